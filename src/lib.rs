@@ -1,0 +1,37 @@
+//! `patchwave` takes fleets of Linux hosts through operating-system patch waves over plain SSH.
+//!
+//! The map of the house, floor by floor. A module uses lower floors only (`tests/tidy.rs` keeps it so):
+//!
+//! | floor | modules | what they are |
+//! |---|---|---|
+//! | 0 | [`host`] [`amount`] [`command`] [`clock`] [`yaml`] | words, and text with positions |
+//! | 1 | [`policy`] [`target`] | words made of words |
+//! | 2 | [`inventory`] [`playbook`] [`pkg`] | files to checked data; what package managers say. Pure |
+//! | 3 | [`plan`] | who is patched with whom, in what order. Pure |
+//! | 4 | [`event`] | what happened, and the fold of it. Pure |
+//! | 5 | [`rollout`] [`transport`] [`ledger`] [`ui`] [`report`] | may the next host start; SSH; SQLite; screen |
+//! | 6 | [`step`] | what one step does on one host |
+//! | 7 | [`engine`] [`demo`] | the only concurrent code; the embedded fleet |
+//! | 8 | [`cli`] | wiring |
+
+pub mod amount;
+pub mod cli;
+pub mod clock;
+pub mod command;
+pub mod demo;
+pub mod engine;
+pub mod event;
+pub mod host;
+pub mod inventory;
+pub mod ledger;
+pub mod pkg;
+pub mod plan;
+pub mod playbook;
+pub mod policy;
+pub mod report;
+pub mod rollout;
+pub mod step;
+pub mod target;
+pub mod transport;
+pub mod ui;
+pub mod yaml;

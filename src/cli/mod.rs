@@ -1,0 +1,1 @@
+//! Arguments in, wiring, exit code out.

@@ -1,0 +1,300 @@
+//! A command for a host, what it answered, and the pair of a command and its reader.
+//! The only place that quotes for a shell; nothing here does IO. Start at [`Command`] and [`Query`].
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+/// Directories searched on a host, whatever its login shell says.
+///
+/// The embedded fleet sets `PATCHWAVE_ROOT` in its sessions: its hosts are folders. On a real host the variable is
+/// absent (sshd passes no such variable and sudo drops it) and every path is what it says.
+pub const REMOTE_PATH: &str =
+    "${PATCHWAVE_ROOT:+$PATCHWAVE_ROOT/bin:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Whether running a command twice matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Effect {
+    /// Looks only: may be run again after a lost connection.
+    Reads,
+    /// Changes the host: never run again blindly.
+    Changes,
+}
+
+/// One command for one host: an argument vector, never a shell string.
+#[derive(Clone, Debug)]
+pub struct Command {
+    /// A stable short name (`boot-id`, `apt-installed`) for logs, errors and the simulated fleet.
+    pub label: &'static str,
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// Environment besides `LC_ALL=C` and `PATH`.
+    pub env: Vec<(String, String)>,
+    /// Bytes for standard input; without any it is `/dev/null` or at its end.
+    pub stdin: Vec<u8>,
+    /// How long it may take once sent.
+    pub timeout: Duration,
+    /// Whether it may be repeated.
+    pub effect: Effect,
+    /// Run with raised rights (the host's `become` method).
+    pub privileged: bool,
+    /// Most bytes kept of each output stream; the rest is counted and dropped (it still reaches the log).
+    pub keep: usize,
+}
+
+impl Command {
+    /// A reading command with 60 s and 4 MiB.
+    pub fn reads<S: Into<String>>(label: &'static str, argv: impl IntoIterator<Item = S>) -> Self {
+        Self {
+            label,
+            argv: argv.into_iter().map(Into::into).collect(),
+            env: Vec::new(),
+            stdin: Vec::new(),
+            timeout: Duration::from_secs(60),
+            effect: Effect::Reads,
+            privileged: false,
+            keep: 4 << 20,
+        }
+    }
+
+    /// As [`Command::reads`], for a command that changes the host.
+    pub fn changes<S: Into<String>>(label: &'static str, argv: impl IntoIterator<Item = S>) -> Self {
+        Self { effect: Effect::Changes, ..Self::reads(label, argv) }
+    }
+
+    /// A `/bin/sh` script with positional arguments; `Reads` until said otherwise.
+    pub fn sh<S: Into<String>>(label: &'static str, script: &str, args: impl IntoIterator<Item = S>) -> Self {
+        let mut argv = vec!["/bin/sh".to_owned(), "-c".to_owned(), script.to_owned(), "sh".to_owned()];
+        argv.extend(args.into_iter().map(Into::into));
+        Self::reads(label, argv)
+    }
+
+    /// Sets the time limit.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Marks the command as changing the host.
+    #[must_use]
+    pub fn changing(mut self) -> Self {
+        self.effect = Effect::Changes;
+        self
+    }
+
+    /// Asks for raised rights.
+    #[must_use]
+    pub fn privileged(mut self, yes: bool) -> Self {
+        self.privileged = yes;
+        self
+    }
+
+    /// Adds an environment variable.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets standard input.
+    #[must_use]
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = bytes.into();
+        self
+    }
+
+    /// The line for a POSIX shell: environment, then the quoted arguments.
+    ///
+    /// # Errors
+    /// [`Unquotable`] when an argument holds a NUL byte, which no argument of any program can.
+    pub fn shell_line(&self) -> Result<String, Unquotable> {
+        let mut line = format!("LC_ALL=C PATH=\"{REMOTE_PATH}\"; export LC_ALL PATH; ");
+        if !self.env.is_empty() {
+            line.push_str("exec env");
+            for (name, value) in &self.env {
+                line.push(' ');
+                line.push_str(&quote(&format!("{name}={value}"))?);
+            }
+        } else {
+            line.push_str("exec");
+        }
+        for arg in &self.argv {
+            line.push(' ');
+            line.push_str(&quote(arg)?);
+        }
+        Ok(line)
+    }
+}
+
+/// Quotes one argument for a POSIX shell.
+///
+/// # Errors
+/// [`Unquotable`] when it holds a NUL byte.
+pub fn quote(arg: &str) -> Result<String, Unquotable> {
+    shlex::try_quote(arg).map(|q| q.into_owned()).map_err(|_| Unquotable)
+}
+
+/// An argument that no program can receive.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("an argument holds a NUL byte")]
+pub struct Unquotable;
+
+/// How a command ended on the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Exit {
+    /// It returned this code.
+    Code(u32),
+    /// A signal ended it (SSH's name without `SIG`).
+    Signal(String),
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit code {code}"),
+            Self::Signal(name) => write!(f, "signal {name}"),
+        }
+    }
+}
+
+/// What a command answered. Bytes from outside: may be anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// How it ended.
+    pub exit: Exit,
+    /// Standard output, at most [`Command::keep`] bytes.
+    pub stdout: Vec<u8>,
+    /// Standard error, at most [`Command::keep`] bytes.
+    pub stderr: Vec<u8>,
+    /// Bytes that were dropped because of [`Command::keep`], both streams together.
+    pub dropped: u64,
+}
+
+impl Output {
+    /// Exit code 0.
+    pub fn success(&self) -> bool {
+        self.exit == Exit::Code(0)
+    }
+
+    /// Standard output as text, bad bytes replaced.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    /// The last `n` non-empty lines of standard error, else of standard output, control characters removed: for people.
+    pub fn last_lines(&self, n: usize) -> String {
+        let pick = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes);
+            let lines: Vec<String> = text.lines().map(printable).filter(|l| !l.trim().is_empty()).collect();
+            lines[lines.len().saturating_sub(n)..].join("\n")
+        };
+        let err = pick(&self.stderr);
+        if err.is_empty() { pick(&self.stdout) } else { err }
+    }
+}
+
+/// A line without control characters (terminal escapes of a hostile host included), cut at 400 characters.
+pub fn printable(line: &str) -> String {
+    line.chars().filter(|c| !c.is_control() || *c == '\t').take(400).collect()
+}
+
+/// A command together with the reader of its answer, so that the two cannot be mismatched.
+pub struct Query<T> {
+    /// What to run.
+    pub command: Command,
+    read: Arc<Reader<T>>,
+}
+
+type Reader<T> = dyn Fn(&Output) -> Result<T, Unreadable> + Send + Sync;
+
+impl<T> Clone for Query<T> {
+    fn clone(&self) -> Self {
+        Self { command: self.command.clone(), read: Arc::clone(&self.read) }
+    }
+}
+
+impl<T> fmt::Debug for Query<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Query").field(&self.command.label).finish()
+    }
+}
+
+impl<T> Query<T> {
+    /// Pairs `command` with `read`. A truncated answer never reaches `read`.
+    pub fn new(command: Command, read: impl Fn(&Output) -> Result<T, Unreadable> + Send + Sync + 'static) -> Self {
+        Self { command, read: Arc::new(read) }
+    }
+
+    /// Reads an answer.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when the answer is truncated or does not have the expected form.
+    pub fn read(&self, output: &Output) -> Result<T, Unreadable> {
+        if output.dropped > 0 {
+            return Err(Unreadable::new(format!("the answer is longer than {} bytes", self.command.keep)));
+        }
+        (self.read)(output)
+    }
+}
+
+/// An answer that does not have the form its command promises.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{why}")]
+pub struct Unreadable {
+    /// What is wrong, for people.
+    pub why: String,
+}
+
+impl Unreadable {
+    /// Wraps a reason.
+    pub fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_arguments_stay_one_argument_each() {
+        let command =
+            Command::reads("t", ["printf", "%s\\n", "a b", "$(id)", "`id`", "{a,b}", "!x", "'", "\n", "", "-n"]);
+        let line = command.shell_line().unwrap();
+        let out = std::process::Command::new("/bin/sh").arg("-c").arg(&line).output().unwrap();
+        assert_eq!(String::from_utf8(out.stdout).unwrap(), "a b\n$(id)\n`id`\n{a,b}\n!x\n'\n\n\n\n-n\n");
+        assert!(Command::reads("t", ["a\0b"]).shell_line().is_err());
+    }
+
+    #[test]
+    fn environment_reaches_the_program_and_the_path_is_ours() {
+        let command = Command::sh("t", "echo \"$X|$LC_ALL|$PATH\"", [""; 0]).env("X", "a b'c");
+        let out = std::process::Command::new("/bin/sh")
+            .arg("-c")
+            .arg(command.shell_line().unwrap())
+            .env_remove("PATCHWAVE_ROOT")
+            .output()
+            .unwrap();
+        assert_eq!(
+            String::from_utf8(out.stdout).unwrap(),
+            "a b'c|C|/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
+        );
+    }
+
+    #[test]
+    fn a_truncated_answer_is_never_read() {
+        let query = Query::new(Command::reads("t", ["true"]), |o| Ok(o.stdout.len()));
+        let mut output = Output { exit: Exit::Code(0), stdout: b"x".to_vec(), stderr: vec![], dropped: 0 };
+        assert_eq!(query.read(&output), Ok(1));
+        output.dropped = 1;
+        assert!(query.read(&output).is_err());
+    }
+
+    #[test]
+    fn text_for_people_holds_no_escapes() {
+        let output =
+            Output { exit: Exit::Code(1), stdout: vec![], stderr: b"ok\n\n\x1b[31mred\x07\n".to_vec(), dropped: 0 };
+        assert_eq!(output.last_lines(1), "[31mred");
+    }
+}

@@ -1,0 +1,1 @@
+//! The embedded fleet: SSH servers on loopback.

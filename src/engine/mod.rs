@@ -1,0 +1,1 @@
+//! The only concurrent code: one dispatcher, one task per host.

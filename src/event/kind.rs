@@ -1,0 +1,288 @@
+//! The facts of a run, in the past tense: durable [`Event`]s, and [`Progress`] that may be dropped.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{host::HostName, plan::Plan};
+
+/// One durable fact. `seq` starts at 1 and has no gaps within a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its place in the run.
+    pub seq: u64,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: Kind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Kind {
+    /// Always the first event.
+    RunStarted(Box<RunStarted>),
+    /// A controller took over a run that had been interrupted.
+    RunResumed {
+        /// Who.
+        operator: String,
+        /// On which machine.
+        controller: String,
+    },
+    /// A host got its slot.
+    HostStarted {
+        /// Who.
+        host: HostName,
+    },
+    /// A host begins a step, or one more attempt at it.
+    StepStarted {
+        /// Who.
+        host: HostName,
+        /// Which.
+        step: StepRef,
+        /// From 1.
+        attempt: u32,
+    },
+    /// Something a step must find again after an interruption (a boot id, a job, a package set). Last value wins.
+    StepNoted {
+        /// Who.
+        host: HostName,
+        /// Which.
+        step: StepRef,
+        /// A name that the step chose.
+        key: String,
+        /// Its value. Never a secret.
+        value: Value,
+    },
+    /// A step, with all its attempts, is over on a host.
+    StepFinished {
+        /// Who.
+        host: HostName,
+        /// Which.
+        step: StepRef,
+        /// How.
+        result: StepResult,
+    },
+    /// A host is done; recorded once for each host of the plan that was started.
+    HostFinished {
+        /// Who.
+        host: HostName,
+        /// How. Never `NotStarted`.
+        outcome: Outcome,
+    },
+    /// A stage's gate ran after a wave.
+    GateFinished {
+        /// Index of the stage.
+        stage: usize,
+        /// Index of the wave before it.
+        wave: usize,
+        /// Whether it lets the rollout go on.
+        passed: bool,
+        /// Why not, or what it said.
+        summary: String,
+    },
+    /// A person let a stage go on after its first wave.
+    Approved {
+        /// Index of the stage.
+        stage: usize,
+        /// Who.
+        by: String,
+    },
+    /// A person or the system asked the run to stop. The strongest request counts.
+    StopRequested {
+        /// How.
+        how: Stop,
+        /// By whom or what.
+        by: String,
+    },
+    /// The controller left; nothing more will be recorded unless the run is resumed.
+    RunFinished,
+}
+
+/// The first event: enough to know what was meant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunStarted {
+    /// The run's id.
+    pub run: RunId,
+    /// What is to be done.
+    pub plan: Plan,
+    /// The plan's digest.
+    pub digest: String,
+    /// The playbook's path, absolute.
+    pub playbook_path: String,
+    /// The inventories' paths, absolute.
+    pub inventory_paths: Vec<String>,
+    /// `--limit`, as typed.
+    pub limit: Option<String>,
+    /// `-e`, names only: values may be secret.
+    pub extra_vars: Vec<String>,
+    /// `--check`: nothing is changed.
+    pub check: bool,
+    /// Who started it.
+    pub operator: String,
+    /// The machine it was started on.
+    pub controller: String,
+    /// The version of this program.
+    pub version: String,
+}
+
+/// A run's id: its start in UTC and four random letters (`20261122-020003-kxfa`). Sorts by time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(pub String);
+
+impl std::fmt::Display for RunId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Which step of a host's walk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct StepRef {
+    /// Which list.
+    pub phase: StepPhase,
+    /// 0-based place in it.
+    pub index: usize,
+}
+
+/// Which list of steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepPhase {
+    /// `steps`.
+    Main,
+    /// `on_failure`.
+    OnFailure,
+    /// Steps of `steps` that run at the end of a broken walk all the same (`undrain`).
+    Always,
+    /// A stage's `gate`.
+    Gate,
+}
+
+/// How a step ended on a host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepResult {
+    /// In one word.
+    pub verdict: Verdict,
+    /// Stable short name of the failure (`lock`, `host-key-changed`), for folding; empty when fine.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub class: String,
+    /// What happened, one line.
+    pub summary: String,
+    /// More lines for a failure: excerpts of output.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub detail: Vec<String>,
+    /// What to type next, where something can be typed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub help: Option<String>,
+    /// Whether the host is not as it was.
+    pub changed: bool,
+    /// Packages that are not as they were.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub packages: Vec<PackageChange>,
+    /// True when the host was seen to have booted anew.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub rebooted: bool,
+    /// Variables for later steps (`snapshot`, `register`). Never secret.
+    #[serde(skip_serializing_if = "Map::is_empty", default)]
+    pub vars: Map<String, Value>,
+    /// How long it took, all attempts.
+    #[serde(default)]
+    pub took: Duration,
+}
+
+/// One package that changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageChange {
+    /// Name, with `:arch` for a foreign architecture.
+    pub name: String,
+    /// Version before; `None`: it was not installed.
+    pub from: Option<String>,
+    /// Version after; `None`: it is gone.
+    pub to: Option<String>,
+}
+
+/// A step's end in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Proved.
+    Ok,
+    /// `when` was false, or there was nothing to do.
+    Skipped,
+    /// The host did not do it.
+    Failed,
+    /// The host cannot be reached.
+    Unreachable,
+    /// It may or may not have been done.
+    Unknown,
+}
+
+/// A host's end in a run. Every selected host has exactly one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// All steps are proved.
+    Ok,
+    /// A step failed.
+    Failed,
+    /// It could not be reached, or was lost.
+    Unreachable,
+    /// What is on it cannot be known from here.
+    Unknown,
+    /// It was left out on purpose.
+    Skipped,
+    /// It never got its slot.
+    NotStarted,
+}
+
+impl Outcome {
+    /// `failed`, `unreachable` and `unknown` use up the budget.
+    pub fn uses_budget(self) -> bool {
+        matches!(self, Self::Failed | Self::Unreachable | Self::Unknown)
+    }
+
+    /// The word in files, tables and selections.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::Unreachable => "unreachable",
+            Self::Unknown => "unknown",
+            Self::Skipped => "skipped",
+            Self::NotStarted => "not_started",
+        }
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// How a run is asked to stop; only rises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stop {
+    /// No new host; hosts in flight finish.
+    Drain,
+    /// Hosts stop at their next step border.
+    StepBorder,
+    /// Leave at once; detached jobs go on.
+    Detach,
+}
+
+/// Chatter: what a host does just now. May be dropped.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    /// Who.
+    pub host: HostName,
+    /// One line.
+    pub text: String,
+}

@@ -1,0 +1,8 @@
+//! What happened in a run, and the one fold that makes a state of it.
+//! Pure: appending, showing and deciding are done elsewhere. Start at [`Event`] and [`RunState`].
+
+mod kind;
+
+pub use kind::{
+    Event, Kind, Outcome, PackageChange, Progress, RunId, RunStarted, StepPhase, StepRef, StepResult, Stop, Verdict,
+};

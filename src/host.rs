@@ -1,0 +1,161 @@
+//! Words for hosts: names, environments, risk levels, outcomes of selection.
+//! Knows nothing of files, networks or rollouts. Start at [`HostName`].
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+/// The inventory name of one host. Cheap to clone; ordered and hashed by its text.
+///
+/// A valid name is 1 to 253 characters of `[A-Za-z0-9._:-]`, does not start with `-` or `.`,
+/// and holds no path separator, so that it is safe as an argument and, with `:` replaced, as a file name.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct HostName(Arc<str>);
+
+/// Why a text is not a [`HostName`].
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{name:?} is not a host name: {why}")]
+pub struct BadHostName {
+    name: String,
+    why: &'static str,
+}
+
+impl HostName {
+    /// Checks and wraps `name`.
+    ///
+    /// # Errors
+    /// [`BadHostName`] says which rule is broken.
+    pub fn new(name: &str) -> Result<Self, BadHostName> {
+        let bad = |why| Err(BadHostName { name: name.chars().take(80).collect(), why });
+        if name.is_empty() {
+            return bad("it is empty");
+        }
+        if name.len() > 253 {
+            return bad("it is longer than 253 characters");
+        }
+        if name.starts_with('-') || name.starts_with('.') {
+            return bad("it starts with '-' or '.'");
+        }
+        if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:-".contains(&b)) {
+            return bad("only letters, digits and . _ : - may stand in it");
+        }
+        Ok(Self(name.into()))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl TryFrom<String> for HostName {
+    type Error = BadHostName;
+    fn try_from(name: String) -> Result<Self, BadHostName> {
+        Self::new(&name)
+    }
+}
+
+impl From<HostName> for String {
+    fn from(name: HostName) -> Self {
+        name.0.as_ref().to_owned()
+    }
+}
+
+impl FromStr for HostName {
+    type Err = BadHostName;
+    fn from_str(name: &str) -> Result<Self, BadHostName> {
+        Self::new(name)
+    }
+}
+
+impl std::borrow::Borrow<str> for HostName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The environment of a host, by the operator's own name (`development`, `staging`, `production`, …).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Environment(Arc<str>);
+
+impl Environment {
+    /// Wraps a name; emptiness is the loader's business.
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// How much it hurts when this host breaks. `High` and above ask for confirmation before a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Risk {
+    /// Nobody notices.
+    Low,
+    /// Somebody notices.
+    Medium,
+    /// Customers notice.
+    High,
+    /// The newspaper notices.
+    Critical,
+}
+
+impl Risk {
+    /// All levels, rising.
+    pub const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Critical];
+
+    /// The word used in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl fmt::Display for Risk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_could_be_an_option_or_a_path_are_refused() {
+        for bad in ["", "-oProxyCommand=x", "a/b", "../x", ".hidden", "a b", "a\nb", "ä", "a;b", &"x".repeat(254)] {
+            assert!(HostName::new(bad).is_err(), "{bad:?}");
+        }
+        for good in ["web01.example.com", "10.0.0.1", "fe80::1", "db_1", "x"] {
+            assert_eq!(HostName::new(good).unwrap().as_str(), good);
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Inventory files in, checked hosts and host patterns out.

@@ -1,0 +1,1 @@
+//! What each package manager says and means. Pure.

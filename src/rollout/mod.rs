@@ -1,0 +1,1 @@
+//! Plan and state in, the next directive out. Pure.

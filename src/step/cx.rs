@@ -1,0 +1,110 @@
+//! All that a step may touch while it runs.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use futures::future::BoxFuture;
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use crate::{
+    clock::Clock,
+    command::Command,
+    event::{RunId, StepRef},
+    host::HostName,
+    playbook::{StepSpec, TemplateScope},
+    transport::{Link, Sink},
+};
+
+/// One attempt of one step on one host.
+pub struct StepCx<'a> {
+    /// The run; part of job names on the host.
+    pub run: &'a RunId,
+    /// The host.
+    pub host: &'a HostName,
+    /// Which step it is.
+    pub step: StepRef,
+    /// From 1.
+    pub attempt: u32,
+    /// What is asked for.
+    pub spec: &'a StepSpec,
+    /// Change nothing on any host (`--check`).
+    pub check: bool,
+    /// The host's variables, with those of earlier steps.
+    pub scope: &'a TemplateScope,
+    /// The host's connection.
+    pub link: &'a mut Link,
+    /// When this attempt must be over. A step that has changed the host and cannot finish in time ends `Unknown`.
+    pub deadline: Instant,
+    /// What earlier attempts of this very step noted, interrupted ones included.
+    pub notes: &'a Map<String, Value>,
+    /// True when this attempt continues one that was interrupted by the end of a controller.
+    pub resumed: bool,
+    /// Durable notes and chatter.
+    pub journal: &'a mut dyn Journal,
+    /// Where remote output goes (the host's log file).
+    pub log: &'a mut dyn Sink,
+    /// The jump box.
+    pub controller: &'a dyn Controller,
+    /// Wall time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The step's voice.
+pub trait Journal: Send {
+    /// Records a fact before the step acts on it; durable when it returns.
+    ///
+    /// # Errors
+    /// [`Interrupted`]: the ledger is lost or the run detaches; the step returns at once and starts nothing new.
+    fn note<'a>(&'a mut self, key: &'a str, value: Value) -> BoxFuture<'a, Result<(), Interrupted>>;
+
+    /// Says what is going on; may be dropped.
+    fn progress(&mut self, text: &str);
+}
+
+/// The run is leaving; begin nothing.
+#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("the run is leaving")]
+pub struct Interrupted;
+
+/// The jump box's side of a step.
+pub trait Controller: Send + Sync {
+    /// Runs a program here, in the playbook's folder, in its own process group, which is killed at the deadline.
+    /// Standard input is `command.stdin`; output is bounded by `command.keep` and copied to `log`.
+    fn run<'a>(&'a self, command: &'a Command, log: &'a mut dyn Sink) -> BoxFuture<'a, Result<HookOutput, String>>;
+
+    /// A request over HTTP; `body` is JSON for a POST, `None` is a GET. At most 1 MiB of the answer is kept.
+    ///
+    /// # Errors
+    /// Why there is no answer, for people.
+    fn http<'a>(
+        &'a self,
+        url: &'a str,
+        body: Option<&'a Value>,
+        timeout: Duration,
+    ) -> BoxFuture<'a, Result<(u16, Vec<u8>), String>>;
+
+    /// Whether a TCP connect to `address:port` succeeds in time.
+    fn connects<'a>(&'a self, address: &'a str, port: u16, timeout: Duration) -> BoxFuture<'a, Result<(), String>>;
+
+    /// The folder of the playbook: hooks, scripts and files are looked up there, then in its parents up to the
+    /// project's root.
+    fn find(&self, relative: &str) -> Option<PathBuf>;
+}
+
+/// What a program on the jump box did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HookOutput {
+    /// How it ended, and its output; a program that ran into its deadline is an `Err` of [`Controller::run`].
+    pub output: crate::command::Output,
+}
+
+/// What may be done with a step that was running when its controller ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recovery {
+    /// Run it again: it only looks, or running it twice does no harm.
+    Rerun,
+    /// Run it with `resumed`: it finds out from its notes and the host how far it came.
+    Probe,
+    /// Nobody can know: the host's outcome is `unknown`.
+    Ask,
+}

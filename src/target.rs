@@ -1,0 +1,113 @@
+//! How to reach one host: address, login, keys, raised rights, deadlines.
+//! Data only; made from the inventory, used by the transport. Start at [`Target`].
+
+use std::{path::PathBuf, time::Duration};
+
+use secrecy::SecretString;
+
+use crate::host::HostName;
+
+/// Everything a transport needs to open a session on one host.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The inventory name.
+    pub name: HostName,
+    /// `ansible_host`, else the name: an address or a DNS name.
+    pub address: String,
+    /// `ansible_port`, if given.
+    pub port: Option<u16>,
+    /// `ansible_user`, if given.
+    pub user: Option<String>,
+    /// `ansible_ssh_private_key_file`, if given (`~` expanded).
+    pub key_file: Option<PathBuf>,
+    /// `ansible_password` / `ansible_ssh_pass`, if given.
+    pub password: Option<SecretString>,
+    /// Words of `ansible_ssh_common_args` and `ansible_ssh_extra_args`, split as a shell would. A transport that does
+    /// not understand one refuses the host and names it.
+    pub ssh_args: Vec<String>,
+    /// `patchwave.host_key_checking`: `None` takes the command line's choice.
+    pub host_keys: Option<HostKeyPolicy>,
+    /// How a privileged command gets its rights.
+    pub escalation: Escalation,
+    /// Deadlines of the phases.
+    pub limits: Limits,
+}
+
+/// What to do with the key of a host that is not on file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostKeyPolicy {
+    /// Refuse it (the default).
+    Strict,
+    /// Record it; a changed key is refused all the same.
+    AcceptNew,
+}
+
+/// Deadlines, each counted from the moment its phase begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Name lookup and TCP connect together. Default 10 s.
+    pub connect: Duration,
+    /// Banner, key exchange and host key. Default 15 s.
+    pub handshake: Duration,
+    /// Authentication. Default 20 s.
+    pub auth: Duration,
+    /// Getting raised rights, password prompt included. Default 20 s.
+    pub escalate: Duration,
+    /// Silence of the peer, found by keepalives. Default 60 s.
+    pub silence: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            handshake: Duration::from_secs(15),
+            auth: Duration::from_secs(20),
+            escalate: Duration::from_secs(20),
+            silence: Duration::from_secs(60),
+        }
+    }
+}
+
+/// `ansible_become*`: how a privileged command is raised.
+#[derive(Clone, Debug, Default)]
+pub struct Escalation {
+    /// `ansible_become`: raise commands of steps that do not say.
+    pub on: bool,
+    /// `ansible_become_method`.
+    pub method: Method,
+    /// `ansible_become_user`; `None` is root.
+    pub user: Option<String>,
+    /// `ansible_become_password` / `ansible_become_pass`.
+    pub password: Option<SecretString>,
+}
+
+/// A program that raises rights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Method {
+    /// `sudo`, with or without a password.
+    #[default]
+    Sudo,
+    /// `doas`, without a password (it reads one from a terminal only).
+    Doas,
+    /// `su`, with the target user's password.
+    Su,
+}
+
+impl Target {
+    /// A target with nothing but a name and an address: the base for tests and the embedded fleet.
+    pub fn plain(name: HostName, address: impl Into<String>) -> Self {
+        Self {
+            name,
+            address: address.into(),
+            port: None,
+            user: None,
+            key_file: None,
+            password: None,
+            ssh_args: Vec::new(),
+            host_keys: None,
+            escalation: Escalation::default(),
+            limits: Limits::default(),
+        }
+    }
+}

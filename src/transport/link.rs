@@ -1,0 +1,161 @@
+//! One host's connection over its whole walk: opened when first needed, opened again when it was lost.
+//! Repeats reading commands after a loss; a changing command is never sent twice.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{Class, ConnectError, ExecError, Phase, Session, Sink, Transport};
+use crate::{
+    command::{Command, Effect, Output, Query, Unreadable},
+    target::Target,
+};
+
+/// How often a connection that was dropped before authentication is tried again.
+const CONNECT_TRIES: u32 = 3;
+/// How often a reading command is sent again after its connection was lost.
+const READ_TRIES: u32 = 3;
+
+/// A host's connection that mends itself.
+pub struct Link {
+    transport: Arc<dyn Transport>,
+    target: Arc<Target>,
+    session: Option<Box<dyn Session>>,
+}
+
+/// Why a command has no answer.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum LinkError {
+    /// No session; the command was not sent.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The command may have run.
+    #[error(transparent)]
+    Exec(#[from] ExecError),
+    /// The answer came, but not in its form.
+    #[error("{label}: {unreadable}")]
+    Unreadable {
+        /// [`Command::label`].
+        label: &'static str,
+        /// What is wrong.
+        unreadable: Unreadable,
+    },
+}
+
+impl LinkError {
+    /// The kind of failure, for folding.
+    pub fn class(&self) -> &'static str {
+        match self {
+            Self::Connect(error) => error.class.as_str(),
+            Self::Exec(error) => error.class.as_str(),
+            Self::Unreadable { .. } => "unreadable",
+        }
+    }
+
+    /// What to type next, where something can be typed.
+    pub fn help(&self) -> Option<&str> {
+        match self {
+            Self::Connect(error) => error.help.as_deref(),
+            Self::Exec(error) => error.help.as_deref(),
+            Self::Unreadable { .. } => None,
+        }
+    }
+
+    /// True when the host could not be reached (rather than answered badly or locally refused).
+    pub fn unreachable(&self) -> bool {
+        match self {
+            Self::Connect(_) => true,
+            Self::Exec(error) => matches!(error.class, Class::Lost | Class::Closed | Class::TimedOut),
+            Self::Unreadable { .. } => false,
+        }
+    }
+
+    /// True when the connection went away under a command that may have changed the host.
+    pub fn outcome_unknown(&self) -> bool {
+        matches!(self, Self::Exec(error) if error.sent)
+    }
+}
+
+impl Link {
+    /// A link that is not connected yet.
+    pub fn new(transport: Arc<dyn Transport>, target: Arc<Target>) -> Self {
+        Self { transport, target, session: None }
+    }
+
+    /// The host it leads to.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// True while a session is held (it may have died unnoticed).
+    pub fn is_open(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// Opens a session if there is none.
+    ///
+    /// # Errors
+    /// The last [`ConnectError`]. A peer that hangs up before authentication (`MaxStartups`) is tried again with a
+    /// growing, jittered pause; refused keys, logins and time-outs are not.
+    pub async fn open(&mut self) -> Result<(), ConnectError> {
+        let mut tries = 0;
+        while self.session.is_none() {
+            tries += 1;
+            match self.transport.connect(Arc::clone(&self.target)).await {
+                Ok(session) => self.session = Some(session),
+                Err(error)
+                    if tries < CONNECT_TRIES
+                        && error.class == Class::Closed
+                        && matches!(error.phase, Phase::Connect | Phase::Banner | Phase::KeyExchange) =>
+                {
+                    let most = 500u64 << tries;
+                    tokio::time::sleep(Duration::from_millis(100 + fastrand::u64(0..most))).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops the session; the next command opens a new one, with a new login.
+    pub async fn close(&mut self) {
+        if let Some(session) = self.session.take() {
+            session.close().await;
+        }
+    }
+
+    /// Runs a command. A reading command whose connection is lost is sent again over a new one, within its timeout.
+    ///
+    /// # Errors
+    /// [`LinkError::Connect`] before, [`LinkError::Exec`] after the command was sent.
+    pub async fn exec(&mut self, command: &Command, sink: &mut dyn Sink) -> Result<Output, LinkError> {
+        let deadline = Instant::now() + command.timeout;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            self.open().await?;
+            let session = self.session.as_mut().expect("opened above");
+            match session.exec(command, sink).await {
+                Ok(output) => return Ok(output),
+                Err(error) => {
+                    let again = !error.sent || command.effect == Effect::Reads;
+                    let lost = matches!(error.class, Class::Lost | Class::Closed | Class::TimedOut);
+                    // A session that failed in any way is not used again.
+                    self.close().await;
+                    if !(again && lost && tries < READ_TRIES && Instant::now() < deadline) {
+                        return Err(error.into());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Runs a query and reads its answer.
+    ///
+    /// # Errors
+    /// As [`Link::exec`], and [`LinkError::Unreadable`].
+    pub async fn ask<T>(&mut self, query: &Query<T>, sink: &mut dyn Sink) -> Result<T, LinkError> {
+        let output = self.exec(&query.command, sink).await?;
+        query.read(&output).map_err(|unreadable| LinkError::Unreadable { label: query.command.label, unreadable })
+    }
+}

@@ -1,0 +1,58 @@
+//! How a command reaches a host: [`Transport`] opens a [`Session`], a session runs [`Command`]s.
+//! Knows no step, prints nothing, retries nothing; an error says whether the command was sent.
+//! Start at [`Transport`]; [`ssh`] is the real one.
+
+mod error;
+mod link;
+pub mod ssh;
+
+pub use error::{Class, ConnectError, ExecError, Phase};
+pub use link::{Link, LinkError};
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+
+use crate::{
+    command::{Command, Output},
+    target::Target,
+};
+
+/// Opens sessions. Shared by all hosts of a run.
+pub trait Transport: Send + Sync {
+    /// Opens a session within the target's deadlines, which begin now (never while the host queued).
+    fn connect(&self, target: Arc<Target>) -> BoxFuture<'_, Result<Box<dyn Session>, ConnectError>>;
+}
+
+/// Which stream a piece of output came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// Receives output as it arrives. Must not block: it is called from the session's reader.
+pub trait Sink: Send {
+    /// One piece of one stream.
+    fn write(&mut self, stream: Stream, bytes: &[u8]);
+}
+
+/// Drops everything.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoSink;
+
+impl Sink for NoSink {
+    fn write(&mut self, _: Stream, _: &[u8]) {}
+}
+
+/// One open, authenticated connection to one host.
+pub trait Session: Send {
+    /// Runs one command to its end, with raised rights if it asks for them, within its timeout.
+    fn exec<'a>(&'a mut self, command: &'a Command, sink: &'a mut dyn Sink)
+    -> BoxFuture<'a, Result<Output, ExecError>>;
+
+    /// Says good-bye within a second or two; never fails.
+    fn close(self: Box<Self>) -> BoxFuture<'static, ()>;
+}

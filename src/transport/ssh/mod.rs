@@ -1,0 +1,1 @@
+//! The real transport: russh, our own host key check, our own deadlines.

@@ -1,0 +1,1 @@
+//! Events in, characters on a screen out.

@@ -1,0 +1,1 @@
+//! The tree of a YAML document, each node with its place.
