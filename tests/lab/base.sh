@@ -93,9 +93,9 @@ dpkg-divert --quiet --local --rename --divert "$u.real" --add "$u"
 cat >"$u" <<'U'
 #!/bin/sh
 # All hosts share one kernel; this answers with the one that the host "booted".
-out=$(uname.real "$@") || exit
+out=$("$0.real" "$@") || exit
 if read -r fake </run/lab-uname; then
-    real=$(uname.real -r)
+    real=$("$0.real" -r)
     case $out in *"$real"*) out=${out%%"$real"*}$fake${out#*"$real"};; esac
 fi 2>/dev/null
 printf '%s\n' "$out"
