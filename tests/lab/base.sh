@@ -85,6 +85,7 @@ printf 'deb [trusted=yes] file:/srv/repo/main ./\ndeb [trusted=yes] file:/srv/re
 useradd -m -s /bin/bash ops;  echo 'ops ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/ops
 useradd -m -s /bin/bash asks; echo 'asks ALL=(ALL) ALL' >/etc/sudoers.d/asks
 useradd -m -s /bin/bash doer; echo 'permit nopass doer' >/etc/doas.conf; chmod 400 /etc/doas.conf
+echo 'LANG=C.UTF-8' >/etc/default/locale
 printf 'asks:pass\nroot:rootpass\n' | chpasswd
 printf 'AuthorizedKeysFile /etc/ssh/lab_keys .ssh/authorized_keys\n' >/etc/ssh/sshd_config.d/lab.conf
 
@@ -106,7 +107,9 @@ cat >/usr/local/sbin/lab-boot <<'U'
 ls /boot | sed -n 's/^vmlinuz-//p' | sort -V | tail -n1 | cat /etc/lab-boot-kernel - 2>/dev/null | head -n1 >/run/lab-uname
 id=/proc/sys/kernel/random/boot_id
 if [ -e /etc/lab-same-id ]; then
-    rm /etc/lab-same-id; mount --bind /var/lib/lab-boot-id $id
+    rm /etc/lab-same-id
+    while umount $id 2>/dev/null; do :; done            # nspawn's own, over which nothing can be mounted
+    mount --bind /var/lib/lab-boot-id $id
 else
     cat $id >/var/lib/lab-boot-id
 fi

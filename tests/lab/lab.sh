@@ -231,7 +231,7 @@ wait_ssh() {    # HOST...: until each gives an ssh banner
     local h a=(); for h in "$@"; do a+=("$(addr "$h")"); done
     inlab bash -c 'end=$((SECONDS + $1)); shift
         for a in "$@"; do
-            until [[ $(timeout 2 bash -c "exec 3<>/dev/tcp/$a/22; read -r b <&3; echo \$b" 2>/dev/null) == SSH-* ]]; do
+            until [[ $(timeout 2 bash -c "exec 3<>/dev/tcp/$a/22; read -r b <&3; printf 'SSH-2.0-lab\\r\\n' >&3; echo \$b" 2>/dev/null) == SSH-* ]]; do
                 [ $SECONDS -lt $end ] || { echo "lab: $a does not answer" >&2; exit 1; }; sleep 0.1
             done
         done' _ "$LAB_WAIT" "${a[@]}" </dev/null
@@ -313,7 +313,10 @@ heal() {
     inlab ip -n "$h" route del prohibit "$GW/32" 2>/dev/null || :
     rm -f "$s/cut-link"; inlab ip link set "v-$h" up
     f=$(cgdir)/$h/payload/cgroup.freeze; [ ! -e "$f" ] || echo 0 >"$f"
-    [ ! -e "$s/delay.pid" ] || { kill "$(<"$s/delay.pid")" 2>/dev/null || :; rm -f "$s/delay.pid"; }
+    if [ -e "$s/delay.pid" ]; then
+        kill "$(<"$s/delay.pid")" 2>/dev/null || :; rm -f "$s/delay.pid"
+        while inlab ip link show "out-$h" >/dev/null 2>&1; do sleep 0.02; done
+    fi
 }
 
 delay() {       # HOST MS [LOSS]
