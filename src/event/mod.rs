@@ -2,7 +2,9 @@
 //! Pure: appending, showing and deciding are done elsewhere. Start at [`Event`] and [`RunState`].
 
 mod kind;
+mod state;
 
 pub use kind::{
     Event, Kind, Outcome, PackageChange, Progress, RunId, RunStarted, StepPhase, StepRef, StepResult, Stop, Verdict,
 };
+pub use state::{CurrentStep, HostAt, HostState, IllegalEvent, RunState, StageState, Tally, WaveState};

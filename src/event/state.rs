@@ -1,0 +1,463 @@
+//! The only fold: what is known about a run after its events so far.
+//!
+//! Total and strict: a pair of state and event that cannot happen is an error, never a guess. Nothing here is stored;
+//! it is made again from the events whenever it is needed.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::{Event, Kind, Outcome, RunStarted, StepRef, StepResult, Stop, Verdict};
+use crate::{
+    host::HostName,
+    plan::{Domain, Plan},
+};
+
+/// A run, as its events tell it.
+#[derive(Clone, Debug)]
+pub struct RunState {
+    /// What was meant; from the first event.
+    pub started: Arc<RunStarted>,
+    /// When the first event was recorded.
+    pub started_at: Timestamp,
+    /// When the newest event was recorded.
+    pub last_at: Timestamp,
+    /// Sequence number of the newest event.
+    pub seq: u64,
+    /// Per host, in the plan's order.
+    pub hosts: Vec<HostState>,
+    /// Per stage, in the plan's order.
+    pub stages: Vec<StageState>,
+    /// Counts over all hosts.
+    pub tally: Tally,
+    /// The strongest request to stop so far.
+    pub stop: Option<Stop>,
+    /// True after `RunFinished`, until it is resumed.
+    pub finished: bool,
+    /// How many controllers took the run over after the first.
+    pub resumes: u32,
+    index: HashMap<HostName, usize>,
+    domains: HashMap<(Arc<str>, Arc<str>), usize>,
+}
+
+/// One host of a run.
+#[derive(Clone, Debug)]
+pub struct HostState {
+    /// Who.
+    pub name: HostName,
+    /// Index of its stage.
+    pub stage: usize,
+    /// Index of its wave in the stage.
+    pub wave: usize,
+    /// Where it stands.
+    pub at: HostAt,
+    /// When it got its slot.
+    pub started_at: Option<Timestamp>,
+    /// When it was done.
+    pub finished_at: Option<Timestamp>,
+    /// Finished steps in the order in which they ended.
+    pub steps: Vec<(StepRef, StepResult)>,
+    /// The step that is running, or was when the controller ended.
+    pub current: Option<CurrentStep>,
+    domain: Option<Domain>,
+}
+
+/// Where a host stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostAt {
+    /// It has no slot yet.
+    Waiting,
+    /// It walks its steps.
+    InFlight,
+    /// It is done.
+    Done(Outcome),
+}
+
+/// A step that has begun and not ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CurrentStep {
+    /// Which.
+    pub step: StepRef,
+    /// From 1.
+    pub attempt: u32,
+    /// When this attempt began.
+    pub since: Timestamp,
+    /// What it noted.
+    pub notes: Map<String, Value>,
+}
+
+/// One stage of a run.
+#[derive(Clone, Debug, Default)]
+pub struct StageState {
+    /// Who let it go on after its first wave.
+    pub approved_by: Option<String>,
+    /// Per wave.
+    pub waves: Vec<WaveState>,
+    /// Counts over its hosts.
+    pub tally: Tally,
+}
+
+/// One wave of a stage.
+#[derive(Clone, Debug, Default)]
+pub struct WaveState {
+    /// Counts over its hosts.
+    pub tally: Tally,
+    /// When its newest host was done.
+    pub last_finished_at: Option<Timestamp>,
+    /// The gate after it, once it ran: whether it let the rollout go on, and what it said.
+    pub gate: Option<(bool, String)>,
+    /// Every host before this place in the wave has left `Waiting`. For cheap scans; derived.
+    pub cursor: usize,
+    first: usize,
+}
+
+/// How many hosts stand where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// All.
+    pub total: usize,
+    /// With a slot, not done.
+    pub in_flight: usize,
+    /// Done and proved.
+    pub ok: usize,
+    /// Done: a step failed.
+    pub failed: usize,
+    /// Done: could not be reached.
+    pub unreachable: usize,
+    /// Done: cannot be known.
+    pub unknown: usize,
+    /// Done: left out on purpose.
+    pub skipped: usize,
+}
+
+impl Tally {
+    /// Hosts that use up the budget.
+    pub fn broken(&self) -> usize {
+        self.failed + self.unreachable + self.unknown
+    }
+
+    /// Hosts that are done, however.
+    pub fn done(&self) -> usize {
+        self.ok + self.broken() + self.skipped
+    }
+
+    /// Hosts that have no slot yet.
+    pub fn waiting(&self) -> usize {
+        self.total - self.in_flight - self.done()
+    }
+
+    fn start(&mut self) {
+        self.in_flight += 1;
+    }
+
+    fn finish(&mut self, outcome: Outcome) {
+        self.in_flight -= 1;
+        match outcome {
+            Outcome::Ok => self.ok += 1,
+            Outcome::Failed => self.failed += 1,
+            Outcome::Unreachable => self.unreachable += 1,
+            Outcome::Unknown => self.unknown += 1,
+            Outcome::Skipped => self.skipped += 1,
+            Outcome::NotStarted => unreachable!("refused before"),
+        }
+    }
+}
+
+/// An event that cannot follow the state: a damaged ledger or a fault of this program.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("event {seq} cannot follow: {why}")]
+pub struct IllegalEvent {
+    /// Its sequence number.
+    pub seq: u64,
+    /// What does not fit.
+    pub why: String,
+}
+
+impl RunState {
+    /// The state after the first event, which must be `RunStarted` with sequence number 1.
+    ///
+    /// # Errors
+    /// [`IllegalEvent`] for any other event, or a plan that names a host twice.
+    pub fn begin(event: &Event) -> Result<Self, IllegalEvent> {
+        let illegal = |why: &str| IllegalEvent { seq: event.seq, why: why.to_owned() };
+        let Kind::RunStarted(started) = &event.kind else {
+            return Err(illegal("the first event of a run must be run_started"));
+        };
+        if event.seq != 1 {
+            return Err(illegal("the first event of a run must have number 1"));
+        }
+        let mut state = Self {
+            started: Arc::new((**started).clone()),
+            started_at: event.at,
+            last_at: event.at,
+            seq: 1,
+            hosts: Vec::new(),
+            stages: Vec::new(),
+            tally: Tally::default(),
+            stop: None,
+            finished: false,
+            resumes: 0,
+            index: HashMap::new(),
+            domains: HashMap::new(),
+        };
+        state.lay_out().map_err(|why| illegal(&why))?;
+        Ok(state)
+    }
+
+    /// The state after all of `events`.
+    ///
+    /// # Errors
+    /// [`IllegalEvent`] at the first event that does not fit, and for no events at all.
+    pub fn fold<'a>(events: impl IntoIterator<Item = &'a Event>) -> Result<Self, IllegalEvent> {
+        let mut events = events.into_iter();
+        let first = events.next().ok_or_else(|| IllegalEvent { seq: 0, why: "the run has no events".to_owned() })?;
+        let mut state = Self::begin(first)?;
+        for event in events {
+            state.apply(event)?;
+        }
+        Ok(state)
+    }
+
+    /// The plan of the run.
+    pub fn plan(&self) -> &Plan {
+        &self.started.plan
+    }
+
+    /// The state of one host.
+    pub fn host(&self, name: &HostName) -> Option<&HostState> {
+        self.index.get(name).map(|&i| &self.hosts[i])
+    }
+
+    /// The hosts of one wave, in starting order.
+    pub fn wave_hosts(&self, stage: usize, wave: usize) -> &[HostState] {
+        let wave = &self.stages[stage].waves[wave];
+        &self.hosts[wave.first..wave.first + wave.tally.total]
+    }
+
+    /// Hosts of this failure domain that are in flight or broken in this run.
+    pub fn out_of_service(&self, domain: &Domain) -> usize {
+        self.domains.get(&domain_key(domain)).copied().unwrap_or(0)
+    }
+
+    /// Every host with its outcome as it would be if no more happened: a host in flight is `unknown`, a waiting one
+    /// `not_started`.
+    pub fn outcomes(&self) -> impl Iterator<Item = (&HostState, Outcome)> {
+        self.hosts.iter().map(|host| (host, host.outcome()))
+    }
+
+    /// Takes in one more event.
+    ///
+    /// # Errors
+    /// [`IllegalEvent`]; the state is then as before.
+    pub fn apply(&mut self, event: &Event) -> Result<(), IllegalEvent> {
+        if event.seq != self.seq + 1 {
+            return Err(IllegalEvent { seq: event.seq, why: format!("it should have number {}", self.seq + 1) });
+        }
+        self.apply_kind(event).map_err(|why| IllegalEvent { seq: event.seq, why })?;
+        self.seq = event.seq;
+        self.last_at = event.at;
+        Ok(())
+    }
+
+    fn apply_kind(&mut self, event: &Event) -> Result<(), String> {
+        if self.finished && !matches!(event.kind, Kind::RunResumed { .. }) {
+            return Err("the run is finished".to_owned());
+        }
+        match &event.kind {
+            Kind::RunStarted(_) => Err("the run has started before".to_owned()),
+            Kind::RunResumed { .. } => {
+                self.finished = false;
+                self.stop = None;
+                self.resumes += 1;
+                Ok(())
+            }
+            Kind::HostStarted { host } => self.host_started(host, event.at),
+            Kind::StepStarted { host, step, attempt } => self.step_started(host, *step, *attempt, event.at),
+            Kind::StepNoted { host, step, key, value } => {
+                let current = self.in_flight(host)?.current.as_mut().filter(|c| c.step == *step);
+                let current = current.ok_or_else(|| format!("{host} is not in that step"))?;
+                current.notes.insert(key.clone(), value.clone());
+                Ok(())
+            }
+            Kind::StepFinished { host, step, result } => {
+                let host_state = self.in_flight(host)?;
+                if host_state.current.as_ref().is_none_or(|c| c.step != *step) && result.verdict != Verdict::Skipped {
+                    return Err(format!("{host} is not in that step"));
+                }
+                host_state.current = None;
+                host_state.steps.push((*step, result.clone()));
+                Ok(())
+            }
+            Kind::HostFinished { host, outcome } => self.host_finished(host, *outcome, event.at),
+            Kind::GateFinished { stage, wave, passed, summary } => {
+                let wave = self.wave_mut(*stage, *wave)?;
+                wave.gate = Some((*passed, summary.clone()));
+                Ok(())
+            }
+            Kind::Approved { stage, by } => {
+                let stage = self.stages.get_mut(*stage).ok_or("there is no such stage")?;
+                stage.approved_by = Some(by.clone());
+                Ok(())
+            }
+            Kind::StopRequested { how, .. } => {
+                self.stop = self.stop.max(Some(*how));
+                Ok(())
+            }
+            Kind::RunFinished => {
+                self.finished = true;
+                Ok(())
+            }
+        }
+    }
+
+    fn lay_out(&mut self) -> Result<(), String> {
+        let started = Arc::clone(&self.started);
+        for (s, stage) in started.plan.stages.iter().enumerate() {
+            let mut stage_state = StageState::default();
+            for (w, wave) in stage.waves.iter().enumerate() {
+                let tally = Tally { total: wave.hosts.len(), ..Tally::default() };
+                stage_state.waves.push(WaveState { tally, first: self.hosts.len(), ..WaveState::default() });
+                stage_state.tally.total += wave.hosts.len();
+                for host in &wave.hosts {
+                    if self.index.insert(host.name.clone(), self.hosts.len()).is_some() {
+                        return Err(format!("{} is in the plan twice", host.name));
+                    }
+                    self.hosts.push(HostState {
+                        name: host.name.clone(),
+                        stage: s,
+                        wave: w,
+                        at: HostAt::Waiting,
+                        started_at: None,
+                        finished_at: None,
+                        steps: Vec::new(),
+                        current: None,
+                        domain: host.domain.clone(),
+                    });
+                }
+            }
+            self.tally.total += stage_state.tally.total;
+            self.stages.push(stage_state);
+        }
+        Ok(())
+    }
+
+    fn known(&self, name: &HostName) -> Result<usize, String> {
+        self.index.get(name).copied().ok_or_else(|| format!("{name} is not in the plan"))
+    }
+
+    fn in_flight(&mut self, name: &HostName) -> Result<&mut HostState, String> {
+        let at = self.known(name)?;
+        let host = &mut self.hosts[at];
+        if host.at == HostAt::InFlight { Ok(host) } else { Err(format!("{name} is not in flight")) }
+    }
+
+    fn wave_mut(&mut self, stage: usize, wave: usize) -> Result<&mut WaveState, String> {
+        self.stages.get_mut(stage).and_then(|s| s.waves.get_mut(wave)).ok_or_else(|| "there is no such wave".to_owned())
+    }
+
+    fn host_started(&mut self, name: &HostName, at: Timestamp) -> Result<(), String> {
+        let i = self.known(name)?;
+        if self.hosts[i].at != HostAt::Waiting {
+            return Err(format!("{name} has had its slot"));
+        }
+        let host = &mut self.hosts[i];
+        host.at = HostAt::InFlight;
+        host.started_at = Some(at);
+        let (stage, wave, domain) = (host.stage, host.wave, host.domain.clone());
+        if let Some(domain) = domain {
+            *self.domains.entry(domain_key(&domain)).or_default() += 1;
+        }
+        self.tally.start();
+        let stage = &mut self.stages[stage];
+        stage.tally.start();
+        let wave = &mut stage.waves[wave];
+        wave.tally.start();
+        while wave.cursor < wave.tally.total && self.hosts[wave.first + wave.cursor].at != HostAt::Waiting {
+            wave.cursor += 1;
+        }
+        Ok(())
+    }
+
+    fn step_started(&mut self, name: &HostName, step: StepRef, attempt: u32, at: Timestamp) -> Result<(), String> {
+        let host = self.in_flight(name)?;
+        match &mut host.current {
+            Some(current) if current.step != step => Err(format!("{name} is in another step")),
+            Some(current) => {
+                current.attempt = attempt;
+                current.since = at;
+                Ok(())
+            }
+            None if host.steps.iter().any(|(done, _)| *done == step) => Err(format!("{name} has done that step")),
+            None => {
+                host.current = Some(CurrentStep { step, attempt, since: at, notes: Map::new() });
+                Ok(())
+            }
+        }
+    }
+
+    fn host_finished(&mut self, name: &HostName, outcome: Outcome, at: Timestamp) -> Result<(), String> {
+        if outcome == Outcome::NotStarted {
+            return Err(format!("{name} was started"));
+        }
+        let host = self.in_flight(name)?;
+        host.at = HostAt::Done(outcome);
+        host.finished_at = Some(at);
+        host.current = None;
+        let (stage, wave, domain) = (host.stage, host.wave, host.domain.clone());
+        if let Some(domain) = domain
+            && !outcome.uses_budget()
+            && let Some(out) = self.domains.get_mut(&domain_key(&domain))
+        {
+            *out -= 1;
+        }
+        self.tally.finish(outcome);
+        let stage = &mut self.stages[stage];
+        stage.tally.finish(outcome);
+        let wave = &mut stage.waves[wave];
+        wave.tally.finish(outcome);
+        wave.last_finished_at = Some(at);
+        Ok(())
+    }
+}
+
+fn domain_key(domain: &Domain) -> (Arc<str>, Arc<str>) {
+    (Arc::from(domain.spread.by.as_str()), Arc::clone(&domain.value))
+}
+
+impl HostState {
+    /// Its outcome as it would be if no more happened.
+    pub fn outcome(&self) -> Outcome {
+        match self.at {
+            HostAt::Waiting => Outcome::NotStarted,
+            HostAt::InFlight => Outcome::Unknown,
+            HostAt::Done(outcome) => outcome,
+        }
+    }
+
+    /// The step that decided a broken host: the first that is not fine.
+    pub fn broke_at(&self) -> Option<(StepRef, &StepResult)> {
+        self.steps.iter().find(|(_, r)| !matches!(r.verdict, Verdict::Ok | Verdict::Skipped)).map(|(s, r)| (*s, r))
+    }
+
+    /// The result of a step, if it has ended.
+    pub fn result(&self, step: StepRef) -> Option<&StepResult> {
+        self.steps.iter().find(|(done, _)| *done == step).map(|(_, result)| result)
+    }
+
+    /// Packages that are not as they were, over all steps.
+    pub fn packages_changed(&self) -> usize {
+        self.steps.iter().map(|(_, result)| result.packages.len()).sum()
+    }
+
+    /// True when it was seen to boot anew.
+    pub fn rebooted(&self) -> bool {
+        self.steps.iter().any(|(_, result)| result.rebooted)
+    }
+
+    /// From its slot to its end, or to `now`.
+    pub fn took(&self, now: Timestamp) -> Option<Duration> {
+        let started = self.started_at?;
+        Duration::try_from(self.finished_at.unwrap_or(now).duration_since(started)).ok()
+    }
+}
