@@ -65,7 +65,7 @@ build_tree() {  # MIRROR DIR: unpacked in memory, because dpkg waits for the dis
 }
 
 build_layer() { # DIR: upper/ (over the tree) and repo/
-    local d=$1 u w=$1/work r=$1/work/root
+    local d=$1 w=$1/work r=$1/work/root
     mkdir -p "$w" "$d/upper"
     mount --make-rprivate /; mount -t tmpfs -o mode=755 tmpfs "$w"; mkdir "$w"/{root,upper,work}
     build_repo "$d/repo"

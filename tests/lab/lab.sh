@@ -169,7 +169,7 @@ cgmount() { awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts; }
 cgself()  { awk -F: '$1 == 0 { sub("/$", "", $3); print $3 }' /proc/self/cgroup; }
 cgdir()   { echo "$(cgmount)$(<"$LAB_STATE/cgroup")"; }
 alive()   { [ -e "${1:-$LAB_STATE}/lock" ] && ! flock -ns "${1:-$LAB_STATE}/lock" true; }
-need()    { alive && [ -e "$LAB_STATE/ready" ] || die "no lab is up at $LAB_STATE"; }
+need()    { if ! alive || [ ! -e "$LAB_STATE/ready" ]; then die "no lab is up at $LAB_STATE"; fi; }
 host()    { need; [ -d "$LAB_STATE/host/${1:-?}" ] || die "no host '${1:-}'"; }
 initpid() { cat "$LAB_STATE/init.pid"; }
 inlab()   { nsenter -t "$(initpid)" --net --mount -- "$@"; }
@@ -227,11 +227,17 @@ facts() {       # N: the files that tests build on
         '  StrictHostKeyChecking yes' '  BatchMode yes' '  ConnectTimeout 5' >>"$s/ssh_config"
 }
 
+banner() {      # ADDRESS; what we send keeps an error out of the journal there
+    local b; exec 3<>"/dev/tcp/$1/22"
+    read -r b <&3 && printf 'SSH-2.0-lab\r\n' >&3 && [[ $b == SSH-* ]]
+}
+
 wait_ssh() {    # HOST...: until each gives an ssh banner
     local h a=(); for h in "$@"; do a+=("$(addr "$h")"); done
+    export -f banner
     inlab bash -c 'end=$((SECONDS + $1)); shift
         for a in "$@"; do
-            until [[ $(timeout 2 bash -c "exec 3<>/dev/tcp/$a/22; read -r b <&3; printf 'SSH-2.0-lab\\r\\n' >&3; echo \$b" 2>/dev/null) == SSH-* ]]; do
+            until timeout 2 bash -c "banner $a" 2>/dev/null; do
                 [ $SECONDS -lt $end ] || { echo "lab: $a does not answer" >&2; exit 1; }; sleep 0.1
             done
         done' _ "$LAB_WAIT" "${a[@]}" </dev/null
@@ -254,7 +260,7 @@ up() {          # N [tied]; `tied` needs fd 9: the lab ends when it is closed ev
     until pgrep -P $u >"$LAB_STATE/init.pid"; do kill -0 $u || boot_failed; sleep 0.02; done
     for h in "${all[@]}"; do
         until [ -e "$LAB_STATE/host/$h/state" ]; do
-            [ ! -e "$LAB_STATE/failed" ] && kill -0 $u 2>/dev/null || boot_failed
+            if [ -e "$LAB_STATE/failed" ] || ! kill -0 $u 2>/dev/null; then boot_failed; fi
             sleep 0.05
         done
     done
@@ -269,6 +275,7 @@ up() {          # N [tied]; `tied` needs fd 9: the lab ends when it is closed ev
 
 boot_failed() {
     tail -n5 "$LAB_STATE"/log/*.log >&2 || :
+    [ ! -e "$LAB_STATE/failed" ] || say "could not prepare $(xargs <"$LAB_STATE/failed")"
     exec 8>&-; down
     die "the lab did not come up"
 }
