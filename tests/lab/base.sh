@@ -11,7 +11,7 @@ LAB_PKGS=systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,sudo,opendoas,p
 
 hash12()    { sha256sum | cut -c1-12; }
 tree_dir()  { echo "$LAB_CACHE/debian-$LAB_SUITE-$(echo "$LAB_SUITE $LAB_PKGS" | hash12)"; }
-layer_dir() { echo "$LAB_CACHE/layer-$LAB_SUITE-$( (tree_dir; cat "$HERE/base.sh") | hash12)"; }
+layer_dir() { echo "$LAB_CACHE/layer-$LAB_SUITE-$( (basename "$(tree_dir)"; cat "$HERE/base.sh") | hash12)"; }
 lowers()    { echo "$(layer_dir)/upper:$(tree_dir)/root"; }
 
 mirror() {      # the Debian archive that apt itself uses here

@@ -147,7 +147,8 @@ init() {        # process 1 of the lab; N tied|free
     mount --make-rprivate /
     mount -t tmpfs -o mode=755 tmpfs /run; mkdir -p /run/netns "$FS"
     mount -t tmpfs -o mode=755,size=80% lab "$FS"; mkfifo "$FS/never"
-    mount -t cgroup2 cgroup2 /sys/fs/cgroup             # hides v1: every host sees pure v2
+    grep -q ' /sys/fs/cgroup cgroup2 ' /proc/mounts ||  # hides v1: every host sees pure v2
+        mount -t cgroup2 cgroup2 /sys/fs/cgroup
     CG=/sys/fs/cgroup$(<"$LAB_STATE/cgroup"); mkdir -p "$CG"
     unshare --time --monotonic -1 true 2>/dev/null || TIMENS=0
     ip link set lo up
