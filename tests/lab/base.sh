@@ -165,6 +165,13 @@ index() {       # DIR LABEL SUITE CODENAME: a flat repository
          "$2" "$3" "$4" "$(date -Ru)" "$ARCH" "$(sha256sum Packages | cut -d' ' -f1)" "$(stat -c %s Packages)" >Release)
 }
 
+# Installed everywhere in version 1.0. In main, 2.0: lab-plain, lab-slow (takes a while),
+# libmod-security (security by name only), lab-masked (also has a security version below 2.0).
+# In security: lab-sec, liblab1 (one architecture, so its name has a suffix), lab-slowsec (takes
+# /etc/lab-slow-secs, 2 here; writes to /var/log/lab-slow), lab-fail (fails without
+# /etc/lab-fail-fixed), lab-conf (a changed conffile), lab-svc (a service, restarted; does not start
+# with /etc/lab-svc-broken), lab-held (on hold). Only by LAB_ADD: lab-reboot (wants a reboot) and
+# linux-image-amd64 (the meta package: a new kernel, and a reboot).
 build_repo() {  # DIR: old/ (what hosts start with), main/ and security/ (what apt sees)
     local r=$1 p v sec=1.0+deb12u1 old98=linux-image-6.1.0-98-amd64 new99=linux-image-6.1.0-99-amd64
     ARCH=$(dpkg --print-architecture) SRC=$r/.src
