@@ -40,7 +40,6 @@ LAB_LIVE=$LAB_CACHE/live
 LAB_STATE=${LAB_STATE:-$LAB_LIVE/${LAB_ID:-default}}
 LAB_WAIT=${LAB_WAIT:-120}
 NET=10.77 GW=10.77.0.1                          # exists only inside the lab
-export LC_ALL=C
 
 say()    { echo "lab: $*" >&2; }
 die()    { say "$@"; exit 1; }
@@ -357,6 +356,7 @@ status() {
 }
 
 verb=${1:-help}; shift || :
+[[ $verb != _* ]] || export LC_ALL=C
 case $verb in up|with|hold)
     # Where systemd owns the cgroups, ask it for one of our own.
     if [ -d /run/systemd/system ] && [ -z "${LAB_SCOPED:-}" ] && [ "$(id -u)" = 0 ]; then
