@@ -2,5 +2,6 @@
 //! Pure: no connection, no clock but the one handed in. Start at [`Plan`].
 
 mod model;
+pub mod window;
 
 pub use model::{Domain, Plan, PlannedHost, Stage, Wave};

@@ -1,0 +1,73 @@
+//! Maintenance windows at a moment: open until when, or open next when.
+//!
+//! A window is a cron start, a real (not civil) length and a time zone, so that a night with a clock change is as long
+//! as any other. A start inside a spring gap opens when the gap ends (croner's rule).
+
+use std::{str::FromStr, time::Duration};
+
+use croner::Cron;
+use jiff::{SignedDuration, Timestamp, Zoned, tz::TimeZone};
+
+use crate::policy::Window;
+
+/// When the window that is open at `now` closes; `None` when it is closed, or cannot be read (a loader checked it).
+pub fn open_until(window: &Window, now: Timestamp) -> Option<Timestamp> {
+    let (cron, now) = prepare(window, now)?;
+    let start = cron.find_previous_occurrence(&now, true).ok()?;
+    let end = start.timestamp().checked_add(signed(window.duration)?).ok()?;
+    (now.timestamp() < end).then_some(end)
+}
+
+/// When the window opens next after `now`.
+pub fn next_opening(window: &Window, now: Timestamp) -> Option<Timestamp> {
+    let (cron, now) = prepare(window, now)?;
+    cron.find_next_occurrence(&now, false).ok().map(|start| start.timestamp())
+}
+
+fn prepare(window: &Window, now: Timestamp) -> Option<(Cron, Zoned)> {
+    let zone = TimeZone::get(&window.timezone).ok()?;
+    Some((Cron::from_str(&window.start).ok()?, now.to_zoned(zone)))
+}
+
+fn signed(duration: Duration) -> Option<SignedDuration> {
+    SignedDuration::try_from(duration).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn berlin(start: &str, hours: u64) -> Window {
+        Window {
+            start: start.to_owned(),
+            duration: Duration::from_secs(hours * 3600),
+            timezone: "Europe/Berlin".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_window_is_open_from_its_start_to_before_its_end() {
+        let window = berlin("0 2 * * SUN#2", 4);
+        for (now, until) in [
+            ("2026-11-08T00:59:59Z", None),
+            ("2026-11-08T01:00:00Z", Some("2026-11-08T05:00:00Z")),
+            ("2026-11-08T04:59:59Z", Some("2026-11-08T05:00:00Z")),
+            ("2026-11-08T05:00:00Z", None),
+            ("2026-11-15T02:00:00Z", None),
+        ] {
+            let until: Option<Timestamp> = until.map(|t: &str| t.parse().unwrap());
+            assert_eq!(open_until(&window, now.parse().unwrap()), until, "{now}");
+        }
+        let next = next_opening(&window, "2026-11-08T01:00:00Z".parse().unwrap());
+        assert_eq!(next, Some("2026-12-13T01:00:00Z".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_clock_change_does_not_shorten_a_window() {
+        // 2026-03-29: 02:00 becomes 03:00 in Berlin.
+        let window = berlin("30 2 29 3 *", 4);
+        let until = open_until(&window, "2026-03-29T01:00:00Z".parse().unwrap());
+        assert_eq!(until, Some("2026-03-29T05:00:00Z".parse().unwrap()));
+        assert_eq!(open_until(&window, "2026-03-29T00:59:59Z".parse().unwrap()), None);
+    }
+}

@@ -1,0 +1,96 @@
+//! The reasons for which no further host may start, derived from what happened.
+
+use std::fmt;
+
+use crate::{
+    event::{RunState, StageState, Stop},
+    plan::Stage,
+    policy::OnBudgetSpent,
+};
+
+/// Why no further host of the run starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Halt {
+    /// More hosts of one stage broke than it bears.
+    StageBudget {
+        /// The stage's name.
+        stage: String,
+        /// Hosts that broke.
+        broken: usize,
+        /// Hosts that it bears.
+        max: usize,
+    },
+    /// More hosts of the run broke than it bears.
+    RunBudget {
+        /// Hosts that broke.
+        broken: usize,
+        /// Hosts that it bears.
+        max: usize,
+    },
+    /// The gate after a wave did not pass.
+    Gate {
+        /// The stage's name.
+        stage: String,
+        /// 1-based number of the wave before it.
+        wave: usize,
+        /// What it said.
+        summary: String,
+    },
+    /// A person or the system asked for it.
+    Asked(Stop),
+}
+
+impl fmt::Display for Halt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hosts = |n: usize| if n == 1 { "1 host".to_owned() } else { format!("{n} hosts") };
+        match self {
+            Self::StageBudget { stage, broken, max } => {
+                write!(f, "{} of stage {stage} broke, max_failures is {max}", hosts(*broken))
+            }
+            Self::RunBudget { broken, max } => {
+                write!(f, "{} of the run broke, max_failures of the run is {max}", hosts(*broken))
+            }
+            Self::Gate { stage, wave, summary } => {
+                write!(f, "the gate after wave {wave} of stage {stage} did not pass: {summary}")
+            }
+            Self::Asked(Stop::Drain) => f.write_str("asked to stop: hosts in flight finish"),
+            Self::Asked(Stop::StepBorder) => f.write_str("asked to stop: hosts stop before their next step"),
+            Self::Asked(Stop::Detach) => f.write_str("asked to leave: jobs on hosts go on"),
+        }
+    }
+}
+
+/// Why the run is halted, if it is. A stage that halts alone is not a reason here.
+pub fn halt(state: &RunState) -> Option<Halt> {
+    if let Some(stop) = state.stop {
+        return Some(Halt::Asked(stop));
+    }
+    let plan = state.plan();
+    let broken = state.tally.broken();
+    if let Some(max) = plan.max_failures
+        && broken > max
+        && plan.on_budget_spent != OnBudgetSpent::Continue
+    {
+        return Some(Halt::RunBudget { broken, max });
+    }
+    for (stage, stage_state) in plan.stages.iter().zip(&state.stages) {
+        if budget_spent(stage, stage_state) && stage.on_budget_spent == OnBudgetSpent::HaltRun {
+            let (broken, max) = (stage_state.tally.broken(), stage.max_failures);
+            return Some(Halt::StageBudget { stage: stage.name.clone(), broken, max });
+        }
+        if stage.gate.is_empty() {
+            continue;
+        }
+        for (w, wave) in stage_state.waves.iter().enumerate() {
+            if let Some((false, summary)) = &wave.gate {
+                return Some(Halt::Gate { stage: stage.name.clone(), wave: w + 1, summary: summary.clone() });
+            }
+        }
+    }
+    None
+}
+
+/// True when the stage bears no more: the number of its broken hosts is more than `max_failures`.
+pub(super) fn budget_spent(stage: &Stage, state: &StageState) -> bool {
+    state.tally.broken() > stage.max_failures
+}

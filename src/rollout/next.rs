@@ -1,0 +1,203 @@
+//! The one rule that says what the dispatcher does next.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::halt::{Halt, budget_spent, halt};
+use crate::{
+    event::{HostAt, RunState},
+    host::HostName,
+    plan::{PlannedHost, Stage, window},
+    policy::{Mode, OnBudgetSpent},
+};
+
+/// What the dispatcher does next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Directive {
+    /// Give these hosts their slots now.
+    Start(Vec<HostName>),
+    /// Start nothing; ask again when a host in flight is done.
+    WaitForHosts,
+    /// Start nothing before this moment (a soak, or a window that opens).
+    WaitUntil {
+        /// When to ask again.
+        until: Timestamp,
+        /// What is waited for, for people.
+        why: String,
+    },
+    /// Start nothing until a person approves the stage.
+    WaitForApproval {
+        /// Index of the stage.
+        stage: usize,
+    },
+    /// Run the gate steps of this stage, after this wave.
+    RunGate {
+        /// Index of the stage.
+        stage: usize,
+        /// Index of the wave.
+        wave: usize,
+    },
+    /// Start nothing any more; hosts in flight finish.
+    Drain(Halt),
+    /// Nothing is in flight and nothing may start: the run is over.
+    Finished(Ending),
+}
+
+/// Why a run is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Every host had its slot.
+    AllStarted,
+    /// No further host may start.
+    Halted(Halt),
+    /// What is left may not start: its window is closed, or its failure domain is full of broken hosts.
+    Left {
+        /// For people.
+        why: String,
+    },
+}
+
+/// Bounds that do not come from the plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Most hosts in flight over everything. At least 1.
+    pub forks: usize,
+}
+
+/// What to do next, given all that happened and the present moment.
+pub fn next(state: &RunState, now: Timestamp, limits: Limits) -> Directive {
+    if let Some(why) = halt(state) {
+        return if state.tally.in_flight > 0 {
+            Directive::Drain(why)
+        } else {
+            Directive::Finished(Ending::Halted(why))
+        };
+    }
+    let mut left: Option<String> = None;
+    let mut before: Option<(usize, usize)> = None;
+    for (s, stage) in state.plan().stages.iter().enumerate() {
+        let stage_state = &state.stages[s];
+        let halted = budget_spent(stage, stage_state) && stage.on_budget_spent == OnBudgetSpent::HaltStage;
+        if halted {
+            if stage_state.tally.in_flight > 0 {
+                return Directive::WaitForHosts;
+            }
+            continue;
+        }
+        for w in 0..stage.waves.len() {
+            let wave = &stage_state.waves[w];
+            if wave.tally.waiting() == 0 && wave.tally.in_flight == 0 {
+                if wave.tally.total > 0 {
+                    before = Some((s, w));
+                }
+                continue;
+            }
+            if wave.tally.waiting() == 0 {
+                return Directive::WaitForHosts;
+            }
+            // A wave that has begun has passed what lies before it.
+            if wave.tally.waiting() == wave.tally.total
+                && let Some((bs, bw)) = before
+                && let Some(wait) = passage(state, bs, bw, now)
+            {
+                return wait;
+            }
+            match admit(state, s, stage, w, now, limits) {
+                Admission::Start(hosts) => return Directive::Start(hosts),
+                Admission::Later => return Directive::WaitForHosts,
+                Admission::Never(why) => {
+                    // Nothing is in flight anywhere, so what is blocked stays blocked: the wave is as done as it gets.
+                    left.get_or_insert(why);
+                    if wave.tally.done() > 0 {
+                        before = Some((s, w));
+                    }
+                }
+            }
+        }
+    }
+    if state.tally.in_flight > 0 {
+        return Directive::WaitForHosts;
+    }
+    Directive::Finished(left.map_or(Ending::AllStarted, |why| Ending::Left { why }))
+}
+
+/// What must happen between wave `w` of stage `s`, which is done, and anything after it: soak, gate, approval.
+fn passage(state: &RunState, s: usize, w: usize, now: Timestamp) -> Option<Directive> {
+    let stage = &state.plan().stages[s];
+    let stage_state = &state.stages[s];
+    let wave = &stage_state.waves[w];
+    if state.tally.in_flight > 0 {
+        return Some(Directive::WaitForHosts);
+    }
+    if wave.gate.is_none()
+        && let Some(done) = wave.last_finished_at
+        && let Ok(soak) = SignedDuration::try_from(stage.soak)
+        && let Ok(until) = done.saturating_add(soak)
+        && now < until
+    {
+        return Some(Directive::WaitUntil { until, why: format!("soak after wave {} of stage {}", w + 1, stage.name) });
+    }
+    if !stage.gate.is_empty() && wave.gate.is_none() {
+        return Some(Directive::RunGate { stage: s, wave: w });
+    }
+    (stage.approve && stage_state.approved_by.is_none()).then_some(Directive::WaitForApproval { stage: s })
+}
+
+enum Admission {
+    Start(Vec<HostName>),
+    /// Something in flight must end first.
+    Later,
+    /// Nothing is in flight, and yet nothing may start.
+    Never(String),
+}
+
+fn admit(state: &RunState, s: usize, stage: &Stage, w: usize, now: Timestamp, limits: Limits) -> Admission {
+    let wave = &stage.waves[w];
+    let wave_state = &state.stages[s].waves[w];
+    let mut room = limits.forks.saturating_sub(state.tally.in_flight);
+    if stage.mode == Mode::Sliding && !wave.canary {
+        let size = stage.window_size.unwrap_or(wave.hosts.len());
+        room = room.min(size.saturating_sub(wave_state.tally.in_flight));
+    }
+    if room == 0 {
+        return Admission::Later;
+    }
+    let mut start: Vec<&PlannedHost> = Vec::new();
+    let mut refused: Option<String> = None;
+    let states = state.wave_hosts(s, w);
+    for (host, host_state) in wave.hosts.iter().zip(states).skip(wave_state.cursor) {
+        if start.len() == room {
+            break;
+        }
+        if host_state.at != HostAt::Waiting {
+            continue;
+        }
+        match obstacle(state, host, &start, now) {
+            None => start.push(host),
+            Some(why) => {
+                refused.get_or_insert(why);
+            }
+        }
+    }
+    if !start.is_empty() {
+        return Admission::Start(start.into_iter().map(|host| host.name.clone()).collect());
+    }
+    match refused {
+        Some(why) if state.tally.in_flight == 0 => Admission::Never(why),
+        _ => Admission::Later,
+    }
+}
+
+fn obstacle(state: &RunState, host: &PlannedHost, starting: &[&PlannedHost], now: Timestamp) -> Option<String> {
+    if let Some(window) = &host.window
+        && window::open_until(window, now).is_none()
+    {
+        return Some(format!("the maintenance window of {} is closed", host.name));
+    }
+    let domain = host.domain.as_ref()?;
+    let with_it = starting.iter().filter(|other| {
+        other.domain.as_ref().is_some_and(|d| d.value == domain.value && d.spread.by == domain.spread.by)
+    });
+    let out = state.out_of_service(domain) + with_it.count();
+    (out >= domain.spread.max_unavailable as usize)
+        .then(|| format!("{} hosts with {}={} are out of service", out, domain.spread.by, domain.value))
+}

@@ -1,0 +1,327 @@
+//! Tables for the rule, at every boundary: 0, 1, all, equal, mixed.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+
+use super::{Directive, Ending, Halt, Limits, next};
+use crate::{
+    event::{Event, Kind, Outcome, RunId, RunStarted, RunState, Stop},
+    host::HostName,
+    plan::{Domain, Plan, PlannedHost, Stage, Wave},
+    playbook::{CommandLine, CommandSpec, Side, StepKind, StepSpec, Template},
+    policy::{Mode, OnBudgetSpent, Spread, Window},
+};
+
+/// A run that is moved by hand.
+struct Run {
+    state: RunState,
+    now: Timestamp,
+    forks: usize,
+}
+
+fn host(name: &str) -> PlannedHost {
+    PlannedHost { name: HostName::new(name).unwrap(), domain: None, window: None }
+}
+
+/// A stage whose waves are given as words: `"a | b c | d"`.
+fn stage(name: &str, waves: &str) -> Stage {
+    Stage {
+        name: name.to_owned(),
+        environment: None,
+        risk: None,
+        waves: waves
+            .split('|')
+            .map(|wave| Wave { canary: false, hosts: wave.split_whitespace().map(host).collect() })
+            .collect(),
+        window_size: None,
+        mode: Mode::Waves,
+        max_failures: 0,
+        on_budget_spent: OnBudgetSpent::HaltRun,
+        soak: Duration::ZERO,
+        approve: false,
+        gate: vec![],
+    }
+}
+
+fn gate() -> Vec<StepSpec> {
+    vec![StepSpec {
+        name: "gate".to_owned(),
+        kind: StepKind::Command(CommandSpec {
+            run: CommandLine::Shell(Template("true".to_owned())),
+            changes: false,
+            environment: Default::default(),
+            ok_codes: vec![0],
+        }),
+        when: None,
+        timeout: None,
+        retries: 0,
+        retry_delay: Duration::ZERO,
+        privileged: None,
+        on: Side::Controller,
+        register: None,
+        line: 1,
+    }]
+}
+
+impl Run {
+    fn new(stages: Vec<Stage>, max_failures: Option<usize>) -> Self {
+        let plan = Plan {
+            playbook: "p".to_owned(),
+            stages,
+            steps: vec![],
+            on_failure: vec![],
+            max_failures,
+            on_budget_spent: OnBudgetSpent::HaltRun,
+            vars_digest: String::new(),
+        };
+        let started = RunStarted {
+            run: RunId("r".to_owned()),
+            plan,
+            digest: String::new(),
+            playbook_path: String::new(),
+            inventory_paths: vec![],
+            limit: None,
+            extra_vars: vec![],
+            check: false,
+            operator: String::new(),
+            controller: String::new(),
+            version: String::new(),
+        };
+        let now = "2026-11-22T02:00:00Z".parse().unwrap();
+        let first = Event { seq: 1, at: now, kind: Kind::RunStarted(Box::new(started)) };
+        Self { state: RunState::begin(&first).unwrap(), now, forks: 100 }
+    }
+
+    fn push(&mut self, kind: Kind) {
+        let event = Event { seq: self.state.seq + 1, at: self.now, kind };
+        self.state.apply(&event).unwrap();
+    }
+
+    fn next(&self) -> Directive {
+        next(&self.state, self.now, Limits { forks: self.forks })
+    }
+
+    /// Expects exactly these hosts to start, and starts them.
+    #[track_caller]
+    fn starts(&mut self, expected: &str) -> &mut Self {
+        let Directive::Start(hosts) = self.next() else { panic!("expected {expected:?}, got {:?}", self.next()) };
+        let names: Vec<&str> = hosts.iter().map(HostName::as_str).collect();
+        assert_eq!(names.join(" "), expected);
+        for host in hosts {
+            self.push(Kind::HostStarted { host });
+        }
+        self
+    }
+
+    fn end(&mut self, names: &str, outcome: Outcome) -> &mut Self {
+        for name in names.split_whitespace() {
+            self.push(Kind::HostFinished { host: HostName::new(name).unwrap(), outcome });
+        }
+        self
+    }
+
+    #[track_caller]
+    fn says(&mut self, expected: Directive) -> &mut Self {
+        assert_eq!(self.next(), expected);
+        self
+    }
+
+    fn passes(&mut self, seconds: i64) -> &mut Self {
+        self.now += jiff::SignedDuration::from_secs(seconds);
+        self
+    }
+}
+
+const OVER: Directive = Directive::Finished(Ending::AllStarted);
+
+#[test]
+fn a_wave_starts_whole_and_the_next_waits_for_its_last_host() {
+    Run::new(vec![stage("s", "a | b c | d")], None)
+        .starts("a")
+        .says(Directive::WaitForHosts)
+        .end("a", Outcome::Ok)
+        .starts("b c")
+        .end("b", Outcome::Ok)
+        .says(Directive::WaitForHosts)
+        .end("c", Outcome::Ok)
+        .starts("d")
+        .end("d", Outcome::Ok)
+        .says(OVER);
+}
+
+#[test]
+fn more_than_max_failures_halts_and_exactly_max_failures_does_not() {
+    for outcome in [Outcome::Failed, Outcome::Unreachable, Outcome::Unknown] {
+        for max in [0, 1, 2] {
+            let mut s = stage("s", "a b c d | e");
+            s.max_failures = max;
+            let mut run = Run::new(vec![s], None);
+            run.starts("a b c d");
+            let broken = ["a", "b", "c"];
+            for (n, name) in broken.iter().enumerate().take(max + 1) {
+                assert!(!matches!(run.next(), Directive::Drain(_)), "{n} broken of {max} borne");
+                run.end(name, outcome);
+            }
+            let why = Halt::StageBudget { stage: "s".to_owned(), broken: max + 1, max };
+            run.says(Directive::Drain(why.clone()));
+            for name in ["a", "b", "c", "d"].iter().skip(max + 1) {
+                run.end(name, Outcome::Ok);
+            }
+            run.says(Directive::Finished(Ending::Halted(why)));
+        }
+    }
+}
+
+#[test]
+fn skipped_and_ok_hosts_use_up_nothing() {
+    Run::new(vec![stage("s", "a b | c")], Some(0))
+        .starts("a b")
+        .end("a", Outcome::Skipped)
+        .end("b", Outcome::Ok)
+        .starts("c")
+        .end("c", Outcome::Ok)
+        .says(OVER);
+}
+
+#[test]
+fn the_budget_of_the_run_counts_over_stages() {
+    let tolerant = |name: &str, waves: &str| Stage { max_failures: 9, ..stage(name, waves) };
+    let mut run = Run::new(vec![tolerant("s", "a b"), tolerant("t", "c d | e")], Some(1));
+    run.starts("a b").end("a", Outcome::Failed).end("b", Outcome::Ok);
+    run.starts("c d").end("c", Outcome::Unreachable);
+    run.says(Directive::Drain(Halt::RunBudget { broken: 2, max: 1 }));
+}
+
+#[test]
+fn halt_stage_leaves_the_stage_and_goes_on_and_continue_never_stops() {
+    let s = Stage { on_budget_spent: OnBudgetSpent::HaltStage, ..stage("s", "a b | c") };
+    let mut run = Run::new(vec![s, stage("t", "d")], None);
+    run.starts("a b").end("a", Outcome::Failed).says(Directive::WaitForHosts).end("b", Outcome::Ok);
+    run.starts("d").end("d", Outcome::Ok).says(OVER);
+
+    let s = Stage { on_budget_spent: OnBudgetSpent::Continue, ..stage("s", "a b | c") };
+    let mut run = Run::new(vec![s], None);
+    run.starts("a b").end("a b", Outcome::Failed).starts("c").end("c", Outcome::Failed).says(OVER);
+}
+
+#[test]
+fn soak_comes_after_every_wave_but_the_last_of_the_run() {
+    let s = Stage { soak: Duration::from_secs(60), ..stage("s", "a | b") };
+    let mut run = Run::new(vec![s, stage("t", "c")], None);
+    run.starts("a").end("a", Outcome::Ok);
+    let Directive::WaitUntil { until, .. } = run.next() else { panic!("{:?}", run.next()) };
+    assert_eq!(until, run.now + jiff::SignedDuration::from_secs(60));
+    run.passes(59);
+    assert!(matches!(run.next(), Directive::WaitUntil { .. }));
+    run.passes(1).starts("b").end("b", Outcome::Ok);
+    assert!(matches!(run.next(), Directive::WaitUntil { .. }), "between stages as well");
+    run.passes(60).starts("c").end("c", Outcome::Ok).says(OVER);
+}
+
+#[test]
+fn a_gate_runs_after_the_soak_and_a_failed_one_halts() {
+    for passed in [true, false] {
+        let s = Stage { soak: Duration::from_secs(60), gate: gate(), ..stage("s", "a | b") };
+        let mut run = Run::new(vec![s], None);
+        run.starts("a").end("a", Outcome::Ok).passes(60).says(Directive::RunGate { stage: 0, wave: 0 });
+        run.push(Kind::GateFinished { stage: 0, wave: 0, passed, summary: "x".to_owned() });
+        if passed {
+            run.starts("b");
+        } else {
+            let why = Halt::Gate { stage: "s".to_owned(), wave: 1, summary: "x".to_owned() };
+            run.says(Directive::Finished(Ending::Halted(why)));
+        }
+    }
+}
+
+#[test]
+fn approval_is_asked_for_once_after_the_first_wave() {
+    let s = Stage { approve: true, ..stage("s", "a | b | c") };
+    let mut run = Run::new(vec![s], None);
+    run.starts("a").end("a", Outcome::Ok).says(Directive::WaitForApproval { stage: 0 });
+    run.passes(86_400).says(Directive::WaitForApproval { stage: 0 });
+    run.push(Kind::Approved { stage: 0, by: "me".to_owned() });
+    run.starts("b").end("b", Outcome::Ok).starts("c").end("c", Outcome::Ok).says(OVER);
+}
+
+#[test]
+fn a_stage_of_one_wave_is_approved_before_the_next_stage() {
+    let s = Stage { approve: true, ..stage("s", "a") };
+    let mut run = Run::new(vec![s.clone(), stage("t", "b")], None);
+    run.starts("a").end("a", Outcome::Ok).says(Directive::WaitForApproval { stage: 0 });
+    Run::new(vec![s], None).starts("a").end("a", Outcome::Ok).says(OVER);
+}
+
+#[test]
+fn a_request_to_stop_drains() {
+    let mut run = Run::new(vec![stage("s", "a b | c")], None);
+    run.starts("a b");
+    run.push(Kind::StopRequested { how: Stop::Drain, by: "me".to_owned() });
+    run.says(Directive::Drain(Halt::Asked(Stop::Drain)));
+    run.end("a b", Outcome::Ok).says(Directive::Finished(Ending::Halted(Halt::Asked(Stop::Drain))));
+}
+
+#[test]
+fn forks_bound_the_hosts_in_flight() {
+    let mut run = Run::new(vec![stage("s", "a b c d")], None);
+    run.forks = 2;
+    run.starts("a b").says(Directive::WaitForHosts).end("b", Outcome::Ok).starts("c").end("a", Outcome::Ok);
+    run.starts("d");
+}
+
+#[test]
+fn a_sliding_window_replaces_each_host_that_is_done() {
+    let mut s = stage("s", "a | b c d e");
+    s.waves[0].canary = true;
+    s.mode = Mode::Sliding;
+    s.window_size = Some(2);
+    let mut run = Run::new(vec![s], None);
+    run.starts("a").says(Directive::WaitForHosts).end("a", Outcome::Ok);
+    run.starts("b c").says(Directive::WaitForHosts).end("c", Outcome::Ok).starts("d");
+    run.says(Directive::WaitForHosts).end("b d", Outcome::Ok).starts("e").end("e", Outcome::Ok).says(OVER);
+}
+
+fn in_domain(name: &str, value: &str, max: u32) -> PlannedHost {
+    let spread = Arc::new(Spread { by: "cluster".to_owned(), max_unavailable: max });
+    PlannedHost { domain: Some(Domain { spread, value: value.into() }), ..host(name) }
+}
+
+#[test]
+fn a_failure_domain_is_never_emptied_even_over_stages_and_by_broken_hosts() {
+    let spread_stage = |name: &str, hosts: Vec<PlannedHost>| Stage {
+        waves: vec![Wave { canary: false, hosts }],
+        max_failures: 9,
+        ..stage(name, "")
+    };
+    let s = spread_stage("s", vec![in_domain("a1", "a", 1), in_domain("a2", "a", 1), in_domain("b1", "b", 1)]);
+    let t = spread_stage("t", vec![in_domain("b2", "b", 1), in_domain("a3", "a", 1)]);
+    let mut run = Run::new(vec![s, t], None);
+    run.starts("a1 b1").says(Directive::WaitForHosts).end("b1", Outcome::Ok).says(Directive::WaitForHosts);
+    run.end("a1", Outcome::Failed);
+    // a2 can never start in this run: a1 is broken. The rest of the fleet goes on.
+    run.starts("b2").end("b2", Outcome::Ok);
+    assert!(matches!(run.next(), Directive::Finished(Ending::Left { .. })), "{:?}", run.next());
+    assert_eq!(run.state.tally.waiting(), 2);
+}
+
+#[test]
+fn hosts_outside_their_window_are_left() {
+    let window =
+        Window { start: "0 2 * * *".to_owned(), duration: Duration::from_secs(3600), timezone: "UTC".to_owned() };
+    let mut s = stage("s", "a | b");
+    for wave in &mut s.waves {
+        for host in &mut wave.hosts {
+            host.window = Some(Arc::new(window.clone()));
+        }
+    }
+    let mut run = Run::new(vec![s], None);
+    run.starts("a").passes(3600).says(Directive::WaitForHosts).end("a", Outcome::Ok);
+    assert!(matches!(run.next(), Directive::Finished(Ending::Left { .. })), "{:?}", run.next());
+}
+
+#[test]
+fn an_empty_wave_is_passed_over_and_an_empty_plan_is_over() {
+    Run::new(vec![stage("s", " | a")], None).starts("a").end("a", Outcome::Ok).says(OVER);
+    Run::new(vec![], None).says(OVER);
+}
