@@ -1,0 +1,203 @@
+//! Every command line that a Debian or Ubuntu host gets from us, and nothing that reads an answer.
+//! Paths start with `${PATCHWAVE_ROOT-}` and programs are found through `PATH`, because the embedded fleet's hosts
+//! are folders. Start at the list in [`super`].
+
+use std::{collections::BTreeSet, time::Duration};
+
+use crate::{command::Command, pkg::Exact};
+
+/// Options of every transaction: nothing may ask, and edited configuration files stay.
+const TRANSACTION: [&str; 7] = [
+    "-y",
+    "-o",
+    "Dpkg::Options::=--force-confdef",
+    "-o",
+    "Dpkg::Options::=--force-confold",
+    // Only because it runs detached: dpkg's scripts then read /dev/null instead of waiting at a terminal of apt's own.
+    "-o",
+    "Dpkg::Use-Pty=0",
+];
+
+/// Environment of every transaction.
+const QUIET: [(&str, &str); 5] = [
+    ("DEBIAN_FRONTEND", "noninteractive"),
+    ("DEBIAN_PRIORITY", "critical"),
+    ("APT_LISTCHANGES_FRONTEND", "none"),
+    ("NEEDRESTART_SUSPEND", "1"),
+    ("UCF_FORCE_CONFFOLD", "1"),
+];
+
+/// Lists are read, so a run that is repeated does no harm: the loser of two finds the lists locked.
+const REFRESH_LIMIT: Duration = Duration::from_secs(600);
+const TRANSACTION_LIMIT: Duration = Duration::from_secs(3600);
+
+/// `apt-refresh`. Without `Error-Mode=any`, apt returns 0 although no server could be reached.
+pub(super) fn refresh() -> Command {
+    Command::reads(
+        "apt-refresh",
+        ["apt-get", "-o", "APT::Update::Error-Mode=any", "-o", "Acquire::Retries=3", "update"],
+    )
+    .timeout(REFRESH_LIMIT)
+}
+
+const STATE: &str = r#"r=${PATCHWAVE_ROOT-}
+echo "native $(dpkg --print-architecture)"
+for f in "$r"/var/lib/dpkg/updates/[0-9]*; do [ ! -e "$f" ] || echo "journal ${f##*/}"; done
+dpkg-query -W -f 'pkg\t${Package}\t${Version}\t${Architecture}\t${db:Status-Want}\t${db:Status-Status}\t${db:Status-Eflag}\n' || exit
+apt-mark showauto | sed 's/^/auto /'
+(cd "$r/etc" 2>/dev/null || exit
+ find . -xdev \( -name '*.dpkg-dist' -o -name '*.dpkg-new' -o -name '*.ucf-dist' \) -print 2>/dev/null |
+ head -n 500 | sed 's|^\.|review /etc|')
+set -- "$r"/var/lib/apt/lists/*Packages*
+[ ! -e "$1" ] || stat -c 'lists %Y' "$r/var/lib/apt/lists"
+echo "now $(date +%s)"
+echo end
+"#;
+
+/// `apt-state`: all packages with their status and marks, unfinished dpkg runs, configuration files to look at.
+pub(super) fn state() -> Command {
+    Command::sh("apt-state", STATE, [""; 0])
+}
+
+const PENDING: &str = r#"sim=$(apt-get -s -q -V -y "$@") || exit
+printf '%s\n' '== simulation' "$sim" '== sources'
+apt-get indextargets --format '$(DESCRIPTION)|$(ORIGIN)|$(LABEL)|$(SUITE)|$(CODENAME)' 'Created-By: Packages' || exit
+echo '== versions'
+printf '%s\n' "$sim" | sed -n -e 's/^   *\([a-z0-9][a-z0-9+.:-]*\) (.*/\1/p' -e 's/^Inst \([^ ]*\) .*/\1/p' |
+sort -u | xargs -r apt-cache policy || exit
+echo '== end'
+"#;
+
+/// `apt-pending`: what an upgrade would do, and the version tables of everything it names.
+pub(super) fn pending(allow_removals: bool, include_phased: bool) -> Command {
+    let mut args = vec!["-o", "APT::Get::Show-User-Simulation-Note=false"];
+    if include_phased {
+        args.extend(["-o", "APT::Get::Always-Include-Phased-Updates=true"]);
+    }
+    if allow_removals {
+        args.push("dist-upgrade");
+    } else {
+        // Without it a kernel stays behind for ever: it is a new package behind a meta package.
+        args.extend(["--with-new-pkgs", "upgrade"]);
+    }
+    Command::sh("apt-pending", PENDING, args).timeout(Duration::from_secs(180))
+}
+
+/// `apt-simulate`: what installing exactly `set` would do. Without `--no-remove`, so that removals are named.
+pub(super) fn simulate(set: &[Exact]) -> Command {
+    let fixed = ["apt-get", "-s", "-q", "-V", "-y", "-o", "APT::Get::Show-User-Simulation-Note=false"];
+    let mut argv: Vec<String> = fixed.map(str::to_owned).to_vec();
+    argv.extend(["install", "--only-upgrade"].map(str::to_owned));
+    argv.extend(set.iter().map(Exact::to_string));
+    Command::reads("apt-simulate", argv).timeout(Duration::from_secs(180))
+}
+
+/// `apt-upgrade` (or `apt-download`): the transaction. Never called with an empty set, which apt takes for "nothing
+/// is named" and some verbs for "everything".
+pub(super) fn upgrade(set: &[Exact], allow_removals: bool, lock_timeout: Duration, download_only: bool) -> Command {
+    assert!(!set.is_empty(), "an upgrade names its packages");
+    let mut words = transaction(lock_timeout);
+    if !allow_removals {
+        words.push("--no-remove".to_owned());
+    }
+    if download_only {
+        words.push("-d".to_owned());
+    }
+    words.extend(["install", "--only-upgrade"].map(str::to_owned));
+    words.extend(set.iter().map(Exact::to_string));
+    quiet(Command::changes(if download_only { "apt-download" } else { "apt-upgrade" }, words))
+}
+
+/// `apt-mark-auto`: gives back the mark that naming a package on apt's command line takes from it.
+pub(super) fn mark_auto(names: &BTreeSet<String>) -> Command {
+    let argv = ["apt-mark", "auto"].map(str::to_owned).into_iter().chain(names.iter().cloned());
+    Command::changes("apt-mark-auto", argv)
+}
+
+/// `dpkg-configure`, then `apt-fix`: finish what was begun, without removing anything.
+pub(super) fn repair(lock_timeout: Duration) -> Vec<Command> {
+    let configure = ["dpkg", "--force-confdef", "--force-confold", "--configure", "-a"];
+    let mut fix = transaction(lock_timeout);
+    fix.extend(["--no-remove", "-f", "install"].map(str::to_owned));
+    vec![quiet(Command::changes("dpkg-configure", configure)), quiet(Command::changes("apt-fix", fix))]
+}
+
+/// `apt-simulate-purge`.
+pub(super) fn simulate_purge(names: &[String]) -> Command {
+    let fixed = ["apt-get", "-s", "-q", "-V", "-y", "-o", "APT::Get::Show-User-Simulation-Note=false", "purge"];
+    let argv = fixed.map(str::to_owned).into_iter().chain(names.iter().cloned());
+    Command::reads("apt-simulate-purge", argv).timeout(Duration::from_secs(180))
+}
+
+/// `apt-purge`.
+pub(super) fn purge(names: &[String], lock_timeout: Duration) -> Command {
+    assert!(!names.is_empty(), "a purge names its packages");
+    let mut words = transaction(lock_timeout);
+    words.push("purge".to_owned());
+    words.extend(names.iter().cloned());
+    quiet(Command::changes("apt-purge", words))
+}
+
+/// `apt-clean`: the downloaded archives.
+pub(super) fn clean() -> Command {
+    Command::changes("apt-clean", ["apt-get", "clean"])
+}
+
+const LOCKS: &str = r#"r=${PATCHWAVE_ROOT-}
+for f in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock; do
+  if [ ! -e "$r$f" ] || [ ! -r "$r/proc/locks" ]; then continue; fi
+  inode=$(stat -c %i "$r$f")
+  while read -r _ kind _ _ pid where _; do
+    if [ "$kind" != POSIX ] || [ "${where##*:}" != "$inode" ]; then continue; fi
+    seen= hit=
+    for fd in "$r/proc/$pid/fd"/*; do
+      if [ -e "$fd" ]; then seen=1; fi
+      if [ "$fd" -ef "$r$f" ]; then hit=1; fi
+    done
+    # The same inode number on another file system is another file; without a look at its files, believe the number.
+    if [ -n "$seen" ] && [ -z "$hit" ]; then continue; fi
+    echo "lock $f $pid $(tr '\0' ' ' 2>/dev/null <"$r/proc/$pid/cmdline")"
+  done <"$r/proc/locks"
+done 2>/dev/null
+echo end
+"#;
+
+/// `apt-locks`: who holds a lock of apt or dpkg. Needs no `fuser`.
+pub(super) fn locks() -> Command {
+    Command::sh("apt-locks", LOCKS, [""; 0])
+}
+
+const BOOT: &str = r#"r=${PATCHWAVE_ROOT-}
+k=$(uname -r) || exit
+echo "running $k"
+[ ! -d "$r/lib/modules/$k" ] || echo modules
+if [ -e "$r/run/systemd/container" ] || [ -e "$r/.dockerenv" ] || [ -e "$r/run/.containerenv" ]; then echo container; fi
+[ ! -e "$r/run/reboot-required" ] || echo flag
+[ ! -r "$r/run/reboot-required.pkgs" ] || sort -u "$r/run/reboot-required.pkgs" | sed 's/^/flag-package /'
+[ ! -r "$r/proc/stat" ] || sed -n '/^btime /p' "$r/proc/stat"
+[ ! -r "$r/proc/1/stat" ] || sed 's/^/init-stat /' "$r/proc/1/stat"
+for p in libc6 systemd dbus dbus-daemon; do
+  for f in "$r/var/lib/dpkg/info/$p.list" "$r/var/lib/dpkg/info/$p":*.list; do
+    [ ! -e "$f" ] || stat -c "unpacked %Y $p" "$f"
+  done
+done
+dpkg-query -W -f 'pkg\t${Package}\t${Version}\t${db:Status-Status}\n' 'linux-image-*' 'linux-headers-*' 'linux-modules-*' 2>/dev/null
+echo end
+"#;
+
+/// `apt-boot`: running and installed kernels, and every trace of a reboot that is due.
+pub(super) fn boot() -> Command {
+    Command::sh("apt-boot", BOOT, [""; 0])
+}
+
+fn transaction(lock_timeout: Duration) -> Vec<String> {
+    let mut words = vec!["apt-get".to_owned()];
+    words.extend(TRANSACTION.map(str::to_owned));
+    words.extend(["-o".to_owned(), format!("DPkg::Lock::Timeout={}", lock_timeout.as_secs())]);
+    words
+}
+
+fn quiet(mut command: Command) -> Command {
+    command.env.extend(QUIET.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    command.timeout(TRANSACTION_LIMIT)
+}

@@ -1,0 +1,48 @@
+//! What all answers have in common: words apart, the end mark, apt's own complaints.
+
+use crate::command::{Output, Unreadable, printable};
+
+/// The lines before the line `end`.
+///
+/// # Errors
+/// There is no such line: the script died, or the answer was cut.
+pub(super) fn before_end(output: &Output, end: &str) -> Result<Vec<String>, Unreadable> {
+    let text = output.text();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    match lines.iter().rposition(|line| line == end) {
+        Some(at) if output.success() => {
+            lines.truncate(at);
+            Ok(lines)
+        }
+        _ => Err(Unreadable::new(format!("the answer ends early ({}): {}", output.exit, output.last_lines(3)))),
+    }
+}
+
+/// A tag and what follows it, divided by one space or tab.
+pub(super) fn tagged(line: &str) -> (&str, &str) {
+    line.split_once([' ', '\t']).unwrap_or((line, ""))
+}
+
+/// Whether `text` is a package name, `:arch` allowed (deb-control(5)); anything else never reaches a command line.
+pub(super) fn is_name(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    text.len() <= 256
+        && bytes.next().is_some_and(|b| b.is_ascii_alphanumeric())
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b"+.:-_".contains(&b))
+}
+
+/// The lines with which apt and dpkg say what is wrong, at most ten, from both streams.
+pub(super) fn complaints(output: &Output) -> Vec<String> {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let stdout = output.text();
+    let complaint = |line: &&str| line.starts_with("E:") || line.starts_with("W:") || line.starts_with("dpkg: error");
+    let mut found: Vec<String> = stderr.lines().chain(stdout.lines()).filter(complaint).map(printable).collect();
+    // Errors before warnings: the first line is what people see.
+    found.sort_by_key(|line| line.starts_with("W:"));
+    found.truncate(10);
+    if found.is_empty() {
+        let last = output.last_lines(3);
+        found.push(if last.is_empty() { output.exit.to_string() } else { last });
+    }
+    found
+}

@@ -1,0 +1,125 @@
+//! apt and dpkg: Debian, Ubuntu and their kin.
+//! Knows what these programs print and mean; decides nothing about what may be upgraded.
+//! Start at the list below; `commands.rs` has each line in full, the other files read the answers.
+//!
+//! All that a host of this kind must be able to do, and so all that the embedded fleet imitates. Answers of scripts
+//! end with a line `end`, so that a cut answer is not taken for a short one.
+//!
+//! | label | command | privileged |
+//! |---|---|---|
+//! | `host-facts` | script: `uname -r`, `id -u`, `command -v apt-get`, files `etc/os-release`, `proc/sys/kernel/random/boot_id`, `run/systemd/system/`, `run/systemd/container`, `run/ostree-booted`, `proc/mounts` | as the step |
+//! | `apt-state` | script: `dpkg --print-architecture`; `dpkg-query -W -f 'pkg\t${Package}\t${Version}\t${Architecture}\t${db:Status-Want}\t${db:Status-Status}\t${db:Status-Eflag}\n'`; `apt-mark showauto`; files `var/lib/dpkg/updates/[0-9]*`, `etc/**/*.dpkg-dist`, `var/lib/apt/lists` | as the step |
+//! | `apt-locks` | script: files `proc/locks`, `proc/PID/cmdline`, `proc/PID/fd/*`; the four lock files (`var/lib/dpkg/lock-frontend`, …), matched by inode number | as the step |
+//! | `apt-refresh` | `apt-get -o APT::Update::Error-Mode=any -o Acquire::Retries=3 update` | yes |
+//! | `apt-pending` | script: `apt-get -s -q -V -y -o APT::Get::Show-User-Simulation-Note=false [-o APT::Get::Always-Include-Phased-Updates=true] --with-new-pkgs upgrade` (or `dist-upgrade`); `apt-get indextargets --format '$(DESCRIPTION)\|$(ORIGIN)\|$(LABEL)\|$(SUITE)\|$(CODENAME)' 'Created-By: Packages'`; `apt-cache policy NAME...` | as the step |
+//! | `apt-simulate` | `apt-get -s -q -V -y -o APT::Get::Show-User-Simulation-Note=false install --only-upgrade NAME=VERSION...` | as the step |
+//! | `apt-upgrade` | `apt-get -y -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=SECONDS --no-remove install --only-upgrade NAME=VERSION...` (a detached job) | yes |
+//! | `apt-download` | the same with `-d` before `install` | yes |
+//! | `apt-mark-auto` | `apt-mark auto NAME...` | yes |
+//! | `dpkg-configure` | `dpkg --force-confdef --force-confold --configure -a` (a detached job) | yes |
+//! | `apt-fix` | `apt-get` with the options of `apt-upgrade`, then `--no-remove -f install` (a detached job) | yes |
+//! | `apt-boot` | script: `uname -r`; `dpkg-query -W -f 'pkg\t${Package}\t${Version}\t${db:Status-Status}\n' 'linux-image-*' 'linux-headers-*' 'linux-modules-*'`; files `run/reboot-required`, `run/reboot-required.pkgs`, `lib/modules/RELEASE/`, `proc/stat` (`btime`), `proc/1/stat`, `var/lib/dpkg/info/{libc6,systemd,dbus,dbus-daemon}.list` (mtime) | as the step |
+//! | `apt-simulate-purge` | `apt-get -s -q -V -y -o APT::Get::Show-User-Simulation-Note=false purge NAME...` | as the step |
+//! | `apt-purge` | `apt-get` with the options of `apt-upgrade`, then `purge NAME...` (a detached job) | yes |
+//! | `apt-clean` | `apt-get clean` | yes |
+
+mod boot;
+mod commands;
+mod kernel;
+mod lines;
+mod locks;
+mod pending;
+mod policy;
+mod refresh;
+mod simulation;
+mod state;
+mod trouble;
+mod version;
+
+use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
+
+use super::{
+    Exact, HostFacts, Kernels, LockHolder, PackageManager, PackageState, Pending, RebootReason, Refresh, Simulation,
+    Trouble,
+};
+use crate::command::{Command, Query};
+
+/// apt and dpkg.
+#[derive(Clone, Copy, Debug)]
+pub struct Apt;
+
+impl PackageManager for Apt {
+    fn name(&self) -> &'static str {
+        "apt"
+    }
+
+    fn serves(&self, facts: &HostFacts) -> bool {
+        let family = facts.os.is_like("debian") || facts.os.is_like("ubuntu");
+        // On a system of another family apt may be there as a tool and drive nothing.
+        facts.tools.contains("apt-get") && (family || facts.tools.len() == 1)
+    }
+
+    fn refresh(&self) -> Query<Refresh> {
+        Query::new(commands::refresh(), refresh::read)
+    }
+
+    fn state(&self) -> Query<PackageState> {
+        Query::new(commands::state(), state::read)
+    }
+
+    fn lock_holders(&self) -> Query<Vec<LockHolder>> {
+        Query::new(commands::locks(), locks::read)
+    }
+
+    fn pending(&self, allow_removals: bool, include_phased: bool) -> Query<Pending> {
+        Query::new(commands::pending(allow_removals, include_phased), pending::read)
+    }
+
+    fn simulate(&self, set: &[Exact]) -> Query<Simulation> {
+        Query::new(commands::simulate(set), simulation::read)
+    }
+
+    fn upgrade(&self, set: &[Exact], allow_removals: bool, lock_timeout: Duration, download_only: bool) -> Command {
+        commands::upgrade(set, allow_removals, lock_timeout, download_only)
+    }
+
+    fn restore_marks(&self, names: &BTreeSet<String>) -> Option<Command> {
+        (!names.is_empty()).then(|| commands::mark_auto(names))
+    }
+
+    fn repair(&self, lock_timeout: Duration) -> Vec<Command> {
+        commands::repair(lock_timeout)
+    }
+
+    fn explain(&self, output: &str) -> Option<Trouble> {
+        trouble::read(output)
+    }
+
+    fn reboot_reasons(&self) -> Query<Vec<RebootReason>> {
+        Query::new(commands::boot(), boot::reasons)
+    }
+
+    fn kernels(&self) -> Query<Kernels> {
+        Query::new(commands::boot(), boot::kernels)
+    }
+
+    fn simulate_purge(&self, names: &[String]) -> Query<Simulation> {
+        Query::new(commands::simulate_purge(names), simulation::read)
+    }
+
+    fn purge(&self, names: &[String], lock_timeout: Duration) -> Command {
+        commands::purge(names, lock_timeout)
+    }
+
+    fn clean_cache(&self) -> Command {
+        commands::clean()
+    }
+
+    fn compare(&self, a: &str, b: &str) -> Ordering {
+        version::compare(a, b)
+    }
+
+    fn repair_hint(&self) -> &'static str {
+        "dpkg --configure -a && apt-get -f install"
+    }
+}

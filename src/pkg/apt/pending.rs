@@ -1,0 +1,59 @@
+//! Reads `apt-pending`: simulation, sources and version tables in one answer.
+
+use std::collections::HashMap;
+
+use super::{
+    kernel::is_kernel,
+    lines::{before_end, complaints, is_name},
+    policy::{Sources, Table, tables},
+    simulation::{Outlook, read_lines},
+    version::is_version,
+};
+use crate::{
+    command::{Output, Unreadable},
+    pkg::{Pending, Stays, Update},
+};
+
+pub(super) fn read(output: &Output) -> Result<Pending, Unreadable> {
+    if !output.success() {
+        return Ok(Pending { refused: complaints(output), ..Pending::default() });
+    }
+    let lines = before_end(output, "== end")?;
+    let section = |from: &str, to: &str| -> Result<&[String], Unreadable> {
+        let find = |mark: &str| lines.iter().position(|line| line == mark);
+        let missing = || Unreadable::new(format!("there is no part {from:?}"));
+        let start = find(from).ok_or_else(missing)? + 1;
+        let end = if to.is_empty() { lines.len() } else { find(to).ok_or_else(missing)? };
+        lines.get(start..end).ok_or_else(missing)
+    };
+    let text = |lines: &[String]| lines.join("\n");
+    let outlook = read_lines(text(section("== simulation", "== sources")?).lines())?;
+    let sources = Sources::read(text(section("== sources", "== versions")?).lines());
+    let tables = tables(text(section("== versions", "")?).lines(), &sources);
+    combine(outlook, &tables, sources.any_security())
+}
+
+fn combine(outlook: Outlook, tables: &HashMap<String, Table>, knows_security: bool) -> Result<Pending, Unreadable> {
+    let table =
+        |name: &str| tables.get(name).ok_or_else(|| Unreadable::new(format!("apt-cache policy does not know {name}")));
+    let mut updates = Vec::new();
+    for (exact, from) in outlook.simulation.installs {
+        let security = table(&exact.name)?.security(from.as_deref(), &exact.version);
+        let kernel = is_kernel(&exact.name);
+        updates.push(Update { name: exact.name, from, to: exact.version, security, kernel, stays: None });
+    }
+    for (name, why) in outlook.stays {
+        let table = table(&name)?;
+        let (Some(from), Some(to)) = (table.installed.clone(), table.candidate.clone()) else { continue };
+        if !is_name(&name) || !is_version(&to) {
+            return Err(Unreadable::new(format!("apt-cache policy gives {name} no version that can be named")));
+        }
+        // Before apt 2.5 a phased update stands among those kept back.
+        let why = if table.candidate_is_phased() { Stays::Phased } else { why };
+        let security = table.security(Some(&from), &to);
+        updates.push(Update { kernel: is_kernel(&name), from: Some(from), security, to, stays: Some(why), name });
+    }
+    updates.sort_by(|a, b| a.name.cmp(&b.name));
+    updates.dedup_by(|a, b| a.name == b.name);
+    Ok(Pending { updates, removals: outlook.simulation.removals, knows_security, refused: Vec::new() })
+}

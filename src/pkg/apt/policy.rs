@@ -1,0 +1,109 @@
+//! Reads the version tables of `apt-cache policy` and the sources of `apt-get indextargets`.
+//!
+//! The candidate's origin is not enough to know a security fix: with 1.1 in the security suite and 1.2 in the normal
+//! one, apt installs 1.2 and names the normal suite only.
+
+use std::{cmp::Ordering, collections::HashMap};
+
+use super::version::compare;
+
+/// One package's table.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    pub installed: Option<String>,
+    pub candidate: Option<String>,
+    pub rows: Vec<Row>,
+}
+
+/// One version that apt knows.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub version: String,
+    /// `(phased N%)` stands behind it.
+    pub phased: bool,
+    /// A security source has it.
+    pub security: bool,
+}
+
+impl Table {
+    /// The highest security version above `from` and not above `to`.
+    pub(super) fn security(&self, from: Option<&str>, to: &str) -> Option<String> {
+        let inside = |version: &str| {
+            from.is_none_or(|from| compare(from, version) == Ordering::Less)
+                && compare(version, to) != Ordering::Greater
+        };
+        let fixes = self.rows.iter().filter(|row| row.security && inside(&row.version));
+        fixes.max_by(|a, b| compare(&a.version, &b.version)).map(|row| row.version.clone())
+    }
+
+    /// Whether the candidate is rolled out gradually.
+    pub(super) fn candidate_is_phased(&self) -> bool {
+        self.rows.iter().any(|row| row.phased && Some(&row.version) == self.candidate.as_ref())
+    }
+}
+
+/// Descriptions of package sources, as they stand in version tables, and whether each brings security fixes.
+#[derive(Debug, Default)]
+pub(super) struct Sources(HashMap<String, bool>);
+
+impl Sources {
+    /// `DESCRIPTION|ORIGIN|LABEL|SUITE|CODENAME` per line.
+    pub(super) fn read<'a>(lines: impl Iterator<Item = &'a str>) -> Self {
+        Self(
+            lines
+                .filter_map(|line| {
+                    let mut fields = line.rsplitn(5, '|');
+                    let (codename, suite, label) = (fields.next()?, fields.next()?, fields.next()?);
+                    let (_origin, description) = (fields.next()?, fields.next()?);
+                    Some((description.to_owned(), is_security(label, suite, codename)))
+                })
+                .collect(),
+        )
+    }
+
+    /// Whether any source brings security fixes: without one, "no fix pending" would mean nothing.
+    pub(super) fn any_security(&self) -> bool {
+        self.0.values().any(|security| *security)
+    }
+
+    fn is_security(&self, description: &str) -> bool {
+        self.0.get(description).copied().unwrap_or(false)
+    }
+}
+
+/// Debian: label `Debian-Security`. Ubuntu and ESM: `jammy-security`, `jammy-apps-security`, `jammy-infra-security`.
+fn is_security(label: &str, suite: &str, codename: &str) -> bool {
+    label == "Debian-Security" || suite.ends_with("-security") || codename.ends_with("-security")
+}
+
+/// Tables by name, as apt writes it.
+pub(super) fn tables<'a>(lines: impl Iterator<Item = &'a str>, sources: &Sources) -> HashMap<String, Table> {
+    let mut tables: HashMap<String, Table> = HashMap::new();
+    let mut current = None;
+    for line in lines {
+        if let Some(name) = line.strip_suffix(':').filter(|name| !name.starts_with(' ')) {
+            current = Some(tables.entry(name.to_owned()).or_default());
+            continue;
+        }
+        let Some(table) = current.as_mut() else { continue };
+        if let Some(version) = line.strip_prefix("  Installed: ") {
+            table.installed = known(version);
+        } else if let Some(version) = line.strip_prefix("  Candidate: ") {
+            table.candidate = known(version);
+        } else if let Some(source) = line.strip_prefix("       ") {
+            // ` 500 http://… bookworm/main amd64 Packages`, below its version.
+            let description = source.trim_start().split_once(' ').map_or("", |(_priority, rest)| rest);
+            if let Some(row) = table.rows.last_mut() {
+                row.security |= sources.is_security(description.trim());
+            }
+        } else if let Some(row) = line.strip_prefix("     ").or_else(|| line.strip_prefix(" *** ")) {
+            let version = row.split(' ').next().unwrap_or_default().to_owned();
+            table.rows.push(Row { version, phased: row.contains("(phased "), security: false });
+        }
+    }
+    tables
+}
+
+fn known(version: &str) -> Option<String> {
+    (version != "(none)").then(|| version.to_owned())
+}

@@ -1,0 +1,57 @@
+//! Reads `apt-state`.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use super::lines::{before_end, tagged};
+use crate::{
+    command::{Output, Unreadable, printable},
+    pkg::{Installed, PackageState},
+};
+
+pub(super) fn read(output: &Output) -> Result<PackageState, Unreadable> {
+    let lines = before_end(output, "end")?;
+    let mut state = PackageState::default();
+    let mut native = "";
+    let mut auto = BTreeSet::new();
+    let (mut lists, mut now) = (None, None);
+    for line in &lines {
+        let (tag, rest) = tagged(line);
+        match tag {
+            "native" => native = rest,
+            "journal" => state.interrupted = true,
+            "pkg" => package(rest, native, &mut state)?,
+            "auto" => drop(auto.insert(rest)),
+            "review" => drop(state.review.insert(printable(rest))),
+            "lists" => lists = rest.parse::<u64>().ok(),
+            "now" => now = rest.parse::<u64>().ok(),
+            _ => {}
+        }
+    }
+    if native.is_empty() || state.packages.is_empty() {
+        return Err(Unreadable::new("dpkg names no architecture, or no package"));
+    }
+    for (name, package) in &mut state.packages {
+        package.auto = auto.contains(name.as_str());
+    }
+    state.lists_age = lists.zip(now).map(|(then, now)| Duration::from_secs(now.saturating_sub(then)));
+    Ok(state)
+}
+
+/// `name version architecture want status error`, divided by tabs: dpkg-query(1), "package fields".
+fn package(line: &str, native: &str, state: &mut PackageState) -> Result<(), Unreadable> {
+    let fields: Vec<&str> = line.split('\t').collect();
+    let [name, version, architecture, want, status, error] = fields[..] else {
+        return Err(Unreadable::new(format!("not a line of dpkg-query: {}", printable(line))));
+    };
+    let broken = match status {
+        "config-files" | "not-installed" if error != "reinstreq" => return Ok(()),
+        "installed" if error != "reinstreq" => None,
+        "installed" => Some("in need of a reinstallation".to_owned()),
+        other => Some(printable(other)),
+    };
+    let foreign = architecture != native && architecture != "all" && !architecture.is_empty();
+    let key = if foreign { format!("{name}:{architecture}") } else { name.to_owned() };
+    let installed = Installed { version: version.to_owned(), broken, held: want == "hold", auto: false };
+    state.packages.insert(key, installed);
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! Reads the end of a failed transaction's output: which package, and what kind of trouble.
+
+use super::lines::is_name;
+use crate::{command::printable, pkg::Trouble};
+
+/// The first cause, not the last line: after a failing script apt goes on and reports other things.
+pub(super) fn read(output: &str) -> Option<Trouble> {
+    let line_with = |text: &str| output.lines().find(|line| line.contains(text)).map(|line| printable(line.trim()));
+    let trouble = |class, package, summary| Some(Trouble { class, package, summary });
+    let package = failed_package(output);
+    if let Some(line) = line_with("No space left on device").or_else(|| line_with("You don't have enough free space")) {
+        return trouble("disk", package, line);
+    }
+    if let Some(name) = package {
+        let why = reason(output, &name).unwrap_or_else(|| "its installation failed".to_owned());
+        return trouble("dpkg", Some(name), why);
+    }
+    if let Some(line) = line_with("Could not get lock").or_else(|| line_with("frontend lock was locked by another")) {
+        return trouble("lock", None, line);
+    }
+    if let Some(line) = line_with("E: Failed to fetch").or_else(|| line_with("E: Unable to fetch some archives")) {
+        return trouble("fetch", None, line);
+    }
+    let first = output.lines().find(|line| line.starts_with("E: "))?;
+    trouble("apt", None, printable(first))
+}
+
+/// `dpkg: error processing package NAME (--configure):` or `… archive /path/NAME_VERSION_ARCH.deb (--unpack):`.
+fn failed_package(output: &str) -> Option<String> {
+    let line = output.lines().find_map(|line| line.trim_start().strip_prefix("dpkg: error processing "))?;
+    let name = match line.split_once(' ')? {
+        ("package", rest) => rest.split(' ').next()?,
+        ("archive", rest) => rest.split(' ').next()?.rsplit('/').next()?.split('_').next()?,
+        _ => return None,
+    };
+    is_name(name).then(|| name.to_owned())
+}
+
+/// The line below, which says what the package's script did.
+fn reason(output: &str, name: &str) -> Option<String> {
+    let mut lines = output.lines().skip_while(|line| !(line.contains("dpkg: error processing") && line.contains(name)));
+    let why = lines.nth(1)?.trim();
+    (!why.is_empty()).then(|| printable(why))
+}

@@ -1,0 +1,90 @@
+//! Which package manager a host has, or why none of ours can serve it.
+
+use super::{ALL, HostFacts, PackageManager};
+
+/// Managers that hosts have and this program does not drive, in the order in which they are looked for.
+const FOREIGN: [&str; 6] = ["rpm-ostree", "dnf", "yum", "zypper", "apk", "pacman"];
+
+/// A host that cannot be patched by this release. Nothing on it was changed.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Refusal {
+    /// Another package manager.
+    #[error("this release patches apt hosts; this one has {tool} ({system})")]
+    Foreign {
+        /// The program that was found.
+        tool: String,
+        /// `PRETTY_NAME`.
+        system: String,
+    },
+    /// None that is known.
+    #[error("this release patches apt hosts; this one has no package manager that is known ({system})")]
+    Unknown {
+        /// `PRETTY_NAME`.
+        system: String,
+    },
+    /// An image-based system.
+    #[error("the root file system is {how} ({system}): packages cannot be upgraded in place")]
+    ReadOnly {
+        /// `ostree` or `read-only`.
+        how: String,
+        /// `PRETTY_NAME`.
+        system: String,
+    },
+}
+
+/// Finds the manager of a host.
+///
+/// # Errors
+/// [`Refusal`], before anything is changed.
+pub fn detect(facts: &HostFacts) -> Result<&'static dyn PackageManager, Refusal> {
+    let system = || facts.os.pretty_name.clone();
+    if let Some(how) = &facts.read_only {
+        return Err(Refusal::ReadOnly { how: how.clone(), system: system() });
+    }
+    if let Some(manager) = ALL.iter().find(|manager| manager.serves(facts)) {
+        return Ok(*manager);
+    }
+    match FOREIGN.iter().find(|tool| facts.tools.contains(**tool)) {
+        Some(tool) => Err(Refusal::Foreign { tool: (*tool).to_owned(), system: system() }),
+        None => Err(Refusal::Unknown { system: system() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pkg::OsRelease;
+
+    #[test]
+    fn hosts_without_apt_are_refused_by_the_name_of_what_they_have() {
+        let check = |id: &str, like: &str, tools: &[&str], read_only: Option<&str>| {
+            let facts = HostFacts {
+                os: OsRelease {
+                    id: id.into(),
+                    id_like: like.split_whitespace().map(str::to_owned).collect(),
+                    version_id: String::new(),
+                    pretty_name: format!("The {id}"),
+                },
+                tools: tools.iter().map(|t| (*t).to_owned()).collect(),
+                read_only: read_only.map(str::to_owned),
+                ..HostFacts::default()
+            };
+            detect(&facts).map(PackageManager::name).map_err(|refusal| refusal.to_string())
+        };
+        let foreign =
+            |tool: &str, id: &str| Err(format!("this release patches apt hosts; this one has {tool} (The {id})"));
+        assert_eq!(check("debian", "", &["apt-get"], None), Ok("apt"));
+        assert_eq!(check("linuxmint", "ubuntu debian", &["apt-get"], None), Ok("apt"));
+        assert_eq!(check("devuan", "", &["apt-get"], None), Ok("apt"), "an unknown family with apt alone");
+        assert_eq!(check("rocky", "rhel centos fedora", &["dnf", "yum"], None), foreign("dnf", "rocky"));
+        // apt can be installed on a Fedora, where it drives nothing.
+        assert_eq!(check("fedora", "", &["apt-get", "dnf"], None), foreign("dnf", "fedora"));
+        // And dnf on a Debian.
+        assert_eq!(check("debian", "", &["apt-get", "dnf"], None), Ok("apt"));
+        assert_eq!(check("opensuse-leap", "suse opensuse", &["zypper"], None), foreign("zypper", "opensuse-leap"));
+        assert_eq!(check("alpine", "", &["apk"], None), foreign("apk", "alpine"));
+        assert_eq!(check("arch", "", &["pacman"], None), foreign("pacman", "arch"));
+        assert!(check("nixos", "", &[], None).unwrap_err().contains("no package manager that is known"));
+        assert!(check("debian", "", &["apt-get"], Some("read-only")).unwrap_err().contains("read-only"));
+    }
+}

@@ -1,0 +1,71 @@
+//! What an upgrade would do: the updates that are pending, and what becomes of an exact set.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What an upgrade of everything would do on a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pending {
+    /// By name, new packages included.
+    pub updates: Vec<Update>,
+    /// Packages that it would remove.
+    pub removals: Vec<String>,
+    /// Whether any package source tells security fixes apart. Without one, an update that is not marked as a
+    /// security fix may be one.
+    pub knows_security: bool,
+    /// The manager's own words why it computes nothing; empty when it did.
+    pub refused: Vec<String>,
+}
+
+/// One pending update.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Update {
+    /// Name, with `:arch` for a foreign architecture.
+    pub name: String,
+    /// The installed version; `None`: a new package that another one needs.
+    pub from: Option<String>,
+    /// The version that the manager would take.
+    pub to: String,
+    /// The highest version from a security origin that is above `from` and not above `to`, if there is one.
+    pub security: Option<String>,
+    /// A kernel, its headers or modules, or a meta package of them.
+    pub kernel: bool,
+    /// Why the manager does not take it by itself.
+    pub stays: Option<Stays>,
+}
+
+/// Why a pending update is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stays {
+    /// It is rolled out gradually by the distribution, and this host is not yet among the chosen.
+    Phased,
+    /// It is held, or cannot be installed without a removal or a missing dependency.
+    KeptBack,
+}
+
+/// A package in an exact version.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Exact {
+    /// Name, with `:arch` for a foreign architecture.
+    pub name: String,
+    /// The version.
+    pub version: String,
+}
+
+impl fmt::Display for Exact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.name, self.version)
+    }
+}
+
+/// What a transaction would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Simulation {
+    /// Versions that it would bring in; the installed version, if there is one, stands beside.
+    pub installs: Vec<(Exact, Option<String>)>,
+    /// Packages that it would remove.
+    pub removals: Vec<String>,
+    /// The manager's own words why it would do nothing; empty when it would.
+    pub refused: Vec<String>,
+}
