@@ -1,7 +1,20 @@
 //! YAML text in, nodes with positions out; problems that point at a line and a column.
 //! Knows no key of any file format; the only module that imports the YAML crate.
-//! Start at [`Node`] and [`Problems`].
+//! Start at [`parse`], [`MapReader`] and [`Problems`].
 
+mod excerpt;
+mod map;
+mod node;
+mod parse;
 mod problem;
+pub mod read;
+mod scalar;
+mod source;
+mod units;
 
-pub use problem::{Problem, Problems, Source, Span};
+pub use map::{MapReader, nearest};
+pub use node::{Key, Node, Value};
+pub use parse::parse;
+pub use problem::{Problem, Problems, Span};
+pub use source::Source;
+pub use units::{parse_bytes, parse_duration};

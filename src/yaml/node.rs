@@ -1,1 +1,112 @@
 //! The tree of a YAML document, each node with its place.
+
+use serde_json::{Map, Number, Value as Json};
+
+use super::Span;
+
+/// One value of a document.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Where it stands. A value that came through an alias stands where its anchor is.
+    pub span: Span,
+    /// A tag that YAML itself does not define, with its `!`: `!vault`, `!unsafe`.
+    pub tag: Option<Box<str>>,
+    /// What it is.
+    pub value: Value,
+}
+
+/// What a node is, by the rules of YAML 1.1, which are Ansible's: `yes` is a bool, `0644` is octal.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// Nothing, `~` or `null`.
+    Null,
+    /// `true`, `yes`, `on` and their kin.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// Any other number.
+    Float(f64),
+    /// Text.
+    String(String),
+    /// A list.
+    Seq(Vec<Node>),
+    /// A mapping, in the order of the file, without duplicates, merge keys resolved.
+    Map(Vec<(Key, Node)>),
+}
+
+/// A key of a mapping: its text as written, and its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Key {
+    /// As written, quotes removed.
+    pub text: String,
+    /// Where.
+    pub span: Span,
+}
+
+impl Node {
+    /// The text of a scalar as it was written: `1.10` stays `1.10`, `on` stays `on`. `None` for lists and mappings.
+    pub fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::String(text) => Some(text),
+            Value::Seq(_) | Value::Map(_) => None,
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
+                self.span.source.text.get(self.span.start..self.span.end)
+            }
+        }
+    }
+
+    /// True for `key:` with nothing behind it, `~` and `null`.
+    pub fn is_null(&self) -> bool {
+        self.value == Value::Null
+    }
+
+    /// True for `!vault`: a value that is encrypted and stays so.
+    pub fn is_vault(&self) -> bool {
+        matches!(self.tag.as_deref(), Some("!vault" | "!vault-encrypted"))
+    }
+
+    /// The value under `key`, when this is a mapping that has it.
+    pub fn get(&self, key: &str) -> Option<&Self> {
+        match &self.value {
+            Value::Map(entries) => entries.iter().find(|(k, _)| k.text == key).map(|(_, node)| node),
+            _ => None,
+        }
+    }
+
+    /// What was found, for "expected …, found …". Never shows the value, which may be secret.
+    pub fn kind(&self) -> &'static str {
+        if self.is_vault() {
+            return "an encrypted value (!vault)";
+        }
+        match &self.value {
+            Value::Null => "nothing",
+            Value::Bool(_) => "a yes or no",
+            Value::Int(_) | Value::Float(_) => "a number",
+            Value::String(_) => "a text",
+            Value::Seq(_) => "a list",
+            Value::Map(_) => "a mapping",
+        }
+    }
+
+    /// The same value as JSON. `!vault` becomes `{"__ansible_vault": …}` as in `ansible-inventory`; numbers that
+    /// JSON lacks (`.inf`, `.nan`) become their text; other tags are dropped.
+    pub fn to_json(&self) -> Json {
+        if self.is_vault() {
+            let mut vault = Map::new();
+            vault.insert("__ansible_vault".into(), self.text().unwrap_or_default().into());
+            return Json::Object(vault);
+        }
+        match &self.value {
+            Value::Null => Json::Null,
+            Value::Bool(b) => Json::Bool(*b),
+            Value::Int(n) => Json::from(*n),
+            Value::Float(x) => Number::from_f64(*x)
+                .map_or_else(|| Json::String(self.text().unwrap_or_default().to_owned()), Json::Number),
+            Value::String(text) => Json::String(text.clone()),
+            Value::Seq(items) => Json::Array(items.iter().map(Self::to_json).collect()),
+            Value::Map(entries) => {
+                Json::Object(entries.iter().map(|(key, node)| (key.text.clone(), node.to_json())).collect())
+            }
+        }
+    }
+}

@@ -1,15 +1,11 @@
 //! What is wrong with a file, where, and how it is shown.
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{fmt, sync::Arc};
 
-/// A file that was read: its path as the operator wrote it, and its text.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Source {
-    /// As given on the command line or found beside another file.
-    pub path: PathBuf,
-    /// The whole text.
-    pub text: String,
-}
+use super::{Node, Source, excerpt};
+
+/// Most problems that are written out; the rest is counted.
+const MOST_SHOWN: usize = 50;
 
 /// A stretch of a source: where a node or a word stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +34,7 @@ pub struct Problem {
 }
 
 /// All that is wrong with a set of files. An error when it is not empty.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
 
 impl Problems {
@@ -54,9 +50,33 @@ impl Problems {
         self.0.last_mut().expect("just pushed")
     }
 
+    /// Adds "expected a list of host names, found a number". Never shows the value, which may be secret.
+    pub fn expected(&mut self, what: &str, found: &Node) -> &mut Problem {
+        self.at(&found.span, format!("expected {what}, found {}", found.kind()))
+    }
+
+    /// Takes over the problems of another set.
+    pub fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
     /// True when nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// `value`, unless something is wrong.
+    ///
+    /// # Errors
+    /// The problems themselves.
+    pub fn or<T>(self, value: T) -> Result<T, Self> {
+        if self.is_empty() { Ok(value) } else { Err(self) }
+    }
+}
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem])
     }
 }
 
@@ -67,11 +87,43 @@ impl Problem {
     }
 }
 
+impl std::error::Error for Problem {}
+
+impl fmt::Display for Problem {
+    /// `path:line:column: message`, an excerpt with a caret, the help. No newline at the end.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(span) = &self.span {
+            write!(f, "{}:{}:{}: ", span.source.path.display(), span.line, span.column)?;
+        }
+        f.write_str(&self.message)?;
+        if let Some(excerpt) = self.span.as_ref().and_then(excerpt::render) {
+            write!(f, "\n{excerpt}")?;
+        }
+        if let Some(help) = &self.help {
+            write!(f, "\n  help: {help}")?;
+        }
+        Ok(())
+    }
+}
+
 impl std::error::Error for Problems {}
 
 impl fmt::Display for Problems {
-    /// `path:line:column: message`, an excerpt with a caret, the help; a count at the end when there are several.
-    fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Err(fmt::Error)
+    /// Every problem, those without a place first, then by file and line, and a count at the end when there are several.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = |p: &Problem| p.span.as_ref().map(|s| (s.source.path.clone(), s.line, s.column));
+        let mut sorted: Vec<&Problem> = self.0.iter().collect();
+        sorted.sort_by_cached_key(|p| place(p));
+        for (i, problem) in sorted.iter().take(MOST_SHOWN).enumerate() {
+            if i > 0 {
+                f.write_str("\n\n")?;
+            }
+            write!(f, "{problem}")?;
+        }
+        match self.0.len() {
+            0 | 1 => Ok(()),
+            n if n > MOST_SHOWN => write!(f, "\n\n{n} problems, the first {MOST_SHOWN} shown"),
+            n => write!(f, "\n\n{n} problems"),
+        }
     }
 }

@@ -1,0 +1,72 @@
+//! The line of a file that a problem points at, with a caret below. Bounded, printable, without secrets.
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+use super::Span;
+
+/// Most characters of the line that are shown.
+const WIDEST: usize = 110;
+/// Characters kept in front of the place in a longer line.
+const BEFORE: usize = 40;
+/// Words whose values are never shown.
+const SECRET: [&str; 6] = ["password", "passwd", "_pass", "secret", "token", "passphrase"];
+
+/// The excerpt, or nothing when the place is outside of the text or its line is empty.
+pub fn render(span: &Span) -> Option<String> {
+    let text = &span.source.text;
+    let head = text.get(..span.start)?;
+    let begin = head.rfind('\n').map_or(0, |at| at + 1);
+    let line = text.get(begin..)?.lines().next().unwrap_or("");
+    if line.trim().is_empty() {
+        return None;
+    }
+    let from = span.start - begin;
+    let to = (span.end - begin).clamp(from, line.len());
+    let (line, range) = window(&masked(line), from, to);
+    let snippet = Snippet::source(&line).line_start(span.line as usize).annotation(AnnotationKind::Primary.span(range));
+    let rendered =
+        Renderer::plain().term_width(WIDEST + 20).render(&[Group::with_level(Level::ERROR).element(snippet)]);
+    Some(rendered.trim_end().to_owned())
+}
+
+/// The line with what stands behind a secret's name replaced.
+fn masked(line: &str) -> String {
+    let lower = line.to_ascii_lowercase();
+    let colon = SECRET
+        .iter()
+        .filter_map(|word| {
+            let at = lower.find(word)?;
+            Some(at + lower[at..].find(':')?)
+        })
+        .min();
+    match colon {
+        Some(colon) if !line[colon + 1..].trim().is_empty() => format!("{}: ***", &line[..colon]),
+        _ => line.to_owned(),
+    }
+}
+
+/// At most [`WIDEST`] characters around the place, control characters replaced, and the place within them in bytes.
+fn window(line: &str, from: usize, to: usize) -> (String, std::ops::Range<usize>) {
+    let before = line.char_indices().take_while(|(at, _)| *at < from).count();
+    let skipped = if line.chars().count() > WIDEST { before.saturating_sub(BEFORE) } else { 0 };
+    let mut shown = String::new();
+    let (mut start, mut end) = (None, None);
+    if skipped > 0 {
+        shown.push('…');
+    }
+    for (at, c) in line.char_indices().skip(skipped).take(WIDEST) {
+        if at >= from && start.is_none() {
+            start = Some(shown.len());
+        }
+        if at >= to && end.is_none() {
+            end = Some(shown.len());
+        }
+        shown.push(if c.is_control() { ' ' } else { c });
+    }
+    let whole = shown.len();
+    if line.chars().count() > skipped + WIDEST {
+        shown.push('…');
+    }
+    let start = start.unwrap_or(whole);
+    (shown, start..end.unwrap_or(whole).max(start))
+}

@@ -1,0 +1,81 @@
+//! A file that was read into memory, bounded and checked to be text.
+
+use std::{
+    fs::File,
+    io::{ErrorKind, Read},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{Problem, Problems};
+
+/// Largest file that is read, in bytes.
+const LARGEST: u64 = 64 << 20;
+
+/// A file that was read: its path as the operator wrote it, and its text.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Source {
+    /// As given on the command line or found beside another file.
+    pub path: PathBuf,
+    /// The whole text.
+    pub text: String,
+}
+
+impl Source {
+    /// A source from text in memory.
+    pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Arc<Self> {
+        Arc::new(Self { path: path.into(), text: text.into() })
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// A missing or unreadable file, a folder, more than 64 MiB, or bytes that are not UTF-8, each named with the path.
+    pub fn load(path: &Path) -> Result<Arc<Self>, Problem> {
+        let problem = |message: String, help: Option<&str>| Problem {
+            span: None,
+            message: format!("{}: {message}", path.display()),
+            help: help.map(str::to_owned),
+        };
+        let bytes = match read_bounded(path) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                return Err(match error.kind() {
+                    ErrorKind::NotFound => problem("there is no such file".into(), None),
+                    ErrorKind::PermissionDenied => {
+                        problem("this user may not read the file".into(), Some("check its owner and mode with `ls -l`"))
+                    }
+                    ErrorKind::IsADirectory => problem("is a folder, not a file".into(), None),
+                    _ => problem(format!("cannot be read: {error}"), None),
+                });
+            }
+        };
+        if bytes.len() as u64 > LARGEST {
+            return Err(problem(format!("is larger than {} MiB", LARGEST >> 20), None));
+        }
+        match String::from_utf8(bytes) {
+            Ok(text) => Ok(Self::new(path, text)),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                let line = 1 + error.as_bytes()[..at].iter().filter(|b| **b == b'\n').count();
+                Err(problem(
+                    format!("line {line} is not UTF-8 text (byte {at} of the file)"),
+                    Some("convert it: `iconv -f latin1 -t utf-8`"),
+                ))
+            }
+        }
+    }
+
+    /// Reads a file, or adds the problem.
+    pub fn load_or_report(path: &Path, problems: &mut Problems) -> Option<Arc<Self>> {
+        Self::load(path).map_err(|problem| problems.0.push(problem)).ok()
+    }
+}
+
+/// At most one byte more than [`LARGEST`], so that the caller can tell.
+fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
