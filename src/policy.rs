@@ -1,13 +1,16 @@
-//! How a group of hosts is rolled out: batches, budget, soak, spread, window. Data and its merging only.
+//! How a group of hosts is rolled out: batches, budget, soak, spread, window. Data, its reading and its merging only.
 //! Written under `patchwave:` in an inventory or in a playbook's `rollout:`; read by the planner. Start at [`Policy`].
 
-use std::time::Duration;
+use std::{str::FromStr, time::Duration};
 
+use croner::Cron;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     amount::Amount,
     host::{Environment, Risk},
+    yaml::{MapReader, Node, Problems, nearest, read},
 };
 
 /// One layer of policy; what is `None` is left to the layer below.
@@ -89,5 +92,216 @@ impl Policy {
             ($($field:ident),+) => { Self { $($field: above.$field.clone().or_else(|| self.$field.clone())),+ } };
         }
         pick!(environment, risk, canary, batch, max_failures, soak, approve, mode, spread, on_budget_spent, window)
+    }
+}
+
+impl Policy {
+    /// Takes the keys of a policy that an inventory and a playbook share out of `map`: all but the labels.
+    pub fn read(map: &mut MapReader<'_, '_>) -> Self {
+        Self {
+            environment: None,
+            risk: None,
+            canary: map.read("canary", read::u32),
+            batch: map.read("batch", batch),
+            max_failures: map.read("max_failures", read::amount),
+            soak: map.read("soak", read::duration),
+            approve: map.read("approve", read::bool),
+            mode: map.read("mode", |node, problems| {
+                read::one_of(node, &[("waves", Mode::Waves), ("sliding", Mode::Sliding)], problems)
+            }),
+            spread: map.read("spread", Spread::read),
+            on_budget_spent: map.read("on_budget_spent", OnBudgetSpent::read),
+            window: map.read("window", Window::read),
+        }
+    }
+
+    /// Takes the labels of a host, `environment` and `risk`, out of `map`: an inventory has them, a playbook does not.
+    pub fn read_labels(&mut self, map: &mut MapReader<'_, '_>) {
+        self.environment = map.read("environment", read::word).map(|name| Environment::new(&name));
+        self.risk = map
+            .read("risk", |node, problems| read::one_of(node, &Risk::ALL.map(|risk| (risk.as_str(), risk)), problems));
+    }
+}
+
+impl OnBudgetSpent {
+    /// Reads `halt_run`, `halt_stage` or `continue`.
+    pub fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let words = [("halt_run", Self::HaltRun), ("halt_stage", Self::HaltStage), ("continue", Self::Continue)];
+        read::one_of(node, &words, problems)
+    }
+}
+
+impl Spread {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let mut map = MapReader::new(node, "`spread`", problems)?;
+        let by = map.need("by", read::word);
+        let max_unavailable = match map.take("max_unavailable") {
+            Some(node) => read::whole(node, 1, u32::MAX, map.problems),
+            None => Some(1),
+        };
+        map.finish();
+        Some(Self { by: by?, max_unavailable: max_unavailable? })
+    }
+}
+
+impl Window {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let mut map = MapReader::new(node, "`window`", problems)?;
+        let start = map.need("start", cron);
+        let duration = map.need("duration", read::deadline);
+        let timezone = map.need("timezone", timezone);
+        map.finish();
+        Some(Self { start: start?, duration: duration?, timezone: timezone? })
+    }
+}
+
+fn batch(node: &Node, problems: &mut Problems) -> Option<Vec<Amount>> {
+    let sizes = read::list_or_single(node, "a number, a percentage or a list of them", problems, |node, problems| {
+        let size = read::amount(node, problems)?;
+        if size.is_zero() {
+            problems.at(&node.span, "a batch of no host never ends").help("1 is one host at a time, 100% all at once");
+            return None;
+        }
+        Some(size)
+    })?;
+    if sizes.is_empty() {
+        problems.at(&node.span, "`batch` is empty").help("1 is one host at a time, 100% all at once");
+        return None;
+    }
+    Some(sizes)
+}
+
+fn cron(node: &Node, problems: &mut Problems) -> Option<String> {
+    let text = read::text(node, "a cron expression in quotes", problems)?;
+    let fields = text.split_whitespace().count();
+    let why = if fields != 5 {
+        format!("a window starts at five cron fields (minute hour day month weekday), found {fields}")
+    } else {
+        match Cron::from_str(text) {
+            Ok(_) => return Some(text.to_owned()),
+            Err(error) => format!("this is no cron expression: {error}"),
+        }
+    };
+    problems.at(&node.span, why).help("\"0 2 * * SUN#2\" is 02:00 on the second Sunday of the month");
+    None
+}
+
+fn timezone(node: &Node, problems: &mut Problems) -> Option<String> {
+    let name = read::text(node, "the name of a time zone", problems)?;
+    if TimeZone::get(name).is_ok() {
+        return Some(name.to_owned());
+    }
+    let known: Vec<String> = jiff::tz::db().available().map(|zone| zone.to_string()).collect();
+    let message = format!("there is no time zone `{}`", name.chars().take(60).collect::<String>());
+    match nearest(name, known.iter().map(String::as_str)) {
+        Some(near) => problems.at(&node.span, format!("{message}; did you mean `{near}`?")),
+        None => problems.at(&node.span, message),
+    }
+    .help("names look like Europe/Berlin or UTC");
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::yaml::{Source, parse};
+
+    fn policy(text: &str) -> (Policy, String) {
+        let node = parse(Source::new("p.yml", text)).unwrap();
+        let mut problems = Problems::default();
+        let mut map = MapReader::new(&node, "`patchwave`", &mut problems).unwrap();
+        let mut policy = Policy::read(&mut map);
+        policy.read_labels(&mut map);
+        map.finish();
+        (policy, problems.to_string())
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let (policy, problems) = policy(
+            "environment: production\nrisk: high\ncanary: 1\nbatch: [1, 25%]\nmax_failures: 10%\nsoak: 10m\n\
+             approve: yes\nmode: sliding\nspread: {by: cluster}\non_budget_spent: halt_stage\n\
+             window: {start: '0 2 * * SUN#2', duration: 4h, timezone: Europe/Berlin}\n",
+        );
+        assert_eq!(problems, "");
+        let minute = Duration::from_secs(60);
+        assert_eq!(
+            policy,
+            Policy {
+                environment: Some(Environment::new("production")),
+                risk: Some(Risk::High),
+                canary: Some(1),
+                batch: Some(vec![Amount::Count(1), Amount::Percent(25)]),
+                max_failures: Some(Amount::Percent(10)),
+                soak: Some(10 * minute),
+                approve: Some(true),
+                mode: Some(Mode::Sliding),
+                spread: Some(Spread { by: "cluster".into(), max_unavailable: 1 }),
+                on_budget_spent: Some(OnBudgetSpent::HaltStage),
+                window: Some(Window {
+                    start: "0 2 * * SUN#2".into(),
+                    duration: 240 * minute,
+                    timezone: "Europe/Berlin".into()
+                }),
+            }
+        );
+    }
+
+    #[test]
+    fn bad_batches_are_load_time_errors() {
+        for (text, expected) in [
+            ("batch: 0", "p.yml:1:8: a batch of no host never ends"),
+            ("batch: 0%", "p.yml:1:8: a batch of no host never ends"),
+            ("batch: [1, 0]", "p.yml:1:12: a batch of no host never ends"),
+            ("batch: -1", "p.yml:1:8: \"-1\" is neither a number nor a percentage from 0% to 100%"),
+            ("batch: 101%", "p.yml:1:8: \"101%\" is neither a number nor a percentage from 0% to 100%"),
+            ("batch: 1.5", "p.yml:1:8: \"1.5\" is neither"),
+            ("batch: []", "p.yml:1:8: `batch` is empty"),
+            ("batch:", "`batch` is empty"),
+            ("batch: {a: 1}", "p.yml:1:8: expected a number, a percentage or a list of them, found a mapping"),
+            ("canary: -1", "p.yml:1:9: -1 is not between 0 and 4294967295"),
+            ("risk: hgih", "p.yml:1:7: `hgih` is not known here; did you mean `high`?"),
+            ("spread: {max_unavailable: 1}", "`spread` needs the key `by`"),
+            ("spread: {by: rack, max_unavailable: 0}", "0 is not between 1 and 4294967295"),
+            ("soak: 5x", "expected a length of time like 90s, 5m, 1h30m or 2d"),
+            ("environment: ''", "this must not be empty"),
+        ] {
+            let (_, problems) = policy(text);
+            assert!(problems.contains(expected), "{text}: {problems}");
+        }
+    }
+
+    #[test]
+    fn a_bad_window_is_reported_as_a_whole() {
+        let (_, problems) =
+            policy("window:\n  start: 0 2 * SUN#2\n  duration: 0\n  timezone: Europe/Berln\n  zone: x\n");
+        assert_eq!(
+            problems,
+            "\
+p.yml:2:10: a window starts at five cron fields (minute hour day month weekday), found 4
+  |
+2 |   start: 0 2 * SUN#2
+  |          ^^^^^^^^^^^
+  help: \"0 2 * * SUN#2\" is 02:00 on the second Sunday of the month
+
+p.yml:3:13: a deadline must not be zero
+  |
+3 |   duration: 0
+  |             ^
+
+p.yml:4:13: there is no time zone `Europe/Berln`; did you mean `Europe/Berlin`?
+  |
+4 |   timezone: Europe/Berln
+  |             ^^^^^^^^^^^^
+  help: names look like Europe/Berlin or UTC
+
+p.yml:5:3: unknown key `zone` in `window`
+  |
+5 |   zone: x
+  |   ^^^^
+  help: it may hold: start, duration, timezone
+
+4 problems"
+        );
     }
 }
