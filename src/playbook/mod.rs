@@ -2,7 +2,7 @@
 //! Knows no host and no connection. Start at [`Playbook`].
 
 mod spec;
-mod template;
+pub mod template;
 
 pub use spec::{
     Cleanup, CommandLine, CommandSpec, Condition, CopyFrom, CopySpec, Hook, HttpCheck, Notify, Pause, Playbook,

@@ -1,0 +1,236 @@
+//! Filters and tests that Ansible has and the engine lacks, or has with another meaning.
+//! Their errors name no value: only types, patterns and arguments of the template's own text.
+
+use std::cmp::Ordering;
+
+use minijinja::{
+    Environment, Error, Value,
+    value::{Kwargs, Rest, ValueKind},
+};
+use regex::{Regex, RegexBuilder};
+
+use super::error::refuse;
+
+pub(super) fn add_to(env: &mut Environment<'static>) {
+    env.add_filter("bool", to_bool);
+    env.add_filter("basename", |path: &str| basename(path).to_owned());
+    env.add_filter("dirname", |path: &str| dirname(path).to_owned());
+    env.add_filter("quote", quote);
+    env.add_filter("regex_replace", regex_replace);
+    env.add_filter("regex_search", regex_search);
+    env.add_filter("combine", combine);
+    env.add_filter("ternary", |condition: bool, yes: Value, no: Value| if condition { yes } else { no });
+    env.add_filter("mandatory", |value: Value| value);
+    env.add_test("match", |text: &str, pattern: &str| {
+        Ok::<_, Error>(regex(&format!("^(?:{pattern})"))?.is_match(text))
+    });
+    env.add_test("search", |text: &str, pattern: &str| Ok::<_, Error>(regex(pattern)?.is_match(text)));
+    env.add_test("regex", |text: &str, pattern: &str| Ok::<_, Error>(regex(pattern)?.is_match(text)));
+    env.add_test("version", version_test);
+    env.add_test("version_compare", version_test);
+}
+
+fn regex(pattern: &str) -> Result<Regex, Error> {
+    RegexBuilder::new(pattern)
+        .size_limit(1 << 20)
+        .build()
+        .map_err(|_| refuse("a regular expression is not valid (or compiles to more than 1 MiB)"))
+}
+
+/// Ansible's: the words `yes`, `on`, `true`, `y`, `t` and `1` are true, their opposites false; the rest is an error
+/// (Ansible calls it false).
+fn to_bool(value: Value) -> Result<bool, Error> {
+    match value.kind() {
+        ValueKind::String => match value.to_string().trim().to_ascii_lowercase().as_str() {
+            "yes" | "on" | "true" | "y" | "t" | "1" => Ok(true),
+            "no" | "off" | "false" | "n" | "f" | "0" | "" => Ok(false),
+            _ => Err(refuse("a text that means neither true nor false was given to `bool`")),
+        },
+        ValueKind::Undefined => Err(refuse("an undefined variable was given to `bool`")),
+        _ => Ok(value.is_true()),
+    }
+}
+
+fn basename(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+fn dirname(path: &str) -> &str {
+    match path.rfind('/') {
+        Some(0) => "/",
+        Some(at) => &path[..at],
+        None => "",
+    }
+}
+
+fn quote(value: &Value) -> Result<String, Error> {
+    if value.is_undefined() {
+        return Err(refuse("an undefined variable was given to `quote`"));
+    }
+    crate::command::quote(&value.to_string()).map_err(|_| refuse("a text with a NUL byte was given to `quote`"))
+}
+
+/// `regex_replace(pattern, replacement, ignorecase=false)`; `\1` and `\g<name>` stand for groups, as in Python.
+fn regex_replace(text: &str, pattern: &str, replacement: &str, options: Kwargs) -> Result<String, Error> {
+    let ignore_case = options.get::<Option<bool>>("ignorecase")?.unwrap_or(false);
+    options.assert_all_used()?;
+    let pattern = if ignore_case { format!("(?i){pattern}") } else { pattern.to_owned() };
+    Ok(regex(&pattern)?.replace_all(text, python_groups(replacement).as_str()).into_owned())
+}
+
+/// `\1` becomes `${1}`, a literal `$` becomes `$$`.
+fn python_groups(replacement: &str) -> String {
+    let (mut out, mut chars) = (String::new(), replacement.chars().peekable());
+    while let Some(c) = chars.next() {
+        match c {
+            '$' => out.push_str("$$"),
+            '\\' => match chars.next() {
+                Some(digit) if digit.is_ascii_digit() => out.push_str(&format!("${{{digit}}}")),
+                Some('g') if chars.peek() == Some(&'<') => {
+                    let name: String = chars.by_ref().skip(1).take_while(|c| *c != '>').collect();
+                    out.push_str(&format!("${{{name}}}"));
+                }
+                Some(other) => out.push(other),
+                None => out.push('\\'),
+            },
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// The first match, or nothing (none).
+fn regex_search(text: &str, pattern: &str) -> Result<Value, Error> {
+    Ok(regex(pattern)?.find(text).map_or_else(|| Value::from(()), |found| Value::from(found.as_str())))
+}
+
+/// Joins mappings, the later wins; `recursive=true` joins nested ones too.
+fn combine(first: Value, others: Rest<Value>, options: Kwargs) -> Result<Value, Error> {
+    let recursive = options.get::<Option<bool>>("recursive")?.unwrap_or(false);
+    options.assert_all_used()?;
+    others.iter().try_fold(first, |below, above| joined(&below, above, recursive))
+}
+
+fn joined(below: &Value, above: &Value, recursive: bool) -> Result<Value, Error> {
+    if below.kind() != ValueKind::Map || above.kind() != ValueKind::Map {
+        return Err(refuse("`combine` joins mappings only"));
+    }
+    let mut pairs: Vec<(Value, Value)> = Vec::new();
+    for key in below.try_iter()? {
+        let (low, high) = (below.get_item(&key)?, above.get_item(&key)?);
+        let nested = recursive && low.kind() == ValueKind::Map && high.kind() == ValueKind::Map;
+        let value = if nested {
+            joined(&low, &high, true)?
+        } else if high.is_undefined() {
+            low
+        } else {
+            high
+        };
+        pairs.push((key, value));
+    }
+    for key in above.try_iter()? {
+        if below.get_item(&key)?.is_undefined() {
+            let value = above.get_item(&key)?;
+            pairs.push((key, value));
+        }
+    }
+    Ok(Value::from_pairs(pairs))
+}
+
+/// `x is version('1.2', '>=')`; the operator is `==` when it is left out.
+fn version_test(value: &Value, other: &Value, operator: Option<&str>) -> Result<bool, Error> {
+    let order = compare_versions(&value.to_string(), &other.to_string());
+    Ok(match operator.unwrap_or("==") {
+        "==" | "=" | "eq" => order == Ordering::Equal,
+        "!=" | "<>" | "ne" => order != Ordering::Equal,
+        "<" | "lt" => order == Ordering::Less,
+        "<=" | "le" => order != Ordering::Greater,
+        ">" | "gt" => order == Ordering::Greater,
+        ">=" | "ge" => order != Ordering::Less,
+        _ => return Err(refuse("`version` knows the operators == != < <= > >=")),
+    })
+}
+
+/// Numbers by value, words by letters, a number after a word, missing parts as zero: `1.2` is `1.2.0`, `1.2rc1` < `1.2.1`.
+fn compare_versions(a: &str, b: &str) -> Ordering {
+    let (a, b) = (version_parts(a), version_parts(b));
+    for i in 0..a.len().max(b.len()) {
+        let zero = Part::Number("0".to_owned());
+        let order = a.get(i).unwrap_or(&zero).cmp(b.get(i).unwrap_or(&zero));
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+    Ordering::Equal
+}
+
+#[derive(PartialEq, Eq)]
+enum Part {
+    Word(String),
+    /// Digits without leading zeros: may be longer than any integer type.
+    Number(String),
+}
+
+impl Ord for Part {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Number(a), Self::Number(b)) => a.len().cmp(&b.len()).then_with(|| a.cmp(b)),
+            (Self::Word(a), Self::Word(b)) => a.cmp(b),
+            (Self::Word(_), Self::Number(_)) => Ordering::Less,
+            (Self::Number(_), Self::Word(_)) => Ordering::Greater,
+        }
+    }
+}
+
+impl PartialOrd for Part {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+fn version_parts(version: &str) -> Vec<Part> {
+    let (mut parts, mut rest) = (Vec::new(), version.trim());
+    while let Some(first) = rest.chars().next() {
+        let same = |c: char| if first.is_ascii_digit() { c.is_ascii_digit() } else { c.is_alphabetic() };
+        let length = rest.find(|c| !same(c)).unwrap_or(rest.len());
+        if length == 0 {
+            rest = &rest[first.len_utf8()..];
+            continue;
+        }
+        let part = &rest[..length];
+        parts.push(if first.is_ascii_digit() {
+            let digits = part.trim_start_matches('0');
+            Part::Number(if digits.is_empty() { "0" } else { digits }.to_owned())
+        } else {
+            Part::Word(part.to_owned())
+        });
+        rest = &rest[length..];
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_by_number() {
+        for (a, b, order) in [
+            ("1.10", "1.9", Ordering::Greater),
+            ("1.2", "1.2.0", Ordering::Equal),
+            ("6.1.0-28", "6.1.0-31", Ordering::Less),
+            ("1.2rc1", "1.2.1", Ordering::Less),
+            ("1.2-rc1", "1.2", Ordering::Less),
+            ("007", "7", Ordering::Equal),
+            ("99999999999999999999999", "99999999999999999999998", Ordering::Greater),
+            ("", "0", Ordering::Equal),
+        ] {
+            assert_eq!(compare_versions(a, b), order, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn python_replacements_are_understood() {
+        assert_eq!(python_groups(r"\1-$-\g<name>-\\"), r"${1}-$$-${name}-\");
+    }
+}

@@ -1,0 +1,179 @@
+use serde_json::json;
+
+use super::*;
+use crate::playbook::template::check;
+
+fn scope() -> Scope {
+    let Json::Object(vars) = json!({
+        "name": "web01", "n": 3, "yes": true, "no_text": "no", "password": "hunter2", "empty": "",
+        "services": ["ssh", "cron"], "nested": {"a": {"b": "deep"}}, "nothing": null,
+        "url": "https://{{ name }}/", "all_services": "{{ services + ['nginx'] }}",
+        "loop_a": "{{ loop_b }}", "loop_b": "{{ loop_a }}", "broken": "{{ missing_one }}",
+        "list_of": ["{{ name }}", "x"],
+    }) else {
+        unreachable!("an object was written")
+    };
+    let mut scope = Scope::new(vars);
+    scope.set("answer", json!({"stdout": "{{ password }}", "rc": 0}));
+    scope
+}
+
+fn render(text: &str) -> Result<String, String> {
+    scope().render(&Template(text.into())).map_err(|error| error.message)
+}
+
+#[test]
+fn templates_render() {
+    for (text, expected) in [
+        ("plain {x} text", "plain {x} text"),
+        ("{{ name }}-{{ n + 1 }}", "web01-4"),
+        ("{{ nested.a.b }}", "deep"),
+        ("{% for s in services %}{{ s }},{% endfor %}", "ssh,cron,"),
+        ("{{ missing | default('x') }}", "x"),
+        ("{{ empty | default('x', true) }}", "x"),
+        ("{{ nested.zip | default('x') }}", "x"),
+        ("a {{ name }}\n", "a web01\n"),
+        ("{{ '<&>' }}", "<&>"),
+        ("{{ url }}", "https://web01/"),
+        ("{{ list_of | join('+') }}", "web01+x"),
+        ("{{ answer.stdout }}", "{{ password }}"),
+        ("{{ '/a/b.c' | basename }} {{ '/a/b.c' | dirname }}", "b.c /a"),
+        ("{{ \"it's\" | quote }}", "\"it's\""),
+        ("{{ 'web01' | regex_replace('(\\d+)', 'n\\\\1') }}", "webn01"),
+        (
+            "{{ {'a': 1, 'b': {'x': 1}} | combine({'b': {'y': 2}}, recursive=true) | tojson }}",
+            r#"{"a": 1, "b": {"x": 1, "y": 2}}"#,
+        ),
+        ("{{ {'a': 1} | combine({'a': 2}) | tojson }}", r#"{"a": 2}"#),
+        ("{{ 'x' if yes else 'y' }}{{ yes | ternary('1', '2') }}", "x1"),
+        ("{{ '42' | int + 1 }}", "43"),
+        ("{{ 'no' | bool }}", "False"),
+    ] {
+        assert_eq!(render(text).as_deref(), Ok(expected), "{text}");
+    }
+}
+
+#[test]
+fn errors_name_the_variable_and_no_value() {
+    for (text, expected) in [
+        ("{{ missing }}", "`missing` is undefined"),
+        ("{{ servces }}", "`servces` is undefined; did you mean `services`?"),
+        ("{{ nested.zip }}", "`nested.zip` is undefined"),
+        ("{{ nested.zip.zap }}", "`nested.zip.zap` is undefined"),
+        ("{{ missing.attr }}", "`missing.attr` is undefined"),
+        ("{{ services[7] }}", "`services[7]` is undefined"),
+        ("{% if missing %}x{% endif %}", "`missing` is undefined"),
+        ("{% for x in missing %}x{% endfor %}", "`missing` is undefined"),
+        ("{{ missing | upper }}", "`missing` is undefined"),
+        ("{{ missing ~ 'x' }}", "`missing` is undefined"),
+        ("{{ broken }}", "`missing_one` is undefined (in the variable `broken`)"),
+        ("{{ loop_a }}", "the variable `loop_a` refers to itself, or to others more than 16 deep"),
+        ("{{ password + 1 }}", "`password + 1` cannot be computed: invalid operation"),
+        ("{{ password | int }}", "`int` cannot be computed: invalid operation"),
+        ("{{ 'x' | regex_replace('(', '') }}", "a regular expression is not valid (or compiles to more than 1 MiB)"),
+        ("{{ debug() }}", "debug is unknown"),
+        ("{% include 'x' %}", "a template cannot include another one"),
+        ("{{ password | bool }}", "a text that means neither true nor false was given to `bool`"),
+        (
+            "{% for a in range(9000) %}{% for b in range(9000) %}{% set c = 1 %}{% endfor %}{% endfor %}",
+            "the template does too much work: it was stopped",
+        ),
+        ("{{ 'a' * 2000000 }}", "the rendered text is longer than 1 MiB"),
+        ("{% for a in range(9000) %}{{ 'a' * 200 }}{% endfor %}", "the rendered text is longer than 1 MiB"),
+    ] {
+        let message = render(text).unwrap_err();
+        assert_eq!(message, expected, "{text}");
+        assert!(!message.contains("hunter2"));
+    }
+    assert!(!format!("{:?}", scope()).contains("hunter2"));
+}
+
+#[test]
+fn a_list_variable_stays_a_list() {
+    let list = |text: &str| scope().render_list(&TemplateList::Whole(Template(text.into()))).map_err(|e| e.message);
+    for (text, expected) in [
+        ("{{ services }}", vec!["ssh", "cron"]),
+        ("{{ all_services }}", vec!["ssh", "cron", "nginx"]),
+        ("{{ list_of }}", vec!["web01", "x"]),
+        ("{{ services | select('eq', 'ssh') }}", vec!["ssh"]),
+        ("{{ name }}", vec!["web01"]),
+        ("ssh", vec!["ssh"]),
+        ("{{ name }}.service", vec!["web01.service"]),
+        ("{{ [] }}", vec![]),
+    ] {
+        assert_eq!(list(text).unwrap(), expected, "{text}");
+    }
+    assert_eq!(list("{{ nested }}").unwrap_err(), "`nested` gives neither a list of texts nor a text");
+    assert_eq!(list("{{ [services] }}").unwrap_err(), "`[services]` gives neither a list of texts nor a text");
+    assert_eq!(list("{{ missing }}").unwrap_err(), "`missing` is undefined");
+    assert_eq!(list("{{ broken }}").unwrap_err(), "`missing_one` is undefined (in the variable `broken`)");
+    let items = TemplateList::Items(vec![Template("{{ name }}".into()), Template("b".into())]);
+    assert_eq!(scope().render_list(&items).unwrap(), ["web01", "b"]);
+}
+
+#[test]
+fn conditions_are_true_or_false_or_an_error() {
+    let truth = |text: &str| scope().truth(text).map_err(|error| error.message);
+    for (text, expected) in [
+        ("yes", true),
+        ("n > 2 and name == 'web01'", true),
+        ("missing is defined", false),
+        ("nested.x is not defined or nested.x == 1", true),
+        ("services", true),
+        ("nothing", false),
+        ("no_text | bool", false),
+        ("name is match('web')", true),
+        ("name is match('eb')", false),
+        ("name is search('eb')", true),
+        ("'1.10' is version('1.9', '>')", true),
+        ("'ssh' in services", true),
+        ("answer.rc == 0", true),
+    ] {
+        assert_eq!(truth(text), Ok(expected), "{text}");
+    }
+    assert_eq!(truth("missing").unwrap_err(), "`missing` is undefined");
+    assert_eq!(truth("missing == 1").unwrap_err(), "`missing` is undefined");
+    assert_eq!(truth("broken").unwrap_err(), "`missing_one` is undefined (in the variable `broken`)");
+    assert_eq!(
+        truth("no_text").unwrap_err(),
+        "`no_text` gives a text, not true or false; write `(no_text) | bool`, or compare it with =="
+    );
+}
+
+#[test]
+fn what_is_wrong_is_found_before_any_host_is_known() {
+    for (text, message, at) in [
+        ("ab {{ a | uper }}", "filter `uper` is unknown", 10..14),
+        ("{{ a is not defind }}", "test `defind` is unknown", 12..18),
+        ("{% if a %}", "template syntax: unexpected end of input, expected end of block", 8..10),
+        ("a {{ b", "template syntax: this tag is never closed", 2..4),
+    ] {
+        let error = check::template(&Template(text.into())).unwrap_err();
+        assert_eq!(error.message, message, "{text}");
+        assert_eq!(error.at.clone().unwrap_or(0..0), at, "{text}");
+    }
+    for good in
+        ["a | b", "{{ '| nope is nope' }}", "{{ a | default('|x') | upper }}", "{# a | nope #}", "{{ a is not none }}"]
+    {
+        check::template(&Template(good.into())).unwrap();
+    }
+    assert_eq!(
+        check::expression("{{ a }}").unwrap_err().message,
+        "an expression stands here, without braces: write `when: a == b`"
+    );
+    assert_eq!(
+        check::expression("a ==").unwrap_err().message,
+        "template syntax: unexpected end of input, expected expression"
+    );
+    assert_eq!(check::expression("a = 1").unwrap_err().message, "template syntax: unexpected input after expression");
+    check::expression("a is defined and b not in ['x']").unwrap();
+}
+
+#[test]
+fn a_value_from_a_host_is_never_a_template() {
+    let mut scope = scope();
+    scope.set("motd", json!("{{ password }}"));
+    scope.set("name", json!("{{ password }}"));
+    assert_eq!(scope.render(&Template("{{ motd }}{{ url }}".into())).unwrap(), "{{ password }}https://{{ password }}/");
+    assert_eq!(scope.render_json(&json!({"a": ["{{ n }}", 1]})).unwrap(), json!({"a": ["3", 1]}));
+}
