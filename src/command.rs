@@ -136,7 +136,7 @@ pub fn quote(arg: &str) -> Result<String, Unquotable> {
 }
 
 /// An argument that no program can receive.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("an argument holds a NUL byte")]
 pub struct Unquotable;
 

@@ -21,9 +21,11 @@ pub struct StepCx<'a> {
     pub run: &'a RunId,
     /// The host.
     pub host: &'a HostName,
+    /// Who runs this, `user@jumpbox`: shown to those whom the host's lease keeps out.
+    pub owner: &'a str,
     /// Which step it is.
     pub step: StepRef,
-    /// From 1.
+    /// From 1. An attempt that continues an interrupted one keeps its number.
     pub attempt: u32,
     /// What is asked for.
     pub spec: &'a StepSpec,

@@ -1,0 +1,3 @@
+# Marks a job's end as recorded. $1: id
+umask 077
+: >"$base/jobs/$1/acked"

@@ -1,0 +1,121 @@
+//! What `start.sh` and `poll.sh` say, read into types. Pure; the scripts stand beside this file.
+
+use crate::command::{Output, Unreadable, printable};
+
+const MARK: &str = "patchwave-job ";
+
+/// How a start went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// Begun as a unit or in a session of its own, or it had begun before.
+    Begun,
+    /// Nothing was started, for this reason.
+    Refused(String),
+}
+
+/// How a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Its folder is not there.
+    Absent,
+    /// It has a folder and has not begun.
+    Claimed,
+    /// It runs.
+    Alive,
+    /// It ended with this code.
+    Done(u32),
+    /// It began, does not run and left no exit code.
+    Gone,
+    /// It was kept from beginning, for ever.
+    Cancelled,
+}
+
+/// One answer of `poll.sh`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Poll<'a> {
+    pub state: State,
+    /// Bytes of output so far; read after the state, so that it is final when the state is.
+    pub size: u64,
+    /// The boot in which it began.
+    pub began_in: Option<String>,
+    /// The boot of now.
+    pub boot: Option<String>,
+    /// Output from the asked offset on.
+    pub chunk: &'a [u8],
+}
+
+/// Reads the answer of `start.sh`.
+pub(super) fn start(output: &Output) -> Result<Start, Unreadable> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().rfind(|line| line.starts_with(MARK)).ok_or_else(|| no_answer(output))?;
+    let (word, rest) = line[MARK.len()..].split_once(' ').unwrap_or((&line[MARK.len()..], ""));
+    match word {
+        "started" | "attached" => Ok(Start::Begun),
+        "refused" => Ok(Start::Refused(printable(rest))),
+        _ => Err(no_answer(output)),
+    }
+}
+
+/// Reads the answer of `poll.sh`.
+pub(super) fn poll(output: &Output) -> Result<Poll<'_>, Unreadable> {
+    let bad = || no_answer(output);
+    let end = output.stdout.iter().position(|b| *b == b'\n').ok_or_else(bad)?;
+    let (line, chunk) = (&output.stdout[..end], &output.stdout[end + 1..]);
+    let line = std::str::from_utf8(line).ok().and_then(|line| line.strip_prefix(MARK)).ok_or_else(bad)?;
+    let mut words = line.split_ascii_whitespace();
+    let mut word = || words.next().ok_or_else(bad);
+    let (state, code, size, began_in, boot) = (word()?, word()?, word()?, word()?, word()?);
+    let state = match state {
+        "absent" => State::Absent,
+        "claimed" => State::Claimed,
+        "alive" => State::Alive,
+        "gone" => State::Gone,
+        "cancelled" => State::Cancelled,
+        "done" => State::Done(code.parse().map_err(|_| bad())?),
+        _ => return Err(bad()),
+    };
+    let given = |text: &str| (text != "-").then(|| text.to_owned());
+    Ok(Poll { state, size: size.parse().map_err(|_| bad())?, began_in: given(began_in), boot: given(boot), chunk })
+}
+
+fn no_answer(output: &Output) -> Unreadable {
+    let said = output.last_lines(1);
+    if said.is_empty() {
+        Unreadable::new(format!("no answer about the job ({})", output.exit))
+    } else {
+        Unreadable::new(format!("no answer about the job ({}): {said}", output.exit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::Exit;
+
+    fn said(stdout: &[u8]) -> Output {
+        Output { exit: Exit::Code(0), stdout: stdout.to_vec(), stderr: vec![], dropped: 0 }
+    }
+
+    #[test]
+    fn a_start_is_read() {
+        assert_eq!(start(&said(b"patchwave-job started unit\n")), Ok(Start::Begun));
+        assert_eq!(start(&said(b"motd\npatchwave-job attached \n")), Ok(Start::Begun));
+        assert_eq!(start(&said(b"patchwave-job refused no \x1b[1mroom\n")), Ok(Start::Refused("no [1mroom".into())));
+        for bad in [&b""[..], b"patchwave-job", b"patchwave-job maybe\n", b"\xff\xfe"] {
+            assert!(start(&said(bad)).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_poll_is_read_and_its_bytes_are_left_alone() {
+        let output = said(b"patchwave-job done 3   9 a-b -\n\0\xff\npatchwave-job ");
+        let poll = super::poll(&output).unwrap();
+        assert_eq!((poll.state, poll.size), (State::Done(3), 9));
+        assert_eq!((poll.began_in.as_deref(), poll.boot), (Some("a-b"), None));
+        assert_eq!(poll.chunk, b"\0\xff\npatchwave-job ");
+        for bad in ["", "patchwave-job done - 9 a b\n", "patchwave-job alive - x a b\n", "patchwave-job alive - 1 a\n"]
+        {
+            assert!(super::poll(&said(bad.as_bytes())).is_err(), "{bad:?}");
+        }
+    }
+}

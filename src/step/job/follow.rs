@@ -1,0 +1,246 @@
+//! Starts a job and follows it to its end, over as many connections as it takes.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{
+    JobEnd, JobSpec, JobTrouble,
+    answer::{self, Poll, Start, State},
+    memory::Memory,
+    payload,
+};
+use crate::{
+    command::{Command, Exit, Output, printable},
+    step::{StepCx, remote},
+    transport::{Class, LinkError, NoSink, Stream},
+};
+
+/// How long one poll waits on the host for news, in seconds; below every peer's idea of an idle connection.
+const WAIT: u64 = 20;
+/// Most bytes of the output's end that are kept.
+const TAIL: usize = 64 << 10;
+/// Answers in a row that may be unreadable.
+const BAD_ANSWERS: u32 = 5;
+/// A job that was started and has not begun after this time is started again (which is safe), twice.
+const BEGINS_WITHIN: Duration = Duration::from_secs(20);
+/// Between two pieces of output; grows to 2 s.
+const SHORT_PAUSE: Duration = Duration::from_millis(200);
+/// Even at the deadline a look at the job gets so much time.
+const LEAST: Duration = Duration::from_secs(5);
+/// The followed offset is noted after so many bytes or so much time.
+const NOTE_BYTES: u64 = 1 << 20;
+const NOTE_EVERY: Duration = Duration::from_secs(30);
+
+/// Runs `spec` detached on the host and follows it to its end, or goes on following it if it has begun before.
+///
+/// # Errors
+/// [`JobTrouble`], which says whether anything was changed.
+pub async fn run(cx: &mut StepCx<'_>, spec: &JobSpec) -> Result<JobEnd, JobTrouble> {
+    let memory = Memory::recall(cx, spec.name);
+    let mut job = Job {
+        spec,
+        asked: memory.begun || memory.recalled,
+        memory,
+        tail: Vec::new(),
+        pause: SHORT_PAUSE,
+        bad_answers: 0,
+        losses: 0,
+        noted: (0, Instant::now()),
+    };
+    job.memory.keep(cx, spec.name).await?;
+    if !job.memory.begun {
+        job.start(cx).await?;
+    }
+    job.follow(cx).await
+}
+
+struct Job<'a> {
+    spec: &'a JobSpec,
+    memory: Memory,
+    /// Whether a start was sent, ever: then it may run, whatever is heard.
+    asked: bool,
+    tail: Vec<u8>,
+    pause: Duration,
+    bad_answers: u32,
+    losses: u32,
+    noted: (u64, Instant),
+}
+
+impl Job<'_> {
+    /// Sends the start until its answer is heard. The claim on the host makes that safe.
+    async fn start(&mut self, cx: &mut StepCx<'_>) -> Result<(), JobTrouble> {
+        let command = payload::start(&self.memory.id, self.spec)?;
+        loop {
+            match self.exec(cx, &command).await {
+                Ok(output) => match answer::start(&output) {
+                    Ok(Start::Begun) => {
+                        self.asked = true;
+                        return Ok(());
+                    }
+                    Ok(Start::Refused(why)) => return Err(JobTrouble::Refused { why }),
+                    Err(unreadable) => {
+                        self.asked = true;
+                        self.bad_answer(LinkError::Unreadable { label: command.label, unreadable })?;
+                    }
+                },
+                Err(error) => {
+                    self.asked |= error.outcome_unknown();
+                    self.mend(cx, error).await?;
+                }
+            }
+        }
+    }
+
+    async fn follow(&mut self, cx: &mut StepCx<'_>) -> Result<JobEnd, JobTrouble> {
+        let (mut since, mut starts) = (Instant::now(), 1);
+        loop {
+            let wait = WAIT.min(cx.remaining().as_secs());
+            let command =
+                payload::poll(&self.memory.id, &cx.run.0, self.spec.command.privileged, self.memory.offset, wait)
+                    .timeout(Duration::from_secs(wait + 30));
+            let output = match self.exec(cx, &command).await {
+                Ok(output) => output,
+                Err(error) => {
+                    self.mend(cx, error).await?;
+                    continue;
+                }
+            };
+            let poll = match answer::poll(&output) {
+                Ok(poll) => poll,
+                Err(unreadable) => {
+                    self.bad_answer(LinkError::Unreadable { label: command.label, unreadable })?;
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    continue;
+                }
+            };
+            (self.bad_answers, self.losses) = (0, 0);
+            self.take(cx, &poll).await?;
+            let heard_all = self.memory.offset >= poll.size;
+            match poll.state {
+                State::Done(code) if heard_all => return self.end(cx, code).await,
+                State::Gone if heard_all => return Err(self.gone(&poll)),
+                State::Done(_) | State::Gone => continue,
+                // The host said that it has a folder: somebody removed it, or the disk is another one.
+                State::Absent => return Err(self.gone(&poll)),
+                State::Cancelled => return Err(never_began()),
+                State::Alive if cx.remaining().is_zero() => {
+                    return Err(JobTrouble::Stuck { id: self.memory.id.clone(), tail: self.tail.clone() });
+                }
+                State::Claimed if cx.remaining().is_zero() || starts > 3 => {
+                    return self.cancel(cx).await;
+                }
+                State::Claimed if since.elapsed() >= BEGINS_WITHIN => {
+                    (since, starts) = (Instant::now(), starts + 1);
+                    self.start(cx).await?;
+                }
+                _ => {}
+            }
+            self.rest(cx, &poll).await;
+        }
+    }
+
+    /// Puts the new output into the log, and remembers how far it came.
+    async fn take(&mut self, cx: &mut StepCx<'_>, poll: &Poll<'_>) -> Result<(), JobTrouble> {
+        let begins = !self.memory.begun && !matches!(poll.state, State::Absent | State::Claimed);
+        if !poll.chunk.is_empty() {
+            cx.log.write(Stream::Stdout, poll.chunk);
+            self.memory.offset += poll.chunk.len() as u64;
+            let most = TAIL.min(self.spec.command.keep);
+            let fits = &poll.chunk[poll.chunk.len().saturating_sub(most)..];
+            self.tail.extend_from_slice(fits);
+            self.tail.drain(..self.tail.len().saturating_sub(most));
+            if let Some(line) = last_line(&self.tail) {
+                cx.journal.progress(&line);
+            }
+        }
+        let (bytes, at) = self.noted;
+        let behind = self.memory.offset - bytes;
+        if begins || behind >= NOTE_BYTES || (behind > 0 && at.elapsed() >= NOTE_EVERY) {
+            self.memory.begun = true;
+            self.noted = (self.memory.offset, Instant::now());
+            self.memory.keep(cx, self.spec.name).await?;
+        }
+        Ok(())
+    }
+
+    /// The exit code is consumed once: recorded here first, then marked on the host.
+    async fn end(&mut self, cx: &mut StepCx<'_>, code: u32) -> Result<JobEnd, JobTrouble> {
+        self.memory.code = Some(code);
+        self.memory.keep(cx, self.spec.name).await?;
+        let ack = payload::ack(&self.memory.id, self.spec.command.privileged).timeout(Duration::from_secs(10));
+        // Without the mark the folder stays longer than it need, no more.
+        let _ = cx.link.exec(&ack, &mut NoSink).await;
+        Ok(JobEnd { id: self.memory.id.clone(), exit: Exit::Code(code), tail: std::mem::take(&mut self.tail) })
+    }
+
+    fn gone(&mut self, poll: &Poll<'_>) -> JobTrouble {
+        let (id, tail) = (self.memory.id.clone(), std::mem::take(&mut self.tail));
+        match (&poll.began_in, &poll.boot) {
+            (Some(then), Some(now)) if then != now => JobTrouble::Rebooted { id, tail },
+            _ => JobTrouble::Lost { id, tail },
+        }
+    }
+
+    /// A job that does not begin is made sure never to.
+    async fn cancel(&mut self, cx: &mut StepCx<'_>) -> Result<JobEnd, JobTrouble> {
+        let command = payload::cancel(&self.memory.id, self.spec.command.privileged).timeout(Duration::from_secs(20));
+        match cx.link.exec(&command, &mut NoSink).await {
+            Ok(output) if output.text().trim() == "cancelled" => Err(never_began()),
+            Ok(_) => Err(JobTrouble::Stuck { id: self.memory.id.clone(), tail: self.tail.clone() }),
+            Err(error) => Err(JobTrouble::Link { error, begun: Some(self.memory.id.clone()) }),
+        }
+    }
+
+    async fn exec(&mut self, cx: &mut StepCx<'_>, command: &Command) -> Result<Output, LinkError> {
+        let timeout = command.timeout.min(cx.remaining()).max(LEAST);
+        cx.link.exec(&command.clone().timeout(timeout), &mut NoSink).await
+    }
+
+    /// After a loss: waits a little and lets the caller try again, or gives up.
+    async fn mend(&mut self, cx: &mut StepCx<'_>, error: LinkError) -> Result<(), JobTrouble> {
+        // Not there yet, so nothing can have happened: an ordinary unreachable host.
+        let give_up = !self.asked || cx.remaining().is_zero() || !remote::may_pass(&error);
+        if give_up {
+            let begun = self.asked.then(|| self.memory.id.clone());
+            return Err(JobTrouble::Link { error, begun });
+        }
+        // While a system is upgraded, logins and sudo may be refused for moments.
+        let refused = matches!(&error, LinkError::Connect(error) if error.class == Class::Auth);
+        cx.journal.progress(if refused {
+            "login refused; the job goes on"
+        } else {
+            "connection lost; the job goes on"
+        });
+        remote::pause(cx, self.losses).await;
+        self.losses += 1;
+        Ok(())
+    }
+
+    fn bad_answer(&mut self, error: LinkError) -> Result<(), JobTrouble> {
+        self.bad_answers += 1;
+        if self.bad_answers < BAD_ANSWERS {
+            return Ok(());
+        }
+        Err(JobTrouble::Link { error, begun: Some(self.memory.id.clone()) })
+    }
+
+    /// Output comes in small pieces: a talking job is asked less and less often, down to every 2 s.
+    async fn rest(&mut self, cx: &StepCx<'_>, poll: &Poll<'_>) {
+        if poll.chunk.is_empty() {
+            self.pause = SHORT_PAUSE;
+        } else if poll.chunk.len() < payload::CHUNK {
+            tokio::time::sleep(self.pause.min(cx.remaining())).await;
+            self.pause = self.pause.mul_f32(1.5).min(Duration::from_secs(2));
+        }
+    }
+}
+
+fn never_began() -> JobTrouble {
+    JobTrouble::Refused { why: "the host did not begin with it in time".to_owned() }
+}
+
+fn last_line(tail: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(&tail[tail.len().saturating_sub(1024)..]);
+    text.rsplit(['\n', '\r']).map(printable).find(|line| !line.trim().is_empty())
+}

@@ -1,0 +1,71 @@
+//! What a step remembers of its jobs across the end of a controller, as a note: which job, how far it was followed.
+//! The note is written before the job starts, so that whoever resumes finds it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    event::StepPhase,
+    step::{Interrupted, StepCx},
+};
+
+/// The note `job.NAME`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Memory {
+    /// The job's id on the host; also the name of its unit, after `patchwave-`.
+    pub id: String,
+    /// The attempt that started it.
+    pub attempt: u32,
+    /// Whether the host said that it has begun. Then it is never started again, even if its folder is gone.
+    #[serde(default)]
+    pub begun: bool,
+    /// Bytes of its output that are in the log.
+    #[serde(default)]
+    pub offset: u64,
+    /// Its exit code, once it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<u32>,
+    /// It is an earlier controller's: it may have been started, whatever else is noted.
+    #[serde(skip)]
+    pub recalled: bool,
+}
+
+impl Memory {
+    /// The job that this attempt goes on with, or a new one.
+    pub fn recall(cx: &StepCx<'_>, name: &str) -> Self {
+        let fresh =
+            || Self { id: id(cx, name), attempt: cx.attempt, begun: false, offset: 0, code: None, recalled: false };
+        if !cx.resumed {
+            return fresh();
+        }
+        match cx.notes.get(&key(name)).cloned().map(serde_json::from_value::<Self>) {
+            // A finished job of an earlier attempt has had its say: this attempt was meant to be another one.
+            Some(Ok(memory)) if memory.attempt == cx.attempt || memory.code.is_none() => {
+                Self { recalled: true, ..memory }
+            }
+            _ => fresh(),
+        }
+    }
+
+    /// Writes the note; durable when it returns.
+    pub async fn keep(&self, cx: &mut StepCx<'_>, name: &str) -> Result<(), Interrupted> {
+        let value = serde_json::to_value(self).unwrap_or(Value::Null);
+        cx.journal.note(&key(name), value).await
+    }
+}
+
+fn key(name: &str) -> String {
+    format!("job.{name}")
+}
+
+/// `RUN.PHASE-INDEX.ATTEMPT.NAME`, of letters, digits, `.` and `-` only: it is a folder and a unit.
+fn id(cx: &StepCx<'_>, name: &str) -> String {
+    let phase = match cx.step.phase {
+        StepPhase::Main => 's',
+        StepPhase::OnFailure => 'f',
+        StepPhase::Always => 'a',
+        StepPhase::Gate => 'g',
+    };
+    let id = format!("{}.{phase}{}.{}.{name}", cx.run, cx.step.index + 1, cx.attempt);
+    id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect()
+}

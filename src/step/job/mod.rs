@@ -1,0 +1,42 @@
+//! Changes that take time, run detached on the host: they outlive a lost connection and a killed controller.
+//! Knows nothing of packages or of what is run; never runs a job twice and never kills one.
+//! Start at [`run`]; what happens on the host stands in `start.sh`, `wrapper.sh` and `poll.sh`.
+//!
+//! Command lines on the host, all through `/bin/sh -c`: `id -u`, `mkdir [-p]`, `chmod 700`, `cat`, `wc -c`, `tail -c +N`,
+//! `head -c N`, `head -n`, `mv -f`, `rm -f`, `rm -rf`, `ln`, `sync FILE…`, `touch -c`, `sleep 0.2`, `sleep 1`,
+//! `find DIR -mindepth 1 -maxdepth 1 -type d -mtime +7`, `tail -n 1`, `setsid -f /bin/sh WRAPPER FOLDER`; as root where
+//! `/run/systemd/system` is: `systemd-run --quiet --unit=patchwave-ID -p KillMode=process -p TimeoutStopSec=infinity
+//! /bin/sh WRAPPER FOLDER`, `systemctl is-active --quiet patchwave-ID`. Files: `/proc/PID/stat`,
+//! `/proc/sys/kernel/random/boot_id`.
+
+mod answer;
+mod end;
+mod follow;
+mod memory;
+mod payload;
+#[cfg(test)]
+mod tests;
+
+pub use end::{JobEnd, JobTrouble};
+pub use follow::run;
+
+use crate::command::Command;
+
+/// A change to run detached.
+#[derive(Clone, Debug)]
+pub struct JobSpec {
+    /// Tells the jobs of one step apart (`install`, `repair`); lower-case letters, digits and `-`.
+    pub name: &'static str,
+    /// What to run: arguments, environment and rights. Its standard input must be empty (a job reads `/dev/null`), its
+    /// time limit does not count (a job is never killed), and the bytes it keeps are those of [`JobEnd::tail`].
+    pub command: Command,
+    /// A file for the job, which it finds as `$PATCHWAVE_JOB/script`; removed when the job ends.
+    pub script: Option<Vec<u8>>,
+}
+
+impl JobSpec {
+    /// A job without a file.
+    pub fn new(name: &'static str, command: Command) -> Self {
+        Self { name, command, script: None }
+    }
+}

@@ -1,0 +1,54 @@
+# Tells how a job stands and what it wrote from an offset on; waits a while for news.
+# $1 id, $2 offset, $3 most bytes, $4 seconds to wait, $5 run
+job=$base/jobs/$1
+now=$(cat "$root/proc/sys/kernel/random/boot_id")
+if ! [ -d "$job" ]; then
+    printf 'patchwave-job absent - 0 - %s\n' "${now:--}"
+    exit 0
+fi
+# A long job keeps its run's lease fresh.
+if [ -r "$base/lease" ] && read -r holder <"$base/lease" && [ "$holder" = "$5" ]; then touch -c "$base/lease"; fi
+
+# $1: a file with a process id and its start time (ids are used again). A dead process that nobody waited for is Z.
+alive() {
+    [ -r "$1" ] && read -r pid start rest <"$1" || return 1
+    stat=$(cat "/proc/$pid/stat" 2>/dev/null) || return 1
+    set -f
+    set -- ${stat##*) }
+    [ "$1" != Z ] && [ "${20}" = "$start" ]
+}
+pid=
+waited=0
+while :; do
+    if [ -e "$job/rc" ]; then
+        state=done
+    elif ! [ -e "$job/pid" ]; then
+        state=claimed
+    elif alive "$job/pid" || alive "$job/child"; then
+        state=alive
+    elif [ -e "$job/rc" ]; then
+        state=done
+    elif [ "$pid" = cancelled ]; then
+        state=cancelled
+    else
+        state=gone
+    fi
+    size=0
+    [ -e "$job/out" ] && size=$(($(wc -c <"$job/out")))
+    case $state in done | gone | cancelled) break ;; esac
+    [ "$size" -gt "$2" ] && break
+    [ "$waited" -ge "${4}0" ] && break
+    if [ "$waited" -lt 10 ] && sleep 0.2 2>/dev/null; then
+        waited=$((waited + 2))
+    else
+        sleep 1
+        waited=$((waited + 10))
+    fi
+done
+rc=-
+boot=-
+[ "$state" = done ] && read -r rc <"$job/rc"
+[ -r "$job/pid" ] && read -r pid start boot <"$job/pid"
+printf 'patchwave-job %s %s %s %s %s\n' "$state" "${rc:--}" "$size" "${boot:--}" "${now:--}"
+[ "$size" -gt "$2" ] && tail -c "+$(($2 + 1))" "$job/out" | head -c "$3"
+exit 0

@@ -1,0 +1,261 @@
+//! The scripts themselves, on this machine's `/bin/sh`, in a folder.
+
+use std::{fs, time::Duration};
+
+use super::{JobEnd, JobSpec, JobTrouble, run};
+use crate::{
+    command::{Command, Exit},
+    playbook::{Pause, StepKind},
+    step::testing::{Bench, Fault, appears},
+    transport::Class,
+};
+
+const ID: &str = "20261122-020003-kxfa.s1.1.main";
+
+fn bench() -> Bench {
+    Bench::new(StepKind::Pause(Pause { duration: Duration::ZERO }))
+}
+
+fn sh(script: &str) -> JobSpec {
+    JobSpec::new("main", Command::sh("work", script, [""; 0]).changing())
+}
+
+impl Bench {
+    async fn job(&mut self, spec: &JobSpec) -> Result<JobEnd, JobTrouble> {
+        run(&mut self.cx(), spec).await
+    }
+
+    fn job_file(&self, name: &str) -> std::path::PathBuf {
+        self.path(&format!("var/lib/patchwave/jobs/{ID}/{name}"))
+    }
+
+    /// Kills what the job's file `pid` or `child` names.
+    fn kill(&self, name: &str) {
+        let text = fs::read_to_string(self.job_file(name)).unwrap();
+        let pid = text.split(' ').next().unwrap().parse().unwrap();
+        rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), rustix::process::Signal::KILL)
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_job_leaves_its_output_and_code_once() {
+    let mut bench = bench();
+    let spec = sh("echo out; echo err >&2; umask; echo \"$LC_ALL|$S\"; read x || echo no-input; exit 3");
+    let spec = JobSpec { command: spec.command.env("S", "it's $x"), ..spec };
+    let end = bench.job(&spec).await.unwrap();
+    assert_eq!(end.exit, Exit::Code(3));
+    assert_eq!(String::from_utf8(end.tail).unwrap(), "out\nerr\n0022\nC|it's $x\nno-input\n");
+    assert_eq!(bench.log.0, b"out\nerr\n0022\nC|it's $x\nno-input\n");
+    assert_eq!(bench.journal.notes["job.main"]["code"], 3);
+    assert!(bench.job_file("acked").exists());
+    assert!(!bench.job_file("run").exists(), "the arguments may be secret");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(bench.job_file("out")).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn a_resumed_step_attaches_and_never_starts_twice() {
+    let mut bench = bench();
+    let count = bench.path("count").display().to_string();
+    let spec = sh(&format!("echo begun; echo x >>{count}; sleep 1.2; echo over"));
+    // The controller dies while it follows.
+    let cut = tokio::time::timeout(Duration::from_millis(700), bench.job(&spec)).await;
+    assert!(cut.is_err());
+    bench.resumed = true;
+    let end = bench.job(&spec).await.unwrap();
+    assert_eq!(end.exit, Exit::Code(0));
+    // A third one finds the recorded end.
+    assert_eq!(bench.job(&spec).await.unwrap().exit, Exit::Code(0));
+    assert_eq!(fs::read_to_string(count).unwrap(), "x\n");
+    assert_eq!(bench.count("job-start"), 1);
+}
+
+#[tokio::test]
+async fn a_retry_is_another_job() {
+    let mut bench = bench();
+    let count = bench.path("count").display().to_string();
+    let spec = sh(&format!("echo x >>{count}; exit 1"));
+    assert!(!bench.job(&spec).await.unwrap().success());
+    bench.attempt = 2;
+    assert!(!bench.job(&spec).await.unwrap().success());
+    assert_eq!(fs::read_to_string(&count).unwrap(), "x\nx\n");
+}
+
+#[tokio::test]
+async fn a_start_whose_answer_is_lost_starts_once() {
+    for fault in [Fault::LoseAfter(Duration::from_millis(1)), Fault::LoseAfter(Duration::from_millis(400))] {
+        let mut bench = bench();
+        let count = bench.path("count").display().to_string();
+        bench.faults("job-start", [fault, fault]);
+        let end = bench.job(&sh(&format!("echo x >>{count}; sleep 0.5"))).await.unwrap();
+        assert!(end.success());
+        assert_eq!(fs::read_to_string(count).unwrap(), "x\n", "{fault:?}");
+        assert_eq!(bench.count("job-start"), 3);
+    }
+}
+
+#[tokio::test]
+async fn lost_connections_leave_no_gap_and_no_repeat() {
+    let mut bench = bench();
+    let fault = Fault::CutAfter(Duration::from_millis(150));
+    bench.faults("job-poll", [fault, fault, Fault::NotSent]);
+    let end = bench.job(&sh("i=0; while [ $i -lt 300 ]; do echo line $i; i=$((i+1)); done; sleep 1; echo end")).await;
+    assert!(end.unwrap().success());
+    let expected: String = (0..300).map(|i| format!("line {i}\n")).chain(["end\n".to_owned()]).collect();
+    assert_eq!(String::from_utf8_lossy(&bench.log.0), expected);
+}
+
+#[tokio::test]
+async fn a_killed_wrapper_is_waited_out_and_then_lost() {
+    let mut bench = bench();
+    let (count, pid) = (bench.path("count"), bench.job_file("child"));
+    let spec = sh(&format!("echo working; sleep 1.5; echo x >>{}", count.display()));
+    let killer = async {
+        appears(&pid).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    let text = {
+        let mut cx = bench.cx();
+        let follow = run(&mut cx, &spec);
+        tokio::pin!(follow);
+        tokio::select! { _ = &mut follow => panic!("too early"), () = killer => {} }
+        fs::read_to_string(pid.with_file_name("pid")).unwrap()
+    };
+    assert!(text.ends_with(" boot-1\n"), "{text}");
+    bench.kill("pid");
+    bench.resumed = true;
+    // Its program still works: the verdict waits for it.
+    let trouble = bench.job(&spec).await.unwrap_err();
+    assert!(matches!(trouble, JobTrouble::Lost { .. }), "{trouble:?}");
+    assert_eq!(fs::read_to_string(count).unwrap(), "x\n");
+}
+
+#[tokio::test]
+async fn a_killed_job_is_lost_or_rebooted() {
+    for boot in ["boot-1", "boot-2"] {
+        let mut bench = bench();
+        let child = bench.job_file("child");
+        let spec = sh("echo working; sleep 60");
+        {
+            let mut cx = bench.cx();
+            let follow = run(&mut cx, &spec);
+            tokio::select! { _ = follow => panic!("too early"), () = appears(&child) => {} }
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        bench.kill("pid");
+        bench.kill("child");
+        bench.boots(boot);
+        bench.resumed = true;
+        match bench.job(&spec).await.unwrap_err() {
+            JobTrouble::Lost { .. } => assert_eq!(boot, "boot-1"),
+            JobTrouble::Rebooted { .. } => assert_eq!(boot, "boot-2"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_outlives_its_deadline_is_left_alone() {
+    let mut bench = bench();
+    bench.limit = Duration::from_secs(1);
+    let done = bench.path("done");
+    let spec = sh(&format!("echo on my way; sleep 2; echo x >{}", done.display()));
+    match bench.job(&spec).await.unwrap_err() {
+        JobTrouble::Stuck { id, tail } => assert_eq!((id.as_str(), &tail[..]), (ID, &b"on my way\n"[..])),
+        other => panic!("{other:?}"),
+    }
+    appears(&done).await;
+}
+
+#[tokio::test]
+async fn five_megabytes_of_anything_arrive_whole() {
+    let mut bench = bench();
+    let bytes: Vec<u8> = (0..5_000_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let mut spec = sh("cat \"$PATCHWAVE_JOB/script\"");
+    spec.script = Some(bytes.clone());
+    let end = bench.job(&spec).await.unwrap();
+    assert!(bench.log.0 == bytes, "the output is not what was written");
+    assert_eq!(end.tail, bytes[bytes.len() - (64 << 10)..]);
+    assert!(bench.journal.progress.iter().all(|line| !line.chars().any(|c| c.is_control() && c != '\t')));
+}
+
+#[tokio::test]
+async fn foreign_folders_are_refused() {
+    let mut bench = bench();
+    fs::create_dir_all(bench.path("var/lib")).unwrap();
+    std::os::unix::fs::symlink("/tmp", bench.path("var/lib/patchwave")).unwrap();
+    match bench.job(&sh("echo x")).await.unwrap_err() {
+        JobTrouble::Refused { why } => assert!(why.contains("symbolic link"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(!std::path::Path::new("/tmp/jobs").exists());
+}
+
+#[tokio::test]
+async fn a_dead_host_is_unreachable_and_nothing_began() {
+    let mut bench = bench();
+    bench.transport.refuse.lock().unwrap().push_back(Class::TimedOut);
+    match bench.job(&sh("echo x")).await.unwrap_err() {
+        JobTrouble::Link { begun: None, error } => assert!(error.unreachable()),
+        other => panic!("{other:?}"),
+    }
+    assert!(!bench.path("var/lib/patchwave").exists());
+}
+
+#[tokio::test]
+async fn nothing_starts_when_the_note_cannot_be_written() {
+    let mut bench = bench();
+    bench.journal.closed = true;
+    assert!(matches!(bench.job(&sh("echo x")).await, Err(JobTrouble::Interrupted(_))));
+    assert_eq!(bench.count("job-start"), 0);
+}
+
+#[tokio::test]
+async fn a_systemd_host_gets_a_unit() {
+    let mut bench = bench();
+    fs::create_dir_all(bench.path("run/systemd/system")).unwrap();
+    bench.shim("id", "echo 0");
+    bench.shim(
+        "systemd-run",
+        "echo \"$*\" >>\"$PATCHWAVE_ROOT/asked\"\nwhile [ \"$1\" != /bin/sh ]; do shift; done\nsetsid -f \"$@\" >/dev/null 2>&1",
+    );
+    assert!(bench.job(&sh("echo x")).await.unwrap().success());
+    let asked = fs::read_to_string(bench.path("asked")).unwrap();
+    let start = format!("--quiet --unit=patchwave-{ID} -p KillMode=process -p TimeoutStopSec=infinity /bin/sh ");
+    assert!(asked.starts_with(&start), "{asked}");
+}
+
+#[tokio::test]
+async fn a_unit_that_cannot_be_made_changes_nothing() {
+    let mut bench = bench();
+    fs::create_dir_all(bench.path("run/systemd/system")).unwrap();
+    bench.shim("id", "echo 0");
+    bench.shim("systemd-run", "echo Failed to connect to bus >&2; exit 1");
+    bench.shim("systemctl", "exit 3");
+    match bench.job(&sh("echo x")).await.unwrap_err() {
+        JobTrouble::Refused { why } => assert_eq!(why, "systemd-run: Failed to connect to bus"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn old_folders_go_when_their_end_is_recorded() {
+    let mut bench = bench();
+    let jobs = bench.path("var/lib/patchwave/jobs");
+    for (name, acked) in [("R1.s1.1.main", true), ("R2.s1.1.main", false), ("new.s1.1.main", true)] {
+        fs::create_dir_all(jobs.join(name)).unwrap();
+        if acked {
+            fs::write(jobs.join(name).join("acked"), "").unwrap();
+        }
+        if name.starts_with('R') {
+            let old = std::time::SystemTime::now() - Duration::from_secs(9 * 86400);
+            fs::File::open(jobs.join(name)).unwrap().set_modified(old).unwrap();
+        }
+    }
+    bench.job(&sh("echo x")).await.unwrap();
+    assert_eq!(
+        ["R1.s1.1.main", "R2.s1.1.main", "new.s1.1.main"].map(|name| jobs.join(name).exists()),
+        [false, true, true]
+    );
+}

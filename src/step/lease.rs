@@ -1,0 +1,172 @@
+//! One lease per host while a run changes it, on the host itself, so that a second jump box is refused by name.
+//! Taken by the first change of a run on the host, kept fresh by every change, given back when the walk ends.
+//!
+//! Command lines on the host, all through `/bin/sh -c`: `id -u`, `mkdir -p`, `chmod 700`, `flock -w 10 9` (where it is),
+//! `date +%s`, `touch -c`, `stat -c %Y`, `rm -f`, `ln`. Files: `/var/lib/patchwave/lease`, `lease.lock`.
+
+use std::time::Duration;
+
+use super::{StepCx, remote};
+use crate::{
+    command::{Command, Output, Query, Unreadable, printable},
+    event::{RunId, StepResult},
+    playbook::StepSpec,
+    transport::{Link, NoSink},
+};
+
+const ACQUIRE: &str = concat!(include_str!("base.sh"), include_str!("lease.sh"));
+const RELEASE: &str = concat!(include_str!("base.sh"), include_str!("release.sh"));
+/// A lease whose run gave no sign of life for so long counts no more.
+const EXPIRES: Duration = Duration::from_secs(2 * 3600);
+
+/// What the host says to who asks for its lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Answer {
+    /// It is this run's.
+    Ours,
+    /// Another run has it.
+    Other { run: String, owner: String, age: Duration },
+    /// It cannot be taken, for this reason.
+    Refused(String),
+}
+
+/// Takes the lease for this step's run, or refreshes it.
+///
+/// # Errors
+/// The step's result: `lease` with the other's name, or an unreachable host. Nothing was changed then.
+pub async fn acquire(cx: &mut StepCx<'_>) -> Result<(), Box<StepResult>> {
+    let rights = super::wants_rights(cx.spec, cx.link.target());
+    let query = acquire_query(cx.run, cx.owner, rights);
+    match remote::ask(cx, &query).await? {
+        Answer::Ours => Ok(()),
+        Answer::Refused(why) => {
+            Err(Box::new(StepResult::failed("lease", format!("the host's lease cannot be taken: {why}"))))
+        }
+        Answer::Other { run, owner, age } => {
+            let minutes = age.as_secs() / 60;
+            let left = EXPIRES.saturating_sub(age).as_secs() / 60 + 1;
+            let summary = format!("the host is being changed by {owner}, run {run} (last sign {minutes} min ago)");
+            Err(Box::new(StepResult::failed("lease", summary).help(format!(
+                "ask {owner}, or finish that run there with `patchwave resume {run}`; without a sign of life its lease \
+                 ends in {left} min"
+            ))))
+        }
+    }
+}
+
+/// Gives the lease back, at the end of a host's walk. Quiet: a lease that is left behind expires.
+pub async fn release(link: &mut Link, run: &RunId, steps: &[StepSpec]) {
+    let mut rights: Vec<bool> = steps
+        .iter()
+        .filter(|step| super::takes_lease(step))
+        .map(|step| super::wants_rights(step, link.target()))
+        .collect();
+    rights.sort_unstable();
+    rights.dedup();
+    for privileged in rights {
+        let _ = link.exec(&release_command(run, privileged), &mut NoSink).await;
+    }
+}
+
+fn acquire_query(run: &RunId, owner: &str, privileged: bool) -> Query<Answer> {
+    // One line each, whatever the owner's login is.
+    let owner: String = printable(owner).chars().take(100).collect();
+    // Taking it twice is taking it once, so it may be sent again after a lost connection.
+    let command = Command::sh("lease-acquire", ACQUIRE, [&run.0, &owner, &EXPIRES.as_secs().to_string()])
+        .timeout(Duration::from_secs(30))
+        .privileged(privileged);
+    Query::new(command, answer)
+}
+
+fn release_command(run: &RunId, privileged: bool) -> Command {
+    Command::sh("lease-release", RELEASE, [&run.0]).timeout(Duration::from_secs(10)).privileged(privileged)
+}
+
+fn answer(output: &Output) -> Result<Answer, Unreadable> {
+    let text = output.text();
+    let bad = || Unreadable::new(format!("no answer about the lease ({}) {}", output.exit, output.last_lines(1)));
+    let mut lines = text.lines().skip_while(|line| *line != "patchwave-lease").skip(1).map(printable);
+    let word = lines.next().ok_or_else(bad)?;
+    match word.as_str() {
+        "taken" | "held" => Ok(Answer::Ours),
+        "other" => {
+            let (run, owner) = (lines.next().ok_or_else(bad)?, lines.next().ok_or_else(bad)?);
+            let age: i64 = lines.nth(1).and_then(|age| age.parse().ok()).ok_or_else(bad)?;
+            Ok(Answer::Other { run, owner, age: Duration::from_secs(age.max(0).unsigned_abs()) })
+        }
+        word => word.strip_prefix("refused ").map(|why| Answer::Refused(why.to_owned())).ok_or_else(bad),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        playbook::{Pause, StepKind},
+        step::testing::Bench,
+    };
+
+    fn bench() -> Bench {
+        Bench::new(StepKind::Pause(Pause { duration: Duration::ZERO }))
+    }
+
+    #[tokio::test]
+    async fn a_second_run_is_refused_by_name_until_the_first_gives_back() {
+        let mut bench = bench();
+        acquire(&mut bench.cx()).await.unwrap();
+        acquire(&mut bench.cx()).await.unwrap();
+        let first = std::mem::replace(&mut bench.run, RunId("20261122-030000-abcd".into()));
+        let refused = acquire(&mut bench.cx()).await.unwrap_err();
+        assert_eq!(refused.class, "lease");
+        assert_eq!(
+            refused.summary,
+            "the host is being changed by ann@jump1, run 20261122-020003-kxfa (last sign 0 min ago)"
+        );
+        let other = bench.run.clone();
+        // Another's lease is not given back.
+        bench.link.exec(&release_command(&other, false), &mut NoSink).await.unwrap();
+        assert!(acquire(&mut bench.cx()).await.is_err());
+        bench.link.exec(&release_command(&first, false), &mut NoSink).await.unwrap();
+        acquire(&mut bench.cx()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_lease_expires_and_a_broken_one_counts_not() {
+        let mut bench = bench();
+        let path = bench.path("var/lib/patchwave/lease");
+        for (text, hours, free) in
+            [("R\no\n1\n", 3, true), ("R\no\n1\n", 1, false), ("", 0, true), ("R\no\n1\n", -48, true), ("R", 0, false)]
+        {
+            bench.file("var/lib/patchwave/lease", text);
+            let seconds = hours * 3600;
+            let now = std::time::SystemTime::now();
+            let at = if seconds >= 0 {
+                now - Duration::from_secs(seconds as u64)
+            } else {
+                now + Duration::from_secs(-seconds as u64)
+            };
+            std::fs::File::open(&path).unwrap().set_modified(at).unwrap();
+            assert_eq!(acquire(&mut bench.cx()).await.is_ok(), free, "{text:?} {hours}");
+        }
+    }
+
+    #[test]
+    fn answers_are_read() {
+        let said = |text: &str| {
+            answer(&Output {
+                exit: crate::command::Exit::Code(0),
+                stdout: text.as_bytes().to_vec(),
+                stderr: vec![],
+                dropped: 0,
+            })
+        };
+        assert_eq!(said("motd\npatchwave-lease\ntaken\n"), Ok(Answer::Ours));
+        assert_eq!(
+            said("patchwave-lease\nother\nR\nbob@j\x1b\n5\n60\n"),
+            Ok(Answer::Other { run: "R".into(), owner: "bob@j".into(), age: Duration::from_secs(60) })
+        );
+        for bad in ["", "taken", "patchwave-lease\n", "patchwave-lease\nother\nR\n", "patchwave-lease\nhm\n"] {
+            assert!(said(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Short commands of a step on its host, within the step's deadline, over as many connections as it takes.
+//! Reading commands are repeated after a loss; changing ones never. Start at [`read`] and [`change`].
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{StepCx, result::lost_change};
+use crate::{
+    command::{Command, Output, Query},
+    event::StepResult,
+    transport::{Class, LinkError, NoSink},
+};
+
+/// Even at the deadline a command gets so much time.
+const LEAST: Duration = Duration::from_secs(1);
+
+impl StepCx<'_> {
+    /// Time left of this attempt.
+    pub fn remaining(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// Whether the commands of this step run with raised rights: see [`super::wants_rights`].
+    pub fn rights(&self) -> bool {
+        super::wants_rights(self.spec, self.link.target())
+    }
+}
+
+/// Runs a reading command. A connection that was up before and is lost is opened again until the deadline; a host that
+/// could not be reached in the first place is not waited for.
+///
+/// # Errors
+/// The last [`LinkError`].
+pub async fn read(cx: &mut StepCx<'_>, command: &Command) -> Result<Output, LinkError> {
+    let (mut was_open, mut losses) = (cx.link.is_open(), 0);
+    loop {
+        let timed = command.clone().timeout(command.timeout.min(cx.remaining()).max(LEAST));
+        let error = match cx.link.exec(&timed, &mut NoSink).await {
+            Ok(output) => return Ok(output),
+            Err(error) => error,
+        };
+        was_open |= error.outcome_unknown();
+        let again = was_open && error.unreachable() && may_pass(&error) && !cx.remaining().is_zero();
+        if !again {
+            return Err(error);
+        }
+        cx.journal.progress("connection lost; trying again");
+        pause(cx, losses).await;
+        losses += 1;
+    }
+}
+
+/// Runs a query and reads its answer; as [`read`].
+///
+/// # Errors
+/// As [`read`], and [`LinkError::Unreadable`].
+pub async fn ask<T>(cx: &mut StepCx<'_>, query: &Query<T>) -> Result<T, LinkError> {
+    let output = read(cx, &query.command).await?;
+    query.read(&output).map_err(|unreadable| LinkError::Unreadable { label: query.command.label, unreadable })
+}
+
+/// Runs a short changing command, once. What it says goes to the host's log.
+///
+/// # Errors
+/// A result that is `Unknown` if the command was sent and its end is not known; `what` begins its sentence.
+pub async fn change(cx: &mut StepCx<'_>, what: &str, command: Command) -> Result<Output, Box<StepResult>> {
+    let timeout = command.timeout.min(cx.remaining()).max(LEAST);
+    let command = command.timeout(timeout).changing();
+    cx.link.exec(&command, &mut *cx.log).await.map_err(|error| lost_change(what, &error))
+}
+
+/// Whether waiting may help: all but a wrong key of the host and faults of this machine.
+pub(super) fn may_pass(error: &LinkError) -> bool {
+    let class = match error {
+        LinkError::Connect(error) => error.class,
+        LinkError::Exec(error) => error.class,
+        LinkError::Unreadable { .. } => return false,
+    };
+    !matches!(class, Class::HostKeyUnknown | Class::HostKeyChanged | Class::HostKeyRevoked | Class::Local)
+}
+
+/// The pause before the next try after `losses` others: growing to 8 s, of random length so that a thousand hosts do not
+/// come back at once, never past the deadline.
+pub(super) async fn pause(cx: &StepCx<'_>, losses: u32) {
+    let most = 400u64 << losses.min(4);
+    let long = Duration::from_millis(fastrand::u64(most / 2..=most + most / 4));
+    tokio::time::sleep(long.min(cx.remaining())).await;
+}

@@ -1,0 +1,134 @@
+//! Step results, made in one way: what a verdict is called, and what a lost connection means for it.
+//! Start at [`StepResult::ok`] and [`StepResult::failed`]; steps return [`Ended`] and use `?` on what goes wrong.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::{
+    command::{Output, Unquotable},
+    event::{StepResult, Verdict},
+    playbook::TemplateError,
+    step::Interrupted,
+    transport::{Class, LinkError},
+};
+
+/// A step's end; the error is an early end, with whatever verdict.
+pub type Ended = Result<StepResult, Box<StepResult>>;
+
+impl StepResult {
+    fn new(verdict: Verdict, class: &str, summary: impl Into<String>) -> Self {
+        Self {
+            verdict,
+            class: class.to_owned(),
+            summary: summary.into(),
+            detail: Vec::new(),
+            help: None,
+            changed: false,
+            packages: Vec::new(),
+            rebooted: false,
+            vars: Map::new(),
+            took: Duration::ZERO,
+        }
+    }
+
+    /// Proved.
+    pub fn ok(summary: impl Into<String>) -> Self {
+        Self::new(Verdict::Ok, "", summary)
+    }
+
+    /// There was nothing to do.
+    pub fn skipped(summary: impl Into<String>) -> Self {
+        Self::new(Verdict::Skipped, "", summary)
+    }
+
+    /// The host did not do it; `class` is stable and short, for folding.
+    pub fn failed(class: &str, summary: impl Into<String>) -> Self {
+        Self::new(Verdict::Failed, class, summary)
+    }
+
+    /// The host cannot be reached.
+    pub fn unreachable(class: &str, summary: impl Into<String>) -> Self {
+        Self::new(Verdict::Unreachable, class, summary)
+    }
+
+    /// It may or may not have been done.
+    pub fn unknown(class: &str, summary: impl Into<String>) -> Self {
+        Self::new(Verdict::Unknown, class, summary)
+    }
+
+    /// Adds lines for people.
+    #[must_use]
+    pub fn detail(mut self, lines: impl IntoIterator<Item = String>) -> Self {
+        self.detail.extend(lines);
+        self
+    }
+
+    /// Adds the last lines that a command said.
+    #[must_use]
+    pub fn said(self, output: &Output) -> Self {
+        let text = output.last_lines(5);
+        self.detail(text.lines().map(str::to_owned))
+    }
+
+    /// Says what to type next.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Says whether the host is not as it was.
+    #[must_use]
+    pub fn changed(mut self, changed: bool) -> Self {
+        self.changed = changed;
+        self
+    }
+
+    /// Adds a variable for later steps.
+    #[must_use]
+    pub fn var(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.vars.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+/// What a failed look at the host means. A lost change is [`lost_change`].
+impl From<LinkError> for Box<StepResult> {
+    fn from(error: LinkError) -> Self {
+        let unreachable = error.unreachable();
+        let make = if unreachable { StepResult::unreachable } else { StepResult::failed };
+        let mut result = make(error.class(), error.to_string());
+        result.help = error.help().map(str::to_owned);
+        Box::new(result)
+    }
+}
+
+/// What it means that a changing command has no answer: unknown, unless it was never sent.
+pub(super) fn lost_change(what: &str, error: &LinkError) -> Box<StepResult> {
+    if !error.outcome_unknown() {
+        return error.clone().into();
+    }
+    let ran_out = matches!(error, LinkError::Exec(exec) if exec.class == Class::CommandTimeout);
+    let how = if ran_out { "did not end in time" } else { "was sent and the connection was lost" };
+    Box::new(StepResult::unknown(error.class(), format!("{what} {how}: {error}")))
+}
+
+impl From<TemplateError> for Box<StepResult> {
+    fn from(error: TemplateError) -> Self {
+        Box::new(StepResult::failed("template", error.to_string()))
+    }
+}
+
+impl From<Unquotable> for Box<StepResult> {
+    fn from(error: Unquotable) -> Self {
+        Box::new(StepResult::failed("bad-command", error.to_string()))
+    }
+}
+
+/// The engine does not record this one: the run is leaving.
+impl From<Interrupted> for Box<StepResult> {
+    fn from(interrupted: Interrupted) -> Self {
+        Box::new(StepResult::unknown("interrupted", interrupted.to_string()))
+    }
+}
