@@ -1,1 +1,36 @@
-//! The SQLite journal of events.
+//! The durable record of runs: an append-only, hash-chained SQLite journal and a log file per host.
+//! Knows how events are kept; must not know what a step does, or decide anything. Start at [`Ledger`], [`Journal`].
+
+mod chain;
+mod error;
+mod journal;
+mod lock;
+mod log;
+mod open;
+mod request;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub use chain::Damage;
+pub use error::LedgerError;
+pub use journal::{MemoryJournal, RunLedger};
+pub use lock::{Holder, RunLock};
+pub use log::{HostLog, Logs};
+pub use open::default_folder;
+pub use request::{Request, Wanted};
+pub use store::{Ledger, RunRow};
+
+use crate::event::Event;
+
+/// Where the dispatcher of one run writes before anything acts on what was written.
+pub trait Journal: Send {
+    /// Appends; durable when it returns.
+    ///
+    /// # Errors
+    /// [`LedgerError`]: nothing of `events` was recorded, and no new work may start.
+    fn append(&mut self, events: &[Event]) -> Result<(), LedgerError>;
+
+    /// What other shells have asked of this run since the last call. A ledger that cannot be read has no requests.
+    fn requests(&mut self) -> Vec<Request>;
+}

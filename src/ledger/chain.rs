@@ -1,0 +1,100 @@
+//! The hash chain over the events of one run: an edited, removed or added record is noticed.
+//!
+//! `hash = SHA-256(hash before ‖ seq as 8 bytes, big-endian ‖ at ‖ 0x00 ‖ kind)`, `at` and `kind` as stored; before the
+//! first event stands the SHA-256 of the run's id. The newest hash stands in `runs.head` too.
+
+use sha2::{Digest, Sha256};
+
+use super::{Ledger, LedgerError};
+use crate::event::{Event, RunId, RunState};
+
+/// A SHA-256.
+pub(super) type Hash = [u8; 32];
+
+/// Where a run's record is not what was written.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("the record is damaged at event {seq}: {why}")]
+pub struct Damage {
+    /// The first event that is not right; every event before it is as it was written.
+    pub seq: u64,
+    /// What is wrong.
+    pub why: String,
+}
+
+/// What stands before the first event of `run`.
+pub(super) fn origin(run: &RunId) -> Hash {
+    Sha256::digest(run.0.as_bytes()).into()
+}
+
+/// The hash of one event after `before`.
+pub(super) fn link(before: &[u8], seq: u64, at: &str, kind: &str) -> Hash {
+    let mut hasher = Sha256::new();
+    hasher.update(before);
+    hasher.update(seq.to_be_bytes());
+    hasher.update(at.as_bytes());
+    hasher.update([0]);
+    hasher.update(kind.as_bytes());
+    hasher.finalize().into()
+}
+
+impl Ledger {
+    /// Checks every record of `run` against the chain, and that the events fold.
+    ///
+    /// # Errors
+    /// [`LedgerError::Damaged`] at the first record that is not right, else as any reading.
+    pub fn verify(&self, run: &RunId) -> Result<(), LedgerError> {
+        let row = self.row(run)?;
+        let damaged =
+            |seq, why: &str| LedgerError::Damaged { run: run.clone(), damage: Damage { seq, why: why.to_owned() } };
+        let (mut before, mut last, mut state) = (origin(run), 0, None::<RunState>);
+        self.each_raw(&row, 0, |seq, at, kind, hash| {
+            if seq != last + 1 {
+                return Err(damaged(last + 1, "it is missing"));
+            }
+            before = link(&before, seq, at, kind);
+            if hash != before {
+                return Err(damaged(seq, "it does not say what it said when it was written"));
+            }
+            last = seq;
+            let event = parse(run, seq, at, kind)?;
+            match &mut state {
+                None => state = Some(RunState::begin(&event).map_err(|e| damaged(seq, &e.why))?),
+                Some(state) => state.apply(&event).map_err(|e| damaged(seq, &e.why))?,
+            }
+            Ok(())
+        })?;
+        if last != row.last_seq {
+            return Err(damaged(last + 1, "it is missing, and all after it"));
+        }
+        if row.head != before {
+            return Err(damaged(last, "the run's head names another one"));
+        }
+        Ok(())
+    }
+
+    /// SQLite's own check of the whole file.
+    ///
+    /// # Errors
+    /// [`LedgerError::Corrupted`] with the first lines it prints.
+    pub fn check_file(&self) -> Result<(), LedgerError> {
+        let told = |e: rusqlite::Error| LedgerError::sqlite(&self.path, &e);
+        let mut statement = self.db.prepare("PRAGMA integrity_check(5)").map_err(told)?;
+        let lines = statement.query_map([], |row| row.get::<_, String>(0)).map_err(told)?;
+        let lines = lines.collect::<Result<Vec<_>, _>>().map_err(told)?;
+        if lines == ["ok"] {
+            Ok(())
+        } else {
+            Err(LedgerError::Corrupted { path: self.path.clone(), why: lines.join("; ") })
+        }
+    }
+}
+
+/// A stored row as the event it was.
+pub(super) fn parse(run: &RunId, seq: u64, at: &str, kind: &str) -> Result<Event, LedgerError> {
+    let damaged = |why: String| LedgerError::Damaged { run: run.clone(), damage: Damage { seq, why } };
+    Ok(Event {
+        seq,
+        at: at.parse().map_err(|e| damaged(format!("its time cannot be read: {e}")))?,
+        kind: serde_json::from_str(kind).map_err(|e| damaged(format!("it cannot be read: {e}")))?,
+    })
+}

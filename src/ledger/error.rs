@@ -1,0 +1,182 @@
+//! What can be wrong with a ledger, for the person who has to put it right at night.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+use super::Holder;
+use crate::event::RunId;
+
+/// Why the ledger did not do what was asked. Displays one line; [`LedgerError::help`] says what to type next.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum LedgerError {
+    /// There is no ledger where one was to be read.
+    #[error("{}: no run has been recorded here", path.display())]
+    Absent {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The disk, or the quota, is full.
+    #[error("{}: the disk is full", path.display())]
+    Full {
+        /// The database or the folder.
+        path: PathBuf,
+    },
+    /// It may be read but not written, or not even opened.
+    #[error("{}: cannot be written: {why}", path.display())]
+    NotWritable {
+        /// The database or the folder.
+        path: PathBuf,
+        /// The system's reason.
+        why: String,
+    },
+    /// The file is something else.
+    #[error("{}: this file is not a patchwave ledger", path.display())]
+    NotALedger {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The database is damaged on disk.
+    #[error("{}: the ledger is damaged on disk: {why}", path.display())]
+    Corrupted {
+        /// The database.
+        path: PathBuf,
+        /// SQLite's reason.
+        why: String,
+    },
+    /// Another process kept the database locked for longer than the busy timeout.
+    #[error("{}: another process has kept the ledger locked for {waited_s} s", path.display())]
+    Busy {
+        /// The database.
+        path: PathBuf,
+        /// How long this process waited, in seconds.
+        waited_s: u64,
+    },
+    /// A newer patchwave wrote it.
+    #[error("{}: a newer patchwave wrote this ledger (schema {found}, this one knows up to {known})", path.display())]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// Its schema version.
+        found: i64,
+        /// The newest that this program knows.
+        known: i64,
+    },
+    /// Another controller drives the run.
+    #[error("run {run} is driven by {holder}")]
+    Locked {
+        /// The run.
+        run: RunId,
+        /// Who.
+        holder: Holder,
+    },
+    /// No run has this id or this beginning of an id.
+    #[error("there is no run {asked:?} in this ledger")]
+    UnknownRun {
+        /// As typed.
+        asked: String,
+    },
+    /// Several runs begin like this.
+    #[error("{asked:?} may be {}", join(candidates))]
+    Ambiguous {
+        /// As typed.
+        asked: String,
+        /// The runs that begin so, newest first; at most ten.
+        candidates: Vec<RunId>,
+    },
+    /// The run's id is taken.
+    #[error("run {run} is in the ledger already")]
+    Exists {
+        /// The run.
+        run: RunId,
+    },
+    /// An event that is not the next one: a fault of this program, or a second writer.
+    #[error("run {run}: event {found} cannot be recorded, {expected} is next")]
+    Gap {
+        /// The run.
+        run: RunId,
+        /// The number that is next.
+        expected: u64,
+        /// The number that was given.
+        found: u64,
+    },
+    /// A record of a run does not say what it said when it was written, or cannot follow the one before.
+    #[error("run {run}: {damage}")]
+    Damaged {
+        /// The run.
+        run: RunId,
+        /// Where and how.
+        damage: super::Damage,
+    },
+    /// Anything else the system or SQLite said.
+    #[error("{}: {why}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The reason.
+        why: String,
+    },
+}
+
+fn join(candidates: &[RunId]) -> String {
+    candidates.iter().map(|run| run.0.as_str()).collect::<Vec<_>>().join(" or ")
+}
+
+impl LedgerError {
+    /// What to do about it, in one sentence.
+    pub fn help(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Absent { .. } => "`patchwave run` records one; `--state DIR` names another state folder",
+            Self::Full { .. } => {
+                "make room on that disk, then `patchwave resume`: jobs already on the hosts go on by themselves"
+            }
+            Self::NotWritable { .. } => {
+                "check owner and mount of that folder, or name another one with `--state DIR`; no host was touched without a record"
+            }
+            Self::NotALedger { .. } => "move it away, or name another state folder with `--state DIR`",
+            Self::Corrupted { .. } => {
+                "keep a copy of the folder, then `patchwave ledger verify` lists the runs that are whole; a new run can go to another folder with `--state DIR`"
+            }
+            Self::Busy { .. } => "find it with `fuser -v` on that file; try again when it is gone",
+            Self::Newer { .. } => "use the newer patchwave, or another state folder with `--state DIR`",
+            Self::Locked { .. } => "`patchwave stop RUN` asks it to drain; `patchwave show RUN` shows how far it is",
+            Self::UnknownRun { .. } | Self::Ambiguous { .. } => "`patchwave runs` lists them",
+            Self::Damaged { .. } => {
+                "do not resume this run: look at its hosts with `patchwave scan`, then start a new one"
+            }
+            Self::Exists { .. } | Self::Gap { .. } => return None,
+            Self::Io { .. } => return None,
+        })
+    }
+
+    /// Tells what SQLite said about `path` in the words above.
+    pub(super) fn sqlite(path: &Path, error: &rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        let why = error.to_string();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full { path },
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                Self::NotWritable { path, why }
+            }
+            Some(ErrorCode::NotADatabase) => Self::NotALedger { path },
+            Some(ErrorCode::DatabaseCorrupt) => Self::Corrupted { path, why },
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
+                Self::Busy { path, waited_s: super::open::BUSY.as_secs() }
+            }
+            _ => Self::Io { path, why },
+        }
+    }
+
+    /// Tells what the system said about `path` in the words above.
+    pub(super) fn io(path: &Path, error: &std::io::Error) -> Self {
+        use std::io::ErrorKind as K;
+        let path = path.to_owned();
+        match error.kind() {
+            K::StorageFull | K::QuotaExceeded => Self::Full { path },
+            K::PermissionDenied | K::ReadOnlyFilesystem | K::NotADirectory | K::AlreadyExists => {
+                Self::NotWritable { path, why: error.to_string() }
+            }
+            _ => Self::Io { path, why: error.to_string() },
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The two journals: one run of a ledger, and memory for simulations.
+
+use super::{Journal, Ledger, LedgerError, Request, RunLock};
+use crate::event::{Event, RunId};
+
+/// One run of a ledger, locked for this process.
+#[derive(Debug)]
+pub struct RunLedger {
+    ledger: Ledger,
+    lock: RunLock,
+}
+
+impl RunLedger {
+    /// Joins a ledger with the lock that [`Ledger::begin`] or [`Ledger::lock`] gave.
+    pub fn new(ledger: Ledger, lock: RunLock) -> Self {
+        Self { ledger, lock }
+    }
+
+    /// The run.
+    pub fn run(&self) -> &RunId {
+        self.lock.run()
+    }
+}
+
+impl Journal for RunLedger {
+    fn append(&mut self, events: &[Event]) -> Result<(), LedgerError> {
+        self.ledger.append(&self.lock, events)
+    }
+
+    fn requests(&mut self) -> Vec<Request> {
+        self.ledger.take_requests(self.lock.run()).unwrap_or_else(|error| {
+            tracing::warn!(%error, "requests cannot be read");
+            Vec::new()
+        })
+    }
+}
+
+/// A journal in memory that can be made to fail, or to be cut off: what it holds is what a crashed controller left.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryJournal {
+    /// What was recorded.
+    pub events: Vec<Event>,
+    /// What will be asked next.
+    pub asked: Vec<Request>,
+    /// Events that still fit; after them every append fails as on a full disk. `None`: no bound.
+    pub room: Option<usize>,
+}
+
+impl MemoryJournal {
+    /// An empty one that fails once it holds `room` events.
+    pub fn with_room(room: usize) -> Self {
+        Self { room: Some(room), ..Self::default() }
+    }
+}
+
+impl Journal for MemoryJournal {
+    /// All or nothing, as the ledger.
+    fn append(&mut self, events: &[Event]) -> Result<(), LedgerError> {
+        let mut next = self.events.last().map_or(1, |event| event.seq + 1);
+        for event in events {
+            if event.seq != next {
+                return Err(LedgerError::Gap { run: RunId("memory".to_owned()), expected: next, found: event.seq });
+            }
+            next += 1;
+        }
+        if let Some(room) = &mut self.room {
+            *room = room.checked_sub(events.len()).ok_or(LedgerError::Full { path: "memory".into() })?;
+        }
+        self.events.extend_from_slice(events);
+        Ok(())
+    }
+
+    fn requests(&mut self) -> Vec<Request> {
+        std::mem::take(&mut self.asked)
+    }
+}

@@ -1,0 +1,102 @@
+//! Who drives a run. Held by the kernel on a file beside the run's logs, so that it ends with its process however that
+//! ends, a power cut included, and holds between containers that share the folder; the file's text is for people.
+
+use std::{
+    fmt, fs,
+    io::{Read, Seek, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::Path,
+};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::LedgerError;
+use crate::event::RunId;
+
+/// A controller, as it wrote itself down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// `user@machine`.
+    pub owner: String,
+    /// Its process id, in its own namespace.
+    pub pid: u32,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, process {}, since {}", self.owner, self.pid, self.since.strftime("%F %T UTC"))
+    }
+}
+
+/// The right to append to one run; given back when dropped, or when the process ends.
+#[derive(Debug)]
+pub struct RunLock {
+    run: RunId,
+    // Open as long as the lock is held; the kernel's lock belongs to it.
+    _file: fs::File,
+}
+
+impl RunLock {
+    /// The run that is held.
+    pub fn run(&self) -> &RunId {
+        &self.run
+    }
+
+    /// Takes the lock in `folder` (the run's own).
+    pub(super) fn take(folder: &Path, run: &RunId, owner: &str) -> Result<Self, LedgerError> {
+        let path = folder.join("controller.lock");
+        let told = |e: std::io::Error| LedgerError::io(&path, &e);
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| LedgerError::io(folder, &e))?;
+        let mut file = fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(told)?;
+        let mut tries = 0;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                // Somebody who only looks holds it for a moment.
+                Err(fs::TryLockError::WouldBlock) if tries < 5 => {
+                    tries += 1;
+                    std::thread::sleep(std::time::Duration::from_millis(20));
+                }
+                Err(fs::TryLockError::WouldBlock) => {
+                    return Err(LedgerError::Locked { run: run.clone(), holder: read_holder(&mut file) });
+                }
+                Err(fs::TryLockError::Error(e)) => return Err(told(e)),
+            }
+        }
+        let holder = Holder { owner: owner.to_owned(), pid: std::process::id(), since: Timestamp::now() };
+        let text = serde_json::to_string(&holder).map_err(|e| told(e.into()))?;
+        file.set_len(0).map_err(told)?;
+        file.write_all(text.as_bytes()).map_err(told)?;
+        Ok(Self { run: run.clone(), _file: file })
+    }
+
+    /// Who holds the lock in `folder` just now.
+    pub(super) fn holder(folder: &Path) -> Option<Holder> {
+        let mut file = fs::File::open(folder.join("controller.lock")).ok()?;
+        match file.try_lock_shared() {
+            Err(fs::TryLockError::WouldBlock) => Some(read_holder(&mut file)),
+            Ok(()) | Err(fs::TryLockError::Error(_)) => None,
+        }
+    }
+}
+
+/// A holder that is just writing itself down is a holder all the same.
+fn read_holder(file: &mut fs::File) -> Holder {
+    let mut text = String::new();
+    let read = file.rewind().and_then(|()| file.take(4096).read_to_string(&mut text));
+    read.ok().and_then(|_| serde_json::from_str(&text).ok()).unwrap_or(Holder {
+        owner: "another controller".to_owned(),
+        pid: 0,
+        since: Timestamp::now(),
+    })
+}

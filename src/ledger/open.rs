@@ -1,0 +1,183 @@
+//! Opening the database: folder and file modes, pragmas, schema versions.
+//!
+//! The schema is public: people query it with `sqlite3 ledger.db`. An event's row is its [`Kind`](crate::event::Kind)
+//! as JSON, so `json_extract(kind, '$.host')` and the like work.
+
+use std::{
+    fs,
+    io::ErrorKind,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use etcetera::BaseStrategy;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::LedgerError;
+
+/// How long a statement waits for another process.
+pub(super) const BUSY: Duration = Duration::from_secs(10);
+/// `PRAGMA application_id`: "PWVE".
+const APPLICATION: i64 = 0x5057_5645;
+
+/// One step of the schema per entry; an entry never changes once it was released.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE runs (
+        no            INTEGER PRIMARY KEY,    -- rises with each run
+        run           TEXT NOT NULL UNIQUE,   -- 20261122-020003-kxfa
+        playbook      TEXT NOT NULL,          -- its name
+        playbook_path TEXT NOT NULL,          -- absolute
+        check_only    INTEGER NOT NULL,       -- 1: --check
+        hosts         INTEGER NOT NULL,       -- in the plan
+        started_at    TEXT NOT NULL,          -- RFC 3339, UTC
+        last_at       TEXT NOT NULL,          -- of the newest event
+        last_seq      INTEGER NOT NULL,       -- of the newest event
+        head          BLOB NOT NULL           -- hash of the newest event
+    ) STRICT;
+    CREATE INDEX runs_by_playbook ON runs (playbook_path, no);
+    CREATE TABLE events (
+        no   INTEGER NOT NULL REFERENCES runs,
+        seq  INTEGER NOT NULL,                -- from 1, without gaps
+        at   TEXT NOT NULL,                   -- RFC 3339, UTC
+        kind TEXT NOT NULL,                   -- what happened, JSON with the tag `event`
+        hash BLOB NOT NULL,                   -- SHA-256 of: hash before, seq, at, kind (see chain.rs)
+        PRIMARY KEY (no, seq)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE requests (
+        id   INTEGER PRIMARY KEY,
+        no   INTEGER NOT NULL REFERENCES runs,
+        at   TEXT NOT NULL,
+        by   TEXT NOT NULL,
+        what TEXT NOT NULL                    -- JSON
+    ) STRICT;
+"];
+
+/// Where the ledger is when nobody says otherwise: `$XDG_STATE_HOME/patchwave`, else `~/.local/state/patchwave`.
+/// `None` without a home folder.
+pub fn default_folder() -> Option<PathBuf> {
+    let strategy = etcetera::base_strategy::choose_base_strategy().ok()?;
+    Some(strategy.state_dir().unwrap_or_else(|| strategy.data_dir()).join("patchwave"))
+}
+
+/// Opens for reading and writing; makes folder, file and schema where they are missing.
+pub(super) fn writable(folder: &Path) -> Result<(PathBuf, Connection), LedgerError> {
+    // Ours is 0700; parents that are missing get the ordinary mode, and what exists keeps its own.
+    if let Some(parent) = folder.parent() {
+        fs::create_dir_all(parent).map_err(|e| LedgerError::io(folder, &e))?;
+    }
+    match fs::DirBuilder::new().mode(0o700).create(folder) {
+        Err(e) if e.kind() == ErrorKind::AlreadyExists && folder.is_dir() => {}
+        Err(e) => return Err(LedgerError::io(folder, &e)),
+        Ok(()) => {}
+    }
+    let path = folder.join("ledger.db");
+    // SQLite would make it 0644, and its journal files copy the mode of the database.
+    fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(|e| LedgerError::io(&path, &e))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut db = Connection::open_with_flags(&path, flags).map_err(|e| LedgerError::sqlite(&path, &e))?;
+    prepare(&path, &mut db)?;
+    Ok((path, db))
+}
+
+fn prepare(path: &Path, db: &mut Connection) -> Result<(), LedgerError> {
+    let told = |e: rusqlite::Error| LedgerError::sqlite(path, &e);
+    db.busy_timeout(BUSY).map_err(told)?;
+    db.set_prepared_statement_cache_capacity(32);
+    let version = version(path, db)?;
+    // Changing the journal mode needs the file alone and does not always ask the busy handler.
+    let mut tries = 0;
+    loop {
+        match db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0)) {
+            Ok(_) => break,
+            Err(e) if e.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) && tries < 100 => {
+                tries += 1;
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(e) => return Err(told(e)),
+        }
+    }
+    // Every commit reaches the disk: what a step does next relies on it.
+    db.pragma_update(None, "synchronous", "FULL").map_err(told)?;
+    db.pragma_update(None, "foreign_keys", true).map_err(told)?;
+    if version < MIGRATIONS.len() as i64 { migrate(path, db) } else { Ok(()) }
+}
+
+fn migrate(path: &Path, db: &mut Connection) -> Result<(), LedgerError> {
+    let told = |e: rusqlite::Error| LedgerError::sqlite(path, &e);
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
+    // Another process may have been first.
+    let from = version(path, &tx)?;
+    for step in MIGRATIONS.iter().skip(from as usize) {
+        tx.execute_batch(step).map_err(told)?;
+    }
+    tx.pragma_update(None, "application_id", APPLICATION).map_err(told)?;
+    tx.pragma_update(None, "user_version", MIGRATIONS.len() as i64).map_err(told)?;
+    tx.commit().map_err(told)
+}
+
+/// The schema version: 0 for a new file; what is no ledger, or a newer one, is an error.
+fn version(path: &Path, db: &Connection) -> Result<i64, LedgerError> {
+    let number =
+        |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(|e| LedgerError::sqlite(path, &e));
+    let application = number("PRAGMA application_id")?;
+    let found = number("PRAGMA user_version")?;
+    if application != APPLICATION {
+        // A file without any table is one that nobody has written yet.
+        let tables = number("SELECT count(*) FROM sqlite_schema")?;
+        return if application == 0 && found == 0 && tables == 0 {
+            Ok(0)
+        } else {
+            Err(LedgerError::NotALedger { path: path.to_owned() })
+        };
+    }
+    let known = MIGRATIONS.len() as i64;
+    if found > known {
+        return Err(LedgerError::Newer { path: path.to_owned(), found, known });
+    }
+    Ok(found)
+}
+
+/// Opens for reading. Writes nothing, and works in a folder that cannot be written.
+pub(super) fn readable(folder: &Path) -> Result<(PathBuf, Connection), LedgerError> {
+    let path = folder.join("ledger.db");
+    if !path.exists() {
+        return Err(LedgerError::Absent { path });
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let db = Connection::open_with_flags(&path, flags).map_err(|e| LedgerError::sqlite(&path, &e))?;
+    db.busy_timeout(BUSY).map_err(|e| LedgerError::sqlite(&path, &e))?;
+    let db = match version(&path, &db) {
+        Ok(_) => db,
+        // In WAL mode even a reader needs the -shm file. Where it cannot be made, and no -wal holds newer
+        // transactions, the database file alone is the whole truth.
+        Err(LedgerError::NotWritable { .. }) if !has_wal(folder) => {
+            let db =
+                Connection::open_with_flags(immutable_uri(&path), flags).map_err(|e| LedgerError::sqlite(&path, &e))?;
+            version(&path, &db)?;
+            db
+        }
+        Err(error) => return Err(error),
+    };
+    // A file that was made and never written (the maker was killed) holds no run.
+    match version(&path, &db)? {
+        0 => Err(LedgerError::Absent { path }),
+        _ => Ok((path, db)),
+    }
+}
+
+fn has_wal(folder: &Path) -> bool {
+    fs::metadata(folder.join("ledger.db-wal")).is_ok_and(|wal| wal.len() > 0)
+}
+
+fn immutable_uri(path: &Path) -> String {
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
+            other => uri.push_str(&format!("%{other:02X}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    uri
+}

@@ -1,0 +1,345 @@
+//! The runs and their events: appended in one durable transaction, read back in order.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+
+use super::{
+    Holder, LedgerError, Logs, RunLock,
+    chain::{self, Hash},
+    open,
+};
+use crate::event::{Event, Kind, RunId, RunState};
+
+/// An open ledger. One process may have several; writers wait for each other.
+#[derive(Debug)]
+pub struct Ledger {
+    pub(super) folder: PathBuf,
+    pub(super) path: PathBuf,
+    pub(super) db: Connection,
+}
+
+/// One run in a list of runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunRow {
+    /// Its id.
+    pub run: RunId,
+    /// The playbook's name.
+    pub playbook: String,
+    /// The playbook's path, absolute.
+    pub playbook_path: String,
+    /// `--check`.
+    pub check: bool,
+    /// Hosts in its plan.
+    pub hosts: u64,
+    /// When its first event was recorded.
+    pub started_at: Timestamp,
+    /// When its newest event was recorded.
+    pub last_at: Timestamp,
+    /// Number of its newest event.
+    pub last_seq: u64,
+    pub(super) no: i64,
+    pub(super) head: Hash,
+}
+
+const ROW: &str =
+    "SELECT run, playbook, playbook_path, check_only, hosts, started_at, last_at, last_seq, no, head FROM runs";
+
+impl Ledger {
+    /// Opens the ledger in `folder`, which is made (mode 0700) where it is missing, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`LedgerError`] says what is wrong with folder or file.
+    pub fn open(folder: &Path) -> Result<Self, LedgerError> {
+        let (path, db) = open::writable(folder)?;
+        Ok(Self { folder: folder.to_owned(), path, db })
+    }
+
+    /// Opens the ledger for reading only; nothing is made or changed.
+    ///
+    /// # Errors
+    /// [`LedgerError::Absent`] when there is none, else as [`Ledger::open`].
+    pub fn open_read_only(folder: &Path) -> Result<Self, LedgerError> {
+        let (path, db) = open::readable(folder)?;
+        Ok(Self { folder: folder.to_owned(), path, db })
+    }
+
+    /// Records the first event of a new run and takes its lock.
+    ///
+    /// # Errors
+    /// [`LedgerError::Exists`], [`LedgerError::Gap`] for any other event than `RunStarted` with number 1, and what
+    /// keeps the ledger from being written.
+    pub fn begin(&mut self, first: &Event) -> Result<RunLock, LedgerError> {
+        let Kind::RunStarted(started) = &first.kind else {
+            return Err(LedgerError::Gap { run: RunId(String::new()), expected: 1, found: first.seq });
+        };
+        let run = &started.run;
+        if first.seq != 1 {
+            return Err(LedgerError::Gap { run: run.clone(), expected: 1, found: first.seq });
+        }
+        if !run.0.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') || run.0.is_empty() {
+            // It becomes a folder's name.
+            return Err(LedgerError::UnknownRun { asked: run.0.clone() });
+        }
+        let lock = RunLock::take(&self.run_folder(run), run, &format!("{}@{}", started.operator, started.controller))?;
+        let (at, kind) = texts(first, &self.path)?;
+        let hash = chain::link(&chain::origin(run), 1, &at, &kind);
+        let told = |e: rusqlite::Error| LedgerError::sqlite(&self.path, &e);
+        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
+        let known = tx.query_row("SELECT 1 FROM runs WHERE run = ?", [&run.0], |_| Ok(())).optional().map_err(told)?;
+        if known.is_some() {
+            return Err(LedgerError::Exists { run: run.clone() });
+        }
+        tx.execute(
+            "INSERT INTO runs (run, playbook, playbook_path, check_only, hosts, started_at, last_at, last_seq, head)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, 1, ?7)",
+            params![
+                run.0,
+                started.plan.playbook,
+                started.playbook_path,
+                started.check,
+                started.plan.hosts().count() as i64,
+                at,
+                hash
+            ],
+        )
+        .map_err(told)?;
+        let no = tx.last_insert_rowid();
+        tx.execute("INSERT INTO events (no, seq, at, kind, hash) VALUES (?, 1, ?, ?, ?)", params![no, at, kind, hash])
+            .map_err(told)?;
+        tx.commit().map_err(told)?;
+        Ok(lock)
+    }
+
+    /// Takes the lock of a run that is in the ledger, to go on with it.
+    ///
+    /// # Errors
+    /// [`LedgerError::Locked`] while another controller drives it; [`LedgerError::UnknownRun`].
+    pub fn lock(&self, run: &RunId, owner: &str) -> Result<RunLock, LedgerError> {
+        self.row(run)?;
+        RunLock::take(&self.run_folder(run), run, owner)
+    }
+
+    /// The controller that drives `run` just now.
+    pub fn holder(&self, run: &RunId) -> Option<Holder> {
+        RunLock::holder(&self.run_folder(run))
+    }
+
+    /// Appends the next events of a run in one transaction; durable when it returns, or nothing is recorded.
+    ///
+    /// # Errors
+    /// [`LedgerError::Gap`] when they are not the next ones, and what keeps the ledger from being written.
+    pub fn append(&mut self, lock: &RunLock, events: &[Event]) -> Result<(), LedgerError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let (path, run) = (&self.path, lock.run());
+        let told = |e: rusqlite::Error| LedgerError::sqlite(path, &e);
+        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
+        let head = tx
+            .prepare_cached("SELECT no, last_seq, head FROM runs WHERE run = ?")
+            .and_then(|mut s| s.query_row([&run.0], |r| Ok((r.get(0)?, number(r, 1)?, r.get(2)?))).optional())
+            .map_err(told)?;
+        let (no, mut seq, mut hash): (i64, u64, Hash) =
+            head.ok_or_else(|| LedgerError::UnknownRun { asked: run.0.clone() })?;
+        let mut last_at = String::new();
+        {
+            let mut insert = tx
+                .prepare_cached("INSERT INTO events (no, seq, at, kind, hash) VALUES (?, ?, ?, ?, ?)")
+                .map_err(told)?;
+            for event in events {
+                if event.seq != seq + 1 {
+                    return Err(LedgerError::Gap { run: run.clone(), expected: seq + 1, found: event.seq });
+                }
+                let (at, kind) = texts(event, path)?;
+                seq = event.seq;
+                hash = chain::link(&hash, seq, &at, &kind);
+                insert.execute(params![no, seq as i64, at, kind, hash]).map_err(told)?;
+                last_at = at;
+            }
+        }
+        tx.prepare_cached("UPDATE runs SET last_seq = ?, last_at = ?, head = ? WHERE no = ?")
+            .and_then(|mut s| s.execute(params![seq as i64, last_at, hash, no]))
+            .map_err(told)?;
+        tx.commit().map_err(told)
+    }
+
+    /// Hands the events of `run` after number `after` to `take`, one by one, in order.
+    ///
+    /// # Errors
+    /// The first error of `take`; [`LedgerError::Damaged`] for a row that cannot be read.
+    pub fn each(
+        &self,
+        run: &RunId,
+        after: u64,
+        mut take: impl FnMut(Event) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        let row = self.row(run)?;
+        self.each_raw(&row, after, |seq, at, kind, _| take(chain::parse(run, seq, at, kind)?))
+    }
+
+    /// All events of `run`.
+    ///
+    /// # Errors
+    /// As [`Ledger::each`].
+    pub fn events(&self, run: &RunId) -> Result<Vec<Event>, LedgerError> {
+        let mut events = Vec::new();
+        self.each(run, 0, |event| {
+            events.push(event);
+            Ok(())
+        })?;
+        Ok(events)
+    }
+
+    /// The state of `run`, folded without holding its events.
+    ///
+    /// # Errors
+    /// As [`Ledger::each`]; events that do not fit each other are [`LedgerError::Damaged`].
+    pub fn state(&self, run: &RunId) -> Result<RunState, LedgerError> {
+        let damaged = |e: crate::event::IllegalEvent| LedgerError::Damaged {
+            run: run.clone(),
+            damage: chain::Damage { seq: e.seq, why: e.why },
+        };
+        let mut state: Option<RunState> = None;
+        self.each(run, 0, |event| match &mut state {
+            Some(state) => state.apply(&event).map_err(damaged),
+            None => {
+                state = Some(RunState::begin(&event).map_err(damaged)?);
+                Ok(())
+            }
+        })?;
+        state.ok_or_else(|| damaged(crate::event::IllegalEvent { seq: 1, why: "it is missing".to_owned() }))
+    }
+
+    /// The newest runs, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// What keeps the ledger from being read.
+    pub fn runs(&self, limit: usize) -> Result<Vec<RunRow>, LedgerError> {
+        self.rows(&format!("{ROW} ORDER BY no DESC LIMIT ?"), params![limit as i64])
+    }
+
+    /// The newest run.
+    ///
+    /// # Errors
+    /// What keeps the ledger from being read.
+    pub fn last_run(&self) -> Result<Option<RunId>, LedgerError> {
+        Ok(self.runs(1)?.pop().map(|row| row.run))
+    }
+
+    /// The newest run of the playbook at this absolute path that was not a mere check.
+    ///
+    /// # Errors
+    /// What keeps the ledger from being read.
+    pub fn last_run_of(&self, playbook_path: &str) -> Result<Option<RunId>, LedgerError> {
+        let sql = format!("{ROW} WHERE playbook_path = ? AND check_only = 0 ORDER BY no DESC LIMIT 1");
+        Ok(self.rows(&sql, params![playbook_path])?.pop().map(|row| row.run))
+    }
+
+    /// The one run whose id is, or begins with, or ends with `asked` (the four letters at the end are enough).
+    ///
+    /// # Errors
+    /// [`LedgerError::UnknownRun`], [`LedgerError::Ambiguous`].
+    pub fn find(&self, asked: &str) -> Result<RunId, LedgerError> {
+        let unknown = || LedgerError::UnknownRun { asked: asked.chars().take(80).collect() };
+        if asked.is_empty() {
+            return Err(unknown());
+        }
+        let sql = format!(
+            "{ROW} WHERE run = ?1 OR substr(run, 1, length(?1)) = ?1 OR substr(run, -length(?1)) = ?1
+             ORDER BY run = ?1 DESC, no DESC LIMIT 10"
+        );
+        let mut found: Vec<RunId> = self.rows(&sql, params![asked])?.into_iter().map(|row| row.run).collect();
+        match found.len() {
+            0 => Err(unknown()),
+            1 => Ok(found.remove(0)),
+            _ if found[0].0 == asked => Ok(found.remove(0)),
+            _ => Err(LedgerError::Ambiguous { asked: asked.to_owned(), candidates: found }),
+        }
+    }
+
+    /// One run's row.
+    ///
+    /// # Errors
+    /// [`LedgerError::UnknownRun`].
+    pub fn row(&self, run: &RunId) -> Result<RunRow, LedgerError> {
+        let found = self.rows(&format!("{ROW} WHERE run = ?"), params![run.0])?.pop();
+        found.ok_or_else(|| LedgerError::UnknownRun { asked: run.0.clone() })
+    }
+
+    /// The log files of a run.
+    pub fn logs(&self, run: &RunId, clock: std::sync::Arc<dyn crate::clock::Clock>) -> Logs {
+        Logs::new(self.run_folder(run), clock)
+    }
+
+    fn run_folder(&self, run: &RunId) -> PathBuf {
+        self.folder.join("logs").join(&run.0)
+    }
+
+    fn rows(&self, sql: &str, params: impl rusqlite::Params) -> Result<Vec<RunRow>, LedgerError> {
+        let mut statement = self.db.prepare_cached(sql).map_err(|e| LedgerError::sqlite(&self.path, &e))?;
+        let rows = statement.query_map(params, run_row).and_then(Iterator::collect);
+        rows.map_err(|e| LedgerError::sqlite(&self.path, &e))
+    }
+
+    /// Hands `seq`, `at`, `kind` and hash of the stored rows of one run to `take`.
+    pub(super) fn each_raw(
+        &self,
+        row: &RunRow,
+        after: u64,
+        mut take: impl FnMut(u64, &str, &str, &[u8]) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        let told = |e: rusqlite::Error| LedgerError::sqlite(&self.path, &e);
+        let unreadable = |e: rusqlite::types::FromSqlError| LedgerError::Corrupted {
+            path: self.path.clone(),
+            why: format!("a record of run {} is not text: {e}", row.run),
+        };
+        let mut statement = self
+            .db
+            .prepare_cached("SELECT seq, at, kind, hash FROM events WHERE no = ? AND seq > ? ORDER BY seq")
+            .map_err(told)?;
+        let mut rows = statement.query(params![row.no, after as i64]).map_err(told)?;
+        while let Some(row) = rows.next().map_err(told)? {
+            let seq = number(row, 0).map_err(told)?;
+            let at = row.get_ref(1).map_err(told)?.as_str().map_err(unreadable)?;
+            let kind = row.get_ref(2).map_err(told)?.as_str().map_err(unreadable)?;
+            let hash = row.get_ref(3).map_err(told)?.as_blob().map_err(unreadable)?;
+            take(seq, at, kind, hash)?;
+        }
+        Ok(())
+    }
+}
+
+fn texts(event: &Event, path: &Path) -> Result<(String, String), LedgerError> {
+    let kind = serde_json::to_string(&event.kind);
+    let kind = kind.map_err(|e| LedgerError::Io { path: path.to_owned(), why: format!("event {}: {e}", event.seq) })?;
+    Ok((event.at.to_string(), kind))
+}
+
+/// SQLite has no unsigned integers; a negative count was not written by this program.
+fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    let number: i64 = row.get(column)?;
+    u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
+}
+
+fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
+    let time = |column: usize| -> rusqlite::Result<Timestamp> {
+        let text: String = row.get(column)?;
+        text.parse().map_err(|e| {
+            rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::<jiff::Error>::new(e))
+        })
+    };
+    Ok(RunRow {
+        run: RunId(row.get(0)?),
+        playbook: row.get(1)?,
+        playbook_path: row.get(2)?,
+        check: row.get(3)?,
+        hosts: number(row, 4)?,
+        started_at: time(5)?,
+        last_at: time(6)?,
+        last_seq: number(row, 7)?,
+        no: row.get(8)?,
+        head: row.get(9)?,
+    })
+}
