@@ -4,15 +4,16 @@
 //!
 //! | floor | modules | what they are |
 //! |---|---|---|
-//! | 0 | [`host`] [`amount`] [`command`] [`clock`] [`yaml`] | words, and text with positions |
-//! | 1 | [`policy`] [`target`] | words made of words |
-//! | 2 | [`inventory`] [`playbook`] [`pkg`] | files to checked data; what package managers say. Pure |
-//! | 3 | [`plan`] | who is patched with whom, in what order. Pure |
-//! | 4 | [`event`] | what happened, and the fold of it. Pure |
-//! | 5 | [`rollout`] [`transport`] [`ledger`] [`ui`] [`report`] | may the next host start; SSH; SQLite; screen |
-//! | 6 | [`step`] | what one step does on one host |
-//! | 7 | [`engine`] [`demo`] | the only concurrent code; the embedded fleet |
-//! | 8 | [`cli`] | wiring |
+//! | 0 | [`host`] [`amount`] [`command`] [`clock`] | words |
+//! | 1 | [`yaml`] | text with positions |
+//! | 2 | [`policy`] [`target`] | words made of words |
+//! | 3 | [`inventory`] [`playbook`] [`pkg`] | files to checked data; what package managers say. Pure |
+//! | 4 | [`plan`] | who is patched with whom, in what order. Pure |
+//! | 5 | [`event`] | what happened, and the fold of it. Pure |
+//! | 6 | [`rollout`] [`transport`] [`ledger`] [`ui`] [`report`] | may the next host start; SSH; SQLite; screen |
+//! | 7 | [`step`] | what one step does on one host |
+//! | 8 | [`engine`] [`demo`] | the only concurrent code; the embedded fleet |
+//! | 9 | [`cli`] | wiring |
 
 pub mod amount;
 pub mod cli;
