@@ -52,7 +52,7 @@ pub struct StepCx<'a> {
 }
 
 /// The step's voice.
-pub trait Journal: Send {
+pub trait Journal: Send + Sync {
     /// Records a fact before the step acts on it; durable when it returns.
     ///
     /// # Errors

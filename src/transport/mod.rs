@@ -34,7 +34,7 @@ pub enum Stream {
 }
 
 /// Receives output as it arrives. Must not block: it is called from the session's reader.
-pub trait Sink: Send {
+pub trait Sink: Send + Sync {
     /// One piece of one stream.
     fn write(&mut self, stream: Stream, bytes: &[u8]);
 }
@@ -48,7 +48,7 @@ impl Sink for NoSink {
 }
 
 /// One open, authenticated connection to one host.
-pub trait Session: Send {
+pub trait Session: Send + Sync {
     /// Runs one command to its end, with raised rights if it asks for them, within its timeout.
     fn exec<'a>(&'a mut self, command: &'a Command, sink: &'a mut dyn Sink)
     -> BoxFuture<'a, Result<Output, ExecError>>;
