@@ -1,9 +1,19 @@
 //! Playbook files in, checked step specs and templates out.
-//! Knows no host and no connection. Start at [`Playbook`].
+//! Knows no host and no connection. Start at [`load`] and [`Playbook`].
 
+mod files;
+mod kinds;
+mod load;
+#[cfg(test)]
+mod load_tests;
+mod rollout;
 mod spec;
+mod steps;
 pub mod template;
+mod values;
 
+pub use files::find as find_beside;
+pub use load::{load, load_text};
 pub use spec::{
     Cleanup, CommandLine, CommandSpec, Condition, CopyFrom, CopySpec, Hook, HttpCheck, Notify, Pause, Playbook,
     Precheck, Reboot, RebootWhen, RiskOrder, Rollout, Scope, Script, ServiceSpec, ServiceState, Side, StageSpec,

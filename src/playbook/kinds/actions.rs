@@ -1,0 +1,213 @@
+//! Hooks, commands, scripts, notifications, pauses.
+
+use super::super::{
+    CommandLine, CommandSpec, Hook, Notify, Pause, Script, StepKind, Template, files,
+    template::check,
+    values::{self, Around},
+};
+use crate::yaml::{MapReader, Node, Problems, Value, read};
+
+pub(super) fn snapshot(node: &Node, around: &Around, problems: &mut Problems) -> Option<StepKind> {
+    hook(node, "`snapshot`", around, problems).map(StepKind::Snapshot)
+}
+
+pub(super) fn snapshot_restore(node: &Node, around: &Around, problems: &mut Problems) -> Option<StepKind> {
+    hook(node, "`snapshot_restore`", around, problems).map(StepKind::SnapshotRestore)
+}
+
+pub(super) fn drain(node: &Node, around: &Around, problems: &mut Problems) -> Option<StepKind> {
+    hook(node, "`drain`", around, problems).map(StepKind::Drain)
+}
+
+pub(super) fn undrain(node: &Node, around: &Around, problems: &mut Problems) -> Option<StepKind> {
+    hook(node, "`undrain`", around, problems).map(StepKind::Undrain)
+}
+
+/// `drain: hooks/drain x` or `drain: {run: hooks/drain x}`.
+fn hook(node: &Node, what: &str, around: &Around, problems: &mut Problems) -> Option<Hook> {
+    let line = match node.value {
+        Value::Map(_) | Value::Null => {
+            let mut map = MapReader::new(node, what, problems)?;
+            let run = map.take("run");
+            let line = match run {
+                Some(run) => (run, values::command_line(run, map.problems)),
+                None => {
+                    map.problems.at(&node.span, format!("{what} needs the key `run`"));
+                    (node, None)
+                }
+            };
+            map.finish();
+            line
+        }
+        _ => (node, values::command_line(node, problems)),
+    };
+    let run = line.1?;
+    needs_program(line.0, &run, around, problems);
+    Some(Hook { run })
+}
+
+/// A hook with a path must exist and be executable. A bare name is looked up in PATH when it runs. A hook that runs on
+/// the host has an absolute path that is looked at there.
+fn needs_program(node: &Node, line: &Template, around: &Around, problems: &mut Problems) {
+    let Some(program) = check::program(line) else { return };
+    if program.starts_with('/') || !program.contains('/') {
+        return;
+    }
+    if let Some(path) = around.needs_file("hook", &program, node, problems)
+        && !files::is_executable(&path)
+    {
+        problems
+            .at(&node.span, format!("the hook `{program}` is not executable"))
+            .help(format!("chmod +x {}", path.display()));
+    }
+}
+
+/// `command: LINE`, `command: [a, b]`, `command: {run: LINE | argv: [..], …}`.
+pub(super) fn command(node: &Node, _: &Around, problems: &mut Problems) -> Option<StepKind> {
+    let plain = |run| CommandSpec { run, changes: true, environment: Default::default(), ok_codes: vec![0] };
+    let spec = match node.value {
+        Value::Map(_) | Value::Null => {
+            let mut map = MapReader::new(node, "`command`", problems)?;
+            let shell = map.take("run");
+            let argv = map.take("argv");
+            let changes = map.read("changes", read::bool).unwrap_or(true);
+            let environment = map.read("environment", values::environment).unwrap_or_default();
+            let ok_codes = map.read("ok_codes", ok_codes).unwrap_or_else(|| vec![0]);
+            let run = match (shell, argv) {
+                (Some(line), None) => values::filled(line, map.problems).map(CommandLine::Shell),
+                (None, Some(words)) => self::argv(words, map.problems),
+                (Some(_), Some(words)) => {
+                    map.problems.at(&words.span, "a command has `run` (for a shell) or `argv` (without one), not both");
+                    None
+                }
+                (None, None) => {
+                    map.problems.at(&node.span, "`command` needs the key `run` or `argv`");
+                    None
+                }
+            };
+            map.finish();
+            CommandSpec { run: run?, changes, environment, ok_codes }
+        }
+        Value::Seq(_) => plain(argv(node, problems)?),
+        _ => plain(CommandLine::Shell(values::filled(node, problems)?)),
+    };
+    Some(StepKind::Command(spec))
+}
+
+fn argv(node: &Node, problems: &mut Problems) -> Option<CommandLine> {
+    let words = read::list(node, "a list of arguments", problems, values::template)?;
+    if words.first().is_none_or(|program| program.0.trim().is_empty()) {
+        problems.at(&node.span, "`argv` names no program");
+        return None;
+    }
+    Some(CommandLine::Argv(words))
+}
+
+fn ok_codes(node: &Node, problems: &mut Problems) -> Option<Vec<u32>> {
+    let codes = read::list_or_single(node, "a list of exit codes", problems, |node, problems| {
+        read::whole(node, 0, 255, problems)
+    })?;
+    if codes.is_empty() {
+        problems.at(&node.span, "`ok_codes` is empty: no exit code would be success");
+        return None;
+    }
+    Some(codes)
+}
+
+/// `script: FILE` or `script: {file: FILE, args: [..], …}`.
+pub(super) fn script(node: &Node, around: &Around, problems: &mut Problems) -> Option<StepKind> {
+    let script = match node.value {
+        Value::Map(_) | Value::Null => {
+            let mut map = MapReader::new(node, "`script`", problems)?;
+            let file = map.need("file", |node, problems| file(node, "script", around, problems));
+            let args = map.read("args", |node, problems| {
+                read::list_or_single(node, "a list of arguments", problems, values::template)
+            });
+            let changes = map.read("changes", read::bool).unwrap_or(true);
+            let environment = map.read("environment", values::environment).unwrap_or_default();
+            map.finish();
+            Script { file: file?, args: args.unwrap_or_default(), changes, environment }
+        }
+        _ => {
+            let file = file(node, "script", around, problems)?;
+            Script { file, args: Vec::new(), changes: true, environment: Default::default() }
+        }
+    };
+    Some(StepKind::Script(script))
+}
+
+/// The name of a file beside the playbook, which must exist unless a template decides it.
+pub(super) fn file(node: &Node, what: &str, around: &Around, problems: &mut Problems) -> Option<Template> {
+    let file = values::filled(node, problems)?;
+    if !file.0.contains('{') {
+        around.needs_file(what, &file.0, node, problems)?;
+    }
+    Some(file)
+}
+
+/// `pause: 30s` or `pause: {duration: 30s}`.
+pub(super) fn pause(node: &Node, _: &Around, problems: &mut Problems) -> Option<StepKind> {
+    let duration = match node.value {
+        Value::Map(_) => {
+            let mut map = MapReader::new(node, "`pause`", problems)?;
+            let duration = map.need("duration", read::deadline);
+            map.finish();
+            duration?
+        }
+        _ => read::deadline(node, problems)?,
+    };
+    Some(StepKind::Pause(Pause { duration }))
+}
+
+/// `notify: {command: LINE, message: ..}` or `notify: {webhook: URL, message: .., body: ..}`.
+pub(super) fn notify(node: &Node, around: &Around, problems: &mut Problems) -> Option<StepKind> {
+    let mut map = MapReader::new(node, "`notify`", problems)?;
+    let command = map.take("command");
+    let webhook = map.take("webhook");
+    let body_at = map.take("body");
+    let body = body_at.and_then(|node| values::json(node, map.problems));
+    let message = match (map.take("message"), &body) {
+        (Some(message), _) => values::filled(message, map.problems),
+        (None, Some(_)) => Some(Template(String::new())),
+        (None, None) => {
+            map.problems.at(&node.span, "`notify` needs the key `message`");
+            None
+        }
+    };
+    let notify = match (command, webhook) {
+        (Some(line), None) => {
+            if let Some(body) = body_at {
+                map.problems.at(&body.span, "`body` belongs to a webhook; a command gets the `message`");
+            }
+            let run = values::command_line(line, map.problems);
+            if let Some(run) = &run {
+                needs_program(line, run, around, map.problems);
+            }
+            run.zip(message).map(|(run, message)| Notify::Command { run, message })
+        }
+        (None, Some(url)) => {
+            let url = web_address(url, map.problems);
+            url.zip(message).map(|(url, message)| Notify::Webhook { url, body, message })
+        }
+        (Some(_), Some(second)) => {
+            map.problems.at(&second.span, "`notify` has `command` or `webhook`, not both").help("make them two steps");
+            None
+        }
+        (None, None) => {
+            map.problems.at(&node.span, "`notify` needs the key `command` or `webhook`");
+            None
+        }
+    };
+    map.finish();
+    notify.map(StepKind::Notify)
+}
+
+/// An http or https address, as far as it is no template.
+pub(super) fn web_address(node: &Node, problems: &mut Problems) -> Option<Template> {
+    let url = values::filled(node, problems)?;
+    if ["http://", "https://", "{{"].iter().any(|start| url.0.starts_with(start)) {
+        return Some(url);
+    }
+    problems.at(&node.span, "expected an address that begins with http:// or https://");
+    None
+}

@@ -1,0 +1,88 @@
+//! A playbook file into a [`Playbook`], or everything that is wrong with it.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value as Json};
+
+use super::{
+    Playbook, files, rollout,
+    steps::{self, Place},
+    values::{self, Around},
+};
+use crate::yaml::{self, MapReader, Node, Problems, Source, Value, read};
+
+/// Loads the playbook at `path`.
+///
+/// # Errors
+/// All that is wrong with it at once: the file cannot be read or is no YAML; unknown keys, wrong types, bad values,
+/// template mistakes, missing hooks and files.
+pub fn load(path: &Path) -> Result<Playbook, Problems> {
+    read_source(Source::load(path)?)
+}
+
+/// As [`load`], with the text of the file. Files that it names are still looked up beside its path.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_text(path: &Path, text: &str) -> Result<Playbook, Problems> {
+    read_source(Source::new(path, text))
+}
+
+fn read_source(source: std::sync::Arc<Source>) -> Result<Playbook, Problems> {
+    let around = Around { path: source.path.clone() };
+    let node = yaml::parse(source)?;
+    let mut problems = Problems::default();
+    let playbook = playbook(&node, &around, &mut problems);
+    match playbook {
+        Some(playbook) => problems.or(playbook),
+        None => Err(problems),
+    }
+}
+
+fn playbook(node: &Node, around: &Around, problems: &mut Problems) -> Option<Playbook> {
+    if let Value::Seq(_) = node.value {
+        problems
+            .at(&node.span, "a playbook is a mapping with `steps`, found a list")
+            .help("an Ansible playbook is a list of plays; write one play without the dash, and `steps` for `tasks`");
+        return None;
+    }
+    let mut map = MapReader::new(node, "a playbook", problems)?;
+    let name = map.read("name", read::word);
+    let hosts = map.read("hosts", rollout::pattern);
+    let vars = map.read("vars", values::vars).unwrap_or_default();
+    let rollout = map.read("rollout", |node, problems| rollout::rollout(node, around, problems)).unwrap_or_default();
+    let steps_at = map.take("steps");
+    let steps = steps_at.and_then(|node| steps::list(node, Place::Steps, around, map.problems)).unwrap_or_default();
+    let on_failure = map
+        .read("on_failure", |node, problems| steps::list(node, Place::OnFailure, around, problems))
+        .unwrap_or_default();
+    match steps_at {
+        None => {
+            map.problems.at(&node.span, "a playbook needs the key `steps`");
+        }
+        Some(node) if node.is_null() || matches!(&node.value, Value::Seq(items) if items.is_empty()) => {
+            map.problems.at(&node.span, "`steps` is empty: there is nothing to do");
+        }
+        Some(_) => {}
+    }
+    map.finish();
+    let stem = || around.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let path = around.path.clone();
+    let (name, hosts) = (name.unwrap_or_else(stem), hosts.unwrap_or_else(|| "all".to_owned()));
+    Some(Playbook { name, path, hosts, vars, rollout, steps, on_failure })
+}
+
+impl Playbook {
+    /// The file that `relative` names: beside the playbook, else in its parent folders up to the project's top, the
+    /// first that holds `.git`, `inventories` or `playbooks`. `None` when there is none.
+    pub fn find(&self, relative: impl AsRef<Path>) -> Option<PathBuf> {
+        files::find(&self.path, relative.as_ref())
+    }
+
+    /// Lays `vars` (`-e`) over `vars:`. They win over the inventory too, as in Ansible, because `vars:` does.
+    #[must_use]
+    pub fn overlaid(mut self, vars: Map<String, Json>) -> Self {
+        self.vars.extend(vars);
+        self
+    }
+}

@@ -1,0 +1,372 @@
+use std::{path::Path, time::Duration};
+
+use super::*;
+use crate::{amount::Amount, yaml::Problems};
+
+/// A project with hooks, and a playbook file name in it.
+fn project() -> (tempfile::TempDir, std::path::PathBuf) {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["hooks", "playbooks", "files"] {
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    for (name, mode) in
+        [("hooks/snapshot", 0o755), ("hooks/restore", 0o755), ("hooks/plain", 0o644), ("files/motd", 0o644)]
+    {
+        let path = folder.path().join(name);
+        std::fs::write(&path, "#!/bin/sh\necho none\n").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let path = folder.path().join("playbooks/p.yml");
+    (folder, path)
+}
+
+fn load(text: &str) -> Result<Playbook, Problems> {
+    let (_folder, path) = project();
+    load_text(&path, text)
+}
+
+/// Problems as `line:column: message`, in the order of the file.
+fn wrong(text: &str) -> Vec<String> {
+    let problems = load(text).expect_err(text);
+    let mut lines: Vec<_> = problems
+        .0
+        .iter()
+        .map(|problem| match &problem.span {
+            Some(span) => (span.line, span.column, format!("{}:{}: {}", span.line, span.column, problem.message)),
+            None => (0, 0, problem.message.clone()),
+        })
+        .collect();
+    lines.sort();
+    lines.into_iter().map(|(_, _, line)| line).collect()
+}
+
+/// The one step of a playbook, written as a flow mapping.
+fn step(text: &str) -> StepSpec {
+    load(&format!("steps:\n  - {{ {text} }}\n")).unwrap_or_else(|problems| panic!("{text}\n{problems}")).steps.remove(0)
+}
+
+fn t(text: &str) -> Template {
+    Template(text.to_owned())
+}
+
+#[test]
+fn the_playbook_of_the_product_page_loads() {
+    let text = r#"
+name: Rolling patch wave
+hosts: all
+vars:
+  services: [ssh]
+rollout:
+  max_failures: 2
+  soak: 1m
+  stages:
+    - { hosts: staging, batch: 50% }
+    - { hosts: "production:!databases", canary: 1, batch: [10%, 25%], soak: 10m }
+    - { name: last, hosts: [databases, extra], batch: 1, approve: true }
+steps:
+  - name: Ready to be patched
+    precheck:
+      disk_free: { /: 1GiB, /var: 1GiB, /boot: 150MiB }
+      packages: healthy
+      load_below: 8
+      services: "{{ services }}"
+  - snapshot:
+      run: hooks/snapshot "{{ inventory_hostname }}"
+  - upgrade: { scope: security, exclude: [docker-ce] }
+  - reboot: { when: required, warn: 5m, message: "System patching", timeout: 15m }
+  - verify:
+      services: "{{ services }}"
+      kernel: newest
+      journal: no_new_errors
+      http: [ { url: "https://{{ inventory_hostname }}/health", status: 200 } ]
+on_failure:
+  - snapshot_restore:
+      run: hooks/restore "{{ inventory_hostname }}" "{{ snapshot.id }}"
+"#;
+    let playbook = load(text).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!((playbook.name.as_str(), playbook.hosts.as_str()), ("Rolling patch wave", "all"));
+    assert_eq!(playbook.rollout.max_failures, Some(Amount::Count(2)));
+    assert_eq!(playbook.rollout.policy.max_failures, None);
+    assert_eq!(playbook.rollout.policy.soak, Some(Duration::from_secs(60)));
+    let stages: Vec<_> = playbook.rollout.stages.iter().map(|s| (s.name.as_str(), s.hosts.as_str(), s.line)).collect();
+    assert_eq!(
+        stages,
+        [
+            ("staging", "staging", 10),
+            ("production:!databases", "production:!databases", 11),
+            ("last", "databases,extra", 12)
+        ]
+    );
+    let names: Vec<_> = playbook.steps.iter().map(|s| (s.name.as_str(), s.on, s.line)).collect();
+    assert_eq!(
+        names,
+        [
+            ("Ready to be patched", Side::Host, 14),
+            ("Snapshot", Side::Controller, 20),
+            ("Upgrade (security)", Side::Host, 22),
+            ("Reboot if required", Side::Host, 23),
+            ("Verify", Side::Host, 24),
+        ]
+    );
+    let StepKind::Precheck(precheck) = &playbook.steps[0].kind else { panic!() };
+    assert_eq!(precheck.disk_free["/boot"], 150 << 20);
+    assert_eq!(precheck.services, Some(TemplateList::Whole(t("{{ services }}"))));
+    assert_eq!(playbook.steps[3].limit(), Duration::from_secs(20 * 60));
+    assert_eq!(playbook.on_failure[0].name, "Restore the snapshot");
+}
+
+#[test]
+fn short_forms_mean_what_the_long_ones_do() {
+    for (short, long) in [
+        ("upgrade: security", "upgrade: {scope: security}"),
+        ("reboot: required", "reboot: {when: required}"),
+        ("pause: 30s", "pause: {duration: 30}"),
+        ("command: systemctl is-active x", "command: {run: systemctl is-active x}"),
+        ("command: [a, b c]", "command: {argv: [a, b c], ok_codes: 0, changes: true}"),
+        ("snapshot: hooks/snapshot x", "snapshot: {run: hooks/snapshot x}"),
+        ("script: ../files/motd", "script: {file: ../files/motd}"),
+        ("service: {name: ssh, state: started}", "service: {names: ssh, state: started}"),
+        ("when: [a, not b], pause: 1s", "when: (a) and (not b), pause: 1s"),
+        (
+            "wait_for: {http: 'http://x'}",
+            "wait_for: {http: {url: 'http://x', status: 200, timeout: 10s}, interval: 2s}",
+        ),
+    ] {
+        assert_eq!(step(short), step(long), "{short}");
+    }
+}
+
+#[test]
+fn steps_have_sides_names_and_limits() {
+    for (text, name, side, minutes) in [
+        ("precheck: {packages: healthy}", "Pre-check", Side::Host, 2),
+        ("snapshot: tool x", "Snapshot", Side::Controller, 15),
+        ("snapshot: /opt/x, on: host", "Snapshot", Side::Host, 15),
+        ("upgrade: kernel", "Upgrade (kernel)", Side::Host, 60),
+        ("reboot: always", "Reboot", Side::Host, 15),
+        ("verify: {kernel: newest}", "Verify", Side::Host, 5),
+        ("command: 'true', on: controller", "Command: true", Side::Controller, 10),
+        ("script: files/motd", "Script: files/motd", Side::Host, 10),
+        ("copy: {src: files/motd, dest: /etc/motd}", "Copy: files/motd", Side::Host, 2),
+        ("copy: {content: x, dest: /etc/motd}", "Write: /etc/motd", Side::Host, 2),
+        ("service: {names: [a, b], state: restarted}", "Restart: a, b", Side::Host, 2),
+        ("wait_for: {port: 443}", "Wait for port 443", Side::Host, 5),
+        ("pause: 2m", "Pause 120s", Side::Host, 3),
+        ("pause: 2m, timeout: 7m", "Pause 120s", Side::Host, 7),
+        ("cleanup: {old_kernels: 1}", "Clean up", Side::Host, 15),
+    ] {
+        let step = step(text);
+        assert_eq!((step.name.as_str(), step.on, step.limit().as_secs()), (name, side, minutes * 60), "{text}");
+        assert!(text.contains(step.kind.keyword()));
+    }
+    let notify =
+        step("notify: {webhook: 'https://x/', message: m}, register: r, become: no, retries: 3, retry_delay: 1s");
+    assert_eq!((notify.on, notify.limit()), (Side::Controller, Duration::from_secs(30)));
+    assert_eq!((notify.register.as_deref(), notify.privileged, notify.retries), (Some("r"), Some(false), 3));
+}
+
+/// One step that is wrong, and all that is said about it.
+#[test]
+fn each_mistake_in_a_step_has_its_message() {
+    for (text, expected) in [
+        ("pauze: 3s", "2:7: unknown key `pauze` in a step; did you mean `pause`?"),
+        ("name: x", "2:5: this step does nothing"),
+        ("pause: 3s, command: x", "2:18: a step does one thing: `pause` and `command` stand here"),
+        ("pause: 3s, retires: 1", "2:18: unknown key `retires` in a step; did you mean `retries`?"),
+        ("pause: soon", "2:14: expected a length of time like 90s, 5m, 1h30m or 2d"),
+        ("pause: 0s", "2:14: a deadline must not be zero"),
+        ("pause: 3s, timeout: 0", "2:27: a deadline must not be zero"),
+        ("pause: 3s, retries: -1", "2:27: -1 is not between 0 and 100"),
+        ("pause: 3s, register: my-var", "2:28: this cannot be the name of a variable"),
+        ("pause: 3s, become: maybe", "2:26: expected yes or no, found a text"),
+        ("pause: 3s, on: controler", "2:22: `controler` is not known here; did you mean `controller`?"),
+        ("upgrade: all, on: controller", "2:25: `upgrade` cannot run on the controller"),
+        ("notify: {webhook: 'http://x', message: m}, on: host", "2:54: `notify` always runs on the controller"),
+        ("pause: 3s, when: 'a =='", "2:27: template syntax: unexpected end of input, expected expression"),
+        ("pause: 3s, when: '{{ a }}'", "2:25: an expression stands here, without braces: write `when: a == b`"),
+        ("pause: 3s, when: a is defind", "2:29: test `defind` is unknown"),
+        ("command: 'a {{ b | uper }}'", "2:26: filter `uper` is unknown"),
+        ("command: 'a {{ b'", "2:19: template syntax: this tag is never closed"),
+        ("command: ''", "2:16: this must not be empty"),
+        ("command: {run: a, argv: [b]}", "2:31: a command has `run` (for a shell) or `argv` (without one), not both"),
+        ("command: {changes: no}", "2:16: `command` needs the key `run` or `argv`"),
+        ("command: {argv: []}", "2:23: `argv` names no program"),
+        ("command: {run: a, ok_codes: [300]}", "2:36: 300 is not between 0 and 255"),
+        ("command: {run: a, environment: {a-b: c}}", "2:39: `a-b` cannot be the name of an environment variable"),
+        (
+            "script: files/nope",
+            "2:15: missing script `files/nope`: there is no such file beside the playbook or above it",
+        ),
+        (
+            "snapshot: hooks/nope x",
+            "2:17: missing hook `hooks/nope`: there is no such file beside the playbook or above it",
+        ),
+        ("snapshot: hooks/plain x", "2:17: the hook `hooks/plain` is not executable"),
+        (
+            "snapshot: {rum: x}",
+            "2:17: `snapshot` needs the key `run`|2:18: unknown key `rum` in `snapshot`; did you mean `run`?",
+        ),
+        ("snapshot: \"hooks/snapshot 'x\"", "2:33: this quote is never closed"),
+        (
+            "copy: {src: files/nope, dest: /x}",
+            "2:19: missing file `files/nope`: there is no such file beside the playbook or above it",
+        ),
+        ("copy: {src: files/motd, dest: x}", "2:37: expected an absolute path on the host"),
+        ("copy: {src: files/motd, content: x, dest: /x}", "2:40: `copy` has `src` or `content`, not both"),
+        ("copy: {content: x, dest: /x, mode: 0899}", "2:42: expected three or four octal digits like \"0644\""),
+        ("copy: {dest: /x}", "2:13: `copy` needs the key `src` or `content`"),
+        ("service: {state: started}", "2:16: `service` needs the key `name` or `names`"),
+        ("service: {name: a, state: running}", "2:33: `running` is not known here"),
+        ("upgrade: {packages: [a]}", "2:16: `upgrade` needs the key `scope`"),
+        ("upgrade: {scope: all, packages: [a]}", "2:29: `packages` needs `scope: packages`"),
+        ("upgrade: {scope: packages}", "2:24: `scope: packages` needs `packages`, the names to upgrade"),
+        ("upgrade: packages", "2:16: `scope: packages` needs `packages`, the names to upgrade"),
+        ("upgrade: securty", "2:16: `securty` is not known here; did you mean `security`?"),
+        (
+            "upgrade: {scope: all, exclude: {a: b}}",
+            "2:38: expected a list, or one template that gives a list, found a mapping",
+        ),
+        ("reboot: {stable: 20m}", "2:15: `stable` is not shorter than `timeout`: the reboot could never succeed"),
+        ("precheck: {}", "2:17: `precheck` checks nothing"),
+        ("precheck: {disk_free: {/: 1 apple}}", "2:33: expected a size like 150MiB, 1GiB or 500M"),
+        ("precheck: {disk_free: {boot: 1M}}", "2:30: `boot` is no mount point: expected an absolute path"),
+        ("precheck: {load_below: -1}", "2:30: expected a number above 0"),
+        ("verify: {ports: [0]}", "2:24: 0 is not between 1 and 65535"),
+        ("verify: {http: ftp://x}", "2:22: expected an address that begins with http:// or https://"),
+        ("verify: {http: [{status: 200}]}", "2:23: a request needs the key `url`"),
+        ("wait_for: {interval: 1s}", "2:17: `wait_for` needs one of the keys `port`, `http`, `path`, `command`"),
+        ("wait_for: {port: 1, path: /x}", "2:33: `wait_for` waits for one thing"),
+        ("wait_for: {path: /x, host: y}", "2:28: `host` belongs to `port`"),
+        ("notify: {message: m}", "2:15: `notify` needs the key `command` or `webhook`"),
+        ("notify: {command: x}", "2:15: `notify` needs the key `message`"),
+        ("cleanup: {old_kernels: 0}", "2:30: 0 is not between 1 and 100"),
+        ("cleanup: {}", "2:16: `cleanup` cleans nothing"),
+        ("drain: tool", "2:7: `drain` without an `undrain` behind it: the host would stay out of service"),
+        ("undrain: tool", "2:7: `undrain` without a `drain` before it"),
+    ] {
+        assert_eq!(wrong(&format!("steps:\n  - {{ {text} }}\n")).join("|"), expected, "{text}");
+    }
+}
+
+#[test]
+fn each_mistake_around_the_steps_has_its_message() {
+    const STEPS: &str = "steps: [pause: 1s]\n";
+    for (text, expected) in [
+        ("name: x\n", "1:1: a playbook needs the key `steps`"),
+        ("steps: []\n", "1:8: `steps` is empty: there is nothing to do"),
+        ("- hosts: all\n", "1:1: a playbook is a mapping with `steps`, found a list"),
+        ("steps: pause\n", "1:8: expected a list of steps, found a text"),
+        ("steps: [pause]\n", "1:9: expected a mapping (a step), found a text"),
+        ("steps: [pause: 1s]\nhost: all\n", "2:1: unknown key `host` in a playbook; did you mean `hosts`?"),
+        ("steps: [pause: 1s]\nvars: {a-b: 1}\n", "2:8: `a-b` cannot be the name of a variable"),
+        ("steps: [pause: 1s]\nvars: {a: ['{{ b | nope }}']}\n", "2:20: filter `nope` is unknown"),
+        ("steps: [pause: 1s]\nhosts: []\n", "2:8: this pattern selects no host"),
+        ("steps: [pause: 1s]\nrollout: {batch: 0}\n", "2:18: a batch of no host never ends"),
+        ("steps: [pause: 1s]\nrollout: {environments: [a, a]}\n", "2:29: `a` stands here twice"),
+        ("steps: [pause: 1s]\nrollout: {order: riskfirst}\n", "2:18: `riskfirst` is not known here"),
+        ("steps: [pause: 1s]\nrollout: {stages: []}\n", "2:19: `stages` is empty"),
+        ("steps: [pause: 1s]\nrollout: {stages: [{batch: 1}]}\n", "2:20: a stage needs the key `hosts`"),
+        ("steps: [pause: 1s]\nrollout: {stages: [{hosts: a}, {hosts: a}]}\n", "2:32: there are two stages `a`"),
+        (
+            "steps: [pause: 1s]\nrollout: {stages: [{hosts: a, sok: 1m}]}\n",
+            "2:31: unknown key `sok` in a stage; did you mean `soak`?",
+        ),
+        (
+            "steps: [pause: 1s]\nrollout: {order: critical_first, stages: [{hosts: a}]}\n",
+            "2:18: `order` has no meaning beside `stages`, which run in the order they are written in",
+        ),
+        (
+            "steps: [pause: 1s]\nrollout: {gate: [upgrade: all]}\n",
+            "2:18: a gate may hold command, script, wait_for, notify and pause only: it runs between two waves, for no host",
+        ),
+        (
+            "steps: [pause: 1s]\nrollout: {gate: [{command: x, on: host}]}\n",
+            "2:35: a gate runs on the controller, between two waves",
+        ),
+        ("steps: [pause: 1s]\non_failure: [drain: x]\n", "2:14: `drain` belongs in `steps:`"),
+    ] {
+        assert_eq!(wrong(text).join("|"), expected, "{text}");
+    }
+    assert!(load(STEPS).is_ok());
+    let missing = super::load(Path::new("/nonexistent/p.yml")).unwrap_err();
+    assert_eq!(missing.0[0].message, "/nonexistent/p.yml: there is no such file");
+}
+
+#[test]
+fn a_gate_runs_on_the_controller() {
+    let playbook = load("rollout: {gate: [{command: x}]}\nsteps: [{drain: x}, {undrain: y}]\n").unwrap();
+    assert_eq!(playbook.rollout.gate[0].on, Side::Controller);
+    assert!(playbook.steps[1].kind.is_always() && !playbook.steps[0].kind.is_always());
+    assert_eq!(playbook.name, "p");
+}
+
+#[test]
+fn twelve_mistakes_are_twelve_problems() {
+    let text = "\
+nam: x
+hosts: {a: b}
+rollout:
+  batch: 0%
+  order: upwards
+  stages:
+    - { canary: 1 }
+steps:
+  - comand: x
+  - upgrade: { scope: packages }
+  - pause: soon
+    when: a ==
+  - reboot: never
+  - verify: { http: ['{{ a | nope }}'] }
+on_failure:
+  - snapshot_restore: hooks/nope
+";
+    let problems = load(text).unwrap_err();
+    assert_eq!(problems.0.len(), 12, "{problems}");
+    let shown = problems.to_string();
+    assert!(shown.contains("playbooks/p.yml:9:5: unknown key `comand` in a step; did you mean `command`?"), "{shown}");
+    assert!(shown.contains("9 |"), "an excerpt: {shown}");
+    assert!(shown.contains('^'), "a caret: {shown}");
+}
+
+#[test]
+fn variables_from_the_command_line_win() {
+    let playbook = load("vars: {a: 1, b: 2}\nsteps: [pause: 1s]\n").unwrap();
+    let serde_json::Value::Object(extra) = serde_json::json!({"b": 3, "c": 4}) else { panic!() };
+    assert_eq!(serde_json::Value::Object(playbook.overlaid(extra).vars), serde_json::json!({"a": 1, "b": 3, "c": 4}));
+}
+
+proptest::proptest! {
+    #[test]
+    fn arbitrary_text_never_panics(text in "\\PC{0,200}") {
+        let _ = load_text(Path::new("/nonexistent/p.yml"), &text);
+    }
+
+    #[test]
+    fn near_misses_of_a_playbook_never_panic(
+        keys in proptest::collection::vec(("(precheck|upgrade|reboot|verify|command|script|copy|wait_for|notify|cleanup|drain|when|on|timeout|name|gate|service)",
+            "(\\{[a-z]{2,8}: [a-z0-9{}' \"%]{0,12}\\}|[a-z0-9{}' \"%|]{0,16}|\\[[a-z, ]{0,8}\\])"), 0..6)
+    ) {
+        let steps: String = keys.iter().enumerate()
+            .map(|(i, (key, value))| format!("{}{key}: {value}\n", if i % 2 == 0 { "  - " } else { "    " }))
+            .collect();
+        if let Err(problems) = load_text(Path::new("/nonexistent/p.yml"), &format!("steps:\n{steps}")) {
+            proptest::prop_assert!(!problems.0.is_empty());
+            let _ = problems.to_string();
+        }
+    }
+}
+
+#[test]
+fn the_shipped_playbooks_load() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "yml") {
+            super::load(&path).unwrap_or_else(|problems| panic!("{problems}"));
+            count += 1;
+        }
+    }
+    assert!(count >= 4, "{count} playbooks found");
+}

@@ -1,0 +1,91 @@
+//! `rollout:`: the order of the stages, the budget of the run, and policy for all stages or for named ones.
+
+use std::collections::BTreeSet;
+
+use super::{
+    RiskOrder, Rollout, StageSpec, StepSpec,
+    steps::{self, Place},
+    values::Around,
+};
+use crate::{
+    host::Environment,
+    policy::Policy,
+    yaml::{MapReader, Node, Problems, Value, read},
+};
+
+/// Reads `rollout:`.
+pub(super) fn rollout(node: &Node, around: &Around, problems: &mut Problems) -> Option<Rollout> {
+    let orders = [("risk_ascending", RiskOrder::RiskAscending), ("critical_first", RiskOrder::CriticalFirst)];
+    let mut map = MapReader::new(node, "`rollout`", problems)?;
+    let environments = map.read("environments", environments);
+    let order_at = map.take("order");
+    let order = order_at.and_then(|node| read::one_of(node, &orders, map.problems));
+    let stages_at = map.take("stages");
+    let stages = stages_at.and_then(|node| stages(node, around, map.problems)).unwrap_or_default();
+    let gate = map.read("gate", |node, problems| gate(node, around, problems)).unwrap_or_default();
+    let mut policy = Policy::read(&mut map);
+    map.finish();
+    if let (Some(_), Some(order), Some(_)) = (stages_at, order_at, order) {
+        problems.at(&order.span, "`order` has no meaning beside `stages`, which run in the order they are written in");
+    }
+    // Said here, the budget is that of the whole run; a stage and the inventory have their own.
+    let max_failures = policy.max_failures.take();
+    let on_budget_spent = policy.on_budget_spent.take();
+    let order = order.unwrap_or_default();
+    Some(Rollout { environments, order, max_failures, on_budget_spent, stages, policy, gate })
+}
+
+fn environments(node: &Node, problems: &mut Problems) -> Option<Vec<Environment>> {
+    let mut seen = BTreeSet::new();
+    let environments = read::list(node, "a list of environments", problems, |node, problems| {
+        let name = read::word(node, problems)?;
+        if !seen.insert(name.clone()) {
+            problems.at(&node.span, format!("`{name}` stands here twice"));
+        }
+        Some(Environment::new(&name))
+    })?;
+    if environments.is_empty() {
+        problems.at(&node.span, "`environments` is empty");
+    }
+    Some(environments)
+}
+
+fn gate(node: &Node, around: &Around, problems: &mut Problems) -> Option<Vec<StepSpec>> {
+    steps::list(node, Place::Gate, around, problems)
+}
+
+fn stages(node: &Node, around: &Around, problems: &mut Problems) -> Option<Vec<StageSpec>> {
+    if matches!(&node.value, Value::Seq(items) if items.is_empty()) {
+        problems.at(&node.span, "`stages` is empty").help("leave it out for environment × risk");
+        return None;
+    }
+    let mut names = BTreeSet::new();
+    read::list(node, "a list of stages", problems, |node, problems| {
+        let stage = stage(node, around, problems)?;
+        if !names.insert(stage.name.clone()) {
+            problems.at(&node.span, format!("there are two stages `{}`", stage.name)).help("give it another `name`");
+        }
+        Some(stage)
+    })
+}
+
+fn stage(node: &Node, around: &Around, problems: &mut Problems) -> Option<StageSpec> {
+    let mut map = MapReader::new(node, "a stage", problems)?;
+    let name = map.read("name", read::word);
+    let hosts = map.need("hosts", pattern);
+    let gate = map.read("gate", |node, problems| gate(node, around, problems));
+    let policy = Policy::read(&mut map);
+    map.finish();
+    let hosts = hosts?;
+    Some(StageSpec { name: name.unwrap_or_else(|| hosts.clone()), hosts, policy, gate, line: node.span.line })
+}
+
+/// A host pattern: one text, or a list of them.
+pub(super) fn pattern(node: &Node, problems: &mut Problems) -> Option<String> {
+    let parts = read::list_or_single(node, "a host pattern", problems, read::word)?;
+    if parts.is_empty() {
+        problems.at(&node.span, "this pattern selects no host").help("`all` is every host of the inventory");
+        return None;
+    }
+    Some(parts.join(","))
+}

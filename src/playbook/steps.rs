@@ -1,0 +1,147 @@
+//! One step: the keys that every step takes, and exactly one kind.
+
+use std::time::Duration;
+
+use super::{
+    Side, StepKind, StepSpec, kinds,
+    values::{self, Around},
+};
+use crate::yaml::{Key, MapReader, Node, Problems, Value, read};
+
+/// Where a list of steps stands; it decides what a step may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// `steps:`.
+    Steps,
+    /// `on_failure:`.
+    OnFailure,
+    /// `gate:`.
+    Gate,
+}
+
+/// Reads a list of steps.
+pub(super) fn list(node: &Node, place: Place, around: &Around, problems: &mut Problems) -> Option<Vec<StepSpec>> {
+    let steps = read::list(node, "a list of steps", problems, |node, problems| step(node, place, around, problems));
+    if place == Place::Steps {
+        check_drains(node, problems);
+    }
+    steps
+}
+
+fn step(node: &Node, place: Place, around: &Around, problems: &mut Problems) -> Option<StepSpec> {
+    let before = problems.0.len();
+    let mut map = MapReader::new(node, "a step", problems)?;
+    let mut found: Vec<(&Key, &Node)> = Vec::new();
+    for kind in &kinds::ALL {
+        found.extend(map.take_entry(kind.keyword));
+    }
+    found.sort_by_key(|(key, _)| key.span.start);
+    let name = map.read("name", read::word);
+    let when = map.read("when", values::condition);
+    let timeout = map.read("timeout", read::deadline);
+    let retries = map.read("retries", |node, problems| read::whole(node, 0, 100, problems)).unwrap_or(0);
+    let retry_delay = map.read("retry_delay", read::duration).unwrap_or(Duration::from_secs(5));
+    let privileged = map.read("become", read::bool);
+    let on = map.take("on");
+    let register = map.read("register", values::identifier);
+    let unknown = map.problems.0.len();
+    map.finish();
+    let kind = match found.as_slice() {
+        [] if problems.0.len() == unknown => {
+            problems
+                .at(&node.span, "this step does nothing")
+                .help(format!("it needs one of: {}", kinds::ALL.map(|kind| kind.keyword).join(", ")));
+            return None;
+        }
+        [] => return None,
+        [(_, node)] => kinds::read(found[0].0, node, around, problems),
+        [(first, _), (second, _), ..] => {
+            let message = format!("a step does one thing: `{}` and `{}` stand here", first.text, second.text);
+            problems.at(&second.span, message).help("make them two steps");
+            return None;
+        }
+    };
+    let (key, _) = found[0];
+    let on = side(key, on, place, problems);
+    check_place(key, place, problems);
+    let kind = kind.filter(|_| problems.0.len() == before)?;
+    let name = name.unwrap_or_else(|| kind.default_name());
+    let line = node.span.line;
+    Some(StepSpec { name, kind, when, timeout, retries, retry_delay, privileged, on, register, line })
+}
+
+/// `on:`, which some kinds decide themselves.
+fn side(key: &Key, on: Option<&Node>, place: Place, problems: &mut Problems) -> Side {
+    let Some(kind) = kinds::ALL.iter().find(|kind| kind.keyword == key.text) else { return Side::Host };
+    let default = if place == Place::Gate { Side::Controller } else { kind.default_side };
+    let Some(node) = on else { return default };
+    let side = read::one_of(node, &[("host", Side::Host), ("controller", Side::Controller)], problems);
+    let why = match side {
+        Some(Side::Controller) if !kind.on_controller => format!("`{}` cannot run on the controller", key.text),
+        Some(Side::Host) if !kind.on_host => format!("`{}` always runs on the controller", key.text),
+        Some(Side::Host) if place == Place::Gate => "a gate runs on the controller, between two waves".to_owned(),
+        _ => return side.unwrap_or(default),
+    };
+    problems.at(&node.span, why);
+    default
+}
+
+/// What may not stand in `on_failure:` or in `gate:`.
+fn check_place(key: &Key, place: Place, problems: &mut Problems) {
+    let kind = key.text.as_str();
+    let why = match place {
+        Place::OnFailure if kind == "drain" => "`drain` belongs in `steps:`",
+        Place::OnFailure if kind == "undrain" => {
+            "`undrain` belongs in `steps:`; it runs for a failed host too when its `drain` ran"
+        }
+        Place::Gate if !matches!(kind, "command" | "script" | "wait_for" | "notify" | "pause") => {
+            "a gate may hold command, script, wait_for, notify and pause only: it runs between two waves, for no host"
+        }
+        _ => return,
+    };
+    problems.at(&key.span, why);
+}
+
+/// Every `drain` needs an `undrain` behind it, and the reverse.
+fn check_drains(node: &Node, problems: &mut Problems) {
+    let Value::Seq(steps) = &node.value else { return };
+    let places = |kind: &str| -> Vec<(usize, &Key)> {
+        let mut found = Vec::new();
+        for (at, step) in steps.iter().enumerate() {
+            if let Value::Map(entries) = &step.value {
+                found.extend(entries.iter().filter(|(key, _)| key.text == kind).map(|(key, _)| (at, key)));
+            }
+        }
+        found
+    };
+    let (drains, undrains) = (places("drain"), places("undrain"));
+    for (at, key) in &drains {
+        if !undrains.iter().any(|(undrain, _)| undrain > at) {
+            problems.at(&key.span, "`drain` without an `undrain` behind it: the host would stay out of service");
+        }
+    }
+    for (at, key) in &undrains {
+        if !drains.iter().any(|(drain, _)| drain < at) {
+            problems.at(&key.span, "`undrain` without a `drain` before it");
+        }
+    }
+}
+
+impl StepSpec {
+    /// The time limit of one attempt: `timeout:`, else the kind's default.
+    pub fn limit(&self) -> Duration {
+        self.timeout.unwrap_or_else(|| self.kind.default_timeout())
+    }
+
+    /// The time limit that the kind has when the step says none.
+    pub fn default_timeout(&self) -> Duration {
+        self.kind.default_timeout()
+    }
+}
+
+impl StepKind {
+    /// True for what runs at the end of every walk, a failed one included (`undrain`, when its `drain` ran).
+    pub fn is_always(&self) -> bool {
+        matches!(self, Self::Undrain(_))
+    }
+}

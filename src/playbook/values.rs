@@ -1,0 +1,199 @@
+//! Readers for the values of a playbook: templates, lists of them, command lines, expressions; each checked as far as
+//! that is possible without a host.
+
+use std::{collections::BTreeMap, ops::Range, path::PathBuf};
+
+use serde_json::{Map, Value as Json};
+
+use super::{
+    Template, TemplateList, files,
+    template::{TemplateError, check},
+};
+use crate::yaml::{Node, Problems, Span, Value, read};
+
+/// What the readers know besides the node: where files are.
+pub(super) struct Around {
+    /// The playbook.
+    pub path: PathBuf,
+}
+
+impl Around {
+    /// Reports a file that is not there. What a template decides is not known yet and passes.
+    pub fn needs_file(&self, what: &str, name: &str, node: &Node, problems: &mut Problems) -> Option<PathBuf> {
+        let found = files::find(&self.path, name.as_ref());
+        if found.is_none() {
+            let message = format!("missing {what} `{name}`: there is no such file beside the playbook or above it");
+            problems.at(&node.span, message);
+        }
+        found
+    }
+}
+
+/// The place of `range` of `text` inside `node`, when the text stands in the file as it is.
+fn place(node: &Node, text: &str, range: Option<Range<usize>>) -> Span {
+    let whole = node.span.clone();
+    let Some(range) = range.filter(|range| !range.is_empty()) else { return whole };
+    let written = whole.source.text.get(whole.start..whole.end).unwrap_or_default();
+    let Some(offset) = written.find(text).filter(|_| text.get(range.clone()).is_some()) else { return whole };
+    let before = &written[..offset + range.start];
+    let column = match before.rfind('\n') {
+        Some(newline) => before[newline + 1..].chars().count() as u32 + 1,
+        None => whole.column + before.chars().count() as u32,
+    };
+    Span {
+        line: whole.line + before.matches('\n').count() as u32,
+        column,
+        start: whole.start + offset + range.start,
+        end: whole.start + offset + range.end,
+        source: whole.source,
+    }
+}
+
+/// Reports a template's mistake where it stands.
+pub(super) fn report(node: &Node, text: &str, error: TemplateError, problems: &mut Problems) {
+    problems.at(&place(node, text, error.at), error.message);
+}
+
+/// A text that may hold templates. `!unsafe` text is taken as it is.
+pub(super) fn template(node: &Node, problems: &mut Problems) -> Option<Template> {
+    let text = read::text(node, "a text", problems)?;
+    if node.tag.as_deref() == Some("!unsafe") {
+        return Some(Template(text.replace('{', "{{ '{' }}")));
+    }
+    checked(node, Template(text.to_owned()), check::template, problems)
+}
+
+/// As [`template`], but not empty.
+pub(super) fn filled(node: &Node, problems: &mut Problems) -> Option<Template> {
+    read::word(node, problems)?;
+    template(node, problems)
+}
+
+/// A command line that is split into words.
+pub(super) fn command_line(node: &Node, problems: &mut Problems) -> Option<Template> {
+    let text = read::word(node, problems)?;
+    checked(node, Template(text), check::command_line, problems)
+}
+
+fn checked(
+    node: &Node,
+    template: Template,
+    check: fn(&Template) -> Result<(), TemplateError>,
+    problems: &mut Problems,
+) -> Option<Template> {
+    match check(&template) {
+        Ok(()) => Some(template),
+        Err(error) => {
+            report(node, &template.0, error, problems);
+            None
+        }
+    }
+}
+
+/// A list of templates, or one that gives a list.
+pub(super) fn template_list(node: &Node, problems: &mut Problems) -> Option<TemplateList> {
+    match node.value {
+        Value::Seq(_) | Value::Map(_) | Value::Null => {
+            read::list(node, "a list, or one template that gives a list", problems, filled).map(TemplateList::Items)
+        }
+        _ => filled(node, problems).map(TemplateList::Whole),
+    }
+}
+
+/// `environment:` of a command.
+pub(super) fn environment(node: &Node, problems: &mut Problems) -> Option<BTreeMap<String, Template>> {
+    let Value::Map(entries) = &node.value else {
+        problems.expected("a mapping of names to texts", node);
+        return None;
+    };
+    let mut read = BTreeMap::new();
+    for (key, value) in entries {
+        if !is_identifier(&key.text) {
+            problems.at(&key.span, format!("`{}` cannot be the name of an environment variable", key.text));
+        }
+        if let Some(value) = template(value, problems) {
+            read.insert(key.text.clone(), value);
+        }
+    }
+    Some(read)
+}
+
+/// `when:`: an expression, a yes or no, or a list of them that must all hold.
+pub(super) fn condition(node: &Node, problems: &mut Problems) -> Option<String> {
+    match &node.value {
+        Value::Bool(yes) => Some(yes.to_string()),
+        Value::Seq(items) if !items.is_empty() => {
+            let parts: Vec<_> = items.iter().map(|item| condition(item, problems)).collect();
+            let parts: Vec<String> = parts.into_iter().collect::<Option<_>>()?;
+            Some(parts.iter().map(|part| format!("({part})")).collect::<Vec<_>>().join(" and "))
+        }
+        _ => {
+            let text = read::word(node, problems)?;
+            match check::expression(&text) {
+                Ok(()) => Some(text),
+                Err(error) => {
+                    report(node, &text, error, problems);
+                    None
+                }
+            }
+        }
+    }
+}
+
+/// The name of a variable.
+pub(super) fn identifier(node: &Node, problems: &mut Problems) -> Option<String> {
+    let text = read::word(node, problems)?;
+    if is_identifier(&text) {
+        return Some(text);
+    }
+    problems
+        .at(&node.span, "this cannot be the name of a variable")
+        .help("letters, digits and _ may stand in it, and it does not begin with a digit");
+    None
+}
+
+fn is_identifier(text: &str) -> bool {
+    !text.starts_with(|c: char| c.is_ascii_digit())
+        && !text.is_empty()
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// `vars:`; texts in it may be templates.
+pub(super) fn vars(node: &Node, problems: &mut Problems) -> Option<Map<String, Json>> {
+    match &node.value {
+        Value::Null => return Some(Map::new()),
+        Value::Map(entries) => {
+            for (key, _) in entries.iter().filter(|(key, _)| !is_identifier(&key.text)) {
+                problems.at(&key.span, format!("`{}` cannot be the name of a variable", key.text));
+            }
+        }
+        _ => {
+            problems.expected("a mapping of names to values", node);
+            return None;
+        }
+    }
+    check_texts(node, problems);
+    match node.to_json() {
+        Json::Object(map) => Some(map),
+        _ => None,
+    }
+}
+
+/// Any value; texts in it may be templates.
+pub(super) fn json(node: &Node, problems: &mut Problems) -> Option<Json> {
+    check_texts(node, problems);
+    Some(node.to_json())
+}
+
+fn check_texts(node: &Node, problems: &mut Problems) {
+    match &node.value {
+        Value::String(text) if node.tag.is_none() => {
+            if let Err(error) = check::template(&Template(text.clone())) {
+                report(node, text, error, problems);
+            }
+        }
+        Value::Seq(items) => items.iter().for_each(|item| check_texts(item, problems)),
+        Value::Map(entries) => entries.iter().for_each(|(_, item)| check_texts(item, problems)),
+        _ => {}
+    }
+}
