@@ -1,1 +1,23 @@
-//! The real transport: russh, our own host key check, our own deadlines.
+//! The real transport: OpenSSH's protocol by way of russh, which stays inside this folder.
+//! Knows addresses, host keys, logins and raised rights; must not know steps, retries, or the process environment.
+//! Start at [`SshTransport`]; a connection goes through `dial`, `handshake`, `login`, then `session`.
+
+mod agent;
+mod algorithms;
+mod args;
+mod dial;
+mod escalate;
+mod failure;
+mod handshake;
+mod host_key;
+mod key_file;
+pub mod known_hosts;
+mod login;
+mod options;
+mod output;
+mod session;
+mod transport;
+mod wire;
+
+pub use options::{Passphrase, SshOptions};
+pub use transport::{SshTransport, StartError};

@@ -1,0 +1,145 @@
+//! From a name to an open TCP connection, within one deadline for both.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
+    sync::Arc,
+    time::Duration,
+};
+
+use rustix::net::sockopt;
+use tokio::{
+    net::TcpStream,
+    sync::Semaphore,
+    time::{Instant, timeout_at},
+};
+
+use super::{
+    super::{Class, ConnectError, Phase},
+    failure::{connect as failed, span},
+};
+
+/// Each lookup blocks a thread, and cannot be cut short.
+const LOOKUPS: usize = 64;
+/// The least that one address of several is given.
+const LEAST: Duration = Duration::from_millis(250);
+
+/// Looks names up and connects.
+#[derive(Debug)]
+pub(super) struct Dialer {
+    lookups: Arc<Semaphore>,
+}
+
+impl Dialer {
+    pub(super) fn new() -> Self {
+        Self { lookups: Arc::new(Semaphore::new(LOOKUPS)) }
+    }
+
+    /// Connects to the first address that answers. The deadline begins when a lookup has its place.
+    pub(super) async fn dial(
+        &self,
+        host: &str,
+        port: u16,
+        limit: Duration,
+        silence: Duration,
+    ) -> Result<(TcpStream, SocketAddr), ConnectError> {
+        let (addresses, deadline) = match host.parse::<IpAddr>() {
+            Ok(ip) => (vec![SocketAddr::new(ip, port)], Instant::now() + limit),
+            Err(_) => self.lookup(host, port, limit).await?,
+        };
+        let mut last = None;
+        for (n, address) in addresses.iter().enumerate() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let others = u32::try_from(addresses.len() - n).unwrap_or(u32::MAX);
+            let until = (Instant::now() + (left / others).max(LEAST)).min(deadline);
+            match timeout_at(until, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => {
+                    tune(&stream, silence);
+                    return Ok((stream, *address));
+                }
+                Ok(Err(error)) => last = Some(refused(*address, &error)),
+                Err(_) => {
+                    // An address that said no is a better answer than one that said nothing.
+                    last.get_or_insert_with(|| {
+                        let message = format!("no answer from {address} within {}", span(limit));
+                        let mut error = failed(Phase::Connect, Class::TimedOut, message);
+                        error.help = Some(
+                            "is the host up, and is a firewall in between? `connect_timeout` sets how long to wait"
+                                .into(),
+                        );
+                        error
+                    });
+                }
+            }
+        }
+        Err(last.unwrap_or_else(|| failed(Phase::Resolve, Class::Resolve, format!("{host} has no address"))))
+    }
+
+    async fn lookup(&self, host: &str, port: u16, limit: Duration) -> Result<(Vec<SocketAddr>, Instant), ConnectError> {
+        let place = Arc::clone(&self.lookups).acquire_owned().await.expect("the semaphore is never closed");
+        let deadline = Instant::now() + limit;
+        let name = host.to_owned();
+        let looking = tokio::task::spawn_blocking(move || {
+            let found = (name.as_str(), port).to_socket_addrs().map(Vec::from_iter);
+            drop(place);
+            found
+        });
+        let found = match timeout_at(deadline, looking).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(panicked)) => Err(io::Error::other(panicked)),
+            Err(_) => {
+                let message = format!("the name {host} was not looked up within {}", span(limit));
+                return Err(failed(Phase::Resolve, Class::TimedOut, message));
+            }
+        };
+        match found {
+            Ok(addresses) if !addresses.is_empty() => Ok((addresses, deadline)),
+            Ok(_) => Err(unresolved(host, "it has no address")),
+            Err(error) => Err(unresolved(host, &lookup_reason(&error))),
+        }
+    }
+}
+
+/// getaddrinfo's words, without those that std puts before them.
+fn lookup_reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.strip_prefix("failed to lookup address information: ").unwrap_or(&text).to_owned()
+}
+
+fn unresolved(host: &str, why: &str) -> ConnectError {
+    let mut error = failed(Phase::Resolve, Class::Resolve, format!("the name {host} cannot be resolved: {why}"));
+    error.help = Some(format!("`getent hosts {host}` asks the same question; `ansible_host` gives an address"));
+    error
+}
+
+fn refused(address: SocketAddr, error: &io::Error) -> ConnectError {
+    use io::ErrorKind as Kind;
+    match error.kind() {
+        Kind::ConnectionRefused => {
+            let mut refused = failed(Phase::Connect, Class::Refused, format!("nobody listens on {address}"));
+            refused.help = Some("is sshd running there, and is `ansible_port` right?".to_owned());
+            refused
+        }
+        Kind::ConnectionReset | Kind::ConnectionAborted => {
+            failed(Phase::Connect, Class::Closed, format!("{address} reset the connection"))
+        }
+        Kind::TimedOut | Kind::HostUnreachable | Kind::NetworkUnreachable => {
+            failed(Phase::Connect, Class::TimedOut, format!("{address} cannot be reached: {error}"))
+        }
+        _ => {
+            let mut local = failed(Phase::Connect, Class::Local, format!("cannot connect to {address}: {error}"));
+            if error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) {
+                local.help = Some("raise the limit of open files (`ulimit -n`) or lower `--forks`".to_owned());
+            }
+            local
+        }
+    }
+}
+
+/// Small packets go at once; a peer that vanished is noticed by the kernel too. Failing here harms nothing.
+fn tune(stream: &TcpStream, silence: Duration) {
+    let _ = stream.set_nodelay(true);
+    let _ = sockopt::set_socket_keepalive(stream, true);
+    let _ = sockopt::set_tcp_keepidle(stream, silence.max(Duration::from_secs(1)));
+    let _ = sockopt::set_tcp_user_timeout(stream, u32::try_from(silence.as_millis()).unwrap_or(u32::MAX));
+}

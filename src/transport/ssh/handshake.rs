@@ -1,0 +1,222 @@
+//! Banner, key exchange and host key over an open stream, within one deadline; what a peer's hanging up means.
+
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use russh::client::{self, Config, DisconnectReason, Handle};
+use russh::keys::PublicKeyOrCertificate;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::timeout,
+};
+
+use super::{
+    super::{Class, ConnectError, Phase},
+    failure::{connect as failed, span},
+    host_key::HostKeyCheck,
+    wire::{Cut, Tap, Wire},
+};
+
+/// A connection whose host key was accepted, not logged in yet.
+pub(super) struct Connection {
+    pub(super) handle: Handle<Peer>,
+    pub(super) news: Arc<News>,
+    /// Ends the connection's task when it is dropped.
+    pub(super) _cut: Cut,
+}
+
+/// What the connection's own task has learnt.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    inner: Mutex<NewsInner>,
+}
+
+#[derive(Debug, Default)]
+struct NewsInner {
+    banner: String,
+    end: Option<End>,
+}
+
+/// Why a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct End {
+    pub(super) how: HowEnded,
+    /// For people.
+    pub(super) why: String,
+}
+
+/// Who ended it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HowEnded {
+    /// The peer said good-bye in words.
+    Disconnected,
+    /// The peer refused the last login and offers no other way.
+    NoMethodLeft,
+    /// The stream ended or broke.
+    Broken,
+    /// Keepalives were not answered.
+    Silent,
+    /// The peer broke the protocol.
+    Protocol,
+}
+
+impl News {
+    /// The text that the host shows before login, for example that it is still booting. Printable.
+    pub(super) fn banner(&self) -> String {
+        self.lock().banner.clone()
+    }
+
+    /// Why the connection ended, if it has.
+    pub(super) fn end(&self) -> Option<End> {
+        self.lock().end.clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, NewsInner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The client side's handler.
+pub(super) struct Peer {
+    check: HostKeyCheck,
+    news: Arc<News>,
+}
+
+/// What ends a connection's task.
+#[derive(Debug)]
+pub(super) enum PeerError {
+    Protocol(russh::Error),
+    HostKey(Box<ConnectError>),
+}
+
+impl From<russh::Error> for PeerError {
+    fn from(error: russh::Error) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+impl client::Handler for Peer {
+    type Error = PeerError;
+
+    async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, PeerError> {
+        match self.check.check(shown).await {
+            Ok(()) => Ok(true),
+            Err(refusal) => Err(PeerError::HostKey(Box::new(refusal))),
+        }
+    }
+
+    async fn auth_banner(&mut self, banner: &str, _: &mut client::Session) -> Result<(), PeerError> {
+        let line = banner.lines().map(crate::command::printable).find(|line| !line.trim().is_empty());
+        self.news.lock().banner = line.unwrap_or_default();
+        Ok(())
+    }
+
+    async fn disconnected(&mut self, reason: DisconnectReason<PeerError>) -> Result<(), PeerError> {
+        let end = match reason {
+            DisconnectReason::ReceivedDisconnect(info) => End {
+                how: HowEnded::Disconnected,
+                why: format!("the host said {:?}", crate::command::printable(&info.message)),
+            },
+            DisconnectReason::Error(PeerError::Protocol(error)) => ended(&error),
+            DisconnectReason::Error(PeerError::HostKey(refusal)) => {
+                End { how: HowEnded::Protocol, why: refusal.message }
+            }
+        };
+        self.news.lock().end.get_or_insert(end);
+        Ok(())
+    }
+}
+
+fn ended(error: &russh::Error) -> End {
+    let (how, why) = match error {
+        russh::Error::NoAuthMethod => (HowEnded::NoMethodLeft, "no way of logging in is left".to_owned()),
+        russh::Error::KeepaliveTimeout => (HowEnded::Silent, "the host has stopped answering".to_owned()),
+        russh::Error::IO(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            (HowEnded::Broken, "the host closed the connection".to_owned())
+        }
+        russh::Error::IO(error) => (HowEnded::Broken, format!("the connection broke: {error}")),
+        russh::Error::HUP | russh::Error::Disconnect | russh::Error::SendError | russh::Error::RecvError => {
+            (HowEnded::Broken, "the host closed the connection".to_owned())
+        }
+        other => (HowEnded::Protocol, format!("protocol error: {other}")),
+    };
+    End { how, why }
+}
+
+/// Shakes hands over `stream`.
+pub(super) async fn shake<S>(
+    stream: S,
+    peer: &str,
+    config: Arc<Config>,
+    check: HostKeyCheck,
+    limit: Duration,
+) -> Result<Connection, ConnectError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (wire, tap) = Wire::new(stream);
+    // From here on every way out that is not a connection cuts the stream.
+    let cut = Cut(Arc::clone(&tap));
+    let news = Arc::new(News::default());
+    let handler = Peer { check, news: Arc::clone(&news) };
+    match timeout(limit, client::connect_stream(config, wire, handler)).await {
+        Ok(Ok(handle)) => Ok(Connection { handle, news, _cut: cut }),
+        Ok(Err(PeerError::HostKey(refusal))) => Err(*refusal),
+        Ok(Err(PeerError::Protocol(error))) => Err(broken(peer, &tap, &error)),
+        Err(_) => Err(late(peer, &tap, limit)),
+    }
+}
+
+fn late(peer: &str, tap: &Tap, limit: Duration) -> ConnectError {
+    let limit = span(limit);
+    if tap.speaks_ssh() {
+        let message = format!("{peer} did not finish the key exchange within {limit}");
+        return failed(Phase::KeyExchange, Class::TimedOut, message);
+    }
+    let message = match tap.greeting_text() {
+        text if text.is_empty() => format!("no SSH banner from {peer} within {limit}"),
+        text => format!("no SSH banner from {peer} within {limit}, but {text:?}"),
+    };
+    let mut error = failed(Phase::Banner, Class::TimedOut, message);
+    error.help =
+        Some("the host takes connections but sshd does not answer: it may be overloaded or booting".to_owned());
+    error
+}
+
+fn broken(peer: &str, tap: &Tap, error: &russh::Error) -> ConnectError {
+    let phase = if tap.speaks_ssh() { Phase::KeyExchange } else { Phase::Banner };
+    let end = ended(error);
+    match (phase, end.how) {
+        (Phase::Banner, HowEnded::Protocol) => {
+            let message = format!("{peer} does not speak SSH: it sends {:?}", tap.greeting_text());
+            let mut error = failed(phase, Class::Protocol, message);
+            error.help = Some("is `ansible_port` the port of sshd?".to_owned());
+            error
+        }
+        (Phase::Banner, _) => {
+            let text = tap.greeting_text();
+            let message = match text.is_empty() {
+                true => format!("{peer} closed the connection before its banner"),
+                false => format!("{peer} closed the connection before its banner, saying {text:?}"),
+            };
+            let mut error = failed(phase, Class::Closed, message);
+            error.help = Some("sshd drops connections beyond `MaxStartups`, and hosts denied by its rules".to_owned());
+            error
+        }
+        (_, HowEnded::Protocol) => {
+            let message = match error {
+                russh::Error::NoCommonAlgo { kind, theirs, .. } => {
+                    let theirs: String = crate::command::printable(&theirs.join(", "));
+                    format!("{peer} and patchwave have no common {kind:?} algorithm; it offers {theirs}")
+                }
+                russh::Error::WrongServerSig => format!("{peer} could not prove that it holds its host key"),
+                other => format!("{peer} broke the protocol in the key exchange: {other}"),
+            };
+            failed(phase, Class::Protocol, message)
+        }
+        _ => failed(phase, Class::Closed, format!("{peer} closed the connection during the key exchange")),
+    }
+}

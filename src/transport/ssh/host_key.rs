@@ -1,0 +1,132 @@
+//! Whether to go on with a host that has shown its key, and what to say when not.
+
+use std::{sync::Arc, time::SystemTime};
+
+use russh::keys::{Certificate, PublicKey, PublicKeyBase64, PublicKeyOrCertificate, ssh_key::certificate::CertType};
+
+use super::{
+    super::{Class, ConnectError, Phase},
+    failure::connect as failed,
+    known_hosts::{Certified, KnownName, OfferedKey, TrustStore, Verdict},
+};
+use crate::target::HostKeyPolicy;
+
+/// The question that one host's key is put to.
+#[derive(Clone, Debug)]
+pub(super) struct HostKeyCheck {
+    pub(super) store: Arc<TrustStore>,
+    pub(super) name: KnownName,
+    pub(super) policy: HostKeyPolicy,
+    /// The address and port, for what can be typed.
+    pub(super) address: String,
+    pub(super) port: u16,
+}
+
+impl HostKeyCheck {
+    /// Goes on, or says why not. Records a new key where the policy allows it.
+    pub(super) async fn check(&self, shown: &PublicKeyOrCertificate) -> Result<(), ConnectError> {
+        let key = offered(shown)?;
+        let print = shown.public_key().fingerprint(russh::keys::HashAlg::Sha256).to_string();
+        match (self.store.check(&self.name, &key), self.policy) {
+            (Verdict::Accept, _) => Ok(()),
+            (Verdict::Unknown { .. }, HostKeyPolicy::AcceptNew) => self.record(key, &print).await,
+            (verdict, _) => Err(self.refusal(&verdict, &key, &print)),
+        }
+    }
+
+    async fn record(&self, key: OfferedKey, print: &str) -> Result<(), ConnectError> {
+        let this = self.clone();
+        let (recorded, key) = tokio::task::spawn_blocking(move || (this.store.record(&this.name, &key), key))
+            .await
+            .map_err(|error| failed(Phase::HostKey, Class::Local, format!("recording the host key: {error}")))?;
+        match recorded {
+            Ok(Verdict::Accept) => Ok(()),
+            Ok(verdict) => Err(self.refusal(&verdict, &key, print)),
+            Err(error) => {
+                let path = self.store.path().map(|path| path.display().to_string()).unwrap_or_default();
+                let message = format!("the new host key cannot be recorded in {path}: {error}");
+                Err(failed(Phase::HostKey, Class::Local, message))
+            }
+        }
+    }
+
+    fn refusal(&self, verdict: &Verdict, key: &OfferedKey, print: &str) -> ConnectError {
+        let (name, algorithm) = (self.name.as_str(), &key.algorithm);
+        let (class, message, help) = match verdict {
+            Verdict::Changed { known } => (
+                Class::HostKeyChanged,
+                format!("the host key of {name} has changed: it shows {algorithm} {print}, {known} has another"),
+                format!(
+                    "somebody may be in between. If the host was reinstalled: compare the fingerprint on its console, \
+                     then `ssh-keygen -R '{name}' -f {}` and record the new key",
+                    known.path.display()
+                ),
+            ),
+            Verdict::Revoked { by } => (
+                Class::HostKeyRevoked,
+                format!("the host key of {name} is revoked by {by}: {algorithm} {print}"),
+                "give the host a new key; a revoked one is never accepted".to_owned(),
+            ),
+            Verdict::Unknown { note } => (
+                Class::HostKeyUnknown,
+                match note {
+                    Some(note) => format!("the host key of {name} is not on file ({note}): {algorithm} {print}"),
+                    None => format!("the host key of {name} is not on file: {algorithm} {print}"),
+                },
+                format!(
+                    "compare the fingerprint on the host's console, then `ssh-keyscan{} {} >> {}`; or `patchwave … \
+                     --host-keys accept-new` to record keys of new hosts as they come",
+                    if self.port == 22 { String::new() } else { format!(" -p {}", self.port) },
+                    self.address,
+                    self.store
+                        .path()
+                        .map_or_else(|| "~/.ssh/known_hosts".to_owned(), |path| path.display().to_string()),
+                ),
+            ),
+            Verdict::Accept => unreachable!("an accepted key is not refused"),
+        };
+        ConnectError { phase: Phase::HostKey, class, message, help: Some(help) }
+    }
+}
+
+/// The key in the words of the trust store.
+fn offered(shown: &PublicKeyOrCertificate) -> Result<OfferedKey, ConnectError> {
+    let key: PublicKey = shown.public_key();
+    let blob = key.public_key_bytes();
+    if blob.is_empty() {
+        return Err(failed(Phase::HostKey, Class::Protocol, "the host shows a key that cannot be read"));
+    }
+    Ok(OfferedKey {
+        algorithm: key.algorithm().as_str().to_owned(),
+        blob,
+        certificate: shown.certificate().map(certified),
+    })
+}
+
+fn certified(certificate: &Certificate) -> Certified {
+    Certified {
+        authority: PublicKey::from(certificate.signature_key().clone()).public_key_bytes(),
+        principals: certificate.valid_principals().to_vec(),
+        valid: valid(certificate, SystemTime::now()),
+    }
+}
+
+/// Kind, dates, options and signature; whose signature it is, is the trust store's question.
+fn valid(certificate: &Certificate, now: SystemTime) -> Result<(), String> {
+    let now = now.duration_since(SystemTime::UNIX_EPOCH).map_err(|_| "the clock is before 1970".to_owned())?.as_secs();
+    if certificate.cert_type() != CertType::Host {
+        return Err("it is a user certificate".to_owned());
+    }
+    if now < certificate.valid_after() {
+        return Err("its time has not come yet".to_owned());
+    }
+    if now >= certificate.valid_before() {
+        return Err("it has expired".to_owned());
+    }
+    if certificate.critical_options().iter().next().is_some() {
+        return Err("it has critical options, and none is known for hosts".to_owned());
+    }
+    // Checks the signature against the authority's key inside; whether that key is trusted is compared by the store.
+    let authority = certificate.signature_key().fingerprint(russh::keys::HashAlg::Sha256);
+    certificate.validate_at(now, [&authority]).map_err(|_| "its signature is wrong".to_owned())
+}

@@ -1,0 +1,117 @@
+//! One known_hosts file and its index: plain names by hash map, patterns and hashed names by trial.
+
+use std::{
+    collections::HashMap,
+    io::{ErrorKind, Read},
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard},
+};
+
+use super::{
+    line::{self, FiledKey, Marker},
+    name::{HashedName, is_plain, list_names},
+};
+
+/// Larger files are refused rather than read.
+const LARGEST: u64 = 64 << 20;
+
+/// A known_hosts file that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {}: {why}", path.display())]
+pub struct KnownHostsError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// One parsed file. A file that does not exist is an empty one.
+#[derive(Debug, Default)]
+pub struct TrustFile {
+    path: PathBuf,
+    entries: Vec<Entry>,
+    plain: HashMap<Box<str>, Vec<u32>>,
+    patterns: Vec<(Box<str>, u32)>,
+    hashed: Vec<(HashedName, u32)>,
+    /// Lines that this process appended: (name, entry).
+    learned: Mutex<Vec<(String, Entry)>>,
+}
+
+/// The part of a line that matters once its host field has matched.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    /// From 1; 0 for a line that this process appended.
+    pub(super) line: u32,
+    pub(super) marker: Marker,
+    pub(super) key: Option<FiledKey>,
+}
+
+impl TrustFile {
+    /// Reads and indexes `path`.
+    ///
+    /// # Errors
+    /// [`KnownHostsError`] when it exists and cannot be read, or is larger than 64 MiB.
+    pub fn load(path: &Path) -> Result<Self, KnownHostsError> {
+        let refuse = |why: String| KnownHostsError { path: path.to_owned(), why };
+        let mut bytes = Vec::new();
+        match std::fs::File::open(path) {
+            Ok(file) => {
+                file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| refuse(error.to_string()))?;
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+            Err(error) => return Err(refuse(error.to_string())),
+        }
+        if bytes.len() as u64 > LARGEST {
+            return Err(refuse("it is larger than 64 MiB".to_owned()));
+        }
+        Ok(Self::parse(path, &bytes))
+    }
+
+    /// Indexes the content of a file.
+    pub fn parse(path: &Path, bytes: &[u8]) -> Self {
+        let mut this = Self { path: path.to_owned(), ..Self::default() };
+        for (number, raw) in (1u32..).zip(bytes.split(|byte| *byte == b'\n')) {
+            // Bytes that are no UTF-8 can only stand in comments of lines that mean something.
+            let text = String::from_utf8_lossy(raw);
+            let Some(line) = line::parse(&text) else { continue };
+            let index = u32::try_from(this.entries.len()).expect("64 MiB hold fewer than 2^32 lines");
+            if line.hosts.starts_with('|') {
+                let Some(hashed) = HashedName::parse(line.hosts) else { continue };
+                this.hashed.push((hashed, index));
+            } else if is_plain(line.hosts) {
+                for name in line.hosts.split(',') {
+                    this.plain.entry(name.to_ascii_lowercase().into()).or_default().push(index);
+                }
+            } else {
+                this.patterns.push((line.hosts.to_ascii_lowercase().into(), index));
+            }
+            this.entries.push(Entry { line: number, marker: line.marker, key: line.key });
+        }
+        this
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The numbers of the lines that name `name`, rising (what `ssh-keygen -F` finds).
+    pub fn find(&self, name: &str) -> Vec<u32> {
+        self.matching(&name.to_ascii_lowercase()).map(|entry| entry.line).collect()
+    }
+
+    /// The lines that name `name` (in lower case), in the file's order.
+    pub(super) fn matching(&self, name: &str) -> impl Iterator<Item = &Entry> {
+        let mut found: Vec<u32> = self.plain.get(name).cloned().unwrap_or_default();
+        found.extend(self.patterns.iter().filter(|(list, _)| list_names(list, name)).map(|(_, index)| index));
+        found.extend(self.hashed.iter().filter(|(hashed, _)| hashed.names(name)).map(|(_, index)| index));
+        found.sort_unstable();
+        found.dedup();
+        found.into_iter().map(|index| &self.entries[index as usize])
+    }
+
+    /// The lines that this process appended. Holding the guard keeps others from appending.
+    pub(super) fn learned(&self) -> MutexGuard<'_, Vec<(String, Entry)>> {
+        self.learned.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,62 @@
+//! Recording the key of a host that was never seen: one line, appended once, however many connections ask.
+
+use std::{
+    fs::OpenOptions,
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::Path,
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+
+use super::{
+    KnownName, OfferedKey, TrustStore, Verdict,
+    file::Entry,
+    line::{FiledKey, Marker},
+};
+
+impl TrustStore {
+    /// Records the plain key of an unknown host in the first file and gives the verdict that holds then: `Accept`, or
+    /// `Changed` when another connection has recorded another key for the same name meanwhile.
+    ///
+    /// # Errors
+    /// The file cannot be written; nothing is believed then.
+    pub fn record(&self, name: &KnownName, key: &OfferedKey) -> io::Result<Verdict> {
+        let Some(file) = self.files.first() else {
+            return Err(io::Error::other("no known_hosts file is configured"));
+        };
+        let mut learned = file.learned();
+        if let Some((_, entry)) = learned.iter().find(|(known, _)| *known == name.full) {
+            let same = entry.key.as_ref().is_some_and(|filed| *filed.blob == *key.blob);
+            let known = super::Place { path: file.path().to_owned(), line: 0 };
+            return Ok(if same { Verdict::Accept } else { Verdict::Changed { known } });
+        }
+        append(file.path(), &format!("{} {} {}\n", name.full, key.algorithm, STANDARD.encode(&key.blob)))?;
+        let filed = FiledKey { algorithm: key.algorithm.as_str().into(), blob: key.blob.as_slice().into() };
+        learned.push((name.full.clone(), Entry { line: 0, marker: Marker::Plain, key: Some(filed) }));
+        Ok(Verdict::Accept)
+    }
+}
+
+/// Appends one line in one write, so that other processes' lines stay whole; begins on a line of its own.
+fn append(path: &Path, line: &str) -> io::Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    let mut file = OpenOptions::new().append(true).create(true).read(true).mode(0o600).open(path)?;
+    let text = if ends_inside_a_line(&mut file)? { format!("\n{line}") } else { line.to_owned() };
+    // `write`, not `write_all`: half a line would be finished by a second call behind somebody else's.
+    let written = file.write(text.as_bytes())?;
+    if written == text.len() { Ok(()) } else { Err(io::Error::other("only a part of the line was written")) }
+}
+
+fn ends_inside_a_line(file: &mut std::fs::File) -> io::Result<bool> {
+    use std::io::{Read, Seek, SeekFrom};
+    if file.metadata()?.len() == 0 {
+        return Ok(false);
+    }
+    file.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    Ok(last[0] != b'\n')
+}

@@ -1,0 +1,127 @@
+//! One line of a known_hosts file. Follows `hostkeys_foreach` of OpenSSH's hostfile.c: a line that is not whole is skipped.
+
+use base64::{
+    Engine,
+    alphabet::STANDARD,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use russh::keys::{PublicKeyBase64, key::parse_public_key};
+
+/// Key blobs may come without their padding.
+const BLOB: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+/// No key of any algorithm is longer (RSA with 16384 bits has 2 KiB).
+const LONGEST_BLOB: usize = 16 << 10;
+
+/// What a line says of its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Marker {
+    /// The hosts have this key.
+    Plain,
+    /// Certificates signed by this key speak for the hosts.
+    CertAuthority,
+    /// This key must never be accepted for the hosts.
+    Revoked,
+}
+
+/// A key on file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct FiledKey {
+    /// `ssh-ed25519`, ….
+    pub(super) algorithm: Box<str>,
+    /// The wire form, canonical.
+    pub(super) blob: Box<[u8]>,
+}
+
+/// A line, split.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Line<'a> {
+    pub(super) marker: Marker,
+    /// The first field: a pattern list, or a hash.
+    pub(super) hosts: &'a str,
+    /// `None`: the line names the hosts, but no key that can be read.
+    pub(super) key: Option<FiledKey>,
+}
+
+const BLANKS: [char; 2] = [' ', '\t'];
+
+/// Splits one line; `None` for comments, empty lines and lines that OpenSSH does not look at.
+pub(super) fn parse(line: &str) -> Option<Line<'_>> {
+    let mut rest = line.trim_start_matches(BLANKS).trim_end_matches(['\r', '\n']);
+    if rest.is_empty() || rest.starts_with('#') {
+        return None;
+    }
+    let mut marker = Marker::Plain;
+    if rest.starts_with('@') {
+        let (word, after) = rest.split_once(BLANKS)?;
+        marker = match word {
+            "@cert-authority" => Marker::CertAuthority,
+            "@revoked" => Marker::Revoked,
+            _ => return None,
+        };
+        rest = after.trim_start_matches(BLANKS);
+        if rest.starts_with('@') {
+            return None;
+        }
+    }
+    let (hosts, after) = rest.split_once(BLANKS)?;
+    let after = after.trim_start_matches(BLANKS);
+    if hosts.is_empty() || after.is_empty() || after.starts_with('#') {
+        return None;
+    }
+    Some(Line { marker, hosts, key: parse_key(after) })
+}
+
+/// Reads `algorithm base64 comment`; a key whose blob does not say the same algorithm is none.
+pub(super) fn parse_key(text: &str) -> Option<FiledKey> {
+    let mut words = text.split(BLANKS).filter(|word| !word.is_empty());
+    let (algorithm, encoded) = (words.next()?, words.next()?);
+    if encoded.len() > LONGEST_BLOB * 4 / 3 {
+        return None;
+    }
+    let blob = BLOB.decode(encoded.trim_end()).ok()?;
+    let key = parse_public_key(&blob).ok()?;
+    // An unknown algorithm is not a key that could have changed: OpenSSH skips such lines too.
+    if key.algorithm().as_str() != algorithm || matches!(key.algorithm(), russh::keys::Algorithm::Other(_)) {
+        return None;
+    }
+    let blob = key.public_key_bytes();
+    (!blob.is_empty()).then(|| FiledKey { algorithm: algorithm.into(), blob: blob.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ED: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
+
+    #[test]
+    fn lines_split_as_openssh_splits_them() {
+        let check = |line: &str, expected: Option<(Marker, &str, bool)>| {
+            let got = parse(line).map(|l| (l.marker, l.hosts.to_owned(), l.key.is_some()));
+            assert_eq!(got, expected.map(|(m, h, k)| (m, h.to_owned(), k)), "{line:?}");
+        };
+        check(&format!("web {ED}"), Some((Marker::Plain, "web", true)));
+        check(
+            &format!("\t web,db\t{} comment with words\r", ED.replace(' ', "\t")),
+            Some((Marker::Plain, "web,db", true)),
+        );
+        check(&format!("@revoked * {ED}"), Some((Marker::Revoked, "*", true)));
+        check(&format!("@cert-authority\t*.x {ED}"), Some((Marker::CertAuthority, "*.x", true)));
+        check(&format!("@unknown * {ED}"), None);
+        check(&format!("@revoked @revoked * {ED}"), None);
+        check("@revoked", None);
+        check("", None);
+        check("   # comment", None);
+        check("web", None);
+        check("web ", None);
+        check("web # no key", None);
+        check("web ssh-ed25519", Some((Marker::Plain, "web", false)));
+        check("web ssh-ed25519 AAAA", Some((Marker::Plain, "web", false)));
+        check("web ssh-ed25519 ****", Some((Marker::Plain, "web", false)));
+        check(&format!("web {}", ED.replace("ssh-ed25519 ", "ssh-rsa ")), Some((Marker::Plain, "web", false)));
+        check(&format!("web ssh-ed25519 {}", "A".repeat(100_000)), Some((Marker::Plain, "web", false)));
+    }
+}

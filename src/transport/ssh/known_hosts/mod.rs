@@ -1,0 +1,13 @@
+//! Which keys a host may show: known_hosts files, parsed once into an index, as sshd(8) describes their format.
+//! Must not know connections, targets or prompts; a line it cannot read names no key, and never panics.
+//! Start at [`TrustStore::check`]; [`line`] reads one line, [`name`] is what a line is matched against.
+
+mod file;
+mod learn;
+mod line;
+mod name;
+mod store;
+
+pub use file::{KnownHostsError, TrustFile};
+pub use name::KnownName;
+pub use store::{Certified, OfferedKey, Place, TrustStore, Verdict};

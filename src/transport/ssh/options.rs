@@ -1,0 +1,69 @@
+//! What the caller says once for all hosts of a run.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use secrecy::SecretString;
+
+use crate::target::HostKeyPolicy;
+
+/// Asks a person for the passphrase of a key file; `None` when there is nobody to ask. May block.
+pub type Passphrase = dyn Fn(&Path) -> Option<SecretString> + Send + Sync;
+
+/// Options of the transport. Everything of the environment that matters is in here.
+#[derive(Clone)]
+pub struct SshOptions {
+    /// The login where a target names none.
+    pub user: String,
+    /// Files of trusted host keys. The first is where `accept-new` records.
+    pub known_hosts: Vec<PathBuf>,
+    /// What to do with unknown host keys where a target does not say.
+    pub host_keys: HostKeyPolicy,
+    /// Key files that are tried where a target names none; those that do not exist are passed over.
+    pub identities: Vec<PathBuf>,
+    /// The socket of an SSH agent.
+    pub agent: Option<PathBuf>,
+    /// Most connections between name lookup and login at a time. A host that waits for its place spends nothing of
+    /// its deadlines.
+    pub handshakes: usize,
+    /// Who can be asked for passphrases.
+    pub passphrase: Option<Arc<Passphrase>>,
+}
+
+impl SshOptions {
+    /// The files that OpenSSH's client uses, below `home`.
+    pub fn for_user(user: impl Into<String>, home: Option<&Path>, agent: Option<PathBuf>) -> Self {
+        let ssh = home.map(|home| home.join(".ssh"));
+        let in_ssh = |names: &[&str]| -> Vec<PathBuf> {
+            ssh.iter().flat_map(|ssh| names.iter().map(|name| ssh.join(name))).collect()
+        };
+        let mut known_hosts = in_ssh(&["known_hosts"]);
+        known_hosts.push(PathBuf::from("/etc/ssh/ssh_known_hosts"));
+        Self {
+            user: user.into(),
+            known_hosts,
+            host_keys: HostKeyPolicy::Strict,
+            identities: in_ssh(&["id_ed25519", "id_ecdsa", "id_rsa"]),
+            agent,
+            handshakes: 256,
+            passphrase: None,
+        }
+    }
+}
+
+impl fmt::Debug for SshOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SshOptions")
+            .field("user", &self.user)
+            .field("known_hosts", &self.known_hosts)
+            .field("host_keys", &self.host_keys)
+            .field("identities", &self.identities)
+            .field("agent", &self.agent)
+            .field("handshakes", &self.handshakes)
+            .field("passphrase", &self.passphrase.is_some())
+            .finish()
+    }
+}

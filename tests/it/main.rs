@@ -1,0 +1,8 @@
+//! The integration tests: one binary, so that it links once.
+
+mod contract;
+mod ssh;
+mod ssh_auth;
+mod ssh_exec;
+mod ssh_host_keys;
+mod support;

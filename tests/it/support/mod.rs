@@ -1,0 +1,3 @@
+//! What the integration tests are written with.
+
+pub mod sshd;

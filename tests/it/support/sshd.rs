@@ -1,0 +1,203 @@
+//! A real OpenSSH server on loopback, run as the current user with keys of its own in a temporary folder.
+
+use std::{
+    fmt::Write as _,
+    net::TcpListener,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use patchwave::{
+    host::HostName,
+    target::{HostKeyPolicy, Target},
+    transport::ssh::{SshOptions, SshTransport},
+};
+use tempfile::TempDir;
+
+/// A running sshd; killed, with its sessions, when dropped.
+pub struct Sshd {
+    pub dir: TempDir,
+    pub port: u16,
+    child: Child,
+}
+
+/// The program's path, or a loud word that the test did not run. Panics where tests must not be passed over.
+pub fn need(program: &str) -> Option<PathBuf> {
+    let found = ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"]
+        .iter()
+        .map(|dir| Path::new(dir).join(program))
+        .find(|path| path.exists());
+    if found.is_none() {
+        assert!(std::env::var_os("CI").is_none(), "CI needs {program}");
+        eprintln!("NOT RUN: {program} is not installed");
+    }
+    found
+}
+
+/// The login name of whoever runs the tests.
+pub fn me() -> String {
+    let id = Command::new("id").arg("-un").output().expect("id");
+    String::from_utf8(id.stdout).expect("a login name").trim().to_owned()
+}
+
+/// Makes a key pair; `passphrase` may be empty.
+pub fn keygen(path: &Path, kind: &str, passphrase: &str) {
+    let status =
+        Command::new("ssh-keygen").args(["-q", "-t", kind, "-N", passphrase, "-C", "test", "-f"]).arg(path).status();
+    assert!(status.expect("ssh-keygen").success());
+}
+
+impl Sshd {
+    /// Starts one with a host key (ed25519), a user key that is let in (`user`), and more configuration.
+    pub fn start(config: &str) -> Option<Self> {
+        let sshd = need("sshd")?;
+        need("ssh-keygen")?;
+        if rustix::process::geteuid().is_root() {
+            // sshd as root wants its empty folder; the package's service makes it at boot.
+            let _ = std::fs::DirBuilder::new().mode(0o755).create("/run/sshd");
+        }
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        keygen(&dir.path().join("host"), "ed25519", "");
+        keygen(&dir.path().join("user"), "ed25519", "");
+        std::fs::copy(dir.path().join("user.pub"), dir.path().join("authorized_keys")).expect("authorized_keys");
+        for _ in 0..5 {
+            let port = free_port();
+            let mut child = spawn(&sshd, dir.path(), port, config);
+            if came_up(&mut child, port) {
+                return Some(Self { dir, port, child });
+            }
+        }
+        let log = std::fs::read_to_string(dir.path().join("log")).unwrap_or_default();
+        panic!("sshd does not start:\n{log}");
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The line of a known_hosts file for this server.
+    pub fn known_line(&self) -> String {
+        let key = std::fs::read_to_string(self.path("host.pub")).expect("host.pub");
+        format!("[127.0.0.1]:{} {key}", self.port)
+    }
+
+    /// Options that trust this server and use the user key; nothing of the environment.
+    pub fn options(&self) -> SshOptions {
+        let known = self.path("known_hosts");
+        if !known.exists() {
+            std::fs::write(&known, self.known_line()).expect("known_hosts");
+        }
+        SshOptions {
+            user: me(),
+            known_hosts: vec![known],
+            host_keys: HostKeyPolicy::Strict,
+            identities: vec![self.path("user")],
+            agent: None,
+            handshakes: 256,
+            passphrase: None,
+        }
+    }
+
+    pub fn transport(&self) -> SshTransport {
+        SshTransport::new(self.options()).expect("a transport")
+    }
+
+    pub fn target(&self) -> Target {
+        let mut target = Target::plain(HostName::new("web01").expect("a name"), "127.0.0.1");
+        target.port = Some(self.port);
+        target
+    }
+
+    pub fn shared_target(&self) -> Arc<Target> {
+        Arc::new(self.target())
+    }
+
+    /// The processes that serve sessions now: children of the listener, and their children.
+    pub fn session_pids(&self) -> Vec<i32> {
+        let mut found = children(self.child.id());
+        let mut n = 0;
+        while n < found.len() {
+            let below = children(u32::try_from(found[n]).expect("a pid"));
+            // Only sshd's own processes, not what they run.
+            found.extend(below.into_iter().filter(|pid| comm(*pid).starts_with("sshd")));
+            n += 1;
+        }
+        found
+    }
+
+    /// sshd's log so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        for pid in self.session_pids() {
+            signal(pid, rustix::process::Signal::KILL);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub fn signal(pid: i32, signal: rustix::process::Signal) {
+    if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+        let _ = rustix::process::kill_process(pid, signal);
+    }
+}
+
+fn children(pid: u32) -> Vec<i32> {
+    let tasks = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    tasks.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+}
+
+fn comm(pid: i32) -> String {
+    std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default()
+}
+
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port()
+}
+
+fn spawn(sshd: &Path, dir: &Path, port: u16, config: &str) -> Child {
+    let at = dir.display();
+    let mut text = String::from(config);
+    // sshd takes the first value of a keyword, so `config` wins.
+    let _ = write!(
+        text,
+        "\nListenAddress 127.0.0.1\nPort {port}\nHostKey {at}/host\nPidFile none\n\
+         AuthorizedKeysFile {at}/authorized_keys\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n\
+         KbdInteractiveAuthentication no\nPermitRootLogin yes\nPermitUserRC no\nPrintMotd no\nPrintLastLog no\n\
+         MaxStartups 200\nLogLevel VERBOSE\n"
+    );
+    std::fs::write(dir.join("sshd_config"), text).expect("sshd_config");
+    let log = std::fs::File::create(dir.join("log")).expect("log");
+    Command::new(sshd)
+        .args(["-D", "-e", "-f"])
+        .arg(dir.join("sshd_config"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .expect("sshd")
+}
+
+fn came_up(child: &mut Child, port: u16) -> bool {
+    let until = Instant::now() + Duration::from_secs(20);
+    while Instant::now() < until {
+        if child.try_wait().ok().flatten().is_some() {
+            return false;
+        }
+        if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    false
+}
