@@ -1,6 +1,8 @@
 //! Whether to go on with a host that has shown its key, and what to say when not.
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
+
+use jiff::Timestamp;
 
 use russh::keys::{Certificate, PublicKey, PublicKeyBase64, PublicKeyOrCertificate, ssh_key::certificate::CertType};
 
@@ -9,7 +11,7 @@ use super::{
     failure::connect as failed,
     known_hosts::{Certified, KnownName, OfferedKey, TrustStore, Verdict},
 };
-use crate::target::HostKeyPolicy;
+use crate::{clock::Clock, target::HostKeyPolicy};
 
 /// The question that one host's key is put to.
 #[derive(Clone, Debug)]
@@ -20,12 +22,14 @@ pub(super) struct HostKeyCheck {
     /// The address and port, for what can be typed.
     pub(super) address: String,
     pub(super) port: u16,
+    /// Tells whether a certificate is valid now.
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl HostKeyCheck {
     /// Goes on, or says why not. Records a new key where the policy allows it.
     pub(super) async fn check(&self, shown: &PublicKeyOrCertificate) -> Result<(), ConnectError> {
-        let key = offered(shown)?;
+        let key = offered(shown, self.clock.now())?;
         let print = shown.public_key().fingerprint(russh::keys::HashAlg::Sha256).to_string();
         match (self.store.check(&self.name, &key), self.policy) {
             (Verdict::Accept, _) => Ok(()),
@@ -90,7 +94,7 @@ impl HostKeyCheck {
 }
 
 /// The key in the words of the trust store.
-fn offered(shown: &PublicKeyOrCertificate) -> Result<OfferedKey, ConnectError> {
+fn offered(shown: &PublicKeyOrCertificate, now: Timestamp) -> Result<OfferedKey, ConnectError> {
     let key: PublicKey = shown.public_key();
     let blob = key.public_key_bytes();
     if blob.is_empty() {
@@ -99,21 +103,21 @@ fn offered(shown: &PublicKeyOrCertificate) -> Result<OfferedKey, ConnectError> {
     Ok(OfferedKey {
         algorithm: key.algorithm().as_str().to_owned(),
         blob,
-        certificate: shown.certificate().map(certified),
+        certificate: shown.certificate().map(|certificate| certified(certificate, now)),
     })
 }
 
-fn certified(certificate: &Certificate) -> Certified {
+fn certified(certificate: &Certificate, now: Timestamp) -> Certified {
     Certified {
         authority: PublicKey::from(certificate.signature_key().clone()).public_key_bytes(),
         principals: certificate.valid_principals().to_vec(),
-        valid: valid(certificate, SystemTime::now()),
+        valid: valid(certificate, now),
     }
 }
 
 /// Kind, dates, options and signature; whose signature it is, is the trust store's question.
-fn valid(certificate: &Certificate, now: SystemTime) -> Result<(), String> {
-    let now = now.duration_since(SystemTime::UNIX_EPOCH).map_err(|_| "the clock is before 1970".to_owned())?.as_secs();
+fn valid(certificate: &Certificate, now: Timestamp) -> Result<(), String> {
+    let now = u64::try_from(now.as_second()).map_err(|_| "the clock is before 1970".to_owned())?;
     if certificate.cert_type() != CertType::Host {
         return Err("it is a user certificate".to_owned());
     }

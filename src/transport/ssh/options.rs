@@ -8,7 +8,10 @@ use std::{
 
 use secrecy::SecretString;
 
-use crate::target::HostKeyPolicy;
+use crate::{
+    clock::{Clock, SystemClock},
+    target::HostKeyPolicy,
+};
 
 /// Asks a person for the passphrase of a key file; `None` when there is nobody to ask. May block.
 pub type Passphrase = dyn Fn(&Path) -> Option<SecretString> + Send + Sync;
@@ -29,6 +32,8 @@ pub struct SshOptions {
     /// Most connections between name lookup and login at a time. A host that waits for its place spends nothing of
     /// its deadlines.
     pub handshakes: usize,
+    /// Tells whether a host certificate is valid now.
+    pub clock: Arc<dyn Clock>,
     /// Who can be asked for passphrases.
     pub passphrase: Option<Arc<Passphrase>>,
 }
@@ -49,6 +54,7 @@ impl SshOptions {
             identities: in_ssh(&["id_ed25519", "id_ecdsa", "id_rsa"]),
             agent,
             handshakes: 256,
+            clock: Arc::new(SystemClock),
             passphrase: None,
         }
     }

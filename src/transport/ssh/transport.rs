@@ -118,6 +118,7 @@ impl SshTransport {
             policy: target.host_keys.or(args.host_keys).unwrap_or(self.options.host_keys),
             address: target.address.clone(),
             port,
+            clock: Arc::clone(&self.options.clock),
         })
     }
 

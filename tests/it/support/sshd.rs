@@ -12,7 +12,7 @@ use std::{
 
 use patchwave::{
     host::HostName,
-    target::{HostKeyPolicy, Target},
+    target::Target,
     transport::ssh::{SshOptions, SshTransport},
 };
 use tempfile::TempDir;
@@ -91,13 +91,9 @@ impl Sshd {
             std::fs::write(&known, self.known_line()).expect("known_hosts");
         }
         SshOptions {
-            user: me(),
             known_hosts: vec![known],
-            host_keys: HostKeyPolicy::Strict,
             identities: vec![self.path("user")],
-            agent: None,
-            handshakes: 256,
-            passphrase: None,
+            ..SshOptions::for_user(me(), None, None)
         }
     }
 
