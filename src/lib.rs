@@ -5,7 +5,7 @@
 //! | floor | modules | what they are |
 //! |---|---|---|
 //! | 0 | [`host`] [`amount`] [`command`] [`clock`] | words |
-//! | 1 | [`yaml`] | text with positions |
+//! | 1 | [`yaml`] [`names`] | text with positions; many names in few words |
 //! | 2 | [`policy`] [`target`] | words made of words |
 //! | 3 | [`inventory`] [`playbook`] [`pkg`] | files to checked data; what package managers say. Pure |
 //! | 4 | [`plan`] | who is patched with whom, in what order. Pure |
@@ -25,6 +25,7 @@ pub mod event;
 pub mod host;
 pub mod inventory;
 pub mod ledger;
+pub mod names;
 pub mod pkg;
 pub mod plan;
 pub mod playbook;

@@ -1,1 +1,18 @@
-//! Inventory files in, checked hosts and host patterns out.
+//! Inventory files in, checked hosts and host patterns out: Ansible's YAML inventories, read as Ansible reads them.
+//! Opens files but no connection, and knows no playbook. Start at [`Inventory`] and [`Inventory::select`].
+
+mod connect;
+mod group;
+mod labels;
+mod load;
+mod order;
+mod pattern;
+mod range;
+mod select;
+mod settings;
+mod show;
+mod template;
+mod vars_files;
+
+pub use group::{Group, Inventory};
+pub use select::{NoRuns, PastRuns, SelectError};

@@ -1,0 +1,99 @@
+use std::time::Duration;
+
+use secrecy::ExposeSecret as _;
+
+use super::*;
+use crate::target::HostKeyPolicy;
+
+fn inventory(vars: &str) -> Inventory {
+    Inventory::from_text("inv.yml", &format!("web:\n  hosts: {{web1.example.com: }}\n  vars:\n{vars}"))
+        .unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn target(vars: &str) -> Result<Target, String> {
+    let inventory = inventory(vars);
+    inventory.target(&inventory.hosts()[0]).map_err(|problem| problem.to_string())
+}
+
+#[test]
+fn nothing_said_is_a_plain_target() {
+    let target = target("    a: 1\n").unwrap();
+    assert_eq!((target.address.as_str(), target.port, target.user), ("web1.example.com", None, None));
+    assert!(!target.escalation.on && target.password.is_none() && target.ssh_args.is_empty());
+}
+
+#[test]
+fn each_variable_reaches_its_field() {
+    let target = target(
+        "
+    domain: {net: internal}
+    ansible_host: '{{ inventory_hostname_short }}.{{ domain.net }}'
+    ansible_port: '{{ port }}'
+    port: 22
+    ansible_user: deploy
+    ansible_connection: ssh
+    ansible_ssh_private_key_file: ~/.ssh/fleet
+    ansible_ssh_pass: p w
+    ansible_become: yes
+    ansible_become_method: su
+    ansible_become_user: admin
+    ansible_become_password: !unsafe '{{ x }}'
+    ansible_ssh_common_args: -o ProxyJump=\"a b\"
+    ansible_ssh_extra_args: -4
+    patchwave: {connect_timeout: 3s, silence_timeout: 2m, host_key_checking: accept-new}
+",
+    )
+    .unwrap();
+    assert_eq!(
+        (target.address.as_str(), target.port, target.user.as_deref()),
+        ("web1.internal", Some(22), Some("deploy"))
+    );
+    assert!(target.key_file.unwrap().ends_with(".ssh/fleet"));
+    assert_eq!(target.password.unwrap().expose_secret(), "p w");
+    assert_eq!(target.ssh_args, ["-o", "ProxyJump=a b", "-4"]);
+    assert_eq!(target.escalation.method, Method::Su);
+    assert_eq!(target.escalation.user.as_deref(), Some("admin"));
+    assert_eq!(target.escalation.password.unwrap().expose_secret(), "{{ x }}");
+    assert_eq!(target.host_keys, Some(HostKeyPolicy::AcceptNew));
+    assert_eq!((target.limits.connect, target.limits.silence), (Duration::from_secs(3), Duration::from_secs(120)));
+}
+
+#[test]
+fn what_cannot_be_used_is_named() {
+    for (vars, expected) in [
+        ("ansible_connection: local", "`ansible_connection` is `local`, and patchwave reaches hosts by SSH only"),
+        ("ansible_port: 0", "`ansible_port` is not a port from 1 to 65535"),
+        ("ansible_host: '{{ nobody }}'", "`ansible_host` needs the variable `nobody`, which is not set for this host"),
+        ("ansible_host: '{{ a | upper }}'", "`ansible_host` holds a template that computes"),
+        ("ansible_host: '{% if a %}b{% endif %}'", "`ansible_host` holds a template that computes"),
+        ("ansible_host: '{{ ansible_host }}'", "`ansible_host` refers to itself"),
+        ("ansible_host: '{{ a'", "`ansible_host` holds a template that is never closed"),
+        ("ansible_host: -oProxyCommand=x", "`ansible_host` must not begin with `-`"),
+        ("ansible_user: [a]", "`ansible_user` must be a text or a number, found a list"),
+        ("ansible_become: maybe", "`ansible_become` is neither yes nor no"),
+        ("ansible_become_method: pbrun", "`ansible_become_method` is `pbrun`, which patchwave does not know"),
+        ("ansible_become_flags: -i", "`ansible_become_flags` is not supported"),
+        ("ansible_ssh_common_args: \"-o 'x\"", "`ansible_ssh_common_args` has a quote that is never closed"),
+        ("ansible_password: !vault x", "`ansible_password` is encrypted (!vault), and patchwave does not decrypt"),
+    ] {
+        let error = target(&format!("    {vars}\n")).unwrap_err();
+        assert!(error.contains(&format!("host web1.example.com: {expected}")), "{vars} gave {error}");
+    }
+}
+
+#[test]
+fn an_error_shows_no_secret() {
+    let error = target("    {ansible_become_password: hunter2, ansible_port: x}\n").unwrap_err();
+    assert!(!error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn equal_problems_are_told_once() {
+    let text = "web: {hosts: 'web[01:20]', vars: {ansible_connection: docker}}\n";
+    let inventory = Inventory::from_text("inv.yml", text).unwrap();
+    let problems = inventory.targets(inventory.hosts()).unwrap_err().to_string();
+    assert!(
+        problems.starts_with("inv.yml:1:55: 20 hosts (web[01-20]): `ansible_connection` is `docker`"),
+        "{problems}"
+    );
+}

@@ -1,0 +1,224 @@
+//! Hosts and groups after loading, and what their variables come to.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
+
+use serde_json::{Map, Value as Json};
+
+use super::settings::Settings;
+use crate::{
+    host::HostName,
+    policy::Policy,
+    yaml::{Key, Node, Problems, Source, Value, parse},
+};
+
+/// All hosts and groups of a set of inventory files.
+#[derive(Debug)]
+pub struct Inventory {
+    pub(super) names: Vec<HostName>,
+    pub(super) hosts: Vec<Host>,
+    pub(super) index: HashMap<HostName, usize>,
+    pub(super) groups: Vec<Group>,
+    pub(super) group_index: HashMap<String, usize>,
+    pub(super) sets: Vec<GroupSet>,
+    /// `-e`, above everything.
+    pub(super) extra: Layer,
+    /// Files beside the inventory that are encrypted as a whole and so were not read.
+    pub(super) encrypted: Vec<PathBuf>,
+}
+
+/// A named set of hosts. Group 0 is `all`, group 1 is `ungrouped`.
+#[derive(Debug, Default)]
+pub struct Group {
+    /// As written.
+    pub name: String,
+    pub(super) children: Vec<usize>,
+    pub(super) parents: Vec<usize>,
+    /// Hosts that stand in this group itself, in the order of the files.
+    pub(super) hosts: Vec<usize>,
+    /// `vars:` of the inventory, in reading order.
+    pub(super) inline: Vec<Arc<Layer>>,
+    /// Variables of files in `group_vars/`.
+    pub(super) beside: Vec<Arc<Layer>>,
+    /// `ansible_group_priority`.
+    pub(super) priority: i64,
+    /// Longest way down from `all`.
+    pub(super) depth: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Host {
+    pub groups: Vec<usize>,
+    /// Index into [`Inventory::sets`].
+    pub set: usize,
+    /// The host's own variables, weakest first.
+    pub layers: Vec<Arc<Layer>>,
+}
+
+/// The variables of one place, and the `patchwave` among them, checked.
+#[derive(Debug, Default)]
+pub(super) struct Layer {
+    pub vars: Vec<(Key, Node)>,
+    pub settings: Option<Settings>,
+}
+
+impl Layer {
+    /// Takes the entries of a mapping; checks `patchwave`.
+    pub fn new(vars: Vec<(Key, Node)>, problems: &mut Problems) -> Self {
+        let own = vars.iter().find(|(key, _)| key.text == "patchwave");
+        let settings = own.and_then(|(_, node)| Settings::read(node, problems));
+        Self { vars, settings }
+    }
+
+    pub fn get(&self, name: &str) -> Option<&Node> {
+        self.vars.iter().find(|(key, _)| key.text == name).map(|(_, node)| node)
+    }
+}
+
+/// Hosts with the same groups share what those groups say.
+#[derive(Debug)]
+pub(super) struct GroupSet {
+    /// All groups of such a host, ancestors included, weakest first.
+    pub groups: Vec<usize>,
+    /// Their variables, weakest first: `all`, groups, `group_vars/all`, `group_vars/…`, as Ansible orders them.
+    pub layers: Vec<Arc<Layer>>,
+    pub merged: OnceLock<Map<String, Json>>,
+    pub settings: OnceLock<Settings>,
+}
+
+impl Inventory {
+    /// Every host, in the order in which the files first name it.
+    pub fn hosts(&self) -> &[HostName] {
+        &self.names
+    }
+
+    /// Every group, `all` and `ungrouped` first, then in the order of the files.
+    pub fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.groups.iter()
+    }
+
+    /// True when the inventory has this host.
+    pub fn has(&self, host: &HostName) -> bool {
+        self.index.contains_key(host)
+    }
+
+    /// Names of the groups of a host, ancestors included, without `all`, sorted: Ansible's `group_names`.
+    pub fn group_names(&self, host: &HostName) -> Vec<&str> {
+        let Some(host) = self.host(host) else { return Vec::new() };
+        self.group_names_of(host)
+    }
+
+    fn group_names_of(&self, host: &Host) -> Vec<&str> {
+        let groups = self.sets[host.set].groups.iter().filter(|group| **group != 0);
+        let mut names: Vec<&str> = groups.map(|group| self.groups[*group].name.as_str()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Hosts of a group and of all groups below it: its own first, then level by level, as Ansible counts `group[0]`.
+    pub(super) fn members(&self, group: usize) -> Vec<usize> {
+        let mut queue = vec![group];
+        let mut seen_groups = vec![false; self.groups.len()];
+        let mut seen_hosts = vec![false; self.hosts.len()];
+        seen_groups[group] = true;
+        let mut members = Vec::new();
+        let mut next = 0;
+        while let Some(&group) = queue.get(next) {
+            next += 1;
+            for &host in &self.groups[group].hosts {
+                if !std::mem::replace(&mut seen_hosts[host], true) {
+                    members.push(host);
+                }
+            }
+            for &child in &self.groups[group].children {
+                if !std::mem::replace(&mut seen_groups[child], true) {
+                    queue.push(child);
+                }
+            }
+        }
+        members
+    }
+
+    /// The variables of a host, merged as Ansible merges them, with `inventory_hostname`, `inventory_hostname_short`
+    /// and `group_names`. `patchwave` is merged key by key. Empty for a host that the inventory does not have.
+    pub fn vars(&self, name: &HostName) -> Map<String, Json> {
+        let Some(host) = self.host(name) else { return Map::new() };
+        let set = &self.sets[host.set];
+        let mut vars = set.merged.get_or_init(|| merged(&set.layers, Map::new())).clone();
+        vars = merged(&host.layers, vars);
+        vars = merged(std::slice::from_ref(&self.extra), vars);
+        let short = name.as_str().split('.').next().unwrap_or_default();
+        vars.insert("inventory_hostname".into(), name.as_str().into());
+        vars.insert("inventory_hostname_short".into(), short.into());
+        vars.insert("group_names".into(), self.group_names_of(host).into());
+        vars
+    }
+
+    /// One variable of a host, where it was written last.
+    pub(super) fn var<'a>(&'a self, host: &'a Host, name: &str) -> Option<&'a Node> {
+        let own = || host.layers.iter().rev().find_map(|layer| layer.get(name));
+        let groups = || self.sets[host.set].layers.iter().rev().find_map(|layer| layer.get(name));
+        self.extra.get(name).or_else(own).or_else(groups)
+    }
+
+    /// What `patchwave` says about the rollout of a host: parents first, then children, then the host.
+    pub fn policy(&self, host: &HostName) -> Policy {
+        self.host(host).map(|host| self.settings(host).policy).unwrap_or_default()
+    }
+
+    pub(super) fn settings(&self, host: &Host) -> Settings {
+        let overlay = |below: Settings, layer: &Layer| match &layer.settings {
+            Some(above) => below.overlaid(above),
+            None => below,
+        };
+        let set = &self.sets[host.set];
+        let base = set
+            .settings
+            .get_or_init(|| set.layers.iter().fold(Settings::default(), |below, layer| overlay(below, layer)))
+            .clone();
+        let own = host.layers.iter().fold(base, |below, layer| overlay(below, layer));
+        overlay(own, &self.extra)
+    }
+
+    pub(super) fn host(&self, name: &HostName) -> Option<&Host> {
+        self.index.get(name).map(|at| &self.hosts[*at])
+    }
+
+    /// Lays `-e` variables over everything else.
+    ///
+    /// # Errors
+    /// A `patchwave` among them that is wrong.
+    pub fn with_extra_vars(mut self, vars: &Map<String, Json>) -> Result<Self, Problems> {
+        // Through the parser, so that a wrong value is reported like any other.
+        let node = parse(Source::new("-e", Json::Object(vars.clone()).to_string()))?;
+        let mut problems = Problems::default();
+        if let Value::Map(entries) = node.value {
+            self.extra = Layer::new(entries, &mut problems);
+        }
+        problems.or(self)
+    }
+}
+
+/// `vars` with the layers laid over it in order.
+fn merged<L: AsRef<Layer>>(layers: &[L], mut vars: Map<String, Json>) -> Map<String, Json> {
+    for (key, node) in layers.iter().flat_map(|layer| &layer.as_ref().vars) {
+        let value = node.to_json();
+        match (key.text.as_str(), vars.get_mut(&key.text), value) {
+            ("patchwave", Some(Json::Object(below)), Json::Object(above)) => below.extend(above),
+            (_, Some(slot), value) => *slot = value,
+            (name, None, value) => {
+                vars.insert(name.to_owned(), value);
+            }
+        }
+    }
+    vars
+}
+
+impl AsRef<Self> for Layer {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}

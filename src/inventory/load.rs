@@ -1,0 +1,321 @@
+//! Files to groups: `hosts`, `children` and `vars` of each group, every problem of every file at once.
+
+use std::{
+    collections::HashMap,
+    net::Ipv6Addr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{
+    group::{Group, Host, Inventory, Layer},
+    order, range, vars_files,
+};
+use crate::{
+    host::HostName,
+    yaml::{Key, MapReader, Node, Problem, Problems, Source, Span, Value, parse, read},
+};
+
+const CONVERT: &str = "convert it: `ansible-inventory -i FILE --list -y --output inventory.yml`";
+
+impl Inventory {
+    /// Reads inventory files and the `group_vars/` and `host_vars/` beside them. Later files win over earlier ones.
+    ///
+    /// # Errors
+    /// All problems of all files.
+    pub fn load(paths: &[PathBuf]) -> Result<Self, Problems> {
+        let mut loader = Loader::new();
+        for path in paths {
+            match source(path) {
+                Ok(source) => loader.file(source),
+                Err(problem) => loader.problems.0.push(problem),
+            }
+        }
+        let mut folders: Vec<&Path> = Vec::new();
+        for folder in paths.iter().map(|path| path.parent().unwrap_or(Path::new(""))) {
+            if !folders.contains(&folder) {
+                vars_files::read(folder, &mut loader);
+                folders.push(folder);
+            }
+        }
+        loader.finish()
+    }
+
+    /// An inventory from text, without anything beside it.
+    ///
+    /// # Errors
+    /// All its problems.
+    pub fn from_text(path: &str, text: &str) -> Result<Self, Problems> {
+        let mut loader = Loader::new();
+        loader.file(Source::new(path, text));
+        loader.finish()
+    }
+}
+
+/// The text of a file, refused when it is one of the kinds of inventory that are not read.
+fn source(path: &Path) -> Result<Arc<Source>, Problem> {
+    let refused = |message: &str, help: &str| Problem {
+        span: None,
+        message: format!("{}: {message}", path.display()),
+        help: Some(help.to_owned()),
+    };
+    if path.is_dir() {
+        return Err(refused("is a folder; folders as inventories are not read yet", "name its files, each with `-i`"));
+    }
+    let source = Source::load(path)?;
+    let first = source.text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with(['#', ';']));
+    if source.text.starts_with("#!") {
+        return Err(refused("is a program; programs as inventories are not run", CONVERT));
+    }
+    if path.extension().is_some_and(|e| e == "ini") || first.is_some_and(|l| l.starts_with('[') && l.ends_with(']')) {
+        return Err(refused("INI inventories are not read yet", CONVERT));
+    }
+    Ok(source)
+}
+
+/// What has been read so far.
+pub(super) struct Loader {
+    pub problems: Problems,
+    pub names: Vec<HostName>,
+    pub hosts: Vec<Host>,
+    pub index: HashMap<HostName, usize>,
+    pub groups: Vec<Group>,
+    pub group_index: HashMap<String, usize>,
+    /// Who holds whom, and where that was written.
+    pub edges: Vec<(usize, usize, Span)>,
+    pub encrypted: Vec<PathBuf>,
+}
+
+impl Loader {
+    fn new() -> Self {
+        let mut loader = Self {
+            problems: Problems::default(),
+            names: Vec::new(),
+            hosts: Vec::new(),
+            index: HashMap::new(),
+            groups: Vec::new(),
+            group_index: HashMap::new(),
+            edges: Vec::new(),
+            encrypted: Vec::new(),
+        };
+        let (all, ungrouped) = (loader.group("all"), loader.group("ungrouped"));
+        loader.groups[all].children.push(ungrouped);
+        loader.groups[ungrouped].parents.push(all);
+        loader
+    }
+
+    fn finish(mut self) -> Result<Inventory, Problems> {
+        order::check_cycles(&mut self);
+        if !self.problems.is_empty() {
+            return Err(self.problems);
+        }
+        Ok(order::settle(self))
+    }
+
+    fn group(&mut self, name: &str) -> usize {
+        if let Some(at) = self.group_index.get(name) {
+            return *at;
+        }
+        self.groups.push(Group { name: name.to_owned(), priority: 1, ..Group::default() });
+        self.group_index.insert(name.to_owned(), self.groups.len() - 1);
+        self.groups.len() - 1
+    }
+
+    fn file(&mut self, source: Arc<Source>) {
+        let node = match parse(source) {
+            Ok(node) => node,
+            Err(problems) => return self.problems.extend(problems),
+        };
+        let Value::Map(groups) = node.value else {
+            let problem = match node.value {
+                Value::Null => self.problems.at(&node.span, "this inventory is empty"),
+                _ => self.problems.expected("groups (a mapping)", &node),
+            };
+            problem.help("an inventory looks like `all: {hosts: {web01: }}`");
+            return;
+        };
+        if let Some((key, _)) = groups.iter().find(|(key, node)| key.text == "plugin" && node.text().is_some()) {
+            self.problems.at(&key.span, "this configures an inventory plugin; plugins are not run").help(CONVERT);
+            return;
+        }
+        for (key, node) in groups {
+            if let Some(group) = self.group_named(&key) {
+                self.group_body(group, &key, node);
+            }
+        }
+    }
+
+    /// The group of a key, made when it is new.
+    fn group_named(&mut self, key: &Key) -> Option<usize> {
+        if key.text.is_empty() || key.text.contains([',', '!', '&', '[', ']', ' ', '@', '~']) {
+            let message = format!("`{}` cannot be the name of a group", key.text);
+            self.problems.at(&key.span, message).help("letters, digits, _ - . : are fine");
+            return None;
+        }
+        Some(self.group(&key.text))
+    }
+
+    /// Reads what stands under a group's name. The depth of the recursion is bounded by the parser.
+    fn group_body(&mut self, group: usize, key: &Key, node: Node) {
+        let what = format!("group `{}`", key.text);
+        let Some(mut map) = MapReader::new(&node, &what, &mut self.problems) else { return };
+        for known in ["hosts", "children", "vars"] {
+            map.allow(known);
+        }
+        map.finish();
+        let Value::Map(sections) = node.value else { return };
+        for (section, node) in sections {
+            match section.text.as_str() {
+                "hosts" => self.section_hosts(group, node),
+                "children" => self.section_children(group, node),
+                "vars" => self.section_vars(group, node),
+                _ => {}
+            }
+        }
+    }
+
+    /// The entries of `hosts` or `children`: a mapping, nothing, or one name.
+    fn entries(&mut self, node: Node, what: &str) -> Vec<(Key, Node)> {
+        match node.value {
+            Value::Map(entries) => entries,
+            Value::Null => Vec::new(),
+            Value::String(text) if node.tag.is_none() => {
+                let nothing = Node { span: node.span.clone(), tag: None, value: Value::Null };
+                vec![(Key { text, span: node.span }, nothing)]
+            }
+            _ => {
+                self.problems.expected(what, &node).help("write each name as a key, with a colon: `web01:`");
+                Vec::new()
+            }
+        }
+    }
+
+    fn section_hosts(&mut self, group: usize, node: Node) {
+        // Where each host of this mapping was named, to find those that ranges name twice.
+        let mut seen: HashMap<usize, u32> = HashMap::new();
+        for (key, node) in self.entries(node, "host names (a mapping)") {
+            self.host_entry(group, &key, node, &mut seen);
+        }
+    }
+
+    fn host_entry(&mut self, group: usize, key: &Key, node: Node, seen: &mut HashMap<usize, u32>) {
+        let vars = match node.value {
+            Value::Map(vars) => vars,
+            Value::Null => Vec::new(),
+            _ => {
+                let what = format!("the variables of host `{}` (a mapping)", key.text);
+                self.problems.expected(&what, &node);
+                return;
+            }
+        };
+        let (pattern, port) = split_port(&key.text);
+        let names = match range::expand(pattern) {
+            Ok(names) => names,
+            Err(why) => {
+                self.problems.at(&key.span, why);
+                return;
+            }
+        };
+        if self.hosts.len() + names.len() > range::MOST_HOSTS {
+            self.problems.at(&key.span, format!("this inventory has more than {} hosts", range::MOST_HOSTS));
+            return;
+        }
+        let mut layers = Vec::new();
+        if let Some(port) = port {
+            layers.push(Arc::new(Layer { vars: vec![port_var(key, port)], settings: None }));
+        }
+        if !vars.is_empty() {
+            layers.push(Arc::new(Layer::new(vars, &mut self.problems)));
+        }
+        for name in names {
+            match HostName::new(&name) {
+                Ok(name) => self.host(group, name, key, &layers, seen),
+                Err(error) => {
+                    self.problems.at(&key.span, error.to_string());
+                    return;
+                }
+            }
+        }
+    }
+
+    fn host(&mut self, group: usize, name: HostName, key: &Key, layers: &[Arc<Layer>], seen: &mut HashMap<usize, u32>) {
+        let at = match self.index.get(&name) {
+            Some(at) => *at,
+            None => {
+                self.names.push(name.clone());
+                self.hosts.push(Host { groups: Vec::new(), set: 0, layers: Vec::new() });
+                self.index.insert(name.clone(), self.hosts.len() - 1);
+                self.hosts.len() - 1
+            }
+        };
+        if let Some(line) = seen.insert(at, key.span.line) {
+            let message = format!("host `{name}` stands in this mapping for the second time");
+            let help = format!("line {line} names it already: keep one of the two");
+            self.problems.at(&key.span, message).help(help);
+            return;
+        }
+        let host = &mut self.hosts[at];
+        host.layers.extend(layers.iter().cloned());
+        if !host.groups.contains(&group) {
+            host.groups.push(group);
+            self.groups[group].hosts.push(at);
+        }
+    }
+
+    fn section_children(&mut self, group: usize, node: Node) {
+        for (key, node) in self.entries(node, "group names (a mapping)") {
+            if key.text == "all" {
+                self.problems.at(&key.span, "`all` holds every group and cannot stand in one");
+                continue;
+            }
+            if let Some(child) = self.group_named(&key) {
+                self.edges.push((group, child, key.span.clone()));
+                self.group_body(child, &key, node);
+            }
+        }
+    }
+
+    fn section_vars(&mut self, group: usize, node: Node) {
+        match node.value {
+            Value::Map(vars) => {
+                let layer = Layer::new(vars, &mut self.problems);
+                if let Some(priority) = layer.get("ansible_group_priority") {
+                    let range = (i64::MIN, i64::MAX);
+                    let read = read::whole(priority, range.0, range.1, &mut self.problems);
+                    self.groups[group].priority = read.unwrap_or(1);
+                }
+                self.groups[group].inline.push(Arc::new(layer));
+            }
+            Value::Null => {}
+            _ => {
+                self.problems.expected("variables (a mapping)", &node);
+            }
+        }
+    }
+}
+
+/// `web01:2222` and `[2001:db8::1]:2222` are a name and a port; a bare IPv6 address is a name.
+fn split_port(text: &str) -> (&str, Option<&str>) {
+    let port = |port: &str| port.parse::<u16>().is_ok_and(|n| n > 0);
+    if let Some((address, rest)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']'))
+        && address.parse::<Ipv6Addr>().is_ok()
+    {
+        return (address, rest.strip_prefix(':').filter(|p| port(p)));
+    }
+    match text.rsplit_once(':') {
+        Some((name, p)) if port(p) && (name.ends_with(']') || !name.contains(':')) && !name.is_empty() => {
+            (name, Some(p))
+        }
+        _ => (text, None),
+    }
+}
+
+fn port_var(key: &Key, port: &str) -> (Key, Node) {
+    let value = Value::String(port.to_owned());
+    let node = Node { span: key.span.clone(), tag: None, value };
+    (Key { text: "ansible_port".to_owned(), span: key.span.clone() }, node)
+}
+
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod tests;

@@ -1,0 +1,66 @@
+//! The `patchwave` variable: the policy of a host, and how it is reached.
+
+use std::time::Duration;
+
+use crate::{
+    policy::Policy,
+    target::{HostKeyPolicy, Limits},
+    yaml::{MapReader, Node, Problems, read},
+};
+
+/// One layer of `patchwave`, or several merged key by key.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Settings {
+    pub policy: Policy,
+    pub host_keys: Option<HostKeyPolicy>,
+    connect: Option<Duration>,
+    handshake: Option<Duration>,
+    auth: Option<Duration>,
+    escalate: Option<Duration>,
+    silence: Option<Duration>,
+}
+
+impl Settings {
+    pub fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let mut map = MapReader::new(node, "`patchwave`", problems)?;
+        let mut policy = Policy::read(&mut map);
+        policy.read_labels(&mut map);
+        let words = [("strict", HostKeyPolicy::Strict), ("accept-new", HostKeyPolicy::AcceptNew)];
+        let settings = Self {
+            policy,
+            host_keys: map.read("host_key_checking", |node, problems| read::one_of(node, &words, problems)),
+            connect: map.read("connect_timeout", read::deadline),
+            handshake: map.read("handshake_timeout", read::deadline),
+            auth: map.read("auth_timeout", read::deadline),
+            escalate: map.read("escalate_timeout", read::deadline),
+            silence: map.read("silence_timeout", read::deadline),
+        };
+        map.finish();
+        Some(settings)
+    }
+
+    /// What is said in `above` wins.
+    pub fn overlaid(&self, above: &Self) -> Self {
+        Self {
+            policy: self.policy.overlaid(&above.policy),
+            host_keys: above.host_keys.or(self.host_keys),
+            connect: above.connect.or(self.connect),
+            handshake: above.handshake.or(self.handshake),
+            auth: above.auth.or(self.auth),
+            escalate: above.escalate.or(self.escalate),
+            silence: above.silence.or(self.silence),
+        }
+    }
+
+    /// The deadlines, defaults where nothing is said.
+    pub fn limits(&self) -> Limits {
+        let default = Limits::default();
+        Limits {
+            connect: self.connect.unwrap_or(default.connect),
+            handshake: self.handshake.unwrap_or(default.handshake),
+            auth: self.auth.unwrap_or(default.auth),
+            escalate: self.escalate.unwrap_or(default.escalate),
+            silence: self.silence.unwrap_or(default.silence),
+        }
+    }
+}
