@@ -1,6 +1,7 @@
 //! The integration tests: one binary, so that it links once.
 
 mod contract;
+mod demo_fleet;
 mod ssh;
 mod ssh_auth;
 mod ssh_exec;

@@ -1,0 +1,145 @@
+//! A host as a folder: what stands in it, what a boot renews, what a repair puts right.
+//! Shared knowledge with the shims, which read and write the same files (`shims/README.md` lists them).
+
+use std::{
+    fs, io,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+};
+
+use super::{debian, fault::Fault, spec::HostSpec};
+
+/// The folder of one host.
+#[derive(Clone, Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// The folder of `host` below the fleet's.
+    pub(super) fn of(fleet: &Path, host: &str) -> Self {
+        Self { path: fleet.join(format!("host-{host}")) }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A folder in which commands can run, and nothing else.
+    pub(super) fn create_bare(&self) -> io::Result<()> {
+        fs::create_dir(&self.path)?;
+        fs::create_dir(self.path.join("root"))?;
+        symlink("../bin", self.path.join("bin"))
+    }
+
+    /// A Debian host with pending updates. `install` is what a package set takes, in seconds.
+    pub(super) fn create(&self, host: &HostSpec, install: f64) -> io::Result<()> {
+        self.create_bare()?;
+        for folder in [
+            "boot",
+            "etc",
+            "proc/sys/kernel/random",
+            "run",
+            "sim/fault",
+            "sim/unit",
+            "tmp",
+            "var/lib/dpkg/updates",
+            "var/lib/apt/lists",
+            "var/log",
+        ] {
+            fs::create_dir_all(self.path.join(folder))?;
+        }
+        self.lay("etc/hostname", &format!("{}\n", host.name))?;
+        self.lay("etc/os-release", debian::OS_RELEASE)?;
+        self.lay("proc/loadavg", "0.08 0.03 0.01 1/123 4567\n")?;
+        self.lay("sim/installed", &debian::installed(host.role))?;
+        self.lay("sim/available", &debian::available(host.role, host.kernel_update))?;
+        self.lay("sim/install-seconds", &format!("{install:.2}\n"))?;
+        self.lay("sim/kernel", &format!("{}\n", debian::KERNEL))?;
+        for unit in ["ssh", "cron", "systemd-journald", host.role.service()] {
+            self.lay(&format!("sim/unit/{unit}"), "active\n")?;
+        }
+        for file in ["vmlinuz", "initrd.img", "config", "System.map"] {
+            self.lay(&format!("boot/{file}-{}", debian::KERNEL), "")?;
+        }
+        fs::create_dir_all(self.path.join("lib/modules").join(debian::KERNEL))
+    }
+
+    /// What a boot renews.
+    pub(super) fn boot(&self, name: &str, same_id: bool) -> io::Result<()> {
+        let _ = fs::remove_dir_all(self.path.join("run"));
+        fs::create_dir_all(self.path.join("run/lock"))?;
+        if !same_id || !self.path.join("proc/sys/kernel/random/boot_id").exists() {
+            self.write("proc/sys/kernel/random/boot_id", &format!("{}\n", boot_id()))?;
+        }
+        let _ = fs::rename(self.path.join("sim/kernel-next"), self.path.join("sim/kernel"));
+        let _ = fs::remove_dir_all(self.path.join("sim/busy"));
+        let booted = jiff::Timestamp::now();
+        self.write("sim/booted", &format!("{}\n", booted.as_second()))?;
+        self.write(
+            "sim/journal",
+            &format!("{booted} {name} kernel: Linux version {}\n", self.read("sim/kernel").trim()),
+        )?;
+        let stays_down = self.read("sim/fault/service");
+        self.set_units(|unit| if unit == stays_down { "failed\n" } else { "active\n" })
+    }
+
+    /// Tells the shims about a fault.
+    pub(super) fn note_fault(&self, fault: &Fault) -> io::Result<()> {
+        fault.note().map_or(Ok(()), |(file, content)| self.write(&format!("sim/fault/{file}"), &content))
+    }
+
+    /// What an operator leaves behind after a repair.
+    pub(super) fn heal(&self) -> io::Result<()> {
+        for fault in fs::read_dir(self.path.join("sim/fault"))?.flatten() {
+            fs::remove_file(fault.path())?;
+        }
+        let repaired = self.read("sim/installed").replace("\thalf-configured\t", "\tinstalled\t");
+        self.write("sim/installed", &repaired)?;
+        self.set_units(|_| "active\n")
+    }
+
+    /// The boot id, without its line end; empty before the first boot.
+    pub(super) fn boot_id(&self) -> String {
+        self.read("proc/sys/kernel/random/boot_id").trim().to_owned()
+    }
+
+    /// The text of a file in the folder; empty when there is none.
+    pub(super) fn read(&self, file: &str) -> String {
+        fs::read_to_string(self.path.join(file)).unwrap_or_default()
+    }
+
+    fn set_units(&self, state: impl Fn(&str) -> &'static str) -> io::Result<()> {
+        for unit in fs::read_dir(self.path.join("sim/unit"))?.flatten() {
+            fs::write(unit.path(), state(&unit.file_name().to_string_lossy()))?;
+        }
+        Ok(())
+    }
+
+    /// Writes a file of a host that does not run yet.
+    fn lay(&self, file: &str, content: &str) -> io::Result<()> {
+        fs::write(self.path.join(file), content)
+    }
+
+    /// Writes beside the file and renames, so that no shim reads half of it.
+    fn write(&self, file: &str, content: &str) -> io::Result<()> {
+        let target = self.path.join(file);
+        let beside = target.with_file_name(".new");
+        fs::write(&beside, content)?;
+        fs::rename(beside, target)
+    }
+}
+
+/// A random (version 4) UUID, as the kernel makes one at every boot.
+fn boot_id() -> String {
+    let (high, low) = (fastrand::u64(..), fastrand::u64(..));
+    format!(
+        "{:08x}-{:04x}-4{:03x}-{:x}{:03x}-{:012x}",
+        high >> 32,
+        (high >> 16) & 0xffff,
+        high & 0xfff,
+        8 | (low >> 62),
+        (low >> 48) & 0xfff,
+        low & 0xffff_ffff_ffff
+    )
+}

@@ -1,0 +1,38 @@
+# What all simulated programs know: where their host is, what is wrong with it, how to be honest.
+# Read with `.` by the others.
+root=${PATCHWAVE_ROOT:?belongs to a simulated host of patchwave}
+sim=$root/sim
+program=${0##*/}
+host=${root##*/host-}
+tab=$(printf '\t')
+
+# A command line that is not imitated fails loudly and is written down for the tests.
+unknown() {
+    printf '%s %s\n' "$program" "$*" >>"$root/shim-unknown.log"
+    echo "$program: the simulated host does not imitate: $program $*" >&2
+    exit 97
+}
+
+broken() { [ -e "$sim/fault/$1" ]; }
+
+# $1: priority (err, info), $2: who, rest: what
+log() {
+    _priority=$1 _who=$2
+    shift 2
+    printf '%s\t%s\t%s %s %s: %s\n' "$_priority" "$(date +%s)" "$(date '+%b %d %H:%M:%S')" "$host" "$_who" "$*" >>"$sim/journal"
+}
+
+# $1: reboot or poweroff. Open for both, so that it never waits, not even for a fleet that is gone.
+press() { printf '%s %s\n' "$1" "$host" 1<>"${root%/*}/power"; }
+
+# $1: unit. A unit that is broken fails whenever it is started.
+start_unit() {
+    if broken service && [ "$(cat "$sim/fault/service")" = "$1" ]; then
+        echo failed >"$sim/unit/$1"
+        log err systemd "$1.service: Failed with result 'exit-code'."
+        log err systemd "Failed to start $1.service."
+        return 1
+    fi
+    echo active >"$sim/unit/$1"
+    log info systemd "Started $1.service."
+}
