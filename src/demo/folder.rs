@@ -3,11 +3,12 @@
 
 use std::{
     fs, io,
-    os::unix::fs::symlink,
+    os::unix::fs::{MetadataExt as _, symlink},
     path::{Path, PathBuf},
 };
 
 use super::{debian, fault::Fault, spec::HostSpec};
+use crate::clock::{Clock as _, SystemClock};
 
 /// The folder of one host.
 #[derive(Clone, Debug)]
@@ -55,6 +56,10 @@ impl Folder {
         self.lay("sim/installed", &debian::installed(host.role))?;
         self.lay("sim/available", &debian::available(host.role, host.kernel_update))?;
         self.lay("sim/install-seconds", &format!("{install:.2}\n"))?;
+        self.lay("proc/mounts", "/dev/vda1 / ext4 rw,relatime 0 0\n")?;
+        self.lay("proc/locks", "")?;
+        self.lay("var/lib/dpkg/lock-frontend", "")?;
+        self.lay("var/lib/dpkg/lock", "")?;
         self.lay("sim/kernel", &format!("{}\n", debian::KERNEL))?;
         for unit in ["ssh", "cron", "systemd-journald", host.role.service()] {
             self.lay(&format!("sim/unit/{unit}"), "active\n")?;
@@ -65,17 +70,25 @@ impl Folder {
         fs::create_dir_all(self.path.join("lib/modules").join(debian::KERNEL))
     }
 
+    /// Makes the host say that systemd runs it, from its next boot on.
+    pub(super) fn with_systemd(&self) -> io::Result<()> {
+        self.lay("sim/systemd", "")
+    }
+
     /// What a boot renews.
     pub(super) fn boot(&self, name: &str, same_id: bool) -> io::Result<()> {
         let _ = fs::remove_dir_all(self.path.join("run"));
         fs::create_dir_all(self.path.join("run/lock"))?;
+        if self.path.join("sim/systemd").exists() {
+            fs::create_dir_all(self.path.join("run/systemd/system"))?;
+        }
         if !same_id || !self.path.join("proc/sys/kernel/random/boot_id").exists() {
             self.write("proc/sys/kernel/random/boot_id", &format!("{}\n", boot_id()))?;
         }
         let _ = fs::rename(self.path.join("sim/kernel-next"), self.path.join("sim/kernel"));
         let _ = fs::remove_dir_all(self.path.join("sim/busy"));
-        let booted = jiff::Timestamp::now();
-        self.write("sim/booted", &format!("{}\n", booted.as_second()))?;
+        let booted = SystemClock.now();
+        self.write("proc/stat", &format!("cpu  0 0 0 0\nbtime {}\n", booted.as_second()))?;
         self.write(
             "sim/journal",
             &format!("{booted} {name} kernel: Linux version {}\n", self.read("sim/kernel").trim()),
@@ -86,7 +99,22 @@ impl Folder {
 
     /// Tells the shims about a fault.
     pub(super) fn note_fault(&self, fault: &Fault) -> io::Result<()> {
-        fault.note().map_or(Ok(()), |(file, content)| self.write(&format!("sim/fault/{file}"), &content))
+        let Some((file, content)) = fault.note() else { return Ok(()) };
+        self.write(&format!("sim/fault/{file}"), &content)?;
+        if *fault == Fault::LockHeld { self.show_lock_holder() } else { Ok(()) }
+    }
+
+    /// A process that holds dpkg's lock, as `/proc` shows it (proc_locks(5)).
+    fn show_lock_holder(&self) -> io::Result<()> {
+        let holder = self.path.join("proc/4242");
+        fs::create_dir_all(holder.join("fd"))?;
+        self.write("proc/4242/cmdline", "/usr/bin/python3\0/usr/bin/unattended-upgrade\0")?;
+        let lock = self.path.join("var/lib/dpkg/lock-frontend");
+        if !holder.join("fd/7").exists() {
+            symlink(&lock, holder.join("fd/7"))?;
+        }
+        let inode = fs::metadata(&lock)?.ino();
+        self.write("proc/locks", &format!("1: POSIX  ADVISORY  WRITE 4242 fe:01:{inode} 0 EOF\n"))
     }
 
     /// What an operator leaves behind after a repair.
@@ -94,6 +122,8 @@ impl Folder {
         for fault in fs::read_dir(self.path.join("sim/fault"))?.flatten() {
             fs::remove_file(fault.path())?;
         }
+        self.write("proc/locks", "")?;
+        let _ = fs::remove_dir_all(self.path.join("proc/4242"));
         let repaired = self.read("sim/installed").replace("\thalf-configured\t", "\tinstalled\t");
         self.write("sim/installed", &repaired)?;
         self.set_units(|_| "active\n")

@@ -17,6 +17,8 @@ pub struct FleetSpec {
     pub down: Duration,
     /// Decides the jitter, and nothing else.
     pub seed: u64,
+    /// The hosts say that systemd runs them, so that a client takes that way; else it uses `setsid` and `service`.
+    pub systemd: bool,
     /// Answer the command `true` without a process, and leave the hosts' folders out: for benchmarks of SSH alone.
     pub instant: bool,
 }
@@ -118,6 +120,7 @@ impl FleetSpec {
             install: (Duration::from_millis(300), Duration::from_millis(1000)),
             down: Duration::from_millis(1200),
             seed: 7,
+            systemd: false,
             instant: false,
         }
     }
@@ -154,12 +157,18 @@ impl FleetSpec {
         self
     }
 
-    /// The host that a person means: a name, its first label, or a number from 1.
+    /// The host that a person means: a name, its beginning up to a dot (`web03.prod`) if only one host has it, or a
+    /// number from 1.
     pub fn find(&self, who: &str) -> Option<&HostSpec> {
-        self.hosts.iter().find(|host| host.name == who).or_else(|| {
-            let number = who.parse::<usize>().ok()?.checked_sub(1)?;
-            self.hosts.get(number)
-        })
+        if let Some(exact) = self.hosts.iter().find(|host| host.name == who) {
+            return Some(exact);
+        }
+        if let Ok(number) = who.parse::<usize>() {
+            return self.hosts.get(number.checked_sub(1)?);
+        }
+        let begins = |host: &&HostSpec| host.name.strip_prefix(who).is_some_and(|rest| rest.starts_with('.'));
+        let mut meant = self.hosts.iter().filter(begins);
+        meant.next().filter(|_| meant.next().is_none())
     }
 }
 
@@ -205,7 +214,10 @@ mod tests {
             ("24", Some("db03.prod.example.com")),
             ("0", None),
             ("25", None),
+            ("web03.prod", Some("web03.prod.example.com")),
+            ("web01", None),
             ("web99", None),
+            ("", None),
         ] {
             assert_eq!(spec.find(who).map(|host| host.name.as_str()), expected, "{who}");
         }

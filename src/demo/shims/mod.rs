@@ -16,8 +16,10 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("journalctl", include_str!("journalctl.sh")),
     ("poweroff", include_str!("shutdown.sh")),
     ("reboot", include_str!("shutdown.sh")),
+    ("service", include_str!("service.sh")),
     ("shutdown", include_str!("shutdown.sh")),
     ("systemctl", include_str!("systemctl.sh")),
+    ("systemd-run", include_str!("systemd-run.sh")),
     ("uname", include_str!("uname.sh")),
     ("wall", include_str!("wall.sh")),
     // What the others read.
@@ -27,7 +29,7 @@ const PROGRAMS: &[(&str, &str)] = &[
 
 /// Programs that would act on the machine itself: they fail, and say so. No package manager stands here, because a host
 /// that has one under this name would be taken for one of its kind.
-const ABSENT: &[&str] = &["apt", "halt", "init", "service", "telinit"];
+const ABSENT: &[&str] = &["apt", "halt", "init", "telinit"];
 
 /// Writes them into `fleet/bin`.
 pub(super) fn install(fleet: &Path) -> io::Result<()> {
