@@ -93,7 +93,7 @@ impl Fleet {
             let (shortest, longest) = (self.spec.install.0.as_secs_f64(), self.spec.install.1.as_secs_f64());
             let install = shortest + (longest - shortest) * random.f64();
             if self.spec.instant { folder.create_bare() } else { folder.create(host, install) }.map_err(failed())?;
-            if self.spec.systemd {
+            if self.spec.systemd && !self.spec.instant {
                 folder.with_systemd().map_err(failed())?;
             }
             let machine = Machine::new(host.name.clone(), folder, Arc::clone(shared), host.faults.clone());
