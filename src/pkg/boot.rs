@@ -5,8 +5,10 @@ use std::{
     fmt,
 };
 
+use serde::Serialize;
+
 /// The running kernel and the installed ones.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Kernels {
     /// `uname -r`.
     pub running: String,
@@ -19,7 +21,7 @@ pub struct Kernels {
 }
 
 /// An installed kernel.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Kernel {
     /// As in `uname -r`.
     pub release: String,
@@ -28,7 +30,8 @@ pub struct Kernel {
 }
 
 /// Why a host should be rebooted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RebootReason {
     /// The distribution's own mark, with the packages that asked.
     Flag {

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, fmt, time::Duration};
 
+use serde::Serialize;
+
 use super::{Exact, Health, HostFacts, Kernels, PackageState, Pending, RebootReason, Simulation};
 use crate::command::{Command, Query};
 
@@ -71,7 +73,8 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
 }
 
 /// How fetching the package lists ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Refresh {
     /// All sources answered.
     Fresh,
@@ -88,7 +91,7 @@ pub enum Refresh {
 }
 
 /// A process that holds a lock.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LockHolder {
     /// The locked file.
     pub file: String,
@@ -117,7 +120,7 @@ impl fmt::Display for LockHolder {
 }
 
 /// What a transaction's output says about its failure.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Trouble {
     /// Stable short name: `lock`, `disk`, `dpkg`, `fetch`.
     pub class: &'static str,

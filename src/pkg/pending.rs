@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// What an upgrade of everything would do on a host.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Pending {
     /// By name, new packages included.
     pub updates: Vec<Update>,
@@ -19,7 +19,7 @@ pub struct Pending {
 }
 
 /// One pending update.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Update {
     /// Name, with `:arch` for a foreign architecture.
     pub name: String,
@@ -36,7 +36,8 @@ pub struct Update {
 }
 
 /// Why a pending update is not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Stays {
     /// It is rolled out gradually by the distribution, and this host is not yet among the chosen.
     Phased,
@@ -60,7 +61,7 @@ impl fmt::Display for Exact {
 }
 
 /// What a transaction would do.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Simulation {
     /// Versions that it would bring in; the installed version, if there is one, stands beside.
     pub installs: Vec<(Exact, Option<String>)>,

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use serde::Serialize;
+
 /// All packages of a host at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PackageState {
@@ -33,7 +35,7 @@ pub struct Installed {
 }
 
 /// Whether the package database is in order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Health {
     /// Packages that are neither installed nor absent, with their status.
     pub broken: Vec<(String, String)>,

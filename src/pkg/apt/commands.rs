@@ -48,8 +48,9 @@ apt-mark showauto | sed 's/^/auto /'
 (cd "$r/etc" 2>/dev/null || exit
  find . -xdev \( -name '*.dpkg-dist' -o -name '*.dpkg-new' -o -name '*.ucf-dist' \) -print 2>/dev/null |
  head -n 500 | sed 's|^\.|review /etc|')
-set -- "$r"/var/lib/apt/lists/*Packages*
-[ ! -e "$1" ] || stat -c 'lists %Y' "$r/var/lib/apt/lists"
+for f in lists lists/partial periodic/update-success-stamp; do
+  [ ! -e "$r/var/lib/apt/$f" ] || stat -c 'lists %Y' "$r/var/lib/apt/$f"
+done
 echo "now $(date +%s)"
 echo end
 "#;
@@ -83,13 +84,21 @@ pub(super) fn pending(allow_removals: bool, include_phased: bool) -> Command {
     Command::sh("apt-pending", PENDING, args).timeout(Duration::from_secs(180))
 }
 
-/// `apt-simulate`: what installing exactly `set` would do. Without `--no-remove`, so that removals are named.
+const SIMULATE: &str = r#"set -f
+set -- "$@" $(cat)
+exec apt-get -s -q -V -y -o APT::Get::Show-User-Simulation-Note=false "$@" </dev/null
+"#;
+
+/// `apt-simulate`: what installing exactly `set` would do. Without `--no-remove`, so that removals are named. The names
+/// come on standard input: one shell line holds 128 KiB at most.
 pub(super) fn simulate(set: &[Exact]) -> Command {
-    let fixed = ["apt-get", "-s", "-q", "-V", "-y", "-o", "APT::Get::Show-User-Simulation-Note=false"];
-    let mut argv: Vec<String> = fixed.map(str::to_owned).to_vec();
-    argv.extend(["install", "--only-upgrade"].map(str::to_owned));
-    argv.extend(set.iter().map(Exact::to_string));
-    Command::reads("apt-simulate", argv).timeout(Duration::from_secs(180))
+    simulation("apt-simulate", &["install", "--only-upgrade"], set.iter().map(Exact::to_string))
+}
+
+fn simulation(label: &'static str, verb: &[&str], names: impl Iterator<Item = String>) -> Command {
+    Command::sh(label, SIMULATE, verb.iter().copied())
+        .stdin(names.collect::<Vec<_>>().join("\n"))
+        .timeout(Duration::from_secs(180))
 }
 
 /// `apt-upgrade` (or `apt-download`): the transaction. Never called with an empty set, which apt takes for "nothing
@@ -124,9 +133,7 @@ pub(super) fn repair(lock_timeout: Duration) -> Vec<Command> {
 
 /// `apt-simulate-purge`.
 pub(super) fn simulate_purge(names: &[String]) -> Command {
-    let fixed = ["apt-get", "-s", "-q", "-V", "-y", "-o", "APT::Get::Show-User-Simulation-Note=false", "purge"];
-    let argv = fixed.map(str::to_owned).into_iter().chain(names.iter().cloned());
-    Command::reads("apt-simulate-purge", argv).timeout(Duration::from_secs(180))
+    simulation("apt-simulate-purge", &["purge"], names.iter().cloned())
 }
 
 /// `apt-purge`.

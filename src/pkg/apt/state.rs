@@ -22,7 +22,7 @@ pub(super) fn read(output: &Output) -> Result<PackageState, Unreadable> {
             "pkg" => package(rest, native, &mut state)?,
             "auto" => drop(auto.insert(rest)),
             "review" => drop(state.review.insert(printable(rest))),
-            "lists" => lists = rest.parse::<u64>().ok(),
+            "lists" => lists = lists.max(rest.parse::<u64>().ok()),
             "now" => now = rest.parse::<u64>().ok(),
             _ => {}
         }

@@ -15,7 +15,8 @@ pub(super) fn read(output: &str) -> Option<Trouble> {
         let why = reason(output, &name).unwrap_or_else(|| "its installation failed".to_owned());
         return trouble("dpkg", Some(name), why);
     }
-    if let Some(line) = line_with("Could not get lock").or_else(|| line_with("frontend lock was locked by another")) {
+    if let Some(line) = line_with("E: Could not get lock").or_else(|| line_with("frontend lock was locked by another"))
+    {
         return trouble("lock", None, line);
     }
     if let Some(line) = line_with("E: Failed to fetch").or_else(|| line_with("E: Unable to fetch some archives")) {

@@ -37,16 +37,15 @@ mod tests {
     fn the_order_is_that_of_dpkg() {
         // Each line was checked with `dpkg --compare-versions`.
         let rising = [
-            "~",
             "0~~",
             "0~",
             "0.9",
             "1.0~rc1-1",
             "1.0-1~bpo12+1",
             "1.0-1",
+            "1.0-1ubuntu0.1",
             "1.0-1+b1",
             "1.0-1+deb12u1",
-            "1.0-1ubuntu0.1",
             "1.0-1.1",
             "1.0-2",
             "1.0-9",
@@ -58,8 +57,8 @@ mod tests {
             "1:0.1-1a",
             "10:0",
         ];
-        for (i, a) in rising.iter().enumerate().skip(1) {
-            for (j, b) in rising.iter().enumerate().skip(1) {
+        for (i, a) in rising.iter().enumerate() {
+            for (j, b) in rising.iter().enumerate() {
                 assert_eq!(compare(a, b), i.cmp(&j), "{a} and {b}");
             }
         }
