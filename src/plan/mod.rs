@@ -1,7 +1,14 @@
 //! Inventory and playbook in, [`Plan`] out: who is patched with whom, in what order, under which budget.
-//! Pure: no connection, no clock but the one handed in. Start at [`Plan`].
+//! Pure: no connection, no clock but the one handed in. Start at [`build()`] and [`Plan`].
 
+mod batches;
+mod build;
+mod careful;
+mod digest;
 mod model;
+mod spread;
+mod stages;
 pub mod window;
 
+pub use build::build;
 pub use model::{Domain, Plan, PlannedHost, Stage, Wave};

@@ -1,0 +1,221 @@
+//! The planner: collects what the inventory says about each selected host, makes stages, rules and waves of it.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value as Json};
+
+use super::{
+    Domain, Plan, PlannedHost, Stage, Wave,
+    careful::StageRules,
+    digest::VarsDigest,
+    spread::Filling,
+    stages::{self, Candidate, Draft},
+};
+use crate::{
+    host::HostName,
+    inventory::Inventory,
+    names,
+    playbook::Playbook,
+    policy::{Mode, OnBudgetSpent, Policy, Spread, Window},
+    yaml::Problems,
+};
+
+/// Plans a run of `playbook` over the `selected` hosts.
+///
+/// Policy of a stage of the playbook wins over that of its `rollout`, which wins over the inventory's. Hosts of one
+/// stage with different policies get the most careful one. The order of `selected` is the order inside a stage.
+///
+/// # Errors
+/// Nothing selected; hosts that the inventory does not have, without environment or risk (unless the playbook names its
+/// stages), in no stage, or without the label that `spread` asks for; a stage's pattern that is wrong.
+pub fn build(inventory: &Inventory, playbook: &Playbook, selected: &[HostName]) -> Result<Plan, Problems> {
+    let mut problems = Problems::default();
+    let hosts = candidates(inventory, selected, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let total = hosts.len();
+    let vars = Variables::collect(&hosts, inventory, playbook);
+    let rollout = &playbook.rollout;
+    let drafts = if rollout.stages.is_empty() {
+        problems.extend(inventory.missing_labels(selected));
+        stages::by_label(hosts, rollout, &mut problems)
+    } else {
+        stages::named(hosts, inventory, playbook, &mut problems)
+    };
+    let on_budget_spent = rollout.on_budget_spent.unwrap_or_default();
+    let mut shared = Shared::default();
+    let stages = drafts.into_iter().map(|draft| stage(draft, on_budget_spent, &vars, &mut shared)).collect();
+    shared.report(&mut problems);
+    problems.or(Plan {
+        playbook: playbook.name.clone(),
+        stages,
+        steps: playbook.steps.clone(),
+        on_failure: playbook.on_failure.clone(),
+        max_failures: rollout.max_failures.map(|amount| amount.of(total)),
+        on_budget_spent,
+        vars_digest: vars.digest,
+    })
+}
+
+/// The selected hosts, each once.
+fn candidates(inventory: &Inventory, selected: &[HostName], problems: &mut Problems) -> Vec<Candidate> {
+    let mut seen = HashSet::new();
+    let hosts: Vec<&HostName> = selected.iter().filter(|host| seen.insert(*host)).collect();
+    if hosts.is_empty() {
+        problems.nowhere("no host is selected");
+    }
+    let strangers: Vec<HostName> =
+        hosts.iter().filter(|host| !inventory.has(host)).map(|host| (*host).clone()).collect();
+    if !strangers.is_empty() {
+        problems.nowhere(format!("the inventory does not have {}", names::fold(&strangers)));
+    }
+    hosts.into_iter().map(|host| Candidate { name: host.clone(), policy: inventory.policy(host) }).collect()
+}
+
+/// What planning needs of the hosts' variables. They are merged once per host and not kept.
+struct Variables {
+    digest: String,
+    /// Values of the variables that some `spread` names.
+    labels: HashMap<(String, HostName), Arc<str>>,
+}
+
+impl Variables {
+    fn collect(hosts: &[Candidate], inventory: &Inventory, playbook: &Playbook) -> Self {
+        let rollout = &playbook.rollout;
+        let above = [&rollout.policy].into_iter().chain(rollout.stages.iter().map(|stage| &stage.policy));
+        let mut wanted: HashSet<&str> = HashSet::new();
+        for policy in above.chain(hosts.iter().map(|host| &host.policy)) {
+            wanted.extend(policy.spread.as_ref().map(|spread| spread.by.as_str()));
+        }
+        let mut digest = VarsDigest::default();
+        digest.shared(&playbook.vars);
+        let mut labels = HashMap::new();
+        for host in hosts {
+            let vars = inventory.vars(&host.name);
+            digest.host(&host.name, &vars);
+            for name in &wanted {
+                if let Some(value) = label(&vars, name) {
+                    labels.insert(((*name).to_owned(), host.name.clone()), value);
+                }
+            }
+        }
+        Self { digest: digest.finish(), labels }
+    }
+
+    fn label(&self, name: &str, host: &HostName) -> Option<Arc<str>> {
+        self.labels.get(&(name.to_owned(), host.clone())).cloned()
+    }
+}
+
+/// A word, a number or a yes; no list, no mapping, nothing empty.
+fn label(vars: &Map<String, Json>, name: &str) -> Option<Arc<str>> {
+    match vars.get(name)? {
+        Json::String(text) if !text.trim().is_empty() => Some(text.as_str().into()),
+        value @ (Json::Number(_) | Json::Bool(_)) => Some(value.to_string().into()),
+        _ => None,
+    }
+}
+
+/// Rules and windows that many hosts have in common, and hosts that lack a label.
+#[derive(Default)]
+struct Shared {
+    spreads: Vec<Arc<Spread>>,
+    windows: Vec<Arc<Window>>,
+    unlabelled: IndexMap<String, Vec<HostName>>,
+}
+
+impl Shared {
+    fn host(&mut self, name: HostName, policy: &Policy, vars: &Variables) -> PlannedHost {
+        let window = policy.window.as_ref().map(|window| interned(&mut self.windows, window));
+        let domain = policy.spread.as_ref().and_then(|spread| match vars.label(&spread.by, &name) {
+            Some(value) => Some(Domain { spread: interned(&mut self.spreads, spread), value }),
+            None => {
+                self.unlabelled.entry(spread.by.clone()).or_default().push(name.clone());
+                None
+            }
+        });
+        PlannedHost { name, domain, window }
+    }
+
+    fn report(self, problems: &mut Problems) {
+        for (by, hosts) in self.unlabelled {
+            let has = if hosts.len() == 1 { "has" } else { "have" };
+            problems
+                .nowhere(format!("`spread` goes by `{by}`, which {} {has} not", names::fold(&hosts)))
+                .help(format!("give each of them a variable `{by}` with the name of its failure domain"));
+        }
+    }
+}
+
+/// The one shared copy of `value`. There are few different ones.
+fn interned<T: PartialEq + Clone>(known: &mut Vec<Arc<T>>, value: &T) -> Arc<T> {
+    if let Some(shared) = known.iter().find(|shared| ***shared == *value) {
+        return Arc::clone(shared);
+    }
+    let shared = Arc::new(value.clone());
+    known.push(Arc::clone(&shared));
+    shared
+}
+
+fn stage(draft: Draft<'_>, fallback: OnBudgetSpent, vars: &Variables, shared: &mut Shared) -> Stage {
+    let total = draft.hosts.len();
+    let environment = common(draft.hosts.iter().map(|host| &host.policy.environment));
+    let risk = draft.hosts.iter().filter_map(|host| host.policy.risk).max();
+    // Neighbours mostly come from one group: runs of equal policies are looked at once.
+    let mut policies: Vec<Policy> = Vec::new();
+    let mut hosts = Vec::with_capacity(total);
+    for Candidate { name, policy } in draft.hosts {
+        let policy = policy.overlaid(&draft.above);
+        hosts.push(shared.host(name, &policy, vars));
+        if policies.last() != Some(&policy) {
+            policies.push(policy);
+        }
+    }
+    let rules = StageRules::of(&policies, total, fallback);
+    let sliding = rules.mode == Mode::Sliding;
+    Stage {
+        name: draft.name,
+        environment,
+        risk,
+        waves: waves(hosts, &rules),
+        window_size: sliding.then(|| rules.sizes[0]),
+        mode: rules.mode,
+        max_failures: rules.max_failures,
+        on_budget_spent: rules.on_budget_spent,
+        soak: rules.soak,
+        approve: rules.approve,
+        gate: draft.gate.to_vec(),
+    }
+}
+
+/// The canary, then the batches; in sliding mode everybody else at once.
+fn waves(hosts: Vec<PlannedHost>, rules: &StageRules) -> Vec<Wave> {
+    let mut filling = Filling::new(hosts);
+    let mut waves = Vec::new();
+    if rules.canary > 0 && !filling.is_empty() {
+        waves.push(Wave { canary: true, hosts: filling.wave(rules.canary) });
+    }
+    if filling.is_empty() {
+        return waves;
+    }
+    match rules.mode {
+        Mode::Waves => waves.extend(filling.waves(&rules.sizes).into_iter().map(|hosts| Wave { canary: false, hosts })),
+        Mode::Sliding => waves.push(Wave { canary: false, hosts: filling.rest() }),
+    }
+    waves
+}
+
+/// The value that all have, if they do.
+fn common<'a, T: PartialEq + Clone + 'a>(mut values: impl Iterator<Item = &'a Option<T>>) -> Option<T> {
+    let first = values.next()?.as_ref()?;
+    values.all(|value| value.as_ref() == Some(first)).then(|| first.clone())
+}
+
+#[cfg(test)]
+#[path = "build_tests.rs"]
+mod tests;

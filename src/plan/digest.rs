@@ -1,0 +1,145 @@
+//! Fingerprints: of a plan, so that what was looked at is what is run; of variables, so that a changed inventory is seen.
+//! The text that is hashed is JSON with sorted keys and no spaces, so that equal data has one fingerprint.
+
+use serde_json::{Map, Value as Json};
+use sha2::{Digest as _, Sha256};
+
+use super::Plan;
+use crate::host::HostName;
+
+/// Characters of a digest that people see and type.
+const SHOWN: usize = 12;
+
+/// Variables that say how to log in, not what is done. A hash of a short secret can be searched for, so these stay out.
+const LOGIN: [&str; 8] = [
+    "ansible_password",
+    "ansible_ssh_pass",
+    "ansible_ssh_password",
+    "ansible_become_pass",
+    "ansible_become_password",
+    "ansible_sudo_pass",
+    "ansible_su_pass",
+    "ansible_ssh_private_key_passphrase",
+];
+
+impl Plan {
+    /// The SHA-256 of the plan, 64 hex characters. Equal plans have equal digests, on every machine.
+    pub fn digest(&self) -> String {
+        // A plan is made of strings, numbers, lists and maps with string keys: it always is JSON.
+        let json = serde_json::to_value(self).unwrap_or(Json::Null);
+        let mut text = Vec::new();
+        canonical(&json, &mut text);
+        hex(&Sha256::digest(&text))
+    }
+
+    /// The first 12 characters of [`Plan::digest`], as they are shown and typed.
+    pub fn short_digest(&self) -> String {
+        let mut digest = self.digest();
+        digest.truncate(SHOWN);
+        digest
+    }
+}
+
+/// Hashes the variables of many hosts.
+#[derive(Default)]
+pub(super) struct VarsDigest {
+    hasher: Sha256,
+    text: Vec<u8>,
+}
+
+impl VarsDigest {
+    /// The variables of one host.
+    pub fn host(&mut self, name: &HostName, vars: &Map<String, Json>) {
+        self.part(name.as_str(), vars);
+    }
+
+    /// Variables that all hosts see. No host name is empty, so that the two cannot be mixed up.
+    pub fn shared(&mut self, vars: &Map<String, Json>) {
+        self.part("", vars);
+    }
+
+    fn part(&mut self, name: &str, vars: &Map<String, Json>) {
+        self.text.clear();
+        string(name, &mut self.text);
+        map(vars.iter().filter(|(key, _)| !LOGIN.contains(&key.as_str())), &mut self.text);
+        self.text.push(b'\n');
+        self.hasher.update(&self.text);
+    }
+
+    /// 64 hex characters.
+    pub fn finish(self) -> String {
+        hex(&self.hasher.finalize())
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn canonical(json: &Json, out: &mut Vec<u8>) {
+    match json {
+        Json::Object(object) => map(object.iter(), out),
+        Json::Array(items) => {
+            out.push(b'[');
+            for (i, item) in items.iter().enumerate() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                canonical(item, out);
+            }
+            out.push(b']');
+        }
+        Json::String(text) => string(text, out),
+        other => out.extend_from_slice(other.to_string().as_bytes()),
+    }
+}
+
+fn map<'a>(entries: impl Iterator<Item = (&'a String, &'a Json)>, out: &mut Vec<u8>) {
+    let mut entries: Vec<_> = entries.collect();
+    entries.sort_by_key(|(key, _)| *key);
+    out.push(b'{');
+    for (i, (key, value)) in entries.into_iter().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        string(key, out);
+        out.push(b':');
+        canonical(value, out);
+    }
+    out.push(b'}');
+}
+
+fn string(text: &str, out: &mut Vec<u8>) {
+    // Writing to memory cannot fail, and a str is always a JSON string.
+    let _ = serde_json::to_writer(out, text);
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn vars(json: Json) -> String {
+        let Json::Object(vars) = json else { panic!("no object") };
+        let mut digest = VarsDigest::default();
+        digest.host(&HostName::new("a").unwrap(), &vars);
+        digest.finish()
+    }
+
+    #[test]
+    fn equal_data_has_one_text() {
+        let mut text = Vec::new();
+        canonical(&json!({"b": [1, "x\"y", null], "a": {"d": true, "c": 1.5}}), &mut text);
+        assert_eq!(String::from_utf8(text).unwrap(), r#"{"a":{"c":1.5,"d":true},"b":[1,"x\"y",null]}"#);
+        assert_eq!(vars(json!({"a": 1, "b": 2})), vars(json!({"b": 2, "a": 1})));
+        assert_ne!(vars(json!({"a": 1})), vars(json!({"a": 2})));
+        assert_ne!(vars(json!({"a": 1})), vars(json!({"a": "1"})));
+        assert_eq!(vars(json!({"a": 1})).len(), 64);
+    }
+
+    #[test]
+    fn a_login_secret_is_not_hashed() {
+        assert_eq!(vars(json!({"ansible_password": "a"})), vars(json!({"ansible_become_pass": "b"})));
+    }
+}
