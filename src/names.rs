@@ -66,6 +66,11 @@ pub fn expand(text: &str) -> Result<Vec<String>, String> {
     Ok(names)
 }
 
+/// True for an IPv6 address without brackets: its colons separate nothing.
+pub fn is_ipv6(text: &str) -> bool {
+    text.parse::<std::net::Ipv6Addr>().is_ok()
+}
+
 /// Head, number and tail. The number is the last one in front of the first dot, for an address the last one at all.
 fn split(name: &str) -> (&str, &str, &str) {
     let label = if name.parse::<std::net::IpAddr>().is_ok() { name } else { name.split('.').next().unwrap_or(name) };

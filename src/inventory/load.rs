@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    net::Ipv6Addr,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -13,6 +12,7 @@ use super::{
 };
 use crate::{
     host::HostName,
+    names,
     yaml::{Key, MapReader, Node, Problem, Problems, Source, Span, Value, parse, read},
 };
 
@@ -25,6 +25,9 @@ impl Inventory {
     /// All problems of all files.
     pub fn load(paths: &[PathBuf]) -> Result<Self, Problems> {
         let mut loader = Loader::new();
+        if paths.is_empty() {
+            loader.problems.nowhere("no inventory was given").help("name one with `-i inventories/production.yml`");
+        }
         for path in paths {
             match source(path) {
                 Ok(source) => loader.file(source),
@@ -298,7 +301,7 @@ impl Loader {
 fn split_port(text: &str) -> (&str, Option<&str>) {
     let port = |port: &str| port.parse::<u16>().is_ok_and(|n| n > 0);
     if let Some((address, rest)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']'))
-        && address.parse::<Ipv6Addr>().is_ok()
+        && names::is_ipv6(address)
     {
         return (address, rest.strip_prefix(':').filter(|p| port(p)));
     }

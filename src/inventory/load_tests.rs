@@ -3,7 +3,7 @@ use std::fs;
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::{amount::Amount, host::Risk, names};
+use crate::{amount::Amount, host::Risk};
 
 fn inventory(text: &str) -> Inventory {
     Inventory::from_text("inv.yml", text).unwrap_or_else(|problems| panic!("{problems}"))
@@ -313,4 +313,23 @@ fn the_examples_load_and_every_host_has_its_labels() {
         assert_eq!(inventory.missing_labels(inventory.hosts()).to_string(), "", "{name}");
         assert_eq!(inventory.targets(inventory.hosts()).map(|targets| targets.len()), Ok(hosts), "{name}");
     }
+}
+
+#[test]
+fn extra_variables_are_checked_like_a_file() {
+    let inventory = inventory("web: {hosts: {web1: }}\n");
+    let extra = json!({"patchwave": {"risk": "hgih"}});
+    assert_eq!(
+        inventory.with_extra_vars(extra.as_object().unwrap()).unwrap_err().to_string(),
+        "\
+-e:1:22: `hgih` is not known here; did you mean `high`?
+  |
+1 | {\"patchwave\":{\"risk\":\"hgih\"}}
+  |                      ^^^^^^
+  help: it may be: low, medium, high, critical"
+    );
+    assert_eq!(
+        Inventory::load(&[]).unwrap_err().to_string(),
+        "no inventory was given\n  help: name one with `-i inventories/production.yml`"
+    );
 }

@@ -1,8 +1,8 @@
 //! The text of a host pattern, taken apart. Source: Ansible's `lib/ansible/inventory/manager.py`.
 
-use std::net::Ipv6Addr;
-
 use regex::{Regex, RegexBuilder};
+
+use crate::names;
 
 /// Words after `@` that mean hosts of an earlier run.
 pub const OUTCOMES: [&str; 5] = ["failed", "unreachable", "unknown", "not_started", "unfinished"];
@@ -30,7 +30,7 @@ pub fn split(pattern: &str) -> Vec<String> {
     if pattern.contains(',') {
         return clean(pattern.split(',').map(str::to_owned).collect());
     }
-    if join(pattern.trim()).1.parse::<Ipv6Addr>().is_ok() {
+    if names::is_ipv6(join(pattern.trim()).1) {
         return clean(vec![pattern.to_owned()]);
     }
     let mut parts = vec![String::new()];

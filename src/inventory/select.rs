@@ -18,6 +18,9 @@ use crate::{
 /// Most files that a selection reads.
 const MOST_FILES: usize = 100;
 
+/// Most unknown names for which the nearest known one is looked up.
+const MOST_GUESSES: usize = 50;
+
 /// The runs that `@failed` and its kin look up.
 pub trait PastRuns {
     /// Hosts with `outcome` (`failed`, `unreachable`, `unknown`, `not_started`, or `unfinished` for all four) in `run`,
@@ -238,7 +241,9 @@ impl Selection<'_> {
         let groups = self.inventory.groups.iter().map(|group| group.name.as_str());
         let known = groups.chain(self.inventory.names.iter().map(HostName::as_str));
         let message = format!("there is no host and no group `{shown}`");
-        match nearest(term, known) {
+        // Looking at every name for every line of a wrong file would take minutes.
+        let near = if self.problems.0.len() < MOST_GUESSES { nearest(term, known) } else { None };
+        match near {
             Some(near) => problem(format!("{message}; did you mean `{near}`?"), None),
             None => problem(message, Some("`patchwave inventory graph` shows all of them".into())),
         }

@@ -89,6 +89,23 @@ fn patterns_mean_what_they_mean_to_ansible() {
 }
 
 #[test]
+fn a_group_counts_its_hosts_in_its_own_order() {
+    let text = "mongo_servers: {hosts: 'mongo[1:4]'}\nreplication: {hosts: {mongo4: , mongo3: , mongo1: , mongo2: }}\n";
+    let inventory = Inventory::from_text("m.yml", text).unwrap();
+    for (pattern, hosts) in [
+        ("replication[0]", "mongo4"),
+        ("replication[0:1]", "mongo[3-4]"),
+        ("mongo_servers[-1]", "mongo4"),
+        ("mongo1:mongo4", "mongo[1,4]"),
+        ("replication", "mongo[1-4]"),
+    ] {
+        assert_eq!(names::fold(&inventory.select(pattern, &NoRuns).unwrap()), hosts, "{pattern}");
+    }
+    let order = inventory.select("replication", &NoRuns).unwrap();
+    assert_eq!(order.first().map(HostName::as_str), Some("mongo1"), "a selection is in the inventory's order");
+}
+
+#[test]
 fn what_is_misspelt_or_empty_is_an_error() {
     for (pattern, error) in [
         ("", "this host pattern is empty\n  help: `all` means every host"),

@@ -51,9 +51,9 @@ impl Shelf {
         let Some(path) = found.map(|entry| self.path.join(entry)) else { return Vec::new() };
         let mut files = Vec::new();
         if path.is_dir() {
-            walk(&path, 0, &mut files, problems)
+            walk(&path, 0, &mut files, problems);
         } else {
-            files.push(path)
+            files.push(path);
         }
         files
     }

@@ -149,3 +149,7 @@ pub fn list_or_single<'n, T>(
         _ => reader(node, problems).map(|item| vec![item]),
     }
 }
+
+#[cfg(test)]
+#[path = "read_tests.rs"]
+mod tests;
