@@ -1,21 +1,104 @@
 //! What one step does on one host: a file per kind, one match over the kinds, here.
 //! A step sees its host, its spec and the jump box; never other hosts, never the ledger. Start at [`StepCx`].
 
+mod baseline;
+mod command;
+mod controller;
+mod copy;
 mod cx;
+mod files;
+mod hook;
+mod http;
 pub mod job;
 pub mod lease;
+mod notify;
+mod packages;
+mod pause;
+mod precheck;
+mod program;
+mod reboot;
 pub mod remote;
 mod result;
+mod script;
+mod service;
+mod services;
+mod snapshot;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+mod verify;
+mod wait_for;
 
+pub use controller::JumpBox;
 pub use cx::{Controller, HookOutput, Interrupted, Journal, Recovery, StepCx};
 pub use result::Ended;
 
+use serde_json::json;
+
 use crate::{
+    event::{StepResult, Verdict},
     playbook::{Side, StepKind, StepSpec},
     target::Target,
 };
+
+/// Runs one attempt of a step to its end. With `register`, the variable of that name is among the result's.
+pub async fn run(cx: &mut StepCx<'_>) -> StepResult {
+    let began = tokio::time::Instant::now();
+    let mut result = attempt(cx).await.unwrap_or_else(|early| *early);
+    result.took = began.elapsed();
+    if let Some(name) = &cx.spec.register
+        && !result.vars.contains_key(name)
+    {
+        let failed = !matches!(result.verdict, Verdict::Ok | Verdict::Skipped);
+        let seen = json!({ "changed": result.changed, "failed": failed, "summary": result.summary });
+        result.vars.insert(name.clone(), seen);
+    }
+    result
+}
+
+async fn attempt(cx: &mut StepCx<'_>) -> Ended {
+    // A step that noted something had its lease before: it goes on even while the host is away.
+    if takes_lease(cx.spec) && !cx.check && cx.notes.is_empty() {
+        lease::acquire(cx).await?;
+    }
+    let spec = cx.spec;
+    match &spec.kind {
+        StepKind::Precheck(kind) => precheck::run(cx, kind).await,
+        StepKind::Snapshot(hook) => snapshot::take(cx, hook).await,
+        StepKind::SnapshotRestore(hook) => snapshot::restore(cx, hook).await,
+        StepKind::Reboot(kind) => reboot::run(cx, kind).await,
+        StepKind::Verify(kind) => verify::run(cx, kind).await,
+        StepKind::Command(kind) => command::run(cx, kind).await,
+        StepKind::Script(kind) => script::run(cx, kind).await,
+        StepKind::Copy(kind) => copy::run(cx, kind).await,
+        StepKind::Service(kind) => service::run(cx, kind).await,
+        StepKind::WaitFor(kind) => wait_for::run(cx, kind).await,
+        StepKind::Pause(kind) => pause::run(cx, kind).await,
+        StepKind::Notify(kind) => notify::run(cx, kind).await,
+        StepKind::Drain(hook) => hook::around(cx, hook, "drained").await,
+        StepKind::Undrain(hook) => hook::around(cx, hook, "undrained").await,
+        StepKind::Upgrade(_) | StepKind::Cleanup(_) => {
+            Ok(StepResult::failed("unsupported", "this release does not change packages yet"))
+        }
+    }
+}
+
+/// What may be done with a step that was running when its controller ended.
+pub fn recovery(spec: &StepSpec) -> Recovery {
+    match &spec.kind {
+        // They know from their notes what they did, or follow their job.
+        StepKind::Upgrade(_) | StepKind::Cleanup(_) | StepKind::Reboot(_) | StepKind::Pause(_) => Recovery::Probe,
+        kind if !is_change(kind) => Recovery::Rerun,
+        // Doing it twice is doing it once.
+        StepKind::Copy(_) => Recovery::Rerun,
+        _ if spec.on == Side::Host => Recovery::Probe,
+        // A second snapshot does no harm, and balancers are told a wish, not a difference.
+        StepKind::Snapshot(_) | StepKind::Drain(_) | StepKind::Undrain(_) => Recovery::Rerun,
+        // A program on the jump box that died with its controller, somewhere in the middle.
+        _ => Recovery::Ask,
+    }
+}
 
 /// Whether a step of this kind may change its host, or something about it outside (a snapshot, a load balancer).
 pub fn is_change(kind: &StepKind) -> bool {

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     command::{Command, Exit, Output, printable},
-    step::{StepCx, remote},
+    step::{StepCx, lease, remote},
     transport::{Class, LinkError, NoSink, Stream},
 };
 
@@ -50,6 +50,9 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &JobSpec) -> Result<JobEnd, JobTroub
     };
     job.memory.keep(cx, spec.name).await?;
     if !job.memory.begun {
+        if job.memory.recalled && !cx.check {
+            job.lease_again(cx).await?;
+        }
         job.start(cx).await?;
     }
     job.follow(cx).await
@@ -68,6 +71,14 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
+    /// Since the interruption another run may have taken the host. A host that cannot be asked is dealt with later.
+    async fn lease_again(&mut self, cx: &mut StepCx<'_>) -> Result<(), JobTrouble> {
+        match lease::acquire(cx).await {
+            Err(result) if result.class == "lease" => Err(JobTrouble::Refused { why: result.summary }),
+            _ => Ok(()),
+        }
+    }
+
     /// Sends the start until its answer is heard. The claim on the host makes that safe.
     async fn start(&mut self, cx: &mut StepCx<'_>) -> Result<(), JobTrouble> {
         let command = payload::start(&self.memory.id, self.spec)?;

@@ -19,6 +19,7 @@ mod tests;
 
 pub use end::{JobEnd, JobTrouble};
 pub use follow::run;
+pub(super) use payload::program_text;
 
 use crate::command::Command;
 

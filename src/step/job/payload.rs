@@ -46,9 +46,15 @@ pub(super) fn ack(id: &str, privileged: bool) -> Command {
     Command::sh("job-ack", ACK, [id]).changing().privileged(privileged)
 }
 
-/// The shell script that becomes the program.
+/// The shell script that becomes the program, and leaves its process id first.
 fn run_file(command: &Command) -> Result<String, Unquotable> {
-    let mut text = format!("LC_ALL=C PATH=\"{REMOTE_PATH}\"\nexport LC_ALL PATH\n{PROLOGUE}");
+    Ok(format!("{PROLOGUE}{}", program_text(command)?))
+}
+
+/// Shell text that sets a command's environment and becomes its program: for a shell's standard input, not for an
+/// argument, because anybody on the host can read those.
+pub(in crate::step) fn program_text(command: &Command) -> Result<String, Unquotable> {
+    let mut text = format!("LC_ALL=C PATH=\"{REMOTE_PATH}\"\nexport LC_ALL PATH\n");
     for (name, value) in &command.env {
         text.push_str(&format!("{name}={}\nexport {name}\n", quote(value)?));
     }

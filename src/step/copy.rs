@@ -1,0 +1,103 @@
+//! `copy`: a file or a text put on the host, atomically, and only where it differs.
+//!
+//! Command lines on the host, through `/bin/sh -c`: `sha256sum`, `stat -c '%a %U %G'`, `readlink -f`, `cat`, `wc -c`,
+//! `stat -c %u:%g`, `chown`, `chgrp`, `chmod`, `sync FILE`, `mv -f`, `rm -f`.
+
+use sha2::{Digest, Sha256};
+
+use super::{Ended, StepCx, files, remote};
+use crate::{
+    command::{Command, Output, Query, Unreadable},
+    event::StepResult,
+    playbook::{CopyFrom, CopySpec},
+};
+
+/// Largest file.
+const MOST: u64 = 16 << 20;
+const LOOK: &str = r#"f=${PATCHWAVE_ROOT-}$1
+[ -L "$f" ] && f=$(readlink -f "$f")
+[ -e "$f" ] || { echo absent; exit 0; }
+[ -f "$f" ] || { echo other; exit 0; }
+s=$(sha256sum <"$f") && m=$(stat -c '%a %U %G' "$f") && echo "file ${s%% *} $m""#;
+const PUT: &str = include_str!("copy.sh");
+
+/// What stands at the path now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Present {
+    Absent,
+    /// Neither a file nor nothing.
+    Other,
+    File {
+        sum: String,
+        mode: u32,
+        owner: String,
+        group: String,
+    },
+}
+
+pub(super) async fn run(cx: &mut StepCx<'_>, spec: &CopySpec) -> Ended {
+    let dest = cx.scope.render(&spec.dest)?;
+    if !dest.starts_with('/') || dest.ends_with('/') || dest.contains(['\0', '\n']) {
+        return Ok(StepResult::failed("bad-path", format!("{dest:?} is not the absolute path of a file")));
+    }
+    let bytes = match &spec.from {
+        CopyFrom::Content(text) => cx.scope.render(text)?.into_bytes(),
+        CopyFrom::File(name) => {
+            let name = cx.scope.render(name)?;
+            let path = cx.controller.find(&name).ok_or_else(|| {
+                StepResult::failed("missing-file", format!("the file {name} is not there on the jump box"))
+            })?;
+            files::read(&path, MOST).await?
+        }
+    };
+    let owner = spec.owner.as_ref().map(|owner| cx.scope.render(owner)).transpose()?.unwrap_or_default();
+    let group = spec.group.as_ref().map(|group| cx.scope.render(group)).transpose()?.unwrap_or_default();
+    let look = Query::new(Command::sh("copy-look", LOOK, [&dest]).privileged(cx.rights()), present);
+    let present = remote::ask(cx, &look).await?;
+    if present == Present::Other {
+        return Ok(StepResult::failed("bad-path", format!("{dest} on the host is not a file")));
+    }
+    if is_same(&present, &bytes, spec.mode, &owner, &group) {
+        return Ok(StepResult::ok(format!("{dest} is as it should be")));
+    }
+    if cx.check {
+        return Ok(StepResult::skipped(format!("would write {dest} ({} bytes)", bytes.len())));
+    }
+    put(cx, &dest, bytes, spec.mode, &owner, &group).await
+}
+
+async fn put(cx: &mut StepCx<'_>, dest: &str, bytes: Vec<u8>, mode: u32, owner: &str, group: &str) -> Ended {
+    let args = [dest, &bytes.len().to_string(), &format!("{mode:04o}"), owner, group];
+    // Doing it twice is doing it once, so that it may be sent again after a lost connection.
+    let command = Command::sh("copy-put", PUT, args).stdin(bytes).timeout(cx.remaining()).privileged(cx.rights());
+    let output = remote::read(cx, &command).await?;
+    if !output.success() {
+        return Ok(
+            StepResult::failed("copy", format!("{dest} was not written: {}", output.last_lines(1))).said(&output)
+        );
+    }
+    Ok(StepResult::ok(format!("{dest} written")).changed(true))
+}
+
+fn is_same(present: &Present, bytes: &[u8], mode: u32, owner: &str, group: &str) -> bool {
+    let Present::File { sum, mode: has_mode, owner: has_owner, group: has_group } = present else { return false };
+    let wanted: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    *sum == wanted
+        && *has_mode == mode
+        && (owner.is_empty() || owner == has_owner)
+        && (group.is_empty() || group == has_group)
+}
+
+fn present(output: &Output) -> Result<Present, Unreadable> {
+    let text = output.text();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    match words[..] {
+        ["absent"] => Ok(Present::Absent),
+        ["other"] => Ok(Present::Other),
+        ["file", sum, mode, owner, group] if sum.len() == 64 => {
+            let mode = u32::from_str_radix(mode, 8).map_err(|_| Unreadable::new(format!("mode {mode:?}")))?;
+            Ok(Present::File { sum: sum.to_owned(), mode, owner: owner.to_owned(), group: group.to_owned() })
+        }
+        _ => Err(Unreadable::new(format!("the file cannot be looked at ({}) {}", output.exit, output.last_lines(1)))),
+    }
+}

@@ -1,0 +1,91 @@
+//! Hooks: programs of the operator around the change, on the jump box or, detached, on the host.
+//! Knows how to find, run and judge one; what its output means is its step's business. Start at [`run`].
+
+use super::{
+    Ended, StepCx,
+    job::{self, JobSpec},
+};
+use crate::{
+    command::{Command, Output},
+    event::StepResult,
+    playbook::{Hook, Side, Template},
+};
+
+/// Runs a hook to its end with exit code 0; `class` is the failure's. In check mode it only makes sure that it is there.
+///
+/// # Errors
+/// The step's result: a hook that is missing, fails, or does not end in time. On the jump box a hook is killed at the
+/// deadline (class `timeout`); on the host it is left alone and the outcome is unknown.
+pub(super) async fn run(cx: &mut StepCx<'_>, hook: &Hook, class: &str) -> Result<Output, Box<StepResult>> {
+    let command = prepare(cx, &hook.run)?;
+    let shown = command.argv.first().cloned().unwrap_or_default();
+    if cx.check {
+        return Err(Box::new(StepResult::skipped(format!("would run {shown}"))));
+    }
+    let output = match cx.spec.on {
+        Side::Controller => on_controller(cx, &command).await?,
+        Side::Host => on_host(cx, command).await?,
+    };
+    if output.success() {
+        return Ok(output);
+    }
+    Err(Box::new(StepResult::failed(class, format!("{shown} failed: {}", output.exit)).said(&output)))
+}
+
+/// A hook that changes things outside: its verdict is its exit code.
+pub(super) async fn around(cx: &mut StepCx<'_>, hook: &Hook, done: &str) -> Ended {
+    run(cx, hook, "hook").await?;
+    Ok(StepResult::ok(done).changed(true))
+}
+
+/// Renders a command line; on the jump box its program is looked up beside the playbook.
+pub(super) fn prepare(cx: &StepCx<'_>, line: &Template) -> Result<Command, Box<StepResult>> {
+    let mut argv = cx.scope.render_words(line)?;
+    if cx.spec.on == Side::Controller {
+        find_program(cx, &mut argv)?;
+    }
+    Ok(with_names(cx, Command::changes("hook", argv)))
+}
+
+/// What every program of the operator may want to know.
+pub(super) fn with_names(cx: &StepCx<'_>, command: Command) -> Command {
+    command
+        .env("PATCHWAVE_RUN", cx.run.0.clone())
+        .env("PATCHWAVE_HOST", cx.host.as_str())
+        .env("PATCHWAVE_ADDRESS", cx.link.target().address.clone())
+}
+
+/// A name without a slash that does not lie beside the playbook is looked up in `PATH`.
+pub(super) fn find_program(cx: &StepCx<'_>, argv: &mut [String]) -> Result<(), Box<StepResult>> {
+    let Some(program) = argv.first_mut() else { return Ok(()) };
+    match cx.controller.find(program) {
+        Some(path) => *program = path.display().to_string(),
+        None if program.contains('/') => {
+            let summary = format!("{program} is not there on the jump box");
+            let help = "a relative program is looked up beside the playbook, then in the folders above it";
+            return Err(Box::new(StepResult::failed("missing-file", summary).help(help)));
+        }
+        None => {}
+    }
+    Ok(())
+}
+
+/// Runs a program on the jump box until the step's deadline.
+pub(super) async fn on_controller(cx: &mut StepCx<'_>, command: &Command) -> Result<Output, Box<StepResult>> {
+    let command = command.clone().timeout(cx.remaining());
+    match cx.controller.run(&command, &mut *cx.log).await {
+        Ok(hook) => Ok(hook.output),
+        Err(_) if cx.remaining().is_zero() => {
+            let program = command.argv.first().map_or("", String::as_str);
+            let summary = format!("{program} did not end in time and was killed");
+            Err(Box::new(StepResult::failed("timeout", summary).help("give the step a longer `timeout:`")))
+        }
+        Err(why) => Err(Box::new(StepResult::failed("hook", why))),
+    }
+}
+
+async fn on_host(cx: &mut StepCx<'_>, command: Command) -> Result<Output, Box<StepResult>> {
+    let spec = JobSpec::new("hook", command.privileged(cx.rights()));
+    let end = job::run(cx, &spec).await?;
+    Ok(Output { exit: end.exit, stdout: end.tail, stderr: Vec::new(), dropped: 0 })
+}

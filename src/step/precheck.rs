@@ -1,0 +1,142 @@
+//! `precheck`: is the host fit to be patched? Looks only; says everything that is wrong at once, and remembers what was
+//! wrong already (`baseline`).
+//!
+//! Command lines on the host, through `/bin/sh -c`: `df -P -k -- PATH`, `cat /proc/loadavg`.
+
+use super::{Ended, StepCx, baseline, command, packages, remote, services};
+use crate::{
+    command::{Command, Output, Query, Unreadable, printable},
+    event::StepResult,
+    playbook::Precheck,
+};
+
+const DISK: &str = r#"for p; do
+  f=${PATCHWAVE_ROOT-}$p
+  if [ -d "$f" ] || [ -e "$f" ]; then df -P -k -- "$f" 2>/dev/null | tail -n 1; else echo missing; fi
+done
+echo end"#;
+
+pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Precheck) -> Ended {
+    let mut wrong = Vec::new();
+    if !spec.disk_free.is_empty() {
+        disks(cx, spec, &mut wrong).await?;
+    }
+    if spec.packages_healthy {
+        wrong.extend(packages::trouble(cx).await?);
+    }
+    if let Some(most) = spec.load_below {
+        let load = remote::ask(cx, &load()).await?;
+        if load >= most {
+            wrong.push(StepResult::failed("load", format!("the load is {load:.2}, not below {most}")));
+        }
+    }
+    if let Some(list) = &spec.services {
+        let names = services::names(cx, list)?;
+        if !names.is_empty() {
+            let states = remote::ask(cx, &services::states(&names)).await?;
+            wrong.extend(services::not_active(&states).map(|down| StepResult::failed("service", down)));
+        }
+    }
+    if let Some(line) = &spec.command {
+        let output = command::check(cx, line).await?;
+        if !output.success() {
+            wrong.push(StepResult::failed("command", format!("the check command: {}", output.exit)).said(&output));
+        }
+    }
+    if !wrong.is_empty() {
+        return Ok(together(wrong));
+    }
+    let result = StepResult::ok("ready to be patched");
+    // Without it verify counts what the journal holds from the past as new; no reason to leave a host unpatched.
+    let now = remote::ask(cx, &baseline::query(None, cx.rights())).await;
+    Ok(match now.ok().and_then(|since| serde_json::to_value(since.seen).ok()) {
+        Some(seen) => result.var("baseline", seen),
+        None => result,
+    })
+}
+
+async fn disks(cx: &mut StepCx<'_>, spec: &Precheck, wrong: &mut Vec<StepResult>) -> Result<(), Box<StepResult>> {
+    let paths: Vec<&String> = spec.disk_free.keys().collect();
+    let query = Query::new(Command::sh("disk-free", DISK, paths.iter().map(|path| path.as_str())), {
+        let count = paths.len();
+        move |output| free_kib(output, count)
+    });
+    let free = remote::ask(cx, &query).await?;
+    for ((path, least), free) in spec.disk_free.iter().zip(free) {
+        match free {
+            Some(free) if free >= least.div_ceil(1024) => {}
+            Some(free) => {
+                let (free, least) = (size(free * 1024), size(*least));
+                wrong.push(StepResult::failed("disk", format!("{path} has {free} free, {least} are needed")));
+            }
+            None => wrong.push(StepResult::failed("disk", format!("{path} does not exist or cannot be measured"))),
+        }
+    }
+    Ok(())
+}
+
+/// The fourth column of one `df -P` line per path; `None` for a path that is not there.
+fn free_kib(output: &Output, count: usize) -> Result<Vec<Option<u64>>, Unreadable> {
+    let text = output.text();
+    let lines: Vec<&str> = text.lines().collect();
+    match lines.split_last() {
+        Some((&"end", lines)) if lines.len() == count => Ok(lines.iter().map(|line| column(line)).collect()),
+        _ => Err(Unreadable::new(format!("free space cannot be read: {}", output.last_lines(1)))),
+    }
+}
+
+/// Counted from the right: the device's name may hold spaces, and so may the mount point after the percentage.
+fn column(line: &str) -> Option<u64> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let percent = words.iter().position(|word| word.strip_suffix('%').is_some_and(|n| n.parse::<u32>().is_ok()))?;
+    words.get(percent.checked_sub(1)?)?.parse().ok()
+}
+
+fn load() -> Query<f64> {
+    Query::new(Command::sh("load", r#"cat "${PATCHWAVE_ROOT-}/proc/loadavg""#, [""; 0]), |output| {
+        let text = output.text();
+        let first = text.split_whitespace().next().and_then(|word| word.parse::<f64>().ok());
+        first.filter(|load| load.is_finite()).ok_or_else(|| Unreadable::new(format!("load {:?}", printable(&text))))
+    })
+}
+
+/// One failure of several: the first gives the class, all are told.
+pub(super) fn together(mut wrong: Vec<StepResult>) -> StepResult {
+    if wrong.len() == 1 {
+        return wrong.remove(0);
+    }
+    let summary = wrong.iter().map(|result| result.summary.as_str()).collect::<Vec<_>>().join("; ");
+    let class = wrong.first().map(|result| result.class.clone()).unwrap_or_default();
+    let help = wrong.iter_mut().find_map(|result| result.help.take());
+    let mut result = StepResult::failed(&class, summary).detail(wrong.into_iter().flat_map(|result| result.detail));
+    result.help = help;
+    result
+}
+
+fn size(bytes: u64) -> String {
+    const GIB: u64 = 1 << 30;
+    if bytes >= GIB { format!("{:.1} GiB", bytes as f64 / GIB as f64) } else { format!("{} MiB", bytes >> 20) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn df_lines_are_read() {
+        for (line, free) in [
+            ("/dev/sda1 41152736 9000000 30000000 24% /", Some(30_000_000)),
+            ("//server/my share 100 50 50 50% /mnt/my share", Some(50)),
+            ("overlay - - - - /", None),
+            ("missing", None),
+            ("", None),
+        ] {
+            assert_eq!(column(line), free, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_short() {
+        assert_eq!([size(150 << 20), size(3 << 29)], ["150 MiB", "1.5 GiB"]);
+    }
+}

@@ -1,0 +1,134 @@
+//! Waiting for another boot id, over new connections only: an old one proves nothing, and an old sshd still answers
+//! while the system goes down.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use crate::{
+    command::{Command, Output, Query, Unreadable, printable},
+    event::StepResult,
+    step::{StepCx, remote},
+    transport::{Class, LinkError, NoSink},
+};
+
+/// One attempt, from the connection to the answer.
+const ATTEMPT: Duration = Duration::from_secs(5);
+/// A machine that is busy booting may take longer to log somebody in; so attempts grow after this time.
+const SLOW_AFTER: Duration = Duration::from_secs(60);
+const SLOW_ATTEMPT: Duration = Duration::from_secs(15);
+
+/// Reads the boot id; anything that is no UUID is no answer.
+pub(super) fn boot_id() -> Query<String> {
+    let cat = r#"cat "${PATCHWAVE_ROOT-}/proc/sys/kernel/random/boot_id""#;
+    Query::new(Command::sh("boot-id", cat, [""; 0]).timeout(Duration::from_secs(20)), read)
+}
+
+fn read(output: &Output) -> Result<String, Unreadable> {
+    let text = output.text();
+    let id = text.trim();
+    let uuid = id.len() == 36 && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    if output.success() && uuid {
+        return Ok(id.to_owned());
+    }
+    Err(Unreadable::new(format!("no boot id: {:?}", printable(id))))
+}
+
+/// What the polls have seen.
+#[derive(Debug, Default)]
+struct Seen {
+    /// The host did not answer at least once.
+    down: bool,
+    /// The old boot id was read after that.
+    back: bool,
+    last: Option<String>,
+}
+
+/// Waits until a successful read gives another boot id. `patience` is for a host that stays up, `deadline` for all.
+///
+/// # Errors
+/// The step's result: `never-went-down`, `same-boot-id`, `never-came-back` or `host-key-changed`.
+pub(super) async fn wait(
+    cx: &mut StepCx<'_>,
+    old: &str,
+    evidence: Option<String>,
+    patience: Instant,
+    deadline: Instant,
+) -> Result<String, Box<StepResult>> {
+    let began = Instant::now();
+    let mut seen = Seen::default();
+    loop {
+        let now = Instant::now();
+        let limit = if now.duration_since(began) < SLOW_AFTER { ATTEMPT } else { SLOW_ATTEMPT };
+        match fresh(cx, limit.min(deadline.saturating_duration_since(now))).await {
+            Ok(id) if id != old => return Ok(id),
+            Ok(_) => seen.back = seen.down,
+            Err(error) => {
+                if let Some(result) = hard(error.as_ref()) {
+                    return Err(result);
+                }
+                (seen.down, seen.back) = (true, false);
+                seen.last = error.map(|error| error.to_string()).or(seen.last);
+                cx.journal.progress("down; waiting for it to come back");
+            }
+        }
+        let end = if seen.down { deadline } else { patience };
+        if Instant::now() >= end {
+            return Err(Box::new(verdict(&seen, evidence, began)));
+        }
+        let pause = Duration::from_millis(1000 + fastrand::u64(0..4000));
+        tokio::time::sleep(pause.min(end.saturating_duration_since(Instant::now()))).await;
+    }
+}
+
+/// One look over a new connection. `Err(None)`: no answer in time.
+pub(super) async fn fresh(cx: &mut StepCx<'_>, limit: Duration) -> Result<String, Option<LinkError>> {
+    cx.link.close().await;
+    let limit = limit.max(Duration::from_millis(100));
+    let mut query = boot_id();
+    query.command.timeout = limit;
+    match timeout(limit, cx.link.ask(&query, &mut NoSink)).await {
+        Ok(answer) => answer.map_err(Some),
+        Err(_) => {
+            cx.link.close().await;
+            Err(None)
+        }
+    }
+}
+
+/// What no waiting mends. A refused login is not among it: a booting system lets nobody in for a while.
+pub(super) fn hard(error: Option<&LinkError>) -> Option<Box<StepResult>> {
+    let error = error.filter(|error| !remote::may_pass(error))?;
+    let class = match error {
+        LinkError::Connect(error) => error.class,
+        LinkError::Exec(error) => error.class,
+        // An answer that is no boot id is no answer.
+        LinkError::Unreadable { .. } => return None,
+    };
+    if class == Class::Local {
+        return None;
+    }
+    let summary = format!("after the reboot the host has another key: {error}");
+    let mut result = StepResult::failed("host-key-changed", summary).changed(true);
+    result.help = error.help().map(str::to_owned);
+    Some(Box::new(result))
+}
+
+fn verdict(seen: &Seen, evidence: Option<String>, began: Instant) -> StepResult {
+    let after = format!("{} s", began.elapsed().as_secs());
+    let detail = evidence.into_iter().map(|said| format!("the host said: {said}"));
+    let result = match (seen.down, seen.back) {
+        (false, _) => StepResult::failed("never-went-down", format!("asked to reboot, it is still up after {after}"))
+            .help("look at what holds it on the host: systemctl list-jobs; journalctl -b -u systemd-logind"),
+        (true, true) => {
+            StepResult::failed("same-boot-id", format!("it went away and came back without a reboot (waited {after})"))
+        }
+        (true, false) => {
+            let result =
+                StepResult::unreachable("never-came-back", format!("it went down and is not back after {after}"));
+            let last = seen.last.iter().map(|error| format!("last attempt: {error}"));
+            result.detail(last).help("look at its console").changed(true)
+        }
+    };
+    result.detail(detail)
+}

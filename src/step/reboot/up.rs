@@ -1,0 +1,139 @@
+//! Proving that a host that booted is up: settled, with the expected kernel, and still so after a while.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use super::{Before, boot};
+use crate::{
+    command::{Command, Query, Unreadable, printable},
+    event::StepResult,
+    playbook::Reboot,
+    step::{Ended, StepCx, baseline, remote},
+    transport::NoSink,
+};
+
+const STATE: &str = r#"if [ -d "${PATCHWAVE_ROOT-}/run/systemd/system" ]; then echo "state $(systemctl is-system-running 2>/dev/null)"
+else echo "state none"; fi
+echo "kernel $(uname -r)""#;
+const LOOK: Duration = Duration::from_secs(15);
+const BETWEEN: Duration = Duration::from_secs(1);
+
+/// Proves it, or says what is not as it should be.
+pub(super) async fn prove(
+    cx: &mut StepCx<'_>,
+    spec: &Reboot,
+    before: &Before,
+    asked: Instant,
+    deadline: Instant,
+) -> Ended {
+    match up(cx, spec, before, deadline).await {
+        Ok(kernel) => {
+            let seconds = asked.elapsed().as_secs();
+            let mut result = StepResult::ok(format!("rebooted in {seconds} s, kernel {kernel}; {}", before.why));
+            (result.rebooted, result.changed) = (true, true);
+            Ok(result)
+        }
+        Err(mut result) => {
+            (result.rebooted, result.changed) = (true, true);
+            Err(result)
+        }
+    }
+}
+
+async fn up(cx: &mut StepCx<'_>, spec: &Reboot, before: &Before, deadline: Instant) -> Result<String, Box<StepResult>> {
+    let (state, kernel) = settled(cx, deadline).await?;
+    if let Some(expected) = before.kernel.as_ref().filter(|expected| **expected != kernel) {
+        let summary = format!("it came up with kernel {kernel}, not {expected}");
+        let help = "look at the boot loader's default entry on the host";
+        return Err(Box::new(StepResult::failed("wrong-kernel", summary).help(help)));
+    }
+    if state == "degraded" {
+        degraded(cx, before).await?;
+    }
+    let boot = logs_in(cx, deadline, "a new login does not work after the reboot").await?;
+    cx.journal.progress("up; seeing that it stays so");
+    tokio::time::sleep(spec.stable.min(deadline.saturating_duration_since(Instant::now()))).await;
+    let still = logs_in(cx, deadline, "it went away again").await?;
+    if still != boot {
+        let summary = format!("it booted once more within {} s", spec.stable.as_secs());
+        return Err(Box::new(StepResult::failed("unstable", summary)));
+    }
+    Ok(kernel)
+}
+
+/// The system's state once it does not change any more, and the running kernel.
+async fn settled(cx: &mut StepCx<'_>, deadline: Instant) -> Result<(String, String), Box<StepResult>> {
+    let query = state();
+    loop {
+        let answer = timeout(LOOK, cx.link.ask(&query, &mut NoSink)).await;
+        let last = match answer {
+            Ok(Ok((state, kernel))) if is_settled(&state) => return Ok((state, kernel)),
+            Ok(Ok((state, _))) => state,
+            Ok(Err(error)) => {
+                if let Some(result) = boot::hard(Some(&error)) {
+                    return Err(result);
+                }
+                error.to_string()
+            }
+            Err(_) => {
+                cx.link.close().await;
+                "no answer".to_owned()
+            }
+        };
+        if Instant::now() >= deadline {
+            let summary = format!("it is up, but does not settle: {last}");
+            let help = "look at what still starts on the host: systemctl list-jobs";
+            return Err(Box::new(StepResult::failed("degraded", summary).help(help)));
+        }
+        cx.journal.progress(&format!("booting: {last}"));
+        tokio::time::sleep(BETWEEN.min(deadline.saturating_duration_since(Instant::now()))).await;
+    }
+}
+
+fn is_settled(state: &str) -> bool {
+    // `offline`: systemd is there but is not process 1.
+    matches!(state, "running" | "degraded" | "none" | "offline")
+}
+
+fn state() -> Query<(String, String)> {
+    Query::new(Command::sh("system-state", STATE, [""; 0]).timeout(LOOK), |output| {
+        let text = output.text();
+        let find = |tag| text.lines().find_map(|line| line.strip_prefix(tag)).map(printable);
+        match (find("state "), find("kernel ")) {
+            (Some(state), Some(kernel)) if !kernel.is_empty() => Ok((state, kernel)),
+            _ => Err(Unreadable::new(format!("no state: {}", output.last_lines(1)))),
+        }
+    })
+}
+
+/// Units that had failed before are nobody's fault.
+async fn degraded(cx: &mut StepCx<'_>, before: &Before) -> Result<(), Box<StepResult>> {
+    let now = remote::ask(cx, &baseline::query(None, true)).await?.seen.failed_units;
+    let new: Vec<&str> = now.difference(&before.failed_units).map(String::as_str).collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    let summary = format!("it is up, but failed after the reboot: {}", new.join(", "));
+    Err(Box::new(StepResult::failed("degraded", summary).help(format!("systemctl status {}", new.join(" ")))))
+}
+
+/// A fresh login; one refusal is forgiven as long as there is time.
+async fn logs_in(cx: &mut StepCx<'_>, deadline: Instant, what: &str) -> Result<String, Box<StepResult>> {
+    // Even if the deadline has just passed, it gets one try.
+    let end = deadline.max(Instant::now() + LOOK);
+    loop {
+        let error = match boot::fresh(cx, LOOK).await {
+            Ok(id) => return Ok(id),
+            Err(error) => error,
+        };
+        if let Some(result) = boot::hard(error.as_ref()) {
+            return Err(result);
+        }
+        if Instant::now() >= end {
+            let why = error.map_or_else(|| "no answer".to_owned(), |error| error.to_string());
+            return Err(Box::new(StepResult::unreachable("never-came-back", format!("{what}: {why}"))));
+        }
+        tokio::time::sleep(BETWEEN).await;
+    }
+}

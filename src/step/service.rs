@@ -1,0 +1,97 @@
+//! `service`: units started, stopped, restarted or reloaded, detached (a unit may be the network), and then looked at.
+//!
+//! Command lines on the host: `systemctl start|stop|restart|reload -- UNIT…`, else `service NAME start|…`.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    Ended, StepCx,
+    job::{self, JobSpec},
+    remote, services,
+};
+use crate::{
+    command::Command,
+    event::StepResult,
+    playbook::{ServiceSpec, ServiceState},
+};
+
+/// How long a unit that was just started may take to be active.
+const SETTLES: Duration = Duration::from_secs(30);
+const ACT: &str = r#"verb=$1; shift
+if [ -d "${PATCHWAVE_ROOT-}/run/systemd/system" ]; then exec systemctl "$verb" -- "$@"; fi
+code=0
+for u; do service "$u" "$verb" || code=$?; done
+exit "$code""#;
+
+pub(super) async fn run(cx: &mut StepCx<'_>, spec: &ServiceSpec) -> Ended {
+    let names = services::names(cx, &spec.names)?;
+    if names.is_empty() {
+        return Ok(StepResult::skipped("no services named"));
+    }
+    let states = remote::ask(cx, &services::states(&names)).await?;
+    let (verb, done) = match spec.state {
+        ServiceState::Started => ("start", "started"),
+        ServiceState::Stopped => ("stop", "stopped"),
+        ServiceState::Restarted => ("restart", "restarted"),
+        ServiceState::Reloaded => ("reload", "reloaded"),
+    };
+    let to_do: Vec<&String> = match spec.state {
+        ServiceState::Started | ServiceState::Stopped => {
+            names.iter().filter(|name| !states.get(*name).is_some_and(|state| is_so(spec.state, state))).collect()
+        }
+        ServiceState::Restarted | ServiceState::Reloaded => names.iter().collect(),
+    };
+    if to_do.is_empty() {
+        return Ok(StepResult::ok(format!("{} already {done}", names.join(", "))));
+    }
+    let shown = to_do.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+    if cx.check {
+        return Ok(StepResult::skipped(format!("would {verb} {shown}")));
+    }
+    let args = [verb].into_iter().chain(to_do.iter().map(|name| name.as_str()));
+    let command = Command::sh("service", ACT, args).privileged(cx.rights());
+    let end = job::run(cx, &JobSpec::new("service", command)).await?;
+    let states = settle(cx, spec.state, &names).await?;
+    let wrong: Vec<String> = states
+        .iter()
+        .filter(|(_, state)| !is_so(spec.state, state))
+        .map(|(name, state)| format!("{name} is {state}"))
+        .collect();
+    if !wrong.is_empty() {
+        let summary = format!("after {verb}: {}", wrong.join(", "));
+        let help = format!("look at it on the host: systemctl status {}", names.join(" "));
+        return Ok(StepResult::failed("service", summary).detail(end.last_lines(5)).help(help).changed(true));
+    }
+    if !end.success() {
+        let summary = format!("systemctl {verb} {shown}: {}", end.exit);
+        return Ok(StepResult::failed("service", summary).detail(end.last_lines(5)).changed(true));
+    }
+    Ok(StepResult::ok(format!("{shown} {done}")).changed(true))
+}
+
+/// The states once they are as wanted, or after a while.
+async fn settle(
+    cx: &mut StepCx<'_>,
+    wanted: ServiceState,
+    names: &[String],
+) -> Result<BTreeMap<String, String>, Box<StepResult>> {
+    let until = (Instant::now() + SETTLES).min(cx.deadline);
+    loop {
+        let states = remote::ask(cx, &services::states(names)).await?;
+        // A unit that is failed stays so; one that is activating may yet come.
+        let all = states.values().all(|state| is_so(wanted, state));
+        if all || Instant::now() >= until {
+            return Ok(states);
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+fn is_so(wanted: ServiceState, state: &str) -> bool {
+    match wanted {
+        ServiceState::Stopped => matches!(state, "inactive" | "failed"),
+        ServiceState::Started | ServiceState::Restarted | ServiceState::Reloaded => state == "active",
+    }
+}

@@ -1,0 +1,25 @@
+//! `snapshot` and `snapshot_restore`: the operator's own way of going back, through hooks.
+
+use serde_json::json;
+
+use super::{Ended, StepCx, hook};
+use crate::{command::printable, event::StepResult, playbook::Hook};
+
+/// Runs the hook; the last line that is not empty on its standard output is `snapshot.id` from now on.
+pub(super) async fn take(cx: &mut StepCx<'_>, spec: &Hook) -> Ended {
+    let output = hook::run(cx, spec, "hook").await?;
+    let text = output.text();
+    let id = text.lines().map(printable).map(|line| line.trim().to_owned()).rfind(|line| !line.is_empty());
+    let Some(id) = id else {
+        // Without an id there is nothing to go back to, and the host would be patched without its net.
+        let summary = "the snapshot hook succeeded but printed no snapshot id";
+        let help = "the last line that the hook prints must be the snapshot's id";
+        return Ok(StepResult::failed("hook", summary).help(help).changed(true));
+    };
+    Ok(StepResult::ok(format!("snapshot {id}")).var("snapshot", json!({ "id": id })).changed(true))
+}
+
+/// Runs the hook that goes back.
+pub(super) async fn restore(cx: &mut StepCx<'_>, spec: &Hook) -> Ended {
+    hook::around(cx, spec, "snapshot restored").await
+}

@@ -1,0 +1,116 @@
+//! `verify`: is the host well after the change? Parts that need a moment (services, ports, HTTP, the command) are tried
+//! again for up to 30 s; the others are looked at once. Says everything that is wrong at once.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Ended, StepCx, baseline, command, http, packages, precheck::together, remote, services};
+use crate::{event::StepResult, playbook::Verify};
+
+/// A service that was just started needs a moment.
+const SETTLES: Duration = Duration::from_secs(30);
+const AGAIN: Duration = Duration::from_secs(2);
+const CONNECT: Duration = Duration::from_secs(5);
+/// Error lines that are shown.
+const SHOWN: usize = 5;
+
+pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Verify) -> Ended {
+    if cx.check {
+        return Ok(StepResult::skipped("would verify"));
+    }
+    let until = (Instant::now() + SETTLES).min(cx.deadline);
+    let mut wrong = loop {
+        let wrong = moving_parts(cx, spec).await?;
+        if wrong.is_empty() || Instant::now() + AGAIN >= until {
+            break wrong;
+        }
+        cx.journal.progress(&wrong[0].summary);
+        tokio::time::sleep(AGAIN).await;
+    };
+    if spec.kernel_newest {
+        wrong.extend(kernel(cx).await?);
+    }
+    if spec.packages_healthy {
+        wrong.extend(packages::trouble(cx).await?);
+    }
+    if spec.journal_no_new_errors {
+        wrong.extend(journal(cx).await?);
+    }
+    Ok(if wrong.is_empty() { StepResult::ok("healthy") } else { together(wrong) })
+}
+
+/// What may come right by itself within moments.
+async fn moving_parts(cx: &mut StepCx<'_>, spec: &Verify) -> Result<Vec<StepResult>, Box<StepResult>> {
+    let mut wrong = Vec::new();
+    if let Some(list) = &spec.services {
+        let names = services::names(cx, list)?;
+        if !names.is_empty() {
+            let states = remote::ask(cx, &services::states(&names)).await?;
+            let help = format!("look at them on the host: systemctl status {}", names.join(" "));
+            wrong.extend(services::not_active(&states).map(|down| StepResult::failed("service", down).help(help)));
+        }
+    }
+    for check in &spec.http {
+        if let Err(why) = http::holds(cx, check).await? {
+            wrong.push(StepResult::failed("http", why));
+        }
+    }
+    let address = cx.link.target().address.clone();
+    for port in &spec.ports {
+        if let Err(why) = cx.controller.connects(&address, *port, CONNECT).await {
+            wrong.push(StepResult::failed("port", format!("port {port}: {why}")));
+        }
+    }
+    if let Some(line) = &spec.command {
+        let output = command::check(cx, line).await?;
+        if !output.success() {
+            wrong.push(StepResult::failed("command", format!("the check command: {}", output.exit)).said(&output));
+        }
+    }
+    Ok(wrong)
+}
+
+async fn kernel(cx: &mut StepCx<'_>) -> Result<Option<StepResult>, Box<StepResult>> {
+    let query = packages::manager(cx).await?.kernels();
+    let kernels = remote::ask(cx, &query).await?;
+    Ok(kernels.newest.filter(|newest| *newest != kernels.running).map(|newest| {
+        let summary = format!("kernel {} is running, {newest} is installed", kernels.running);
+        StepResult::failed("wrong-kernel", summary).help("a `reboot:` step with `when: required` brings it")
+    }))
+}
+
+async fn journal(cx: &mut StepCx<'_>) -> Result<Option<StepResult>, Box<StepResult>> {
+    let before = baseline::Baseline::recall(cx).unwrap_or_else(|| baseline::Baseline {
+        // Without a precheck, what was there before the run began is old.
+        at: run_began(&cx.run.0).unwrap_or(0),
+        ..Default::default()
+    });
+    let since = remote::ask(cx, &baseline::query(Some(before), cx.rights())).await?;
+    if !since.journal {
+        return Ok(Some(StepResult::failed("journal", "the host has no journal to look at for new errors")));
+    }
+    let count = since.new_errors.len();
+    Ok((count > 0).then(|| {
+        let lines = since.new_errors.into_iter().take(SHOWN);
+        let summary = format!("{count} new errors in the journal");
+        StepResult::failed("journal", summary).detail(lines).help("see them on the host: journalctl -b -p err")
+    }))
+}
+
+/// A run's id begins with its start in UTC.
+fn run_began(run: &str) -> Option<i64> {
+    let date = jiff::civil::DateTime::strptime("%Y%m%d-%H%M%S", run.get(..15)?).ok()?;
+    Some(date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_says_when_it_began() {
+        assert_eq!(run_began("19700102-000001-kxfa"), Some(86_401));
+        assert_eq!(run_began("x"), None);
+    }
+}
