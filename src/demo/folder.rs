@@ -2,7 +2,8 @@
 //! Shared knowledge with the shims, which read and write the same files (`shims/README.md` lists them).
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write as _},
     os::unix::fs::{MetadataExt as _, symlink},
     path::{Path, PathBuf},
 };
@@ -76,7 +77,7 @@ impl Folder {
     }
 
     /// What a boot renews.
-    pub(super) fn boot(&self, name: &str, same_id: bool) -> io::Result<()> {
+    pub(super) fn boot(&self, same_id: bool) -> io::Result<()> {
         let _ = fs::remove_dir_all(self.path.join("run"));
         fs::create_dir_all(self.path.join("run/lock"))?;
         if self.path.join("sim/systemd").exists() {
@@ -89,11 +90,14 @@ impl Folder {
         let _ = fs::remove_dir_all(self.path.join("sim/busy"));
         let booted = SystemClock.now();
         self.write("proc/stat", &format!("cpu  0 0 0 0\nbtime {}\n", booted.as_second()))?;
-        self.write(
-            "sim/journal",
-            &format!("{booted} {name} kernel: Linux version {}\n", self.read("sim/kernel").trim()),
-        )?;
+        let (second, date) = (booted.as_second(), booted.strftime("%b %d %H:%M:%S"));
+        let kernel = self.read("sim/kernel");
+        self.write("sim/journal", &format!("info\t{second}\t{date}\tkernel: Linux version {}\n", kernel.trim()))?;
         let stays_down = self.read("sim/fault/service");
+        if !stays_down.is_empty() {
+            let line = format!("err\t{second}\t{date}\tsystemd: Failed to start {stays_down}.service.\n");
+            fs::OpenOptions::new().append(true).open(self.path.join("sim/journal"))?.write_all(line.as_bytes())?;
+        }
         self.set_units(|unit| if unit == stays_down { "failed\n" } else { "active\n" })
     }
 

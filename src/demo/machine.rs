@@ -241,7 +241,7 @@ impl Machine {
         if !self.shared.instant {
             let same_id = self.has(|fault| *fault == Fault::SameBootId);
             // A folder that cannot be written shows as a host with its old boot id: a failure that a test sees.
-            let _ = self.folder.boot(&self.name, same_id);
+            let _ = self.folder.boot(same_id);
         }
         let generation = u32::from(self.has(|fault| *fault == Fault::NewHostKey));
         power.config = Arc::new(server_config(self.shared.keys.host(&self.name, generation)));

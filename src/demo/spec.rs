@@ -110,7 +110,7 @@ impl FleetSpec {
                     name: format!("{}{number:02}.{short}.example.com", role.as_str()),
                     environment,
                     role,
-                    kernel_update: number % 2 == 1,
+                    kernel_update: role == Role::Web && number % 4 == 1,
                     faults: Vec::new(),
                 })
             })

@@ -15,11 +15,11 @@ unknown() {
 
 broken() { [ -e "$sim/fault/$1" ]; }
 
-# $1: priority (err, info), $2: who, rest: what
+# $1: priority (err, info), $2: who, rest: what. sim/journal: priority, second, date, who and what (tabs between)
 log() {
     _priority=$1 _who=$2
     shift 2
-    printf '%s\t%s\t%s %s %s: %s\n' "$_priority" "$(date +%s)" "$(date '+%b %d %H:%M:%S')" "$host" "$_who" "$*" >>"$sim/journal"
+    printf '%s\t%s\t%s: %s\n' "$_priority" "$(date "+%s$tab%b %d %H:%M:%S")" "$_who" "$*" >>"$sim/journal"
 }
 
 # $1: reboot or poweroff. Open for both, so that it never waits, not even for a fleet that is gone.

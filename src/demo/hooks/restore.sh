@@ -1,0 +1,10 @@
+#!/bin/sh
+# Puts the package table of a simulated host back. Called on the jump box: hooks/restore HOST SNAPSHOT-ID.
+set -eu
+fleet=$(cd "$(dirname "$0")/../.." && pwd)
+host=${1:?usage: restore HOST SNAPSHOT-ID}
+id=${2:?usage: restore HOST SNAPSHOT-ID}
+cp "$fleet/snapshots/$host.$id" "$fleet/host-$host/sim/installed.restored"
+mv "$fleet/host-$host/sim/installed.restored" "$fleet/host-$host/sim/installed"
+rm -f "$fleet/host-$host/sim/kernel-next" "$fleet/host-$host/run/reboot-required" "$fleet/host-$host/run/reboot-required.pkgs"
+echo "$host is back at $id"
