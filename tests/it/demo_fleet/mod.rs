@@ -3,4 +3,6 @@
 mod client;
 mod faults;
 mod packages;
+mod product;
 mod shell;
+mod story;
