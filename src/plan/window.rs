@@ -70,4 +70,31 @@ mod tests {
         assert_eq!(until, Some("2026-03-29T05:00:00Z".parse().unwrap()));
         assert_eq!(open_until(&window, "2026-03-29T00:59:59Z".parse().unwrap()), None);
     }
+
+    #[test]
+    fn an_hour_that_comes_twice_opens_once() {
+        // 2026-10-25: 03:00 becomes 02:00 in Berlin; 02:30 is 00:30Z, and again 01:30Z.
+        let window = berlin("30 2 * * *", 2);
+        for (now, until) in [
+            ("2026-10-25T00:29:59Z", None),
+            ("2026-10-25T00:30:00Z", Some("2026-10-25T02:30:00Z")),
+            ("2026-10-25T01:30:00Z", Some("2026-10-25T02:30:00Z")),
+            ("2026-10-25T02:30:00Z", None),
+        ] {
+            let until: Option<Timestamp> = until.map(|t: &str| t.parse().unwrap());
+            assert_eq!(open_until(&window, now.parse().unwrap()), until, "{now}");
+        }
+    }
+
+    #[test]
+    fn starts_that_overlap_keep_it_open_and_nonsense_keeps_it_closed() {
+        let window = berlin("0 * * * *", 2);
+        let until = open_until(&window, "2026-11-08T10:30:00.5Z".parse().unwrap());
+        assert_eq!(until, Some("2026-11-08T12:00:00Z".parse().unwrap()), "the latest start counts");
+        let now = "2026-11-08T10:30:00Z".parse().unwrap();
+        for (start, timezone) in [("never", "UTC"), ("0 2 * * *", "Mars/Base"), ("0 0 30 2 *", "UTC")] {
+            let window = Window { start: start.into(), timezone: timezone.into(), ..berlin("", 1) };
+            assert_eq!((open_until(&window, now), next_opening(&window, now)), (None, None), "{start} {timezone}");
+        }
+    }
 }

@@ -294,6 +294,14 @@ fn each_mistake_around_the_steps_has_its_message() {
 }
 
 #[test]
+fn a_mistake_inside_a_block_of_text_is_pointed_at() {
+    let text = "steps:\n  - command: |\n      echo {{ a }}\n      echo ä {{ b | uper }}\n";
+    assert_eq!(wrong(text), ["4:21: filter `uper` is unknown"]);
+    let text = "steps:\n  - command: \"a\\tb {{ b | uper }}\"\n";
+    assert_eq!(wrong(text), ["2:14: filter `uper` is unknown"], "an escaped text is pointed at as a whole");
+}
+
+#[test]
 fn a_gate_runs_on_the_controller() {
     let playbook = load("rollout: {gate: [{command: x}]}\nsteps: [{drain: x}, {undrain: y}]\n").unwrap();
     assert_eq!(playbook.rollout.gate[0].on, Side::Controller);

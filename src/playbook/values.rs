@@ -29,13 +29,12 @@ impl Around {
     }
 }
 
-/// The place of `range` of `text` inside `node`, when the text stands in the file as it is.
+/// The place of `range` of `text` inside `node`, when that part of the text stands in the file as it is.
 fn place(node: &Node, text: &str, range: Option<Range<usize>>) -> Span {
     let whole = node.span.clone();
-    let Some(range) = range.filter(|range| !range.is_empty()) else { return whole };
     let written = whole.source.text.get(whole.start..whole.end).unwrap_or_default();
-    let Some(offset) = written.find(text).filter(|_| text.get(range.clone()).is_some()) else { return whole };
-    let before = &written[..offset + range.start];
+    let Some(found) = range.and_then(|range| offset(written, text, range)) else { return whole };
+    let before = &written[..found.start];
     let column = match before.rfind('\n') {
         Some(newline) => before[newline + 1..].chars().count() as u32 + 1,
         None => whole.column + before.chars().count() as u32,
@@ -43,10 +42,23 @@ fn place(node: &Node, text: &str, range: Option<Range<usize>>) -> Span {
     Span {
         line: whole.line + before.matches('\n').count() as u32,
         column,
-        start: whole.start + offset + range.start,
-        end: whole.start + offset + range.end,
+        start: whole.start + found.start,
+        end: whole.start + found.end,
         source: whole.source,
     }
+}
+
+/// Where `range` of `text` is in `written`, which is the text itself with quotes around it, or a block of indented
+/// lines. Escaped and folded texts have no such place.
+fn offset(written: &str, text: &str, range: Range<usize>) -> Option<Range<usize>> {
+    text.get(range.clone()).filter(|part| !part.is_empty())?;
+    if let Some(at) = written.find(text) {
+        return Some(at + range.start..at + range.end);
+    }
+    let line_start = text[..range.start].rfind('\n').map_or(0, |newline| newline + 1);
+    let line_end = text[range.start..].find('\n').map_or(text.len(), |length| range.start + length);
+    let at = written.find(&text[line_start..line_end])?;
+    Some(at + range.start - line_start..at + range.end.min(line_end) - line_start)
 }
 
 /// Reports a template's mistake where it stands.

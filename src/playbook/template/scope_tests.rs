@@ -9,7 +9,7 @@ fn scope() -> Scope {
         "services": ["ssh", "cron"], "nested": {"a": {"b": "deep"}}, "nothing": null,
         "url": "https://{{ name }}/", "all_services": "{{ services + ['nginx'] }}",
         "loop_a": "{{ loop_b }}", "loop_b": "{{ loop_a }}", "broken": "{{ missing_one }}",
-        "list_of": ["{{ name }}", "x"],
+        "list_of": ["{{ name }}", "x"], "sealed": {"__ansible_vault": "$ANSIBLE_VAULT;1.1;AES256"},
     }) else {
         unreachable!("an object was written")
     };
@@ -68,6 +68,7 @@ fn errors_name_the_variable_and_no_value() {
         ("{{ missing ~ 'x' }}", "`missing` is undefined"),
         ("{{ broken }}", "`missing_one` is undefined (in the variable `broken`)"),
         ("{{ loop_a }}", "the variable `loop_a` refers to itself, or to others more than 16 deep"),
+        ("{{ sealed }}", "the variable `sealed` is encrypted (!vault), which cannot be opened yet"),
         ("{{ password + 1 }}", "`password + 1` cannot be computed: invalid operation"),
         ("{{ password | int }}", "`int` cannot be computed: invalid operation"),
         ("{{ 'x' | regex_replace('(', '') }}", "a regular expression is not valid (or compiles to more than 1 MiB)"),

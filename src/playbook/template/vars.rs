@@ -19,6 +19,9 @@ use super::{
     tags::{holds_tag, lone_expression},
 };
 
+/// How an inventory passes on a value with the tag `!vault`.
+const VAULT: &str = "__ansible_vault";
+
 /// How deep a variable may refer to another one.
 const MAX_DEPTH: u8 = 16;
 
@@ -59,6 +62,9 @@ impl Vars {
             Json::String(text) if holds_tag(text) => self.rendered(name, text)?,
             Json::Array(items) => {
                 items.iter().map(|item| self.expanded(name, item)).collect::<Result<Vec<_>, _>>()?.into()
+            }
+            Json::Object(map) if map.contains_key(VAULT) => {
+                return Err(refuse(format!("the variable `{name}` is encrypted (!vault), which cannot be opened yet")));
             }
             Json::Object(map) => {
                 let pairs = map.iter().map(|(key, item)| Ok((key.clone(), self.expanded(name, item)?)));
