@@ -24,6 +24,18 @@ const PURE: [&str; 12] = [
 /// Pure modules that read the files they are about, and nothing else.
 const READERS: [&str; 3] = ["inventory", "playbook", "yaml"];
 
+const FILES: [&str; 2] = ["std::fs", "std::io::Read"];
+const WORLD: [&str; 8] = [
+    "tokio",
+    "futures",
+    "fastrand",
+    "std::thread",
+    "std::net::TcpStream",
+    "std::net::TcpListener",
+    "std::net::UdpSocket",
+    "std::net::ToSocketAddrs",
+];
+
 pub fn every_module_has_a_floor(house: &House) -> Vec<String> {
     let mut found = Vec::new();
     for source in &house.sources {
@@ -87,13 +99,9 @@ pub fn pure_floors_do_not_wait(house: &House) -> Vec<String> {
     let mut found = Vec::new();
     for source in house.program() {
         let Some(own) = source.top().filter(|top| PURE.contains(top)) else { continue };
-        let banned: &[&str] = if READERS.contains(&own) {
-            &["tokio", "futures", "fastrand", "std::net", "std::thread", "await"]
-        } else {
-            &["tokio", "futures", "fastrand", "std::net", "std::thread", "await", "std::fs", "std::io::Read"]
-        };
+        let files = if READERS.contains(&own) { &[][..] } else { &FILES[..] };
         for path in &source.paths {
-            if let Some(what) = banned.iter().find(|banned| path.begins_with(banned)) {
+            if let Some(what) = WORLD.iter().chain(files).find(|banned| path.begins_with(banned)) {
                 found.push(format!(
                     "{}:{}: `{own}` is pure and must not use `{what}`: what waits belongs to `step/` or `transport/`, \
                      what is concurrent to `engine/`, what reads files to the loaders or `cli/`",
