@@ -2,6 +2,7 @@
 
 mod contract;
 mod demo_fleet;
+mod readme;
 mod ssh;
 mod ssh_auth;
 mod ssh_exec;
