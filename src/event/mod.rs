@@ -2,7 +2,10 @@
 //! Pure: appending, showing and deciding are done elsewhere. Start at [`Event`] and [`RunState`].
 
 mod kind;
+#[cfg(test)]
+pub(crate) mod sample;
 mod state;
+mod verdict;
 
 pub use kind::{
     Event, Kind, Outcome, PackageChange, Progress, RunId, RunStarted, StepPhase, StepRef, StepResult, Stop, Verdict,

@@ -8,7 +8,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Event, Kind, Outcome, RunStarted, StepRef, StepResult, Stop, Verdict};
+use super::{Event, Kind, Outcome, RunStarted, StepPhase, StepRef, StepResult, Stop, Verdict};
 use crate::{
     host::HostName,
     plan::{Domain, Plan},
@@ -282,8 +282,11 @@ impl RunState {
             }
             Kind::StepFinished { host, step, result } => {
                 let host_state = self.in_flight(host)?;
-                if host_state.current.as_ref().is_none_or(|c| c.step != *step) && result.verdict != Verdict::Skipped {
-                    return Err(format!("{host} is not in that step"));
+                match &host_state.current {
+                    Some(current) if current.step == *step => {}
+                    // A step that is skipped need not begin.
+                    None if result.verdict == Verdict::Skipped => host_state.not_done(*step)?,
+                    _ => return Err(format!("{host} is not in that step")),
                 }
                 host_state.current = None;
                 host_state.steps.push((*step, result.clone()));
@@ -381,6 +384,10 @@ impl RunState {
 
     fn step_started(&mut self, name: &HostName, step: StepRef, attempt: u32, at: Timestamp) -> Result<(), String> {
         let host = self.in_flight(name)?;
+        let same = host.current.as_ref().filter(|current| current.step == step);
+        if attempt < same.map_or(1, |current| current.attempt) {
+            return Err(format!("{name} has had a later attempt than {attempt}"));
+        }
         match &mut host.current {
             Some(current) if current.step != step => Err(format!("{name} is in another step")),
             Some(current) => {
@@ -388,8 +395,8 @@ impl RunState {
                 current.since = at;
                 Ok(())
             }
-            None if host.steps.iter().any(|(done, _)| *done == step) => Err(format!("{name} has done that step")),
             None => {
+                host.not_done(step)?;
                 host.current = Some(CurrentStep { step, attempt, since: at, notes: Map::new() });
                 Ok(())
             }
@@ -401,6 +408,15 @@ impl RunState {
             return Err(format!("{name} was started"));
         }
         let host = self.in_flight(name)?;
+        if matches!(outcome, Outcome::Ok | Outcome::Skipped) {
+            // Success is proved, never assumed.
+            if host.current.is_some() {
+                return Err(format!("{name} is in a step"));
+            }
+            if host.broke_at().is_some_and(|(step, _)| step.phase == StepPhase::Main) {
+                return Err(format!("a step of {name} is not fine"));
+            }
+        }
         host.at = HostAt::Done(outcome);
         host.finished_at = Some(at);
         host.current = None;
@@ -455,9 +471,20 @@ impl HostState {
         self.steps.iter().any(|(_, result)| result.rebooted)
     }
 
+    fn not_done(&self, step: StepRef) -> Result<(), String> {
+        match self.result(step) {
+            Some(_) => Err(format!("{} has done that step", self.name)),
+            None => Ok(()),
+        }
+    }
+
     /// From its slot to its end, or to `now`.
     pub fn took(&self, now: Timestamp) -> Option<Duration> {
         let started = self.started_at?;
         Duration::try_from(self.finished_at.unwrap_or(now).duration_since(started)).ok()
     }
 }
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

@@ -56,12 +56,11 @@ impl MemoryJournal {
 impl Journal for MemoryJournal {
     /// All or nothing, as the ledger.
     fn append(&mut self, events: &[Event]) -> Result<(), LedgerError> {
-        let mut next = self.events.last().map_or(1, |event| event.seq + 1);
-        for event in events {
-            if event.seq != next {
-                return Err(LedgerError::Gap { run: RunId("memory".to_owned()), expected: next, found: event.seq });
+        let first = self.events.last().map_or(1, |event| event.seq + 1);
+        for (expected, event) in (first..).zip(events) {
+            if event.seq != expected {
+                return Err(LedgerError::Gap { run: RunId("memory".to_owned()), expected, found: event.seq });
             }
-            next += 1;
         }
         if let Some(room) = &mut self.room {
             *room = room.checked_sub(events.len()).ok_or(LedgerError::Full { path: "memory".into() })?;

@@ -98,7 +98,11 @@ fn what_was_appended_is_read_back_by_everybody() {
     ledger.append(&lock, &later(6, 1)).unwrap();
     assert_eq!(reader.state(&run()).unwrap().tally.in_flight, 1, "the reader sees what came later");
     let mut tail = Vec::new();
-    reader.each(&run(), 5, |event| Ok(tail.push(event))).unwrap();
+    let keep = |event| {
+        tail.push(event);
+        Ok(())
+    };
+    reader.each(&run(), 5, keep).unwrap();
     assert_eq!(tail, later(6, 1));
     drop((ledger, lock, reader));
     let row = Ledger::open(folder.path()).unwrap().runs(10).unwrap().remove(0);

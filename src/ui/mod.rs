@@ -1,1 +1,46 @@
-//! Events in, characters on a screen out.
+//! What a person or a script sees of a run: readings of `(&RunState, &Event)` and of [`Progress`].
+//! It alone knows how things look; it is handed its writers, decides nothing and knows no step kind by name.
+//! Start at [`Reporter`]; the sentences that several readers share are in `sentence.rs`.
+
+mod bars;
+mod exec;
+mod fold;
+mod json;
+mod lines;
+mod paint;
+mod plan;
+mod sentence;
+mod summary;
+mod text;
+
+pub use bars::{Bars, Size};
+pub use exec::{ExecEnd, ExecResult, exec_json, exec_text};
+pub use fold::{Trouble, troubles};
+pub use json::Json;
+pub use lines::Lines;
+pub use paint::{Colour, Paint};
+pub use plan::{plan_json, plan_text};
+pub use summary::{Next, Summary};
+pub use text::{clean, duration};
+
+use jiff::Timestamp;
+
+use crate::event::{Event, Progress, RunState};
+
+/// Something that shows a run while it goes on. No method fails: a terminal that goes away must not stop a run.
+pub trait Reporter: Send {
+    /// A fact was recorded; `state` holds it already.
+    fn event(&mut self, state: &RunState, event: &Event);
+
+    /// Chatter of one host.
+    fn progress(&mut self, progress: &Progress);
+
+    /// A sentence about the run as a whole that no event says: why it waits or halts, how to approve.
+    fn note(&mut self, at: Timestamp, text: &str);
+
+    /// Time has passed; called a few times a second.
+    fn tick(&mut self, state: &RunState, now: Timestamp);
+
+    /// Nothing more comes; the screen is given back.
+    fn finish(&mut self, state: &RunState);
+}

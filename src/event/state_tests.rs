@@ -1,0 +1,263 @@
+use serde_json::json;
+
+use super::*;
+use crate::event::{RunId, StepPhase, sample::*};
+
+fn two_stages() -> Plan {
+    plan(&[("staging", &["s1", "s2 s3"]), ("production", &["p1 p2 p3"])])
+}
+
+fn sample() -> Sample {
+    Sample::of(two_stages())
+}
+
+fn started(name: &str) -> Kind {
+    Kind::HostStarted { host: host(name) }
+}
+
+fn step_started(name: &str, index: usize, attempt: u32) -> Kind {
+    Kind::StepStarted { host: host(name), step: main_step(index), attempt }
+}
+
+fn step_finished(name: &str, index: usize, verdict: Verdict) -> Kind {
+    Kind::StepFinished { host: host(name), step: main_step(index), result: result(verdict, "") }
+}
+
+fn finished(name: &str, outcome: Outcome) -> Kind {
+    Kind::HostFinished { host: host(name), outcome }
+}
+
+/// Every kind of event in every place where it cannot stand; the state must stay as it was.
+#[test]
+fn what_cannot_follow_is_an_error_and_changes_nothing() {
+    let mut waiting = sample();
+    waiting.wait(1);
+    let mut walking = waiting.clone();
+    walking.start("s1").begin("s1", main_step(0)).note("s1", main_step(0), "job", json!("j1"));
+    let mut between = walking.clone();
+    between.end("s1", main_step(0), result(Verdict::Ok, ""));
+    let mut broken = between.clone();
+    broken.begin("s1", main_step(1)).end("s1", main_step(1), failure("lock", "held"));
+    let mut done = broken.clone();
+    done.finish("s1", Outcome::Failed);
+    let mut over = done.clone();
+    over.tell(Kind::RunFinished);
+
+    let noted = |name: &str, index| Kind::StepNoted {
+        host: host(name),
+        step: main_step(index),
+        key: "k".to_owned(),
+        value: json!(1),
+    };
+    let gate = |stage, wave| Kind::GateFinished { stage, wave, passed: true, summary: String::new() };
+    let approved = |stage| Kind::Approved { stage, by: "x".to_owned() };
+    let cases: Vec<(&Sample, Kind, &str)> = vec![
+        (&waiting, waiting.events[0].kind.clone(), "has started before"),
+        (&waiting, started("nobody"), "not in the plan"),
+        (&waiting, step_started("s1", 0, 1), "not in flight"),
+        (&waiting, noted("s1", 0), "not in flight"),
+        (&waiting, step_finished("s1", 0, Verdict::Ok), "not in flight"),
+        (&waiting, step_finished("s1", 0, Verdict::Skipped), "not in flight"),
+        (&waiting, finished("s1", Outcome::Ok), "not in flight"),
+        (&waiting, finished("s1", Outcome::Skipped), "not in flight"),
+        (&waiting, gate(2, 0), "no such wave"),
+        (&waiting, gate(0, 2), "no such wave"),
+        (&waiting, approved(2), "no such stage"),
+        (&walking, started("s1"), "has had its slot"),
+        (&walking, step_started("s1", 1, 1), "in another step"),
+        (&walking, step_started("s1", 0, 0), "attempt"),
+        (&walking, noted("s1", 1), "not in that step"),
+        (&walking, step_finished("s1", 1, Verdict::Ok), "not in that step"),
+        (&walking, step_finished("s1", 1, Verdict::Skipped), "not in that step"),
+        (&walking, finished("s1", Outcome::NotStarted), "was started"),
+        (&walking, finished("s1", Outcome::Ok), "is in a step"),
+        (&between, step_started("s1", 0, 2), "has done that step"),
+        (&between, step_finished("s1", 0, Verdict::Skipped), "has done that step"),
+        (&between, step_finished("s1", 1, Verdict::Ok), "not in that step"),
+        (&between, noted("s1", 0), "not in that step"),
+        (&broken, finished("s1", Outcome::Ok), "is not fine"),
+        (&broken, finished("s1", Outcome::Skipped), "is not fine"),
+        (&done, started("s1"), "has had its slot"),
+        (&done, step_started("s1", 2, 1), "not in flight"),
+        (&done, finished("s1", Outcome::Failed), "not in flight"),
+        (&over, started("s2"), "is finished"),
+        (&over, Kind::RunFinished, "is finished"),
+    ];
+    for (before, kind, why) in cases {
+        let mut sample = before.clone();
+        let error = sample.try_tell(kind.clone()).expect_err(&format!("{kind:?}"));
+        assert!(error.why.contains(why), "{kind:?}: {error}");
+        assert_eq!(error.seq, before.state.seq + 1);
+        assert_eq!(format!("{:?}", sample.state.hosts), format!("{:?}", before.state.hosts), "{kind:?}");
+        assert_eq!((sample.state.tally, sample.state.seq), (before.state.tally, before.state.seq));
+    }
+}
+
+#[test]
+fn numbers_have_no_gaps_and_the_first_event_says_what_was_meant() {
+    let sample = sample();
+    for seq in [0, 1, 3] {
+        let mut state = sample.state.clone();
+        let error = state.apply(&Event { seq, at: time(0), kind: started("s1") }).unwrap_err();
+        assert_eq!(error.why, "it should have number 2");
+    }
+    assert!(RunState::begin(&Event { seq: 1, at: time(0), kind: started("s1") }).is_err());
+    assert!(RunState::begin(&Event { seq: 2, ..sample.events[0].clone() }).is_err());
+    assert!(RunState::fold([]).is_err());
+    let twice = Kind::RunStarted(Box::new(RunStarted {
+        plan: plan(&[("a", &["x"]), ("b", &["x"])]),
+        ..(*sample.state.started).clone()
+    }));
+    let error = RunState::begin(&Event { seq: 1, at: time(0), kind: twice }).unwrap_err();
+    assert_eq!(error.why, "x is in the plan twice");
+}
+
+#[test]
+fn counts_agree_on_every_level_after_every_event() {
+    let mut sample = sample();
+    sample.good("s1").good("s2").bad("s3", "lock", "held").start("p1");
+    sample.walk("p2", vec![result(Verdict::Unreachable, "timed out")]);
+    let mut state = RunState::begin(&sample.events[0]).unwrap();
+    for event in &sample.events[1..] {
+        state.apply(event).unwrap();
+        let sum = |tallies: &[Tally]| {
+            tallies.iter().fold(Tally::default(), |a, b| Tally {
+                total: a.total + b.total,
+                in_flight: a.in_flight + b.in_flight,
+                ok: a.ok + b.ok,
+                failed: a.failed + b.failed,
+                unreachable: a.unreachable + b.unreachable,
+                unknown: a.unknown + b.unknown,
+                skipped: a.skipped + b.skipped,
+            })
+        };
+        for stage in &state.stages {
+            assert_eq!(sum(&stage.waves.iter().map(|w| w.tally).collect::<Vec<_>>()), stage.tally);
+        }
+        assert_eq!(sum(&state.stages.iter().map(|s| s.tally).collect::<Vec<_>>()), state.tally);
+        let at = |at| state.hosts.iter().filter(|h| h.at == at).count();
+        assert_eq!(state.tally.in_flight, at(HostAt::InFlight));
+        assert_eq!(state.tally.waiting(), at(HostAt::Waiting));
+        assert_eq!(state.tally.ok, at(HostAt::Done(Outcome::Ok)));
+    }
+    assert_eq!(state.tally, Tally { total: 6, in_flight: 1, ok: 2, failed: 1, unreachable: 1, unknown: 0, skipped: 0 });
+    assert_eq!((state.tally.broken(), state.tally.done(), state.tally.waiting()), (2, 4, 1));
+    let outcomes: Vec<_> = state.outcomes().map(|(h, o)| format!("{} {o}", h.name)).collect();
+    assert_eq!(outcomes, ["s1 ok", "s2 ok", "s3 failed", "p1 unknown", "p2 unreachable", "p3 not_started"]);
+}
+
+#[test]
+fn the_cursor_passes_every_host_that_has_left_the_queue() {
+    let mut sample = sample();
+    let cursor = |sample: &Sample| sample.state.stages[1].waves[0].cursor;
+    assert_eq!(cursor(&sample), 0);
+    sample.start("p2");
+    assert_eq!(cursor(&sample), 0, "p1 still waits");
+    sample.start("p1");
+    assert_eq!(cursor(&sample), 2);
+    sample.start("p3");
+    assert_eq!(cursor(&sample), 3);
+    let names: Vec<_> = sample.state.wave_hosts(1, 0).iter().map(|h| h.name.as_str()).collect();
+    assert_eq!(names, ["p1", "p2", "p3"]);
+}
+
+#[test]
+fn a_domain_counts_hosts_in_flight_and_hosts_that_broke_over_all_stages() {
+    let mut plan = two_stages();
+    for (name, value) in [("s1", "a"), ("s2", "a"), ("p1", "a"), ("p2", "b")] {
+        put_in_domain(&mut plan, name, value);
+    }
+    let domain = |value: usize| plan.hosts().filter_map(|(h, ..)| h.domain.clone()).nth(value).unwrap();
+    let (a, b) = (domain(0), domain(3));
+    let mut sample = Sample::of(plan);
+    let out = |sample: &Sample| (sample.state.out_of_service(&a), sample.state.out_of_service(&b));
+    assert_eq!(out(&sample), (0, 0));
+    sample.good("s1");
+    assert_eq!(out(&sample), (0, 0), "an ok host is back");
+    sample.bad("s2", "lock", "held");
+    assert_eq!(out(&sample), (1, 0), "a broken host stays out");
+    sample.start("p1").start("p2");
+    assert_eq!(out(&sample), (2, 1));
+    sample.finish("p1", Outcome::Skipped).finish("p2", Outcome::Unknown);
+    assert_eq!(out(&sample), (1, 1));
+}
+
+#[test]
+fn attempts_keep_their_notes_and_a_new_step_has_none() {
+    let mut sample = sample();
+    sample.start("s1").begin("s1", main_step(0)).note("s1", main_step(0), "boot", json!("a"));
+    sample.wait(5).tell(step_started("s1", 0, 2)).note("s1", main_step(0), "boot", json!("b"));
+    let current = sample.state.host(&host("s1")).unwrap().current.clone().unwrap();
+    assert_eq!((current.attempt, current.since, current.notes["boot"].clone()), (2, time(5), json!("b")));
+    sample.end("s1", main_step(0), result(Verdict::Ok, "")).begin("s1", main_step(1));
+    assert!(sample.state.host(&host("s1")).unwrap().current.as_ref().unwrap().notes.is_empty());
+    let skipped = Kind::StepFinished {
+        host: host("s2"),
+        step: main_step(0),
+        result: result(Verdict::Skipped, "`when` is false"),
+    };
+    sample.start("s2").tell(skipped);
+    assert_eq!(sample.state.host(&host("s2")).unwrap().steps.len(), 1, "a skipped step need not begin");
+}
+
+#[test]
+fn a_resumed_run_forgets_the_stop_and_keeps_everything_else() {
+    let mut sample = sample();
+    sample.start("s1").begin("s1", main_step(0)).note("s1", main_step(0), "job", json!("j1"));
+    let stop = |how| Kind::StopRequested { how, by: "ann@jump".to_owned() };
+    sample.tell(stop(Stop::Detach)).tell(stop(Stop::Drain));
+    assert_eq!(sample.state.stop, Some(Stop::Detach), "requests only rise");
+    sample.tell(Kind::RunFinished);
+    assert_eq!((sample.state.finished, sample.state.exit_code()), (true, 7));
+    sample.tell(Kind::RunResumed { operator: "bob".to_owned(), controller: "jump".to_owned() });
+    assert_eq!((sample.state.finished, sample.state.stop, sample.state.resumes), (false, None, 1));
+    let open = sample.state.host(&host("s1")).unwrap();
+    assert_eq!(open.at, HostAt::InFlight);
+    assert_eq!(open.current.as_ref().unwrap().notes["job"], json!("j1"));
+    // The first controller may also be killed without a word.
+    sample.tell(Kind::RunResumed { operator: "bob".to_owned(), controller: "jump".to_owned() });
+    sample.tell(step_started("s1", 0, 1)).end("s1", main_step(0), result(Verdict::Ok, ""));
+    sample.finish("s1", Outcome::Ok);
+    assert_eq!(sample.state.resumes, 2);
+}
+
+#[test]
+fn a_host_tells_where_it_broke_what_changed_and_how_long_it_took() {
+    let mut sample = sample();
+    sample.start("s1").begin("s1", main_step(0)).wait(2).end("s1", main_step(0), upgraded(&["a", "b"]));
+    sample.begin("s1", main_step(1)).wait(3).end("s1", main_step(1), failure("boot-timeout", "never came back"));
+    let after = StepRef { phase: StepPhase::OnFailure, index: 0 };
+    sample.begin("s1", after).end("s1", after, rebooted()).finish("s1", Outcome::Failed);
+    let s1 = sample.state.host(&host("s1")).unwrap();
+    assert_eq!(s1.broke_at().map(|(step, r)| (step, r.class.as_str())), Some((main_step(1), "boot-timeout")));
+    assert_eq!((s1.packages_changed(), s1.rebooted()), (2, true));
+    assert_eq!(s1.took(time(99)), Some(Duration::from_secs(5)));
+    assert_eq!(s1.result(main_step(0)).unwrap().packages.len(), 2);
+    let s2 = sample.state.host(&host("s2")).unwrap();
+    assert_eq!((s2.broke_at(), s2.took(time(9))), (None, None));
+    assert_eq!(sample.state.stages[0].waves[0].last_finished_at, Some(time(5)));
+}
+
+#[test]
+fn gates_and_approvals_are_kept_where_they_belong() {
+    let mut sample = sample();
+    sample.good("s1");
+    sample.tell(Kind::GateFinished { stage: 0, wave: 0, passed: false, summary: "5xx".to_owned() });
+    sample.tell(Kind::Approved { stage: 0, by: "bob@jump".to_owned() });
+    assert_eq!(sample.state.stages[0].waves[0].gate, Some((false, "5xx".to_owned())));
+    assert_eq!(sample.state.stages[0].approved_by.as_deref(), Some("bob@jump"));
+    assert_eq!(sample.state.stages[1].approved_by, None);
+}
+
+#[test]
+fn a_fold_of_what_was_written_is_the_state_that_was_live() {
+    let mut sample = sample();
+    sample.good("s1").bad("s2", "lock", "held").start("s3").begin("s3", main_step(0)).tell(Kind::RunFinished);
+    let text: Vec<String> = sample.events.iter().map(|e| serde_json::to_string(e).unwrap()).collect();
+    let read: Vec<Event> = text.iter().map(|t| serde_json::from_str(t).unwrap()).collect();
+    assert_eq!(read, sample.events);
+    let state = RunState::fold(&read).unwrap();
+    assert_eq!(format!("{:?}", state.hosts), format!("{:?}", sample.state.hosts));
+    assert_eq!(state.tally, sample.state.tally);
+    assert_eq!(state.started.run, RunId("20261122-020000-kxfa".to_owned()));
+}

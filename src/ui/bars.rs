@@ -1,0 +1,423 @@
+//! The live screen: a bar for each wave in flight and for the run, a line for each slow or failing host.
+//!
+//! One indicatif bar holds the whole panel as its message, so that a redraw is one write whatever has changed; what must
+//! stay is printed above it. [`panel`] is pure: state, time and size in, lines out.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    io::{self, Write},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use console::{measure_text_width, truncate_str};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+
+use super::{Paint, Reporter, lines::stamped, sentence, text};
+use crate::{
+    event::{Event, HostAt, HostState, Kind, Progress, RunState, Tally},
+    host::HostName,
+};
+
+/// Shortest time between two drawings.
+const PAUSE: SignedDuration = SignedDuration::from_millis(150);
+/// Most hosts that have a line.
+const HOSTS: usize = 8;
+
+/// A terminal's size in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Lines.
+    pub rows: u16,
+    /// Characters in a line.
+    pub columns: u16,
+}
+
+/// Draws the panel and keeps it drawn.
+pub struct Bars {
+    bar: ProgressBar,
+    size: Arc<dyn Fn() -> Size + Send + Sync>,
+    paint: Paint,
+    zone: TimeZone,
+    chatter: HashMap<HostName, String>,
+    pending: String,
+    last_note: String,
+    drawn_at: Timestamp,
+}
+
+impl Bars {
+    /// Draws to `out`, a terminal whose size is asked for at each drawing.
+    pub fn new(
+        out: Box<dyn Write + Send>,
+        size: impl Fn() -> Size + Send + Sync + 'static,
+        paint: Paint,
+        zone: TimeZone,
+    ) -> Self {
+        let size: Arc<dyn Fn() -> Size + Send + Sync> = Arc::new(size);
+        let screen = Screen { out: Mutex::new((out, Vec::new())), size: Arc::clone(&size) };
+        // Its own bound is far above ours, so that none of our drawings is dropped.
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(screen), 100);
+        let bar = ProgressBar::with_draw_target(Some(0), target);
+        bar.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self {
+            bar,
+            size,
+            paint,
+            zone,
+            chatter: HashMap::new(),
+            pending: String::new(),
+            last_note: String::new(),
+            drawn_at: Timestamp::MIN,
+        }
+    }
+
+    fn draw(&mut self, state: &RunState, now: Timestamp) {
+        self.drawn_at = now;
+        self.print_pending();
+        let lines = panel(state, now, (self.size)(), &self.chatter, self.paint);
+        self.bar.set_message(lines.join("\n"));
+    }
+
+    fn print_pending(&mut self) {
+        if !self.pending.is_empty() {
+            self.bar.println(self.pending.trim_end_matches('\n'));
+            self.pending.clear();
+        }
+    }
+}
+
+impl Reporter for Bars {
+    fn event(&mut self, state: &RunState, event: &Event) {
+        for sentence in sentence::sentences(state, event, self.paint).into_iter().filter(|s| s.loud) {
+            self.pending.push_str(&stamped(event.at, &self.zone, self.paint, &sentence.text));
+        }
+        match &event.kind {
+            Kind::StepStarted { host, .. } | Kind::HostFinished { host, .. } => {
+                self.chatter.remove(host);
+            }
+            _ => {}
+        }
+        self.tick(state, event.at);
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        self.chatter.insert(progress.host.clone(), text::first_line(&progress.text, 200));
+    }
+
+    fn note(&mut self, at: Timestamp, note: &str) {
+        if self.last_note != note {
+            note.clone_into(&mut self.last_note);
+            let line = format!("{:<11}  {}", "--", text::clean(note, 400));
+            self.pending.push_str(&stamped(at, &self.zone, self.paint, &line));
+        }
+    }
+
+    fn tick(&mut self, state: &RunState, now: Timestamp) {
+        // A clock that was set back must not freeze the screen.
+        let since = now.duration_since(self.drawn_at);
+        if since >= PAUSE || since.is_negative() {
+            self.draw(state, now);
+        }
+    }
+
+    fn finish(&mut self, _: &RunState) {
+        self.print_pending();
+        self.bar.finish_and_clear();
+    }
+}
+
+/// What is on the screen below the lines that stay.
+fn panel(
+    state: &RunState,
+    now: Timestamp,
+    size: Size,
+    chatter: &HashMap<HostName, String>,
+    paint: Paint,
+) -> Vec<String> {
+    // The last column stays free: some terminals break the line there.
+    let width = usize::from(size.columns.max(20)) - 1;
+    let room = usize::from(size.rows).saturating_sub(4).clamp(1, HOSTS + 3);
+    let mut lines = Vec::new();
+    let mut walking: Vec<&HostState> = Vec::new();
+    for (s, stage) in state.stages.iter().enumerate().filter(|(_, stage)| stage.tally.in_flight > 0) {
+        for (w, wave) in stage.waves.iter().enumerate().filter(|(_, wave)| wave.tally.in_flight > 0) {
+            let hosts = state.wave_hosts(s, w);
+            walking.extend(hosts.iter().filter(|host| host.at == HostAt::InFlight));
+            if lines.len() < 3 {
+                let since = hosts.iter().filter_map(|host| host.started_at).min();
+                let name = sentence::wave_name(state, s, w);
+                lines.push(bar_line(&name, &wave.tally, elapsed(since, now), width, paint));
+            }
+        }
+    }
+    lines.push(bar_line("all", &state.tally, elapsed(Some(state.started_at), now), width, paint));
+    let since = |host: &HostState| host.current.as_ref().map(|current| current.since).or(host.started_at);
+    let shown = room.saturating_sub(lines.len()).min(HOSTS);
+    let key = |host: &&HostState| (host.broke_at().is_none(), since(host));
+    if shown > 0 && walking.len() > shown {
+        // The slowest of ten thousand, without sorting them all.
+        walking.select_nth_unstable_by_key(shown, key);
+    }
+    let hidden = walking.len().saturating_sub(shown);
+    walking.truncate(shown);
+    walking.sort_by_key(key);
+    let name_width = walking.iter().map(|host| host.name.as_str().len()).max().unwrap_or(0).min(width / 3);
+    lines.extend(walking.iter().map(|host| {
+        let doing = doing(state, host, chatter);
+        let took = since(host).map_or_else(String::new, |since| elapsed(Some(since), now));
+        let name = pad(&truncate_str(host.name.as_str(), name_width, "…"), name_width);
+        let name = if host.broke_at().is_some() { paint.bad(&name) } else { name };
+        let doing_width = width.saturating_sub(name_width + 12);
+        format!("  {name}  {}  {took:>6}", pad(&truncate_str(&doing, doing_width, "…"), doing_width))
+    }));
+    if hidden > 0 {
+        lines.push(paint.faint(&format!("  and {hidden} more in flight")));
+    }
+    lines.iter().map(|line| truncate_str(line, width, "…").into_owned()).collect()
+}
+
+fn doing(state: &RunState, host: &HostState, chatter: &HashMap<HostName, String>) -> String {
+    let mut doing = match host.broke_at() {
+        Some((step, _)) => format!("broke at {:?}; ", text::step_name(state.plan(), step)),
+        None => String::new(),
+    };
+    let Some(current) = &host.current else { return doing + "between two steps" };
+    doing.push_str(&text::step_name(state.plan(), current.step));
+    if current.attempt > 1 {
+        doing.push_str(&format!(", attempt {}", current.attempt));
+    }
+    if let Some(said) = chatter.get(&host.name).filter(|said| !said.is_empty()) {
+        doing.push_str(": ");
+        doing.push_str(said);
+    }
+    doing
+}
+
+fn elapsed(since: Option<Timestamp>, now: Timestamp) -> String {
+    let took = since.map(|since| now.duration_since(since)).unwrap_or_default();
+    text::duration(Duration::from_secs(Duration::try_from(took).unwrap_or_default().as_secs())).replace(".0s", "s")
+}
+
+/// `production, wave 2 of 5  ━━━━━━━━────────  12/25  11 ok, 1 failed, 8 in flight, 5 waiting  3m12s`
+fn bar_line(name: &str, tally: &Tally, took: String, width: usize, paint: Paint) -> String {
+    let broken = tally.broken();
+    let total = tally.total.to_string();
+    let mut right = format!("{:>w$}/{total}", tally.done(), w = total.len());
+    let mut parts = vec![(tally.in_flight, "in flight")];
+    if width >= 110 {
+        parts.insert(0, (tally.ok, "ok"));
+        parts.push((tally.waiting(), "waiting"));
+    }
+    for (n, word) in parts {
+        right.push_str(&format!("  {n:>w$} {word}", w = total.len()));
+    }
+    right.push_str(&format!("  {took:>6}"));
+    let trouble = if broken > 0 { format!("  {broken} broken") } else { String::new() };
+    let left = width.saturating_sub(right.len() + trouble.len() + 4);
+    let name_width = (left / 2).clamp(6, 40);
+    let bar_width = left.saturating_sub(name_width).clamp(4, 60);
+    let filled = (tally.done() * bar_width).checked_div(tally.total).unwrap_or(0);
+    let full = "━".repeat(filled);
+    let full = if broken > 0 { paint.warn(&full) } else { paint.good(&full) };
+    let rest = paint.faint(&"─".repeat(bar_width - filled));
+    let name = pad(&truncate_str(name, name_width, "…"), name_width);
+    format!("{name}  {full}{rest}  {right}{}", paint.bad(&trouble))
+}
+
+fn pad(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(measure_text_width(text))))
+}
+
+/// A terminal behind a writer. Gathers a drawing and writes it at once; what cannot be written is forgotten, because a
+/// terminal that went away must not stop a run.
+struct Screen {
+    out: Mutex<(Box<dyn Write + Send>, Vec<u8>)>,
+    size: Arc<dyn Fn() -> Size + Send + Sync>,
+}
+
+impl fmt::Debug for Screen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Screen")
+    }
+}
+
+impl Screen {
+    fn put(&self, text: &str) -> io::Result<()> {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner).1.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+
+    /// A control sequence with a count (ECMA-48 CSI); a count of 0 would mean 1.
+    fn steer(&self, n: usize, letter: char) -> io::Result<()> {
+        if n == 0 { Ok(()) } else { self.put(&format!("\x1b[{n}{letter}")) }
+    }
+}
+
+impl TermLike for Screen {
+    fn width(&self) -> u16 {
+        (self.size)().columns
+    }
+
+    fn height(&self) -> u16 {
+        (self.size)().rows
+    }
+
+    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
+        self.steer(n, 'A')
+    }
+
+    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
+        self.steer(n, 'B')
+    }
+
+    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
+        self.steer(n, 'C')
+    }
+
+    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
+        self.steer(n, 'D')
+    }
+
+    fn write_line(&self, line: &str) -> io::Result<()> {
+        self.put(line)?;
+        self.put("\r\n")
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.put(text)
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.put("\r\x1b[2K")
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        let mut guard = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let (out, gathered) = &mut *guard;
+        let _ = out.write_all(gathered).and_then(|()| out.flush());
+        gathered.clear();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        event::{Outcome, sample::*},
+        ui::lines::tests::{Captured, play},
+    };
+
+    const WIDE: Size = Size { rows: 50, columns: 200 };
+    const SMALL: Size = Size { rows: 24, columns: 80 };
+
+    fn busy() -> Sample {
+        let names: Vec<String> = (1..=12).map(|i| format!("web{i:02}.example.com")).collect();
+        let mut sample = Sample::of(plan(&[
+            ("staging", &["s1"]),
+            ("production:!databases with a long pattern", &["db1", &names.join(" ")]),
+        ]));
+        sample.good("s1").good("db1");
+        for name in &names[..11] {
+            sample.wait(1).start(name).begin(name, main_step(0));
+        }
+        sample.walk_on_rest("web01.example.com");
+        sample.end("web02.example.com", main_step(0), failure("disk", "/var is full")).wait(30);
+        sample
+    }
+
+    impl Sample {
+        fn walk_on_rest(&mut self, name: &str) -> &mut Self {
+            let fine = crate::event::Verdict::Ok;
+            self.end(name, main_step(0), result(fine, "")).finish(name, Outcome::Ok)
+        }
+    }
+
+    fn drawn(size: Size) -> String {
+        let sample = busy();
+        let mut chatter = HashMap::new();
+        chatter.insert(host("web03.example.com"), "waiting for the lock of unattended-upgrade ".repeat(4));
+        let lines = panel(&sample.state, sample.now(), size, &chatter, Paint::plain());
+        for line in &lines {
+            assert!(measure_text_width(line) < usize::from(size.columns), "{line:?}");
+        }
+        assert!(lines.len() < usize::from(size.rows));
+        lines.join("\n")
+    }
+
+    #[test]
+    fn the_panel_fits_80_columns() {
+        insta::assert_snapshot!(drawn(SMALL), @r#"
+        production:!databases w…  ━━──────────────────────   1/12  10 in flight     40s
+        all                       ━━━━━───────────────────   3/14  10 in flight     47s
+          web02.example.com  broke at "Ready to be patched"; between two steps      39s
+          web03.example.com  Ready to be patched: waiting for the lock of unat…     38s
+          web04.example.com  Ready to be patched                                    37s
+          web05.example.com  Ready to be patched                                    36s
+          web06.example.com  Ready to be patched                                    35s
+          web07.example.com  Ready to be patched                                    34s
+          web08.example.com  Ready to be patched                                    33s
+          web09.example.com  Ready to be patched                                    32s
+          and 2 more in flight
+        "#);
+    }
+
+    #[test]
+    fn the_panel_uses_200_columns() {
+        insta::assert_snapshot!(drawn(WIDE), @r#"
+        production:!databases with a long patte…  ━━━━━───────────────────────────────────────────────────────   1/12   1 ok  10 in flight   1 waiting     40s
+        all                                       ━━━━━━━━━━━━────────────────────────────────────────────────   3/14   3 ok  10 in flight   1 waiting     47s
+          web02.example.com  broke at "Ready to be patched"; between two steps                                                                                                                              39s
+          web03.example.com  Ready to be patched: waiting for the lock of unattended-upgrade waiting for the lock of unattended-upgrade waiting for the lock of unattended-upgrade waiting for the loc…     38s
+          web04.example.com  Ready to be patched                                                                                                                                                            37s
+          web05.example.com  Ready to be patched                                                                                                                                                            36s
+          web06.example.com  Ready to be patched                                                                                                                                                            35s
+          web07.example.com  Ready to be patched                                                                                                                                                            34s
+          web08.example.com  Ready to be patched                                                                                                                                                            33s
+          web09.example.com  Ready to be patched                                                                                                                                                            32s
+          and 2 more in flight
+        "#);
+    }
+
+    #[test]
+    fn the_panel_fits_a_tiny_terminal() {
+        for (rows, columns) in [(1, 1), (3, 20), (5, 40), (10, 60)] {
+            let lines = panel(&busy().state, time(99), Size { rows, columns }, &HashMap::new(), Paint::plain());
+            assert!(lines.iter().all(|line| measure_text_width(line) < usize::from(columns.max(20))), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn failures_stay_above_the_bars_and_a_vanished_terminal_stops_nothing() {
+        let mut sample = busy();
+        sample.finish("web02.example.com", Outcome::Failed).tell(Kind::RunFinished);
+        let out = Captured::default();
+        let mut bars = Bars::new(out.writer(), || SMALL, Paint::plain(), TimeZone::UTC);
+        play(&mut bars, &sample);
+        let text = out.text();
+        assert!(text.contains("web02.example.com  Ready to be patched: /var is full"), "{text}");
+        assert!(!text.contains("ok           web01"), "ok hosts are counted, not listed");
+        assert!(text.contains("over"), "what was said last is printed at the end");
+
+        let out = Captured::default();
+        let mut bars = Bars::new(out.writer(), || SMALL, Paint::plain(), TimeZone::UTC);
+        out.break_it();
+        play(&mut bars, &sample);
+        assert_eq!(out.text(), "");
+    }
+
+    #[test]
+    fn ten_thousand_hosts_are_drawn_as_seldom_as_ten() {
+        let names: Vec<String> = (0..10_000).map(|i| format!("h{i}")).collect();
+        let mut sample = Sample::of(plan(&[("all", &[&names.join(" ")])]));
+        for name in &names {
+            sample.start(name);
+        }
+        let out = Captured::default();
+        let mut bars = Bars::new(out.writer(), || SMALL, Paint::plain(), TimeZone::UTC);
+        play(&mut bars, &sample);
+        assert!(out.text().len() < 10_000, "{} bytes for events of one moment", out.text().len());
+    }
+}

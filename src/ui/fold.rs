@@ -1,0 +1,128 @@
+//! Hosts with the same trouble, as one: failures whose texts differ only in numbers and in the host's own name fold.
+
+use indexmap::IndexMap;
+
+use super::text;
+use crate::event::{HostState, Outcome, RunState, StepRef};
+
+/// One trouble and all hosts that have it.
+#[derive(Clone, Debug)]
+pub struct Trouble<'a> {
+    /// How they ended.
+    pub outcome: Outcome,
+    /// At which step; `None` when no step says why.
+    pub step: Option<StepRef>,
+    /// Why; parts that differ from host to host are `…`.
+    pub reason: String,
+    /// Who, in the plan's order. Never empty.
+    pub hosts: Vec<&'a HostState>,
+}
+
+/// All hosts of a run that are neither ok nor not started, folded, gravest first.
+pub fn troubles(state: &RunState) -> Vec<Trouble<'_>> {
+    type Key<'a> = (Outcome, Option<StepRef>, &'a str, String);
+    let mut found: IndexMap<Key<'_>, (String, Vec<&HostState>)> = IndexMap::new();
+    for (host, outcome) in state.outcomes() {
+        if matches!(outcome, Outcome::Ok | Outcome::NotStarted) {
+            continue;
+        }
+        let (step, class, reason) = why(state, host, outcome);
+        let shape = shape(&reason, host.name.as_str());
+        let (shown, hosts) =
+            found.entry((outcome, step, class, shape.clone())).or_insert_with(|| (reason.clone(), vec![]));
+        if *shown != reason {
+            *shown = shape;
+        }
+        hosts.push(host);
+    }
+    let mut troubles: Vec<Trouble<'_>> = found
+        .into_iter()
+        .map(|((outcome, step, ..), (reason, hosts))| Trouble { outcome, step, reason, hosts })
+        .collect();
+    let gravity = |outcome| match outcome {
+        Outcome::Unknown => 0,
+        Outcome::Failed => 1,
+        Outcome::Unreachable => 2,
+        _ => 3,
+    };
+    troubles.sort_by_key(|trouble| (gravity(trouble.outcome), std::cmp::Reverse(trouble.hosts.len())));
+    troubles
+}
+
+fn why<'a>(state: &RunState, host: &'a HostState, outcome: Outcome) -> (Option<StepRef>, &'a str, String) {
+    if let Some((step, result)) = host.broke_at() {
+        return (Some(step), &result.class, text::first_line(&result.summary, 300));
+    }
+    if let Some(current) = &host.current {
+        let running = format!("{:?} had begun when the controller left", text::step_name(state.plan(), current.step));
+        return (Some(current.step), "", running);
+    }
+    match (outcome, host.steps.last()) {
+        (Outcome::Unknown, _) => (None, "", "it was between two steps when the controller left".to_owned()),
+        (_, Some((step, result))) => (Some(*step), &result.class, text::first_line(&result.summary, 300)),
+        (_, None) => (None, "", String::new()),
+    }
+}
+
+/// The text without what differs from host to host: its own name (whole or short) and numbers.
+fn shape(reason: &str, host: &str) -> String {
+    let mut text = reason.replace(host, "…");
+    let short = host.split('.').next().unwrap_or(host);
+    // A short name like `a` would eat letters of other words.
+    if short.len() >= 3 && short.parse::<u64>().is_err() {
+        text = text.replace(short, "…");
+    }
+    let mut shape = String::with_capacity(text.len());
+    let mut in_number = false;
+    for c in text.chars() {
+        if c.is_ascii_digit() {
+            if !in_number {
+                shape.push('…');
+            }
+            in_number = true;
+        } else {
+            shape.push(c);
+            in_number = false;
+        }
+    }
+    shape
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::sample::*;
+
+    #[test]
+    fn failures_that_differ_in_numbers_and_names_fold() {
+        let mut sample = Sample::of(plan(&[("all", &["web01.example.com web02.example.com web03.example.com c d e"])]));
+        sample
+            .bad("web01.example.com", "lock", "lock held by unattended-upgrade (pid 812) on web01")
+            .bad("web02.example.com", "lock", "lock held by unattended-upgrade (pid 9) on web02")
+            .bad("web03.example.com", "lock", "lock held by apt (pid 9) on web03")
+            .bad("c", "disk", "/var has 3 MiB")
+            .bad("d", "disk", "/var has 3 MiB")
+            .start("e")
+            .begin("e", main_step(1));
+        let told: Vec<_> = troubles(&sample.state)
+            .iter()
+            .map(|t| format!("{} {} {:?} {}", t.outcome, t.hosts.len(), t.step.map(|s| s.index), t.reason))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "unknown 1 Some(1) \"Security updates\" had begun when the controller left",
+                "failed 2 Some(1) lock held by unattended-upgrade (pid …) on …",
+                "failed 2 Some(1) /var has 3 MiB",
+                "failed 1 Some(1) lock held by apt (pid 9) on web03",
+            ]
+        );
+    }
+
+    #[test]
+    fn other_classes_and_other_steps_do_not_fold() {
+        let mut sample = Sample::of(plan(&[("all", &["a b c"])]));
+        sample.bad("a", "x", "same").bad("b", "y", "same").walk("c", vec![failure("x", "same")]);
+        assert_eq!(troubles(&sample.state).len(), 3);
+    }
+}

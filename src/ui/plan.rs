@@ -1,0 +1,303 @@
+//! A plan as a person reads it before saying yes: stages and waves as a table, the steps, the digest.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, presets};
+use serde_json::{Value, json};
+
+use super::{Paint, text};
+use crate::{
+    plan::{Plan, Stage, Wave},
+    playbook::StepSpec,
+    policy::{Mode, OnBudgetSpent, Window},
+};
+
+/// Waves of a stage above which neighbours of one size share a line.
+const LISTED: usize = 8;
+
+/// The plan as tables, with a line end behind each line. `verbose` lists every wave and every host.
+pub fn plan_text(plan: &Plan, digest: &str, width: u16, paint: Paint, verbose: bool) -> String {
+    let hosts = plan.hosts().count();
+    let head = format!("{}, plan {digest}", paint.strong(&text::clean(&plan.playbook, 60)));
+    let mut page = format!(
+        "{head}\n{} in {}{}\n\n{}\n\n",
+        text::count(hosts, "host"),
+        text::count(plan.stages.len(), "stage"),
+        match plan.max_failures {
+            Some(n) => format!(", {} as soon as more than {n} break in the whole run", stops(plan.on_budget_spent)),
+            None => String::new(),
+        },
+        stages(plan, width, paint, verbose)
+    );
+    for stage in &plan.stages {
+        for window in windows(stage) {
+            page.push_str(&format!("window of {}: {window}\n", stage.name));
+        }
+        if let Some(risk) = stage.risk.filter(|risk| !stage.name.ends_with(risk.as_str())) {
+            page.push_str(&format!("highest risk in {}: {risk}\n", stage.name));
+        }
+    }
+    page.push_str(&paint.strong("each host walks"));
+    page.push('\n');
+    page.push_str(&steps(&plan.steps));
+    if !plan.on_failure.is_empty() {
+        page.push_str(&paint.strong("a host that fails walks then"));
+        page.push('\n');
+        page.push_str(&steps(&plan.on_failure));
+    }
+    for stage in plan.stages.iter().filter(|stage| !stage.gate.is_empty()) {
+        page.push_str(&paint.strong(&format!("after each wave of {}", stage.name)));
+        page.push('\n');
+        page.push_str(&steps(&stage.gate));
+    }
+    page
+}
+
+/// The plan and its digest as one JSON object.
+pub fn plan_json(plan: &Plan, digest: &str) -> Value {
+    json!({ "digest": digest, "hosts": plan.hosts().count(), "plan": plan })
+}
+
+fn stops(what: OnBudgetSpent) -> &'static str {
+    match what {
+        OnBudgetSpent::HaltRun => "halts",
+        OnBudgetSpent::HaltStage => "halts the stage",
+        OnBudgetSpent::Continue => "goes on even",
+    }
+}
+
+fn stages(plan: &Plan, width: u16, paint: Paint, verbose: bool) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_width(width).set_content_arrangement(ContentArrangement::Dynamic);
+    if paint.colours() {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    let bold = |text: &str| Cell::new(text).add_attribute(Attribute::Bold);
+    table.set_header(["stage", "wave", "size", "hosts", "failures", "then"].map(bold));
+    for stage in &plan.stages {
+        for (i, (wave, size, members)) in waves(stage, verbose).into_iter().enumerate() {
+            let most = if verbose { usize::MAX } else { usize::from(width) };
+            let names = text::hosts(members.iter().flat_map(|wave| &wave.hosts).map(|host| &host.name), most);
+            table.add_row([
+                Cell::new(if i == 0 { stage.name.as_str() } else { "" }),
+                Cell::new(wave),
+                Cell::new(size).set_alignment(CellAlignment::Right),
+                Cell::new(names),
+                Cell::new(if i == 0 { bears(stage) } else { String::new() }),
+                Cell::new(then(stage, i == 0)),
+            ]);
+        }
+    }
+    if let Some(first) = table.column_mut(0) {
+        first.set_padding((0, 1));
+    }
+    let longest = plan.hosts().map(|(host, ..)| host.name.as_str().len()).max().unwrap_or(0);
+    text::keep_names_whole(&mut table, 3, longest, width);
+    let longest = plan.stages.iter().map(|stage| stage.name.chars().count()).max().unwrap_or(0);
+    text::keep_names_whole(&mut table, 0, longest, width);
+    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+/// When its hosts may be started, one line per window.
+fn windows(stage: &Stage) -> BTreeSet<String> {
+    let hosts = stage.waves.iter().flat_map(|wave| &wave.hosts);
+    let shown = |w: &Arc<Window>| format!("{} for {} {}", w.start, text::rest(w.duration), w.timezone);
+    hosts.filter_map(|host| host.window.as_ref().map(shown)).collect()
+}
+
+/// Lines of the table: name, size and the waves that share the line.
+fn waves(stage: &Stage, verbose: bool) -> Vec<(String, String, Vec<&Wave>)> {
+    let mut lines = Vec::new();
+    let mut at = 0;
+    while at < stage.waves.len() {
+        let wave = &stage.waves[at];
+        let same = stage.waves[at..].iter().take_while(|w| w.hosts.len() == wave.hosts.len() && !w.canary).count();
+        let together = if verbose || stage.waves.len() <= LISTED { 1 } else { same.max(1) };
+        let size = wave.hosts.len();
+        let (name, size) = match together {
+            1 if wave.canary => (format!("{} canary", at + 1), size.to_string()),
+            1 => match (stage.mode, stage.window_size) {
+                (Mode::Sliding, Some(window)) => (format!("{} sliding", at + 1), format!("{size}, {window} at once")),
+                _ => ((at + 1).to_string(), size.to_string()),
+            },
+            n => (format!("{}-{}", at + 1, at + n), format!("{size} each")),
+        };
+        lines.push((name, size, stage.waves[at..at + together].iter().collect()));
+        at += together;
+    }
+    lines
+}
+
+/// How many broken hosts it bears, and what more of them stop.
+fn bears(stage: &Stage) -> String {
+    match stage.on_budget_spent {
+        OnBudgetSpent::HaltRun => stage.max_failures.to_string(),
+        OnBudgetSpent::HaltStage => format!("{} (stage)", stage.max_failures),
+        OnBudgetSpent::Continue => "any".to_owned(),
+    }
+}
+
+fn then(stage: &Stage, first: bool) -> String {
+    let mut parts = Vec::new();
+    if !stage.soak.is_zero() {
+        parts.push(format!("rest {}", text::rest(stage.soak)));
+    }
+    if !stage.gate.is_empty() {
+        parts.push("gate".to_owned());
+    }
+    if stage.approve && first {
+        parts.push("approval".to_owned());
+    }
+    parts.join(", ")
+}
+
+fn steps(steps: &[StepSpec]) -> String {
+    let mut lines = String::new();
+    for (i, step) in steps.iter().enumerate() {
+        let mut extra = Vec::new();
+        if let Some(when) = &step.when {
+            extra.push(format!("when {}", text::clean(when, 60)));
+        }
+        if let Some(timeout) = step.timeout {
+            extra.push(format!("at most {}", text::rest(timeout)));
+        }
+        if step.retries > 0 {
+            extra.push(text::count(step.retries as usize, "more attempt"));
+        }
+        if step.on == crate::playbook::Side::Controller {
+            extra.push("on the jump box".to_owned());
+        }
+        let extra = if extra.is_empty() { String::new() } else { format!(" ({})", extra.join(", ")) };
+        lines.push_str(&format!("{:>4}. {}{extra}\n", i + 1, text::clean(&step.name, 80)));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{event::sample, host::Risk};
+
+    fn rich() -> Plan {
+        let edge: Vec<String> = (1..=45).map(|i| format!("edge{i:02}.example.com")).collect();
+        let batches: Vec<String> = edge[1..].chunks(4).map(|chunk| chunk.join(" ")).collect();
+        let mut edge_waves = vec![edge[0].as_str()];
+        edge_waves.extend(batches.iter().map(String::as_str));
+        let mut plan = sample::plan(&[
+            ("staging", &["s1.example.com s2.example.com"]),
+            ("edge", &edge_waves),
+            ("production/critical", &["db1.example.com", "db2.example.com db3.example.com"]),
+        ]);
+        plan.max_failures = Some(2);
+        let window = Arc::new(Window {
+            start: "0 2 * * SUN#2".to_owned(),
+            duration: Duration::from_secs(4 * 3600),
+            timezone: "Europe/Berlin".to_owned(),
+        });
+        let last = &mut plan.stages[2];
+        last.risk = Some(Risk::Critical);
+        last.soak = Duration::from_secs(600);
+        last.approve = true;
+        last.gate = vec![sample::step_spec("No errors in the shop")];
+        last.waves.iter_mut().flat_map(|w| &mut w.hosts).for_each(|h| h.window = Some(Arc::clone(&window)));
+        plan.stages[1].risk = Some(Risk::Low);
+        plan.stages[1].max_failures = 3;
+        plan.stages[1].on_budget_spent = OnBudgetSpent::HaltStage;
+        plan.steps[1].when = Some("facts.os == 'debian'".to_owned());
+        plan.steps[1].retries = 2;
+        plan.steps[2].timeout = Some(Duration::from_secs(900));
+        plan
+    }
+
+    fn shown(width: u16) -> String {
+        let text = plan_text(&rich(), "3f9a2c1b77d0", width, Paint::plain(), false);
+        for line in text.lines() {
+            assert!(console::measure_text_width(line) <= usize::from(width), "{line:?}");
+        }
+        text
+    }
+
+    #[test]
+    fn a_plan_on_80_columns() {
+        insta::assert_snapshot!(shown(80), @r#"
+        Rolling patch wave, plan 3f9a2c1b77d0
+        50 hosts in 3 stages, halts as soon as more than 2 break in the whole run
+
+        stage                  wave      size    hosts                failures  then
+        staging                1              2  s1.example.com,      0
+                                                 s2.example.com
+        edge                   1 canary       1  edge01.example.com   3
+                                                                      (stage)
+                               2-12      4 each  edge02.example.com,
+                                                 edge03.example.com,
+                                                 edge04.example.com,
+                                                 edge05.example.com
+                                                 and 40 more
+        production/critical    1 canary       1  db1.example.com      0         rest
+                                                                                10m,
+                                                                                gate,
+                                                                                approva
+                                                                                l
+                               2              2  db2.example.com,               rest
+                                                 db3.example.com                10m,
+                                                                                gate
+
+        highest risk in edge: low
+        window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin
+        each host walks
+           1. Ready to be patched
+           2. Security updates (when facts.os == 'debian', 2 more attempts)
+           3. Reboot where it is needed (at most 15m)
+        a host that fails walks then
+           1. Restore the snapshot
+        after each wave of production/critical
+           1. No errors in the shop
+        "#);
+    }
+
+    #[test]
+    fn a_plan_on_200_columns() {
+        insta::assert_snapshot!(shown(200), @r#"
+        Rolling patch wave, plan 3f9a2c1b77d0
+        50 hosts in 3 stages, halts as soon as more than 2 break in the whole run
+
+        stage                  wave      size    hosts                                                                                                                      failures   then
+        staging                1              2  s1.example.com, s2.example.com                                                                                             0
+        edge                   1 canary       1  edge01.example.com                                                                                                         3 (stage)
+                               2-12      4 each  edge02.example.com, edge03.example.com, edge04.example.com, edge05.example.com, edge06.example.com, edge07.example.com,
+                                                 edge08.example.com, edge09.example.com, edge10.example.com, edge11.example.com and 34 more
+        production/critical    1 canary       1  db1.example.com                                                                                                            0          rest 10m, gate, approval
+                               2              2  db2.example.com, db3.example.com                                                                                                      rest 10m, gate
+
+        highest risk in edge: low
+        window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin
+        each host walks
+           1. Ready to be patched
+           2. Security updates (when facts.os == 'debian', 2 more attempts)
+           3. Reboot where it is needed (at most 15m)
+        a host that fails walks then
+           1. Restore the snapshot
+        after each wave of production/critical
+           1. No errors in the shop
+        "#);
+    }
+
+    #[test]
+    fn verbose_lists_every_host_once() {
+        let text = plan_text(&rich(), "d", 120, Paint::plain(), true);
+        for host in rich().hosts().map(|(host, ..)| host.name.clone()) {
+            assert_eq!(text.matches(host.as_str()).count(), 1, "{host}");
+        }
+    }
+
+    #[test]
+    fn json_reads_back_as_the_same_plan() {
+        let value = plan_json(&rich(), "3f9a");
+        assert_eq!((&value["digest"], &value["hosts"]), (&json!("3f9a"), &json!(50)));
+        assert_eq!(serde_json::from_value::<Plan>(value["plan"].clone()).unwrap(), rich());
+    }
+}

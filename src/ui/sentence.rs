@@ -1,0 +1,183 @@
+//! What there is to say about one event, in words: shared by the quiet lines and by the bars.
+
+use super::{Paint, text};
+use crate::event::{Event, HostAt, HostState, Kind, Outcome, RunState, StepPhase, Stop, Verdict};
+
+/// One thing to say.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Sentence {
+    /// One line, or several for a failure; painted; without time.
+    pub text: String,
+    /// Worth a place above the bars. (That a host is ok is not: the bar counts it.)
+    pub loud: bool,
+}
+
+const WORD: usize = 11;
+
+/// A word that says what the line is about, in a column of its own.
+fn line(word: &str, painted: impl Fn(&str) -> String, rest: &str) -> String {
+    format!("{}  {rest}", painted(&format!("{word:<WORD$}")))
+}
+
+/// All there is to say about `event`; `state` holds it already.
+pub(super) fn sentences(state: &RunState, event: &Event, paint: Paint) -> Vec<Sentence> {
+    let loud = |word: &str, rest: String| Sentence { text: line(word, |w| paint.strong(w), &rest), loud: true };
+    match &event.kind {
+        Kind::RunStarted(started) => {
+            let plan = &started.plan;
+            let check = if started.check { ", check only: nothing is changed" } else { "" };
+            vec![loud(
+                "run",
+                format!(
+                    "{} of {:?}: {} in {}, plan {}{check}",
+                    started.run,
+                    text::clean(&plan.playbook, 60),
+                    text::count(state.tally.total, "host"),
+                    text::count(plan.stages.len(), "stage"),
+                    started.digest.get(..12).unwrap_or(&started.digest),
+                ),
+            )]
+        }
+        Kind::RunResumed { operator, controller } => {
+            let open = text::count(state.tally.in_flight, "host");
+            let waiting = state.tally.waiting();
+            vec![loud("resumed", format!("by {operator}@{controller}: {open} in flight, {waiting} not started"))]
+        }
+        Kind::HostStarted { host } => state.host(host).map(|host| wave_begins(state, host, paint)).unwrap_or_default(),
+        Kind::StepStarted { host, step, attempt } if *attempt > 1 => {
+            let rest = format!("{host}  {}: attempt {attempt}", text::step_name(state.plan(), *step));
+            vec![Sentence { text: line("again", |w| w.to_owned(), &rest), loud: false }]
+        }
+        Kind::StepStarted { .. } | Kind::StepNoted { .. } => Vec::new(),
+        Kind::StepFinished { host, step, result } => {
+            if matches!(result.verdict, Verdict::Ok | Verdict::Skipped) {
+                return Vec::new();
+            }
+            let word = match result.verdict {
+                Verdict::Unreachable => "unreachable",
+                Verdict::Unknown => "unknown",
+                _ => "failed",
+            };
+            let after = match step.phase {
+                StepPhase::OnFailure => " (after the failure)",
+                StepPhase::Always => " (at the end)",
+                StepPhase::Main | StepPhase::Gate => "",
+            };
+            let name = text::step_name(state.plan(), *step);
+            let mut rest = format!("{host}  {name}{after}: {}", text::first_line(&result.summary, 400));
+            for detail in result.detail.iter().take(8) {
+                rest.push_str(&format!("\n{:WORD$}  | {}", "", text::clean(detail, 400)));
+            }
+            if let Some(help) = &result.help {
+                rest.push_str(&format!("\n{:WORD$}  try: {}", "", text::clean(help, 400)));
+            }
+            vec![Sentence { text: line(word, |w| paint.bad(w), &rest), loud: true }]
+        }
+        Kind::HostFinished { host, outcome } => state
+            .host(host)
+            .map(|host| {
+                let mut said = vec![host_is_done(state, host, *outcome, paint)];
+                said.extend(wave_ends(state, host, paint));
+                said
+            })
+            .unwrap_or_default(),
+        Kind::GateFinished { stage, wave, passed, summary } => {
+            let verdict = if *passed { "passed" } else { "did not pass" };
+            let rest = format!("{} {verdict}: {}", wave_name(state, *stage, *wave), text::first_line(summary, 400));
+            let painted = |w: &str| if *passed { paint.good(w) } else { paint.bad(w) };
+            vec![Sentence { text: line("gate", painted, &rest), loud: true }]
+        }
+        Kind::Approved { stage, by } => {
+            let name = state.plan().stages.get(*stage).map_or("", |stage| &stage.name);
+            vec![loud("approved", format!("{name} goes on; by {}", text::clean(by, 100)))]
+        }
+        Kind::StopRequested { how, by } => {
+            let what = match how {
+                Stop::Drain => "no new host starts, hosts in flight finish",
+                Stop::StepBorder => "no new host starts, hosts in flight stop at their next step",
+                Stop::Detach => "leaving now; jobs on the hosts go on",
+            };
+            let rest = format!("{what} ({} in flight); by {}", state.tally.in_flight, text::clean(by, 100));
+            vec![Sentence { text: line("stop", |w| paint.warn(w), &rest), loud: true }]
+        }
+        Kind::RunFinished => vec![loud("over", counts(&state.tally))],
+    }
+}
+
+/// `9 ok, 1 failed, 2 not started`: only what there is.
+pub(super) fn counts(tally: &crate::event::Tally) -> String {
+    let parts = [
+        (tally.ok, "ok"),
+        (tally.failed, "failed"),
+        (tally.unreachable, "unreachable"),
+        (tally.unknown, "unknown"),
+        (tally.skipped, "skipped"),
+        (tally.in_flight, "in flight"),
+        (tally.waiting(), "not started"),
+    ];
+    let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+    if parts.is_empty() { "no hosts".to_owned() } else { parts.join(", ") }
+}
+
+/// `production/critical, wave 2 of 5`, `edge, wave 1 of 3 (canary)`.
+pub(super) fn wave_name(state: &RunState, stage: usize, wave: usize) -> String {
+    let Some(planned) = state.plan().stages.get(stage) else { return String::new() };
+    let canary = if planned.waves.get(wave).is_some_and(|w| w.canary) { " (canary)" } else { "" };
+    match planned.waves.len() {
+        1 => format!("{}{canary}", planned.name),
+        n => format!("{}, wave {} of {n}{canary}", planned.name, wave + 1),
+    }
+}
+
+fn wave_begins(state: &RunState, host: &HostState, paint: Paint) -> Vec<Sentence> {
+    let tally = &state.stages[host.stage].waves[host.wave].tally;
+    if tally.in_flight + tally.done() != 1 {
+        return Vec::new();
+    }
+    let rest = format!("{}: {}", wave_name(state, host.stage, host.wave), text::count(tally.total, "host"));
+    vec![Sentence { text: line("wave", |w| paint.strong(w), &rest), loud: true }]
+}
+
+fn wave_ends(state: &RunState, host: &HostState, paint: Paint) -> Option<Sentence> {
+    let tally = &state.stages[host.stage].waves[host.wave].tally;
+    if tally.done() < tally.total {
+        return None;
+    }
+    let rest = format!("{} is done: {}", wave_name(state, host.stage, host.wave), counts(tally));
+    Some(Sentence { text: line("wave", |w| paint.strong(w), &rest), loud: true })
+}
+
+fn host_is_done(state: &RunState, host: &HostState, outcome: Outcome, paint: Paint) -> Sentence {
+    debug_assert!(matches!(host.at, HostAt::Done(_)));
+    let painted = |w: &str| match outcome {
+        Outcome::Ok => paint.good(w),
+        Outcome::Skipped | Outcome::NotStarted => paint.warn(w),
+        Outcome::Failed | Outcome::Unreachable | Outcome::Unknown => paint.bad(w),
+    };
+    let took = host.took(state.last_at).map(text::duration).unwrap_or_default();
+    let mut parts = Vec::new();
+    if let Some((step, _)) = host.broke_at() {
+        parts.push(format!("is done, broken at {:?}", text::step_name(state.plan(), step)));
+    }
+    parts.extend(changes(host));
+    let rest = format!("{}  {} ({took})", host.name, parts.join(", "));
+    let word = if outcome == Outcome::Ok { "ok" } else { text::outcome(outcome) };
+    // That a host broke was said when its step did.
+    Sentence { text: line(word, painted, &rest), loud: false }
+}
+
+/// What is not as it was on a host: `3 packages`, `rebooted`, or `nothing changed`.
+pub(super) fn changes(host: &HostState) -> Vec<String> {
+    let mut parts = Vec::new();
+    if host.packages_changed() > 0 {
+        parts.push(text::count(host.packages_changed(), "package"));
+    }
+    if host.rebooted() {
+        parts.push("rebooted".to_owned());
+    }
+    if parts.is_empty() {
+        let other = host.steps.iter().any(|(_, result)| result.changed);
+        parts.push(if other { "changed" } else { "nothing changed" }.to_owned());
+    }
+    parts
+}

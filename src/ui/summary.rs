@@ -1,0 +1,425 @@
+//! The end of a run on one page: every selected host with exactly one outcome, what was changed, what to type next.
+
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+use jiff::Timestamp;
+
+use super::{Paint, Trouble, sentence, text, troubles};
+use crate::event::{HostState, Outcome, RunState};
+
+/// Hosts above which the ok ones of a stage share a line.
+const LISTED: usize = 24;
+
+/// The command lines that the hints are made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// The line that starts such a run again, without `--limit` (`patchwave run PLAYBOOK -i INV`).
+    pub run: String,
+    /// The program with its state folder (`patchwave`, `patchwave --state DIR`).
+    pub program: String,
+}
+
+/// How a summary is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Characters in a line.
+    pub width: u16,
+    /// Colour.
+    pub paint: Paint,
+    /// List every host.
+    pub verbose: bool,
+    /// For hosts that are still in flight.
+    pub now: Timestamp,
+    /// What the hints are made of.
+    pub next: Next,
+}
+
+impl Summary {
+    /// The page, with a line end behind each line.
+    pub fn render(&self, state: &RunState) -> String {
+        let troubles = troubles(state);
+        let mut page = format!("{}\n\n{}\n\n", self.title(state), self.table(state, &troubles));
+        for trouble in troubles.iter().filter(|trouble| trouble.outcome.uses_budget()).take(10) {
+            page.push_str(&self.detail(state, trouble));
+        }
+        page.push_str(&format!("{}: {}\n", text::count(state.tally.total, "host"), sentence::counts(&state.tally)));
+        page.push_str(&format!("changed: {}\n", changed(&state.hosts.iter().collect::<Vec<_>>())));
+        let hints = self.hints(state, &troubles);
+        if !hints.is_empty() {
+            let width = hints.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0).min(90);
+            page.push_str("\nnext:\n");
+            for (command, why) in hints {
+                page.push_str(&format!(
+                    "  {}  {}\n",
+                    self.paint.strong(&format!("{command:<width$}")),
+                    self.paint.faint(&format!("# {why}"))
+                ));
+            }
+        }
+        page
+    }
+
+    fn title(&self, state: &RunState) -> String {
+        let started = &state.started;
+        let last = if state.finished { state.last_at } else { self.now };
+        let took = std::time::Duration::try_from(last.duration_since(state.started_at)).unwrap_or_default();
+        let check = if started.check { " (check only)" } else { "" };
+        let name = text::clean(&started.plan.playbook, 60);
+        format!("{}{check}, run {}, {}", self.paint.strong(&name), started.run, text::duration(took))
+    }
+
+    fn table(&self, state: &RunState, troubles: &[Trouble<'_>]) -> String {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_width(self.width).set_content_arrangement(ContentArrangement::Dynamic);
+        if self.paint.colours() {
+            table.enforce_styling();
+        } else {
+            table.force_no_tty();
+        }
+        let bold = |text: &str| Cell::new(text).add_attribute(Attribute::Bold);
+        let mut header = vec!["outcome", "hosts", "step", "reason", "packages", "reboot", "took"];
+        if self.narrow() {
+            header.remove(2);
+        }
+        table.set_header(header.into_iter().map(bold));
+        self.fine_rows(state, &mut table);
+        for trouble in troubles {
+            let step = trouble.step.map(|step| text::step_name(state.plan(), step)).unwrap_or_default();
+            self.row(&mut table, trouble.outcome, &folded(&trouble.hosts), (&step, &trouble.reason), &trouble.hosts);
+        }
+        for (s, stage) in state.stages.iter().enumerate().filter(|(_, stage)| stage.tally.waiting() > 0) {
+            let left = text::count(stage.tally.waiting(), "host");
+            let name = format!("{}: {left}", state.plan().stages[s].name);
+            if self.verbose || stage.tally.waiting() <= 3 {
+                let hosts = state.hosts.iter().filter(|host| host.stage == s && host.outcome() == Outcome::NotStarted);
+                hosts.for_each(|host| self.row(&mut table, Outcome::NotStarted, host.name.as_str(), ("", ""), &[]));
+            } else {
+                self.row(&mut table, Outcome::NotStarted, &name, ("", ""), &[]);
+            }
+        }
+        if let Some(first) = table.column_mut(0) {
+            first.set_padding((0, 1));
+        }
+        let longest = state.hosts.iter().map(|host| host.name.as_str().len()).max().unwrap_or(0);
+        text::keep_names_whole(&mut table, 1, longest, self.width);
+        table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+    }
+
+    fn fine_rows(&self, state: &RunState, table: &mut Table) {
+        let each = self.verbose || state.tally.total <= LISTED;
+        for (s, stage) in state.stages.iter().enumerate().filter(|(_, stage)| stage.tally.ok > 0) {
+            let fine: Vec<&HostState> =
+                state.hosts.iter().filter(|host| host.stage == s && host.outcome() == Outcome::Ok).collect();
+            if each {
+                fine.iter().for_each(|host| self.row(table, Outcome::Ok, host.name.as_str(), ("", ""), &[host]));
+            } else {
+                let name = format!("{}: {}", state.plan().stages[s].name, text::count(stage.tally.ok, "host"));
+                self.row(table, Outcome::Ok, &name, ("", ""), &fine);
+            }
+        }
+    }
+
+    fn row(&self, table: &mut Table, outcome: Outcome, who: &str, (step, reason): (&str, &str), hosts: &[&HostState]) {
+        let colour = match outcome {
+            Outcome::Ok => Color::Green,
+            Outcome::Skipped | Outcome::NotStarted => Color::Yellow,
+            Outcome::Failed | Outcome::Unreachable | Outcome::Unknown => Color::Red,
+        };
+        let packages: usize = hosts.iter().map(|host| host.packages_changed()).sum();
+        let reboots = hosts.iter().filter(|host| host.rebooted()).count();
+        let took = hosts.iter().filter_map(|host| host.took(self.now)).max().map(text::duration).unwrap_or_default();
+        let reboots = match (reboots, hosts.len()) {
+            (_, 0) => String::new(),
+            (0, _) => "no".to_owned(),
+            (_, 1) => "yes".to_owned(),
+            (n, of) => format!("{n} of {of}"),
+        };
+        let packages = if hosts.is_empty() { String::new() } else { packages.to_string() };
+        let why = match (self.narrow(), step.is_empty()) {
+            (false, _) => vec![Cell::new(step), Cell::new(reason)],
+            (true, true) => vec![Cell::new(reason)],
+            (true, false) => vec![Cell::new(format!("{step}: {reason}"))],
+        };
+        let mut cells = vec![Cell::new(text::outcome(outcome)).fg(colour), Cell::new(who)];
+        cells.extend(why);
+        cells.extend([
+            Cell::new(packages).set_alignment(CellAlignment::Right),
+            Cell::new(reboots),
+            Cell::new(took).set_alignment(CellAlignment::Right),
+        ]);
+        table.add_row(cells);
+    }
+
+    /// Too narrow for a column of its own for the step.
+    fn narrow(&self) -> bool {
+        self.width < 110
+    }
+
+    /// What the first host of a trouble said, and what is not as it was on all of them.
+    fn detail(&self, state: &RunState, trouble: &Trouble<'_>) -> String {
+        let names = text::hosts(
+            trouble.hosts.iter().map(|host| &host.name),
+            usize::from(self.width).saturating_sub(48).max(30),
+        );
+        let step = trouble.step.map(|step| format!(" at {:?}", text::step_name(state.plan(), step)));
+        let head = format!("{}{} on {names}", text::outcome(trouble.outcome), step.unwrap_or_default());
+        let mut lines = format!("{}\n", self.paint.bad(&head));
+        let result = trouble.hosts[0].broke_at().map(|(_, result)| result);
+        if trouble.hosts.len() > 1 && result.is_some_and(|result| !result.detail.is_empty()) {
+            lines.push_str(&format!("  {} said:\n", trouble.hosts[0].name));
+        }
+        for line in result.iter().flat_map(|result| &result.detail).take(6) {
+            lines.push_str(&format!("  | {}\n", text::clean(line, 300)));
+        }
+        lines.push_str(&format!("  changed: {}\n", changed(&trouble.hosts)));
+        if let Some(help) = result.and_then(|result| result.help.as_deref()) {
+            lines.push_str(&format!("  try: {}\n", text::clean(help, 300)));
+        }
+        lines.push('\n');
+        lines
+    }
+
+    /// Commands with their reasons, in the order in which they are to be typed.
+    fn hints(&self, state: &RunState, troubles: &[Trouble<'_>]) -> Vec<(String, String)> {
+        let (tally, run) = (&state.tally, &state.started.run);
+        let program = &self.next.program;
+        let mut hints = Vec::new();
+        if let Some(first) = troubles.iter().find(|trouble| trouble.outcome.uses_budget()) {
+            let host = &first.hosts[0].name;
+            hints.push((format!("{program} log {run} {host}"), "everything it printed".to_owned()));
+        }
+        if tally.in_flight > 0 {
+            let open = text::count(tally.in_flight, "host");
+            hints.push((format!("{program} resume {run}"), format!("settles the {open} left in flight, then goes on")));
+            return hints;
+        }
+        let broken = [(tally.failed, "failed"), (tally.unreachable, "unreachable"), (tally.unknown, "unknown")];
+        let broken: Vec<String> = broken.iter().filter(|(n, _)| *n > 0).map(|(_, word)| format!("@{word}")).collect();
+        if !broken.is_empty() {
+            let why = format!("once mended, {} again", text::count(tally.broken(), "host"));
+            hints.push((format!("{} --limit {}", self.next.run, broken.join(",")), why));
+        }
+        if tally.waiting() > 0 {
+            let left = text::count(tally.waiting(), "host");
+            if broken.is_empty() {
+                hints.push((format!("{program} resume {run}"), format!("goes on with the {left} not started")));
+            } else {
+                // The run before this one will be another one by then, so it is named.
+                hints.push((format!("{} --limit @{run}:not_started", self.next.run), format!("then the other {left}")));
+            }
+        }
+        hints
+    }
+}
+
+fn folded(hosts: &[&HostState]) -> String {
+    let names = text::hosts(hosts.iter().map(|host| &host.name), 60);
+    if hosts.len() == 1 { names } else { format!("{} hosts: {names}", hosts.len()) }
+}
+
+/// `27 packages on 9 hosts, 5 reboots`, or `nothing`.
+fn changed(hosts: &[&HostState]) -> String {
+    let packages: usize = hosts.iter().map(|host| host.packages_changed()).sum();
+    let upgraded = hosts.iter().filter(|host| host.packages_changed() > 0).count();
+    let reboots = hosts.iter().filter(|host| host.rebooted()).count();
+    let other = hosts
+        .iter()
+        .filter(|host| host.packages_changed() == 0 && !host.rebooted() && host.steps.iter().any(|(_, r)| r.changed))
+        .count();
+    let mut parts = Vec::new();
+    if packages > 0 {
+        parts.push(format!("{} on {}", text::count(packages, "package"), text::count(upgraded, "host")));
+    }
+    if reboots > 0 {
+        parts.push(text::count(reboots, "reboot"));
+    }
+    if other > 0 {
+        parts.push(format!("other things on {}", text::count(other, "host")));
+    }
+    if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Kind, StepResult, Verdict, sample::*};
+
+    fn page(sample: &Sample, width: u16, verbose: bool) -> String {
+        let next = Next { run: "patchwave run rolling-patch.yml -i prod.yml".into(), program: "patchwave".into() };
+        let summary = Summary { width, paint: Paint::plain(), verbose, now: sample.now(), next };
+        let page = summary.render(&sample.state);
+        let command = |line: &str| line.starts_with("  patchwave") || line.starts_with("  |");
+        for line in page.lines().filter(|line| !command(line)) {
+            assert!(console::measure_text_width(line) <= usize::from(width), "{line:?}");
+        }
+        page
+    }
+
+    fn halted() -> Sample {
+        let mut sample = Sample::of(plan(&[
+            ("staging", &["s1.example.com s2.example.com"]),
+            ("production", &["db1.example.com", "db2.example.com db3.example.com db4.example.com", "db5 db6 db7 db8"]),
+        ]));
+        sample.good("s1.example.com").good("s2.example.com").good("db1.example.com");
+        for (name, pid) in [("db2.example.com", 812), ("db3.example.com", 9)] {
+            let lock = StepResult {
+                detail: vec!["E: Could not get lock /var/lib/dpkg/lock-frontend".to_owned()],
+                help: Some(format!("wait for process {pid}, it is unattended-upgrade")),
+                ..failure("lock", &format!("lock held by unattended-upgrade (pid {pid})"))
+            };
+            sample.walk(name, vec![result(Verdict::Ok, "ready"), lock]);
+        }
+        sample.walk(
+            "db4.example.com",
+            vec![
+                result(Verdict::Ok, "ready"),
+                upgraded(&["openssl"]),
+                result(Verdict::Unreachable, "it never came back after its reboot"),
+            ],
+        );
+        sample.tell(Kind::RunFinished);
+        sample
+    }
+
+    #[test]
+    fn a_halt_on_80_columns() {
+        insta::assert_snapshot!(page(&halted(), 80, false), @r#"
+        Rolling patch wave, run 20261122-020000-kxfa, 16s
+
+        outcome      hosts             reason                    packages  reboot  took
+        ok           s1.example.com                                     2  yes     3.0s
+        ok           s2.example.com                                     2  yes     3.0s
+        ok           db1.example.com                                    2  yes     3.0s
+        failed       2 hosts:          Security updates: lock           0  no      2.0s
+                     db2.example.com,  held by
+                     db3.example.com   unattended-upgrade (pid
+                                       …)
+        unreachable  db4.example.com   Reboot where it is               1  no      3.0s
+                                       needed: it never came
+                                       back after its reboot
+        not started  production: 4
+                     hosts
+
+        failed at "Security updates" on db2.example.com, db3.example.com
+          db2.example.com said:
+          | E: Could not get lock /var/lib/dpkg/lock-frontend
+          changed: nothing
+          try: wait for process 812, it is unattended-upgrade
+
+        unreachable at "Reboot where it is needed" on db4.example.com
+          changed: 1 package on 1 host
+
+        10 hosts: 3 ok, 2 failed, 1 unreachable, 4 not started
+        changed: 7 packages on 4 hosts, 3 reboots
+
+        next:
+          patchwave log 20261122-020000-kxfa db2.example.com                                     # everything it printed
+          patchwave run rolling-patch.yml -i prod.yml --limit @failed,@unreachable               # once mended, 3 hosts again
+          patchwave run rolling-patch.yml -i prod.yml --limit @20261122-020000-kxfa:not_started  # then the other 4 hosts
+        "#);
+    }
+
+    #[test]
+    fn a_halt_on_200_columns() {
+        insta::assert_snapshot!(page(&halted(), 200, true), @r#"
+        Rolling patch wave, run 20261122-020000-kxfa, 16s
+
+        outcome      hosts                                      step                       reason                                   packages  reboot  took
+        ok           s1.example.com                                                                                                        2  yes     3.0s
+        ok           s2.example.com                                                                                                        2  yes     3.0s
+        ok           db1.example.com                                                                                                       2  yes     3.0s
+        failed       2 hosts: db2.example.com, db3.example.com  Security updates           lock held by unattended-upgrade (pid …)         0  no      2.0s
+        unreachable  db4.example.com                            Reboot where it is needed  it never came back after its reboot             1  no      3.0s
+        not started  db5
+        not started  db6
+        not started  db7
+        not started  db8
+
+        failed at "Security updates" on db2.example.com, db3.example.com
+          db2.example.com said:
+          | E: Could not get lock /var/lib/dpkg/lock-frontend
+          changed: nothing
+          try: wait for process 812, it is unattended-upgrade
+
+        unreachable at "Reboot where it is needed" on db4.example.com
+          changed: 1 package on 1 host
+
+        10 hosts: 3 ok, 2 failed, 1 unreachable, 4 not started
+        changed: 7 packages on 4 hosts, 3 reboots
+
+        next:
+          patchwave log 20261122-020000-kxfa db2.example.com                                     # everything it printed
+          patchwave run rolling-patch.yml -i prod.yml --limit @failed,@unreachable               # once mended, 3 hosts again
+          patchwave run rolling-patch.yml -i prod.yml --limit @20261122-020000-kxfa:not_started  # then the other 4 hosts
+        "#);
+    }
+
+    #[test]
+    fn a_big_fleet_is_a_line_per_stage_and_one_per_trouble() {
+        let names: Vec<String> = (1..=500).map(|i| format!("web{i:03}.example.com")).collect();
+        let mut sample = Sample::of(plan(&[("edge", &[&names.join(" ")])]));
+        for (i, name) in names.iter().enumerate() {
+            match i % 50 {
+                7 => sample.bad(name, "disk", &format!("/var on {name} has {i} MiB")),
+                _ => sample.good(name),
+            };
+        }
+        insta::assert_snapshot!(page(&sample, 100, false), @r#"
+        Rolling patch wave, run 20261122-020000-kxfa, 24m50s
+
+        outcome  hosts                reason                                 packages  reboot      took
+        ok       edge: 490 hosts                                                  980  490 of 490  3.0s
+        failed   10 hosts:            Security updates: /var on … has … MiB         0  no          2.0s
+                 web008.example.com,
+                 web058.example.com,
+                 web108.example.com
+                 and 7 more
+
+        failed at "Security updates" on web008.example.com, web058.example.com and 8 more
+          changed: nothing
+
+        500 hosts: 490 ok, 10 failed
+        changed: 980 packages on 490 hosts, 490 reboots
+
+        next:
+          patchwave log 20261122-020000-kxfa web008.example.com        # everything it printed
+          patchwave run rolling-patch.yml -i prod.yml --limit @failed  # once mended, 10 hosts again
+        "#);
+        assert!(page(&sample, 100, true).lines().count() > 490);
+    }
+
+    #[test]
+    fn what_to_type_depends_on_what_is_left() {
+        let hints = |sample: &Sample| page(sample, 200, false).split_once("next:\n").map(|(_, hints)| hints.to_owned());
+        let fresh = || Sample::of(plan(&[("all", &["a b c"])]));
+        let mut all_fine = fresh();
+        all_fine.good("a").good("b").good("c");
+        assert_eq!(hints(&all_fine), None);
+        let mut drained = fresh();
+        drained.good("a").tell(Kind::RunFinished);
+        assert!(
+            hints(&drained).unwrap().starts_with("  patchwave resume 20261122-020000-kxfa  # goes on with the 2 hosts")
+        );
+        let mut detached = fresh();
+        detached.good("a").start("b").begin("b", main_step(1)).tell(Kind::RunFinished);
+        let text = hints(&detached).unwrap();
+        assert!(text.contains("resume 20261122-020000-kxfa  ") && text.contains("settles the 1 host left"), "{text}");
+        assert!(!text.contains("--limit"), "{text}");
+        let mut mixed = fresh();
+        mixed.bad("a", "x", "y").walk("b", vec![result(Verdict::Unknown, "lost")]).good("c");
+        let text = hints(&mixed).unwrap();
+        assert!(text.contains("--limit @failed,@unknown  # once mended, 2 hosts again"), "{text}");
+    }
+
+    #[test]
+    fn hostile_output_reaches_no_terminal() {
+        let mut sample = Sample::of(plan(&[("all", &["a"])]));
+        let evil = format!("\x1b[2J{}\u{9b}31m", "x".repeat(1 << 20));
+        let broken = StepResult { detail: vec![evil.clone(); 9], help: Some(evil.clone()), ..failure("x", &evil) };
+        sample.walk("a", vec![broken]);
+        let next = Next { run: "r".into(), program: "p".into() };
+        let summary = Summary { width: 80, paint: Paint::plain(), verbose: true, now: sample.now(), next };
+        let text = summary.render(&sample.state);
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()));
+        assert!(text.len() < 20_000);
+    }
+}

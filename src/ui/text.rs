@@ -1,0 +1,150 @@
+//! Text that is safe and readable on a screen, whatever a host sent.
+
+use std::{borrow::Cow, time::Duration};
+
+use crate::{
+    event::{Outcome, StepPhase, StepRef},
+    host::HostName,
+    plan::Plan,
+};
+
+/// A line that cannot move a cursor, ring, or turn the reading direction; tabs are spaces, the end is cut at `most`
+/// characters and marked.
+pub fn clean(line: &str, most: usize) -> String {
+    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}');
+    let mut kept = String::new();
+    let mut chars = line.chars().filter(|c| *c == '\t' || !(c.is_control() || turns(*c)));
+    for c in chars.by_ref().take(most) {
+        kept.push(if c == '\t' { ' ' } else { c });
+    }
+    if chars.next().is_some() {
+        kept.pop();
+        kept.push('…');
+    }
+    kept
+}
+
+/// The first line of `text`, clean.
+pub(super) fn first_line(text: &str, most: usize) -> String {
+    clean(text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or(""), most)
+}
+
+/// `0.4s`, `41s`, `4m02s`, `1h04m`.
+pub fn duration(took: Duration) -> String {
+    let seconds = took.as_secs();
+    match seconds {
+        0..10 => format!("{}.{}s", seconds, took.subsec_millis() / 100),
+        10..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// A rest or a limit as it was written: without parts that are zero.
+pub(super) fn rest(length: Duration) -> String {
+    let seconds = length.as_secs();
+    let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+    let text: String = parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
+    if text.is_empty() { "-".to_owned() } else { text }
+}
+
+/// `1 host`, `2 hosts`.
+pub(super) fn count(n: usize, one: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
+}
+
+/// An outcome for a reader.
+pub(super) fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::NotStarted => "not started",
+        other => other.as_str(),
+    }
+}
+
+/// The name of a step in its playbook.
+pub(super) fn step_name(plan: &Plan, step: StepRef) -> Cow<'_, str> {
+    let list = match step.phase {
+        StepPhase::Main | StepPhase::Always => &plan.steps,
+        StepPhase::OnFailure => &plan.on_failure,
+        StepPhase::Gate => return Cow::Borrowed("gate"),
+    };
+    match list.get(step.index) {
+        Some(spec) => Cow::Owned(clean(&spec.name, 60)),
+        None => Cow::Owned(format!("step {}", step.index + 1)),
+    }
+}
+
+/// Makes the column `index` of a table wide enough for a host's name of `longest` characters, up to a third of `width`.
+pub(super) fn keep_names_whole(table: &mut comfy_table::Table, index: usize, longest: usize, width: u16) {
+    use comfy_table::{ColumnConstraint, Width};
+    // A comma, and the column's own padding.
+    let wanted = u16::try_from(longest + 3).unwrap_or(u16::MAX).min(width / 3);
+    if let Some(column) = table.column_mut(index) {
+        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(wanted)));
+    }
+}
+
+/// Hosts as one text of about `most` characters: names, then how many more.
+pub(super) fn hosts<'a>(names: impl IntoIterator<Item = &'a HostName>, most: usize) -> String {
+    let names: Vec<&str> = names.into_iter().map(HostName::as_str).collect();
+    let mut text = String::new();
+    for (i, name) in names.iter().enumerate() {
+        let left = names.len() - i;
+        if i > 0 && text.len() + name.len() + 2 > most {
+            return format!("{text} and {left} more");
+        }
+        if i > 0 {
+            text.push_str(", ");
+        }
+        text.push_str(name);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_steers_a_terminal_survives() {
+        for (raw, expected) in [
+            ("plain", "plain"),
+            ("\x1b[31mred\x1b[0m\x07", "[31mred[0m"),
+            ("\u{9b}31mC1\u{85}", "31mC1"),
+            ("a\tb\r\nc", "a bc"),
+            ("abc\u{202e}fed\u{2066}", "abcfed"),
+            ("12345678901", "123456789…"),
+            ("1234567890", "1234567890"),
+        ] {
+            assert_eq!(clean(raw, 10.max(expected.chars().count())), expected, "{raw:?}");
+        }
+        let megabyte = "\x1b]0;".repeat(1 << 18);
+        assert_eq!(clean(&megabyte, 40).chars().count(), 40);
+    }
+
+    #[test]
+    fn durations_are_short() {
+        for (ms, expected) in [
+            (0, "0.0s"),
+            (450, "0.4s"),
+            (9_999, "9.9s"),
+            (10_000, "10s"),
+            (62_000, "1m02s"),
+            (3_600_000, "1h00m"),
+            (90_061_000, "25h01m"),
+        ] {
+            assert_eq!(duration(Duration::from_millis(ms)), expected);
+        }
+        for (s, expected) in [(0, "-"), (600, "10m"), (90, "1m30s"), (7200, "2h")] {
+            assert_eq!(rest(Duration::from_secs(s)), expected);
+        }
+    }
+
+    #[test]
+    fn many_hosts_are_cut_and_counted() {
+        let names: Vec<HostName> = (1..=30).map(|i| HostName::new(&format!("web{i:02}")).unwrap()).collect();
+        assert_eq!(hosts(&names[..2], 20), "web01, web02");
+        assert_eq!(hosts(&names, 20), "web01, web02, web03 and 27 more");
+        assert_eq!(hosts(&names[..1], 2), "web01");
+    }
+}
