@@ -148,6 +148,11 @@ impl Login<'_> {
         }
     }
 
+    fn is_chosen(&self, public: &PublicKey) -> bool {
+        let chosen = self.ways.chosen.as_ref().and_then(|file| file.public());
+        chosen.is_some_and(|chosen| chosen.key_data() == public.key_data())
+    }
+
     fn pass(&mut self, file: &KeyFile, why: &str) {
         self.passed.push(format!("{} {why}", file.path.display()));
     }
@@ -163,7 +168,8 @@ impl Login<'_> {
 
     /// Asks the host whether it would take a key, without signing anything.
     async fn wanted(&mut self, file: &KeyFile, public: PublicKey) -> Result<bool, ConnectError> {
-        for hash in self.hashes(&public.algorithm()).await? {
+        let chosen = self.is_chosen(&public);
+        for hash in self.hashes(&public.algorithm(), chosen).await? {
             let mut signer = OnlyAsking;
             let handle = &mut self.connection.handle;
             let asking = handle.authenticate_publickey_with(self.ways.user, public.clone(), hash, &mut signer);
@@ -185,7 +191,8 @@ impl Login<'_> {
 
     async fn key(&mut self, name: &str, key: Arc<PrivateKey>) -> Result<Try, ConnectError> {
         self.seen.push(key.public_key().public_key_bytes());
-        for hash in self.hashes(&key.algorithm()).await? {
+        let chosen = self.is_chosen(key.public_key());
+        for hash in self.hashes(&key.algorithm(), chosen).await? {
             let signing = self
                 .connection
                 .handle
@@ -240,7 +247,7 @@ impl Login<'_> {
                 (format!("agent certificate {comment}"), certificate.algorithm())
             }
         };
-        for hash in self.hashes(&algorithm).await? {
+        for hash in self.hashes(&algorithm, false).await? {
             let handle = &mut self.connection.handle;
             let signing = async {
                 let (mut signer, _place) = agent.signer().await?;
@@ -273,13 +280,17 @@ impl Login<'_> {
     }
 
     /// The signature hashes to try for a key. `ssh-rsa` with SHA-1 is not among them.
-    async fn hashes(&mut self, algorithm: &Algorithm) -> Result<Vec<Option<HashAlg>>, ConnectError> {
+    ///
+    /// A host may announce hashes that its configuration refuses (OpenSSH 9.2 does), so a key that was chosen
+    /// for it is tried with both; another key must not use up two tries.
+    async fn hashes(&mut self, algorithm: &Algorithm, chosen: bool) -> Result<Vec<Option<HashAlg>>, ConnectError> {
         if !matches!(algorithm, Algorithm::Rsa { .. }) {
             return Ok(vec![None]);
         }
         match timeout_at(self.deadline, self.connection.handle.best_supported_rsa_hash()).await {
             Err(_) => Err(self.late()),
             Ok(Err(_)) => Err(self.ended().await),
+            Ok(Ok(Some(Some(HashAlg::Sha512)))) if chosen => Ok(vec![Some(HashAlg::Sha512), Some(HashAlg::Sha256)]),
             Ok(Ok(Some(Some(hash)))) => Ok(vec![Some(hash)]),
             Ok(Ok(Some(None))) => {
                 self.passed.push("the host takes RSA keys with SHA-1 only".to_owned());

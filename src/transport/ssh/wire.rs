@@ -156,12 +156,12 @@ mod tests {
         let (mut wire, tap) = Wire::new(near);
         far.write_all(b"\r\nHTTP/1.1 400 \x1b[31mBad\r\n").await.unwrap();
         let mut buffer = [0; 64];
-        wire.read(&mut buffer).await.unwrap();
+        assert_ne!(wire.read(&mut buffer).await.unwrap(), 0);
         assert_eq!(tap.greeting_text(), "HTTP/1.1 400 [31mBad");
         assert!(!tap.speaks_ssh());
         for byte in b"SSH-2.0-x" {
             far.write_all(&[*byte]).await.unwrap();
-            wire.read(&mut buffer).await.unwrap();
+            assert_eq!(wire.read(&mut buffer).await.unwrap(), 1);
         }
         assert!(tap.speaks_ssh());
     }

@@ -22,6 +22,8 @@ pub struct Sshd {
     pub dir: TempDir,
     pub port: u16,
     child: Child,
+    /// Folders that go with it.
+    also: Vec<PathBuf>,
 }
 
 /// The program's path, or a loud word that the test did not run. Panics where tests must not be passed over.
@@ -67,7 +69,7 @@ impl Sshd {
             let port = free_port();
             let mut child = spawn(&sshd, dir.path(), port, config);
             if came_up(&mut child, port) {
-                return Some(Self { dir, port, child });
+                return Some(Self { dir, port, child, also: Vec::new() });
             }
         }
         let log = std::fs::read_to_string(dir.path().join("log")).unwrap_or_default();
@@ -124,9 +126,9 @@ impl Sshd {
         found
     }
 
-    /// sshd's log so far.
-    pub fn log(&self) -> String {
-        std::fs::read_to_string(self.path("log")).unwrap_or_default()
+    /// Removes this folder, too, at the end.
+    pub fn also(&mut self, folder: PathBuf) {
+        self.also.push(folder);
     }
 }
 
@@ -137,6 +139,9 @@ impl Drop for Sshd {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
+        for folder in &self.also {
+            let _ = std::fs::remove_dir_all(folder);
+        }
     }
 }
 
@@ -165,11 +170,17 @@ fn spawn(sshd: &Path, dir: &Path, port: u16, config: &str) -> Child {
     // sshd takes the first value of a keyword, so `config` wins.
     let _ = write!(
         text,
-        "\nListenAddress 127.0.0.1\nPort {port}\nHostKey {at}/host\nPidFile none\n\
+        "\nListenAddress 127.0.0.1\nPort {port}\nPidFile none\n\
          AuthorizedKeysFile {at}/authorized_keys\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n\
          KbdInteractiveAuthentication no\nPermitRootLogin yes\nPermitUserRC no\nPrintMotd no\nPrintLastLog no\n\
-         MaxStartups 200\nLogLevel VERBOSE\n"
+         LogLevel VERBOSE\n"
     );
+    if !config.contains("MaxStartups ") {
+        text.push_str("MaxStartups 200\n");
+    }
+    if !config.contains("HostKey ") {
+        let _ = writeln!(text, "HostKey {at}/host");
+    }
     std::fs::write(dir.join("sshd_config"), text).expect("sshd_config");
     let log = std::fs::File::create(dir.join("log")).expect("log");
     Command::new(sshd)

@@ -43,6 +43,8 @@ pub(super) struct Entry {
     /// From 1; 0 for a line that this process appended.
     pub(super) line: u32,
     pub(super) marker: Marker,
+    /// Whether OpenSSH sees this line.
+    pub(super) seen: bool,
     pub(super) key: Option<FiledKey>,
 }
 
@@ -85,7 +87,7 @@ impl TrustFile {
             } else {
                 this.patterns.push((line.hosts.to_ascii_lowercase().into(), index));
             }
-            this.entries.push(Entry { line: number, marker: line.marker, key: line.key });
+            this.entries.push(Entry { line: number, marker: line.marker, seen: line.seen, key: line.key });
         }
         this
     }
@@ -97,7 +99,7 @@ impl TrustFile {
 
     /// The numbers of the lines that name `name`, rising (what `ssh-keygen -F` finds).
     pub fn find(&self, name: &str) -> Vec<u32> {
-        self.matching(&name.to_ascii_lowercase()).map(|entry| entry.line).collect()
+        self.matching(&name.to_ascii_lowercase()).filter(|entry| entry.seen).map(|entry| entry.line).collect()
     }
 
     /// The lines that name `name` (in lower case), in the file's order.

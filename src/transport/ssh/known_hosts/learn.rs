@@ -33,7 +33,7 @@ impl TrustStore {
         }
         append(file.path(), &format!("{} {} {}\n", name.full, key.algorithm, STANDARD.encode(&key.blob)))?;
         let filed = FiledKey { algorithm: key.algorithm.as_str().into(), blob: key.blob.as_slice().into() };
-        learned.push((name.full.clone(), Entry { line: 0, marker: Marker::Plain, key: Some(filed) }));
+        learned.push((name.full.clone(), Entry { line: 0, marker: Marker::Plain, seen: true, key: Some(filed) }));
         Ok(Verdict::Accept)
     }
 }

@@ -39,6 +39,8 @@ pub(super) struct FiledKey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line<'a> {
     pub(super) marker: Marker,
+    /// Whether OpenSSH sees this line.
+    pub(super) seen: bool,
     /// The first field: a pattern list, or a hash.
     pub(super) hosts: &'a str,
     /// `None`: the line names the hosts, but no key that can be read.
@@ -53,7 +55,7 @@ pub(super) fn parse(line: &str) -> Option<Line<'_>> {
     if rest.is_empty() || rest.starts_with('#') {
         return None;
     }
-    let mut marker = Marker::Plain;
+    let (mut marker, mut seen) = (Marker::Plain, true);
     if rest.starts_with('@') {
         let (word, after) = rest.split_once(BLANKS)?;
         marker = match word {
@@ -61,6 +63,12 @@ pub(super) fn parse(line: &str) -> Option<Line<'_>> {
             "@revoked" => Marker::Revoked,
             _ => return None,
         };
+        // OpenSSH looks for a blank first and so passes over markers that end with a tab. A revocation is meant all
+        // the same; a trust in an authority that `ssh` does not share is not given.
+        seen = rest.as_bytes().get(word.len()) == Some(&b' ') || !rest.contains(' ');
+        if !seen && marker == Marker::CertAuthority {
+            return None;
+        }
         rest = after.trim_start_matches(BLANKS);
         if rest.starts_with('@') {
             return None;
@@ -71,7 +79,7 @@ pub(super) fn parse(line: &str) -> Option<Line<'_>> {
     if hosts.is_empty() || after.is_empty() || after.starts_with('#') {
         return None;
     }
-    Some(Line { marker, hosts, key: parse_key(after) })
+    Some(Line { marker, seen, hosts, key: parse_key(after) })
 }
 
 /// Reads `algorithm base64 comment`; a key whose blob does not say the same algorithm is none.
@@ -109,7 +117,9 @@ mod tests {
             Some((Marker::Plain, "web,db", true)),
         );
         check(&format!("@revoked * {ED}"), Some((Marker::Revoked, "*", true)));
-        check(&format!("@cert-authority\t*.x {ED}"), Some((Marker::CertAuthority, "*.x", true)));
+        check(&format!("@cert-authority  *.x {ED}"), Some((Marker::CertAuthority, "*.x", true)));
+        check(&format!("@cert-authority\t*.x {ED}"), None);
+        check(&format!("@revoked\t*.x {ED}"), Some((Marker::Revoked, "*.x", true)));
         check(&format!("@unknown * {ED}"), None);
         check(&format!("@revoked @revoked * {ED}"), None);
         check("@revoked", None);

@@ -60,8 +60,9 @@ pub(super) fn list_names(list: &str, name: &str) -> bool {
     named
 }
 
-/// Whether one pattern (any case) matches a name in lower case: `*` stands for any run of bytes, `?` for one. Linear in time for one `*`, and never exponential.
-pub(super) fn glob_matches(pattern: &[u8], name: &[u8]) -> bool {
+/// Whether one pattern (any case) matches a name in lower case: `*` stands for any run of bytes, `?` for one. At most
+/// quadratic in time, whatever the pattern.
+fn glob_matches(pattern: &[u8], name: &[u8]) -> bool {
     let (mut p, mut n) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while n < name.len() {

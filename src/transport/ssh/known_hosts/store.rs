@@ -10,7 +10,6 @@ use super::{
     KnownName,
     file::{Entry, TrustFile},
     line::{self, Marker},
-    name::glob_matches,
 };
 
 /// The files that are believed, in their order; new keys go to the first.
@@ -35,7 +34,7 @@ pub struct OfferedKey {
 pub struct Certified {
     /// The wire form of the key that signed it.
     pub authority: Vec<u8>,
-    /// Names it speaks for; patterns, as OpenSSH allows. Without any it speaks for none.
+    /// Names it speaks for, letter by letter. Without any it speaks for every host that its authority is on file for.
     pub principals: Vec<String>,
     /// Whether it is valid at all now (kind, dates, options, signature); else why not.
     pub valid: Result<(), String>,
@@ -167,7 +166,7 @@ impl TrustStore {
         certificate.valid.clone().map_err(|why| format!("its host certificate is not valid: {why}"))?;
         // A certificate is issued for hosts, without ports.
         let host = name.bare.as_deref().unwrap_or(&name.full);
-        if !certificate.principals.iter().any(|principal| glob_matches(principal.as_bytes(), host.as_bytes())) {
+        if !certificate.principals.is_empty() && !certificate.principals.iter().any(|principal| principal == host) {
             return Err(format!("its host certificate is not for {host}"));
         }
         Ok(())
