@@ -4,7 +4,7 @@
 use std::{str::FromStr, time::Duration};
 
 use croner::Cron;
-use jiff::tz::TimeZone;
+use jiff::{civil::date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -178,7 +178,11 @@ fn cron(node: &Node, problems: &mut Problems) -> Option<String> {
         format!("a window starts at five cron fields (minute hour day month weekday), found {fields}")
     } else {
         match Cron::from_str(text) {
-            Ok(_) => return Some(text.to_owned()),
+            // Any moment will do: a date like 30 February does not come at all.
+            Ok(cron) if cron.find_next_occurrence(&date(2024, 1, 1).at(0, 0, 0, 0), true).is_ok() => {
+                return Some(text.to_owned());
+            }
+            Ok(_) => "this window never opens".to_owned(),
             Err(error) => format!("this is no cron expression: {error}"),
         }
     };
@@ -202,106 +206,4 @@ fn timezone(node: &Node, problems: &mut Problems) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::yaml::{Source, parse};
-
-    fn policy(text: &str) -> (Policy, String) {
-        let node = parse(Source::new("p.yml", text)).unwrap();
-        let mut problems = Problems::default();
-        let mut map = MapReader::new(&node, "`patchwave`", &mut problems).unwrap();
-        let mut policy = Policy::read(&mut map);
-        policy.read_labels(&mut map);
-        map.finish();
-        (policy, problems.to_string())
-    }
-
-    #[test]
-    fn every_key_is_read() {
-        let (policy, problems) = policy(
-            "environment: production\nrisk: high\ncanary: 1\nbatch: [1, 25%]\nmax_failures: 10%\nsoak: 10m\n\
-             approve: yes\nmode: sliding\nspread: {by: cluster}\non_budget_spent: halt_stage\n\
-             window: {start: '0 2 * * SUN#2', duration: 4h, timezone: Europe/Berlin}\n",
-        );
-        assert_eq!(problems, "");
-        let minute = Duration::from_secs(60);
-        assert_eq!(
-            policy,
-            Policy {
-                environment: Some(Environment::new("production")),
-                risk: Some(Risk::High),
-                canary: Some(1),
-                batch: Some(vec![Amount::Count(1), Amount::Percent(25)]),
-                max_failures: Some(Amount::Percent(10)),
-                soak: Some(10 * minute),
-                approve: Some(true),
-                mode: Some(Mode::Sliding),
-                spread: Some(Spread { by: "cluster".into(), max_unavailable: 1 }),
-                on_budget_spent: Some(OnBudgetSpent::HaltStage),
-                window: Some(Window {
-                    start: "0 2 * * SUN#2".into(),
-                    duration: 240 * minute,
-                    timezone: "Europe/Berlin".into()
-                }),
-            }
-        );
-    }
-
-    #[test]
-    fn bad_batches_are_load_time_errors() {
-        for (text, expected) in [
-            ("batch: 0", "p.yml:1:8: a batch of no host never ends"),
-            ("batch: 0%", "p.yml:1:8: a batch of no host never ends"),
-            ("batch: [1, 0]", "p.yml:1:12: a batch of no host never ends"),
-            ("batch: -1", "p.yml:1:8: \"-1\" is neither a number nor a percentage from 0% to 100%"),
-            ("batch: 101%", "p.yml:1:8: \"101%\" is neither a number nor a percentage from 0% to 100%"),
-            ("batch: 1.5", "p.yml:1:8: \"1.5\" is neither"),
-            ("batch: []", "p.yml:1:8: `batch` is empty"),
-            ("batch:", "`batch` is empty"),
-            ("batch: {a: 1}", "p.yml:1:8: expected a number, a percentage or a list of them, found a mapping"),
-            ("canary: -1", "p.yml:1:9: -1 is not between 0 and 4294967295"),
-            ("risk: hgih", "p.yml:1:7: `hgih` is not known here; did you mean `high`?"),
-            ("spread: {max_unavailable: 1}", "`spread` needs the key `by`"),
-            ("spread: {by: rack, max_unavailable: 0}", "0 is not between 1 and 4294967295"),
-            ("soak: 5x", "expected a length of time like 90s, 5m, 1h30m or 2d"),
-            ("environment: ''", "this must not be empty"),
-        ] {
-            let (_, problems) = policy(text);
-            assert!(problems.contains(expected), "{text}: {problems}");
-        }
-    }
-
-    #[test]
-    fn a_bad_window_is_reported_as_a_whole() {
-        let (_, problems) =
-            policy("window:\n  start: 0 2 * SUN#2\n  duration: 0\n  timezone: Europe/Berln\n  zone: x\n");
-        assert_eq!(
-            problems,
-            "\
-p.yml:2:10: a window starts at five cron fields (minute hour day month weekday), found 4
-  |
-2 |   start: 0 2 * SUN#2
-  |          ^^^^^^^^^^^
-  help: \"0 2 * * SUN#2\" is 02:00 on the second Sunday of the month
-
-p.yml:3:13: a deadline must not be zero
-  |
-3 |   duration: 0
-  |             ^
-
-p.yml:4:13: there is no time zone `Europe/Berln`; did you mean `Europe/Berlin`?
-  |
-4 |   timezone: Europe/Berln
-  |             ^^^^^^^^^^^^
-  help: names look like Europe/Berlin or UTC
-
-p.yml:5:3: unknown key `zone` in `window`
-  |
-5 |   zone: x
-  |   ^^^^
-  help: it may hold: start, duration, timezone
-
-4 problems"
-        );
-    }
-}
+mod tests;

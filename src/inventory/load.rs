@@ -1,83 +1,20 @@
-//! Files to groups: `hosts`, `children` and `vars` of each group, every problem of every file at once.
+//! Documents to groups: `hosts`, `children` and `vars` of each group.
 
-use std::{
-    collections::HashMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use super::{
+    files,
     group::{Group, Host, Inventory, Layer},
-    order, range, vars_files,
+    order, range,
 };
 use crate::{
     host::HostName,
     names,
-    yaml::{Key, MapReader, Node, Problem, Problems, Source, Span, Value, parse, read},
+    yaml::{Key, MapReader, Node, Problems, Source, Span, Value, parse, read},
 };
 
-const CONVERT: &str = "convert it: `ansible-inventory -i FILE --list -y --output inventory.yml`";
-
-impl Inventory {
-    /// Reads inventory files and the `group_vars/` and `host_vars/` beside them. Later files win over earlier ones.
-    ///
-    /// # Errors
-    /// All problems of all files.
-    pub fn load(paths: &[PathBuf]) -> Result<Self, Problems> {
-        let mut loader = Loader::new();
-        if paths.is_empty() {
-            loader.problems.nowhere("no inventory was given").help("name one with `-i inventories/production.yml`");
-        }
-        for path in paths {
-            match source(path) {
-                Ok(source) => loader.file(source),
-                Err(problem) => loader.problems.0.push(problem),
-            }
-        }
-        let mut folders: Vec<&Path> = Vec::new();
-        for folder in paths.iter().map(|path| path.parent().unwrap_or(Path::new(""))) {
-            if !folders.contains(&folder) {
-                vars_files::read(folder, &mut loader);
-                folders.push(folder);
-            }
-        }
-        loader.finish()
-    }
-
-    /// An inventory from text, without anything beside it.
-    ///
-    /// # Errors
-    /// All its problems.
-    pub fn from_text(path: &str, text: &str) -> Result<Self, Problems> {
-        let mut loader = Loader::new();
-        loader.file(Source::new(path, text));
-        loader.finish()
-    }
-}
-
-/// The text of a file, refused when it is one of the kinds of inventory that are not read.
-fn source(path: &Path) -> Result<Arc<Source>, Problem> {
-    let refused = |message: &str, help: &str| Problem {
-        span: None,
-        message: format!("{}: {message}", path.display()),
-        help: Some(help.to_owned()),
-    };
-    if path.is_dir() {
-        return Err(refused("is a folder; folders as inventories are not read yet", "name its files, each with `-i`"));
-    }
-    let source = Source::load(path)?;
-    let first = source.text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with(['#', ';']));
-    if source.text.starts_with("#!") {
-        return Err(refused("is a program; programs as inventories are not run", CONVERT));
-    }
-    if path.extension().is_some_and(|e| e == "ini") || first.is_some_and(|l| l.starts_with('[') && l.ends_with(']')) {
-        return Err(refused("INI inventories are not read yet", CONVERT));
-    }
-    Ok(source)
-}
-
 /// What has been read so far.
-pub(super) struct Loader {
+pub struct Loader {
     pub problems: Problems,
     pub names: Vec<HostName>,
     pub hosts: Vec<Host>,
@@ -90,7 +27,7 @@ pub(super) struct Loader {
 }
 
 impl Loader {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let mut loader = Self {
             problems: Problems::default(),
             names: Vec::new(),
@@ -107,7 +44,7 @@ impl Loader {
         loader
     }
 
-    fn finish(mut self) -> Result<Inventory, Problems> {
+    pub fn finish(mut self) -> Result<Inventory, Problems> {
         order::check_cycles(&mut self);
         if !self.problems.is_empty() {
             return Err(self.problems);
@@ -124,7 +61,7 @@ impl Loader {
         self.groups.len() - 1
     }
 
-    fn file(&mut self, source: Arc<Source>) {
+    pub fn file(&mut self, source: Arc<Source>) {
         let node = match parse(source) {
             Ok(node) => node,
             Err(problems) => return self.problems.extend(problems),
@@ -138,7 +75,9 @@ impl Loader {
             return;
         };
         if let Some((key, _)) = groups.iter().find(|(key, node)| key.text == "plugin" && node.text().is_some()) {
-            self.problems.at(&key.span, "this configures an inventory plugin; plugins are not run").help(CONVERT);
+            self.problems
+                .at(&key.span, "this configures an inventory plugin; plugins are not run")
+                .help(files::CONVERT);
             return;
         }
         for (key, node) in groups {

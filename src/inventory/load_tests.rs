@@ -1,4 +1,4 @@
-use std::fs;
+use std::{fs, path::Path};
 
 use serde_json::{Value as Json, json};
 
@@ -332,4 +332,22 @@ fn extra_variables_are_checked_like_a_file() {
         Inventory::load(&[]).unwrap_err().to_string(),
         "no inventory was given\n  help: name one with `-i inventories/production.yml`"
     );
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_panics(
+        words in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "all", "web", "hosts", "children", "vars", "patchwave", "ungrouped", "web[1:3]", "risk", "low", "{", "}", "[",
+                "]", ": ", ", ", "\n", "\n  ", "\n    ", "- ", "*a", "&a ", "<<", "!vault ", "'", "1", "-1", "ansible_port",
+            ]),
+            0..40,
+        )
+    ) {
+        if let Ok(inventory) = Inventory::from_text("p.yml", &words.concat()) {
+            let _ = inventory.targets(inventory.hosts());
+            let _ = (inventory.list_json(), inventory.graph_text(), inventory.missing_labels(inventory.hosts()));
+        }
+    }
 }

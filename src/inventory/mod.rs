@@ -2,6 +2,7 @@
 //! Opens files but no connection, and knows no playbook. Start at [`Inventory`] and [`Inventory::select`].
 
 mod connect;
+mod files;
 mod group;
 mod labels;
 mod load;

@@ -1,7 +1,8 @@
 //! Which hosts a pattern means: Ansible's pattern language, stricter where a mistake would touch other hosts.
 //!
 //! Ansible takes an empty pattern or file for all hosts and only warns about names that it does not know. Here both are
-//! errors, and so is a selection that comes out empty.
+//! errors, and so is a selection that comes out empty. An expression after `!` that matches nothing is an error too: if
+//! it is misspelt, the hosts that it was meant to spare would be patched.
 
 use std::{path::Path, sync::Arc};
 
