@@ -12,7 +12,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::LedgerError;
-use crate::event::RunId;
+use crate::{
+    clock::{Clock as _, SystemClock},
+    event::RunId,
+};
 
 /// A controller, as it wrote itself down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +76,7 @@ impl RunLock {
                 Err(fs::TryLockError::Error(e)) => return Err(told(e)),
             }
         }
-        let holder = Holder { owner: owner.to_owned(), pid: std::process::id(), since: Timestamp::now() };
+        let holder = Holder { owner: owner.to_owned(), pid: std::process::id(), since: SystemClock.now() };
         let text = serde_json::to_string(&holder).map_err(|e| told(e.into()))?;
         file.set_len(0).map_err(told)?;
         file.write_all(text.as_bytes()).map_err(told)?;
@@ -97,6 +100,6 @@ fn read_holder(file: &mut fs::File) -> Holder {
     read.ok().and_then(|_| serde_json::from_str(&text).ok()).unwrap_or(Holder {
         owner: "another controller".to_owned(),
         pid: 0,
-        since: Timestamp::now(),
+        since: SystemClock.now(),
     })
 }

@@ -38,7 +38,7 @@ const WORLD: [&str; 8] = [
 
 pub fn every_module_has_a_floor(house: &House) -> Vec<String> {
     let mut found = Vec::new();
-    for source in &house.sources {
+    for source in house.program() {
         let Some(top) = source.top() else { continue };
         if source.module.len() == 1 && !house.floors.contains_key(top) {
             found.push(format!(
