@@ -27,13 +27,17 @@ impl StepCx<'_> {
     }
 }
 
-/// Runs a reading command. A connection that was up before and is lost is opened again until the deadline; a host that
-/// could not be reached in the first place is not waited for.
+/// How long a host may be away while nothing of ours runs on it.
+const AWAY: Duration = Duration::from_secs(300);
+
+/// Runs a reading command. A connection that was up before and is lost is opened again, for up to 5 minutes within the
+/// deadline; a host that could not be reached in the first place is not waited for.
 ///
 /// # Errors
 /// The last [`LinkError`].
 pub async fn read(cx: &mut StepCx<'_>, command: &Command) -> Result<Output, LinkError> {
     let (mut was_open, mut losses) = (cx.link.is_open(), 0);
+    let end = cx.deadline.min(Instant::now() + AWAY + command.timeout);
     loop {
         let timed = command.clone().timeout(command.timeout.min(cx.remaining()).max(LEAST));
         let error = match cx.link.exec(&timed, &mut NoSink).await {
@@ -41,7 +45,7 @@ pub async fn read(cx: &mut StepCx<'_>, command: &Command) -> Result<Output, Link
             Err(error) => error,
         };
         was_open |= error.outcome_unknown();
-        let again = was_open && error.unreachable() && may_pass(&error) && !cx.remaining().is_zero();
+        let again = was_open && error.unreachable() && may_pass(&error) && Instant::now() < end;
         if !again {
             return Err(error);
         }
