@@ -6,3 +6,4 @@ mod packages;
 mod product;
 mod shell;
 mod story;
+mod walk;
