@@ -1,11 +1,15 @@
-//! The examples of README.md and docs/ are true: each YAML block is loaded, as an inventory or as a playbook.
+//! The examples are true: each YAML block of README.md and docs/ is loaded, and every file of inventories/ is planned with
+//! every file of playbooks/.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-use patchwave::{inventory::Inventory, playbook};
+use patchwave::{
+    inventory::{Inventory, NoRuns},
+    plan, playbook,
+};
 
 /// One fenced block of a page.
 struct Block {
@@ -94,4 +98,49 @@ fn the_first_screen_says_how_to_begin() {
     for needed in ["cargo run --release -- demo", "tests/run", "russh::keys", "serde-saphyr"] {
         assert!(screen.contains(needed), "the first screen of README.md has no {needed:?}");
     }
+}
+
+/// What `folder` holds in YAML.
+fn yaml_files(folder: &str) -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let entries = fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|e| e == "yml")).collect();
+    files.sort();
+    files
+}
+
+fn must<T, E: std::fmt::Display>(result: Result<T, E>) -> T {
+    result.unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn check_plan(inventory: &Inventory, playbook: &playbook::Playbook) {
+    let hosts = must(inventory.select(&playbook.hosts, &NoRuns));
+    must(inventory.targets(&hosts));
+    let plan = must(plan::build(inventory, playbook, &hosts));
+    let placed: std::collections::HashSet<_> = plan.hosts().map(|(host, _, _)| &host.name).collect();
+    assert_eq!((plan.hosts().count(), placed.len()), (hosts.len(), hosts.len()), "each host stands in one wave");
+}
+
+#[test]
+fn every_example_inventory_is_planned_with_every_example_playbook() {
+    let (inventories, playbooks) = (yaml_files("inventories"), yaml_files("playbooks"));
+    assert!(inventories.len() >= 3 && playbooks.len() >= 4, "{inventories:?} {playbooks:?}");
+    for inventory in &inventories {
+        let inventory = must(Inventory::load(std::slice::from_ref(inventory)));
+        for path in &playbooks {
+            check_plan(&inventory, &must(playbook::load(path)));
+        }
+    }
+}
+
+#[test]
+fn the_quick_start_is_planned() {
+    let readme = |start: &str| {
+        let block = blocks("yaml").into_iter().find(|b| b.page.ends_with("README.md") && b.text.starts_with(start));
+        block.unwrap_or_else(|| panic!("README.md has no example {start:?}"))
+    };
+    let inventory = readme("# inventories/");
+    let inventory = must(Inventory::from_text("README.md", &inventory.in_its_place()));
+    let playbook = readme("# playbooks/");
+    check_plan(&inventory, &must(playbook::load_text(&playbook.page, &playbook.in_its_place())));
 }

@@ -58,10 +58,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Reboot) -> Ended {
         }
         return up::prove(cx, spec, &before, asked, deadline).await;
     }
-    let before = match need(cx, spec).await? {
-        Some(before) => before,
-        None => return Ok(StepResult::skipped("no reboot needed")),
-    };
+    let Some(before) = need(cx, spec).await? else { return Ok(StepResult::skipped("no reboot needed")) };
     if cx.check {
         return Ok(StepResult::skipped(format!("would reboot: {}", before.why)));
     }
