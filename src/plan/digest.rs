@@ -1,5 +1,5 @@
 //! Fingerprints: of a plan, so that what was looked at is what is run; of variables, so that a changed inventory is seen.
-//! The text that is hashed is JSON with sorted keys and no spaces, so that equal data has one fingerprint.
+//! What is hashed is JSON without spaces: a plan's fields in the order of its types, variables with sorted keys.
 
 use serde_json::{Map, Value as Json};
 use sha2::{Digest as _, Sha256};
@@ -25,10 +25,8 @@ const LOGIN: [&str; 8] = [
 impl Plan {
     /// The SHA-256 of the plan, 64 hex characters. Equal plans have equal digests, on every machine.
     pub fn digest(&self) -> String {
-        // A plan is made of strings, numbers, lists and maps with string keys: it always is JSON.
-        let json = serde_json::to_value(self).unwrap_or(Json::Null);
-        let mut text = Vec::new();
-        canonical(&json, &mut text);
+        let text =
+            serde_json::to_vec(self).expect("a plan holds strings, numbers, lists and maps with string keys only");
         hex(&Sha256::digest(&text))
     }
 

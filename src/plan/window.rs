@@ -3,7 +3,7 @@
 //! A window is a cron start, a real (not civil) length and a time zone, so that a night with a clock change is as long
 //! as any other. A start inside a spring gap opens when the gap ends (croner's rule).
 
-use std::{str::FromStr, time::Duration};
+use std::{cell::RefCell, str::FromStr};
 
 use croner::Cron;
 use jiff::{SignedDuration, Timestamp, Zoned, tz::TimeZone};
@@ -11,11 +11,54 @@ use jiff::{SignedDuration, Timestamp, Zoned, tz::TimeZone};
 use crate::policy::Window;
 
 /// When the window that is open at `now` closes; `None` when it is closed, or cannot be read (a loader checked it).
+///
+/// Asked for every waiting host again and again, so an answer is remembered for as long as it holds.
 pub fn open_until(window: &Window, now: Timestamp) -> Option<Timestamp> {
-    let (cron, now) = prepare(window, now)?;
-    let start = cron.find_previous_occurrence(&now, true).ok()?;
-    let end = start.timestamp().checked_add(signed(window.duration)?).ok()?;
-    (now.timestamp() < end).then_some(end)
+    ANSWERS.with_borrow_mut(|answers| {
+        let known = |answer: &&Answer| answer.from <= now && now < answer.to && answer.window == *window;
+        if let Some(answer) = answers.iter().find(known) {
+            return answer.until;
+        }
+        answers.retain(|answer| answer.window != *window);
+        if answers.len() >= MOST_ANSWERS {
+            answers.remove(0);
+        }
+        let answer = answer(window, now);
+        let until = answer.until;
+        answers.push(answer);
+        until
+    })
+}
+
+/// Most windows whose answer is remembered; few fleets have more than a handful.
+const MOST_ANSWERS: usize = 64;
+
+thread_local! {
+    static ANSWERS: RefCell<Vec<Answer>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What [`open_until`] says from one moment until before another one.
+struct Answer {
+    window: Window,
+    from: Timestamp,
+    to: Timestamp,
+    until: Option<Timestamp>,
+}
+
+fn answer(window: &Window, now: Timestamp) -> Answer {
+    let closed = |from, to| Answer { window: window.clone(), from, to, until: None };
+    let Some((cron, zoned)) = prepare(window, now) else { return closed(Timestamp::MIN, Timestamp::MAX) };
+    let next = cron.find_next_occurrence(&zoned, false).map_or(Timestamp::MAX, |start| start.timestamp());
+    let Ok(start) = cron.find_previous_occurrence(&zoned, true).map(|start| start.timestamp()) else {
+        return closed(now, next);
+    };
+    let length = SignedDuration::try_from(window.duration).unwrap_or(SignedDuration::MAX);
+    let end = start.saturating_add(length).unwrap_or(Timestamp::MAX);
+    if now < end {
+        Answer { window: window.clone(), from: start, to: end.min(next), until: Some(end) }
+    } else {
+        closed(end, next)
+    }
 }
 
 /// When the window opens next after `now`.
@@ -29,12 +72,10 @@ fn prepare(window: &Window, now: Timestamp) -> Option<(Cron, Zoned)> {
     Some((Cron::from_str(&window.start).ok()?, now.to_zoned(zone)))
 }
 
-fn signed(duration: Duration) -> Option<SignedDuration> {
-    SignedDuration::try_from(duration).ok()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn berlin(start: &str, hours: u64) -> Window {
@@ -95,6 +136,23 @@ mod tests {
         for (start, timezone) in [("never", "UTC"), ("0 2 * * *", "Mars/Base"), ("0 0 30 2 *", "UTC")] {
             let window = Window { start: start.into(), timezone: timezone.into(), ..berlin("", 1) };
             assert_eq!((open_until(&window, now), next_opening(&window, now)), (None, None), "{start} {timezone}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_remembered_is_what_would_be_computed(
+            hours in proptest::collection::vec(0..400_i64, 1..40),
+            start in proptest::sample::select(vec!["30 2 * * *", "0 * * * *", "0 2 * * SUN#L", "15 1 25 10 *", "never"]),
+            length in 1..30_u64,
+        ) {
+            let window = berlin(start, length);
+            let origin: Timestamp = "2026-10-20T00:00:00Z".parse().unwrap();
+            for hour in hours {
+                let now = origin + SignedDuration::from_mins(hour * 17);
+                let fresh = answer(&window, now).until;
+                proptest::prop_assert_eq!(open_until(&window, now), fresh, "{} {}", start, now);
+            }
         }
     }
 }
