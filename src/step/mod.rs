@@ -2,6 +2,7 @@
 //! A step sees its host, its spec and the jump box; never other hosts, never the ledger. Start at [`StepCx`].
 
 mod baseline;
+pub mod cleanup;
 mod command;
 mod controller;
 mod copy;
@@ -27,6 +28,7 @@ mod snapshot;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+pub mod upgrade;
 mod verify;
 mod wait_for;
 
@@ -78,9 +80,8 @@ async fn attempt(cx: &mut StepCx<'_>) -> Ended {
         StepKind::Notify(kind) => notify::run(cx, kind).await,
         StepKind::Drain(hook) => hook::around(cx, hook, "drained").await,
         StepKind::Undrain(hook) => hook::around(cx, hook, "undrained").await,
-        StepKind::Upgrade(_) | StepKind::Cleanup(_) => {
-            Ok(StepResult::failed("unsupported", "this release does not change packages yet"))
-        }
+        StepKind::Upgrade(kind) => upgrade::run(cx, kind).await,
+        StepKind::Cleanup(kind) => cleanup::run(cx, kind).await,
     }
 }
 

@@ -21,6 +21,7 @@ pub use end::{JobEnd, JobTrouble};
 pub use follow::run;
 pub(super) use payload::program_text;
 
+use super::StepCx;
 use crate::command::Command;
 
 /// A change to run detached.
@@ -40,4 +41,10 @@ impl JobSpec {
     pub fn new(name: &'static str, command: Command) -> Self {
         Self { name, command, script: None }
     }
+}
+
+/// Whether an earlier controller, in this very attempt, was about to start this job or had started it. Then [`run`]
+/// finds it again.
+pub fn is_recalled(cx: &StepCx<'_>, name: &str) -> bool {
+    memory::Memory::recall(cx, name).recalled
 }

@@ -1,0 +1,205 @@
+//! `cleanup:`: packages of old kernels, and downloaded archives.
+//! Never the running kernel, the newest one, or anything that is not a kernel's own package. Start at [`run`].
+
+use std::{collections::BTreeSet, time::Duration};
+
+use super::{
+    Ended, StepCx,
+    job::{self, JobSpec, JobTrouble},
+    remote,
+    upgrade::ready,
+};
+use crate::{
+    command::Command,
+    event::{PackageChange, StepResult, Verdict},
+    pkg::{Kernels, PackageManager, PackageState},
+    playbook::Cleanup,
+};
+
+/// How long a foreign lock is waited for.
+const LOCK_PATIENCE: Duration = Duration::from_secs(600);
+
+/// Runs the step. Running it again after an interruption finds its job again, or what is left to do.
+///
+/// # Errors
+/// An early end, as its result. Classes: `unsupported`, `rights`, `lock`, `broken-packages`, `refused`, `dpkg`.
+pub async fn run(cx: &mut StepCx<'_>, spec: &Cleanup) -> Ended {
+    let manager = ready::manager(cx).await?;
+    let mut result = match spec.old_kernels {
+        Some(keep) => old_kernels(cx, manager, keep).await?,
+        None => StepResult::skipped("nothing to do"),
+    };
+    if spec.package_cache && !matches!(result.verdict, Verdict::Failed) {
+        if cx.check {
+            result.detail.push("downloaded archives would be deleted".to_owned());
+        } else {
+            let command = manager.clean_cache().privileged(true);
+            let output = remote::change(cx, "deleting downloaded archives", command).await?;
+            if !output.success() {
+                let summary = format!("{}; downloaded archives could not be deleted", result.summary);
+                return Ok(
+                    StepResult { summary, ..StepResult::failed("cache", "").said(&output) }.changed(result.changed)
+                );
+            }
+            let summary = if result.changed {
+                format!("{}, archives deleted", result.summary)
+            } else {
+                "archives deleted".into()
+            };
+            result = StepResult { summary, verdict: Verdict::Ok, changed: true, ..result };
+        }
+    }
+    Ok(result)
+}
+
+async fn old_kernels(cx: &mut StepCx<'_>, manager: &'static dyn PackageManager, keep: u32) -> Ended {
+    // The manager's own job is found again by its note; a purge that is running would look like a foreign lock.
+    let resumes = job::is_recalled(cx, "purge");
+    let noted = cx.notes.get("purge").and_then(|names| serde_json::from_value::<Vec<String>>(names.clone()).ok());
+    let names = match noted.filter(|_| resumes) {
+        Some(names) => names,
+        None => {
+            let names = to_purge(cx, manager, keep).await?;
+            if names.is_empty() {
+                return Ok(StepResult::skipped("nothing to do: no old kernel"));
+            }
+            if cx.check {
+                return Ok(StepResult::ok(format!("would purge {}", names.join(", "))));
+            }
+            cx.journal.note("purge", serde_json::json!(names)).await?;
+            names
+        }
+    };
+    purge(cx, manager, &names).await
+}
+
+/// The packages to purge, after the manager agreed that nothing else would happen.
+async fn to_purge(
+    cx: &mut StepCx<'_>,
+    manager: &'static dyn PackageManager,
+    keep: u32,
+) -> Result<Vec<String>, Box<StepResult>> {
+    if !cx.check {
+        ready::free_locks(cx, manager, tokio::time::Instant::now() + LOCK_PATIENCE).await?;
+    }
+    let health = ready::state(cx, manager).await?.health();
+    if !health.is_good() {
+        let summary = format!("the package database is broken: {health}");
+        return Err(Box::new(StepResult::failed("broken-packages", summary).help(manager.repair_hint())));
+    }
+    let mut query = manager.kernels();
+    query.command.privileged = true;
+    let kernels = remote::ask(cx, &query).await?;
+    let names = old(&kernels, keep as usize);
+    if names.is_empty() {
+        return Ok(names);
+    }
+    let mut query = manager.simulate_purge(&names);
+    query.command.privileged = true;
+    let simulation = remote::ask(cx, &query).await?;
+    let refuse = |why: String| Box::new(StepResult::failed("refused", format!("old kernels are left alone: {why}")));
+    if let Some(first) = simulation.refused.first() {
+        return Err(Box::new(refuse(first.clone()).detail(simulation.refused.clone())));
+    }
+    if let Some((exact, _)) = simulation.installs.first() {
+        return Err(refuse(format!("purging them would install {exact}")));
+    }
+    let meant: BTreeSet<&String> = names.iter().collect();
+    if let Some(other) = simulation.removals.iter().find(|name| !meant.contains(name)) {
+        return Err(refuse(format!("purging them would remove {other} as well")));
+    }
+    Ok(names)
+}
+
+async fn purge(cx: &mut StepCx<'_>, manager: &'static dyn PackageManager, names: &[String]) -> Ended {
+    cx.journal.progress(&format!("purging {} packages of old kernels", names.len()));
+    let before = ready::state(cx, manager).await?;
+    let command: Command = manager.purge(names, LOCK_PATIENCE).privileged(true);
+    let (how, said) = match job::run(cx, &JobSpec::new("purge", command)).await {
+        Ok(end) => (end.exit.to_string(), end.last_lines(5)),
+        // The packages say how far it came.
+        Err(trouble @ (JobTrouble::Lost { .. } | JobTrouble::Rebooted { .. })) => {
+            (trouble.to_string(), trouble.last_lines(5))
+        }
+        Err(trouble) => return Err(trouble.into()),
+    };
+    let after = ready::state(cx, manager).await?;
+    let left: Vec<&str> = names.iter().filter(|name| after.packages.contains_key(*name)).map(String::as_str).collect();
+    let result = if left.is_empty() && after.health().is_good() {
+        StepResult::ok(format!("purged {}", names.join(", ")))
+    } else if left.is_empty() {
+        StepResult::failed("dpkg", format!("old kernels are purged, but the database is broken: {}", after.health()))
+            .detail(said)
+            .help(format!("on the host: {}", manager.repair_hint()))
+    } else {
+        StepResult::failed("dpkg", format!("not purged ({}): {}", how, left.join(", ")))
+            .detail(said)
+            .help(format!("on the host: {}", manager.repair_hint()))
+    };
+    Ok(with_changes(result, &before, &after))
+}
+
+fn with_changes(mut result: StepResult, before: &PackageState, after: &PackageState) -> StepResult {
+    let gone = before.packages.iter().filter(|(name, _)| !after.packages.contains_key(*name));
+    result.packages = gone
+        .map(|(name, package)| PackageChange { name: name.clone(), from: Some(package.version.clone()), to: None })
+        .collect();
+    result.changed = !result.packages.is_empty();
+    result
+}
+
+/// Packages of all kernels but the running one, the one that the next boot should bring, and `keep` others, newest first.
+fn old(kernels: &Kernels, keep: usize) -> Vec<String> {
+    let spared = |release: &str| release == kernels.running || Some(release) == kernels.newest.as_deref();
+    // Where packages do not decide which kernel runs, nobody can say which of them is needed.
+    if kernels.newest.is_none() {
+        return Vec::new();
+    }
+    let gone: BTreeSet<&str> = kernels
+        .installed
+        .iter()
+        .rev()
+        .map(|kernel| kernel.release.as_str())
+        .filter(|release| !spared(release))
+        .skip(keep)
+        .collect();
+    let own = kernels.installed.iter().filter(|kernel| gone.contains(kernel.release.as_str()));
+    let mut names: Vec<String> = own.flat_map(|kernel| kernel.packages.iter().cloned()).collect();
+    let shared = kernels.shared.iter().filter(|(_, users)| users.iter().all(|user| gone.contains(user.as_str())));
+    names.extend(shared.map(|(name, _)| name.clone()));
+    names.sort();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pkg::Kernel;
+
+    fn check(running: &str, newest: Option<&str>, installed: &[&str], keep: usize) -> String {
+        let kernels = Kernels {
+            running: running.into(),
+            newest: newest.map(str::to_owned),
+            installed: installed
+                .iter()
+                .map(|release| Kernel { release: (*release).into(), packages: vec![format!("image-{release}")] })
+                .collect(),
+            shared: [("headers-2".to_owned(), ["2a", "2b"].map(str::to_owned).into())].into(),
+        };
+        old(&kernels, keep).join(" ")
+    }
+
+    #[test]
+    fn the_running_and_the_newest_kernel_always_stay() {
+        let all = ["1", "2a", "2b", "3", "4"];
+        assert_eq!(check("4", Some("4"), &all, 1), "headers-2 image-1 image-2a image-2b");
+        assert_eq!(check("4", Some("4"), &all, 2), "image-1 image-2a");
+        assert_eq!(check("4", Some("4"), &all, 0), "headers-2 image-1 image-2a image-2b image-3");
+        // Not rebooted yet: both ends stay, and one between.
+        assert_eq!(check("1", Some("4"), &all, 1), "headers-2 image-2a image-2b");
+        assert_eq!(check("4", Some("4"), &all, 9), "");
+        // Another flavour runs than the highest: the highest counts among the others.
+        assert_eq!(check("3", Some("3"), &all, 1), "headers-2 image-1 image-2a image-2b");
+        assert_eq!(check("own", None, &all, 1), "", "a container, or a kernel that no package brought");
+    }
+}

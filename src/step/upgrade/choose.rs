@@ -1,0 +1,192 @@
+//! Which pending updates a step takes. Pure; start at [`choose`].
+
+use globset::{Glob, GlobSet, GlobSetBuilder};
+
+use crate::{
+    pkg::{Exact, PackageState, Pending, Stays, Update},
+    playbook::Scope,
+};
+
+/// What is asked for, templates rendered.
+#[derive(Clone, Debug)]
+pub(super) struct Wish {
+    pub scope: Scope,
+    /// For [`Scope::Packages`].
+    pub names: Vec<String>,
+    names_match: GlobSet,
+    exclude: GlobSet,
+}
+
+/// Pending updates, sorted out. Every one that is in scope stands in exactly one list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Choice {
+    pub take: Vec<Exact>,
+    pub excluded: Vec<String>,
+    pub held: Vec<String>,
+    pub phased: Vec<String>,
+    pub kept_back: Vec<String>,
+    /// Named, and not on the host.
+    pub not_installed: Vec<String>,
+}
+
+impl Wish {
+    /// Reads the patterns.
+    ///
+    /// # Errors
+    /// The pattern that is none, and why.
+    pub(super) fn new(scope: Scope, names: Vec<String>, exclude: &[String]) -> Result<Self, String> {
+        Ok(Self { scope, names_match: globs(&names)?, exclude: globs(exclude)?, names })
+    }
+
+    fn covers(&self, update: &Update) -> bool {
+        match self.scope {
+            Scope::All => true,
+            Scope::Security => update.security.is_some(),
+            Scope::Kernel => update.kernel,
+            Scope::Packages => matches(&self.names_match, &update.name),
+        }
+    }
+
+    pub(super) fn excludes(&self, name: &str) -> bool {
+        matches(&self.exclude, name)
+    }
+
+    /// The scope in a sentence: `no security update pending`.
+    pub(super) fn noun(&self) -> &'static str {
+        match self.scope {
+            Scope::All => "update",
+            Scope::Security => "security update",
+            Scope::Kernel => "kernel update",
+            Scope::Packages => "update of the named packages",
+        }
+    }
+}
+
+/// Sorts the pending updates out. New packages are not named: they come with what needs them.
+pub(super) fn choose(wish: &Wish, pending: &Pending, state: &PackageState) -> Choice {
+    let mut choice = Choice::default();
+    for update in pending.updates.iter().filter(|update| update.from.is_some() && wish.covers(update)) {
+        let name = update.name.clone();
+        if wish.excludes(&name) {
+            choice.excluded.push(name);
+        } else if state.is_held(&name) {
+            choice.held.push(name);
+        } else {
+            match (update.stays, &update.security) {
+                (None, _) => choice.take.push(Exact { name, version: update.to.clone() }),
+                // Security fixes are never rolled out gradually; only what was built on top of one is.
+                (Some(Stays::Phased), Some(fix)) => choice.take.push(Exact { name, version: fix.clone() }),
+                (Some(Stays::Phased), None) => choice.phased.push(name),
+                (Some(Stays::KeptBack), _) => choice.kept_back.push(name),
+            }
+        }
+    }
+    let is_there = |name: &String| state.packages.contains_key(name) || name.contains(['*', '?', '[', '{']);
+    choice.not_installed = wish.names.iter().filter(|name| !is_there(name)).cloned().collect();
+    choice
+}
+
+impl Choice {
+    /// What was left out and why, for people: `held: a, b`.
+    pub(super) fn left_out(&self) -> Vec<String> {
+        [
+            ("held", &self.held),
+            ("kept back", &self.kept_back),
+            ("phased", &self.phased),
+            ("excluded", &self.excluded),
+            ("not installed", &self.not_installed),
+        ]
+        .into_iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(why, names)| format!("{why}: {}", names.join(", ")))
+        .collect()
+    }
+}
+
+fn globs(patterns: &[String]) -> Result<GlobSet, String> {
+    let mut builder = GlobSetBuilder::new();
+    for pattern in patterns {
+        builder.add(Glob::new(pattern).map_err(|error| format!("{pattern:?} is no pattern: {}", error.kind()))?);
+    }
+    builder.build().map_err(|error| error.to_string())
+}
+
+/// `libc6` means `libc6:i386` as well.
+fn matches(globs: &GlobSet, name: &str) -> bool {
+    globs.is_match(name) || name.split_once(':').is_some_and(|(bare, _)| globs.is_match(bare))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pkg::Installed;
+
+    fn update(name: &str, from: Option<&str>, to: &str, security: Option<&str>, stays: Option<Stays>) -> Update {
+        Update {
+            name: name.into(),
+            from: from.map(str::to_owned),
+            to: to.into(),
+            security: security.map(str::to_owned),
+            kernel: name.starts_with("linux-image"),
+            stays,
+        }
+    }
+
+    fn check(scope: Scope, names: &[&str], exclude: &[&str]) -> (String, Vec<String>) {
+        let phased = Some(Stays::Phased);
+        let pending = Pending {
+            updates: vec![
+                update("docker-ce", Some("1"), "2", Some("2"), None),
+                update("gradual", Some("1"), "2", None, phased),
+                update("gradual-fix", Some("1"), "3", Some("2"), phased),
+                update("held", Some("1"), "2", Some("2"), Some(Stays::KeptBack)),
+                update("libssl3:i386", Some("1"), "2", Some("2"), None),
+                update("linux-image-6.1.0-99-amd64", None, "6", Some("6"), None),
+                update("linux-image-amd64", Some("5"), "6", Some("6"), None),
+                update("masked", Some("1"), "2.0", Some("1+deb"), None),
+                update("plain", Some("1"), "2", None, None),
+                update("stuck", Some("1"), "2", Some("2"), Some(Stays::KeptBack)),
+            ],
+            ..Pending::default()
+        };
+        let mut state = PackageState::default();
+        for update in pending.updates.iter().filter(|update| update.from.is_some()) {
+            let installed = Installed { held: update.name == "held", ..Installed::default() };
+            state.packages.insert(update.name.clone(), installed);
+        }
+        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let wish = Wish::new(scope, owned(names), &owned(exclude)).unwrap();
+        let choice = choose(&wish, &pending, &state);
+        let take: Vec<String> = choice.take.iter().map(Exact::to_string).collect();
+        (take.join(" "), choice.left_out())
+    }
+
+    #[test]
+    fn each_scope_takes_what_it_says() {
+        assert_eq!(
+            check(Scope::All, &[], &[]),
+            (
+                "docker-ce=2 gradual-fix=2 libssl3:i386=2 linux-image-amd64=6 masked=2.0 plain=2".into(),
+                vec!["held: held".into(), "kept back: stuck".into(), "phased: gradual".into()]
+            )
+        );
+        assert_eq!(
+            check(Scope::Security, &[], &["docker-*", "libssl3"]),
+            (
+                "gradual-fix=2 linux-image-amd64=6 masked=2.0".into(),
+                vec!["held: held".into(), "kept back: stuck".into(), "excluded: docker-ce, libssl3:i386".into()]
+            )
+        );
+        assert_eq!(check(Scope::Kernel, &[], &[]), ("linux-image-amd64=6".into(), vec![]));
+        assert_eq!(
+            check(Scope::Packages, &["plain", "libssl*", "nonesuch"], &[]),
+            ("libssl3:i386=2 plain=2".into(), vec!["not installed: nonesuch".into()])
+        );
+        assert_eq!(check(Scope::Packages, &[], &[]), (String::new(), vec![]), "no name is no package");
+    }
+
+    #[test]
+    fn a_broken_pattern_is_named() {
+        assert!(Wish::new(Scope::All, vec![], &["a[".into()]).unwrap_err().contains("a["));
+    }
+}

@@ -1,0 +1,198 @@
+//! The exact transaction of a host, checked against what its package manager says it would do. Pure.
+//! Written as a note before anything is started, so that whoever resumes can judge the result.
+
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::choose::{Choice, Wish};
+use crate::{
+    event::{PackageChange, StepResult},
+    pkg::{Exact, PackageManager, PackageState, Pending, Simulation},
+};
+
+/// What is about to be done, and what was there before. The note `plan`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Planned {
+    /// Versions that will be there; `from` is `None` for a new package.
+    pub changes: Vec<PackageChange>,
+    /// Packages that will go.
+    pub removals: BTreeSet<String>,
+    /// Names and versions of everything before.
+    pub before: BTreeMap<String, String>,
+    /// Those of `changes` that came in as dependencies.
+    pub auto: BTreeSet<String>,
+    /// Configuration files that were waiting for a person already.
+    pub review: BTreeSet<String>,
+    /// What was left out and why, for people.
+    pub left_out: Vec<String>,
+}
+
+impl Planned {
+    /// What the transaction names: all that is installed already. The rest comes with it.
+    pub(super) fn named(&self) -> Vec<Exact> {
+        let named = self.changes.iter().filter(|change| change.from.is_some());
+        named.filter_map(|change| Some(Exact { name: change.name.clone(), version: change.to.clone()? })).collect()
+    }
+}
+
+/// What a plan is made of.
+pub(super) struct Outlook<'a> {
+    pub manager: &'a dyn PackageManager,
+    pub wish: &'a Wish,
+    pub choice: &'a Choice,
+    pub pending: &'a Pending,
+    pub state: &'a PackageState,
+    pub allow_removals: bool,
+}
+
+impl Outlook<'_> {
+    /// Checks that the simulated transaction is the chosen one.
+    ///
+    /// # Errors
+    /// The step's result, when it is not. Nothing was changed.
+    pub(super) fn plan(&self, simulation: &Simulation) -> Result<Planned, Box<StepResult>> {
+        let drift = |summary: String| Box::new(StepResult::failed("drift", summary));
+        if let Some(first) = simulation.refused.first() {
+            let summary = format!("{} refuses the chosen updates: {first}", self.manager.name());
+            return Err(Box::new(drift(summary).detail(simulation.refused.clone())));
+        }
+        if !self.allow_removals && !simulation.removals.is_empty() {
+            let summary = format!("the upgrade would remove {}", simulation.removals.join(", "));
+            return Err(Box::new(StepResult::failed("removals", summary).help(
+                "look whether that is right, then set `allow_removals: true`, or leave out what needs it with `exclude`",
+            )));
+        }
+        let would: BTreeMap<&str, &str> =
+            simulation.installs.iter().map(|(exact, _)| (exact.name.as_str(), exact.version.as_str())).collect();
+        for exact in &self.choice.take {
+            match would.get(exact.name.as_str()) {
+                Some(version) if *version == exact.version => {}
+                Some(version) => {
+                    return Err(drift(format!("{exact} was chosen, but version {version} would be installed")));
+                }
+                None => return Err(drift(format!("{exact} was chosen, but would not be installed"))),
+            }
+        }
+        for (exact, from) in &simulation.installs {
+            self.check_install(exact, from.as_deref())?;
+        }
+        Ok(self.planned(simulation))
+    }
+
+    /// What comes along must be pending itself, or new.
+    fn check_install(&self, exact: &Exact, from: Option<&str>) -> Result<(), Box<StepResult>> {
+        if self.choice.take.contains(exact) {
+            return Ok(());
+        }
+        if self.wish.excludes(&exact.name) {
+            let summary = format!("{} is excluded, but another update needs {exact}", exact.name);
+            let help = "exclude what needs it as well, or take it out of `exclude`";
+            return Err(Box::new(StepResult::failed("excluded", summary).help(help)));
+        }
+        let Some(from) = from else { return Ok(()) };
+        if self.manager.compare(from, &exact.version) == Ordering::Greater {
+            let summary = format!("{} would go back from {from} to {}", exact.name, exact.version);
+            return Err(Box::new(StepResult::failed("drift", summary)));
+        }
+        if !self.pending.updates.iter().any(|update| update.name == exact.name && update.to == exact.version) {
+            let summary = format!("{exact} would be installed, but was not pending a moment ago");
+            return Err(Box::new(StepResult::failed("drift", summary)));
+        }
+        Ok(())
+    }
+
+    fn planned(&self, simulation: &Simulation) -> Planned {
+        let change = |(exact, from): &(Exact, Option<String>)| PackageChange {
+            name: exact.name.clone(),
+            from: from.clone(),
+            to: Some(exact.version.clone()),
+        };
+        let changes: Vec<PackageChange> = simulation.installs.iter().map(change).collect();
+        let is_auto = |name: &&String| self.state.packages.get(*name).is_some_and(|package| package.auto);
+        Planned {
+            auto: changes.iter().map(|change| &change.name).filter(is_auto).cloned().collect(),
+            changes,
+            removals: simulation.removals.iter().cloned().collect(),
+            before: self.state.versions(),
+            review: self.state.review.clone(),
+            left_out: self.choice.left_out(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        pkg::{Update, apt::Apt},
+        playbook::Scope,
+    };
+
+    /// `name from to`; `-` for a new package.
+    fn installs(lines: &[&str]) -> Vec<(Exact, Option<String>)> {
+        let one = |line: &&str| {
+            let [name, from, to] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+            (Exact { name: name.into(), version: to.into() }, (from != "-").then(|| from.to_owned()))
+        };
+        lines.iter().map(one).collect()
+    }
+
+    fn check(take: &[&str], would: &[&str], removals: &[&str], allow_removals: bool) -> Result<Vec<String>, String> {
+        let pending = Pending {
+            updates: installs(&["a 1 2", "b 1 2", "docker 1 2", "new - 1"])
+                .into_iter()
+                .map(|(exact, from)| Update {
+                    name: exact.name,
+                    from,
+                    to: exact.version,
+                    security: None,
+                    kernel: false,
+                    stays: None,
+                })
+                .collect(),
+            ..Pending::default()
+        };
+        let wish = Wish::new(Scope::All, vec![], &["docker".into()]).unwrap();
+        let choice = Choice { take: installs(take).into_iter().map(|(exact, _)| exact).collect(), ..Choice::default() };
+        let simulation = Simulation {
+            installs: installs(would),
+            removals: removals.iter().map(|name| (*name).to_owned()).collect(),
+            refused: vec![],
+        };
+        let state = PackageState::default();
+        let outlook =
+            Outlook { manager: &Apt, wish: &wish, choice: &choice, pending: &pending, state: &state, allow_removals };
+        match outlook.plan(&simulation) {
+            Ok(planned) => Ok(planned.named().iter().map(Exact::to_string).collect()),
+            Err(result) => Err(format!("{}: {}", result.class, result.summary)),
+        }
+    }
+
+    #[test]
+    fn only_the_chosen_transaction_is_planned() {
+        let ok = |names: &[&str]| Ok(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        let err = |text: &str| Err(text.to_owned());
+        assert_eq!(check(&["a 1 2"], &["a 1 2"], &[], false), ok(&["a=2"]));
+        assert_eq!(check(&["a 1 2"], &["a 1 2", "b 1 2", "new - 1", "newer - 9"], &[], false), ok(&["a=2", "b=2"]));
+        assert_eq!(check(&["a 1 2"], &["a 1 2"], &["x"], true), ok(&["a=2"]));
+        assert_eq!(check(&["a 1 2"], &["a 1 2"], &["x"], false), err("removals: the upgrade would remove x"));
+        assert_eq!(check(&["a 1 2"], &[], &[], false), err("drift: a=2 was chosen, but would not be installed"));
+        assert_eq!(
+            check(&["a 1 2"], &["a 1 3"], &[], false),
+            err("drift: a=2 was chosen, but version 3 would be installed")
+        );
+        assert_eq!(
+            check(&["a 1 2"], &["a 1 2", "b 1 3"], &[], false),
+            err("drift: b=3 would be installed, but was not pending a moment ago")
+        );
+        assert_eq!(check(&["a 1 2"], &["a 1 2", "b 3 2"], &[], false), err("drift: b would go back from 3 to 2"));
+        assert_eq!(
+            check(&["a 1 2"], &["a 1 2", "docker 1 2"], &[], false),
+            err("excluded: docker is excluded, but another update needs docker=2")
+        );
+    }
+}

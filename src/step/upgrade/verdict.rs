@@ -1,0 +1,195 @@
+//! Whether an upgrade succeeded: by the packages before, planned and after. The exit code is only evidence. Pure.
+
+use std::{cmp::Ordering, collections::BTreeMap};
+
+use super::plan::Planned;
+use crate::{
+    command::Exit,
+    event::{PackageChange, StepResult},
+    pkg::{PackageManager, PackageState},
+};
+
+/// How the transaction ended, as far as the host says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// It returned.
+    Exit(Exit),
+    /// It is gone without a word.
+    Lost,
+    /// The host booted anew while it ran.
+    Rebooted,
+}
+
+/// All that a verdict rests on.
+pub(super) struct Evidence<'a> {
+    pub manager: &'a dyn PackageManager,
+    pub planned: &'a Planned,
+    pub after: &'a PackageState,
+    pub end: &'a End,
+    /// The end of the transaction's output.
+    pub output: &'a str,
+}
+
+/// What became of the packages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Difference {
+    /// Everything that is not as it was.
+    changes: Vec<PackageChange>,
+    /// Planned, and not there in the planned version or a newer one.
+    missing: Vec<String>,
+    /// Gone, and not meant to go.
+    lost: Vec<String>,
+    /// Changed, and not planned: somebody else was at work, or the manager did something on its own.
+    unplanned: Vec<String>,
+}
+
+impl Evidence<'_> {
+    /// The step's result, without variables.
+    pub(super) fn verdict(&self) -> StepResult {
+        let difference = self.difference();
+        let health = self.after.health();
+        let fine = difference.missing.is_empty() && difference.lost.is_empty() && health.is_good();
+        let mut result = if fine { self.success(&difference) } else { self.failure(&difference) };
+        if !difference.unplanned.is_empty() {
+            result.detail.push(format!("changed without being planned: {}", difference.unplanned.join(", ")));
+        }
+        result.detail.extend(self.planned.left_out.iter().cloned());
+        let new_files: Vec<&str> = self.after.review.difference(&self.planned.review).map(String::as_str).collect();
+        if !new_files.is_empty() {
+            result.detail.push(format!("configuration files to look at: {}", new_files.join(", ")));
+        }
+        result.changed = !difference.changes.is_empty();
+        result.packages = difference.changes;
+        result
+    }
+
+    fn success(&self, difference: &Difference) -> StepResult {
+        let upgraded = upgraded(&difference.changes);
+        let summary = if difference.changes.is_empty() {
+            "all planned versions were there already".to_owned()
+        } else {
+            format!("{} ({})", count(difference.changes.len(), "upgraded"), upgraded)
+        };
+        let result = StepResult::ok(summary);
+        match self.end {
+            End::Exit(Exit::Code(0)) => result,
+            End::Exit(exit) => result.detail([format!(
+                "{} ended with {exit}, but every planned version is in and the package database is in order",
+                self.manager.name()
+            )]),
+            End::Lost => result.detail(["the transaction was killed, but was complete".to_owned()]),
+            End::Rebooted => result.detail(["the host booted anew during the transaction, which was complete".into()]),
+        }
+    }
+
+    fn failure(&self, difference: &Difference) -> StepResult {
+        let health = self.after.health();
+        let planned = self.planned.changes.len();
+        let done = format!("{} of {planned} planned versions are in", planned - difference.missing.len());
+        let (class, what) = match (self.end, self.manager.explain(self.output)) {
+            (End::Lost, _) => ("interrupted", "the transaction was killed on the host".to_owned()),
+            (End::Rebooted, _) => ("interrupted", "the host booted anew during the transaction".to_owned()),
+            _ if !difference.lost.is_empty() => {
+                ("removals", format!("{} is gone without being planned", difference.lost.join(", ")))
+            }
+            (End::Exit(_), Some(trouble)) => match trouble.package {
+                Some(package) => (trouble.class, format!("{package}: {}", trouble.summary)),
+                None => (trouble.class, trouble.summary),
+            },
+            (End::Exit(exit), None) if !health.is_good() => ("dpkg", format!("{health} ({exit})")),
+            (End::Exit(exit), None) => {
+                ("missing", format!("{} did not take {} ({exit})", self.manager.name(), difference.missing.join(", ")))
+            }
+        };
+        let mut result = StepResult::failed(class, format!("{what}; {done}"));
+        if !difference.missing.is_empty() {
+            result.detail.push(format!("not in: {}", difference.missing.join(", ")));
+        }
+        if !health.is_good() {
+            result.detail.push(format!("the package database: {health}"));
+            result.help = Some(format!(
+                "on the host: {}; when it is in order, run again with --limit @failed",
+                self.manager.repair_hint()
+            ));
+        } else {
+            result.help = Some("nothing is half done; run again with --limit @failed".to_owned());
+        }
+        result.detail.extend(tail(self.output));
+        result
+    }
+
+    fn difference(&self) -> Difference {
+        let after = self.after.versions();
+        let before = &self.planned.before;
+        let mut difference = Difference { changes: changes(before, &after), ..Difference::default() };
+        for change in &self.planned.changes {
+            let Some(wanted) = change.to.as_deref() else { continue };
+            let there = after.get(&change.name);
+            if there.is_none_or(|version| self.manager.compare(version, wanted) == Ordering::Less) {
+                difference.missing.push(format!("{} {wanted}", change.name));
+            }
+        }
+        for change in &difference.changes {
+            if change.to.is_none() {
+                if !self.planned.removals.contains(&change.name) {
+                    difference.lost.push(change.name.clone());
+                }
+            } else if !self.planned.changes.iter().any(|planned| planned.name == change.name) {
+                difference.unplanned.push(change.name.clone());
+            }
+        }
+        difference
+    }
+}
+
+/// What is not as it was, by name.
+fn changes(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Vec<PackageChange> {
+    let change = |name: &String, from: Option<&String>, to: Option<&String>| PackageChange {
+        name: name.clone(),
+        from: from.cloned(),
+        to: to.cloned(),
+    };
+    let mut changes: Vec<PackageChange> = before
+        .iter()
+        .filter(|(name, version)| after.get(*name) != Some(version))
+        .map(|(name, version)| change(name, Some(version), after.get(name)))
+        .collect();
+    let new = after.iter().filter(|(name, _)| !before.contains_key(*name));
+    changes.extend(new.map(|(name, version)| change(name, None, Some(version))));
+    changes.sort_by(|a, b| a.name.cmp(&b.name));
+    changes
+}
+
+/// `4 packages upgraded`.
+pub(super) fn count(n: usize, done: &str) -> String {
+    if n == 1 { format!("1 package {done}") } else { format!("{n} packages {done}") }
+}
+
+/// `openssl 3.0.11 → 3.0.15, linux-image-x 6.1 new, …`: the first three.
+pub(super) fn upgraded(changes: &[PackageChange]) -> String {
+    const SHOWN: usize = 3;
+    let mut words: Vec<String> = changes
+        .iter()
+        .take(SHOWN)
+        .map(|change| match (&change.from, &change.to) {
+            (Some(from), Some(to)) => format!("{} {from} → {to}", change.name),
+            (None, Some(to)) => format!("{} {to} new", change.name),
+            (_, None) => format!("{} removed", change.name),
+        })
+        .collect();
+    if changes.len() > SHOWN {
+        words.push("…".to_owned());
+    }
+    words.join(", ")
+}
+
+/// The last lines of the output that say something.
+fn tail(output: &str) -> Vec<String> {
+    const LINES: usize = 8;
+    let lines: Vec<String> =
+        output.lines().map(crate::command::printable).filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(LINES)..].to_vec()
+}
+
+#[cfg(test)]
+mod tests;

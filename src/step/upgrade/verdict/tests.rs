@@ -1,0 +1,157 @@
+use super::*;
+use crate::{
+    event::Verdict,
+    pkg::{Installed, apt::Apt},
+};
+
+/// `name version`, `!` in front of what is half-configured.
+fn state(lines: &[&str]) -> PackageState {
+    let mut state = PackageState::default();
+    for line in lines {
+        let (name, version) = line.trim_start_matches('!').split_once(' ').unwrap();
+        let broken = line.starts_with('!').then(|| "half-configured".to_owned());
+        state.packages.insert(name.into(), Installed { version: version.into(), broken, held: false, auto: false });
+    }
+    state
+}
+
+/// Before: a 1, b 1, c 1. Planned: a 2, b 2 and new 1.
+fn judge(after: &[&str], removals: &[&str], end: End, output: &str) -> StepResult {
+    let change = |name: &str, from: Option<&str>, to: &str| PackageChange {
+        name: name.into(),
+        from: from.map(str::to_owned),
+        to: Some(to.into()),
+    };
+    let planned = Planned {
+        changes: vec![change("a", Some("1"), "2"), change("b", Some("1"), "2"), change("new", None, "1")],
+        removals: removals.iter().map(|name| (*name).to_owned()).collect(),
+        before: state(&["a 1", "b 1", "c 1"]).versions(),
+        ..Planned::default()
+    };
+    Evidence { manager: &Apt, planned: &planned, after: &state(after), end: &end, output }.verdict()
+}
+
+const DONE: [&str; 4] = ["a 2", "b 2", "c 1", "new 1"];
+const FAILED: &str = "Setting up b (2) ...\nb: broken\ndpkg: error processing package b (--configure):\n \
+                      installed b package post-installation script subprocess returned error exit status 1\n\
+                      E: Sub-process /usr/bin/dpkg returned an error code (1)\n";
+
+fn exit(code: u32) -> End {
+    End::Exit(Exit::Code(code))
+}
+
+#[test]
+fn the_packages_decide_and_not_the_exit_code() {
+    for (after, removals, end, output, verdict, class, summary) in [
+        (&DONE[..], &[][..], exit(0), "", Verdict::Ok, "", "3 packages upgraded (a 1 → 2, b 1 → 2, new 1 new)"),
+        // Another package was broken by somebody else: apt says 100, all went in.
+        (&DONE[..], &[], exit(100), "", Verdict::Ok, "", "3 packages upgraded (a 1 → 2, b 1 → 2, new 1 new)"),
+        (&DONE[..], &[], End::Lost, "", Verdict::Ok, "", "3 packages upgraded (a 1 → 2, b 1 → 2, new 1 new)"),
+        // A newer version than planned is no failure.
+        (
+            &["a 3", "b 2", "c 1", "new 1"],
+            &[],
+            exit(0),
+            "",
+            Verdict::Ok,
+            "",
+            "3 packages upgraded (a 1 → 3, b 1 → 2, new 1 new)",
+        ),
+        (
+            &["a 2", "b 2", "new 1"],
+            &["c"],
+            exit(0),
+            "",
+            Verdict::Ok,
+            "",
+            "4 packages upgraded (a 1 → 2, b 1 → 2, c removed, …)",
+        ),
+        (
+            &["a 2", "b 2", "new 1"],
+            &[],
+            exit(0),
+            "",
+            Verdict::Failed,
+            "removals",
+            "c is gone without being planned; 3 of 3 planned versions are in",
+        ),
+        (
+            &["a 1", "b 1", "c 1"],
+            &[],
+            exit(0),
+            "",
+            Verdict::Failed,
+            "missing",
+            "apt did not take a 2, b 2, new 1 (exit code 0); 0 of 3 planned versions are in",
+        ),
+        (
+            &["a 2", "!b 2", "c 1", "new 1"],
+            &[],
+            exit(100),
+            FAILED,
+            Verdict::Failed,
+            "dpkg",
+            "b: installed b package post-installation script subprocess returned error exit status 1; 3 of 3 planned versions are in",
+        ),
+        (
+            &["a 2", "!b 2", "c 1", "new 1"],
+            &[],
+            exit(0),
+            "",
+            Verdict::Failed,
+            "dpkg",
+            "b is half-configured (exit code 0); 3 of 3 planned versions are in",
+        ),
+        (
+            &["a 2", "b 1", "c 1"],
+            &[],
+            End::Lost,
+            "",
+            Verdict::Failed,
+            "interrupted",
+            "the transaction was killed on the host; 1 of 3 planned versions are in",
+        ),
+        (
+            &["a 1", "b 1", "c 1"],
+            &[],
+            End::Rebooted,
+            "",
+            Verdict::Failed,
+            "interrupted",
+            "the host booted anew during the transaction; 0 of 3 planned versions are in",
+        ),
+        (
+            &["a 1", "b 1", "c 1"],
+            &[],
+            exit(100),
+            "E: You don't have enough free space in /var/cache/apt/archives/.",
+            Verdict::Failed,
+            "disk",
+            "E: You don't have enough free space in /var/cache/apt/archives/.; 0 of 3 planned versions are in",
+        ),
+    ] {
+        let result = judge(after, removals, end, output);
+        assert_eq!((result.verdict, result.class.as_str(), result.summary.as_str()), (verdict, class, summary));
+        assert_eq!(result.help.is_some(), verdict == Verdict::Failed, "{summary}");
+    }
+}
+
+#[test]
+fn a_failure_says_what_it_changed_and_what_to_type() {
+    let result = judge(&["a 2", "!b 2", "c 1", "new 1"], &[], exit(100), FAILED);
+    assert!(result.changed);
+    let names: Vec<&str> = result.packages.iter().map(|change| change.name.as_str()).collect();
+    assert_eq!(names, ["a", "b", "new"]);
+    assert!(result.help.unwrap().contains("dpkg --configure -a"));
+    assert!(result.detail.iter().any(|line| line == "b: broken"), "{:?}", result.detail);
+    let untouched = judge(&["a 1", "b 1", "c 1"], &[], exit(100), "");
+    assert!(!untouched.changed && untouched.packages.is_empty());
+    assert!(untouched.help.unwrap().contains("nothing is half done"));
+}
+
+#[test]
+fn what_nobody_planned_is_reported() {
+    let result = judge(&["a 2", "b 2", "c 9", "new 1"], &[], exit(0), "");
+    assert_eq!(result.verdict, Verdict::Ok);
+    assert_eq!(result.detail, ["changed without being planned: c"]);
+}
