@@ -1,1 +1,291 @@
+//! The whole step on a host that is a folder: its apt is a few lines of shell over files that a test writes.
 
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::{
+    event::{StepResult, Verdict},
+    playbook::{Scope, StepKind, TemplateList, Upgrade},
+    step::{
+        self,
+        testing::{Bench, Fault, appears},
+    },
+};
+
+const APT_GET: &str = r#"
+echo "apt-get $*" >>"$PATCHWAVE_ROOT/calls"
+case "$*" in
+*indextargets*) printf '%s\n' 'main Packages|Debian|Debian|stable|bookworm' 'sec Packages|Debian|Debian-Security|stable-security|bookworm-security' ;;
+-s*upgrade) cat "$PATCHWAVE_ROOT/outlook" ;;
+-s*) cat "$PATCHWAVE_ROOT/simulation" ;;
+*update) . "$PATCHWAVE_ROOT/update" ;;
+*"-f install") . "$PATCHWAVE_ROOT/fix" ;;
+*install*) . "$PATCHWAVE_ROOT/install" ;;
+esac
+"#;
+const DPKG_QUERY: &str = r#"case "$*" in *Want*) cat "$PATCHWAVE_ROOT/packages" ;; *) exit 1 ;; esac"#;
+const APT_MARK: &str =
+    r#"case $1 in showauto) cat "$PATCHWAVE_ROOT/auto" ;; *) echo "apt-mark $*" >>"$PATCHWAVE_ROOT/calls" ;; esac"#;
+const DPKG: &str = r#"case $1 in --print*) echo amd64 ;; *) echo "dpkg $*" >>"$PATCHWAVE_ROOT/calls" ;; esac"#;
+
+/// Writes the packages: `name version [status]`.
+fn packages(lines: &str) -> String {
+    let row = |line: &str| {
+        let mut words = line.split(' ');
+        let (name, version) = (words.next().unwrap(), words.next().unwrap());
+        format!("pkg\t{name}\t{version}\tamd64\tinstall\t{}\tok\n", words.next().unwrap_or("installed"))
+    };
+    lines.lines().map(row).collect()
+}
+
+fn upgrade() -> Upgrade {
+    Upgrade {
+        scope: Scope::Security,
+        packages: None,
+        exclude: None,
+        allow_removals: false,
+        include_phased: false,
+        lock_timeout: Duration::from_secs(1),
+        repair: false,
+        refresh: true,
+    }
+}
+
+/// A host with `openssl 1` and its library, an update of which is a security fix; `bash` has another update.
+fn host(spec: Upgrade) -> Bench {
+    let bench = Bench::new(StepKind::Upgrade(spec));
+    bench.file("etc/os-release", "ID=debian\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n");
+    for (name, body) in
+        [("apt-get", APT_GET), ("dpkg-query", DPKG_QUERY), ("apt-mark", APT_MARK), ("dpkg", DPKG), ("id", "echo 0")]
+    {
+        bench.shim(name, body);
+    }
+    bench.shim("uname", "echo 6.1.0-98-amd64");
+    bench.shim("apt-cache", r#"cat "$PATCHWAVE_ROOT/tables""#);
+    let inst = "Inst libssl3 [1] (2 Debian-Security:stable-security [amd64])\n\
+                Inst openssl [1] (2 Debian-Security:stable-security [amd64])\n";
+    bench.file("outlook", format!("{inst}Inst bash [5] (6 Debian:stable [amd64])\n"));
+    bench.file("simulation", inst);
+    let table = |name: &str, from: &str, to: &str, source: &str| {
+        format!(
+            "{name}:\n  Installed: {from}\n  Candidate: {to}\n  Version table:\n     {to} 500\n        500 {source}\n \
+             *** {from} 100\n        100 /var/lib/dpkg/status\n"
+        )
+    };
+    bench.file(
+        "tables",
+        table("bash", "5", "6", "main Packages")
+            + &table("libssl3", "1", "2", "sec Packages")
+            + &table("openssl", "1", "2", "sec Packages"),
+    );
+    bench.file("packages", packages("bash 5\nlibssl3 1\nopenssl 1"));
+    bench.file("auto", "libssl3\n");
+    bench.file("update", "");
+    bench.file("done", packages("bash 5\nlibssl3 2\nopenssl 2"));
+    bench.file("install", r#"cp "$PATCHWAVE_ROOT/done" "$PATCHWAVE_ROOT/packages"; : >"$PATCHWAVE_ROOT/auto""#);
+    bench.file("fix", "");
+    bench.file("calls", "");
+    bench
+}
+
+async fn go(bench: &mut Bench) -> StepResult {
+    step::run(&mut bench.cx()).await
+}
+
+fn calls(bench: &Bench) -> String {
+    std::fs::read_to_string(bench.path("calls")).unwrap()
+}
+
+fn installs(bench: &Bench) -> usize {
+    calls(bench).lines().filter(|line| line.starts_with("apt-get -y") && line.contains("--only-upgrade")).count()
+}
+
+#[tokio::test]
+async fn security_updates_are_installed_in_exact_versions_and_nothing_else() {
+    let mut bench = host(upgrade());
+    let result = go(&mut bench).await;
+    assert_eq!(result.summary, "2 packages upgraded (libssl3 1 → 2, openssl 1 → 2)", "{result:?}");
+    assert_eq!((result.verdict, result.changed, result.packages.len()), (Verdict::Ok, true, 2));
+    assert_eq!(
+        result.vars["upgrade"],
+        json!({"packages": 2, "names": ["libssl3", "openssl"], "reboot_required": false, "reasons": []})
+    );
+    let calls = calls(&bench);
+    let install = calls.lines().find(|line| line.starts_with("apt-get -y")).unwrap();
+    assert_eq!(
+        install,
+        "apt-get -y -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 \
+         -o DPkg::Lock::Timeout=30 --no-remove install --only-upgrade libssl3=2 openssl=2"
+    );
+    assert!(calls.lines().any(|line| line == "apt-mark auto libssl3"), "{calls}");
+    assert_eq!(bench.journal.notes["plan"]["before"]["bash"], "5");
+}
+
+#[tokio::test]
+async fn a_check_says_what_would_change_and_changes_nothing() {
+    let mut bench = host(upgrade());
+    bench.check = true;
+    let result = go(&mut bench).await;
+    assert_eq!(result.summary, "2 packages would be upgraded (libssl3 1 → 2, openssl 1 → 2)");
+    assert_eq!((result.verdict, result.changed, installs(&bench)), (Verdict::Ok, false, 0));
+    assert!(!calls(&bench).contains("update"), "the package lists are a part of the host");
+    assert!(!bench.journal.notes.contains_key("plan") && !bench.path("var/lib/patchwave").exists());
+}
+
+#[tokio::test]
+async fn an_empty_set_starts_no_transaction() {
+    let mut bench = host(Upgrade {
+        exclude: Some(TemplateList::Items(vec![crate::playbook::Template("*ssl*".into())])),
+        ..upgrade()
+    });
+    let result = go(&mut bench).await;
+    assert_eq!(result.summary, "nothing to do (excluded: libssl3, openssl)");
+    bench.file("outlook", "");
+    let result = go(&mut bench).await;
+    assert_eq!(result.summary, "nothing to do: no security update pending");
+    assert_eq!((result.verdict, result.changed, installs(&bench)), (Verdict::Skipped, false, 0));
+}
+
+#[tokio::test]
+async fn what_stands_in_the_way_is_named_before_anything_is_changed() {
+    type Spoil = fn(&Bench);
+    let cases: [(&str, &str, Spoil); 9] = [
+        ("unsupported", "this one has dnf (Rocky Linux 9.4)", |bench| {
+            bench.file("etc/os-release", "ID=rocky\nID_LIKE=\"rhel fedora\"\nPRETTY_NAME=\"Rocky Linux 9.4\"\n");
+            bench.shim("dnf", "");
+        }),
+        ("rights", "apt needs root, but commands run as user 1000", |bench| bench.shim("id", "echo 1000")),
+        ("broken-packages", "openssl is half-configured", |bench| {
+            bench.file("packages", packages("bash 5\nlibssl3 1\nopenssl 1 half-configured"));
+        }),
+        ("refresh", "E: Failed to fetch http://x", |bench| {
+            bench.file("update", "echo 'E: Failed to fetch http://x  refused' >&2; exit 100");
+        }),
+        ("lock", "lock held by apt-get (pid 812)", |bench| {
+            let held = "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 812 (apt-get)";
+            bench.file("update", format!("echo '{held}' >&2; exit 100"));
+            hold(bench, "/var/lib/apt/lists/lock", "apt-get\0update\0");
+        }),
+        ("lock", "lock held by unattended-upgrade (pid 812)", |bench| {
+            hold(bench, "/var/lib/dpkg/lock-frontend", "/usr/bin/python3\0/usr/bin/unattended-upgrade\0");
+        }),
+        ("no-security-source", "no package source of this host is a security source", |bench| {
+            bench.shim("apt-get", &APT_GET.replace("Debian-Security|stable-security|bookworm-security", "x|y|z"));
+        }),
+        ("removals", "the upgrade would remove nginx", |bench| {
+            let text = std::fs::read_to_string(bench.path("simulation")).unwrap();
+            bench.file("simulation", text + "Remv nginx [1]\n");
+        }),
+        ("drift", "openssl=2 was chosen, but would not be installed", |bench| {
+            bench.file("simulation", "Inst libssl3 [1] (2 x:y [amd64])\n");
+        }),
+    ];
+    for (class, text, spoil) in cases {
+        let mut bench = host(upgrade());
+        spoil(&bench);
+        let result = go(&mut bench).await;
+        assert_eq!((result.verdict, result.class.as_str()), (Verdict::Failed, class), "{result:?}");
+        assert!(result.summary.contains(text), "{result:?}");
+        assert_eq!((result.changed, installs(&bench)), (false, 0), "{class}");
+    }
+}
+
+/// Process 812 holds `file`.
+fn hold(bench: &Bench, file: &str, cmdline: &str) {
+    use std::os::unix::fs::MetadataExt;
+    bench.file(file, "");
+    let inode = std::fs::metadata(bench.path(file)).unwrap().ino();
+    bench.file("proc/locks", format!("1: POSIX  ADVISORY  WRITE 812 fe:01:{inode} 0 EOF\n"));
+    bench.file("proc/812/cmdline", cmdline);
+}
+
+#[tokio::test]
+async fn a_failing_script_is_a_failure_with_the_package_and_what_to_type() {
+    let mut bench = host(upgrade());
+    bench.file("done", packages("bash 5\nlibssl3 2\nopenssl 2 half-configured"));
+    let text = "dpkg: error processing package openssl (--configure):\n installed openssl package post-installation \
+                script subprocess returned error exit status 1";
+    bench.file("install", format!("cp \"$PATCHWAVE_ROOT/done\" \"$PATCHWAVE_ROOT/packages\"; echo '{text}'; exit 100"));
+    let result = go(&mut bench).await;
+    assert_eq!((result.verdict, result.class.as_str(), result.changed), (Verdict::Failed, "dpkg", true));
+    assert!(result.summary.starts_with("openssl: installed openssl package post-installation script"), "{result:?}");
+    assert!(result.help.unwrap().contains("dpkg --configure -a"));
+    assert!(!calls(&bench).contains("dpkg --force"), "nobody asked for a repair");
+}
+
+#[tokio::test]
+async fn a_broken_database_is_mended_first_when_that_is_asked_for() {
+    let mut bench = host(Upgrade { repair: true, ..upgrade() });
+    bench.file("packages", packages("bash 5\nlibssl3 1\nopenssl 1 unpacked"));
+    bench.file("mended", packages("bash 5\nlibssl3 1\nopenssl 1"));
+    bench.file("fix", r#"cp "$PATCHWAVE_ROOT/mended" "$PATCHWAVE_ROOT/packages""#);
+    let result = go(&mut bench).await;
+    assert_eq!(result.verdict, Verdict::Ok, "{result:?}");
+    let calls = calls(&bench);
+    assert!(calls.contains("dpkg --force-confdef --force-confold --configure -a"), "{calls}");
+
+    bench.file("packages", packages("bash 5\nlibssl3 1\nopenssl 1 unpacked"));
+    bench.file("fix", "");
+    bench.attempt = 2;
+    let result = go(&mut bench).await;
+    assert_eq!((result.verdict, result.class.as_str()), (Verdict::Failed, "broken-packages"));
+}
+
+#[tokio::test]
+async fn a_lost_connection_costs_nothing() {
+    let mut bench = host(upgrade());
+    bench.file("install", r#"sleep 1; cp "$PATCHWAVE_ROOT/done" "$PATCHWAVE_ROOT/packages""#);
+    bench.faults("job-start", [Fault::LoseAfter(Duration::from_millis(200))]);
+    bench.faults("job-poll", [Fault::CutAfter(Duration::from_millis(100)), Fault::NotSent]);
+    let result = go(&mut bench).await;
+    assert_eq!((result.verdict, installs(&bench)), (Verdict::Ok, 1), "{result:?}");
+}
+
+#[tokio::test]
+async fn a_resumed_attempt_finds_its_transaction_again() {
+    let mut bench = host(upgrade());
+    bench.file(
+        "install",
+        r#": >"$PATCHWAVE_ROOT/began"; sleep 2; cp "$PATCHWAVE_ROOT/done" "$PATCHWAVE_ROOT/packages""#,
+    );
+    let began = bench.path("began");
+    {
+        let mut cx = bench.cx();
+        tokio::select! {
+            result = step::run(&mut cx) => panic!("ended before the controller died: {result:?}"),
+            () = appears(&began) => {}
+        }
+    }
+    bench.resumed = true;
+    let result = go(&mut bench).await;
+    assert_eq!(result.summary, "2 packages upgraded (libssl3 1 → 2, openssl 1 → 2)", "{result:?}");
+    assert_eq!(installs(&bench), 1);
+    // And once more, after its end was recorded.
+    let result = go(&mut bench).await;
+    assert_eq!((result.verdict, installs(&bench)), (Verdict::Ok, 1), "{result:?}");
+}
+
+#[tokio::test]
+async fn a_killed_transaction_is_finished_once_and_judged_by_the_packages() {
+    for (mended, verdict, class) in [("openssl 2", Verdict::Ok, ""), ("openssl 1", Verdict::Failed, "interrupted")] {
+        let mut bench = host(upgrade());
+        bench.file("half", packages("bash 5\nlibssl3 2\nopenssl 2 half-configured"));
+        bench.file("mended", packages(&format!("bash 5\nlibssl3 2\n{mended}")));
+        bench.file("install", r#"cp "$PATCHWAVE_ROOT/half" "$PATCHWAVE_ROOT/packages"; kill -9 0"#);
+        bench.file("fix", r#"cp "$PATCHWAVE_ROOT/mended" "$PATCHWAVE_ROOT/packages""#);
+        let result = go(&mut bench).await;
+        assert_eq!((result.verdict, result.class.as_str()), (verdict, class), "{result:?}");
+        assert_eq!(calls(&bench).matches("--configure -a").count(), 1);
+        assert_eq!(installs(&bench), 1);
+    }
+}
+
+#[tokio::test]
+async fn packages_that_cannot_be_read_afterwards_leave_the_outcome_unknown() {
+    let mut bench = host(upgrade());
+    bench.file("install", r#"rm "$PATCHWAVE_ROOT/packages""#);
+    let result = go(&mut bench).await;
+    assert_eq!((result.verdict, result.changed), (Verdict::Unknown, true), "{result:?}");
+    assert!(result.summary.starts_with("the transaction ran, but the packages cannot be read"), "{result:?}");
+}
