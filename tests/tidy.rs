@@ -121,6 +121,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "//! x\nuse tokio::process::Command;",
         "belongs to the jump box's side of a step",
     ),
+    ("bans: processes", "src/step/verify.rs", "//! x\nuse std::process::Command;", "(`step/controller.rs`)"),
     ("bans: environment", "src/ledger/mod.rs", "//! x\nuse std::env::var;", "belongs to `cli/world.rs`"),
     (
         "bans: wall time",
@@ -233,7 +234,7 @@ const GOOD: &[(&str, &str)] = &[
         "//! crate::cli\nuse crate::{host::HostName, plan};\npub(crate) mod a { use super::super::plan::Plan; }\n#[cfg(test)]\nmod tests { use crate::engine; fn f() { x().unwrap(); std::env::var(\"A\"); } }",
     ),
     (
-        "src/step/upgrade.rs",
+        "src/step/controller.rs",
         "//! x\nfn f() { g().expect(\"the list was checked when it was loaded\"); \"unwrap() todo!\"; tokio::process::Command::new(\"a\"); }",
     ),
     ("src/step/mod.rs", "//! x\nfn f(k: &StepKind) { match k { StepKind::Upgrade(_) => {} } }"),
