@@ -302,6 +302,18 @@ fn a_mistake_inside_a_block_of_text_is_pointed_at() {
 }
 
 #[test]
+fn unsafe_texts_are_taken_as_they_are() {
+    let text = "vars: {format: !unsafe '{{.Names}}'}\nsteps: [command: !unsafe 'docker ps --format {{.Names}}']\n";
+    let playbook = load(text).unwrap_or_else(|problems| panic!("{problems}"));
+    let scope = TemplateScope::new(playbook.vars);
+    assert_eq!(scope.render(&t("x {{ format }}")).unwrap(), "x {{.Names}}");
+    let StepKind::Command(CommandSpec { run: CommandLine::Shell(line), .. }) = &playbook.steps[0].kind else {
+        panic!()
+    };
+    assert_eq!(scope.render(line).unwrap(), "docker ps --format {{.Names}}");
+}
+
+#[test]
 fn a_gate_runs_on_the_controller() {
     let playbook = load("rollout: {gate: [{command: x}]}\nsteps: [{drain: x}, {undrain: y}]\n").unwrap();
     assert_eq!(playbook.rollout.gate[0].on, Side::Controller);

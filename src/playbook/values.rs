@@ -70,7 +70,7 @@ pub(super) fn report(node: &Node, text: &str, error: TemplateError, problems: &m
 pub(super) fn template(node: &Node, problems: &mut Problems) -> Option<Template> {
     let text = read::text(node, "a text", problems)?;
     if node.tag.as_deref() == Some("!unsafe") {
-        return Some(Template(text.replace('{', "{{ '{' }}")));
+        return Some(Template(literal(text)));
     }
     checked(node, Template(text.to_owned()), check::template, problems)
 }
@@ -184,9 +184,8 @@ pub(super) fn vars(node: &Node, problems: &mut Problems) -> Option<Map<String, J
             return None;
         }
     }
-    check_texts(node, problems);
-    match node.to_json() {
-        Json::Object(map) => Some(map),
+    match json(node, problems) {
+        Some(Json::Object(map)) => Some(map),
         _ => None,
     }
 }
@@ -194,7 +193,22 @@ pub(super) fn vars(node: &Node, problems: &mut Problems) -> Option<Map<String, J
 /// Any value; texts in it may be templates.
 pub(super) fn json(node: &Node, problems: &mut Problems) -> Option<Json> {
     check_texts(node, problems);
-    Some(node.to_json())
+    Some(as_json(node))
+}
+
+/// As [`Node::to_json`]; `!unsafe` texts become templates that give them.
+fn as_json(node: &Node) -> Json {
+    match &node.value {
+        Value::String(text) if node.tag.as_deref() == Some("!unsafe") => Json::String(literal(text)),
+        Value::Seq(items) => Json::Array(items.iter().map(as_json).collect()),
+        Value::Map(entries) => entries.iter().map(|(key, item)| (key.text.clone(), as_json(item))).collect(),
+        _ => node.to_json(),
+    }
+}
+
+/// A template that gives `text` as it is.
+fn literal(text: &str) -> String {
+    text.replace('{', "{{ '{' }}")
 }
 
 fn check_texts(node: &Node, problems: &mut Problems) {
