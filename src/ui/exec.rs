@@ -200,7 +200,7 @@ mod tests {
     fn the_same_output_with_the_same_end_is_one_block() {
         let (blocks, tally) = exec_text(&mixed(), 400, Paint::plain());
         insta::assert_snapshot!(format!("{blocks}\n{tally}"), @r#"
-        ── web1, web4 (2 hosts): ok
+        ── web[1,4] (2 hosts): ok
         12.5
         ── web3: ok
         12.4

@@ -15,7 +15,8 @@ use crate::{
 /// Waves of a stage above which neighbours of one size share a line.
 const LISTED: usize = 8;
 
-/// The plan as tables, with a line end behind each line. `verbose` lists every wave and every host.
+/// The plan as tables, with a line end behind each line. `verbose` gives every wave its line and names
+/// every host.
 pub fn plan_text(plan: &Plan, digest: &str, width: u16, paint: Paint, verbose: bool) -> String {
     let hosts = plan.hosts().count();
     let head = format!("{}, plan {digest}", paint.strong(&text::clean(&plan.playbook, 60)));
@@ -29,14 +30,7 @@ pub fn plan_text(plan: &Plan, digest: &str, width: u16, paint: Paint, verbose: b
         },
         stages(plan, width, paint, verbose)
     );
-    for stage in &plan.stages {
-        for window in windows(stage) {
-            page.push_str(&format!("window of {}: {window}\n", stage.name));
-        }
-        if let Some(risk) = stage.risk.filter(|risk| !stage.name.ends_with(risk.as_str())) {
-            page.push_str(&format!("highest risk in {}: {risk}\n", stage.name));
-        }
-    }
+    page.push_str(&remarks(plan));
     page.push_str(&paint.strong("each host walks"));
     page.push('\n');
     page.push_str(&steps(&plan.steps));
@@ -46,11 +40,29 @@ pub fn plan_text(plan: &Plan, digest: &str, width: u16, paint: Paint, verbose: b
         page.push_str(&steps(&plan.on_failure));
     }
     for stage in plan.stages.iter().filter(|stage| !stage.gate.is_empty()) {
-        page.push_str(&paint.strong(&format!("after each wave of {}", stage.name)));
+        page.push_str(&paint.strong(&format!("the gate of {}", stage.name)));
         page.push('\n');
         page.push_str(&steps(&stage.gate));
     }
     page
+}
+
+/// What a table has no room for.
+fn remarks(plan: &Plan) -> String {
+    let mut lines = String::new();
+    for stage in &plan.stages {
+        let risk = stage.risk.filter(|risk| !stage.name.ends_with(risk.as_str()));
+        let risk = risk.map(|risk| format!("highest risk in {}: {risk}", stage.name));
+        let windows = windows(stage).into_iter().map(|window| format!("window of {}: {window}", stage.name));
+        for line in risk.into_iter().chain(windows).chain(between(stage)) {
+            lines.push_str(&line);
+            lines.push('\n');
+        }
+    }
+    if !lines.is_empty() {
+        lines.push('\n');
+    }
+    lines
 }
 
 /// The plan and its digest as one JSON object.
@@ -75,7 +87,7 @@ fn stages(plan: &Plan, width: u16, paint: Paint, verbose: bool) -> String {
         table.force_no_tty();
     }
     let bold = |text: &str| Cell::new(text).add_attribute(Attribute::Bold);
-    table.set_header(["stage", "wave", "size", "hosts", "failures", "then"].map(bold));
+    table.set_header(["stage", "wave", "size", "hosts", "failures"].map(bold));
     for stage in &plan.stages {
         for (i, (wave, size, members)) in waves(stage, verbose).into_iter().enumerate() {
             let most = if verbose { usize::MAX } else { usize::from(width) };
@@ -86,17 +98,18 @@ fn stages(plan: &Plan, width: u16, paint: Paint, verbose: bool) -> String {
                 Cell::new(size).set_alignment(CellAlignment::Right),
                 Cell::new(names),
                 Cell::new(if i == 0 { bears(stage) } else { String::new() }),
-                Cell::new(then(stage, i == 0)),
             ]);
         }
     }
     if let Some(first) = table.column_mut(0) {
         first.set_padding((0, 1));
     }
-    let longest = plan.hosts().map(|(host, ..)| host.name.as_str().len()).max().unwrap_or(0);
-    text::keep_names_whole(&mut table, 3, longest, width);
     let longest = plan.stages.iter().map(|stage| stage.name.chars().count()).max().unwrap_or(0);
-    text::keep_names_whole(&mut table, 0, longest, width);
+    let hosts = text::name_room(plan.hosts().map(|(host, ..)| &host.name));
+    for (column, room) in [(0, longest), (1, "1 canary".len()), (2, "4 each".len()), (3, hosts), (4, "3 (stage)".len())]
+    {
+        text::keep_whole(&mut table, column, room, width);
+    }
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
@@ -139,18 +152,19 @@ fn bears(stage: &Stage) -> String {
     }
 }
 
-fn then(stage: &Stage, first: bool) -> String {
-    let mut parts = Vec::new();
-    if !stage.soak.is_zero() {
-        parts.push(format!("rest {}", text::rest(stage.soak)));
+/// What lies between the waves of a stage, and before its second.
+fn between(stage: &Stage) -> Vec<String> {
+    let mut lines = Vec::new();
+    let rest = (!stage.soak.is_zero()).then(|| format!("rest {}", text::rest(stage.soak)));
+    let gate = (!stage.gate.is_empty()).then(|| "run the gate".to_owned());
+    let parts: Vec<String> = rest.into_iter().chain(gate).collect();
+    if !parts.is_empty() {
+        lines.push(format!("after each wave of {}: {}", stage.name, parts.join(", then ")));
     }
-    if !stage.gate.is_empty() {
-        parts.push("gate".to_owned());
+    if stage.approve {
+        lines.push(format!("after the first wave of {}: wait for approval", stage.name));
     }
-    if stage.approve && first {
-        parts.push("approval".to_owned());
-    }
-    parts.join(", ")
+    lines
 }
 
 fn steps(steps: &[StepSpec]) -> String {
@@ -227,34 +241,25 @@ mod tests {
         Rolling patch wave, plan 3f9a2c1b77d0
         50 hosts in 3 stages, halts as soon as more than 2 break in the whole run
 
-        stage                  wave      size    hosts                failures  then
-        staging                1              2  s1.example.com,      0
-                                                 s2.example.com
-        edge                   1 canary       1  edge01.example.com   3
-                                                                      (stage)
-                               2-12      4 each  edge02.example.com,
-                                                 edge03.example.com,
-                                                 edge04.example.com,
-                                                 edge05.example.com
-                                                 and 40 more
-        production/critical    1 canary       1  db1.example.com      0         rest
-                                                                                10m,
-                                                                                gate,
-                                                                                approva
-                                                                                l
-                               2              2  db2.example.com,               rest
-                                                 db3.example.com                10m,
-                                                                                gate
+        stage                 wave      size    hosts                    failures
+        staging               1              2  s[1-2].example.com       0
+        edge                  1 canary       1  edge01.example.com       3 (stage)
+                              2-12      4 each  edge[02-45].example.com
+        production/critical   1 canary       1  db1.example.com          0
+                              2              2  db[2-3].example.com
 
         highest risk in edge: low
         window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin
+        after each wave of production/critical: rest 10m, then run the gate
+        after the first wave of production/critical: wait for approval
+
         each host walks
            1. Ready to be patched
            2. Security updates (when facts.os == 'debian', 2 more attempts)
            3. Reboot where it is needed (at most 15m)
         a host that fails walks then
            1. Restore the snapshot
-        after each wave of production/critical
+        the gate of production/critical
            1. No errors in the shop
         "#);
     }
@@ -265,32 +270,36 @@ mod tests {
         Rolling patch wave, plan 3f9a2c1b77d0
         50 hosts in 3 stages, halts as soon as more than 2 break in the whole run
 
-        stage                  wave      size    hosts                                                                                                                      failures   then
-        staging                1              2  s1.example.com, s2.example.com                                                                                             0
-        edge                   1 canary       1  edge01.example.com                                                                                                         3 (stage)
-                               2-12      4 each  edge02.example.com, edge03.example.com, edge04.example.com, edge05.example.com, edge06.example.com, edge07.example.com,
-                                                 edge08.example.com, edge09.example.com, edge10.example.com, edge11.example.com and 34 more
-        production/critical    1 canary       1  db1.example.com                                                                                                            0          rest 10m, gate, approval
-                               2              2  db2.example.com, db3.example.com                                                                                                      rest 10m, gate
+        stage                 wave      size    hosts                    failures
+        staging               1              2  s[1-2].example.com       0
+        edge                  1 canary       1  edge01.example.com       3 (stage)
+                              2-12      4 each  edge[02-45].example.com
+        production/critical   1 canary       1  db1.example.com          0
+                              2              2  db[2-3].example.com
 
         highest risk in edge: low
         window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin
+        after each wave of production/critical: rest 10m, then run the gate
+        after the first wave of production/critical: wait for approval
+
         each host walks
            1. Ready to be patched
            2. Security updates (when facts.os == 'debian', 2 more attempts)
            3. Reboot where it is needed (at most 15m)
         a host that fails walks then
            1. Restore the snapshot
-        after each wave of production/critical
+        the gate of production/critical
            1. No errors in the shop
         "#);
     }
 
     #[test]
-    fn verbose_lists_every_host_once() {
-        let text = plan_text(&rich(), "d", 120, Paint::plain(), true);
-        for host in rich().hosts().map(|(host, ..)| host.name.clone()) {
-            assert_eq!(text.matches(host.as_str()).count(), 1, "{host}");
+    fn verbose_gives_every_wave_its_line() {
+        let text = plan_text(&rich(), "d", 160, Paint::plain(), true);
+        for wave in rich().stages.iter().flat_map(|stage| &stage.waves) {
+            let names: Vec<_> = wave.hosts.iter().map(|host| host.name.clone()).collect();
+            let names = crate::names::fold(&names);
+            assert_eq!(text.matches(&names).count(), 1, "{names} in\n{text}");
         }
     }
 

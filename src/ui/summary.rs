@@ -99,8 +99,8 @@ impl Summary {
         if let Some(first) = table.column_mut(0) {
             first.set_padding((0, 1));
         }
-        let longest = state.hosts.iter().map(|host| host.name.as_str().len()).max().unwrap_or(0);
-        text::keep_names_whole(&mut table, 1, longest, self.width);
+        let room = text::name_room(state.hosts.iter().map(|host| &host.name));
+        text::keep_whole(&mut table, 1, room, self.width);
         table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
     }
 
@@ -285,21 +285,20 @@ mod tests {
         insta::assert_snapshot!(page(&halted(), 80, false), @r#"
         Rolling patch wave, run 20261122-020000-kxfa, 16s
 
-        outcome      hosts             reason                    packages  reboot  took
+        outcome      hosts                reason                 packages  reboot  took
         ok           s1.example.com                                     2  yes     3.0s
         ok           s2.example.com                                     2  yes     3.0s
         ok           db1.example.com                                    2  yes     3.0s
-        failed       2 hosts:          Security updates: lock           0  no      2.0s
-                     db2.example.com,  held by
-                     db3.example.com   unattended-upgrade (pid
-                                       …)
-        unreachable  db4.example.com   Reboot where it is               1  no      3.0s
-                                       needed: it never came
-                                       back after its reboot
-        not started  production: 4
-                     hosts
+        failed       2 hosts:             Security updates:             0  no      2.0s
+                     db[2-3].example.com  lock held by
+                                          unattended-upgrade
+                                          (pid …)
+        unreachable  db4.example.com      Reboot where it is            1  no      3.0s
+                                          needed: it never came
+                                          back after its reboot
+        not started  production: 4 hosts
 
-        failed at "Security updates" on db2.example.com, db3.example.com
+        failed at "Security updates" on db[2-3].example.com
           db2.example.com said:
           | E: Could not get lock /var/lib/dpkg/lock-frontend
           changed: nothing
@@ -323,18 +322,18 @@ mod tests {
         insta::assert_snapshot!(page(&halted(), 200, true), @r#"
         Rolling patch wave, run 20261122-020000-kxfa, 16s
 
-        outcome      hosts                                      step                       reason                                   packages  reboot  took
-        ok           s1.example.com                                                                                                        2  yes     3.0s
-        ok           s2.example.com                                                                                                        2  yes     3.0s
-        ok           db1.example.com                                                                                                       2  yes     3.0s
-        failed       2 hosts: db2.example.com, db3.example.com  Security updates           lock held by unattended-upgrade (pid …)         0  no      2.0s
-        unreachable  db4.example.com                            Reboot where it is needed  it never came back after its reboot             1  no      3.0s
+        outcome      hosts                         step                       reason                                   packages  reboot  took
+        ok           s1.example.com                                                                                           2  yes     3.0s
+        ok           s2.example.com                                                                                           2  yes     3.0s
+        ok           db1.example.com                                                                                          2  yes     3.0s
+        failed       2 hosts: db[2-3].example.com  Security updates           lock held by unattended-upgrade (pid …)         0  no      2.0s
+        unreachable  db4.example.com               Reboot where it is needed  it never came back after its reboot             1  no      3.0s
         not started  db5
         not started  db6
         not started  db7
         not started  db8
 
-        failed at "Security updates" on db2.example.com, db3.example.com
+        failed at "Security updates" on db[2-3].example.com
           db2.example.com said:
           | E: Could not get lock /var/lib/dpkg/lock-frontend
           changed: nothing
@@ -366,15 +365,13 @@ mod tests {
         insta::assert_snapshot!(page(&sample, 100, false), @r#"
         Rolling patch wave, run 20261122-020000-kxfa, 24m50s
 
-        outcome  hosts                reason                                 packages  reboot      took
-        ok       edge: 490 hosts                                                  980  490 of 490  3.0s
-        failed   10 hosts:            Security updates: /var on … has … MiB         0  no          2.0s
-                 web008.example.com,
-                 web058.example.com,
-                 web108.example.com
-                 and 7 more
+        outcome  hosts                   reason                                 packages  reboot      took
+        ok       edge: 490 hosts                                                     980  490 of 490  3.0s
+        failed   10 hosts: web[008,058,  Security updates: /var on … has … MiB         0  no          2.0s
+                 108,158,208,258,308,35
+                 8,408,458].example.com
 
-        failed at "Security updates" on web008.example.com, web058.example.com and 8 more
+        failed at "Security updates" on web[008,058,108,158,208,258,308,358,408].example.com and 1 more
           changed: nothing
 
         500 hosts: 490 ok, 10 failed

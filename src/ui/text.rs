@@ -2,9 +2,12 @@
 
 use std::{borrow::Cow, time::Duration};
 
+use comfy_table::{ColumnConstraint, Table, Width};
+
 use crate::{
     event::{Outcome, StepPhase, StepRef},
     host::HostName,
+    names,
     plan::Plan,
 };
 
@@ -74,29 +77,48 @@ pub(super) fn step_name(plan: &Plan, step: StepRef) -> Cow<'_, str> {
     }
 }
 
-/// Makes the column `index` of a table wide enough for a host's name of `longest` characters, up to a third of `width`.
-pub(super) fn keep_names_whole(table: &mut comfy_table::Table, index: usize, longest: usize, width: u16) {
-    use comfy_table::{ColumnConstraint, Width};
-    // A comma, and the column's own padding.
-    let wanted = u16::try_from(longest + 3).unwrap_or(u16::MAX).min(width / 3);
-    if let Some(column) = table.column_mut(index) {
+/// Keeps the words of a column whole: at least `longest` characters, at most a third of a table of `width`.
+pub(super) fn keep_whole(table: &mut Table, column: usize, longest: usize, width: u16) {
+    // The column's own padding counts.
+    let wanted = u16::try_from(longest + 2).unwrap_or(u16::MAX).min(width / 3);
+    if let Some(column) = table.column_mut(column) {
         column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(wanted)));
     }
 }
 
-/// Hosts as one text of about `most` characters: names, then how many more.
+/// Room in a column for host names: the longest with a small bracket or a comma.
+pub(super) fn name_room<'a>(names: impl Iterator<Item = &'a HostName>) -> usize {
+    names.map(|name| name.as_str().len()).max().unwrap_or(0) + 4
+}
+
+/// Hosts as one folded text of about `most` characters, then how many more.
 pub(super) fn hosts<'a>(names: impl IntoIterator<Item = &'a HostName>, most: usize) -> String {
-    let names: Vec<&str> = names.into_iter().map(HostName::as_str).collect();
+    let names: Vec<HostName> = names.into_iter().cloned().collect();
+    let whole = names::fold(&names);
+    if whole.len() <= most || names.len() == 1 {
+        return spaced(&whole);
+    }
+    // The most names from the front that fit; one always stands there.
+    let (mut fits, mut too_many) = (1, names.len());
+    while too_many - fits > 1 {
+        let middle = fits + (too_many - fits) / 2;
+        if names::fold(&names[..middle]).len() <= most { fits = middle } else { too_many = middle }
+    }
+    format!("{} and {} more", spaced(&names::fold(&names[..fits])), names.len() - fits)
+}
+
+/// With a blank behind the commas between names, so that a cell of a table can break there.
+fn spaced(folded: &str) -> String {
     let mut text = String::new();
-    for (i, name) in names.iter().enumerate() {
-        let left = names.len() - i;
-        if i > 0 && text.len() + name.len() + 2 > most {
-            return format!("{text} and {left} more");
+    let mut inside = false;
+    for c in folded.chars() {
+        text.push(c);
+        match c {
+            '[' => inside = true,
+            ']' => inside = false,
+            ',' if !inside => text.push(' '),
+            _ => {}
         }
-        if i > 0 {
-            text.push_str(", ");
-        }
-        text.push_str(name);
     }
     text
 }
@@ -141,10 +163,15 @@ mod tests {
     }
 
     #[test]
-    fn many_hosts_are_cut_and_counted() {
-        let names: Vec<HostName> = (1..=30).map(|i| HostName::new(&format!("web{i:02}")).unwrap()).collect();
-        assert_eq!(hosts(&names[..2], 20), "web01, web02");
-        assert_eq!(hosts(&names, 20), "web01, web02, web03 and 27 more");
-        assert_eq!(hosts(&names[..1], 2), "web01");
+    fn many_hosts_are_folded_cut_and_counted() {
+        let host = |name: &str| HostName::new(name).unwrap();
+        let web: Vec<HostName> = (1..=30).map(|i| host(&format!("web{i:02}.example.com"))).collect();
+        assert_eq!(hosts(&web, 30), "web[01-30].example.com");
+        assert_eq!(hosts(&[host("web1"), host("web3"), host("db")], 30), "web[1,3], db");
+        let odd: Vec<HostName> = ["anna", "bert", "carl", "dora"].map(host).to_vec();
+        assert_eq!(hosts(&odd, 19), "anna, bert, carl, dora");
+        assert_eq!(hosts(&odd, 12), "anna, bert and 2 more");
+        assert_eq!(hosts(&odd, 1), "anna and 3 more");
+        assert_eq!(hosts(&odd[..1], 1), "anna");
     }
 }

@@ -1,0 +1,251 @@
+//! The run as a Markdown page for a ticket: the verdict, who and when, each host, each trouble, each package change.
+
+use std::fmt::Write as _;
+
+use indexmap::IndexMap;
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::json::step_name;
+use crate::{
+    command::printable,
+    event::{HostState, RunState},
+    host::HostName,
+    names,
+};
+
+/// The page; times are shown in `zone`. Hosts with the same package changes share a table.
+pub fn markdown(state: &RunState, zone: &TimeZone) -> String {
+    let mut page = String::new();
+    head(&mut page, state, zone);
+    stages(&mut page, state);
+    hosts(&mut page, state, zone);
+    troubles(&mut page, state);
+    packages(&mut page, state);
+    page
+}
+
+fn head(page: &mut String, state: &RunState, zone: &TimeZone) {
+    let started = &state.started;
+    let tally = &state.tally;
+    let verdict = match state.exit_code() {
+        0 => "every selected host is ok",
+        4 => "it stopped early, no host broke",
+        5 => "hosts were unreachable",
+        6 => "hosts failed",
+        _ => "what is on some host is not known",
+    };
+    let check = if started.check { " (check only, nothing was changed)" } else { "" };
+    line(page, &format!("# {}{check}: {verdict}\n", escape(&started.plan.playbook)));
+    let fact = |page: &mut String, name: &str, value: &str| line(page, &format!("- {name}: {}", escape(value)));
+    fact(page, "run", &started.run.0);
+    fact(page, "began", &time(state.started_at, zone));
+    fact(page, if state.finished { "ended" } else { "last record" }, &time(state.last_at, zone));
+    fact(page, "by", &format!("{} on {}, patchwave {}", started.operator, started.controller, started.version));
+    fact(page, "playbook", &started.playbook_path);
+    fact(page, "inventory", &started.inventory_paths.join(", "));
+    if let Some(limit) = &started.limit {
+        fact(page, "limit", limit);
+    }
+    fact(page, "plan", &started.digest);
+    if state.resumes > 0 {
+        fact(page, "resumed", &format!("{} times", state.resumes));
+    }
+    let broken = format!(
+        "{} failed, {} unreachable, {} unknown",
+        tally.failed,
+        tally.unreachable,
+        tally.unknown + tally.in_flight
+    );
+    let rest = format!("{} skipped, {} not started", tally.skipped, tally.waiting());
+    fact(page, "hosts", &format!("{}: {} ok, {broken}, {rest}", tally.total, tally.ok));
+}
+
+fn stages(page: &mut String, state: &RunState) {
+    line(
+        page,
+        "\n## Stages\n\n| stage | wave | hosts | ok | broken | not started | gate |\n|---|---|---|---|---|---|---|",
+    );
+    for (stage, planned) in state.stages.iter().zip(&state.plan().stages) {
+        for (i, (wave, shape)) in stage.waves.iter().zip(&planned.waves).enumerate() {
+            let t = &wave.tally;
+            let canary = if shape.canary { " (canary)" } else { "" };
+            let gate = match &wave.gate {
+                Some((true, _)) => "passed".to_owned(),
+                Some((false, why)) => format!("did not pass: {}", escape(why)),
+                None => String::new(),
+            };
+            let (name, broken) = (escape(&planned.name), t.broken() + t.in_flight);
+            let counts = format!("{} | {} | {broken} | {}", t.total, t.ok, t.waiting());
+            line(page, &format!("| {name} | {}{canary} | {counts} | {gate} |", i + 1));
+        }
+        if let Some(by) = &stage.approved_by {
+            line(page, &format!("| {} | | | | | | approved by {} |", escape(&planned.name), escape(by)));
+        }
+    }
+}
+
+fn hosts(page: &mut String, state: &RunState, zone: &TimeZone) {
+    line(page, "\n## Hosts\n\n| host | outcome | began | took | packages | rebooted |\n|---|---|---|---|---|---|");
+    for host in &state.hosts {
+        let began = host.started_at.map(|at| time(at, zone)).unwrap_or_default();
+        let took = host.took(state.last_at).map(|took| format!("{:.0} s", took.as_secs_f64())).unwrap_or_default();
+        let rebooted = if host.rebooted() { "yes" } else { "" };
+        let outcome = host.outcome();
+        line(
+            page,
+            &format!("| {} | {outcome} | {began} | {took} | {} | {rebooted} |", host.name, host.packages_changed()),
+        );
+    }
+}
+
+fn troubles(page: &mut String, state: &RunState) {
+    let broken: Vec<&HostState> = state.hosts.iter().filter(|host| host.outcome().uses_budget()).collect();
+    if broken.is_empty() {
+        return;
+    }
+    line(page, "\n## What broke\n");
+    for host in broken {
+        let Some((step, result)) = host.broke_at() else {
+            let open = host.current.as_ref().map(|current| step_name(state, current.step));
+            let open = open.map_or_else(|| "between two steps".to_owned(), |name| format!("in {:?}", escape(name)));
+            line(page, &format!("- **{}** {}: it was {open} when the controller left", host.name, host.outcome()));
+            continue;
+        };
+        let (name, summary) = (escape(step_name(state, step)), escape(&result.summary));
+        line(page, &format!("- **{}** {} at \"{name}\": {summary}", host.name, host.outcome()));
+        // An indented block shows bytes as they are; no fence in the output can end it.
+        for (i, detail) in result.detail.iter().take(20).enumerate() {
+            let gap = if i == 0 { "\n" } else { "" };
+            line(page, &format!("{gap}      {}", printable(detail)));
+        }
+        if !result.detail.is_empty() {
+            page.push('\n');
+        }
+    }
+}
+
+fn packages(page: &mut String, state: &RunState) {
+    type Change<'a> = (&'a str, Option<&'a str>, Option<&'a str>);
+    let mut sets: IndexMap<Vec<Change<'_>>, Vec<HostName>> = IndexMap::new();
+    for host in state.hosts.iter().filter(|host| host.packages_changed() > 0) {
+        let changes = host.steps.iter().flat_map(|(_, result)| &result.packages);
+        let mut set: Vec<Change<'_>> =
+            changes.map(|change| (change.name.as_str(), change.from.as_deref(), change.to.as_deref())).collect();
+        set.sort_unstable();
+        sets.entry(set).or_default().push(host.name.clone());
+    }
+    if sets.is_empty() {
+        return;
+    }
+    line(page, "\n## Packages");
+    for (set, hosts) in sets {
+        line(
+            page,
+            &format!(
+                "\n{} ({})\n\n| package | before | after |\n|---|---|---|",
+                escape(&names::fold(&hosts)),
+                hosts.len()
+            ),
+        );
+        for (name, from, to) in set {
+            let (from, to) = (from.unwrap_or("not installed"), to.unwrap_or("removed"));
+            line(page, &format!("| {} | {} | {} |", escape(name), escape(from), escape(to)));
+        }
+    }
+}
+
+fn line(page: &mut String, text: &str) {
+    let _ = writeln!(page, "{text}");
+}
+
+fn time(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime("%F %T %Z").to_string()
+}
+
+/// One line without what Markdown, or HTML in it, would read as more than text.
+fn escape(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in printable(&text.replace(['\n', '\r', '\t'], " ")).chars() {
+        match c {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '!' => {
+                escaped.push('\\');
+                escaped.push(c);
+            }
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Kind, StepResult, sample::*};
+
+    #[test]
+    fn a_halted_run_as_a_page() {
+        let mut sample = Sample::of(plan(&[("staging", &["s1 s2"]), ("production", &["db1", "db2 db3"])]));
+        sample.good("s1").good("s2").tell(Kind::Approved { stage: 1, by: "bob@jump".to_owned() });
+        let detail = vec!["E: Could not get lock".to_owned(), "```\u{1b}[2J".to_owned()];
+        sample.walk("db1", vec![StepResult { detail, ..failure("lock", "held by <b>apt</b> | pid 1") }]);
+        sample.start("db2").begin("db2", main_step(1)).tell(Kind::RunFinished);
+        insta::assert_snapshot!(markdown(&sample.state, &TimeZone::UTC), @r#"
+        # Rolling patch wave: what is on some host is not known
+
+        - run: 20261122-020000-kxfa
+        - began: 2026-11-22 02:00:00 UTC
+        - ended: 2026-11-22 02:00:07 UTC
+        - by: ann on jump, patchwave 0.1.0
+        - playbook: /srv/playbooks/rolling-patch.yml
+        - inventory: /srv/inventories/production.yml
+        - plan: 3f9a2c1b77d0
+        - hosts: 5: 2 ok, 1 failed, 0 unreachable, 1 unknown, 0 skipped, 1 not started
+
+        ## Stages
+
+        | stage | wave | hosts | ok | broken | not started | gate |
+        |---|---|---|---|---|---|---|
+        | staging | 1 | 2 | 2 | 0 | 0 |  |
+        | production | 1 (canary) | 1 | 0 | 1 | 0 |  |
+        | production | 2 | 2 | 0 | 1 | 1 |  |
+        | production | | | | | | approved by bob@jump |
+
+        ## Hosts
+
+        | host | outcome | began | took | packages | rebooted |
+        |---|---|---|---|---|---|
+        | s1 | ok | 2026-11-22 02:00:00 UTC | 3 s | 2 | yes |
+        | s2 | ok | 2026-11-22 02:00:03 UTC | 3 s | 2 | yes |
+        | db1 | failed | 2026-11-22 02:00:06 UTC | 1 s | 0 |  |
+        | db2 | unknown | 2026-11-22 02:00:07 UTC | 0 s | 0 |  |
+        | db3 | not_started |  |  | 0 |  |
+
+        ## What broke
+
+        - **db1** failed at "Ready to be patched": held by &lt;b&gt;apt&lt;/b&gt; \| pid 1
+
+              E: Could not get lock
+              ```[2J
+
+        - **db2** unknown: it was in "Security updates" when the controller left
+
+        ## Packages
+
+        s\[1-2\] (2)
+
+        | package | before | after |
+        |---|---|---|
+        | libc6 | 1.0 | 1.1 |
+        | openssl | 1.0 | 1.1 |
+        "#);
+    }
+
+    #[test]
+    fn what_hosts_say_stays_text() {
+        let evil = "](javascript:x) <script>\n# head\u{1b}[2J | a | `b`";
+        assert_eq!(escape(evil), "\\](javascript:x) &lt;script&gt; \\# head\\[2J \\| a \\| \\`b\\`");
+    }
+}
