@@ -68,7 +68,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "floors: lower ones only",
         "src/event/kind.rs",
         "//! x\nfn f() { super::super::step::run() }",
-        "this line belongs into `step` or a floor above it",
+        "this line belongs in `step` or on a floor above it",
     ),
     (
         "floors: lower ones only",

@@ -64,7 +64,7 @@ pub fn shipped(house: &House) -> Vec<String> {
     for (path, text) in code.chain(house.others.iter().map(|(path, text)| (path, text))) {
         for (i, line) in text.lines().enumerate().filter(|(_, line)| begins_a_path(line, machine)) {
             let line = line.trim();
-            found.push(format!("{path}:{}: a path of somebody's machine belongs into no file: {line}", i + 1));
+            found.push(format!("{path}:{}: a path of somebody's machine belongs in no file: {line}", i + 1));
         }
     }
     for (path, text) in house.others.iter().filter(|(path, _)| path == "Cargo.lock") {

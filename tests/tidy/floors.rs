@@ -68,12 +68,12 @@ pub fn lower_floors_only(house: &House) -> Vec<String> {
                      need belongs to a lower floor, what joins them to a higher one"
                 )),
                 Some(&floor) => Some(format!(
-                    "{place}: `{own}` (floor {own_floor}) uses `{used}` (floor {floor}): this line belongs into `{used}` \
-                     or a floor above it, or what it needs belongs below floor {own_floor}"
+                    "{place}: `{own}` (floor {own_floor}) uses `{used}` (floor {floor}): this line belongs in `{used}` \
+                     or on a floor above it, or what it needs belongs below floor {own_floor}"
                 )),
                 None if used == "*" => Some(format!("{place}: `crate::*` hides what is used: name what it uses")),
                 None => Some(format!(
-                    "{place}: `{used}` has no floor: it belongs into a module that stands in the table of src/lib.rs"
+                    "{place}: `{used}` has no floor: it belongs in a module that stands in the table of src/lib.rs"
                 )),
             });
         }
