@@ -12,7 +12,7 @@
 //! | 5 | [`event`] | what happened, and the fold of it. Pure |
 //! | 6 | [`rollout`] [`transport`] [`ledger`] [`ui`] [`report`] | may the next host start; SSH; SQLite; screen |
 //! | 7 | [`step`] | what one step does on one host |
-//! | 8 | [`engine`] [`demo`] | the only concurrent code; the embedded fleet |
+//! | 8 | [`engine`] [`demo`] [`sim`] | the only concurrent code; the embedded fleet; a fleet without sockets |
 //! | 9 | [`cli`] | wiring |
 
 pub mod amount;
@@ -32,6 +32,7 @@ pub mod playbook;
 pub mod policy;
 pub mod report;
 pub mod rollout;
+pub mod sim;
 pub mod step;
 pub mod target;
 pub mod transport;

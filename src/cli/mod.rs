@@ -1,1 +1,24 @@
-//! Arguments in, wiring, exit code out.
+//! Wiring: arguments in, exit code out. One file per command.
+//! Decides nothing about a rollout and formats no table; joins the floors below. Start at [`main`].
+
+pub mod args;
+mod commands;
+mod confirm;
+mod demo;
+mod exec;
+mod failure;
+mod inventory;
+mod past;
+mod plan;
+mod prepare;
+mod resume;
+mod rollout;
+mod roster;
+mod run;
+mod runs;
+mod trace;
+pub mod world;
+
+pub use commands::main;
+pub use failure::Failure;
+pub use world::World;

@@ -15,10 +15,20 @@ pub fn find(playbook: &Path, relative: &Path) -> Option<PathBuf> {
     }
     let absolute = std::path::absolute(playbook).ok()?;
     let folder = absolute.parent()?;
-    let top = folder.ancestors().find(|folder| TOP_MARKS.iter().any(|mark| folder.join(mark).exists()));
+    let top = top(folder);
     let folders = folder.ancestors().take_while(|folder| top.is_some_and(|top| folder.starts_with(top)));
     let beside = folder.join(relative);
     Some(beside).filter(is_file).or_else(|| folders.map(|folder| folder.join(relative)).find(is_file))
+}
+
+/// The project's folder, for a playbook's absolute path: the nearest that holds one of the marks, else the playbook's.
+pub fn root(playbook: &Path) -> PathBuf {
+    let folder = playbook.parent().unwrap_or(playbook);
+    top(folder).unwrap_or(folder).to_owned()
+}
+
+fn top(folder: &Path) -> Option<&Path> {
+    folder.ancestors().find(|folder| TOP_MARKS.iter().any(|mark| folder.join(mark).exists()))
 }
 
 /// True when the file may be run by somebody.

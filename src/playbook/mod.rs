@@ -12,7 +12,7 @@ mod steps;
 pub mod template;
 mod values;
 
-pub use files::find as find_beside;
+pub use files::{find as find_beside, root};
 pub use load::{load, load_text};
 pub use spec::{
     Cleanup, CommandLine, CommandSpec, Condition, CopyFrom, CopySpec, Hook, HttpCheck, Notify, Pause, Playbook,

@@ -155,6 +155,18 @@ fn lines(blocks: &mut String, front: &str, bytes: &[u8], most: usize) {
     }
 }
 
+/// The exit code of `exec`, in the order of a rollout's: `7` some answer is not known, `6` a command failed, `5` hosts
+/// unreachable and none failed, `0` all ended with 0.
+pub fn exec_exit_code(results: &[ExecResult]) -> u8 {
+    let worst = |rank| results.iter().any(|result| result.end.rank() == rank);
+    match () {
+        () if worst(3) => 7,
+        () if worst(1) => 6,
+        () if worst(2) => 5,
+        () => 0,
+    }
+}
+
 fn tally(results: &[ExecResult]) -> String {
     let mut counts: BTreeMap<(u8, String), usize> = BTreeMap::new();
     for result in results {

@@ -9,17 +9,19 @@ mod json;
 mod lines;
 mod paint;
 mod plan;
+mod runs;
 mod sentence;
 mod summary;
 mod text;
 
 pub use bars::{Bars, Size};
-pub use exec::{ExecEnd, ExecResult, exec_json, exec_text};
+pub use exec::{ExecEnd, ExecResult, exec_exit_code, exec_json, exec_text};
 pub use fold::{Trouble, troubles};
 pub use json::Json;
 pub use lines::Lines;
 pub use paint::{Colour, Paint};
 pub use plan::{plan_json, plan_text};
+pub use runs::{RunLine, host_text, runs_json, runs_text};
 pub use summary::{Next, Summary};
 pub use text::{clean, duration};
 

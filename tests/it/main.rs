@@ -3,6 +3,7 @@
 mod contract;
 mod demo_fleet;
 mod readme;
+mod simulation;
 mod ssh;
 mod ssh_auth;
 mod ssh_exec;

@@ -1,0 +1,280 @@
+//! The command line.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Takes fleets of Linux hosts through operating-system patch waves over plain SSH: canary first, in batches, and it
+/// stops when a host fails.
+#[derive(Debug, Parser)]
+#[command(name = "patchwave", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    after_help = "Exit codes: 0 every selected host is ok · 1 a fault of patchwave · 2 usage, or a file that does \
+                        not load · 3 refused · 4 stopped early, none failed · 5 hosts unreachable, none failed · \
+                        6 hosts failed · 7 some outcome is unknown"
+)]
+pub struct Cli {
+    /// More in the log file (-v debug, -vv everything).
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Where the ledger and the logs live [default: $PATCHWAVE_STATE_DIR, else $XDG_STATE_HOME/patchwave].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Take hosts through a playbook: the rollout.
+    Run(RunArgs),
+    /// Show the stages and waves of a rollout, without a connection.
+    Plan(PlanArgs),
+    /// Go on with an interrupted or stopped run.
+    Resume(ResumeArgs),
+    /// Run one command on many hosts; identical output is folded.
+    Exec(ExecArgs),
+    /// List runs, newest first.
+    Runs(RunsArgs),
+    /// Show a run: its summary, read back from the ledger.
+    Show(ShowArgs),
+    /// Show what one host said in a run.
+    Log(LogArgs),
+    /// Let a run that waits for approval go on.
+    Approve(RunArg),
+    /// Let a run drain: no new host starts, hosts in flight finish.
+    Stop(RunArg),
+    /// What an inventory means.
+    #[command(subcommand)]
+    Inventory(InventoryCommand),
+    /// The whole thing on an embedded fleet: real SSH on loopback, simulated hosts, nothing to install.
+    Demo(DemoArgs),
+    /// Print shell completion.
+    Completions {
+        /// For which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
+}
+
+/// Where hosts come from, and what is set from the command line.
+#[derive(Clone, Debug, Args)]
+pub struct InventoryArgs {
+    /// An inventory file; may be given several times.
+    #[arg(short, long, value_name = "FILE", required = true)]
+    pub inventory: Vec<PathBuf>,
+    /// A variable, as `key=value`, or `@file.yml`; wins over all others.
+    #[arg(short = 'e', long = "extra-vars", value_name = "K=V")]
+    pub extra_vars: Vec<String>,
+}
+
+/// How hosts are reached.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub struct ConnectArgs {
+    /// Log in as this user, unless the inventory says otherwise.
+    #[arg(short, long, value_name = "USER")]
+    pub user: Option<String>,
+    /// A private key, unless the inventory says otherwise.
+    #[arg(long, visible_alias = "key-file", value_name = "FILE")]
+    pub private_key: Option<PathBuf>,
+    /// What to do with a host key that is not on file.
+    #[arg(long, value_name = "POLICY", default_value = "strict")]
+    pub host_keys: HostKeys,
+    /// Trusted host keys, in place of ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts.
+    #[arg(long, value_name = "FILE")]
+    pub known_hosts: Option<PathBuf>,
+    /// Ask for the login password.
+    #[arg(short = 'k', long)]
+    pub ask_pass: bool,
+    /// Ask for the password of sudo or su.
+    #[arg(short = 'K', long)]
+    pub ask_become_pass: bool,
+    /// Most hosts in flight.
+    #[arg(short, long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub forks: u32,
+    /// Limit for name lookup and TCP connect.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub connect_timeout: Option<Duration>,
+    /// Limit for authentication.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub auth_timeout: Option<Duration>,
+}
+
+/// What to do with a host key that is not on file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum HostKeys {
+    /// Refuse the host.
+    Strict,
+    /// Record the key; a changed key is refused all the same.
+    AcceptNew,
+}
+
+/// `run`.
+#[derive(Clone, Debug, Args)]
+pub struct RunArgs {
+    /// The playbook.
+    pub playbook: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub inventory: InventoryArgs,
+    /// Only these hosts: a pattern, `@failed`, `@unfinished`, `@RUN:failed`, `@file`.
+    #[arg(short, long, value_name = "PATTERN")]
+    pub limit: Option<String>,
+    /// Change nothing on any host; say what would be done.
+    #[arg(long, visible_alias = "dry-run")]
+    pub check: bool,
+    /// Do not ask for confirmation.
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Start hosts outside their maintenance window.
+    #[arg(long)]
+    pub ignore_window: bool,
+    /// Events as NDJSON on standard output; the summary goes to standard error.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub connect: ConnectArgs,
+}
+
+/// `plan`.
+#[derive(Clone, Debug, Args)]
+pub struct PlanArgs {
+    /// The playbook.
+    pub playbook: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub inventory: InventoryArgs,
+    /// Only these hosts.
+    #[arg(short, long, value_name = "PATTERN")]
+    pub limit: Option<String>,
+    /// The plan as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Every host by name.
+    #[arg(long = "all")]
+    pub verbose: bool,
+}
+
+/// `resume`.
+#[derive(Clone, Debug, Args)]
+pub struct ResumeArgs {
+    /// The run; the newest when it is not given.
+    pub run: Option<String>,
+    /// Events as NDJSON on standard output; the summary goes to standard error.
+    #[arg(long)]
+    pub json: bool,
+    /// Values of the extra variables that the run was started with.
+    #[arg(short = 'e', long = "extra-vars", value_name = "K=V")]
+    pub extra_vars: Vec<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub connect: ConnectArgs,
+}
+
+/// `exec`.
+#[derive(Clone, Debug, Args)]
+pub struct ExecArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub inventory: InventoryArgs,
+    /// Which hosts.
+    pub pattern: String,
+    /// The command and its arguments; one argument alone is a line for `/bin/sh`.
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub command: Vec<String>,
+    /// Run it with raised rights, whatever the inventory says.
+    #[arg(short, long = "become")]
+    pub raise: bool,
+    /// Limit for the command on each host.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m")]
+    pub timeout: Duration,
+    /// One JSON object per host on standard output.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub connect: ConnectArgs,
+}
+
+/// `runs`.
+#[derive(Clone, Debug, Args)]
+pub struct RunsArgs {
+    /// At most this many.
+    #[arg(short = 'n', long, default_value_t = 20)]
+    pub number: usize,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `show`.
+#[derive(Clone, Debug, Args)]
+pub struct ShowArgs {
+    /// The run; the newest when it is not given.
+    pub run: Option<String>,
+    /// Its events as NDJSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Every host, also the ones that are fine.
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// `log`.
+#[derive(Clone, Debug, Args)]
+pub struct LogArgs {
+    /// The run.
+    pub run: String,
+    /// The host.
+    pub host: String,
+}
+
+/// A run.
+#[derive(Clone, Debug, Args)]
+pub struct RunArg {
+    /// The run, or the first letters of its id.
+    pub run: String,
+}
+
+/// `inventory …`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum InventoryCommand {
+    /// Everything that is wrong with it, at once.
+    Check(InventoryArgs),
+    /// The hosts of a pattern, one a line.
+    Hosts {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        inventory: InventoryArgs,
+        /// Which hosts.
+        #[arg(default_value = "all")]
+        pattern: String,
+    },
+    /// Groups, hosts and variables as JSON, as `ansible-inventory --list` prints them; secrets are masked.
+    List(InventoryArgs),
+    /// The tree of groups.
+    Graph(InventoryArgs),
+}
+
+/// `demo`.
+#[derive(Clone, Debug, Args)]
+pub struct DemoArgs {
+    /// How many simulated hosts.
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=2000))]
+    pub hosts: u32,
+    /// The host that fails (default: one in the middle of production).
+    #[arg(long, value_name = "HOST")]
+    pub fail: Option<String>,
+    /// Events as NDJSON on standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    crate::yaml::parse_duration(text)
+}

@@ -1,0 +1,81 @@
+//! Which command it is, and how its end becomes an exit code.
+
+use std::{ffi::OsString, io::Write};
+
+use clap::{CommandFactory, Parser};
+
+use super::{
+    Failure, World,
+    args::{Cli, Command},
+    demo, exec, inventory, plan, prepare, resume, run, runs,
+};
+use crate::{event::Stop, ledger::Wanted};
+
+/// Runs one command line to its end; the exit code is for the process.
+pub fn main(args: impl IntoIterator<Item = OsString>, mut world: World) -> u8 {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let text = if world.paint(world.stderr_is_terminal).colours() {
+                error.render().ansi().to_string()
+            } else {
+                error.render().to_string()
+            };
+            if !error.use_stderr() {
+                return print(&mut world, &text).unwrap_or(0);
+            }
+            world.talk(text.trim_end());
+            return 2;
+        }
+    };
+    match dispatch(&cli, &mut world) {
+        Ok(code) => code,
+        Err(failure) => {
+            world.talk(&failure);
+            failure.code
+        }
+    }
+}
+
+fn dispatch(cli: &Cli, world: &mut World) -> Result<u8, Failure> {
+    let needs_state = !matches!(cli.command, Command::Completions { .. } | Command::Man | Command::Demo(_));
+    let state = if needs_state { prepare::state_dir(cli.state_dir.as_deref(), world)? } else { Default::default() };
+    match &cli.command {
+        Command::Run(args) => {
+            super::trace::to_file(&state, cli.verbose);
+            run::run(args, state, world)
+        }
+        Command::Resume(args) => {
+            super::trace::to_file(&state, cli.verbose);
+            resume::resume(args, state, world)
+        }
+        Command::Exec(args) => exec::exec(args, state, world),
+        Command::Plan(args) => plan::plan(args, state, world),
+        Command::Inventory(command) => inventory::inventory(command, state, world),
+        Command::Runs(args) => runs::runs(args, state, world),
+        Command::Show(args) => runs::show(args, state, world),
+        Command::Log(args) => runs::log(args, state, world),
+        Command::Approve(args) => runs::ask(&args.run, Wanted::Approve { stage: None }, state, world),
+        Command::Stop(args) => runs::ask(&args.run, Wanted::Stop(Stop::Drain), state, world),
+        Command::Demo(args) => demo::demo(args, world),
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "patchwave", &mut text);
+            print(world, &String::from_utf8_lossy(&text))
+        }
+        Command::Man => {
+            let mut text = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut text).map_err(Failure::internal)?;
+            print(world, &String::from_utf8_lossy(&text))
+        }
+    }
+}
+
+/// Writes data. A reader that went away (`| head`) is no fault.
+pub(super) fn print(world: &mut World, text: &str) -> Result<u8, Failure> {
+    match world.stdout.write_all(text.as_bytes()).and_then(|()| world.stdout.flush()) {
+        Ok(()) => Ok(0),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(0),
+        Err(error) => Err(Failure::internal(format!("standard output cannot be written: {error}"))),
+    }
+}

@@ -1,0 +1,74 @@
+//! What earlier runs left: the meaning of `@failed` and its kin.
+
+use std::path::PathBuf;
+
+use crate::{
+    event::{Outcome, RunId, RunState},
+    inventory::PastRuns,
+    ledger::Ledger,
+};
+
+/// Earlier runs of one playbook, read from the ledger when a pattern asks for them.
+pub(super) struct Past {
+    pub(super) state_dir: PathBuf,
+    /// The playbook whose last run `@failed` means; `None`: the last run of all.
+    pub(super) playbook: Option<String>,
+}
+
+impl PastRuns for Past {
+    fn hosts(&self, run: Option<&str>, outcome: &str) -> Result<Vec<String>, String> {
+        let ledger = Ledger::open_read_only(&self.state_dir).map_err(|error| error.to_string())?;
+        let run = self.which(&ledger, run)?;
+        let events = ledger.events(&run).map_err(|error| error.to_string())?;
+        let state = RunState::fold(&events).map_err(|error| format!("run {run}: {error}"))?;
+        Ok(state
+            .outcomes()
+            .filter(|(_, found)| matches(outcome, *found))
+            .map(|(host, _)| host.name.as_str().to_owned())
+            .collect())
+    }
+}
+
+impl Past {
+    fn which(&self, ledger: &Ledger, run: Option<&str>) -> Result<RunId, String> {
+        let none = |what: &str| format!("no run {what} is in the ledger at {}", self.state_dir.display());
+        match (run, &self.playbook) {
+            (Some(prefix), _) => ledger.find(prefix).map_err(|error| error.to_string()),
+            (None, Some(playbook)) => ledger
+                .last_run_of(playbook)
+                .map_err(|error| error.to_string())?
+                .ok_or_else(|| none(&format!("of {playbook}"))),
+            (None, None) => ledger.last_run().map_err(|error| error.to_string())?.ok_or_else(|| none("at all")),
+        }
+    }
+}
+
+/// `unfinished` is all that is neither `ok` nor left out on purpose.
+fn matches(word: &str, outcome: Outcome) -> bool {
+    match word {
+        "unfinished" => outcome.uses_budget() || outcome == Outcome::NotStarted,
+        word => outcome.as_str() == word,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unfinished_is_everything_that_still_has_to_be_done() {
+        let all = [
+            Outcome::Ok,
+            Outcome::Failed,
+            Outcome::Unreachable,
+            Outcome::Unknown,
+            Outcome::Skipped,
+            Outcome::NotStarted,
+        ];
+        let of = |word| all.into_iter().filter(|o| matches(word, *o)).map(Outcome::as_str).collect::<Vec<_>>();
+        assert_eq!(of("unfinished"), ["failed", "unreachable", "unknown", "not_started"]);
+        assert_eq!(of("failed"), ["failed"]);
+        assert_eq!(of("not_started"), ["not_started"]);
+        assert!(of("nonsense").is_empty());
+    }
+}

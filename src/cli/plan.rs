@@ -1,0 +1,30 @@
+//! `patchwave plan`.
+
+use std::path::PathBuf;
+
+use super::{
+    Failure, World,
+    args::PlanArgs,
+    prepare::{Request, prepare},
+};
+use crate::ui;
+
+pub(super) fn plan(args: &PlanArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
+    let prepared = prepare(
+        &Request {
+            playbook: &args.playbook,
+            inventories: &args.inventory.inventory,
+            extra_vars: &args.inventory.extra_vars,
+            limit: args.limit.as_deref(),
+            state_dir,
+        },
+        world,
+    )?;
+    let digest = prepared.plan.short_digest();
+    let text = if args.json {
+        format!("{:#}\n", ui::plan_json(&prepared.plan, &prepared.plan.digest()))
+    } else {
+        ui::plan_text(&prepared.plan, &digest, world.width(), world.paint(world.stdout_is_terminal), args.verbose)
+    };
+    super::commands::print(world, &text)
+}

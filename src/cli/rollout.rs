@@ -1,0 +1,223 @@
+//! What `run`, `resume` and `demo` share: a state in, the engine, the summary, an exit code out.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::sync::mpsc;
+
+use super::{Failure, World, args::ConnectArgs, roster::Hosts};
+use crate::{
+    engine::{self, Engine, Notice, Outside, Signal},
+    event::{RunState, Stop},
+    ledger::{Journal, LedgerError, Logs},
+    playbook::{self, Playbook},
+    step::JumpBox,
+    target::HostKeyPolicy,
+    transport::{
+        Transport,
+        ssh::{SshOptions, SshTransport},
+    },
+    ui,
+};
+
+/// A rollout that is ready to go.
+pub(super) struct Rollout {
+    pub(super) state: RunState,
+    pub(super) journal: Box<dyn Journal>,
+    pub(super) hosts: Hosts,
+    pub(super) controller: JumpBox,
+    pub(super) transport: Arc<dyn Transport>,
+    pub(super) forks: usize,
+    pub(super) json: bool,
+    pub(super) next: ui::Next,
+    pub(super) logs: Logs,
+    /// How long a host that finishes stays before the next screen, in the demo.
+    pub(super) tick: Duration,
+}
+
+/// Carries it out. The exit code follows product's order.
+pub(super) fn carry_out(rollout: Rollout, world: &mut World) -> Result<u8, Failure> {
+    let runtime = runtime()?;
+    let reporter: Box<dyn ui::Reporter> = reporter(rollout.json, world);
+    let (signals, signal_inbox) = mpsc::channel(16);
+    let (notices, notice_inbox) = mpsc::channel(4);
+    let engine = Engine {
+        outside: Arc::new(Outside {
+            transport: rollout.transport,
+            controller: Arc::new(rollout.controller),
+            clock: Arc::clone(&world.clock),
+            roster: Arc::new(rollout.hosts),
+            logs: Some(rollout.logs),
+        }),
+        journal: rollout.journal,
+        reporter,
+        forks: rollout.forks,
+        tick: rollout.tick,
+        signals: signal_inbox,
+        notices: Some(notices),
+    };
+    let ended = runtime.block_on(async {
+        if world.signals {
+            // The task lives as long as the runtime.
+            engine::listen(signals.clone())
+                .map_err(|e| Failure::internal(format!("signals cannot be handled: {e}")))?;
+        }
+        let answers = tokio::spawn(answer(notice_inbox, signals, Arc::clone(&world.ask), world.stdin_is_terminal));
+        let ended = engine::run(engine, rollout.state).await;
+        answers.abort();
+        Ok::<_, Failure>(ended)
+    })?;
+    // A prompt may still wait for a line; the process must not wait for it.
+    runtime.shutdown_background();
+    finish(&ended, rollout.json, &rollout.next, world)
+}
+
+fn finish(ended: &engine::Ended, json: bool, next: &ui::Next, world: &mut World) -> Result<u8, Failure> {
+    let terminal = if json { world.stderr_is_terminal } else { world.stdout_is_terminal };
+    let page = ui::Summary {
+        width: world.width(),
+        paint: world.paint(terminal),
+        verbose: false,
+        now: world.clock.now(),
+        next: next.clone(),
+    };
+    let text = page.render(&ended.state);
+    if json {
+        world.talk(text.trim_end());
+    } else {
+        super::commands::print(world, &text)?;
+    }
+    if let Some(lost) = &ended.lost {
+        let run = &ended.state.started.run;
+        let help = lost.help.as_ref().map_or_else(String::new, |help| format!("{help}; "));
+        return Err(Failure {
+            code: ended.state.exit_code().max(1),
+            message: format!("the ledger cannot be written, so the run was left: {lost}\njobs that run on hosts go on"),
+            help: Some(format!("{help}then: patchwave resume {run}")),
+        });
+    }
+    if ended.state.stop == Some(Stop::Detach) && ended.state.tally.in_flight > 0 {
+        world.talk(format_args!("left; go on with: patchwave resume {}", ended.state.started.run));
+    }
+    Ok(ended.state.exit_code())
+}
+
+/// Asks the person at the terminal whether a stage may go on. The answer may come from elsewhere as well.
+async fn answer(
+    mut notices: mpsc::Receiver<Notice>,
+    signals: mpsc::Sender<Signal>,
+    ask: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    terminal: bool,
+) {
+    while let Some(Notice::ApprovalWanted { stage }) = notices.recv().await {
+        if !terminal {
+            continue;
+        }
+        let ask = Arc::clone(&ask);
+        let question = format!("Stage {stage}: go on? Type yes: ");
+        let said = tokio::task::spawn_blocking(move || ask(&question)).await;
+        if let Ok(Some(word)) = said
+            && word.eq_ignore_ascii_case("yes")
+        {
+            let _ = signals.send(Signal::Approve { by: "the terminal".to_owned() }).await;
+        }
+    }
+}
+
+fn reporter(json: bool, world: &World) -> Box<dyn ui::Reporter> {
+    if json {
+        Box::new(ui::Json::new(Box::new(world.stdout.clone())))
+    } else if world.stderr_is_terminal {
+        Box::new(ui::Bars::new(Box::new(world.stderr.clone()), terminal_size, world.paint(true), world.zone()))
+    } else {
+        Box::new(ui::Lines::new(Box::new(world.stderr.clone()), world.paint(false), world.zone()))
+    }
+}
+
+fn terminal_size() -> ui::Size {
+    let (rows, columns) = console::Term::stderr().size();
+    ui::Size { rows, columns }
+}
+
+/// The command lines that hints are made of; `run` is `run PLAYBOOK -i INVENTORY`.
+pub(super) fn next(run: String, state_dir: &Path, world: &World) -> ui::Next {
+    let default = super::prepare::state_dir(None, world).ok();
+    let program = if default.as_deref() == Some(state_dir) {
+        "patchwave".to_owned()
+    } else {
+        let dir = state_dir.display().to_string();
+        format!("patchwave --state-dir {}", crate::command::quote(&dir).unwrap_or(dir))
+    };
+    ui::Next { run: format!("{program} {run}"), program }
+}
+
+/// The jump box of a playbook: files are looked up beside it, and above it up to the project's root.
+pub(super) fn jump_box(playbook: &Playbook, world: &World) -> JumpBox {
+    let path = world.absolute(&playbook.path);
+    let folder = path.parent().unwrap_or(&world.folder).to_path_buf();
+    let root = playbook::root(&path);
+    JumpBox::new(folder, root)
+}
+
+/// The runtime of a command: a few workers are enough, cryptography is the only work.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.min(4))
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::internal(format!("no runtime: {error}")))
+}
+
+/// The real transport, or the one that a test put into the world.
+pub(super) fn transport(args: &ConnectArgs, world: &World) -> Result<Arc<dyn Transport>, Failure> {
+    if let Some(transport) = &world.transport {
+        return Ok(Arc::clone(transport));
+    }
+    let home = world.var("HOME").map(PathBuf::from);
+    let agent = world.var("SSH_AUTH_SOCK").map(PathBuf::from);
+    let user = world.var("USER").or_else(|| world.var("LOGNAME")).unwrap_or("root").to_owned();
+    let mut options = SshOptions::for_user(user, home.as_deref(), agent);
+    options.host_keys = match args.host_keys {
+        super::args::HostKeys::Strict => HostKeyPolicy::Strict,
+        super::args::HostKeys::AcceptNew => HostKeyPolicy::AcceptNew,
+    };
+    if let Some(file) = &args.known_hosts {
+        options.known_hosts = vec![world.absolute(file)];
+    }
+    if world.stdin_is_terminal {
+        let ask = Arc::clone(&world.ask_secret);
+        options.passphrase = Some(Arc::new(move |path| ask(&format!("Passphrase of {}: ", path.display()))));
+    }
+    SshTransport::new(options).map(|t| Arc::new(t) as Arc<dyn Transport>).map_err(Failure::usage)
+}
+
+/// Raises the limit of open files to what the system allows, and bounds `forks` by it.
+pub(super) fn forks(wanted: u32, world: &mut World) -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current < limit.maximum {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    }
+    // A host in flight may hold a connection, a log file and a hook's pipes; some files are ours.
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let most = usize::try_from(files.saturating_sub(64) / 4).unwrap_or(usize::MAX).max(1);
+    let wanted = wanted as usize;
+    if wanted > most {
+        world.talk(format_args!(
+            "note: {files} open files are allowed, so at most {most} hosts are in flight (--forks {wanted})"
+        ));
+    }
+    wanted.min(most)
+}
+
+/// A ledger that cannot be used is a refusal that says what to do; a lock is one as well.
+pub(super) fn ledger_failure(error: LedgerError) -> Failure {
+    let help = error.help().map(str::to_owned);
+    let mut failure = Failure::refused(error);
+    failure.help = help;
+    failure
+}

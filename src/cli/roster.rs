@@ -1,0 +1,96 @@
+//! The engine's view of the inventory: how to reach a host, and what its templates see.
+
+use std::{collections::HashMap, sync::Arc};
+
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+
+use super::{Failure, args::ConnectArgs};
+use crate::{engine::Roster, host::HostName, inventory::Inventory, playbook::TemplateScope, target::Target};
+
+/// Hosts of one run, their targets checked beforehand.
+pub(super) struct Hosts {
+    inventory: Arc<Inventory>,
+    playbook_vars: Map<String, Value>,
+    targets: HashMap<HostName, Arc<Target>>,
+}
+
+impl Hosts {
+    /// Makes every target now, so that all that is wrong with the inventory shows before anything is sent.
+    pub(super) fn new(
+        inventory: Arc<Inventory>,
+        playbook_vars: Map<String, Value>,
+        hosts: &[HostName],
+        overlay: &Overlay,
+    ) -> Result<Self, Failure> {
+        let targets = inventory.targets(hosts).map_err(Failure::usage)?;
+        let targets = targets.into_iter().map(|t| (t.name.clone(), Arc::new(overlay.apply(t)))).collect();
+        Ok(Self { inventory, playbook_vars, targets })
+    }
+
+    /// Every target, in the order of `hosts`.
+    pub(super) fn targets(&self, hosts: &[HostName]) -> Vec<Arc<Target>> {
+        hosts.iter().filter_map(|host| self.targets.get(host).cloned()).collect()
+    }
+}
+
+impl Roster for Hosts {
+    fn target(&self, host: &HostName) -> Result<Arc<Target>, String> {
+        self.targets.get(host).cloned().ok_or_else(|| format!("{host} is not in the inventory any more"))
+    }
+
+    fn scope(&self, host: &HostName) -> TemplateScope {
+        let mut vars = self.inventory.vars(host);
+        vars.extend(self.playbook_vars.clone());
+        TemplateScope::new(vars)
+    }
+
+    fn gate_scope(&self) -> TemplateScope {
+        TemplateScope::new(self.playbook_vars.clone())
+    }
+}
+
+/// What the command line says about connections: below the inventory for login names and keys, above it for limits
+/// and for secrets that were typed in.
+#[derive(Default)]
+pub(super) struct Overlay {
+    user: Option<String>,
+    key: Option<std::path::PathBuf>,
+    password: Option<SecretString>,
+    become_password: Option<SecretString>,
+    connect: Option<std::time::Duration>,
+    auth: Option<std::time::Duration>,
+}
+
+impl Overlay {
+    /// From the arguments, asking for passwords where they want it.
+    pub(super) fn new(args: &ConnectArgs, world: &super::World) -> Result<Self, Failure> {
+        let ask = |wanted: bool, prompt: &str| -> Result<Option<SecretString>, Failure> {
+            if !wanted {
+                return Ok(None);
+            }
+            if !world.stdin_is_terminal {
+                return Err(Failure::refused(format!("{} cannot be asked for: there is no terminal", prompt.trim())));
+            }
+            (world.ask_secret)(prompt).map(Some).ok_or_else(|| Failure::refused("no password was given"))
+        };
+        Ok(Self {
+            user: args.user.clone(),
+            key: args.private_key.as_ref().map(|key| world.absolute(key)),
+            password: ask(args.ask_pass, "SSH password: ")?,
+            become_password: ask(args.ask_become_pass, "sudo password: ")?,
+            connect: args.connect_timeout,
+            auth: args.auth_timeout,
+        })
+    }
+
+    fn apply(&self, mut target: Target) -> Target {
+        target.user = target.user.or_else(|| self.user.clone());
+        target.key_file = target.key_file.or_else(|| self.key.clone());
+        target.password = self.password.clone().or(target.password);
+        target.escalation.password = self.become_password.clone().or(target.escalation.password);
+        target.limits.connect = self.connect.unwrap_or(target.limits.connect);
+        target.limits.auth = self.auth.unwrap_or(target.limits.auth);
+        target
+    }
+}

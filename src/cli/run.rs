@@ -1,0 +1,112 @@
+//! `patchwave run`.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::{
+    Failure, World,
+    args::RunArgs,
+    confirm::{confirm, in_windows},
+    prepare::{Prepared, Request, prepare},
+    rollout::{Rollout, carry_out, forks, jump_box, ledger_failure, next, transport},
+    roster::{Hosts, Overlay},
+};
+use crate::{
+    event::{Event, Kind, RunId, RunStarted, RunState},
+    ledger::{Ledger, RunLedger},
+};
+
+pub(super) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
+    let prepared = prepare(
+        &Request {
+            playbook: &args.playbook,
+            inventories: &args.inventory.inventory,
+            extra_vars: &args.inventory.extra_vars,
+            limit: args.limit.as_deref(),
+            state_dir: state_dir.clone(),
+        },
+        world,
+    )?;
+    let overlay = Overlay::new(&args.connect, world)?;
+    let Prepared { inventory, playbook, mut plan, hosts } = prepared;
+    let digest = plan.digest();
+    let shown = plan.short_digest();
+    let hosts = Hosts::new(inventory, playbook.vars.clone(), &hosts, &overlay)?;
+    world.talk(format_args!("{}, plan {shown}", plan.playbook));
+    if args.ignore_window {
+        for host in plan.stages.iter_mut().flat_map(|s| &mut s.waves).flat_map(|w| &mut w.hosts) {
+            host.window = None;
+        }
+    } else if !args.check {
+        in_windows(&plan, world.clock.now())?;
+    }
+    confirm(&plan, args.yes, args.check, world)?;
+    let transport = transport(&args.connect, world)?;
+    let forks = forks(args.connect.forks, world);
+    let run = new_run_id(world);
+    let started = RunStarted {
+        run: run.clone(),
+        digest,
+        playbook_path: world.absolute(&args.playbook).display().to_string(),
+        inventory_paths: args.inventory.inventory.iter().map(|p| world.absolute(p).display().to_string()).collect(),
+        limit: args.limit.clone(),
+        extra_vars: args.inventory.extra_vars.iter().map(|word| name_of(word)).collect(),
+        check: args.check,
+        operator: world.operator(),
+        controller: world.machine(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        plan,
+    };
+    let first = Event { seq: 1, at: world.clock.now(), kind: Kind::RunStarted(Box::new(started)) };
+    let state = RunState::begin(&first).map_err(Failure::internal)?;
+    let mut ledger = Ledger::open(&state_dir).map_err(ledger_failure)?;
+    let lock = ledger.begin(&first).map_err(ledger_failure)?;
+    let logs = ledger.logs(&run, std::sync::Arc::clone(&world.clock));
+    let journal = RunLedger::new(ledger, lock);
+    world.talk(format_args!("run {run}; log: {}", state_dir.join("logs").join(&run.0).display()));
+    carry_out(
+        Rollout {
+            state,
+            journal: Box::new(journal),
+            hosts,
+            controller: jump_box(&playbook, world),
+            transport,
+            forks,
+            json: args.json,
+            next: next(run_command(args), &state_dir, world),
+            logs,
+            tick: Duration::from_millis(250),
+        },
+        world,
+    )
+}
+
+/// `20261122-020003-kxfa`: sorts by time, and can be said over the telephone.
+pub(super) fn new_run_id(world: &World) -> RunId {
+    let letters: String = (0..4).map(|_| char::from(b"abcdefghjkmnpqrstuvwxyz"[fastrand::usize(0..23)])).collect();
+    let now = world.clock.now().to_zoned(jiff::tz::TimeZone::UTC);
+    RunId(format!("{}-{letters}", now.strftime("%Y%m%d-%H%M%S")))
+}
+
+/// The command as it was typed, without `--limit`, for the line that says what to type next.
+fn run_command(args: &RunArgs) -> String {
+    let quote = |word: String| crate::command::quote(&word).unwrap_or(word);
+    let mut words = vec!["run".to_owned(), quote(args.playbook.display().to_string())];
+    for inventory in &args.inventory.inventory {
+        words.push("-i".to_owned());
+        words.push(quote(inventory.display().to_string()));
+    }
+    for word in &args.inventory.extra_vars {
+        words.push("-e".to_owned());
+        words.push(if word.starts_with('@') { quote(word.clone()) } else { format!("{}=…", name_of(word)) });
+    }
+    words.join(" ")
+}
+
+/// The name of an extra variable; its value may be a secret.
+fn name_of(word: &str) -> String {
+    match word.split_once('=') {
+        Some((name, _)) if !word.starts_with('{') => name.to_owned(),
+        _ if word.starts_with('@') => word.to_owned(),
+        _ => "{…}".to_owned(),
+    }
+}

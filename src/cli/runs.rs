@@ -1,0 +1,117 @@
+//! The ledger read back: `runs`, `show`, `log`; and what another shell asks of a run: `approve`, `stop`.
+
+use std::{
+    io::{Read, Write},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use super::{
+    Failure, World,
+    args::{LogArgs, RunsArgs, ShowArgs},
+    commands::print,
+    rollout::{ledger_failure, next},
+};
+use crate::{
+    event::Stop,
+    host::HostName,
+    ledger::{Ledger, Request, Wanted},
+    ui,
+};
+
+pub(super) fn runs(args: &RunsArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
+    let ledger = Ledger::open_read_only(&state_dir).map_err(ledger_failure)?;
+    let mut states = Vec::new();
+    for row in ledger.runs(args.number).map_err(ledger_failure)? {
+        let alive = ledger.holder(&row.run).is_some();
+        states.push((ledger.state(&row.run).map_err(ledger_failure)?, alive));
+    }
+    let text = if args.json {
+        ui::runs_json(&states).iter().map(|row| format!("{row}\n")).collect()
+    } else {
+        ui::runs_text(&states, world.width(), world.zone())
+    };
+    print(world, &text)
+}
+
+pub(super) fn show(args: &ShowArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
+    let ledger = Ledger::open_read_only(&state_dir).map_err(ledger_failure)?;
+    let run = match &args.run {
+        Some(prefix) => ledger.find(prefix).map_err(ledger_failure)?,
+        None => ledger.last_run().map_err(ledger_failure)?.ok_or_else(|| Failure::usage("the ledger holds no run"))?,
+    };
+    if args.json {
+        let mut text = String::new();
+        for event in ledger.events(&run).map_err(ledger_failure)? {
+            text.push_str(&serde_json::to_string(&event).map_err(Failure::internal)?);
+            text.push('\n');
+        }
+        return print(world, &text);
+    }
+    let state = ledger.state(&run).map_err(ledger_failure)?;
+    let inventories = state.started.inventory_paths.iter().map(|path| format!(" -i {path}")).collect::<String>();
+    let page = ui::Summary {
+        width: world.width(),
+        paint: world.paint(world.stdout_is_terminal),
+        verbose: args.all,
+        now: world.clock.now(),
+        next: next(format!("run {}{inventories}", state.started.playbook_path), &state_dir, world),
+    };
+    print(world, &page.render(&state))
+}
+
+pub(super) fn log(args: &LogArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
+    let ledger = Ledger::open_read_only(&state_dir).map_err(ledger_failure)?;
+    let run = ledger.find(&args.run).map_err(ledger_failure)?;
+    let host = HostName::new(&args.host).map_err(Failure::usage)?;
+    let state = ledger.state(&run).map_err(ledger_failure)?;
+    let found = state.host(&host).ok_or_else(|| Failure::usage(format!("{host} is not in run {run}")))?;
+    print(world, &ui::host_text(&state, found))?;
+    let path = ledger.logs(&run, Arc::clone(&world.clock)).path(&host);
+    match std::fs::File::open(&path) {
+        Ok(mut file) => copy(&mut file, world),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => print(world, "(the host has said nothing)\n"),
+        Err(error) => Err(Failure::internal(format!("{}: {error}", path.display()))),
+    }
+}
+
+/// The log as it is, but for what could act on a terminal.
+fn copy(file: &mut std::fs::File, world: &mut World) -> Result<u8, Failure> {
+    let mut piece = vec![0; 64 << 10];
+    loop {
+        let n = file.read(&mut piece).map_err(Failure::internal)?;
+        if n == 0 {
+            return Ok(0);
+        }
+        if world.stdout_is_terminal {
+            for byte in &mut piece[..n] {
+                if byte.is_ascii_control() && !b"\n\t".contains(byte) {
+                    *byte = b' ';
+                }
+            }
+        }
+        if world.stdout.write_all(&piece[..n]).is_err() {
+            return Ok(0);
+        }
+    }
+}
+
+/// Leaves a request for the controller of a run.
+pub(super) fn ask(prefix: &str, what: Wanted, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
+    let mut ledger = Ledger::open(&state_dir).map_err(ledger_failure)?;
+    let run = ledger.find(prefix).map_err(ledger_failure)?;
+    let Some(holder) = ledger.holder(&run) else {
+        return Err(Failure::refused(format!("nobody drives run {run} now"))
+            .help(format!("patchwave show {run}, or patchwave resume {run}")));
+    };
+    let by = format!("{}@{}", world.operator(), world.machine());
+    let request = Request { at: world.clock.now(), by, what };
+    ledger.request(&run, &request).map_err(ledger_failure)?;
+    let told = match what {
+        Wanted::Stop(Stop::Drain) => "no new host starts; hosts in flight finish",
+        Wanted::Stop(_) => "the run stops",
+        Wanted::Approve { .. } => "the stage that waits goes on",
+    };
+    world.talk(format_args!("run {run} ({holder}): {told}"));
+    Ok(0)
+}

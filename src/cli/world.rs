@@ -1,0 +1,144 @@
+//! All that comes from outside: streams, environment, folder, time, and where a command may be answered from.
+//! Made once, handed down; nothing below reaches for a global.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, IsTerminal, Write},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crate::{
+    clock::{Clock, SystemClock},
+    transport::Transport,
+    ui::{Colour, Paint},
+};
+use jiff::tz::TimeZone;
+
+/// A stream that several may write to.
+#[derive(Clone)]
+pub struct Out(Arc<Mutex<Box<dyn Write + Send>>>);
+
+impl Out {
+    /// Shares `writer`.
+    pub fn new(writer: impl Write + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(Box::new(writer))))
+    }
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).flush()
+    }
+}
+
+/// The outside world of one command.
+pub struct World {
+    /// Data.
+    pub stdout: Out,
+    /// Talk.
+    pub stderr: Out,
+    /// Whether standard input is a terminal, so that a person can be asked.
+    pub stdin_is_terminal: bool,
+    /// Whether standard output is a terminal.
+    pub stdout_is_terminal: bool,
+    /// Whether standard error is a terminal, so that bars can be drawn.
+    pub stderr_is_terminal: bool,
+    /// Columns, where they are known.
+    pub columns: Option<u16>,
+    /// The environment.
+    pub env: BTreeMap<String, String>,
+    /// The current folder.
+    pub folder: PathBuf,
+    /// Wall time.
+    pub clock: Arc<dyn Clock>,
+    /// Answers a question on the terminal; `None` when nobody answers.
+    pub ask: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    /// Asks for a secret on the terminal, without showing it; `None` when nobody answers.
+    pub ask_secret: Arc<dyn Fn(&str) -> Option<secrecy::SecretString> + Send + Sync>,
+    /// A transport in place of SSH, for tests.
+    pub transport: Option<Arc<dyn Transport>>,
+    /// Whether signals of the process are listened to.
+    pub signals: bool,
+}
+
+impl World {
+    /// The real one.
+    pub fn real() -> Self {
+        Self {
+            stdout: Out::new(std::io::stdout()),
+            stderr: Out::new(std::io::stderr()),
+            stdin_is_terminal: std::io::stdin().is_terminal(),
+            stdout_is_terminal: std::io::stdout().is_terminal(),
+            stderr_is_terminal: std::io::stderr().is_terminal(),
+            columns: console::Term::stderr().size_checked().map(|(_, columns)| columns),
+            env: std::env::vars_os()
+                .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+                .collect(),
+            folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+            clock: Arc::new(SystemClock),
+            ask: Arc::new(ask_on_terminal),
+            ask_secret: Arc::new(|prompt| rpassword::prompt_password(prompt).ok().map(Into::into)),
+            transport: None,
+            signals: true,
+        }
+    }
+
+    /// A variable of the environment that is set and not empty.
+    pub fn var(&self, name: &str) -> Option<&str> {
+        self.env.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Who runs this: `SUDO_USER`, else `USER`, else `LOGNAME`.
+    pub fn operator(&self) -> String {
+        let name = self.var("SUDO_USER").or_else(|| self.var("USER")).or_else(|| self.var("LOGNAME"));
+        name.unwrap_or("unknown").to_owned()
+    }
+
+    /// The name of this machine.
+    pub fn machine(&self) -> String {
+        rustix::system::uname().nodename().to_string_lossy().into_owned()
+    }
+
+    /// The colours of a stream that is a terminal or is not, as the environment wants them.
+    pub fn paint(&self, terminal: bool) -> Paint {
+        Paint::decide(Colour::Auto, terminal, |name| self.env.get(name).cloned())
+    }
+
+    /// Columns for a table: the terminal's, `COLUMNS`, or 100 in a file.
+    pub fn width(&self) -> u16 {
+        let told = self.var("COLUMNS").and_then(|columns| columns.parse().ok());
+        self.columns.or(told).unwrap_or(100).clamp(40, 400)
+    }
+
+    /// The zone of times that are shown: `TZ`, else the system's.
+    pub fn zone(&self) -> TimeZone {
+        self.var("TZ")
+            .and_then(|name| TimeZone::get(name.trim_start_matches(':')).ok())
+            .unwrap_or_else(TimeZone::system)
+    }
+
+    /// A path as the operator wrote it, made absolute.
+    pub fn absolute(&self, path: &std::path::Path) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    /// Writes a line of talk; a terminal that is gone is no reason to stop.
+    pub fn talk(&mut self, line: impl std::fmt::Display) {
+        let _ = writeln!(self.stderr, "{line}");
+    }
+}
+
+fn ask_on_terminal(question: &str) -> Option<String> {
+    let mut stderr = std::io::stderr();
+    write!(stderr, "{question}").and_then(|()| stderr.flush()).ok()?;
+    let mut answer = String::new();
+    match std::io::stdin().read_line(&mut answer) {
+        Ok(n) if n > 0 => Some(answer.trim().to_owned()),
+        _ => None,
+    }
+}

@@ -1,0 +1,56 @@
+//! One command on many hosts, without a playbook and without a ledger: what `exec` does.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{StreamExt, stream};
+use tokio::time::Instant;
+
+use crate::{
+    command::{Command, Output},
+    host::HostName,
+    target::Target,
+    transport::{Link, LinkError, Sink, Transport},
+};
+
+/// One host's answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// Who.
+    pub host: HostName,
+    /// What it said, or why nothing is known.
+    pub result: Result<Output, LinkError>,
+    /// From its slot to its end.
+    pub took: Duration,
+}
+
+/// Runs `command` on every target, at most `forks` at once; answers come as they end. A target's deadlines begin when
+/// it gets its slot. `sink` makes the place where one host's output goes.
+pub fn fan_out<S: Sink + 'static>(
+    transport: Arc<dyn Transport>,
+    targets: Vec<Arc<Target>>,
+    command: Arc<Command>,
+    forks: usize,
+    sink: impl Fn(&HostName) -> S + Clone + Send + 'static,
+) -> impl futures::Stream<Item = Answer> {
+    stream::iter(targets)
+        .map(move |target| {
+            let (transport, command, sink) = (Arc::clone(&transport), Arc::clone(&command), sink.clone());
+            let host = target.name.clone();
+            // A task per host, so that handshakes use more than one core.
+            let task = tokio::spawn(async move {
+                let began = Instant::now();
+                let mut log = sink(&target.name);
+                let mut link = Link::new(transport, target);
+                let result = link.exec(&command, &mut log).await;
+                link.close().await;
+                (result, began.elapsed())
+            });
+            async move {
+                match task.await {
+                    Ok((result, took)) => Answer { host, result, took },
+                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                }
+            }
+        })
+        .buffer_unordered(forks)
+}

@@ -1,0 +1,93 @@
+//! A stage's gate: steps on the jump box between two waves.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::future::BoxFuture;
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use super::Outside;
+use crate::{
+    event::{RunStarted, StepPhase, StepRef, Verdict},
+    host::HostName,
+    step::{self, Interrupted, Journal, StepCx},
+    target::Target,
+    transport::{Class, ConnectError, Link, NoSink, Phase, Session, Transport},
+};
+
+/// Runs the gate steps of a stage in order; the first that is not fine decides.
+pub(super) async fn run(outside: Arc<Outside>, started: Arc<RunStarted>, stage: usize) -> (bool, String) {
+    let Ok(host) = HostName::new("localhost") else { return (false, "no name for the jump box".to_owned()) };
+    let mut scope = outside.roster.gate_scope();
+    let mut said = String::new();
+    for (index, spec) in started.plan.stages[stage].gate.iter().enumerate() {
+        let mut attempt = 1;
+        let result = loop {
+            let mut link = Link::new(Arc::new(Nowhere), Arc::new(Target::plain(host.clone(), "localhost")));
+            let mut cx = StepCx {
+                run: &started.run,
+                host: &host,
+                owner: &started.operator,
+                step: StepRef { phase: StepPhase::Gate, index },
+                attempt,
+                spec,
+                check: started.check,
+                scope: &scope,
+                link: &mut link,
+                deadline: Instant::now() + spec.limit(),
+                notes: &Map::new(),
+                resumed: false,
+                journal: &mut Mute,
+                log: &mut NoSink,
+                controller: &*outside.controller,
+                clock: Arc::clone(&outside.clock),
+            };
+            let deadline = cx.deadline + Duration::from_secs(30);
+            let result = tokio::time::timeout_at(deadline, step::run(&mut cx)).await;
+            match result {
+                Ok(result) if matches!(result.verdict, Verdict::Ok | Verdict::Skipped) => break Ok(result),
+                _ if attempt <= spec.retries => attempt += 1,
+                Ok(result) => break Err(result.summary),
+                Err(_) => break Err("no end within its time".to_owned()),
+            }
+            tokio::time::sleep(spec.retry_delay).await;
+        };
+        match result {
+            Ok(result) => {
+                for (name, value) in &result.vars {
+                    scope.set(name, value.clone());
+                }
+                said = result.summary;
+            }
+            Err(why) => return (false, format!("{}: {why}", spec.name)),
+        }
+    }
+    (true, said)
+}
+
+/// A gate's notes go nowhere: it is run again after an interruption.
+struct Mute;
+
+impl Journal for Mute {
+    fn note<'a>(&'a mut self, _: &'a str, _: Value) -> BoxFuture<'a, Result<(), Interrupted>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn progress(&mut self, _: &str) {}
+}
+
+/// A gate step runs on the jump box; there is no host to connect to.
+struct Nowhere;
+
+impl Transport for Nowhere {
+    fn connect(&self, _: Arc<Target>) -> BoxFuture<'_, Result<Box<dyn Session>, ConnectError>> {
+        Box::pin(async {
+            Err(ConnectError {
+                phase: Phase::Connect,
+                class: Class::Local,
+                message: "a gate step runs on the jump box; write `on: controller`".to_owned(),
+                help: None,
+            })
+        })
+    }
+}

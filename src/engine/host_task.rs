@@ -1,0 +1,284 @@
+//! One host's walk through its steps, from its slot to its outcome.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::Map;
+use tokio::time::Instant;
+
+use super::{
+    Outside,
+    voice::{Ack, StepVoice, Voice},
+};
+use crate::{
+    event::{HostState, Kind, Outcome, RunStarted, StepPhase, StepRef, StepResult, Verdict},
+    host::HostName,
+    ledger::{HostLog, Logs},
+    playbook::{Side, StepKind, StepSpec, TemplateScope},
+    step::{self, Recovery, StepCx},
+    transport::{Link, Sink, Stream},
+};
+
+/// How much longer than its limit a step may take to say how it ended, before it is given up.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// How a walk ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Walked {
+    /// Its outcome is recorded.
+    Finished,
+    /// It stopped at a step border; the host is still open.
+    StoppedHere,
+    /// The run is leaving; the host is still open.
+    Left,
+    /// This program failed.
+    Panicked,
+}
+
+/// The walk of one host.
+pub(super) struct Walk {
+    pub(super) outside: Arc<Outside>,
+    pub(super) started: Arc<RunStarted>,
+    pub(super) voice: Voice,
+    /// Where it stood when the last controller ended; `None` for a fresh host.
+    pub(super) before: Option<HostState>,
+}
+
+/// What is carried from step to step.
+pub(super) struct Luggage {
+    pub(super) link: Link,
+    pub(super) scope: TemplateScope,
+    pub(super) log: LogSink,
+    /// Whether a step ran that takes the host's lease.
+    pub(super) leased: bool,
+}
+
+impl Walk {
+    /// Walks to the end, or to where the run leaves.
+    pub(super) async fn run(self) -> Walked {
+        match self.walk().await {
+            Ok(outcome) => {
+                let host = self.voice.host.clone();
+                match self.voice.record(Kind::HostFinished { host, outcome }).await {
+                    Ack::Recorded => Walked::Finished,
+                    Ack::StopHere | Ack::Leave => Walked::Left,
+                }
+            }
+            Err(walked) => walked,
+        }
+    }
+
+    async fn walk(&self) -> Result<Outcome, Walked> {
+        let host = &self.voice.host;
+        let target = match self.outside.roster.target(host) {
+            Ok(target) => target,
+            Err(why) => return self.refuse(&why).await,
+        };
+        let mut luggage = Luggage {
+            link: Link::new(Arc::clone(&self.outside.transport), target),
+            scope: self.outside.roster.scope(host),
+            log: LogSink::open(self.outside.logs.as_ref(), host),
+            leased: false,
+        };
+        if let Some(before) = &self.before {
+            for (_, result) in &before.steps {
+                unpack(&mut luggage.scope, result);
+            }
+        }
+        let outcome = self.all_phases(&mut luggage).await;
+        // A walk that stopped in the middle keeps its lease: the host is still being changed.
+        if outcome.as_ref().is_ok_and(|outcome| *outcome != Outcome::Unreachable) && luggage.leased {
+            step::lease::release(&mut luggage.link, &self.started.run, &self.started.plan.steps).await;
+        }
+        luggage.link.close().await;
+        outcome
+    }
+
+    async fn all_phases(&self, luggage: &mut Luggage) -> Result<Outcome, Walked> {
+        let plan = &self.started.plan;
+        let mut broken: Option<Verdict> = None;
+        let mut drained = false;
+        for (index, spec) in plan.steps.iter().enumerate() {
+            let step = StepRef { phase: StepPhase::Main, index };
+            let verdict = self.one(step, spec, luggage).await?;
+            drained |= matches!(spec.kind, StepKind::Drain(_)) && verdict != Verdict::Skipped;
+            drained &= !(spec.kind.is_always() && verdict == Verdict::Ok);
+            if !matches!(verdict, Verdict::Ok | Verdict::Skipped) {
+                broken = Some(verdict);
+                break;
+            }
+        }
+        let Some(verdict) = broken else { return Ok(Outcome::Ok) };
+        let reachable = verdict != Verdict::Unreachable;
+        for (index, spec) in plan.steps.iter().enumerate() {
+            let step = StepRef { phase: StepPhase::Always, index };
+            if drained && spec.kind.is_always() && (reachable || spec.on == Side::Controller) {
+                self.one(step, spec, luggage).await?;
+            }
+        }
+        for (index, spec) in plan.on_failure.iter().enumerate() {
+            let step = StepRef { phase: StepPhase::OnFailure, index };
+            if reachable || spec.on == Side::Controller {
+                self.one(step, spec, luggage).await?;
+            }
+        }
+        Ok(match verdict {
+            Verdict::Unreachable => Outcome::Unreachable,
+            Verdict::Unknown => Outcome::Unknown,
+            Verdict::Ok | Verdict::Skipped | Verdict::Failed => Outcome::Failed,
+        })
+    }
+
+    /// One step with all its attempts; done ones are not done again.
+    async fn one(&self, step: StepRef, spec: &StepSpec, luggage: &mut Luggage) -> Result<Verdict, Walked> {
+        if let Some(done) = self.before.as_ref().and_then(|before| before.result(step)) {
+            return Ok(done.verdict);
+        }
+        let begun = Instant::now();
+        let interrupted = self.before.as_ref().and_then(|b| b.current.as_ref()).filter(|c| c.step == step);
+        let mut result = match interrupted.map(|_| step::recovery(spec)) {
+            Some(Recovery::Ask) => unknowable(),
+            _ => match condition(spec, &luggage.scope) {
+                Some(result) => result,
+                None => self.attempts(step, spec, luggage, interrupted).await?,
+            },
+        };
+        result.took = begun.elapsed();
+        unpack(&mut luggage.scope, &result);
+        let verdict = result.verdict;
+        self.record(Kind::StepFinished { host: self.voice.host.clone(), step, result }).await?;
+        Ok(verdict)
+    }
+
+    async fn attempts(
+        &self,
+        step: StepRef,
+        spec: &StepSpec,
+        luggage: &mut Luggage,
+        interrupted: Option<&crate::event::CurrentStep>,
+    ) -> Result<StepResult, Walked> {
+        let first = interrupted.map_or(1, |current| current.attempt);
+        let mut notes = interrupted.map_or_else(Map::new, |current| current.notes.clone());
+        let mut attempt = first;
+        loop {
+            if interrupted.is_none() || attempt > first {
+                self.record(Kind::StepStarted { host: self.voice.host.clone(), step, attempt }).await?;
+            }
+            luggage.leased |= step::takes_lease(spec) && !self.started.check;
+            luggage.log.enter(&spec.name, attempt);
+            let limit = spec.limit();
+            let deadline = Instant::now() + limit;
+            let owner = self.owner();
+            let mut voice = StepVoice { voice: &self.voice, step };
+            let mut cx = StepCx {
+                run: &self.started.run,
+                host: &self.voice.host,
+                owner: &owner,
+                step,
+                attempt,
+                spec,
+                check: self.started.check,
+                scope: &luggage.scope,
+                link: &mut luggage.link,
+                deadline,
+                notes: &notes,
+                resumed: interrupted.is_some() && attempt == first,
+                journal: &mut voice,
+                log: &mut luggage.log,
+                controller: &*self.outside.controller,
+                clock: Arc::clone(&self.outside.clock),
+            };
+            let result = match tokio::time::timeout_at(deadline + GRACE, step::run(&mut cx)).await {
+                Ok(result) => result,
+                Err(_) => overdue(spec, limit),
+            };
+            let again = matches!(result.verdict, Verdict::Failed | Verdict::Unreachable) && attempt <= spec.retries;
+            if !again {
+                return Ok(result);
+            }
+            self.voice.progress(&format!("{}: {}; trying again", spec.name, result.summary));
+            tokio::time::sleep(spec.retry_delay).await;
+            attempt += 1;
+            notes = Map::new();
+        }
+    }
+
+    /// Who changes the host, for the lease: `user@machine`.
+    fn owner(&self) -> String {
+        format!("{}@{}", self.started.operator, self.started.controller)
+    }
+
+    async fn refuse(&self, why: &str) -> Result<Outcome, Walked> {
+        let step = StepRef { phase: StepPhase::Main, index: 0 };
+        let host = self.voice.host.clone();
+        self.record(Kind::StepStarted { host: host.clone(), step, attempt: 1 }).await?;
+        let result = StepResult::failed("inventory", why);
+        self.record(Kind::StepFinished { host, step, result }).await?;
+        Ok(Outcome::Failed)
+    }
+
+    async fn record(&self, kind: Kind) -> Result<(), Walked> {
+        match self.voice.record(kind).await {
+            Ack::Recorded => Ok(()),
+            Ack::StopHere => Err(Walked::StoppedHere),
+            Ack::Leave => Err(Walked::Left),
+        }
+    }
+}
+
+/// `Some` when the step is not to run: `when` is false, or cannot be evaluated.
+fn condition(spec: &StepSpec, scope: &TemplateScope) -> Option<StepResult> {
+    let when = spec.when.as_ref()?;
+    match scope.truth(when) {
+        Ok(true) => None,
+        Ok(false) => Some(StepResult::skipped(format!("not needed: `{when}` is false"))),
+        Err(error) => Some(StepResult::failed("template", format!("when: {error}"))),
+    }
+}
+
+fn unknowable() -> StepResult {
+    StepResult::unknown(
+        "interrupted",
+        "the controller ended while this step ran; whether it took effect cannot be known",
+    )
+    .changed(true)
+    .help("look at the host, then run it again with --limit @unknown")
+}
+
+fn overdue(spec: &StepSpec, limit: Duration) -> StepResult {
+    let summary = format!("no end within {} s; given up", (limit + GRACE).as_secs());
+    if step::is_change(&spec.kind) {
+        StepResult::unknown("timeout", summary).changed(true)
+    } else {
+        StepResult::failed("timeout", summary)
+    }
+}
+
+fn unpack(scope: &mut TemplateScope, result: &StepResult) {
+    for (name, value) in &result.vars {
+        scope.set(name, value.clone());
+    }
+}
+
+/// A host's log file as the place where remote output goes.
+pub(super) struct LogSink {
+    log: Option<HostLog>,
+    step: String,
+}
+
+impl LogSink {
+    fn open(logs: Option<&Logs>, host: &HostName) -> Self {
+        Self { log: logs.map(|logs| logs.host(host)), step: String::new() }
+    }
+
+    fn enter(&mut self, step: &str, attempt: u32) {
+        self.step = if attempt == 1 { step.to_owned() } else { format!("{step} (attempt {attempt})") };
+    }
+}
+
+impl Sink for LogSink {
+    fn write(&mut self, _: Stream, bytes: &[u8]) {
+        if let Some(log) = &mut self.log {
+            log.write(&self.step, bytes);
+        }
+    }
+}

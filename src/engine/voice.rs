@@ -1,0 +1,76 @@
+//! What a host task says to the dispatcher, and waits for.
+
+use futures::future::BoxFuture;
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    event::{Kind, Progress, StepRef},
+    host::HostName,
+    step::{Interrupted, Journal},
+};
+
+/// One message to the dispatcher.
+pub(super) enum Message {
+    /// Record this, then answer.
+    Record { kind: Kind, ack: oneshot::Sender<Ack> },
+    /// Show this, or not.
+    Progress(Progress),
+}
+
+/// The dispatcher's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ack {
+    /// It is durable: go on.
+    Recorded,
+    /// It is not recorded: the host stops here, at a step border.
+    StopHere,
+    /// It is not recorded: the run is leaving.
+    Leave,
+}
+
+/// One host's way of speaking.
+#[derive(Clone)]
+pub(super) struct Voice {
+    pub(super) host: HostName,
+    pub(super) messages: mpsc::Sender<Message>,
+}
+
+impl Voice {
+    /// Has a fact recorded; returns when it is durable, or when it was refused.
+    pub(super) async fn record(&self, kind: Kind) -> Ack {
+        let (ack, answer) = oneshot::channel();
+        if self.messages.send(Message::Record { kind, ack }).await.is_err() {
+            return Ack::Leave;
+        }
+        answer.await.unwrap_or(Ack::Leave)
+    }
+
+    /// Says what is going on; dropped when the dispatcher is busy.
+    pub(super) fn progress(&self, text: &str) {
+        let progress = Progress { host: self.host.clone(), text: text.to_owned() };
+        let _ = self.messages.try_send(Message::Progress(progress));
+    }
+}
+
+/// A voice inside one step.
+pub(super) struct StepVoice<'a> {
+    pub(super) voice: &'a Voice,
+    pub(super) step: StepRef,
+}
+
+impl Journal for StepVoice<'_> {
+    fn note<'a>(&'a mut self, key: &'a str, value: Value) -> BoxFuture<'a, Result<(), Interrupted>> {
+        let kind = Kind::StepNoted { host: self.voice.host.clone(), step: self.step, key: key.to_owned(), value };
+        Box::pin(async move {
+            match self.voice.record(kind).await {
+                Ack::Recorded => Ok(()),
+                Ack::StopHere | Ack::Leave => Err(Interrupted),
+            }
+        })
+    }
+
+    fn progress(&mut self, text: &str) {
+        self.voice.progress(text);
+    }
+}

@@ -1,0 +1,72 @@
+//! What can go wrong with a simulated host.
+
+use std::collections::BTreeMap;
+
+/// One thing that goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nobody listens, ever.
+    Refuses,
+    /// It accepts and says nothing, ever.
+    Silent,
+    /// The connection breaks before the n-th command (from 0, over all connections) is sent.
+    DropsBefore(u32),
+    /// The connection breaks after the n-th command was sent and done, before its answer.
+    DropsAfter(u32),
+    /// The n-th command never answers.
+    Hangs(u32),
+    /// Every transaction ends with exit code 1.
+    TransactionFails,
+    /// The transaction is killed in the middle and leaves no exit code.
+    TransactionKilled,
+    /// Somebody reboots the host before the n-th command.
+    RebootsItself(u32),
+    /// Asked to reboot, it goes down and stays down.
+    NeverComesBack,
+    /// Asked to reboot, it does nothing.
+    NeverGoesDown,
+    /// After a reboot it has another host key.
+    NewKeyAfterReboot,
+}
+
+/// The faults of one host.
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    all: Vec<Fault>,
+    at: BTreeMap<u32, Fault>,
+}
+
+impl Faults {
+    /// These.
+    pub fn of(faults: impl IntoIterator<Item = Fault>) -> Self {
+        let mut found = Self::default();
+        for fault in faults {
+            match fault {
+                Fault::DropsBefore(n) | Fault::DropsAfter(n) | Fault::Hangs(n) | Fault::RebootsItself(n) => {
+                    found.at.insert(n, fault);
+                }
+                _ => found.all.push(fault),
+            }
+        }
+        found
+    }
+
+    pub(super) fn has(&self, fault: Fault) -> bool {
+        self.all.contains(&fault)
+    }
+
+    pub(super) fn at(&self, n: u32) -> Option<Fault> {
+        self.at.get(&n).copied()
+    }
+}
+
+/// What a fault does to one connect or one command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Strike {
+    None,
+    Refuse,
+    Hang,
+    NewKey,
+    DropBefore,
+    DropAfter,
+}

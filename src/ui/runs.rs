@@ -1,0 +1,119 @@
+//! The ledger read back: a table of runs, and the steps of one host.
+
+use comfy_table::{ContentArrangement, Table, presets};
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use super::text;
+use crate::event::{HostState, Outcome, RunState, Verdict};
+
+/// One run of a table: its state, and whether a controller drives it now.
+pub type RunLine = (RunState, bool);
+
+/// Runs as a table, in the order given.
+pub fn runs_text(runs: &[RunLine], width: u16, zone: TimeZone) -> String {
+    if runs.is_empty() {
+        return "no run has been recorded yet\n".to_owned();
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_width(width).set_content_arrangement(ContentArrangement::Dynamic);
+    table.force_no_tty();
+    table.set_header(["run", "playbook", "started", "by", "state", "hosts"]);
+    for (state, alive) in runs {
+        let started = &state.started;
+        let at = state.started_at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
+        let playbook = text::clean(&started.plan.playbook, 40);
+        let by = text::clean(&started.operator, 20);
+        table.add_row([started.run.to_string(), playbook, at, by, standing(state, *alive).to_owned(), counts(state)]);
+    }
+    format!("{table}\n")
+}
+
+/// One object per run.
+pub fn runs_json(runs: &[RunLine]) -> Vec<Value> {
+    runs.iter()
+        .map(|(state, alive)| {
+            let tally = state.tally;
+            json!({
+                "run": state.started.run,
+                "playbook": state.started.plan.playbook,
+                "playbook_path": state.started.playbook_path,
+                "started_at": state.started_at,
+                "last_at": state.last_at,
+                "operator": state.started.operator,
+                "controller": state.started.controller,
+                "check": state.started.check,
+                "limit": state.started.limit,
+                "digest": state.started.digest,
+                "state": standing(state, *alive),
+                "exit_code": state.exit_code(),
+                "hosts": {
+                    "total": tally.total, "ok": tally.ok, "failed": tally.failed, "unreachable": tally.unreachable,
+                    "unknown": tally.unknown, "skipped": tally.skipped, "in_flight": tally.in_flight,
+                    "not_started": tally.waiting(),
+                },
+            })
+        })
+        .collect()
+}
+
+/// `running`, `done`, `stopped`, or `interrupted`: a controller that left without an end.
+fn standing(state: &RunState, alive: bool) -> &'static str {
+    match (alive, state.finished) {
+        (true, _) => "running",
+        (false, false) => "interrupted",
+        (false, true) if state.tally.waiting() > 0 => "stopped",
+        (false, true) => "done",
+    }
+}
+
+fn counts(state: &RunState) -> String {
+    let tally = state.tally;
+    [
+        (tally.ok, "ok"),
+        (tally.failed, "failed"),
+        (tally.unreachable, "unreachable"),
+        (tally.unknown, "unknown"),
+        (tally.skipped, "skipped"),
+        (tally.in_flight, "open"),
+        (tally.waiting(), "not started"),
+    ]
+    .iter()
+    .filter(|(n, _)| *n > 0)
+    .map(|(n, word)| format!("{n} {word}"))
+    .collect::<Vec<_>>()
+    .join(", ")
+}
+
+/// One host's walk, a line per step, with what a failed one said.
+pub fn host_text(state: &RunState, host: &HostState) -> String {
+    let outcome = host.outcome();
+    let mut page = format!("{}: {outcome}\n", host.name);
+    for (step, result) in &host.steps {
+        let name = text::step_name(state.plan(), *step);
+        let verdict = match result.verdict {
+            Verdict::Ok => "ok",
+            Verdict::Skipped => "skipped",
+            Verdict::Failed => "failed",
+            Verdict::Unreachable => "unreachable",
+            Verdict::Unknown => "unknown",
+        };
+        let summary = text::first_line(&result.summary, 400);
+        let took = text::duration(result.took);
+        page.push_str(&format!("  {verdict:<11} {}  ({took}): {summary}\n", text::clean(&name, 60)));
+        for line in &result.detail {
+            page.push_str(&format!("              {}\n", text::first_line(line, 400)));
+        }
+        if let Some(help) = &result.help {
+            page.push_str(&format!("              try: {}\n", text::first_line(help, 400)));
+        }
+    }
+    if let Some(current) = &host.current {
+        let name = text::step_name(state.plan(), current.step);
+        page.push_str(&format!("  open        {} (attempt {})\n", text::clean(&name, 60), current.attempt));
+    }
+    if outcome == Outcome::NotStarted {
+        page.push_str("  it had no slot in this run\n");
+    }
+    page
+}

@@ -1,0 +1,99 @@
+//! The rollout rules over random fleets and faults, and a crash after every event. Paused time: hours take milliseconds.
+
+use patchwave::event::{Event, HostAt, Outcome, RunState};
+
+use crate::support::simulation::{Shared, World, drive, settled};
+
+/// Seeds of the plain simulation; each is another fleet with other faults.
+const SEEDS: u64 = 2_000;
+/// Seeds whose run is cut after every single event.
+const CUT_SEEDS: u64 = 40;
+
+fn paused<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(work)
+}
+
+/// Shares `seeds` out over the cores.
+fn over_cores<T: Send>(seeds: u64, work: impl Fn(u64) -> T + Sync) -> Vec<T> {
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    let work = &work;
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..cores)
+            .map(|core| scope.spawn(move || (core..seeds).step_by(cores as usize).map(work).collect::<Vec<_>>()))
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|e| std::panic::resume_unwind(e))).collect()
+    })
+}
+
+fn simulate(seed: u64, health: u32, most: usize) -> (World, Vec<Event>, RunState) {
+    let world = World::of(seed, health, most);
+    let journal = Shared::default();
+    fastrand::seed(seed);
+    let ended = paused(drive(&world, journal.clone()));
+    assert!(ended.lost.is_none(), "seed {seed}: {:?}", ended.lost);
+    let events = journal.events();
+    let state = settled(&world, &events);
+    assert_eq!(format!("{:?}", ended.state.tally), format!("{:?}", state.tally), "seed {seed}: the fold differs");
+    assert_eq!(state.tally.in_flight, 0, "seed {seed}: a host in flight was left");
+    assert!(state.finished, "seed {seed}");
+    (world, events, state)
+}
+
+#[test]
+fn the_rules_hold_over_random_fleets_and_faults() {
+    let mut seen = std::collections::BTreeMap::<&str, usize>::new();
+    let states = over_cores(SEEDS, |seed| simulate(seed, 60, 24).2);
+    for (_, outcome) in states.iter().flat_map(RunState::outcomes) {
+        *seen.entry(outcome.as_str()).or_default() += 1;
+    }
+    // A simulation in which nothing breaks, or nothing works, shows nothing.
+    for outcome in ["ok", "failed", "unreachable", "unknown", "not_started"] {
+        assert!(seen.get(outcome).is_some_and(|n| *n > 100), "{seen:?}");
+    }
+}
+
+#[test]
+fn a_healthy_fleet_is_patched_whole() {
+    over_cores(200, |seed| {
+        let (world, _, state) = simulate(seed, 100, 24);
+        let broken: Vec<_> = state.outcomes().filter(|(_, o)| *o != Outcome::Ok).map(|(h, o)| (&h.name, o)).collect();
+        assert!(broken.is_empty(), "seed {seed}, {} hosts: {broken:?}", world.hosts.len());
+    });
+}
+
+#[test]
+fn a_crash_after_every_event_is_resumed_to_the_end() {
+    let counts = over_cores(CUT_SEEDS, |seed| {
+        let whole = simulate(seed, 70, 6).1.len();
+        let ok: usize = (1..whole).map(|room| cut_and_resume(seed, room)).sum();
+        (whole - 1, ok)
+    });
+    let (cuts, ok) = counts.into_iter().fold((0, 0), |(c, o), (cuts, ok)| (c + cuts, o + ok));
+    assert!(cuts > 1_000 && ok > 1_000, "{cuts} cuts, {ok} hosts ok");
+}
+
+/// A run whose controller dies before event `room + 1`, and a second controller that goes on. Returns the hosts that
+/// ended well.
+fn cut_and_resume(seed: u64, room: usize) -> usize {
+    let world = World::of(seed, 70, 6);
+    let journal = Shared::with_room(room);
+    fastrand::seed(seed);
+    let first = paused(drive(&world, journal.clone()));
+    assert!(first.lost.is_some(), "seed {seed} was not cut at {room}");
+    // What the ledger tells after the crash: every host has one outcome, and none that was open is ok.
+    for (host, outcome) in settled(&world, &journal.events()).outcomes() {
+        let expected = match host.at {
+            HostAt::Waiting => Outcome::NotStarted,
+            HostAt::InFlight => Outcome::Unknown,
+            HostAt::Done(outcome) => outcome,
+        };
+        assert_eq!(outcome, expected, "seed {seed} cut at {room}: {}", host.name);
+    }
+    journal.0.lock().unwrap().room = None;
+    let second = paused(drive(&world, journal.clone()));
+    assert!(second.lost.is_none(), "seed {seed} cut at {room}");
+    let state = settled(&world, &journal.events());
+    assert_eq!(state.tally.in_flight, 0, "seed {seed} cut at {room}: a host is still open");
+    assert!(state.finished, "seed {seed} cut at {room}");
+    state.tally.ok
+}

@@ -1,0 +1,359 @@
+//! Random rollouts over a simulated fleet, made from a seed, and a reporter that watches the rules while they run.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use patchwave::{
+    clock::{Clock, TokioClock},
+    engine::{self, Ended, Engine, Outside, Roster},
+    event::{Event, HostAt, Kind, Outcome, Progress, RunId, RunStarted, RunState},
+    host::HostName,
+    ledger::{Journal, LedgerError, MemoryJournal, Request, Wanted},
+    plan::{Domain, Plan, PlannedHost, Stage, Wave},
+    playbook::{CommandLine, CommandSpec, Reboot, RebootWhen, Side, StepKind, StepSpec, Template, TemplateScope},
+    policy::{Mode, OnBudgetSpent, Spread},
+    rollout,
+    sim::{Fault, Faults, SimFleet},
+    target::Target,
+    ui::Reporter,
+};
+use tokio::sync::mpsc;
+
+/// A rollout and the fleet that it meets.
+pub struct World {
+    pub plan: Plan,
+    pub fleet: SimFleet,
+    pub hosts: Vec<HostName>,
+    pub forks: usize,
+}
+
+impl World {
+    /// The world of a seed with at most `most` hosts; `health` in 0..=100 is the share of hosts without a fault.
+    pub fn of(seed: u64, health: u32, most: usize) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let count = rng.usize(1..=most);
+        let hosts: Vec<HostName> = (0..count).map(|n| HostName::new(&format!("h{n:02}")).unwrap()).collect();
+        let faults = hosts.iter().map(|host| (host.clone(), faults(&mut rng, health))).collect::<Vec<_>>();
+        let spread = rng.bool().then(|| Arc::new(Spread { by: "rack".to_owned(), max_unavailable: rng.u32(1..=3) }));
+        let mut stages = Vec::new();
+        let mut rest = &hosts[..];
+        while !rest.is_empty() {
+            let (mine, others) = rest.split_at(rng.usize(1..=rest.len()));
+            rest = others;
+            stages.push(stage(&mut rng, stages.len(), mine, spread.as_ref()));
+        }
+        let plan = Plan {
+            playbook: "simulation".to_owned(),
+            stages,
+            steps: steps(&mut rng),
+            on_failure: vec![],
+            max_failures: rng.bool().then(|| rng.usize(0..=3)),
+            on_budget_spent: OnBudgetSpent::HaltRun,
+            vars_digest: String::new(),
+        };
+        let fleet = SimFleet::new(faults, Duration::from_millis(rng.u64(1..=50)));
+        Self { plan, fleet, hosts, forks: rng.usize(1..=12) }
+    }
+}
+
+fn faults(rng: &mut fastrand::Rng, health: u32) -> Faults {
+    if rng.u32(0..100) < health {
+        return Faults::default();
+    }
+    let n = rng.u32(0..14);
+    Faults::of((0..rng.usize(1..=2)).map(|_| match rng.u32(0..11) {
+        0 => Fault::Refuses,
+        1 => Fault::Silent,
+        2 => Fault::DropsBefore(n),
+        3 => Fault::DropsAfter(n),
+        4 => Fault::Hangs(n),
+        5 => Fault::TransactionFails,
+        6 => Fault::TransactionKilled,
+        7 => Fault::RebootsItself(n),
+        8 => Fault::NeverComesBack,
+        9 => Fault::NeverGoesDown,
+        _ => Fault::NewKeyAfterReboot,
+    }))
+}
+
+fn stage(rng: &mut fastrand::Rng, number: usize, hosts: &[HostName], spread: Option<&Arc<Spread>>) -> Stage {
+    let mode = if rng.u32(0..4) == 0 { Mode::Sliding } else { Mode::Waves };
+    let mut waves = Vec::new();
+    let mut rest = hosts;
+    while !rest.is_empty() {
+        let canary = waves.is_empty() && rng.bool();
+        let size = if canary {
+            1
+        } else if mode == Mode::Sliding {
+            rest.len()
+        } else {
+            rng.usize(1..=rest.len())
+        };
+        let (mine, others) = rest.split_at(size);
+        rest = others;
+        let planned = |host: &HostName| PlannedHost {
+            name: host.clone(),
+            domain: spread.map(|spread| Domain {
+                spread: Arc::clone(spread),
+                value: format!("r{}", host.as_str().len() + host.as_str().bytes().map(usize::from).sum::<usize>() % 3)
+                    .into(),
+            }),
+            window: None,
+        };
+        waves.push(Wave { canary, hosts: mine.iter().map(planned).collect() });
+    }
+    Stage {
+        name: format!("stage{number}"),
+        environment: None,
+        risk: None,
+        waves,
+        window_size: (mode == Mode::Sliding).then(|| rng.usize(1..=5)),
+        mode,
+        max_failures: rng.usize(0..=2),
+        on_budget_spent: match rng.u32(0..4) {
+            0 => OnBudgetSpent::HaltStage,
+            1 => OnBudgetSpent::Continue,
+            _ => OnBudgetSpent::HaltRun,
+        },
+        soak: Duration::from_secs(rng.u64(0..3) * 300),
+        approve: rng.u32(0..4) == 0,
+        gate: vec![],
+    }
+}
+
+pub fn step(name: &str, kind: StepKind) -> StepSpec {
+    StepSpec {
+        name: name.to_owned(),
+        kind,
+        when: None,
+        timeout: None,
+        retries: 0,
+        retry_delay: Duration::from_secs(5),
+        privileged: None,
+        on: Side::Host,
+        register: None,
+        line: 1,
+    }
+}
+
+pub fn transaction(name: &str) -> StepSpec {
+    step(
+        name,
+        StepKind::Command(CommandSpec {
+            run: CommandLine::Shell(Template("patch everything".to_owned())),
+            changes: true,
+            environment: Default::default(),
+            ok_codes: vec![0],
+        }),
+    )
+}
+
+pub fn look(name: &str) -> StepSpec {
+    let mut spec = transaction(name);
+    if let StepKind::Command(command) = &mut spec.kind {
+        command.changes = false;
+    }
+    spec
+}
+
+pub fn reboot() -> StepSpec {
+    step(
+        "reboot",
+        StepKind::Reboot(Reboot {
+            when: RebootWhen::Always,
+            warn: Duration::ZERO,
+            message: None,
+            timeout: Duration::from_secs(300),
+            stable: Duration::from_secs(10),
+        }),
+    )
+}
+
+fn steps(rng: &mut fastrand::Rng) -> Vec<StepSpec> {
+    let mut steps = vec![look("look"), transaction("upgrade")];
+    if rng.bool() {
+        steps.push(reboot());
+    }
+    steps.push(look("verify"));
+    steps
+}
+
+/// A journal that several controllers share, one after the other.
+#[derive(Clone, Default)]
+pub struct Shared(pub Arc<Mutex<MemoryJournal>>);
+
+impl Shared {
+    pub fn with_room(room: usize) -> Self {
+        Self(Arc::new(Mutex::new(MemoryJournal::with_room(room))))
+    }
+
+    pub fn events(&self) -> Vec<Event> {
+        self.0.lock().unwrap().events.clone()
+    }
+}
+
+impl Journal for Shared {
+    fn append(&mut self, events: &[Event]) -> Result<(), LedgerError> {
+        self.0.lock().unwrap().append(events)
+    }
+
+    fn requests(&mut self) -> Vec<Request> {
+        // A patient person approves whatever waits.
+        vec![Request { at: Timestamp::UNIX_EPOCH, by: "sim".to_owned(), what: Wanted::Approve { stage: None } }]
+    }
+}
+
+/// Watches the rules while a run goes on.
+pub struct Watch {
+    forks: usize,
+    in_flight: HashSet<HostName>,
+    halted: bool,
+}
+
+impl Reporter for Watch {
+    fn event(&mut self, state: &RunState, event: &Event) {
+        match &event.kind {
+            Kind::HostStarted { host } => {
+                assert!(!self.halted, "{host} started after the halt");
+                self.in_flight.insert(host.clone());
+                self.bounds(state, host);
+            }
+            Kind::HostFinished { host, .. } => {
+                self.in_flight.remove(host);
+            }
+            Kind::RunResumed { .. } => self.halted = false,
+            _ => {}
+        }
+        self.halted |= rollout::halt(state).is_some();
+    }
+
+    fn progress(&mut self, _: &Progress) {}
+    fn tick(&mut self, _: &RunState, _: Timestamp) {}
+    fn note(&mut self, _: Timestamp, _: &str) {}
+    fn finish(&mut self, _: &RunState) {}
+}
+
+impl Watch {
+    fn bounds(&self, state: &RunState, host: &HostName) {
+        let me = state.host(host).unwrap();
+        let stage = &state.plan().stages[me.stage];
+        let wave = &stage.waves[me.wave];
+        assert!(state.tally.in_flight <= self.forks, "more than --forks in flight");
+        for other in state.hosts.iter().filter(|h| h.at == HostAt::InFlight) {
+            assert_eq!((other.stage, other.wave), (me.stage, me.wave), "{} is in flight in another wave", other.name);
+        }
+        if let Some(size) = stage.window_size
+            && !wave.canary
+        {
+            assert!(state.tally.in_flight <= size, "more than the window in flight");
+        }
+        let mut domains: HashMap<Arc<str>, u32> = HashMap::new();
+        for ((planned, _, _), at) in state.plan().hosts().zip(&state.hosts) {
+            let out = at.at == HostAt::InFlight || matches!(at.at, HostAt::Done(o) if o.uses_budget());
+            if let Some(domain) = &planned.domain
+                && out
+            {
+                let n = domains.entry(Arc::clone(&domain.value)).or_default();
+                *n += 1;
+            }
+        }
+        if let Some(domain) =
+            state.plan().hosts().find(|(h, _, _)| h.name == *host).and_then(|(h, _, _)| h.domain.clone())
+        {
+            assert!(domains[&domain.value] <= domain.spread.max_unavailable, "{} is emptied", domain.value);
+        }
+    }
+}
+
+struct Everybody;
+
+impl Roster for Everybody {
+    fn target(&self, host: &HostName) -> Result<Arc<Target>, String> {
+        Ok(Arc::new(Target::plain(host.clone(), host.as_str())))
+    }
+    fn scope(&self, _: &HostName) -> TemplateScope {
+        TemplateScope::default()
+    }
+    fn gate_scope(&self) -> TemplateScope {
+        TemplateScope::default()
+    }
+}
+
+/// Starts a run of `world`, or goes on with what `journal` holds.
+pub async fn drive(world: &World, mut journal: Shared) -> Ended {
+    let clock = Arc::new(TokioClock::starting_at("2026-11-22T02:00:00Z".parse().unwrap()));
+    let events = journal.events();
+    let mut watch = Watch { forks: world.forks, in_flight: HashSet::new(), halted: false };
+    let state = if events.is_empty() {
+        let first = Event { seq: 1, at: clock.now(), kind: Kind::RunStarted(Box::new(started(world))) };
+        journal.append(std::slice::from_ref(&first)).unwrap();
+        RunState::begin(&first).unwrap()
+    } else {
+        let mut state = RunState::fold(&events).unwrap();
+        let kind = Kind::RunResumed { operator: "sim".to_owned(), controller: "sim".to_owned() };
+        let resumed = Event { seq: state.seq + 1, at: clock.now(), kind };
+        journal.append(std::slice::from_ref(&resumed)).unwrap();
+        state.apply(&resumed).unwrap();
+        watch.in_flight = state.hosts.iter().filter(|h| h.at == HostAt::InFlight).map(|h| h.name.clone()).collect();
+        state
+    };
+    let (_signals, inbox) = mpsc::channel(1);
+    let engine = Engine {
+        outside: Arc::new(Outside {
+            transport: Arc::new(world.fleet.clone()),
+            controller: Arc::new(patchwave::step::JumpBox::new(".".into(), ".".into())),
+            clock,
+            roster: Arc::new(Everybody),
+            logs: None,
+        }),
+        journal: Box::new(journal),
+        reporter: Box::new(watch),
+        forks: world.forks,
+        tick: Duration::from_secs(120),
+        signals: inbox,
+        notices: None,
+    };
+    engine::run(engine, state).await
+}
+
+fn started(world: &World) -> RunStarted {
+    RunStarted {
+        run: RunId("20261122-020000-seed".to_owned()),
+        plan: world.plan.clone(),
+        digest: String::new(),
+        playbook_path: String::new(),
+        inventory_paths: vec![],
+        limit: None,
+        extra_vars: vec![],
+        check: false,
+        operator: "sim".to_owned(),
+        controller: "sim".to_owned(),
+        version: String::new(),
+    }
+}
+
+/// What must hold when a controller has ended, however it ended.
+pub fn settled(world: &World, events: &[Event]) -> RunState {
+    let state = RunState::fold(events).unwrap();
+    assert_eq!(state.outcomes().count(), world.hosts.len(), "every host has exactly one outcome");
+    for host in &world.hosts {
+        for (job, times) in world.fleet.transactions(host) {
+            assert!(times <= 1, "{host}: transaction {job} was begun {times} times");
+        }
+        let jobs = world.fleet.transactions(host).len();
+        assert!(jobs <= 1, "{host}: {jobs} transactions for one step");
+        assert!(world.fleet.reboots(host) <= 1, "{host} was rebooted {} times", world.fleet.reboots(host));
+    }
+    for (host, outcome) in state.outcomes() {
+        if outcome == Outcome::Ok {
+            let done = world.fleet.transactions(&host.name);
+            assert_eq!(done.len(), 1, "{} is ok without its transaction", host.name);
+            assert_eq!(host.steps.len(), world.plan.steps.len(), "{} is ok without all its steps", host.name);
+        }
+    }
+    state
+}
