@@ -144,3 +144,35 @@ fn the_quick_start_is_planned() {
     let playbook = readme("# playbooks/");
     check_plan(&inventory, &must(playbook::load_text(&playbook.page, &playbook.in_its_place())));
 }
+
+#[test]
+fn every_link_leads_somewhere() {
+    let link = regex::Regex::new(r"\]\(([^)#\s]+)(#[^)]*)?\)").unwrap();
+    let mut links = 0;
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        for found in link.captures_iter(&text).filter(|found| !found[1].contains("://")) {
+            links += 1;
+            let target = page.parent().unwrap().join(&found[1]);
+            assert!(target.exists(), "{}: {} is not there", page.display(), &found[1]);
+        }
+    }
+    assert!(links > 20, "{links} links: where are the rest?");
+}
+
+#[test]
+fn the_playbook_page_has_every_step() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/playbook.md")).unwrap();
+    // A step without a kind is told all kinds there are.
+    let problems = playbook::load_text(&root.join("p.yml"), "steps: [{name: nothing}]").unwrap_err().to_string();
+    let (_, kinds) = problems.split_once("it needs one of: ").unwrap_or_else(|| panic!("{problems}"));
+    let kinds: Vec<&str> = kinds.trim().split(", ").collect();
+    assert!(kinds.len() >= 16, "{kinds:?}");
+    for kind in kinds {
+        let row = page
+            .lines()
+            .any(|line| line.starts_with("| `") && line.split('|').nth(1).unwrap().contains(&format!("`{kind}`")));
+        assert!(row, "docs/playbook.md has no row for the step `{kind}`");
+    }
+}
