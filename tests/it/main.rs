@@ -8,4 +8,5 @@ mod ssh;
 mod ssh_auth;
 mod ssh_exec;
 mod ssh_host_keys;
+mod ssh_password;
 mod support;

@@ -243,3 +243,33 @@ async fn nothing_is_raised_for_whom_it_is_already() {
     let mut session = session(&sshd, target).await;
     assert_eq!(session.exec(&privileged(), &mut NoSink).await.expect("it ends").exit, Exit::Code(3));
 }
+
+/// The programs themselves, as root lets them: to somebody else, without a password.
+#[tokio::test]
+async fn the_real_programs_lead_to_other_users() {
+    let Some(sshd) = Sshd::start("") else { return };
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("NOT RUN: only root may become somebody else without a password");
+        return;
+    }
+    for (program, method) in [("sudo", Method::Sudo), ("su", Method::Su)] {
+        if crate::support::sshd::need(program).is_none() {
+            continue;
+        }
+        let mut target = sshd.target();
+        target.escalation = Escalation { on: true, method, user: Some("nobody".to_owned()), password: None };
+        let mut session = session(&sshd, target).await;
+        let command = Command::sh("who", "id -un; cat; exit 4", [""; 0]).privileged(true).stdin("the input");
+        let output = session.exec(&command, &mut NoSink).await.unwrap_or_else(|error| panic!("{program}: {error}"));
+        assert_eq!((output.exit, output.stdout.as_slice()), (Exit::Code(4), &b"nobody\nthe input"[..]), "{program}");
+    }
+    // A user that there is not.
+    let mut target = sshd.target();
+    target.escalation =
+        Escalation { on: true, method: Method::Su, user: Some("no-such-user".to_owned()), password: None };
+    let mut session = session(&sshd, target).await;
+    let command = Command::reads("true", ["true"]).privileged(true);
+    let error = session.exec(&command, &mut NoSink).await.expect_err("nobody is called so");
+    assert_eq!((error.sent, error.class), (false, Class::Escalation), "{error}");
+    assert!(error.message.contains("no-such-user"), "{error}");
+}

@@ -128,3 +128,18 @@ fn a_file_that_cannot_be_read_is_an_error_not_an_empty_file() {
     assert!(TrustFile::load(folder.path()).is_err());
     assert!(TrustFile::load(&folder.path().join("absent")).is_ok());
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_file_makes_the_parser_stumble(bytes: Vec<u8>, words in "[@|!*?,a-z0-9\\[\\]: \\t\\r\\n#=/+-]{0,300}", name in "\\PC{0,40}") {
+        for content in [bytes.as_slice(), words.as_bytes(), &[words.as_bytes(), &bytes].concat()] {
+            let file = TrustFile::parse(Path::new("/kh"), content);
+            let lines = file.find(&name);
+            assert!(lines.is_sorted() && lines.iter().all(|line| *line > 0));
+            let store = TrustStore::new(vec![Arc::new(file)]);
+            // Random text holds no whole key, so nothing is known, and surely nothing is believed.
+            let verdict = store.check(&KnownName::new(&name, 22), &key(A));
+            assert_eq!(word(&verdict), "unknown");
+        }
+    }
+}

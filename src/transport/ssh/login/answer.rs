@@ -1,0 +1,97 @@
+//! What the host's answer to a try means, and how a login that failed is told.
+
+use std::{fmt::Write as _, time::Duration};
+
+use russh::client::AuthResult;
+use tokio::time::{timeout, timeout_at};
+
+use super::{
+    super::{
+        super::{Class, ConnectError, Phase},
+        failure::{connect as failed, span},
+        handshake::HowEnded,
+    },
+    order::{Login, Try},
+};
+
+impl Login<'_> {
+    /// Asks with no credentials at all, which is how SSH asks for the list of methods (RFC 4252, section 5.2).
+    pub(super) async fn ask_what_is_allowed(&mut self) -> Result<Try, ConnectError> {
+        let asking = self.connection.handle.authenticate_none(self.ways.user);
+        let result = match timeout_at(self.deadline, asking).await {
+            Err(_) => return Err(self.late()),
+            Ok(Err(_)) => return Err(self.ended().await),
+            Ok(Ok(result)) => result,
+        };
+        let tried = self.tried.len();
+        let answer = self.settle(String::new(), result).await;
+        self.tried.truncate(tried);
+        answer
+    }
+
+    /// Takes the host's answer to one try.
+    pub(super) async fn settle(&mut self, name: String, result: AuthResult) -> Result<Try, ConnectError> {
+        match result {
+            AuthResult::Success => Ok(Try::In),
+            AuthResult::Failure { remaining_methods, partial_success } => {
+                if !partial_success && !name.is_empty() {
+                    self.tried.push(name);
+                }
+                // russh says so when the connection was lost, too.
+                if remaining_methods.is_empty() || self.connection.handle.is_closed() {
+                    return Err(self.ended().await);
+                }
+                self.allowed = Some(remaining_methods);
+                Ok(Try::Next)
+            }
+        }
+    }
+
+    /// The connection is over: refused for good, or lost?
+    pub(super) async fn ended(&mut self) -> ConnectError {
+        // The connection's task notes why before it ends.
+        let _ = timeout(Duration::from_secs(1), &mut self.connection.handle).await;
+        let Some(end) = self.connection.news.end() else {
+            return failed(Phase::Auth, Class::Closed, "the connection was lost during the login");
+        };
+        let too_many = end.how == HowEnded::Disconnected && end.why.contains("authentication failures");
+        if end.how == HowEnded::NoMethodLeft || too_many {
+            if too_many {
+                self.passed.push(end.why);
+            }
+            return self.refused();
+        }
+        failed(Phase::Auth, Class::Closed, format!("the login as {} was cut off: {}", self.ways.user, end.why))
+    }
+
+    pub(super) fn late(&self) -> ConnectError {
+        let (user, limit) = (self.ways.user, span(self.limit));
+        failed(Phase::Auth, Class::TimedOut, format!("the login as {user} was not answered within {limit}"))
+    }
+
+    pub(super) fn refused(&self) -> ConnectError {
+        let user = self.ways.user;
+        let mut message = match self.tried.is_empty() {
+            true => format!("there is no key and no password to log in as {user} with"),
+            false => format!("the login as {user} was refused; tried {}", self.tried.join(", ")),
+        };
+        if !self.passed.is_empty() {
+            let _ = write!(message, "; not tried: {}", self.passed.join(", "));
+        }
+        if let Some(allowed) = &self.allowed {
+            let names: Vec<&str> = allowed.iter().map(<&str>::from).collect();
+            let _ = write!(message, "; the host allows {}", names.join(", "));
+        }
+        let banner = self.connection.news.banner();
+        if !banner.is_empty() {
+            let _ = write!(message, "; it says {banner:?}");
+        }
+        let class = if self.tried.is_empty() { Class::Local } else { Class::Auth };
+        let mut error = failed(Phase::Auth, class, message);
+        error.help = Some(
+            "`ansible_user` and `ansible_ssh_private_key_file` say who logs in with what; `ssh-add -l` lists the agent's keys"
+                .to_owned(),
+        );
+        error
+    }
+}

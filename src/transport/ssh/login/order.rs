@@ -1,0 +1,108 @@
+//! What is tried, and in which order.
+
+use std::{sync::Arc, time::Duration};
+
+use russh::{MethodKind, MethodSet};
+use secrecy::SecretString;
+use tokio::time::Instant;
+
+use super::super::{
+    super::ConnectError,
+    agent::Agent,
+    handshake::Connection,
+    key_file::{KeyFile, KeyFiles},
+};
+
+/// sshd's default `MaxAuthTries`.
+const TRIES: usize = 6;
+
+/// With what one host may be logged in to.
+pub(in super::super) struct Ways<'a> {
+    pub(in super::super) user: &'a str,
+    /// The key file that the target names.
+    pub(in super::super) chosen: Option<Arc<KeyFile>>,
+    /// Key files that are tried when the target names none.
+    pub(in super::super) usual: Vec<Arc<KeyFile>>,
+    pub(in super::super) agent: Option<&'a Agent>,
+    pub(in super::super) files: &'a KeyFiles,
+    pub(in super::super) password: Option<&'a SecretString>,
+}
+/// Whether to go on after a try.
+#[derive(PartialEq, Eq)]
+pub(super) enum Try {
+    In,
+    Next,
+}
+/// One login under way.
+pub(super) struct Login<'a> {
+    pub(super) connection: &'a mut Connection,
+    pub(super) ways: Ways<'a>,
+    pub(super) limit: Duration,
+    pub(super) deadline: Instant,
+    /// What was refused, for people.
+    pub(super) tried: Vec<String>,
+    /// What could not be tried, for people.
+    pub(super) passed: Vec<String>,
+    /// Keys that were tried.
+    pub(super) seen: Vec<Vec<u8>>,
+    /// What the host still allows, once it has said so.
+    pub(super) allowed: Option<MethodSet>,
+}
+/// Logs in, or says what was tried.
+pub(in super::super) async fn login(
+    connection: &mut Connection,
+    ways: Ways<'_>,
+    limit: Duration,
+) -> Result<(), ConnectError> {
+    let mut login = Login {
+        connection,
+        ways,
+        limit,
+        deadline: Instant::now() + limit,
+        tried: Vec::new(),
+        passed: Vec::new(),
+        seen: Vec::new(),
+        allowed: None,
+    };
+    match login.run().await? {
+        Try::In => Ok(()),
+        Try::Next => Err(login.refused()),
+    }
+}
+impl Login<'_> {
+    async fn run(&mut self) -> Result<Try, ConnectError> {
+        if let Some(file) = self.ways.chosen.clone()
+            && self.file(&file).await? == Try::In
+        {
+            return Ok(Try::In);
+        }
+        if self.agent().await? == Try::In {
+            return Ok(Try::In);
+        }
+        for file in std::mem::take(&mut self.ways.usual) {
+            if self.file(&file).await? == Try::In {
+                return Ok(Try::In);
+            }
+        }
+        let Some(password) = self.ways.password else { return Ok(Try::Next) };
+        if self.allowed.is_none() && self.ask_what_is_allowed().await? == Try::In {
+            return Ok(Try::In);
+        }
+        let refused = self.tried.len();
+        if self.allows(MethodKind::Password) && self.password(password).await? == Try::In {
+            return Ok(Try::In);
+        }
+        // A password that was refused is not shown a second time in another way: accounts get locked.
+        if self.tried.len() == refused && self.allows(MethodKind::KeyboardInteractive) {
+            return self.interactive(password).await;
+        }
+        Ok(Try::Next)
+    }
+
+    /// False when the host has said that it does not take this, or when a further try would end the connection.
+    pub(super) fn allows(&self, kind: MethodKind) -> bool {
+        // The last try is kept for the password.
+        let kept = usize::from(self.ways.password.is_some() && kind == MethodKind::PublicKey);
+        self.tried.len() + kept < TRIES && self.allowed.as_ref().is_none_or(|allowed| allowed.contains(&kind))
+    }
+}
