@@ -13,8 +13,7 @@ use crate::{
 /// The talk is short; what is longer is noise.
 const LONGEST_TALK: usize = 16 << 10;
 
-/// One command's way to raised rights.
-#[derive(Debug)]
+/// One command's way to raised rights. Holds a password: not to be shown.
 pub(super) struct Raise {
     method: Method,
     user: String,
@@ -26,8 +25,8 @@ pub(super) struct Raise {
     asked: bool,
 }
 
-/// What to do after having heard more.
-#[derive(Debug, PartialEq, Eq)]
+/// What to do after having heard more. May hold a password: shown in tests only.
+#[cfg_attr(test, derive(Debug, PartialEq, Eq))]
 pub(super) enum Next {
     Wait,
     /// Send this; it holds the password.

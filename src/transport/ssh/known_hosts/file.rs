@@ -1,10 +1,10 @@
 //! One known_hosts file and its index: plain names by hash map, patterns and hashed names by trial.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io::{ErrorKind, Read},
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use super::{
@@ -33,8 +33,16 @@ pub struct TrustFile {
     plain: HashMap<Box<str>, Vec<u32>>,
     patterns: Vec<(Box<str>, u32)>,
     hashed: Vec<(HashedName, u32)>,
+    tried: Mutex<Tried>,
     /// Lines that this process appended: (name, entry).
     learned: Mutex<Vec<(String, Entry)>>,
+}
+
+/// What has been found out about hashed names: trying a line costs a hash.
+#[derive(Debug, Default)]
+struct Tried {
+    names: HashMap<Box<str>, Vec<u32>>,
+    claimed: HashSet<u32>,
 }
 
 /// The part of a line that matters once its host field has matched.
@@ -106,14 +114,30 @@ impl TrustFile {
     pub(super) fn matching(&self, name: &str) -> impl Iterator<Item = &Entry> {
         let mut found: Vec<u32> = self.plain.get(name).cloned().unwrap_or_default();
         found.extend(self.patterns.iter().filter(|(list, _)| list_names(list, name)).map(|(_, index)| index));
-        found.extend(self.hashed.iter().filter(|(hashed, _)| hashed.names(name)).map(|(_, index)| index));
+        found.extend(self.hashed_lines(name));
         found.sort_unstable();
         found.dedup();
         found.into_iter().map(|index| &self.entries[index as usize])
     }
 
+    /// Tries the hashed lines, once for each name. A line that is the hash of one name is that of no other.
+    fn hashed_lines(&self, name: &str) -> Vec<u32> {
+        if self.hashed.is_empty() {
+            return Vec::new();
+        }
+        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = tried.names.get(name) {
+            return known.clone();
+        }
+        let left = self.hashed.iter().filter(|(_, index)| !tried.claimed.contains(index));
+        let found: Vec<u32> = left.filter(|(hashed, _)| hashed.names(name)).map(|(_, index)| *index).collect();
+        tried.claimed.extend(&found);
+        tried.names.insert(name.into(), found.clone());
+        found
+    }
+
     /// The lines that this process appended. Holding the guard keeps others from appending.
     pub(super) fn learned(&self) -> MutexGuard<'_, Vec<(String, Entry)>> {
-        self.learned.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
