@@ -50,12 +50,25 @@ fn cannot(what: impl Into<String>) -> impl FnOnce(io::Error) -> FleetError {
     move |source| FleetError { what, source }
 }
 
+/// Each host holds two sockets, and while it works a connection, which has both its ends here, and a process's pipes.
+fn raise_file_limit(hosts: u64) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let wanted = 256 + hosts * 8;
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < wanted) {
+        let current = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+        // Refused, the fleet starts all the same and says so if it runs out.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(current), maximum: limit.maximum });
+    }
+}
+
 impl Fleet {
     /// Starts the hosts; all of them accept connections when it returns.
     ///
     /// # Errors
     /// [`FleetError`]: no temporary folder, no free port, too many open files.
     pub fn start(spec: FleetSpec) -> Result<Self, FleetError> {
+        raise_file_limit(spec.hosts.len() as u64);
         let folder = tempfile::Builder::new().prefix("patchwave-fleet-").tempdir().map_err(cannot("a folder"))?;
         let root = folder.path().canonicalize().map_err(cannot("its folder"))?;
         shims::install(&root).map_err(cannot("the simulated programs"))?;
@@ -235,6 +248,11 @@ impl<'a> Host<'a> {
     /// How many logins succeeded.
     pub fn logins(&self) -> usize {
         self.machine.logins()
+    }
+
+    /// How often it came up, its first time included. It listens again when this rises.
+    pub fn boots(&self) -> usize {
+        self.machine.boots()
     }
 
     /// Whether it is switched on.

@@ -1,5 +1,6 @@
 //! A host as a folder: what stands in it, what a boot renews, what a repair puts right.
-//! Shared knowledge with the shims, which read and write the same files (`shims/README.md` lists them).
+//! Shared knowledge with the shims, which read and write the same files; `shims/sim.sh` and `shims/dpkg-db.sh` say
+//! what the tables hold.
 
 use std::{
     fs,
@@ -44,10 +45,8 @@ impl Folder {
             "run",
             "sim/fault",
             "sim/unit",
-            "tmp",
             "var/lib/dpkg/updates",
             "var/lib/apt/lists",
-            "var/log",
         ] {
             fs::create_dir_all(self.path.join(folder))?;
         }
@@ -60,13 +59,9 @@ impl Folder {
         self.lay("proc/mounts", "/dev/vda1 / ext4 rw,relatime 0 0\n")?;
         self.lay("proc/locks", "")?;
         self.lay("var/lib/dpkg/lock-frontend", "")?;
-        self.lay("var/lib/dpkg/lock", "")?;
         self.lay("sim/kernel", &format!("{}\n", debian::KERNEL))?;
         for unit in ["ssh", "cron", "systemd-journald", host.role.service()] {
             self.lay(&format!("sim/unit/{unit}"), "active\n")?;
-        }
-        for file in ["vmlinuz", "initrd.img", "config", "System.map"] {
-            self.lay(&format!("boot/{file}-{}", debian::KERNEL), "")?;
         }
         fs::create_dir_all(self.path.join("lib/modules").join(debian::KERNEL))
     }
@@ -78,8 +73,9 @@ impl Folder {
 
     /// What a boot renews.
     pub(super) fn boot(&self, same_id: bool) -> io::Result<()> {
-        let _ = fs::remove_dir_all(self.path.join("run"));
-        fs::create_dir_all(self.path.join("run/lock"))?;
+        for entry in fs::read_dir(self.path.join("run"))?.flatten() {
+            let _ = fs::remove_dir_all(entry.path()).or_else(|_| fs::remove_file(entry.path()));
+        }
         if self.path.join("sim/systemd").exists() {
             fs::create_dir_all(self.path.join("run/systemd/system"))?;
         }

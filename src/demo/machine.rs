@@ -65,6 +65,7 @@ pub(super) struct Machine {
     faults: Mutex<Vec<Fault>>,
     frozen: Arc<AtomicBool>,
     logins: AtomicUsize,
+    boots: AtomicUsize,
 }
 
 /// The part of a host that a reboot renews.
@@ -96,6 +97,7 @@ impl Machine {
             faults: Mutex::new(faults),
             frozen: Arc::new(AtomicBool::new(false)),
             logins: AtomicUsize::new(0),
+            boots: AtomicUsize::new(0),
             name,
             folder,
             shared,
@@ -121,6 +123,10 @@ impl Machine {
 
     pub(super) fn logins(&self) -> usize {
         self.logins.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn boots(&self) -> usize {
+        self.boots.load(Ordering::Acquire)
     }
 
     pub(super) fn count_login(&self) {
@@ -250,6 +256,7 @@ impl Machine {
         drop(power);
         self.frozen.store(false, Ordering::Relaxed);
         self.open();
+        self.boots.fetch_add(1, Ordering::Release);
     }
 
     /// Listens, unless a fault forbids it.

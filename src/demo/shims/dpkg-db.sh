@@ -42,7 +42,6 @@ after_configure() {
         _release=${1#linux-image-}
         echo "update-initramfs: Generating /boot/initrd.img-$_release"
         mkdir -p "$root/lib/modules/$_release"
-        for _file in vmlinuz initrd.img config System.map; do : >"$root/boot/$_file-$_release"; done
         echo "$_release" >"$sim/kernel-next"
         reboot_required "$1"
         ;;

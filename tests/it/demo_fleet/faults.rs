@@ -82,19 +82,18 @@ async fn faults_of_a_reboot() {
     assert_eq!(failure(&fleet).await, None);
 
     host.break_with(Fault::SameBootId).unwrap();
-    let id = host.boot_id();
+    let (id, boots) = (host.boot_id(), host.boots());
     once(&fleet, host, "reboot").await.unwrap();
-    until(|| !host.is_on()).await;
-    until(|| host.is_on()).await;
+    until(|| host.boots() > boots).await;
     assert_eq!(host.boot_id(), id);
     host.heal().unwrap();
 
     let key = Client::connect(&fleet, host).await.unwrap().host_key;
     host.break_with(Fault::NewHostKey).unwrap();
     assert_eq!(Client::connect(&fleet, host).await.unwrap().host_key, key, "not before the reboot");
+    let boots = host.boots();
     once(&fleet, host, "systemctl reboot").await.unwrap();
-    until(|| !host.is_on()).await;
-    until(|| host.is_on()).await;
+    until(|| host.boots() > boots).await;
     assert_ne!(Client::connect(&fleet, host).await.unwrap().host_key, key);
     host.heal().unwrap();
     assert_eq!(Client::connect(&fleet, host).await.unwrap().host_key, key, "healed");

@@ -84,12 +84,13 @@ async fn a_named_set_is_installed_and_a_kernel_asks_for_a_reboot() {
         "6.1.0-40-amd64\nlinux-image-6.1.0-41-amd64\n"
     );
     let host = fleet.host(HOST).unwrap();
+    let boots = host.boots();
     run(&client, "reboot").await;
-    while host.is_on() {
-        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-    }
-    while !host.is_on() {
-        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    for _ in 0..1000 {
+        if host.boots() > boots {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     let client = Client::connect(&fleet, host).await.unwrap();
     assert_eq!(
