@@ -174,7 +174,11 @@ fn old(kernels: &Kernels, keep: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pkg::Kernel;
+    use crate::{
+        pkg::Kernel,
+        playbook::StepKind,
+        step::{self, testing::Bench},
+    };
 
     fn check(running: &str, newest: Option<&str>, installed: &[&str], keep: usize) -> String {
         let kernels = Kernels {
@@ -201,5 +205,77 @@ mod tests {
         // Another flavour runs than the highest: the highest counts among the others.
         assert_eq!(check("3", Some("3"), &all, 1), "headers-2 image-1 image-2a image-2b");
         assert_eq!(check("own", None, &all, 1), "", "a container, or a kernel that no package brought");
+    }
+    /// Kernels 96 to 99 are installed, 99 runs; `simulation` is what apt says about purging.
+    fn host(simulation: &str) -> Bench {
+        let bench = Bench::new(StepKind::Cleanup(Cleanup { old_kernels: Some(1), package_cache: true }));
+        bench.file("etc/os-release", "ID=debian\n");
+        bench.file("simulation", simulation);
+        let row = |n: &str| format!("pkg\tlinux-image-6.1.0-{n}-amd64\t6.1.{n}-1\tinstalled\n");
+        bench.file("kernels", ["96", "97", "98", "99"].map(row).concat());
+        bench.file(
+            "packages",
+            "pkg\tlinux-image-6.1.0-96-amd64\t6.1.96-1\tamd64\tinstall\tinstalled\tok\n\
+                                pkg\tlinux-image-6.1.0-97-amd64\t6.1.97-1\tamd64\tinstall\tinstalled\tok\n\
+                                pkg\tbash\t5\tamd64\tinstall\tinstalled\tok\n",
+        );
+        bench.shim("id", "echo 0");
+        bench.shim("uname", "echo 6.1.0-99-amd64");
+        bench.shim("dpkg", "echo amd64");
+        bench.shim("apt-mark", "");
+        bench.shim(
+            "dpkg-query",
+            r#"case "$*" in *Want*) cat "$PATCHWAVE_ROOT/packages" ;; *) cat "$PATCHWAVE_ROOT/kernels" ;; esac"#,
+        );
+        bench.shim(
+            "apt-get",
+            r#"echo "$*" >>"$PATCHWAVE_ROOT/calls"
+            case "$*" in
+            -s*) cat "$PATCHWAVE_ROOT/simulation" ;;
+            *purge*) sed -i /linux-image/d "$PATCHWAVE_ROOT/packages" ;;
+            esac"#,
+        );
+        bench.file("calls", "");
+        bench
+    }
+
+    const AGREES: &str = "Purg linux-image-6.1.0-96-amd64 [6.1.96-1]\nPurg linux-image-6.1.0-97-amd64 [6.1.97-1]\n";
+
+    #[tokio::test]
+    async fn old_kernels_and_archives_go_and_nothing_else() {
+        let mut bench = host(AGREES);
+        let result = step::run(&mut bench.cx()).await;
+        assert_eq!(
+            (result.verdict, result.summary.as_str()),
+            (Verdict::Ok, "purged linux-image-6.1.0-96-amd64, linux-image-6.1.0-97-amd64, archives deleted"),
+            "{result:?}"
+        );
+        assert_eq!((result.changed, result.packages.len()), (true, 2));
+        let calls = std::fs::read_to_string(bench.path("calls")).unwrap();
+        assert!(calls.contains("purge linux-image-6.1.0-96-amd64 linux-image-6.1.0-97-amd64\nclean\n"), "{calls}");
+    }
+
+    #[tokio::test]
+    async fn a_simulation_that_would_touch_anything_else_is_refused() {
+        for (more, text) in [
+            ("Inst linux-image-amd64 [6.1.98-1] (6.1.99-1 x:y [all])\n", "would install linux-image-amd64=6.1.99-1"),
+            ("Remv nginx [1]\n", "would remove nginx as well"),
+        ] {
+            let mut bench = host(&format!("{AGREES}{more}"));
+            let result = step::run(&mut bench.cx()).await;
+            assert_eq!((result.verdict, result.class.as_str(), result.changed), (Verdict::Failed, "refused", false));
+            assert!(result.summary.contains(text), "{result:?}");
+            let calls = std::fs::read_to_string(bench.path("calls")).unwrap();
+            assert!(!calls.lines().any(|line| !line.starts_with("-s")), "{calls}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_check_purges_nothing() {
+        let mut bench = host(AGREES);
+        bench.check = true;
+        let result = step::run(&mut bench.cx()).await;
+        assert_eq!(result.summary, "would purge linux-image-6.1.0-96-amd64, linux-image-6.1.0-97-amd64");
+        assert!(!result.changed && std::fs::read_to_string(bench.path("packages")).unwrap().contains("linux-image"));
     }
 }

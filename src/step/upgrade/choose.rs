@@ -89,18 +89,21 @@ pub(super) fn choose(wish: &Wish, pending: &Pending, state: &PackageState) -> Ch
 impl Choice {
     /// What was left out and why, for people: `held: a, b`.
     pub(super) fn left_out(&self) -> Vec<String> {
-        [
-            ("held", &self.held),
-            ("kept back", &self.kept_back),
-            ("phased", &self.phased),
-            ("excluded", &self.excluded),
-            ("not installed", &self.not_installed),
-        ]
-        .into_iter()
-        .filter(|(_, names)| !names.is_empty())
-        .map(|(why, names)| format!("{why}: {}", names.join(", ")))
-        .collect()
+        let by_wish = [("phased", &self.phased), ("excluded", &self.excluded), ("not installed", &self.not_installed)];
+        let mut lines = self.blocked();
+        lines.extend(named(&by_wish));
+        lines
     }
+
+    /// What is asked for, pending, and cannot be had: it must not be overlooked.
+    pub(super) fn blocked(&self) -> Vec<String> {
+        named(&[("held", &self.held), ("kept back", &self.kept_back)]).collect()
+    }
+}
+
+fn named(lists: &[(&str, &Vec<String>)]) -> impl Iterator<Item = String> {
+    let filled = lists.iter().filter(|(_, names)| !names.is_empty());
+    filled.map(|(why, names)| format!("{why}: {}", names.join(", ")))
 }
 
 fn globs(patterns: &[String]) -> Result<GlobSet, String> {

@@ -170,7 +170,7 @@ async fn transact(
     let patience = spec.lock_timeout.max(LEAST_LOCK_WAIT);
     let command = manager.upgrade(&planned.named(), spec.allow_removals, patience, false).privileged(true);
     let (end, output) = match job::run(cx, &JobSpec::new(INSTALL, command)).await {
-        Ok(end) => (End::Exit(end.exit), end.tail),
+        Ok(end) => (End::of(end.exit), end.tail),
         Err(JobTrouble::Lost { tail, .. }) => (End::Lost, tail),
         Err(JobTrouble::Rebooted { tail, .. }) => (End::Rebooted, tail),
         Err(trouble) => return Err(trouble.into()),

@@ -29,6 +29,8 @@ pub(super) struct Planned {
     pub review: BTreeSet<String>,
     /// What was left out and why, for people.
     pub left_out: Vec<String>,
+    /// Those of them that nobody asked to leave out.
+    pub blocked: Vec<String>,
 }
 
 impl Planned {
@@ -80,7 +82,12 @@ impl Outlook<'_> {
         for (exact, from) in &simulation.installs {
             self.check_install(exact, from.as_deref())?;
         }
-        Ok(self.planned(simulation))
+        let planned = self.planned(simulation);
+        // Each package manager takes an empty list for something else, some for "everything".
+        if planned.named().is_empty() {
+            return Err(drift("the simulation knows none of the chosen packages as installed".to_owned()));
+        }
+        Ok(planned)
     }
 
     /// What comes along must be pending itself, or new.
@@ -120,6 +127,7 @@ impl Outlook<'_> {
             before: self.state.versions(),
             review: self.state.review.clone(),
             left_out: self.choice.left_out(),
+            blocked: self.choice.blocked(),
         }
     }
 }
@@ -190,6 +198,10 @@ mod tests {
             err("drift: b=3 would be installed, but was not pending a moment ago")
         );
         assert_eq!(check(&["a 1 2"], &["a 1 2", "b 3 2"], &[], false), err("drift: b would go back from 3 to 2"));
+        assert_eq!(
+            check(&["a - 2"], &["a - 2"], &[], false),
+            err("drift: the simulation knows none of the chosen packages as installed")
+        );
         assert_eq!(
             check(&["a 1 2"], &["a 1 2", "docker 1 2"], &[], false),
             err("excluded: docker is excluded, but another update needs docker=2")

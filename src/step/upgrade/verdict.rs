@@ -14,10 +14,20 @@ use crate::{
 pub(super) enum End {
     /// It returned.
     Exit(Exit),
-    /// It is gone without a word.
+    /// It was killed, or is gone without a word.
     Lost,
     /// The host booted anew while it ran.
     Rebooted,
+}
+
+impl End {
+    /// What an exit code means: 128 and more stand for a signal, and no package manager says such a thing by itself.
+    pub(super) fn of(exit: Exit) -> Self {
+        match exit {
+            Exit::Code(code) if code <= 128 => Self::Exit(exit),
+            _ => Self::Lost,
+        }
+    }
 }
 
 /// All that a verdict rests on.
@@ -35,7 +45,7 @@ pub(super) struct Evidence<'a> {
 struct Difference {
     /// Everything that is not as it was.
     changes: Vec<PackageChange>,
-    /// Planned, and not there in the planned version or a newer one.
+    /// Planned, and not wholly installed in the planned version or a newer one.
     missing: Vec<String>,
     /// Gone, and not meant to go.
     lost: Vec<String>,
@@ -70,7 +80,8 @@ impl Evidence<'_> {
         } else {
             format!("{} ({})", count(difference.changes.len(), "upgraded"), upgraded)
         };
-        let result = StepResult::ok(summary);
+        let blocked: String = self.planned.blocked.iter().map(|line| format!("; {line}")).collect();
+        let result = StepResult::ok(summary + &blocked);
         match self.end {
             End::Exit(Exit::Code(0)) => result,
             End::Exit(exit) => result.detail([format!(
@@ -101,7 +112,7 @@ impl Evidence<'_> {
                 ("missing", format!("{} did not take {} ({exit})", self.manager.name(), difference.missing.join(", ")))
             }
         };
-        let mut result = StepResult::failed(class, format!("{what}; {done}"));
+        let mut result = StepResult::failed(class, what).detail([done]);
         if !difference.missing.is_empty() {
             result.detail.push(format!("not in: {}", difference.missing.join(", ")));
         }
@@ -119,13 +130,14 @@ impl Evidence<'_> {
     }
 
     fn difference(&self) -> Difference {
-        let after = self.after.versions();
-        let before = &self.planned.before;
-        let mut difference = Difference { changes: changes(before, &after), ..Difference::default() };
+        let changes = changes(&self.planned.before, &self.after.versions());
+        let mut difference = Difference { changes, ..Difference::default() };
         for change in &self.planned.changes {
             let Some(wanted) = change.to.as_deref() else { continue };
-            let there = after.get(&change.name);
-            if there.is_none_or(|version| self.manager.compare(version, wanted) == Ordering::Less) {
+            let is_in = self.after.packages.get(&change.name).is_some_and(|package| {
+                package.broken.is_none() && self.manager.compare(&package.version, wanted) != Ordering::Less
+            });
+            if !is_in {
                 difference.missing.push(format!("{} {wanted}", change.name));
             }
         }
