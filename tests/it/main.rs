@@ -9,4 +9,5 @@ mod ssh_auth;
 mod ssh_exec;
 mod ssh_host_keys;
 mod ssh_password;
+mod steps_lab;
 mod support;

@@ -74,6 +74,9 @@ pub(super) async fn wait(
         }
         let end = if seen.down { deadline } else { patience };
         if Instant::now() >= end {
+            if !seen.down && mark_is_gone(cx).await {
+                (seen.down, seen.back) = (true, true);
+            }
             return Err(Box::new(verdict(&seen, evidence, began)));
         }
         let pause = Duration::from_millis(1000 + fastrand::u64(0..4000));
@@ -94,6 +97,13 @@ pub(super) async fn fresh(cx: &mut StepCx<'_>, limit: Duration) -> Result<String
             Err(None)
         }
     }
+}
+
+/// Whether the mark of the request is no longer on the host. Doubt is no.
+async fn mark_is_gone(cx: &mut StepCx<'_>) -> bool {
+    let test = r#"if [ -e "${PATCHWAVE_ROOT-}/run/patchwave-reboot" ]; then echo there; else echo gone; fi"#;
+    let command = Command::sh("reboot-mark", test, [""; 0]).timeout(ATTEMPT);
+    matches!(timeout(ATTEMPT, cx.link.exec(&command, &mut NoSink)).await, Ok(Ok(output)) if output.text().trim() == "gone")
 }
 
 /// What no waiting mends. A refused login is not among it: a booting system lets nobody in for a while.

@@ -12,8 +12,10 @@ use crate::{
 
 const WARN: &str = "command -v wall >/dev/null 2>&1 || exit 0\nwall";
 /// `$1`: the boot that is to end. `$2`: a name for the unit.
+/// The mark in /run goes with a reboot, even with one that is too quick to be seen and keeps the boot id.
 const ASK: &str = r#"root=${PATCHWAVE_ROOT-}
 [ "$(cat "$root/proc/sys/kernel/random/boot_id")" = "$1" ] || { echo other-boot; exit 0; }
+: >"$root/run/patchwave-reboot"
 if [ -d "$root/run/systemd/system" ] && command -v systemd-run >/dev/null 2>&1; then
   systemd-run --quiet --unit="patchwave-reboot-$2" /bin/sh -c 'sleep 1; exec systemctl reboot' </dev/null && echo asked && exit 0
 fi

@@ -125,6 +125,7 @@ impl Machine {
             }
             "lease-acquire" => "patchwave-lease\ntaken\n".to_owned(),
             "reboot-warn" => String::new(),
+            "reboot-mark" => if self.is_new() { "gone\n" } else { "there\n" }.to_owned(),
             other => panic!("{other} is not known to this machine"),
         };
         Some((text, 0))
@@ -210,6 +211,7 @@ async fn every_end_has_its_class() {
         ("never back", Machine { up: 9999, ..base() }, Verdict::Unreachable, "never-came-back"),
         ("nobody may log in", Machine { nologin: 9999, ..base() }, Verdict::Unreachable, "never-came-back"),
         ("same boot", Machine { boot: OLD, ..base() }, Verdict::Failed, "same-boot-id"),
+        ("same boot, too quick", Machine { down: 1, up: 1, boot: OLD, ..base() }, Verdict::Failed, "same-boot-id"),
         ("wrong kernel", Machine { kernel: "6.1.0-1-amd64", ..base() }, Verdict::Failed, "wrong-kernel"),
         ("other key", Machine { other_key: true, ..base() }, Verdict::Failed, "host-key-changed"),
         ("failed unit", Machine { state: "degraded", failed: &["a.service"], ..base() }, Verdict::Failed, "degraded"),
