@@ -18,6 +18,9 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 const SLOW_AFTER: Duration = Duration::from_secs(60);
 const SLOW_ATTEMPT: Duration = Duration::from_secs(15);
 
+/// With less time than this left a look would only tell that it had no time.
+const SHORTEST: Duration = Duration::from_secs(2);
+
 /// Reads the boot id; anything that is no UUID is no answer.
 pub(super) fn boot_id() -> Query<String> {
     let cat = r#"cat "${PATCHWAVE_ROOT-}/proc/sys/kernel/random/boot_id""#;
@@ -73,9 +76,11 @@ pub(super) async fn wait(
             }
         }
         let end = if seen.down { deadline } else { patience };
-        if Instant::now() >= end {
-            if !seen.down && mark_is_gone(cx).await {
-                (seen.down, seen.back) = (true, true);
+        if Instant::now() + SHORTEST >= end {
+            if !seen.down || seen.back {
+                // A look that was only slow is no reboot; a reboot may be too quick to be seen.
+                let gone = mark_is_gone(cx).await;
+                (seen.down, seen.back) = (gone, gone);
             }
             return Err(Box::new(verdict(&seen, evidence, began)));
         }
@@ -130,9 +135,10 @@ fn verdict(seen: &Seen, evidence: Option<String>, began: Instant) -> StepResult 
     let result = match (seen.down, seen.back) {
         (false, _) => StepResult::failed("never-went-down", format!("asked to reboot, it is still up after {after}"))
             .help("look at what holds it on the host: systemctl list-jobs; journalctl -b -u systemd-logind"),
-        (true, true) => {
-            StepResult::failed("same-boot-id", format!("it went away and came back without a reboot (waited {after})"))
-        }
+        (true, true) => StepResult::failed(
+            "same-boot-id",
+            format!("it went away and came back with the same boot id (waited {after})"),
+        ),
         (true, false) => {
             let result =
                 StepResult::unreachable("never-came-back", format!("it went down and is not back after {after}"));
