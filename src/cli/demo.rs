@@ -5,41 +5,56 @@ use std::path::PathBuf;
 use super::{
     Failure, World,
     args::{ConnectArgs, DemoArgs, HostKeys, InventoryArgs, RunArgs},
+    rollout::ledger_failure,
     run::run,
 };
-use crate::demo::{Demo, DemoOptions};
+use crate::{
+    demo::{Demo, DemoOptions},
+    ledger::Ledger,
+};
+
+/// The exit code of a run in which a host failed.
+const FAILED: u8 = 6;
 
 pub(super) fn demo(args: &DemoArgs, world: &mut World) -> Result<u8, Failure> {
     let options = DemoOptions { hosts: Some(args.hosts as usize), fail: args.fail.clone() };
     let demo = Demo::prepare(&options).map_err(Failure::usage)?;
     let state_dir = demo.project().join("state");
-    world.env.insert("SSH_AUTH_SOCK".to_owned(), String::new());
+    // The operator's own agent has no business with simulated hosts.
+    world.env.remove("SSH_AUTH_SOCK");
     world.talk(demo.opening());
     let first = walk(&demo, args, None, state_dir.clone(), world)?;
-    if first != 6 {
-        // The host that was broken on purpose did not stop the rollout: that is not the product that is promised.
-        return Err(Failure::internal(format!(
-            "the first run should have failed at {}, and ended with {first}",
-            demo.broken()
-        )));
+    if first != FAILED {
+        let broken = demo.broken();
+        return Err(Failure::internal(format!("the first run should have failed at {broken}, and ended with {first}")));
     }
+    let halted = last_run(&state_dir)?;
     world.talk(format_args!("\n{}", demo.intermission()));
     demo.heal().map_err(|error| Failure::internal(format!("the simulated host cannot be repaired: {error}")))?;
-    let second = walk(&demo, args, Some("@unfinished"), state_dir, world)?;
+    let second = walk(&demo, args, Some("@failed"), state_dir.clone(), world)?;
     if second != 0 {
         return Ok(second);
+    }
+    if halted.1 > 0 {
+        world.talk("\nThe repaired host is fine. Now the hosts that had not been started:\n");
+        let third = walk(&demo, args, Some(&format!("@{}:not_started", halted.0)), state_dir, world)?;
+        if third != 0 {
+            return Ok(third);
+        }
     }
     world.talk(format_args!("\n{}", demo.closing()));
     Ok(0)
 }
 
-fn walk(
-    demo: &Demo,
-    args: &DemoArgs,
-    limit: Option<&str>,
-    state_dir: PathBuf,
-    world: &mut World,
-) -> Result<u8, Failure> {
+/// The newest run, and how many of its hosts were never started.
+fn last_run(state_dir: &std::path::Path) -> Result<(String, usize), Failure> {
+    let ledger = Ledger::open_read_only(state_dir).map_err(ledger_failure)?;
+    let run = ledger.last_run().map_err(ledger_failure)?.ok_or_else(|| Failure::internal("the ledger is empty"))?;
+    let state = ledger.state(&run).map_err(ledger_failure)?;
+    Ok((run.to_string(), state.tally.waiting()))
+}
+
+fn walk(demo: &Demo, args: &DemoArgs, limit: Option<&str>, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
     let limited = limit.map(|limit| format!(" --limit {limit}")).unwrap_or_default();
     world.talk(format_args!("$ patchwave run playbooks/rolling-patch.yml -i inventories/demo.yml --yes{limited}\n"));
     let arguments = RunArgs {

@@ -167,14 +167,14 @@ impl Demo {
     pub fn intermission(&self) -> String {
         format!(
             "The rollout stopped at {}: what was in flight finished, nothing else was started.\n\
-             Now an operator repairs {PACKAGE} on it (simulated), and the rest is run again with --limit @unfinished.\n",
+             Now an operator repairs {PACKAGE} on it (simulated), and it is run again with --limit @failed, then the rest.\n",
             self.broken
         )
     }
 
     /// What is said at the end.
     pub fn closing(&self) -> String {
-        "Every simulated host is patched. The same on your own: patchwave init\n".to_owned()
+        "Every simulated host is patched. Try it on hosts of your own: README.md has a quick start\n".to_owned()
     }
 }
 
