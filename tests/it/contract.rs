@@ -5,8 +5,13 @@ use std::{sync::Arc, time::Duration};
 
 use patchwave::{
     command::{Command, Effect, Exit},
+    demo::{Fleet, FleetSpec},
+    inventory::Inventory,
     target::Target,
-    transport::{Class, NoSink, Session, Sink, Stream, Transport},
+    transport::{
+        Class, NoSink, Session, Sink, Stream, Transport,
+        ssh::{SshOptions, SshTransport},
+    },
 };
 
 use crate::support::sshd::Sshd;
@@ -97,4 +102,14 @@ async fn a_late_command_is_sent_and_unknown(session: &mut dyn Session) {
 async fn openssh_holds_the_contract() {
     let Some(sshd) = Sshd::start("") else { return };
     holds(&sshd.transport(), sshd.shared_target()).await;
+}
+
+#[tokio::test]
+async fn the_embedded_fleet_holds_the_contract() {
+    let fleet = Fleet::start(FleetSpec::quick(1)).expect("a fleet");
+    let inventory = Inventory::from_text("fleet.yml", &fleet.inventory()).expect("an inventory");
+    let name = fleet.hosts().next().expect("a host").name().parse().expect("a name");
+    let target = inventory.target(&name).expect("a target");
+    let transport = SshTransport::new(SshOptions::for_user("nobody", None, None)).expect("a transport");
+    holds(&transport, Arc::new(target)).await;
 }

@@ -72,8 +72,14 @@ impl SshSession {
             })?;
         }
         let (read, write) = self.open_channel(command).await?;
-        if write.exec(true, line).await.is_err() {
-            return Err(self.lost(command, false));
+        // What cannot be handed to the connection's task was not sent; it hangs when the peer takes no more bytes.
+        match timeout(CHANNEL, write.exec(true, line)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Err(self.lost(command, false)),
+            Err(_) => {
+                let (name, label) = (&self.target.name, command.label);
+                return Err(unsent(Class::TimedOut, format!("{name} takes no more bytes; {label} was not sent")));
+            }
         }
         let (feed, items) = mpsc::unbounded_channel();
         let running = Running {
