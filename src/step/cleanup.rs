@@ -25,38 +25,45 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(600);
 /// An early end, as its result. Classes: `unsupported`, `rights`, `lock`, `broken-packages`, `refused`, `dpkg`.
 pub async fn run(cx: &mut StepCx<'_>, spec: &Cleanup) -> Ended {
     let manager = ready::manager(cx).await?;
-    let mut result = match spec.old_kernels {
+    let result = match spec.old_kernels {
         Some(keep) => old_kernels(cx, manager, keep).await?,
         None => StepResult::skipped("nothing to do"),
     };
-    if spec.package_cache && !matches!(result.verdict, Verdict::Failed) {
-        if cx.check {
-            result.detail.push("downloaded archives would be deleted".to_owned());
-        } else {
-            let command = manager.clean_cache().privileged(true);
-            let output = remote::change(cx, "deleting downloaded archives", command).await?;
-            if !output.success() {
-                let summary = format!("{}; downloaded archives could not be deleted", result.summary);
-                return Ok(
-                    StepResult { summary, ..StepResult::failed("cache", "").said(&output) }.changed(result.changed)
-                );
-            }
-            let summary = if result.changed {
-                format!("{}, archives deleted", result.summary)
+    if spec.package_cache && result.verdict != Verdict::Failed {
+        return archives(cx, manager, result).await;
+    }
+    Ok(result)
+}
+
+/// Deletes downloaded archives; `so_far` is what the kernels came to.
+async fn archives(cx: &mut StepCx<'_>, manager: &dyn PackageManager, so_far: StepResult) -> Ended {
+    if cx.check {
+        return Ok(so_far.detail(["downloaded archives would be deleted".to_owned()]));
+    }
+    let output = remote::change(cx, "deleting downloaded archives", manager.clean_cache().privileged(true)).await;
+    let with = |end: StepResult, changed| StepResult { changed, packages: so_far.packages.clone(), ..end };
+    match output {
+        Ok(output) if output.success() => {
+            let done = if so_far.changed {
+                format!("{}, archives deleted", so_far.summary)
             } else {
                 "archives deleted".into()
             };
-            result = StepResult { summary, verdict: Verdict::Ok, changed: true, ..result };
+            Ok(with(StepResult::ok(done), true))
         }
+        Ok(output) => {
+            let summary = format!("{}; downloaded archives could not be deleted", so_far.summary);
+            Ok(with(StepResult::failed("cache", summary).said(&output), so_far.changed))
+        }
+        Err(early) => Err(Box::new(with(*early, so_far.changed))),
     }
-    Ok(result)
 }
 
 async fn old_kernels(cx: &mut StepCx<'_>, manager: &'static dyn PackageManager, keep: u32) -> Ended {
     // The manager's own job is found again by its note; a purge that is running would look like a foreign lock.
     let resumes = job::is_recalled(cx, "purge");
     let noted = cx.notes.get("purge").and_then(|names| serde_json::from_value::<Vec<String>>(names.clone()).ok());
-    let names = match noted.filter(|_| resumes) {
+    let names = match noted.filter(|names| resumes && !names.is_empty()) {
         Some(names) => names,
         None => {
             let names = to_purge(cx, manager, keep).await?;

@@ -5,23 +5,25 @@
 //! All that a host of this kind must be able to do, and so all that the embedded fleet imitates. Answers of scripts
 //! end with a line `end`, so that a cut answer is not taken for a short one.
 //!
-//! | label | command | privileged |
-//! |---|---|---|
-//! | `host-facts` | script: `uname -r`, `id -u`, `command -v apt-get`, files `etc/os-release`, `proc/sys/kernel/random/boot_id`, `run/systemd/system/`, `run/systemd/container`, `run/ostree-booted`, `proc/mounts` | as the step |
-//! | `apt-state` | script: `dpkg --print-architecture`; `dpkg-query -W -f 'pkg\t${Package}\t${Version}\t${Architecture}\t${db:Status-Want}\t${db:Status-Status}\t${db:Status-Eflag}\n'`; `apt-mark showauto`; files `var/lib/dpkg/updates/[0-9]*`, `etc/**/*.dpkg-dist`, `var/lib/apt/lists` | as the step |
-//! | `apt-locks` | script: files `proc/locks`, `proc/PID/cmdline`, `proc/PID/fd/*`; the four lock files (`var/lib/dpkg/lock-frontend`, …), matched by inode number | as the step |
-//! | `apt-refresh` | `apt-get -o APT::Update::Error-Mode=any -o Acquire::Retries=3 update` | yes |
-//! | `apt-pending` | script: `apt-get -s -q -V -y -o APT::Get::Show-User-Simulation-Note=false [-o APT::Get::Always-Include-Phased-Updates=true] --with-new-pkgs upgrade` (or `dist-upgrade`); `apt-get indextargets --format '$(DESCRIPTION)\|$(ORIGIN)\|$(LABEL)\|$(SUITE)\|$(CODENAME)' 'Created-By: Packages'`; `apt-cache policy NAME...` | as the step |
-//! | `apt-simulate` | script, names on standard input: `apt-get -s -q -V -y -o APT::Get::Show-User-Simulation-Note=false install --only-upgrade NAME=VERSION...` | as the step |
-//! | `apt-upgrade` | `apt-get -y -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=SECONDS --no-remove install --only-upgrade NAME=VERSION...` (a detached job) | yes |
-//! | `apt-download` | the same with `-d` before `install` | yes |
-//! | `apt-mark-auto` | `apt-mark auto NAME...` | yes |
-//! | `dpkg-configure` | `dpkg --force-confdef --force-confold --configure -a` (a detached job) | yes |
-//! | `apt-fix` | `apt-get` with the options of `apt-upgrade`, then `--no-remove -f install` (a detached job) | yes |
-//! | `apt-boot` | script: `uname -r`; `dpkg-query -W -f 'pkg\t${Package}\t${Version}\t${db:Status-Status}\n' 'linux-image-*' 'linux-headers-*' 'linux-modules-*'`; files `run/reboot-required`, `run/reboot-required.pkgs`, `lib/modules/RELEASE/`, `proc/stat` (`btime`), `proc/1/stat`, `var/lib/dpkg/info/{libc6,systemd,dbus,dbus-daemon}.list` (mtime) | as the step |
-//! | `apt-simulate-purge` | script, names on standard input: `apt-get -s -q -V -y -o APT::Get::Show-User-Simulation-Note=false purge NAME...` | as the step |
-//! | `apt-purge` | `apt-get` with the options of `apt-upgrade`, then `purge NAME...` (a detached job) | yes |
-//! | `apt-clean` | `apt-get clean` | yes |
+//! All of them run with raised rights, except where a check asks only to look.
+//!
+//! | label | command |
+//! |---|---|
+//! | `host-facts` | script: `uname -r`, `id -u`, `command -v apt-get`, files `etc/os-release`, `proc/sys/kernel/random/boot_id`, `run/systemd/system/`, `run/systemd/container`, `run/ostree-booted`, `proc/mounts` |
+//! | `apt-state` | script: `dpkg --print-architecture`; `dpkg-query -W -f 'pkg\t${Package}\t${Version}\t${Architecture}\t${db:Status-Want}\t${db:Status-Status}\t${db:Status-Eflag}\n'`; `apt-mark showauto`; files `var/lib/dpkg/updates/[0-9]*`, `etc/**/*.dpkg-dist` (`.dpkg-new`, `.ucf-dist`), times of `var/lib/apt/{lists,lists/partial,periodic/update-success-stamp}` |
+//! | `apt-locks` | script: files `proc/locks`, `proc/PID/cmdline`, `proc/PID/fd/*`; the four lock files (`var/lib/dpkg/lock-frontend`, …), matched by inode number |
+//! | `apt-refresh` | `apt-get -o APT::Update::Error-Mode=any -o Acquire::Retries=3 update` |
+//! | `apt-pending` | script: `apt-get -s -q -V -y -o APT::Get::Show-User-Simulation-Note=false [-o APT::Get::Always-Include-Phased-Updates=true] --with-new-pkgs upgrade` (or `dist-upgrade`); `apt-get indextargets --format '$(DESCRIPTION)\|$(ORIGIN)\|$(LABEL)\|$(SUITE)\|$(CODENAME)' 'Created-By: Packages'`; `apt-cache policy NAME...` |
+//! | `apt-simulate` | script, names on standard input: `apt-get -s -q -V -y -o APT::Get::Show-User-Simulation-Note=false install --only-upgrade NAME=VERSION...` |
+//! | `apt-upgrade` | `apt-get -y -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=SECONDS --no-remove install --only-upgrade NAME=VERSION...` (a detached job) |
+//! | `apt-download` | the same with `-d` before `install` |
+//! | `apt-mark-auto` | `apt-mark auto NAME...` |
+//! | `dpkg-configure` | `dpkg --force-confdef --force-confold --configure -a` (a detached job) |
+//! | `apt-fix` | `apt-get` with the options of `apt-upgrade`, then `--no-remove -f install` (a detached job) |
+//! | `apt-boot` | script: `uname -r`; `dpkg-query -W -f 'pkg\t${Package}\t${Version}\t${db:Status-Status}\n' 'linux-image-*' 'linux-headers-*' 'linux-modules-*'`; files `run/reboot-required`, `run/reboot-required.pkgs`, `lib/modules/RELEASE/`, `proc/stat` (`btime`), `proc/1/stat`, `var/lib/dpkg/info/{libc6,systemd,dbus,dbus-daemon}.list` (mtime) |
+//! | `apt-simulate-purge` | script, names on standard input: `apt-get -s -q -V -y -o APT::Get::Show-User-Simulation-Note=false purge NAME...` |
+//! | `apt-purge` | `apt-get` with the options of `apt-upgrade`, then `purge NAME...` (a detached job) |
+//! | `apt-clean` | `apt-get clean` |
 
 mod boot;
 mod commands;
