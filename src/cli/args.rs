@@ -156,8 +156,8 @@ pub struct PlanArgs {
     #[arg(long)]
     pub json: bool,
     /// Every host by name.
-    #[arg(long = "all")]
-    pub verbose: bool,
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// `resume`.

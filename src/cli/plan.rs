@@ -24,7 +24,7 @@ pub(super) fn plan(args: &PlanArgs, state_dir: PathBuf, world: &mut World) -> Re
     let text = if args.json {
         format!("{:#}\n", ui::plan_json(&prepared.plan, &prepared.plan.digest()))
     } else {
-        ui::plan_text(&prepared.plan, &digest, world.width(), world.paint(world.stdout_is_terminal), args.verbose)
+        ui::plan_text(&prepared.plan, &digest, world.width(), world.paint(world.stdout_is_terminal), args.all)
     };
     super::commands::print(world, &text)
 }

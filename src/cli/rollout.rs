@@ -131,15 +131,15 @@ fn reporter(json: bool, world: &World) -> Box<dyn ui::Reporter> {
     if json {
         Box::new(ui::Json::new(Box::new(world.stdout.clone())))
     } else if world.stderr_is_terminal {
-        Box::new(ui::Bars::new(Box::new(world.stderr.clone()), terminal_size, world.paint(true), world.zone()))
+        Box::new(ui::Bars::new(
+            Box::new(world.stderr.clone()),
+            super::world::terminal_size,
+            world.paint(true),
+            world.zone(),
+        ))
     } else {
         Box::new(ui::Lines::new(Box::new(world.stderr.clone()), world.paint(false), world.zone()))
     }
-}
-
-fn terminal_size() -> ui::Size {
-    let (rows, columns) = console::Term::stderr().size();
-    ui::Size { rows, columns }
 }
 
 /// The command lines that hints are made of; `run` is `run PLAYBOOK -i INVENTORY`.

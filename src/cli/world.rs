@@ -11,7 +11,7 @@ use std::{
 use crate::{
     clock::{Clock, SystemClock},
     transport::Transport,
-    ui::{Colour, Paint},
+    ui::{Colour, Paint, Size},
 };
 use jiff::tz::TimeZone;
 
@@ -64,6 +64,12 @@ pub struct World {
     pub transport: Option<Arc<dyn Transport>>,
     /// Whether signals of the process are listened to.
     pub signals: bool,
+}
+
+/// The terminal's size now; it may change while a run goes on.
+pub(super) fn terminal_size() -> Size {
+    let (rows, columns) = console::Term::stderr().size();
+    Size { rows, columns }
 }
 
 impl World {

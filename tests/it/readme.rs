@@ -6,7 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use clap::{CommandFactory as _, Parser as _};
 use patchwave::{
+    cli::args::Cli,
     inventory::{Inventory, NoRuns},
     plan, playbook,
 };
@@ -174,5 +176,40 @@ fn the_playbook_page_has_every_step() {
             .lines()
             .any(|line| line.starts_with("| `") && line.split('|').nth(1).unwrap().contains(&format!("`{kind}`")));
         assert!(row, "docs/playbook.md has no row for the step `{kind}`");
+    }
+}
+
+/// Lines of the pages that begin with `patchwave `.
+fn commands() -> Vec<(String, Vec<String>)> {
+    let mut found = Vec::new();
+    for block in blocks("sh") {
+        for (n, line) in block.text.lines().enumerate().filter(|(_, line)| line.starts_with("patchwave ")) {
+            let place = format!("{}:{}: {line}", block.page.display(), block.line + n);
+            let words = shlex::split(line).unwrap_or_else(|| panic!("{place}: a quote is open"));
+            found.push((place, words));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_command_is_understood() {
+    let commands = commands();
+    assert!(commands.len() >= 8, "{commands:?}");
+    for (place, words) in commands {
+        if let Err(error) = Cli::try_parse_from(words) {
+            panic!("{place}\n{error}");
+        }
+    }
+}
+
+#[test]
+fn every_command_has_its_row() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let (_, after) = readme.split_once("\n## Commands\n").expect("README.md has a section about commands");
+    let section = after.split("\n## ").next().unwrap_or_default();
+    for command in Cli::command().get_subcommands().filter(|command| command.get_name() != "help") {
+        let name = format!("`{}", command.get_name());
+        assert!(section.contains(&name), "README.md says nothing about `patchwave {}`", command.get_name());
     }
 }
