@@ -118,13 +118,14 @@ fn migrate(path: &Path, db: &mut Connection) -> Result<(), LedgerError> {
 
 /// The schema version: 0 for a new file; what is no ledger, or a newer one, is an error.
 fn version(path: &Path, db: &Connection) -> Result<i64, LedgerError> {
-    let number =
-        |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(|e| LedgerError::sqlite(path, &e));
-    let application = number("PRAGMA application_id")?;
-    let found = number("PRAGMA user_version")?;
+    // One statement, one moment: another process may just be making the schema.
+    let sql = "SELECT (SELECT application_id FROM pragma_application_id),
+                      (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)";
+    let (application, found, tables): (i64, i64, i64) = db
+        .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .map_err(|e| LedgerError::sqlite(path, &e))?;
     if application != APPLICATION {
         // A file without any table is one that nobody has written yet.
-        let tables = number("SELECT count(*) FROM sqlite_schema")?;
         return if application == 0 && found == 0 && tables == 0 {
             Ok(0)
         } else {

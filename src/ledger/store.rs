@@ -273,7 +273,7 @@ impl Ledger {
         Logs::new(self.run_folder(run), clock)
     }
 
-    fn run_folder(&self, run: &RunId) -> PathBuf {
+    pub(super) fn run_folder(&self, run: &RunId) -> PathBuf {
         self.folder.join("logs").join(&run.0)
     }
 

@@ -376,6 +376,32 @@ fn the_journal_in_memory_fails_as_told() {
     assert!(journal.append(&later(4, 1)).is_err());
 }
 
+#[test]
+fn pruning_keeps_the_newest_and_whatever_is_driven() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(folder.path()).unwrap();
+    let driven = ledger.begin(&first("run-0", 3000)).unwrap();
+    for run in ["run-1", "run-2", "run-3"] {
+        let lock = ledger.begin(&first(run, 3000)).unwrap();
+        ledger.append(&lock, &later(2, 2000)).unwrap();
+        ledger.logs(lock.run(), Arc::new(SystemClock)).host(&host(0)).write("t", b"x");
+    }
+    let size = || fs::metadata(folder.path().join("ledger.db")).unwrap().len();
+    let ask = Request { at: at(9), by: "bob@jump".to_owned(), what: Wanted::Stop(Stop::Drain) };
+    ledger.request(&RunId("run-1".to_owned()), &ask).unwrap();
+    ledger.db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    let before = size();
+    let names = |runs: Vec<RunId>| runs.into_iter().map(|run| run.0).collect::<Vec<_>>();
+    assert_eq!(names(ledger.prune(1, "ann@jump").unwrap()), ["run-2", "run-1"]);
+    assert!(size() < before * 2 / 3, "{} of {before}", size());
+    assert!(!folder.path().join("logs/run-1").exists() && folder.path().join("logs/run-3").exists());
+    let left = names(ledger.runs(9).unwrap().into_iter().map(|row| row.run).collect());
+    assert_eq!(left, ["run-3", "run-0"]);
+    ledger.append(&driven, &later(2, 2)).unwrap();
+    left.into_iter().for_each(|run| ledger.verify(&RunId(run)).unwrap());
+    ledger.check_file().unwrap();
+}
+
 /// A measurement, by hand: `cargo test --release --lib ledger::tests::ten_thousand -- --ignored --nocapture`.
 #[test]
 #[ignore = "a measurement"]

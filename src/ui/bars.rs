@@ -408,6 +408,77 @@ mod tests {
         assert_eq!(out.text(), "");
     }
 
+    /// What stands on a terminal of endless height that received `text`: just the sequences that [`Screen`] sends.
+    fn replay(text: &str, columns: usize) -> Vec<String> {
+        let mut lines: Vec<Vec<char>> = vec![Vec::new()];
+        let (mut row, mut column) = (0usize, 0usize);
+        let mut chars = text.chars();
+        while let Some(c) = chars.next() {
+            match c {
+                '\r' => column = 0,
+                '\n' => row += 1,
+                '\x1b' => {
+                    assert_eq!(chars.next(), Some('['));
+                    let mut count = String::new();
+                    let letter = loop {
+                        match chars.next().expect("a whole sequence") {
+                            letter if letter.is_ascii_alphabetic() => break letter,
+                            digit => count.push(digit),
+                        }
+                    };
+                    let count: usize = count.parse().unwrap();
+                    match letter {
+                        'A' => row = row.checked_sub(count).expect("above the first line"),
+                        'B' => row += count,
+                        'C' => column += count,
+                        'D' => column -= count,
+                        'K' => lines[row].clear(),
+                        other => panic!("{other}"),
+                    }
+                }
+                c => {
+                    if column == columns {
+                        (row, column) = (row + 1, 0);
+                        lines.resize(lines.len().max(row + 1), Vec::new());
+                    }
+                    let line = &mut lines[row];
+                    line.resize(line.len().max(column + 1), ' ');
+                    line[column] = c;
+                    column += 1;
+                }
+            }
+            lines.resize(lines.len().max(row + 1), Vec::new());
+        }
+        lines.iter().map(|line| line.iter().collect::<String>().trim_end().to_owned()).collect()
+    }
+
+    #[test]
+    fn redrawing_leaves_each_lasting_line_once_and_nothing_else() {
+        let mut sample = busy();
+        let long = format!("{} the end", "a very long reason ".repeat(15));
+        sample.finish("web02.example.com", Outcome::Failed);
+        for i in 3..12 {
+            let name = format!("web{i:02}.example.com");
+            sample.wait(1).end(&name, main_step(0), failure("x", &long)).wait(1).finish(&name, Outcome::Failed);
+        }
+        let out = Captured::default();
+        let mut bars = Bars::new(out.writer(), || SMALL, Paint::plain(), TimeZone::UTC);
+        let mut state = RunState::begin(&sample.events[0]).unwrap();
+        for event in &sample.events[1..] {
+            state.apply(event).unwrap();
+            bars.event(&state, event);
+            bars.tick(&state, event.at);
+        }
+        let screen = replay(&out.text(), 80);
+        assert_eq!(screen.iter().filter(|line| line.starts_with("all ")).count(), 1, "{screen:#?}");
+        bars.finish(&state);
+        let screen = replay(&out.text(), 80);
+        let text = screen.join("");
+        assert_eq!(text.matches("the end").count(), 9, "{screen:#?}");
+        assert_eq!(text.matches("failed       web02.example.com").count(), 1, "{screen:#?}");
+        assert!(!text.contains('━') && !text.contains("in flight"), "{screen:#?}");
+    }
+
     #[test]
     fn ten_thousand_hosts_are_drawn_as_seldom_as_ten() {
         let names: Vec<String> = (0..10_000).map(|i| format!("h{i}")).collect();
