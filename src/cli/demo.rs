@@ -54,7 +54,13 @@ fn last_run(state_dir: &std::path::Path) -> Result<(String, usize), Failure> {
     Ok((run.to_string(), state.tally.waiting()))
 }
 
-fn walk(demo: &Demo, args: &DemoArgs, limit: Option<&str>, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
+fn walk(
+    demo: &Demo,
+    args: &DemoArgs,
+    limit: Option<&str>,
+    state_dir: PathBuf,
+    world: &mut World,
+) -> Result<u8, Failure> {
     let limited = limit.map(|limit| format!(" --limit {limit}")).unwrap_or_default();
     world.talk(format_args!("$ patchwave run playbooks/rolling-patch.yml -i inventories/demo.yml --yes{limited}\n"));
     let arguments = RunArgs {

@@ -126,23 +126,23 @@ impl LedgerError {
     /// What to do about it, in one sentence.
     pub fn help(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Absent { .. } => "`patchwave run` records one; `--state DIR` names another state folder",
+            Self::Absent { .. } => "`patchwave run` records one; `--state-dir DIR` names another state folder",
             Self::Full { .. } => {
                 "make room on that disk, then `patchwave resume`: jobs already on the hosts go on by themselves"
             }
             Self::NotWritable { .. } => {
-                "check owner and mount of that folder, or name another one with `--state DIR`; no host was touched without a record"
+                "check owner and mount of that folder, or name another one with `--state-dir DIR`; no host was touched without a record"
             }
-            Self::NotALedger { .. } => "move it away, or name another state folder with `--state DIR`",
+            Self::NotALedger { .. } => "move it away, or name another state folder with `--state-dir DIR`",
             Self::Corrupted { .. } => {
-                "keep a copy of the folder, then `patchwave ledger verify` lists the runs that are whole; a new run can go to another folder with `--state DIR`"
+                "keep a copy of the folder; `patchwave show RUN` says of a run whether it can still be read, and a new run can go to another folder with `--state-dir DIR`"
             }
             Self::Busy { .. } => "find it with `fuser -v` on that file; try again when it is gone",
-            Self::Newer { .. } => "use the newer patchwave, or another state folder with `--state DIR`",
+            Self::Newer { .. } => "use the newer patchwave, or another state folder with `--state-dir DIR`",
             Self::Locked { .. } => "`patchwave stop RUN` asks it to drain; `patchwave show RUN` shows how far it is",
             Self::UnknownRun { .. } | Self::Ambiguous { .. } => "`patchwave runs` lists them",
             Self::Damaged { .. } => {
-                "do not resume this run: look at its hosts with `patchwave scan`, then start a new one"
+                "do not resume this run: look at its hosts with `patchwave exec`, then start a new one"
             }
             Self::Exists { .. } | Self::Gap { .. } => return None,
             Self::Io { .. } => return None,

@@ -14,7 +14,7 @@ const LISTED: usize = 24;
 pub struct Next {
     /// The line that starts such a run again, without `--limit` (`patchwave run PLAYBOOK -i INV`).
     pub run: String,
-    /// The program with its state folder (`patchwave`, `patchwave --state DIR`).
+    /// The program with its state folder (`patchwave`, `patchwave --state-dir DIR`).
     pub program: String,
 }
 

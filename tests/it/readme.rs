@@ -213,3 +213,38 @@ fn every_command_has_its_row() {
         assert!(section.contains(&name), "README.md says nothing about `patchwave {}`", command.get_name());
     }
 }
+
+#[test]
+fn no_text_names_a_command_that_is_not_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = pages();
+    for folder in ["src", "inventories", "playbooks"] {
+        all_files(&root.join(folder), &mut files);
+    }
+    let named = regex::Regex::new(r"(?:`|: |\$ )patchwave ([a-z]+)").unwrap();
+    let known: Vec<String> = Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    let mut seen = 0;
+    for path in files {
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        for (n, line) in text.lines().enumerate() {
+            for found in named.captures_iter(line) {
+                seen += 1;
+                let command = &found[1];
+                assert!(
+                    known.iter().any(|name| name == command),
+                    "{}:{}: there is no command `patchwave {command}`",
+                    path.display(),
+                    n + 1
+                );
+            }
+        }
+    }
+    assert!(seen > 20, "{seen} commands: where are the rest?");
+}
+
+fn all_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { all_files(&path, found) } else { found.push(path) }
+    }
+}
