@@ -18,11 +18,21 @@ const JOB: Duration = Duration::from_secs(40);
 /// How long a reboot is down.
 const DOWN: Duration = Duration::from_secs(20);
 
+/// What a host says to a command, and when.
+pub(super) enum Reply {
+    Now(Output),
+    After(Duration, Output),
+    /// It is silent for so long; then the answer is another one.
+    AskAgain(Duration),
+}
+
 pub(super) struct SimHost {
-    name: String,
+    /// Makes its boot ids different from those of others.
+    number: u64,
     pub(super) faults: Faults,
     pub(super) boot: u64,
     pub(super) reboots: u32,
+    asked_to_reboot: bool,
     /// When it answers again; `None` while it is up.
     down_until: Option<Instant>,
     gone: bool,
@@ -41,10 +51,11 @@ struct Job {
 impl SimHost {
     pub(super) fn new(name: &HostName, faults: Faults) -> Self {
         Self {
-            name: name.to_string(),
+            number: name.as_str().bytes().fold(7, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte))),
             faults,
             boot: 1,
             reboots: 0,
+            asked_to_reboot: false,
             down_until: None,
             gone: false,
             commands: 0,
@@ -93,15 +104,16 @@ impl SimHost {
 
     fn boot_anew(&mut self) {
         self.boot += 1;
+        self.asked_to_reboot = false;
         self.down_until = Some(Instant::now() + DOWN);
     }
 
     fn boot_id(&self) -> String {
-        format!("{}-boot-{}", self.name, self.boot)
+        boot_id(self.number, self.boot)
     }
 
-    /// The answer, or how long the host is silent before it is asked again.
-    pub(super) fn answer(&mut self, command: &Command) -> (Output, Option<Duration>) {
+    /// What it says to a command.
+    pub(super) fn answer(&mut self, command: &Command) -> Reply {
         let args: Vec<&str> = command.argv.iter().skip(4).map(String::as_str).collect();
         let text = match command.label {
             "boot-id" => format!("{}\n", self.boot_id()),
@@ -114,18 +126,28 @@ impl SimHost {
             "job-poll" => return self.job_poll(&args),
             "job-ack" => String::new(),
             "job-cancel" => if self.jobs.contains_key(args[0]) { "begun\n" } else { "cancelled\n" }.to_owned(),
-            "reboot" => {
-                if !self.faults.has(Fault::NeverGoesDown) {
-                    self.reboots += 1;
-                    self.boot_anew();
-                    self.gone = self.faults.has(Fault::NeverComesBack);
-                }
-                String::new()
-            }
+            "host-facts" => format!("kernel sim\nuid 0\nboot {}\nend\n", self.boot_id()),
+            "baseline" => format!("boot {}\nnow 0\nend\n", self.boot_id()),
+            "system-state" => "state none\nkernel sim\n".to_owned(),
+            "reboot-ask" => self.reboot_ask(&args),
+            "reboot-mark" => if self.asked_to_reboot { "there\n" } else { "gone\n" }.to_owned(),
             "exec" | "command" => "fine\n".to_owned(),
-            label => return (output(127, format!("the simulated host does not know {label}\n")), None),
+            label => return Reply::Now(output(127, format!("the simulated host does not know {label}\n"))),
         };
-        (output(0, text), None)
+        Reply::Now(output(0, text))
+    }
+
+    fn reboot_ask(&mut self, args: &[&str]) -> String {
+        if args[0] != self.boot_id() {
+            return "other-boot\n".to_owned();
+        }
+        self.asked_to_reboot = true;
+        if !self.faults.has(Fault::NeverGoesDown) {
+            self.reboots += 1;
+            self.boot_anew();
+            self.gone = self.faults.has(Fault::NeverComesBack);
+        }
+        "asked\n".to_owned()
     }
 
     fn lease_acquire(&mut self, args: &[&str]) -> String {
@@ -153,13 +175,13 @@ impl SimHost {
         format!("patchwave-job {word}\n")
     }
 
-    fn job_poll(&mut self, args: &[&str]) -> (Output, Option<Duration>) {
+    fn job_poll(&mut self, args: &[&str]) -> Reply {
         let now = self.boot_id();
         let Some(job) = self.jobs.get(args[0]) else {
-            return (output(0, format!("patchwave-job absent - 0 - {now}\n")), None);
+            return Reply::Now(output(0, format!("patchwave-job absent - 0 - {now}\n")));
         };
         let age = job.began.elapsed();
-        let then = format!("{}-boot-{}", self.name, job.boot);
+        let then = boot_id(self.number, job.boot);
         let lost = job.boot != self.boot || (job.killed && age >= JOB / 2);
         let text = if lost {
             format!("patchwave-job gone - 0 {then} {now}\n")
@@ -170,12 +192,17 @@ impl SimHost {
             let wait = args[3].parse().map_or(Duration::ZERO, Duration::from_secs);
             let left = if job.killed { JOB / 2 - age } else { JOB - age };
             if left <= wait {
-                return (output(0, String::new()), Some(left));
+                return Reply::AskAgain(left);
             }
-            format!("patchwave-job alive - 0 {then} {now}\n")
+            return Reply::After(wait, output(0, format!("patchwave-job alive - 0 {then} {now}\n")));
         };
-        (output(0, text), None)
+        Reply::Now(output(0, text))
     }
+}
+
+/// A boot id in the form of the kernel's: a UUID.
+fn boot_id(host: u64, boot: u64) -> String {
+    format!("{:08x}-0000-4000-8000-{:012x}", host & 0xffff_ffff, boot)
 }
 
 fn output(code: u32, text: String) -> Output {

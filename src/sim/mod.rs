@@ -24,7 +24,7 @@ use crate::{
     transport::{Class, ConnectError, ExecError, Phase, Session, Sink, Stream, Transport},
 };
 use fault::Strike;
-use host::SimHost;
+use host::{Reply, SimHost};
 
 /// A simulated fleet. Cheap to clone; clones are the same fleet, so that a second controller finds what the first did.
 #[derive(Clone, Default)]
@@ -130,14 +130,23 @@ impl Session for SimSession {
                 }
             }
             loop {
-                let (output, wait) = lock(&self.host).answer(command);
-                match wait {
-                    None => {
-                        sink.write(Stream::Stdout, &output.stdout);
-                        return Ok(output);
+                let reply = lock(&self.host).answer(command);
+                let output = match reply {
+                    Reply::Now(output) => output,
+                    Reply::After(wait, output) => {
+                        tokio::time::sleep(wait).await;
+                        output
                     }
-                    Some(wait) => tokio::time::sleep(wait).await,
+                    Reply::AskAgain(wait) => {
+                        tokio::time::sleep(wait).await;
+                        continue;
+                    }
+                };
+                if lock(&self.host).boot != self.boot {
+                    return lost(true);
                 }
+                sink.write(Stream::Stdout, &output.stdout);
+                return Ok(output);
             }
         })
     }
