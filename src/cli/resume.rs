@@ -26,6 +26,8 @@ pub(super) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut World) -
     let run = which(&ledger, args.run.as_deref())?;
     let owner = format!("{}@{}", world.operator(), world.machine());
     let lock = ledger.lock(&run, &owner).map_err(ledger_failure)?;
+    // What happens next rests on this record alone.
+    ledger.verify(&run).map_err(ledger_failure)?;
     let mut state = ledger.state(&run).map_err(ledger_failure)?;
     let started = Arc::clone(&state.started);
     let extra = extra_vars(&args.extra_vars, world)?;
