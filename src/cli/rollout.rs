@@ -57,7 +57,7 @@ pub(super) fn carry_out(rollout: Rollout, world: &mut World) -> Result<u8, Failu
         forks: rollout.forks,
         tick: rollout.tick,
         signals: signal_inbox,
-        notices: Some(notices),
+        notices: world.stdin_is_terminal.then_some(notices),
     };
     let ended = runtime.block_on(async {
         if world.signals {
@@ -65,7 +65,7 @@ pub(super) fn carry_out(rollout: Rollout, world: &mut World) -> Result<u8, Failu
             engine::listen(signals.clone())
                 .map_err(|e| Failure::internal(format!("signals cannot be handled: {e}")))?;
         }
-        let answers = tokio::spawn(answer(notice_inbox, signals, Arc::clone(&world.ask), world.stdin_is_terminal));
+        let answers = tokio::spawn(answer(notice_inbox, signals, Arc::clone(&world.ask), world.operator()));
         let ended = engine::run(engine, rollout.state).await;
         answers.abort();
         Ok::<_, Failure>(ended)
@@ -110,20 +110,19 @@ async fn answer(
     mut notices: mpsc::Receiver<Notice>,
     signals: mpsc::Sender<Signal>,
     ask: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
-    terminal: bool,
+    by: String,
 ) {
-    while let Some(Notice::ApprovalWanted { stage }) = notices.recv().await {
-        if !terminal {
-            continue;
+    while let Some(Notice::ApprovalWanted { .. }) = notices.recv().await {
+        // The question stands on the screen. Whatever is no yes is no answer: the run waits on.
+        loop {
+            let ask = Arc::clone(&ask);
+            match tokio::task::spawn_blocking(move || ask("")).await {
+                Ok(Some(word)) if word.eq_ignore_ascii_case("yes") => break,
+                Ok(Some(_)) => {}
+                _ => return,
+            }
         }
-        let ask = Arc::clone(&ask);
-        let question = format!("Stage {stage}: go on? Type yes: ");
-        let said = tokio::task::spawn_blocking(move || ask(&question)).await;
-        if let Ok(Some(word)) = said
-            && word.eq_ignore_ascii_case("yes")
-        {
-            let _ = signals.send(Signal::Approve { by: "the terminal".to_owned() }).await;
-        }
+        let _ = signals.send(Signal::Approve { by: by.clone() }).await;
     }
 }
 

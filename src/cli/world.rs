@@ -140,6 +140,8 @@ impl World {
 }
 
 fn ask_on_terminal(question: &str) -> Option<String> {
+    // What was typed before the question was read is no answer to it.
+    let _ = rustix::termios::tcflush(std::io::stdin(), rustix::termios::QueueSelector::IFlush);
     let mut stderr = std::io::stderr();
     write!(stderr, "{question}").and_then(|()| stderr.flush()).ok()?;
     let mut answer = String::new();

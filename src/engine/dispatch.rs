@@ -370,9 +370,15 @@ impl Dispatcher {
         self.asked = Some(stage);
         let name = self.state.plan().stages[stage].name.clone();
         let run = self.state.started.run.clone();
-        self.say(format!("stage {name} waits for approval: patchwave approve {run}"));
-        if let Some(notices) = &self.engine.notices {
-            let _ = notices.try_send(Notice::ApprovalWanted { stage: name });
+        let now = self.engine.outside.clock.now();
+        let elsewhere = format!("patchwave approve {run}");
+        match &self.engine.notices {
+            Some(notices) => {
+                let question = format!("stage {name} waits for approval: type yes, or elsewhere: {elsewhere}");
+                self.engine.reporter.ask(now, &question);
+                let _ = notices.try_send(Notice::ApprovalWanted { stage: name });
+            }
+            None => self.say(format!("stage {name} waits for approval: {elsewhere}")),
         }
     }
 

@@ -45,6 +45,7 @@ pub struct Bars {
     pending: String,
     last_note: String,
     drawn_at: Timestamp,
+    asked: bool,
 }
 
 impl Bars {
@@ -70,6 +71,7 @@ impl Bars {
             pending: String::new(),
             last_note: String::new(),
             drawn_at: Timestamp::MIN,
+            asked: false,
         }
     }
 
@@ -82,7 +84,11 @@ impl Bars {
 
     fn print_pending(&mut self) {
         if !self.pending.is_empty() {
-            self.bar.println(self.pending.trim_end_matches('\n'));
+            // The last column stays free, and a line that the terminal would break is broken here: what is drawn later
+            // must know how many lines there are.
+            let width = usize::from((self.size)().columns.max(20)) - 1;
+            let lines: Vec<String> = self.pending.lines().map(|line| text::wrap(line, width)).collect();
+            self.bar.println(lines.join("\n"));
             self.pending.clear();
         }
     }
@@ -93,6 +99,7 @@ impl Reporter for Bars {
         for sentence in sentence::sentences(state, event, self.paint).into_iter().filter(|s| s.loud) {
             self.pending.push_str(&stamped(event.at, &self.zone, self.paint, &sentence.text));
         }
+        self.asked = false;
         match &event.kind {
             Kind::StepStarted { host, .. } | Kind::HostFinished { host, .. } => {
                 self.chatter.remove(host);
@@ -114,7 +121,18 @@ impl Reporter for Bars {
         }
     }
 
+    fn ask(&mut self, at: Timestamp, question: &str) {
+        self.note(at, question);
+        self.print_pending();
+        self.bar.set_message("");
+        self.asked = true;
+    }
+
     fn tick(&mut self, state: &RunState, now: Timestamp) {
+        // A person may be typing.
+        if self.asked {
+            return;
+        }
         // A clock that was set back must not freeze the screen.
         let since = now.duration_since(self.drawn_at);
         if since >= PAUSE || since.is_negative() {

@@ -40,6 +40,12 @@ pub trait Reporter: Send {
     /// A sentence about the run as a whole that no event says: why it waits or halts, how to approve.
     fn note(&mut self, at: Timestamp, text: &str);
 
+    /// A question to the person in front of the screen: said, and then nothing is drawn over what they type, until
+    /// something happens.
+    fn ask(&mut self, at: Timestamp, text: &str) {
+        self.note(at, text);
+    }
+
     /// Time has passed; called a few times a second.
     fn tick(&mut self, state: &RunState, now: Timestamp);
 

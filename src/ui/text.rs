@@ -27,6 +27,26 @@ pub fn clean(line: &str, most: usize) -> String {
     kept
 }
 
+/// A line broken at spaces so that no part is wider than `width` columns, as far as its words allow. Colours count as
+/// nothing.
+pub(super) fn wrap(line: &str, width: usize) -> String {
+    if console::measure_text_width(line) <= width {
+        return line.to_owned();
+    }
+    let (mut page, mut used) = (String::new(), 0);
+    for word in line.split_inclusive(' ') {
+        let wide = console::measure_text_width(word);
+        if used > 0 && used + console::measure_text_width(word.trim_end()) > width {
+            page.truncate(page.trim_end().len());
+            page.push('\n');
+            used = 0;
+        }
+        page.push_str(word);
+        used += wide;
+    }
+    page
+}
+
 /// The first line of `text`, clean.
 pub(super) fn first_line(text: &str, most: usize) -> String {
     clean(text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or(""), most)
@@ -126,6 +146,19 @@ fn spaced(folded: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_lines_are_broken_at_spaces_only() {
+        for (line, width, expected) in [
+            ("short", 10, "short"),
+            ("one two three", 8, "one two\nthree"),
+            ("a verylongword b", 6, "a\nverylongword\nb"),
+            ("\u{1b}[31mred\u{1b}[0m word", 8, "\u{1b}[31mred\u{1b}[0m word"),
+            ("", 5, ""),
+        ] {
+            assert_eq!(wrap(line, width), expected, "{line:?} at {width}");
+        }
+    }
 
     #[test]
     fn nothing_that_steers_a_terminal_survives() {
