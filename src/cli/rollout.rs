@@ -109,7 +109,7 @@ fn finish(ended: &engine::Ended, json: bool, next: &ui::Next, world: &mut World)
 async fn answer(
     mut notices: mpsc::Receiver<Notice>,
     signals: mpsc::Sender<Signal>,
-    ask: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    ask: Arc<super::world::Ask<String>>,
     by: String,
 ) {
     while let Some(Notice::ApprovalWanted { .. }) = notices.recv().await {

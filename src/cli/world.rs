@@ -15,6 +15,9 @@ use crate::{
 };
 use jiff::tz::TimeZone;
 
+/// Asks a person something; `None` when nobody answers.
+pub type Ask<T> = dyn Fn(&str) -> Option<T> + Send + Sync;
+
 /// A stream that several may write to.
 #[derive(Clone)]
 pub struct Out(Arc<Mutex<Box<dyn Write + Send>>>);
@@ -57,9 +60,9 @@ pub struct World {
     /// Wall time.
     pub clock: Arc<dyn Clock>,
     /// Answers a question on the terminal; `None` when nobody answers.
-    pub ask: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    pub ask: Arc<Ask<String>>,
     /// Asks for a secret on the terminal, without showing it; `None` when nobody answers.
-    pub ask_secret: Arc<dyn Fn(&str) -> Option<secrecy::SecretString> + Send + Sync>,
+    pub ask_secret: Arc<Ask<secrecy::SecretString>>,
     /// A transport in place of SSH, for tests.
     pub transport: Option<Arc<dyn Transport>>,
     /// Whether signals of the process are listened to.
@@ -99,10 +102,10 @@ impl World {
         self.env.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Who runs this: `SUDO_USER`, else `USER`, else `LOGNAME`.
+    /// Who runs this: `SUDO_USER`, else `USER`, else `LOGNAME`, else the number of the user.
     pub fn operator(&self) -> String {
         let name = self.var("SUDO_USER").or_else(|| self.var("USER")).or_else(|| self.var("LOGNAME"));
-        name.unwrap_or("unknown").to_owned()
+        name.map_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw()), str::to_owned)
     }
 
     /// The name of this machine.

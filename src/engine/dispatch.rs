@@ -291,14 +291,14 @@ impl Dispatcher {
         for message in batch.drain(..) {
             match message {
                 Message::Progress(progress) => self.engine.reporter.progress(&progress),
-                Message::Record { kind: Kind::StepStarted { .. }, ack }
-                    if self.state.stop >= Some(Stop::StepBorder) =>
-                {
-                    let _ = ack.send(Ack::StopHere);
-                }
                 Message::Record { kind, ack } => {
-                    kinds.push(kind);
-                    acks.push(ack);
+                    let border = matches!(*kind, Kind::StepStarted { .. });
+                    if border && self.state.stop >= Some(Stop::StepBorder) {
+                        let _ = ack.send(Ack::StopHere);
+                    } else {
+                        kinds.push(*kind);
+                        acks.push(ack);
+                    }
                 }
             }
         }

@@ -13,7 +13,7 @@ use crate::{
 /// One message to the dispatcher.
 pub(super) enum Message {
     /// Record this, then answer.
-    Record { kind: Kind, ack: oneshot::Sender<Ack> },
+    Record { kind: Box<Kind>, ack: oneshot::Sender<Ack> },
     /// Show this, or not.
     Progress(Progress),
 }
@@ -40,7 +40,7 @@ impl Voice {
     /// Has a fact recorded; returns when it is durable, or when it was refused.
     pub(super) async fn record(&self, kind: Kind) -> Ack {
         let (ack, answer) = oneshot::channel();
-        if self.messages.send(Message::Record { kind, ack }).await.is_err() {
+        if self.messages.send(Message::Record { kind: Box::new(kind), ack }).await.is_err() {
             return Ack::Leave;
         }
         answer.await.unwrap_or(Ack::Leave)
