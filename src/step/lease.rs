@@ -82,6 +82,11 @@ fn release_command(run: &RunId, privileged: bool) -> Command {
     Command::sh("lease-release", RELEASE, [&run.0]).timeout(Duration::from_secs(10)).privileged(privileged)
 }
 
+/// Whether this is an answer about a lease.
+pub(super) fn understands(output: &Output) -> bool {
+    answer(output).is_ok()
+}
+
 fn answer(output: &Output) -> Result<Answer, Unreadable> {
     let text = output.text();
     let bad = || Unreadable::new(format!("no answer about the lease ({}) {}", output.exit, output.last_lines(1)));

@@ -39,10 +39,17 @@ pub use result::Ended;
 use serde_json::json;
 
 use crate::{
+    command::Output,
     event::{StepResult, Verdict},
     playbook::{Side, StepKind, StepSpec},
     target::Target,
 };
+
+/// How many of the readers of our helper scripts' answers understand this output. Every host may print anything, so none
+/// of them may panic: the fuzz target `host_output` asks here.
+pub fn answers_understood(output: &Output) -> usize {
+    job::answers_understood(output) + usize::from(lease::understands(output))
+}
 
 /// Runs one attempt of a step to its end. With `register`, the variable of that name is among the result's.
 pub async fn run(cx: &mut StepCx<'_>) -> StepResult {

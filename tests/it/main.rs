@@ -2,6 +2,7 @@
 
 mod contract;
 mod demo_fleet;
+mod fuzz_corpus;
 mod readme;
 mod simulation;
 mod ssh;

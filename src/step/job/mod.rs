@@ -22,7 +22,7 @@ pub use follow::run;
 pub(super) use payload::program_text;
 
 use super::StepCx;
-use crate::command::Command;
+use crate::command::{Command, Output};
 
 /// A change to run detached.
 #[derive(Clone, Debug)]
@@ -41,6 +41,11 @@ impl JobSpec {
     pub fn new(name: &'static str, command: Command) -> Self {
         Self { name, command, script: None }
     }
+}
+
+/// How many readers of the job scripts' answers understand this output.
+pub(super) fn answers_understood(output: &Output) -> usize {
+    usize::from(answer::start(output).is_ok()) + usize::from(answer::poll(output).is_ok())
 }
 
 /// Whether an earlier controller, in this very attempt, was about to start this job or had started it. Then [`run`]

@@ -1,0 +1,96 @@
+//! What must hold of any bytes, for each thing that comes from outside. The fuzz targets and `tests/it/fuzz_corpus.rs`
+//! call the same functions. Must not wait, connect or write. A panic is the finding.
+
+use std::path::Path;
+
+use patchwave::{
+    command::{Exit, Output},
+    inventory::{Inventory, NoRuns},
+    pkg::{self, Exact},
+    playbook, step,
+    transport::ssh::known_hosts::{KnownName, OfferedKey, TrustFile, TrustStore, Verdict},
+};
+
+/// No seed holds it, so no file may make it acceptable.
+const STRANGER: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHeLC1lWiCYrXsf/85O/pkbUFZ6OGIt49PX3nw8iRoXE";
+
+/// A known_hosts file: the first line of the bytes is the name that is asked for.
+pub fn known_hosts(bytes: &[u8]) {
+    let (name, content) = split(bytes);
+    let file = TrustFile::parse(Path::new("/fuzz"), content);
+    let lines = file.find(&name);
+    assert!(lines.is_sorted() && lines.iter().all(|line| *line > 0));
+    let store = TrustStore::new(vec![file.into()]);
+    let stranger = OfferedKey::from_openssh(STRANGER).expect("a whole key");
+    // A file that holds another key's blob cannot make this one acceptable.
+    let on_file = String::from_utf8_lossy(content).contains("IHeLC1lWiCYrXsf");
+    for port in [22, 2222] {
+        let known = KnownName::new(&name, port);
+        let _ = store.expected(&known);
+        let verdict = store.check(&known, &stranger);
+        assert!(verdict != Verdict::Accept || on_file, "{known:?}");
+    }
+    let _ = OfferedKey::from_openssh(&name);
+}
+
+/// What a host prints. The first byte says with which exit code, the rest is split between the streams at the first NUL.
+pub fn host_output(bytes: &[u8]) {
+    let (code, text) = bytes.split_first().map_or((0, bytes), |(code, text)| (*code, text));
+    let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+    let output = Output {
+        exit: Exit::Code(code.into()),
+        stdout: text[..end].to_vec(),
+        stderr: text.get(end + 1..).unwrap_or_default().to_vec(),
+        dropped: 0,
+    };
+    let _ = pkg::host_facts().read(&output).map(|facts| pkg::detect(&facts).is_ok());
+    let set = [Exact { name: "openssl".to_owned(), version: "3.0.11-1".to_owned() }];
+    for manager in pkg::ALL {
+        let _ = manager.refresh().read(&output);
+        let _ = manager.state().read(&output).map(|state| state.health());
+        let _ = manager.lock_holders().read(&output);
+        let _ = manager.pending(true, false).read(&output);
+        let _ = manager.simulate(&set).read(&output);
+        let _ = manager.simulate_purge(&["linux-image-1".to_owned()]).read(&output);
+        let _ = manager.reboot_reasons().read(&output);
+        let _ = manager.kernels().read(&output);
+        let text = output.text();
+        let _ = manager.explain(&text);
+        let (a, b) = text.split_once('\n').unwrap_or((&text, ""));
+        assert_eq!(manager.compare(a, b), manager.compare(b, a).reverse(), "{a:?} {b:?}");
+    }
+    let _ = step::answers_understood(&output);
+    assert!(!output.last_lines(5).contains(|c: char| c.is_control() && c != '\t' && c != '\n'));
+}
+
+/// An inventory file: the first line of the bytes is a pattern that is asked of it.
+pub fn inventory(bytes: &[u8]) {
+    let (pattern, content) = split(bytes);
+    match Inventory::from_text("fuzz.yml", &String::from_utf8_lossy(content)) {
+        Err(problems) => drop(problems.to_string()),
+        Ok(inventory) => {
+            for pattern in [pattern.as_str(), "all"] {
+                let Ok(hosts) = inventory.select(pattern, &NoRuns) else { continue };
+                let few = &hosts[..hosts.len().min(50)];
+                let _ = inventory.targets(few).map_err(|problems| problems.to_string());
+                assert_eq!(
+                    patchwave::names::expand(&patchwave::names::fold(few)).map(|names| names.len()),
+                    Ok(few.len())
+                );
+            }
+        }
+    }
+}
+
+/// A playbook file.
+pub fn playbook(bytes: &[u8]) {
+    if let Err(problems) = playbook::load_text(Path::new("/fuzz/playbook.yml"), &String::from_utf8_lossy(bytes)) {
+        let _ = problems.to_string();
+    }
+}
+
+/// The first line, and what follows it.
+fn split(bytes: &[u8]) -> (String, &[u8]) {
+    let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+    (String::from_utf8_lossy(&bytes[..end]).into_owned(), bytes.get(end + 1..).unwrap_or_default())
+}
