@@ -14,7 +14,7 @@ use crate::{
     host::HostName,
     ledger::{HostLog, Logs},
     playbook::{Side, StepKind, StepSpec, TemplateScope},
-    step::{self, Recovery, StepCx},
+    step::{self, Recovery, StepCx, StepLog},
     transport::{Link, Sink, Stream},
 };
 
@@ -145,6 +145,8 @@ impl Walk {
         result.took = begun.elapsed();
         unpack(&mut luggage.scope, &result);
         let verdict = result.verdict;
+        // A step that is done is not done again, so what it printed must not be lost with this process.
+        luggage.log.flush();
         self.record(Kind::StepFinished { host: self.voice.host.clone(), step, result }).await?;
         Ok(verdict)
     }
@@ -279,6 +281,24 @@ impl Sink for LogSink {
     fn write(&mut self, _: Stream, bytes: &[u8]) {
         if let Some(log) = &mut self.log {
             log.write(&self.step, bytes);
+        }
+    }
+}
+
+impl StepLog for LogSink {
+    fn job_offset(&mut self, job: &str) -> u64 {
+        self.log.as_mut().map_or(0, |log| log.job_offset(job))
+    }
+
+    fn write_job(&mut self, job: &str, bytes: &[u8]) {
+        if let Some(log) = &mut self.log {
+            log.write_job(&self.step, job, bytes);
+        }
+    }
+
+    fn flush(&mut self) {
+        if let Some(log) = &mut self.log {
+            log.flush();
         }
     }
 }

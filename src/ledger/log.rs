@@ -1,9 +1,10 @@
 //! A log file per host: what its commands printed, byte by byte, under a header line for each step.
 //! No file stays open between writes, so ten thousand hosts need no descriptors; no failure here stops a run.
+//! Output of a job is in it exactly once, whenever the controller was killed: see `place`.
 
 use std::{
     fs,
-    io::{self, Write},
+    io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -11,6 +12,7 @@ use std::{
 
 use jiff::Timestamp;
 
+use super::place::Place;
 use crate::{clock::Clock, host::HostName};
 
 /// Bytes gathered before they are written.
@@ -47,10 +49,10 @@ impl Logs {
         HostLog {
             path: self.path(host),
             logs: self.clone(),
-            tag: String::new(),
+            place: None,
             buffer: Vec::new(),
             line_open: false,
-            written: None,
+            gap: false,
             flushed_at: Timestamp::MIN,
         }
     }
@@ -71,6 +73,10 @@ impl Logs {
             }
             Trouble::Told => None,
         }
+    }
+
+    fn make_folder(&self) -> io::Result<()> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)
     }
 
     fn report(&self, path: &Path, error: &io::Error) {
@@ -98,20 +104,57 @@ fn file_name(host: &str) -> String {
 pub struct HostLog {
     path: PathBuf,
     logs: Logs,
-    tag: String,
+    /// Where the log stands; `None` before its first use.
+    place: Option<Place>,
     buffer: Vec<u8>,
     line_open: bool,
-    /// Length of the file; `None` before it is known.
-    written: Option<u64>,
+    /// Whether output was lost since the last byte that could be written.
+    gap: bool,
     flushed_at: Timestamp,
 }
 
 impl HostLog {
     /// Appends `bytes` as they are. A header line (`== 02:00:01 tag ==`, UTC) stands wherever `tag` changes.
     pub fn write(&mut self, tag: &str, bytes: &[u8]) {
+        if self.place().job.is_some() {
+            self.switch(None);
+        }
+        self.gather(tag, bytes);
+    }
+
+    /// Appends output of a job: what follows the bytes that [`HostLog::job_offset`] counts.
+    pub fn write_job(&mut self, tag: &str, job: &str, bytes: &[u8]) {
+        if self.place().job.as_deref() != Some(job) {
+            self.switch(Some(job));
+        }
+        self.gather(tag, bytes);
+    }
+
+    /// Bytes of this job's output that are in the log, whoever put them there.
+    pub fn job_offset(&mut self, job: &str) -> u64 {
+        self.place().offsets.get(job).copied().unwrap_or(0)
+    }
+
+    /// Writes what is gathered, so that others can read it and the end of this process does not lose it.
+    pub fn flush(&mut self) {
+        self.flushed_at = self.logs.clock.now();
+        if self.buffer.is_empty() {
+            return;
+        }
+        let written = self.append();
+        self.gap = written.is_err();
+        let written = written.and_then(|()| if self.place().job.is_some() { self.note() } else { Ok(()) });
+        if let Err(error) = written {
+            self.logs.report(&self.path, &error);
+        }
+        // Kept bytes of a full disk would pile up over ten thousand hosts.
+        self.buffer.clear();
+    }
+
+    fn gather(&mut self, tag: &str, bytes: &[u8]) {
         let now = self.logs.clock.now();
-        if self.tag != tag {
-            tag.clone_into(&mut self.tag);
+        if self.place().tag != tag {
+            tag.clone_into(&mut self.place().tag);
             let start = if self.line_open { "\n" } else { "" };
             let title = crate::command::printable(tag);
             let header = format!("{start}== {} {title} ==\n", now.strftime("%T"));
@@ -120,6 +163,7 @@ impl HostLog {
         }
         for piece in bytes.chunks(BUFFER) {
             self.buffer.extend_from_slice(piece);
+            self.count(piece.len() as u64);
             if self.buffer.len() >= BUFFER {
                 self.flush();
             }
@@ -132,42 +176,94 @@ impl HostLog {
         }
     }
 
-    /// Writes what is gathered, so that others can read it.
-    pub fn flush(&mut self) {
-        self.flushed_at = self.logs.clock.now();
-        if self.buffer.is_empty() {
-            return;
+    fn count(&mut self, bytes: u64) {
+        let place = self.place();
+        if let Some(job) = &place.job {
+            *place.offsets.entry(job.clone()).or_default() += bytes;
         }
-        if let Err(error) = self.append() {
+    }
+
+    /// What comes from here on is output of `job`, or of none. The place says so before the first byte of it.
+    fn switch(&mut self, job: Option<&str>) {
+        self.flush();
+        let place = self.place();
+        place.job = job.map(str::to_owned);
+        if let Some(job) = job {
+            place.offsets.entry(job.to_owned()).or_default();
+        }
+        if let Err(error) = self.note() {
             self.logs.report(&self.path, &error);
         }
-        // Kept bytes of a full disk would pile up over ten thousand hosts.
-        self.buffer.clear();
+    }
+
+    fn note(&mut self) -> io::Result<()> {
+        self.logs.make_folder()?;
+        let path = self.path.with_extension("pos");
+        self.place().save(&path)
+    }
+
+    /// Where the log stands, with what an earlier controller left put right.
+    fn place(&mut self) -> &mut Place {
+        if self.place.is_none() {
+            let (place, line_open) = self.take_over().unwrap_or_default();
+            self.line_open = line_open;
+            self.place = Some(place);
+        }
+        self.place.get_or_insert_default()
+    }
+
+    fn take_over(&self) -> io::Result<(Place, bool)> {
+        let mut file = fs::OpenOptions::new().read(true).append(true).open(&self.path)?;
+        let mut place = Place::load(&self.path.with_extension("pos")).unwrap_or_default();
+        let length = file.metadata()?.len();
+        if length < place.length {
+            // The machine lost power before the log reached the disk: better twice than not at all.
+            writeln!(file, "\n== the end of this log was lost; output of jobs follows again from its beginning ==")?;
+            place = Place::default();
+        } else if place.job.is_some() {
+            file.set_len(place.length)?;
+        } else {
+            // Whoever comes next begins with a header.
+            place.tag.clear();
+        }
+        place.length = file.metadata()?.len();
+        let mut last = [b'\n'];
+        if place.length > 0 {
+            file.seek(SeekFrom::End(-1))?;
+            file.read_exact(&mut last)?;
+        }
+        Ok((place, last != [b'\n']))
     }
 
     fn append(&mut self) -> io::Result<()> {
-        if self.written.is_some_and(|written| written > MOST) {
+        if self.place().length > MOST {
             return Ok(());
         }
         let mut options = fs::OpenOptions::new();
         options.create(true).append(true).mode(0o600);
         let mut file = match options.open(&self.path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.logs.folder)?;
+                self.logs.make_folder()?;
                 options.open(&self.path)?
             }
             opened => opened?,
         };
-        let written = match self.written {
-            Some(written) => written,
-            None => file.metadata()?.len(),
-        };
-        file.write_all(&self.buffer)?;
-        let written = written + self.buffer.len() as u64;
-        if written > MOST {
-            writeln!(file, "\n== the output is longer than {} MiB; the rest is dropped ==", MOST >> 20)?;
+        let length = file.metadata()?.len();
+        let mut piece = Vec::new();
+        if self.gap {
+            piece.extend_from_slice(b"\n== output is missing here: it could not be written ==\n");
         }
-        self.written = Some(written);
+        piece.extend_from_slice(&self.buffer);
+        if length + piece.len() as u64 > MOST {
+            let mark = format!("\n== the output is longer than {} MiB; the rest is dropped ==\n", MOST >> 20);
+            piece.extend_from_slice(mark.as_bytes());
+        }
+        if let Err(error) = file.write_all(&piece) {
+            // Half a piece would be counted as none.
+            file.set_len(length)?;
+            return Err(error);
+        }
+        self.place().length = length + piece.len() as u64;
         Ok(())
     }
 }
@@ -179,68 +275,5 @@ impl Drop for HostLog {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock::SystemClock;
-
-    fn host(name: &str) -> HostName {
-        HostName::new(name).unwrap()
-    }
-
-    #[test]
-    fn output_is_kept_byte_by_byte_under_one_header_per_step() {
-        let folder = tempfile::tempdir().unwrap();
-        let logs = Logs::new(folder.path().join("RUN"), Arc::new(SystemClock));
-        let mut log = logs.host(&host("db1"));
-        let noise: Vec<u8> = (0..=255).cycle().take(100_000).collect();
-        log.write("Upgrade", b"one\n");
-        log.write("Upgrade", &noise);
-        log.write("Reboot\x1b[2J", b"x");
-        drop(log);
-        logs.host(&host("db1")).write("Verify", b"after a resume\n");
-        let text = fs::read(logs.path(&host("db1"))).unwrap();
-        assert_eq!(&text[..3], b"== ");
-        let body: Vec<u8> = [b"one\n".as_slice(), &noise].concat();
-        let start = text.iter().position(|b| *b == b'\n').unwrap() + 1;
-        assert_eq!(text[start..start + body.len()], body);
-        let rest = String::from_utf8_lossy(&text[start + body.len()..]).into_owned();
-        assert!(rest.contains("Reboot[2J ==\nx"), "{rest:?}");
-        assert!(rest.ends_with("Verify ==\nafter a resume\n"), "{rest:?}");
-        assert_eq!(logs.take_trouble(), None);
-    }
-
-    #[test]
-    fn a_log_that_cannot_be_written_is_told_once_and_stops_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("RUN"), "a file where the folder belongs").unwrap();
-        let logs = Logs::new(folder.path().join("RUN"), Arc::new(SystemClock));
-        for name in ["a", "b"] {
-            logs.host(&host(name)).write("Upgrade", &[b'x'; 50_000]);
-        }
-        assert!(logs.take_trouble().unwrap().contains("output is not logged"));
-        assert_eq!(logs.take_trouble(), None);
-    }
-
-    #[test]
-    fn a_log_is_bounded_and_says_so() {
-        let folder = tempfile::tempdir().unwrap();
-        let logs = Logs::new(folder.path().to_owned(), Arc::new(SystemClock));
-        let mut log = logs.host(&host("loud"));
-        log.written = Some(MOST);
-        for _ in 0..10 {
-            log.write("cat", &[b'x'; 50_000]);
-        }
-        drop(log);
-        let text = fs::read_to_string(logs.path(&host("loud"))).unwrap();
-        assert!(text.len() < 40_000, "{}", text.len());
-        assert!(text.ends_with("the rest is dropped ==\n"), "{text}");
-    }
-
-    #[test]
-    fn file_names_are_safe_short_and_distinct() {
-        assert_eq!(file_name("fe80::1"), "fe80%3A%3A1.log");
-        let (a, b) = (format!("{}a", "x".repeat(252)), format!("{}b", "x".repeat(252)));
-        assert!(file_name(&a).len() <= 255);
-        assert_ne!(file_name(&a), file_name(&b));
-    }
-}
+#[path = "log_tests.rs"]
+mod tests;

@@ -7,6 +7,7 @@ mod journal;
 mod lock;
 mod log;
 mod open;
+mod place;
 mod prune;
 mod request;
 mod store;

@@ -12,7 +12,7 @@ use crate::{
     event::{RunId, StepRef},
     host::HostName,
     playbook::{StepSpec, TemplateScope},
-    transport::{Link, Sink},
+    transport::{Link, NoSink, Sink},
 };
 
 /// One attempt of one step on one host.
@@ -44,11 +44,33 @@ pub struct StepCx<'a> {
     /// Durable notes and chatter.
     pub journal: &'a mut dyn Journal,
     /// Where remote output goes (the host's log file).
-    pub log: &'a mut dyn Sink,
+    pub log: &'a mut dyn StepLog,
     /// The jump box.
     pub controller: &'a dyn Controller,
     /// Wall time.
     pub clock: Arc<dyn Clock>,
+}
+
+/// Where a step's remote output goes. What comes in through [`Sink`] is appended.
+pub trait StepLog: Sink {
+    /// Bytes of this job's output that are in the log, whoever put them there.
+    fn job_offset(&mut self, job: &str) -> u64;
+
+    /// Appends output of a job: what follows the bytes that [`StepLog::job_offset`] counts.
+    fn write_job(&mut self, job: &str, bytes: &[u8]);
+
+    /// Writes what is gathered: the end of this process does not lose it after that.
+    fn flush(&mut self);
+}
+
+impl StepLog for NoSink {
+    fn job_offset(&mut self, _: &str) -> u64 {
+        0
+    }
+
+    fn write_job(&mut self, _: &str, _: &[u8]) {}
+
+    fn flush(&mut self) {}
 }
 
 /// The step's voice.

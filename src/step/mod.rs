@@ -33,7 +33,7 @@ mod verify;
 mod wait_for;
 
 pub use controller::JumpBox;
-pub use cx::{Controller, HookOutput, Interrupted, Journal, Recovery, StepCx};
+pub use cx::{Controller, HookOutput, Interrupted, Journal, Recovery, StepCx, StepLog};
 pub use result::Ended;
 
 use serde_json::json;

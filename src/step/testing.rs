@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 use tokio::{io::AsyncReadExt, io::AsyncWriteExt, time::Instant};
 
-use super::{Controller, HookOutput, Interrupted, Journal, StepCx};
+use super::{Controller, HookOutput, Interrupted, Journal, StepCx, StepLog};
 use crate::{
     clock::SystemClock,
     command::{Command, Exit, Output},
@@ -157,14 +157,27 @@ impl Journal for Notebook {
     }
 }
 
-/// Keeps both streams, in order of arrival.
+/// Keeps both streams, in order of arrival, and how much of each job's output there is.
 #[derive(Default)]
-pub(crate) struct Log(pub Vec<u8>);
+pub(crate) struct Log(pub Vec<u8>, HashMap<String, u64>);
 
 impl Sink for Log {
     fn write(&mut self, _: Stream, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }
+}
+
+impl StepLog for Log {
+    fn job_offset(&mut self, job: &str) -> u64 {
+        self.1.get(job).copied().unwrap_or(0)
+    }
+
+    fn write_job(&mut self, job: &str, bytes: &[u8]) {
+        *self.1.entry(job.to_owned()).or_default() += bytes.len() as u64;
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn flush(&mut self) {}
 }
 
 /// A jump box without anything.

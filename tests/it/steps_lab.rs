@@ -12,7 +12,7 @@ use patchwave::{
         CommandLine, CommandSpec, CopyFrom, CopySpec, Pause, Precheck, Reboot, RebootWhen, ServiceSpec, ServiceState,
         Side, StepKind, StepSpec, Template, TemplateList, TemplateScope, Verify,
     },
-    step::{self, Interrupted, Journal, JumpBox, StepCx, job, lease},
+    step::{self, Interrupted, Journal, JumpBox, StepCx, StepLog, job, lease},
     target::Target,
     transport::{
         Link, NoSink, Sink, Stream,
@@ -88,6 +88,18 @@ impl Sink for Log {
     fn write(&mut self, _: Stream, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }
+}
+
+impl StepLog for Log {
+    fn job_offset(&mut self, _: &str) -> u64 {
+        0
+    }
+
+    fn write_job(&mut self, _: &str, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn flush(&mut self) {}
 }
 
 impl Host {

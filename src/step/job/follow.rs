@@ -13,7 +13,7 @@ use super::{
 use crate::{
     command::{Command, Exit, Output, printable},
     step::{StepCx, lease, remote},
-    transport::{Class, LinkError, NoSink, Stream},
+    transport::{Class, LinkError, NoSink},
 };
 
 /// How long one poll waits on the host for news, in seconds; below every peer's idea of an idle connection.
@@ -28,9 +28,6 @@ const BEGINS_WITHIN: Duration = Duration::from_secs(20);
 const SHORT_PAUSE: Duration = Duration::from_millis(200);
 /// Even at the deadline a look at the job gets so much time.
 const LEAST: Duration = Duration::from_secs(5);
-/// The followed offset is noted after so many bytes or so much time.
-const NOTE_BYTES: u64 = 1 << 20;
-const NOTE_EVERY: Duration = Duration::from_secs(30);
 
 /// Runs `spec` detached on the host and follows it to its end, or goes on following it if it has begun before.
 ///
@@ -38,15 +35,18 @@ const NOTE_EVERY: Duration = Duration::from_secs(30);
 /// [`JobTrouble`], which says whether anything was changed.
 pub async fn run(cx: &mut StepCx<'_>, spec: &JobSpec) -> Result<JobEnd, JobTrouble> {
     let memory = Memory::recall(cx, spec.name);
+    let logged = if memory.recalled { cx.log.job_offset(&memory.id) } else { 0 };
     let mut job = Job {
         spec,
         asked: memory.begun || memory.recalled,
+        logged,
+        // What was logged last is read again: a failure is explained by the end of the output.
+        read: logged.saturating_sub(TAIL as u64),
         memory,
         tail: Vec::new(),
         pause: SHORT_PAUSE,
         bad_answers: 0,
         losses: 0,
-        noted: (0, Instant::now()),
     };
     job.memory.keep(cx, spec.name).await?;
     if !job.memory.begun {
@@ -63,11 +63,14 @@ struct Job<'a> {
     memory: Memory,
     /// Whether a start was sent, ever: then it may run, whatever is heard.
     asked: bool,
+    /// Bytes of its output that are in the log.
+    logged: u64,
+    /// Bytes of its output that were read or passed over.
+    read: u64,
     tail: Vec<u8>,
     pause: Duration,
     bad_answers: u32,
     losses: u32,
-    noted: (u64, Instant),
 }
 
 impl Job<'_> {
@@ -107,9 +110,8 @@ impl Job<'_> {
         let (mut since, mut starts) = (Instant::now(), 1);
         loop {
             let wait = WAIT.min(cx.remaining().as_secs());
-            let command =
-                payload::poll(&self.memory.id, &cx.run.0, self.spec.command.privileged, self.memory.offset, wait)
-                    .timeout(Duration::from_secs(wait + 30));
+            let command = payload::poll(&self.memory.id, &cx.run.0, self.spec.command.privileged, self.read, wait)
+                .timeout(Duration::from_secs(wait + 30));
             let output = match self.exec(cx, &command).await {
                 Ok(output) => output,
                 Err(error) => {
@@ -127,7 +129,7 @@ impl Job<'_> {
             };
             (self.bad_answers, self.losses) = (0, 0);
             self.take(cx, &poll).await?;
-            let heard_all = self.memory.offset >= poll.size;
+            let heard_all = self.read >= poll.size;
             match poll.state {
                 State::Done(code) if heard_all => return self.end(cx, code).await,
                 State::Gone if heard_all => return Err(self.gone(&poll)),
@@ -151,32 +153,35 @@ impl Job<'_> {
         }
     }
 
-    /// Puts the new output into the log, and remembers how far it came.
+    /// Puts the new output into the log; notes that the job has begun.
     async fn take(&mut self, cx: &mut StepCx<'_>, poll: &Poll<'_>) -> Result<(), JobTrouble> {
-        let begins = !self.memory.begun && !matches!(poll.state, State::Absent | State::Claimed);
-        if !poll.chunk.is_empty() {
-            cx.log.write(Stream::Stdout, poll.chunk);
-            self.memory.offset += poll.chunk.len() as u64;
-            let most = TAIL.min(self.spec.command.keep);
-            let fits = &poll.chunk[poll.chunk.len().saturating_sub(most)..];
-            self.tail.extend_from_slice(fits);
-            self.tail.drain(..self.tail.len().saturating_sub(most));
-            if let Some(line) = last_line(&self.tail) {
-                cx.journal.progress(&line);
-            }
-        }
-        let (bytes, at) = self.noted;
-        let behind = self.memory.offset - bytes;
-        if begins || behind >= NOTE_BYTES || (behind > 0 && at.elapsed() >= NOTE_EVERY) {
+        if !self.memory.begun && !matches!(poll.state, State::Absent | State::Claimed) {
             self.memory.begun = true;
-            self.noted = (self.memory.offset, Instant::now());
             self.memory.keep(cx, self.spec.name).await?;
+        }
+        if poll.chunk.is_empty() {
+            return Ok(());
+        }
+        let known = usize::try_from(self.logged - self.read).unwrap_or(usize::MAX).min(poll.chunk.len());
+        let fresh = &poll.chunk[known..];
+        if !fresh.is_empty() {
+            cx.log.write_job(&self.memory.id, fresh);
+        }
+        self.read += poll.chunk.len() as u64;
+        self.logged = self.logged.max(self.read);
+        let most = TAIL.min(self.spec.command.keep);
+        self.tail.extend_from_slice(&poll.chunk[poll.chunk.len().saturating_sub(most)..]);
+        self.tail.drain(..self.tail.len().saturating_sub(most));
+        if let Some(line) = last_line(&self.tail) {
+            cx.journal.progress(&line);
         }
         Ok(())
     }
 
     /// The exit code is consumed once: recorded here first, then marked on the host.
     async fn end(&mut self, cx: &mut StepCx<'_>, code: u32) -> Result<JobEnd, JobTrouble> {
+        // Whoever finds the code need not look at the output again.
+        cx.log.flush();
         self.memory.code = Some(code);
         self.memory.keep(cx, self.spec.name).await?;
         let ack = payload::ack(&self.memory.id, self.spec.command.privileged).timeout(Duration::from_secs(10));

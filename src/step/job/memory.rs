@@ -1,5 +1,6 @@
-//! What a step remembers of its jobs across the end of a controller, as a note: which job, how far it was followed.
-//! The note is written before the job starts, so that whoever resumes finds it.
+//! What a step remembers of its jobs across the end of a controller, as a note: which job, whether it began,
+//! how it ended. The note is written before the job starts, so that whoever resumes finds it. How far its output was
+//! followed is not here: the log knows.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,9 +20,6 @@ pub(super) struct Memory {
     /// Whether the host said that it has begun. Then it is never started again, even if its folder is gone.
     #[serde(default)]
     pub begun: bool,
-    /// Bytes of its output that are in the log.
-    #[serde(default)]
-    pub offset: u64,
     /// Its exit code, once it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<u32>,
@@ -33,8 +31,7 @@ pub(super) struct Memory {
 impl Memory {
     /// The job that this attempt goes on with, or a new one.
     pub fn recall(cx: &StepCx<'_>, name: &str) -> Self {
-        let fresh =
-            || Self { id: id(cx, name), attempt: cx.attempt, begun: false, offset: 0, code: None, recalled: false };
+        let fresh = || Self { id: id(cx, name), attempt: cx.attempt, begun: false, code: None, recalled: false };
         if !cx.resumed {
             return fresh();
         }
