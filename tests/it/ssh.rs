@@ -1,7 +1,7 @@
 //! Peers that do not answer, answer badly or go away, before a login: each has its phase and class, and none hangs.
 
 use std::{
-    io::Write,
+    io::{Read, Write},
     net::TcpListener,
     sync::Arc,
     time::{Duration, Instant},
@@ -166,8 +166,13 @@ async fn options_that_change_the_way_are_refused_by_name() {
 #[tokio::test]
 async fn connections_beyond_max_startups_are_closed_before_the_banner() {
     let Some(sshd) = Sshd::start("MaxStartups 1:100:1\nLoginGraceTime 20") else { return };
-    // It holds the only place.
-    let idle = std::net::TcpStream::connect(("127.0.0.1", sshd.port)).expect("a connection");
+    // It holds the only place: the banner shows that it was not dropped itself.
+    let idle = (0..50).find_map(|_| {
+        let mut idle = std::net::TcpStream::connect(("127.0.0.1", sshd.port)).ok()?;
+        let mut banner = [0; 4];
+        (idle.read_exact(&mut banner).is_ok() && &banner == b"SSH-").then_some(idle)
+    });
+    let idle = idle.expect("a place");
     let mut seen = None;
     for _ in 0..50 {
         match sshd.transport().connect(sshd.shared_target()).await {
