@@ -1,6 +1,10 @@
 //! How to reach one host: address, login, keys, raised rights, deadlines.
 //! Data only; made from the inventory, used by the transport. Start at [`Target`].
 
+mod proxy;
+
+pub use proxy::{JumpHop, Proxy};
+
 use std::{path::PathBuf, time::Duration};
 
 use secrecy::SecretString;
@@ -25,6 +29,9 @@ pub struct Target {
     /// Words of `ansible_ssh_common_args` and `ansible_ssh_extra_args`, split as a shell would. A transport that does
     /// not understand one refuses the host and names it.
     pub ssh_args: Vec<String>,
+    /// What stands in between (`-J`, `ProxyJump`, `ProxyCommand` of the arguments above, which do not repeat it);
+    /// `None`: nobody has said.
+    pub proxy: Option<Proxy>,
     /// `patchwave.host_key_checking`: `None` takes the command line's choice.
     pub host_keys: Option<HostKeyPolicy>,
     /// How a privileged command gets its rights.
@@ -105,6 +112,7 @@ impl Target {
             key_file: None,
             password: None,
             ssh_args: Vec::new(),
+            proxy: None,
             host_keys: None,
             escalation: Escalation::default(),
             limits: Limits::default(),

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     host::HostName,
     names,
-    target::{Escalation, Method, Target},
+    target::{Escalation, Method, Proxy, Target},
     yaml::{Problem, Problems, Span},
 };
 
@@ -69,6 +69,7 @@ impl Inventory {
         let vars = Vars { inventory: self, name, host };
         vars.check_connection()?;
         let settings = self.settings(host);
+        let (ssh_args, proxy) = vars.ssh_args()?;
         Ok(Target {
             name: name.clone(),
             address: vars.text(&["ansible_host", "ansible_ssh_host"])?.unwrap_or_else(|| name.as_str().to_owned()),
@@ -76,7 +77,8 @@ impl Inventory {
             user: vars.text(&["ansible_user", "ansible_ssh_user"])?,
             key_file: vars.text(&["ansible_ssh_private_key_file", "ansible_private_key_file"])?.map(home),
             password: vars.secret(&["ansible_password", "ansible_ssh_pass", "ansible_ssh_password"])?,
-            ssh_args: vars.ssh_args()?,
+            ssh_args,
+            proxy,
             host_keys: settings.host_keys,
             escalation: vars.escalation()?,
             limits: settings.limits(),
@@ -148,20 +150,26 @@ impl Vars<'_> {
         Err(Wrong { message, help: Some(help), span: Some(span) })
     }
 
-    /// In the order in which Ansible hands them to ssh.
-    fn ssh_args(&self) -> Result<Vec<String>, Wrong> {
+    /// In the order in which Ansible hands them to ssh; what stands in between apart from them.
+    fn ssh_args(&self) -> Result<(Vec<String>, Option<Proxy>), Wrong> {
         let mut words = Vec::new();
+        let mut proxy = None;
         for name in ["ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args"] {
             let Some((name, span, text)) = self.get(&[name])? else { continue };
-            match shlex::split(&text) {
-                Some(more) => words.extend(more),
-                None => {
-                    let message = format!("`{name}` has a quote that is never closed");
-                    return Err(Wrong { message, help: None, span: Some(span) });
-                }
-            }
+            let Some(mut more) = shlex::split(&text) else {
+                let message = format!("`{name}` has a quote that is never closed");
+                return Err(Wrong { message, help: None, span: Some(span) });
+            };
+            let found = Proxy::take(&mut more).map_err(|bad| Wrong {
+                message: format!("`{name}`: `{}` cannot be read", shown(&bad)),
+                help: Some("a jump is `-J [user@]host[:port]`; several have commas in between".into()),
+                span: Some(span),
+            })?;
+            // ssh takes the first.
+            proxy = proxy.or(found);
+            words.extend(more);
         }
-        Ok(words)
+        Ok((words, proxy))
     }
 
     fn escalation(&self) -> Result<Escalation, Wrong> {

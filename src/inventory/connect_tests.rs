@@ -3,7 +3,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret as _;
 
 use super::*;
-use crate::target::HostKeyPolicy;
+use crate::target::{HostKeyPolicy, JumpHop};
 
 fn inventory(vars: &str) -> Inventory {
     Inventory::from_text("inv.yml", &format!("web:\n  hosts: {{web1.example.com: }}\n  vars:\n{vars}"))
@@ -38,7 +38,7 @@ fn each_variable_reaches_its_field() {
     ansible_become_method: su
     ansible_become_user: admin
     ansible_become_password: !unsafe '{{ x }}'
-    ansible_ssh_common_args: -o ProxyJump=\"a b\"
+    ansible_ssh_common_args: -o \"ProxyJump=ops@b1:2222\" -C
     ansible_ssh_extra_args: -4
     patchwave: {connect_timeout: 3s, silence_timeout: 2m, host_key_checking: accept-new}
 ",
@@ -50,7 +50,9 @@ fn each_variable_reaches_its_field() {
     );
     assert!(target.key_file.unwrap().ends_with(".ssh/fleet"));
     assert_eq!(target.password.unwrap().expose_secret(), "p w");
-    assert_eq!(target.ssh_args, ["-o", "ProxyJump=a b", "-4"]);
+    assert_eq!(target.ssh_args, ["-C", "-4"]);
+    let hop = JumpHop { user: Some("ops".into()), host: "b1".into(), port: Some(2222) };
+    assert_eq!(target.proxy, Some(Proxy::Jump(vec![hop])));
     assert_eq!(target.escalation.method, Method::Su);
     assert_eq!(target.escalation.user.as_deref(), Some("admin"));
     assert_eq!(target.escalation.password.unwrap().expose_secret(), "{{ x }}");
@@ -74,6 +76,7 @@ fn what_cannot_be_used_is_named() {
         ("ansible_become_method: pbrun", "`ansible_become_method` is `pbrun`, which patchwave does not know"),
         ("ansible_become_flags: -i", "`ansible_become_flags` is not supported"),
         ("ansible_ssh_common_args: \"-o 'x\"", "`ansible_ssh_common_args` has a quote that is never closed"),
+        ("ansible_ssh_common_args: -J b1;id", "`ansible_ssh_common_args`: `-J b1;id` cannot be read"),
         ("ansible_password: !vault x", "`ansible_password` is encrypted (!vault), and patchwave does not decrypt"),
     ] {
         let error = target(&format!("    {vars}\n")).unwrap_err();

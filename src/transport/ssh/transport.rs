@@ -24,7 +24,7 @@ use super::{
     login::{Ways, login},
     session::SshSession,
 };
-use crate::target::Target;
+use crate::target::{Proxy, Target};
 
 const SSH_PORT: u16 = 22;
 
@@ -85,6 +85,9 @@ impl SshTransport {
 
     async fn open(&self, target: Arc<Target>) -> Result<SshSession, ConnectError> {
         let args = args::read(&target.ssh_args).map_err(|word| unsupported(&word))?;
+        if !matches!(target.proxy, None | Some(Proxy::None)) {
+            return Err(unsupported("ProxyJump"));
+        }
         let limits = target.limits;
         let port = target.port.unwrap_or(SSH_PORT);
         let silence = args.silence.unwrap_or(limits.silence);
