@@ -77,7 +77,7 @@ impl Walk {
             link: Link::new(Arc::clone(&self.outside.transport), target),
             scope: self.outside.roster.scope(host),
             log: LogSink::open(self.outside.logs.as_ref(), host),
-            leased: false,
+            leased: self.before.is_some(),
         };
         if let Some(before) = &self.before {
             for (_, result) in &before.steps {
@@ -137,9 +137,11 @@ impl Walk {
         let interrupted = self.before.as_ref().and_then(|b| b.current.as_ref()).filter(|c| c.step == step);
         let mut result = match interrupted.map(|_| step::recovery(spec)) {
             Some(Recovery::Ask) => unknowable(),
-            _ => match condition(spec, &luggage.scope) {
+            // A step that had begun goes on, whatever `when` says now: the host may be half changed.
+            Some(_) => self.attempts(step, spec, luggage, interrupted).await?,
+            None => match condition(spec, &luggage.scope) {
                 Some(result) => result,
-                None => self.attempts(step, spec, luggage, interrupted).await?,
+                None => self.attempts(step, spec, luggage, None).await?,
             },
         };
         result.took = begun.elapsed();
