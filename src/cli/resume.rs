@@ -72,6 +72,7 @@ pub(super) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut World) -
     carry_out(
         Rollout {
             state,
+            opening: resumed,
             journal: Box::new(journal),
             hosts: roster,
             controller: jump_box(&playbook, world),

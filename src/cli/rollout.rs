@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::{Failure, World, args::ConnectArgs, roster::Hosts};
 use crate::{
     engine::{self, Engine, Notice, Outside, Signal},
-    event::{RunState, Stop},
+    event::{Event, RunState, Stop},
     ledger::{Journal, LedgerError, Logs},
     playbook::{self, Playbook},
     step::JumpBox,
@@ -26,6 +26,8 @@ use crate::{
 /// A rollout that is ready to go.
 pub(super) struct Rollout {
     pub(super) state: RunState,
+    /// What this controller recorded before the engine began.
+    pub(super) opening: Event,
     pub(super) journal: Box<dyn Journal>,
     pub(super) hosts: Hosts,
     pub(super) controller: JumpBox,
@@ -41,7 +43,11 @@ pub(super) struct Rollout {
 /// Carries it out. The exit code follows product's order.
 pub(super) fn carry_out(rollout: Rollout, world: &mut World) -> Result<u8, Failure> {
     let runtime = runtime()?;
-    let reporter: Box<dyn ui::Reporter> = reporter(rollout.json, world);
+    let mut reporter: Box<dyn ui::Reporter> = reporter(rollout.json, world);
+    if rollout.json {
+        // A script gets every event; people have been told already.
+        reporter.event(&rollout.state, &rollout.opening);
+    }
     let (signals, signal_inbox) = mpsc::channel(16);
     let (notices, notice_inbox) = mpsc::channel(4);
     let engine = Engine {
@@ -128,7 +134,7 @@ async fn answer(
 
 fn reporter(json: bool, world: &World) -> Box<dyn ui::Reporter> {
     if json {
-        Box::new(ui::Json::new(Box::new(world.stdout.clone())))
+        Box::new(ui::Json::new(Box::new(world.stdout.clone()), Box::new(world.stderr.clone())))
     } else if world.stderr_is_terminal {
         Box::new(ui::Bars::new(
             Box::new(world.stderr.clone()),

@@ -66,6 +66,7 @@ pub(super) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World) -> Resu
     carry_out(
         Rollout {
             state,
+            opening: first,
             journal: Box::new(journal),
             hosts,
             controller: jump_box(&playbook, world),

@@ -7,15 +7,16 @@ use jiff::Timestamp;
 use super::Reporter;
 use crate::event::{Event, Progress, RunState};
 
-/// Writes every event as one line of JSON, and nothing else.
+/// Writes every event as one line of JSON, and nothing else; what no event says goes to the talk beside it.
 pub struct Json {
     out: Option<Box<dyn Write + Send>>,
+    talk: Box<dyn Write + Send>,
 }
 
 impl Json {
-    /// Writes to `out`, until that fails.
-    pub fn new(out: Box<dyn Write + Send>) -> Self {
-        Self { out: Some(out) }
+    /// Events to `out`, until that fails; sentences for people, such as how to approve, to `talk`.
+    pub fn new(out: Box<dyn Write + Send>, talk: Box<dyn Write + Send>) -> Self {
+        Self { out: Some(out), talk }
     }
 }
 
@@ -35,7 +36,10 @@ impl Reporter for Json {
 
     fn progress(&mut self, _: &Progress) {}
 
-    fn note(&mut self, _: Timestamp, _: &str) {}
+    fn note(&mut self, _: Timestamp, text: &str) {
+        // Nobody may be there to read it.
+        let _ = writeln!(self.talk, "{}", super::clean(text, 400));
+    }
 
     fn tick(&mut self, _: &RunState, _: Timestamp) {}
 
@@ -51,11 +55,13 @@ mod tests {
     fn every_event_is_one_line_that_reads_back() {
         let mut sample = Sample::of(plan(&[("all", &["a b"])]));
         sample.good("a").bad("b", "lock", "two\nlines\u{1b}[2J");
-        let out = Captured::default();
-        let mut json = Json::new(out.writer());
+        let (out, talk) = (Captured::default(), Captured::default());
+        let mut json = Json::new(out.writer(), talk.writer());
         for event in &sample.events {
             json.event(&sample.state, event);
         }
+        json.note(Timestamp::UNIX_EPOCH, "type this: approve R");
+        assert_eq!(talk.text(), "type this: approve R\n");
         let text = out.text();
         assert!(!text.contains('\u{1b}'), "JSON escapes control characters");
         let read: Vec<Event> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -66,7 +72,7 @@ mod tests {
     fn nothing_follows_a_broken_pipe() {
         let sample = Sample::of(plan(&[("all", &["a"])]));
         let out = Captured::default();
-        let mut json = Json::new(out.writer());
+        let mut json = Json::new(out.writer(), Box::new(std::io::sink()));
         out.break_it();
         json.event(&sample.state, &sample.events[0]);
         out.mend();
