@@ -63,9 +63,12 @@ pub(super) async fn wait(
     loop {
         let now = Instant::now();
         let limit = if now.duration_since(began) < SLOW_AFTER { ATTEMPT } else { SLOW_ATTEMPT };
-        match fresh(cx, limit.min(deadline.saturating_duration_since(now))).await {
+        let left = deadline.saturating_duration_since(now);
+        match fresh(cx, limit.min(left)).await {
             Ok(id) if id != old => return Ok(id),
             Ok(_) => seen.back = seen.down,
+            // A busy host that was there a moment ago: the look had less time than a look may take.
+            Err(None) if left < limit => {}
             Err(error) => {
                 if let Some(result) = hard(error.as_ref()) {
                     return Err(result);
@@ -85,7 +88,8 @@ pub(super) async fn wait(
             return Err(Box::new(verdict(&seen, evidence, began)));
         }
         let pause = Duration::from_millis(1000 + fastrand::u64(0..4000));
-        tokio::time::sleep(pause.min(end.saturating_duration_since(Instant::now()))).await;
+        // The last look has some time as well.
+        tokio::time::sleep(pause.min((end - SHORTEST).saturating_duration_since(Instant::now()))).await;
     }
 }
 
@@ -138,7 +142,9 @@ fn verdict(seen: &Seen, evidence: Option<String>, began: Instant) -> StepResult 
         (true, true) => StepResult::failed(
             "same-boot-id",
             format!("it went away and came back with the same boot id (waited {after})"),
-        ),
+        )
+        .help("look at its console; a container may have the boot id of the machine below it")
+        .changed(true),
         (true, false) => {
             let result =
                 StepResult::unreachable("never-came-back", format!("it went down and is not back after {after}"));
