@@ -31,10 +31,20 @@ fn failed_package(output: &str) -> Option<String> {
     let line = output.lines().find_map(|line| line.trim_start().strip_prefix("dpkg: error processing "))?;
     let name = match line.split_once(' ')? {
         ("package", rest) => rest.split(' ').next()?,
-        ("archive", rest) => rest.split(' ').next()?.rsplit('/').next()?.split('_').next()?,
+        ("archive", rest) => archive(rest.split(' ').next()?)?,
         _ => return None,
     };
     is_name(name).then(|| name.to_owned())
+}
+
+/// The package of an archive's path. In a folder of its own (`/tmp/apt-dpkg-install-X/7-NAME_…`) apt numbers them.
+fn archive(path: &str) -> Option<&str> {
+    let file = path.rsplit('/').next()?.split('_').next()?;
+    let numbered = path.contains("/apt-dpkg-install-").then(|| file.split_once('-')).flatten();
+    match numbered {
+        Some((number, name)) if number.bytes().all(|byte| byte.is_ascii_digit()) => Some(name),
+        _ => Some(file),
+    }
 }
 
 /// The line below, which says what the package's script did.
