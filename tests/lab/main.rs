@@ -1,0 +1,16 @@
+//! The acceptance tests: the program as people start it, against real booted Debian hosts.
+//!
+//! Each test holds a lab of its own (`lab.sh hold`) and believes the hosts, not the program: what is installed is
+//! asked of dpkg there, whether a host was restarted of its boot id. Start reading at `wave.rs`; [`fleet`] are the
+//! hosts, [`patchwave`] is the program, [`events`] what it said.
+
+mod crash;
+mod events;
+mod failure;
+mod faults;
+mod fleet;
+mod patchwave;
+mod reboot;
+mod rights;
+mod stop;
+mod wave;
