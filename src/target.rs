@@ -47,6 +47,8 @@ pub enum HostKeyPolicy {
     Strict,
     /// Record it; a changed key is refused all the same.
     AcceptNew,
+    /// Ask the person at the terminal, then record it; without a person it is [`HostKeyPolicy::Strict`].
+    Ask,
 }
 
 /// Deadlines, each counted from the moment its phase begins.

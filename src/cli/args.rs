@@ -49,6 +49,9 @@ pub enum Command {
     /// What an inventory means.
     #[command(subcommand)]
     Inventory(InventoryCommand),
+    /// What the files of trusted host keys say.
+    #[command(subcommand)]
+    KnownHosts(KnownHostsCommand),
     /// The whole thing on an embedded fleet: real SSH on loopback, simulated hosts, nothing to install.
     Demo(DemoArgs),
     /// Print shell completion.
@@ -111,6 +114,8 @@ pub enum HostKeys {
     Strict,
     /// Record the key; a changed key is refused all the same.
     AcceptNew,
+    /// Ask at the terminal, one host after the other, and record what is confirmed.
+    Ask,
 }
 
 /// `run`.
@@ -259,6 +264,60 @@ pub enum InventoryCommand {
     List(InventoryArgs),
     /// The tree of groups.
     Graph(InventoryArgs),
+}
+
+/// `known-hosts …`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum KnownHostsCommand {
+    /// The verdict on a server with these keys: accept, changed, unknown or revoked. Records nothing. The exit code is
+    /// 0 for accept, else 3.
+    Check(KnownHostsCheck),
+    /// The numbers of the lines that name a host, as `ssh-keygen -F` finds them.
+    Find(KnownHostsFind),
+}
+
+/// `known-hosts check`.
+#[derive(Clone, Debug, Args)]
+pub struct KnownHostsCheck {
+    /// The host, as it is connected to.
+    #[arg(long, value_name = "HOST")]
+    pub host: String,
+    /// Its port.
+    #[arg(long, value_name = "PORT", default_value_t = 22)]
+    pub port: u16,
+    /// The server's host keys and certificates: lines of `.pub` files, or of `ssh-keyscan`.
+    #[arg(long, value_name = "FILE")]
+    pub server_keys: PathBuf,
+    /// What an unknown key means. A changed or revoked key is never accepted.
+    #[arg(long, value_name = "HOW", default_value = "yes")]
+    pub strict: Strictness,
+    /// A known_hosts file; may be given several times [default: ~/.ssh/known_hosts, /etc/ssh/ssh_known_hosts].
+    #[arg(long, value_name = "FILE")]
+    pub known_hosts: Vec<PathBuf>,
+    /// The name that the keys are on file under, in place of host and port.
+    #[arg(long, value_name = "NAME")]
+    pub host_key_alias: Option<String>,
+}
+
+/// `StrictHostKeyChecking` of `known-hosts check`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Strictness {
+    /// An unknown key is refused.
+    Yes,
+    /// It would be recorded.
+    AcceptNew,
+    /// It would be recorded, too.
+    No,
+}
+
+/// `known-hosts find`.
+#[derive(Clone, Debug, Args)]
+pub struct KnownHostsFind {
+    /// The name, as it stands in the file: `web01`, `[web01]:2222`.
+    pub name: String,
+    /// The file [default: ~/.ssh/known_hosts].
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
 }
 
 /// `demo`.

@@ -7,7 +7,7 @@ use clap::{CommandFactory, Parser};
 use super::{
     Failure, World,
     args::{Cli, Command},
-    demo, exec, inventory, plan, prepare, resume, run, runs,
+    demo, exec, inventory, known_hosts, plan, prepare, resume, run, runs,
 };
 use crate::{event::Stop, ledger::Wanted};
 
@@ -38,7 +38,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>, mut world: World) -> u8 {
 }
 
 fn dispatch(cli: &Cli, world: &mut World) -> Result<u8, Failure> {
-    let needs_state = !matches!(cli.command, Command::Completions { .. } | Command::Man | Command::Demo(_));
+    let needs_state =
+        !matches!(cli.command, Command::Completions { .. } | Command::Man | Command::Demo(_) | Command::KnownHosts(_));
     let state = if needs_state { prepare::state_dir(cli.state_dir.as_deref(), world)? } else { Default::default() };
     match &cli.command {
         Command::Run(args) => {
@@ -57,6 +58,7 @@ fn dispatch(cli: &Cli, world: &mut World) -> Result<u8, Failure> {
         Command::Log(args) => runs::log(args, state, world),
         Command::Approve(args) => runs::ask(&args.run, Wanted::Approve { stage: None }, state, world),
         Command::Stop(args) => runs::ask(&args.run, Wanted::Stop(Stop::Drain), state, world),
+        Command::KnownHosts(command) => known_hosts::known_hosts(command, world),
         Command::Demo(args) => demo::demo(args, world),
         Command::Completions { shell } => {
             let mut text = Vec::new();

@@ -8,6 +8,7 @@ mod demo;
 mod exec;
 mod failure;
 mod inventory;
+mod known_hosts;
 mod past;
 mod plan;
 mod prepare;

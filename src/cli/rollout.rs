@@ -136,12 +136,9 @@ fn reporter(json: bool, world: &World) -> Box<dyn ui::Reporter> {
     if json {
         Box::new(ui::Json::new(Box::new(world.stdout.clone()), Box::new(world.stderr.clone())))
     } else if world.stderr_is_terminal {
-        Box::new(ui::Bars::new(
-            Box::new(world.stderr.clone()),
-            super::world::terminal_size,
-            world.paint(true),
-            world.zone(),
-        ))
+        let stderr = Box::new(world.stderr.clone());
+        let bars = ui::Bars::new(stderr, super::world::terminal_size, world.paint(true), world.zone());
+        Box::new(bars.quiet(&world.quiet))
     } else {
         Box::new(ui::Lines::new(Box::new(world.stderr.clone()), world.paint(false), world.zone()))
     }
@@ -189,13 +186,21 @@ pub(super) fn transport(args: &ConnectArgs, world: &World) -> Result<Arc<dyn Tra
     options.host_keys = match args.host_keys {
         super::args::HostKeys::Strict => HostKeyPolicy::Strict,
         super::args::HostKeys::AcceptNew => HostKeyPolicy::AcceptNew,
+        super::args::HostKeys::Ask if !world.stdin_is_terminal => {
+            return Err(Failure::refused("--host-keys ask: nobody can be asked, standard input is no terminal")
+                .help("--host-keys accept-new records the keys of new hosts without a question"));
+        }
+        super::args::HostKeys::Ask => HostKeyPolicy::Ask,
     };
     if let Some(file) = &args.known_hosts {
         options.known_hosts = vec![world.absolute(file)];
     }
     if world.stdin_is_terminal {
-        let ask = Arc::clone(&world.ask_secret);
-        options.passphrase = Some(Arc::new(move |path| ask(&format!("Passphrase of {}: ", path.display()))));
+        let (ask, quiet) = (Arc::clone(&world.ask_secret), world.quiet.clone());
+        options.passphrase =
+            Some(Arc::new(move |path| quiet.ask(|| ask(&format!("Passphrase of {}: ", path.display())))));
+        let (ask, quiet) = (Arc::clone(&world.ask), world.quiet.clone());
+        options.question = Some(Arc::new(move |question| quiet.ask(|| ask(question))));
     }
     SshTransport::new(options).map(|t| Arc::new(t) as Arc<dyn Transport>).map_err(Failure::usage)
 }

@@ -11,7 +11,7 @@ use std::{
 use crate::{
     clock::{Clock, SystemClock},
     transport::Transport,
-    ui::{Colour, Paint, Size},
+    ui::{Colour, Paint, Quiet, Size},
 };
 use jiff::tz::TimeZone;
 
@@ -63,6 +63,8 @@ pub struct World {
     pub ask: Arc<Ask<String>>,
     /// Asks for a secret on the terminal, without showing it; `None` when nobody answers.
     pub ask_secret: Arc<Ask<secrecy::SecretString>>,
+    /// Keeps questions and bars apart.
+    pub quiet: Quiet,
     /// A transport in place of SSH, for tests.
     pub transport: Option<Arc<dyn Transport>>,
     /// Whether signals of the process are listened to.
@@ -92,6 +94,7 @@ impl World {
             clock: Arc::new(SystemClock),
             ask: Arc::new(ask_on_terminal),
             ask_secret: Arc::new(|prompt| rpassword::prompt_password(prompt).ok().map(Into::into)),
+            quiet: Quiet::default(),
             transport: None,
             signals: true,
         }

@@ -25,7 +25,8 @@ impl Settings {
         let mut map = MapReader::new(node, "`patchwave`", problems)?;
         let mut policy = Policy::read(&mut map);
         policy.read_labels(&mut map);
-        let words = [("strict", HostKeyPolicy::Strict), ("accept-new", HostKeyPolicy::AcceptNew)];
+        let words =
+            [("strict", HostKeyPolicy::Strict), ("accept-new", HostKeyPolicy::AcceptNew), ("ask", HostKeyPolicy::Ask)];
         let settings = Self {
             policy,
             host_keys: map.read("host_key_checking", |node, problems| read::one_of(node, &words, problems)),

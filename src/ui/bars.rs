@@ -15,7 +15,7 @@ use console::{measure_text_width, truncate_str};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-use super::{Paint, Reporter, lines::stamped, sentence, text};
+use super::{Paint, Quiet, Reporter, lines::stamped, sentence, text};
 use crate::{
     event::{Event, HostAt, HostState, Kind, Progress, RunState, Tally},
     host::HostName,
@@ -46,6 +46,7 @@ pub struct Bars {
     last_note: String,
     drawn_at: Timestamp,
     asked: bool,
+    quiet: Quiet,
 }
 
 impl Bars {
@@ -72,10 +73,22 @@ impl Bars {
             last_note: String::new(),
             drawn_at: Timestamp::MIN,
             asked: false,
+            quiet: Quiet::default(),
         }
     }
 
+    /// Leaves the screen to questions that are asked through `quiet`.
+    #[must_use]
+    pub fn quiet(mut self, quiet: &Quiet) -> Self {
+        quiet.of(&self.bar);
+        self.quiet = quiet.clone();
+        self
+    }
+
     fn draw(&mut self, state: &RunState, now: Timestamp) {
+        let quiet = self.quiet.clone();
+        // While somebody is asked nothing is drawn; what must be said waits.
+        let Some(_right) = quiet.try_draw() else { return };
         self.drawn_at = now;
         self.print_pending();
         let lines = panel(state, now, (self.size)(), &self.chatter, self.paint);
@@ -123,6 +136,8 @@ impl Reporter for Bars {
 
     fn ask(&mut self, at: Timestamp, question: &str) {
         self.note(at, question);
+        let quiet = self.quiet.clone();
+        let Some(_right) = quiet.try_draw() else { return };
         self.print_pending();
         self.bar.set_message("");
         self.asked = true;
@@ -141,6 +156,9 @@ impl Reporter for Bars {
     }
 
     fn finish(&mut self, _: &RunState) {
+        let quiet = self.quiet.clone();
+        // A question that nobody answers any more: the program ends, and its summary says the rest.
+        let Some(_right) = quiet.try_draw() else { return };
         self.print_pending();
         self.bar.finish_and_clear();
     }

@@ -3,6 +3,7 @@
 mod contract;
 mod demo_fleet;
 mod fuzz_corpus;
+mod known_hosts_check;
 mod readme;
 mod simulation;
 mod ssh;

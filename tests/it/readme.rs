@@ -221,7 +221,7 @@ fn no_text_names_a_command_that_is_not_there() {
     for folder in ["src", "inventories", "playbooks"] {
         all_files(&root.join(folder), &mut files);
     }
-    let named = regex::Regex::new(r"(?:`|: |\$ )patchwave ([a-z]+)").unwrap();
+    let named = regex::Regex::new(r"(?:`|: |\$ )patchwave ([a-z]+(?:-[a-z]+)*)").unwrap();
     let known: Vec<String> = Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
     let mut seen = 0;
     for path in files {

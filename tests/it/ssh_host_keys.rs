@@ -264,3 +264,42 @@ fn the_lines_that_name_a_host_are_those_of_ssh_keygen() {
         }
     }
 }
+
+/// A person answers; the time they take counts against no deadline, and each name is asked about once.
+#[tokio::test]
+async fn a_person_is_asked_once_for_each_name() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let Some(sshd) = Sshd::start("") else { return };
+    for (answer, expected) in [(Some("yes"), None), (Some("no"), Some("not confirmed")), (None, Some("not on file"))] {
+        fs::write(sshd.path("known_hosts"), "").unwrap();
+        let mut options = sshd.options();
+        options.host_keys = HostKeyPolicy::Ask;
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        options.question = Some(Arc::new(move |question: &str| {
+            count.fetch_add(1, Ordering::SeqCst);
+            assert!(question.contains("SHA256:") && question.contains("127.0.0.1"), "{question}");
+            std::thread::sleep(std::time::Duration::from_millis(1500));
+            answer.map(str::to_owned)
+        }));
+        let transport = SshTransport::new(options).unwrap();
+        let mut target = sshd.target();
+        target.limits.handshake = std::time::Duration::from_secs(1);
+        let hosts = if expected.is_none() { 6 } else { 1 };
+        let connects = (0..hosts).map(|_| transport.connect(Arc::new(target.clone())));
+        for result in futures::future::join_all(connects).await {
+            match (result, expected) {
+                (Ok(session), None) => session.close().await,
+                (Err(error), Some(part)) => {
+                    assert_eq!(error.class, Class::HostKeyUnknown);
+                    assert!(error.message.contains(part), "{error}");
+                }
+                (Ok(_), Some(_)) => panic!("connected after {answer:?}"),
+                (Err(error), None) => panic!("{error}"),
+            }
+        }
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+        let recorded = fs::read_to_string(sshd.path("known_hosts")).unwrap();
+        assert_eq!(recorded.lines().count(), usize::from(expected.is_none()), "{recorded}");
+    }
+}

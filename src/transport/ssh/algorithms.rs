@@ -48,29 +48,41 @@ const HOST_KEYS: &[Algorithm] = &[
 ];
 
 /// What a host is asked for: the algorithms of its keys on file first, so that a host with several keys shows one that
-/// is known; certificates only where an authority is on file for it.
+/// is known. Follows `order_hostkeyalgs` of OpenSSH's sshconnect2.c.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct HostKeyOrder {
     known: u8,
-    certificates: bool,
+    authority: bool,
 }
 
 impl HostKeyOrder {
     /// From the algorithms on file (`ssh-ed25519`, …).
-    pub(super) fn new(known: &[String], certificates: bool) -> Self {
+    pub(super) fn new(known: &[String], authority: bool) -> Self {
         let on_file = |algorithm: &Algorithm| {
             let name = if matches!(algorithm, Algorithm::Rsa { .. }) { "ssh-rsa" } else { algorithm.as_str() };
             known.iter().any(|known| known == name)
         };
         let bits = HOST_KEYS.iter().enumerate().filter(|(_, algorithm)| on_file(algorithm));
-        Self { known: bits.fold(0, |bits, (n, _)| bits | 1 << n), certificates }
+        Self { known: bits.fold(0, |bits, (n, _)| bits | 1 << n), authority }
     }
 
-    fn algorithms(self) -> Vec<Algorithm> {
+    pub(super) fn algorithms(self) -> Vec<Algorithm> {
         let known = |n: usize| self.known & (1 << n) != 0;
         let pick =
             |want: bool| HOST_KEYS.iter().enumerate().filter(move |(n, _)| known(*n) == want).map(|(_, a)| a.clone());
         pick(true).chain(pick(false)).collect()
+    }
+
+    /// The kinds that may come in a certificate, which is asked for before any plain key. One of an authority that is
+    /// not on file is worth its plain key, so other kinds than the ones on file must not be drawn to the front.
+    pub(super) fn certificates(self) -> Vec<Algorithm> {
+        let all = self.authority || self.known == 0 || self.known & 1 != 0;
+        HOST_KEYS
+            .iter()
+            .enumerate()
+            .filter(|(n, _)| all || self.known & (1 << n) != 0)
+            .map(|(_, a)| a.clone())
+            .collect()
     }
 }
 
@@ -99,7 +111,7 @@ fn config(order: HostKeyOrder, silence: Duration) -> Config {
         preferred: Preferred {
             kex: Cow::Borrowed(KEX),
             key: Cow::Owned(order.algorithms()),
-            host_key_certificates: Cow::Borrowed(if order.certificates { HOST_KEYS } else { &[] }),
+            host_key_certificates: Cow::Owned(order.certificates()),
             cipher: Cow::Borrowed(CIPHERS),
             mac: Cow::Borrowed(MACS),
             compression: Cow::Borrowed(&[compression::NONE]),

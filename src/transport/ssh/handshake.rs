@@ -8,10 +8,7 @@ use std::{
 
 use russh::client::{self, Config, DisconnectReason, Handle};
 use russh::keys::PublicKeyOrCertificate;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    time::timeout,
-};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     super::{Class, ConnectError, Phase},
@@ -161,12 +158,15 @@ where
     // From here on every way out that is not a connection cuts the stream.
     let cut = Cut(Arc::clone(&tap));
     let news = Arc::new(News::default());
+    let thinking = Arc::clone(&check.thinking);
     let handler = Peer { check, news: Arc::clone(&news) };
-    match timeout(limit, client::connect_stream(config, wire, handler)).await {
-        Ok(Ok(handle)) => Ok(Connection { handle, news, _cut: cut }),
-        Ok(Err(PeerError::HostKey(refusal))) => Err(*refusal),
-        Ok(Err(PeerError::Protocol(error))) => Err(broken(peer, &tap, &error)),
-        Err(_) => Err(late(peer, &tap, limit)),
+    tokio::select! {
+        shaken = client::connect_stream(config, wire, handler) => match shaken {
+            Ok(handle) => Ok(Connection { handle, news, _cut: cut }),
+            Err(PeerError::HostKey(refusal)) => Err(*refusal),
+            Err(PeerError::Protocol(error)) => Err(broken(peer, &tap, &error)),
+        },
+        () = thinking.over(limit) => Err(late(peer, &tap, limit)),
     }
 }
 

@@ -8,6 +8,7 @@ use russh::keys::{Certificate, PublicKey, PublicKeyBase64, PublicKeyOrCertificat
 
 use super::{
     super::{Class, ConnectError, Phase},
+    ask_key::{Asker, Said, Thinking},
     failure::connect as failed,
     known_hosts::{Certified, KnownName, OfferedKey, TrustStore, Verdict},
 };
@@ -24,6 +25,9 @@ pub(super) struct HostKeyCheck {
     pub(super) port: u16,
     /// Tells whether a certificate is valid now.
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) asker: Arc<Asker>,
+    /// Time that a person took; it counts against no deadline.
+    pub(super) thinking: Arc<Thinking>,
 }
 
 impl HostKeyCheck {
@@ -34,8 +38,29 @@ impl HostKeyCheck {
         match (self.store.check(&self.name, &key), self.policy) {
             (Verdict::Accept, _) => Ok(()),
             (Verdict::Unknown { .. }, HostKeyPolicy::AcceptNew) => self.record(key, &print).await,
+            (Verdict::Unknown { .. }, HostKeyPolicy::Ask) => self.ask(key, &print).await,
             (verdict, _) => Err(self.refusal(&verdict, &key, &print)),
         }
+    }
+
+    /// Asks, unless somebody was asked about this very name while we waited for our turn.
+    async fn ask(&self, key: OfferedKey, print: &str) -> Result<(), ConnectError> {
+        let _thinking = self.thinking.begin();
+        let turn = self.asker.turn().await;
+        match self.store.check(&self.name, &key) {
+            Verdict::Accept => return Ok(()),
+            verdict @ Verdict::Unknown { .. } => match turn.ask(self.name.as_str(), &key.algorithm, print).await {
+                Said::Yes => {}
+                Said::No => {
+                    let name = self.name.as_str();
+                    let message = format!("the host key of {name} was not confirmed: {} {print}", key.algorithm);
+                    return Err(failed(Phase::HostKey, Class::HostKeyUnknown, message));
+                }
+                Said::Nothing => return Err(self.refusal(&verdict, &key, print)),
+            },
+            verdict => return Err(self.refusal(&verdict, &key, print)),
+        }
+        self.record(key, print).await
     }
 
     async fn record(&self, key: OfferedKey, print: &str) -> Result<(), ConnectError> {
@@ -107,7 +132,7 @@ fn offered(shown: &PublicKeyOrCertificate, now: Timestamp) -> Result<OfferedKey,
     })
 }
 
-fn certified(certificate: &Certificate, now: Timestamp) -> Certified {
+pub(super) fn certified(certificate: &Certificate, now: Timestamp) -> Certified {
     Certified {
         authority: PublicKey::from(certificate.signature_key().clone()).public_key_bytes(),
         principals: certificate.valid_principals().to_vec(),

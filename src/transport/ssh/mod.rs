@@ -5,6 +5,7 @@
 mod agent;
 mod algorithms;
 mod args;
+mod ask_key;
 mod dial;
 mod escalate;
 mod failure;
@@ -17,7 +18,9 @@ mod options;
 mod output;
 mod session;
 mod transport;
+mod verdict;
 mod wire;
 
-pub use options::{Passphrase, SshOptions};
+pub use options::{Passphrase, Question, SshOptions};
 pub use transport::{SshTransport, StartError};
+pub use verdict::{ServerKeys, ServerKeysError, first_shown};

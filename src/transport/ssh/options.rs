@@ -16,6 +16,9 @@ use crate::{
 /// Asks a person for the passphrase of a key file; `None` when there is nobody to ask. May block.
 pub type Passphrase = dyn Fn(&Path) -> Option<SecretString> + Send + Sync;
 
+/// Asks a person a question about a host key; `None` when there is nobody to ask. May block.
+pub type Question = dyn Fn(&str) -> Option<String> + Send + Sync;
+
 /// Options of the transport. Everything of the environment that matters is in here.
 #[derive(Clone)]
 pub struct SshOptions {
@@ -36,6 +39,8 @@ pub struct SshOptions {
     pub clock: Arc<dyn Clock>,
     /// Who can be asked for passphrases.
     pub passphrase: Option<Arc<Passphrase>>,
+    /// Who can be asked about unknown host keys, for [`HostKeyPolicy::Ask`].
+    pub question: Option<Arc<Question>>,
 }
 
 impl SshOptions {
@@ -56,6 +61,7 @@ impl SshOptions {
             handshakes: 256,
             clock: Arc::new(SystemClock),
             passphrase: None,
+            question: None,
         }
     }
 }
@@ -70,6 +76,7 @@ impl fmt::Debug for SshOptions {
             .field("agent", &self.agent)
             .field("handshakes", &self.handshakes)
             .field("passphrase", &self.passphrase.is_some())
+            .field("question", &self.question.is_some())
             .finish()
     }
 }

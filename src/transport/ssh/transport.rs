@@ -15,6 +15,7 @@ use super::{
     agent::Agent,
     algorithms::{Configs, HostKeyOrder},
     args::{self, SshArgs},
+    ask_key::Asker,
     dial::Dialer,
     failure::connect as failed,
     handshake::shake,
@@ -39,6 +40,7 @@ pub struct SshTransport {
     trust_files: Mutex<HashMap<PathBuf, Arc<TrustFile>>>,
     agent: Option<Agent>,
     files: KeyFiles,
+    asker: Arc<Asker>,
 }
 
 /// The transport cannot be set up.
@@ -63,6 +65,7 @@ impl SshTransport {
             trust_files: Mutex::default(),
             agent: options.agent.clone().map(Agent::new),
             files: KeyFiles::new(options.passphrase.clone()),
+            asker: Arc::new(Asker::new(options.question.clone())),
             options,
         };
         this.trust = Arc::new(this.store(&this.options.known_hosts)?);
@@ -122,6 +125,8 @@ impl SshTransport {
             address: target.address.clone(),
             port,
             clock: Arc::clone(&self.options.clock),
+            asker: Arc::clone(&self.asker),
+            thinking: Arc::default(),
         })
     }
 

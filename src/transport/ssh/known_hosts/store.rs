@@ -108,9 +108,23 @@ impl TrustStore {
         }
         let mut note = None;
         if let Some(certificate) = &key.certificate {
-            match self.check_certificate(name, certificate) {
-                Ok(()) => return Verdict::Accept,
-                Err(why) => note = Some(why),
+            // A certificate is issued for hosts, without ports.
+            let host = name.bare.as_deref().unwrap_or(&name.full);
+            let trusted = self.trusts(&name.full, certificate);
+            // As OpenSSH does, before it looks at the key inside: without an authority for the name with its port,
+            // whatever is on file without the port.
+            if let (false, Some(bare)) = (trusted, name.bare.as_deref())
+                && ((self.trusts(bare, certificate) && usable(certificate, host).is_ok())
+                    || self.check_plain(bare, key) == Verdict::Accept)
+            {
+                return Verdict::Accept;
+            }
+            match usable(certificate, host) {
+                Ok(()) if trusted => return Verdict::Accept,
+                Err(why) if trusted || name.bare.as_deref().is_some_and(|bare| self.trusts(bare, certificate)) => {
+                    note = Some(why);
+                }
+                _ => note = Some("it shows a certificate of an authority that is not on file for it".to_owned()),
             }
         }
         match self.check_plain(&name.full, key) {
@@ -123,22 +137,26 @@ impl TrustStore {
     }
 
     /// The algorithms of the keys on file for `name`, and whether an authority speaks for it: what to ask the host for.
+    /// Keys on file without the port have no say, as in OpenSSH.
     pub fn expected(&self, name: &KnownName) -> (Vec<String>, bool) {
-        let of = |name: &str| {
-            let entries = self.entries(name);
-            let algorithms: Vec<String> = entries
-                .iter()
-                .filter(|(_, entry)| entry.marker == Marker::Plain)
-                .filter_map(|(_, entry)| entry.key.as_ref().map(|key| key.algorithm.to_string()))
-                .collect();
-            let authority =
-                entries.iter().any(|(_, entry)| entry.marker == Marker::CertAuthority && entry.key.is_some());
-            (algorithms, authority)
+        let entries = self.entries(&name.full);
+        let keys = |marker| {
+            let of = entries.iter().filter(move |(_, entry)| entry.marker == marker);
+            of.filter_map(|(_, entry)| entry.key.as_ref())
         };
-        match (of(&name.full), name.bare.as_deref()) {
-            ((algorithms, authority), Some(bare)) if algorithms.is_empty() && !authority => of(bare),
-            (found, _) => found,
+        let mut algorithms: Vec<String> = Vec::new();
+        let mut passed: Vec<&str> = Vec::new();
+        for key in keys(Marker::Plain) {
+            // The first key of a kind stands for it; a revoked one is nothing to ask for.
+            if passed.contains(&&*key.algorithm) {
+                continue;
+            }
+            passed.push(&key.algorithm);
+            if !keys(Marker::Revoked).any(|revoked| revoked.blob == key.blob) {
+                algorithms.push(key.algorithm.to_string());
+            }
         }
+        (algorithms, keys(Marker::CertAuthority).next().is_some())
     }
 
     fn revoked(&self, name: &KnownName, key: &OfferedKey) -> Option<Place> {
@@ -153,23 +171,12 @@ impl TrustStore {
         })
     }
 
-    fn check_certificate(&self, name: &KnownName, certificate: &Certified) -> Result<(), String> {
-        let trusted = |name: &str| {
-            self.entries(name).iter().any(|(_, entry)| {
-                entry.marker == Marker::CertAuthority
-                    && entry.key.as_ref().is_some_and(|key| *key.blob == *certificate.authority)
-            })
-        };
-        if !trusted(&name.full) && !name.bare.as_deref().is_some_and(trusted) {
-            return Err("it shows a certificate of an authority that is not on file for it".to_owned());
-        }
-        certificate.valid.clone().map_err(|why| format!("its host certificate is not valid: {why}"))?;
-        // A certificate is issued for hosts, without ports.
-        let host = name.bare.as_deref().unwrap_or(&name.full);
-        if !certificate.principals.is_empty() && !certificate.principals.iter().any(|principal| principal == host) {
-            return Err(format!("its host certificate is not for {host}"));
-        }
-        Ok(())
+    /// Whether the certificate's authority is on file for `name`.
+    fn trusts(&self, name: &str, certificate: &Certified) -> bool {
+        self.entries(name).iter().any(|(_, entry)| {
+            entry.marker == Marker::CertAuthority
+                && entry.key.as_ref().is_some_and(|key| *key.blob == *certificate.authority)
+        })
     }
 
     fn check_plain(&self, name: &str, key: &OfferedKey) -> Verdict {
@@ -197,6 +204,15 @@ impl TrustStore {
         }
         found
     }
+}
+
+/// Whether a certificate is valid, and for this host.
+fn usable(certificate: &Certified, host: &str) -> Result<(), String> {
+    certificate.valid.clone().map_err(|why| format!("its host certificate is not valid: {why}"))?;
+    if !certificate.principals.is_empty() && !certificate.principals.iter().any(|principal| principal == host) {
+        return Err(format!("its host certificate is not for {host}"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -88,7 +88,7 @@ fn certificates_need_authority_principal_and_validity() {
 fn known_algorithms_are_asked_for_first() {
     let store = store(&[&format!("web {A}\n@cert-authority *.ca {B}\n@revoked web {C}")]);
     assert_eq!(store.expected(&KnownName::new("web", 22)), (vec!["ssh-ed25519".to_owned()], false));
-    assert_eq!(store.expected(&KnownName::new("web", 2222)), (vec!["ssh-ed25519".to_owned()], false));
+    assert_eq!(store.expected(&KnownName::new("web", 2222)), (vec![], false));
     assert_eq!(store.expected(&KnownName::new("x.ca", 22)), (vec![], true));
     assert_eq!(store.expected(&KnownName::new("db", 22)), (vec![], false));
 }

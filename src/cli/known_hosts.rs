@@ -1,0 +1,76 @@
+//! `patchwave known-hosts`: the trust store asked from the command line. Reads only; records nothing.
+
+use std::{path::Path, sync::Arc};
+
+use super::{
+    Failure, World,
+    args::{KnownHostsCheck, KnownHostsCommand, KnownHostsFind, Strictness},
+    commands::print,
+};
+use crate::transport::ssh::{
+    ServerKeys, SshOptions, first_shown,
+    known_hosts::{KnownName, TrustFile, TrustStore, Verdict},
+};
+
+/// The exit code for a server that is refused.
+const REFUSED: u8 = 3;
+
+pub(super) fn known_hosts(command: &KnownHostsCommand, world: &mut World) -> Result<u8, Failure> {
+    match command {
+        KnownHostsCommand::Check(args) => check(args, world),
+        KnownHostsCommand::Find(args) => find(args, world),
+    }
+}
+
+fn check(args: &KnownHostsCheck, world: &mut World) -> Result<u8, Failure> {
+    let path = world.absolute(&args.server_keys);
+    let text = std::fs::read_to_string(&path).map_err(|e| Failure::usage(format!("{}: {e}", path.display())))?;
+    let server = ServerKeys::parse(&text, world.clock.now())
+        .map_err(|e| Failure::usage(format!("{}: {e}", args.server_keys.display())))?;
+    let home = world.var("HOME").map(Path::new);
+    let files = match args.known_hosts.as_slice() {
+        [] => SshOptions::for_user("", home, None).known_hosts,
+        given => given.iter().map(|path| world.absolute(path)).collect(),
+    };
+    let files: Result<Vec<Arc<TrustFile>>, _> = files.iter().map(|path| TrustFile::load(path).map(Arc::new)).collect();
+    let store = TrustStore::new(files.map_err(Failure::usage)?);
+    let name = match &args.host_key_alias {
+        // OpenSSH looks an alias up as it is, whatever the port.
+        Some(alias) => KnownName::literal(alias),
+        None => KnownName::new(&args.host, args.port),
+    };
+    let Some(key) = first_shown(&store, &name, &server) else {
+        let message = format!("no key of {} is of a kind that patchwave negotiates", args.server_keys.display());
+        return Err(Failure::usage(message));
+    };
+    let verdict = store.check(&name, key);
+    let (word, why) = match &verdict {
+        Verdict::Accept => ("accept", None),
+        Verdict::Unknown { .. } if args.strict != Strictness::Yes => ("accept", Some("not on file".to_owned())),
+        Verdict::Unknown { note } => ("unknown", note.clone()),
+        Verdict::Changed { known } => ("changed", Some(format!("{known} has another key"))),
+        Verdict::Revoked { by } => ("revoked", Some(by.to_string())),
+    };
+    if let Some(why) = why {
+        world.talk(format_args!("{}, {}: {why}", name.as_str(), key.algorithm));
+    }
+    print(world, &format!("{word}\n"))?;
+    Ok(if word == "accept" { 0 } else { REFUSED })
+}
+
+fn find(args: &KnownHostsFind, world: &mut World) -> Result<u8, Failure> {
+    let path = match &args.file {
+        Some(file) => world.absolute(file),
+        None => {
+            let home =
+                world.var("HOME").ok_or_else(|| Failure::usage("HOME is not set").help("give a file with -f"))?;
+            Path::new(home).join(".ssh/known_hosts")
+        }
+    };
+    if !path.exists() {
+        return Err(Failure::usage(format!("{}: there is no such file", path.display())));
+    }
+    let file = TrustFile::load(&path).map_err(Failure::usage)?;
+    let lines: String = file.find(&args.name).iter().map(|line| format!("{line}\n")).collect();
+    print(world, &lines)
+}

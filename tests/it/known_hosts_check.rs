@@ -1,0 +1,153 @@
+//! `patchwave known-hosts` against `ssh` and `ssh-keygen`: the same files, the same server, the same verdicts.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use crate::support::sshd::{Sshd, keygen, need};
+
+fn patchwave(args: &[&str]) -> (String, i32) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_patchwave"));
+    let output = command.arg("known-hosts").args(args).stdin(Stdio::null()).output().expect("patchwave");
+    (String::from_utf8(output.stdout).expect("text").trim().to_owned(), output.status.code().expect("an exit code"))
+}
+
+/// What OpenSSH's client does with these files.
+fn theirs(ssh: &Path, sshd: &Sshd, files: &[PathBuf], strict: &str, alias: Option<&str>) -> &'static str {
+    let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    let mut command = Command::new(ssh);
+    command.args(["-F", "none", "-o", "BatchMode=yes", "-o", "IdentityAgent=none", "-o", "UpdateHostKeys=no"]);
+    command.args(["-o", "GlobalKnownHostsFile=/dev/null", "-o", &format!("StrictHostKeyChecking={strict}")]);
+    command.args(["-o", &format!("UserKnownHostsFile={}", files.join(" "))]);
+    if let Some(alias) = alias {
+        command.args(["-o", &format!("HostKeyAlias={alias}")]);
+    }
+    command.arg("-i").arg(sshd.path("user")).args(["-p", &sshd.port.to_string(), "127.0.0.1", "true"]);
+    let output = command.output().expect("ssh");
+    let said = String::from_utf8_lossy(&output.stderr);
+    match () {
+        () if output.status.success() => "accept",
+        () if said.contains("REVOKED HOST KEY") || said.contains("revoked") => "revoked",
+        () if said.contains("IDENTIFICATION HAS CHANGED") => "changed",
+        () if said.contains("host key is known") => "unknown",
+        () => panic!("ssh said: {said}"),
+    }
+}
+
+fn ours(sshd: &Sshd, files: &[PathBuf], strict: &str, alias: Option<&str>) -> (String, i32) {
+    let (port, keys) = (sshd.port.to_string(), sshd.path("server-keys").display().to_string());
+    let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    let mut args = vec!["check", "--host", "127.0.0.1", "--port", &port, "--server-keys", &keys, "--strict", strict];
+    files.iter().for_each(|file| args.extend(["--known-hosts", file]));
+    if let Some(alias) = alias {
+        args.extend(["--host-key-alias", alias]);
+    }
+    patchwave(&args)
+}
+
+fn public(path: &Path) -> String {
+    fs::read_to_string(path.with_extension("pub")).expect("a public key").trim().to_owned()
+}
+
+/// A server with an ed25519, an ecdsa and an rsa key, the first with a certificate for its address.
+fn server(dir: &Path) -> Option<Sshd> {
+    for kind in ["ed25519", "ecdsa", "rsa", "ca", "other"] {
+        keygen(&dir.join(kind), if matches!(kind, "ca" | "other") { "ed25519" } else { kind }, "");
+    }
+    let mut sign = Command::new("ssh-keygen");
+    sign.args(["-q", "-h", "-I", "id", "-n", "127.0.0.1,farm", "-s"]).arg(dir.join("ca")).arg(dir.join("ed25519.pub"));
+    assert!(sign.status().unwrap().success());
+    let at = dir.display();
+    let keys = ["ed25519", "ecdsa", "rsa"].map(|kind| format!("HostKey {at}/{kind}\n")).concat();
+    let sshd = Sshd::start(&format!("{keys}HostCertificate {at}/ed25519-cert.pub"))?;
+    let shown = ["ed25519.pub", "ed25519-cert.pub", "ecdsa.pub", "rsa.pub"];
+    let shown = shown.map(|name| fs::read_to_string(dir.join(name)).unwrap()).concat();
+    fs::write(sshd.path("server-keys"), shown).unwrap();
+    Some(sshd)
+}
+
+#[test]
+fn verdicts_are_those_of_ssh() {
+    let (Some(ssh), Some(_)) = (need("ssh"), need("ssh-keygen")) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let Some(sshd) = server(dir.path()) else { return };
+    let key = |kind: &str| public(&dir.path().join(kind));
+    let full = format!("[127.0.0.1]:{}", sshd.port);
+    let names = [full.as_str(), "127.0.0.1", "[127.0.0.*]:*", "*", "farm", "[other]:2222", "*,!farm", "FARM,x"];
+    let mut random = fastrand::Rng::with_seed(11);
+    let mut seen = std::collections::BTreeMap::<String, usize>::new();
+    for round in 0..60 {
+        let mut files = Vec::new();
+        for n in 0..2 {
+            let mut text = String::new();
+            for _ in 0..random.usize(0..3) {
+                let kind = ["ed25519", "ecdsa", "rsa", "other", "other"][random.usize(..5)];
+                text.push_str(&format!("{} {}\n", names[random.usize(..names.len())], key(kind)));
+            }
+            match random.u8(..8) {
+                0 => text.push_str(&format!("@revoked * {}\n", key(["ed25519", "rsa", "ca"][random.usize(..3)]))),
+                1 => text.push_str(&format!("@cert-authority * {}\n", key("ca"))),
+                2 => text.push_str(&format!("@cert-authority {full},farm {}\n", key("other"))),
+                _ => {}
+            }
+            files.push(sshd.path(&format!("known-{n}")));
+            fs::write(&files[n], text).unwrap();
+        }
+        let alias = [None, None, Some("farm"), Some("Farm")][random.usize(..4)];
+        let strict = ["yes", "accept-new"][random.usize(..2)];
+        let told: Vec<String> = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+        let ours = ours(&sshd, &files, strict, alias);
+        let unchanged: Vec<String> = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+        assert_eq!(told, unchanged, "check records nothing");
+        let expected = theirs(&ssh, &sshd, &files, strict, alias);
+        assert_eq!(ours.0, expected, "round {round}, {strict}, alias {alias:?}:\n{}", told.join("--\n"));
+        assert_eq!(ours.1, if expected == "accept" { 0 } else { 3 });
+        *seen.entry(ours.0).or_default() += 1;
+    }
+    assert!(seen.len() == 4, "every verdict came up: {seen:?}");
+}
+
+#[test]
+fn no_strictness_believes_a_changed_key() {
+    if need("ssh-keygen").is_none() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let Some(sshd) = server(dir.path()) else { return };
+    let file = sshd.path("known");
+    let other = public(&dir.path().join("other"));
+    for (line, strict, expected) in [
+        (String::new(), "no", ("accept", 0)),
+        (String::new(), "yes", ("unknown", 3)),
+        (format!("127.0.0.1,[127.0.0.1]:{} {other}\n", sshd.port), "no", ("changed", 3)),
+        (format!("@revoked * {}\n", public(&dir.path().join("ed25519"))), "no", ("revoked", 3)),
+    ] {
+        fs::write(&file, line).unwrap();
+        let (word, code) = ours(&sshd, std::slice::from_ref(&file), strict, None);
+        assert_eq!((word.as_str(), code), expected);
+    }
+    fs::write(sshd.path("server-keys"), "no key at all\n").unwrap();
+    assert_eq!(ours(&sshd, &[file], "yes", None).1, 2);
+}
+
+#[test]
+fn found_lines_are_printed_one_a_line() {
+    let Some(keygen_program) = need("ssh-keygen") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("known_hosts");
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
+    let text = format!("# c\nweb01 {key}\n\n*.x,web* {key}\n[web01]:2222 {key}\n@revoked web01 {key}\nweb01\n");
+    fs::write(&path, text).unwrap();
+    let at = path.display().to_string();
+    for name in ["web01", "WEB01", "[web01]:2222", "db", "a.x"] {
+        let output = Command::new(&keygen_program).args(["-F", name, "-f", &at]).output().unwrap();
+        let theirs: Vec<String> = String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .filter_map(|line| Some(line.split_once("found: line ")?.1.split(' ').next()?.to_owned()))
+            .collect();
+        assert_eq!(patchwave(&["find", name, "-f", &at]), (theirs.join("\n"), 0), "{name}");
+    }
+    assert_eq!(patchwave(&["find", "web01", "-f", "/absent/known_hosts"]).1, 2);
+}
