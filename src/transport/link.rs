@@ -1,18 +1,16 @@
 //! One host's connection over its whole walk: opened when first needed, opened again when it was lost.
 //! Repeats reading commands after a loss; a changing command is never sent twice.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{Class, ConnectError, ExecError, Phase, Session, Sink, Transport};
+use super::{Class, ConnectError, ExecError, Session, Sink, Transport, retry::Retries};
 use crate::{
     command::{Command, Effect, Output, Query, Unreadable},
     target::Target,
 };
 
-/// How often a connection that was dropped before authentication is tried again.
-const CONNECT_TRIES: u32 = 3;
 /// How often a reading command is sent again after its connection was lost.
 const READ_TRIES: u32 = 3;
 
@@ -98,20 +96,14 @@ impl Link {
     /// The last [`ConnectError`]. A peer that hangs up before authentication (`MaxStartups`) is tried again with a
     /// growing, jittered pause; refused keys, logins and time-outs are not.
     pub async fn open(&mut self) -> Result<(), ConnectError> {
-        let mut tries = 0;
+        let mut retries = Retries::new(&self.target.limits);
         while self.session.is_none() {
-            tries += 1;
             match self.transport.connect(Arc::clone(&self.target)).await {
                 Ok(session) => self.session = Some(session),
-                Err(error)
-                    if tries < CONNECT_TRIES
-                        && error.class == Class::Closed
-                        && matches!(error.phase, Phase::Connect | Phase::Banner | Phase::KeyExchange) =>
-                {
-                    let most = 500u64 << tries;
-                    tokio::time::sleep(Duration::from_millis(100 + fastrand::u64(0..most))).await;
-                }
-                Err(error) => return Err(error),
+                Err(error) => match retries.after(&error) {
+                    Some(pause) => tokio::time::sleep(pause).await,
+                    None => return Err(error),
+                },
             }
         }
         Ok(())

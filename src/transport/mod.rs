@@ -1,9 +1,10 @@
 //! How a command reaches a host: [`Transport`] opens a [`Session`], a session runs [`Command`]s.
-//! Knows no step, prints nothing, retries nothing; an error says whether the command was sent.
+//! Knows no step, prints nothing; only [`Link`] tries again. An error says whether the command was sent.
 //! Start at [`Transport`]; [`ssh`] is the real one.
 
 mod error;
 mod link;
+mod retry;
 pub mod ssh;
 
 pub use error::{Class, ConnectError, ExecError, Phase};

@@ -1,4 +1,4 @@
-//! From a name to an open TCP connection, within one deadline for both.
+//! From a name to an open TCP connection, within one deadline for both; the time in between is not counted.
 
 use std::{
     io,
@@ -24,7 +24,18 @@ const LOOKUPS: usize = 64;
 /// The least that one address of several is given.
 const LEAST: Duration = Duration::from_millis(250);
 
-/// Looks names up and connects.
+/// Where a host is.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// Never empty.
+    pub(super) addresses: Vec<SocketAddr>,
+    /// The deadline for lookup and connect together.
+    limit: Duration,
+    /// What is left of it.
+    left: Duration,
+}
+
+/// Looks names up.
 #[derive(Debug)]
 pub(super) struct Dialer {
     lookups: Arc<Semaphore>,
@@ -35,47 +46,15 @@ impl Dialer {
         Self { lookups: Arc::new(Semaphore::new(LOOKUPS)) }
     }
 
-    /// Connects to the first address that answers. The deadline begins when a lookup has its place.
-    pub(super) async fn dial(
-        &self,
-        host: &str,
-        port: u16,
-        limit: Duration,
-        silence: Duration,
-    ) -> Result<(TcpStream, SocketAddr), ConnectError> {
-        let (addresses, deadline) = match host.parse::<IpAddr>() {
-            Ok(ip) => (vec![SocketAddr::new(ip, port)], Instant::now() + limit),
-            Err(_) => self.lookup(host, port, limit).await?,
-        };
-        let mut last = None;
-        for (n, address) in addresses.iter().enumerate() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let others = u32::try_from(addresses.len() - n).unwrap_or(u32::MAX);
-            let until = (Instant::now() + (left / others).max(LEAST)).min(deadline);
-            match timeout_at(until, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => {
-                    tune(&stream, silence);
-                    return Ok((stream, *address));
-                }
-                Ok(Err(error)) => last = Some(refused(*address, &error)),
-                Err(_) => {
-                    // An address that said no is a better answer than one that said nothing.
-                    last.get_or_insert_with(|| {
-                        let message = format!("no answer from {address} within {}", span(limit));
-                        let mut error = failed(Phase::Connect, Class::TimedOut, message);
-                        error.help = Some(
-                            "is the host up, and is a firewall in between? `connect_timeout` sets how long to wait"
-                                .into(),
-                        );
-                        error
-                    });
-                }
-            }
+    /// Looks a host up. The deadline begins when the lookup has its place.
+    pub(super) async fn find(&self, host: &str, port: u16, limit: Duration) -> Result<Found, ConnectError> {
+        match host.parse::<IpAddr>() {
+            Ok(ip) => Ok(Found { addresses: vec![SocketAddr::new(ip, port)], limit, left: limit }),
+            Err(_) => self.lookup(host, port, limit).await,
         }
-        Err(last.unwrap_or_else(|| failed(Phase::Resolve, Class::Resolve, format!("{host} has no address"))))
     }
 
-    async fn lookup(&self, host: &str, port: u16, limit: Duration) -> Result<(Vec<SocketAddr>, Instant), ConnectError> {
+    async fn lookup(&self, host: &str, port: u16, limit: Duration) -> Result<Found, ConnectError> {
         let place = Arc::clone(&self.lookups).acquire_owned().await.expect("the semaphore is never closed");
         let deadline = Instant::now() + limit;
         let name = host.to_owned();
@@ -93,11 +72,43 @@ impl Dialer {
             }
         };
         match found {
-            Ok(addresses) if !addresses.is_empty() => Ok((addresses, deadline)),
+            Ok(addresses) if !addresses.is_empty() => {
+                Ok(Found { addresses, limit, left: deadline.saturating_duration_since(Instant::now()) })
+            }
             Ok(_) => Err(unresolved(host, "it has no address")),
             Err(error) => Err(unresolved(host, &lookup_reason(&error))),
         }
     }
+}
+
+/// Connects to the first address that answers, in what the lookup has left of the deadline.
+pub(super) async fn dial(found: &Found, silence: Duration) -> Result<(TcpStream, SocketAddr), ConnectError> {
+    let deadline = Instant::now() + found.left;
+    let mut last = None;
+    for (n, address) in found.addresses.iter().enumerate() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let others = u32::try_from(found.addresses.len() - n).unwrap_or(u32::MAX);
+        let until = (Instant::now() + (left / others).max(LEAST)).min(deadline);
+        match timeout_at(until, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
+                tune(&stream, silence);
+                return Ok((stream, *address));
+            }
+            Ok(Err(error)) => last = Some(refused(*address, &error)),
+            Err(_) => {
+                // An address that said no is a better answer than one that said nothing.
+                last.get_or_insert_with(|| {
+                    let message = format!("no answer from {address} within {}", span(found.limit));
+                    let mut error = failed(Phase::Connect, Class::TimedOut, message);
+                    error.help = Some(
+                        "is the host up, and is a firewall in between? `connect_timeout` sets how long to wait".into(),
+                    );
+                    error
+                });
+            }
+        }
+    }
+    Err(last.unwrap_or_else(|| failed(Phase::Resolve, Class::Resolve, "the name has no address")))
 }
 
 /// getaddrinfo's words, without those that std puts before them.
@@ -121,7 +132,8 @@ fn refused(address: SocketAddr, error: &io::Error) -> ConnectError {
             refused
         }
         Kind::ConnectionReset | Kind::ConnectionAborted => {
-            failed(Phase::Connect, Class::Closed, format!("{address} reset the connection"))
+            // It was open for a moment: sshd drops what is too much like this, too.
+            failed(Phase::Banner, Class::Closed, format!("{address} closed the connection before its banner"))
         }
         Kind::TimedOut | Kind::HostUnreachable | Kind::NetworkUnreachable => {
             failed(Phase::Connect, Class::TimedOut, format!("{address} cannot be reached: {error}"))

@@ -143,9 +143,9 @@ fn ended(error: &russh::Error) -> End {
     End { how, why }
 }
 
-/// Shakes hands over `stream`.
+/// Shakes hands over `wire`.
 pub(super) async fn shake<S>(
-    stream: S,
+    (wire, tap): (Wire<S>, Arc<Tap>),
     peer: &str,
     config: Arc<Config>,
     check: HostKeyCheck,
@@ -154,7 +154,6 @@ pub(super) async fn shake<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (wire, tap) = Wire::new(stream);
     // From here on every way out that is not a connection cuts the stream.
     let cut = Cut(Arc::clone(&tap));
     let news = Arc::new(News::default());

@@ -35,6 +35,14 @@ pub struct SshOptions {
     /// Most connections between name lookup and login at a time. A host that waits for its place spends nothing of
     /// its deadlines.
     pub handshakes: usize,
+    /// Most of them to one sshd. sshd drops some beyond ten (`MaxStartups`).
+    pub handshakes_per_endpoint: usize,
+    /// New connections per second, after a small burst; 0 is no limit. Kind to firewalls, directories and name servers.
+    pub connects_per_second: u32,
+    /// Most connections to one bastion; each carries about [`Self::hosts_per_bastion_connection`] hosts.
+    pub bastion_connections: usize,
+    /// Hosts over one connection to a bastion before another is opened: one connection is one core's work at most.
+    pub hosts_per_bastion_connection: usize,
     /// Tells whether a host certificate is valid now.
     pub clock: Arc<dyn Clock>,
     /// Who can be asked for passphrases.
@@ -59,6 +67,10 @@ impl SshOptions {
             identities: in_ssh(&["id_ed25519", "id_ecdsa", "id_rsa"]),
             agent,
             handshakes: 256,
+            handshakes_per_endpoint: 8,
+            connects_per_second: 200,
+            bastion_connections: 8,
+            hosts_per_bastion_connection: 128,
             clock: Arc::new(SystemClock),
             passphrase: None,
             question: None,

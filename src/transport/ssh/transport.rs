@@ -1,46 +1,33 @@
-//! [`SshTransport`]: what all connections of a run share, and the way from a target to a session.
+//! [`SshTransport`]: from a target to a session, by whatever way the target asks for.
 
-use std::{
-    collections::HashMap,
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use tokio::sync::Semaphore;
 
 use super::{
     super::{Class, ConnectError, Phase, Session, Transport},
     SshOptions,
-    agent::Agent,
-    algorithms::{Configs, HostKeyOrder},
     args::{self, SshArgs},
-    ask_key::Asker,
-    dial::Dialer,
+    bastion::{Bastions, Chain},
+    connector::{Connector, Errand, Over},
     failure::connect as failed,
-    handshake::shake,
-    host_key::HostKeyCheck,
-    key_file::KeyFiles,
-    known_hosts::{KnownHostsError, KnownName, TrustFile, TrustStore},
-    login::{Ways, login},
+    handshake::Connection,
+    known_hosts::KnownHostsError,
+    login::Ways,
+    proxy_command::ProxyCommand,
     session::SshSession,
 };
-use crate::target::{Proxy, Target};
+use crate::target::{Limits, Proxy, Target};
 
 const SSH_PORT: u16 = 22;
+/// How often a host is tried again because its bastion's connection died under it.
+const BASTION_TRIES: u32 = 5;
 
 /// Connects over the network, as OpenSSH's client would.
 #[derive(Debug)]
 pub struct SshTransport {
-    options: SshOptions,
-    handshakes: Semaphore,
-    dialer: Dialer,
-    configs: Configs,
-    trust: Arc<TrustStore>,
-    trust_files: Mutex<HashMap<PathBuf, Arc<TrustFile>>>,
-    agent: Option<Agent>,
-    files: KeyFiles,
-    asker: Arc<Asker>,
+    connector: Connector,
+    bastions: Bastions,
 }
 
 /// The transport cannot be set up.
@@ -57,86 +44,87 @@ impl SshTransport {
     /// # Errors
     /// [`StartError`] when a known_hosts file exists and cannot be read: going on without it could miss a revoked key.
     pub fn new(options: SshOptions) -> Result<Self, StartError> {
-        let mut this = Self {
-            handshakes: Semaphore::new(options.handshakes.max(1)),
-            dialer: Dialer::new(),
-            configs: Configs::default(),
-            trust: Arc::default(),
-            trust_files: Mutex::default(),
-            agent: options.agent.clone().map(Agent::new),
-            files: KeyFiles::new(options.passphrase.clone()),
-            asker: Arc::new(Asker::new(options.question.clone())),
-            options,
-        };
-        this.trust = Arc::new(this.store(&this.options.known_hosts)?);
-        Ok(this)
-    }
-
-    /// The trust store over these files, each of which is read once.
-    fn store(&self, paths: &[PathBuf]) -> Result<TrustStore, KnownHostsError> {
-        let mut files = self.trust_files.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut store = Vec::new();
-        for path in paths {
-            let file = match files.get(path) {
-                Some(file) => Arc::clone(file),
-                None => Arc::clone(files.entry(path.clone()).or_insert(Arc::new(TrustFile::load(path)?))),
-            };
-            store.push(file);
-        }
-        Ok(TrustStore::new(store))
+        Ok(Self { connector: Connector::new(options)?, bastions: Bastions::default() })
     }
 
     async fn open(&self, target: Arc<Target>) -> Result<SshSession, ConnectError> {
         let args = args::read(&target.ssh_args).map_err(|word| unsupported(&word))?;
-        if !matches!(target.proxy, None | Some(Proxy::None)) {
-            return Err(unsupported("ProxyJump"));
-        }
-        let limits = target.limits;
-        let port = target.port.unwrap_or(SSH_PORT);
-        let silence = args.silence.unwrap_or(limits.silence);
-        let check = self.host_key_check(&target, &args, port)?;
-        let (known, certificates) = check.store.expected(&check.name);
-        let config = self.configs.get(HostKeyOrder::new(&known, certificates), silence);
-
-        let _place = self.handshakes.acquire().await.expect("the semaphore is never closed");
-        let connect = args.connect.unwrap_or(limits.connect);
-        let (stream, address) = self.dialer.dial(&target.address, port, connect, silence).await?;
-        let mut connection = shake(stream, &address.to_string(), config, check, limits.handshake).await?;
-        let user = target.user.clone().unwrap_or_else(|| self.options.user.clone());
-        login(&mut connection, self.ways(&target, &user), limits.auth).await?;
-        Ok(SshSession { connection, target, user, silence })
-    }
-
-    fn host_key_check(&self, target: &Target, args: &SshArgs, port: u16) -> Result<HostKeyCheck, ConnectError> {
-        let store = match &args.known_hosts {
-            None => Arc::clone(&self.trust),
-            Some(own) => {
-                // The option replaces the user's files; the system's stay.
-                let system = self.options.known_hosts.iter().skip(1);
-                let paths: Vec<PathBuf> = own.iter().chain(system).cloned().collect();
-                Arc::new(self.store(&paths).map_err(|e| failed(Phase::HostKey, Class::Local, e.to_string()))?)
+        let limits = Limits {
+            connect: args.connect.unwrap_or(target.limits.connect),
+            silence: args.silence.unwrap_or(target.limits.silence),
+            ..target.limits
+        };
+        let user = target.user.clone().unwrap_or_else(|| self.connector.options.user.clone());
+        let host = Host { target: &target, user: &user, args: &args, limits };
+        let connection = match &target.proxy {
+            None | Some(Proxy::None) => self.connector.reach(self.errand(&host)?, Over::Network).await?,
+            Some(Proxy::Command(template)) => {
+                let command = ProxyCommand::expand(template, &target.address, host.port(), &user)?;
+                self.connector.reach(self.errand(&host)?, Over::Command(command)).await?
+            }
+            Some(Proxy::Jump(hops)) => {
+                let chain = Chain::new(hops.clone(), target.key_file.clone());
+                let none = || failed(Phase::Connect, Class::Local, "a chain of jumps without a host");
+                self.through(&chain.ok_or_else(none)?, &host).await?
             }
         };
-        Ok(HostKeyCheck {
-            store,
-            name: KnownName::new(&target.address, port),
-            // Ansible's arguments win over nothing that was said for the host itself.
-            policy: target.host_keys.or(args.host_keys).unwrap_or(self.options.host_keys),
-            address: target.address.clone(),
-            port,
-            clock: Arc::clone(&self.options.clock),
-            asker: Arc::clone(&self.asker),
-            thinking: Arc::default(),
-        })
+        Ok(SshSession { connection, target, user, silence: limits.silence })
     }
 
-    fn ways<'a>(&'a self, target: &'a Target, user: &'a str) -> Ways<'a> {
-        let chosen = target.key_file.as_deref().map(|path| self.files.get(path));
+    /// Through bastions. When the bastion's connection dies under the attempt, the host has seen no command, and its
+    /// next attempt opens the bastion again.
+    async fn through(&self, chain: &Chain, host: &Host<'_>) -> Result<Connection, ConnectError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let ticket = self.bastions.ticket(&self.connector, chain, host.limits).await?;
+            let bastion = ticket.watch();
+            let error = match self.connector.reach(self.errand(host)?, Over::Bastion(ticket)).await {
+                Err(error) if error.class == Class::Closed => error,
+                result => return result,
+            };
+            match bastion.lost().await {
+                None => return Err(error),
+                Some(lost) if tries == BASTION_TRIES => return Err(lost),
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn errand<'a>(&'a self, host: &Host<'a>) -> Result<Errand<'a>, ConnectError> {
+        let Host { target, user, args, limits } = *host;
+        let files = &self.connector.files;
+        let chosen = target.key_file.as_deref().map(|path| files.get(path));
         let usual = match chosen {
             Some(_) => Vec::new(),
-            None => self.options.identities.iter().map(|path| self.files.get(path)).collect(),
+            None => self.connector.options.identities.iter().map(|path| files.get(path)).collect(),
         };
-        Ways { user, chosen, usual, agent: self.agent.as_ref(), files: &self.files, password: target.password.as_ref() }
+        let agent = self.connector.agent.as_ref();
+        // Ansible's arguments win over nothing that was said for the host itself.
+        let policy = target.host_keys.or(args.host_keys);
+        let place = (target.address.as_str(), host.port());
+        Ok(Errand {
+            host: &target.address,
+            port: host.port(),
+            check: self.connector.host_key_check(place, args.known_hosts.as_deref(), policy)?,
+            ways: Ways { user, chosen, usual, agent, files, password: target.password.as_ref() },
+            limits,
+        })
+    }
+}
+
+/// A target with everything that was said about it put together.
+#[derive(Clone, Copy)]
+struct Host<'a> {
+    target: &'a Target,
+    user: &'a str,
+    args: &'a SshArgs,
+    limits: Limits,
+}
+
+impl Host<'_> {
+    fn port(&self) -> u16 {
+        self.target.port.unwrap_or(SSH_PORT)
     }
 }
 

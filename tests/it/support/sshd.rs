@@ -109,6 +109,19 @@ impl Sshd {
         target
     }
 
+    /// A host of a fleet that this server plays on loopback addresses; it must listen on 0.0.0.0.
+    pub fn fleet_target(&self, n: u8) -> Target {
+        let mut target = Target::plain(HostName::new(&format!("web{n:03}")).expect("a name"), format!("127.1.0.{n}"));
+        target.port = Some(self.port);
+        target
+    }
+
+    /// The line of a known_hosts file for all of that fleet.
+    pub fn fleet_line(&self) -> String {
+        let key = std::fs::read_to_string(self.path("host.pub")).expect("host.pub");
+        format!("[127.1.*]:{} {key}", self.port)
+    }
+
     pub fn shared_target(&self) -> Arc<Target> {
         Arc::new(self.target())
     }
@@ -170,11 +183,14 @@ fn spawn(sshd: &Path, dir: &Path, port: u16, config: &str) -> Child {
     // sshd takes the first value of a keyword, so `config` wins.
     let _ = write!(
         text,
-        "\nListenAddress 127.0.0.1\nPort {port}\nPidFile none\n\
+        "\nPort {port}\nPidFile none\n\
          AuthorizedKeysFile {at}/authorized_keys\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n\
          KbdInteractiveAuthentication no\nPermitRootLogin yes\nPermitUserRC no\nPrintMotd no\nPrintLastLog no\n\
          LogLevel VERBOSE\n"
     );
+    if !config.contains("ListenAddress ") {
+        text.push_str("ListenAddress 127.0.0.1\n");
+    }
     if !config.contains("MaxStartups ") {
         text.push_str("MaxStartups 200\n");
     }

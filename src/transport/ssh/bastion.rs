@@ -1,0 +1,359 @@
+//! Connections to jump hosts, shared by the hosts behind them: opened once, watched by keepalives, opened again when
+//! one has died. Knows chains of hops; must not know steps, nor what runs through a stream.
+//! Start at [`Bastions::ticket`]; a [`Ticket`] is a host's share of one connection.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use futures::future::BoxFuture;
+use russh::{Channel, ChannelOpenFailure};
+use tokio::{
+    sync::{Semaphore, oneshot},
+    time::{Instant, sleep, timeout},
+};
+
+use super::{
+    super::{Class, ConnectError, Phase, retry::Retries},
+    connector::{Connector, Errand, Over},
+    failure::{connect as failed, span},
+    handshake::Connection,
+    line::Line,
+    login::Ways,
+};
+use crate::target::{JumpHop, Limits};
+
+/// Hosts that may be on their way to a login over one connection.
+const ON_THE_WAY: usize = 64;
+const SSH_PORT: u16 = 22;
+
+/// A way through jump hosts. Hosts with equal chains share connections.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Chain {
+    /// Never empty; the first is nearest to us.
+    hops: Vec<JumpHop>,
+    /// The key file of the hosts behind, which is tried on the way, too.
+    key_file: Option<PathBuf>,
+}
+
+/// The connections to all bastions of a run.
+#[derive(Debug, Default)]
+pub(super) struct Bastions {
+    pools: Mutex<HashMap<Chain, Arc<Pool>>>,
+}
+
+/// The connections to the last hop of one chain.
+#[derive(Debug)]
+struct Pool {
+    /// For people and for telling endpoints apart: `b1,ops@b2:2222`.
+    chain: Arc<str>,
+    shards: Mutex<Vec<Arc<Shard>>>,
+}
+
+/// One connection, over its lives.
+struct Shard {
+    hosts: AtomicUsize,
+    places: Arc<Semaphore>,
+    /// Held while a connection is opened, so that one is.
+    life: tokio::sync::Mutex<Life>,
+}
+
+#[derive(Default)]
+struct Life {
+    open: Option<Arc<Connection>>,
+    /// When the last attempt failed, and how: it answers everybody who waited for it.
+    failed: Option<(Instant, ConnectError)>,
+}
+
+/// A host's share of a bastion's connection.
+pub(super) struct Ticket {
+    name: String,
+    chain: Arc<str>,
+    connection: Arc<Connection>,
+    _seat: Seat,
+    places: Arc<Semaphore>,
+}
+
+/// Counts a host on its shard.
+struct Seat(Arc<Shard>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.hosts.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl std::fmt::Debug for Shard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shard").field("hosts", &self.hosts).finish_non_exhaustive()
+    }
+}
+
+impl Chain {
+    /// The chain through `hops`, of which there is at least one.
+    pub(super) fn new(hops: Vec<JumpHop>, key_file: Option<PathBuf>) -> Option<Self> {
+        (!hops.is_empty()).then_some(Self { hops, key_file })
+    }
+
+    fn last(&self) -> &JumpHop {
+        self.hops.last().expect("a chain is made with a hop at least")
+    }
+
+    fn before(&self) -> Option<Self> {
+        Self::new(self.hops[..self.hops.len() - 1].to_vec(), self.key_file.clone())
+    }
+}
+
+/// `b1`, `ops@b1:2222`.
+fn shown(hop: &JumpHop) -> String {
+    let user = hop.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
+    let port = hop.port.filter(|port| *port != SSH_PORT).map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{user}{}{port}", hop.host)
+}
+
+impl Bastions {
+    /// A share of a connection to the chain's last hop; opened, hop by hop, where there is none. Each hop has the
+    /// deadlines of `limits` for itself.
+    pub(super) fn ticket<'a>(
+        &'a self,
+        connector: &'a Connector,
+        chain: &'a Chain,
+        limits: Limits,
+    ) -> BoxFuture<'a, Result<Ticket, ConnectError>> {
+        Box::pin(async move {
+            let pool = self.pool(chain);
+            let seat = pool.seat(connector.options.hosts_per_bastion_connection, connector.options.bastion_connections);
+            let connection = self.connection(connector, chain, limits, &seat.0).await?;
+            let places = Arc::clone(&seat.0.places);
+            Ok(Ticket { name: shown(chain.last()), chain: Arc::clone(&pool.chain), connection, _seat: seat, places })
+        })
+    }
+
+    fn pool(&self, chain: &Chain) -> Arc<Pool> {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pool) = pools.get(chain) {
+            return Arc::clone(pool);
+        }
+        let names: Vec<String> = chain.hops.iter().map(shown).collect();
+        let pool = Arc::new(Pool { chain: names.join(",").into(), shards: Mutex::default() });
+        pools.insert(chain.clone(), Arc::clone(&pool));
+        pool
+    }
+
+    /// The shard's connection: the one there is, or a new one. Who waited for an attempt that failed takes its error.
+    async fn connection(
+        &self,
+        connector: &Connector,
+        chain: &Chain,
+        limits: Limits,
+        shard: &Shard,
+    ) -> Result<Arc<Connection>, ConnectError> {
+        let came = Instant::now();
+        let mut life = shard.life.lock().await;
+        if let Some(open) = life.open.as_ref().filter(|open| !open.handle.is_closed()) {
+            return Ok(Arc::clone(open));
+        }
+        if let Some((_, error)) = life.failed.as_ref().filter(|(at, _)| *at >= came) {
+            return Err(error.clone());
+        }
+        life.open = None;
+        let mut retries = Retries::new(&limits);
+        let error = loop {
+            match self.open(connector, chain, limits).await {
+                Ok(connection) => {
+                    let connection = Arc::new(connection);
+                    life.open = Some(Arc::clone(&connection));
+                    return Ok(connection);
+                }
+                Err(Lost::Before(error)) => break error,
+                Err(Lost::Here(error)) => match retries.after(&error) {
+                    Some(pause) => sleep(pause).await,
+                    None => break through(chain.last(), error),
+                },
+            }
+        };
+        life.failed = Some((Instant::now(), error.clone()));
+        Err(error)
+    }
+
+    async fn open(&self, connector: &Connector, chain: &Chain, limits: Limits) -> Result<Connection, Lost> {
+        let over = match chain.before() {
+            None => Over::Network,
+            Some(before) => Over::Bastion(self.ticket(connector, &before, limits).await.map_err(Lost::Before)?),
+        };
+        let hop = chain.last();
+        let port = hop.port.unwrap_or(SSH_PORT);
+        let check = connector.host_key_check((&hop.host, port), None, None).map_err(Lost::Here)?;
+        let ways = Ways {
+            user: hop.user.as_deref().unwrap_or(&connector.options.user),
+            chosen: chain.key_file.as_deref().map(|path| connector.files.get(path)),
+            usual: connector.options.identities.iter().map(|path| connector.files.get(path)).collect(),
+            agent: connector.agent.as_ref(),
+            files: &connector.files,
+            // The host's password is none of the bastion's business.
+            password: None,
+        };
+        connector.reach(Errand { host: &hop.host, port, check, ways, limits }, over).await.map_err(Lost::Here)
+    }
+}
+
+/// Where opening a bastion's connection ended.
+enum Lost {
+    /// At a hop before it; told already.
+    Before(ConnectError),
+    Here(ConnectError),
+}
+
+/// A bastion's failure as that of the hosts behind it.
+fn through(hop: &JumpHop, error: ConnectError) -> ConnectError {
+    let message = format!("through bastion {}: {}", shown(hop), error.message);
+    ConnectError { phase: Phase::Connect, message, ..error }
+}
+
+impl Pool {
+    /// A seat on the shard with the fewest hosts, or on a new one when all are full and there may be more.
+    fn seat(&self, full: usize, most: usize) -> Seat {
+        let mut shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
+        let emptiest = shards.iter().min_by_key(|shard| shard.hosts.load(Ordering::Relaxed)).cloned();
+        let shard = match emptiest {
+            Some(shard) if shard.hosts.load(Ordering::Relaxed) < full || shards.len() >= most => shard,
+            _ => {
+                let shard = Arc::new(Shard {
+                    hosts: AtomicUsize::new(0),
+                    places: Arc::new(Semaphore::new(ON_THE_WAY)),
+                    life: tokio::sync::Mutex::default(),
+                });
+                shards.push(Arc::clone(&shard));
+                shard
+            }
+        };
+        shard.hosts.fetch_add(1, Ordering::Relaxed);
+        Seat(shard)
+    }
+}
+
+impl Ticket {
+    /// The bastion, for people.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The whole chain, for telling what is behind it apart.
+    pub(super) fn chain(&self) -> Arc<str> {
+        Arc::clone(&self.chain)
+    }
+
+    /// The places for those on their way through.
+    pub(super) fn places(&self) -> &Arc<Semaphore> {
+        &self.places
+    }
+
+    /// Looks at the connection from outside the ticket, which goes with its stream.
+    pub(super) fn watch(&self) -> Watch {
+        Watch { name: self.name.clone(), connection: Arc::clone(&self.connection) }
+    }
+
+    /// A stream to a host that the bastion can reach.
+    pub(super) async fn forward(self, host: &str, port: u16, limit: Duration) -> Result<Line, ConnectError> {
+        let (to, stream) = oneshot::channel();
+        let connection = Arc::clone(&self.connection);
+        let peer = host.to_owned();
+        // A task of its own: a channel that comes when nobody waits any more must be closed, or the bastion keeps it.
+        tokio::spawn(async move {
+            let opening = connection.handle.channel_open_direct_tcpip(peer, u32::from(port), "127.0.0.1", 0);
+            let _ = to.send(opening.await.map(Channel::into_stream));
+        });
+        let name = &self.name;
+        match timeout(limit, stream).await {
+            Ok(Ok(Ok(stream))) => Ok(Line::Forwarded(Box::new(stream), self)),
+            Ok(Ok(Err(russh::Error::ChannelOpenFailure(reason)))) => Err(refused(name, host, port, &reason)),
+            Ok(Ok(Err(_)) | Err(_)) => Err(lost(name, &self.connection)),
+            Err(_) => {
+                let message = format!("through bastion {name}: no answer from {host}:{port} within {}", span(limit));
+                let mut error = failed(Phase::Connect, Class::TimedOut, message);
+                error.help = Some("is the host up, and may the bastion reach it?".to_owned());
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Tells whether a bastion's connection is still there.
+pub(super) struct Watch {
+    name: String,
+    connection: Arc<Connection>,
+}
+
+impl Watch {
+    /// The failure of everything that ran through it, if it is gone. What ran through notices a moment earlier.
+    pub(super) async fn lost(&self) -> Option<ConnectError> {
+        for _ in 0..10 {
+            if self.connection.handle.is_closed() {
+                return Some(lost(&self.name, &self.connection));
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        None
+    }
+}
+
+fn lost(name: &str, connection: &Connection) -> ConnectError {
+    let why = connection.news.end().map_or_else(|| "it was closed".to_owned(), |end| end.why);
+    failed(Phase::Connect, Class::Closed, format!("through bastion {name}: its connection was lost: {why}"))
+}
+
+fn refused(bastion: &str, host: &str, port: u16, reason: &ChannelOpenFailure) -> ConnectError {
+    let (class, what, help) = match reason {
+        ChannelOpenFailure::AdministrativelyProhibited => (
+            Class::Local,
+            format!("it refuses to forward connections to {host}:{port} (administratively prohibited)"),
+            "`AllowTcpForwarding` and `PermitOpen` in its sshd_config, and the options of the key there, decide that",
+        ),
+        ChannelOpenFailure::ConnectFailed => (
+            Class::Refused,
+            format!("it cannot connect to {host}:{port}: nobody listens, or the name or the way is unknown to it"),
+            "the bastion looks the name up, not this machine; is the host up?",
+        ),
+        other => (
+            Class::Protocol,
+            format!("it opens no channel to {host}:{port} ({})", crate::command::printable(&format!("{other:?}"))),
+            "its log says why",
+        ),
+    };
+    let mut error = failed(Phase::Connect, class, format!("through bastion {bastion}: {what}"));
+    error.help = Some(help.to_owned());
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_spread_over_connections_up_to_the_cap() {
+        let pool = Pool { chain: "b1".into(), shards: Mutex::default() };
+        let mut seats: Vec<Seat> = (0..7).map(|_| pool.seat(2, 3)).collect();
+        let counts = |pool: &Pool| -> Vec<usize> {
+            pool.shards.lock().unwrap().iter().map(|shard| shard.hosts.load(Ordering::Relaxed)).collect()
+        };
+        assert_eq!(counts(&pool), [3, 2, 2]);
+        seats.truncate(2);
+        assert_eq!(counts(&pool), [2, 0, 0]);
+        seats.extend((0..4).map(|_| pool.seat(2, 3)));
+        assert_eq!(counts(&pool), [2, 2, 2]);
+    }
+
+    #[test]
+    fn hops_are_shown_as_they_are_typed() {
+        for text in ["b1", "ops@b1", "ops@b1:2222"] {
+            assert_eq!(shown(&JumpHop::parse(text).unwrap()), text);
+        }
+        assert_eq!(shown(&JumpHop::parse("b1:22").unwrap()), "b1");
+    }
+}

@@ -1,0 +1,209 @@
+//! One connection, to a host or to a bastion: its place in the queue, its stream, key exchange, host key and login.
+//! Knows what all connections of a run share; must not know where a stream leads through, beyond [`Over`].
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use tokio::time::sleep;
+
+use super::{
+    super::{Class, ConnectError, Phase},
+    SshOptions,
+    agent::Agent,
+    algorithms::{Configs, HostKeyOrder},
+    ask_key::Asker,
+    bastion::Ticket,
+    dial::{Dialer, dial},
+    failure::connect as failed,
+    handshake::{Connection, shake},
+    host_key::HostKeyCheck,
+    key_file::KeyFiles,
+    known_hosts::{KnownHostsError, KnownName, TrustFile, TrustStore},
+    line::Line,
+    login::{Ways, login},
+    pace::{Endpoint, PATIENCE, Pace, Place},
+    proxy_command::ProxyCommand,
+    wire::{Tap, Wire},
+};
+use crate::target::{HostKeyPolicy, Limits};
+
+/// What the connections of a run share.
+#[derive(Debug)]
+pub(super) struct Connector {
+    pub(super) options: SshOptions,
+    pub(super) agent: Option<Agent>,
+    pub(super) files: KeyFiles,
+    asker: Arc<Asker>,
+    trust: Arc<TrustStore>,
+    trust_files: Mutex<HashMap<PathBuf, Arc<TrustFile>>>,
+    pace: Pace,
+    dialer: Dialer,
+    configs: Configs,
+}
+
+/// Whom to connect to, and as whom.
+pub(super) struct Errand<'a> {
+    pub(super) host: &'a str,
+    pub(super) port: u16,
+    pub(super) check: HostKeyCheck,
+    pub(super) ways: Ways<'a>,
+    pub(super) limits: Limits,
+}
+
+/// What the stream runs over.
+pub(super) enum Over {
+    Network,
+    Bastion(Ticket),
+    Command(ProxyCommand),
+}
+
+impl Connector {
+    /// Reads the known_hosts files; opens no connection.
+    pub(super) fn new(options: SshOptions) -> Result<Self, KnownHostsError> {
+        let mut this = Self {
+            pace: Pace::new(&options),
+            dialer: Dialer::new(),
+            configs: Configs::default(),
+            trust: Arc::default(),
+            trust_files: Mutex::default(),
+            agent: options.agent.clone().map(Agent::new),
+            files: KeyFiles::new(options.passphrase.clone()),
+            asker: Arc::new(Asker::new(options.question.clone())),
+            options,
+        };
+        this.trust = Arc::new(this.store(&this.options.known_hosts)?);
+        Ok(this)
+    }
+
+    /// The trust store over these files, each of which is read once.
+    fn store(&self, paths: &[PathBuf]) -> Result<TrustStore, KnownHostsError> {
+        let mut files = self.trust_files.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut store = Vec::new();
+        for path in paths {
+            let file = match files.get(path) {
+                Some(file) => Arc::clone(file),
+                None => Arc::clone(files.entry(path.clone()).or_insert(Arc::new(TrustFile::load(path)?))),
+            };
+            store.push(file);
+        }
+        Ok(TrustStore::new(store))
+    }
+
+    /// The question about a host's key. `own` files stand in for the user's; the system's stay.
+    pub(super) fn host_key_check(
+        &self,
+        (address, port): (&str, u16),
+        own: Option<&[PathBuf]>,
+        policy: Option<HostKeyPolicy>,
+    ) -> Result<HostKeyCheck, ConnectError> {
+        let store = match own {
+            None => Arc::clone(&self.trust),
+            Some(own) => {
+                let system = self.options.known_hosts.iter().skip(1);
+                let paths: Vec<PathBuf> = own.iter().chain(system).cloned().collect();
+                Arc::new(self.store(&paths).map_err(|e| failed(Phase::HostKey, Class::Local, e.to_string()))?)
+            }
+        };
+        Ok(HostKeyCheck {
+            store,
+            name: KnownName::new(address, port),
+            policy: policy.unwrap_or(self.options.host_keys),
+            address: address.to_owned(),
+            port,
+            clock: Arc::clone(&self.options.clock),
+            asker: Arc::clone(&self.asker),
+            thinking: Arc::default(),
+        })
+    }
+
+    /// Connects and logs in. Waiting for a place costs nothing of the deadlines.
+    pub(super) async fn reach(&self, errand: Errand<'_>, over: Over) -> Result<Connection, ConnectError> {
+        let road = self.road(&errand, over).await?;
+        let (endpoint, way) = match &road {
+            Road::Found(found) => (Endpoint::Address(found.addresses[0]), None),
+            Road::Bastion(ticket) => {
+                let host = errand.host.to_owned();
+                (Endpoint::Behind(ticket.chain(), host, errand.port), Some(ticket.places()))
+            }
+            Road::Command(_) => {
+                (Endpoint::Behind("".into(), errand.host.to_owned(), errand.port), Some(&self.pace.commands))
+            }
+        };
+        let mut place = self.pace.enter(endpoint, way).await;
+        let tap = OnceLock::new();
+        let result = patient(Box::pin(self.attempt(errand, road, &tap)), &tap, &mut place).await;
+        place.settle(&result);
+        result
+    }
+
+    async fn road(&self, errand: &Errand<'_>, over: Over) -> Result<Road, ConnectError> {
+        Ok(match over {
+            Over::Network => Road::Found(self.dialer.find(errand.host, errand.port, errand.limits.connect).await?),
+            Over::Bastion(ticket) => Road::Bastion(ticket),
+            Over::Command(command) => Road::Command(command),
+        })
+    }
+
+    async fn attempt(
+        &self,
+        errand: Errand<'_>,
+        road: Road,
+        greeted: &OnceLock<Arc<Tap>>,
+    ) -> Result<Connection, ConnectError> {
+        let Errand { host, port, check, ways, limits } = errand;
+        let (known, certificates) = check.store.expected(&check.name);
+        let config = self.configs.get(HostKeyOrder::new(&known, certificates), limits.silence);
+        let mut handshake = limits.handshake;
+        let (line, peer, talk) = match road {
+            Road::Found(found) => {
+                let (stream, address) = dial(&found, limits.silence).await?;
+                (Line::Direct(stream), address.to_string(), None)
+            }
+            Road::Bastion(ticket) => {
+                let peer = format!("{host}:{port} through bastion {}", ticket.name());
+                (ticket.forward(host, port, limits.connect).await?, peer, None)
+            }
+            Road::Command(command) => {
+                let (pipe, talk) = command.start()?;
+                // It connects in its own time.
+                handshake += limits.connect;
+                (Line::Piped(pipe), talk.name().to_owned(), Some(talk))
+            }
+        };
+        let (wire, tap) = Wire::new(line);
+        let _ = greeted.set(Arc::clone(&tap));
+        let mut connection = match (shake((wire, tap), &peer, config, check, handshake).await, talk) {
+            (Ok(connection), _) => connection,
+            (Err(error), Some(talk)) => return Err(talk.explain(error).await),
+            (Err(error), None) => return Err(error),
+        };
+        login(&mut connection, ways, limits.auth).await?;
+        Ok(connection)
+    }
+}
+
+/// What the stream will run over, with what must be known of it beforehand.
+enum Road {
+    Found(super::dial::Found),
+    Bastion(Ticket),
+    Command(ProxyCommand),
+}
+
+/// Runs an attempt; a peer that shows no banner for a while lends its place to others.
+async fn patient<T>(
+    mut attempt: impl Future<Output = T> + Unpin,
+    greeted: &OnceLock<Arc<Tap>>,
+    place: &mut Place,
+) -> T {
+    tokio::select! {
+        result = &mut attempt => return result,
+        () = sleep(PATIENCE) => {}
+    }
+    if greeted.get().is_none_or(|tap| !tap.speaks_ssh()) {
+        place.lend();
+    }
+    attempt.await
+}
