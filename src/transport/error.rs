@@ -48,6 +48,8 @@ pub enum Class {
     Auth,
     /// sudo, doas or su refused.
     Escalation,
+    /// The login shell ended before it came to the command.
+    LoginShell,
     /// The connection was lost while a command ran.
     Lost,
     /// The command ran longer than it may.
@@ -70,6 +72,7 @@ impl Class {
             Self::HostKeyRevoked => "host-key-revoked",
             Self::Auth => "auth",
             Self::Escalation => "escalation",
+            Self::LoginShell => "login-shell",
             Self::Lost => "lost",
             Self::CommandTimeout => "command-timeout",
             Self::Local => "local",

@@ -9,6 +9,7 @@ mod args;
 mod ask_key;
 mod bastion;
 mod connector;
+mod begin;
 mod dial;
 mod escalate;
 mod failure;

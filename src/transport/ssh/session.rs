@@ -12,6 +12,7 @@ use tokio::{
 
 use super::{
     super::{Class, ExecError, Session, Sink, Stream},
+    begin::Beginning,
     escalate::{Next, Raise},
     failure::{sent, span, unsent},
     handshake::{Connection, HowEnded, News},
@@ -66,10 +67,13 @@ impl SshSession {
             unsent(Class::Local, format!("{} cannot be sent to {}: {error}", command.label, self.target.name))
         })?;
         let raise = self.needs_raising(command).then(|| Raise::new(&self.target.escalation));
+        let beginning = Beginning::new();
         if let Some(raise) = &raise {
             line = raise.line(&line).map_err(|error| {
                 unsent(Class::Local, format!("{} cannot be raised on {}: {error}", command.label, self.target.name))
             })?;
+        } else {
+            line = beginning.line(&line);
         }
         let (read, write) = self.open_channel(command).await?;
         // What cannot be handed to the connection's task was not sent; it hangs when the peer takes no more bytes.
@@ -85,6 +89,7 @@ impl SshSession {
         let running = Running {
             command,
             session: self,
+            beginning: raise.is_none().then_some(beginning),
             raise,
             read,
             feed: Some(feed),
@@ -144,6 +149,8 @@ struct Running<'a> {
     session: &'a SshSession,
     /// Present until the raised shell is there.
     raise: Option<Raise>,
+    /// For a command that needs no raising, whose shell says no word of ours otherwise.
+    beginning: Option<Beginning>,
     read: ChannelReadHalf,
     /// What goes to standard input; dropped after the last.
     feed: Option<UnboundedSender<Bytes>>,
@@ -224,7 +231,10 @@ impl Running<'_> {
 
     fn output(&mut self, stream: Stream, data: &[u8]) -> Result<Step, ExecError> {
         let Some(raise) = &mut self.raise else {
-            self.out.take(stream, data);
+            match &mut self.beginning {
+                Some(beginning) => self.out.take(stream, &beginning.hear(stream, data)),
+                None => self.out.take(stream, data),
+            }
             return Ok(Step::On);
         };
         if stream == Stream::Stdout && !raise.prompts_on_stdout() {
@@ -252,7 +262,10 @@ impl Running<'_> {
                 let why = raise.ended();
                 Err(self.not_raised(why))
             }
-            (Some(exit), true, None) => Ok(self.out.finish(exit)),
+            (Some(exit), true, None) => match &self.beginning {
+                Some(beginning) if !beginning.begun() => Err(self.not_begun(&exit, &beginning.said())),
+                _ => Ok(self.out.finish(exit)),
+            },
             // Ended without a status, or cut before its last output: nobody knows.
             _ => Err(self.session.lost(self.command, self.sent)),
         }
@@ -261,6 +274,18 @@ impl Running<'_> {
     fn not_raised(&self, why: String) -> ExecError {
         let mut error = unsent(Class::Escalation, format!("{}: {why}", self.session.target.name));
         error.help = self.raise.as_ref().map(|raise| raise.help().to_owned());
+        error
+    }
+
+    /// The login shell ended by itself, so that its exit code says nothing about the command.
+    fn not_begun(&self, exit: &Exit, said: &str) -> ExecError {
+        let (user, name, label) = (&self.session.user, &self.session.target.name, self.command.label);
+        let colon = if said.is_empty() { "" } else { ": " };
+        let why = format!("the login shell of {user} on {name} ended ({exit}) before {label} began{colon}{said}");
+        let mut error = unsent(Class::LoginShell, why);
+        error.help = Some(
+            "look at `ssh HOST true`: a shell like nologin, a forced command, or start-up files that end it?".into(),
+        );
         error
     }
 
