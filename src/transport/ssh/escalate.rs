@@ -137,10 +137,11 @@ impl Raise {
                 find(&self.heard, &token).map(|at| at + token.len())
             }
             Method::Doas => None,
-            // su has its own words ("Password: "): an unfinished line that ends with a colon.
+            // su has its own words ("Password: "): an unfinished line that ends with a colon. Its errors come in
+            // pieces of which the first is its name.
             Method::Su => {
-                let line = self.heard.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-                line.trim_ascii_end().ends_with(b":").then_some(self.heard.len())
+                let line = self.heard.rsplit(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
+                (line.ends_with(b":") && line != b"su:").then_some(self.heard.len())
             }
         }
     }
@@ -190,6 +191,8 @@ mod tests {
         assert_eq!(talk.hear(b"\nsu: Authentication failure\n"), Next::Wait);
         assert!(talk.ended().ends_with("su: Authentication failure"), "{}", talk.ended());
         let mut talk = raise(Method::Su, None);
+        assert_eq!(talk.hear(b"su: "), Next::Wait);
+        assert_eq!(talk.hear(b"user x does not exist\n"), Next::Wait);
         assert!(matches!(talk.hear(b"Password: "), Next::Refused(_)));
     }
 
