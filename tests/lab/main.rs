@@ -9,6 +9,7 @@ mod events;
 mod failure;
 mod faults;
 mod fleet;
+mod odd;
 mod patchwave;
 mod reboot;
 mod rights;
