@@ -140,7 +140,13 @@ impl Walk {
             // A step that had begun goes on, whatever `when` says now: the host may be half changed.
             Some(_) => self.attempts(step, spec, luggage, interrupted).await?,
             None => match condition(spec, &luggage.scope) {
-                Some(result) => result,
+                Some(result) => {
+                    // What is skipped was never begun; what fails was.
+                    if result.verdict != Verdict::Skipped {
+                        self.record(Kind::StepStarted { host: self.voice.host.clone(), step, attempt: 1 }).await?;
+                    }
+                    result
+                }
                 None => self.attempts(step, spec, luggage, None).await?,
             },
         };
