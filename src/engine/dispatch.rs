@@ -21,7 +21,7 @@ use crate::{
     event::{Event, HostAt, HostState, Kind, Outcome, RunState, StepResult, Stop},
     host::HostName,
     ledger::{Journal, Wanted},
-    rollout::{self, Directive, Ending, Limits},
+    rollout::{self, Directive, Ending, Halt, Limits},
     ui::Reporter,
 };
 
@@ -181,7 +181,11 @@ impl Dispatcher {
                     return Flow::GoOn { until: None };
                 }
                 Directive::Drain(why) => {
-                    self.say(format!("halted: {why}; hosts in flight finish, no other host starts"));
+                    let rest = match why {
+                        Halt::Asked(Stop::StepBorder | Stop::Detach) => "no other host starts",
+                        _ => "hosts in flight finish, no other host starts",
+                    };
+                    self.say(format!("halted: {why}; {rest}"));
                     if self.hosts.is_empty() {
                         return Flow::Over(self.stopped());
                     }
@@ -189,7 +193,10 @@ impl Dispatcher {
                 }
                 Directive::Finished(Ending::AllStarted) => return Flow::Over(None),
                 Directive::Finished(Ending::Halted(why)) => {
-                    self.say(format!("halted: {why}"));
+                    let text = format!("halted: {why}");
+                    if !self.said.as_ref().is_some_and(|said| said.starts_with(&text)) {
+                        self.say(text);
+                    }
                     return Flow::Over(Some(why.to_string()));
                 }
                 Directive::Finished(Ending::Left { why }) => {

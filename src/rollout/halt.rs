@@ -53,8 +53,8 @@ impl fmt::Display for Halt {
             Self::Gate { stage, wave, summary } => {
                 write!(f, "the gate after wave {wave} of stage {stage} did not pass: {summary}")
             }
-            Self::Asked(Stop::Drain) => f.write_str("asked to stop: hosts in flight finish"),
-            Self::Asked(Stop::StepBorder) => f.write_str("asked to stop: hosts stop before their next step"),
+            Self::Asked(Stop::Drain) => f.write_str("asked to stop"),
+            Self::Asked(Stop::StepBorder) => f.write_str("asked to stop before the next step of each host"),
             Self::Asked(Stop::Detach) => f.write_str("asked to leave: jobs on hosts go on"),
         }
     }
