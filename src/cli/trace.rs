@@ -16,7 +16,12 @@ pub(super) fn to_file(state_dir: &Path, verbose: u8) {
     };
     if let Ok(file) = open() {
         let filter = tracing_subscriber::EnvFilter::new(level);
-        let _ =
-            tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(Mutex::new(file)).try_init();
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_ansi(false)
+            .with_writer(Mutex::new(file))
+            // A full disk is told by the ledger, once.
+            .log_internal_errors(false)
+            .try_init();
     }
 }

@@ -118,6 +118,12 @@ pub enum LedgerError {
     },
 }
 
+/// Whether the file system of `path` has no room left for a page of the database.
+fn full(path: &Path) -> bool {
+    let folder = path.parent().unwrap_or(path);
+    rustix::fs::statvfs(folder).is_ok_and(|found| found.f_bavail.saturating_mul(found.f_frsize) < 64 << 10)
+}
+
 fn join(candidates: &[RunId]) -> String {
     candidates.iter().map(|run| run.0.as_str()).collect::<Vec<_>>().join(" or ")
 }
@@ -127,9 +133,7 @@ impl LedgerError {
     pub fn help(&self) -> Option<&'static str> {
         Some(match self {
             Self::Absent { .. } => "`patchwave run` records one; `--state-dir DIR` names another state folder",
-            Self::Full { .. } => {
-                "make room on that disk, then `patchwave resume`: jobs already on the hosts go on by themselves"
-            }
+            Self::Full { .. } => "make room on that disk",
             Self::NotWritable { .. } => {
                 "check owner and mount of that folder, or name another one with `--state-dir DIR`; no host was touched without a record"
             }
@@ -155,6 +159,8 @@ impl LedgerError {
         let why = error.to_string();
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full { path },
+            // Making its shared memory fails in this way.
+            Some(ErrorCode::SystemIoFailure) if full(&path) => Self::Full { path },
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 Self::NotWritable { path, why }
             }
@@ -173,9 +179,8 @@ impl LedgerError {
         let path = path.to_owned();
         match error.kind() {
             K::StorageFull | K::QuotaExceeded => Self::Full { path },
-            K::PermissionDenied | K::ReadOnlyFilesystem | K::NotADirectory | K::AlreadyExists => {
-                Self::NotWritable { path, why: error.to_string() }
-            }
+            K::NotADirectory | K::AlreadyExists => Self::NotWritable { path, why: "it is not a folder".to_owned() },
+            K::PermissionDenied | K::ReadOnlyFilesystem => Self::NotWritable { path, why: error.to_string() },
             _ => Self::Io { path, why: error.to_string() },
         }
     }
