@@ -29,8 +29,8 @@ pub(super) fn exec(args: &ExecArgs, state_dir: PathBuf, world: &mut World) -> Re
     let targets = hosts.targets(&selected);
     let raise = args.raise || targets.iter().any(|target| target.escalation.on);
     let command = match args.command.as_slice() {
-        [line] => Command::sh("exec", line, [""; 0]),
-        words => Command::reads("exec", words.iter().cloned()),
+        [line] => Command::sh("the command", line, [""; 0]),
+        words => Command::reads("the command", words.iter().cloned()),
     };
     // A command of a person may change the host: it is never sent twice.
     let mut command = command.changing().privileged(raise).timeout(args.timeout);
@@ -74,7 +74,11 @@ fn answered(answer: Answer) -> ui::ExecResult {
                 class: error.class().to_owned(),
                 unknown: error.outcome_unknown(),
                 why: error.to_string(),
-                help: error.help().map(str::to_owned),
+                // The same limit is a step's in a run; here it is an option.
+                help: match error.class() {
+                    "command-timeout" => Some("`--timeout` sets how long it may take".to_owned()),
+                    _ => error.help().map(str::to_owned),
+                },
             },
             dropped: 0,
             stdout: Vec::new(),

@@ -93,7 +93,9 @@ pub(super) fn extra_vars(words: &[String], world: &World) -> Result<Map<String, 
             let (name, value) = word
                 .split_once('=')
                 .ok_or_else(|| Failure::usage(format!("-e {word:?} is neither key=value nor @file")))?;
-            if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            if !name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            {
                 return Err(Failure::usage(format!("-e {name:?} is not the name of a variable")));
             }
             vars.insert(name.to_owned(), Value::String(value.to_owned()));

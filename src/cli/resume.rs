@@ -10,7 +10,7 @@ use super::{
     Failure, World,
     args::ResumeArgs,
     prepare::extra_vars,
-    rollout::{Rollout, carry_out, forks, jump_box, ledger_failure, transport},
+    rollout::{Rollout, carry_out, forks, jump_box, ledger_failure, line_of, next, transport},
     roster::{Hosts, Overlay},
 };
 use crate::{
@@ -22,14 +22,20 @@ use crate::{
 };
 
 pub(super) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
+    // Only read at first, so that nothing is made where no run was.
+    let run = which(&Ledger::open_read_only(&state_dir).map_err(ledger_failure)?, args.run.as_deref())?;
     let ledger = Ledger::open(&state_dir).map_err(ledger_failure)?;
-    let run = which(&ledger, args.run.as_deref())?;
     let owner = format!("{}@{}", world.operator(), world.machine());
     let lock = ledger.lock(&run, &owner).map_err(ledger_failure)?;
     // What happens next rests on this record alone.
     ledger.verify(&run).map_err(ledger_failure)?;
     let mut state = ledger.state(&run).map_err(ledger_failure)?;
     let started = Arc::clone(&state.started);
+    if state.finished && state.tally.in_flight == 0 && state.tally.waiting() == 0 {
+        let hosts = if state.tally.total == 1 { "its host is" } else { "all its hosts are" };
+        world.talk(format_args!("run {run}: {hosts} done, there is nothing to resume"));
+        return Ok(state.exit_code());
+    }
     let extra = extra_vars(&args.extra_vars, world)?;
     same_names(&started.extra_vars, &args.extra_vars)?;
     let paths: Vec<PathBuf> = started.inventory_paths.iter().map(PathBuf::from).collect();
@@ -62,13 +68,12 @@ pub(super) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut World) -
     journal.append(std::slice::from_ref(&resumed)).map_err(ledger_failure)?;
     state.apply(&resumed).map_err(Failure::internal)?;
     world.talk(format_args!(
-        "run {run}: {} of {} hosts are done, {open} are open and settled first, {} have not started",
+        "run {run}: {} of {} hosts are done, {open} open and settled first, {} not started",
         state.tally.done(),
         state.tally.total,
         state.tally.waiting()
     ));
-    let inventories = started.inventory_paths.iter().map(|path| format!(" -i {path}")).collect::<String>();
-    let next = super::rollout::next(format!("run {}{inventories}", started.playbook_path), &state_dir, world);
+    let next = next(line_of(&started, world), &state_dir, world);
     carry_out(
         Rollout {
             state,
@@ -108,7 +113,8 @@ fn same_names(then: &[String], now: &[String]) -> Result<(), Failure> {
     if names(then) == names(now) {
         return Ok(());
     }
-    Err(Failure::usage(format!("the run was started with other extra variables: {}", then.join(", ")))
+    let then = if then.is_empty() { "none".to_owned() } else { then.join(", ") };
+    Err(Failure::usage(format!("the run was started with other extra variables: {then}"))
         .help("give the same -e again; their values are not kept, since they may be secret"))
 }
 

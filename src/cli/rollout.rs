@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::{Failure, World, args::ConnectArgs, roster::Hosts};
 use crate::{
     engine::{self, Engine, Notice, Outside, Signal},
-    event::{Event, RunState, Stop},
+    event::{Event, RunStarted, RunState, Stop},
     ledger::{Journal, LedgerError, Logs},
     playbook::{self, Playbook},
     step::JumpBox,
@@ -98,15 +98,15 @@ fn finish(ended: &engine::Ended, json: bool, next: &ui::Next, world: &mut World)
     }
     if let Some(lost) = &ended.lost {
         let run = &ended.state.started.run;
-        let help = lost.help.as_ref().map_or_else(String::new, |help| format!("{help}; "));
+        let help = lost.help.as_ref().map_or_else(String::new, |help| format!("{help}; then: "));
         return Err(Failure {
             code: ended.state.exit_code().max(1),
             message: format!("the ledger cannot be written, so the run was left: {lost}\njobs that run on hosts go on"),
-            help: Some(format!("{help}then: patchwave resume {run}")),
+            help: Some(format!("{help}{} resume {run}", next.program)),
         });
     }
     if ended.state.stop == Some(Stop::Detach) && ended.state.tally.in_flight > 0 {
-        world.talk(format_args!("left; go on with: patchwave resume {}", ended.state.started.run));
+        world.talk(format_args!("left; go on with: {} resume {}", next.program, ended.state.started.run));
     }
     Ok(ended.state.exit_code())
 }
@@ -144,16 +144,41 @@ fn reporter(json: bool, world: &World) -> Box<dyn ui::Reporter> {
     }
 }
 
+/// `run PLAYBOOK -i INVENTORY`, with the names of extra variables: their values may be secret.
+pub(super) fn run_line(
+    playbook: &Path,
+    inventories: impl IntoIterator<Item = PathBuf>,
+    extra_vars: &[String],
+    world: &World,
+) -> String {
+    let quote = |word: String| crate::command::quote(&word).unwrap_or(word);
+    let mut words = vec!["run".to_owned(), quote(world.shown(playbook))];
+    for inventory in inventories {
+        words.extend(["-i".to_owned(), quote(world.shown(&inventory))]);
+    }
+    for name in extra_vars {
+        let word = if name.starts_with('@') { quote(name.clone()) } else { format!("{name}=…") };
+        words.extend(["-e".to_owned(), word]);
+    }
+    words.join(" ")
+}
+
+/// The line that starts such a run again, from its record alone.
+pub(super) fn line_of(started: &RunStarted, world: &World) -> String {
+    let inventories = started.inventory_paths.iter().map(PathBuf::from);
+    run_line(Path::new(&started.playbook_path), inventories, &started.extra_vars, world)
+}
+
 /// The command lines that hints are made of; `run` is `run PLAYBOOK -i INVENTORY`.
 pub(super) fn next(run: String, state_dir: &Path, world: &World) -> ui::Next {
     let default = super::prepare::state_dir(None, world).ok();
     let program = if default.as_deref() == Some(state_dir) {
         "patchwave".to_owned()
     } else {
-        let dir = state_dir.display().to_string();
+        let dir = world.shown(state_dir);
         format!("patchwave --state-dir {}", crate::command::quote(&dir).unwrap_or(dir))
     };
-    ui::Next { run: format!("{program} {run}"), program }
+    ui::Next { run: format!("{program} {run}"), program, newest: true }
 }
 
 /// The jump box of a playbook: files are looked up beside it, and above it up to the project's root.
@@ -224,10 +249,16 @@ pub(super) fn forks(wanted: u32, world: &mut World) -> usize {
     wanted.min(most)
 }
 
-/// A ledger that cannot be used is a refusal that says what to do; a lock is one as well.
+/// A ledger that cannot be used is a refusal that says what to do; a lock is one as well. A run that is not there was
+/// misspelt.
 pub(super) fn ledger_failure(error: LedgerError) -> Failure {
     let help = error.help().map(str::to_owned);
-    let mut failure = Failure::refused(error);
+    let mut failure = match error {
+        LedgerError::Absent { .. } | LedgerError::UnknownRun { .. } | LedgerError::Ambiguous { .. } => {
+            Failure::usage(error)
+        }
+        _ => Failure::refused(error),
+    };
     failure.help = help;
     failure
 }

@@ -70,7 +70,10 @@ impl Overlay {
                 return Ok(None);
             }
             if !world.stdin_is_terminal {
-                return Err(Failure::refused(format!("{} cannot be asked for: there is no terminal", prompt.trim())));
+                return Err(Failure::refused(format!(
+                    "the {} cannot be asked for: there is no terminal",
+                    prompt.trim_end_matches(": ")
+                )));
             }
             (world.ask_secret)(prompt).map(Some).ok_or_else(|| Failure::refused("no password was given"))
         };

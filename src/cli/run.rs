@@ -7,7 +7,7 @@ use super::{
     args::RunArgs,
     confirm::{confirm, in_windows},
     prepare::{Prepared, Request, prepare},
-    rollout::{Rollout, carry_out, forks, jump_box, ledger_failure, next, transport},
+    rollout::{Rollout, carry_out, forks, jump_box, ledger_failure, line_of, next, transport},
     roster::{Hosts, Overlay},
 };
 use crate::{
@@ -32,11 +32,12 @@ pub(super) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World) -> Resu
     let shown = plan.short_digest();
     let hosts = Hosts::new(inventory, playbook.vars.clone(), &hosts, &overlay)?;
     world.talk(format_args!("{}, plan {shown}", plan.playbook));
-    if args.ignore_window {
+    // A check changes nothing, so that it may look at any time.
+    if args.ignore_window || args.check {
         for host in plan.stages.iter_mut().flat_map(|s| &mut s.waves).flat_map(|w| &mut w.hosts) {
             host.window = None;
         }
-    } else if !args.check {
+    } else {
         in_windows(&plan, world.clock.now())?;
     }
     confirm(&plan, args.yes, args.check, world)?;
@@ -62,7 +63,9 @@ pub(super) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World) -> Resu
     let lock = ledger.begin(&first).map_err(ledger_failure)?;
     let logs = ledger.logs(&run, std::sync::Arc::clone(&world.clock));
     let journal = RunLedger::new(ledger, lock);
-    world.talk(format_args!("run {run}; log: {}", state_dir.join("logs").join(&run.0).display()));
+    let next = next(line_of(&state.started, world), &state_dir, world);
+    let log = world.shown(&state_dir.join("logs").join(&run.0));
+    world.talk(format_args!("run {run}; log: {log}"));
     carry_out(
         Rollout {
             state,
@@ -73,7 +76,7 @@ pub(super) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World) -> Resu
             transport,
             forks,
             json: args.json,
-            next: next(run_command(args), &state_dir, world),
+            next,
             logs,
             tick: Duration::from_millis(250),
         },
@@ -86,21 +89,6 @@ pub(super) fn new_run_id(world: &World) -> RunId {
     let letters: String = (0..4).map(|_| char::from(b"abcdefghjkmnpqrstuvwxyz"[fastrand::usize(0..23)])).collect();
     let now = world.clock.now().to_zoned(jiff::tz::TimeZone::UTC);
     RunId(format!("{}-{letters}", now.strftime("%Y%m%d-%H%M%S")))
-}
-
-/// The command as it was typed, without `--limit`, for the line that says what to type next.
-fn run_command(args: &RunArgs) -> String {
-    let quote = |word: String| crate::command::quote(&word).unwrap_or(word);
-    let mut words = vec!["run".to_owned(), quote(args.playbook.display().to_string())];
-    for inventory in &args.inventory.inventory {
-        words.push("-i".to_owned());
-        words.push(quote(inventory.display().to_string()));
-    }
-    for word in &args.inventory.extra_vars {
-        words.push("-e".to_owned());
-        words.push(if word.starts_with('@') { quote(word.clone()) } else { format!("{}=…", name_of(word)) });
-    }
-    words.join(" ")
 }
 
 /// The name of an extra variable; its value may be a secret.

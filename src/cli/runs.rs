@@ -10,21 +10,27 @@ use super::{
     Failure, World,
     args::{LogArgs, RunsArgs, ShowArgs},
     commands::print,
-    rollout::{ledger_failure, next},
+    rollout::{ledger_failure, line_of, next},
 };
 use crate::{
     event::Stop,
     host::HostName,
-    ledger::{Ledger, Request, Wanted},
+    ledger::{Ledger, LedgerError, Request, Wanted},
     ui,
 };
 
 pub(super) fn runs(args: &RunsArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
-    let ledger = Ledger::open_read_only(&state_dir).map_err(ledger_failure)?;
     let mut states = Vec::new();
-    for row in ledger.runs(args.number).map_err(ledger_failure)? {
-        let alive = ledger.holder(&row.run).is_some();
-        states.push((ledger.state(&row.run).map_err(ledger_failure)?, alive));
+    match Ledger::open_read_only(&state_dir) {
+        // No run yet is an answer.
+        Err(LedgerError::Absent { .. }) => {}
+        Err(error) => return Err(ledger_failure(error)),
+        Ok(ledger) => {
+            for row in ledger.runs(args.number).map_err(ledger_failure)? {
+                let alive = ledger.holder(&row.run).is_some();
+                states.push((ledger.state(&row.run).map_err(ledger_failure)?, alive));
+            }
+        }
     }
     let text = if args.json {
         ui::runs_json(&states).iter().map(|row| format!("{row}\n")).collect()
@@ -49,13 +55,17 @@ pub(super) fn show(args: &ShowArgs, state_dir: PathBuf, world: &mut World) -> Re
         return print(world, &text);
     }
     let state = ledger.state(&run).map_err(ledger_failure)?;
-    let inventories = state.started.inventory_paths.iter().map(|path| format!(" -i {path}")).collect::<String>();
+    if let Some(holder) = ledger.holder(&run) {
+        world.talk(format_args!("{holder} drives this run now; hosts in flight show as unknown"));
+    }
+    // `@failed` means the newest run of a playbook; an older one is named.
+    let newest = ledger.last_run_of(&state.started.playbook_path).map_err(ledger_failure)? == Some(run);
     let page = ui::Summary {
         width: world.width(),
         paint: world.paint(world.stdout_is_terminal),
         verbose: args.all,
         now: world.clock.now(),
-        next: next(format!("run {}{inventories}", state.started.playbook_path), &state_dir, world),
+        next: ui::Next { newest, ..next(line_of(&state.started, world), &state_dir, world) },
     };
     print(world, &page.render(&state))
 }
@@ -98,8 +108,9 @@ fn copy(file: &mut std::fs::File, world: &mut World) -> Result<u8, Failure> {
 
 /// Leaves a request for the controller of a run.
 pub(super) fn ask(prefix: &str, what: Wanted, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
+    // Only read at first, so that nothing is made where no run was.
+    let run = Ledger::open_read_only(&state_dir).and_then(|ledger| ledger.find(prefix)).map_err(ledger_failure)?;
     let mut ledger = Ledger::open(&state_dir).map_err(ledger_failure)?;
-    let run = ledger.find(prefix).map_err(ledger_failure)?;
     let Some(holder) = ledger.holder(&run) else {
         return Err(Failure::refused(format!("nobody drives run {run} now"))
             .help(format!("patchwave show {run}, or patchwave resume {run}")));

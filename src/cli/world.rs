@@ -139,6 +139,15 @@ impl World {
         self.folder.join(path)
     }
 
+    /// A path as it is shown and typed again: from the current folder, where it stands below it.
+    pub fn shown(&self, path: &std::path::Path) -> String {
+        match path.strip_prefix(&self.folder) {
+            Ok(below) if below.as_os_str().is_empty() => ".".to_owned(),
+            Ok(below) => below.display().to_string(),
+            Err(_) => path.display().to_string(),
+        }
+    }
+
     /// Writes a line of talk; a terminal that is gone is no reason to stop.
     pub fn talk(&mut self, line: impl std::fmt::Display) {
         let _ = writeln!(self.stderr, "{line}");

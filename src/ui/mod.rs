@@ -14,6 +14,7 @@ mod runs;
 mod sentence;
 mod summary;
 mod text;
+mod would;
 
 pub use bars::{Bars, Size};
 pub use exec::{ExecEnd, ExecResult, exec_exit_code, exec_json, exec_text};

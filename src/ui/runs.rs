@@ -26,7 +26,18 @@ pub fn runs_text(runs: &[RunLine], width: u16, zone: TimeZone) -> String {
         let by = text::clean(&started.operator, 20);
         table.add_row([started.run.to_string(), playbook, at, by, standing(state, *alive).to_owned(), counts(state)]);
     }
-    format!("{table}\n")
+    // An id in two pieces could not be typed again, and a date is read at a glance.
+    text::keep_whole(
+        &mut table,
+        0,
+        runs.iter().map(|(state, _)| state.started.run.0.len()).max().unwrap_or(0),
+        u16::MAX,
+    );
+    text::keep_whole(&mut table, 2, "2026-01-01 00:00".len(), u16::MAX);
+    if let Some(first) = table.column_mut(0) {
+        first.set_padding((0, 1));
+    }
+    table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
 /// One object per run.
@@ -88,7 +99,7 @@ fn counts(state: &RunState) -> String {
 /// One host's walk, a line per step, with what a failed one said.
 pub fn host_text(state: &RunState, host: &HostState) -> String {
     let outcome = host.outcome();
-    let mut page = format!("{}: {outcome}\n", host.name);
+    let mut page = format!("{}: {}\n", host.name, text::outcome(outcome));
     for (step, result) in &host.steps {
         let name = text::step_name(state.plan(), *step);
         let verdict = match result.verdict {

@@ -1,6 +1,6 @@
 //! What there is to say about one event, in words: shared by the quiet lines and by the bars.
 
-use super::{Paint, text};
+use super::{Paint, text, would};
 use crate::event::{Event, HostAt, HostState, Kind, Outcome, RunState, StepPhase, Stop, Verdict};
 
 /// One thing to say.
@@ -159,7 +159,10 @@ fn host_is_done(state: &RunState, host: &HostState, outcome: Outcome, paint: Pai
     if let Some((step, _)) = host.broke_at() {
         parts.push(format!("is done, broken at {:?}", text::step_name(state.plan(), step)));
     }
-    parts.extend(changes(host));
+    match would::of(state, host) {
+        left_undone if state.started.check && !left_undone.is_empty() => parts.push(left_undone.join("; ")),
+        _ => parts.extend(changes(host)),
+    }
     let rest = format!("{}  {} ({took})", host.name, parts.join(", "));
     let word = if outcome == Outcome::Ok { "ok" } else { text::outcome(outcome) };
     // That a host broke was said when its step did.

@@ -3,11 +3,14 @@
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 use jiff::Timestamp;
 
-use super::{Paint, Trouble, sentence, text, troubles};
+use super::{Paint, Trouble, sentence, text, troubles, would};
 use crate::event::{HostState, Outcome, RunState};
 
 /// Hosts above which the ok ones of a stage share a line.
 const LISTED: usize = 24;
+
+/// Failures that are told at length.
+const DETAILED: usize = 10;
 
 /// The command lines that the hints are made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +19,8 @@ pub struct Next {
     pub run: String,
     /// The program with its state folder (`patchwave`, `patchwave --state-dir DIR`).
     pub program: String,
+    /// No later run of this playbook is there, so that `@failed` means this one.
+    pub newest: bool,
 }
 
 /// How a summary is made.
@@ -38,24 +43,42 @@ impl Summary {
     pub fn render(&self, state: &RunState) -> String {
         let troubles = troubles(state);
         let mut page = format!("{}\n\n{}\n\n", self.title(state), self.table(state, &troubles));
-        for trouble in troubles.iter().filter(|trouble| trouble.outcome.uses_budget()).take(10) {
+        let broken: Vec<&Trouble<'_>> = troubles.iter().filter(|trouble| trouble.outcome.uses_budget()).collect();
+        let shown = if self.verbose { broken.len() } else { broken.len().min(DETAILED) };
+        for trouble in &broken[..shown] {
             page.push_str(&self.detail(state, trouble));
+        }
+        if broken.len() > shown {
+            let (more, run) = (broken.len() - shown, &state.started.run);
+            page.push_str(&format!("and {more} more: {} show {run} --all\n\n", self.next.program));
+        }
+        if state.started.check {
+            page.push_str(&would::page(state));
         }
         page.push_str(&format!("{}: {}\n", text::count(state.tally.total, "host"), sentence::counts(&state.tally)));
         page.push_str(&format!("changed: {}\n", changed(&state.hosts.iter().collect::<Vec<_>>())));
         let hints = self.hints(state, &troubles);
         if !hints.is_empty() {
-            let width = hints.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0).min(90);
-            page.push_str("\nnext:\n");
-            for (command, why) in hints {
-                page.push_str(&format!(
-                    "  {}  {}\n",
-                    self.paint.strong(&format!("{command:<width$}")),
-                    self.paint.faint(&format!("# {why}"))
-                ));
-            }
+            page.push_str(&self.next_lines(&hints));
         }
         page
+    }
+
+    /// A command and its reason in a line, or the reasons above, where the lines would be too long.
+    fn next_lines(&self, hints: &[(String, String)]) -> String {
+        let widest = |of: fn(&(String, String)) -> &String| hints.iter().map(|hint| of(hint).chars().count()).max();
+        let (width, reason) = (widest(|hint| &hint.0).unwrap_or(0), widest(|hint| &hint.1).unwrap_or(0));
+        let beside = "    # ".len() + width + reason <= usize::from(self.width);
+        let mut lines = "\nnext:\n".to_owned();
+        for (command, why) in hints {
+            let why = self.paint.faint(&format!("# {why}"));
+            if beside {
+                lines.push_str(&format!("  {}  {why}\n", self.paint.strong(&format!("{command:<width$}"))));
+            } else {
+                lines.push_str(&format!("  {why}\n  {}\n", self.paint.strong(command)));
+            }
+        }
+        lines
     }
 
     fn title(&self, state: &RunState) -> String {
@@ -192,8 +215,9 @@ impl Summary {
             hints.push((format!("{program} resume {run}"), format!("settles the {open} left in flight, then goes on")));
             return hints;
         }
+        let named = |word: &str| if self.next.newest { format!("@{word}") } else { format!("@{run}:{word}") };
         let broken = [(tally.failed, "failed"), (tally.unreachable, "unreachable"), (tally.unknown, "unknown")];
-        let broken: Vec<String> = broken.iter().filter(|(n, _)| *n > 0).map(|(_, word)| format!("@{word}")).collect();
+        let broken: Vec<String> = broken.iter().filter(|(n, _)| *n > 0).map(|(_, word)| named(word)).collect();
         if !broken.is_empty() {
             let why = format!("once mended, {} again", text::count(tally.broken(), "host"));
             hints.push((format!("{} --limit {}", self.next.run, broken.join(",")), why));
@@ -204,6 +228,7 @@ impl Summary {
                 hints.push((format!("{program} resume {run}"), format!("goes on with the {left} not started")));
             } else {
                 // The run before this one will be another one by then, so it is named.
+                let left = left.trim_start_matches("1 ");
                 hints.push((format!("{} --limit @{run}:not_started", self.next.run), format!("then the other {left}")));
             }
         }
@@ -244,7 +269,11 @@ mod tests {
     use crate::event::{Kind, StepResult, Verdict, sample::*};
 
     fn page(sample: &Sample, width: u16, verbose: bool) -> String {
-        let next = Next { run: "patchwave run rolling-patch.yml -i prod.yml".into(), program: "patchwave".into() };
+        let next = Next {
+            run: "patchwave run rolling-patch.yml -i prod.yml".into(),
+            program: "patchwave".into(),
+            newest: true,
+        };
         let summary = Summary { width, paint: Paint::plain(), verbose, now: sample.now(), next };
         let page = summary.render(&sample.state);
         let command = |line: &str| line.starts_with("  patchwave") || line.starts_with("  |");
@@ -311,9 +340,12 @@ mod tests {
         changed: 7 packages on 4 hosts, 3 reboots
 
         next:
-          patchwave log 20261122-020000-kxfa db2.example.com                                     # everything it printed
-          patchwave run rolling-patch.yml -i prod.yml --limit @failed,@unreachable               # once mended, 3 hosts again
-          patchwave run rolling-patch.yml -i prod.yml --limit @20261122-020000-kxfa:not_started  # then the other 4 hosts
+          # everything it printed
+          patchwave log 20261122-020000-kxfa db2.example.com
+          # once mended, 3 hosts again
+          patchwave run rolling-patch.yml -i prod.yml --limit @failed,@unreachable
+          # then the other 4 hosts
+          patchwave run rolling-patch.yml -i prod.yml --limit @20261122-020000-kxfa:not_started
         "#);
     }
 
@@ -413,7 +445,7 @@ mod tests {
         let evil = format!("\x1b[2J{}\u{9b}31m", "x".repeat(1 << 20));
         let broken = StepResult { detail: vec![evil.clone(); 9], help: Some(evil.clone()), ..failure("x", &evil) };
         sample.walk("a", vec![broken]);
-        let next = Next { run: "r".into(), program: "p".into() };
+        let next = Next { run: "r".into(), program: "p".into(), newest: true };
         let summary = Summary { width: 80, paint: Paint::plain(), verbose: true, now: sample.now(), next };
         let text = summary.render(&sample.state);
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()));
