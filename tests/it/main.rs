@@ -1,5 +1,6 @@
 //! The integration tests: one binary, so that it links once.
 
+mod cli;
 mod contract;
 mod demo_fleet;
 mod fuzz_corpus;

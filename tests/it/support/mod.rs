@@ -1,4 +1,5 @@
 //! What the integration tests are written with.
 
+pub mod cli;
 pub mod simulation;
 pub mod sshd;

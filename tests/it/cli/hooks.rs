@@ -1,0 +1,139 @@
+//! Hooks and templates that are wrong: found on the host where they matter, named, and nothing after them is done.
+
+use std::time::{Duration, Instant};
+
+use patchwave::demo::{Fleet, FleetSpec};
+
+use crate::support::cli::{Desk, running};
+
+fn desk(fleet: &Fleet, step: &str) -> Desk {
+    let desk = Desk::of(fleet);
+    desk.write(
+        "play.yml",
+        &format!("name: Hooks\nsteps:\n  - {step}\n  - command: echo more >>$PATCHWAVE_ROOT/more\n"),
+    );
+    desk
+}
+
+/// The page of a run whose first step must fail, with nothing done after it.
+fn fails(step: &str) -> String {
+    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
+    let mut desk = desk(&fleet, step);
+    desk.columns = Some(400);
+    desk.program("hooks/fails", "#!/bin/sh\necho 'no room for a snapshot' >&2\nexit 7\n");
+    desk.program("hooks/silent", "#!/bin/sh\n");
+    let said = desk.run("run play.yml -i inv.yml").ended(6);
+    assert!(!fleet.hosts().next().unwrap().folder().join("more").exists(), "the host went on");
+    let page = said.plain(said.out.split("1 host: 1 failed").next().unwrap());
+    // The table is as wide as the path of the temporary folder wants it.
+    page.lines()
+        .map(|line| line.split("  ").filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join("  ") + "\n")
+        .collect()
+}
+
+#[test]
+fn an_undefined_variable() {
+    insta::assert_snapshot!(fails("command: echo {{ nosuch }}"), @r#"
+    Hooks, run 20260101-000000-abcd, 1s
+
+    outcome  hosts  step  reason   packages  reboot  took
+    failed   web001.test  Command: echo {{ nosuch }}  `nosuch` is undefined   0  no 1s
+
+    failed at "Command: echo {{ nosuch }}" on web001.test
+    changed: nothing
+    "#);
+    insta::assert_snapshot!(fails("snapshot: { run: 'hooks/silent {{ nosuch.id }}' }"), @r#"
+    Hooks, run 20260101-000000-abcd, 1s
+
+    outcome  hosts  step  reason  packages  reboot  took
+    failed   web001.test  Snapshot  `nosuch.id` is undefined   0  no 1s
+
+    failed at "Snapshot" on web001.test
+    changed: nothing
+    "#);
+    insta::assert_snapshot!(fails("{ command: 'true', when: nosuch > 3 }"), @r#"
+    Hooks, run 20260101-000000-abcd, 1s
+
+    outcome  hosts  step   reason   packages  reboot  took
+    failed   web001.test  Command: true  when: `nosuch` is undefined   0  no 1s
+
+    failed at "Command: true" on web001.test
+    changed: nothing
+    "#);
+}
+
+#[test]
+fn a_hook_that_is_missing_is_found_before_anything_is_touched() {
+    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
+    let desk = desk(&fleet, "snapshot: { run: hooks/nosuch }");
+    insta::assert_snapshot!(desk.run("run play.yml -i inv.yml").page(), @r#"
+    exit code 2
+    -- stderr
+    error: play.yml:3:22: missing hook `hooks/nosuch`: there is no such file beside the playbook or above it
+      |
+    3 |   - snapshot: { run: hooks/nosuch }
+      |                      ^^^^^^^^^^^^
+    "#);
+    desk.write("hooks/nosuch", "#!/bin/sh\n");
+    desk.run("run play.yml -i inv.yml").ended(2).says(&["is not executable", "chmod +x"]);
+    assert_eq!(fleet.hosts().next().unwrap().logins(), 0);
+}
+
+#[test]
+fn a_hook_that_is_found_missing_on_the_way() {
+    insta::assert_snapshot!(fails("snapshot: { run: nosuch-program-anywhere }"), @r#"
+    Hooks, run 20260101-000000-abcd, 1s
+
+    outcome  hosts  step  reason   packages  reboot  took
+    failed   web001.test  Snapshot  nosuch-program-anywhere cannot be started: No such file or directory (os error 2)   0  no 1s
+
+    failed at "Snapshot" on web001.test
+    changed: nothing
+    "#);
+    insta::assert_snapshot!(fails("snapshot: { run: 'hooks/{{ inventory_hostname }}' }"), @r#"
+    Hooks, run 20260101-000000-abcd, 1s
+
+    outcome  hosts  step  reason  packages  reboot  took
+    failed   web001.test  Snapshot  hooks/web001.test is not there on the jump box   0  no 1s
+
+    failed at "Snapshot" on web001.test
+    changed: nothing
+    try: a relative program is looked up beside the playbook, then in the folders above it
+    "#);
+}
+
+#[test]
+fn a_hook_that_fails_or_says_nothing() {
+    insta::assert_snapshot!(fails("snapshot: { run: hooks/fails }"), @r#"
+    Hooks, run 20260101-000000-abcd, 1s
+
+    outcome  hosts  step  reason  packages  reboot  took
+    failed   web001.test  Snapshot  hooks/fails failed: exit code 7   0  no 1s
+
+    failed at "Snapshot" on web001.test
+    | no room for a snapshot
+    changed: nothing
+    "#);
+    insta::assert_snapshot!(fails("snapshot: { run: hooks/silent }"), @r#"
+    Hooks, run 20260101-000000-abcd, 1s
+
+    outcome  hosts  step  reason  packages  reboot  took
+    failed   web001.test  Snapshot  the snapshot hook succeeded but printed no snapshot id   0  no 1s
+
+    failed at "Snapshot" on web001.test
+    changed: other things on 1 host
+    try: the last line that the hook prints must be the snapshot's id
+    "#);
+}
+
+#[test]
+fn a_hook_that_hangs_is_killed_with_its_children() {
+    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
+    let desk = desk(&fleet, "{ snapshot: { run: hooks/hangs }, timeout: 1s }");
+    desk.program("hooks/hangs", "#!/bin/sh\ntrap '' TERM\nsleep 98761 &\nsleep 98762\n");
+    let began = Instant::now();
+    let said = desk.run("run play.yml -i inv.yml").ended(6);
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    assert!(!running("sleep 9876"), "a child of the hook is left");
+    said.says(&["did not end in time and was killed"]);
+}

@@ -1,0 +1,203 @@
+//! Hosts that are broken in every way, in one wave: each has its own outcome and its own reason, and nobody waits for
+//! anybody.
+
+use std::time::{Duration, Instant};
+
+use patchwave::{
+    demo::{Fault, Fleet, FleetSpec},
+    event::{Kind, Outcome},
+};
+
+use crate::support::cli::{Desk, PLAYBOOK, all_imitated};
+
+/// All hosts at once, whatever breaks; short waits.
+const POLICY: &str = "      vars:
+        patchwave: { canary: 0, batch: 100%, max_failures: 100%, connect_timeout: 2s, handshake_timeout: 2s, auth_timeout: 3s }
+";
+
+fn fleet() -> Fleet {
+    let spec = FleetSpec::quick(17);
+    let faults = [
+        (2, Fault::Refuses),
+        (3, Fault::Silent),
+        (4, Fault::DropsDuringAuth),
+        (7, Fault::DiskFull),
+        (8, Fault::LockHeld),
+        (10, Fault::PostinstFails { package: "openssl".into() }),
+        (11, Fault::NeverComesBack),
+        (12, Fault::SameBootId),
+        (14, Fault::ServiceStaysDown { unit: "nginx".into() }),
+        (16, Fault::DropsDuringCommand { containing: "apt-get".into(), times: 1 }),
+    ];
+    let spec = faults.into_iter().fold(spec, |spec, (n, fault)| spec.broken(&name(n), fault));
+    Fleet::start(spec).unwrap()
+}
+
+fn name(n: usize) -> String {
+    format!("web{n:03}.test")
+}
+
+/// A second login key, which no host knows; another host's key on file; a password for sudo; a half-done package.
+fn spoil(fleet: &Fleet, desk: &Desk) {
+    let other = Fleet::start(FleetSpec::instant(1)).unwrap();
+    let key = desk.write("other-key", &std::fs::read_to_string(other.key_file()).unwrap());
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let mut inventory = fleet.inventory();
+    let port = |n: usize| fleet.host(&name(n)).unwrap().port();
+    let mut add = |n: usize, vars: &str| {
+        let at = format!("ansible_port: {} }}", port(n));
+        assert!(inventory.contains(&at));
+        inventory = inventory.replace(&at, &format!("ansible_port: {}, {vars} }}", port(n)));
+    };
+    add(5, &format!("ansible_ssh_private_key_file: '{}'", key.display()));
+    add(15, "ansible_become: true, ansible_become_user: deploy");
+    add(17, "ansible_become: true, ansible_become_user: deploy, ansible_become_password: hunter2");
+    let at = inventory.find("      vars:\n").unwrap();
+    inventory.replace_range(at..at + "      vars:\n".len(), POLICY);
+    // The fleet's own lines follow: two `vars` would be one too many.
+    let inventory = inventory.replacen("        patchwave:\n          environment: production\n", "", 1);
+    let inventory = inventory.replacen("{ canary: 0,", "{ environment: production, canary: 0,", 1);
+    let inventory =
+        inventory.replace("patchwave: { risk: medium, canary: 1, batch: [50%, 100%] }", "patchwave: { risk: medium }");
+    desk.write("inv.yml", &inventory);
+
+    let known = std::fs::read_to_string(fleet.known_hosts()).unwrap();
+    let key_of = |n: usize| {
+        let line = known.lines().find(|line| line.starts_with(&format!("[127.0.0.1]:{} ", port(n)))).unwrap();
+        line.split_once(' ').unwrap().1.to_owned()
+    };
+    let swapped = known.replace(&key_of(6), &key_of(1));
+    std::fs::write(fleet.known_hosts(), swapped).unwrap();
+
+    let table = fleet.host(&name(9)).unwrap().folder().join("sim/installed");
+    let text = std::fs::read_to_string(&table).unwrap();
+    let spoilt = text.replacen("\tinstalled\t", "\thalf-configured\t", 1);
+    assert_ne!(text, spoilt);
+    std::fs::write(table, spoilt).unwrap();
+
+    let sudo = fleet.folder().join("bin/sudo");
+    std::fs::write(
+        &sudo,
+        "#!/bin/sh
+case $2 in
+-n) echo 'sudo: a password is required' >&2; exit 1 ;;
+-S) printf '%s' \"$4\" >&2; read -r word; printf '\\nSorry, try again.\\n%s' \"$4\" >&2; read -r word || exit 1 ;;
+esac
+",
+    )
+    .unwrap();
+    std::fs::set_permissions(&sudo, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn every_fault_has_its_outcome_and_its_reason() {
+    let fleet = fleet();
+    let mut desk = Desk::of(&fleet);
+    desk.columns = Some(200);
+    spoil(&fleet, &desk);
+    desk.write("play.yml", &PLAYBOOK.replace("timeout: 60s", "timeout: 20s"));
+    fleet.host(&name(13)).unwrap().break_with(Fault::NewHostKey).unwrap();
+    let began = Instant::now();
+    let said = desk.run("run play.yml -i inv.yml");
+    let took = began.elapsed();
+    all_imitated(&fleet);
+    let run = desk.last_run();
+    let events = desk.events(&run);
+    let found: Vec<String> = (1..=17)
+        .map(|n| {
+            let name = name(n);
+            let outcome = events.iter().find_map(|event| match &event.kind {
+                Kind::HostFinished { host, outcome } if host.as_str() == name => Some(*outcome),
+                _ => None,
+            });
+            let reason = events.iter().rev().find_map(|event| match &event.kind {
+                Kind::StepFinished { host, step, result } if host.as_str() == name && !result.class.is_empty() => {
+                    Some(format!("step {}, {}: {}", step.index, result.class, result.summary))
+                }
+                _ => None,
+            });
+            let outcome = outcome.map_or("none", Outcome::as_str);
+            format!("{name} {outcome} {}", reason.unwrap_or_default())
+        })
+        .collect();
+    insta::assert_snapshot!(said.plain(&found.join("\n")), @r#"
+    web001.test ok
+    web002.test unreachable step 0, refused: web002.test: nobody listens on 127.0.0.1:22
+    web003.test unreachable step 0, timed-out: web003.test: no SSH banner from 127.0.0.1:22 within 1 s
+    web004.test unreachable step 0, closed: web004.test: the login as root was cut off: the host closed the connection
+    web005.test unreachable step 0, auth: web005.test: the login as root was refused; tried key other-key (SHA256:…); the host allows publickey
+    web006.test unreachable step 0, host-key-changed: web006.test: the host key of [127.0.0.1]:22 has changed: it shows ssh-ed25519 SHA256:…, [fleet]/known_hosts:6 has another
+    web007.test failed step 0, disk: / has 0 MiB free, 1.0 GiB are needed
+    web008.test failed step 0, lock: the package lock is held by unattended-upgrade (pid 1)
+    web009.test failed step 0, packages: the package database is broken: base-files is half-configured
+    web010.test failed step 1, dpkg: openssl: installed openssl package post-installation script subprocess returned error exit status 1
+    web011.test unreachable step 2, never-came-back: it went down and is not back after 1 s
+    web012.test failed step 2, same-boot-id: it went away and came back with the same boot id (waited 1 s)
+    web013.test failed step 2, host-key-changed: after the reboot the host has another key: web013.test: the host key of [127.0.0.1]:22 has changed: it shows ssh-ed25519 SHA256:…, [fleet]/known_hosts:13 has another
+    web014.test failed step 0, service: nginx is inactive
+    web015.test failed step 0, escalation: web015.test: sudo did not give the rights of deploy: sudo: a password is required
+    web016.test ok
+    web017.test failed step 0, escalation: web017.test: sudo did not take the password for deploy
+    "#);
+    assert_eq!(said.code, 6, "{}", said.page());
+    // The table is as wide as the path of the temporary folder wants it.
+    let troubles = said.out.split_once("\n\nfailed at").unwrap().1;
+    insta::assert_snapshot!(said.plain(&format!("failed at{troubles}")), @r#"
+    failed at "Ready" on web007.test
+      changed: nothing
+
+    failed at "Ready" on web008.test
+      changed: nothing
+      try: wait until it is done, then run again with --limit @failed
+
+    failed at "Ready" on web009.test
+      changed: nothing
+      try: dpkg --configure -a && apt-get -f install
+
+    failed at "Updates" on web010.test
+      | 10 of 11 planned versions are in
+      | not in: openssl 3.0.17-1~deb12u3
+      | the package database: openssl is half-configured
+      | Setting up sudo (1.9.13p3-1+deb12u3) ...
+      | Setting up nginx (1.22.1-9+deb12u3) ...
+      | Setting up nginx-common (1.22.1-9+deb12u3) ...
+      changed: 11 packages on 1 host
+      try: on the host: dpkg --configure -a && apt-get -f install; when it is in order, run again with --limit @failed
+
+    failed at "Reboot" on web012.test
+      changed: 11 packages on 1 host
+      try: look at its console; a container may have the boot id of the machine below it
+
+    failed at "Reboot" on web013.test
+      changed: 11 packages on 1 host
+      try: somebody may be in between. If the host was reinstalled: compare the fingerprint on its console, then `ssh-keygen -R '[127.0.0.1]:22' -f [fleet]/known_hosts` and record the new key
+
+    failed at "Ready" on web014.test
+      changed: nothing
+
+    failed at "Ready" on web015.test
+      changed: nothing
+      try: `ansible_become_password`, or a rule without a password (`NOPASSWD`)
+
+    failed at "Ready" on web017.test
+      changed: nothing
+      try: is `ansible_become_password` right, and is the user allowed to?
+
+    unreachable at "Ready" on web002.test
+      changed: nothing
+      try: is sshd running there, and is `ansible_port` right?
+
+    and 5 more: patchwave show 20260101-000000-abcd --all
+
+    17 hosts: 2 ok, 9 failed, 6 unreachable
+    changed: 66 packages on 6 hosts, 2 reboots
+
+    next:
+      patchwave log 20260101-000000-abcd web007.test                  # everything it printed
+      patchwave run play.yml -i inv.yml --limit @failed,@unreachable  # once mended, 15 hosts again
+    "#);
+    assert!(took < Duration::from_secs(200), "{took:?}");
+    for text in [&said.out, &said.err] {
+        assert!(!text.contains("hunter2"), "a password is shown");
+    }
+}

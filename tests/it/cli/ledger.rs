@@ -1,0 +1,107 @@
+//! `runs`, `show`, `log`: the ledger read back.
+
+use patchwave::demo::{Fault, Fleet, FleetSpec};
+
+use crate::support::cli::Desk;
+
+#[test]
+fn a_run_that_halted() {
+    let fleet = Fleet::start(FleetSpec::quick(3).broken("web002.test", Fault::DiskFull)).unwrap();
+    let desk = Desk::of(&fleet);
+    desk.write("play.yml", &crate::support::cli::PLAYBOOK.replace("when: required", "when: required, warn: 0s"));
+    let said = desk.run("run play.yml -i inv.yml").ended(6);
+    let run = desk.last_run();
+    insta::assert_snapshot!(desk.run("runs").page(), @r#"
+    exit code 0
+    -- stdout
+    run                    playbook  started           by   state    hosts
+    20260101-000000-abcd   Patch     2026-01-01 00:00  ann  stopped  1 ok, 1
+                                                                     failed, 1 not
+                                                                     started
+    "#);
+    // The same page that stood at the end of the run.
+    assert_eq!(
+        desk.run("show").ended(0).page(),
+        said.page().split("-- stderr").next().unwrap().replace("exit code 6", "exit code 0")
+    );
+    insta::assert_snapshot!(desk.run(&format!("show {run} --all")).page(), @r#"
+    exit code 0
+    -- stdout
+    Patch, run 20260101-000000-abcd, 1s
+
+    outcome      hosts            reason                     packages  reboot  took
+    ok           web001.test                                       11  yes 1s
+    failed       web002.test      Ready: / has 0 MiB free,          0  no 1s
+                                  1.0 GiB are needed
+    not started  web003.test
+
+    failed at "Ready" on web002.test
+      changed: nothing
+
+    3 hosts: 1 ok, 1 failed, 1 not started
+    changed: 11 packages on 1 host, 1 reboot
+
+    next:
+      # everything it printed
+      patchwave log 20260101-000000-abcd web002.test
+      # once mended, 1 host again
+      patchwave run play.yml -i inv.yml --limit @failed
+      # then the other host
+      patchwave run play.yml -i inv.yml --limit @20260101-000000-abcd:not_started
+    "#);
+    insta::assert_snapshot!(desk.run(&format!("log {run} web002.test")).page(), @r#"
+    exit code 0
+    -- stdout
+    web002.test: failed
+      failed      Ready  (1s): / has 0 MiB free, 1.0 GiB are needed
+    (the host has said nothing)
+    "#);
+    insta::assert_snapshot!(desk.run(&format!("log {run} web003.test")).page(), @r#"
+    exit code 0
+    -- stdout
+    web003.test: not started
+      it had no slot in this run
+    (the host has said nothing)
+    "#);
+    desk.run(&format!("log {run} web001.test")).ended(0).says(&["Setting up openssl"]);
+    insta::assert_snapshot!(desk.run(&format!("log {run} web009.test")).page(), @r#"
+    exit code 2
+    -- stderr
+    error: web009.test is not in run 20260101-000000-abcd
+    "#);
+    insta::assert_snapshot!(desk.run("show 1999").page(), @r#"
+    exit code 2
+    -- stderr
+    error: there is no run "1999" in this ledger
+    help: `patchwave runs` lists them
+    "#);
+}
+
+#[test]
+fn nothing_yet() {
+    let desk = Desk::empty();
+    let pages: String =
+        ["runs", "show", "log 2026 web1", "resume", "approve 2026"].map(|line| desk.run(line).page()).concat();
+    assert!(!desk.folder().join("state/ledger.db").exists(), "a command that only looks made a ledger");
+    insta::assert_snapshot!(pages, @r#"
+    exit code 0
+    -- stdout
+    no run has been recorded yet
+    exit code 2
+    -- stderr
+    error: state/ledger.db: no run has been recorded here
+    help: `patchwave run` records one; `--state-dir DIR` names another state folder
+    exit code 2
+    -- stderr
+    error: state/ledger.db: no run has been recorded here
+    help: `patchwave run` records one; `--state-dir DIR` names another state folder
+    exit code 2
+    -- stderr
+    error: state/ledger.db: no run has been recorded here
+    help: `patchwave run` records one; `--state-dir DIR` names another state folder
+    exit code 2
+    -- stderr
+    error: state/ledger.db: no run has been recorded here
+    help: `patchwave run` records one; `--state-dir DIR` names another state folder
+    "#);
+}

@@ -1,0 +1,18 @@
+//! The command line, a file per command: whole pages of what an operator reads, and what a fault looks like to one.
+
+mod again;
+mod approval;
+mod bad_input;
+mod demo;
+mod exec;
+mod help;
+mod hooks;
+mod host_faults;
+mod inventory;
+mod ledger;
+mod ledger_faults;
+mod plan;
+mod refused;
+mod resume;
+mod run;
+mod streams;

@@ -1,0 +1,138 @@
+//! `plan`: stages and waves without a connection.
+
+use crate::support::cli::Desk;
+
+const INVENTORY: &str = "all:
+  children:
+    staging:
+      vars: { patchwave: { environment: staging, risk: medium, batch: 50% } }
+      hosts: { 'app[1:4].stage.example.com': }
+    production:
+      vars: { patchwave: { environment: production } }
+      children:
+        edge:
+          vars: { patchwave: { risk: low, canary: 1, batch: [10%, 50%], soak: 10m } }
+          hosts: { 'edge[01:20].example.com': }
+        databases:
+          vars:
+            patchwave:
+              risk: critical
+              canary: 1
+              batch: 1
+              approve: true
+              spread: { by: cluster, max_unavailable: 1 }
+              window: { start: '0 2 * * SUN#2', duration: 4h, timezone: Europe/Berlin }
+          hosts:
+            db1.example.com: { cluster: a }
+            db2.example.com: { cluster: a }
+            db3.example.com: { cluster: b }
+";
+
+fn desk() -> Desk {
+    let desk = Desk::empty();
+    desk.write("inv.yml", INVENTORY);
+    desk.write("play.yml", crate::support::cli::PLAYBOOK);
+    desk
+}
+
+#[test]
+fn on_80_columns() {
+    insta::assert_snapshot!(desk().run("plan play.yml -i inv.yml").page(), @r#"
+    exit code 0
+    -- stdout
+    Patch, plan 0123456789ab
+    27 hosts in 3 stages
+
+    stage                 wave      size    hosts                       failures
+    staging/medium        1              2  app[1-2].stage.example.com  0
+                          2              2  app[3-4].stage.example.com
+    production/low        1 canary       1  edge01.example.com          0
+                          2              2  edge[02-03].example.com
+                          3             10  edge[04-13].example.com
+                          4              7  edge[14-20].example.com
+    production/critical   1 canary       1  db1.example.com             0
+                          2              1  db2.example.com
+                          3              1  db3.example.com
+
+    after each wave of production/low: rest 10m
+    window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin
+    after the first wave of production/critical: wait for approval
+
+    each host walks
+       1. Ready
+       2. Updates
+       3. Reboot
+       4. Healthy
+    "#);
+}
+
+#[test]
+fn on_200_columns_with_every_host() {
+    let mut desk = desk();
+    desk.columns = Some(200);
+    insta::assert_snapshot!(desk.run("plan play.yml -i inv.yml --all").page(), @r#"
+    exit code 0
+    -- stdout
+    Patch, plan 0123456789ab
+    27 hosts in 3 stages
+
+    stage                 wave      size    hosts                       failures
+    staging/medium        1              2  app[1-2].stage.example.com  0
+                          2              2  app[3-4].stage.example.com
+    production/low        1 canary       1  edge01.example.com          0
+                          2              2  edge[02-03].example.com
+                          3             10  edge[04-13].example.com
+                          4              7  edge[14-20].example.com
+    production/critical   1 canary       1  db1.example.com             0
+                          2              1  db2.example.com
+                          3              1  db3.example.com
+
+    after each wave of production/low: rest 10m
+    window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin
+    after the first wave of production/critical: wait for approval
+
+    each host walks
+       1. Ready
+       2. Updates
+       3. Reboot
+       4. Healthy
+    "#);
+}
+
+#[test]
+fn in_a_pipe_it_is_as_wide_as_a_page() {
+    let mut desk = desk();
+    desk.columns = None;
+    insta::assert_snapshot!(desk.run("plan play.yml -i inv.yml --limit databases").page(), @r#"
+    exit code 0
+    -- stdout
+    Patch, plan 0123456789ab
+    3 hosts in 1 stage
+
+    stage                 wave      size    hosts                failures
+    production/critical   1 canary       1  db1.example.com      0
+                          2              1  db2.example.com
+                          3              1  db3.example.com
+
+    window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin
+    after the first wave of production/critical: wait for approval
+
+    each host walks
+       1. Ready
+       2. Updates
+       3. Reboot
+       4. Healthy
+    "#);
+}
+
+#[test]
+fn the_digest_is_of_the_plan_and_json_says_it_whole() {
+    let desk = desk();
+    let json = |line: &str| -> serde_json::Value { serde_json::from_str(&desk.run(line).ended(0).out).unwrap() };
+    let whole = json("plan play.yml -i inv.yml --json");
+    let again = json("plan play.yml -i inv.yml --json");
+    assert_eq!(whole["digest"], again["digest"]);
+    let short = whole["digest"].as_str().unwrap()[..12].to_owned();
+    assert!(desk.run("plan play.yml -i inv.yml").out.contains(&short));
+    assert_ne!(whole["digest"], json("plan play.yml -i inv.yml --limit edge --json")["digest"]);
+}

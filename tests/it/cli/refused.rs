@@ -1,0 +1,97 @@
+//! What may not be done now: exit code 3, with who or what stands in the way, and nothing touched.
+
+use patchwave::demo::{Fleet, FleetSpec};
+
+use crate::support::cli::Desk;
+
+/// One host at a critical risk, in a window that is open for a minute in a leap year.
+fn desk(fleet: &Fleet, policy: &str) -> Desk {
+    let desk = Desk::of(fleet);
+    let inventory = fleet.inventory().replace("risk: medium,", &format!("{policy},"));
+    assert_ne!(inventory, fleet.inventory());
+    desk.write("inv.yml", &inventory);
+    desk.write("play.yml", "name: Look\nsteps:\n  - command: \"true\"\n");
+    desk
+}
+
+#[test]
+fn a_high_risk_that_nobody_confirms() {
+    let fleet = Fleet::start(FleetSpec::quick(2)).unwrap();
+    let mut desk = desk(&fleet, "risk: critical");
+    insta::assert_snapshot!(desk.run("run play.yml -i inv.yml").page(), @r#"
+    exit code 3
+    -- stderr
+    Look, plan 0123456789ab
+      production/critical                           2 hosts in 2 waves
+      in all                                        2 hosts
+    error: this run touches production/critical (2 hosts, risk critical), and nobody is there to confirm it
+    help: say --yes when it is meant
+    "#);
+    for answer in ["no", "", "y"] {
+        desk.types = Some(answer);
+        desk.run("run play.yml -i inv.yml").ended(3).says(&["not confirmed; nothing was done"]);
+    }
+    assert!(fleet.hosts().all(|host| host.logins() == 0));
+    assert!(!desk.folder().join("state/ledger.db").exists());
+    desk.types = Some("yes");
+    desk.run("run play.yml -i inv.yml").ended(0);
+    desk.types = None;
+    desk.run("run play.yml -i inv.yml --yes").ended(0);
+    desk.run("run play.yml -i inv.yml --check").ended(0);
+}
+
+#[test]
+fn a_window_that_is_closed() {
+    let fleet = Fleet::start(FleetSpec::quick(2)).unwrap();
+    let desk = desk(&fleet, "risk: low, window: { start: '0 0 29 2 *', duration: 1m, timezone: UTC }");
+    let said = desk.run("run play.yml -i inv.yml").ended(3);
+    insta::assert_snapshot!(said.page(), @r#"
+    exit code 3
+    -- stderr
+    Look, plan 0123456789ab
+    error: the maintenance window of web001.test and 1 more is closed now; it opens at 2026-01-01T00:00:00Z
+    help: wait for it, leave these hosts out with --limit, or say --ignore-window
+    "#);
+    assert!(fleet.hosts().all(|host| host.logins() == 0));
+    desk.run("run play.yml -i inv.yml --check").ended(0);
+    desk.run("run play.yml -i inv.yml --ignore-window").ended(0);
+}
+
+#[test]
+fn a_run_that_somebody_else_drives_and_one_that_nobody_does() {
+    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
+    let desk = desk(&fleet, "risk: low");
+    desk.write("play.yml", "name: Slow\nsteps:\n  - command: sleep 3\n");
+    let running = desk.start("run play.yml -i inv.yml");
+    let run = desk.until("a host that started", |events| events.len() > 2);
+    let resume = desk.run("resume").ended(3);
+    insta::assert_snapshot!(resume.page(), @r#"
+    exit code 3
+    -- stderr
+    error: run 20260101-000000-abcd is driven by ann@jump, process 1, since 2026-01-01 00:00 UTC
+    help: `patchwave stop RUN` asks it to drain; `patchwave show RUN` shows how far it is
+    "#);
+    desk.run("runs").ended(0).says(&["running"]);
+    running.end().ended(0);
+    for command in ["approve", "stop"] {
+        desk.run(&format!("{command} {run}")).ended(3).says(&["nobody drives run"]);
+    }
+    insta::assert_snapshot!(desk.run(&format!("stop {run}")).page(), @r#"
+    exit code 3
+    -- stderr
+    error: nobody drives run 20260101-000000-abcd now
+    help: patchwave show 20260101-000000-abcd, or patchwave resume 20260101-000000-abcd
+    "#);
+}
+
+#[test]
+fn passwords_that_nobody_can_type() {
+    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
+    let desk = desk(&fleet, "risk: low");
+    insta::assert_snapshot!(desk.run("run play.yml -i inv.yml -K").page(), @r#"
+    exit code 3
+    -- stderr
+    error: the sudo password cannot be asked for: there is no terminal
+    "#);
+    desk.run("exec -i inv.yml all -k -- true").ended(3);
+}

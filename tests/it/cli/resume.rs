@@ -1,0 +1,73 @@
+//! `resume` after the controller was killed in the middle of a wave.
+
+use std::time::Duration;
+
+use patchwave::{
+    demo::{Fault, Fleet, FleetSpec},
+    event::{Event, Kind},
+};
+use rustix::process::Signal;
+
+use crate::support::cli::{Desk, all_imitated};
+
+/// Whether the package transaction has been sent to each of these hosts.
+fn upgrading(names: &[&str]) -> impl Fn(&[Event]) -> bool {
+    move |events| {
+        let noted = |name: &&str| {
+            events.iter().any(|event| {
+                matches!(&event.kind, Kind::StepNoted { host, step, .. } if host.as_str() == *name && step.index == 1)
+            })
+        };
+        names.iter().all(|name| noted(name))
+    }
+}
+
+#[test]
+fn a_killed_controller_leaves_nothing_half_done() {
+    let spec = ["web002.test", "web003.test"]
+        .into_iter()
+        .fold(FleetSpec::quick(5), |spec, name| spec.broken(name, Fault::SlowInstall(Duration::from_secs(3))));
+    let fleet = Fleet::start(spec).unwrap();
+    let desk = Desk::of(&fleet);
+    let running = desk.start("run play.yml -i inv.yml");
+    let run = desk.until("two upgrades", upgrading(&["web002.test", "web003.test"]));
+    running.signal(Signal::KILL);
+    running.end().ended(128 + 9);
+    desk.run("runs").ended(0).says(&["interrupted"]);
+    desk.run("show").ended(0).says(&["patchwave resume 20260101-000000-abcd"]);
+    let said = desk.really("resume").ended(0).says(&["5 hosts: 5 ok"]);
+    all_imitated(&fleet);
+    for host in fleet.hosts() {
+        assert_eq!(host.boots(), 2, "{}: {}", host.name(), said.page());
+    }
+    // One transaction for each host, though its step may have been begun by two controllers.
+    for name in ["web002.test", "web003.test"] {
+        let log = desk.run(&format!("log {run} {name}")).ended(0);
+        assert_eq!(log.out.matches("Setting up openssl").count(), 1, "{}", log.page());
+    }
+    desk.really("resume").ended(0).says(&["all its hosts are done, there is nothing to resume"]);
+}
+
+#[test]
+fn a_playbook_that_changed_is_not_the_same_run() {
+    let fleet = Fleet::start(FleetSpec::quick(2)).unwrap();
+    let desk = Desk::of(&fleet);
+    desk.write("play.yml", "name: Slow\nsteps:\n  - command: sleep 30\n");
+    let running = desk.start("run play.yml -i inv.yml");
+    desk.until("a host that started", |events| events.len() > 2);
+    running.signal(Signal::KILL);
+    running.end();
+    desk.write("play.yml", "name: Slow\nsteps:\n  - command: sleep 31\n");
+    insta::assert_snapshot!(desk.run("resume").page(), @r#"
+    exit code 3
+    -- stderr
+    error: the playbook's steps have changed, so this is not the plan any more that the run was started with
+    help: put the files back, or start a new run with --limit @unfinished
+    "#);
+    insta::assert_snapshot!(desk.run("resume -e a=b").page(), @r#"
+    exit code 2
+    -- stderr
+    error: the run was started with other extra variables: none
+    help: give the same -e again; their values are not kept, since they may be secret
+    "#);
+}

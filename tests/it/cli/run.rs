@@ -1,0 +1,173 @@
+//! `run`: what an operator reads while a fleet is patched, and at the end.
+
+use patchwave::{
+    demo::{Fault, Fleet, FleetSpec},
+    event::{Event, RunState},
+};
+
+use crate::support::cli::{Desk, all_imitated};
+
+#[test]
+fn a_fleet_that_is_fine() {
+    let fleet = Fleet::start(FleetSpec::quick(3)).unwrap();
+    let desk = Desk::of(&fleet);
+    let said = desk.run("run play.yml -i inv.yml");
+    all_imitated(&fleet);
+    insta::assert_snapshot!(said.page(), @r#"
+    exit code 0
+    -- stdout
+    Patch, run 20260101-000000-abcd, 1s
+
+    outcome  hosts            reason  packages  reboot  took
+    ok       web001.test                    11  yes 1s
+    ok       web002.test                    11  yes 1s
+    ok       web003.test                    11  yes 1s
+
+    3 hosts: 3 ok
+    changed: 33 packages on 3 hosts, 3 reboots
+    -- stderr
+    Patch, plan 0123456789ab
+      production/medium                             3 hosts in 3 waves
+      in all                                        3 hosts
+    run 20260101-000000-abcd; log: state/logs/20260101-000000-abcd
+    00:00:00  wave         production/medium, wave 1 of 3 (canary): 1 host
+    00:00:00  ok           web001.test  11 packages, rebooted (1s)
+    00:00:00  wave         production/medium, wave 1 of 3 (canary) is done: 1 ok
+    00:00:00  wave         production/medium, wave 2 of 3: 1 host
+    00:00:00  ok           web002.test  11 packages, rebooted (1s)
+    00:00:00  wave         production/medium, wave 2 of 3 is done: 1 ok
+    00:00:00  wave         production/medium, wave 3 of 3: 1 host
+    00:00:00  ok           web003.test  11 packages, rebooted (1s)
+    00:00:00  wave         production/medium, wave 3 of 3 is done: 1 ok
+    00:00:00  over         3 ok
+    "#);
+}
+
+#[test]
+fn a_run_that_halts() {
+    let spec = FleetSpec::quick(5).broken("web002.test", Fault::PostinstFails { package: "openssl".into() });
+    let fleet = Fleet::start(spec).unwrap();
+    let desk = Desk::of(&fleet);
+    let said = desk.run("run play.yml -i inv.yml");
+    all_imitated(&fleet);
+    insta::assert_snapshot!(said.page(), @r#"
+    exit code 6
+    -- stdout
+    Patch, run 20260101-000000-abcd, 1s
+
+    outcome      hosts            reason                     packages  reboot  took
+    ok           web001.test                                       11  yes 1s
+    ok           web003.test                                       11  yes 1s
+    failed       web002.test      Updates: openssl:                11  no 1s
+                                  installed openssl package
+                                  post-installation script
+                                  subprocess returned error
+                                  exit status 1
+    not started  web004.test
+    not started  web005.test
+
+    failed at "Updates" on web002.test
+      | 10 of 11 planned versions are in
+      | not in: openssl 3.0.17-1~deb12u3
+      | the package database: openssl is half-configured
+      | Setting up sudo (1.9.13p3-1+deb12u3) ...
+      | Setting up nginx (1.22.1-9+deb12u3) ...
+      | Setting up nginx-common (1.22.1-9+deb12u3) ...
+      changed: 11 packages on 1 host
+      try: on the host: dpkg --configure -a && apt-get -f install; when it is in order, run again with --limit @failed
+
+    5 hosts: 2 ok, 1 failed, 2 not started
+    changed: 33 packages on 3 hosts, 2 reboots
+
+    next:
+      # everything it printed
+      patchwave log 20260101-000000-abcd web002.test
+      # once mended, 1 host again
+      patchwave run play.yml -i inv.yml --limit @failed
+      # then the other 2 hosts
+      patchwave run play.yml -i inv.yml --limit @20260101-000000-abcd:not_started
+    -- stderr
+    Patch, plan 0123456789ab
+      production/medium                             5 hosts in 3 waves
+      in all                                        5 hosts
+    run 20260101-000000-abcd; log: state/logs/20260101-000000-abcd
+    00:00:00  wave         production/medium, wave 1 of 3 (canary): 1 host
+    00:00:00  ok           web001.test  11 packages, rebooted (1s)
+    00:00:00  wave         production/medium, wave 1 of 3 (canary) is done: 1 ok
+    00:00:00  wave         production/medium, wave 2 of 3: 2 hosts
+    00:00:00  failed       web002.test  Updates: openssl: installed openssl package post-installation script subprocess returned error exit status 1
+                           | 10 of 11 planned versions are in
+                           | not in: openssl 3.0.17-1~deb12u3
+                           | the package database: openssl is half-configured
+                           | Setting up sudo (1.9.13p3-1+deb12u3) ...
+                           | Setting up nginx (1.22.1-9+deb12u3) ...
+                           | Setting up nginx-common (1.22.1-9+deb12u3) ...
+                           | Setting up linux-image-6.1.0-41-amd64 (6.1.158-1) ...
+                           | update-initramfs: Generating /boot/initrd.img-6.1.0-41-amd64
+                           try: on the host: dpkg --configure -a && apt-get -f install; when it is in order, run again with --limit @failed
+    00:00:00  failed       web002.test  is done, broken at "Updates", 11 packages (1s)
+    00:00:00  --           halted: 1 host of stage production/medium broke, max_failures is 0; hosts in flight finish, no other host starts
+    00:00:00  ok           web003.test  11 packages, rebooted (1s)
+    00:00:00  wave         production/medium, wave 2 of 3 is done: 1 ok, 1 failed
+    00:00:00  over         2 ok, 1 failed, 2 not started
+    "#);
+}
+
+#[test]
+fn check_changes_nothing_and_says_what_would_be_done() {
+    let fleet = Fleet::start(FleetSpec::quick(2)).unwrap();
+    let desk = Desk::of(&fleet);
+    let before: Vec<String> = fleet.hosts().map(|host| installed(&host)).collect();
+    let said = desk.run("run play.yml -i inv.yml --check");
+    all_imitated(&fleet);
+    let after: Vec<String> = fleet.hosts().map(|host| installed(&host)).collect();
+    assert_eq!(before, after);
+    assert!(fleet.hosts().all(|host| host.boots() == 1));
+    insta::assert_snapshot!(said.page(), @r#"
+    exit code 0
+    -- stdout
+    Patch (check only), run 20260101-000000-abcd, 1s
+
+    outcome  hosts            reason  packages  reboot  took
+    ok       web001.test                     0  no 1s
+    ok       web002.test                     0  no 1s
+
+    2 hosts: web[001-002].test
+      Updates: 11 packages would be upgraded (curl 7.88.1-10+deb12u12 → 7.88.1-10+deb12u15, libc6 2.36-9+deb12u10 → 2.36-9+deb12u13, libcurl4 7.88.1-10+deb12u12 → 7.88.1-10+deb12u15, …)
+      Healthy: would verify
+
+    2 hosts: 2 ok
+    changed: nothing
+    -- stderr
+    Patch, plan 0123456789ab
+      production/medium                             2 hosts in 2 waves
+      in all                                        2 hosts
+    run 20260101-000000-abcd; log: state/logs/20260101-000000-abcd
+    00:00:00  wave         production/medium, wave 1 of 2 (canary): 1 host
+    00:00:00  ok           web001.test  Updates: 11 packages would be upgraded (curl 7.88.1-10+deb12u12 → 7.88.1-10+deb12u15, libc6 2.36-9+deb12u10 → 2.36-9+deb12u13, libcurl4 7.88.1-10+deb12u12 → 7.88.1-10+deb12u15, …); Healthy: would verify (1s)
+    00:00:00  wave         production/medium, wave 1 of 2 (canary) is done: 1 ok
+    00:00:00  wave         production/medium, wave 2 of 2: 1 host
+    00:00:00  ok           web002.test  Updates: 11 packages would be upgraded (curl 7.88.1-10+deb12u12 → 7.88.1-10+deb12u15, libc6 2.36-9+deb12u10 → 2.36-9+deb12u13, libcurl4 7.88.1-10+deb12u12 → 7.88.1-10+deb12u15, …); Healthy: would verify (1s)
+    00:00:00  wave         production/medium, wave 2 of 2 is done: 1 ok
+    00:00:00  over         2 ok
+    "#);
+}
+
+fn installed(host: &patchwave::demo::Host<'_>) -> String {
+    std::fs::read_to_string(host.folder().join("sim/installed")).unwrap()
+}
+
+#[test]
+fn json_is_events_and_nothing_else() {
+    let spec = FleetSpec::quick(2).broken("web001.test", Fault::DiskFull);
+    let fleet = Fleet::start(spec).unwrap();
+    let desk = Desk::of(&fleet);
+    let said = desk.run("run play.yml -i inv.yml --json").ended(6);
+    let events: Vec<Event> =
+        said.out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect();
+    let state = RunState::fold(&events).unwrap();
+    assert!(state.finished);
+    assert_eq!(state.exit_code(), 6);
+    assert_eq!(events, desk.events(&state.started.run.0));
+    said.says(&["2 hosts: 1 failed, 1 not started"]);
+}

@@ -1,0 +1,92 @@
+//! Where the output goes, and that it may go away: a pipe that is closed early, a terminal that disappears.
+
+use std::process::{Command, Stdio};
+
+use patchwave::{
+    demo::{Fleet, FleetSpec},
+    event::{Event, Kind},
+};
+
+use crate::support::cli::Desk;
+
+/// Runs a line of bash in the project with the real program as `$PATCHWAVE`; gives back what it printed.
+fn bash(desk: &Desk, line: &str) -> String {
+    let mut command = desk.command("");
+    let env: Vec<_> = command.get_envs().map(|(k, v)| (k.to_owned(), v.unwrap().to_owned())).collect();
+    command = Command::new("bash");
+    command.args(["-c", line]).current_dir(desk.folder()).env_clear().envs(env).stdin(Stdio::null());
+    command.env("PATCHWAVE", env!("CARGO_BIN_EXE_patchwave"));
+    let output = command.output().unwrap();
+    String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+}
+
+fn over(events: &[Event]) -> bool {
+    matches!(events.last().map(|event| &event.kind), Some(Kind::RunFinished))
+}
+
+#[test]
+fn a_reader_that_wants_one_line() {
+    let fleet = Fleet::start(FleetSpec::quick(3)).unwrap();
+    let desk = Desk::of(&fleet);
+    desk.write("play.yml", "name: Look\nsteps:\n  - command: \"true\"\n  - command: sleep 1\n");
+    for (line, code) in [
+        ("plan play.yml -i inv.yml", 0),
+        ("inventory list -i inv.yml", 0),
+        ("exec -i inv.yml all -- 'seq 100000; exit 3'", 6),
+        ("help run", 0),
+    ] {
+        let said = bash(&desk, &format!("\"$PATCHWAVE\" {line} | head -1 >/dev/null; echo ${{PIPESTATUS[0]}}"));
+        assert!(said.lines().any(|last| last == code.to_string()), "{line}: {said}");
+        assert!(!said.contains("panicked"), "{line}: {said}");
+    }
+    // A run goes on without its reader.
+    let said = bash(
+        &desk,
+        "\"$PATCHWAVE\" run play.yml -i inv.yml --json 2>/dev/null | head -1 | wc -l; echo ${PIPESTATUS[0]}",
+    );
+    assert_eq!(said, "1\n0\n");
+    let run = desk.last_run();
+    assert!(over(&desk.events(&run)));
+    let said = bash(&desk, "\"$PATCHWAVE\" run play.yml -i inv.yml 2>&1 >/dev/full | tail -1; echo ${PIPESTATUS[0]}");
+    insta::assert_snapshot!(said, @r#"
+    error: standard output cannot be written: No space left on device (os error 28)
+    1
+    "#);
+}
+
+#[test]
+fn a_terminal_that_disappears() {
+    let fleet = Fleet::start(FleetSpec::quick(2)).unwrap();
+    let desk = Desk::of(&fleet);
+    desk.write("play.yml", "name: Slow\nsteps:\n  - command: sleep 2\n");
+    let Some(script) = crate::support::sshd::need("script") else { return };
+    let line = format!("{} run play.yml -i inv.yml", env!("CARGO_BIN_EXE_patchwave"));
+    let environment = desk.command("");
+    let mut terminal = Command::new(script)
+        .args(["-qfec", &line, "/dev/null"])
+        .current_dir(desk.folder())
+        .env_clear()
+        .envs(environment.get_envs().map(|(k, v)| (k.to_owned(), v.unwrap().to_owned())))
+        .env("TERM", "xterm")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    desk.until("a host that works", |events| events.len() > 2);
+    // The master side closes with it: the kernel hangs the terminal up.
+    terminal.kill().unwrap();
+    terminal.wait().unwrap();
+    let run = desk.until("the end of the run", over);
+    desk.run(&format!("show {run}")).ended(0).says(&["2 hosts: 2 ok"]);
+}
+
+#[test]
+fn streams_that_are_closed_from_the_beginning() {
+    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
+    let desk = Desk::of(&fleet);
+    desk.write("play.yml", "name: Look\nsteps:\n  - command: \"true\"\n");
+    let said = bash(&desk, "\"$PATCHWAVE\" run play.yml -i inv.yml <&- >&- 2>&-; echo $?");
+    assert_eq!(said, "0\n");
+    assert!(over(&desk.events(&desk.last_run())));
+}
