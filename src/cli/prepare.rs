@@ -68,6 +68,9 @@ pub(super) fn prepare(request: &Request<'_>, world: &World) -> Result<Prepared, 
         }
     }
     let plan = plan::build(&inventory, &playbook, &selected).map_err(Failure::usage)?;
+    // A host that cannot be reached as it is written is told when it is about to be.
+    let targets: Vec<_> = selected.iter().filter_map(|host| inventory.target(host).ok()).collect();
+    plan::endangered_ways(&plan, &targets).or(()).map_err(Failure::usage)?;
     let hosts = plan.hosts().map(|(host, _, _)| host.name.clone()).collect();
     Ok(Prepared { inventory: Arc::new(inventory), playbook, plan, hosts })
 }

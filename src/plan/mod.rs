@@ -1,6 +1,7 @@
 //! Inventory and playbook in, [`Plan`] out: who is patched with whom, in what order, under which budget.
 //! Pure: no connection, no clock but the one handed in. Start at [`build()`] and [`Plan`].
 
+mod bastions;
 mod batches;
 mod build;
 mod careful;
@@ -10,5 +11,6 @@ mod spread;
 mod stages;
 pub mod window;
 
+pub use bastions::endangered_ways;
 pub use build::build;
 pub use model::{Domain, Plan, PlannedHost, Stage, Wave};
