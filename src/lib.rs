@@ -7,7 +7,7 @@
 //! | 0 | [`host`] [`amount`] [`command`] [`clock`] | words |
 //! | 1 | [`yaml`] [`names`] | text with positions; many names in few words |
 //! | 2 | [`policy`] [`target`] | words made of words |
-//! | 3 | [`inventory`] [`playbook`] [`pkg`] | files to checked data; what package managers say. Pure |
+//! | 3 | [`inventory`] [`playbook`] [`pkg`] [`sshconfig`] | files to checked data; what package managers say. Pure |
 //! | 4 | [`plan`] | who is patched with whom, in what order. Pure |
 //! | 5 | [`event`] | what happened, and the fold of it. Pure |
 //! | 6 | [`rollout`] [`transport`] [`ledger`] [`ui`] [`report`] | may the next host start; SSH; SQLite; screen |
@@ -33,6 +33,7 @@ pub mod policy;
 pub mod report;
 pub mod rollout;
 pub mod sim;
+pub mod sshconfig;
 pub mod step;
 pub mod target;
 pub mod transport;

@@ -52,6 +52,8 @@ pub enum Command {
     /// What the files of trusted host keys say.
     #[command(subcommand)]
     KnownHosts(KnownHostsCommand),
+    /// Show how a host would be reached by ssh_config, in the form of `ssh -G`.
+    SshConfig(SshConfigArgs),
     /// The whole thing on an embedded fleet: real SSH on loopback, simulated hosts, nothing to install.
     Demo(DemoArgs),
     /// Print shell completion.
@@ -204,6 +206,32 @@ pub struct ExecArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub connect: ConnectArgs,
+}
+
+/// `ssh-config`: the options are those of `ssh`.
+#[derive(Clone, Debug, Args)]
+pub struct SshConfigArgs {
+    /// Read this file in place of ~/.ssh/config and /etc/ssh/ssh_config; `none` reads none.
+    #[arg(short = 'F', value_name = "FILE")]
+    pub file: Option<String>,
+    /// Port.
+    #[arg(short, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// Login name.
+    #[arg(short, value_name = "USER")]
+    pub login: Option<String>,
+    /// An option as in the file: `Key=value`.
+    #[arg(short, value_name = "OPTION")]
+    pub option: Vec<String>,
+    /// Bastions, as in ProxyJump.
+    #[arg(short = 'J', value_name = "JUMPS")]
+    pub jumps: Option<String>,
+    /// A key file.
+    #[arg(short, value_name = "KEY")]
+    pub identity: Vec<PathBuf>,
+    /// The host, as it would be named to ssh.
+    #[arg(value_name = "[USER@]HOST")]
+    pub host: String,
 }
 
 /// `runs`.

@@ -7,7 +7,7 @@ use clap::{CommandFactory, Parser};
 use super::{
     Failure, World,
     args::{Cli, Command},
-    demo, exec, inventory, known_hosts, plan, prepare, resume, run, runs,
+    demo, exec, inventory, known_hosts, plan, prepare, resume, run, runs, sshconfig,
 };
 use crate::{event::Stop, ledger::Wanted};
 
@@ -38,8 +38,14 @@ pub fn main(args: impl IntoIterator<Item = OsString>, mut world: World) -> u8 {
 }
 
 fn dispatch(cli: &Cli, world: &mut World) -> Result<u8, Failure> {
-    let needs_state =
-        !matches!(cli.command, Command::Completions { .. } | Command::Man | Command::Demo(_) | Command::KnownHosts(_));
+    let needs_state = !matches!(
+        cli.command,
+        Command::Completions { .. }
+            | Command::Man
+            | Command::Demo(_)
+            | Command::KnownHosts(_)
+            | Command::SshConfig(_)
+    );
     let state = if needs_state { prepare::state_dir(cli.state_dir.as_deref(), world)? } else { Default::default() };
     match &cli.command {
         Command::Run(args) => {
@@ -59,6 +65,7 @@ fn dispatch(cli: &Cli, world: &mut World) -> Result<u8, Failure> {
         Command::Approve(args) => runs::ask(&args.run, Wanted::Approve { stage: None }, state, world),
         Command::Stop(args) => runs::ask(&args.run, Wanted::Stop(Stop::Drain), state, world),
         Command::KnownHosts(command) => known_hosts::known_hosts(command, world),
+        Command::SshConfig(args) => sshconfig::ssh_config(args, world),
         Command::Demo(args) => demo::demo(args, world),
         Command::Completions { shell } => {
             let mut text = Vec::new();

@@ -9,6 +9,7 @@ mod exec;
 mod failure;
 mod inventory;
 mod known_hosts;
+mod outside;
 mod past;
 mod plan;
 mod prepare;
@@ -17,6 +18,7 @@ mod rollout;
 mod roster;
 mod run;
 mod runs;
+mod sshconfig;
 mod trace;
 pub mod world;
 

@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Modules that turn values into values: no waiting, no files, no network, no chance.
-const PURE: [&str; 12] = [
+const PURE: [&str; 13] = [
     "amount",
     "command",
     "event",
@@ -17,6 +17,7 @@ const PURE: [&str; 12] = [
     "policy",
     "rollout",
     "inventory",
+    "sshconfig",
     "target",
     "yaml",
 ];

@@ -1,0 +1,214 @@
+//! [`SshConfig`]: read once, asked for each host.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::{
+    Outside, Person, Resolved, Sources, SshConfigError,
+    block::Block,
+    error::{Place, Problem},
+    evaluate::{Evaluation, evaluate},
+    facts::{Fact, Facts},
+    gather::{Gathered, Setting, Value},
+    jump,
+    keyword::{Named, named},
+    line,
+    load::{self, Said},
+    resolve,
+};
+
+/// What is asked for one host: the words of an `ssh` command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query {
+    /// The host as it is named: an alias, a name or an address.
+    pub host: String,
+    /// `-l`.
+    pub user: Option<String>,
+    /// `-p`.
+    pub port: Option<u16>,
+    /// `-i`: files that must be there.
+    pub identities: Vec<String>,
+    /// `-J`.
+    pub jumps: Option<String>,
+    /// `-o`: each a line of a configuration.
+    pub options: Vec<String>,
+    /// Where `options` and `jumps` come from, for messages; `command-line` when empty.
+    pub source: String,
+}
+
+/// A configuration.
+pub struct SshConfig {
+    pub(super) blocks: Vec<Block>,
+    pub(super) person: Person,
+    pub(super) outside: Arc<dyn Outside>,
+    /// Whether some `Match final` asks for a second pass.
+    pub(super) two_passes: bool,
+    /// Settings by the options and blocks that they come from: most hosts of a fleet share them.
+    gathered: Mutex<HashMap<Origin, Arc<Gathered>>>,
+    /// What `Match exec` said, by command.
+    pub(super) answers: Mutex<HashMap<String, Result<bool, String>>>,
+}
+
+/// The part of a query that is put before the files, and the blocks that hold.
+type Origin = (Given, Vec<usize>);
+
+/// The part of a query that is put before the files.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Given {
+    identities: Vec<String>,
+    jumps: Option<String>,
+    options: Vec<String>,
+    source: String,
+}
+
+impl SshConfig {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// All lines that OpenSSH would refuse; files that it would not read.
+    pub fn load(sources: &Sources, person: Person, outside: Arc<dyn Outside>) -> Result<Self, SshConfigError> {
+        let blocks = load::load(sources, &person, &*outside)?;
+        let two_passes = super::evaluate::asks_for_two_passes(&blocks);
+        Ok(Self { blocks, person, outside, two_passes, gathered: Mutex::default(), answers: Mutex::default() })
+    }
+
+    /// An empty configuration: what `-F none` gives.
+    pub fn empty(person: Person, outside: Arc<dyn Outside>) -> Self {
+        Self {
+            blocks: Vec::new(),
+            person,
+            outside,
+            two_passes: false,
+            gathered: Mutex::default(),
+            answers: Mutex::default(),
+        }
+    }
+
+    /// Who asks.
+    pub fn person(&self) -> &Person {
+        &self.person
+    }
+
+    /// What holds for a host.
+    ///
+    /// # Errors
+    /// Bad options, a `Match exec` that cannot be run, a keyword that is not known; a keyword that OpenSSH honours and
+    /// we do not, by name.
+    pub fn resolve(&self, query: &Query) -> Result<Resolved, SshConfigError> {
+        let settings = self.options(query)?;
+        let mut facts = Facts { original: &query.host, ..Facts::default() };
+        facts.user.clone_from(&query.user);
+        facts.port = query.port;
+        for said in &settings {
+            match said {
+                Said::Setting(setting) => {
+                    if let Some(fact) = super::block::fact(setting) {
+                        facts.take(&fact);
+                    }
+                }
+                Said::Unknown(fact) => known(fact, &facts)?,
+                Said::Nothing => {}
+            }
+        }
+        let evaluation = evaluate(self, facts)?;
+        let gathered = self.gather(query, &settings, &evaluation)?;
+        resolve::resolve(self, evaluation.facts, gathered)
+    }
+
+    /// The query's options, read.
+    fn options(&self, query: &Query) -> Result<Vec<Said>, SshConfigError> {
+        let source = if query.source.is_empty() { "command-line" } else { &query.source };
+        let place = Place { path: source.into(), line: 0 };
+        let mut settings = Vec::new();
+        if let Some(jumps) = &query.jumps {
+            let jumps = jump::parse(jumps).map_err(|why| SshConfigError::bad(&place, format!("-J: {why}")))?;
+            settings.push(Said::Setting(Setting {
+                keyword: own_keyword("proxyjump"),
+                value: Value::Jumps(jumps),
+                place: place.clone(),
+            }));
+        }
+        for path in &query.identities {
+            let path = super::token::tilde(path, &self.person, &*self.outside);
+            let path = path.map_err(|why| SshConfigError::bad(&place, format!("-i: {why}")))?;
+            // OpenSSH warns of one that is not there, and goes on without it.
+            if self.outside.exists(&self.person.home.join(&path)) {
+                settings.push(Said::Setting(Setting {
+                    keyword: own_keyword("identityfile"),
+                    value: Value::Text(path),
+                    place: place.clone(),
+                }));
+            }
+        }
+        for option in &query.options {
+            match line::split(option) {
+                Ok(Some(line)) => {
+                    settings
+                        .push(load::setting(&line, &place, &self.person).map_err(|p| SshConfigError::Bad(vec![p]))?);
+                }
+                Ok(None) => {}
+                Err(why) => return Err(SshConfigError::bad(&place, format!("`{option}`: {why}"))),
+            }
+        }
+        Ok(settings)
+    }
+
+    /// The settings of the query and of the active blocks; first values win.
+    fn gather(
+        &self,
+        query: &Query,
+        settings: &[Said],
+        evaluation: &Evaluation<'_>,
+    ) -> Result<Arc<Gathered>, SshConfigError> {
+        let given = Given {
+            identities: query.identities.clone(),
+            jumps: query.jumps.clone(),
+            options: query.options.clone(),
+            source: query.source.clone(),
+        };
+        let key = (given, evaluation.active.clone());
+        if let Some(known) = self.gathered.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(Arc::clone(known));
+        }
+        let mut gathered = Gathered::default();
+        let problem = |problem: Problem| SshConfigError::Bad(vec![problem]);
+        for said in settings {
+            if let Said::Setting(setting) = said {
+                gathered.take(setting, true).map_err(problem)?;
+            }
+        }
+        for block in key.1.iter().map(|&at| &self.blocks[at]) {
+            for setting in &block.settings {
+                gathered.take(setting, block.own).map_err(problem)?;
+            }
+        }
+        let gathered = Arc::new(gathered);
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&gathered));
+        Ok(gathered)
+    }
+}
+
+/// Refuses a word that is not known, unless it is to be ignored.
+pub(super) fn known(fact: &Fact, facts: &Facts<'_>) -> Result<(), SshConfigError> {
+    let Fact::Unknown { keyword, place } = fact else { return Ok(()) };
+    let ignored = facts.ignore_unknown.as_deref();
+    if ignored.is_some_and(|list| super::pattern::listed(keyword, list, true) == super::pattern::Listed::Yes) {
+        return Ok(());
+    }
+    let mut problem = Problem::new(place, format!("{keyword} is not a keyword of ssh_config"));
+    problem.help = super::keyword::nearest(keyword).map(|near| format!("did you mean {near}?"));
+    Err(SshConfigError::Bad(vec![problem]))
+}
+
+fn own_keyword(name: &str) -> &'static super::keyword::Keyword {
+    match named(name) {
+        Some(Named::Keyword(keyword)) => keyword,
+        _ => unreachable!("the name is one of the table's"),
+    }
+}
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

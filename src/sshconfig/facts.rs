@@ -1,0 +1,114 @@
+//! What is known of a host at one point of the walk over the blocks: enough for the next condition.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use sha1::{Digest, Sha1};
+
+use super::{Person, token};
+
+/// The port where nothing else is said.
+pub(super) const SSH_PORT: u16 = 22;
+
+/// A setting that later conditions look at, or a word that may or may not be an error.
+pub(super) enum Fact {
+    HostName(String),
+    User(String),
+    Port(u16),
+    HostKeyAlias(String),
+    Tag(String),
+    IgnoreUnknown(String),
+    Unknown { keyword: String, place: super::Place },
+}
+
+/// First values so far.
+#[derive(Default)]
+pub(super) struct Facts<'a> {
+    /// As it was asked for.
+    pub(super) original: &'a str,
+    /// The name in the second pass.
+    pub(super) renamed: Option<String>,
+    pub(super) host_name: Option<String>,
+    pub(super) user: Option<String>,
+    pub(super) port: Option<u16>,
+    pub(super) alias: Option<String>,
+    pub(super) tag: Option<String>,
+    pub(super) ignore_unknown: Option<String>,
+    /// Whether both passes are over.
+    pub(super) settled: bool,
+}
+
+impl Facts<'_> {
+    /// Takes a fact of an active block.
+    pub(super) fn take(&mut self, fact: &Fact) {
+        fn first<T: Clone>(place: &mut Option<T>, value: &T) {
+            place.get_or_insert_with(|| value.clone());
+        }
+        match fact {
+            Fact::HostName(name) => first(&mut self.host_name, name),
+            Fact::User(user) => first(&mut self.user, user),
+            Fact::Port(port) => first(&mut self.port, port),
+            Fact::HostKeyAlias(alias) => first(&mut self.alias, alias),
+            Fact::Tag(tag) => first(&mut self.tag, tag),
+            Fact::IgnoreUnknown(list) => first(&mut self.ignore_unknown, list),
+            Fact::Unknown { .. } => {}
+        }
+    }
+
+    /// The name to connect to, as far as it is known.
+    pub(super) fn host_now(&self) -> Result<Cow<'_, str>, String> {
+        match (&self.renamed, &self.host_name) {
+            (Some(name), _) => Ok(Cow::Borrowed(name)),
+            (None, Some(name)) => token::expand(name, &[('h', self.original)], None).map(Cow::Owned),
+            (None, None) => Ok(Cow::Borrowed(self.original)),
+        }
+    }
+
+    /// The login so far.
+    pub(super) fn user<'b>(&'b self, person: &'b Person) -> &'b str {
+        self.user.as_deref().unwrap_or(&person.name)
+    }
+
+    /// Replaces the tokens that `Match exec` and most paths may hold; with `env`, variables as well.
+    pub(super) fn expand(
+        &self,
+        text: &str,
+        person: &Person,
+        env: Option<&BTreeMap<String, String>>,
+    ) -> Result<String, String> {
+        if !text.contains(['%', '$']) {
+            return Ok(text.to_owned());
+        }
+        let host = self.host_now()?;
+        let user = self.user(person);
+        let port = self.port.unwrap_or(SSH_PORT).to_string();
+        let home = person.home.to_string_lossy();
+        let short = person.machine.split('.').next().unwrap_or_default();
+        let uid = person.uid.to_string();
+        // In `Match exec` the name stands in for an alias; afterwards, what was asked for does.
+        let alias = self.alias.as_deref().unwrap_or(if self.settled { self.original } else { &host });
+        let hash = hash(&[&person.machine, &host, &port, user]);
+        let known = [
+            ('C', hash.as_str()),
+            ('L', short),
+            ('d', &home),
+            ('h', &host),
+            ('i', &uid),
+            ('k', alias),
+            ('l', &person.machine),
+            ('n', self.original),
+            ('p', &port),
+            ('r', user),
+            ('u', &person.name),
+        ];
+        token::expand(text, &known, env)
+    }
+}
+
+/// `%C`.
+fn hash(parts: &[&str]) -> String {
+    let mut sha = Sha1::new();
+    for part in parts {
+        sha.update(part.as_bytes());
+    }
+    sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,206 @@
+//! `Host` and `Match`: their lines, and whether they hold.
+
+use super::{
+    Outside, Person,
+    error::{Place, SshConfigError},
+    facts::Facts,
+    line::old_word,
+    pattern::{self, Listed},
+    token,
+};
+
+/// When a block holds.
+pub(super) enum Condition {
+    Always,
+    /// As that block does; what stands behind an `Include`.
+    As(usize),
+    /// Patterns; true for the negated ones.
+    Host(Vec<(bool, String)>),
+    Match(Vec<Criterion>),
+}
+
+/// One criterion of `Match`.
+pub(super) struct Criterion {
+    pub(super) negated: bool,
+    pub(super) what: What,
+}
+
+/// What a criterion asks.
+pub(super) enum What {
+    All,
+    Final,
+    Canonical,
+    Host(String),
+    OriginalHost(String),
+    User(String),
+    LocalUser(String),
+    Tagged(String),
+    Exec(String),
+}
+
+/// Reads the patterns of `Host`.
+pub(super) fn host(words: &[String]) -> Result<Condition, String> {
+    if words.iter().any(String::is_empty) {
+        return Err("Host has an empty pattern".into());
+    }
+    let pattern = |word: &String| match word.strip_prefix('!') {
+        Some(rest) => (true, rest.to_owned()),
+        None => (false, word.clone()),
+    };
+    Ok(Condition::Host(words.iter().map(pattern).collect()))
+}
+
+/// Reads the criteria of `Match`.
+pub(super) fn criteria(text: &str) -> Result<Condition, String> {
+    let mut rest = Some(text);
+    let mut found = Vec::new();
+    loop {
+        let word = old_word(&mut rest).unwrap_or_default();
+        if word.starts_with('#') {
+            rest = None;
+        }
+        if word.is_empty() || word.starts_with('#') {
+            break;
+        }
+        let (negated, name) = match word.strip_prefix('!') {
+            Some(name) => (true, name),
+            None => (false, word.as_str()),
+        };
+        let name = name.to_ascii_lowercase();
+        if name == "all" {
+            let after = old_word(&mut rest).filter(|after| !after.is_empty());
+            if found.len() > 1 || after.is_some_and(|after| !after.starts_with('#')) {
+                return Err("`all` stands alone, or behind `final` or `canonical`".into());
+            }
+            found.push(Criterion { negated, what: What::All });
+            return Ok(Condition::Match(found));
+        }
+        let what = match name.as_str() {
+            "final" => What::Final,
+            "canonical" => What::Canonical,
+            _ => {
+                let argument = old_word(&mut rest).filter(|word| !word.is_empty() && !word.starts_with('#'));
+                let argument = argument.ok_or_else(|| format!("`{name}` needs an argument"))?;
+                with_argument(&name, argument)?
+            }
+        };
+        found.push(Criterion { negated, what });
+    }
+    if found.is_empty() {
+        return Err("Match has no criterion".into());
+    }
+    match rest {
+        Some(more) if !more.is_empty() => Err(format!("Match is followed by {more:?}")),
+        _ => Ok(Condition::Match(found)),
+    }
+}
+
+fn with_argument(name: &str, argument: String) -> Result<What, String> {
+    Ok(match name {
+        "host" => What::Host(argument),
+        "originalhost" => What::OriginalHost(argument),
+        "user" => What::User(argument),
+        "localuser" => What::LocalUser(argument),
+        "tagged" => What::Tagged(argument),
+        "exec" => What::Exec(argument),
+        _ => return Err(format!("`{name}` is no criterion of Match")),
+    })
+}
+
+/// Whether a host that is called `name` (in this pass) is meant.
+pub(super) fn hosts(patterns: &[(bool, String)], name: &str) -> bool {
+    let mut found = false;
+    for (negated, pattern) in patterns {
+        if pattern::matches(name, pattern) {
+            if *negated {
+                return false;
+            }
+            found = true;
+        }
+    }
+    found
+}
+
+/// What asks whether a `Match` holds.
+pub(super) struct Asker<'a> {
+    pub(super) person: &'a Person,
+    pub(super) outside: &'a dyn Outside,
+    /// Whether this is the second pass.
+    pub(super) last_pass: bool,
+}
+
+impl Asker<'_> {
+    /// Whether all criteria hold. A command is run only when all before it hold.
+    pub(super) fn all(
+        &self,
+        criteria: &[Criterion],
+        facts: &Facts<'_>,
+        place: &Place,
+        run: &mut dyn FnMut(&str) -> Result<bool, String>,
+    ) -> Result<bool, SshConfigError> {
+        let bad = |why: String| SshConfigError::bad(place, format!("Match: {why}"));
+        for Criterion { negated, what } in criteria {
+            let holds = match what {
+                What::All => true,
+                What::Final | What::Canonical => self.last_pass,
+                What::Host(list) => pattern::lists_host(&facts.host_now().map_err(bad)?, list),
+                What::OriginalHost(list) => pattern::lists_host(facts.original, list),
+                What::User(list) => pattern::listed(facts.user(self.person), list, false) == Listed::Yes,
+                What::LocalUser(list) => pattern::listed(&self.person.name, list, false) == Listed::Yes,
+                What::Tagged(list) => {
+                    pattern::listed(facts.tag.as_deref().unwrap_or_default(), list, false) == Listed::Yes
+                }
+                What::Exec(command) => {
+                    let command = facts.expand(command, self.person, None).map_err(bad)?;
+                    run(&command).map_err(|why| bad(format!("exec {command:?}: {why}")))?
+                }
+            };
+            if holds == *negated {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// `~` at the beginning of a path.
+    pub(super) fn tilde(&self, text: &str) -> Result<String, String> {
+        token::tilde(text, self.person, self.outside)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_match_takes() {
+        for good in [
+            "all",
+            "final all",
+            "!all",
+            "host=a,b user root # x",
+            "exec \"test a = b\" host a",
+            "FINAL host x",
+            "host a all",
+        ] {
+            assert!(criteria(good).is_ok(), "{good}");
+        }
+        for bad in
+            ["", "# x", "host", "host # a", "all host a", "host a user b all", "nonsense x", "host a \"\" user b"]
+        {
+            assert!(criteria(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_negated_host_pattern_ends_it() {
+        let of = |words: &[&str]| match host(&words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>()).unwrap() {
+            Condition::Host(patterns) => patterns,
+            _ => unreachable!("Host makes patterns"),
+        };
+        assert!(hosts(&of(&["a*", "!ab"]), "ac"));
+        assert!(!hosts(&of(&["a*", "!ab"]), "ab"));
+        assert!(!hosts(&of(&["!ab"]), "x"));
+        assert!(!hosts(&of(&["web"]), "WEB"));
+    }
+}

@@ -1,0 +1,175 @@
+//! [`Resolved`]: how to reach one host, as plain data.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use super::{AlgorithmList, Hop, Problem, gather::Gathered};
+
+/// What the configuration says of one host. Where a field is an `Option`, `None` means that nothing was said and the
+/// client's default holds.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The host as it was asked for.
+    pub host: String,
+    /// `HostName`: where to connect to, in lower case; `host` where nothing is said.
+    pub host_name: String,
+    /// `User`.
+    pub user: Option<String>,
+    /// `Port`.
+    pub port: Option<u16>,
+    /// `IdentityFile`, in order; empty: the client's usual files.
+    pub identity_files: Vec<KeyPath>,
+    /// `CertificateFile`, in order.
+    pub certificate_files: Vec<KeyPath>,
+    /// `IdentitiesOnly`.
+    pub identities_only: bool,
+    /// `IdentityAgent`.
+    pub agent: AgentSocket,
+    /// `UserKnownHostsFile`; an empty list is `none`.
+    pub user_known_hosts: Option<Vec<PathBuf>>,
+    /// `GlobalKnownHostsFile`; an empty list is `none`.
+    pub global_known_hosts: Option<Vec<PathBuf>>,
+    /// `HostKeyAlias`, in lower case.
+    pub host_key_alias: Option<String>,
+    /// `StrictHostKeyChecking`.
+    pub host_key_checking: Option<HostKeyChecking>,
+    /// `HashKnownHosts`.
+    pub hash_known_hosts: bool,
+    /// `ProxyJump` or `ProxyCommand`, whichever came first.
+    pub proxy: Proxy,
+    /// `AddressFamily`.
+    pub family: AddressFamily,
+    /// `BindAddress`.
+    pub bind_address: Option<String>,
+    /// `BindInterface`.
+    pub bind_interface: Option<String>,
+    /// `ConnectTimeout`; zero stands for none, as in OpenSSH.
+    pub connect_timeout: Option<Duration>,
+    /// `ConnectionAttempts`, at least 1.
+    pub connection_attempts: u32,
+    /// `ServerAliveInterval`; zero is off.
+    pub alive_interval: Option<Duration>,
+    /// `ServerAliveCountMax`.
+    pub alive_count: u32,
+    /// `TCPKeepAlive`.
+    pub tcp_keep_alive: bool,
+    /// `KexAlgorithms`.
+    pub kex: Option<AlgorithmList>,
+    /// `Ciphers`.
+    pub ciphers: Option<AlgorithmList>,
+    /// `MACs`.
+    pub macs: Option<AlgorithmList>,
+    /// `HostKeyAlgorithms`.
+    pub host_keys: Option<AlgorithmList>,
+    /// `PubkeyAcceptedAlgorithms`.
+    pub pubkeys: Option<AlgorithmList>,
+    /// `CASignatureAlgorithms`.
+    pub authorities: Option<AlgorithmList>,
+    /// `RequiredRSASize`, in bits.
+    pub required_rsa_size: u32,
+    /// `PreferredAuthentications`, in order.
+    pub preferred_authentications: Option<Vec<String>>,
+    /// `PubkeyAuthentication`, in any of its forms but `no`.
+    pub pubkey_authentication: bool,
+    /// `PasswordAuthentication`.
+    pub password_authentication: bool,
+    /// `KbdInteractiveAuthentication`.
+    pub interactive_authentication: bool,
+    /// `NumberOfPasswordPrompts`.
+    pub password_prompts: u32,
+    /// `Tag`.
+    pub tag: Option<String>,
+    /// Keywords that OpenSSH would follow when it connects and that stop us from connecting. `ssh -G` prints them.
+    pub(super) refused: Vec<Refused>,
+    pub(super) gathered: Arc<Gathered>,
+    pub(super) shown: Shown,
+}
+
+/// What `ssh -G` prints with tokens replaced.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shown {
+    pub(super) user: String,
+    pub(super) home: PathBuf,
+    pub(super) control_path: Option<String>,
+    pub(super) identity_agent: Option<String>,
+    pub(super) forward_agent: Option<String>,
+    pub(super) remote_command: Option<String>,
+    pub(super) user_known_hosts: Option<Vec<String>>,
+}
+
+/// Why a host whose configuration is fine cannot be connected to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// What is said, where.
+    pub problem: Problem,
+}
+
+impl Resolved {
+    /// Whether everything that is said can be honoured by a client without a terminal that runs commands.
+    ///
+    /// # Errors
+    /// The first keyword that cannot be, with its place.
+    pub fn connectable(&self) -> Result<(), &Problem> {
+        match self.refused.first() {
+            Some(refused) => Err(&refused.problem),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A key file that was named.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct KeyPath {
+    /// As it was written.
+    pub written: String,
+    /// With `~`, tokens and variables replaced.
+    pub path: PathBuf,
+}
+
+/// Which agent signs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum AgentSocket {
+    /// The one of `SSH_AUTH_SOCK`.
+    #[default]
+    Environment,
+    /// None.
+    None,
+    /// This one.
+    Path(PathBuf),
+}
+
+/// What to do with host keys that are not on file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HostKeyChecking {
+    /// Refuse.
+    Yes,
+    /// Ask a person.
+    Ask,
+    /// Record new keys, refuse changed ones.
+    AcceptNew,
+    /// Believe everything.
+    No,
+}
+
+/// What stands between us and the host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Proxy {
+    /// Nothing.
+    #[default]
+    Direct,
+    /// Bastions, the nearest to us first.
+    Jump(Vec<Hop>),
+    /// A shell command that talks to the host's port; tokens are replaced.
+    Command(String),
+}
+
+/// IPv4, IPv6 or both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum AddressFamily {
+    /// Both.
+    #[default]
+    Any,
+    /// IPv4.
+    Inet,
+    /// IPv6.
+    Inet6,
+}

@@ -1,0 +1,78 @@
+//! `%h`, `${NAME}` and `~`: what stands for something else in an argument.
+//! Source: TOKENS and ENVIRONMENT VARIABLES in ssh_config(5).
+
+use std::collections::BTreeMap;
+
+use super::{Outside, Person};
+
+/// Replaces `%x` by what `known` says, and `%%` by `%`; with `env`, `${NAME}` too.
+///
+/// # Errors
+/// A token or a variable that is not known, by name.
+pub(super) fn expand(
+    text: &str,
+    known: &[(char, &str)],
+    env: Option<&BTreeMap<String, String>>,
+) -> Result<String, String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        if let (Some(env), Some(inner)) = (env, rest.strip_prefix("${")) {
+            let end = inner.find('}').ok_or_else(|| format!("`{text}` has a `${{` that is never closed"))?;
+            let name = &inner[..end];
+            if name.is_empty() {
+                return Err(format!("`{text}` names a variable without a name"));
+            }
+            out.push_str(env.get(name).ok_or_else(|| format!("the environment variable {name} is not set"))?);
+            rest = &inner[end + 1..];
+            continue;
+        }
+        rest = &rest[c.len_utf8()..];
+        if c != '%' || known.is_empty() {
+            out.push(c);
+            continue;
+        }
+        let token = rest.chars().next().ok_or_else(|| format!("`{text}` ends with a lone %"))?;
+        rest = &rest[token.len_utf8()..];
+        if token == '%' {
+            out.push('%');
+            continue;
+        }
+        let (_, value) = known
+            .iter()
+            .find(|(name, _)| *name == token)
+            .ok_or_else(|| format!("`{text}` uses %{token}, which does not stand for anything here"))?;
+        out.push_str(value);
+    }
+    Ok(out)
+}
+
+/// Replaces a leading `~` or `~user`.
+pub(super) fn tilde(text: &str, person: &Person, outside: &dyn Outside) -> Result<String, String> {
+    let Some(rest) = text.strip_prefix('~') else { return Ok(text.to_owned()) };
+    let (user, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let home = match user {
+        "" => person.home.clone(),
+        user => outside.home_of(user).ok_or_else(|| format!("`{text}`: there is no user {user}"))?,
+    };
+    let home = home.to_string_lossy();
+    let path = path.trim_start_matches('/');
+    Ok(if home.ends_with('/') { format!("{home}{path}") } else { format!("{home}/{path}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_and_variables() {
+        let env = BTreeMap::from([("A".to_owned(), "x%h".to_owned())]);
+        let known = [('h', "web1"), ('p', "22")];
+        assert_eq!(expand("%h:%p 100%%", &known, None).unwrap(), "web1:22 100%");
+        assert_eq!(expand("${A}/%h", &known, Some(&env)).unwrap(), "x%h/web1");
+        assert_eq!(expand("${A}", &known, None).unwrap(), "${A}");
+        for bad in ["%", "%q", "${", "${}", "${B}"] {
+            assert!(expand(bad, &known, Some(&env)).is_err(), "{bad}");
+        }
+    }
+}
