@@ -109,7 +109,12 @@ async fn pending(
     if wish.scope == Scope::Security && !pending.knows_security {
         let summary =
             "no package source of this host is a security source, so nobody can say what is a security update";
-        let help = "add the distribution's security source, or upgrade with `scope: all`";
+        // Sources are known by the lists that were fetched, and a host that never fetched any has none.
+        let help = if cx.check || !spec.refresh {
+            "package lists were not fetched just now (`--check`, or `refresh: false`): refresh them on the host once"
+        } else {
+            "add the distribution's security source, or upgrade with `scope: all`"
+        };
         return Err(Box::new(StepResult::failed("no-security-source", summary).help(help)));
     }
     Ok(pending)
