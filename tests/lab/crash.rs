@@ -148,3 +148,30 @@ fn a_host_that_loses_power_during_the_installation_is_never_called_ok_by_mistake
         assert!(result["help"].is_string(), "what is the operator to type? {result}");
     }
 }
+
+/// The disk of the jump box is full in the middle of a run: no new work, no lie, and `resume` when there is room.
+#[test]
+fn a_ledger_that_cannot_be_written_stops_the_run_and_nothing_is_lost() {
+    let Some(lab) = Lab::up(6, "lab-reboot=h2") else { return };
+    let mut lost = 0;
+    for (n, bytes) in (1..).zip([72, 90, 110, 130, 150, 170]) {
+        let host = format!("h{n}");
+        let before = lab.packages(&host);
+        let mut jump = Patchwave::named(&lab, &host, ONE, PLAYBOOK);
+        jump.largest_file = Some(bytes << 10);
+        let ended = jump.run(&["--limit", &host]);
+        assert!([0, 1, 3].contains(&ended.code) || ended.code == 7, "{host}: exit {}: {}", ended.code, ended.err);
+        jump.largest_file = None;
+        if ended.err.contains("resume") {
+            lost += 1;
+            assert_ne!(ended.code, 0, "{}", ended.err);
+            jump.resume().must(0);
+        } else if ended.code != 0 {
+            assert_eq!(lab.packages(&host), before, "{host}: {}", ended.err);
+            jump.run(&["--limit", &host]).must(0);
+        }
+        lab.is_patched(&host, &before, if host == "h2" { &[("lab-reboot", "1.0+deb12u1")] } else { &[] });
+        eprintln!("{host}: {bytes} KiB, exit {}", ended.code);
+    }
+    assert!(lost > 1, "no run was cut off in its middle: {lost}");
+}

@@ -151,3 +151,46 @@ steps:
     assert_eq!(changed("h3", &before[2]), ["lab-plain", "lab-sec"]);
     assert_eq!(lab.package("h3", "lab-plain"), "installed 2.0");
 }
+
+#[test]
+fn a_check_changes_nothing_and_a_slow_line_is_no_fault() {
+    let Some(lab) = Lab::up(2, "lab-reboot=h1") else { return };
+    let playbook = "
+steps:
+  - precheck: { disk_free: { /: 1MiB }, packages: healthy, services: [ssh] }
+  - upgrade: security
+  - copy: { content: hello, dest: /etc/hello }
+  - command: touch /etc/commanded
+  - service: { name: lab-svc, state: restarted }
+  - reboot: { when: required, stable: 1s, timeout: 90s }
+  - verify: { services: [ssh], packages: healthy }
+";
+    let jump = Patchwave::new(&lab, MANY, playbook);
+    // Without lists a check cannot know what is pending, and says why.
+    let blind = jump.run(&["--check"]).must(6).events();
+    assert_eq!(blind.result("h1", 1)["class"], "no-security-source");
+    assert!(blind.result("h1", 1)["help"].to_string().contains("not fetched"));
+    for host in ["h1", "h2"] {
+        lab.on(host, "apt-get -qq update");
+    }
+    let files = "find / -xdev -type f -newer /root/mark ! -path '/proc/*' ! -path '/run/*' ! -path '/sys/*' ! -path '/var/log/*'";
+    let facts = "systemctl show -p MainPID lab-svc; cat /proc/sys/kernel/random/boot_id; ls -A /tmp /var/lib/patchwave 2>&1 | grep -v systemd-private";
+    let before =
+        ["h1", "h2"].map(|host| (host, lab.on(host, &format!("touch /root/mark; {facts}")), lab.packages(host)));
+    let events = jump.run(&["--check"]).must(0).events();
+    for (host, facts_before, packages) in &before {
+        assert_eq!(lab.packages(host), *packages);
+        assert_eq!(lab.on(host, facts), *facts_before, "{host}");
+        assert_eq!(lab.on(host, files), "", "{host}");
+        assert!(events.0.iter().all(|event| event["result"]["changed"] != true), "{:#?}", events.0);
+        let would = events.result(host, 1).to_string();
+        assert!(would.contains("lab-sec"), "it says what it would do: {would}");
+    }
+    lab.sh(&["delay", "h1", "150", "3"]);
+    lab.sh(&["delay", "h2", "400"]);
+    let events = jump.run(&[]).must(0).events();
+    for (host, _, packages) in &before {
+        assert_eq!(events.outcome(host), "ok");
+        lab.is_patched(host, packages, if *host == "h1" { &[("lab-reboot", "1.0+deb12u1")] } else { &[] });
+    }
+}

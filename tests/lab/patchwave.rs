@@ -27,6 +27,8 @@ pub struct Patchwave<'a> {
     inventory: PathBuf,
     playbook: PathBuf,
     calls: AtomicUsize,
+    /// Bytes that a file may have, as if the disk were full beyond.
+    pub largest_file: Option<u64>,
 }
 
 impl<'a> Patchwave<'a> {
@@ -38,7 +40,14 @@ impl<'a> Patchwave<'a> {
     pub fn named(lab: &'a Lab, name: &str, inventory: &str, playbook: &str) -> Self {
         let inventory = lab.write(&format!("{name}/inventories/test.yml"), inventory);
         let playbook = lab.write(&format!("{name}/playbooks/test.yml"), playbook);
-        Self { lab, state: lab.folder().join(name).join("state"), inventory, playbook, calls: AtomicUsize::new(0) }
+        Self {
+            lab,
+            state: lab.folder().join(name).join("state"),
+            inventory,
+            playbook,
+            calls: AtomicUsize::new(0),
+            largest_file: None,
+        }
     }
 
     /// `run` from beginning to end, with its events as JSON.
@@ -85,6 +94,9 @@ impl<'a> Patchwave<'a> {
         let (out, err) = (file("out"), file("err"));
         let open = |path: &Path| Stdio::from(fs::File::create(path).expect("a file for output"));
         let mut command = self.lab.inside();
+        if let Some(bytes) = self.largest_file {
+            command.args(["prlimit", &format!("--fsize={bytes}"), "env", "--ignore-signal=XFSZ"]);
+        }
         command.arg(env!("CARGO_BIN_EXE_patchwave")).arg("--state-dir").arg(&self.state).args(words);
         command.stdin(Stdio::null()).stdout(open(&out)).stderr(open(&err)).env_remove("SSH_AUTH_SOCK");
         let child = command.spawn().expect("bash");
