@@ -38,6 +38,8 @@ pub struct Target {
     pub escalation: Escalation,
     /// Deadlines of the phases.
     pub limits: Limits,
+    /// `--steal-lease`: a change takes the host's lease even if another run has it.
+    pub steal_lease: bool,
 }
 
 /// What to do with the key of a host that is not on file.
@@ -118,6 +120,7 @@ impl Target {
             host_keys: None,
             escalation: Escalation::default(),
             limits: Limits::default(),
+            steal_lease: false,
         }
     }
 }

@@ -40,6 +40,10 @@ pub enum Command {
     Runs(RunsArgs),
     /// Show a run: its summary, read back from the ledger.
     Show(ShowArgs),
+    /// Show how far a run is, also while another shell drives it: waves, hosts in flight, what it waits for.
+    Status(StatusArgs),
+    /// Print a run as a document, for a ticket or for machines.
+    Report(ReportArgs),
     /// Show what one host said in a run.
     Log(LogArgs),
     /// Let a run that waits for approval go on.
@@ -54,6 +58,9 @@ pub enum Command {
     KnownHosts(KnownHostsCommand),
     /// Show how a host would be reached by ssh_config, in the form of `ssh -G`.
     SshConfig(SshConfigArgs),
+    /// The record of all runs: where it is, whether it is whole, what may go.
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
     /// The whole thing on an embedded fleet: real SSH on loopback, simulated hosts, nothing to install.
     Demo(DemoArgs),
     /// Print shell completion.
@@ -140,6 +147,9 @@ pub struct RunArgs {
     /// Start hosts outside their maintenance window.
     #[arg(long)]
     pub ignore_window: bool,
+    /// Change hosts even if another run has their lease; who it was taken from is recorded.
+    #[arg(long)]
+    pub steal_lease: bool,
     /// Events as NDJSON on standard output; the summary goes to standard error.
     #[arg(long)]
     pub json: bool,
@@ -172,6 +182,15 @@ pub struct PlanArgs {
 pub struct ResumeArgs {
     /// The run; the newest when it is not given.
     pub run: Option<String>,
+    /// Start only these of the hosts that wait; open hosts are settled all the same.
+    #[arg(short, long, value_name = "PATTERN")]
+    pub limit: Option<String>,
+    /// Go on although playbook or inventory have changed. The recorded steps are carried out, with the variables of now.
+    #[arg(long)]
+    pub accept_changed_plan: bool,
+    /// Change hosts even if another run has their lease; who it was taken from is recorded.
+    #[arg(long)]
+    pub steal_lease: bool,
     /// Events as NDJSON on standard output; the summary goes to standard error.
     #[arg(long)]
     pub json: bool,
@@ -258,6 +277,38 @@ pub struct ShowArgs {
     pub all: bool,
 }
 
+/// `status`.
+#[derive(Clone, Debug, Args)]
+pub struct StatusArgs {
+    /// The run; the newest when it is not given.
+    pub run: Option<String>,
+    /// Stay until the run ends, and end with its exit code: redrawn on a terminal, one line per event elsewhere.
+    #[arg(short, long)]
+    pub watch: bool,
+    /// As one JSON object; with --watch one whenever something has changed.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `report`.
+#[derive(Clone, Debug, Args)]
+pub struct ReportArgs {
+    /// The run; the newest when it is not given.
+    pub run: Option<String>,
+    /// The document's form.
+    #[arg(long, value_name = "FORMAT", default_value = "markdown")]
+    pub format: ReportFormat,
+}
+
+/// The form of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// A page for a ticket.
+    Markdown,
+    /// One JSON object.
+    Json,
+}
+
 /// `log`.
 #[derive(Clone, Debug, Args)]
 pub struct LogArgs {
@@ -272,6 +323,39 @@ pub struct LogArgs {
 pub struct RunArg {
     /// The run, or the first letters of its id.
     pub run: String,
+}
+
+/// `ledger …`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum LedgerCommand {
+    /// Check every record against its hash chain, and the whole file.
+    Verify {
+        /// Only this run.
+        run: Option<String>,
+    },
+    /// Forget old runs, with their logs.
+    Prune(PruneArgs),
+    /// Make a new ledger of the good events of each run; the damaged file is kept.
+    Salvage,
+    /// Print where the database is.
+    Path,
+}
+
+/// `ledger prune`.
+#[derive(Clone, Debug, Args)]
+pub struct PruneArgs {
+    /// Keep the newest N runs.
+    #[arg(long, value_name = "N", required_unless_present = "older_than", conflicts_with = "older_than")]
+    pub keep_runs: Option<usize>,
+    /// Forget runs of which nothing was recorded for so long (`180d`).
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub older_than: Option<Duration>,
+    /// Also forget runs some of whose hosts are open: begun and not settled.
+    #[arg(long)]
+    pub with_open: bool,
+    /// Do not ask.
+    #[arg(short, long)]
+    pub yes: bool,
 }
 
 /// `inventory …`.

@@ -7,7 +7,7 @@ use clap::{CommandFactory, Parser};
 use super::{
     Failure, World,
     args::{Cli, Command},
-    demo, exec, inventory, known_hosts, plan, prepare, resume, run, runs, sshconfig,
+    demo, exec, inventory, known_hosts, ledger, plan, prepare, report, resume, run, runs, sshconfig, status,
 };
 use crate::{event::Stop, ledger::Wanted};
 
@@ -30,21 +30,30 @@ pub fn main(args: impl IntoIterator<Item = OsString>, mut world: World) -> u8 {
     };
     match dispatch(&cli, &mut world) {
         Ok(code) => code,
-        Err(failure) => {
+        Err(mut failure) => {
+            failure.help = failure.help.map(|help| addressed(&help, &cli, &world));
             world.talk(&failure);
             failure.code
         }
     }
 }
 
+/// A way out whose commands find this ledger: those of another state folder are told so.
+fn addressed(help: &str, cli: &Cli, world: &World) -> String {
+    let Ok(state) = prepare::state_dir(cli.state_dir.as_deref(), world) else { return help.to_owned() };
+    let program = super::rollout::next(String::new(), &state, world).program;
+    let mut help = help.to_owned();
+    for command in Cli::command().get_subcommands() {
+        let name = command.get_name();
+        help = help.replace(&format!("patchwave {name}"), &format!("{program} {name}"));
+    }
+    help
+}
+
 fn dispatch(cli: &Cli, world: &mut World) -> Result<u8, Failure> {
     let needs_state = !matches!(
         cli.command,
-        Command::Completions { .. }
-            | Command::Man
-            | Command::Demo(_)
-            | Command::KnownHosts(_)
-            | Command::SshConfig(_)
+        Command::Completions { .. } | Command::Man | Command::Demo(_) | Command::KnownHosts(_) | Command::SshConfig(_)
     );
     let state = if needs_state { prepare::state_dir(cli.state_dir.as_deref(), world)? } else { Default::default() };
     match &cli.command {
@@ -62,6 +71,9 @@ fn dispatch(cli: &Cli, world: &mut World) -> Result<u8, Failure> {
         Command::Runs(args) => runs::runs(args, state, world),
         Command::Show(args) => runs::show(args, state, world),
         Command::Log(args) => runs::log(args, state, world),
+        Command::Status(args) => status::status(args, state, world),
+        Command::Report(args) => report::report(args, state, world),
+        Command::Ledger(command) => ledger::ledger(command, state, world),
         Command::Approve(args) => runs::ask(&args.run, Wanted::Approve { stage: None }, state, world),
         Command::Stop(args) => runs::ask(&args.run, Wanted::Stop(Stop::Drain), state, world),
         Command::KnownHosts(command) => known_hosts::known_hosts(command, world),

@@ -70,6 +70,7 @@ fn walk(
         check: false,
         yes: true,
         ignore_window: false,
+        steal_lease: false,
         json: args.json,
         connect: ConnectArgs {
             user: None,

@@ -1,24 +1,20 @@
 //! `patchwave resume`: from the ledger alone, and the files that the run was started from.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use super::{
     Failure, World,
     args::ResumeArgs,
-    prepare::extra_vars,
+    commands::print,
+    past::Past,
     rollout::{Rollout, carry_out, forks, jump_box, ledger_failure, line_of, next, transport},
     roster::{Hosts, Overlay},
+    since,
 };
 use crate::{
     event::{Event, Kind, RunId, RunState},
-    inventory::Inventory,
     ledger::{Journal, Ledger, RunLedger},
-    playbook,
-    yaml::Problems,
+    rollout, ui,
 };
 
 pub(super) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
@@ -30,50 +26,47 @@ pub(super) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut World) -
     // What happens next rests on this record alone.
     ledger.verify(&run).map_err(ledger_failure)?;
     let mut state = ledger.state(&run).map_err(ledger_failure)?;
-    let started = Arc::clone(&state.started);
-    if state.finished && state.tally.in_flight == 0 && state.tally.waiting() == 0 {
-        let hosts = if state.tally.total == 1 { "its host is" } else { "all its hosts are" };
-        world.talk(format_args!("run {run}: {hosts} done, there is nothing to resume"));
-        return Ok(state.exit_code());
+    if let Some(why) = &state.cut {
+        return Err(Failure::refused(format!("the end of this run's record is lost: {why}")).help(format!(
+            "what was done after it is not known: look at its hosts with `patchwave exec`, then start a new run with \
+             --limit @{run}:unfinished"
+        )));
     }
-    let extra = extra_vars(&args.extra_vars, world)?;
-    same_names(&started.extra_vars, &args.extra_vars)?;
-    let paths: Vec<PathBuf> = started.inventory_paths.iter().map(PathBuf::from).collect();
-    let (inventory, playbook) = match (Inventory::load(&paths), playbook::load(Path::new(&started.playbook_path))) {
-        (Ok(inventory), Ok(playbook)) => {
-            (inventory.with_extra_vars(&extra).map_err(Failure::usage)?, playbook.overlaid(extra))
-        }
-        (inventory, playbook) => {
-            let mut problems = Problems::default();
-            for found in [inventory.err(), playbook.err()].into_iter().flatten() {
-                problems.extend(found);
-            }
-            return Err(Failure::usage(problems));
-        }
-    };
-    let hosts: Vec<_> = state.hosts.iter().map(|host| host.name.clone()).collect();
-    unchanged(&state, &inventory, &playbook, &hosts)?;
-    let overlay = Overlay::new(&args.connect, world)?;
-    let roster = Hosts::new(Arc::new(inventory), playbook.vars.clone(), &hosts, &overlay)?;
+    let started = Arc::clone(&state.started);
+    let next = next(line_of(&started, world), &state_dir, world);
+    if let Some(code) = over(&mut state, &next, world)? {
+        return Ok(code);
+    }
+    let (inventory, playbook) = since::files(&state, &args.extra_vars, world)?;
+    let reentry = since::reentry(&state, &inventory, &playbook, args, Past { state_dir, playbook: None })?;
+    let overlay = Overlay::new(&args.connect, world)?.stealing(args.steal_lease);
+    let roster = Hosts::new(Arc::new(inventory), playbook.vars.clone(), &reentry.hosts, &overlay)?;
     let transport = transport(&args.connect, world)?;
     let forks = forks(args.connect.forks, world);
     let open = state.tally.in_flight;
     let logs = ledger.logs(&run, Arc::clone(&world.clock));
     let mut journal = RunLedger::new(ledger, lock);
+    let left_out = reentry.left_out.len();
     let resumed = Event {
         seq: state.seq + 1,
         at: world.clock.now(),
-        kind: Kind::RunResumed { operator: world.operator(), controller: world.machine() },
+        kind: Kind::RunResumed {
+            operator: world.operator(),
+            controller: world.machine(),
+            limit: args.limit.clone(),
+            left_out: reentry.left_out,
+            accepted: reentry.accepted,
+        },
     };
     journal.append(std::slice::from_ref(&resumed)).map_err(ledger_failure)?;
     state.apply(&resumed).map_err(Failure::internal)?;
+    let limited = if left_out > 0 { format!(", {left_out} of them left out") } else { String::new() };
     world.talk(format_args!(
-        "run {run}: {} of {} hosts are done, {open} open and settled first, {} not started",
+        "run {run}: {} of {} hosts are done, {open} open and settled first, {} not started{limited}",
         state.tally.done(),
         state.tally.total,
         state.tally.waiting()
     ));
-    let next = next(line_of(&started, world), &state_dir, world);
     carry_out(
         Rollout {
             state,
@@ -92,6 +85,33 @@ pub(super) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut World) -
     )
 }
 
+/// A run in which nothing is open and nothing may start is shown as it is; nothing is recorded.
+fn over(state: &mut RunState, next: &ui::Next, world: &mut World) -> Result<Option<u8>, Failure> {
+    // A run without its last event gets it, whatever it is that is left to do.
+    if state.tally.in_flight > 0 || !state.finished {
+        return Ok(None);
+    }
+    let run = state.started.run.clone();
+    if state.tally.waiting() == 0 {
+        let hosts = if state.tally.total == 1 { "its host is" } else { "all its hosts are" };
+        world.talk(format_args!("run {run}: {hosts} done, there is nothing to resume"));
+        return Ok(Some(state.exit_code()));
+    }
+    // A resume takes back what people asked for; a spent budget or a gate it does not.
+    state.stop = None;
+    let Some(why) = rollout::halt(state) else { return Ok(None) };
+    world.talk(format_args!("run {run} stays halted: {why}"));
+    let page = ui::Summary {
+        width: world.width(),
+        paint: world.paint(world.stdout_is_terminal),
+        verbose: false,
+        now: world.clock.now(),
+        next: next.clone(),
+    };
+    print(world, &page.render(state))?;
+    Ok(Some(state.exit_code()))
+}
+
 fn which(ledger: &Ledger, asked: Option<&str>) -> Result<RunId, Failure> {
     match asked {
         Some(prefix) => ledger.find(prefix).map_err(ledger_failure),
@@ -100,47 +120,4 @@ fn which(ledger: &Ledger, asked: Option<&str>) -> Result<RunId, Failure> {
             .map_err(ledger_failure)?
             .ok_or_else(|| Failure::usage("there is no run to resume").help("patchwave runs")),
     }
-}
-
-/// Values of extra variables are not in the ledger, since they may be secret: they must be given again.
-fn same_names(then: &[String], now: &[String]) -> Result<(), Failure> {
-    let names = |words: &[String]| -> Vec<String> {
-        let mut names: Vec<String> =
-            words.iter().map(|word| word.split_once('=').map_or(word.as_str(), |(name, _)| name).to_owned()).collect();
-        names.sort();
-        names
-    };
-    if names(then) == names(now) {
-        return Ok(());
-    }
-    let then = if then.is_empty() { "none".to_owned() } else { then.join(", ") };
-    Err(Failure::usage(format!("the run was started with other extra variables: {then}"))
-        .help("give the same -e again; their values are not kept, since they may be secret"))
-}
-
-/// A run goes on with the plan that it was started with, or not at all.
-fn unchanged(
-    state: &RunState,
-    inventory: &Inventory,
-    playbook: &playbook::Playbook,
-    hosts: &[crate::host::HostName],
-) -> Result<(), Failure> {
-    let known: std::collections::HashSet<_> = inventory.hosts().iter().cloned().collect();
-    let gone: Vec<&str> = hosts.iter().filter(|host| !known.contains(*host)).map(|host| host.as_str()).collect();
-    let changed = |what: String| {
-        Err(Failure::refused(format!("{what}, so this is not the plan any more that the run was started with"))
-            .help("put the files back, or start a new run with --limit @unfinished"))
-    };
-    if !gone.is_empty() {
-        return changed(format!("{} left the inventory", gone.join(", ")));
-    }
-    let now = crate::plan::build(inventory, playbook, hosts).map_err(Failure::usage)?;
-    let then = &state.started.plan;
-    if now.steps != then.steps || now.on_failure != then.on_failure {
-        return changed("the playbook's steps have changed".to_owned());
-    }
-    if now.vars_digest != then.vars_digest {
-        return changed("variables have changed".to_owned());
-    }
-    Ok(())
 }

@@ -60,6 +60,7 @@ pub(super) struct Overlay {
     become_password: Option<SecretString>,
     connect: Option<std::time::Duration>,
     auth: Option<std::time::Duration>,
+    steal_lease: bool,
 }
 
 impl Overlay {
@@ -84,7 +85,14 @@ impl Overlay {
             become_password: ask(args.ask_become_pass, "sudo password: ")?,
             connect: args.connect_timeout,
             auth: args.auth_timeout,
+            steal_lease: false,
         })
+    }
+
+    /// `--steal-lease`.
+    pub(super) fn stealing(mut self, steal_lease: bool) -> Self {
+        self.steal_lease = steal_lease;
+        self
     }
 
     fn apply(&self, mut target: Target) -> Target {
@@ -94,6 +102,7 @@ impl Overlay {
         target.escalation.password = self.become_password.clone().or(target.escalation.password);
         target.limits.connect = self.connect.unwrap_or(target.limits.connect);
         target.limits.auth = self.auth.unwrap_or(target.limits.auth);
+        target.steal_lease = self.steal_lease;
         target
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World) -> Resu
         },
         world,
     )?;
-    let overlay = Overlay::new(&args.connect, world)?;
+    let overlay = Overlay::new(&args.connect, world)?.stealing(args.steal_lease);
     let Prepared { inventory, playbook, mut plan, hosts } = prepared;
     let digest = plan.digest();
     let shown = plan.short_digest();

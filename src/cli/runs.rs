@@ -13,7 +13,7 @@ use super::{
     rollout::{ledger_failure, line_of, next},
 };
 use crate::{
-    event::Stop,
+    event::{RunId, Stop},
     host::HostName,
     ledger::{Ledger, LedgerError, Request, Wanted},
     ui,
@@ -42,10 +42,7 @@ pub(super) fn runs(args: &RunsArgs, state_dir: PathBuf, world: &mut World) -> Re
 
 pub(super) fn show(args: &ShowArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
     let ledger = Ledger::open_read_only(&state_dir).map_err(ledger_failure)?;
-    let run = match &args.run {
-        Some(prefix) => ledger.find(prefix).map_err(ledger_failure)?,
-        None => ledger.last_run().map_err(ledger_failure)?.ok_or_else(|| Failure::usage("the ledger holds no run"))?,
-    };
+    let run = newest_or(&ledger, args.run.as_deref())?;
     if args.json {
         let mut text = String::new();
         for event in ledger.events(&run).map_err(ledger_failure)? {
@@ -68,6 +65,14 @@ pub(super) fn show(args: &ShowArgs, state_dir: PathBuf, world: &mut World) -> Re
         next: ui::Next { newest, ..next(line_of(&state.started, world), &state_dir, world) },
     };
     print(world, &page.render(&state))
+}
+
+/// The run that was asked for, or the newest.
+pub(super) fn newest_or(ledger: &Ledger, asked: Option<&str>) -> Result<RunId, Failure> {
+    match asked {
+        Some(prefix) => ledger.find(prefix).map_err(ledger_failure),
+        None => ledger.last_run().map_err(ledger_failure)?.ok_or_else(|| Failure::usage("the ledger holds no run")),
+    }
 }
 
 pub(super) fn log(args: &LogArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     event::{Event, HostAt, HostState, Kind, Outcome, RunState, StepResult, Stop},
     host::HostName,
-    ledger::{Journal, Wanted},
+    ledger::{Journal, Logs, Wanted},
     rollout::{self, Directive, Ending, Halt, Limits},
     ui::Reporter,
 };
@@ -392,6 +392,9 @@ impl Dispatcher {
     fn tick(&mut self) {
         let now = self.engine.outside.clock.now();
         self.engine.reporter.tick(&self.state, now);
+        if let Some(trouble) = self.engine.outside.logs.as_ref().and_then(Logs::take_trouble) {
+            self.engine.reporter.note(now, &trouble);
+        }
         for request in self.engine.journal.requests() {
             match request.what {
                 Wanted::Stop(how) => self.stop(how, request.by),

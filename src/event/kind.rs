@@ -32,6 +32,22 @@ pub enum Kind {
         operator: String,
         /// On which machine.
         controller: String,
+        /// `--limit`, as typed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<String>,
+        /// Hosts without a slot that get none until the run is resumed again: they are outside the limit.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        left_out: Vec<HostName>,
+        /// What had changed in the files since the run was started, and was accepted. The recorded plan holds all the
+        /// same.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        accepted: Option<String>,
+    },
+    /// The rest of the record was lost, and a salvaged ledger begins anew after its last good event. What happened
+    /// since then is not known.
+    RecordCut {
+        /// What was wrong with the next event.
+        why: String,
     },
     /// A host got its slot.
     HostStarted {

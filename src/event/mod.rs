@@ -5,9 +5,11 @@ mod kind;
 #[cfg(test)]
 pub(crate) mod sample;
 mod state;
+mod tally;
 mod verdict;
 
 pub use kind::{
     Event, Kind, Outcome, PackageChange, Progress, RunId, RunStarted, StepPhase, StepRef, StepResult, Stop, Verdict,
 };
-pub use state::{CurrentStep, HostAt, HostState, IllegalEvent, RunState, StageState, Tally, WaveState};
+pub use state::{CurrentStep, HostAt, HostState, IllegalEvent, RunState, StageState, WaveState};
+pub use tally::Tally;

@@ -124,6 +124,17 @@ pub(crate) fn rebooted() -> StepResult {
     StepResult { changed: true, rebooted: true, ..result(Verdict::Ok, "booted anew") }
 }
 
+/// Another controller takes over, and leaves these hosts out.
+pub(crate) fn resumed(left_out: &[&str]) -> Kind {
+    Kind::RunResumed {
+        operator: "bob".to_owned(),
+        controller: "jump".to_owned(),
+        limit: None,
+        left_out: left_out.iter().map(|name| host(name)).collect(),
+        accepted: None,
+    }
+}
+
 impl Sample {
     /// A run of `plan` that has just started.
     pub(crate) fn of(plan: Plan) -> Self {

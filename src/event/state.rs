@@ -8,7 +8,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Event, Kind, Outcome, RunStarted, StepPhase, StepRef, StepResult, Stop, Verdict};
+use super::{Event, Kind, Outcome, RunStarted, StepPhase, StepRef, StepResult, Stop, Tally, Verdict};
 use crate::{
     host::HostName,
     plan::{Domain, Plan},
@@ -37,6 +37,8 @@ pub struct RunState {
     pub finished: bool,
     /// How many controllers took the run over after the first.
     pub resumes: u32,
+    /// Why the end of the record is lost, if it is: then nobody knows what happened after the events there are.
+    pub cut: Option<String>,
     index: HashMap<HostName, usize>,
     domains: HashMap<(Arc<str>, Arc<str>), usize>,
 }
@@ -52,6 +54,8 @@ pub struct HostState {
     pub wave: usize,
     /// Where it stands.
     pub at: HostAt,
+    /// It waits and gets no slot: it is outside the limit of the newest resume.
+    pub left_out: bool,
     /// When it got its slot.
     pub started_at: Option<Timestamp>,
     /// When it was done.
@@ -107,61 +111,11 @@ pub struct WaveState {
     pub last_finished_at: Option<Timestamp>,
     /// The gate after it, once it ran: whether it let the rollout go on, and what it said.
     pub gate: Option<(bool, String)>,
+    /// Waiting hosts that get no slot.
+    pub left_out: usize,
     /// Every host before this place in the wave has left `Waiting`. For cheap scans; derived.
     pub cursor: usize,
     first: usize,
-}
-
-/// How many hosts stand where.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// All.
-    pub total: usize,
-    /// With a slot, not done.
-    pub in_flight: usize,
-    /// Done and proved.
-    pub ok: usize,
-    /// Done: a step failed.
-    pub failed: usize,
-    /// Done: could not be reached.
-    pub unreachable: usize,
-    /// Done: cannot be known.
-    pub unknown: usize,
-    /// Done: left out on purpose.
-    pub skipped: usize,
-}
-
-impl Tally {
-    /// Hosts that use up the budget.
-    pub fn broken(&self) -> usize {
-        self.failed + self.unreachable + self.unknown
-    }
-
-    /// Hosts that are done, however.
-    pub fn done(&self) -> usize {
-        self.ok + self.broken() + self.skipped
-    }
-
-    /// Hosts that have no slot yet.
-    pub fn waiting(&self) -> usize {
-        self.total - self.in_flight - self.done()
-    }
-
-    fn start(&mut self) {
-        self.in_flight += 1;
-    }
-
-    fn finish(&mut self, outcome: Outcome) {
-        self.in_flight -= 1;
-        match outcome {
-            Outcome::Ok => self.ok += 1,
-            Outcome::Failed => self.failed += 1,
-            Outcome::Unreachable => self.unreachable += 1,
-            Outcome::Unknown => self.unknown += 1,
-            Outcome::Skipped => self.skipped += 1,
-            Outcome::NotStarted => unreachable!("refused before"),
-        }
-    }
 }
 
 /// An event that cannot follow the state: a damaged ledger or a fault of this program.
@@ -198,6 +152,7 @@ impl RunState {
             stop: None,
             finished: false,
             resumes: 0,
+            cut: None,
             index: HashMap::new(),
             domains: HashMap::new(),
         };
@@ -261,15 +216,20 @@ impl RunState {
     }
 
     fn apply_kind(&mut self, event: &Event) -> Result<(), String> {
-        if self.finished && !matches!(event.kind, Kind::RunResumed { .. }) {
+        if self.finished && !matches!(event.kind, Kind::RunResumed { .. } | Kind::RecordCut { .. }) {
             return Err("the run is finished".to_owned());
         }
         match &event.kind {
             Kind::RunStarted(_) => Err("the run has started before".to_owned()),
-            Kind::RunResumed { .. } => {
+            Kind::RunResumed { left_out, .. } => {
+                self.leave_out(left_out)?;
                 self.finished = false;
                 self.stop = None;
                 self.resumes += 1;
+                Ok(())
+            }
+            Kind::RecordCut { why } => {
+                self.cut = Some(why.clone());
                 Ok(())
             }
             Kind::HostStarted { host } => self.host_started(host, event.at),
@@ -331,6 +291,7 @@ impl RunState {
                         stage: s,
                         wave: w,
                         at: HostAt::Waiting,
+                        left_out: false,
                         started_at: None,
                         finished_at: None,
                         steps: Vec::new(),
@@ -355,6 +316,23 @@ impl RunState {
         if host.at == HostAt::InFlight { Ok(host) } else { Err(format!("{name} is not in flight")) }
     }
 
+    /// From here on these hosts, and no others, get no slot.
+    fn leave_out(&mut self, left_out: &[HostName]) -> Result<(), String> {
+        let places = left_out.iter().map(|name| self.known(name)).collect::<Result<Vec<_>, _>>()?;
+        if let Some(&i) = places.iter().find(|&&i| self.hosts[i].at != HostAt::Waiting) {
+            return Err(format!("{} has had its slot", self.hosts[i].name));
+        }
+        self.hosts.iter_mut().for_each(|host| host.left_out = false);
+        self.stages.iter_mut().flat_map(|stage| &mut stage.waves).for_each(|wave| wave.left_out = 0);
+        for i in places {
+            let host = &mut self.hosts[i];
+            if !std::mem::replace(&mut host.left_out, true) {
+                self.stages[host.stage].waves[host.wave].left_out += 1;
+            }
+        }
+        Ok(())
+    }
+
     fn wave_mut(&mut self, stage: usize, wave: usize) -> Result<&mut WaveState, String> {
         self.stages.get_mut(stage).and_then(|s| s.waves.get_mut(wave)).ok_or_else(|| "there is no such wave".to_owned())
     }
@@ -363,6 +341,9 @@ impl RunState {
         let i = self.known(name)?;
         if self.hosts[i].at != HostAt::Waiting {
             return Err(format!("{name} has had its slot"));
+        }
+        if self.hosts[i].left_out {
+            return Err(format!("{name} is left out"));
         }
         let host = &mut self.hosts[i];
         host.at = HostAt::InFlight;

@@ -209,16 +209,45 @@ fn a_resumed_run_forgets_the_stop_and_keeps_everything_else() {
     assert_eq!(sample.state.stop, Some(Stop::Detach), "requests only rise");
     sample.tell(Kind::RunFinished);
     assert_eq!((sample.state.finished, sample.state.exit_code()), (true, 7));
-    sample.tell(Kind::RunResumed { operator: "bob".to_owned(), controller: "jump".to_owned() });
+    sample.tell(resumed(&[]));
     assert_eq!((sample.state.finished, sample.state.stop, sample.state.resumes), (false, None, 1));
     let open = sample.state.host(&host("s1")).unwrap();
     assert_eq!(open.at, HostAt::InFlight);
     assert_eq!(open.current.as_ref().unwrap().notes["job"], json!("j1"));
     // The first controller may also be killed without a word.
-    sample.tell(Kind::RunResumed { operator: "bob".to_owned(), controller: "jump".to_owned() });
+    sample.tell(resumed(&[]));
     sample.tell(step_started("s1", 0, 1)).end("s1", main_step(0), result(Verdict::Ok, ""));
     sample.finish("s1", Outcome::Ok);
     assert_eq!(sample.state.resumes, 2);
+}
+
+#[test]
+fn a_resume_may_leave_out_hosts_without_a_slot_until_the_next_one() {
+    let mut sample = sample();
+    sample.good("s1").start("s2");
+    for wrong in ["s1", "s2", "nobody"] {
+        assert!(sample.try_tell(resumed(&["s3", wrong])).is_err(), "{wrong}");
+    }
+    assert!(sample.state.hosts.iter().all(|host| !host.left_out), "nothing of a refused event is kept");
+    sample.tell(resumed(&["s3", "s3"]));
+    let counted = |sample: &Sample| -> usize {
+        sample.state.stages.iter().flat_map(|stage| &stage.waves).map(|wave| wave.left_out).sum()
+    };
+    assert_eq!((counted(&sample), sample.state.tally.in_flight), (1, 1));
+    assert!(sample.try_tell(Kind::HostStarted { host: host("s3") }).is_err());
+    sample.tell(resumed(&[])).start("s3");
+    assert_eq!(counted(&sample), 0);
+}
+
+#[test]
+fn records_of_the_first_version_are_read_and_a_cut_one_says_so() {
+    let text = r#"{"seq":2,"at":"2026-11-22T02:00:00Z","event":"run_resumed","operator":"bob","controller":"jump"}"#;
+    let event: Event = serde_json::from_str(text).unwrap();
+    assert_eq!(event.kind, resumed(&[]));
+    assert_eq!(serde_json::to_string(&event).unwrap(), text, "what is not used takes no room");
+    let mut sample = sample();
+    sample.tell(Kind::RunFinished).tell(Kind::RecordCut { why: "a bad page".to_owned() });
+    assert_eq!(sample.state.cut.as_deref(), Some("a bad page"));
 }
 
 #[test]

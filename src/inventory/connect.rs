@@ -82,6 +82,7 @@ impl Inventory {
             host_keys: settings.host_keys,
             escalation: vars.escalation()?,
             limits: settings.limits(),
+            steal_lease: false,
         })
     }
 }

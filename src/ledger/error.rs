@@ -139,14 +139,14 @@ impl LedgerError {
             }
             Self::NotALedger { .. } => "move it away, or name another state folder with `--state-dir DIR`",
             Self::Corrupted { .. } => {
-                "keep a copy of the folder; `patchwave show RUN` says of a run whether it can still be read, and a new run can go to another folder with `--state-dir DIR`"
+                "`patchwave ledger verify` says which runs are hurt; `patchwave ledger salvage` makes a new ledger of the good events of each run and keeps the old file as a copy"
             }
             Self::Busy { .. } => "find it with `fuser -v` on that file; try again when it is gone",
             Self::Newer { .. } => "use the newer patchwave, or another state folder with `--state-dir DIR`",
-            Self::Locked { .. } => "`patchwave stop RUN` asks it to drain; `patchwave show RUN` shows how far it is",
+            Self::Locked { .. } => "`patchwave status RUN` shows how far it is; `patchwave stop RUN` asks it to drain",
             Self::UnknownRun { .. } | Self::Ambiguous { .. } => "`patchwave runs` lists them",
             Self::Damaged { .. } => {
-                "do not resume this run: look at its hosts with `patchwave exec`, then start a new one"
+                "do not resume this run: look at its hosts with `patchwave exec`, then start a new one; `patchwave ledger salvage` keeps its good events"
             }
             Self::Exists { .. } | Self::Gap { .. } => return None,
             Self::Io { .. } => return None,

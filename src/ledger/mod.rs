@@ -7,9 +7,12 @@ mod journal;
 mod lock;
 mod log;
 mod open;
+#[cfg(test)]
+mod page_tests;
 mod place;
 mod prune;
 mod request;
+mod salvage;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -20,7 +23,9 @@ pub use journal::{MemoryJournal, RunLedger};
 pub use lock::{Holder, RunLock};
 pub use log::{HostLog, Logs};
 pub use open::default_folder;
+pub use prune::Stale;
 pub use request::{Request, Wanted};
+pub use salvage::{Salvaged, SalvagedRun, salvage};
 pub use store::{Ledger, RunRow};
 
 use crate::event::Event;

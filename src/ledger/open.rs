@@ -84,7 +84,7 @@ fn prepare(path: &Path, db: &mut Connection) -> Result<(), LedgerError> {
     let told = |e: rusqlite::Error| LedgerError::sqlite(path, &e);
     db.busy_timeout(BUSY).map_err(told)?;
     db.set_prepared_statement_cache_capacity(32);
-    let version = version(path, db)?;
+    let version = version(path, db, MIGRATIONS.len())?;
     // Changing the journal mode needs the file alone and does not always ask the busy handler.
     let mut tries = 0;
     loop {
@@ -100,24 +100,25 @@ fn prepare(path: &Path, db: &mut Connection) -> Result<(), LedgerError> {
     // Every commit reaches the disk: what a step does next relies on it.
     db.pragma_update(None, "synchronous", "FULL").map_err(told)?;
     db.pragma_update(None, "foreign_keys", true).map_err(told)?;
-    if version < MIGRATIONS.len() as i64 { migrate(path, db) } else { Ok(()) }
+    if version < MIGRATIONS.len() as i64 { migrate(path, db, MIGRATIONS) } else { Ok(()) }
 }
 
-fn migrate(path: &Path, db: &mut Connection) -> Result<(), LedgerError> {
+/// Brings the schema to the last of `steps`, or leaves it as it was.
+fn migrate(path: &Path, db: &mut Connection, steps: &[&str]) -> Result<(), LedgerError> {
     let told = |e: rusqlite::Error| LedgerError::sqlite(path, &e);
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
     // Another process may have been first.
-    let from = version(path, &tx)?;
-    for step in MIGRATIONS.iter().skip(from as usize) {
+    let from = version(path, &tx, steps.len())?;
+    for step in steps.iter().skip(from as usize) {
         tx.execute_batch(step).map_err(told)?;
     }
     tx.pragma_update(None, "application_id", APPLICATION).map_err(told)?;
-    tx.pragma_update(None, "user_version", MIGRATIONS.len() as i64).map_err(told)?;
+    tx.pragma_update(None, "user_version", steps.len() as i64).map_err(told)?;
     tx.commit().map_err(told)
 }
 
 /// The schema version: 0 for a new file; what is no ledger, or a newer one, is an error.
-fn version(path: &Path, db: &Connection) -> Result<i64, LedgerError> {
+fn version(path: &Path, db: &Connection, known: usize) -> Result<i64, LedgerError> {
     // One statement, one moment: another process may just be making the schema.
     let sql = "SELECT (SELECT application_id FROM pragma_application_id),
                       (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)";
@@ -132,7 +133,7 @@ fn version(path: &Path, db: &Connection) -> Result<i64, LedgerError> {
             Err(LedgerError::NotALedger { path: path.to_owned() })
         };
     }
-    let known = MIGRATIONS.len() as i64;
+    let known = known as i64;
     if found > known {
         return Err(LedgerError::Newer { path: path.to_owned(), found, known });
     }
@@ -148,20 +149,21 @@ pub(super) fn readable(folder: &Path) -> Result<(PathBuf, Connection), LedgerErr
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let db = Connection::open_with_flags(&path, flags).map_err(|e| LedgerError::sqlite(&path, &e))?;
     db.busy_timeout(BUSY).map_err(|e| LedgerError::sqlite(&path, &e))?;
-    let db = match version(&path, &db) {
+    let known = MIGRATIONS.len();
+    let db = match version(&path, &db, known) {
         Ok(_) => db,
         // In WAL mode even a reader needs the -shm file. Where it cannot be made, and no -wal holds newer
         // transactions, the database file alone is the whole truth.
         Err(LedgerError::NotWritable { .. }) if !has_wal(folder) => {
             let db =
                 Connection::open_with_flags(immutable_uri(&path), flags).map_err(|e| LedgerError::sqlite(&path, &e))?;
-            version(&path, &db)?;
+            version(&path, &db, known)?;
             db
         }
         Err(error) => return Err(error),
     };
     // A file that was made and never written (the maker was killed) holds no run.
-    match version(&path, &db)? {
+    match version(&path, &db, known)? {
         0 => Err(LedgerError::Absent { path }),
         _ => Ok((path, db)),
     }
@@ -181,4 +183,30 @@ fn immutable_uri(path: &Path) -> String {
     }
     uri.push_str("?immutable=1");
     uri
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_schema_is_brought_up_to_date_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, mut db) = writable(folder.path()).unwrap();
+        let first = MIGRATIONS[0];
+        let broken = [first, "ALTER TABLE runs ADD COLUMN ticket TEXT; SELECT nonsense"];
+        assert!(migrate(&path, &mut db, &broken).is_err());
+        assert_eq!(version(&path, &db, 1).unwrap(), 1);
+        db.prepare("SELECT ticket FROM runs").unwrap_err();
+        let newer = [first, "ALTER TABLE runs ADD COLUMN ticket TEXT"];
+        migrate(&path, &mut db, &newer).unwrap();
+        migrate(&path, &mut db, &newer).unwrap();
+        assert_eq!(version(&path, &db, 2).unwrap(), 2);
+        db.prepare("SELECT ticket FROM runs").unwrap();
+        drop(db);
+        // This program is then the older one.
+        let expected = LedgerError::Newer { path, found: 2, known: 1 };
+        assert_eq!(writable(folder.path()).unwrap_err(), expected);
+        assert_eq!(readable(folder.path()).unwrap_err(), expected);
+    }
 }

@@ -1,40 +1,50 @@
 //! Forgetting old runs, so that years of them do not fill a disk.
 
-use super::{Ledger, LedgerError};
+use jiff::Timestamp;
+
+use super::{Ledger, LedgerError, RunRow};
 use crate::event::RunId;
 
+/// Which runs may be forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stale {
+    /// All but the newest so many.
+    AllBut(usize),
+    /// Those whose newest event was recorded before this moment.
+    Before(Timestamp),
+}
+
 impl Ledger {
-    /// Forgets all but the newest `keep` runs, with their logs, and gives their room back to the disk. A run that a
-    /// controller drives just now stays. Returns what was forgotten, newest first.
+    /// The runs that `stale` names, newest first.
+    ///
+    /// # Errors
+    /// What keeps the ledger from being read.
+    pub fn stale(&self, stale: Stale) -> Result<Vec<RunRow>, LedgerError> {
+        let mut rows = self.runs(usize::MAX >> 1)?;
+        match stale {
+            Stale::AllBut(keep) => drop(rows.drain(..keep.min(rows.len()))),
+            Stale::Before(moment) => rows.retain(|row| row.last_at < moment),
+        }
+        Ok(rows)
+    }
+
+    /// Forgets these runs, with their logs, and gives their room back to the disk. A run that a controller drives just
+    /// now stays. Returns what was forgotten, in the order given.
     ///
     /// # Errors
     /// What keeps the ledger from being written; runs that were forgotten before stay so.
-    pub fn prune(&mut self, keep: usize, owner: &str) -> Result<Vec<RunId>, LedgerError> {
+    pub fn forget(&mut self, runs: &[RunId], owner: &str) -> Result<Vec<RunId>, LedgerError> {
         let mut forgotten = Vec::new();
-        for row in self.runs(usize::MAX >> 1)?.into_iter().skip(keep) {
+        for run in runs {
             // Held while it is forgotten, so that nobody resumes it meanwhile.
-            let lock = match self.lock(&row.run, owner) {
+            let lock = match self.lock(run, owner) {
                 Ok(lock) => lock,
                 Err(LedgerError::Locked { .. }) => continue,
                 Err(error) => return Err(error),
             };
-            let told = |e: rusqlite::Error| LedgerError::sqlite(&self.path, &e);
-            let tx = self.db.transaction().map_err(told)?;
-            for sql in [
-                "DELETE FROM requests WHERE no = ?",
-                "DELETE FROM events WHERE no = ?",
-                "DELETE FROM runs WHERE no = ?",
-            ] {
-                tx.execute(sql, [row.no]).map_err(told)?;
-            }
-            tx.commit().map_err(told)?;
-            let logs = self.run_folder(&row.run);
-            match std::fs::remove_dir_all(&logs) {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(LedgerError::io(&logs, &e)),
-                _ => {}
-            }
+            self.forget_one(run)?;
             drop(lock);
-            forgotten.push(row.run);
+            forgotten.push(run.clone());
         }
         if !forgotten.is_empty() {
             // Needs as much room again for a moment; without it the freed pages are used by the next runs.
@@ -43,5 +53,22 @@ impl Ledger {
             }
         }
         Ok(forgotten)
+    }
+
+    fn forget_one(&mut self, run: &RunId) -> Result<(), LedgerError> {
+        let no = self.row(run)?.no;
+        let told = |e: rusqlite::Error| LedgerError::sqlite(&self.path, &e);
+        let tx = self.db.transaction().map_err(told)?;
+        for sql in
+            ["DELETE FROM requests WHERE no = ?", "DELETE FROM events WHERE no = ?", "DELETE FROM runs WHERE no = ?"]
+        {
+            tx.execute(sql, [no]).map_err(told)?;
+        }
+        tx.commit().map_err(told)?;
+        let logs = self.run_folder(run);
+        match std::fs::remove_dir_all(&logs) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(LedgerError::io(&logs, &e)),
+            _ => Ok(()),
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
 
 const RUN: &str = "20261122-020003-kxfa";
 
-fn at(second: i64) -> Timestamp {
+pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_795_312_803 + second).unwrap()
 }
 
@@ -21,7 +21,7 @@ fn host(i: usize) -> HostName {
     HostName::new(&format!("h{i:05}.example.com")).unwrap()
 }
 
-fn first(run: &str, hosts: usize) -> Event {
+pub(super) fn first(run: &str, hosts: usize) -> Event {
     let hosts = (0..hosts).map(|i| PlannedHost { name: host(i), domain: None, window: None }).collect();
     let stage = Stage {
         name: "all".to_owned(),
@@ -62,7 +62,7 @@ fn first(run: &str, hosts: usize) -> Event {
 }
 
 /// Events 2, 3, …: hosts start and finish in turn.
-fn later(from: u64, count: u64) -> Vec<Event> {
+pub(super) fn later(from: u64, count: u64) -> Vec<Event> {
     (from..from + count)
         .map(|seq| {
             let host = host((seq as usize - 2) / 2);
@@ -76,7 +76,7 @@ fn later(from: u64, count: u64) -> Vec<Event> {
         .collect()
 }
 
-fn with_run(folder: &Path, hosts: usize) -> (Ledger, RunLock) {
+pub(super) fn with_run(folder: &Path, hosts: usize) -> (Ledger, RunLock) {
     let mut ledger = Ledger::open(folder).unwrap();
     let lock = ledger.begin(&first(RUN, hosts)).unwrap();
     (ledger, lock)
@@ -392,7 +392,14 @@ fn pruning_keeps_the_newest_and_whatever_is_driven() {
     ledger.db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
     let before = size();
     let names = |runs: Vec<RunId>| runs.into_iter().map(|run| run.0).collect::<Vec<_>>();
-    assert_eq!(names(ledger.prune(1, "ann@jump").unwrap()), ["run-2", "run-1"]);
+    let stale = |ledger: &Ledger, stale| -> Vec<RunId> {
+        ledger.stale(stale).unwrap().into_iter().map(|row| row.run).collect()
+    };
+    assert!(stale(&ledger, Stale::AllBut(4)).is_empty() && stale(&ledger, Stale::AllBut(9)).is_empty());
+    assert_eq!(names(stale(&ledger, Stale::Before(at(1)))), ["run-0"]);
+    assert_eq!(names(stale(&ledger, Stale::AllBut(0))), ["run-3", "run-2", "run-1", "run-0"]);
+    let old = stale(&ledger, Stale::AllBut(1));
+    assert_eq!(names(ledger.forget(&old, "ann@jump").unwrap()), ["run-2", "run-1"]);
     assert!(size() < before * 2 / 3, "{} of {before}", size());
     assert!(!folder.path().join("logs/run-1").exists() && folder.path().join("logs/run-3").exists());
     let left = names(ledger.runs(9).unwrap().into_iter().map(|row| row.run).collect());

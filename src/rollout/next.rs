@@ -85,13 +85,17 @@ pub fn next(state: &RunState, now: Timestamp, limits: Limits) -> Directive {
         }
         for w in 0..stage.waves.len() {
             let wave = &stage_state.waves[w];
-            if wave.tally.waiting() == 0 && wave.tally.in_flight == 0 {
-                if wave.tally.total > 0 {
+            let waiting = wave.tally.waiting() - wave.left_out;
+            if wave.left_out > 0 {
+                left.get_or_insert_with(|| "hosts are outside the limit that the run was resumed with".to_owned());
+            }
+            if waiting == 0 && wave.tally.in_flight == 0 {
+                if wave.tally.done() > 0 {
                     before = Some((s, w));
                 }
                 continue;
             }
-            if wave.tally.waiting() == 0 {
+            if waiting == 0 {
                 return Directive::WaitForHosts;
             }
             // A wave that has begun has passed what lies before it.
@@ -168,7 +172,7 @@ fn admit(state: &RunState, s: usize, stage: &Stage, w: usize, now: Timestamp, li
         if start.len() == room {
             break;
         }
-        if host_state.at != HostAt::Waiting {
+        if host_state.at != HostAt::Waiting || host_state.left_out {
             continue;
         }
         match obstacle(state, host, &start, now) {

@@ -206,6 +206,32 @@ fn halt_stage_leaves_the_stage_and_goes_on_and_continue_never_stops() {
 }
 
 #[test]
+fn hosts_outside_the_limit_of_a_resume_get_no_slot_and_hold_nothing_up() {
+    let leave_out = |names: &str| Kind::RunResumed {
+        operator: "me".to_owned(),
+        controller: "jump".to_owned(),
+        limit: Some("x".to_owned()),
+        left_out: names.split_whitespace().map(|name| HostName::new(name).unwrap()).collect(),
+        accepted: None,
+    };
+    let s = Stage { soak: Duration::from_secs(60), ..stage("s", "a b c | d e | f") };
+    let mut run = Run::new(vec![s, stage("t", "g | h")], None);
+    run.starts("a b c").end("a b", Outcome::Ok);
+    run.push(leave_out("d f g h"));
+    run.says(Directive::WaitForHosts).end("c", Outcome::Ok);
+    assert!(matches!(run.next(), Directive::WaitUntil { .. }));
+    run.passes(60).starts("e").says(Directive::WaitForHosts).end("e", Outcome::Ok);
+    // Nothing follows, so nothing is waited for.
+    let Directive::Finished(Ending::Left { why }) = run.next() else { panic!("{:?}", run.next()) };
+    assert!(why.contains("outside the limit"), "{why}");
+    run.push(leave_out("f"));
+    run.starts("d").end("d", Outcome::Ok).passes(60).starts("g").end("g", Outcome::Ok).starts("h");
+    run.end("h", Outcome::Failed);
+    run.push(leave_out(""));
+    assert!(matches!(run.next(), Directive::Finished(Ending::Halted(_))), "a limit is no way around the budget");
+}
+
+#[test]
 fn soak_comes_after_every_wave_but_the_last_of_the_run() {
     let s = Stage { soak: Duration::from_secs(60), ..stage("s", "a | b") };
     let mut run = Run::new(vec![s, stage("t", "c")], None);

@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::{StepCx, remote};
 use crate::{
     command::{Command, Output, Query, Unreadable, printable},
@@ -36,8 +38,18 @@ enum Answer {
 /// The step's result: `lease` with the other's name, or an unreachable host. Nothing was changed then.
 pub async fn acquire(cx: &mut StepCx<'_>) -> Result<(), Box<StepResult>> {
     let rights = super::wants_rights(cx.spec, cx.link.target());
-    let query = acquire_query(cx.run, cx.owner, rights);
-    match remote::ask(cx, &query).await? {
+    let query = acquire_query(cx.run, cx.owner, rights, None);
+    let mut answer = remote::ask(cx, &query).await?;
+    if let Answer::Other { run, owner, age } = &answer
+        && cx.link.target().steal_lease
+    {
+        // Recorded first: whoever asks later why two runs changed this host finds it.
+        let from = json!({ "run": run, "owner": owner, "age_s": age.as_secs() });
+        cx.journal.note("lease.stolen", from).await?;
+        // From this run alone: another that came in between is refused again.
+        answer = remote::ask(cx, &acquire_query(cx.run, cx.owner, rights, Some(run))).await?;
+    }
+    match answer {
         Answer::Ours => Ok(()),
         Answer::Refused(why) => {
             Err(Box::new(StepResult::failed("lease", format!("the host's lease cannot be taken: {why}"))))
@@ -48,7 +60,7 @@ pub async fn acquire(cx: &mut StepCx<'_>) -> Result<(), Box<StepResult>> {
             let summary = format!("the host is being changed by {owner}, run {run} (last sign {minutes} min ago)");
             Err(Box::new(StepResult::failed("lease", summary).help(format!(
                 "ask {owner}, or finish that run there with `patchwave resume {run}`; without a sign of life its lease \
-                 ends in {left} min"
+                 ends in {left} min; --steal-lease takes it, when that run is known to be over"
             ))))
         }
     }
@@ -68,13 +80,14 @@ pub async fn release(link: &mut Link, run: &RunId, steps: &[StepSpec]) {
     }
 }
 
-fn acquire_query(run: &RunId, owner: &str, privileged: bool) -> Query<Answer> {
+fn acquire_query(run: &RunId, owner: &str, privileged: bool, from: Option<&str>) -> Query<Answer> {
     // One line each, whatever the owner's login is.
     let owner: String = printable(owner).chars().take(100).collect();
     // Taking it twice is taking it once, so it may be sent again after a lost connection.
-    let command = Command::sh("lease-acquire", ACQUIRE, [&run.0, &owner, &EXPIRES.as_secs().to_string()])
-        .timeout(Duration::from_secs(30))
-        .privileged(privileged);
+    let command =
+        Command::sh("lease-acquire", ACQUIRE, [&run.0, &owner, &EXPIRES.as_secs().to_string(), from.unwrap_or("")])
+            .timeout(Duration::from_secs(30))
+            .privileged(privileged);
     Query::new(command, answer)
 }
 
@@ -106,9 +119,12 @@ fn answer(output: &Output) -> Result<Answer, Unreadable> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+
     use crate::{
         playbook::{Pause, StepKind},
         step::testing::Bench,
+        target::Target,
     };
 
     fn bench() -> Bench {
@@ -133,6 +149,29 @@ mod tests {
         assert!(acquire(&mut bench.cx()).await.is_err());
         bench.link.exec(&release_command(&first, false), &mut NoSink).await.unwrap();
         acquire(&mut bench.cx()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_lease_is_taken_from_another_run_when_that_is_asked_for_and_it_is_recorded() {
+        let mut bench = bench();
+        bench.file("var/lib/patchwave/lease", "R1\nbob@jump2\n1\n");
+        assert!(acquire(&mut bench.cx()).await.is_err());
+        let mut target = Target::plain(bench.host.clone(), "127.0.0.1");
+        target.steal_lease = true;
+        bench.link = Link::new(Arc::new(bench.transport.clone()), Arc::new(target));
+        bench.journal.closed = true;
+        assert!(acquire(&mut bench.cx()).await.is_err(), "not without a record");
+        bench.journal.closed = false;
+        acquire(&mut bench.cx()).await.unwrap();
+        assert_eq!(bench.journal.notes["lease.stolen"]["run"], "R1");
+        assert_eq!(bench.journal.notes["lease.stolen"]["owner"], "bob@jump2");
+        let text = std::fs::read_to_string(bench.path("var/lib/patchwave/lease")).unwrap();
+        assert!(text.starts_with(&format!("{}\nann@jump1\n", bench.run)), "{text}");
+        // The first run is the one that is refused now.
+        bench.run = RunId("R1".into());
+        bench.link =
+            Link::new(Arc::new(bench.transport.clone()), Arc::new(Target::plain(bench.host.clone(), "127.0.0.1")));
+        assert!(acquire(&mut bench.cx()).await.is_err());
     }
 
     #[tokio::test]

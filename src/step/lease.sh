@@ -1,5 +1,6 @@
 # Takes this host's lease for a run, or says who has it. First line of the file: the run; then the owner; then since when.
-# $1 run, $2 owner, $3 seconds without a sign of life after which a lease counts no more
+# $1 run, $2 owner, $3 seconds without a sign of life after which a lease counts no more,
+# $4 the run from which it is taken all the same
 umask 077
 say() {
     printf 'patchwave-lease\n%s\n' "$1"
@@ -25,7 +26,7 @@ if [ -e "$lease" ]; then
     fi
     age=$((now - $(stat -c %Y "$lease")))
     # An empty lease is one whose disk was full; a lease of the future, one of a host whose clock was wrong.
-    if [ -n "$holder" ] && [ "$age" -lt "$3" ] && [ "$age" -gt -86400 ]; then
+    if [ -n "$holder" ] && [ "$holder" != "$4" ] && [ "$age" -lt "$3" ] && [ "$age" -gt -86400 ]; then
         printf 'patchwave-lease\nother\n%s\n%s\n%s\n%s\n' "$holder" "$owner" "${since:-0}" "$age"
         exit 0
     fi

@@ -12,6 +12,7 @@ mod plan;
 mod quiet;
 mod runs;
 mod sentence;
+mod status;
 mod summary;
 mod text;
 mod would;
@@ -25,6 +26,7 @@ pub use paint::{Colour, Paint};
 pub use plan::{plan_json, plan_text};
 pub use quiet::Quiet;
 pub use runs::{RunLine, host_text, runs_json, runs_text};
+pub use status::{Status, Waits};
 pub use summary::{Next, Summary};
 pub use text::{clean, duration};
 

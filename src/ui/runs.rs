@@ -69,7 +69,7 @@ pub fn runs_json(runs: &[RunLine]) -> Vec<Value> {
 }
 
 /// `running`, `done`, `stopped`, or `interrupted`: a controller that left without an end.
-fn standing(state: &RunState, alive: bool) -> &'static str {
+pub(super) fn standing(state: &RunState, alive: bool) -> &'static str {
     match (alive, state.finished) {
         (true, _) => "running",
         (false, false) => "interrupted",

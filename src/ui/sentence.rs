@@ -38,11 +38,19 @@ pub(super) fn sentences(state: &RunState, event: &Event, paint: Paint) -> Vec<Se
                 ),
             )]
         }
-        Kind::RunResumed { operator, controller } => {
+        Kind::RunResumed { operator, controller, left_out, accepted, .. } => {
             let open = text::count(state.tally.in_flight, "host");
             let waiting = state.tally.waiting();
-            vec![loud("resumed", format!("by {operator}@{controller}: {open} in flight, {waiting} not started"))]
+            let mut rest = format!("by {operator}@{controller}: {open} in flight, {waiting} not started");
+            if !left_out.is_empty() {
+                rest.push_str(&format!(", {} of them left out", left_out.len()));
+            }
+            if let Some(what) = accepted {
+                rest.push_str(&format!("; accepted: {}", text::first_line(what, 200)));
+            }
+            vec![loud("resumed", rest)]
         }
+        Kind::RecordCut { why } => vec![loud("cut", format!("the record ends here: {}", text::first_line(why, 200)))],
         Kind::HostStarted { host } => state.host(host).map(|host| wave_begins(state, host, paint)).unwrap_or_default(),
         Kind::StepStarted { host, step, attempt } if *attempt > 1 => {
             let rest = format!("{host}  {}: attempt {attempt}", text::step_name(state.plan(), *step));

@@ -294,7 +294,13 @@ pub async fn drive(world: &World, mut journal: Shared) -> Ended {
         RunState::begin(&first).unwrap()
     } else {
         let mut state = RunState::fold(&events).unwrap();
-        let kind = Kind::RunResumed { operator: "sim".to_owned(), controller: "sim".to_owned() };
+        let kind = Kind::RunResumed {
+            operator: "sim".to_owned(),
+            controller: "sim".to_owned(),
+            limit: None,
+            left_out: Vec::new(),
+            accepted: None,
+        };
         let resumed = Event { seq: state.seq + 1, at: clock.now(), kind };
         journal.append(std::slice::from_ref(&resumed)).unwrap();
         state.apply(&resumed).unwrap();

@@ -1,0 +1,23 @@
+//! `patchwave report`: a run as a document.
+
+use std::path::PathBuf;
+
+use super::{
+    Failure, World,
+    args::{ReportArgs, ReportFormat},
+    commands::print,
+    rollout::ledger_failure,
+    runs::newest_or,
+};
+use crate::{ledger::Ledger, report};
+
+pub(super) fn report(args: &ReportArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
+    let ledger = Ledger::open_read_only(&state_dir).map_err(ledger_failure)?;
+    let run = newest_or(&ledger, args.run.as_deref())?;
+    let state = ledger.state(&run).map_err(ledger_failure)?;
+    let text = match args.format {
+        ReportFormat::Markdown => report::markdown(&state, &world.zone()),
+        ReportFormat::Json => format!("{:#}\n", report::json(&state)),
+    };
+    print(world, &text)
+}

@@ -1,0 +1,131 @@
+//! `patchwave status`: how far a run is, read from the ledger while whoever drives it goes on.
+
+use std::{io::Write as _, path::PathBuf, time::Duration};
+
+use super::{Failure, World, args::StatusArgs, commands::print, rollout::ledger_failure, runs::newest_or};
+use crate::{
+    event::{Event, RunId, RunState},
+    ledger::Ledger,
+    rollout::{self, Directive, Ending, Limits},
+    ui::{self, Reporter as _, Status, Waits},
+};
+
+/// Between two looks at the ledger.
+const LOOK: Duration = Duration::from_millis(500);
+
+pub(super) fn status(args: &StatusArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
+    let ledger = Ledger::open_read_only(&state_dir).map_err(ledger_failure)?;
+    let run = newest_or(&ledger, args.run.as_deref())?;
+    let watcher = Watcher { program: super::rollout::next(String::new(), &state_dir, world).program, ledger, run };
+    if args.watch {
+        return watcher.watch(args.json, world);
+    }
+    let state = watcher.ledger.state(&watcher.run).map_err(ledger_failure)?;
+    let status = watcher.status(&state, world);
+    let text = if args.json { format!("{:#}\n", status.json(&state)) } else { status.render(&state) };
+    print(world, &text)
+}
+
+struct Watcher {
+    ledger: Ledger,
+    run: RunId,
+    program: String,
+}
+
+impl Watcher {
+    fn status(&self, state: &RunState, world: &World) -> Status {
+        let now = world.clock.now();
+        Status {
+            width: world.width(),
+            paint: world.paint(world.stdout_is_terminal),
+            zone: world.zone(),
+            now,
+            driver: self.ledger.holder(&self.run).map(|holder| holder.to_string()),
+            waits: waits(state, now, &self.program),
+            program: self.program.clone(),
+        }
+    }
+
+    /// Follows the run until nobody drives it.
+    fn watch(&self, json: bool, world: &mut World) -> Result<u8, Failure> {
+        let mut state = self.ledger.state(&self.run).map_err(ledger_failure)?;
+        let mut lines =
+            ui::Lines::new(Box::new(world.stdout.clone()), world.paint(world.stdout_is_terminal), world.zone());
+        let redraw = world.stdout_is_terminal && !json;
+        let (mut drawn, mut shown) = (0, String::new());
+        loop {
+            // Asked first: what the controller recorded before it left is read after it.
+            let status = self.status(&state, world);
+            let quiet = json || redraw || shown.is_empty();
+            self.news(&mut state, |state, event| {
+                if !quiet {
+                    lines.event(state, event);
+                }
+            })?;
+            let status = Status { waits: waits(&state, status.now, &self.program), ..status };
+            if json {
+                let text = format!("{}\n", status.json(&state));
+                if text != shown && print(world, &text).is_ok() {
+                    shown = text;
+                }
+            } else if redraw {
+                drawn = draw(&status.render(&state), drawn, world)?;
+            } else if shown.is_empty() {
+                shown = status.render(&state);
+                print(world, &shown)?;
+            } else if let Some(waits) = &status.waits {
+                lines.note(status.now, &format!("waits: {}", waits.sentence(&status.zone)));
+            }
+            if status.driver.is_none() {
+                return Ok(state.exit_code());
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// Takes in what was recorded since, and tells each event.
+    fn news(&self, state: &mut RunState, mut tell: impl FnMut(&RunState, &Event)) -> Result<(), Failure> {
+        let mut events = Vec::new();
+        let take = |event| {
+            events.push(event);
+            Ok(())
+        };
+        self.ledger.each(&self.run, state.seq, take).map_err(ledger_failure)?;
+        for event in &events {
+            state.apply(event).map_err(Failure::internal)?;
+            tell(state, event);
+        }
+        Ok(())
+    }
+}
+
+/// Draws over the page before it; returns how many lines there are now.
+fn draw(page: &str, drawn: usize, world: &mut World) -> Result<usize, Failure> {
+    let rows = usize::from(super::world::terminal_size().rows).saturating_sub(1).max(5);
+    let lines: Vec<&str> = page.lines().take(rows).collect();
+    let up = if drawn > 0 { format!("\x1b[{drawn}F\x1b[J") } else { String::new() };
+    let written = write!(world.stdout, "{up}{}\n", lines.join("\n")).and_then(|()| world.stdout.flush());
+    written.map_err(|error| Failure::internal(format!("standard output cannot be written: {error}")))?;
+    Ok(lines.len())
+}
+
+/// Why no further host starts just now, in the rule's own words.
+fn waits(state: &RunState, now: jiff::Timestamp, program: &str) -> Option<Waits> {
+    let run = &state.started.run;
+    let stage = |stage: usize| &state.plan().stages[stage].name;
+    let plain = |what, why: String| Waits { what, why, until: None, command: None };
+    Some(match rollout::next(state, now, Limits { forks: usize::MAX }) {
+        Directive::WaitUntil { until, why } => Waits { until: Some(until), ..plain("soak", why) },
+        Directive::WaitForApproval { stage: s } => Waits {
+            command: Some(format!("{program} approve {run}")),
+            ..plain("approval", format!("approval of stage {}", stage(s)))
+        },
+        Directive::RunGate { stage: s, wave } => {
+            plain("gate", format!("the gate after wave {} of stage {}", wave + 1, stage(s)))
+        }
+        Directive::Drain(why) => plain("halted", format!("halted: {why}; hosts in flight finish")),
+        Directive::Finished(Ending::Halted(why)) => plain("halted", format!("halted: {why}")),
+        Directive::Finished(Ending::Left { why }) => plain("left", format!("the rest is left: {why}")),
+        Directive::Finished(Ending::AllStarted) | Directive::WaitForHosts | Directive::Start(_) => return None,
+    })
+}

@@ -1,0 +1,69 @@
+//! Counts of hosts, by where they stand.
+
+use std::ops::AddAssign;
+
+use super::Outcome;
+
+/// How many hosts stand where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// All.
+    pub total: usize,
+    /// With a slot, not done.
+    pub in_flight: usize,
+    /// Done and proved.
+    pub ok: usize,
+    /// Done: a step failed.
+    pub failed: usize,
+    /// Done: could not be reached.
+    pub unreachable: usize,
+    /// Done: cannot be known.
+    pub unknown: usize,
+    /// Done: left out on purpose.
+    pub skipped: usize,
+}
+
+impl Tally {
+    /// Hosts that use up the budget.
+    pub fn broken(&self) -> usize {
+        self.failed + self.unreachable + self.unknown
+    }
+
+    /// Hosts that are done, however.
+    pub fn done(&self) -> usize {
+        self.ok + self.broken() + self.skipped
+    }
+
+    /// Hosts that have no slot yet.
+    pub fn waiting(&self) -> usize {
+        self.total - self.in_flight - self.done()
+    }
+
+    pub(super) fn start(&mut self) {
+        self.in_flight += 1;
+    }
+
+    pub(super) fn finish(&mut self, outcome: Outcome) {
+        self.in_flight -= 1;
+        match outcome {
+            Outcome::Ok => self.ok += 1,
+            Outcome::Failed => self.failed += 1,
+            Outcome::Unreachable => self.unreachable += 1,
+            Outcome::Unknown => self.unknown += 1,
+            Outcome::Skipped => self.skipped += 1,
+            Outcome::NotStarted => unreachable!("refused before"),
+        }
+    }
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.total += other.total;
+        self.in_flight += other.in_flight;
+        self.ok += other.ok;
+        self.failed += other.failed;
+        self.unreachable += other.unreachable;
+        self.unknown += other.unknown;
+        self.skipped += other.skipped;
+    }
+}

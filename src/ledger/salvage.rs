@@ -1,0 +1,183 @@
+//! A new ledger out of a damaged one: of every run the events up to the first that is not as it was written.
+//!
+//! The old file is kept under another name. A run whose end is lost gets a last event that says so
+//! ([`Kind::RecordCut`]), because to go on with it would be to guess what was done since.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::{Ledger, LedgerError, chain, lock::RunLock, open};
+use crate::event::{Event, Kind, RunId, RunState};
+
+/// A run with a greater number is a number that was damaged.
+const MOST: i64 = 1_000_000;
+
+/// What could be saved.
+#[derive(Debug)]
+pub struct Salvaged {
+    /// Every run that left a trace, oldest first.
+    pub runs: Vec<SalvagedRun>,
+    /// The damaged database under its new name.
+    pub kept: PathBuf,
+}
+
+/// What is left of one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SalvagedRun {
+    /// Its id; `None` when nothing of it can be read.
+    pub run: Option<RunId>,
+    /// Events that were copied.
+    pub events: u64,
+    /// Why the rest was not, if there is a rest.
+    pub lost: Option<String>,
+}
+
+/// Rebuilds the ledger in `folder` from what can be read of it.
+///
+/// # Errors
+/// [`LedgerError::Locked`] while a controller drives any run; what keeps the old file from being opened at all, or the
+/// new one from being written. The old file is then as it was.
+pub fn salvage(folder: &Path, now: Timestamp) -> Result<Salvaged, LedgerError> {
+    nobody_is_here(folder)?;
+    let (path, old) = open::readable(folder)?;
+    let stamp = now.strftime("%Y%m%d-%H%M%S").to_string();
+    let workshop = folder.join(format!("salvage-{stamp}"));
+    let mut fresh = Ledger::open(&workshop)?;
+    let mut runs = Vec::new();
+    for no in numbers(&old) {
+        runs.extend(copy(&old, no, &mut fresh, now)?);
+    }
+    // The last connection that closes leaves one whole file.
+    drop((fresh, old));
+    nobody_is_here(folder)?;
+    let kept = folder.join(format!("ledger.db.damaged-{stamp}"));
+    swap(&path, &workshop.join("ledger.db"), &kept)?;
+    fs::remove_dir_all(&workshop).map_err(|e| LedgerError::io(&workshop, &e))?;
+    Ok(Salvaged { runs, kept })
+}
+
+/// A controller would go on writing into the file that is put aside.
+fn nobody_is_here(folder: &Path) -> Result<(), LedgerError> {
+    for entry in fs::read_dir(folder.join("logs")).into_iter().flatten().flatten() {
+        if let Some(holder) = RunLock::holder(&entry.path()) {
+            return Err(LedgerError::Locked { run: RunId(entry.file_name().to_string_lossy().into_owned()), holder });
+        }
+    }
+    Ok(())
+}
+
+/// The numbers of all runs that can be found, by either table, with the gaps between them: one table may be unreadable.
+fn numbers(old: &Connection) -> Vec<i64> {
+    let mut found = BTreeSet::from([1]);
+    for sql in ["SELECT no FROM runs ORDER BY no", "SELECT max(no) FROM events", "SELECT DISTINCT no FROM events"] {
+        let Ok(mut statement) = old.prepare(sql) else { continue };
+        let Ok(rows) = statement.query_map([], |row| row.get::<_, i64>(0)) else { continue };
+        found.extend(rows.map_while(Result::ok).filter(|no| (1..=MOST).contains(no)));
+    }
+    (1..=found.last().copied().unwrap_or(1)).collect()
+}
+
+/// Copies the good events of one run; `None` when there is no trace of it.
+fn copy(old: &Connection, no: i64, fresh: &mut Ledger, now: Timestamp) -> Result<Option<SalvagedRun>, LedgerError> {
+    let row: Option<(String, i64)> = old
+        .query_row("SELECT run, last_seq FROM runs WHERE no = ?", [no], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+        .unwrap_or_default();
+    let (good, mut lost) = good_events(old, no);
+    let known = row.as_ref().map(|(run, _)| RunId(run.clone()));
+    let Some(Event { kind: Kind::RunStarted(started), .. }) = good.first() else {
+        let lost = Some(lost.unwrap_or_else(|| "it has no events".to_owned()));
+        return Ok(known.map(|run| SalvagedRun { run: Some(run), events: 0, lost }));
+    };
+    let (run, events) = (started.run.clone(), good.len() as u64);
+    lost = lost.or_else(|| match row {
+        Some((_, last_seq)) if last_seq as u64 > events => Some(format!("event {} is missing", events + 1)),
+        Some(_) => None,
+        None if matches!(good.last(), Some(Event { kind: Kind::RunFinished, .. })) => None,
+        None => Some("whether more happened cannot be read".to_owned()),
+    });
+    let lock = fresh.begin(&good[0])?;
+    for piece in good[1..].chunks(1000) {
+        fresh.append(&lock, piece)?;
+    }
+    if let Some(why) = &lost {
+        let cut = Event { seq: events + 1, at: now, kind: Kind::RecordCut { why: why.clone() } };
+        fresh.append(&lock, &[cut])?;
+    }
+    Ok(Some(SalvagedRun { run: Some(run), events, lost }))
+}
+
+/// The events of one run that are as they were written and follow each other, and what is wrong with the next one.
+fn good_events(old: &Connection, no: i64) -> (Vec<Event>, Option<String>) {
+    let mut good: Vec<Event> = Vec::new();
+    let mut before: Option<chain::Hash> = None;
+    let mut state: Option<RunState> = None;
+    let mut take = |row: &rusqlite::Row<'_>| -> Result<(), String> {
+        let told = |e: rusqlite::Error| e.to_string();
+        let (seq, at, kind): (u64, String, String) =
+            (row.get::<_, i64>(0).map_err(told)? as u64, row.get(1).map_err(told)?, row.get(2).map_err(told)?);
+        let hash: Vec<u8> = row.get(3).map_err(told)?;
+        if seq != good.len() as u64 + 1 {
+            return Err(format!("event {} is missing", good.len() + 1));
+        }
+        let event = chain::parse(&RunId(String::new()), seq, &at, &kind).map_err(|e| e.to_string())?;
+        let origin = match (&event.kind, before) {
+            (_, Some(before)) => before,
+            (Kind::RunStarted(started), None) => chain::origin(&started.run),
+            _ => return Err("its first event is missing".to_owned()),
+        };
+        let linked = chain::link(&origin, seq, &at, &kind);
+        if hash != linked {
+            return Err(format!("event {seq} does not say what it said when it was written"));
+        }
+        match &mut state {
+            None => state = Some(RunState::begin(&event).map_err(|e| e.to_string())?),
+            Some(state) => state.apply(&event).map_err(|e| e.to_string())?,
+        }
+        before = Some(linked);
+        good.push(event);
+        Ok(())
+    };
+    let mut read = || -> Result<(), String> {
+        let told = |e: rusqlite::Error| e.to_string();
+        let mut statement =
+            old.prepare("SELECT seq, at, kind, hash FROM events WHERE no = ? ORDER BY seq").map_err(told)?;
+        let mut rows = statement.query([no]).map_err(told)?;
+        while let Some(row) = rows.next().map_err(told)? {
+            take(row)?;
+        }
+        Ok(())
+    };
+    let lost = read().err();
+    (good, lost)
+}
+
+/// Puts the new file in the place of the old one.
+fn swap(old: &Path, fresh: &Path, kept: &Path) -> Result<(), LedgerError> {
+    let beside = |path: &Path, suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    fs::rename(old, kept).map_err(|e| LedgerError::io(old, &e))?;
+    // What a crash left in the journal belongs to the old file.
+    for suffix in ["-wal", "-shm"] {
+        match fs::rename(beside(old, suffix), beside(kept, suffix)) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(LedgerError::io(old, &e)),
+            _ => {}
+        }
+    }
+    fs::rename(fresh, old).map_err(|e| LedgerError::io(old, &e))?;
+    let folder = old.parent().unwrap_or(old);
+    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(|e| LedgerError::io(folder, &e))
+}
+
+#[cfg(test)]
+#[path = "salvage_tests.rs"]
+mod tests;

@@ -1,0 +1,257 @@
+//! A run as it stands: who drives it, waves, hosts in flight with their step, what it waits for.
+
+use std::time::Duration;
+
+use jiff::{Timestamp, tz::TimeZone};
+use serde_json::{Value, json};
+
+use super::{Paint, runs::standing, sentence, text};
+use crate::event::{HostAt, HostState, RunState, Tally};
+
+/// Hosts in flight that are listed.
+const LISTED: usize = 20;
+
+/// What a status is made of besides the run.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// Characters in a line.
+    pub width: u16,
+    /// Colour.
+    pub paint: Paint,
+    /// The zone of times.
+    pub zone: TimeZone,
+    /// The present moment.
+    pub now: Timestamp,
+    /// Who drives it now.
+    pub driver: Option<String>,
+    /// What it waits for, if not for hosts.
+    pub waits: Option<Waits>,
+    /// The program with its state folder, for commands to type.
+    pub program: String,
+}
+
+/// Why no host starts just now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waits {
+    /// In one word, for machines: `soak`, `approval`, `gate`, `halted`, `left`.
+    pub what: &'static str,
+    /// For people.
+    pub why: String,
+    /// When it goes on by itself.
+    pub until: Option<Timestamp>,
+    /// What to type.
+    pub command: Option<String>,
+}
+
+impl Waits {
+    /// One line, with times of `zone`.
+    pub fn sentence(&self, zone: &TimeZone) -> String {
+        let until = self.until.map(|at| at.to_zoned(zone.clone()).strftime(", until %T").to_string());
+        let command = self.command.as_ref().map(|command| format!(": {command}"));
+        format!("{}{}{}", self.why, until.unwrap_or_default(), command.unwrap_or_default())
+    }
+}
+
+impl Status {
+    /// The page, with a line end behind each line; no line is longer than the width.
+    pub fn render(&self, state: &RunState) -> String {
+        let started = &state.started;
+        let mut lines = vec![
+            self.paint.strong(&self.fit(&format!("run {}  {}", started.run, started.plan.playbook))),
+            self.fit(&self.driver_line(state)),
+            self.fit(&format!(
+                "began {} ago, last record {} ago: {}",
+                ago(state.started_at, self.now),
+                ago(state.last_at, self.now),
+                sentence::counts(&state.tally)
+            )),
+        ];
+        if let Some(waits) = &self.waits {
+            let rest = waits.until.map(|at| format!(" ({} left)", ago(self.now, at))).unwrap_or_default();
+            lines.push(self.paint.warn(&self.fit(&format!("waits: {}{rest}", waits.sentence(&self.zone)))));
+        }
+        lines.push(String::new());
+        for (stage, _) in state.stages.iter().enumerate() {
+            lines.extend(waves(state, stage).iter().map(|line| self.fit(line)));
+        }
+        let open = in_flight(state);
+        if !open.is_empty() {
+            lines.extend([String::new(), "in flight".to_owned()]);
+            lines.extend(open.iter().take(LISTED).map(|host| self.fit(&self.host_line(state, host))));
+            if open.len() > LISTED {
+                lines.push(format!("  and {} more", open.len() - LISTED));
+            }
+        }
+        lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
+    }
+
+    /// The same as one object.
+    pub fn json(&self, state: &RunState) -> Value {
+        let stages = state.stages.iter().zip(&state.plan().stages).map(|(stage, planned)| {
+            let waves = stage.waves.iter().zip(&planned.waves);
+            json!({
+                "name": planned.name,
+                "waves": waves.map(|(wave, planned)| json!({
+                    "canary": planned.canary, "hosts": counts(&wave.tally),
+                })).collect::<Vec<_>>(),
+            })
+        });
+        let open = in_flight(state).into_iter().map(|host| {
+            let current = host.current.as_ref();
+            json!({
+                "host": host.name,
+                "since": host.started_at,
+                "step": current.map(|current| text::step_name(state.plan(), current.step)),
+                "step_since": current.map(|current| current.since),
+                "attempt": current.map(|current| current.attempt),
+            })
+        });
+        json!({
+            "run": state.started.run,
+            "playbook": state.started.plan.playbook,
+            "state": standing(state, self.driver.is_some()),
+            "driver": self.driver,
+            "started_at": state.started_at,
+            "last_at": state.last_at,
+            "waits": self.waits.as_ref().map(|waits| json!({
+                "for": waits.what, "why": waits.why, "until": waits.until, "command": waits.command,
+            })),
+            "hosts": counts(&state.tally),
+            "stages": stages.collect::<Vec<_>>(),
+            "in_flight": open.collect::<Vec<_>>(),
+            "exit_code": state.exit_code(),
+        })
+    }
+
+    fn driver_line(&self, state: &RunState) -> String {
+        let run = &state.started.run;
+        match (&self.driver, standing(state, self.driver.is_some())) {
+            (Some(driver), _) => format!("driven by {driver}"),
+            (None, "done") => "done".to_owned(),
+            (None, standing) => format!("{standing}, nobody drives it: {} resume {run}", self.program),
+        }
+    }
+
+    fn host_line(&self, state: &RunState, host: &HostState) -> String {
+        let name = text::clean(host.name.as_str(), 40);
+        let Some(current) = &host.current else { return format!("  {name:<24}  between steps") };
+        let attempt = if current.attempt > 1 { format!(" (attempt {})", current.attempt) } else { String::new() };
+        let step = text::step_name(state.plan(), current.step);
+        format!("  {name:<24}  {:>7}  {}{attempt}", ago(current.since, self.now), text::clean(&step, 60))
+    }
+
+    fn fit(&self, line: &str) -> String {
+        text::clean(line, usize::from(self.width))
+    }
+}
+
+/// Hosts in flight, the one that is longest in its step first.
+fn in_flight(state: &RunState) -> Vec<&HostState> {
+    let mut open: Vec<&HostState> = state.hosts.iter().filter(|host| host.at == HostAt::InFlight).collect();
+    open.sort_by_key(|host| host.current.as_ref().map_or(host.started_at, |current| Some(current.since)));
+    open
+}
+
+/// A line per wave; waves that are wholly done, or wholly ahead, share one.
+fn waves(state: &RunState, stage: usize) -> Vec<String> {
+    let waves = &state.stages[stage].waves;
+    let kind = |i: usize| match &waves[i].tally {
+        tally if tally.ok == tally.total => 1,
+        tally if tally.waiting() == tally.total => 2,
+        _ => 0,
+    };
+    let mut lines = Vec::new();
+    let mut first = 0;
+    while first < waves.len() {
+        let mut last = first;
+        while kind(first) != 0 && last + 1 < waves.len() && kind(last + 1) == kind(first) {
+            last += 1;
+        }
+        let name = if first == last {
+            sentence::wave_name(state, stage, first)
+        } else {
+            format!("{}, waves {} to {} of {}", state.plan().stages[stage].name, first + 1, last + 1, waves.len())
+        };
+        let mut sum = Tally::default();
+        waves[first..=last].iter().for_each(|wave| sum += wave.tally);
+        lines.push(format!("  {:<44}  {}", name, sentence::counts(&sum)));
+        first = last + 1;
+    }
+    lines
+}
+
+fn counts(tally: &Tally) -> Value {
+    json!({
+        "total": tally.total, "ok": tally.ok, "failed": tally.failed, "unreachable": tally.unreachable,
+        "unknown": tally.unknown, "skipped": tally.skipped, "in_flight": tally.in_flight,
+        "not_started": tally.waiting(),
+    })
+}
+
+fn ago(then: Timestamp, now: Timestamp) -> String {
+    text::duration(Duration::try_from(now.duration_since(then)).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::sample::*;
+
+    fn status(now: Timestamp) -> Status {
+        Status {
+            width: 100,
+            paint: Paint::plain(),
+            zone: TimeZone::UTC,
+            now,
+            driver: None,
+            waits: None,
+            program: "patchwave".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_live_run_on_one_page() {
+        let mut sample = Sample::of(plan(&[("edge", &["a", "b c", "d e"]), ("core", &["f", "g"])]));
+        sample.good("a").start("b").begin("b", main_step(0)).wait(61).start("c");
+        sample.begin("c", main_step(0)).wait(2).end("c", main_step(0), result(crate::event::Verdict::Ok, ""));
+        let waits = Waits {
+            what: "approval",
+            why: "approval of stage edge".to_owned(),
+            until: None,
+            command: Some("patchwave approve 20261122-020000-kxfa".to_owned()),
+        };
+        let status =
+            Status { driver: Some("ann@jump, process 7".to_owned()), waits: Some(waits), ..status(sample.now()) };
+        let page = status.render(&sample.state);
+        for expected in [
+            "run 20261122-020000-kxfa  Rolling patch wave\n",
+            "driven by ann@jump, process 7\n",
+            "1 ok, 2 in flight, 4 not started\n",
+            "waits: approval of stage edge: patchwave approve 20261122-020000-kxfa\n",
+            "  edge, wave 1 of 3 (canary)                    1 ok\n",
+            "  edge, wave 2 of 3                             2 in flight\n",
+            "  edge, wave 3 of 3                             2 not started\n",
+            "  core, waves 1 to 2 of 2                       2 not started\n",
+            "  b                           1m03s  Ready to be patched\n",
+            "  c                         between steps\n",
+        ] {
+            assert!(page.contains(expected), "no {expected:?} in:\n{page}");
+        }
+        let narrow = Status { width: 40, ..status.clone() }.render(&sample.state);
+        assert!(narrow.lines().all(|line| line.chars().count() <= 40), "{narrow}");
+        let json = status.json(&sample.state);
+        assert_eq!(json["state"], "running");
+        assert_eq!(json["in_flight"][0]["host"], "b");
+        assert_eq!(json["in_flight"][0]["step"], "Ready to be patched");
+        assert_eq!(json["waits"]["for"], "approval");
+        assert_eq!(json["stages"][0]["waves"][1]["hosts"]["in_flight"], 2);
+    }
+
+    #[test]
+    fn a_run_that_nobody_drives_says_how_to_go_on() {
+        let mut sample = Sample::of(plan(&[("edge", &["a b"])]));
+        sample.start("a");
+        let page = status(sample.now()).render(&sample.state);
+        assert!(page.contains("interrupted, nobody drives it: patchwave resume 20261122-020000-kxfa\n"), "{page}");
+    }
+}
