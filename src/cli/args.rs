@@ -108,6 +108,9 @@ pub struct ConnectArgs {
     /// Most hosts in flight.
     #[arg(short, long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub forks: u32,
+    /// Most new connections per second, after the first few; 0: no limit.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub connect_rate: u32,
     /// Limit for name lookup and TCP connect.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub connect_timeout: Option<Duration>,

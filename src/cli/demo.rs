@@ -80,6 +80,7 @@ fn walk(
             ask_pass: false,
             ask_become_pass: false,
             forks: 256,
+            connect_rate: 0,
             connect_timeout: None,
             auth_timeout: None,
         },

@@ -217,6 +217,7 @@ pub(super) fn transport(args: &ConnectArgs, world: &World) -> Result<Arc<dyn Tra
         }
         super::args::HostKeys::Ask => HostKeyPolicy::Ask,
     };
+    options.connects_per_second = args.connect_rate;
     if let Some(file) = &args.known_hosts {
         options.known_hosts = vec![world.absolute(file)];
     }
