@@ -66,7 +66,7 @@ fn each_way_to_end_has_its_code() {
     web004.test: nobody listens on 127.0.0.1:22
     try: is sshd running there, and is `ansible_port` right?
     ── web003.test: unknown
-    the connection to web003.test was lost while the command ran: the connection broke: Connection reset by peer (os error 104)
+    the connection to web003.test was lost while the command ran: the host closed the connection
     -- stderr
     4 hosts: 2 exit code 1, 1 unreachable, 1 unknown
     "#);

@@ -316,6 +316,8 @@ fn rules() -> &'static [(Regex, &'static str)] {
             (r"/\S*/patchwave-fleet-[A-Za-z0-9]+", "[fleet]"),
             (r"ann@[a-zA-Z0-9.-]+", "ann@jump"),
             (r"\b\d+ s\b", "1 s"),
+            // What a peer's end looks like depends on what was still on its way.
+            (r"the connection broke: Connection reset by peer \(os error 104\)", "the host closed the connection"),
             (r"(pid|process) \d+", "$1 1"),
         ]
         .map(|(rule, with)| (Regex::new(rule).unwrap(), with))
