@@ -19,11 +19,16 @@ fn the_program() {
       exec         Run one command on many hosts; identical output is folded
       runs         List runs, newest first
       show         Show a run: its summary, read back from the ledger
+      status       Show how far a run is, also while another shell drives it: waves, hosts in flight,
+                   what it waits for
+      report       Print a run as a document, for a ticket or for machines
       log          Show what one host said in a run
       approve      Let a run that waits for approval go on
       stop         Let a run drain: no new host starts, hosts in flight finish
       inventory    What an inventory means
       known-hosts  What the files of trusted host keys say
+      ssh-config   Show how a host would be reached by ssh_config, in the form of `ssh -G`
+      ledger       The record of all runs: where it is, whether it is whole, what may go
       demo         The whole thing on an embedded fleet: real SSH on loopback, simulated hosts, nothing
                    to install
       completions  Print shell completion
@@ -84,6 +89,9 @@ fn run() {
           --ignore-window
               Start hosts outside their maintenance window
 
+          --steal-lease
+              Change hosts even if another run has their lease; who it was taken from is recorded
+
           --json
               Events as NDJSON on standard output; the summary goes to standard error
 
@@ -122,6 +130,11 @@ fn run() {
               Most hosts in flight
 
               [default: 256]
+
+          --connect-rate <N>
+              Most new connections per second, after the first few; 0: no limit
+
+              [default: 200]
 
           --connect-timeout <TIME>
               Limit for name lookup and TCP connect
@@ -208,6 +221,11 @@ fn exec() {
 
               [default: 256]
 
+          --connect-rate <N>
+              Most new connections per second, after the first few; 0: no limit
+
+              [default: 200]
+
           --connect-timeout <TIME>
               Limit for name lookup and TCP connect
 
@@ -267,18 +285,28 @@ fn the_smaller_ones() {
               The run; the newest when it is not given
 
     Options:
-          --json
-              Events as NDJSON on standard output; the summary goes to standard error
+      -l, --limit <PATTERN>
+              Start only these of the hosts that wait; open hosts are settled all the same
 
       -v, --verbose...
               More in the log file (-v debug, -vv everything)
 
-      -e, --extra-vars <K=V>
-              Values of the extra variables that the run was started with
+          --accept-changed-plan
+              Go on although playbook or inventory have changed. The recorded steps are carried out,
+              with the variables of now
 
           --state-dir <DIR>
               Where the ledger and the logs live [default: $PATCHWAVE_STATE_DIR, else
               $XDG_STATE_HOME/patchwave]
+
+          --steal-lease
+              Change hosts even if another run has their lease; who it was taken from is recorded
+
+          --json
+              Events as NDJSON on standard output; the summary goes to standard error
+
+      -e, --extra-vars <K=V>
+              Values of the extra variables that the run was started with
 
       -h, --help
               Print help (see a summary with '-h')
@@ -315,6 +343,11 @@ fn the_smaller_ones() {
               Most hosts in flight
 
               [default: 256]
+
+          --connect-rate <N>
+              Most new connections per second, after the first few; 0: no limit
+
+              [default: 200]
 
           --connect-timeout <TIME>
               Limit for name lookup and TCP connect
