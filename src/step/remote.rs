@@ -30,28 +30,50 @@ impl StepCx<'_> {
 /// How long a host may be away while nothing of ours runs on it.
 const AWAY: Duration = Duration::from_secs(300);
 
+/// How long a lost host is waited for: up to 5 minutes within the deadline. One that could not be reached in the first
+/// place is not waited for, unless this step did something on it before its controller ended.
+pub(super) struct Patience {
+    was_open: bool,
+    losses: u32,
+    end: Instant,
+}
+
+impl Patience {
+    /// For a command that may take `long`.
+    pub(super) fn new(cx: &StepCx<'_>, long: Duration) -> Self {
+        let was_open = cx.link.is_open() || (cx.resumed && !cx.notes.is_empty());
+        Self { was_open, losses: 0, end: cx.deadline.min(Instant::now() + AWAY + long) }
+    }
+
+    /// Whether to try again; then it has waited a little.
+    pub(super) async fn again(&mut self, cx: &mut StepCx<'_>, error: &LinkError) -> bool {
+        self.was_open |= error.outcome_unknown();
+        let again = self.was_open && error.unreachable() && may_pass(error) && Instant::now() < self.end;
+        if again {
+            cx.journal.progress("connection lost; trying again");
+            pause(cx, self.losses).await;
+            self.losses += 1;
+        }
+        again
+    }
+}
+
 /// Runs a reading command. A connection that was up before and is lost is opened again, for up to 5 minutes within the
 /// deadline; a host that could not be reached in the first place is not waited for.
 ///
 /// # Errors
 /// The last [`LinkError`].
 pub async fn read(cx: &mut StepCx<'_>, command: &Command) -> Result<Output, LinkError> {
-    let (mut was_open, mut losses) = (cx.link.is_open(), 0);
-    let end = cx.deadline.min(Instant::now() + AWAY + command.timeout);
+    let mut patience = Patience::new(cx, command.timeout);
     loop {
         let timed = command.clone().timeout(command.timeout.min(cx.remaining()).max(LEAST));
         let error = match cx.link.exec(&timed, &mut NoSink).await {
             Ok(output) => return Ok(output),
             Err(error) => error,
         };
-        was_open |= error.outcome_unknown();
-        let again = was_open && error.unreachable() && may_pass(&error) && Instant::now() < end;
-        if !again {
+        if !patience.again(cx, &error).await {
             return Err(error);
         }
-        cx.journal.progress("connection lost; trying again");
-        pause(cx, losses).await;
-        losses += 1;
     }
 }
 
@@ -64,14 +86,24 @@ pub async fn ask<T>(cx: &mut StepCx<'_>, query: &Query<T>) -> Result<T, LinkErro
     query.read(&output).map_err(|unreadable| LinkError::Unreadable { label: query.command.label, unreadable })
 }
 
-/// Runs a short changing command, once. What it says goes to the host's log.
+/// Runs a short changing command, once: a host that is away before it was sent is waited for as in [`read`]. What it says
+/// goes to the host's log.
 ///
 /// # Errors
 /// A result that is `Unknown` if the command was sent and its end is not known; `what` begins its sentence.
 pub async fn change(cx: &mut StepCx<'_>, what: &str, command: Command) -> Result<Output, Box<StepResult>> {
-    let timeout = command.timeout.min(cx.remaining()).max(LEAST);
-    let command = command.timeout(timeout).changing();
-    cx.link.exec(&command, &mut *cx.log).await.map_err(|error| lost_change(what, &error))
+    let command = command.changing();
+    let mut patience = Patience::new(cx, command.timeout);
+    loop {
+        let timed = command.clone().timeout(command.timeout.min(cx.remaining()).max(LEAST));
+        let error = match cx.link.exec(&timed, &mut *cx.log).await {
+            Ok(output) => return Ok(output),
+            Err(error) => error,
+        };
+        if error.outcome_unknown() || !patience.again(cx, &error).await {
+            return Err(lost_change(what, &error));
+        }
+    }
 }
 
 /// Whether waiting may help: all but a wrong key of the host and faults of this machine.

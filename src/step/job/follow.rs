@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     command::{Command, Exit, Output, printable},
-    step::{StepCx, lease, remote},
+    step::{
+        StepCx, lease,
+        remote::{self, Patience},
+    },
     transport::{Class, LinkError, NoSink},
 };
 
@@ -47,6 +50,7 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &JobSpec) -> Result<JobEnd, JobTroub
         pause: SHORT_PAUSE,
         bad_answers: 0,
         losses: 0,
+        patience: Patience::new(cx, LEAST),
     };
     job.memory.keep(cx, spec.name).await?;
     if !job.memory.begun {
@@ -71,6 +75,8 @@ struct Job<'a> {
     pause: Duration,
     bad_answers: u32,
     losses: u32,
+    /// For a host that goes away before the job may have begun.
+    patience: Patience,
 }
 
 impl Job<'_> {
@@ -215,11 +221,16 @@ impl Job<'_> {
 
     /// After a loss: waits a little and lets the caller try again, or gives up.
     async fn mend(&mut self, cx: &mut StepCx<'_>, error: LinkError) -> Result<(), JobTrouble> {
-        // Not there yet, so nothing can have happened: an ordinary unreachable host.
-        let give_up = !self.asked || cx.remaining().is_zero() || !remote::may_pass(&error);
+        if !self.asked {
+            // Nothing can have happened: an ordinary host that is away.
+            return match self.patience.again(cx, &error).await {
+                true => Ok(()),
+                false => Err(JobTrouble::Link { error, begun: None }),
+            };
+        }
+        let give_up = cx.remaining().is_zero() || !remote::may_pass(&error);
         if give_up {
-            let begun = self.asked.then(|| self.memory.id.clone());
-            return Err(JobTrouble::Link { error, begun });
+            return Err(JobTrouble::Link { error, begun: Some(self.memory.id.clone()) });
         }
         // While a system is upgraded, logins and sudo may be refused for moments.
         let refused = matches!(&error, LinkError::Connect(error) if error.class == Class::Auth);
