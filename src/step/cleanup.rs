@@ -7,6 +7,7 @@ use super::{
     Ended, StepCx,
     job::{self, JobSpec, JobTrouble},
     remote,
+    result::unseen,
     upgrade::ready,
 };
 use crate::{
@@ -130,7 +131,8 @@ async fn purge(cx: &mut StepCx<'_>, manager: &'static dyn PackageManager, names:
         }
         Err(trouble) => return Err(trouble.into()),
     };
-    let after = ready::state(cx, manager).await?;
+    let unseen = |early| unseen("old kernels were being purged", early);
+    let after = ready::state(cx, manager).await.map_err(unseen)?;
     let left: Vec<&str> = names.iter().filter(|name| after.packages.contains_key(*name)).map(String::as_str).collect();
     let result = if left.is_empty() && after.health().is_good() {
         StepResult::ok(format!("purged {}", names.join(", ")))

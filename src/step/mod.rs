@@ -54,7 +54,11 @@ pub fn answers_understood(output: &Output) -> usize {
 /// Runs one attempt of a step to its end. With `register`, the variable of that name is among the result's.
 pub async fn run(cx: &mut StepCx<'_>) -> StepResult {
     let began = tokio::time::Instant::now();
-    let mut result = attempt(cx).await.unwrap_or_else(|early| *early);
+    let ended = match attempt(cx).await {
+        Err(early) if job::is_noted(cx) => Err(result::unseen("a job of this step was begun before", early)),
+        ended => ended,
+    };
+    let mut result = ended.unwrap_or_else(|early| *early);
     result.took = began.elapsed();
     if let Some(name) = &cx.spec.register
         && !result.vars.contains_key(name)

@@ -78,6 +78,13 @@ impl StepResult {
         self
     }
 
+    /// Says what to type next where nothing better is known.
+    #[must_use]
+    fn or_help(mut self, help: &str) -> Self {
+        self.help.get_or_insert_with(|| help.to_owned());
+        self
+    }
+
     /// Says whether the host is not as it was.
     #[must_use]
     pub fn changed(mut self, changed: bool) -> Self {
@@ -102,6 +109,17 @@ impl From<LinkError> for Box<StepResult> {
         result.help = error.help().map(str::to_owned);
         Box::new(result)
     }
+}
+
+/// What it means that a host cannot be asked any more after something was begun on it: not known, rather than
+/// unreachable, which says that nothing was done.
+pub(super) fn unseen(what: &str, cause: Box<StepResult>) -> Box<StepResult> {
+    if cause.verdict != Verdict::Unreachable {
+        return cause;
+    }
+    let summary = format!("{what}, but the host cannot be asked what came of it: {}", cause.summary);
+    let help = "look at the host, then run it again with --limit @unknown";
+    Box::new(StepResult { help: cause.help, ..StepResult::unknown(&cause.class, summary).changed(true) }.or_help(help))
 }
 
 /// What it means that a changing command has no answer: unknown, unless it was never sent.

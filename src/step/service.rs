@@ -9,7 +9,9 @@ use tokio::time::Instant;
 use super::{
     Ended, StepCx,
     job::{self, JobSpec},
-    remote, services,
+    remote,
+    result::unseen,
+    services,
 };
 use crate::{
     command::Command,
@@ -53,7 +55,8 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &ServiceSpec) -> Ended {
     let args = [verb].into_iter().chain(to_do.iter().map(|name| name.as_str()));
     let command = Command::sh("service", ACT, args).privileged(cx.rights());
     let end = job::run(cx, &JobSpec::new("service", command)).await?;
-    let states = settle(cx, spec.state, &names).await?;
+    let unseen = |early| unseen(&format!("systemctl {verb} {shown} ran"), early);
+    let states = settle(cx, spec.state, &names).await.map_err(unseen)?;
     let wrong: Vec<String> = states
         .iter()
         .filter(|(_, state)| !is_so(spec.state, state))

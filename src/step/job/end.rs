@@ -97,13 +97,15 @@ impl From<JobTrouble> for Box<StepResult> {
         let result = match trouble {
             JobTrouble::Refused { .. } => StepResult::failed("job-refused", summary),
             JobTrouble::Unquotable(_) => StepResult::failed("bad-command", summary),
-            JobTrouble::Lost { .. } => StepResult::unknown("job-lost", summary),
-            JobTrouble::Rebooted { .. } => StepResult::unknown("job-rebooted", summary),
+            JobTrouble::Lost { .. } => StepResult::unknown("job-lost", summary).changed(true),
+            JobTrouble::Rebooted { .. } => StepResult::unknown("job-rebooted", summary).changed(true),
             JobTrouble::Stuck { id, .. } => StepResult::unknown("stuck", summary)
+                .changed(true)
                 .help(format!("look at it on the host: systemctl status 'patchwave-{id}'")),
             JobTrouble::Link { error, begun: None } => return error.into(),
             JobTrouble::Link { error, begun: Some(id) } => {
                 StepResult::unknown(error.class(), format!("lost while job {id} ran: {error}"))
+                    .changed(true)
                     .help("patchwave resume (it finds the job again)")
             }
             JobTrouble::Interrupted(interrupted) => return interrupted.into(),

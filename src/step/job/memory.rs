@@ -51,8 +51,11 @@ impl Memory {
     }
 }
 
+/// How the notes of jobs begin.
+pub(super) const PREFIX: &str = "job.";
+
 fn key(name: &str) -> String {
-    format!("job.{name}")
+    format!("{PREFIX}{name}")
 }
 
 /// `RUN.PHASE-INDEX.ATTEMPT.NAME`, of letters, digits, `.` and `-` only: it is a folder and a unit.

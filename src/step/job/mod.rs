@@ -48,6 +48,11 @@ pub(super) fn answers_understood(output: &Output) -> usize {
     usize::from(answer::start(output).is_ok()) + usize::from(answer::poll(output).is_ok())
 }
 
+/// Whether an earlier controller was about to start any job of this step, or had started one.
+pub(super) fn is_noted(cx: &StepCx<'_>) -> bool {
+    cx.resumed && cx.notes.keys().any(|key| key.starts_with(memory::PREFIX))
+}
+
 /// Whether an earlier controller, in this very attempt, was about to start this job or had started it. Then [`run`]
 /// finds it again.
 pub fn is_recalled(cx: &StepCx<'_>, name: &str) -> bool {
