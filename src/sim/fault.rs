@@ -2,25 +2,31 @@
 
 use std::collections::BTreeMap;
 
-/// One thing that goes wrong.
+/// One thing that goes wrong. Commands are counted from 0, over all connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Nobody listens, ever.
     Refuses,
     /// It accepts and says nothing, ever.
     Silent,
-    /// The connection breaks before the n-th command (from 0, over all connections) is sent.
+    /// The connection breaks before the n-th command is sent.
     DropsBefore(u32),
     /// The connection breaks after the n-th command was sent and done, before its answer.
     DropsAfter(u32),
     /// The n-th command never answers.
     Hangs(u32),
-    /// Every transaction ends with exit code 1.
+    /// Every transaction ends with exit code 1, half done.
     TransactionFails,
     /// The transaction is killed in the middle and leaves no exit code.
     TransactionKilled,
+    /// Somebody kills what runs detached when the n-th command comes; no exit code is left.
+    KillsJobs(u32),
     /// Somebody reboots the host before the n-th command.
     RebootsItself(u32),
+    /// It loses its power when the n-th command comes, until [`super::SimFleet::power_on`].
+    PowersOff(u32),
+    /// Its disk is full from the n-th command on, until [`super::SimFleet::heal`]: changes are refused or break.
+    DiskFull(u32),
     /// Asked to reboot, it goes down and stays down.
     NeverComesBack,
     /// Asked to reboot, it does nothing.
@@ -42,7 +48,13 @@ impl Faults {
         let mut found = Self::default();
         for fault in faults {
             match fault {
-                Fault::DropsBefore(n) | Fault::DropsAfter(n) | Fault::Hangs(n) | Fault::RebootsItself(n) => {
+                Fault::DropsBefore(n)
+                | Fault::DropsAfter(n)
+                | Fault::Hangs(n)
+                | Fault::KillsJobs(n)
+                | Fault::RebootsItself(n)
+                | Fault::PowersOff(n)
+                | Fault::DiskFull(n) => {
                     found.at.insert(n, fault);
                 }
                 _ => found.all.push(fault),

@@ -1,22 +1,29 @@
-//! One simulated host: a boot, jobs, a lease, and an answer for each command's label.
+//! One simulated host: a boot, jobs, a lease, packages, and an answer for each command's label.
 //!
-//! The answers have the form that the scripts in `step/` print; a label that is not known is an error of the fleet, so
-//! that a new command cannot pass by unnoticed.
+//! The answers have the form that the scripts in `step/` and the programs of a host print; a label that is not known is
+//! an error of the fleet, so that a new command cannot pass by unnoticed.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
+use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use super::fault::{Fault, Faults, Strike};
+use super::{
+    fault::{Fault, Faults, Strike},
+    job::{Job, Stand, Work},
+    packages::{KERNEL, Packages},
+};
 use crate::{
     command::{Command, Exit, Output},
     host::HostName,
 };
 
-/// How long a transaction takes.
-const JOB: Duration = Duration::from_secs(40);
 /// How long a reboot is down.
 const DOWN: Duration = Duration::from_secs(20);
+const FULL: &str = "cannot be written (is the disk full?)";
 
 /// What a host says to a command, and when.
 pub(super) enum Reply {
@@ -31,21 +38,25 @@ pub(super) struct SimHost {
     number: u64,
     pub(super) faults: Faults,
     pub(super) boot: u64,
+    /// Connections of an older number are cut.
+    pub(super) line: u64,
     pub(super) reboots: u32,
     asked_to_reboot: bool,
     /// When it answers again; `None` while it is up.
     down_until: Option<Instant>,
     gone: bool,
+    off: bool,
+    pub(super) disk_full: bool,
     commands: u32,
     jobs: HashMap<String, Job>,
-    lease: Option<(String, String)>,
-}
-
-struct Job {
-    began: Instant,
-    boot: u64,
-    starts: u32,
-    killed: bool,
+    pub(super) lease: Option<(String, String)>,
+    /// `None`: a host without a package manager.
+    pub(super) packages: Option<Packages>,
+    pub(super) files: BTreeMap<String, Vec<u8>>,
+    /// Units that are not active.
+    pub(super) stopped: Vec<String>,
+    /// How often each short change was made.
+    pub(super) effects: BTreeMap<String, u32>,
 }
 
 impl SimHost {
@@ -54,21 +65,37 @@ impl SimHost {
             number: name.as_str().bytes().fold(7, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte))),
             faults,
             boot: 1,
+            line: 0,
             reboots: 0,
             asked_to_reboot: false,
             down_until: None,
             gone: false,
+            off: false,
+            disk_full: false,
             commands: 0,
             jobs: HashMap::new(),
             lease: None,
+            packages: None,
+            files: BTreeMap::new(),
+            stopped: Vec::new(),
+            effects: BTreeMap::new(),
         }
     }
 
-    /// How often each transaction was begun, by its step (the part of a job's id before the attempt).
-    pub(super) fn transactions(&self) -> Vec<(String, u32)> {
+    /// How often each job was begun, by its id.
+    pub(super) fn jobs_begun(&self) -> Vec<(String, u32)> {
         let mut found: Vec<_> = self.jobs.iter().map(|(id, job)| (id.clone(), job.starts)).collect();
         found.sort();
         found
+    }
+
+    pub(super) fn is_busy(&mut self) -> bool {
+        self.settle();
+        self.jobs.values().any(|job| job.stand == Stand::Runs)
+    }
+
+    pub(super) fn is_off(&self) -> bool {
+        self.off
     }
 
     pub(super) fn is_down(&self) -> bool {
@@ -76,10 +103,10 @@ impl SimHost {
     }
 
     pub(super) fn on_connect(&mut self) -> Strike {
-        if self.faults.has(Fault::Refuses) || self.is_down() {
-            Strike::Refuse
-        } else if self.faults.has(Fault::Silent) {
+        if self.off || self.faults.has(Fault::Silent) {
             Strike::Hang
+        } else if self.faults.has(Fault::Refuses) || self.is_down() {
+            Strike::Refuse
         } else if self.faults.has(Fault::NewKeyAfterReboot) && self.reboots > 0 {
             Strike::NewKey
         } else {
@@ -91,56 +118,215 @@ impl SimHost {
         let n = self.commands;
         self.commands += 1;
         match self.faults.at(n) {
-            Some(Fault::DropsBefore(_)) => Strike::DropBefore,
-            Some(Fault::DropsAfter(_)) => Strike::DropAfter,
-            Some(Fault::Hangs(_)) => Strike::Hang,
+            Some(Fault::DropsBefore(_)) => return Strike::DropBefore,
+            Some(Fault::DropsAfter(_)) => return Strike::DropAfter,
+            Some(Fault::Hangs(_)) => return Strike::Hang,
+            Some(Fault::KillsJobs(_)) => self.kill_jobs(None),
             Some(Fault::RebootsItself(_)) => {
                 self.boot_anew();
-                Strike::DropBefore
+                return Strike::DropBefore;
             }
-            _ => Strike::None,
+            Some(Fault::PowersOff(_)) => {
+                self.power_off();
+                return Strike::Hang;
+            }
+            Some(Fault::DiskFull(_)) => self.disk_full = true,
+            _ => {}
         }
+        Strike::None
     }
 
-    fn boot_anew(&mut self) {
+    /// It goes down at once, and comes up after a while.
+    pub(super) fn boot_anew(&mut self) {
+        self.kill_jobs(None);
         self.boot += 1;
         self.asked_to_reboot = false;
         self.down_until = Some(Instant::now() + DOWN);
+    }
+
+    pub(super) fn power_off(&mut self) {
+        self.kill_jobs(None);
+        self.off = true;
+    }
+
+    /// Back from a lost power, or from a reboot that did not come back.
+    pub(super) fn power_on(&mut self) {
+        if self.off || self.gone {
+            (self.off, self.gone) = (false, false);
+            self.boot_anew();
+        }
+    }
+
+    /// Kills what runs detached, in the middle of its work. `None` leaves no exit code.
+    pub(super) fn kill_jobs(&mut self, code: Option<u32>) {
+        self.settle();
+        let running: Vec<String> =
+            self.jobs.iter().filter(|(_, job)| job.stand == Stand::Runs).map(|(id, _)| id.clone()).collect();
+        for id in running {
+            self.end(&id, code.map_or(Stand::Lost, Stand::Done), true);
+        }
+    }
+
+    /// Lets the jobs end whose time has come.
+    fn settle(&mut self) {
+        let now = Instant::now();
+        let due = |(_, job): &(&String, &Job)| job.stand == Stand::Runs && job.ends_at() <= now;
+        let due: Vec<(String, bool)> = self.jobs.iter().filter(due).map(|(id, job)| (id.clone(), job.doomed)).collect();
+        let fails = self.faults.has(Fault::TransactionFails);
+        for (id, doomed) in due {
+            let no_room = self.disk_full && self.jobs.get(&id).is_some_and(|job| job.work.locks());
+            match (doomed, fails, no_room) {
+                (true, ..) => self.end(&id, Stand::Lost, true),
+                (_, true, _) => self.end(&id, Stand::Done(1), true),
+                (.., true) => self.end(&id, Stand::Done(100), true),
+                _ => self.end(&id, Stand::Done(0), false),
+            }
+        }
+    }
+
+    /// Ends a job with its effect, or with half of it.
+    fn end(&mut self, id: &str, stand: Stand, half: bool) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        job.stand = stand;
+        job.output += match stand {
+            Stand::Done(0) => "all done\n",
+            Stand::Done(100) => "dpkg: error: failed to write status database: No space left on device\n",
+            _ => "half done\n",
+        };
+        match (&job.work, &mut self.packages) {
+            (Work::Install(words), Some(packages)) => packages.install(words, half),
+            (Work::Purge(names), Some(packages)) => packages.purge(names, half),
+            (Work::Repair, Some(packages)) if !half => packages.configure(),
+            (Work::Service { units, active }, _) => {
+                self.stopped.retain(|unit| !units.contains(unit));
+                if half || !active {
+                    self.stopped.extend(units.iter().cloned());
+                }
+            }
+            _ => {}
+        }
     }
 
     fn boot_id(&self) -> String {
         boot_id(self.number, self.boot)
     }
 
+    fn did(&mut self, what: impl Into<String>) {
+        *self.effects.entry(what.into()).or_default() += 1;
+    }
+
     /// What it says to a command.
     pub(super) fn answer(&mut self, command: &Command) -> Reply {
+        self.settle();
         let args: Vec<&str> = command.argv.iter().skip(4).map(String::as_str).collect();
         let text = match command.label {
             "boot-id" => format!("{}\n", self.boot_id()),
             "lease-acquire" => self.lease_acquire(&args),
             "lease-release" => {
-                self.lease = None;
+                if self.lease.as_ref().is_some_and(|(run, _)| run == args[0]) {
+                    self.lease = None;
+                }
                 String::new()
             }
-            "job-start" => self.job_start(&args),
+            "job-start" => self.job_start(&args, &command.stdin),
             "job-poll" => return self.job_poll(&args),
             "job-ack" => String::new(),
             "job-cancel" => if self.jobs.contains_key(args[0]) { "begun\n" } else { "cancelled\n" }.to_owned(),
-            "host-facts" => format!("kernel sim\nuid 0\nboot {}\nend\n", self.boot_id()),
-            "baseline" => format!("boot {}\nnow 0\nend\n", self.boot_id()),
+            "host-facts" => self.facts(),
+            "baseline" => format!("boot {}\nnow 0\njournal\nend\n", self.boot_id()),
+            "system-state" if self.packages.is_some() => format!("state running\nkernel {KERNEL}\n"),
             "system-state" => "state none\nkernel sim\n".to_owned(),
             "reboot-ask" => self.reboot_ask(&args),
             "reboot-mark" => if self.asked_to_reboot { "there\n" } else { "gone\n" }.to_owned(),
-            "exec" | "command" => "fine\n".to_owned(),
-            label => return Reply::Now(output(127, format!("the simulated host does not know {label}\n"))),
+            "reboot-warn" => String::new(),
+            "script" if self.disk_full => return refuse(1, "mktemp: No space left on device"),
+            "exec" | "command" | "script" => "fine\n".to_owned(),
+            "disk-free" => args.iter().map(|_| self.df_line()).collect::<String>() + "end\n",
+            "load" => "0.10 0.10 0.10 1/100 1234\n".to_owned(),
+            "service-states" => args.iter().map(|unit| self.unit_state(unit)).collect::<String>() + "end\n",
+            "path-exists" => String::new(),
+            "copy-look" => self.copy_look(args[0]),
+            "copy-put" if self.disk_full => return refuse(1, &format!("{} {FULL}", args[0])),
+            "copy-put" => {
+                self.did(format!("copy {}", args[0]));
+                self.files.insert(args[0].to_owned(), command.stdin.clone());
+                String::new()
+            }
+            label => return self.packages_answer(label, command),
         };
         Reply::Now(output(0, text))
+    }
+
+    fn packages_answer(&mut self, label: &str, command: &Command) -> Reply {
+        let busy = self.jobs.values().any(|job| job.stand == Stand::Runs && job.work.locks());
+        let full = self.disk_full;
+        let Some(packages) = &mut self.packages else {
+            return refuse(127, &format!("the simulated host does not know {label}"));
+        };
+        let stdin = String::from_utf8_lossy(&command.stdin);
+        let text = match label {
+            "apt-locks" if busy => "lock /var/lib/dpkg/lock-frontend 812 apt-get install\nend\n".to_owned(),
+            "apt-locks" => "end\n".to_owned(),
+            "apt-state" => packages.state(),
+            "apt-refresh" if full => return refuse(100, "E: Write error - write (28: No space left on device)"),
+            "apt-refresh" => "Reading package lists...\n".to_owned(),
+            "apt-pending" => match packages.outlook() {
+                Some(outlook) => outlook,
+                None => return refuse(100, "E: Unmet dependencies."),
+            },
+            "apt-simulate" => packages.simulate(&stdin),
+            "apt-simulate-purge" => packages.simulate_purge(&stdin),
+            "apt-boot" => packages.boot(),
+            "apt-mark-auto" if full => return refuse(100, "E: No space left on device"),
+            "apt-mark-auto" => {
+                packages.mark_auto(&command.argv[2..]);
+                String::new()
+            }
+            "apt-clean" => {
+                self.did("clean");
+                String::new()
+            }
+            label => return refuse(127, &format!("the simulated host does not know {label}")),
+        };
+        Reply::Now(output(0, text))
+    }
+
+    fn facts(&self) -> String {
+        let boot = self.boot_id();
+        if self.packages.is_none() {
+            return format!("kernel sim\nuid 0\nboot {boot}\nend\n");
+        }
+        format!(
+            "os ID=debian\nos PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\ntool apt-get\nkernel {KERNEL}\nuid 0\n\
+             boot {boot}\nsystemd\nend\n"
+        )
+    }
+
+    fn df_line(&self) -> String {
+        let free = if self.disk_full { 0 } else { 30_000_000 };
+        format!("/dev/sda1 41152736 9000000 {free} 24% /\n")
+    }
+
+    fn unit_state(&self, unit: &str) -> String {
+        let stopped = self.stopped.iter().any(|stopped| stopped == unit);
+        if stopped { "inactive\n" } else { "active\n" }.to_owned()
+    }
+
+    fn copy_look(&self, path: &str) -> String {
+        match self.files.get(path) {
+            None => "absent\n".to_owned(),
+            Some(bytes) => {
+                let sum: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+                format!("file {sum} 644 root root\n")
+            }
+        }
     }
 
     fn reboot_ask(&mut self, args: &[&str]) -> String {
         if args[0] != self.boot_id() {
             return "other-boot\n".to_owned();
         }
+        self.did("reboot asked");
         self.asked_to_reboot = true;
         if !self.faults.has(Fault::NeverGoesDown) {
             self.reboots += 1;
@@ -154,6 +340,7 @@ impl SimHost {
         let (run, owner) = (args[0], args[1]);
         match &self.lease {
             Some((holder, name)) if holder != run => format!("patchwave-lease\nother\n{holder}\n{name}\n0\n1\n"),
+            None if self.disk_full => format!("patchwave-lease\nrefused /var/lib/patchwave/lease {FULL}\n"),
             _ => {
                 self.lease = Some((run.to_owned(), owner.to_owned()));
                 "patchwave-lease\ntaken\n".to_owned()
@@ -161,48 +348,61 @@ impl SimHost {
         }
     }
 
-    fn job_start(&mut self, args: &[&str]) -> String {
-        let boot = self.boot;
-        let killed = self.faults.has(Fault::TransactionKilled);
-        let mut word = "attached";
-        let job = self.jobs.entry(args[0].to_owned()).or_insert_with(|| {
-            word = "started setsid";
-            Job { began: Instant::now(), boot, starts: 0, killed }
-        });
-        if word != "attached" {
-            job.starts += 1;
+    /// `id size script-at wrapper`, and the program on standard input.
+    fn job_start(&mut self, args: &[&str], program: &[u8]) -> String {
+        let id = args[0];
+        if self.jobs.contains_key(id) {
+            return "patchwave-job attached\n".to_owned();
         }
-        format!("patchwave-job {word}\n")
+        if self.disk_full {
+            return format!("patchwave-job refused /var/lib/patchwave/jobs/{id}/run {FULL}\n");
+        }
+        let script_at = args[2].parse::<usize>().ok().filter(|at| *at > 0);
+        let job = Job {
+            began: Instant::now(),
+            boot: self.boot,
+            starts: 1,
+            work: Work::read(&program[..script_at.map_or(program.len(), |at| at - 1)]),
+            stand: Stand::Runs,
+            output: "begun\n".to_owned(),
+            doomed: self.faults.has(Fault::TransactionKilled),
+        };
+        self.jobs.insert(id.to_owned(), job);
+        "patchwave-job started setsid\n".to_owned()
     }
 
+    /// `id offset most wait run`.
     fn job_poll(&mut self, args: &[&str]) -> Reply {
         let now = self.boot_id();
         let Some(job) = self.jobs.get(args[0]) else {
             return Reply::Now(output(0, format!("patchwave-job absent - 0 - {now}\n")));
         };
-        let age = job.began.elapsed();
         let then = boot_id(self.number, job.boot);
-        let lost = job.boot != self.boot || (job.killed && age >= JOB / 2);
-        let text = if lost {
-            format!("patchwave-job gone - 0 {then} {now}\n")
-        } else if age >= JOB {
-            let code = u32::from(self.faults.has(Fault::TransactionFails));
-            format!("patchwave-job done {code} 0 {then} {now}\n")
-        } else {
-            let wait = args[3].parse().map_or(Duration::ZERO, Duration::from_secs);
-            let left = if job.killed { JOB / 2 - age } else { JOB - age };
-            if left <= wait {
-                return Reply::AskAgain(left);
-            }
-            return Reply::After(wait, output(0, format!("patchwave-job alive - 0 {then} {now}\n")));
+        let offset = args[1].parse().unwrap_or(0);
+        let size = job.output.len();
+        let news = job.output.get(offset..).unwrap_or_default();
+        let (state, code) = match job.stand {
+            Stand::Done(code) => ("done", code.to_string()),
+            Stand::Lost => ("gone", "-".to_owned()),
+            Stand::Runs => ("alive", "-".to_owned()),
         };
-        Reply::Now(output(0, text))
+        let answer = output(0, format!("patchwave-job {state} {code} {size} {then} {now}\n{news}"));
+        if state != "alive" || !news.is_empty() {
+            return Reply::Now(answer);
+        }
+        let wait = args[3].parse().map_or(Duration::ZERO, Duration::from_secs);
+        let left = job.ends_at().saturating_duration_since(Instant::now());
+        if left <= wait { Reply::AskAgain(left) } else { Reply::After(wait, answer) }
     }
 }
 
 /// A boot id in the form of the kernel's: a UUID.
 fn boot_id(host: u64, boot: u64) -> String {
     format!("{:08x}-0000-4000-8000-{:012x}", host & 0xffff_ffff, boot)
+}
+
+fn refuse(code: u32, why: &str) -> Reply {
+    Reply::Now(output(code, format!("{why}\n")))
 }
 
 fn output(code: u32, text: String) -> Output {

@@ -1,0 +1,93 @@
+//! Detached jobs of a simulated host: what each one does, when it ends, and what is left when it is cut off.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How long a job of its own takes.
+const LONG: Duration = Duration::from_secs(40);
+const SHORT: Duration = Duration::from_secs(4);
+
+/// What a job does, read from its program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    /// `apt-get install NAME=VERSION…`.
+    Install(Vec<String>),
+    /// `dpkg --configure -a`, `apt-get -f install`.
+    Repair,
+    /// `apt-get purge NAME…`.
+    Purge(Vec<String>),
+    /// Units and whether they run afterwards.
+    Service { units: Vec<String>, active: bool },
+    /// What a playbook says.
+    Other,
+}
+
+impl Work {
+    /// Reads the program that a start sends: shell text whose last command begins with `exec`.
+    pub(super) fn read(program: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(program);
+        let words = text.split_once("\nexec ").and_then(|(_, rest)| shlex::split(rest)).unwrap_or_default();
+        let after = |verb: &str| {
+            let at = words.iter().position(|word| word == verb);
+            at.map(|at| words[at + 1..].iter().filter(|word| !word.starts_with('-')).cloned().collect::<Vec<_>>())
+        };
+        match words.first().map(String::as_str) {
+            Some("dpkg") => Self::Repair,
+            Some("apt-get") if words.iter().any(|word| word == "-f") => Self::Repair,
+            Some("apt-get") => match (after("install"), after("purge")) {
+                (Some(words), _) => Self::Install(words),
+                (_, Some(names)) => Self::Purge(names),
+                _ => Self::Other,
+            },
+            // `/bin/sh -c SCRIPT sh VERB UNIT…`
+            Some("/bin/sh") if words.get(2).is_some_and(|script| script.contains("systemctl \"$verb\"")) => {
+                Self::Service {
+                    units: words.iter().skip(5).cloned().collect(),
+                    active: words.get(4).is_some_and(|verb| verb != "stop"),
+                }
+            }
+            _ => Self::Other,
+        }
+    }
+
+    pub(super) fn takes(&self) -> Duration {
+        match self {
+            Self::Service { .. } | Self::Repair => SHORT,
+            _ => LONG,
+        }
+    }
+
+    /// Whether it holds the lock of the packages.
+    pub(super) fn locks(&self) -> bool {
+        matches!(self, Self::Install(_) | Self::Repair | Self::Purge(_))
+    }
+}
+
+/// How a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stand {
+    Runs,
+    /// It left this exit code.
+    Done(u32),
+    /// It left none.
+    Lost,
+}
+
+pub(super) struct Job {
+    pub(super) began: Instant,
+    pub(super) boot: u64,
+    pub(super) starts: u32,
+    pub(super) work: Work,
+    pub(super) stand: Stand,
+    pub(super) output: String,
+    /// Somebody kills it after half of its time.
+    pub(super) doomed: bool,
+}
+
+impl Job {
+    /// When it ends by itself, if it runs.
+    pub(super) fn ends_at(&self) -> Instant {
+        self.began + if self.doomed { self.work.takes() / 2 } else { self.work.takes() }
+    }
+}
