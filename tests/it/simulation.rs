@@ -2,28 +2,12 @@
 
 use patchwave::event::{Event, HostAt, Outcome, RunState};
 
-use crate::support::simulation::{Shared, World, drive, settled};
+use crate::support::simulation::{Shared, World, drive, over_cores, paused, settled};
 
 /// Seeds of the plain simulation; each is another fleet with other faults.
 const SEEDS: u64 = 2_000;
 /// Seeds whose run is cut after every single event.
 const CUT_SEEDS: u64 = 40;
-
-fn paused<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(work)
-}
-
-/// Shares `seeds` out over the cores.
-fn over_cores<T: Send>(seeds: u64, work: impl Fn(u64) -> T + Sync) -> Vec<T> {
-    let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
-    let work = &work;
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..cores)
-            .map(|core| scope.spawn(move || (core..seeds).step_by(cores as usize).map(work).collect::<Vec<_>>()))
-            .collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|e| std::panic::resume_unwind(e))).collect()
-    })
-}
 
 fn simulate(seed: u64, health: u32, most: usize) -> (World, Vec<Event>, RunState) {
     let world = World::of(seed, health, most);

@@ -1,5 +1,8 @@
 //! What the integration tests are written with.
 
+pub mod cases;
 pub mod cli;
+pub mod matrix;
+pub mod sim_controller;
 pub mod simulation;
 pub mod sshd;

@@ -173,6 +173,23 @@ pub fn reboot() -> StepSpec {
     )
 }
 
+/// Runs `work` under a clock that jumps to the next timer.
+pub fn paused<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(work)
+}
+
+/// Shares `seeds` out over the cores.
+pub fn over_cores<T: Send>(seeds: u64, work: impl Fn(u64) -> T + Sync) -> Vec<T> {
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    let work = &work;
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..cores)
+            .map(|core| scope.spawn(move || (core..seeds).step_by(cores as usize).map(work).collect::<Vec<_>>()))
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|e| std::panic::resume_unwind(e))).collect()
+    })
+}
+
 fn steps(rng: &mut fastrand::Rng) -> Vec<StepSpec> {
     let mut steps = vec![look("look"), transaction("upgrade")];
     if rng.bool() {

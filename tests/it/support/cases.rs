@@ -1,0 +1,202 @@
+//! Every kind of step, once per side and sort, with what proves afterwards that it was done.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use patchwave::{
+    host::HostName,
+    playbook::{
+        Cleanup, CommandLine, CommandSpec, Condition, CopyFrom, CopySpec, Hook, HttpCheck, Notify, Pause, Precheck,
+        Reboot, RebootWhen, Scope, Script, ServiceSpec, ServiceState, Side, StepKind, StepSpec, Template, TemplateList,
+        Upgrade, Verify, WaitFor,
+    },
+    sim::SimFleet,
+};
+
+use super::{
+    sim_controller::SimController,
+    simulation::{look, step},
+};
+
+/// One step kind and the walk that it stands in.
+pub struct Case {
+    pub name: &'static str,
+    pub steps: Vec<StepSpec>,
+    /// Index of the step that the case is about.
+    pub at: usize,
+    /// Whether it was done on this host, for an outcome that says so.
+    pub proof: fn(&SimFleet, &SimController, &HostName) -> bool,
+}
+
+impl Case {
+    pub fn spec(&self) -> &StepSpec {
+        &self.steps[self.at]
+    }
+}
+
+/// All cases.
+pub fn all() -> Vec<Case> {
+    let mut cases = looks();
+    cases.extend(changes());
+    cases.extend(programs());
+    cases
+}
+
+fn case(name: &'static str, spec: StepSpec, proof: fn(&SimFleet, &SimController, &HostName) -> bool) -> Case {
+    Case { name, steps: vec![look("before"), spec, look("after")], at: 1, proof }
+}
+
+fn at(side: Side, mut spec: StepSpec) -> StepSpec {
+    spec.on = side;
+    spec
+}
+
+fn text(text: &str) -> Template {
+    Template(text.to_owned())
+}
+
+fn nginx() -> TemplateList {
+    TemplateList::Items(vec![text("nginx")])
+}
+
+fn http() -> HttpCheck {
+    HttpCheck {
+        url: text("http://{{ inventory_hostname }}/health"),
+        status: 200,
+        contains: Some(text("fine")),
+        timeout: Duration::from_secs(10),
+    }
+}
+
+fn command(changes: bool) -> StepKind {
+    StepKind::Command(CommandSpec {
+        run: CommandLine::Shell(text("patch everything")),
+        changes,
+        environment: BTreeMap::new(),
+        ok_codes: vec![0],
+    })
+}
+
+fn script(changes: bool) -> StepKind {
+    StepKind::Script(Script { file: text("script.sh"), args: vec![], changes, environment: BTreeMap::new() })
+}
+
+fn hook() -> Hook {
+    Hook { run: text("tool {{ inventory_hostname }}") }
+}
+
+/// Steps that change nothing on a host.
+fn looks() -> Vec<Case> {
+    let precheck = Precheck {
+        disk_free: [("/var".to_owned(), 1 << 20)].into(),
+        packages_healthy: true,
+        load_below: Some(100.0),
+        services: Some(nginx()),
+        command: Some(text("true")),
+    };
+    let verify = Verify {
+        services: Some(nginx()),
+        kernel_newest: true,
+        journal_no_new_errors: true,
+        packages_healthy: true,
+        http: vec![http()],
+        ports: vec![443],
+        command: Some(text("true")),
+    };
+    let wait = |condition| StepKind::WaitFor(WaitFor { condition, interval: Duration::from_secs(2) });
+    let webhook =
+        Notify::Webhook { url: text("http://{{ inventory_hostname }}/x"), body: None, message: text("hello") };
+    vec![
+        case("precheck", step("precheck", StepKind::Precheck(precheck)), |_, _, _| true),
+        case("verify", step("verify", StepKind::Verify(verify)), |_, _, _| true),
+        case("command that looks", step("command", command(false)), |_, _, _| true),
+        case("script that looks", step("script", script(false)), |_, _, _| true),
+        case("wait_for path", step("wait", wait(Condition::Path(text("/run/ready")))), |_, _, _| true),
+        case("wait_for command", step("wait", wait(Condition::Command(text("true")))), |_, _, _| true),
+        case("wait_for port", step("wait", wait(Condition::Port { host: None, port: 22 })), |_, _, _| true),
+        case("wait_for http", step("wait", wait(Condition::Http(http()))), |_, _, _| true),
+        case("pause", step("pause", StepKind::Pause(Pause { duration: Duration::from_secs(120) })), |_, _, _| true),
+        case("notify webhook", step("notify", StepKind::Notify(webhook)), |_, c, host| c.count(host, "post") > 0),
+        case(
+            "notify command",
+            step("notify", StepKind::Notify(Notify::Command { run: text("tool"), message: text("hello") })),
+            |_, c, host| c.count(host, "notify done") > 0,
+        ),
+    ]
+}
+
+/// Steps that change the host.
+fn changes() -> Vec<Case> {
+    let upgrade = Upgrade {
+        scope: Scope::Security,
+        packages: None,
+        exclude: None,
+        allow_removals: false,
+        include_phased: false,
+        lock_timeout: Duration::from_secs(60),
+        repair: false,
+        refresh: true,
+    };
+    let reboot = Reboot {
+        when: RebootWhen::Always,
+        warn: Duration::from_secs(60),
+        message: None,
+        timeout: Duration::from_secs(600),
+        stable: Duration::from_secs(10),
+    };
+    let copy = CopySpec {
+        from: CopyFrom::Content(text("hello")),
+        dest: text("/etc/motd"),
+        mode: 0o644,
+        owner: None,
+        group: None,
+    };
+    let service = |state| StepKind::Service(ServiceSpec { names: nginx(), state });
+    let cleanup = Cleanup { old_kernels: Some(1), package_cache: true };
+    vec![
+        case("upgrade", step("upgrade", StepKind::Upgrade(upgrade)), |fleet, _, host| {
+            let is_new = |name| fleet.version(host, name).as_deref() == Some("3.0.15-1");
+            is_new("openssl") && is_new("libssl3") && fleet.is_healthy(host) && begun(fleet, host, "install") == 1
+        }),
+        case("reboot", step("reboot", StepKind::Reboot(reboot)), |fleet, _, host| fleet.boots(host) > 1),
+        case("command", step("command", command(true)), |fleet, _, host| begun(fleet, host, "command") == 1),
+        case("script", step("script", script(true)), |fleet, _, host| begun(fleet, host, "script") == 1),
+        case("copy", step("copy", StepKind::Copy(copy)), |fleet, _, host| {
+            fleet.file(host, "/etc/motd").as_deref() == Some(b"hello")
+        }),
+        case("service restarted", step("service", service(ServiceState::Restarted)), |fleet, _, host| {
+            fleet.is_active(host, "nginx") && begun(fleet, host, "service") == 1
+        }),
+        case("service stopped", step("service", service(ServiceState::Stopped)), |fleet, _, host| {
+            !fleet.is_active(host, "nginx")
+        }),
+        case("cleanup", step("cleanup", StepKind::Cleanup(cleanup)), |fleet, _, host| {
+            let kernel = |n| fleet.version(host, &format!("linux-image-6.1.0-{n}-amd64")).is_some();
+            !kernel(96) && kernel(97) && kernel(98) && fleet.effects(host).contains_key("clean")
+        }),
+        case("snapshot on the host", step("snapshot", StepKind::Snapshot(hook())), |fleet, _, host| {
+            begun(fleet, host, "hook") == 1
+        }),
+    ]
+}
+
+/// Programs on the jump box.
+fn programs() -> Vec<Case> {
+    let here = |name, kind| at(Side::Controller, step(name, kind));
+    let hooked = |_: &SimFleet, c: &SimController, host: &HostName| c.count(host, "hook done") > 0;
+    let mut drain = case("drain", here("drain", StepKind::Drain(hook())), |_, c, host| c.count(host, "hook done") > 1);
+    drain.steps.push(here("undrain", StepKind::Undrain(hook())));
+    vec![
+        drain,
+        case("undrain", here("undrain", StepKind::Undrain(hook())), hooked),
+        case("snapshot", here("snapshot", StepKind::Snapshot(hook())), hooked),
+        case("snapshot_restore", here("restore", StepKind::SnapshotRestore(hook())), hooked),
+        case("command on the jump box", here("command", command(true)), |_, c, host| c.count(host, "command done") > 0),
+        case("script on the jump box", here("script", script(true)), |_, c, host| c.count(host, "script done") > 0),
+    ]
+}
+
+/// How many jobs of this name were begun on a host, over all steps and attempts.
+pub fn begun(fleet: &SimFleet, host: &HostName, name: &str) -> u32 {
+    let jobs = fleet.transactions(host);
+    jobs.iter().filter(|(id, _)| id.rsplit('.').next() == Some(name)).map(|(_, times)| times).sum()
+}
