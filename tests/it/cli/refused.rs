@@ -69,7 +69,7 @@ fn a_run_that_somebody_else_drives_and_one_that_nobody_does() {
     exit code 3
     -- stderr
     error: run 20260101-000000-abcd is driven by ann@jump, process 1, since 2026-01-01 00:00 UTC
-    help: `patchwave stop RUN` asks it to drain; `patchwave show RUN` shows how far it is
+    help: `patchwave status RUN` shows how far it is; `patchwave stop RUN` asks it to drain
     "#);
     desk.run("runs").ended(0).says(&["running"]);
     running.end().ended(0);
