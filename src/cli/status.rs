@@ -102,11 +102,20 @@ impl Watcher {
 /// Draws over the page before it; returns how many lines there are now.
 fn draw(page: &str, drawn: usize, world: &mut World) -> Result<usize, Failure> {
     let rows = usize::from(super::world::terminal_size().rows).saturating_sub(1).max(5);
-    let lines: Vec<&str> = page.lines().take(rows).collect();
+    let width = usize::from(world.width());
+    let height = |line: &str| if line.starts_with('\x1b') { 1 } else { line.chars().count().max(1).div_ceil(width) };
+    let mut taken = 0;
+    let lines: Vec<&str> = page
+        .lines()
+        .take_while(|line| {
+            taken += height(line);
+            taken <= rows
+        })
+        .collect();
     let up = if drawn > 0 { format!("\x1b[{drawn}F\x1b[J") } else { String::new() };
     let written = write!(world.stdout, "{up}{}\n", lines.join("\n")).and_then(|()| world.stdout.flush());
     written.map_err(|error| Failure::internal(format!("standard output cannot be written: {error}")))?;
-    Ok(lines.len())
+    Ok(lines.iter().map(|line| height(line)).sum())
 }
 
 /// Why no further host starts just now, in the rule's own words.

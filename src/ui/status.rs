@@ -44,21 +44,25 @@ pub struct Waits {
 }
 
 impl Waits {
-    /// One line, with times of `zone`.
+    /// One line, with times of `zone`, and the command if there is one.
     pub fn sentence(&self, zone: &TimeZone) -> String {
-        let until = self.until.map(|at| at.to_zoned(zone.clone()).strftime(", until %T").to_string());
         let command = self.command.as_ref().map(|command| format!(": {command}"));
-        format!("{}{}{}", self.why, until.unwrap_or_default(), command.unwrap_or_default())
+        format!("{}{}", self.reason(zone), command.unwrap_or_default())
+    }
+
+    fn reason(&self, zone: &TimeZone) -> String {
+        let until = self.until.map(|at| at.to_zoned(zone.clone()).strftime(", until %T").to_string());
+        format!("{}{}", self.why, until.unwrap_or_default())
     }
 }
 
 impl Status {
-    /// The page, with a line end behind each line; no line is longer than the width.
+    /// The page, with a line end behind each line; no line but a command to type is longer than the width.
     pub fn render(&self, state: &RunState) -> String {
         let started = &state.started;
         let mut lines = vec![
             self.paint.strong(&self.fit(&format!("run {}  {}", started.run, started.plan.playbook))),
-            self.fit(&self.driver_line(state)),
+            self.driver_line(state),
             self.fit(&format!(
                 "began {} ago, last record {} ago: {}",
                 ago(state.started_at, self.now),
@@ -68,7 +72,8 @@ impl Status {
         ];
         if let Some(waits) = &self.waits {
             let rest = waits.until.map(|at| format!(" ({} left)", ago(self.now, at))).unwrap_or_default();
-            lines.push(self.paint.warn(&self.fit(&format!("waits: {}{rest}", waits.sentence(&self.zone)))));
+            lines.push(self.paint.warn(&self.fit(&format!("waits: {}{rest}", waits.reason(&self.zone)))));
+            lines.extend(waits.command.as_ref().map(|command| format!("       {command}")));
         }
         lines.push(String::new());
         for (stage, _) in state.stages.iter().enumerate() {
@@ -126,7 +131,7 @@ impl Status {
     fn driver_line(&self, state: &RunState) -> String {
         let run = &state.started.run;
         match (&self.driver, standing(state, self.driver.is_some())) {
-            (Some(driver), _) => format!("driven by {driver}"),
+            (Some(driver), _) => self.fit(&format!("driven by {driver}")),
             (None, "done") => "done".to_owned(),
             (None, standing) => format!("{standing}, nobody drives it: {} resume {run}", self.program),
         }
@@ -227,7 +232,7 @@ mod tests {
             "run 20261122-020000-kxfa  Rolling patch wave\n",
             "driven by ann@jump, process 7\n",
             "1 ok, 2 in flight, 4 not started\n",
-            "waits: approval of stage edge: patchwave approve 20261122-020000-kxfa\n",
+            "waits: approval of stage edge\n       patchwave approve 20261122-020000-kxfa\n",
             "  edge, wave 1 of 3 (canary)                    1 ok\n",
             "  edge, wave 2 of 3                             2 in flight\n",
             "  edge, wave 3 of 3                             2 not started\n",
@@ -238,7 +243,8 @@ mod tests {
             assert!(page.contains(expected), "no {expected:?} in:\n{page}");
         }
         let narrow = Status { width: 40, ..status.clone() }.render(&sample.state);
-        assert!(narrow.lines().all(|line| line.chars().count() <= 40), "{narrow}");
+        let long = narrow.lines().filter(|line| line.chars().count() > 40).collect::<Vec<_>>();
+        assert_eq!(long, ["       patchwave approve 20261122-020000-kxfa"], "a command is never cut");
         let json = status.json(&sample.state);
         assert_eq!(json["state"], "running");
         assert_eq!(json["in_flight"][0]["host"], "b");

@@ -15,4 +15,6 @@ mod plan;
 mod refused;
 mod resume;
 mod run;
+mod status;
 mod streams;
+mod terms;
