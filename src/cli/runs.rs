@@ -52,6 +52,9 @@ pub(super) fn show(args: &ShowArgs, state_dir: PathBuf, world: &mut World) -> Re
         return print(world, &text);
     }
     let state = ledger.state(&run).map_err(ledger_failure)?;
+    if let Some(why) = &state.cut {
+        world.talk(format_args!("run {run}: the end of its record is lost: {why}"));
+    }
     if let Some(holder) = ledger.holder(&run) {
         world.talk(format_args!("{holder} drives this run now; hosts in flight show as unknown"));
     }

@@ -389,6 +389,52 @@ fn the_smaller_ones() {
       -h, --help             Print help
     exit code 0
     -- stdout
+    Show how far a run is, also while another shell drives it: waves, hosts in flight, what it waits for
+
+    Usage: patchwave status [OPTIONS] [RUN]
+
+    Arguments:
+      [RUN]  The run; the newest when it is not given
+
+    Options:
+      -v, --verbose...       More in the log file (-v debug, -vv everything)
+      -w, --watch            Stay until the run ends, and end with its exit code: redrawn on a terminal,
+                             one line per event elsewhere
+          --json             As one JSON object; with --watch one whenever something has changed
+          --state-dir <DIR>  Where the ledger and the logs live [default: $PATCHWAVE_STATE_DIR, else
+                             $XDG_STATE_HOME/patchwave]
+      -h, --help             Print help
+    exit code 0
+    -- stdout
+    Print a run as a document, for a ticket or for machines
+
+    Usage: patchwave report [OPTIONS] [RUN]
+
+    Arguments:
+      [RUN]
+              The run; the newest when it is not given
+
+    Options:
+          --format <FORMAT>
+              The document's form
+
+              Possible values:
+              - markdown: A page for a ticket
+              - json:     One JSON object
+
+              [default: markdown]
+
+      -v, --verbose...
+              More in the log file (-v debug, -vv everything)
+
+          --state-dir <DIR>
+              Where the ledger and the logs live [default: $PATCHWAVE_STATE_DIR, else
+              $XDG_STATE_HOME/patchwave]
+
+      -h, --help
+              Print help (see a summary with '-h')
+    exit code 0
+    -- stdout
     Show what one host said in a run
 
     Usage: patchwave log [OPTIONS] <RUN> <HOST>
@@ -465,6 +511,35 @@ fn the_smaller_ones() {
           --state-dir <DIR>   Where the ledger and the logs live [default: $PATCHWAVE_STATE_DIR, else
                               $XDG_STATE_HOME/patchwave]
       -h, --help              Print help
+    exit code 0
+    -- stdout
+    Check every record against its hash chain, and the whole file
+
+    Usage: patchwave ledger verify [OPTIONS] [RUN]
+
+    Arguments:
+      [RUN]  Only this run
+
+    Options:
+      -v, --verbose...       More in the log file (-v debug, -vv everything)
+          --state-dir <DIR>  Where the ledger and the logs live [default: $PATCHWAVE_STATE_DIR, else
+                             $XDG_STATE_HOME/patchwave]
+      -h, --help             Print help
+    exit code 0
+    -- stdout
+    Forget old runs, with their logs
+
+    Usage: patchwave ledger prune [OPTIONS]
+
+    Options:
+          --keep-runs <N>      Keep the newest N runs
+      -v, --verbose...         More in the log file (-v debug, -vv everything)
+          --older-than <TIME>  Forget runs of which nothing was recorded for so long (`180d`)
+          --state-dir <DIR>    Where the ledger and the logs live [default: $PATCHWAVE_STATE_DIR, else
+                               $XDG_STATE_HOME/patchwave]
+          --with-open          Also forget runs some of whose hosts are open: begun and not settled
+      -y, --yes                Do not ask
+      -h, --help               Print help
     exit code 0
     -- stdout
     The whole thing on an embedded fleet: real SSH on loopback, simulated hosts, nothing to install
