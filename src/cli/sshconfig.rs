@@ -37,7 +37,7 @@ pub(super) fn ssh_config(args: &SshConfigArgs, world: &mut World) -> Result<u8, 
     let config = load(args.file.as_deref(), world)?;
     let resolved = config.resolve(&query).map_err(Failure::usage)?;
     if let Err(problem) = resolved.connectable() {
-        world.talk(format_args!("note: patchwave would not connect: {problem}"));
+        world.talk(format_args!("note: this program would not connect: {problem}"));
     }
     print(world, &resolved.as_ssh_prints())
 }
