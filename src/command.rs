@@ -3,6 +3,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 /// Directories searched on a host, whatever its login shell says.
@@ -31,7 +32,7 @@ pub struct Command {
     /// Environment besides `LC_ALL=C` and `PATH`.
     pub env: Vec<(String, String)>,
     /// Bytes for standard input; without any it is `/dev/null` or at its end.
-    pub stdin: Vec<u8>,
+    pub stdin: Bytes,
     /// How long it may take once sent.
     pub timeout: Duration,
     /// Whether it may be repeated.
@@ -49,7 +50,7 @@ impl Command {
             label,
             argv: argv.into_iter().map(Into::into).collect(),
             env: Vec::new(),
-            stdin: Vec::new(),
+            stdin: Bytes::new(),
             timeout: Duration::from_secs(60),
             effect: Effect::Reads,
             privileged: false,
@@ -100,7 +101,7 @@ impl Command {
     /// Sets standard input.
     #[must_use]
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
-        self.stdin = bytes.into();
+        self.stdin = Bytes::from(bytes.into());
         self
     }
 

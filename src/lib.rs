@@ -4,7 +4,7 @@
 //!
 //! | floor | modules | what they are |
 //! |---|---|---|
-//! | 0 | [`host`] [`amount`] [`command`] [`clock`] | words |
+//! | 0 | [`host`] [`amount`] [`command`] [`clock`] [`spool`] | words, and where bytes wait |
 //! | 1 | [`yaml`] [`names`] | text with positions; many names in few words |
 //! | 2 | [`policy`] [`target`] | words made of words |
 //! | 3 | [`inventory`] [`playbook`] [`pkg`] [`sshconfig`] | files to checked data; what package managers say. Pure |
@@ -33,6 +33,7 @@ pub mod policy;
 pub mod report;
 pub mod rollout;
 pub mod sim;
+pub mod spool;
 pub mod sshconfig;
 pub mod step;
 pub mod target;

@@ -223,8 +223,23 @@ pub struct ExecArgs {
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m")]
     pub timeout: Duration,
     /// One JSON object per host on standard output.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["live", "ordered", "diff"])]
     pub json: bool,
+    /// Lines as they come, each behind its host's name; standard error stays standard error.
+    #[arg(long)]
+    pub live: bool,
+    /// As --live, but one host after the other in the inventory's order.
+    #[arg(long)]
+    pub ordered: bool,
+    /// Show the largest group of hosts whole, the others as what differs from it.
+    #[arg(long, conflicts_with_all = ["live", "ordered"])]
+    pub diff: bool,
+    /// Give standard input, at most 64 MiB, to the command on every host.
+    #[arg(long)]
+    pub stdin: bool,
+    /// Keep what each host says in DIR, byte by byte, as HOST.out and HOST.err.
+    #[arg(long, value_name = "DIR")]
+    pub log_dir: Option<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub connect: ConnectArgs,

@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal, Read, Write},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -39,6 +39,9 @@ impl Write for Out {
     }
 }
 
+/// Reads standard input to its end, but at most so many bytes.
+pub type Input = dyn Fn(u64) -> io::Result<Vec<u8>> + Send + Sync;
+
 /// The outside world of one command.
 pub struct World {
     /// Data.
@@ -63,6 +66,8 @@ pub struct World {
     pub ask: Arc<Ask<String>>,
     /// Asks for a secret on the terminal, without showing it; `None` when nobody answers.
     pub ask_secret: Arc<Ask<secrecy::SecretString>>,
+    /// Reads standard input to its end, but at most so many bytes.
+    pub input: Arc<Input>,
     /// Keeps questions and bars apart.
     pub quiet: Quiet,
     /// A transport in place of SSH, for tests.
@@ -94,6 +99,7 @@ impl World {
             clock: Arc::new(SystemClock),
             ask: Arc::new(ask_on_terminal),
             ask_secret: Arc::new(|prompt| rpassword::prompt_password(prompt).ok().map(Into::into)),
+            input: Arc::new(read_input),
             quiet: Quiet::default(),
             transport: None,
             signals: true,
@@ -152,6 +158,12 @@ impl World {
     pub fn talk(&mut self, line: impl std::fmt::Display) {
         let _ = writeln!(self.stderr, "{line}");
     }
+}
+
+fn read_input(most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::io::stdin().take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn ask_on_terminal(question: &str) -> Option<String> {

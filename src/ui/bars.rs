@@ -3,19 +3,13 @@
 //! One indicatif bar holds the whole panel as its message, so that a redraw is one write whatever has changed; what must
 //! stay is printed above it. [`panel`] is pure: state, time and size in, lines out.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    io::{self, Write},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, io::Write, sync::Arc, time::Duration};
 
 use console::{measure_text_width, truncate_str};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-use super::{Paint, Quiet, Reporter, lines::stamped, sentence, text};
+use super::{Paint, Quiet, Reporter, lines::stamped, screen::Screen, sentence, text};
 use crate::{
     event::{Event, HostAt, HostState, Kind, Progress, RunState, Tally},
     host::HostName,
@@ -58,7 +52,7 @@ impl Bars {
         zone: TimeZone,
     ) -> Self {
         let size: Arc<dyn Fn() -> Size + Send + Sync> = Arc::new(size);
-        let screen = Screen { out: Mutex::new((out, Vec::new())), size: Arc::clone(&size) };
+        let screen = Screen::new(out, Arc::clone(&size));
         // Its own bound is far above ours, so that none of our drawings is dropped.
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(screen), 100);
         let bar = ProgressBar::with_draw_target(Some(0), target);
@@ -264,78 +258,6 @@ fn bar_line(name: &str, tally: &Tally, took: String, width: usize, paint: Paint)
 
 fn pad(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(measure_text_width(text))))
-}
-
-/// A terminal behind a writer. Gathers a drawing and writes it at once; what cannot be written is forgotten, because a
-/// terminal that went away must not stop a run.
-struct Screen {
-    out: Mutex<(Box<dyn Write + Send>, Vec<u8>)>,
-    size: Arc<dyn Fn() -> Size + Send + Sync>,
-}
-
-impl fmt::Debug for Screen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Screen")
-    }
-}
-
-impl Screen {
-    fn put(&self, text: &str) -> io::Result<()> {
-        self.out.lock().unwrap_or_else(PoisonError::into_inner).1.extend_from_slice(text.as_bytes());
-        Ok(())
-    }
-
-    /// A control sequence with a count (ECMA-48 CSI); a count of 0 would mean 1.
-    fn steer(&self, n: usize, letter: char) -> io::Result<()> {
-        if n == 0 { Ok(()) } else { self.put(&format!("\x1b[{n}{letter}")) }
-    }
-}
-
-impl TermLike for Screen {
-    fn width(&self) -> u16 {
-        (self.size)().columns
-    }
-
-    fn height(&self) -> u16 {
-        (self.size)().rows
-    }
-
-    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
-        self.steer(n, 'A')
-    }
-
-    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
-        self.steer(n, 'B')
-    }
-
-    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
-        self.steer(n, 'C')
-    }
-
-    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
-        self.steer(n, 'D')
-    }
-
-    fn write_line(&self, line: &str) -> io::Result<()> {
-        self.put(line)?;
-        self.put("\r\n")
-    }
-
-    fn write_str(&self, text: &str) -> io::Result<()> {
-        self.put(text)
-    }
-
-    fn clear_line(&self) -> io::Result<()> {
-        self.put("\r\x1b[2K")
-    }
-
-    fn flush(&self) -> io::Result<()> {
-        let mut guard = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        let (out, gathered) = &mut *guard;
-        let _ = out.write_all(gathered).and_then(|()| out.flush());
-        gathered.clear();
-        Ok(())
-    }
 }
 
 #[cfg(test)]

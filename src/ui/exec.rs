@@ -1,26 +1,36 @@
 //! One command on many hosts: hosts with the same output and the same end share one block.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::BTreeMap,
+    io::{self, BufRead, BufReader, Read, Write},
+    time::Duration,
+};
 
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use super::{Paint, text};
-use crate::{command::Exit, host::HostName};
+use super::{Paint, diff, text};
+use crate::{command::Exit, host::HostName, spool::Spool};
+
+/// Longer output is not compared line by line.
+const COMPARED: u64 = 1 << 20;
+/// Most bytes of a stream in a JSON object.
+const IN_JSON: u64 = 1 << 20;
+/// Longest part of a line that is held.
+const PIECE: u64 = 64 << 10;
 
 /// What one host answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ExecResult {
     /// Who.
     pub host: HostName,
     /// How it ended.
     pub end: ExecEnd,
     /// Standard output, as it came.
-    pub stdout: Vec<u8>,
+    pub stdout: Spool,
     /// Standard error, as it came.
-    pub stderr: Vec<u8>,
-    /// Bytes of both that were not kept.
-    pub dropped: u64,
+    pub stderr: Spool,
     /// How long it took.
     pub took: Duration,
 }
@@ -43,6 +53,8 @@ pub enum ExecEnd {
         /// True when it was sent, so that it may have run.
         unknown: bool,
     },
+    /// Its turn never came: the command was interrupted before.
+    NotStarted,
 }
 
 impl From<Exit> for ExecEnd {
@@ -63,6 +75,7 @@ impl ExecEnd {
             Self::Signal(name) => format!("signal {}", text::clean(name, 20)),
             Self::NoAnswer { unknown: true, .. } => "unknown".to_owned(),
             Self::NoAnswer { .. } => "unreachable".to_owned(),
+            Self::NotStarted => "not started".to_owned(),
         }
     }
 
@@ -72,108 +85,216 @@ impl ExecEnd {
             Self::Code(_) | Self::Signal(_) => 1,
             Self::NoAnswer { unknown: false, .. } => 2,
             Self::NoAnswer { unknown: true, .. } => 3,
+            Self::NotStarted => 4,
         }
     }
 }
 
-/// The blocks, the fine ones first, the broken ones nearest to the prompt; the second text is the line of counts.
-/// `most` bounds a line in characters: a terminal's reader wants no megabyte line, a file's reader may (`usize::MAX`).
-pub fn exec_text(results: &[ExecResult], most: usize, paint: Paint) -> (String, String) {
-    type Key<'a> = (u8, &'a ExecEnd, &'a [u8], &'a [u8]);
+/// How the blocks look.
+#[derive(Clone, Copy, Debug)]
+pub struct ExecLook {
+    /// Bounds a line in characters: a terminal's reader wants no megabyte line, a file's reader may (`usize::MAX`).
+    pub most: usize,
+    /// Colours.
+    pub paint: Paint,
+    /// The largest group is shown whole, the others as what differs from it.
+    pub diff: bool,
+    /// Only the ends that are not fine, without output: it was shown as it came.
+    pub ends_only: bool,
+}
+
+/// Hosts with the same end and the same output.
+struct Group<'a> {
+    end: &'a ExecEnd,
+    members: Vec<&'a ExecResult>,
+}
+
+fn groups(results: &[ExecResult], ends_only: bool) -> Vec<Group<'_>> {
+    type Key<'a> = (&'a ExecEnd, Option<[[u8; 32]; 2]>);
     let mut groups: IndexMap<Key<'_>, Vec<&ExecResult>> = IndexMap::new();
     for result in results {
-        groups.entry((result.end.rank(), &result.end, &result.stdout, &result.stderr)).or_default().push(result);
+        let output = (!ends_only).then(|| [result.stdout.digest(), result.stderr.digest()]);
+        groups.entry((&result.end, output)).or_default().push(result);
     }
-    groups.sort_by(|a, a_hosts, b, b_hosts| {
-        (a.0, std::cmp::Reverse(a_hosts.len()), &a_hosts[0].host).cmp(&(
-            b.0,
-            std::cmp::Reverse(b_hosts.len()),
-            &b_hosts[0].host,
-        ))
-    });
-    let mut blocks = String::new();
-    for ((_, end, stdout, stderr), members) in &groups {
-        blocks.push_str(&head(end, members, paint));
-        lines(&mut blocks, "", stdout, most);
-        lines(&mut blocks, "stderr: ", stderr, most);
-        let dropped: u64 = members.iter().map(|result| result.dropped).max().unwrap_or(0);
-        if dropped > 0 {
-            blocks.push_str(&format!("({dropped} more bytes are in the log)\n"));
-        }
-        if let ExecEnd::NoAnswer { why, help, .. } = end {
-            blocks.push_str(&format!("{}\n", text::first_line(why, 400)));
-            if let Some(help) = help {
-                blocks.push_str(&format!("try: {}\n", text::first_line(help, 400)));
-            }
-        }
-    }
-    (blocks, tally(results))
+    let mut groups: Vec<Group<'_>> = groups.into_iter().map(|((end, _), members)| Group { end, members }).collect();
+    groups.sort_by_key(|group| (group.end.rank(), Reverse(group.members.len()), group.members[0].host.clone()));
+    groups
 }
 
-/// One object per host, in the order of `results`; output that is not UTF-8 has its bad bytes replaced and says so.
-pub fn exec_json(results: &[ExecResult]) -> Vec<Value> {
-    let shown = |result: &ExecResult| {
-        let (stdout, stderr) = (String::from_utf8_lossy(&result.stdout), String::from_utf8_lossy(&result.stderr));
-        let mut value = json!({
-            "host": result.host,
-            "outcome": result.end.label(),
-            "stdout": stdout,
-            "stderr": stderr,
-            "dropped": result.dropped,
-            "took_ms": result.took.as_millis() as u64,
-        });
-        if stdout.as_bytes() != result.stdout || stderr.as_bytes() != result.stderr {
-            value["lossy"] = json!(true);
-        }
-        match &result.end {
-            ExecEnd::Code(code) => value["code"] = json!(code),
-            ExecEnd::Signal(name) => value["signal"] = json!(name),
-            ExecEnd::NoAnswer { class, why, .. } => {
-                value["class"] = json!(class);
-                value["why"] = json!(why);
+/// The blocks, the fine ones first, the broken ones nearest to the prompt.
+///
+/// # Errors
+/// `out` cannot be written, or a spool cannot be read.
+pub fn exec_blocks(results: &[ExecResult], look: ExecLook, out: &mut dyn Write) -> io::Result<()> {
+    let mut groups = groups(results, look.ends_only);
+    if look.ends_only {
+        groups.retain(|group| group.end.rank() > 0);
+    }
+    let answered = |group: &Group<'_>| group.end.rank() < 2;
+    let largest = (0..groups.len())
+        .filter(|at| answered(&groups[*at]))
+        .max_by_key(|at| (groups[*at].members.len(), Reverse(*at)));
+    for (at, group) in groups.iter().enumerate() {
+        let reference = largest.filter(|largest| look.diff && *largest != at && answered(group)).map(|at| &groups[at]);
+        block(group, reference, look, out)?;
+    }
+    Ok(())
+}
+
+fn block(group: &Group<'_>, reference: Option<&Group<'_>>, look: ExecLook, out: &mut dyn Write) -> io::Result<()> {
+    let first = group.members[0];
+    let differs = reference.map(|reference| reference.members[0]);
+    writeln!(out, "{}", head(group.end, &group.members, differs.is_some(), look.paint))?;
+    if !look.ends_only {
+        for (front, stream, other) in [
+            ("", &first.stdout, differs.map(|other| &other.stdout)),
+            ("stderr: ", &first.stderr, differs.map(|other| &other.stderr)),
+        ] {
+            match other {
+                Some(other) => difference(front, other, stream, look, out)?,
+                None => lines(front, stream.reader()?, look.most, out)?,
             }
         }
-        value
+    }
+    let dropped: u64 =
+        group.members.iter().map(|result| result.stdout.dropped() + result.stderr.dropped()).max().unwrap_or(0);
+    if dropped > 0 {
+        let why = first
+            .stdout
+            .trouble()
+            .or_else(|| first.stderr.trouble())
+            .map_or_else(String::new, |why| format!(": {why}"));
+        writeln!(out, "({dropped} more bytes were not kept{why})")?;
+    }
+    if let ExecEnd::NoAnswer { why, help, .. } = group.end {
+        writeln!(out, "{}", text::first_line(why, 400))?;
+        if let Some(help) = help {
+            writeln!(out, "try: {}", text::first_line(help, 400))?;
+        }
+    }
+    Ok(())
+}
+
+/// What `stream` has that `other` has not, and the other way round.
+fn difference(front: &str, other: &Spool, stream: &Spool, look: ExecLook, out: &mut dyn Write) -> io::Result<()> {
+    if other.digest() == stream.digest() {
+        return Ok(());
+    }
+    let [a, b] = [other, stream].map(|spool| spool.head(COMPARED + 1));
+    let (a, b) = (a?, b?);
+    let (a_text, b_text) = (String::from_utf8_lossy(&a), String::from_utf8_lossy(&b));
+    let (a_lines, b_lines): (Vec<&str>, Vec<&str>) = (a_text.lines().collect(), b_text.lines().collect());
+    let short = a.len().max(b.len()) as u64 <= COMPARED;
+    let Some(script) = short.then(|| diff::lines(&a_lines, &b_lines)).flatten().filter(|script| !script.is_empty())
+    else {
+        return lines(front, stream.reader()?, look.most, out);
     };
-    results.iter().map(shown).collect()
-}
-
-fn head(end: &ExecEnd, members: &[&ExecResult], paint: Paint) -> String {
-    let names = text::hosts(members.iter().map(|result| &result.host), 200);
-    let many = if members.len() > 1 { format!(" ({})", text::count(members.len(), "host")) } else { String::new() };
-    let label = end.label();
-    let label = if end.rank() == 0 { paint.good(&label) } else { paint.bad(&label) };
-    format!("{} {}{many}: {label}\n", paint.faint("──"), paint.strong(&names))
-}
-
-fn lines(blocks: &mut String, front: &str, bytes: &[u8], most: usize) {
-    let text = String::from_utf8_lossy(bytes);
-    for line in text.lines() {
-        blocks.push_str(front);
-        blocks.push_str(&text::clean(line, most));
-        blocks.push('\n');
+    for (sign, line) in script {
+        let line = format!("{front}{sign}{}", text::clean(line, look.most));
+        let line = match sign {
+            '+' => look.paint.good(&line),
+            '-' => look.paint.bad(&line),
+            '@' => look.paint.faint("…"),
+            _ => line,
+        };
+        writeln!(out, "{line}")?;
     }
+    Ok(())
 }
 
-/// The exit code of `exec`, in the order of a rollout's: `7` some answer is not known, `6` a command failed, `5` hosts
-/// unreachable and none failed, `0` all ended with 0.
-pub fn exec_exit_code(results: &[ExecResult]) -> u8 {
-    let worst = |rank| results.iter().any(|result| result.end.rank() == rank);
-    match () {
-        () if worst(3) => 7,
-        () if worst(1) => 6,
-        () if worst(2) => 5,
-        () => 0,
-    }
-}
-
-fn tally(results: &[ExecResult]) -> String {
+/// The line of counts.
+pub fn exec_tally(results: &[ExecResult]) -> String {
     let mut counts: BTreeMap<(u8, String), usize> = BTreeMap::new();
     for result in results {
         *counts.entry((result.end.rank(), result.end.label())).or_default() += 1;
     }
     let parts: Vec<String> = counts.iter().map(|((_, label), n)| format!("{n} {label}")).collect();
     format!("{}: {}", text::count(results.len(), "host"), parts.join(", "))
+}
+
+/// One line of one host, as it comes.
+pub fn exec_line(host: &HostName, line: &[u8], most: usize, paint: Paint) -> String {
+    format!("{} {}\n", paint.strong(&format!("{host}:")), text::clean(&String::from_utf8_lossy(line), most))
+}
+
+/// One host as an object. Of each stream it holds at most a mebibyte; what is left out counts as dropped. Output that is
+/// not UTF-8 has its bad bytes replaced and says so.
+///
+/// # Errors
+/// A spool cannot be read.
+pub fn exec_json(result: &ExecResult) -> io::Result<Value> {
+    let (out, err) = (result.stdout.head(IN_JSON)?, result.stderr.head(IN_JSON)?);
+    let (stdout, stderr) = (String::from_utf8_lossy(&out), String::from_utf8_lossy(&err));
+    let all = result.stdout.length() + result.stdout.dropped() + result.stderr.length() + result.stderr.dropped();
+    let mut value = json!({
+        "host": result.host,
+        "outcome": result.end.label(),
+        "stdout": stdout,
+        "stderr": stderr,
+        "dropped": all - (out.len() + err.len()) as u64,
+        "took_ms": result.took.as_millis() as u64,
+    });
+    if stdout.as_bytes() != out || stderr.as_bytes() != err {
+        value["lossy"] = json!(true);
+    }
+    match &result.end {
+        ExecEnd::Code(code) => value["code"] = json!(code),
+        ExecEnd::Signal(name) => value["signal"] = json!(name),
+        ExecEnd::NoAnswer { class, why, .. } => {
+            value["class"] = json!(class);
+            value["why"] = json!(why);
+        }
+        ExecEnd::NotStarted => {}
+    }
+    Ok(value)
+}
+
+fn head(end: &ExecEnd, members: &[&ExecResult], differs: bool, paint: Paint) -> String {
+    let names = text::hosts(members.iter().map(|result| &result.host), 200);
+    let many = if members.len() > 1 { format!(" ({})", text::count(members.len(), "host")) } else { String::new() };
+    let label = end.label();
+    let label = if end.rank() == 0 { paint.good(&label) } else { paint.bad(&label) };
+    let differs = if differs { ", differs from the largest group" } else { "" };
+    format!("{} {}{many}: {label}{differs}", paint.faint("──"), paint.strong(&names))
+}
+
+/// Copies lines, clean. A line is held in pieces, so that a host that never ends one costs no memory.
+fn lines(front: &str, stream: impl Read, most: usize, out: &mut dyn Write) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let mut piece = Vec::new();
+    let mut begun = false;
+    while stream.by_ref().take(PIECE).read_until(b'\n', &mut piece)? > 0 {
+        let whole = piece.last() == Some(&b'\n');
+        // The rest of a line that is longer than a terminal wants is not for a terminal.
+        if !begun || most == usize::MAX {
+            let text = String::from_utf8_lossy(&piece);
+            write!(
+                out,
+                "{}{}",
+                if begun { "" } else { front },
+                text::clean(text.trim_end_matches(['\n', '\r']), most)
+            )?;
+        }
+        if whole {
+            writeln!(out)?;
+        }
+        begun = !whole;
+        piece.clear();
+    }
+    if begun { writeln!(out) } else { Ok(()) }
+}
+
+/// The exit code of `exec`, in the order of a rollout's: `7` some answer is not known, `6` a command failed, `5` hosts
+/// unreachable and none failed, `4` stopped early and none failed, `0` all ended with 0.
+pub fn exec_exit_code(results: &[ExecResult]) -> u8 {
+    let worst = |rank| results.iter().any(|result| result.end.rank() == rank);
+    match () {
+        () if worst(3) => 7,
+        () if worst(1) => 6,
+        () if worst(2) => 5,
+        () if worst(4) => 4,
+        () => 0,
+    }
 }
 
 #[cfg(test)]
@@ -184,11 +305,16 @@ mod tests {
         ExecResult {
             host: HostName::new(host).unwrap(),
             end,
-            stdout: stdout.to_vec(),
-            stderr: stderr.to_vec(),
-            dropped: 0,
+            stdout: Spool::of(stdout),
+            stderr: Spool::of(stderr),
             took: Duration::from_millis(12),
         }
+    }
+
+    fn told(results: &[ExecResult], most: usize, diff: bool, ends_only: bool) -> String {
+        let mut out = Vec::new();
+        exec_blocks(results, ExecLook { most, paint: Paint::plain(), diff, ends_only }, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
     }
 
     fn mixed() -> Vec<ExecResult> {
@@ -210,7 +336,7 @@ mod tests {
 
     #[test]
     fn the_same_output_with_the_same_end_is_one_block() {
-        let (blocks, tally) = exec_text(&mixed(), 400, Paint::plain());
+        let (blocks, tally) = (told(&mixed(), 400, false, false), exec_tally(&mixed()));
         insta::assert_snapshot!(format!("{blocks}\n{tally}"), @r#"
         ── web[1,4] (2 hosts): ok
         12.5
@@ -232,10 +358,10 @@ mod tests {
     fn hostile_output_reaches_no_terminal() {
         let mut noise = b"\x1b[2J\x1b]0;x\x07\xff\xfe\xc2\x9b31m".to_vec();
         noise.resize(1 << 20, b'x');
-        let (blocks, _) = exec_text(&[result("a", ExecEnd::Code(0), &noise, &noise)], 400, Paint::plain());
+        let blocks = told(&[result("a", ExecEnd::Code(0), &noise, &noise)], 400, false, false);
         assert!(blocks.chars().all(|c| c == '\n' || !c.is_control()));
         assert!(blocks.chars().count() < 1000, "{}", blocks.len());
-        let (whole, _) = exec_text(&[result("a", ExecEnd::Code(0), &noise, b"")], usize::MAX, Paint::plain());
+        let whole = told(&[result("a", ExecEnd::Code(0), &noise, b"")], usize::MAX, false, false);
         assert!(whole.len() > 1_000_000, "a file gets the whole line");
     }
 
@@ -243,10 +369,58 @@ mod tests {
     fn json_has_one_object_per_host_and_marks_replaced_bytes() {
         let mut results = mixed();
         results.push(result("web6", ExecEnd::Code(0), b"\xff", b""));
-        let values = exec_json(&results);
+        let values: Vec<Value> = results.iter().map(|result| exec_json(result).unwrap()).collect();
         assert_eq!(values.len(), 7);
         assert_eq!((&values[1]["code"], &values[1]["stderr"]), (&json!(1), &json!("no such file\n")));
         assert_eq!((&values[4]["outcome"], &values[4]["class"]), (&json!("unreachable"), &json!("timed-out")));
         assert_eq!((values[6].get("lossy"), values[0].get("lossy")), (Some(&json!(true)), None));
+    }
+
+    #[test]
+    fn the_largest_group_is_the_measure_of_the_others() {
+        let text = |n: usize| (0..10).map(|at| format!("line {}\n", if at == n { 99 } else { at })).collect::<String>();
+        let results: Vec<ExecResult> = [("a", 20, ""), ("b", 20, ""), ("c", 4, ""), ("d", 20, "warning\n")]
+            .map(|(host, n, stderr)| result(host, ExecEnd::Code(0), text(n).as_bytes(), stderr.as_bytes()))
+            .into();
+        insta::assert_snapshot!(told(&results, 400, true, false), @r"
+        ── a, b (2 hosts): ok
+        line 0
+        line 1
+        line 2
+        line 3
+        line 4
+        line 5
+        line 6
+        line 7
+        line 8
+        line 9
+        ── c: ok, differs from the largest group
+         line 2
+         line 3
+        -line 4
+        +line 99
+         line 5
+         line 6
+        ── d: ok, differs from the largest group
+        stderr: +warning
+        ");
+    }
+
+    #[test]
+    fn after_live_output_only_what_went_wrong_is_said() {
+        insta::assert_snapshot!(told(&mixed(), 400, false, true), @r"
+        ── web2: exit code 1
+        ── web5: signal KILL
+        ── web9: unreachable
+        no answer within 10 s
+        try: ssh -v web9
+        ");
+    }
+
+    #[test]
+    fn a_stop_has_its_exit_code() {
+        let results = [result("a", ExecEnd::Code(0), b"", b""), result("b", ExecEnd::NotStarted, b"", b"")];
+        assert_eq!(exec_exit_code(&results), 4);
+        assert_eq!(exec_exit_code(&[]), 0);
     }
 }

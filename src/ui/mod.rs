@@ -3,6 +3,8 @@
 //! Start at [`Reporter`]; the sentences that several readers share are in `sentence.rs`.
 
 mod bars;
+mod count;
+mod diff;
 mod exec;
 mod fold;
 mod json;
@@ -11,6 +13,7 @@ mod paint;
 mod plan;
 mod quiet;
 mod runs;
+mod screen;
 mod sentence;
 mod status;
 mod summary;
@@ -18,7 +21,8 @@ mod text;
 mod would;
 
 pub use bars::{Bars, Size};
-pub use exec::{ExecEnd, ExecResult, exec_exit_code, exec_json, exec_text};
+pub use count::Count;
+pub use exec::{ExecEnd, ExecLook, ExecResult, exec_blocks, exec_exit_code, exec_json, exec_line, exec_tally};
 pub use fold::{Trouble, troubles};
 pub use json::Json;
 pub use lines::Lines;

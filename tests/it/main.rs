@@ -3,6 +3,7 @@
 mod cli;
 mod contract;
 mod demo_fleet;
+mod exec;
 mod fault_matrix;
 mod fuzz_corpus;
 mod known_hosts_check;

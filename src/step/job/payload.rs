@@ -81,7 +81,7 @@ mod tests {
         for hidden in ["s3cret", "body-of-script", "--now"] {
             assert!(!line.contains(hidden), "{hidden} in {line}");
         }
-        let sent = String::from_utf8(start.stdin).unwrap();
+        let sent = String::from_utf8(start.stdin.to_vec()).unwrap();
         assert!(sent.ends_with("TOKEN=s3cret\nexport TOKEN\nexec deploy --now\nbody-of-script"), "{sent}");
     }
 

@@ -198,7 +198,7 @@ impl Running<'_> {
     fn start(&mut self, word: Bytes) -> Instant {
         self.sent = true;
         if let Some(feed) = self.feed.take() {
-            for bytes in [word, Bytes::copy_from_slice(&self.command.stdin)] {
+            for bytes in [word, self.command.stdin.clone()] {
                 if !bytes.is_empty() {
                     let _ = feed.send(bytes);
                 }

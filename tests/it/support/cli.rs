@@ -151,6 +151,7 @@ impl Desk {
             ask_secret: Arc::new(move |_| types.map(|word| word.to_owned().into())),
             transport: None,
             signals: false,
+            input: std::sync::Arc::new(|_| Ok(Vec::new())),
             quiet: patchwave::ui::Quiet::default(),
         };
         let (words, project) = (self.words(line), self.folder());

@@ -1,0 +1,87 @@
+//! A terminal behind a writer: what indicatif draws on. Knows control sequences, not what is drawn.
+
+use std::{
+    fmt,
+    io::{self, Write},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use indicatif::TermLike;
+
+use super::Size;
+
+/// A terminal behind a writer. Gathers a drawing and writes it at once; what cannot be written is forgotten, because a
+/// terminal that went away must not stop a run.
+pub(super) struct Screen {
+    out: Mutex<(Box<dyn Write + Send>, Vec<u8>)>,
+    size: Arc<dyn Fn() -> Size + Send + Sync>,
+}
+
+impl fmt::Debug for Screen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Screen")
+    }
+}
+
+impl Screen {
+    pub(super) fn new(out: Box<dyn Write + Send>, size: Arc<dyn Fn() -> Size + Send + Sync>) -> Self {
+        Self { out: Mutex::new((out, Vec::new())), size }
+    }
+
+    fn put(&self, text: &str) -> io::Result<()> {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner).1.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+
+    /// A control sequence with a count (ECMA-48 CSI); a count of 0 would mean 1.
+    fn steer(&self, n: usize, letter: char) -> io::Result<()> {
+        if n == 0 { Ok(()) } else { self.put(&format!("\x1b[{n}{letter}")) }
+    }
+}
+
+impl TermLike for Screen {
+    fn width(&self) -> u16 {
+        (self.size)().columns
+    }
+
+    fn height(&self) -> u16 {
+        (self.size)().rows
+    }
+
+    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
+        self.steer(n, 'A')
+    }
+
+    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
+        self.steer(n, 'B')
+    }
+
+    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
+        self.steer(n, 'C')
+    }
+
+    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
+        self.steer(n, 'D')
+    }
+
+    fn write_line(&self, line: &str) -> io::Result<()> {
+        self.put(line)?;
+        self.put("\r\n")
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.put(text)
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.put("\r\x1b[2K")
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        let mut guard = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let (out, gathered) = &mut *guard;
+        let _ = out.write_all(gathered).and_then(|()| out.flush());
+        gathered.clear();
+        Ok(())
+    }
+}
