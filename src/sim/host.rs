@@ -249,7 +249,7 @@ impl SimHost {
             "copy-put" if self.disk_full => return refuse(1, &format!("{} {FULL}", args[0])),
             "copy-put" => {
                 self.did(format!("copy {}", args[0]));
-                self.files.insert(args[0].to_owned(), command.stdin.clone());
+                self.files.insert(args[0].to_owned(), command.stdin.to_vec());
                 String::new()
             }
             label => return self.packages_answer(label, command),
