@@ -113,7 +113,7 @@ fn draw(page: &str, drawn: usize, world: &mut World) -> Result<usize, Failure> {
         })
         .collect();
     let up = if drawn > 0 { format!("\x1b[{drawn}F\x1b[J") } else { String::new() };
-    let written = write!(world.stdout, "{up}{}\n", lines.join("\n")).and_then(|()| world.stdout.flush());
+    let written = writeln!(world.stdout, "{up}{}", lines.join("\n")).and_then(|()| world.stdout.flush());
     written.map_err(|error| Failure::internal(format!("standard output cannot be written: {error}")))?;
     Ok(lines.iter().map(|line| height(line)).sum())
 }

@@ -74,7 +74,7 @@ fn run(target: &str, check: Check) {
             std::panic::resume_unwind(panic);
         }
         // What was made is changed further, now and then.
-        if rounds % 16 == 0 {
+        if rounds.is_multiple_of(16) {
             if pool.len() > 4 * seeds.len() + 64 {
                 pool.truncate(seeds.len());
             }

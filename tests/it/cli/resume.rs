@@ -18,7 +18,7 @@ fn upgrading(names: &[&str]) -> impl Fn(&[Event]) -> bool {
                 matches!(&event.kind, Kind::StepNoted { host, step, .. } if host.as_str() == *name && step.index == 1)
             })
         };
-        names.iter().all(|name| noted(name))
+        names.iter().all(noted)
     }
 }
 
