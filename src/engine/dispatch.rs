@@ -152,6 +152,7 @@ impl Dispatcher {
         if self.state.tally.in_flight == 0 && self.lost.is_none() {
             self.append(vec![Kind::RunFinished]);
         }
+        self.tell_trouble(self.engine.outside.clock.now());
         self.engine.reporter.finish(&self.state);
         Ended { state: self.state, why, lost: self.lost }
     }
@@ -392,14 +393,19 @@ impl Dispatcher {
     fn tick(&mut self) {
         let now = self.engine.outside.clock.now();
         self.engine.reporter.tick(&self.state, now);
-        if let Some(trouble) = self.engine.outside.logs.as_ref().and_then(Logs::take_trouble) {
-            self.engine.reporter.note(now, &trouble);
-        }
+        self.tell_trouble(now);
         for request in self.engine.journal.requests() {
             match request.what {
                 Wanted::Stop(how) => self.stop(how, request.by),
                 Wanted::Approve { .. } => self.approve(request.by),
             }
+        }
+    }
+
+    /// Output that could not be logged stops nothing; it is told once.
+    fn tell_trouble(&mut self, now: Timestamp) {
+        if let Some(trouble) = self.engine.outside.logs.as_ref().and_then(Logs::take_trouble) {
+            self.engine.reporter.note(now, &trouble);
         }
     }
 

@@ -137,10 +137,10 @@ impl HostLog {
 
     /// Writes what is gathered, so that others can read it and the end of this process does not lose it.
     pub fn flush(&mut self) {
-        self.flushed_at = self.logs.clock.now();
         if self.buffer.is_empty() {
             return;
         }
+        self.flushed_at = self.logs.clock.now();
         let written = self.append();
         self.gap = written.is_err();
         let written = written.and_then(|()| if self.place().job.is_some() { self.note() } else { Ok(()) });

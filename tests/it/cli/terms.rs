@@ -63,6 +63,18 @@ fn output_is_in_the_log_once_however_often_the_controller_was_killed() {
 }
 
 #[test]
+fn a_log_that_cannot_be_written_is_told_while_the_run_goes_on() {
+    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
+    let desk = desk(&fleet, "  - command: sleep 1; echo lost; sleep 1\n");
+    let running = desk.start("run play.yml -i inv.yml");
+    let run = desk.until("a host that started", |events| started(events) == 1);
+    // A folder where the file belongs: as unwritable as a full disk, for root as well.
+    std::fs::create_dir_all(desk.folder().join(format!("state/logs/{run}/web001.test.log"))).unwrap();
+    let said = running.end().ended(0).says(&["output is not logged"]);
+    assert_eq!(said.err.matches("is not logged").count(), 1, "{}", said.err);
+}
+
+#[test]
 fn a_resume_may_be_limited_and_the_next_one_has_the_rest() {
     let fleet = Fleet::start(FleetSpec::quick(5)).unwrap();
     let desk = desk(&fleet, "  - command: sleep 1\n");
