@@ -108,6 +108,7 @@ fn strike(blow: Blow, phase: Phase, trace: &[Phase], seed: u64) -> Strike {
         delay,
         then_killed: (seed == 2 || seed == 4).then(|| seconds(90)),
         rest: seconds(120),
+        healed: seed != 4,
         killed_again: (seed >= 3).then(|| seconds(60)),
     }
 }

@@ -171,8 +171,16 @@ upgrade() {
         rm -f "$work" "$work".*
     else
         cp "$work.all" "$sim/transaction.$$" && rm -f "$work" "$work".*
+        history
         transaction "$sim/transaction.$$"
     fi
+}
+
+# As the real one keeps it; a job of patchwave stands behind what was asked for.
+history() {
+    mkdir -p "$root/var/log/apt"
+    printf 'Start-Date: %s\nCommandline: apt-get %s\nRequested-By: %s\n\n' \
+        "$(date '+%Y-%m-%d  %H:%M:%S')" "$all" "${PATCHWAVE_JOB##*/}" >>"$root/var/log/apt/history.log"
 }
 
 # Downloads, unpacks and configures. $1: a file with lines of `name old new suite`

@@ -87,6 +87,8 @@ pub struct Strike {
     pub then_killed: Option<Duration>,
     /// Between two controllers.
     pub rest: Duration,
+    /// Whether the host is repaired before the second controller.
+    pub healed: bool,
     /// The second controller is killed after so long.
     pub killed_again: Option<Duration>,
 }
@@ -337,7 +339,9 @@ pub async fn live_through(case: &Case, folder: &Path, strict: bool, strike: Opti
     trap.armed.store(false, Ordering::SeqCst);
     if let Some(strike) = &strike {
         tokio::time::sleep(strike.rest).await;
-        fleet.heal();
+        if strike.healed {
+            fleet.heal();
+        }
         trap.jump_disk_full.store(false, Ordering::SeqCst);
         if let Some(life) = strike.killed_again {
             controllers += 1;
