@@ -2,10 +2,12 @@
 //! Data only; made from the inventory, used by the transport. Start at [`Target`].
 
 mod proxy;
+mod ssh;
 
 pub use proxy::{JumpHop, Proxy};
+pub use ssh::{AgentChoice, Family, SshSettings, Without};
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 
@@ -32,6 +34,8 @@ pub struct Target {
     /// What stands in between (`-J`, `ProxyJump`, `ProxyCommand` of the arguments above, which do not repeat it);
     /// `None`: nobody has said.
     pub proxy: Option<Proxy>,
+    /// What ssh_config says beside; hosts share it.
+    pub ssh: Arc<SshSettings>,
     /// `patchwave.host_key_checking`: `None` takes the command line's choice.
     pub host_keys: Option<HostKeyPolicy>,
     /// How a privileged command gets its rights.
@@ -117,6 +121,7 @@ impl Target {
             password: None,
             ssh_args: Vec::new(),
             proxy: None,
+            ssh: Arc::default(),
             host_keys: None,
             escalation: Escalation::default(),
             limits: Limits::default(),

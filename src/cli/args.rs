@@ -93,6 +93,10 @@ pub struct ConnectArgs {
     /// A private key, unless the inventory says otherwise.
     #[arg(long, visible_alias = "key-file", value_name = "FILE")]
     pub private_key: Option<PathBuf>,
+    /// Read this ssh_config in place of ~/.ssh/config and /etc/ssh/ssh_config; `none` reads none. The inventory wins
+    /// over it.
+    #[arg(short = 'F', long, value_name = "FILE")]
+    pub ssh_config: Option<String>,
     /// What to do with a host key that is not on file.
     #[arg(long, value_name = "POLICY", default_value = "strict")]
     pub host_keys: HostKeys,

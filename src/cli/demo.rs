@@ -73,6 +73,7 @@ fn walk(
         steal_lease: false,
         json: args.json,
         connect: ConnectArgs {
+            ssh_config: Some("none".to_owned()),
             user: None,
             private_key: None,
             host_keys: HostKeys::Strict,

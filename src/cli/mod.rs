@@ -17,6 +17,7 @@ mod past;
 mod plan;
 mod prepare;
 mod report;
+mod reach;
 mod resume;
 mod rollout;
 mod roster;

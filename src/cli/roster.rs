@@ -5,8 +5,10 @@ use std::{collections::HashMap, sync::Arc};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
-use super::{Failure, args::ConnectArgs};
-use crate::{engine::Roster, host::HostName, inventory::Inventory, playbook::TemplateScope, target::Target};
+use super::{Failure, args::ConnectArgs, reach, sshconfig};
+use crate::{
+    engine::Roster, host::HostName, inventory::Inventory, playbook::TemplateScope, sshconfig::SshConfig, target::Target,
+};
 
 /// Hosts of one run, their targets checked beforehand.
 pub(super) struct Hosts {
@@ -24,7 +26,12 @@ impl Hosts {
         overlay: &Overlay,
     ) -> Result<Self, Failure> {
         let targets = inventory.targets(hosts).map_err(Failure::usage)?;
-        let targets = targets.into_iter().map(|t| (t.name.clone(), Arc::new(overlay.apply(t)))).collect();
+        let targets = targets.into_iter().map(|target| overlay.apply(target)).collect();
+        let targets = match &overlay.config {
+            Some(config) => reach::under(config, targets, overlay.trust_given)?,
+            None => targets,
+        };
+        let targets = targets.into_iter().map(|t| (t.name.clone(), Arc::new(overlay.limit(t)))).collect();
         Ok(Self { inventory, playbook_vars, targets })
     }
 
@@ -56,6 +63,8 @@ impl Roster for Hosts {
 pub(super) struct Overlay {
     user: Option<String>,
     key: Option<std::path::PathBuf>,
+    config: Option<SshConfig>,
+    trust_given: bool,
     password: Option<SecretString>,
     become_password: Option<SecretString>,
     connect: Option<std::time::Duration>,
@@ -79,6 +88,12 @@ impl Overlay {
             (world.ask_secret)(prompt).map(Some).ok_or_else(|| Failure::refused("no password was given"))
         };
         Ok(Self {
+            config: match &world.transport {
+                // A transport of a test has no way to choose.
+                Some(_) if args.ssh_config.is_none() => None,
+                _ => Some(sshconfig::load(args.ssh_config.as_deref(), world)?),
+            },
+            trust_given: args.known_hosts.is_some(),
             user: args.user.clone(),
             key: args.private_key.as_ref().map(|key| world.absolute(key)),
             password: ask(args.ask_pass, "SSH password: ")?,
@@ -100,6 +115,11 @@ impl Overlay {
         target.key_file = target.key_file.or_else(|| self.key.clone());
         target.password = self.password.clone().or(target.password);
         target.escalation.password = self.become_password.clone().or(target.escalation.password);
+        target
+    }
+
+    /// Limits of the command line win over all others.
+    fn limit(&self, mut target: Target) -> Target {
         target.limits.connect = self.connect.unwrap_or(target.limits.connect);
         target.limits.auth = self.auth.unwrap_or(target.limits.auth);
         target.steal_lease = self.steal_lease;

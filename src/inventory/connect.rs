@@ -1,7 +1,7 @@
 //! `ansible_*` connection variables to a [`Target`].
 //! Source: the options of Ansible's `ssh` connection plugin and of its become plugins.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use secrecy::SecretString;
 
@@ -79,6 +79,7 @@ impl Inventory {
             password: vars.secret(&["ansible_password", "ansible_ssh_pass", "ansible_ssh_password"])?,
             ssh_args,
             proxy,
+            ssh: Arc::default(),
             host_keys: settings.host_keys,
             escalation: vars.escalation()?,
             limits: settings.limits(),

@@ -201,10 +201,15 @@ impl Family {
 pub struct AlgorithmList(pub(super) String);
 
 impl AlgorithmList {
-    /// The algorithms to offer, for a client that has `ours` (its default, in its order, which is all it can do).
+    /// Takes the argument as it was written; what cannot be used chooses nothing.
+    pub fn new(spec: &str) -> Self {
+        Self(spec.to_owned())
+    }
+
+    /// The algorithms to offer, for a client that offers `ours` where nothing is said and can do `all`.
     /// Empty when nothing is left.
-    pub fn choose(&self, ours: &[&str]) -> Vec<String> {
-        assemble(&self.0, ours, ours).unwrap_or_default()
+    pub fn choose(&self, ours: &[&str], all: &[&str]) -> Vec<String> {
+        assemble(&self.0, ours, all).unwrap_or_default()
     }
 
     /// As it was written.
@@ -256,7 +261,7 @@ mod tests {
     #[test]
     fn a_client_applies_it_to_what_it_can_do() {
         let ours = ["mlkem768x25519-sha256", "curve25519-sha256"];
-        let choose = |spec: &str| AlgorithmList(spec.to_owned()).choose(&ours);
+        let choose = |spec: &str| AlgorithmList::new(spec).choose(&ours, &ours);
         assert_eq!(choose("-mlkem*"), ["curve25519-sha256"]);
         assert_eq!(choose("^curve25519-sha256"), ["curve25519-sha256", "mlkem768x25519-sha256"]);
         assert!(choose("diffie-hellman-group14-sha1").is_empty());

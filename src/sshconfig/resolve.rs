@@ -29,6 +29,11 @@ const UNSUPPORTED: &[(&str, &[&str], &str)] = &[
 
 /// The same for what matters only once we connect.
 const NOT_FOR_US: &[(&str, &[&str], &str)] = &[
+    (
+        "stricthostkeychecking",
+        &["true", "ask", "accept-new"],
+        "would believe changed keys; `accept-new` records new ones",
+    ),
     ("remotecommand", &["none"], "would run in place of our commands"),
     ("sessiontype", &["default"], "leaves no place for our commands"),
     ("bindinterface", &[], "is not supported; BindAddress is"),

@@ -1,6 +1,10 @@
 //! What stands between here and a host: jump hosts, or a command whose standard streams are the connection.
 //! Sources: ssh_config(5), `ProxyJump` and `ProxyCommand`; ssh(1), `-J`.
 
+use std::sync::Arc;
+
+use super::SshSettings;
+
 /// The way to a host that is not reached directly.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Proxy {
@@ -21,6 +25,8 @@ pub struct JumpHop {
     pub host: String,
     /// Its port, if it is said.
     pub port: Option<u16>,
+    /// What ssh_config says of it beside.
+    pub ssh: Arc<SshSettings>,
 }
 
 impl Proxy {
@@ -131,6 +137,7 @@ impl JumpHop {
             user: user.map(str::to_owned),
             host: host.to_owned(),
             port,
+            ssh: Arc::default(),
         })
     }
 }
@@ -140,7 +147,7 @@ mod tests {
     use super::*;
 
     fn hop(user: Option<&str>, host: &str, port: Option<u16>) -> JumpHop {
-        JumpHop { user: user.map(str::to_owned), host: host.to_owned(), port }
+        JumpHop { user: user.map(str::to_owned), host: host.to_owned(), port, ssh: Arc::default() }
     }
 
     #[test]

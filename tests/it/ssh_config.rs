@@ -2,6 +2,7 @@
 
 mod cases;
 mod made_up;
+mod way;
 
 use std::{
     collections::BTreeMap,

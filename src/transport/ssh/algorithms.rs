@@ -10,6 +10,12 @@ use russh::{
     mac,
 };
 
+use super::{
+    super::{Class, ConnectError, Phase},
+    failure::connect as failed,
+};
+use crate::{sshconfig::AlgorithmList, target::SshSettings};
+
 /// Keepalives that may stay unanswered; the peer is given up one interval after the last.
 const KEEPALIVES: u32 = 3;
 
@@ -25,6 +31,14 @@ const KEX: &[kex::Name] = &[
     kex::EXTENSION_SUPPORT_AS_CLIENT,
     kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT,
 ];
+
+/// What stands at the end of [`KEX`] and is no key exchange.
+const MARKS: [kex::Name; 2] = [kex::EXTENSION_SUPPORT_AS_CLIENT, kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT];
+
+/// Only where ssh_config asks for it by name.
+const OLD_KEX: &[kex::Name] = &[kex::DH_GEX_SHA256, kex::DH_G14_SHA1, kex::DH_G18_SHA512];
+const OLD_CIPHERS: &[cipher::Name] = &[cipher::AES_128_CBC, cipher::AES_192_CBC, cipher::AES_256_CBC];
+const OLD_MACS: &[mac::Name] = &[mac::HMAC_SHA1_ETM, mac::HMAC_SHA1];
 
 const CIPHERS: &[cipher::Name] = &[
     cipher::AES_128_GCM,
@@ -89,19 +103,87 @@ impl HostKeyOrder {
 /// The configurations in use. Sessions share them.
 #[derive(Debug, Default)]
 pub(super) struct Configs {
-    made: Mutex<HashMap<(HostKeyOrder, Duration), Arc<Config>>>,
+    made: Mutex<HashMap<(HostKeyOrder, Duration, Wanted), Arc<Config>>>,
+}
+
+/// What ssh_config says of algorithms, as written.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Wanted {
+    kex: Option<String>,
+    ciphers: Option<String>,
+    macs: Option<String>,
+    host_keys: Option<String>,
 }
 
 impl Configs {
     /// The configuration for a host key order and the longest silence of a peer that is borne.
-    pub(super) fn get(&self, order: HostKeyOrder, silence: Duration) -> Arc<Config> {
+    ///
+    /// # Errors
+    /// ssh_config leaves no algorithm that we have.
+    pub(super) fn get(
+        &self,
+        order: HostKeyOrder,
+        silence: Duration,
+        ssh: &SshSettings,
+    ) -> Result<Arc<Config>, ConnectError> {
+        let wanted = Wanted {
+            kex: ssh.kex.clone(),
+            ciphers: ssh.ciphers.clone(),
+            macs: ssh.macs.clone(),
+            host_keys: ssh.host_keys.clone(),
+        };
         let mut made = self.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        Arc::clone(made.entry((order, silence)).or_insert_with(|| Arc::new(config(order, silence))))
+        let key = (order, silence, wanted);
+        if let Some(known) = made.get(&key) {
+            return Ok(Arc::clone(known));
+        }
+        let config = Arc::new(config(order, silence, &key.2)?);
+        made.insert(key, Arc::clone(&config));
+        Ok(config)
     }
 }
 
-fn config(order: HostKeyOrder, silence: Duration) -> Config {
-    Config {
+/// Those of `all` that ssh_config wants, in its order; `ours` where it says nothing or changes the default.
+fn choose<T: Clone>(
+    keyword: &str,
+    spec: Option<&String>,
+    ours: &[T],
+    all: &[T],
+    name: impl Fn(&T) -> String,
+) -> Result<Vec<T>, ConnectError> {
+    let Some(spec) = spec else { return Ok(ours.to_vec()) };
+    let (own, every): (Vec<String>, Vec<String>) = (ours.iter().map(&name).collect(), all.iter().map(&name).collect());
+    let (own, every): (Vec<&str>, Vec<&str>) =
+        (own.iter().map(String::as_str).collect(), every.iter().map(String::as_str).collect());
+    let names = AlgorithmList::new(spec).choose(&own, &every);
+    let found: Vec<T> = names.iter().filter_map(|n| all.iter().find(|one| name(one) == *n).cloned()).collect();
+    if found.is_empty() {
+        let mut error =
+            failed(Phase::KeyExchange, Class::Local, format!("{keyword} {spec} leaves nothing that patchwave has"));
+        error.help = Some(format!("patchwave has {}", every.join(", ")));
+        return Err(error);
+    }
+    Ok(found)
+}
+
+fn config(order: HostKeyOrder, silence: Duration, wanted: &Wanted) -> Result<Config, ConnectError> {
+    let named = |name: &dyn AsRef<str>| name.as_ref().to_owned();
+    let plain = &KEX[..KEX.len() - MARKS.len()];
+    let mut kex = choose("KexAlgorithms", wanted.kex.as_ref(), plain, &[plain, OLD_KEX].concat(), |n| named(n))?;
+    kex.extend(MARKS);
+    let ciphers = choose("Ciphers", wanted.ciphers.as_ref(), CIPHERS, &[CIPHERS, OLD_CIPHERS].concat(), |n| named(n))?;
+    let macs = choose("MACs", wanted.macs.as_ref(), MACS, &[MACS, OLD_MACS].concat(), |n| named(n))?;
+    let of = |list: Vec<Algorithm>, what: fn(&Algorithm) -> String| {
+        choose("HostKeyAlgorithms", wanted.host_keys.as_ref(), &list, &list, what)
+    };
+    let keys = of(order.algorithms(), plain_name);
+    // A list may want certificates only, or none.
+    let certificates = of(order.certificates(), certificate_name);
+    let (keys, certificates) = match (keys, certificates) {
+        (Err(error), Err(_)) => return Err(error),
+        (keys, certificates) => (keys.unwrap_or_default(), certificates.unwrap_or_default()),
+    };
+    Ok(Config {
         client_id: SshId::Standard(Cow::Borrowed(concat!("SSH-2.0-patchwave_", env!("CARGO_PKG_VERSION")))),
         // Rekeying by time is rare on purpose: a walk over a host takes minutes, and idle sessions have died of it.
         limits: russh::Limits::new(1 << 30, 1 << 30, Duration::from_secs(24 * 3600)),
@@ -109,11 +191,11 @@ fn config(order: HostKeyOrder, silence: Duration) -> Config {
         maximum_packet_size: 32 << 10,
         channel_buffer_size: 8,
         preferred: Preferred {
-            kex: Cow::Borrowed(KEX),
-            key: Cow::Owned(order.algorithms()),
-            host_key_certificates: Cow::Owned(order.certificates()),
-            cipher: Cow::Borrowed(CIPHERS),
-            mac: Cow::Borrowed(MACS),
+            kex: Cow::Owned(kex),
+            key: Cow::Owned(keys),
+            host_key_certificates: Cow::Owned(certificates),
+            cipher: Cow::Owned(ciphers),
+            mac: Cow::Owned(macs),
             compression: Cow::Borrowed(&[compression::NONE]),
         },
         // A quiet upgrade may say nothing for minutes; only unanswered keepalives end a session.
@@ -122,7 +204,16 @@ fn config(order: HostKeyOrder, silence: Duration) -> Config {
         keepalive_max: KEEPALIVES as usize,
         nodelay: true,
         ..Config::default()
-    }
+    })
+}
+
+fn plain_name(algorithm: &Algorithm) -> String {
+    algorithm.to_string()
+}
+
+/// The name of the same in a certificate.
+fn certificate_name(algorithm: &Algorithm) -> String {
+    format!("{algorithm}-cert-v01@openssh.com")
 }
 
 #[cfg(test)]

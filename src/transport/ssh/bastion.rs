@@ -189,17 +189,24 @@ impl Bastions {
         };
         let hop = chain.last();
         let port = hop.port.unwrap_or(SSH_PORT);
-        let check = connector.host_key_check((&hop.host, port), None, None).map_err(Lost::Here)?;
+        let check = connector.host_key_check((&hop.host, port), None, None, &hop.ssh).map_err(Lost::Here)?;
+        let agent = connector.agent(&hop.ssh);
+        let (named, usual) = connector.identities(chain.key_file.as_deref(), false, &hop.ssh);
         let ways = Ways {
             user: hop.user.as_deref().unwrap_or(&connector.options.user),
-            chosen: chain.key_file.as_deref().map(|path| connector.files.get(path)),
-            usual: connector.options.identities.iter().map(|path| connector.files.get(path)).collect(),
-            agent: connector.agent.as_ref(),
+            named,
+            usual,
+            agent: agent.as_deref(),
+            identities_only: hop.ssh.identities_only,
+            without: hop.ssh.without,
             files: &connector.files,
             // The host's password is none of the bastion's business.
             password: None,
         };
-        connector.reach(Errand { host: &hop.host, port, check, ways, limits }, over).await.map_err(Lost::Here)
+        connector
+            .reach(Errand { host: &hop.host, port, check, ways, limits, ssh: &hop.ssh }, over)
+            .await
+            .map_err(Lost::Here)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
@@ -20,7 +20,7 @@ use super::{
     failure::connect as failed,
     handshake::{Connection, shake},
     host_key::HostKeyCheck,
-    key_file::KeyFiles,
+    key_file::{KeyFile, KeyFiles},
     known_hosts::{KnownHostsError, KnownName, TrustFile, TrustStore},
     line::Line,
     login::{Ways, login},
@@ -28,13 +28,14 @@ use super::{
     proxy_command::ProxyCommand,
     wire::{Tap, Wire},
 };
-use crate::target::{HostKeyPolicy, Limits};
+use crate::target::{AgentChoice, HostKeyPolicy, Limits, SshSettings};
 
 /// What the connections of a run share.
 #[derive(Debug)]
 pub(super) struct Connector {
     pub(super) options: SshOptions,
-    pub(super) agent: Option<Agent>,
+    agent: Option<Arc<Agent>>,
+    agents: Mutex<HashMap<PathBuf, Arc<Agent>>>,
     pub(super) files: KeyFiles,
     asker: Arc<Asker>,
     trust: Arc<TrustStore>,
@@ -51,6 +52,7 @@ pub(super) struct Errand<'a> {
     pub(super) check: HostKeyCheck,
     pub(super) ways: Ways<'a>,
     pub(super) limits: Limits,
+    pub(super) ssh: &'a SshSettings,
 }
 
 /// What the stream runs over.
@@ -69,7 +71,8 @@ impl Connector {
             configs: Configs::default(),
             trust: Arc::default(),
             trust_files: Mutex::default(),
-            agent: options.agent.clone().map(Agent::new),
+            agent: options.agent.clone().map(Agent::new).map(Arc::new),
+            agents: Mutex::default(),
             files: KeyFiles::new(options.passphrase.clone()),
             asker: Arc::new(Asker::new(options.question.clone())),
             options,
@@ -92,24 +95,63 @@ impl Connector {
         Ok(TrustStore::new(store))
     }
 
-    /// The question about a host's key. `own` files stand in for the user's; the system's stay.
+    /// Key files: those that were named for the host, and the usual ones. `alone`: the first key leaves no room for
+    /// the usual ones.
+    pub(super) fn identities(
+        &self,
+        first: Option<&Path>,
+        alone: bool,
+        ssh: &SshSettings,
+    ) -> (Vec<Arc<KeyFile>>, Vec<Arc<KeyFile>>) {
+        let further = ssh.identity_files.iter().map(PathBuf::as_path).filter(|path| Some(*path) != first);
+        let named: Vec<_> = first.into_iter().chain(further).map(|path| self.files.get(path)).collect();
+        let usual = match ssh.identity_files.is_empty() && !(alone && first.is_some()) {
+            true => self.options.identities.iter().map(|path| self.files.get(path)).collect(),
+            false => Vec::new(),
+        };
+        (named, usual)
+    }
+
+    /// The agent that signs for a host.
+    pub(super) fn agent(&self, ssh: &SshSettings) -> Option<Arc<Agent>> {
+        match &ssh.agent {
+            AgentChoice::Usual => self.agent.clone(),
+            AgentChoice::None => None,
+            AgentChoice::Socket(socket) => {
+                let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+                let agent = agents.entry(socket.clone()).or_insert_with(|| Arc::new(Agent::new(socket.clone())));
+                Some(Arc::clone(agent))
+            }
+        }
+    }
+
+    /// The question about a host's key. `own` files stand in for the user's, and ssh_config may name others for both.
     pub(super) fn host_key_check(
         &self,
         (address, port): (&str, u16),
         own: Option<&[PathBuf]>,
         policy: Option<HostKeyPolicy>,
+        ssh: &SshSettings,
     ) -> Result<HostKeyCheck, ConnectError> {
-        let store = match own {
-            None => Arc::clone(&self.trust),
-            Some(own) => {
-                let system = self.options.known_hosts.iter().skip(1);
+        let own = own.or(ssh.user_known_hosts.as_deref());
+        let store = match (own, &ssh.global_known_hosts) {
+            (None, None) => Arc::clone(&self.trust),
+            (own, global) => {
+                let usual = &self.options.known_hosts;
+                let (first, rest) = usual.split_at(usual.len().min(1));
+                let own = own.unwrap_or(first);
+                let system = global.as_deref().unwrap_or(rest);
                 let paths: Vec<PathBuf> = own.iter().chain(system).cloned().collect();
                 Arc::new(self.store(&paths).map_err(|e| failed(Phase::HostKey, Class::Local, e.to_string()))?)
             }
         };
         Ok(HostKeyCheck {
             store,
-            name: KnownName::new(address, port),
+            // An alias stands for name and port.
+            name: match &ssh.host_key_alias {
+                Some(alias) => KnownName::new(alias, 22),
+                None => KnownName::new(address, port),
+            },
             policy: policy.unwrap_or(self.options.host_keys),
             address: address.to_owned(),
             port,
@@ -141,7 +183,11 @@ impl Connector {
 
     async fn road(&self, errand: &Errand<'_>, over: Over) -> Result<Road, ConnectError> {
         Ok(match over {
-            Over::Network => Road::Found(self.dialer.find(errand.host, errand.port, errand.limits.connect).await?),
+            Over::Network => {
+                let mut found = self.dialer.find(errand.host, errand.port, errand.limits.connect).await?;
+                found.keep(errand.ssh, errand.host)?;
+                Road::Found(found)
+            }
             Over::Bastion(ticket) => Road::Bastion(ticket),
             Over::Command(command) => Road::Command(command),
         })
@@ -153,9 +199,9 @@ impl Connector {
         road: Road,
         greeted: &OnceLock<Arc<Tap>>,
     ) -> Result<Connection, ConnectError> {
-        let Errand { host, port, check, ways, limits } = errand;
+        let Errand { host, port, check, ways, limits, ssh } = errand;
         let (known, certificates) = check.store.expected(&check.name);
-        let config = self.configs.get(HostKeyOrder::new(&known, certificates), limits.silence);
+        let config = self.configs.get(HostKeyOrder::new(&known, certificates), limits.silence, ssh)?;
         let mut handshake = limits.handshake;
         let (line, peer, talk) = match road {
             Road::Found(found) => {

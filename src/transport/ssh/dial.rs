@@ -9,7 +9,7 @@ use std::{
 
 use rustix::net::sockopt;
 use tokio::{
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     sync::Semaphore,
     time::{Instant, timeout_at},
 };
@@ -18,6 +18,7 @@ use super::{
     super::{Class, ConnectError, Phase},
     failure::{connect as failed, span},
 };
+use crate::target::SshSettings;
 
 /// Each lookup blocks a thread, and cannot be cut short.
 const LOOKUPS: usize = 64;
@@ -33,6 +34,31 @@ pub(super) struct Found {
     limit: Duration,
     /// What is left of it.
     left: Duration,
+    /// Our end.
+    from: Option<IpAddr>,
+}
+
+impl Found {
+    /// Keeps the addresses of the family that is wanted, and remembers where to connect from.
+    pub(super) fn keep(&mut self, ssh: &SshSettings, host: &str) -> Result<(), ConnectError> {
+        self.from = ssh.bind;
+        let from = ssh.bind;
+        self.addresses.retain(|address| {
+            ssh.family.takes(address.ip()) && from.is_none_or(|from| from.is_ipv4() == address.is_ipv4())
+        });
+        match self.addresses.is_empty() {
+            false => Ok(()),
+            true => Err(unresolved(host, "it has no address of the family that AddressFamily or BindAddress wants")),
+        }
+    }
+}
+
+/// A connection, from an address of ours if one is wanted.
+async fn connect(to: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpStream> {
+    let Some(from) = from else { return TcpStream::connect(to).await };
+    let socket = if to.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.bind(SocketAddr::new(from, 0))?;
+    socket.connect(to).await
 }
 
 /// Looks names up.
@@ -49,7 +75,7 @@ impl Dialer {
     /// Looks a host up. The deadline begins when the lookup has its place.
     pub(super) async fn find(&self, host: &str, port: u16, limit: Duration) -> Result<Found, ConnectError> {
         match host.parse::<IpAddr>() {
-            Ok(ip) => Ok(Found { addresses: vec![SocketAddr::new(ip, port)], limit, left: limit }),
+            Ok(ip) => Ok(Found { addresses: vec![SocketAddr::new(ip, port)], limit, left: limit, from: None }),
             Err(_) => self.lookup(host, port, limit).await,
         }
     }
@@ -73,7 +99,7 @@ impl Dialer {
         };
         match found {
             Ok(addresses) if !addresses.is_empty() => {
-                Ok(Found { addresses, limit, left: deadline.saturating_duration_since(Instant::now()) })
+                Ok(Found { addresses, limit, left: deadline.saturating_duration_since(Instant::now()), from: None })
             }
             Ok(_) => Err(unresolved(host, "it has no address")),
             Err(error) => Err(unresolved(host, &lookup_reason(&error))),
@@ -89,7 +115,7 @@ pub(super) async fn dial(found: &Found, silence: Duration) -> Result<(TcpStream,
         let left = deadline.saturating_duration_since(Instant::now());
         let others = u32::try_from(found.addresses.len() - n).unwrap_or(u32::MAX);
         let until = (Instant::now() + (left / others).max(LEAST)).min(deadline);
-        match timeout_at(until, TcpStream::connect(address)).await {
+        match timeout_at(until, connect(*address, found.from)).await {
             Ok(Ok(stream)) => {
                 tune(&stream, silence);
                 return Ok((stream, *address));

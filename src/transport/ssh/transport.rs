@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use super::{
     super::{Class, ConnectError, Phase, Session, Transport},
     SshOptions,
+    agent::Agent,
     args::{self, SshArgs},
     bastion::{Bastions, Chain},
     connector::{Connector, Errand, Over},
@@ -55,7 +56,8 @@ impl SshTransport {
             ..target.limits
         };
         let user = target.user.clone().unwrap_or_else(|| self.connector.options.user.clone());
-        let host = Host { target: &target, user: &user, args: &args, limits };
+        let agent = self.connector.agent(&target.ssh);
+        let host = Host { target: &target, user: &user, args: &args, limits, agent: agent.as_deref() };
         let connection = match &target.proxy {
             None | Some(Proxy::None) => self.connector.reach(self.errand(&host)?, Over::Network).await?,
             Some(Proxy::Command(template)) => {
@@ -92,23 +94,29 @@ impl SshTransport {
     }
 
     fn errand<'a>(&'a self, host: &Host<'a>) -> Result<Errand<'a>, ConnectError> {
-        let Host { target, user, args, limits } = *host;
+        let Host { target, user, args, limits, .. } = *host;
         let files = &self.connector.files;
-        let chosen = target.key_file.as_deref().map(|path| files.get(path));
-        let usual = match chosen {
-            Some(_) => Vec::new(),
-            None => self.connector.options.identities.iter().map(|path| files.get(path)).collect(),
-        };
-        let agent = self.connector.agent.as_ref();
+        let ssh = &target.ssh;
+        let (named, usual) = self.connector.identities(target.key_file.as_deref(), true, ssh);
         // Ansible's arguments win over nothing that was said for the host itself.
         let policy = target.host_keys.or(args.host_keys);
         let place = (target.address.as_str(), host.port());
         Ok(Errand {
             host: &target.address,
             port: host.port(),
-            check: self.connector.host_key_check(place, args.known_hosts.as_deref(), policy)?,
-            ways: Ways { user, chosen, usual, agent, files, password: target.password.as_ref() },
+            check: self.connector.host_key_check(place, args.known_hosts.as_deref(), policy, ssh)?,
+            ways: Ways {
+                user,
+                named,
+                usual,
+                agent: host.agent,
+                identities_only: ssh.identities_only,
+                without: ssh.without,
+                files,
+                password: target.password.as_ref(),
+            },
             limits,
+            ssh,
         })
     }
 }
@@ -120,6 +128,7 @@ struct Host<'a> {
     user: &'a str,
     args: &'a SshArgs,
     limits: Limits,
+    agent: Option<&'a Agent>,
 }
 
 impl Host<'_> {

@@ -20,7 +20,7 @@ impl Login<'_> {
     /// One file: with its key if it is in the clear, with the agent's if that holds it, else after a question.
     pub(super) async fn file(&mut self, file: &Arc<KeyFile>) -> Result<Try, ConnectError> {
         match &file.content {
-            Content::Absent if self.ways.chosen.as_ref().is_none_or(|chosen| chosen.path != file.path) => {
+            Content::Absent if !self.ways.named.iter().any(|named| named.path == file.path) => {
                 return Ok(Try::Next);
             }
             Content::Absent => self.pass(file, "does not exist"),
@@ -58,7 +58,8 @@ impl Login<'_> {
     }
 
     pub(super) fn is_chosen(&self, public: &PublicKey) -> bool {
-        let chosen = self.ways.chosen.as_ref().and_then(|file| file.public());
+        // The first alone: each further one may cost one try only.
+        let chosen = self.ways.named.first().and_then(|file| file.public());
         chosen.is_some_and(|chosen| chosen.key_data() == public.key_data())
     }
 

@@ -12,6 +12,7 @@ use super::super::{
     handshake::Connection,
     key_file::{KeyFile, KeyFiles},
 };
+use crate::target::Without;
 
 /// sshd's default `MaxAuthTries`.
 const TRIES: usize = 6;
@@ -19,11 +20,14 @@ const TRIES: usize = 6;
 /// With what one host may be logged in to.
 pub(in super::super) struct Ways<'a> {
     pub(in super::super) user: &'a str,
-    /// The key file that the target names.
-    pub(in super::super) chosen: Option<Arc<KeyFile>>,
+    /// Key files that were named for the host.
+    pub(in super::super) named: Vec<Arc<KeyFile>>,
     /// Key files that are tried when the target names none.
     pub(in super::super) usual: Vec<Arc<KeyFile>>,
     pub(in super::super) agent: Option<&'a Agent>,
+    /// Of the agent's keys, only those whose files are named.
+    pub(in super::super) identities_only: bool,
+    pub(in super::super) without: Without,
     pub(in super::super) files: &'a KeyFiles,
     pub(in super::super) password: Option<&'a SecretString>,
 }
@@ -71,12 +75,12 @@ pub(in super::super) async fn login(
 }
 impl Login<'_> {
     async fn run(&mut self) -> Result<Try, ConnectError> {
-        if let Some(file) = self.ways.chosen.clone()
-            && self.file(&file).await? == Try::In
-        {
-            return Ok(Try::In);
+        for file in self.ways.named.clone() {
+            if self.file(&file).await? == Try::In {
+                return Ok(Try::In);
+            }
         }
-        if self.agent().await? == Try::In {
+        if !self.ways.identities_only && self.agent().await? == Try::In {
             return Ok(Try::In);
         }
         for file in std::mem::take(&mut self.ways.usual) {
@@ -101,6 +105,15 @@ impl Login<'_> {
 
     /// False when the host has said that it does not take this, or when a further try would end the connection.
     pub(super) fn allows(&self, kind: MethodKind) -> bool {
+        let unwanted = match kind {
+            MethodKind::PublicKey => self.ways.without.keys,
+            MethodKind::Password => self.ways.without.password,
+            MethodKind::KeyboardInteractive => self.ways.without.interactive,
+            _ => false,
+        };
+        if unwanted {
+            return false;
+        }
         // The last try is kept for the password.
         let kept = usize::from(self.ways.password.is_some() && kind == MethodKind::PublicKey);
         self.tried.len() + kept < TRIES && self.allowed.as_ref().is_none_or(|allowed| allowed.contains(&kind))
