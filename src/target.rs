@@ -44,6 +44,21 @@ pub struct Target {
     pub limits: Limits,
     /// `--steal-lease`: a change takes the host's lease even if another run has it.
     pub steal_lease: bool,
+    /// Which runs are known here to be done with a host, so that a lease they left there counts no more.
+    pub settled: Option<SettledRuns>,
+}
+
+/// Says of a run and a host whether this jump box knows that the run is done with the host.
+#[derive(Clone)]
+pub struct SettledRuns(pub Arc<IsSettled>);
+
+/// Run and host in, whether the one is done with the other out. May read a file.
+pub type IsSettled = dyn Fn(&str, &HostName) -> bool + Send + Sync;
+
+impl std::fmt::Debug for SettledRuns {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SettledRuns")
+    }
 }
 
 /// What to do with the key of a host that is not on file.
@@ -126,6 +141,7 @@ impl Target {
             escalation: Escalation::default(),
             limits: Limits::default(),
             steal_lease: false,
+            settled: None,
         }
     }
 }

@@ -38,8 +38,11 @@ pub(super) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut World) -
         return Ok(code);
     }
     let (inventory, playbook) = since::files(&state, &args.extra_vars, world)?;
-    let reentry = since::reentry(&state, &inventory, &playbook, args, Past { state_dir, playbook: None })?;
-    let overlay = Overlay::new(&args.connect, world)?.stealing(args.steal_lease);
+    let reentry =
+        since::reentry(&state, &inventory, &playbook, args, Past { state_dir: state_dir.clone(), playbook: None })?;
+    let overlay = Overlay::new(&args.connect, world)?
+        .stealing(args.steal_lease)
+        .knowing(super::settled::from_ledger(state_dir.clone()));
     let roster = Hosts::new(Arc::new(inventory), playbook.vars.clone(), &reentry.hosts, &overlay)?;
     let transport = transport(&args.connect, world)?;
     let forks = forks(args.connect.forks, world);

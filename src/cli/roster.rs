@@ -7,7 +7,12 @@ use serde_json::{Map, Value};
 
 use super::{Failure, args::ConnectArgs, reach, sshconfig};
 use crate::{
-    engine::Roster, host::HostName, inventory::Inventory, playbook::TemplateScope, sshconfig::SshConfig, target::Target,
+    engine::Roster,
+    host::HostName,
+    inventory::Inventory,
+    playbook::TemplateScope,
+    sshconfig::SshConfig,
+    target::{SettledRuns, Target},
 };
 
 /// Hosts of one run, their targets checked beforehand.
@@ -70,6 +75,7 @@ pub(super) struct Overlay {
     connect: Option<std::time::Duration>,
     auth: Option<std::time::Duration>,
     steal_lease: bool,
+    settled: Option<SettledRuns>,
 }
 
 impl Overlay {
@@ -101,7 +107,14 @@ impl Overlay {
             connect: args.connect_timeout,
             auth: args.auth_timeout,
             steal_lease: false,
+            settled: None,
         })
+    }
+
+    /// Leases of runs that are done with a host, by this ledger, count no more.
+    pub(super) fn knowing(mut self, settled: SettledRuns) -> Self {
+        self.settled = Some(settled);
+        self
     }
 
     /// `--steal-lease`.
@@ -123,6 +136,7 @@ impl Overlay {
         target.limits.connect = self.connect.unwrap_or(target.limits.connect);
         target.limits.auth = self.auth.unwrap_or(target.limits.auth);
         target.steal_lease = self.steal_lease;
+        target.settled = self.settled.clone();
         target
     }
 }

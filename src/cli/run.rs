@@ -26,7 +26,9 @@ pub(super) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World) -> Resu
         },
         world,
     )?;
-    let overlay = Overlay::new(&args.connect, world)?.stealing(args.steal_lease);
+    let overlay = Overlay::new(&args.connect, world)?
+        .stealing(args.steal_lease)
+        .knowing(super::settled::from_ledger(state_dir.clone()));
     let Prepared { inventory, playbook, mut plan, hosts } = prepared;
     let digest = plan.digest();
     let shown = plan.short_digest();

@@ -84,6 +84,7 @@ impl Inventory {
             escalation: vars.escalation()?,
             limits: settings.limits(),
             steal_lease: false,
+            settled: None,
         })
     }
 }

@@ -41,11 +41,11 @@ pub async fn acquire(cx: &mut StepCx<'_>) -> Result<(), Box<StepResult>> {
     let query = acquire_query(cx.run, cx.owner, rights, None);
     let mut answer = remote::ask(cx, &query).await?;
     if let Answer::Other { run, owner, age } = &answer
-        && cx.link.target().steal_lease
+        && let Some(why) = may_take(cx, run, owner)
     {
         // Recorded first: whoever asks later why two runs changed this host finds it.
         let from = json!({ "run": run, "owner": owner, "age_s": age.as_secs() });
-        cx.journal.note("lease.stolen", from).await?;
+        cx.journal.note(why, from).await?;
         // From this run alone: another that came in between is refused again.
         answer = remote::ask(cx, &acquire_query(cx.run, cx.owner, rights, Some(run))).await?;
     }
@@ -63,6 +63,19 @@ pub async fn acquire(cx: &mut StepCx<'_>) -> Result<(), Box<StepResult>> {
                  ends in {left} min; --steal-lease takes it, when that run is known to be over"
             ))))
         }
+    }
+}
+
+/// Why another run's lease may be taken, as the name of the note that records it.
+fn may_take(cx: &StepCx<'_>, run: &str, owner: &str) -> Option<&'static str> {
+    let target = cx.link.target();
+    let settled = || target.settled.as_ref().is_some_and(|settled| (settled.0)(run, cx.host));
+    if target.steal_lease {
+        Some("lease.stolen")
+    } else if owner == cx.owner && settled() {
+        Some("lease.left_behind")
+    } else {
+        None
     }
 }
 
@@ -172,6 +185,21 @@ mod tests {
         bench.link =
             Link::new(Arc::new(bench.transport.clone()), Arc::new(Target::plain(bench.host.clone(), "127.0.0.1")));
         assert!(acquire(&mut bench.cx()).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_lease_that_a_run_of_this_ledger_left_behind_counts_no_more() {
+        for (owner, known, free) in [("ann@jump1", "R1", true), ("ann@jump1", "R2", false), ("bob@jump2", "R1", false)]
+        {
+            let mut bench = bench();
+            bench.file("var/lib/patchwave/lease", &format!("R1\n{owner}\n1\n"));
+            let mut target = Target::plain(bench.host.clone(), "127.0.0.1");
+            let host = bench.host.clone();
+            target.settled = Some(crate::target::SettledRuns(Arc::new(move |run, of| run == known && *of == host)));
+            bench.link = Link::new(Arc::new(bench.transport.clone()), Arc::new(target));
+            assert_eq!(acquire(&mut bench.cx()).await.is_ok(), free, "{owner}, {known} is settled");
+            assert_eq!(bench.journal.notes.contains_key("lease.left_behind"), free);
+        }
     }
 
     #[tokio::test]
