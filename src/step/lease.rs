@@ -192,7 +192,7 @@ mod tests {
         for (owner, known, free) in [("ann@jump1", "R1", true), ("ann@jump1", "R2", false), ("bob@jump2", "R1", false)]
         {
             let mut bench = bench();
-            bench.file("var/lib/patchwave/lease", &format!("R1\n{owner}\n1\n"));
+            bench.file("var/lib/patchwave/lease", format!("R1\n{owner}\n1\n"));
             let mut target = Target::plain(bench.host.clone(), "127.0.0.1");
             let host = bench.host.clone();
             target.settled = Some(crate::target::SettledRuns(Arc::new(move |run, of| run == known && *of == host)));
