@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How often a reading command is sent again after its connection was lost.
-const READ_TRIES: u32 = 3;
+const READ_TRIES: u32 = 5;
 
 /// A host's connection that mends itself.
 pub struct Link {
