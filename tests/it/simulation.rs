@@ -46,6 +46,20 @@ fn a_healthy_fleet_is_patched_whole() {
 }
 
 #[test]
+fn a_condition_that_cannot_be_evaluated_fails_its_host_and_not_the_run() {
+    let mut world = World::of(1, 100, 6);
+    world.plan.steps[0].when = Some("nobody.said == 1".to_owned());
+    let journal = Shared::default();
+    let ended = paused(drive(&world, journal.clone()));
+    assert!(ended.lost.is_none(), "{:?}", ended.lost);
+    let state = RunState::fold(&journal.events()).unwrap();
+    assert!(state.tally.failed > 0 && state.tally.ok == 0 && state.tally.in_flight == 0, "{:?}", state.tally);
+    let (step, result) = state.hosts.iter().find_map(|host| host.broke_at()).unwrap();
+    assert_eq!((step.index, result.class.as_str()), (0, "template"), "{}", result.summary);
+    assert!(result.summary.contains("nobody"), "{}", result.summary);
+}
+
+#[test]
 fn a_crash_after_every_event_is_resumed_to_the_end() {
     let counts = over_cores(CUT_SEEDS, |seed| {
         let whole = simulate(seed, 70, 6).1.len();
