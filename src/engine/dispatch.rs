@@ -27,6 +27,8 @@ use crate::{
 
 /// Messages taken from the hosts into one transaction.
 const BATCH: usize = 512;
+/// How long a message waits for company. A transaction costs a flush of the disk, however much is in it.
+const COMPANY: Duration = Duration::from_millis(5);
 
 /// What a run needs besides its events.
 pub struct Engine {
@@ -134,7 +136,10 @@ impl Dispatcher {
                     Some(signal) => self.signal(signal),
                     None => self.signals_open = false,
                 },
-                taken = inbox.recv_many(&mut batch, BATCH) => if taken > 0 { self.take(&mut batch) },
+                taken = inbox.recv_many(&mut batch, BATCH) => if taken > 0 {
+                    self.gather(&mut inbox, &mut batch).await;
+                    self.take(&mut batch);
+                },
                 Some(done) = self.gate.join_next() => self.gate_done(done),
                 Some(done) = self.hosts.join_next() => self.host_done(done),
                 _ = ticks.tick() => self.tick(),
@@ -290,6 +295,18 @@ impl Dispatcher {
         }
         kinds.push(Kind::HostFinished { host: host.clone(), outcome: Outcome::Unknown });
         self.append(kinds);
+    }
+
+    /// Takes what other hosts say at the same moment; there is no waiting for hosts that have spoken.
+    async fn gather(&self, inbox: &mut mpsc::Receiver<Message>, batch: &mut Vec<Message>) {
+        let until = Instant::now() + COMPANY;
+        let most = self.state.tally.in_flight.min(BATCH);
+        while batch.len() < most {
+            let more = inbox.recv_many(batch, most - batch.len());
+            if !matches!(tokio::time::timeout_at(until, more).await, Ok(n) if n > 0) {
+                return;
+            }
+        }
     }
 
     /// Records a batch of what hosts said, in one transaction, then answers.
