@@ -3,6 +3,7 @@
 //! Start at [`Machine`]; [`Machine::serve`] is its life.
 
 use std::{
+    borrow::Cow,
     ffi::OsStr,
     future::poll_fn,
     io,
@@ -19,7 +20,7 @@ use std::{
 };
 
 use russh::{
-    MethodKind, MethodSet,
+    MethodKind, MethodSet, Preferred, kex,
     keys::{PrivateKey, PublicKey},
     server::Config,
 };
@@ -92,7 +93,7 @@ impl Machine {
                 on: false,
                 gone: false,
                 connections: CancellationToken::new(),
-                config: Arc::new(server_config(key)),
+                config: Arc::new(server_config(key, shared.instant)),
             }),
             faults: Mutex::new(faults),
             frozen: Arc::new(AtomicBool::new(false)),
@@ -199,7 +200,7 @@ impl Machine {
 
     /// True for `true` in a fleet for benchmarks, however it is wrapped.
     pub(super) fn answers_without_a_process(&self, line: &[u8]) -> bool {
-        self.shared.instant && (line == b"true" || line.ends_with(b" true"))
+        self.shared.instant && (line == b"true" || line.ends_with(b" true") || line.ends_with(b" /bin/sh -c true sh"))
     }
 
     /// Goes down, and comes back after the fleet's down time unless a fault forbids it.
@@ -250,7 +251,7 @@ impl Machine {
             let _ = self.folder.boot(same_id);
         }
         let generation = u32::from(self.has(|fault| *fault == Fault::NewHostKey));
-        power.config = Arc::new(server_config(self.shared.keys.host(&self.name, generation)));
+        power.config = Arc::new(server_config(self.shared.keys.host(&self.name, generation), self.shared.instant));
         power.connections = CancellationToken::new();
         power.on = true;
         drop(power);
@@ -297,7 +298,7 @@ impl Machine {
         }
         if had.contains(&Fault::NewHostKey) {
             let mut power = self.power.write().unwrap_or_else(PoisonError::into_inner);
-            power.config = Arc::new(server_config(self.shared.keys.host(&self.name, 0)));
+            power.config = Arc::new(server_config(self.shared.keys.host(&self.name, 0), self.shared.instant));
         }
         if had.iter().any(|fault| matches!(fault, Fault::Silent | Fault::Freezes)) {
             let mut power = self.power.write().unwrap_or_else(PoisonError::into_inner);
@@ -341,8 +342,14 @@ fn bound(port: u16) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-fn server_config(key: PrivateKey) -> Config {
+/// `plain_kex` leaves the key exchange that every client has, so that clients can be compared by their own cost.
+fn server_config(key: PrivateKey, plain_kex: bool) -> Config {
+    let mut preferred = Preferred::DEFAULT;
+    if plain_kex {
+        preferred.kex = Cow::Borrowed(&[kex::CURVE25519, kex::EXTENSION_OPENSSH_STRICT_KEX_AS_SERVER]);
+    }
     Config {
+        preferred,
         server_id: russh::SshId::Standard("SSH-2.0-patchwave_simulated_host".into()),
         methods: MethodSet::from([MethodKind::PublicKey].as_slice()),
         auth_rejection_time: Duration::ZERO,

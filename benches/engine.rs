@@ -1,0 +1,314 @@
+//! Engine and ledger: 10,000 hosts × 5 steps over the simulated fleet, into a real ledger with a log file per host;
+//! the same run cut off in the middle and taken up again; the ledger alone. `cargo bench --bench engine [-- HOSTS]`
+
+mod meter;
+
+use std::{fmt::Write as _, path::Path, sync::Arc, time::Instant};
+
+use meter::{Asked, Table, apart, asked, holds, tell, timed};
+use patchwave::{
+    clock::{Clock, SystemClock, TokioClock},
+    engine::{self, Ended, Engine, Outside, Roster},
+    event::{Event, HostAt, Kind, RunId, RunStarted, RunState},
+    host::HostName,
+    inventory::{Inventory, NoRuns},
+    ledger::{Journal, Ledger, LedgerError, Request, RunLedger},
+    plan, playbook,
+    playbook::TemplateScope,
+    sim::{Faults, SimFleet},
+    step::JumpBox,
+    target::Target,
+    ui,
+};
+use tokio::sync::mpsc;
+
+const HOSTS: usize = 10_000;
+/// Most CPU of a whole run of [`HOSTS`], in milliseconds.
+const TARGET_CPU: f64 = 5_000.0;
+/// Most memory, in MiB.
+const TARGET_MEMORY: f64 = 200.0;
+/// Most that a host may cost at ten times as many hosts.
+const TARGET_GROWTH: f64 = 1.3;
+const FORKS: [usize; 2] = [256, 100_000];
+
+const PLAYBOOK: &str = "
+name: Bench
+hosts: all
+vars: { service: ssh }
+rollout:
+  stages: [ { hosts: all, canary: 1, batch: [10%, 50%] } ]
+steps:
+  - { name: Look, command: { run: uptime, changes: false } }
+  - { name: Upgrade, command: { run: patch everything, changes: true } }
+  - { name: Reboot, reboot: { when: always, warn: 0s } }
+  - { name: Service, command: { run: 'systemctl is-active {{ service }}', changes: false }, register: service_state }
+  - { name: Verify, command: { run: 'check {{ inventory_hostname }}', changes: false }, when: service_state.failed == false }
+";
+
+fn main() {
+    match asked() {
+        Asked::Nothing => println!("measures with `cargo bench --bench engine`"),
+        Asked::Part(words) => {
+            let number = |at: usize| words[at].parse().expect("a number");
+            match words[0].as_str() {
+                "run" => whole(number(1), number(2)),
+                "resume" => resumed(number(1)),
+                "ledger" => ledger_alone(number(1), number(2)),
+                other => panic!("no part `{other}`"),
+            }
+        }
+        Asked::All(hosts) => tables(hosts.unwrap_or(HOSTS)),
+    }
+}
+
+fn tables(hosts: usize) {
+    let mut table =
+        Table::new(&["hosts", "forks", "CPU ms", "µs/host", "events", "peak MiB", "CPU holds", "memory holds"]);
+    for forks in FORKS {
+        let mut costs = Vec::new();
+        for hosts in [hosts / 10, hosts] {
+            let f = apart(&["run", &hosts.to_string(), &forks.to_string()]);
+            let peak = f["peak"] / 1024.0;
+            let cost = f["cpu"] * 1000.0 / hosts as f64;
+            let target = TARGET_CPU * hosts as f64 / HOSTS as f64;
+            table.row([
+                hosts.to_string(),
+                forks.to_string(),
+                format!("{:.0}", f["cpu"]),
+                format!("{cost:.0}"),
+                format!("{:.0}", f["events"]),
+                format!("{peak:.0}"),
+                holds(f["cpu"], target),
+                holds(peak, TARGET_MEMORY),
+            ]);
+            costs.push(cost);
+        }
+        let growth = costs[1] / costs[0];
+        table.row([format!("ratio {growth:.2} (at most {TARGET_GROWTH}: {})", holds(growth, TARGET_GROWTH))]);
+    }
+    table.print("engine: 5 steps per host, all ok");
+
+    let f = apart(&["resume", &hosts.to_string()]);
+    let mut table =
+        Table::new(&["hosts", "open", "events read", "fold CPU ms", "settle and finish CPU ms", "peak MiB"]);
+    table.row([
+        hosts.to_string(),
+        format!("{:.0}", f["open"]),
+        format!("{:.0}", f["events"]),
+        format!("{:.0}", f["fold"]),
+        format!("{:.0}", f["settle"]),
+        format!("{:.0}", f["peak"] / 1024.0),
+    ]);
+    table.print("resume: cut off with every host in flight");
+
+    let mut table = Table::new(&["events per transaction", "events", "CPU µs/event", "events/s durable (wall)"]);
+    for batch in [1, 16, 512] {
+        let events = if batch == 1 { 2_000 } else { 50_000 };
+        let f = apart(&["ledger", &events.to_string(), &batch.to_string()]);
+        table.row([
+            batch.to_string(),
+            events.to_string(),
+            format!("{:.1}", f["cpu"] * 1000.0 / events as f64),
+            format!("{:.0}", events as f64 / f["wall"]),
+        ]);
+    }
+    table.print("ledger alone (the wall depends on the disk)");
+}
+
+/// Everything but the journal.
+struct World {
+    inventory: Inventory,
+    started: RunStarted,
+    fleet: SimFleet,
+    forks: usize,
+}
+
+impl World {
+    fn new(hosts: usize, forks: usize, playbook: &str) -> Arc<Self> {
+        let mut text = String::from("all:\n  vars: { patchwave: { environment: production, risk: low } }\n  hosts:\n");
+        for n in 0..hosts {
+            let _ = writeln!(
+                text,
+                "    h{n:05}.example.com: {{ rack: r{}, owner: team-{}, ansible_port: 22 }}",
+                n % 40,
+                n % 7
+            );
+        }
+        let inventory = Inventory::from_text("bench.yml", &text).expect("the inventory is right");
+        let playbook = playbook::load_text(Path::new("bench.yml"), playbook).expect("the playbook is right");
+        let selected = inventory.select("all", &NoRuns).expect("all hosts");
+        let plan = plan::build(&inventory, &playbook, &selected).expect("a plan");
+        let fleet = SimFleet::new(selected.into_iter().map(|host| (host, Faults::default())), patchwave_latency());
+        let started = RunStarted {
+            run: RunId("20261122-020000-bnch".to_owned()),
+            digest: plan.digest(),
+            plan,
+            playbook_path: "/bench.yml".to_owned(),
+            inventory_paths: vec!["/inventory.yml".to_owned()],
+            limit: None,
+            extra_vars: vec![],
+            check: false,
+            operator: "bench".to_owned(),
+            controller: "here".to_owned(),
+            version: String::new(),
+        };
+        Arc::new(Self { inventory, started, fleet, forks })
+    }
+
+    fn first(&self, clock: &TokioClock) -> Event {
+        Event { seq: 1, at: clock.now(), kind: Kind::RunStarted(Box::new(self.started.clone())) }
+    }
+}
+
+fn patchwave_latency() -> std::time::Duration {
+    std::time::Duration::from_millis(20)
+}
+
+struct Everybody(Arc<World>);
+
+impl Roster for Everybody {
+    fn target(&self, host: &HostName) -> Result<Arc<Target>, String> {
+        Ok(Arc::new(Target::plain(host.clone(), host.as_str())))
+    }
+    fn scope(&self, host: &HostName) -> TemplateScope {
+        let mut vars = self.0.inventory.vars(host);
+        vars.insert("service".into(), "ssh".into());
+        TemplateScope::new(vars)
+    }
+    fn gate_scope(&self) -> TemplateScope {
+        TemplateScope::default()
+    }
+}
+
+/// A ledger whose disk is full after so many events: what a controller that was killed leaves behind.
+struct Cut {
+    ledger: RunLedger,
+    room: usize,
+}
+
+impl Journal for Cut {
+    fn append(&mut self, events: &[Event]) -> Result<(), LedgerError> {
+        self.room = self.room.checked_sub(events.len()).ok_or(LedgerError::Full { path: "bench".into() })?;
+        self.ledger.append(events)
+    }
+    fn requests(&mut self) -> Vec<Request> {
+        self.ledger.requests()
+    }
+}
+
+fn paused<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+    runtime.expect("a runtime").block_on(work)
+}
+
+fn start_of_time() -> TokioClock {
+    TokioClock::starting_at("2026-11-22T02:00:00Z".parse().expect("a time"))
+}
+
+async fn drive(
+    world: &Arc<World>,
+    ledger: Ledger,
+    room: usize,
+    state: RunState,
+    lock: patchwave::ledger::RunLock,
+) -> Ended {
+    let clock: Arc<dyn Clock> = Arc::new(start_of_time());
+    let logs = ledger.logs(&world.started.run, Arc::clone(&clock));
+    let lines = ui::Lines::new(Box::new(std::io::sink()), plain(), jiff::tz::TimeZone::UTC);
+    let (_signals, inbox) = mpsc::channel(1);
+    let engine = Engine {
+        outside: Arc::new(Outside {
+            transport: Arc::new(world.fleet.clone()),
+            controller: Arc::new(JumpBox::new(".".into(), ".".into())),
+            clock,
+            roster: Arc::new(Everybody(Arc::clone(world))),
+            logs: Some(logs),
+        }),
+        journal: Box::new(Cut { ledger: RunLedger::new(ledger, lock), room }),
+        reporter: Box::new(lines),
+        forks: world.forks,
+        tick: std::time::Duration::from_millis(250),
+        signals: inbox,
+        notices: None,
+    };
+    engine::run(engine, state).await
+}
+
+fn plain() -> ui::Paint {
+    ui::Paint::decide(ui::Colour::Never, false, |_| None)
+}
+
+/// One run from its first event to its last.
+fn whole(hosts: usize, forks: usize) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let world = World::new(hosts, forks, PLAYBOOK);
+    let ((), cpu) = timed(|| {
+        let ended = paused(async {
+            let first = world.first(&start_of_time());
+            let mut ledger = Ledger::open(folder.path()).expect("a ledger");
+            let lock = ledger.begin(&first).expect("a run");
+            drive(&world, ledger, usize::MAX, RunState::begin(&first).expect("a state"), lock).await
+        });
+        assert!(ended.lost.is_none() && ended.state.finished, "{:?} {:?}", ended.lost, ended.why);
+        assert_eq!(ended.state.tally.ok, hosts);
+        tell("events", ended.state.seq as f64);
+    });
+    tell("cpu", cpu);
+    tell("peak", meter::peak_kib("self").expect("this process lives") as f64);
+}
+
+/// A run that loses its ledger while every host is in flight, and a second controller that finishes it.
+fn resumed(hosts: usize) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let world =
+        World::new(hosts, usize::MAX, &PLAYBOOK.replace("canary: 1, batch: [10%, 50%]", "canary: 0, batch: 100%"));
+    // Started; the first step begun and done; the second begun: then every host is in its upgrade.
+    paused(async {
+        let first = world.first(&start_of_time());
+        let mut ledger = Ledger::open(folder.path()).expect("a ledger");
+        let lock = ledger.begin(&first).expect("a run");
+        let ended = drive(&world, ledger, hosts * 5, RunState::begin(&first).expect("a state"), lock).await;
+        assert!(ended.lost.is_some(), "the run was not cut off");
+    });
+    let ledger = Ledger::open(folder.path()).expect("a ledger");
+    let (mut state, fold) = timed(|| ledger.state(&world.started.run).expect("a state"));
+    tell("events", state.seq as f64);
+    tell("open", state.hosts.iter().filter(|host| host.at == HostAt::InFlight).count() as f64);
+    tell("fold", fold);
+    let ((), settle) = timed(|| {
+        let lock = ledger.lock(&world.started.run, "bench@here").expect("a lock");
+        let kind = Kind::RunResumed { operator: "bench".to_owned(), controller: "here".to_owned() };
+        let resumed = Event { seq: state.seq + 1, at: SystemClock.now(), kind };
+        let mut ledger = RunLedger::new(ledger, lock);
+        ledger.append(std::slice::from_ref(&resumed)).expect("an append");
+        state.apply(&resumed).expect("it follows");
+        drop(ledger);
+        let ledger = Ledger::open(folder.path()).expect("a ledger");
+        let lock = ledger.lock(&world.started.run, "bench@here").expect("a lock");
+        let ended = paused(async { drive(&world, ledger, usize::MAX, state, lock).await });
+        assert!(ended.lost.is_none() && ended.state.finished, "{:?} {:?}", ended.lost, ended.why);
+        let broken = ended.state.hosts.iter().find_map(|host| host.broke_at());
+        assert_eq!(ended.state.tally.ok, hosts, "{broken:?}");
+    });
+    tell("settle", settle);
+    tell("peak", meter::peak_kib("self").expect("this process lives") as f64);
+}
+
+/// Appends `events` in transactions of `batch`.
+fn ledger_alone(events: usize, batch: usize) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let world = World::new(events.div_ceil(2), 1, PLAYBOOK);
+    let first = paused(async { world.first(&start_of_time()) });
+    let mut ledger = Ledger::open(folder.path()).expect("a ledger");
+    let lock = ledger.begin(&first).expect("a run");
+    let hosts = world.inventory.hosts().iter().cycle();
+    let all: Vec<Event> = hosts
+        .zip(2..)
+        .take(events)
+        .map(|(host, seq)| Event { seq, at: first.at, kind: Kind::HostStarted { host: host.clone() } })
+        .collect();
+    let began = Instant::now();
+    let ((), cpu) = timed(|| all.chunks(batch).for_each(|chunk| ledger.append(&lock, chunk).expect("an append")));
+    tell("cpu", cpu);
+    tell("wall", began.elapsed().as_secs_f64());
+}
