@@ -1,9 +1,16 @@
-//! Engine and ledger: 10,000 hosts × 5 steps over the simulated fleet, into a real ledger with a log file per host;
-//! the same run cut off in the middle and taken up again; the ledger alone. `cargo bench --bench engine [-- HOSTS]`
+//! Engine and ledger: 10,000 hosts × 5 steps over the simulated fleet, into a real ledger in a temporary folder; the same
+//! run cut off in the middle and taken up again; the ledger alone. `cargo bench --bench engine [-- HOSTS]`
+//!
+//! Where a flush of the disk is dear in CPU (a virtual machine), `TMPDIR=/dev/shm` shows what the program itself takes.
 
 mod meter;
 
-use std::{fmt::Write as _, path::Path, sync::Arc, time::Instant};
+use std::{
+    fmt::Write as _,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use meter::{Asked, Table, apart, asked, holds, tell, timed};
 use patchwave::{
@@ -29,7 +36,11 @@ const TARGET_CPU: f64 = 5_000.0;
 const TARGET_MEMORY: f64 = 200.0;
 /// Most that a host may cost at ten times as many hosts.
 const TARGET_GROWTH: f64 = 1.3;
-const FORKS: [usize; 2] = [256, 100_000];
+/// Hosts in flight, and whether their output goes to log files.
+const WAYS: [(usize, bool); 3] = [(100_000, false), (256, false), (256, true)];
+
+/// How long a simulated host takes to answer.
+const LATENCY: Duration = Duration::from_millis(20);
 
 const PLAYBOOK: &str = "
 name: Bench
@@ -51,7 +62,7 @@ fn main() {
         Asked::Part(words) => {
             let number = |at: usize| words[at].parse().expect("a number");
             match words[0].as_str() {
-                "run" => whole(number(1), number(2)),
+                "run" => whole(number(1), number(2), number(3) == 1),
                 "resume" => resumed(number(1)),
                 "ledger" => ledger_alone(number(1), number(2)),
                 other => panic!("no part `{other}`"),
@@ -63,17 +74,18 @@ fn main() {
 
 fn tables(hosts: usize) {
     let mut table =
-        Table::new(&["hosts", "forks", "CPU ms", "µs/host", "events", "peak MiB", "CPU holds", "memory holds"]);
-    for forks in FORKS {
+        Table::new(&["hosts", "forks", "logs", "CPU ms", "µs/host", "events", "peak MiB", "CPU holds", "memory holds"]);
+    for (forks, logs) in WAYS {
         let mut costs = Vec::new();
         for hosts in [hosts / 10, hosts] {
-            let f = apart(&["run", &hosts.to_string(), &forks.to_string()]);
+            let f = apart(&["run", &hosts.to_string(), &forks.to_string(), if logs { "1" } else { "0" }]);
             let peak = f["peak"] / 1024.0;
             let cost = f["cpu"] * 1000.0 / hosts as f64;
             let target = TARGET_CPU * hosts as f64 / HOSTS as f64;
             table.row([
                 hosts.to_string(),
                 forks.to_string(),
+                if logs { "yes" } else { "no" }.to_owned(),
                 format!("{:.0}", f["cpu"]),
                 format!("{cost:.0}"),
                 format!("{:.0}", f["events"]),
@@ -121,10 +133,11 @@ struct World {
     started: RunStarted,
     fleet: SimFleet,
     forks: usize,
+    logs: bool,
 }
 
 impl World {
-    fn new(hosts: usize, forks: usize, playbook: &str) -> Arc<Self> {
+    fn new(hosts: usize, forks: usize, logs: bool, playbook: &str) -> Arc<Self> {
         let mut text = String::from("all:\n  vars: { patchwave: { environment: production, risk: low } }\n  hosts:\n");
         for n in 0..hosts {
             let _ = writeln!(
@@ -138,7 +151,7 @@ impl World {
         let playbook = playbook::load_text(Path::new("bench.yml"), playbook).expect("the playbook is right");
         let selected = inventory.select("all", &NoRuns).expect("all hosts");
         let plan = plan::build(&inventory, &playbook, &selected).expect("a plan");
-        let fleet = SimFleet::new(selected.into_iter().map(|host| (host, Faults::default())), patchwave_latency());
+        let fleet = SimFleet::new(selected.into_iter().map(|host| (host, Faults::default())), LATENCY);
         let started = RunStarted {
             run: RunId("20261122-020000-bnch".to_owned()),
             digest: plan.digest(),
@@ -152,16 +165,12 @@ impl World {
             controller: "here".to_owned(),
             version: String::new(),
         };
-        Arc::new(Self { inventory, started, fleet, forks })
+        Arc::new(Self { inventory, started, fleet, forks, logs })
     }
 
     fn first(&self, clock: &TokioClock) -> Event {
         Event { seq: 1, at: clock.now(), kind: Kind::RunStarted(Box::new(self.started.clone())) }
     }
-}
-
-fn patchwave_latency() -> std::time::Duration {
-    std::time::Duration::from_millis(20)
 }
 
 struct Everybody(Arc<World>);
@@ -222,12 +231,12 @@ async fn drive(
             controller: Arc::new(JumpBox::new(".".into(), ".".into())),
             clock,
             roster: Arc::new(Everybody(Arc::clone(world))),
-            logs: Some(logs),
+            logs: world.logs.then_some(logs),
         }),
         journal: Box::new(Cut { ledger: RunLedger::new(ledger, lock), room }),
         reporter: Box::new(lines),
         forks: world.forks,
-        tick: std::time::Duration::from_millis(250),
+        tick: Duration::from_millis(250),
         signals: inbox,
         notices: None,
     };
@@ -239,9 +248,9 @@ fn plain() -> ui::Paint {
 }
 
 /// One run from its first event to its last.
-fn whole(hosts: usize, forks: usize) {
+fn whole(hosts: usize, forks: usize, logs: bool) {
     let folder = tempfile::tempdir().expect("a folder");
-    let world = World::new(hosts, forks, PLAYBOOK);
+    let world = World::new(hosts, forks, logs, PLAYBOOK);
     let ((), cpu) = timed(|| {
         let ended = paused(async {
             let first = world.first(&start_of_time());
@@ -260,8 +269,12 @@ fn whole(hosts: usize, forks: usize) {
 /// A run that loses its ledger while every host is in flight, and a second controller that finishes it.
 fn resumed(hosts: usize) {
     let folder = tempfile::tempdir().expect("a folder");
-    let world =
-        World::new(hosts, usize::MAX, &PLAYBOOK.replace("canary: 1, batch: [10%, 50%]", "canary: 0, batch: 100%"));
+    let world = World::new(
+        hosts,
+        usize::MAX,
+        false,
+        &PLAYBOOK.replace("canary: 1, batch: [10%, 50%]", "canary: 0, batch: 100%"),
+    );
     // Started; the first step begun and done; the second begun: then every host is in its upgrade.
     paused(async {
         let first = world.first(&start_of_time());
@@ -277,7 +290,13 @@ fn resumed(hosts: usize) {
     tell("fold", fold);
     let ((), settle) = timed(|| {
         let lock = ledger.lock(&world.started.run, "bench@here").expect("a lock");
-        let kind = Kind::RunResumed { operator: "bench".to_owned(), controller: "here".to_owned() };
+        let kind = Kind::RunResumed {
+            operator: "bench".to_owned(),
+            controller: "here".to_owned(),
+            limit: None,
+            left_out: vec![],
+            accepted: None,
+        };
         let resumed = Event { seq: state.seq + 1, at: SystemClock.now(), kind };
         let mut ledger = RunLedger::new(ledger, lock);
         ledger.append(std::slice::from_ref(&resumed)).expect("an append");
@@ -297,7 +316,7 @@ fn resumed(hosts: usize) {
 /// Appends `events` in transactions of `batch`.
 fn ledger_alone(events: usize, batch: usize) {
     let folder = tempfile::tempdir().expect("a folder");
-    let world = World::new(events.div_ceil(2), 1, PLAYBOOK);
+    let world = World::new(events.div_ceil(2), 1, false, PLAYBOOK);
     let first = paused(async { world.first(&start_of_time()) });
     let mut ledger = Ledger::open(folder.path()).expect("a ledger");
     let lock = ledger.begin(&first).expect("a run");
