@@ -198,9 +198,15 @@ impl Machine {
             .spawn()
     }
 
-    /// True for `true` in a fleet for benchmarks, however it is wrapped.
-    pub(super) fn answers_without_a_process(&self, line: &[u8]) -> bool {
-        self.shared.instant && (line == b"true" || line.ends_with(b" true") || line.ends_with(b" /bin/sh -c true sh"))
+    /// What a shell would say, on either stream, to `true` in a fleet for benchmarks, however it is wrapped: the client's
+    /// word before the command, if it asks for one.
+    pub(super) fn answer_without_a_process(&self, line: &[u8]) -> Option<String> {
+        let line = std::str::from_utf8(line).ok().filter(|_| self.shared.instant)?;
+        if line != "true" && !line.ends_with(" true") && !line.ends_with(" /bin/sh -c true sh") {
+            return None;
+        }
+        let word = line.strip_prefix(r"printf '\n%s\n' ").and_then(|rest| rest.split_once(';'));
+        Some(word.map(|(word, _)| format!("\n{word}\n")).unwrap_or_default())
     }
 
     /// Goes down, and comes back after the fleet's down time unless a fault forbids it.
