@@ -109,6 +109,13 @@ pub struct ConnectArgs {
     /// Ask for the password of sudo or su.
     #[arg(short = 'K', long)]
     pub ask_become_pass: bool,
+    /// Take the login password from a command, run here once through `/bin/sh`: what it prints, without its last line's
+    /// end. For a password store.
+    #[arg(long, value_name = "CMD", conflicts_with = "ask_pass")]
+    pub password_command: Option<String>,
+    /// Take the password of sudo or su from a command, as --password-command.
+    #[arg(long, value_name = "CMD", conflicts_with = "ask_become_pass")]
+    pub become_password_command: Option<String>,
     /// Most hosts in flight.
     #[arg(short, long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub forks: u32,

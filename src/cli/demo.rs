@@ -80,6 +80,8 @@ fn walk(
             known_hosts: Some(demo.fleet().known_hosts()),
             ask_pass: false,
             ask_become_pass: false,
+            password_command: None,
+            become_password_command: None,
             forks: 256,
             connect_rate: 0,
             connect_timeout: None,

@@ -23,6 +23,7 @@ mod rollout;
 mod roster;
 mod run;
 mod runs;
+mod secret;
 mod settled;
 mod since;
 mod sshconfig;

@@ -227,6 +227,10 @@ pub(super) fn transport(args: &ConnectArgs, world: &World) -> Result<Arc<dyn Tra
             Some(Arc::new(move |path| quiet.ask(|| ask(&format!("Passphrase of {}: ", path.display())))));
         let (ask, quiet) = (Arc::clone(&world.ask), world.quiet.clone());
         options.question = Some(Arc::new(move |question| quiet.ask(|| ask(question))));
+        let (ask, secret, quiet) = (Arc::clone(&world.ask), Arc::clone(&world.ask_secret), world.quiet.clone());
+        options.dialogue = Some(Arc::new(move |prompt, echo| {
+            quiet.ask(|| if echo { ask(prompt).map(Into::into) } else { secret(prompt) })
+        }));
     }
     SshTransport::new(options).map(|t| Arc::new(t) as Arc<dyn Transport>).map_err(Failure::usage)
 }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
-use super::{Failure, args::ConnectArgs, reach, sshconfig};
+use super::{Failure, args::ConnectArgs, reach, secret, sshconfig};
 use crate::{
     engine::Roster,
     host::HostName,
@@ -93,6 +93,14 @@ impl Overlay {
             }
             (world.ask_secret)(prompt).map(Some).ok_or_else(|| Failure::refused("no password was given"))
         };
+        let password = match &args.password_command {
+            Some(line) => Some(secret::by_command(line, "--password-command", world)?),
+            None => ask(args.ask_pass, "SSH password: ")?,
+        };
+        let become_password = match &args.become_password_command {
+            Some(line) => Some(secret::by_command(line, "--become-password-command", world)?),
+            None => ask(args.ask_become_pass, "sudo password: ")?,
+        };
         Ok(Self {
             config: match &world.transport {
                 // A transport of a test has no way to choose.
@@ -102,8 +110,8 @@ impl Overlay {
             trust_given: args.known_hosts.is_some(),
             user: args.user.clone(),
             key: args.private_key.as_ref().map(|key| world.absolute(key)),
-            password: ask(args.ask_pass, "SSH password: ")?,
-            become_password: ask(args.ask_become_pass, "sudo password: ")?,
+            password,
+            become_password,
             connect: args.connect_timeout,
             auth: args.auth_timeout,
             steal_lease: false,

@@ -12,6 +12,7 @@ mod simulation;
 mod ssh;
 mod ssh_auth;
 mod ssh_bastion;
+mod ssh_certificates;
 mod ssh_config;
 mod ssh_exec;
 mod ssh_host_keys;

@@ -2,7 +2,7 @@
 
 use std::{
     io::Write,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
     sync::{
         Arc,
@@ -20,7 +20,7 @@ use patchwave::{
 };
 use secrecy::SecretString;
 
-use crate::support::sshd::{Sshd, keygen, need};
+use crate::support::sshd::{SshAgent, Sshd, keygen, need};
 
 async fn connect(options: SshOptions, target: Target) -> Result<(), ConnectError> {
     let transport = SshTransport::new(options).expect("a transport");
@@ -158,40 +158,6 @@ async fn a_connection_that_ends_during_the_login_is_closed_not_refused() {
     }));
     let error = connect(options, sshd.target()).await.unwrap_err();
     assert_eq!((error.phase, error.class), (Phase::Auth, Class::Closed), "{error}");
-}
-
-/// An ssh-agent with some keys, ended when dropped.
-struct SshAgent {
-    child: std::process::Child,
-    socket: PathBuf,
-}
-
-impl SshAgent {
-    fn start(socket: PathBuf) -> Self {
-        let mut agent = Command::new("ssh-agent");
-        agent.args(["-D", "-a"]).arg(&socket).stdout(Stdio::null());
-        let child = agent.spawn().expect("ssh-agent");
-        for _ in 0..500 {
-            if socket.exists() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        Self { child, socket }
-    }
-
-    fn add(&self, key: &Path) {
-        let mut add = Command::new("ssh-add");
-        add.arg("-q").arg(key).env("SSH_AUTH_SOCK", &self.socket).stderr(Stdio::null());
-        assert!(add.status().expect("ssh-add").success());
-    }
-}
-
-impl Drop for SshAgent {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 #[tokio::test]

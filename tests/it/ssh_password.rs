@@ -30,6 +30,8 @@ enum Rule {
     Code,
     /// A key, then the password.
     KeyThenPassword,
+    /// A key, then a code in a dialogue.
+    KeyThenCode,
     /// It refuses, and offers nothing more.
     NothingLeft,
     /// It hangs up when it is shown a password.
@@ -57,12 +59,13 @@ impl Handler for Server {
     type Error = russh::Error;
 
     async fn auth_publickey_offered(&mut self, _: &str, _: PublicKeyOffer<'_>) -> Result<Auth, russh::Error> {
-        Ok(if self.rule == Rule::KeyThenPassword { Auth::Accept } else { Auth::reject() })
+        Ok(if matches!(self.rule, Rule::KeyThenPassword | Rule::KeyThenCode) { Auth::Accept } else { Auth::reject() })
     }
 
     async fn auth_publickey(&mut self, _: &str, _: VerifiedPublicKey<'_>) -> Result<Auth, russh::Error> {
         self.note("key");
-        Ok(Auth::Reject { proceed_with_methods: only(MethodKind::Password), partial_success: true })
+        let next = if self.rule == Rule::KeyThenCode { MethodKind::KeyboardInteractive } else { MethodKind::Password };
+        Ok(Auth::Reject { proceed_with_methods: only(next), partial_success: true })
     }
 
     async fn auth_password(&mut self, _: &str, password: &str) -> Result<Auth, russh::Error> {
@@ -91,13 +94,15 @@ impl Handler for Server {
         };
         let Some(mut response) = response else {
             self.note("dialogue");
-            return Ok(ask("Password: "));
+            return Ok(ask(if self.rule == Rule::KeyThenCode { "Verification code: " } else { "Password: " }));
         };
         let answer = response.next().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
         self.note(format!("answer {answer}"));
         Ok(match self.rule {
             Rule::Dialogue if answer == "pass" => Auth::Accept,
+            Rule::Code if answer == "123456" => Auth::Accept,
             Rule::Code => ask("Verification code: "),
+            Rule::KeyThenCode if answer == "123456" => Auth::Accept,
             _ => Auth::reject(),
         })
     }
@@ -105,6 +110,16 @@ impl Handler for Server {
 
 /// Logs in with this password; the result, and what the server saw.
 async fn log_in(rule: Rule, methods: &[MethodKind], password: &str) -> (Result<(), ConnectError>, Vec<String>) {
+    log_in_with(rule, methods, Some(password), None).await
+}
+
+/// As [`log_in`], with a person who gives this code whatever they are asked, slowly.
+async fn log_in_with(
+    rule: Rule,
+    methods: &[MethodKind],
+    password: Option<&str>,
+    code: Option<&'static str>,
+) -> (Result<(), ConnectError>, Vec<String>) {
     let dir = tempfile::tempdir().unwrap();
     let config = Arc::new(Config {
         keys: vec![PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).unwrap()],
@@ -125,13 +140,20 @@ async fn log_in(rule: Rule, methods: &[MethodKind], password: &str) -> (Result<(
     let mut options = SshOptions::for_user("ops", Some(dir.path()), None);
     options.host_keys = HostKeyPolicy::AcceptNew;
     options.known_hosts.truncate(1);
-    if rule == Rule::KeyThenPassword {
+    if let Some(code) = code {
+        options.dialogue = Some(Arc::new(move |prompt, echo| {
+            assert!(prompt.contains("web01 asks: Verification code:") && !echo, "{prompt}");
+            std::thread::sleep(Duration::from_millis(2500));
+            Some(code.to_owned().into())
+        }));
+    }
+    if matches!(rule, Rule::KeyThenPassword | Rule::KeyThenCode) {
         crate::support::sshd::keygen(&dir.path().join("key"), "ed25519", "");
         options.identities = vec![dir.path().join("key")];
     }
     let mut target = Target::plain(HostName::new("web01").unwrap(), "127.0.0.1");
     target.port = Some(port);
-    target.password = Some(SecretString::from(password.to_owned()));
+    target.password = password.map(|password| SecretString::from(password.to_owned()));
     target.limits.auth = Duration::from_secs(2);
     let result = SshTransport::new(options).unwrap().connect(Arc::new(target)).await;
     let seen = seen.lock().unwrap().clone();
@@ -188,4 +210,24 @@ async fn refused_for_good_is_not_the_same_as_hung_up() {
     let (result, _) = log_in(Rule::Silent, BOTH, "pass").await;
     let error = result.unwrap_err();
     assert_eq!((error.phase, error.class), (Phase::Auth, Class::TimedOut), "{error}");
+}
+
+#[tokio::test]
+async fn a_person_gives_the_code() {
+    if crate::support::sshd::need("ssh-keygen").is_none() {
+        return;
+    }
+    let seen_of = |seen: &[&str]| seen.iter().map(|what| (*what).to_owned()).collect::<Vec<_>>();
+    // The password, then the code, in one dialogue.
+    let (result, seen) = log_in_with(Rule::Code, DIALOGUE, Some("pass"), Some("123456")).await;
+    assert_eq!((result, seen), (Ok(()), seen_of(&["dialogue", "answer pass", "answer 123456"])));
+    // A key, then the code; the password, which is there as well, is not taken for the code.
+    for password in [None, Some("pass")] {
+        let (result, seen) = log_in_with(Rule::KeyThenCode, DIALOGUE, password, Some("123456")).await;
+        assert_eq!((result, seen), (Ok(()), seen_of(&["key", "dialogue", "answer 123456"])), "{password:?}");
+    }
+    // With nobody there, it is told what was asked.
+    let (result, _) = log_in_with(Rule::KeyThenCode, DIALOGUE, Some("pass"), None).await;
+    let error = result.unwrap_err();
+    assert!(error.class == Class::Auth && error.message.contains("Verification code"), "{error}");
 }

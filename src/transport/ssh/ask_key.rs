@@ -1,4 +1,4 @@
-//! Asking a person about host keys: one question at a time, and the time they take counts against no deadline.
+//! Asking a person, about host keys and for codes: one question at a time; what they take counts against no deadline.
 
 use std::{
     fmt,
@@ -11,7 +11,9 @@ use tokio::{
     time::Instant,
 };
 
-use super::Question;
+use secrecy::SecretString;
+
+use super::{Dialogue, Question};
 
 /// How often whoever waits looks whether the person has answered.
 const LOOK: Duration = Duration::from_millis(200);
@@ -21,6 +23,7 @@ const QUESTIONS: usize = 3;
 /// Whom to ask; shared by all connections of a run.
 pub(super) struct Asker {
     question: Option<Arc<Question>>,
+    dialogue: Option<Arc<Dialogue>>,
     turns: Semaphore,
 }
 
@@ -40,8 +43,13 @@ pub(super) struct Turn<'a> {
 }
 
 impl Asker {
-    pub(super) fn new(question: Option<Arc<Question>>) -> Self {
-        Self { question, turns: Semaphore::new(1) }
+    pub(super) fn new(question: Option<Arc<Question>>, dialogue: Option<Arc<Dialogue>>) -> Self {
+        Self { question, dialogue, turns: Semaphore::new(1) }
+    }
+
+    /// Whether somebody answers dialogues.
+    pub(super) fn has_dialogue(&self) -> bool {
+        self.dialogue.is_some()
     }
 
     pub(super) async fn turn(&self) -> Turn<'_> {
@@ -77,6 +85,18 @@ impl Turn<'_> {
             Said::No
         });
         asked.await.unwrap_or(Said::Nothing)
+    }
+}
+
+impl Turn<'_> {
+    /// The person's answers to what `host` asks; `None` when one of them is missing.
+    pub(super) async fn answers(&self, host: &str, prompts: Vec<(String, bool)>) -> Option<Vec<SecretString>> {
+        let dialogue = self.asker.dialogue.clone()?;
+        let host = host.to_owned();
+        let asked = tokio::task::spawn_blocking(move || {
+            prompts.iter().map(|(prompt, echo)| dialogue(&format!("{host} asks: {prompt} "), *echo)).collect()
+        });
+        asked.await.ok()?
     }
 }
 
@@ -146,9 +166,10 @@ mod tests {
             (vec![], Said::Nothing),
         ] {
             let answers = Mutex::new(answers.into_iter());
-            let asker = Asker::new(Some(Arc::new(move |_: &str| answers.lock().unwrap().next().map(str::to_owned))));
+            let asker =
+                Asker::new(Some(Arc::new(move |_: &str| answers.lock().unwrap().next().map(str::to_owned))), None);
             assert_eq!(asker.turn().await.ask("web01", "ssh-ed25519", "SHA256:abc").await, said);
         }
-        assert_eq!(Asker::new(None).turn().await.ask("web01", "ssh-ed25519", "SHA256:abc").await, Said::Nothing);
+        assert_eq!(Asker::new(None, None).turn().await.ask("web01", "ssh-ed25519", "SHA256:abc").await, Said::Nothing);
     }
 }

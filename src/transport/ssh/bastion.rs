@@ -202,6 +202,8 @@ impl Bastions {
             files: &connector.files,
             // The host's password is none of the bastion's business.
             password: None,
+            host: &hop.host,
+            asker: &connector.asker,
         };
         connector
             .reach(Errand { host: &hop.host, port, check, ways, limits, ssh: &hop.ssh }, over)

@@ -37,7 +37,7 @@ pub(super) struct Connector {
     agent: Option<Arc<Agent>>,
     agents: Mutex<HashMap<PathBuf, Arc<Agent>>>,
     pub(super) files: KeyFiles,
-    asker: Arc<Asker>,
+    pub(super) asker: Arc<Asker>,
     trust: Arc<TrustStore>,
     trust_files: Mutex<HashMap<PathBuf, Arc<TrustFile>>>,
     pace: Pace,
@@ -74,7 +74,7 @@ impl Connector {
             agent: options.agent.clone().map(Agent::new).map(Arc::new),
             agents: Mutex::default(),
             files: KeyFiles::new(options.passphrase.clone()),
-            asker: Arc::new(Asker::new(options.question.clone())),
+            asker: Arc::new(Asker::new(options.question.clone(), options.dialogue.clone())),
             options,
         };
         this.trust = Arc::new(this.store(&this.options.known_hosts)?);

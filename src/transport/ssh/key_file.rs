@@ -9,7 +9,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use russh::keys::{PrivateKey, PublicKey, decode_secret_key, load_public_key};
+use russh::keys::{
+    Certificate, PrivateKey, PublicKey, decode_secret_key, load_openssh_certificate, load_public_key,
+    ssh_key::certificate::CertType,
+};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OnceCell, Semaphore};
 
@@ -32,6 +35,8 @@ pub(super) struct KeyFiles {
 pub(super) struct KeyFile {
     pub(super) path: PathBuf,
     pub(super) content: Content,
+    /// The user certificate beside it, in `FILE-cert.pub`.
+    pub(super) certificate: Option<Certificate>,
     unlocked: OnceCell<Result<Arc<PrivateKey>, String>>,
 }
 
@@ -58,7 +63,8 @@ impl KeyFiles {
         if let Some(file) = files.get(path) {
             return Arc::clone(file);
         }
-        let file = KeyFile { path: path.to_owned(), content: read(path), unlocked: OnceCell::new() };
+        let (content, certificate) = (read(path), certificate(path));
+        let file = KeyFile { path: path.to_owned(), content, certificate, unlocked: OnceCell::new() };
         Arc::clone(files.entry(path.to_owned()).or_insert(Arc::new(file)))
     }
 
@@ -101,6 +107,16 @@ impl KeyFile {
             _ => None,
         }
     }
+}
+
+/// The user certificate of a key. One that cannot be read is none, as OpenSSH has it: the key may do without.
+fn certificate(path: &Path) -> Option<Certificate> {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-cert.pub");
+    let path = PathBuf::from(name);
+    let small = std::fs::metadata(&path).ok().filter(|file| file.is_file() && file.len() <= LARGEST)?;
+    let certificate = load_openssh_certificate(&path).ok().filter(|_| small.len() > 0)?;
+    (certificate.cert_type() == CertType::User).then_some(certificate)
 }
 
 fn ask(path: &Path, text: &SecretString, passphrase: &Passphrase) -> Result<Arc<PrivateKey>, String> {

@@ -29,6 +29,6 @@ mod transport;
 mod verdict;
 mod wire;
 
-pub use options::{Passphrase, Question, SshOptions};
+pub use options::{Dialogue, Passphrase, Question, SshOptions};
 pub use transport::{SshTransport, StartError};
 pub use verdict::{ServerKeys, ServerKeysError, first_shown};

@@ -19,6 +19,9 @@ pub type Passphrase = dyn Fn(&Path) -> Option<SecretString> + Send + Sync;
 /// Asks a person a question about a host key; `None` when there is nobody to ask. May block.
 pub type Question = dyn Fn(&str) -> Option<String> + Send + Sync;
 
+/// Asks a person what a host asks in a dialogue: its words, and whether the answer may be seen. May block.
+pub type Dialogue = dyn Fn(&str, bool) -> Option<SecretString> + Send + Sync;
+
 /// Options of the transport. Everything of the environment that matters is in here.
 #[derive(Clone)]
 pub struct SshOptions {
@@ -49,6 +52,8 @@ pub struct SshOptions {
     pub passphrase: Option<Arc<Passphrase>>,
     /// Who can be asked about unknown host keys, for [`HostKeyPolicy::Ask`].
     pub question: Option<Arc<Question>>,
+    /// Who can be asked for codes and the like, which a host wants besides a key or a password.
+    pub dialogue: Option<Arc<Dialogue>>,
 }
 
 impl SshOptions {
@@ -74,6 +79,7 @@ impl SshOptions {
             clock: Arc::new(SystemClock),
             passphrase: None,
             question: None,
+            dialogue: None,
         }
     }
 }
@@ -89,6 +95,7 @@ impl fmt::Debug for SshOptions {
             .field("handshakes", &self.handshakes)
             .field("passphrase", &self.passphrase.is_some())
             .field("question", &self.question.is_some())
+            .field("dialogue", &self.dialogue.is_some())
             .finish()
     }
 }

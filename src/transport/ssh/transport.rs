@@ -114,6 +114,8 @@ impl SshTransport {
                 without: ssh.without,
                 files,
                 password: target.password.as_ref(),
+                host: target.name.as_str(),
+                asker: &self.connector.asker,
             },
             limits,
             ssh,

@@ -224,3 +224,37 @@ fn came_up(child: &mut Child, port: u16) -> bool {
     let _ = child.wait();
     false
 }
+
+/// An ssh-agent with some keys, ended when dropped.
+pub struct SshAgent {
+    child: Child,
+    pub socket: PathBuf,
+}
+
+impl SshAgent {
+    pub fn start(socket: PathBuf) -> Self {
+        let mut agent = Command::new("ssh-agent");
+        agent.args(["-D", "-a"]).arg(&socket).stdout(Stdio::null());
+        let child = agent.spawn().expect("ssh-agent");
+        for _ in 0..500 {
+            if socket.exists() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Self { child, socket }
+    }
+
+    pub fn add(&self, key: &Path) {
+        let mut add = Command::new("ssh-add");
+        add.arg("-q").arg(key).env("SSH_AUTH_SOCK", &self.socket).stderr(Stdio::null());
+        assert!(add.status().expect("ssh-add").success());
+    }
+}
+
+impl Drop for SshAgent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

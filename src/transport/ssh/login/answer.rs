@@ -34,8 +34,8 @@ impl Login<'_> {
         match result {
             AuthResult::Success => Ok(Try::In),
             AuthResult::Failure { remaining_methods, partial_success } => {
-                if !partial_success && !name.is_empty() {
-                    self.tried.push(name);
+                if !name.is_empty() {
+                    if partial_success { &mut self.taken } else { &mut self.tried }.push(name);
                 }
                 // russh says so when the connection was lost, too.
                 if remaining_methods.is_empty() || self.connection.handle.is_closed() {
@@ -71,9 +71,14 @@ impl Login<'_> {
 
     pub(super) fn refused(&self) -> ConnectError {
         let user = self.ways.user;
-        let mut message = match self.tried.is_empty() {
-            true => format!("there is no key and no password to log in as {user} with"),
-            false => format!("the login as {user} was refused; tried {}", self.tried.join(", ")),
+        let mut message = match (self.taken.as_slice(), self.tried.as_slice()) {
+            ([], []) => format!("there is no key and no password to log in as {user} with"),
+            ([], tried) => format!("the login as {user} was refused; tried {}", tried.join(", ")),
+            (taken, []) => format!("the login as {user} needs more than {}", taken.join(", ")),
+            (taken, tried) => {
+                let (taken, tried) = (taken.join(", "), tried.join(", "));
+                format!("the login as {user} needs more than {taken}; refused: {tried}")
+            }
         };
         if !self.passed.is_empty() {
             let _ = write!(message, "; not tried: {}", self.passed.join(", "));
@@ -86,7 +91,7 @@ impl Login<'_> {
         if !banner.is_empty() {
             let _ = write!(message, "; it says {banner:?}");
         }
-        let class = if self.tried.is_empty() { Class::Local } else { Class::Auth };
+        let class = if self.tried.is_empty() && self.taken.is_empty() { Class::Local } else { Class::Auth };
         let mut error = failed(Phase::Auth, class, message);
         error.help = Some(
             "`ansible_user` and `ansible_ssh_private_key_file` say who logs in with what; `ssh-add -l` lists the agent's keys"

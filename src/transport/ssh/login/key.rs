@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use russh::{
     MethodKind,
-    keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyBase64, agent::AgentIdentity},
+    keys::{
+        Algorithm, Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyBase64,
+        agent::AgentIdentity,
+    },
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -14,6 +17,7 @@ use super::{
         key_file::{Content, KeyFile},
     },
     order::{Login, Try},
+    sign::{NotSigned, WithAgent, WithKey},
 };
 
 impl Login<'_> {
@@ -34,10 +38,15 @@ impl Login<'_> {
             return Ok(Try::Next);
         }
         if let Some(key) = file.ready() {
-            return self.key(&file.path.display().to_string(), key).await;
+            return self.unlocked(file, key).await;
         }
         if let Some(public) = file.public() {
             if let Some(identity) = self.held(public).await {
+                if let Some(certificate) = file.certificate.clone()
+                    && self.by_agent(&file.path.display().to_string(), certificate).await? == Try::In
+                {
+                    return Ok(Try::In);
+                }
                 return self.identity(&identity).await;
             }
             // A person is asked only when the host would take the key.
@@ -49,11 +58,60 @@ impl Login<'_> {
         let unlocked = self.ways.files.unlock(file).await;
         self.deadline += asked.elapsed();
         match unlocked {
-            Ok(key) => self.key(&file.path.display().to_string(), key).await,
+            Ok(key) => self.unlocked(file, key).await,
             Err(why) => {
                 self.pass(file, &why);
                 Ok(Try::Next)
             }
+        }
+    }
+
+    /// A key in the clear: with its certificate, then without.
+    async fn unlocked(&mut self, file: &KeyFile, key: Arc<PrivateKey>) -> Result<Try, ConnectError> {
+        let name = file.path.display().to_string();
+        if let Some(certificate) = file.certificate.clone() {
+            self.seen.push(key.public_key().public_key_bytes());
+            let signer = WithKey(Arc::clone(&key));
+            if self.certificate(&name, certificate, signer).await? == Try::In {
+                return Ok(Try::In);
+            }
+            if !self.allows(MethodKind::PublicKey) {
+                return Ok(Try::Next);
+            }
+        }
+        self.key(&name, key).await
+    }
+
+    /// A certificate from a file whose key the agent holds.
+    async fn by_agent(&mut self, name: &str, certificate: Certificate) -> Result<Try, ConnectError> {
+        let Some(agent) = self.ways.agent else { return Ok(Try::Next) };
+        match agent.signer().await {
+            Ok((client, _place)) => self.certificate(name, certificate, WithAgent(client)).await,
+            Err(why) => {
+                self.passed.push(why);
+                Ok(Try::Next)
+            }
+        }
+    }
+
+    async fn certificate<S>(&mut self, name: &str, certificate: Certificate, mut signer: S) -> Result<Try, ConnectError>
+    where
+        S: russh::Signer<Error = NotSigned>,
+    {
+        let name = format!("certificate {name}-cert.pub");
+        // A certificate has one algorithm; a second try with another hash would cost one of `MaxAuthTries`.
+        let hash = self.hashes(&certificate.algorithm(), false).await?;
+        let Some(hash) = hash.first().copied() else { return Ok(Try::Next) };
+        let handle = &mut self.connection.handle;
+        let signing = handle.authenticate_certificate_with(self.ways.user, certificate, hash, &mut signer);
+        match timeout_at(self.deadline, signing).await {
+            Err(_) => Err(self.late()),
+            Ok(Err(_)) if self.connection.handle.is_closed() => Err(self.ended().await),
+            Ok(Err(NotSigned(why))) => {
+                self.passed.push(format!("{name}: {}", crate::command::printable(&why)));
+                Ok(Try::Next)
+            }
+            Ok(Ok(result)) => self.settle(name, result).await,
         }
     }
 
@@ -78,6 +136,23 @@ impl Login<'_> {
 
     /// Asks the host whether it would take a key, without signing anything.
     pub(super) async fn wanted(&mut self, file: &KeyFile, public: PublicKey) -> Result<bool, ConnectError> {
+        if let Some(certificate) = file.certificate.clone() {
+            let hash = self.hashes(&certificate.algorithm(), false).await?.first().copied().flatten();
+            let handle = &mut self.connection.handle;
+            let mut signer = OnlyAsking;
+            let asking = handle.authenticate_certificate_with(self.ways.user, certificate, hash, &mut signer);
+            match timeout_at(self.deadline, asking).await {
+                Err(_) => return Err(self.late()),
+                Ok(Err(Asked::Wanted)) => return Ok(true),
+                Ok(Err(Asked::Lost)) => return Err(self.ended().await),
+                Ok(Ok(result)) => {
+                    let name = format!("certificate {}-cert.pub", file.path.display());
+                    if self.settle(name, result).await? == Try::In {
+                        return Ok(true);
+                    }
+                }
+            }
+        }
         let chosen = self.is_chosen(&public);
         for hash in self.hashes(&public.algorithm(), chosen).await? {
             let mut signer = OnlyAsking;

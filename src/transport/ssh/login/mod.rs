@@ -6,5 +6,6 @@ mod answer;
 mod key;
 mod order;
 mod password;
+mod sign;
 
 pub(super) use order::{Ways, login};

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::super::{
     super::ConnectError,
     agent::Agent,
+    ask_key::Asker,
     handshake::Connection,
     key_file::{KeyFile, KeyFiles},
 };
@@ -30,6 +31,9 @@ pub(in super::super) struct Ways<'a> {
     pub(in super::super) without: Without,
     pub(in super::super) files: &'a KeyFiles,
     pub(in super::super) password: Option<&'a SecretString>,
+    /// What a person is told who is asked for a code.
+    pub(in super::super) host: &'a str,
+    pub(in super::super) asker: &'a Asker,
 }
 /// Whether to go on after a try.
 #[derive(PartialEq, Eq)]
@@ -43,6 +47,8 @@ pub(super) struct Login<'a> {
     pub(super) ways: Ways<'a>,
     pub(super) limit: Duration,
     pub(super) deadline: Instant,
+    /// What was accepted without being enough, for people.
+    pub(super) taken: Vec<String>,
     /// What was refused, for people.
     pub(super) tried: Vec<String>,
     /// What could not be tried, for people.
@@ -51,6 +57,8 @@ pub(super) struct Login<'a> {
     pub(super) seen: Vec<Vec<u8>>,
     /// What the host still allows, once it has said so.
     pub(super) allowed: Option<MethodSet>,
+    /// The host took the password and wants more.
+    pub(super) password_taken: bool,
 }
 /// Logs in, or says what was tried.
 pub(in super::super) async fn login(
@@ -63,10 +71,12 @@ pub(in super::super) async fn login(
         ways,
         limit,
         deadline: Instant::now() + limit,
+        taken: Vec::new(),
         tried: Vec::new(),
         passed: Vec::new(),
         seen: Vec::new(),
         allowed: None,
+        password_taken: false,
     };
     match login.run().await? {
         Try::In => Ok(()),
@@ -88,17 +98,24 @@ impl Login<'_> {
                 return Ok(Try::In);
             }
         }
-        let Some(password) = self.ways.password else { return Ok(Try::Next) };
+        let person = self.ways.asker.has_dialogue();
+        if self.ways.password.is_none() && !person {
+            return Ok(Try::Next);
+        }
         if self.allowed.is_none() && self.ask_what_is_allowed().await? == Try::In {
             return Ok(Try::In);
         }
         let refused = self.tried.len();
-        if self.allows(MethodKind::Password) && self.password(password).await? == Try::In {
+        if let Some(password) = self.ways.password
+            && self.allows(MethodKind::Password)
+            && self.password(password).await? == Try::In
+        {
             return Ok(Try::In);
         }
-        // A password that was refused is not shown a second time in another way: accounts get locked.
+        // A password that was refused is not shown a second time in another way: accounts get locked. One that was
+        // taken may not be all: what the host wants now is a dialogue.
         if self.tried.len() == refused && self.allows(MethodKind::KeyboardInteractive) {
-            return self.interactive(password).await;
+            return self.interactive().await;
         }
         Ok(Try::Next)
     }

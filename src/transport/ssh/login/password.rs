@@ -1,8 +1,8 @@
-//! Tries with the password, asked for plainly or in a dialogue.
+//! Tries with the password, asked for plainly or in a dialogue; a dialogue may want a person besides.
 
-use russh::client::{AuthResult, KeyboardInteractiveAuthResponse as Interactive};
+use russh::client::{AuthResult, KeyboardInteractiveAuthResponse as Interactive, Prompt};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     super::super::ConnectError,
@@ -18,14 +18,17 @@ impl Login<'_> {
         match timeout_at(self.deadline, asking).await {
             Err(_) => Err(self.late()),
             Ok(Err(_)) => Err(self.ended().await),
-            Ok(Ok(result)) => self.settle("password".to_owned(), result).await,
+            Ok(Ok(result)) => {
+                self.password_taken = matches!(result, AuthResult::Failure { partial_success: true, .. });
+                self.settle("password".to_owned(), result).await
+            }
         }
     }
 
-    /// Answers a single hidden question with the password, once; anything else cannot be answered without a person.
-    pub(super) async fn interactive(&mut self, password: &SecretString) -> Result<Try, ConnectError> {
+    /// Answers a dialogue: a hidden question for the password with it, once; other questions are put to a person.
+    pub(super) async fn interactive(&mut self) -> Result<Try, ConnectError> {
+        let mut password = self.ways.password.filter(|_| !self.password_taken);
         let handle = &mut self.connection.handle;
-        let mut answered = false;
         let start = handle.authenticate_keyboard_interactive_start(self.ways.user, None::<String>);
         let mut reply = timeout_at(self.deadline, start).await;
         for _ in 0..ROUNDS {
@@ -37,17 +40,12 @@ impl Login<'_> {
                     let result = AuthResult::Failure { remaining_methods, partial_success };
                     return self.settle("keyboard-interactive".to_owned(), result).await;
                 }
-                Ok(Ok(Interactive::InfoRequest { prompts, .. })) => match prompts.as_slice() {
-                    [] => Vec::new(),
-                    [prompt] if !prompt.echo && !answered => {
-                        answered = true;
-                        vec![password.expose_secret().to_owned()]
-                    }
-                    others => {
-                        let text = others.first().map(|p| crate::command::printable(&p.prompt)).unwrap_or_default();
+                Ok(Ok(Interactive::InfoRequest { prompts, .. })) => match self.responses(&prompts, &mut password).await
+                {
+                    Ok(responses) => responses,
+                    Err(why) => {
                         self.tried.push("keyboard-interactive".to_owned());
-                        self.passed
-                            .push(format!("the host asks {:?}, which the password does not answer", text.trim()));
+                        self.passed.push(why);
                         return Ok(Try::Next);
                     }
                 },
@@ -57,5 +55,60 @@ impl Login<'_> {
         }
         self.tried.push("keyboard-interactive".to_owned());
         Ok(Try::Next)
+    }
+
+    /// The answers to one round; or what nobody answers.
+    async fn responses(
+        &mut self,
+        prompts: &[Prompt],
+        password: &mut Option<&SecretString>,
+    ) -> Result<Vec<String>, String> {
+        if let ([prompt], Some(secret)) = (prompts, *password)
+            && !prompt.echo
+            && !asks_for_a_code(&prompt.prompt)
+        {
+            *password = None;
+            return Ok(vec![secret.expose_secret().to_owned()]);
+        }
+        let Some(first) = prompts.first() else { return Ok(Vec::new()) };
+        let first = crate::command::printable(&first.prompt);
+        if self.ways.asker.has_dialogue() {
+            let prompts = prompts.iter().map(|p| (crate::command::printable(&p.prompt).trim().to_owned(), p.echo));
+            let asked = Instant::now();
+            let answers = self.ways.asker.turn().await.answers(self.ways.host, prompts.collect()).await;
+            self.deadline += asked.elapsed();
+            if let Some(answers) = answers {
+                return Ok(answers.iter().map(|answer| answer.expose_secret().to_owned()).collect());
+            }
+            return Err(format!("the host asks {:?}, and nobody answered", first.trim()));
+        }
+        Err(format!("the host asks {:?}, which the password does not answer", first.trim()))
+    }
+}
+
+/// A hidden question that is surely not for the password.
+fn asks_for_a_code(prompt: &str) -> bool {
+    let prompt = prompt.to_lowercase();
+    ["code", "token", "otp", "one-time", "verification", "second factor", "passphrase for"]
+        .iter()
+        .any(|word| prompt.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_is_no_answer_to_a_question_for_a_code() {
+        for (prompt, code) in [
+            ("Password: ", false),
+            ("(ops@web01) Password:", false),
+            ("Passwort: ", false),
+            ("Verification code: ", true),
+            ("One-time password (OATH) for `ops': ", true),
+            ("Enter PASSCODE:", true),
+        ] {
+            assert_eq!(asks_for_a_code(prompt), code, "{prompt}");
+        }
     }
 }

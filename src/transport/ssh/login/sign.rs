@@ -1,0 +1,69 @@
+//! Signatures for certificates from files: by the key beside the certificate, or by an agent that holds that key alone.
+//! russh signs with a key and its hash, or with an agent's certificate, but not with these.
+
+use std::sync::Arc;
+
+use russh::keys::{
+    Algorithm, HashAlg, PrivateKey, PublicKey,
+    agent::{AgentIdentity, client::AgentClient},
+    signature::Signer as _,
+    ssh_encoding::Encode as _,
+    ssh_key::{Signature, private::KeypairData},
+};
+use tokio::net::UnixStream;
+
+/// Why there is no signature.
+pub(super) struct NotSigned(pub(super) String);
+
+impl From<russh::SendError> for NotSigned {
+    fn from(error: russh::SendError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Signs with a key in the clear.
+pub(super) struct WithKey(pub(super) Arc<PrivateKey>);
+
+impl russh::Signer for WithKey {
+    type Error = NotSigned;
+
+    async fn auth_sign(
+        &mut self,
+        _: &AgentIdentity,
+        hash: Option<HashAlg>,
+        mut request: Vec<u8>,
+    ) -> Result<Vec<u8>, NotSigned> {
+        let signed = match self.0.key_data() {
+            KeypairData::Rsa(pair) => (pair, hash).try_sign(&request),
+            _ => self.0.try_sign(&request),
+        };
+        append(&mut request, &signed.map_err(|error| NotSigned(error.to_string()))?)?;
+        Ok(request)
+    }
+}
+
+/// The request, as the signer gives it back: with the signature behind it, as one string (RFC 4252, section 7).
+fn append(request: &mut Vec<u8>, signature: &Signature) -> Result<(), NotSigned> {
+    signature.encode_prefixed(request).map_err(|error| NotSigned(error.to_string()))
+}
+
+/// Has the agent sign with the plain key of a certificate that it does not hold.
+pub(super) struct WithAgent(pub(super) AgentClient<UnixStream>);
+
+impl russh::Signer for WithAgent {
+    type Error = NotSigned;
+
+    async fn auth_sign(
+        &mut self,
+        identity: &AgentIdentity,
+        hash: Option<HashAlg>,
+        request: Vec<u8>,
+    ) -> Result<Vec<u8>, NotSigned> {
+        let key = match identity {
+            AgentIdentity::Certificate { certificate, .. } => PublicKey::from(certificate.public_key().clone()),
+            AgentIdentity::PublicKey { key, .. } => key.clone(),
+        };
+        let hash = hash.filter(|_| matches!(key.algorithm(), Algorithm::Rsa { .. }));
+        self.0.sign_request(&key.into(), hash, request).await.map_err(|error| NotSigned(error.to_string()))
+    }
+}
