@@ -68,9 +68,8 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &CopySpec) -> Ended {
 
 async fn put(cx: &mut StepCx<'_>, dest: &str, bytes: Vec<u8>, mode: u32, owner: &str, group: &str) -> Ended {
     let args = [dest, &bytes.len().to_string(), &format!("{mode:04o}"), owner, group];
-    // Doing it twice is doing it once, so that it may be sent again after a lost connection.
     let command = Command::sh("copy-put", PUT, args).stdin(bytes).timeout(cx.remaining()).privileged(cx.rights());
-    let output = remote::read(cx, &command).await?;
+    let output = remote::repeat(cx, &format!("{dest} was being written"), command).await?;
     if !output.success() {
         return Ok(
             StepResult::failed("copy", format!("{dest} was not written: {}", output.last_lines(1))).said(&output)

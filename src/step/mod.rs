@@ -56,6 +56,9 @@ pub async fn run(cx: &mut StepCx<'_>) -> StepResult {
     let began = tokio::time::Instant::now();
     let ended = match attempt(cx).await {
         Err(early) if job::is_noted(cx) => Err(result::unseen("a job of this step was begun before", early)),
+        Err(early) if cx.resumed && takes_lease(cx.spec) && recovery(cx.spec) == Recovery::Rerun => {
+            Err(result::unseen("this step was begun before", early))
+        }
         ended => ended,
     };
     let mut result = ended.unwrap_or_else(|early| *early);

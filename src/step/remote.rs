@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{StepCx, result::lost_change};
+use super::{
+    StepCx,
+    result::{lost_change, unseen},
+};
 use crate::{
     command::{Command, Output, Query},
     event::StepResult,
@@ -41,7 +44,7 @@ pub(super) struct Patience {
 impl Patience {
     /// For a command that may take `long`.
     pub(super) fn new(cx: &StepCx<'_>, long: Duration) -> Self {
-        let was_open = cx.link.is_open() || (cx.resumed && !cx.notes.is_empty());
+        let was_open = cx.link.has_answered() || (cx.resumed && !cx.notes.is_empty());
         Self { was_open, losses: 0, end: cx.deadline.min(Instant::now() + AWAY + long) }
     }
 
@@ -53,6 +56,8 @@ impl Patience {
             cx.journal.progress("connection lost; trying again");
             pause(cx, self.losses).await;
             self.losses += 1;
+        } else if error.unreachable() {
+            cx.link.give_up();
         }
         again
     }
@@ -73,6 +78,28 @@ pub async fn read(cx: &mut StepCx<'_>, command: &Command) -> Result<Output, Link
         };
         if !patience.again(cx, &error).await {
             return Err(error);
+        }
+    }
+}
+
+/// Runs a change that may be sent again after a lost connection, because doing it twice is doing it once; else as
+/// [`read`].
+///
+/// # Errors
+/// A result that is `Unknown` if it was sent and its end is not known; `what` begins its sentence.
+pub async fn repeat(cx: &mut StepCx<'_>, what: &str, command: Command) -> Result<Output, Box<StepResult>> {
+    // The link must not send it again by itself: then it would not be known here that it was sent at all.
+    let command = command.changing();
+    let (mut patience, mut sent) = (Patience::new(cx, command.timeout), false);
+    loop {
+        let timed = command.clone().timeout(command.timeout.min(cx.remaining()).max(LEAST));
+        let error = match cx.link.exec(&timed, &mut NoSink).await {
+            Ok(output) => return Ok(output),
+            Err(error) => error,
+        };
+        sent |= error.outcome_unknown();
+        if !patience.again(cx, &error).await {
+            return Err(if sent { unseen(what, error.into()) } else { error.into() });
         }
     }
 }

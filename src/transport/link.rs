@@ -19,6 +19,7 @@ pub struct Link {
     transport: Arc<dyn Transport>,
     target: Arc<Target>,
     session: Option<Box<dyn Session>>,
+    answers: bool,
 }
 
 /// Why a command has no answer.
@@ -77,7 +78,7 @@ impl LinkError {
 impl Link {
     /// A link that is not connected yet.
     pub fn new(transport: Arc<dyn Transport>, target: Arc<Target>) -> Self {
-        Self { transport, target, session: None }
+        Self { transport, target, session: None, answers: false }
     }
 
     /// The host it leads to.
@@ -85,9 +86,14 @@ impl Link {
         &self.target
     }
 
-    /// True while a session is held (it may have died unnoticed).
-    pub fn is_open(&self) -> bool {
-        self.session.is_some()
+    /// True once a session was opened, whatever became of it, until [`Link::give_up`]: the host is worth waiting for.
+    pub fn has_answered(&self) -> bool {
+        self.answers
+    }
+
+    /// Notes that the host was waited for in vain.
+    pub fn give_up(&mut self) {
+        self.answers = false;
     }
 
     /// Opens a session if there is none.
@@ -99,7 +105,10 @@ impl Link {
         let mut retries = Retries::new(&self.target.limits);
         while self.session.is_none() {
             match self.transport.connect(Arc::clone(&self.target)).await {
-                Ok(session) => self.session = Some(session),
+                Ok(session) => {
+                    self.session = Some(session);
+                    self.answers = true;
+                }
                 Err(error) => match retries.after(&error) {
                     Some(pause) => tokio::time::sleep(pause).await,
                     None => return Err(error),

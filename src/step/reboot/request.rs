@@ -7,7 +7,10 @@ use crate::{
     command::{Command, printable},
     event::StepResult,
     playbook::Reboot,
-    step::{StepCx, remote},
+    step::{
+        StepCx,
+        remote::{self, Patience},
+    },
 };
 
 const WARN: &str = "command -v wall >/dev/null 2>&1 || exit 0\nwall";
@@ -55,11 +58,20 @@ pub(super) async fn ask(cx: &mut StepCx<'_>, before: &Before) -> Result<Option<S
         .changing()
         .timeout(Duration::from_secs(30).min(cx.remaining()))
         .privileged(true);
-    cx.journal.progress("reboots");
-    match cx.link.exec(&command, &mut *cx.log).await {
-        Ok(output) if output.text().contains("asked") || output.text().contains("other-boot") => Ok(None),
-        Ok(output) => Ok(Some(format!("{} {}", output.exit, output.last_lines(1)))),
-        Err(error) if error.outcome_unknown() => Ok(None),
-        Err(error) => Err(error.into()),
+    let mut patience = Patience::new(cx, command.timeout);
+    loop {
+        cx.journal.progress("reboots");
+        let error = match cx.link.exec(&command, &mut *cx.log).await {
+            Ok(output) if output.text().contains("asked") || output.text().contains("other-boot") => return Ok(None),
+            Ok(output) => return Ok(Some(format!("{} {}", output.exit, output.last_lines(1)))),
+            Err(error) => error,
+        };
+        if error.outcome_unknown() {
+            return Ok(None);
+        }
+        // Not sent, and bound to the boot: a host that somebody else reboots in this moment is asked when it is back.
+        if !patience.again(cx, &error).await {
+            return Err(error.into());
+        }
     }
 }
