@@ -1,13 +1,19 @@
 //! What must hold of any bytes, for each thing that comes from outside. The fuzz targets and `tests/it/fuzz_corpus.rs`
 //! call the same functions. Must not wait, connect or write. A panic is the finding.
 
-use std::path::Path;
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use patchwave::{
     command::{Exit, Output},
     inventory::{Inventory, NoRuns},
     pkg::{self, Exact},
-    playbook, step,
+    playbook,
+    sshconfig::{Destination, FileText, Outside, Person, Query, Sources, SshConfig},
+    step,
     transport::ssh::known_hosts::{KnownName, OfferedKey, TrustFile, TrustStore, Verdict},
 };
 
@@ -31,6 +37,59 @@ pub fn known_hosts(bytes: &[u8]) {
         assert!(verdict != Verdict::Accept || on_file, "{known:?}");
     }
     let _ = OfferedKey::from_openssh(&name);
+}
+
+/// An ssh_config file: the first line of the bytes is the host that is asked about.
+pub fn ssh_config(bytes: &[u8]) {
+    let (host, content) = split(bytes);
+    let person = Person {
+        name: "ops".to_owned(),
+        uid: 1000,
+        home: "/home/ops".into(),
+        machine: "jump".to_owned(),
+        env: [("PORT".to_owned(), "2222".to_owned())].into(),
+    };
+    let outside = Arc::new(OneFile(content.to_vec()));
+    let config = match SshConfig::load(&Sources::Only("/home/ops/.ssh/config".into()), person, outside) {
+        Ok(config) => config,
+        Err(error) => return drop(error.to_string()),
+    };
+    for (user, jumps) in [(None, None), (Some("root".to_owned()), Some("a,b@c:22".to_owned()))] {
+        let query =
+            Query { host: host.clone(), user, jumps, options: vec!["Port=2022".to_owned()], ..Query::default() };
+        match config.resolve(&query) {
+            Ok(resolved) => drop(resolved.as_ssh_prints()),
+            Err(error) => drop(error.to_string()),
+        }
+    }
+    let _ = Destination::parse(&host);
+}
+
+/// The world of one configuration: itself, and a small one for every `Include`.
+struct OneFile(Vec<u8>);
+
+impl Outside for OneFile {
+    fn read(&self, path: &Path) -> io::Result<FileText> {
+        let included: &[u8] = b"Host *\n User included\nMatch final\n Port 22\n";
+        let bytes = if path.ends_with(".ssh/config") { &self.0 } else { included };
+        Ok(FileText { bytes: bytes.to_vec(), writable_by: None })
+    }
+
+    fn list(&self, _: &Path) -> Vec<String> {
+        vec!["10-a.conf".to_owned(), "20-b.conf".to_owned()]
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.as_os_str().len() % 2 == 0
+    }
+
+    fn home_of(&self, user: &str) -> Option<PathBuf> {
+        (user == "other").then(|| PathBuf::from("/home/other"))
+    }
+
+    fn succeeds(&self, command: &str) -> Result<bool, String> {
+        Ok(command.len() % 2 == 0)
+    }
 }
 
 /// What a host prints. The first byte says with which exit code, the rest is split between the streams at the first NUL.

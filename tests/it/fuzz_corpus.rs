@@ -104,3 +104,8 @@ fn inventory() {
 fn playbook() {
     run("playbook", checks::playbook);
 }
+
+#[test]
+fn ssh_config() {
+    run("ssh_config", checks::ssh_config);
+}
