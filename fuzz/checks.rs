@@ -80,7 +80,7 @@ impl Outside for OneFile {
     }
 
     fn exists(&self, path: &Path) -> bool {
-        path.as_os_str().len() % 2 == 0
+        path.as_os_str().len().is_multiple_of(2)
     }
 
     fn home_of(&self, user: &str) -> Option<PathBuf> {
@@ -88,7 +88,7 @@ impl Outside for OneFile {
     }
 
     fn succeeds(&self, command: &str) -> Result<bool, String> {
-        Ok(command.len() % 2 == 0)
+        Ok(command.len().is_multiple_of(2))
     }
 }
 

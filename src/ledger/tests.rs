@@ -408,27 +408,3 @@ fn pruning_keeps_the_newest_and_whatever_is_driven() {
     left.into_iter().for_each(|run| ledger.verify(&RunId(run)).unwrap());
     ledger.check_file().unwrap();
 }
-
-/// A measurement, by hand: `cargo test --release --lib ledger::tests::ten_thousand -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn ten_thousand_hosts_and_twelve_events_each() {
-    let folder = tempfile::tempdir().unwrap();
-    let (mut ledger, lock) = with_run(folder.path(), 60_000);
-    let cpu = || {
-        let stat = fs::read_to_string("/proc/self/stat").unwrap();
-        let fields: Vec<i64> = stat.rsplit(')').next().unwrap().split(' ').filter_map(|f| f.parse().ok()).collect();
-        fields[10] + fields[11]
-    };
-    let (began, before) = (std::time::Instant::now(), cpu());
-    for seq in (2..120_002).step_by(100) {
-        ledger.append(&lock, &later(seq, 100)).unwrap();
-    }
-    println!("append, 1,200 batches of 100: {:?}, {} ms of CPU", began.elapsed(), (cpu() - before) * 10);
-    let (began, before) = (std::time::Instant::now(), cpu());
-    ledger.state(&run()).unwrap();
-    println!("read and fold: {:?}, {} ms of CPU", began.elapsed(), (cpu() - before) * 10);
-    let (began, before) = (std::time::Instant::now(), cpu());
-    ledger.verify(&run()).unwrap();
-    println!("verify: {:?}, {} ms of CPU", began.elapsed(), (cpu() - before) * 10);
-}

@@ -283,27 +283,3 @@ fn every_shipped_playbook_plans_with_every_shipped_inventory() {
         }
     }
 }
-
-#[test]
-#[ignore = "a measurement: cargo test --release --lib plan:: -- --ignored --nocapture"]
-fn ten_thousand_hosts() {
-    let mut text = String::from("all:\n  vars: {services: [ssh, cron], a: 1, b: two}\n  children:\n");
-    for group in 0..20 {
-        text += &format!(
-            "    g{group}:\n      vars: {{ patchwave: {{ environment: production, risk: {}, batch: {}%, spread: {{ by: rack, max_unavailable: 2 }} }} }}\n      hosts:\n",
-            crate::host::Risk::ALL[group % 4],
-            group + 5
-        );
-        for host in 0..500 {
-            text += &format!("        h{group}-{host}: {{ rack: r{}, ansible_host: 10.0.0.1 }}\n", host % 50);
-        }
-    }
-    let started = std::time::Instant::now();
-    let inventory = inventory(&text);
-    let parsed = started.elapsed();
-    let plan = build(&inventory, &playbook("{}"), inventory.hosts()).unwrap();
-    let built = started.elapsed() - parsed;
-    let digest = plan.short_digest();
-    eprintln!("parsed {parsed:?}, planned {built:?}, digest {digest} {:?}", started.elapsed() - parsed - built);
-    assert_eq!(plan.hosts().count(), 10_000);
-}
