@@ -179,7 +179,13 @@ pub fn free_port() -> u16 {
 
 fn spawn(sshd: &Path, dir: &Path, port: u16, config: &str) -> Child {
     let at = dir.display();
-    let mut text = String::from(config);
+    // bash started by sshd reads ~/.bashrc at level 1; the tester's own may cost more than all the rest of a test.
+    const NO_BASHRC: &str = "SetEnv SHLVL=5";
+    let mut text = if config.contains("SetEnv ") {
+        config.replacen("SetEnv", NO_BASHRC, 1)
+    } else {
+        format!("{config}\n{NO_BASHRC}")
+    };
     // sshd takes the first value of a keyword, so `config` wins.
     let _ = write!(
         text,
