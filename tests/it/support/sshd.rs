@@ -3,7 +3,7 @@
 use std::{
     fmt::Write as _,
     net::TcpListener,
-    os::unix::fs::DirBuilderExt,
+    os::unix::{fs::DirBuilderExt, net::UnixStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::Arc,
@@ -242,13 +242,14 @@ impl SshAgent {
         let mut agent = Command::new("ssh-agent");
         agent.args(["-D", "-a"]).arg(&socket).stdout(Stdio::null());
         let child = agent.spawn().expect("ssh-agent");
-        for _ in 0..500 {
-            if socket.exists() {
-                break;
+        // The socket's file is there before anybody listens on it.
+        for _ in 0..2000 {
+            if UnixStream::connect(&socket).is_ok() {
+                return Self { child, socket };
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        Self { child, socket }
+        panic!("ssh-agent does not listen on {}", socket.display());
     }
 
     pub fn add(&self, key: &Path) {
