@@ -131,7 +131,7 @@ async fn a_bastion_that_dies_costs_the_sessions_through_it_and_nothing_else() {
     let command = Command::sh("sleep", "sleep 20", [""; 0]).timeout(Duration::from_secs(30));
     let error = through.exec(&command, &mut NoSink).await.expect_err("the way is gone");
     assert_eq!(error.class, Class::Lost, "{error}");
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(begun.elapsed() < Duration::from_secs(15));
     // The other hosts go on; new ones, and the lost one, come through a new connection, which is opened once.
     assert!(echo(&mut direct).await);
     assert_eq!(all_answer(&transport, (1..=20).map(|n| site.target(n)).collect()).await, Vec::<String>::new());
@@ -231,7 +231,7 @@ async fn hosts_that_wait_for_a_dead_bastion_share_its_one_failure() {
     });
     let errors: Vec<ConnectError> =
         stream::iter(targets).map(|target| fails(&transport, target)).buffer_unordered(40).collect().await;
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     for error in errors {
         assert_eq!((error.phase, error.class), (Phase::Connect, Class::TimedOut), "{error}");
     }

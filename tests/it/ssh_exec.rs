@@ -108,19 +108,19 @@ async fn a_peer_that_stands_still_is_found_by_keepalives() {
     let error = result.expect_err("lost");
     assert_eq!((error.sent, error.class), (true, Class::Lost), "{error}");
     assert!(error.message.ends_with("no sign of life for 2 s"), "{error}");
-    assert!(stopped.elapsed() < Duration::from_secs(5));
+    assert!(stopped.elapsed() < Duration::from_secs(15));
     let begun = Instant::now();
     session.close().await;
-    assert!(begun.elapsed() < Duration::from_secs(3));
+    assert!(begun.elapsed() < Duration::from_secs(10));
 }
 
 #[tokio::test]
 async fn a_silent_command_is_not_taken_for_a_dead_peer() {
     let Some(sshd) = Sshd::start("") else { return };
     let mut target = sshd.target();
-    target.limits.silence = Duration::from_millis(400);
+    target.limits.silence = Duration::from_secs(1);
     let mut session = session(&sshd, target).await;
-    let output = session.exec(&Command::reads("sleep", ["sleep", "2"]), &mut NoSink).await.expect("it ends");
+    let output = session.exec(&Command::reads("sleep", ["sleep", "4"]), &mut NoSink).await.expect("it ends");
     assert!(output.success());
 }
 
@@ -131,7 +131,7 @@ async fn closing_a_dead_session_is_quick() {
     sshd.session_pids().into_iter().for_each(|pid| signal(pid, Signal::STOP));
     let begun = Instant::now();
     session.close().await;
-    assert!(begun.elapsed() < Duration::from_secs(3));
+    assert!(begun.elapsed() < Duration::from_secs(10));
 }
 
 /// What `sudo -S` does, as far as it can be seen from outside; the password is "pass".

@@ -241,15 +241,14 @@ impl SshAgent {
     pub fn start(socket: PathBuf) -> Self {
         let mut agent = Command::new("ssh-agent");
         agent.args(["-D", "-a"]).arg(&socket).stdout(Stdio::null());
-        let child = agent.spawn().expect("ssh-agent");
+        let agent = Self { child: agent.spawn().expect("ssh-agent"), socket };
         // The socket's file is there before anybody listens on it.
-        for _ in 0..2000 {
-            if UnixStream::connect(&socket).is_ok() {
-                return Self { child, socket };
-            }
+        let until = Instant::now() + Duration::from_secs(20);
+        while UnixStream::connect(&agent.socket).is_err() {
+            assert!(Instant::now() < until, "ssh-agent does not listen on {}", agent.socket.display());
             std::thread::sleep(Duration::from_millis(10));
         }
-        panic!("ssh-agent does not listen on {}", socket.display());
+        agent
     }
 
     pub fn add(&self, key: &Path) {
