@@ -80,6 +80,9 @@ dpkg -i $(ls ./*.deb | grep -v -e lab-reboot_ -e linux-image-amd64_)
 apt-mark hold lab-held
 echo 'setting = edited here' >/etc/lab-conf.conf         # so the update meets a changed conffile
 touch /etc/lab-fail-fixed; echo 2 >/etc/lab-slow-secs; : >/var/log/lab-slow
+# An `apt-get update` stands still as long as this file is there.
+echo 'APT::Update::Pre-Invoke { "while [ -e /etc/lab-hold-update ]; do touch /run/lab-updating; sleep 0.1; done"; };' \
+    >/etc/apt/apt.conf.d/90lab-hold
 printf 'deb [trusted=yes] file:/srv/repo/main ./\ndeb [trusted=yes] file:/srv/repo/security ./\n' >/etc/apt/sources.list
 
 useradd -m -s /bin/bash ops;  echo 'ops ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/ops
@@ -168,10 +171,10 @@ index() {       # DIR LABEL SUITE CODENAME: a flat repository
 # Installed everywhere in version 1.0. In main, 2.0: lab-plain, lab-slow (takes a while),
 # libmod-security (security by name only), lab-masked (also has a security version below 2.0).
 # In security: lab-sec, liblab1 (one architecture, so its name has a suffix), lab-slowsec (takes
-# /etc/lab-slow-secs, 2 here; writes to /var/log/lab-slow), lab-fail (fails without
-# /etc/lab-fail-fixed), lab-conf (a changed conffile), lab-svc (a service, restarted; does not start
-# with /etc/lab-svc-broken), lab-held (on hold). Only by LAB_ADD: lab-reboot (wants a reboot) and
-# linux-image-amd64 (the meta package: a new kernel, and a reboot).
+# /etc/lab-slow-secs, 2 here, and then stands still as long as there is /etc/lab-hold; writes to
+# /var/log/lab-slow), lab-fail (fails without /etc/lab-fail-fixed), lab-conf (a changed conffile),
+# lab-svc (a service, restarted; does not start with /etc/lab-svc-broken), lab-held (on hold). Only by
+# LAB_ADD: lab-reboot (wants a reboot) and linux-image-amd64 (the meta package: a new kernel, and a reboot).
 build_repo() {  # DIR: old/ (what hosts start with), main/ and security/ (what apt sees)
     local r=$1 p v sec=1.0+deb12u1 old98=linux-image-6.1.0-98-amd64 new99=linux-image-6.1.0-99-amd64
     ARCH=$(dpkg --print-architecture) SRC=$r/.src
@@ -182,6 +185,7 @@ build_repo() {  # DIR: old/ (what hosts start with), main/ and security/ (what a
 [ "$1" = configure ] && [ -n "$2" ] || exit 0
 echo "begin $DPKG_MAINTSCRIPT_PACKAGE $(date +%s)" >>/var/log/lab-slow
 sleep "$(cat /etc/lab-slow-secs 2>/dev/null || echo 20)"
+while [ -e /etc/lab-hold ]; do sleep 0.1; done
 echo "end $DPKG_MAINTSCRIPT_PACKAGE $(date +%s)" >>/var/log/lab-slow
 S
     src lab-fail/DEBIAN/postinst <<'S'

@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     env, fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Output, Stdio},
     sync::{Condvar, Mutex, PoisonError},
@@ -112,9 +112,15 @@ impl Lab {
 
     /// Waits until a script succeeds on the host.
     pub fn until(&self, host: &str, script: &str) {
-        let end = Instant::now() + Duration::from_secs(60);
-        while !self.output(&["exec", host, "sh", "-c", script]).status.success() {
-            assert!(Instant::now() < end, "{host}: never true: {script}");
+        let succeeds = || self.output(&["exec", host, "sh", "-c", script]).status.success();
+        self.in_time(succeeds, || format!("{host}: never true: {script}"));
+    }
+
+    /// Waits until it is so. The bound is for what never happens, not for what is slow.
+    pub fn in_time(&self, is_so: impl Fn() -> bool, what: impl Fn() -> String) {
+        let end = Instant::now() + Duration::from_secs(150);
+        while !is_so() {
+            assert!(Instant::now() < end, "{}", what());
             std::thread::sleep(Duration::from_millis(100));
         }
     }
@@ -143,6 +149,13 @@ impl Lab {
 
     /// The host has the security updates, once, and nothing else of what was `before` is other than it was.
     pub fn is_patched(&self, host: &str, before: &BTreeMap<String, String>, more: &[(&str, &str)]) {
+        self.has_changed(host, before, more);
+        assert_eq!(self.on(host, "dpkg --audit; systemctl is-active ssh lab-svc"), "active\nactive", "{host}");
+        assert_eq!(self.slow_installs(host), (1, 1), "{host}: each transaction runs once");
+    }
+
+    /// The security updates are what has changed, and nothing else of what was `before`.
+    pub fn has_changed(&self, host: &str, before: &BTreeMap<String, String>, more: &[(&str, &str)]) {
         let after = self.packages(host);
         let changed: BTreeMap<&str, String> = after
             .iter()
@@ -155,8 +168,30 @@ impl Lab {
         assert!(before.keys().all(|name| after.contains_key(name)), "{host}: a package is gone");
         assert_eq!(self.on(host, "cat /etc/lab-conf.conf"), "setting = edited here", "{host}");
         assert_eq!(self.on(host, "apt-mark showhold"), "lab-held", "{host}");
-        assert_eq!(self.on(host, "dpkg --audit; systemctl is-active ssh lab-svc"), "active\nactive", "{host}");
-        assert_eq!(self.slow_installs(host), (1, 1), "{host}: each transaction runs once");
+    }
+
+    /// How often the host asked its machine for a reboot, since it was made.
+    pub fn asked_to_reboot(&self, host: &str) -> usize {
+        let log = fs::read(self.state.join("log").join(format!("{host}.log"))).expect("its console");
+        String::from_utf8_lossy(&log).lines().filter(|line| line.ends_with("exit 133")).count()
+    }
+
+    /// How often the host went down, however that came.
+    pub fn downs(&self, host: &str) -> usize {
+        let log = fs::read(self.state.join("log").join(format!("{host}.log"))).expect("its console");
+        String::from_utf8_lossy(&log).lines().filter(|line| line.starts_with("exit ")).count()
+    }
+
+    /// Writes a file on the host.
+    pub fn put(&self, host: &str, path: &str, bytes: &[u8]) {
+        let mut child = Command::new(SCRIPT)
+            .args(["exec", host, "sh", "-c", &format!("cat >{path}")])
+            .env("LAB_STATE", &self.state)
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("bash");
+        child.stdin.take().expect("piped").write_all(bytes).expect("it reads");
+        assert!(child.wait().expect("a child").success(), "{host}: {path}");
     }
 }
 

@@ -4,11 +4,16 @@
 //! asked of dpkg there, whether a host was restarted of its boot id. Start reading at `wave.rs`; [`fleet`] are the
 //! hosts, [`patchwave`] is the program, [`events`] what it said.
 
+mod clock;
+mod controller_faults;
 mod crash;
 mod events;
 mod failure;
 mod faults;
 mod fleet;
+mod host_faults;
+mod judge;
+mod moments;
 mod odd;
 mod patchwave;
 mod reboot;

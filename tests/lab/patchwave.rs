@@ -29,6 +29,8 @@ pub struct Patchwave<'a> {
     calls: AtomicUsize,
     /// Bytes that a file may have, as if the disk were full beyond.
     pub largest_file: Option<u64>,
+    /// A library that is loaded into the program.
+    pub preload: Option<PathBuf>,
 }
 
 impl<'a> Patchwave<'a> {
@@ -47,6 +49,7 @@ impl<'a> Patchwave<'a> {
             playbook,
             calls: AtomicUsize::new(0),
             largest_file: None,
+            preload: None,
         }
     }
 
@@ -96,6 +99,9 @@ impl<'a> Patchwave<'a> {
         let mut command = self.lab.inside();
         if let Some(bytes) = self.largest_file {
             command.args(["prlimit", &format!("--fsize={bytes}"), "env", "--ignore-signal=XFSZ"]);
+        }
+        if let Some(library) = &self.preload {
+            command.arg("env").arg(format!("LD_PRELOAD={}", library.display()));
         }
         command.arg(env!("CARGO_BIN_EXE_patchwave")).arg("--state-dir").arg(&self.state).args(words);
         command.stdin(Stdio::null()).stdout(open(&out)).stderr(open(&err)).env_remove("SSH_AUTH_SOCK");
@@ -156,6 +162,12 @@ impl Running<'_> {
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id().try_into().expect("a process id")).expect("not 0");
         kill_process(pid, signal).expect("it lives");
+    }
+
+    /// From now on no file of it grows. It was started with a `largest_file`, so that it lives through this.
+    pub fn fill_its_disk(&self) {
+        let done = Command::new("prlimit").args(["--pid", &self.pid().to_string(), "--fsize=0"]).status();
+        assert!(done.expect("prlimit").success());
     }
 
     pub fn pid(&self) -> u32 {

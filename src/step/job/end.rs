@@ -95,7 +95,8 @@ impl From<JobTrouble> for Box<StepResult> {
         let summary = trouble.to_string();
         let detail = trouble.last_lines(5);
         let result = match trouble {
-            JobTrouble::Refused { .. } => StepResult::failed("job-refused", summary),
+            JobTrouble::Refused { .. } => StepResult::failed("job-refused", summary)
+                .help("it has not begun: put right on the host what it says, then run again with --limit @failed"),
             JobTrouble::Unquotable(_) => StepResult::failed("bad-command", summary),
             JobTrouble::Lost { .. } => StepResult::unknown("job-lost", summary).changed(true),
             JobTrouble::Rebooted { .. } => StepResult::unknown("job-rebooted", summary).changed(true),

@@ -181,13 +181,15 @@ async fn transact(
         Err(trouble) => return Err(trouble.into()),
     };
     let mut after = after(cx, manager).await?;
+    let mut repaired = ready::REPAIR_AFTER.iter().any(|name| job::is_recalled(cx, name));
     if !matches!(end, End::Exit(_)) && !after.health().is_good() {
         // Cut off from outside: finishing it once is what an operator would do.
         ready::mend(cx, manager, ready::REPAIR_AFTER, patience).await?;
         after = self::after(cx, manager).await?;
+        repaired = true;
     }
     let output = String::from_utf8_lossy(&output);
-    let evidence = Evidence { manager, planned: &planned, after: &after, end: &end, output: &output };
+    let evidence = Evidence { manager, planned: &planned, after: &after, end: &end, repaired, output: &output };
     let mut result = evidence.verdict();
     restore_marks(cx, manager, &planned, &after, &mut result).await;
     let names: Vec<String> = result.packages.iter().map(|change| change.name.clone()).collect();

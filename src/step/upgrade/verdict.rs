@@ -36,6 +36,8 @@ pub(super) struct Evidence<'a> {
     pub planned: &'a Planned,
     pub after: &'a PackageState,
     pub end: &'a End,
+    /// Whether what it left half done was repaired afterwards.
+    pub repaired: bool,
     /// The end of the transaction's output.
     pub output: &'a str,
 }
@@ -88,8 +90,18 @@ impl Evidence<'_> {
                 "{} ended with {exit}, but every planned version is in and the package database is in order",
                 self.manager.name()
             )]),
-            End::Lost => result.detail(["the transaction was killed, but was complete".to_owned()]),
-            End::Rebooted => result.detail(["the host booted anew during the transaction, which was complete".into()]),
+            End::Lost => result.detail([self.completed("the transaction was killed", "but was complete")]),
+            End::Rebooted => {
+                result.detail([self.completed("the host booted anew during the transaction", "which was complete")])
+            }
+        }
+    }
+
+    /// How a transaction that was cut off came to its end.
+    fn completed(&self, cut: &str, by_itself: &str) -> String {
+        match self.repaired {
+            true => format!("{cut}; the repair completed it ({})", self.manager.repair_hint()),
+            false => format!("{cut}, {by_itself}"),
         }
     }
 
@@ -115,6 +127,9 @@ impl Evidence<'_> {
         let mut result = StepResult::failed(class, what).detail([done]);
         if !difference.missing.is_empty() {
             result.detail.push(format!("not in: {}", difference.missing.join(", ")));
+        }
+        if self.repaired {
+            result.detail.push(format!("a repair was tried once: {}", self.manager.repair_hint()));
         }
         if !health.is_good() {
             result.detail.push(format!("the package database: {health}"));

@@ -17,6 +17,10 @@ fn state(lines: &[&str]) -> PackageState {
 
 /// Before: a 1, b 1, c 1. Planned: a 2, b 2 and new 1.
 fn judge(after: &[&str], removals: &[&str], end: End, output: &str) -> StepResult {
+    judge_repaired(after, removals, end, false, output)
+}
+
+fn judge_repaired(after: &[&str], removals: &[&str], end: End, repaired: bool, output: &str) -> StepResult {
     let change = |name: &str, from: Option<&str>, to: &str| PackageChange {
         name: name.into(),
         from: from.map(str::to_owned),
@@ -28,7 +32,7 @@ fn judge(after: &[&str], removals: &[&str], end: End, output: &str) -> StepResul
         before: state(&["a 1", "b 1", "c 1"]).versions(),
         ..Planned::default()
     };
-    Evidence { manager: &Apt, planned: &planned, after: &state(after), end: &end, output }.verdict()
+    Evidence { manager: &Apt, planned: &planned, after: &state(after), end: &end, repaired, output }.verdict()
 }
 
 const DONE: [&str; 4] = ["a 2", "b 2", "c 1", "new 1"];
@@ -152,7 +156,30 @@ fn what_nobody_planned_is_reported() {
 #[test]
 fn what_is_blocked_is_in_the_summary() {
     let planned = Planned { blocked: vec!["held: x".into()], ..Planned::default() };
-    let evidence =
-        Evidence { manager: &Apt, planned: &planned, after: &PackageState::default(), end: &exit(0), output: "" };
+    let evidence = Evidence {
+        manager: &Apt,
+        planned: &planned,
+        after: &PackageState::default(),
+        end: &exit(0),
+        repaired: false,
+        output: "",
+    };
     assert_eq!(evidence.verdict().summary, "all planned versions were there already; held: x");
+}
+
+#[test]
+fn what_a_repair_completed_was_not_complete() {
+    let hint = "dpkg --configure -a && apt-get -f install";
+    for (end, repaired, said) in [
+        (End::Lost, false, "the transaction was killed, but was complete".to_owned()),
+        (End::Lost, true, format!("the transaction was killed; the repair completed it ({hint})")),
+        (End::Rebooted, false, "the host booted anew during the transaction, which was complete".to_owned()),
+        (End::Rebooted, true, format!("the host booted anew during the transaction; the repair completed it ({hint})")),
+    ] {
+        let result = judge_repaired(&DONE, &[], end, repaired, "");
+        assert_eq!((result.verdict, &result.detail[0]), (Verdict::Ok, &said));
+    }
+    let result = judge_repaired(&["a 2", "!b 2", "c 1", "new 1"], &[], End::Lost, true, "");
+    assert_eq!(result.verdict, Verdict::Failed);
+    assert!(result.detail.contains(&format!("a repair was tried once: {hint}")), "{:?}", result.detail);
 }

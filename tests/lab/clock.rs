@@ -1,0 +1,47 @@
+//! Wall clocks that jump: of the programs of one host, or of the program under test (`clock.c` says how).
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::fleet::Lab;
+
+/// A library that adds what stands in `file` to the wall clock.
+pub fn library(lab: &Lab, name: &str, file: &Path) -> PathBuf {
+    let made = lab.folder().join(name);
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/clock.c");
+    let define = format!("-DCLOCK_FILE=\"{}\"", file.display());
+    let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
+    let output = Command::new(compiler)
+        .args(["-shared", "-fPIC", "-O1", "-fno-builtin", &define, "-o"])
+        .arg(&made)
+        .arg(source)
+        .output();
+    let output = output.expect("a C compiler, which the build needs, too");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    made
+}
+
+impl Lab {
+    /// Gives the host a wall clock of its own; [`jump`](Self::jump) sets it.
+    pub fn own_clock(&self, host: &str) {
+        let library = fs::read(library(self, "host-clock.so", Path::new("/etc/lab-clock"))).expect("it was made");
+        self.put(host, "/usr/local/lib/lab-clock.so", &library);
+        self.on(host, "echo /usr/local/lib/lab-clock.so >/etc/ld.so.preload");
+        let (here, there) = (jiff::Timestamp::now().as_second(), self.seconds(host));
+        assert!((here - there).abs() < 60, "{host}: the clock is another one from the beginning: {there}");
+    }
+
+    /// Puts the host's clock so many seconds before or after the true time.
+    pub fn jump(&self, host: &str, seconds: i64) {
+        self.on(host, &format!("echo {seconds} >/etc/lab-clock"));
+        let off = self.seconds(host) - jiff::Timestamp::now().as_second();
+        assert!((off - seconds).abs() < 60, "{host}: the clock is {off} s off, not {seconds} s");
+    }
+
+    fn seconds(&self, host: &str) -> i64 {
+        self.on(host, "date +%s").parse().expect("seconds")
+    }
+}

@@ -1,0 +1,135 @@
+//! The fault matrix on the jump box's side: it dies, is asked to leave, loses its lines, its disk or its idea of the
+//! time, while its hosts stand before, in and after their transactions and reboots. `resume` brings every one of them
+//! to its end, and nothing is done twice.
+
+use std::{fs, thread::sleep, time::Duration};
+
+use rustix::process::Signal;
+
+use crate::{
+    clock,
+    fleet::Lab,
+    judge::{Before, judge_all},
+    moments::{ALL_AT_ONCE, Moment, WALK, until_held},
+    patchwave::{Patchwave, Running, run_id},
+};
+
+const MOMENTS: [Moment; 5] = [Moment::Refresh, Moment::Install, Moment::Between, Moment::Down, Moment::After];
+/// Those whose walk has the reboot still, or already.
+const REBOOTED: &str = "lab-reboot=h2,h3,h4,h5";
+
+fn places() -> Vec<(String, Moment)> {
+    (1..).zip(MOMENTS).map(|(n, moment)| (format!("h{n}"), moment)).collect()
+}
+
+/// Five hosts, each where it is held.
+fn standing<'a>(lab: &Lab, jump: &Patchwave<'a>) -> (Running<'a>, Vec<Before>) {
+    let before = places().iter().map(|(host, _)| Before::of(lab, host)).collect();
+    for (host, moment) in places() {
+        lab.hold(&host, moment);
+    }
+    let mut running = jump.start_run(&[]);
+    until_held(lab, &mut running, &places());
+    (running, before)
+}
+
+fn let_go(lab: &Lab) {
+    for (host, moment) in places() {
+        if moment != Moment::Down {
+            lab.let_go(&host);
+        }
+    }
+}
+
+/// All five are well, by the ledger and by themselves.
+fn all_well(lab: &Lab, jump: &Patchwave, run: &str, before: &[Before]) {
+    let events = jump.call(&["show", run, "--json"]).must(0).events();
+    let judged = judge_all(lab, &before.iter().collect::<Vec<_>>(), &events, |_| 0);
+    assert_eq!(judged, ["ok"; 5]);
+    jump.call(&["ledger", "verify"]).must(0);
+    for (host, moment) in places() {
+        assert_eq!(lab.slow_installs(&host), (1, 1), "{host} {moment:?}: each transaction runs once");
+    }
+    assert_eq!(jump.resume().must(0).events().0.len(), 0, "there is nothing to be resumed");
+}
+
+#[test]
+fn a_controller_that_is_killed_while_its_hosts_are_everywhere() {
+    let Some(lab) = Lab::up(5, REBOOTED) else { return };
+    let jump = Patchwave::new(&lab, ALL_AT_ONCE, WALK);
+    let (running, before) = standing(&lab, &jump);
+    running.signal(Signal::KILL);
+    let run = run_id(&running.said());
+    assert_eq!(running.wait().code, -1);
+    let_go(&lab);
+    jump.resume().must(0);
+    all_well(&lab, &jump, &run, &before);
+}
+
+#[test]
+fn a_controller_that_is_terminated_while_its_hosts_are_everywhere() {
+    let Some(lab) = Lab::up(5, REBOOTED) else { return };
+    let jump = Patchwave::new(&lab, ALL_AT_ONCE, WALK);
+    let (running, before) = standing(&lab, &jump);
+    running.signal(Signal::TERM);
+    let left = running.wait();
+    assert!([4, 7].contains(&left.code), "exit {}: {}", left.code, left.err);
+    assert_eq!(lab.slow_installs("h2"), (1, 0), "it leaves while the installation goes on");
+    let_go(&lab);
+    jump.resume().must(0);
+    all_well(&lab, &jump, &left.run_id(), &before);
+}
+
+#[test]
+fn lines_that_are_cut_while_the_hosts_are_everywhere() {
+    let Some(lab) = Lab::up(5, REBOOTED) else { return };
+    let jump = Patchwave::new(&lab, ALL_AT_ONCE, WALK);
+    let (running, before) = standing(&lab, &jump);
+    let run = run_id(&running.said());
+    for ((host, _), how) in places().iter().zip(["rst", "silent", "link", "silent", "rst"]) {
+        lab.sh(&["cut", host, how]);
+    }
+    // Longer than the silence after which a connection counts as lost.
+    sleep(Duration::from_secs(8));
+    for (host, _) in places() {
+        lab.sh(&["heal", &host]);
+    }
+    let_go(&lab);
+    running.wait().must(0);
+    all_well(&lab, &jump, &run, &before);
+}
+
+/// No byte can be written any more: neither the ledger, nor a log, nor what it says.
+#[test]
+fn a_jump_box_whose_disk_is_full_while_its_hosts_are_everywhere() {
+    let Some(lab) = Lab::up(5, REBOOTED) else { return };
+    let mut jump = Patchwave::new(&lab, ALL_AT_ONCE, WALK);
+    jump.largest_file = Some(1 << 40);
+    let (running, before) = standing(&lab, &jump);
+    let run = run_id(&running.said());
+    running.fill_its_disk();
+    let_go(&lab);
+    let ended = running.wait();
+    assert_ne!(ended.code, 0, "{}", ended.err);
+    jump.largest_file = None;
+    jump.resume().must(0);
+    all_well(&lab, &jump, &run, &before);
+}
+
+#[test]
+fn a_jump_box_whose_clock_jumps_while_its_hosts_are_everywhere() {
+    for days in [1, -1] {
+        let Some(lab) = Lab::up(5, REBOOTED) else { return };
+        let file = lab.folder().join("clock");
+        let mut jump = Patchwave::new(&lab, ALL_AT_ONCE, WALK);
+        jump.preload = Some(clock::library(&lab, "clock.so", &file));
+        let (running, before) = standing(&lab, &jump);
+        fs::write(&file, format!("{}\n", days * 86_400)).expect("written");
+        let_go(&lab);
+        let ended = running.wait().must(0);
+        let times: Vec<String> =
+            ended.events().0.iter().filter_map(|e| Some(e["at"].as_str()?[..10].to_owned())).collect();
+        assert!(times.first() != times.last(), "its clock did not jump: {times:?}");
+        all_well(&lab, &jump, &ended.run_id(), &before);
+    }
+}

@@ -1,0 +1,88 @@
+//! Moments of a host's walk in which it stands still until the test lets it go, however slow the machine is: in the
+//! refresh, in the installation, before the reboot, while it is down, after the reboot.
+
+use std::fs;
+
+use crate::{events::begins, fleet::Lab, patchwave::Running};
+
+/// The walk of every host of the fault matrix. The two gates are steps that only look, so that they may be asked again.
+pub const WALK: &str = "
+name: Wave with faults
+steps:
+  - { upgrade: { scope: security, lock_timeout: 1m }, timeout: 3m }
+  - { wait_for: { path: /root/go-on, interval: 200ms }, timeout: 3m }
+  - { reboot: { when: required, stable: 1s, timeout: 2m }, timeout: 3m }
+  - { wait_for: { path: /root/go-out, interval: 200ms }, timeout: 3m }
+  - { verify: { services: [ssh, lab-svc], packages: healthy }, timeout: 1m }
+";
+/// All hosts at once, and a budget that lets every one of them break.
+pub const ALL_AT_ONCE: &str = "all: { vars: { patchwave: { environment: test, risk: low, silence_timeout: 5s, \
+                               connect_timeout: 5s, batch: 100%, max_failures: 100% } } }";
+
+/// Where a host is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// In the upgrade, before its transaction: the package lists are being fetched.
+    Refresh,
+    /// In the middle of the transaction.
+    Install,
+    /// After the upgrade, before the reboot.
+    Between,
+    /// The host is down, as the run asked; for some seconds only.
+    Down,
+    /// After the reboot.
+    After,
+}
+
+impl Lab {
+    /// Makes the host stand still when it comes there.
+    pub fn hold(&self, host: &str, moment: Moment) {
+        let script = match moment {
+            Moment::Refresh => "touch /etc/lab-hold-update /root/go-on /root/go-out",
+            Moment::Install => "touch /etc/lab-hold /root/go-on /root/go-out",
+            Moment::Between | Moment::Down => "touch /root/go-out",
+            Moment::After => "touch /root/go-on",
+        };
+        self.on(host, &format!("echo 0 >/etc/lab-slow-secs; {script}"));
+        if moment == Moment::Down {
+            self.sh(&["next-boot", host, "slow:8"]);
+        }
+    }
+
+    /// Lets it go, wherever it stands.
+    pub fn let_go(&self, host: &str) {
+        self.on(host, "rm -f /etc/lab-hold /etc/lab-hold-update; touch /root/go-on /root/go-out");
+    }
+
+    /// Waits until the host's supervisor says so: `running`, `slow`, `off`.
+    pub fn until_state(&self, host: &str, state: &str) {
+        let file = self.state().join("host").join(host).join("state");
+        self.in_time(
+            || fs::read_to_string(&file).is_ok_and(|text| text.trim() == state),
+            || format!("{host} is never {state}"),
+        );
+    }
+
+    /// Waits until the host boots and can be asked again, as its own console sees it.
+    pub fn until_up(&self, host: &str) {
+        self.until_state(host, "running");
+        self.until(host, "systemctl is-active --quiet ssh");
+    }
+}
+
+/// Waits until each of these hosts stands where it is held.
+pub fn until_held(lab: &Lab, running: &mut Running<'_>, hosts: &[(String, Moment)]) {
+    for (host, moment) in hosts {
+        match moment {
+            Moment::Refresh => lab.until(host, "test -e /run/lab-updating"),
+            Moment::Install => lab.until(host, "grep -q 'begin lab-slowsec' /var/log/lab-slow"),
+            Moment::Between | Moment::Down => drop(running.until(|event| begins(event, host, 1))),
+            Moment::After => drop(running.until(|event| begins(event, host, 3))),
+        }
+    }
+    // These cannot be held for ever, so they come last.
+    for (host, _) in hosts.iter().filter(|(_, moment)| *moment == Moment::Down) {
+        lab.on(host, "touch /root/go-on");
+        lab.until_state(host, "slow");
+    }
+}
