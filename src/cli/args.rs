@@ -228,7 +228,7 @@ pub struct ExecArgs {
     #[arg(last = true, required = true, value_name = "CMD")]
     pub command: Vec<String>,
     /// Run it with raised rights, whatever the inventory says.
-    #[arg(short, long = "become")]
+    #[arg(short = 'b', long = "become")]
     pub raise: bool,
     /// Limit for the command on each host.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m")]

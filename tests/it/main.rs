@@ -10,6 +10,7 @@ mod known_hosts_check;
 mod readme;
 mod simulation;
 mod ssh;
+mod ssh_agent;
 mod ssh_auth;
 mod ssh_bastion;
 mod ssh_certificates;

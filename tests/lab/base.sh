@@ -7,7 +7,7 @@
 # shellcheck shell=bash
 
 LAB_SUITE=${LAB_SUITE:-bookworm}
-LAB_PKGS=systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,sudo,opendoas,procps,iproute2${LAB_EXTRA_PKGS:+,$LAB_EXTRA_PKGS}
+LAB_PKGS=systemd,systemd-sysv,dbus,libpam-systemd,libpam-oath,openssh-server,sudo,opendoas,procps,iproute2${LAB_EXTRA_PKGS:+,$LAB_EXTRA_PKGS}
 
 hash12()    { sha256sum | cut -c1-12; }
 tree_dir()  { echo "$LAB_CACHE/debian-$LAB_SUITE-$(echo "$LAB_SUITE $LAB_PKGS" | hash12)"; }

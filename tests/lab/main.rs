@@ -13,10 +13,13 @@ mod faults;
 mod fleet;
 mod host_faults;
 mod judge;
+mod login;
 mod moments;
 mod odd;
 mod patchwave;
 mod reboot;
 mod rights;
 mod stop;
+#[path = "../it/support/terminal.rs"]
+mod terminal;
 mod wave;

@@ -283,9 +283,13 @@ impl Running<'_> {
         let colon = if said.is_empty() { "" } else { ": " };
         let why = format!("the login shell of {user} on {name} ended ({exit}) before {label} began{colon}{said}");
         let mut error = unsent(Class::LoginShell, why);
-        error.help = Some(
-            "look at `ssh HOST true`: a shell like nologin, a forced command, or start-up files that end it?".into(),
-        );
+        // sshd's own words (session.c); it runs nothing else until then.
+        error.help = Some(match said.starts_with("Password change required") {
+            true => format!("log in once at a terminal, like `ssh {user}@{name}`, and give {user} a new password"),
+            false => {
+                "look at `ssh HOST true`: a shell like nologin, a forced command, or start-up files that end it?".into()
+            }
+        });
         error
     }
 

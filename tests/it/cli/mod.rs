@@ -12,6 +12,7 @@ mod inventory;
 mod ledger;
 mod ledger_faults;
 mod plan;
+mod prompts;
 mod refused;
 mod resume;
 mod run;

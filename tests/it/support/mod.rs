@@ -6,3 +6,4 @@ pub mod matrix;
 pub mod sim_controller;
 pub mod simulation;
 pub mod sshd;
+pub mod terminal;

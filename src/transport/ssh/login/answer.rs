@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use russh::client::AuthResult;
+use russh::{MethodKind, client::AuthResult};
 use tokio::time::{timeout, timeout_at};
 
 use super::{
@@ -13,6 +13,15 @@ use super::{
     },
     order::{Login, Try},
 };
+
+const WHO_LOGS_IN: &str =
+    "`ansible_user` and `ansible_ssh_private_key_file` say who logs in with what; `ssh-add -l` lists the agent's keys";
+const WRONG_PASSWORD: &str = "is the password right, and the account open? Each wrong one counts against the account";
+const NOBODY_TO_ASK: &str = "it may want a code: at a terminal, patchwave asks for it";
+const HUNG_UP: &str = "sshd hangs up like this when PAM closes the account: it has expired, or `nologin` keeps everybody \
+                       out while the host boots or goes down";
+const AGENT_SILENT: &str =
+    "is it locked, or waits it for somebody to touch a token or to confirm? `ssh-add -l` asks it";
 
 impl Login<'_> {
     /// Asks with no credentials at all, which is how SSH asks for the list of methods (RFC 4252, section 5.2).
@@ -61,12 +70,25 @@ impl Login<'_> {
             }
             return self.refused();
         }
-        failed(Phase::Auth, Class::Closed, format!("the login as {} was cut off: {}", self.ways.user, end.why))
+        let mut message = format!("the login as {} was cut off: {}", self.ways.user, end.why);
+        self.add_banner(&mut message);
+        let mut error = failed(Phase::Auth, Class::Closed, message);
+        error.help = Some(HUNG_UP.to_owned());
+        error
     }
 
     pub(super) fn late(&self) -> ConnectError {
         let (user, limit) = (self.ways.user, span(self.limit));
         failed(Phase::Auth, Class::TimedOut, format!("the login as {user} was not answered within {limit}"))
+    }
+
+    /// The agent has been asked for a signature, and is silent.
+    pub(super) fn agent_late(&self) -> ConnectError {
+        let limit = span(self.limit);
+        let message = format!("the login as {}: the SSH agent gave no signature within {limit}", self.ways.user);
+        let mut error = failed(Phase::Auth, Class::TimedOut, message);
+        error.help = Some(AGENT_SILENT.to_owned());
+        error
     }
 
     pub(super) fn refused(&self) -> ConnectError {
@@ -87,16 +109,42 @@ impl Login<'_> {
             let names: Vec<&str> = allowed.iter().map(<&str>::from).collect();
             let _ = write!(message, "; the host allows {}", names.join(", "));
         }
+        self.add_banner(&mut message);
+        let class = if self.tried.is_empty() && self.taken.is_empty() { Class::Local } else { Class::Auth };
+        let mut error = failed(Phase::Auth, class, message);
+        error.help = Some(self.help());
+        error
+    }
+
+    /// sshd gives what PAM says to a refused account as a banner, and hangs up.
+    fn add_banner(&self, message: &mut String) {
         let banner = self.connection.news.banner();
         if !banner.is_empty() {
             let _ = write!(message, "; it says {banner:?}");
         }
-        let class = if self.tried.is_empty() && self.taken.is_empty() { Class::Local } else { Class::Auth };
-        let mut error = failed(Phase::Auth, class, message);
-        error.help = Some(
-            "`ansible_user` and `ansible_ssh_private_key_file` say who logs in with what; `ssh-add -l` lists the agent's keys"
-                .to_owned(),
-        );
-        error
     }
+
+    fn help(&self) -> String {
+        if self.passed.iter().any(|why| asks_for_a_change(why)) {
+            let (user, host) = (self.ways.user, self.ways.host);
+            return format!("the password of {user} has to be changed: log in once, like `ssh {user}@{host}`");
+        }
+        let shown = |name: &String| name == "password" || name == "keyboard-interactive";
+        if self.ways.password.is_some() && self.tried.iter().any(shown) {
+            return WRONG_PASSWORD.to_owned();
+        }
+        let dialogue = self.allowed.as_ref().is_some_and(|ways| ways.contains(&MethodKind::KeyboardInteractive));
+        if dialogue && !self.taken.is_empty() && !self.ways.asker.has_dialogue() {
+            return NOBODY_TO_ASK.to_owned();
+        }
+        WHO_LOGS_IN.to_owned()
+    }
+}
+
+/// Whether a dialogue went on to a change of the password. Only a hint hangs on it.
+fn asks_for_a_change(words: &str) -> bool {
+    let words = words.to_lowercase();
+    ["change your password", "changing password", "new password", "password has expired"]
+        .iter()
+        .any(|sign| words.contains(sign))
 }

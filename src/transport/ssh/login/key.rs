@@ -1,6 +1,6 @@
 //! Tries with keys: from files, and by the agent.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use russh::{
     MethodKind,
@@ -17,7 +17,7 @@ use super::{
         key_file::{Content, KeyFile},
     },
     order::{Login, Try},
-    sign::{NotSigned, WithAgent, WithKey},
+    sign::{NotSigned, Watched, WithAgent, WithKey},
 };
 
 impl Login<'_> {
@@ -85,26 +85,29 @@ impl Login<'_> {
     /// A certificate from a file whose key the agent holds.
     async fn by_agent(&mut self, name: &str, certificate: Certificate) -> Result<Try, ConnectError> {
         let Some(agent) = self.ways.agent else { return Ok(Try::Next) };
-        match agent.signer().await {
-            Ok((client, _place)) => self.certificate(name, certificate, WithAgent(client)).await,
-            Err(why) => {
+        match timeout_at(self.deadline, agent.signer()).await {
+            Err(_) => Err(self.agent_late()),
+            Ok(Ok((client, _place))) => self.certificate(name, certificate, WithAgent(client)).await,
+            Ok(Err(why)) => {
                 self.passed.push(why);
                 Ok(Try::Next)
             }
         }
     }
 
-    async fn certificate<S>(&mut self, name: &str, certificate: Certificate, mut signer: S) -> Result<Try, ConnectError>
+    async fn certificate<S>(&mut self, name: &str, certificate: Certificate, signer: S) -> Result<Try, ConnectError>
     where
-        S: russh::Signer<Error = NotSigned>,
+        S: russh::Signer<Error = NotSigned> + Send,
     {
         let name = format!("certificate {name}-cert.pub");
         // A certificate has one algorithm; a second try with another hash would cost one of `MaxAuthTries`.
         let hash = self.hashes(&certificate.algorithm(), false).await?;
         let Some(hash) = hash.first().copied() else { return Ok(Try::Next) };
+        let (mut signer, at_work) = Watched::new(signer);
         let handle = &mut self.connection.handle;
         let signing = handle.authenticate_certificate_with(self.ways.user, certificate, hash, &mut signer);
         match timeout_at(self.deadline, signing).await {
+            Err(_) if at_work.load(Ordering::Relaxed) => Err(self.agent_late()),
             Err(_) => Err(self.late()),
             Ok(Err(_)) if self.connection.handle.is_closed() => Err(self.ended().await),
             Ok(Err(NotSigned(why))) => {
@@ -233,9 +236,17 @@ impl Login<'_> {
             }
         };
         for hash in self.hashes(&algorithm, false).await? {
+            let (client, _place) = match timeout_at(self.deadline, agent.signer()).await {
+                Err(_) => return Err(self.agent_late()),
+                Ok(Ok(signer)) => signer,
+                Ok(Err(why)) => {
+                    self.passed.push(why);
+                    return Ok(Try::Next);
+                }
+            };
+            let (mut signer, at_work) = Watched::new(client);
             let handle = &mut self.connection.handle;
             let signing = async {
-                let (mut signer, _place) = agent.signer().await?;
                 match identity {
                     AgentIdentity::PublicKey { key, .. } => {
                         handle.authenticate_publickey_with(self.ways.user, key.clone(), hash, &mut signer).await
@@ -246,13 +257,13 @@ impl Login<'_> {
                             .await
                     }
                 }
-                .map_err(|error| error.to_string())
             };
             let result = match timeout_at(self.deadline, signing).await {
+                Err(_) if at_work.load(Ordering::Relaxed) => return Err(self.agent_late()),
                 Err(_) => return Err(self.late()),
                 Ok(Err(_)) if self.connection.handle.is_closed() => return Err(self.ended().await),
                 Ok(Err(why)) => {
-                    self.passed.push(format!("{name}: {}", crate::command::printable(&why)));
+                    self.passed.push(format!("{name}: {}", crate::command::printable(&why.to_string())));
                     return Ok(Try::Next);
                 }
                 Ok(Ok(result)) => result,

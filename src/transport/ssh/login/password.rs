@@ -71,19 +71,25 @@ impl Login<'_> {
             return Ok(vec![secret.expose_secret().to_owned()]);
         }
         let Some(first) = prompts.first() else { return Ok(Vec::new()) };
-        let first = crate::command::printable(&first.prompt);
+        let first = one_line(&first.prompt);
         if self.ways.asker.has_dialogue() {
-            let prompts = prompts.iter().map(|p| (crate::command::printable(&p.prompt).trim().to_owned(), p.echo));
+            let prompts = prompts.iter().map(|p| (one_line(&p.prompt), p.echo));
             let asked = Instant::now();
             let answers = self.ways.asker.turn().await.answers(self.ways.host, prompts.collect()).await;
             self.deadline += asked.elapsed();
             if let Some(answers) = answers {
                 return Ok(answers.iter().map(|answer| answer.expose_secret().to_owned()).collect());
             }
-            return Err(format!("the host asks {:?}, and nobody answered", first.trim()));
+            return Err(format!("the host asks {first:?}, and nobody answered"));
         }
-        Err(format!("the host asks {:?}, which the password does not answer", first.trim()))
+        Err(format!("the host asks {first:?}, which the password does not answer"))
     }
+}
+
+/// What sshd asks, in one line: PAM's notices stand above the question.
+fn one_line(prompt: &str) -> String {
+    let lines = prompt.lines().map(crate::command::printable);
+    lines.map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// A hidden question that is surely not for the password.
@@ -97,6 +103,13 @@ fn asks_for_a_code(prompt: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_question_is_one_line() {
+        let asked = "You must change it.\nChanging password for \x1b[1mann.\r\nCurrent password: ";
+        assert_eq!(one_line(asked), "You must change it. Changing password for [1mann. Current password:");
+        assert_eq!(one_line("\n \n"), "");
+    }
 
     #[test]
     fn the_password_is_no_answer_to_a_question_for_a_code() {

@@ -1,7 +1,10 @@
 //! Signatures for certificates from files: by the key beside the certificate, or by an agent that holds that key alone.
 //! russh signs with a key and its hash, or with an agent's certificate, but not with these.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use russh::keys::{
     Algorithm, HashAlg, PrivateKey, PublicKey,
@@ -65,5 +68,34 @@ impl russh::Signer for WithAgent {
         };
         let hash = hash.filter(|_| matches!(key.algorithm(), Algorithm::Rsa { .. }));
         self.0.sign_request(&key.into(), hash, request).await.map_err(|error| NotSigned(error.to_string()))
+    }
+}
+
+/// Tells whether its signer is at work: then a login that is late waits for it, and not for the host.
+pub(super) struct Watched<S> {
+    signer: S,
+    at_work: Arc<AtomicBool>,
+}
+
+impl<S> Watched<S> {
+    pub(super) fn new(signer: S) -> (Self, Arc<AtomicBool>) {
+        let at_work = Arc::new(AtomicBool::new(false));
+        (Self { signer, at_work: Arc::clone(&at_work) }, at_work)
+    }
+}
+
+impl<S: russh::Signer + Send> russh::Signer for Watched<S> {
+    type Error = S::Error;
+
+    async fn auth_sign(
+        &mut self,
+        identity: &AgentIdentity,
+        hash: Option<HashAlg>,
+        request: Vec<u8>,
+    ) -> Result<Vec<u8>, S::Error> {
+        self.at_work.store(true, Ordering::Relaxed);
+        let signed = self.signer.auth_sign(identity, hash, request).await;
+        self.at_work.store(false, Ordering::Relaxed);
+        signed
     }
 }
