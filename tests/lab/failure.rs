@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{fleet::Lab, patchwave::Patchwave};
+use crate::{events::is, fleet::Lab, moments::Moment, patchwave::Patchwave};
 
 const INVENTORY: &str = "
 all:
@@ -26,10 +26,13 @@ fn a_broken_host_halts_the_wave_and_the_rest_follows_after_the_repair() {
     let before: BTreeMap<String, _> = (1..=5).map(|n| format!("h{n}")).map(|h| (h.clone(), lab.packages(&h))).collect();
     lab.sh(&["break", "h2"]);
     // So that it is in flight, with a reboot to come, when h2 fails.
-    lab.on("h3", "echo 5 >/etc/lab-slow-secs");
+    lab.hold("h3", Moment::Install);
     let jump = Patchwave::new(&lab, INVENTORY, PLAYBOOK);
 
-    let ended = jump.run(&[]).must(6);
+    let mut running = jump.start_run(&[]);
+    running.until(|event| is(event, "host_finished", "h2"));
+    lab.let_go("h3");
+    let ended = running.wait().must(6);
     let first = ended.run_id();
     let events = ended.events();
     assert_eq!(events.started(), ["h1", "h2", "h3"]);

@@ -27,6 +27,15 @@ pub const SECURITY: [(&str, &str); 7] = [
     ("liblab1", "1.0+deb12u1"),
 ];
 
+/// Does it with all of them at the same time.
+pub fn at_once<T: Sync>(all: &[T], what: impl Fn(&T) + Sync) {
+    std::thread::scope(|threads| {
+        for one in all {
+            threads.spawn(|| what(one));
+        }
+    });
+}
+
 /// Hosts, and a folder for the files of the test.
 pub struct Lab {
     holder: Child,

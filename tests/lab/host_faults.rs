@@ -2,7 +2,7 @@
 //! before, during and after the upgrade, and around the reboot. One fleet and one run per test, one fault per host.
 
 use crate::{
-    fleet::Lab,
+    fleet::{Lab, at_once},
     judge::{Before, judge_all},
     moments::{ALL_AT_ONCE, Moment, WALK, until_held},
     patchwave::Patchwave,
@@ -94,6 +94,7 @@ impl Cell {
     fn strike(&self, lab: &Lab) {
         let host = &self.host;
         if self.moment == Moment::Down {
+            lab.let_go(host);
             lab.until_up(host);
         }
         let downs = lab.downs(host);
@@ -117,18 +118,18 @@ fn live_through(cells: &[(Fault, Moment)], add: &str) -> Option<Vec<String>> {
     let lab = Lab::up(cells.len(), add)?;
     let cell = |(n, (fault, moment)): (usize, &(Fault, Moment))| {
         let host = format!("h{}", n + 1);
-        fault.prepare(&lab, &host);
-        lab.hold(&host, *moment);
         Cell { before: Before::of(&lab, &host), host, moment: *moment, fault: *fault }
     };
     let cells: Vec<Cell> = cells.iter().enumerate().map(cell).collect();
+    at_once(&cells, |cell| {
+        cell.fault.prepare(&lab, &cell.host);
+        lab.hold(&cell.host, cell.moment);
+    });
     let jump = Patchwave::new(&lab, ALL_AT_ONCE, WALK);
     let mut running = jump.start_run(&[]);
     let places: Vec<_> = cells.iter().map(|cell| (cell.host.clone(), cell.moment)).collect();
     until_held(&lab, &mut running, &places);
-    for cell in &cells {
-        cell.strike(&lab);
-    }
+    at_once(&cells, |cell| cell.strike(&lab));
     let ended = running.wait();
     assert!([0, 6, 7].contains(&ended.code), "exit {}: {}", ended.code, ended.err);
     let run = ended.run_id();

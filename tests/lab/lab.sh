@@ -22,7 +22,8 @@
 #   lab.sh freeze HOST               all processes stop, the kernel still answers
 #   lab.sh delay HOST MS [LOSS%]     round-trip time and loss
 #   lab.sh heal HOST                 undo cut, freeze, delay
-#   lab.sh next-boot HOST MODE       normal slow:SECS never hang newkey nosshd sameid oldkernel
+#   lab.sh next-boot HOST MODE       normal slow:SECS held never hang newkey nosshd sameid oldkernel
+#                                    (held: until `power HOST on`)
 #   lab.sh power HOST off|on|cycle   pull the plug
 #   lab.sh wait HOST...              until sshd gives its banner
 #   lab.sh status | state | gc       gc: remove what dead labs left
@@ -104,6 +105,8 @@ next_boot() {   # HOST: what the mode ordered for the next boot means; 1: it doe
     rm -f "$r/$unit/sysinit.target.wants/lab-hang.service" "$r/etc/ssh/sshd_config.d/zz-lab.conf" "$r/etc/lab-boot-kernel"
     case $mode in
         never)  return 1;;
+        held)   echo held >"$s/want"; echo held >"$s/state"
+                until read -r mode <"$s/want" && [ "$mode" = on ]; do sleep 0.1; done;;
         slow:*) echo slow >"$s/state"; sleep "${mode#slow:}";;
         newkey) rm -f "$r"/etc/ssh/ssh_host_*; ssh-keygen -q -t ed25519 -N '' -f "$r/etc/ssh/ssh_host_ed25519_key";;
         nosshd) echo BrokenOption yes >"$r/etc/ssh/sshd_config.d/zz-lab.conf";;
@@ -384,7 +387,7 @@ case $verb in
     delay)     host "${1:-}"; delay "$@";;
     power)     host "${1:-}"; power "$@";;
     next-boot) host "${1:-}"
-               [[ ${2:-} =~ ^(normal|slow:[0-9]+|never|hang|newkey|nosshd|sameid|oldkernel)$ ]] || die "next-boot: no mode '${2:-}'"
+               [[ ${2:-} =~ ^(normal|slow:[0-9]+|held|never|hang|newkey|nosshd|sameid|oldkernel)$ ]] || die "next-boot: no mode '${2:-}'"
                echo "$2" >"$LAB_STATE/host/$1/next-boot";;
     wait)      for h in "$@"; do host "$h"; done; wait_ssh "$@";;
     status)    need; status;;

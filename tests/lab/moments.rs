@@ -28,7 +28,7 @@ pub enum Moment {
     Install,
     /// After the upgrade, before the reboot.
     Between,
-    /// The host is down, as the run asked; for some seconds only.
+    /// The host is down, as the run asked.
     Down,
     /// After the reboot.
     After,
@@ -45,27 +45,26 @@ impl Lab {
         };
         self.on(host, &format!("echo 0 >/etc/lab-slow-secs; {script}"));
         if moment == Moment::Down {
-            self.sh(&["next-boot", host, "slow:8"]);
+            self.sh(&["next-boot", host, "held"]);
         }
     }
 
     /// Lets it go, wherever it stands.
     pub fn let_go(&self, host: &str) {
+        if self.is_held_down(host) {
+            return self.sh(&["power", host, "on"]);
+        }
         self.on(host, "rm -f /etc/lab-hold /etc/lab-hold-update; touch /root/go-on /root/go-out");
     }
 
-    /// Waits until the host's supervisor says so: `running`, `slow`, `off`.
-    pub fn until_state(&self, host: &str, state: &str) {
+    /// Whether it is down until it is let go.
+    pub fn is_held_down(&self, host: &str) -> bool {
         let file = self.state().join("host").join(host).join("state");
-        self.in_time(
-            || fs::read_to_string(&file).is_ok_and(|text| text.trim() == state),
-            || format!("{host} is never {state}"),
-        );
+        fs::read_to_string(file).is_ok_and(|state| state.trim() == "held")
     }
 
     /// Waits until the host boots and can be asked again, as its own console sees it.
     pub fn until_up(&self, host: &str) {
-        self.until_state(host, "running");
         self.until(host, "systemctl is-active --quiet ssh");
     }
 }
@@ -80,9 +79,8 @@ pub fn until_held(lab: &Lab, running: &mut Running<'_>, hosts: &[(String, Moment
             Moment::After => drop(running.until(|event| begins(event, host, 3))),
         }
     }
-    // These cannot be held for ever, so they come last.
     for (host, _) in hosts.iter().filter(|(_, moment)| *moment == Moment::Down) {
         lab.on(host, "touch /root/go-on");
-        lab.until_state(host, "slow");
+        lab.in_time(|| lab.is_held_down(host), || format!("{host} does not go down"));
     }
 }

@@ -6,7 +6,7 @@ use crate::{fleet::Lab, patchwave::Patchwave};
 
 const MANY: &str = "
 all:
-  vars: { patchwave: { environment: test, risk: low, batch: 100%, max_failures: 100%, escalate_timeout: 8s } }
+  vars: { patchwave: { environment: test, risk: low, batch: 100%, max_failures: 100%, escalate_timeout: 20s } }
 ";
 
 #[test]
@@ -68,10 +68,10 @@ fn hooks_fail_hang_and_are_called_for_broken_hosts() {
         "
 steps:
   - drain: hooks/drain {{ inventory_hostname }}
-  - { snapshot: 'hooks/snapshot {{ inventory_hostname }}', timeout: 3s }
+  - { snapshot: 'hooks/snapshot {{ inventory_hostname }}', timeout: 8s }
   - upgrade: security
   - verify: { services: [ssh, lab-svc] }
-    timeout: 20s
+    timeout: 30s
   - undrain: hooks/undrain {{ inventory_hostname }}
 on_failure:
   - snapshot_restore: hooks/restore {{ inventory_hostname }} {{ snapshot.id }}

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Longer than anything in these tests may take.
-const LIMIT: Duration = Duration::from_secs(200);
+const LIMIT: Duration = Duration::from_secs(240);
 
 /// One jump box: a state folder, and the files that its runs are started from.
 pub struct Patchwave<'a> {

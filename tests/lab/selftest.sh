@@ -21,7 +21,7 @@ reboot_() {     # HOST: and wait until it went down and came back
     "$L" wait "$h"
 }
 links()   { ip -o link | cut -d: -f2 | grep -E '^ (br0|(v|in|out)-h[0-9]+)' || :; }
-until_()  { local i; for ((i = 0; i < 150; i++)); do "$@" && return; sleep 0.1; done; return 1; }
+until_()  { local i; for ((i = 0; i < 600; i++)); do "$@" && return; sleep 0.1; done; return 1; }
 gone()    { local p; while read -r p; do [ ! -e "/proc/$p" ] || return 1; done <"$1"; }
 tree()    { local p; for p in "$@"; do echo "$p"; tree $(pgrep -P "$p"); done; }
 
