@@ -36,6 +36,7 @@ pub(super) async fn run(outside: Arc<Outside>, started: Arc<RunStarted>, stage: 
                 link: &mut link,
                 deadline: Instant::now() + spec.limit(),
                 notes: &Map::new(),
+                guard: step::guard::Known::default(),
                 resumed: false,
                 journal: &mut Mute,
                 log: &mut NoSink,

@@ -95,7 +95,7 @@ impl Walk {
 
     async fn all_phases(&self, luggage: &mut Luggage) -> Result<Outcome, Walked> {
         let plan = &self.started.plan;
-        let mut broken: Option<Verdict> = None;
+        let mut broken: Option<(usize, Verdict)> = None;
         let mut drained = false;
         for (index, spec) in plan.steps.iter().enumerate() {
             let step = StepRef { phase: StepPhase::Main, index };
@@ -103,18 +103,26 @@ impl Walk {
             drained |= matches!(spec.kind, StepKind::Drain(_)) && verdict != Verdict::Skipped;
             drained &= !(spec.kind.is_always() && verdict == Verdict::Ok);
             if !matches!(verdict, Verdict::Ok | Verdict::Skipped) {
-                broken = Some(verdict);
+                broken = Some((index, verdict));
                 break;
             }
         }
-        let Some(verdict) = broken else { return Ok(Outcome::Ok) };
-        let reachable = verdict != Verdict::Unreachable;
+        let Some((broke_at, mut verdict)) = broken else { return Ok(Outcome::Ok) };
         for (index, spec) in plan.steps.iter().enumerate() {
             let step = StepRef { phase: StepPhase::Always, index };
+            let reachable = verdict != Verdict::Unreachable;
+            if spec.kind.ends_guard() && index > broke_at && step::guard::was_armed(&luggage.scope) {
+                // A host that was locked out is waited for: it rolls back, and then it can be asked.
+                let settled = self.one(step, spec, luggage).await?;
+                if !reachable && settled != Verdict::Skipped {
+                    verdict = settled;
+                }
+            }
             if drained && spec.kind.is_always() && (reachable || spec.on == Side::Controller) {
                 self.one(step, spec, luggage).await?;
             }
         }
+        let reachable = verdict != Verdict::Unreachable;
         for (index, spec) in plan.on_failure.iter().enumerate() {
             let step = StepRef { phase: StepPhase::OnFailure, index };
             if reachable || spec.on == Side::Controller {
@@ -191,15 +199,16 @@ impl Walk {
                 link: &mut luggage.link,
                 deadline,
                 notes: &notes,
+                guard: step::guard::Known::default(),
                 resumed: interrupted.is_some() && attempt == first,
                 journal: &mut voice,
                 log: &mut luggage.log,
                 controller: &*self.outside.controller,
                 clock: Arc::clone(&self.outside.clock),
             };
-            let result = match tokio::time::timeout_at(deadline + GRACE, step::run(&mut cx)).await {
+            let result = match tokio::time::timeout_at(deadline + spec.settling() + GRACE, step::run(&mut cx)).await {
                 Ok(result) => result,
-                Err(_) => overdue(spec, limit),
+                Err(_) => overdue(spec, limit + spec.settling()),
             };
             let again = matches!(result.verdict, Verdict::Failed | Verdict::Unreachable) && attempt <= spec.retries;
             if !again {

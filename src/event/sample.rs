@@ -44,6 +44,7 @@ pub(crate) fn step_spec(name: &str) -> StepSpec {
         privileged: None,
         on: Side::Host,
         register: None,
+        guard: None,
         line: 1,
     }
 }

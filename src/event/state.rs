@@ -432,9 +432,17 @@ impl HostState {
         }
     }
 
-    /// The step that decided a broken host: the first that is not fine.
+    /// The step that decided a broken host: the first that is not fine. A host that could not be reached and rolled back
+    /// by itself (the end of a guard over the whole walk) is decided by that.
     pub fn broke_at(&self) -> Option<(StepRef, &StepResult)> {
-        self.steps.iter().find(|(_, r)| !matches!(r.verdict, Verdict::Ok | Verdict::Skipped)).map(|(s, r)| (*s, r))
+        let mut broken = self.steps.iter().filter(|(_, r)| !matches!(r.verdict, Verdict::Ok | Verdict::Skipped));
+        let first = broken.next()?;
+        let outcome = if let HostAt::Done(outcome) = self.at { Some(outcome) } else { None };
+        let decided = match (first.1.verdict, outcome) {
+            (Verdict::Unreachable, Some(Outcome::Failed | Outcome::Unknown)) => broken.next().unwrap_or(first),
+            _ => first,
+        };
+        Some((decided.0, &decided.1))
     }
 
     /// The result of a step, if it has ended.

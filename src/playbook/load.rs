@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value as Json};
 
 use super::{
-    Playbook, files, rollout,
+    Playbook, files, guard, rollout,
     steps::{self, Place},
     values::{self, Around},
 };
@@ -56,6 +56,11 @@ fn playbook(node: &Node, around: &Around, problems: &mut Problems) -> Option<Pla
     let on_failure = map
         .read("on_failure", |node, problems| steps::list(node, Place::OnFailure, around, problems))
         .unwrap_or_default();
+    let guard_at = map.take_entry("guard");
+    let guard = guard_at.and_then(|(_, node)| guard::guard(node, map.problems));
+    if let Some((key, _)) = guard_at {
+        guard::check_walk(key, &steps, map.problems);
+    }
     match steps_at {
         None => {
             map.problems.at(&node.span, "a playbook needs the key `steps`");
@@ -68,6 +73,10 @@ fn playbook(node: &Node, around: &Around, problems: &mut Problems) -> Option<Pla
     map.finish();
     let stem = || around.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let path = around.path.clone();
+    let steps = match (guard, guard_at) {
+        (Some(guard), Some((key, _))) => guard::over_walk(guard, steps, key.span.line),
+        _ => steps,
+    };
     let (name, hosts) = (name.unwrap_or_else(stem), hosts.unwrap_or_else(|| "all".to_owned()));
     Some(Playbook { name, path, hosts, vars, rollout, steps, on_failure })
 }

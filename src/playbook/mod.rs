@@ -2,6 +2,7 @@
 //! Knows no host and no connection. Start at [`load`] and [`Playbook`].
 
 mod files;
+mod guard;
 mod kinds;
 mod load;
 #[cfg(test)]
@@ -15,7 +16,7 @@ mod values;
 pub use files::{find as find_beside, root};
 pub use load::{load, load_text};
 pub use spec::{
-    Cleanup, CommandLine, CommandSpec, Condition, CopyFrom, CopySpec, Hook, HttpCheck, Notify, Pause, Playbook,
+    Cleanup, CommandLine, CommandSpec, Condition, CopyFrom, CopySpec, Guard, Hook, HttpCheck, Notify, Pause, Playbook,
     Precheck, Reboot, RebootWhen, RiskOrder, Rollout, Scope, Script, ServiceSpec, ServiceState, Side, StageSpec,
     StepKind, StepSpec, Template, TemplateList, Upgrade, Verify, WaitFor,
 };

@@ -96,8 +96,30 @@ pub struct StepSpec {
     pub on: Side,
     /// `register:`, a variable for later steps.
     pub register: Option<String>,
+    /// `guard:`, the step's own or the playbook's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<Guard>,
     /// 1-based line in the playbook.
     pub line: u32,
+}
+
+/// `guard:`: unless a new connection confirms in time, the host itself rolls back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Guard {
+    /// `within:`, of the host's own time while it is up and no job of ours runs.
+    pub within: Duration,
+    /// `rollback:`, run by the host with raised rights.
+    pub rollback: CommandLine,
+    /// The playbook's: from the first change on a host to the end of its walk, rather than one step.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub whole_walk: bool,
+}
+
+impl Guard {
+    /// How long finding out what became of it may take: its own time, and ten minutes for the rollback.
+    pub fn patience(&self) -> Duration {
+        self.within + Duration::from_secs(600)
+    }
 }
 
 /// `on:`.
@@ -162,6 +184,8 @@ pub enum StepKind {
     Undrain(Hook),
     /// `cleanup:`.
     Cleanup(Cleanup),
+    /// The end of a guard over the whole walk. The playbook's `guard:` puts it there; it has no key of its own.
+    Confirm(Guard),
 }
 
 /// `precheck:`. Every part is optional; a part that is not given is not checked.
@@ -299,6 +323,16 @@ pub enum CommandLine {
     Shell(Template),
     /// Program and arguments.
     Argv(Vec<Template>),
+}
+
+impl CommandLine {
+    /// As it is written, on one line, for people.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Shell(line) => line.0.lines().map(str::trim).collect::<Vec<_>>().join("; "),
+            Self::Argv(words) => words.iter().map(|word| word.0.as_str()).collect::<Vec<_>>().join(" "),
+        }
+    }
 }
 
 /// `script:`: a file beside the playbook, run on the host.

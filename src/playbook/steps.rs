@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Side, StepKind, StepSpec, kinds,
+    Guard, Side, StepKind, StepSpec, guard, kinds,
     values::{self, Around},
 };
 use crate::yaml::{Key, MapReader, Node, Problems, Value, read};
@@ -44,6 +44,8 @@ fn step(node: &Node, place: Place, around: &Around, problems: &mut Problems) -> 
     let privileged = map.read("become", read::bool);
     let on = map.take("on");
     let register = map.read("register", values::identifier);
+    let guarded = map.take_entry("guard");
+    let guard = guarded.and_then(|(_, node)| guard::guard(node, map.problems));
     let unknown = map.problems.0.len();
     map.finish();
     let kind = match found.as_slice() {
@@ -64,10 +66,14 @@ fn step(node: &Node, place: Place, around: &Around, problems: &mut Problems) -> 
     let (key, _) = found[0];
     let on = side(key, on, place, problems);
     check_place(key, place, problems);
+    if let Some((at, _)) = guarded {
+        let step = guard::Guarded { key, kind: kind.as_ref(), place, on, retries, privileged };
+        step.check(at, problems);
+    }
     let kind = kind.filter(|_| problems.0.len() == before)?;
     let name = name.unwrap_or_else(|| kind.default_name());
     let line = node.span.line;
-    Some(StepSpec { name, kind, when, timeout, retries, retry_delay, privileged, on, register, line })
+    Some(StepSpec { name, kind, when, timeout, retries, retry_delay, privileged, on, register, guard, line })
 }
 
 /// `on:`, which some kinds decide themselves.
@@ -133,6 +139,11 @@ impl StepSpec {
         self.timeout.unwrap_or_else(|| self.kind.default_timeout())
     }
 
+    /// How much longer than its limit it may take, to find out what became of its own guard.
+    pub fn settling(&self) -> Duration {
+        self.guard.as_ref().filter(|guard| !guard.whole_walk).map_or(Duration::ZERO, Guard::patience)
+    }
+
     /// The time limit that the kind has when the step says none.
     pub fn default_timeout(&self) -> Duration {
         self.kind.default_timeout()
@@ -143,5 +154,15 @@ impl StepKind {
     /// True for what runs at the end of every walk, a failed one included (`undrain`, when its `drain` ran).
     pub fn is_always(&self) -> bool {
         matches!(self, Self::Undrain(_))
+    }
+
+    /// True for the step that ends a guard over the whole walk; it runs at the end of every broken walk.
+    pub fn ends_guard(&self) -> bool {
+        self.guard_ended().is_some()
+    }
+
+    /// The guard over the whole walk that ends with this step.
+    pub fn guard_ended(&self) -> Option<&Guard> {
+        if let Self::Confirm(guard) = self { Some(guard) } else { None }
     }
 }

@@ -60,6 +60,7 @@ fn gate() -> Vec<StepSpec> {
         privileged: None,
         on: Side::Controller,
         register: None,
+        guard: None,
         line: 1,
     }]
 }

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::{
     fault::{Fault, Faults, Strike},
+    guard::Guard,
     job::{Job, Stand, Work},
     packages::{KERNEL, Packages},
 };
@@ -23,7 +24,7 @@ use crate::{
 
 /// How long a reboot is down.
 const DOWN: Duration = Duration::from_secs(20);
-const FULL: &str = "cannot be written (is the disk full?)";
+pub(super) const FULL: &str = "cannot be written (is the disk full?)";
 
 /// What a host says to a command, and when.
 pub(super) enum Reply {
@@ -57,6 +58,11 @@ pub(super) struct SimHost {
     pub(super) stopped: Vec<String>,
     /// How often each short change was made.
     pub(super) effects: BTreeMap<String, u32>,
+    pub(super) guards: HashMap<String, Guard>,
+    /// When the last job ended, or the last boot was over: guards count from here.
+    pub(super) quiet: Instant,
+    /// Nobody gets in any more, until a rollback.
+    pub(super) locked_out: bool,
 }
 
 impl SimHost {
@@ -79,6 +85,9 @@ impl SimHost {
             files: BTreeMap::new(),
             stopped: Vec::new(),
             effects: BTreeMap::new(),
+            guards: HashMap::new(),
+            quiet: Instant::now(),
+            locked_out: false,
         }
     }
 
@@ -103,9 +112,10 @@ impl SimHost {
     }
 
     pub(super) fn on_connect(&mut self) -> Strike {
+        self.settle();
         if self.off || self.faults.has(Fault::Silent) {
             Strike::Hang
-        } else if self.faults.has(Fault::Refuses) || self.is_down() {
+        } else if self.faults.has(Fault::Refuses) || self.is_down() || self.locked_out {
             Strike::Refuse
         } else if self.faults.has(Fault::NewKeyAfterReboot) && self.reboots > 0 {
             Strike::NewKey
@@ -142,6 +152,8 @@ impl SimHost {
         self.boot += 1;
         self.asked_to_reboot = false;
         self.down_until = Some(Instant::now() + DOWN);
+        self.quiet = Instant::now() + DOWN;
+        self.guards.values_mut().for_each(|guard| guard.boots += 1);
     }
 
     pub(super) fn power_off(&mut self) {
@@ -152,7 +164,7 @@ impl SimHost {
     /// Back from a lost power, or from a reboot that did not come back.
     pub(super) fn power_on(&mut self) {
         if self.off || self.gone {
-            (self.off, self.gone) = (false, false);
+            (self.off, self.gone, self.quiet) = (false, false, Instant::now());
             self.boot_anew();
         }
     }
@@ -163,17 +175,19 @@ impl SimHost {
         let running: Vec<String> =
             self.jobs.iter().filter(|(_, job)| job.stand == Stand::Runs).map(|(id, _)| id.clone()).collect();
         for id in running {
+            self.quiet = Instant::now();
             self.end(&id, code.map_or(Stand::Lost, Stand::Done), true);
         }
     }
 
     /// Lets the jobs end whose time has come.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         let now = Instant::now();
         let due = |(_, job): &(&String, &Job)| job.stand == Stand::Runs && job.ends_at() <= now;
         let due: Vec<(String, bool)> = self.jobs.iter().filter(due).map(|(id, job)| (id.clone(), job.doomed)).collect();
         let fails = self.faults.has(Fault::TransactionFails);
         for (id, doomed) in due {
+            self.quiet = self.jobs.get(&id).map_or(self.quiet, |job| self.quiet.max(job.ends_at()));
             let no_room = self.disk_full && self.jobs.get(&id).is_some_and(|job| job.work.locks());
             match (doomed, fails, no_room) {
                 (true, ..) => self.end(&id, Stand::Lost, true),
@@ -181,6 +195,10 @@ impl SimHost {
                 (.., true) => self.end(&id, Stand::Done(100), true),
                 _ => self.end(&id, Stand::Done(0), false),
             }
+        }
+        let busy = self.jobs.values().any(|job| job.stand == Stand::Runs);
+        if !(busy || self.off || self.is_down()) {
+            self.watch();
         }
     }
 
@@ -203,6 +221,7 @@ impl SimHost {
                     self.stopped.extend(units.iter().cloned());
                 }
             }
+            (Work::LockOut, _) => self.locked_out = true,
             _ => {}
         }
     }
@@ -211,7 +230,7 @@ impl SimHost {
         boot_id(self.number, self.boot)
     }
 
-    fn did(&mut self, what: impl Into<String>) {
+    pub(super) fn did(&mut self, what: impl Into<String>) {
         *self.effects.entry(what.into()).or_default() += 1;
     }
 
@@ -236,6 +255,9 @@ impl SimHost {
             "baseline" => format!("boot {}\nnow 0\njournal\nend\n", self.boot_id()),
             "system-state" if self.packages.is_some() => format!("state running\nkernel {KERNEL}\n"),
             "system-state" => "state none\nkernel sim\n".to_owned(),
+            "guard-arm" => self.guard_arm(&args),
+            "guard-settle" => self.guard_settle(&args),
+            "guard-clean" => self.guard_clean(&args),
             "reboot-ask" => self.reboot_ask(&args),
             "reboot-mark" => if self.asked_to_reboot { "there\n" } else { "gone\n" }.to_owned(),
             "reboot-warn" => String::new(),
@@ -338,6 +360,9 @@ impl SimHost {
 
     fn lease_acquire(&mut self, args: &[&str]) -> String {
         let (run, owner) = (args[0], args[1]);
+        if let Some(guard) = self.guard_of_another(run) {
+            return format!("patchwave-lease\nguarded\n{}\n{}\n{}\n", guard.run, guard.owner, guard.within.as_secs());
+        }
         match &self.lease {
             Some((holder, name)) if holder != run => format!("patchwave-lease\nother\n{holder}\n{name}\n0\n1\n"),
             None if self.disk_full => format!("patchwave-lease\nrefused /var/lib/patchwave/lease {FULL}\n"),

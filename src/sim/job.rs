@@ -19,6 +19,8 @@ pub(super) enum Work {
     Purge(Vec<String>),
     /// Units and whether they run afterwards.
     Service { units: Vec<String>, active: bool },
+    /// A command after which nobody gets in any more.
+    LockOut,
     /// What a playbook says.
     Other,
 }
@@ -47,6 +49,7 @@ impl Work {
                     active: words.get(4).is_some_and(|verb| verb != "stop"),
                 }
             }
+            _ if words.iter().any(|word| word.contains("lock everybody out")) => Self::LockOut,
             _ => Self::Other,
         }
     }

@@ -5,6 +5,7 @@
 //! Start at [`SimFleet`]; what one host does is in `host`, what can go wrong in [`Fault`].
 
 mod fault;
+mod guard;
 mod host;
 mod job;
 mod packages;
@@ -144,6 +145,16 @@ impl SimFleet {
     /// The run that holds a host's lease.
     pub fn lease(&self, host: &HostName) -> Option<String> {
         self.with(host, |host| host.lease.as_ref().map(|(run, _)| run.clone())).flatten()
+    }
+
+    /// Whether a guard on a host may still roll back by itself.
+    pub fn is_guarded(&self, host: &HostName) -> bool {
+        self.with(host, SimHost::is_guarded).unwrap_or(false)
+    }
+
+    /// How many guards left traces on a host.
+    pub fn guards(&self, host: &HostName) -> usize {
+        self.with(host, |host| host.guards.len()).unwrap_or_default()
     }
 
     /// Cuts every connection to a host.

@@ -5,7 +5,11 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Ended, StepCx, files, remote};
+use super::{
+    Ended, StepCx, files,
+    guard::{self, Outlives},
+    remote,
+};
 use crate::{
     command::{Command, Output, Query, Unreadable},
     event::StepResult,
@@ -67,8 +71,10 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &CopySpec) -> Ended {
 }
 
 async fn put(cx: &mut StepCx<'_>, dest: &str, bytes: Vec<u8>, mode: u32, owner: &str, group: &str) -> Ended {
+    let guard = guard::arm(cx, Outlives::Nothing).await?;
     let args = [dest, &bytes.len().to_string(), &format!("{mode:04o}"), owner, group];
     let command = Command::sh("copy-put", PUT, args).stdin(bytes).timeout(cx.remaining()).privileged(cx.rights());
+    let command = guard::unless_over(command, guard.as_deref());
     let output = remote::repeat(cx, &format!("{dest} was being written"), command).await?;
     if !output.success() {
         return Ok(

@@ -6,6 +6,7 @@ use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
+use super::guard::Known;
 use crate::{
     clock::Clock,
     command::Command,
@@ -39,6 +40,8 @@ pub struct StepCx<'a> {
     pub deadline: Instant,
     /// What earlier attempts of this very step noted, interrupted ones included.
     pub notes: &'a Map<String, Value>,
+    /// What is known of the guard that this attempt armed or goes on with. Begins as nothing.
+    pub guard: Known,
     /// True when this attempt continues one that was interrupted by the end of a controller.
     pub resumed: bool,
     /// Durable notes and chatter.

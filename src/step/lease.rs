@@ -16,7 +16,12 @@ use crate::{
     transport::{Link, NoSink},
 };
 
-const ACQUIRE: &str = concat!(include_str!("base.sh"), include_str!("lease.sh"));
+const ACQUIRE: &str = concat!(
+    include_str!("base.sh"),
+    include_str!("job/alive.sh"),
+    include_str!("guard/armed.sh"),
+    include_str!("lease.sh")
+);
 const RELEASE: &str = concat!(include_str!("base.sh"), include_str!("release.sh"));
 /// A lease whose run gave no sign of life for so long counts no more.
 const EXPIRES: Duration = Duration::from_secs(2 * 3600);
@@ -28,6 +33,8 @@ enum Answer {
     Ours,
     /// Another run has it.
     Other { run: String, owner: String, age: Duration },
+    /// A guard of another run is armed: in so long, or a little later, it changes the host.
+    Guarded { run: String, owner: String, within: Duration },
     /// It cannot be taken, for this reason.
     Refused(String),
 }
@@ -53,6 +60,17 @@ pub async fn acquire(cx: &mut StepCx<'_>) -> Result<(), Box<StepResult>> {
         Answer::Ours => Ok(()),
         Answer::Refused(why) => {
             Err(Box::new(StepResult::failed("lease", format!("the host's lease cannot be taken: {why}"))))
+        }
+        Answer::Guarded { run, owner, within } => {
+            let summary = format!(
+                "a guard of {owner}, run {run}, is armed: unless that run confirms, the host rolls back by itself within \
+                 {} s",
+                within.as_secs()
+            );
+            let help = format!(
+                "ask {owner}, or finish that run there with `patchwave resume {run}`, or wait until it is over"
+            );
+            Err(Box::new(StepResult::failed("lease", summary).help(help)))
         }
         Answer::Other { run, owner, age } => {
             let minutes = age.as_secs() / 60;
@@ -124,6 +142,11 @@ fn answer(output: &Output) -> Result<Answer, Unreadable> {
             let (run, owner) = (lines.next().ok_or_else(bad)?, lines.next().ok_or_else(bad)?);
             let age: i64 = lines.nth(1).and_then(|age| age.parse().ok()).ok_or_else(bad)?;
             Ok(Answer::Other { run, owner, age: Duration::from_secs(age.max(0).unsigned_abs()) })
+        }
+        "guarded" => {
+            let (run, owner) = (lines.next().ok_or_else(bad)?, lines.next().ok_or_else(bad)?);
+            let within = lines.next().and_then(|within| within.parse().ok()).ok_or_else(bad)?;
+            Ok(Answer::Guarded { run, owner, within: Duration::from_secs(within) })
         }
         word => word.strip_prefix("refused ").map(|why| Answer::Refused(why.to_owned())).ok_or_else(bad),
     }

@@ -11,6 +11,11 @@ say() {
 [ -O "$base" ] || say "refused $base belongs to another user"
 chmod 700 "$base" || say "refused the mode of $base cannot be set"
 lease=$base/lease
+if armed_by_another "$1"; then
+    { read -r holder && read -r owner && read -r within; } <"$other/armed"
+    printf 'patchwave-lease\nguarded\n%s\n%s\n%s\n' "$holder" "$owner" "${within:-0}"
+    exit 0
+fi
 # Two jump boxes that find the same stale lease must not both take it.
 if command -v flock >/dev/null 2>&1; then
     exec 9>"$base/lease.lock" || say "refused $base cannot be written (is the disk full?)"

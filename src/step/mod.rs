@@ -8,6 +8,7 @@ mod controller;
 mod copy;
 mod cx;
 mod files;
+pub mod guard;
 mod hook;
 mod http;
 pub mod job;
@@ -48,12 +49,13 @@ use crate::{
 /// How many of the readers of our helper scripts' answers understand this output. Every host may print anything, so none
 /// of them may panic: the fuzz target `host_output` asks here.
 pub fn answers_understood(output: &Output) -> usize {
-    job::answers_understood(output) + usize::from(lease::understands(output))
+    job::answers_understood(output) + guard::answers_understood(output) + usize::from(lease::understands(output))
 }
 
 /// Runs one attempt of a step to its end. With `register`, the variable of that name is among the result's.
 pub async fn run(cx: &mut StepCx<'_>) -> StepResult {
     let began = tokio::time::Instant::now();
+    cx.guard = guard::recall(cx);
     let ended = match attempt(cx).await {
         Err(early) if job::is_noted(cx) => Err(result::unseen("a job of this step was begun before", early)),
         Err(early) if cx.resumed && takes_lease(cx.spec) && recovery(cx.spec) == Recovery::Rerun => {
@@ -61,7 +63,9 @@ pub async fn run(cx: &mut StepCx<'_>) -> StepResult {
         }
         ended => ended,
     };
-    let mut result = ended.unwrap_or_else(|early| *early);
+    let result = ended.unwrap_or_else(|early| *early);
+    let result = guard::hand_on(cx, result);
+    let mut result = guard::settle(cx, result).await;
     result.took = began.elapsed();
     if let Some(name) = &cx.spec.register
         && !result.vars.contains_key(name)
@@ -79,7 +83,15 @@ async fn attempt(cx: &mut StepCx<'_>) -> Ended {
         lease::acquire(cx).await?;
     }
     let spec = cx.spec;
-    match &spec.kind {
+    let ended = act(cx, &spec.kind).await;
+    match guard::would(cx)?.filter(|_| cx.check) {
+        Some(would) => ended.map(|result| result.detail([would])),
+        None => ended,
+    }
+}
+
+async fn act(cx: &mut StepCx<'_>, kind: &StepKind) -> Ended {
+    match kind {
         StepKind::Precheck(kind) => precheck::run(cx, kind).await,
         StepKind::Snapshot(hook) => snapshot::take(cx, hook).await,
         StepKind::SnapshotRestore(hook) => snapshot::restore(cx, hook).await,
@@ -96,6 +108,7 @@ async fn attempt(cx: &mut StepCx<'_>) -> Ended {
         StepKind::Undrain(hook) => hook::around(cx, hook, "undrained").await,
         StepKind::Upgrade(kind) => upgrade::run(cx, kind).await,
         StepKind::Cleanup(kind) => cleanup::run(cx, kind).await,
+        StepKind::Confirm(guard) => guard::close(cx, guard).await,
     }
 }
 
@@ -103,7 +116,11 @@ async fn attempt(cx: &mut StepCx<'_>) -> Ended {
 pub fn recovery(spec: &StepSpec) -> Recovery {
     match &spec.kind {
         // They know from their notes what they did, or follow their job.
-        StepKind::Upgrade(_) | StepKind::Cleanup(_) | StepKind::Reboot(_) | StepKind::Pause(_) => Recovery::Probe,
+        StepKind::Upgrade(_)
+        | StepKind::Cleanup(_)
+        | StepKind::Reboot(_)
+        | StepKind::Pause(_)
+        | StepKind::Confirm(_) => Recovery::Probe,
         kind if !is_change(kind) => Recovery::Rerun,
         // Doing it twice is doing it once.
         StepKind::Copy(_) => Recovery::Rerun,
@@ -133,13 +150,14 @@ pub fn is_change(kind: &StepKind) -> bool {
         | StepKind::Service(_)
         | StepKind::Drain(_)
         | StepKind::Undrain(_)
+        | StepKind::Confirm(_)
         | StepKind::Cleanup(_) => true,
     }
 }
 
 /// Whether a step changes the host itself, so that it needs the host's lease.
 pub fn takes_lease(spec: &StepSpec) -> bool {
-    spec.on == Side::Host && is_change(&spec.kind)
+    spec.on == Side::Host && is_change(&spec.kind) && !spec.kind.ends_guard()
 }
 
 /// Whether a step's commands on the host run with raised rights. What changes the system always does; for a login as
@@ -147,6 +165,8 @@ pub fn takes_lease(spec: &StepSpec) -> bool {
 pub fn wants_rights(spec: &StepSpec, target: &Target) -> bool {
     match spec.kind {
         StepKind::Upgrade(_) | StepKind::Reboot(_) | StepKind::Service(_) | StepKind::Cleanup(_) => true,
+        // A rollback must see the job that it waits for.
+        _ if spec.guard.as_ref().is_some_and(|guard| !guard.whole_walk) => true,
         _ => spec.privileged.unwrap_or(target.escalation.on),
     }
 }

@@ -6,7 +6,10 @@ use std::{
     os::unix::{fs::PermissionsExt, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::Stdio,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -43,14 +46,17 @@ pub(crate) struct LocalTransport {
     faults: Arc<Mutex<HashMap<&'static str, VecDeque<Fault>>>>,
     /// Labels of the commands that ran, in order.
     pub ran: Arc<Mutex<Vec<&'static str>>>,
-    /// Connection attempts that fail from now on.
+    /// Connection attempts that fail from now on. All do while the host has the file `locked-out`.
     pub refuse: Arc<Mutex<VecDeque<Class>>>,
+    /// Connections that were opened.
+    pub opened: Arc<AtomicUsize>,
 }
 
 impl Transport for LocalTransport {
     fn connect(&self, _: Arc<Target>) -> BoxFuture<'_, Result<Box<dyn Session>, ConnectError>> {
         Box::pin(async {
-            if let Some(class) = self.refuse.lock().unwrap().pop_front() {
+            let locked_out = self.root.join("locked-out").exists().then_some(Class::TimedOut);
+            if let Some(class) = locked_out.or_else(|| self.refuse.lock().unwrap().pop_front()) {
                 return Err(ConnectError {
                     phase: Phase::Connect,
                     class,
@@ -58,6 +64,7 @@ impl Transport for LocalTransport {
                     help: None,
                 });
             }
+            self.opened.fetch_add(1, Ordering::Relaxed);
             Ok(Box::new(self.clone()) as Box<dyn Session>)
         })
     }
@@ -268,6 +275,7 @@ impl Bench {
             link: &mut self.link,
             deadline: Instant::now() + self.limit,
             notes: &self.notes,
+            guard: super::guard::Known::default(),
             resumed: self.resumed,
             journal: &mut self.journal,
             log: &mut self.log,
@@ -323,6 +331,7 @@ pub(crate) fn spec(kind: StepKind) -> StepSpec {
         privileged: None,
         on: Side::Host,
         register: None,
+        guard: None,
         line: 1,
     }
 }

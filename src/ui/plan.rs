@@ -185,6 +185,12 @@ fn steps(steps: &[StepSpec]) -> String {
         }
         let extra = if extra.is_empty() { String::new() } else { format!(" ({})", extra.join(", ")) };
         lines.push_str(&format!("{:>4}. {}{extra}\n", i + 1, text::clean(&step.name, 80)));
+        // One over the whole walk is said once, where it is confirmed.
+        let own = step.guard.as_ref().filter(|guard| !guard.whole_walk).or(step.kind.guard_ended());
+        if let Some(guard) = own {
+            let rollback = text::clean(&guard.rollback.shown(), 60);
+            lines.push_str(&format!("      unless confirmed within {}: {rollback}\n", text::rest(guard.within)));
+        }
     }
     lines
 }
@@ -194,7 +200,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{event::sample, host::Risk};
+    use crate::{
+        event::sample,
+        host::Risk,
+        playbook::{CommandLine, Guard, StepKind, Template},
+    };
 
     fn rich() -> Plan {
         let edge: Vec<String> = (1..=45).map(|i| format!("edge{i:02}.example.com")).collect();
@@ -291,6 +301,28 @@ mod tests {
         the gate of production/critical
            1. No errors in the shop
         "#);
+    }
+
+    #[test]
+    fn a_guard_says_what_the_host_does_by_itself() {
+        let guard = |within, whole_walk| Guard {
+            within: Duration::from_secs(within),
+            rollback: CommandLine::Shell(Template("nft -f\n  /root/before".to_owned())),
+            whole_walk,
+        };
+        let mut plan = rich();
+        plan.steps[0].guard = Some(guard(120, false));
+        plan.steps[1].guard = Some(guard(600, true));
+        plan.steps[2].kind = StepKind::Confirm(guard(600, true));
+        let text = plan_text(&plan, "d", 80, Paint::plain(), false);
+        let lines: Vec<&str> = text.lines().filter(|line| line.contains("unless")).collect();
+        assert_eq!(
+            lines,
+            [
+                "      unless confirmed within 2m: nft -f; /root/before",
+                "      unless confirmed within 10m: nft -f; /root/before"
+            ]
+        );
     }
 
     #[test]

@@ -82,6 +82,7 @@ fn undisturbed(case: &Case, folder: &std::path::Path) -> Vec<Phase> {
         assert_eq!(state.outcome(), Outcome::Ok, "{}: {}", case.name, reason(state));
         assert!((case.proof)(&after.fleet, &after.jump_box, host), "{}: not proved", case.name);
         assert_eq!(after.fleet.lease(host), None, "{}: the lease is left behind", case.name);
+        assert_eq!(after.fleet.guards(host), 0, "{}: a guard is left behind", case.name);
     }
     after.trace
 }
@@ -132,6 +133,7 @@ fn judge(case: &Case, strike: &Strike, after: &Aftermath) -> Vec<String> {
         Outcome::NotStarted if mine.outcome() != Outcome::Ok => {}
         // The controller that was killed took this host's programs with it, too.
         Outcome::Unknown if controller_died(strike) && asks(case) => {}
+        Outcome::Failed if undone(strike, theirs) => {}
         outcome => wrong.push(format!("the other host is {outcome:?}: {}", reason(theirs))),
     }
     wrong.extend(unexpected(case, strike, after, mine));
@@ -144,6 +146,11 @@ fn controller_died(strike: &Strike) -> bool {
         || strike.killed_again.is_some()
 }
 
+/// The time of a guard passes while nobody is there to confirm.
+fn undone(strike: &Strike, host: &HostState) -> bool {
+    controller_died(strike) && host.broke_at().is_some_and(|(_, result)| result.class == "rolled-back")
+}
+
 fn asks(case: &Case) -> bool {
     step::recovery(case.spec()) == Recovery::Ask
 }
@@ -151,8 +158,19 @@ fn asks(case: &Case) -> bool {
 /// What an outcome claims, held against the host.
 fn truth(case: &Case, strike: &Strike, after: &Aftermath, host: &HostName, state: &HostState) -> Vec<String> {
     let mut wrong = Vec::new();
-    let fine = |verdict| matches!(verdict, Verdict::Ok | Verdict::Skipped);
-    let broken = state.steps.iter().find(|(_, result)| !fine(result.verdict));
+    let broken = state.broke_at();
+    let rollbacks = cases::rollbacks(&after.fleet, host);
+    let said = broken.map(|(_, result)| result.class.as_str());
+    if rollbacks != u32::from(said == Some("rolled-back")) && state.outcome() != Outcome::Unknown {
+        // A walk that broke is rolled back at its end; what broke it is still the reason.
+        let at_the_end = state.steps.iter().any(|(_, result)| result.class == "rolled-back");
+        if rollbacks != u32::from(at_the_end) {
+            wrong.push(format!("rolled back {rollbacks} times, and it says {said:?}"));
+        }
+    }
+    if after.fleet.is_guarded(host) && !matches!(state.outcome(), Outcome::Unknown) {
+        wrong.push(format!("{:?}, and a guard may still roll back", state.outcome()));
+    }
     match (state.outcome(), broken) {
         (Outcome::Ok, None) => {
             if state.steps.len() != case.steps.len() {
@@ -200,6 +218,10 @@ fn once(case: &Case, after: &Aftermath, host: &HostName) -> Vec<String> {
         let name = id.rsplit('.').next().unwrap_or_default().to_owned();
         *names.entry(name).or_default() += times;
     }
+    let rollbacks = cases::rollbacks(&after.fleet, host);
+    if rollbacks > 1 {
+        wrong.push(format!("rolled back {rollbacks} times"));
+    }
     wrong.extend(names.iter().filter(|(_, n)| **n > 1).map(|(name, n)| format!("{name} was begun {n} times")));
     let asked = after.fleet.effects(host).get("reboot asked").copied().unwrap_or(0);
     if asked > 1 || after.fleet.reboots(host) > 1 {
@@ -229,7 +251,7 @@ fn unexpected(case: &Case, strike: &Strike, after: &Aftermath, mine: &HostState)
     let busy = after.struck == Some(true);
     let killed_a_program = controller_died(strike) && asks(case) && outcome == Outcome::Unknown;
     let allowed = match strike.blow {
-        _ if killed_a_program => true,
+        _ if killed_a_program || undone(strike, mine) => true,
         blow if blow.spares_the_host() => false,
         Blow::LinkCut => case.name == "cleanup" && outcome == Outcome::Unknown,
         Blow::JobKilled | Blow::ProgramKilled => busy && outcome != Outcome::Unreachable,

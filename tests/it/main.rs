@@ -6,6 +6,7 @@ mod demo_fleet;
 mod exec;
 mod fault_matrix;
 mod fuzz_corpus;
+mod guard;
 mod known_hosts_check;
 mod readme;
 mod simulation;

@@ -143,6 +143,7 @@ impl Host {
             link: &mut self.link,
             deadline: Instant::now() + Duration::from_secs(120),
             notes: &self.notes,
+            guard: step::guard::Known::default(),
             resumed: self.resumed,
             journal: &mut self.journal,
             log: &mut self.log,
@@ -181,6 +182,7 @@ fn spec(kind: StepKind) -> StepSpec {
         privileged: None,
         on: Side::Host,
         register: None,
+        guard: None,
         line: 1,
     }
 }

@@ -94,7 +94,7 @@ pub(super) fn command(node: &Node, _: &Around, problems: &mut Problems) -> Optio
     Some(StepKind::Command(spec))
 }
 
-fn argv(node: &Node, problems: &mut Problems) -> Option<CommandLine> {
+pub(in super::super) fn argv(node: &Node, problems: &mut Problems) -> Option<CommandLine> {
     let words = read::list(node, "a list of arguments", problems, values::template)?;
     if words.first().is_none_or(|program| program.0.trim().is_empty()) {
         problems.at(&node.span, "`argv` names no program");

@@ -24,6 +24,7 @@ impl StepKind {
             Self::Drain(_) => "drain",
             Self::Undrain(_) => "undrain",
             Self::Cleanup(_) => "cleanup",
+            Self::Confirm(_) => "confirm",
         }
     }
 
@@ -37,6 +38,7 @@ impl StepKind {
             Self::Snapshot(_) | Self::SnapshotRestore(_) | Self::Cleanup(_) => 15 * MINUTE,
             Self::Upgrade(_) => 60 * MINUTE,
             Self::Notify(_) => Duration::from_secs(30),
+            Self::Confirm(guard) => guard.patience() + MINUTE,
             Self::Pause(pause) => pause.duration.saturating_add(MINUTE),
             Self::Reboot(reboot) => reboot.warn.saturating_add(reboot.timeout),
         }
@@ -96,6 +98,7 @@ impl StepKind {
             Self::Drain(_) => "Drain".into(),
             Self::Undrain(_) => "Undrain".into(),
             Self::Cleanup(_) => "Clean up".into(),
+            Self::Confirm(_) => "Confirm, or the host rolls back".into(),
         }
     }
 }

@@ -5,6 +5,8 @@ mod changes;
 mod checks;
 mod limits;
 
+pub(super) use actions::argv;
+
 use super::{Side, StepKind, values::Around};
 use crate::yaml::{Key, Node, Problems};
 

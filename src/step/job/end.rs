@@ -31,7 +31,7 @@ impl JobEnd {
 }
 
 /// Why a job's end is not known.
-#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq)]
 pub enum JobTrouble {
     /// The host refused it before anything was changed.
     #[error("the job could not be started: {why}")]
@@ -66,6 +66,9 @@ pub enum JobTrouble {
         /// The end of its output.
         tail: Vec<u8>,
     },
+    /// The guard of its step could not be armed, or is over; the job was not started.
+    #[error("{}", .0.summary)]
+    Guard(Box<StepResult>),
     /// The host cannot be reached.
     #[error("{error}")]
     Link {
@@ -109,6 +112,7 @@ impl From<JobTrouble> for Box<StepResult> {
                     .changed(true)
                     .help("patchwave resume (it finds the job again)")
             }
+            JobTrouble::Guard(result) => return result,
             JobTrouble::Interrupted(interrupted) => return interrupted.into(),
         };
         Box::new(result.detail(detail))

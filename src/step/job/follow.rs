@@ -13,7 +13,9 @@ use super::{
 use crate::{
     command::{Command, Exit, Output, printable},
     step::{
-        StepCx, lease,
+        StepCx,
+        guard::{self, Outlives},
+        lease,
         remote::{self, Patience},
     },
     transport::{Class, LinkError, NoSink},
@@ -51,12 +53,14 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &JobSpec) -> Result<JobEnd, JobTroub
         bad_answers: 0,
         losses: 0,
         patience: Patience::new(cx, LEAST),
+        guard: None,
     };
     job.memory.keep(cx, spec.name).await?;
     if !job.memory.begun {
         if job.memory.recalled && !cx.check {
             job.lease_again(cx).await?;
         }
+        job.guard = guard::arm(cx, Outlives::Nothing).await.map_err(JobTrouble::Guard)?;
         job.start(cx).await?;
     }
     job.follow(cx).await
@@ -77,6 +81,8 @@ struct Job<'a> {
     losses: u32,
     /// For a host that goes away before the job may have begun.
     patience: Patience,
+    /// The guard that was armed for it.
+    guard: Option<String>,
 }
 
 impl Job<'_> {
@@ -90,7 +96,7 @@ impl Job<'_> {
 
     /// Sends the start until its answer is heard. The claim on the host makes that safe.
     async fn start(&mut self, cx: &mut StepCx<'_>) -> Result<(), JobTrouble> {
-        let command = payload::start(&self.memory.id, self.spec)?;
+        let command = payload::start(&self.memory.id, self.spec, self.guard.as_deref())?;
         loop {
             match self.exec(cx, &command).await {
                 Ok(output) => match answer::start(&output) {

@@ -19,7 +19,7 @@ mod tests;
 
 pub use end::{JobEnd, JobTrouble};
 pub use follow::run;
-pub(super) use payload::program_text;
+pub(super) use payload::{program_text, run_file};
 
 use super::StepCx;
 use crate::command::{Command, Output};

@@ -6,9 +6,16 @@ use crate::command::{Command, REMOTE_PATH, Unquotable, quote};
 use super::JobSpec;
 
 const PROLOGUE: &str = include_str!("prologue.sh");
+/// This shell is seen to live by now, so that either it finds the verdict or the watchdog finds it.
+const UNLESS_OVER: &str = r#"if [ -e "${PATCHWAVE_JOB%/jobs/*}/guards/$PATCHWAVE_GUARD/verdict" ]; then
+    echo "the guard of this change is over: nothing was begun"
+    exit 113
+fi
+unset PATCHWAVE_GUARD
+"#;
 const START: &str = concat!(include_str!("../base.sh"), include_str!("start.sh"));
 const WRAPPER: &str = include_str!("wrapper.sh");
-const POLL: &str = concat!(include_str!("../base.sh"), include_str!("poll.sh"));
+const POLL: &str = concat!(include_str!("../base.sh"), include_str!("alive.sh"), include_str!("poll.sh"));
 const CANCEL: &str = concat!(include_str!("../base.sh"), include_str!("cancel.sh"));
 const ACK: &str = concat!(include_str!("../base.sh"), include_str!("ack.sh"));
 
@@ -16,8 +23,9 @@ const ACK: &str = concat!(include_str!("../base.sh"), include_str!("ack.sh"));
 pub(super) const CHUNK: usize = 256 << 10;
 
 /// The command that claims and starts job `id`; may be sent again, for the claim is taken once.
-pub(super) fn start(id: &str, spec: &JobSpec) -> Result<Command, Unquotable> {
-    let mut bytes = run_file(&spec.command)?.into_bytes();
+/// With `guard`, the id of one, its program does not begin once that guard has its verdict.
+pub(super) fn start(id: &str, spec: &JobSpec, guard: Option<&str>) -> Result<Command, Unquotable> {
+    let mut bytes = run_file(&spec.command, guard)?.into_bytes();
     let script_at = if spec.script.is_some() { bytes.len() + 1 } else { 0 };
     bytes.extend_from_slice(spec.script.as_deref().unwrap_or_default());
     let (size, script_at) = (bytes.len().to_string(), script_at.to_string());
@@ -46,9 +54,11 @@ pub(super) fn ack(id: &str, privileged: bool) -> Command {
     Command::sh("job-ack", ACK, [id]).changing().privileged(privileged)
 }
 
-/// The shell script that becomes the program, and leaves its process id first.
-fn run_file(command: &Command) -> Result<String, Unquotable> {
-    Ok(format!("{PROLOGUE}{}", program_text(command)?))
+/// The shell script that becomes the program, and leaves its process id first: with a guard's folder as its argument it
+/// is a rollback.
+pub(in crate::step) fn run_file(command: &Command, guard: Option<&str>) -> Result<String, Unquotable> {
+    let unless = guard.map(|id| format!("PATCHWAVE_GUARD={id}\n{UNLESS_OVER}")).unwrap_or_default();
+    Ok(format!("{PROLOGUE}{unless}{}", program_text(command)?))
 }
 
 /// Shell text that sets a command's environment and becomes its program: for a shell's standard input, not for an
@@ -76,7 +86,7 @@ mod tests {
         let command = Command::changes("x", ["deploy", "--now"]).env("TOKEN", "s3cret");
         let mut spec = JobSpec::new("x", command);
         spec.script = Some(b"body-of-script".to_vec());
-        let start = start("R.s1.1", &spec).unwrap();
+        let start = start("R.s1.1", &spec, None).unwrap();
         let line = start.shell_line().unwrap();
         for hidden in ["s3cret", "body-of-script", "--now"] {
             assert!(!line.contains(hidden), "{hidden} in {line}");
@@ -87,6 +97,6 @@ mod tests {
 
     #[test]
     fn what_no_program_can_receive_is_refused() {
-        assert!(start("i", &JobSpec::new("x", Command::changes("x", ["a\0b"]))).is_err());
+        assert!(start("i", &JobSpec::new("x", Command::changes("x", ["a\0b"])), None).is_err());
     }
 }

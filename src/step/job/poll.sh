@@ -9,14 +9,6 @@ fi
 # A long job keeps its run's lease fresh.
 if [ -r "$base/lease" ] && read -r holder <"$base/lease" && [ "$holder" = "$5" ]; then touch -c "$base/lease"; fi
 
-# $1: a file with a process id and its start time (ids are used again). A dead process that nobody waited for is Z.
-alive() {
-    [ -r "$1" ] && read -r pid start rest <"$1" || return 1
-    stat=$(cat "/proc/$pid/stat" 2>/dev/null) || return 1
-    set -f
-    set -- ${stat##*) }
-    [ "$1" != Z ] && [ "${20}" = "$start" ]
-}
 pid=
 waited=0
 while :; do

@@ -259,3 +259,17 @@ async fn old_folders_go_when_their_end_is_recorded() {
         [false, true, true]
     );
 }
+
+#[tokio::test]
+async fn a_program_does_not_begin_once_its_guard_is_over() {
+    let mut bench = bench();
+    bench.file("var/lib/patchwave/guards/R.s1.1/verdict", "rolled-back\n");
+    let count = bench.path("count");
+    let spec = sh(&format!("echo x >>{}", count.display()));
+    let start = super::payload::start("R.s1.1.main", &spec, Some("R.s1.1")).unwrap();
+    bench.link.exec(&start, &mut crate::transport::NoSink).await.unwrap();
+    let rc = bench.path("var/lib/patchwave/jobs/R.s1.1.main/rc");
+    appears(&rc).await;
+    assert_eq!(fs::read_to_string(rc).unwrap().trim(), "113");
+    assert!(!count.exists());
+}

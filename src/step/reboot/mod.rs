@@ -17,7 +17,11 @@ use std::{collections::BTreeSet, time::Duration};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::{Ended, StepCx, baseline, packages, remote};
+use super::{
+    Ended, StepCx, baseline,
+    guard::{self, Outlives},
+    packages, remote,
+};
 use crate::{
     event::StepResult,
     pkg::RebootReason,
@@ -70,9 +74,10 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Reboot) -> Ended {
 }
 
 async fn reboot(cx: &mut StepCx<'_>, spec: &Reboot, before: Before) -> Ended {
+    let guard = guard::arm(cx, Outlives::Reboot).await?;
     let asked = Instant::now();
     let deadline = cx.deadline.min(asked + spec.timeout);
-    let evidence = request::ask(cx, &before).await?;
+    let evidence = request::ask(cx, &before, guard.as_deref()).await?;
     // A host that said no may go down all the same, but not after a long time.
     let patience = if evidence.is_some() { deadline.min(asked + Duration::from_secs(60)) } else { deadline };
     boot::wait(cx, &before.boot, evidence, patience, deadline).await?;

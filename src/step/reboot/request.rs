@@ -8,7 +8,7 @@ use crate::{
     event::StepResult,
     playbook::Reboot,
     step::{
-        StepCx,
+        StepCx, guard,
         remote::{self, Patience},
     },
 };
@@ -51,13 +51,19 @@ pub(super) async fn warn(cx: &mut StepCx<'_>, spec: &Reboot) -> Result<(), Box<S
 
 /// Asks for the reboot. `None`: it was asked for, or its connection was lost on the way, which is what a reboot does.
 /// `Some`: what the host said against it; still no proof that it stays up.
-pub(super) async fn ask(cx: &mut StepCx<'_>, before: &Before) -> Result<Option<String>, Box<StepResult>> {
+/// With `guard`, the id of one, it is not asked for once that has its verdict.
+pub(super) async fn ask(
+    cx: &mut StepCx<'_>,
+    before: &Before,
+    guard: Option<&str>,
+) -> Result<Option<String>, Box<StepResult>> {
     // A unit's name is taken once: a second request of the same boot is refused by the host itself.
     let unit: String = before.boot.chars().filter(char::is_ascii_alphanumeric).take(12).collect();
     let command = Command::sh("reboot-ask", ASK, [before.boot.as_str(), &unit])
         .changing()
         .timeout(Duration::from_secs(30).min(cx.remaining()))
         .privileged(true);
+    let command = guard::unless_over(command, guard);
     let mut patience = Patience::new(cx, command.timeout);
     loop {
         cx.journal.progress("reboots");

@@ -71,6 +71,7 @@ impl Walker {
             link: &mut self.link,
             deadline: tokio::time::Instant::now() + Duration::from_secs(60),
             notes: &Map::new(),
+            guard: step::guard::Known::default(),
             resumed: false,
             journal: &mut Notes::default(),
             log: &mut NoSink,

@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 use patchwave::{
     host::HostName,
     playbook::{
-        Cleanup, CommandLine, CommandSpec, Condition, CopyFrom, CopySpec, Hook, HttpCheck, Notify, Pause, Precheck,
-        Reboot, RebootWhen, Scope, Script, ServiceSpec, ServiceState, Side, StepKind, StepSpec, Template, TemplateList,
-        Upgrade, Verify, WaitFor,
+        Cleanup, CommandLine, CommandSpec, Condition, CopyFrom, CopySpec, Guard, Hook, HttpCheck, Notify, Pause,
+        Precheck, Reboot, RebootWhen, Scope, Script, ServiceSpec, ServiceState, Side, StepKind, StepSpec, Template,
+        TemplateList, Upgrade, Verify, WaitFor,
     },
     sim::SimFleet,
 };
@@ -38,6 +38,7 @@ pub fn all() -> Vec<Case> {
     let mut cases = looks();
     cases.extend(changes());
     cases.extend(programs());
+    cases.extend(guarded());
     cases
 }
 
@@ -193,6 +194,64 @@ fn programs() -> Vec<Case> {
         case("command on the jump box", here("command", command(true)), |_, c, host| c.count(host, "command done") > 0),
         case("script on the jump box", here("script", script(true)), |_, c, host| c.count(host, "script done") > 0),
     ]
+}
+
+/// Steps that the host undoes unless they are confirmed.
+fn guarded() -> Vec<Case> {
+    let changes = changes();
+    let guarded = |name: &'static str, of: &str, proof| {
+        let mut spec = changes.iter().find(|case| case.name == of).expect("it is among them").spec().clone();
+        spec.guard = Some(guard(false));
+        case(name, spec, proof)
+    };
+    vec![
+        guarded("guarded command", "command", |fleet, _, host| {
+            confirmed(fleet, host) && begun(fleet, host, "command") == 1
+        }),
+        guarded("guarded copy", "copy", |fleet, _, host| {
+            confirmed(fleet, host) && fleet.file(host, "/etc/motd").as_deref() == Some(b"hello")
+        }),
+        guarded("guarded upgrade", "upgrade", |fleet, _, host| {
+            confirmed(fleet, host) && fleet.is_healthy(host) && begun(fleet, host, "install") == 1
+        }),
+        guarded("guarded reboot", "reboot", |fleet, _, host| confirmed(fleet, host) && fleet.boots(host) > 1),
+        guarded_walk("guarded walk", "patch everything"),
+    ]
+}
+
+/// A guard of a minute: some of the faults outlast it.
+pub fn guard(whole_walk: bool) -> Guard {
+    Guard { within: Duration::from_secs(60), rollback: CommandLine::Shell(text("undo it")), whole_walk }
+}
+
+/// A walk with a guard over all of it, whose one change is this command.
+pub fn guarded_walk(name: &'static str, line: &str) -> Case {
+    let mut change = step("command", command(true));
+    if let StepKind::Command(command) = &mut change.kind {
+        command.run = CommandLine::Shell(text(line));
+    }
+    change.guard = Some(guard(true));
+    let mut walk = case(name, change, |fleet, _, host| confirmed(fleet, host) && begun(fleet, host, "command") == 1);
+    walk.steps.push(step("confirm", StepKind::Confirm(guard(true))));
+    walk
+}
+
+/// A walk with one guarded step: this command.
+pub fn guarded_step(name: &'static str, line: &str) -> Case {
+    let mut case = guarded_walk(name, line);
+    case.steps.pop();
+    case.steps[1].guard = Some(guard(false));
+    case
+}
+
+/// Nothing was rolled back, and nothing will be.
+fn confirmed(fleet: &SimFleet, host: &HostName) -> bool {
+    !fleet.is_guarded(host) && rollbacks(fleet, host) == 0
+}
+
+/// How often a host rolled back.
+pub fn rollbacks(fleet: &SimFleet, host: &HostName) -> u32 {
+    fleet.effects(host).get("rollback").copied().unwrap_or(0)
 }
 
 /// How many jobs of this name were begun on a host, over all steps and attempts.

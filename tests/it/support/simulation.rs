@@ -136,6 +136,7 @@ pub fn step(name: &str, kind: StepKind) -> StepSpec {
         privileged: None,
         on: Side::Host,
         register: None,
+        guard: None,
         line: 1,
     }
 }

@@ -1,0 +1,132 @@
+//! `guard:`, of a step or of the whole playbook: what the host runs by itself unless a new connection confirms in time.
+
+use std::time::Duration;
+
+use super::{CommandLine, Guard, Side, StepKind, StepSpec, kinds, steps::Place, values};
+use crate::yaml::{Key, MapReader, Node, Problems, Value, read};
+
+/// A login takes some time, and so does the rollback of a host that nobody meant to roll back.
+const SHORTEST: Duration = Duration::from_secs(10);
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+/// Reads `guard: { within: 5m, rollback: LINE | [argv] }`.
+pub(super) fn guard(node: &Node, problems: &mut Problems) -> Option<Guard> {
+    let mut map = MapReader::new(node, "`guard`", problems)?;
+    let within = map.need("within", within);
+    let rollback = map.need("rollback", |node, problems| match node.value {
+        Value::Seq(_) => kinds::argv(node, problems),
+        _ => values::filled(node, problems).map(CommandLine::Shell),
+    });
+    map.finish();
+    Some(Guard { within: within?, rollback: rollback?, whole_walk: false })
+}
+
+fn within(node: &Node, problems: &mut Problems) -> Option<Duration> {
+    let within = read::duration(node, problems)?;
+    let (least, most) = (SHORTEST.as_secs(), LONGEST.as_secs() / 3600);
+    if within < SHORTEST || within > LONGEST {
+        problems
+            .at(&node.span, format!("`within` is from {least}s to {most}h"))
+            .help("it must leave time for a new login, after a reboot too; nobody waits for a host that long");
+        return None;
+    }
+    Some(within)
+}
+
+/// A step that has a guard, as far as it was read.
+pub(super) struct Guarded<'a> {
+    pub key: &'a Key,
+    pub kind: Option<&'a StepKind>,
+    pub place: Place,
+    pub on: Side,
+    pub retries: u32,
+    pub privileged: Option<bool>,
+}
+
+impl Guarded<'_> {
+    /// Reports a guard that cannot be; `at` is its key.
+    pub fn check(&self, at: &Key, problems: &mut Problems) {
+        let kind = self.key.text.as_str();
+        let why = if self.place != Place::Steps {
+            "a guard stands in `steps:` only".to_owned()
+        } else if self.on == Side::Controller {
+            "a guard is for a change on the host; this step runs on the jump box".to_owned()
+        } else if self.kind.is_some_and(|kind| !is_guardable(kind)) {
+            format!("`{kind}` changes nothing on the host that could be rolled back here")
+        } else if self.retries > 0 {
+            "a guarded step is not tried again after its rollback: leave out `retries`".to_owned()
+        } else if self.privileged == Some(false) {
+            "a guarded step runs with raised rights, as its rollback does: leave out `become: no`".to_owned()
+        } else {
+            return;
+        };
+        problems.at(&at.span, why);
+    }
+}
+
+/// Reports a playbook's guard, at `key`, that cannot be.
+pub(super) fn check_walk(key: &Key, steps: &[StepSpec], problems: &mut Problems) {
+    if let Some(step) = steps.iter().find(|step| step.guard.is_some()) {
+        let why = format!("a host has one guard at a time: the step in line {} has its own", step.line);
+        problems.at(&key.span, why).help("leave one of them out");
+    } else if !steps.is_empty() && !steps.iter().any(changes_host) {
+        problems.at(&key.span, "no step changes the host: this guard would never be armed");
+    }
+}
+
+/// Puts a guard over the whole walk: every step that may be the first change knows it, and one more step confirms, in
+/// front of the `undrain` that puts the host back into service.
+pub(super) fn over_walk(guard: Guard, mut steps: Vec<StepSpec>, line: u32) -> Vec<StepSpec> {
+    let guard = Guard { whole_walk: true, ..guard };
+    for step in steps.iter_mut().filter(|step| changes_host(step)) {
+        step.guard = Some(guard.clone());
+    }
+    let undrain = steps.iter().rposition(|step| matches!(step.kind, StepKind::Undrain(_)));
+    let at = undrain.filter(|at| !steps[*at..].iter().any(changes_host)).unwrap_or(steps.len());
+    let kind = StepKind::Confirm(guard);
+    let confirm = StepSpec {
+        name: kind.default_name(),
+        kind,
+        when: None,
+        timeout: None,
+        retries: 0,
+        retry_delay: Duration::from_secs(5),
+        privileged: None,
+        on: Side::Host,
+        register: None,
+        guard: None,
+        line,
+    };
+    steps.insert(at, confirm);
+    steps
+}
+
+fn changes_host(step: &StepSpec) -> bool {
+    step.on == Side::Host && is_guardable(&step.kind)
+}
+
+fn is_guardable(kind: &StepKind) -> bool {
+    match kind {
+        StepKind::Command(command) => command.changes,
+        StepKind::Script(script) => script.changes,
+        StepKind::Upgrade(_)
+        | StepKind::Reboot(_)
+        | StepKind::Copy(_)
+        | StepKind::Service(_)
+        | StepKind::Cleanup(_) => true,
+        StepKind::Precheck(_)
+        | StepKind::Snapshot(_)
+        | StepKind::SnapshotRestore(_)
+        | StepKind::Verify(_)
+        | StepKind::WaitFor(_)
+        | StepKind::Pause(_)
+        | StepKind::Notify(_)
+        | StepKind::Drain(_)
+        | StepKind::Undrain(_)
+        | StepKind::Confirm(_) => false,
+    }
+}
+
+#[cfg(test)]
+#[path = "guard_tests.rs"]
+mod tests;

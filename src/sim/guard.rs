@@ -1,0 +1,129 @@
+//! Guards of a simulated host: who decides first, and when the host's own time is over.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::host::{FULL, SimHost};
+
+/// How long a watchdog takes to see that its time is over.
+const LOOKS: Duration = Duration::from_secs(1);
+/// Boots, the arming's included, after which there is no time left.
+const BOOTS: u32 = 3;
+
+/// How a guard stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stand {
+    Armed,
+    Confirmed,
+    RolledBack,
+}
+
+pub(super) struct Guard {
+    pub(super) run: String,
+    pub(super) owner: String,
+    pub(super) within: Duration,
+    /// Since when its time runs; the host knows more.
+    pub(super) since: Instant,
+    pub(super) boots: u32,
+    /// It was asked to roll back at once.
+    pub(super) now: bool,
+    pub(super) stand: Stand,
+}
+
+impl Guard {
+    /// When it rolls back if nothing happens, on a host that has been quiet and up since then.
+    fn due(&self, quiet: Instant) -> Instant {
+        let since = self.since.max(quiet);
+        let wait = if self.now || self.boots > BOOTS { Duration::ZERO } else { self.within };
+        since + wait + LOOKS
+    }
+
+    /// Whether it rolls back now, for the first and only time.
+    pub(super) fn rolls_back(&mut self, quiet: Instant) -> bool {
+        let due = self.stand == Stand::Armed && self.due(quiet) <= Instant::now();
+        if due {
+            self.stand = Stand::RolledBack;
+        }
+        due
+    }
+
+    /// Its state as `settle.sh` tells it.
+    pub(super) fn told(&self, offset: usize) -> String {
+        match self.stand {
+            Stand::Armed => "patchwave-guard armed - 0\n".to_owned(),
+            Stand::Confirmed => "patchwave-guard confirmed - 0\n".to_owned(),
+            Stand::RolledBack => {
+                let said = "undone\n";
+                format!("patchwave-guard rolled-back 0 {}\n{}", said.len(), said.get(offset..).unwrap_or_default())
+            }
+        }
+    }
+}
+
+impl SimHost {
+    /// Rolls back what is due, on a host that is up and on which no job runs.
+    pub(super) fn watch(&mut self) {
+        let quiet = self.quiet;
+        let many = self.guards.values_mut().filter_map(|guard| guard.rolls_back(quiet).then_some(())).count();
+        for _ in 0..many {
+            self.did("rollback");
+            self.locked_out = false;
+        }
+    }
+
+    pub(super) fn is_guarded(&mut self) -> bool {
+        self.settle();
+        self.guards.values().any(|guard| guard.stand == Stand::Armed)
+    }
+
+    pub(super) fn guard_of_another(&self, run: &str) -> Option<&Guard> {
+        self.guards.values().find(|guard| guard.run != run && guard.stand == Stand::Armed)
+    }
+
+    /// `id run owner seconds boot size watchdog`, and the rollback on standard input.
+    pub(super) fn guard_arm(&mut self, args: &[&str]) -> String {
+        let (id, run) = (args[0], args[1]);
+        match self.guards.get(id).map(|guard| guard.stand) {
+            Some(Stand::Armed) => return "patchwave-guard armed \n".to_owned(),
+            Some(_) => return "patchwave-guard over \n".to_owned(),
+            None => {}
+        }
+        if let Some(other) = self.guard_of_another(run) {
+            return format!("patchwave-guard refused a guard of run {} is armed\n", other.run);
+        }
+        if self.disk_full {
+            return format!("patchwave-guard refused /var/lib/patchwave/guards/{id} {FULL}\n");
+        }
+        let guard = Guard {
+            run: run.to_owned(),
+            owner: args[2].to_owned(),
+            within: args[3].parse().map_or(Duration::ZERO, Duration::from_secs),
+            since: Instant::now(),
+            boots: 1,
+            now: false,
+            stand: Stand::Armed,
+        };
+        self.guards.insert(id.to_owned(), guard);
+        self.did("guard armed");
+        "patchwave-guard armed \n".to_owned()
+    }
+
+    /// `id wish offset most wait`.
+    pub(super) fn guard_settle(&mut self, args: &[&str]) -> String {
+        let Some(guard) = self.guards.get_mut(args[0]) else { return "patchwave-guard absent - 0\n".to_owned() };
+        match (args[1], guard.stand) {
+            ("confirm", Stand::Armed) => guard.stand = Stand::Confirmed,
+            (_, Stand::Armed) => guard.now = true,
+            _ => {}
+        }
+        guard.told(args[2].parse().unwrap_or(0))
+    }
+
+    pub(super) fn guard_clean(&mut self, args: &[&str]) -> String {
+        if self.guards.get(args[0]).is_some_and(|guard| guard.stand == Stand::Confirmed) {
+            self.guards.remove(args[0]);
+        }
+        String::new()
+    }
+}

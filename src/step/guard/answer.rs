@@ -1,0 +1,122 @@
+//! What `arm.sh` and `settle.sh` say, read into types. Pure; the scripts stand beside this file.
+
+use crate::command::{Output, Unreadable, printable};
+
+const MARK: &str = "patchwave-guard ";
+
+/// How an arming went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Arming {
+    /// Its watchdog lives.
+    Armed,
+    /// It had its verdict before.
+    Over,
+    /// It was not armed, for this reason.
+    Refused(String),
+}
+
+/// How a guard stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stand {
+    /// The host knows nothing of it.
+    Absent,
+    /// It has no verdict, and its watchdog lives.
+    Armed,
+    /// It has no verdict, or one that nobody carries out: its watchdog is gone.
+    Dead,
+    /// It is confirmed.
+    Confirmed,
+    /// It rolls back, or waits for a job to end before it does.
+    Rolling,
+    /// It rolled back, with this exit code.
+    RolledBack(u32),
+    /// Its rollback was cut off in the middle.
+    Cut,
+}
+
+/// One answer of `settle.sh`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Settled<'a> {
+    pub stand: Stand,
+    /// Bytes that the rollback printed, once it is over.
+    pub size: u64,
+    /// Those from the asked offset on.
+    pub chunk: &'a [u8],
+}
+
+/// Reads the answer of `arm.sh`.
+pub(super) fn arming(output: &Output) -> Result<Arming, Unreadable> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().rfind(|line| line.starts_with(MARK)).ok_or_else(|| no_answer(output))?;
+    let (word, rest) = line[MARK.len()..].split_once(' ').unwrap_or((&line[MARK.len()..], ""));
+    match word {
+        "armed" => Ok(Arming::Armed),
+        "over" => Ok(Arming::Over),
+        "refused" => Ok(Arming::Refused(printable(rest))),
+        _ => Err(no_answer(output)),
+    }
+}
+
+/// Reads the answer of `settle.sh`.
+pub(super) fn settled(output: &Output) -> Result<Settled<'_>, Unreadable> {
+    let bad = || no_answer(output);
+    let end = output.stdout.iter().position(|b| *b == b'\n').ok_or_else(bad)?;
+    let (line, chunk) = (&output.stdout[..end], &output.stdout[end + 1..]);
+    let line = std::str::from_utf8(line).ok().and_then(|line| line.strip_prefix(MARK)).ok_or_else(bad)?;
+    let mut words = line.split_ascii_whitespace();
+    let mut word = || words.next().ok_or_else(bad);
+    let (stand, code, size) = (word()?, word()?, word()?);
+    let stand = match stand {
+        "absent" => Stand::Absent,
+        "armed" => Stand::Armed,
+        "dead" => Stand::Dead,
+        "confirmed" => Stand::Confirmed,
+        "rolling" => Stand::Rolling,
+        "rolled-back" => Stand::RolledBack(code.parse().map_err(|_| bad())?),
+        "cut" => Stand::Cut,
+        _ => return Err(bad()),
+    };
+    Ok(Settled { stand, size: size.parse().map_err(|_| bad())?, chunk })
+}
+
+fn no_answer(output: &Output) -> Unreadable {
+    Unreadable::new(format!("no answer about the guard ({}) {}", output.exit, output.last_lines(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::Exit;
+
+    fn said(stdout: &[u8]) -> Output {
+        Output { exit: Exit::Code(0), stdout: stdout.to_vec(), stderr: vec![], dropped: 0 }
+    }
+
+    #[test]
+    fn an_arming_is_read() {
+        assert_eq!(arming(&said(b"motd\npatchwave-guard armed \n")), Ok(Arming::Armed));
+        assert_eq!(arming(&said(b"patchwave-guard over \n")), Ok(Arming::Over));
+        assert_eq!(
+            arming(&said(b"patchwave-guard refused no \x1b[1mroom\n")),
+            Ok(Arming::Refused("no [1mroom".into()))
+        );
+        for bad in [&b""[..], b"patchwave-guard", b"patchwave-guard maybe\n", b"\xff\xfe"] {
+            assert!(arming(&said(bad)).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_stand_is_read_and_its_bytes_are_left_alone() {
+        let output = said(b"patchwave-guard rolled-back 3   9\n\0\xff\npatchwave-guard ");
+        let read = settled(&output).unwrap();
+        assert_eq!((read.stand, read.size), (Stand::RolledBack(3), 9));
+        assert_eq!(read.chunk, b"\0\xff\npatchwave-guard ");
+        for (word, stand) in [("absent", Stand::Absent), ("armed", Stand::Armed), ("cut", Stand::Cut)] {
+            assert_eq!(settled(&said(format!("patchwave-guard {word} - 0\n").as_bytes())).unwrap().stand, stand);
+        }
+        for bad in ["", "patchwave-guard rolled-back - 9\n", "patchwave-guard armed - x\n", "patchwave-guard armed -\n"]
+        {
+            assert!(settled(&said(bad.as_bytes())).is_err(), "{bad:?}");
+        }
+    }
+}

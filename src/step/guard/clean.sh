@@ -1,0 +1,19 @@
+# Takes away the traces of a guard whose verdict is known. What a rollback said stays for a week. $1: id
+umask 077
+guard=$base/guards/$1
+unit_of "$guard"
+verdict=
+[ -e "$guard/verdict" ] && read -r verdict <"$guard/verdict"
+if [ -e "$unit" ]; then
+    rm -f "$unit" "$wanted"
+    # A watchdog that may not roll back any more is in nobody's way; one that does is never touched.
+    [ "$verdict" = confirmed ] && systemctl stop "${unit##*/}" >/dev/null 2>&1
+    systemctl daemon-reload >/dev/null 2>&1
+fi
+if [ "$verdict" = confirmed ]; then
+    remove "$guard"
+    rmdir "$base/guards" 2>/dev/null
+elif [ -d "$guard" ]; then
+    : >"$guard/acked"
+fi
+exit 0

@@ -1,0 +1,124 @@
+//! Finding out what became of a guard, over new connections, for as long as the host may need to roll back and longer.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    answer::{self, Settled, Stand},
+    commands::{self, Wish},
+};
+use crate::{
+    playbook::Guard,
+    step::StepCx,
+    transport::{NoSink, Stream},
+};
+
+/// How long one look waits on the host for news.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// What became of a guard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It is confirmed: it will never roll back.
+    Confirmed,
+    /// It rolled back.
+    RolledBack { code: u32, tail: Vec<u8> },
+    /// Its rollback began and did not end.
+    Cut { tail: Vec<u8> },
+    /// Nobody on the host watches any more, and nothing was rolled back.
+    Dead,
+    /// The host knows nothing of it.
+    Absent,
+    /// The host could not be asked, or has not got there, in all that time.
+    Open { last: String },
+}
+
+/// Wishes for a verdict until there is one. The connection that the change was made over proves nothing and is closed.
+pub(super) async fn find(cx: &mut StepCx<'_>, guard: &Guard, id: &str, wish: Wish) -> Fate {
+    let end = Instant::now() + guard.patience();
+    cx.link.close().await;
+    let (mut last, mut tail, mut losses) = (String::new(), Vec::new(), 0);
+    loop {
+        let wait = if wish == Wish::Confirm { Duration::ZERO } else { WAIT };
+        let offset = cx.log.job_offset(id);
+        let command = commands::settle(id, wish, offset, wait);
+        let output = match timeout_at(end, cx.link.exec(&command, &mut NoSink)).await {
+            Ok(Ok(output)) => Some(output),
+            Ok(Err(error)) => {
+                last = error.to_string();
+                None
+            }
+            Err(_) => None,
+        };
+        let seen = output.as_ref().map(answer::settled).transpose();
+        match seen {
+            Ok(Some(seen)) => {
+                losses = 0;
+                let whole = take(cx, id, offset, &seen, &mut tail);
+                match fate(seen.stand, whole, &tail) {
+                    Ok(fate) => return fate,
+                    Err(news) => {
+                        last = news.to_owned();
+                        cx.journal.progress(news);
+                    }
+                }
+            }
+            Ok(None) => cx.journal.progress(&waiting(guard, wish, &last)),
+            Err(unreadable) => last = unreadable.to_string(),
+        }
+        if Instant::now() >= end {
+            cx.link.close().await;
+            return Fate::Open { last };
+        }
+        if output.is_none() {
+            cx.link.close().await;
+        }
+        pause(losses, end).await;
+        losses += 1;
+    }
+}
+
+fn waiting(guard: &Guard, wish: Wish, last: &str) -> String {
+    match wish {
+        Wish::Confirm => {
+            format!("cannot confirm; the host rolls back within {} s of its own: {last}", guard.within.as_secs())
+        }
+        Wish::RollBack => format!("waiting for the host to roll back: {last}"),
+    }
+}
+
+/// What a stand means when the wish was heard; `Err`: there is more to come.
+fn fate(stand: Stand, whole: bool, tail: &[u8]) -> Result<Fate, &'static str> {
+    match stand {
+        Stand::Confirmed => Ok(Fate::Confirmed),
+        Stand::Absent => Ok(Fate::Absent),
+        Stand::Dead => Ok(Fate::Dead),
+        Stand::Armed => Err("the host is about to roll back"),
+        Stand::Rolling => Err("the host rolls back"),
+        Stand::RolledBack(_) | Stand::Cut if !whole => Err("reading what the rollback said"),
+        Stand::RolledBack(code) => Ok(Fate::RolledBack { code, tail: tail.to_vec() }),
+        Stand::Cut => Ok(Fate::Cut { tail: tail.to_vec() }),
+    }
+}
+
+/// Puts the rollback's output into the log; true when all of it is there.
+fn take(cx: &mut StepCx<'_>, id: &str, offset: u64, seen: &Settled<'_>, tail: &mut Vec<u8>) -> bool {
+    if !seen.chunk.is_empty() {
+        cx.log.write_job(id, seen.chunk);
+        tail.extend_from_slice(seen.chunk);
+        tail.drain(..tail.len().saturating_sub(commands::CHUNK));
+    }
+    let whole = offset + seen.chunk.len() as u64 >= seen.size;
+    if let (Stand::RolledBack(code), true) = (seen.stand, whole) {
+        cx.log.write(Stream::Stdout, format!("the rollback ended with exit code {code}\n").as_bytes());
+    }
+    whole
+}
+
+/// Growing to 5 s, of random length so that a thousand hosts do not come back at once.
+async fn pause(losses: u32, end: Instant) {
+    let most = 500u64 << losses.min(3);
+    let long = Duration::from_millis(fastrand::u64(most / 2..=most + most / 4));
+    tokio::time::sleep(long.min(end.saturating_duration_since(Instant::now()))).await;
+}

@@ -1,0 +1,161 @@
+//! The end of a guarded step, and of a guarded walk: what became of the guard decides.
+
+use super::{
+    Known,
+    commands::{self, Wish},
+    fate::{self, Fate},
+    handed_on, id, note,
+};
+use crate::{
+    command::printable,
+    event::{StepPhase, StepResult, Verdict},
+    playbook::Guard,
+    step::{Ended, Interrupted, StepCx},
+    transport::NoSink,
+};
+
+/// Settles the guard of a step that has ended: a step that ended well is confirmed over a new connection; one that did
+/// not is rolled back. What became of it is the step's result.
+pub(in crate::step) async fn settle(cx: &mut StepCx<'_>, result: StepResult) -> StepResult {
+    let Some(guard) = cx.spec.guard.clone().filter(|guard| !guard.whole_walk) else { return result };
+    if matches!(cx.guard, Known::Nothing | Known::Confirmed) {
+        return result;
+    }
+    let id = id(cx, &guard);
+    // Before the change began there is nothing to roll back.
+    let wish = if is_fine(&result) || cx.guard == Known::Asked { Wish::Confirm } else { Wish::RollBack };
+    match found(cx, &guard, &id, wish).await {
+        Ok(Fate::Confirmed) => result,
+        Ok(Fate::Absent) if cx.guard == Known::Asked => result,
+        Ok(fate) => {
+            let why = why(cx, &guard, &result);
+            let (vars, rebooted) = (result.vars.clone(), result.rebooted);
+            let end = StepResult { vars, rebooted, ..ended(&guard, &id, fate, &why) };
+            if is_fine(&result) { end } else { end.detail(result.detail) }
+        }
+        // The run is leaving: whoever resumes it finds the guard by the step's notes.
+        Err(interrupted) => *Box::<StepResult>::from(interrupted),
+    }
+}
+
+/// Settles the guard over the whole walk: at its end, or after a step that was not fine.
+pub(in crate::step) async fn close(cx: &mut StepCx<'_>, guard: &Guard) -> Ended {
+    if cx.check {
+        return Ok(StepResult::skipped("would confirm over a new connection"));
+    }
+    let id = id(cx, guard);
+    if cx.guard == Known::Confirmed {
+        return Ok(confirmed());
+    }
+    let known = handed_on(cx, &id);
+    if known == Known::Nothing {
+        return Ok(StepResult::skipped("nothing was changed, no guard was armed"));
+    }
+    let whole = cx.step.phase == StepPhase::Main;
+    let wish = if whole || known == Known::Asked { Wish::Confirm } else { Wish::RollBack };
+    let why = if whole {
+        format!("no new connection confirmed within {} s", guard.within.as_secs())
+    } else {
+        "a step was not fine".to_owned()
+    };
+    match found(cx, guard, &id, wish).await? {
+        Fate::Absent if known == Known::Asked => Ok(StepResult::skipped("no guard was armed")),
+        Fate::Confirmed if known == Known::Asked => {
+            Ok(StepResult::skipped("nothing was changed, the guard is taken back"))
+        }
+        Fate::Confirmed => Ok(confirmed()),
+        fate => Ok(ended(guard, &id, fate, &why)),
+    }
+}
+
+fn confirmed() -> StepResult {
+    StepResult::ok("confirmed over a new connection")
+}
+
+fn is_fine(result: &StepResult) -> bool {
+    matches!(result.verdict, Verdict::Ok | Verdict::Skipped)
+}
+
+fn why(cx: &StepCx<'_>, guard: &Guard, result: &StepResult) -> String {
+    if cx.guard == Known::Asked || is_fine(result) {
+        format!("no new connection confirmed within {} s", guard.within.as_secs())
+    } else {
+        format!("the step was not fine: {}", result.summary)
+    }
+}
+
+/// Finds out, records it, and takes the traces away, in this order.
+async fn found(cx: &mut StepCx<'_>, guard: &Guard, id: &str, wish: Wish) -> Result<Fate, Interrupted> {
+    // Refused when the run is leaving: then nothing is decided here.
+    let stand = match (wish, cx.guard) {
+        (_, Known::Asked) => "asked",
+        (Wish::Confirm, _) => "confirming",
+        (Wish::RollBack, _) => "rolling back",
+    };
+    note(cx, id, stand).await?;
+    cx.journal.progress(if wish == Wish::Confirm { "confirming over a new connection" } else { "rolling back" });
+    let fate = fate::find(cx, guard, id, wish).await;
+    match fate {
+        Fate::Confirmed => {
+            note(cx, id, "confirmed").await?;
+            cx.guard = Known::Confirmed;
+        }
+        Fate::RolledBack { .. } => {
+            cx.log.flush();
+            note(cx, id, "rolled back").await?;
+        }
+        Fate::Open { .. } | Fate::Absent => return Ok(fate),
+        Fate::Cut { .. } | Fate::Dead => cx.log.flush(),
+    }
+    // Without it the traces stay for a while, no more: the verdict holds.
+    let _ = cx.link.exec(&commands::clean(id), &mut NoSink).await;
+    Ok(fate)
+}
+
+/// The result of a guard that was not confirmed.
+fn ended(guard: &Guard, id: &str, fate: Fate, why: &str) -> StepResult {
+    const LOOK: &str = "look at the host, then run it again with --limit @unknown";
+    let folder = format!("/var/lib/patchwave/guards/{id}");
+    match fate {
+        Fate::RolledBack { code: 0, tail } => {
+            StepResult::failed("rolled-back", format!("rolled back by the host: {why}"))
+                .detail(lines(&tail))
+                .help("put right what was not fine, then run it again with --limit @failed")
+        }
+        Fate::RolledBack { code, tail } => {
+            let summary = format!("the host's rollback failed with exit code {code}; {why}");
+            StepResult::failed("rollback-failed", summary)
+                .detail(lines(&tail))
+                .help(format!("look at the host before anything else; what the rollback said: {folder}/out"))
+        }
+        Fate::Cut { tail } => {
+            let summary = format!("the host's rollback began and was cut off, by a reboot or a kill; {why}");
+            StepResult::unknown("rollback-cut", summary).detail(lines(&tail)).help(LOOK)
+        }
+        Fate::Dead | Fate::Absent => {
+            let gone =
+                if fate == Fate::Dead { "its watchdog is gone from the host" } else { "the host knows nothing of it" };
+            let summary = format!("the guard neither was confirmed nor rolled back: {gone}; {why}");
+            StepResult::unknown("guard-lost", summary).help(LOOK)
+        }
+        Fate::Open { last } => {
+            let minutes = guard.patience().as_secs() / 60;
+            let colon = if last.is_empty() { "" } else { ": " };
+            let summary = format!(
+                "what became of the guard could not be found out in {minutes} min{colon}{}; unless it is confirmed the \
+                 host rolls back by itself",
+                printable(&last)
+            );
+            StepResult::unknown("guard-open", summary).help(format!("look at its console; the guard is {folder}"))
+        }
+        Fate::Confirmed => confirmed(),
+    }
+    .changed(true)
+}
+
+/// The last lines that the rollback said.
+fn lines(tail: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(tail);
+    let lines: Vec<String> = text.lines().map(printable).filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(5)..].to_vec()
+}
