@@ -28,7 +28,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>, mut world: World) -> u8 {
             return 2;
         }
     };
-    match dispatch(&cli, &mut world) {
+    let ended = dispatch(&cli, &mut world);
+    (world.restore)();
+    match ended {
         Ok(code) => code,
         Err(mut failure) => {
             failure.help = failure.help.map(|help| addressed(&help, &cli, &world));

@@ -9,6 +9,7 @@ mod exec;
 mod failure;
 mod gather;
 mod inventory;
+mod keyboard;
 mod known_hosts;
 mod ledger;
 mod live;

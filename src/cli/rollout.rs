@@ -71,7 +71,7 @@ pub(super) fn carry_out(rollout: Rollout, world: &mut World) -> Result<u8, Failu
             engine::listen(signals.clone())
                 .map_err(|e| Failure::internal(format!("signals cannot be handled: {e}")))?;
         }
-        let answers = tokio::spawn(answer(notice_inbox, signals, Arc::clone(&world.ask), world.operator()));
+        let answers = tokio::spawn(answer(notice_inbox, signals, Arc::clone(&world.hear), world.operator()));
         let ended = engine::run(engine, rollout.state).await;
         answers.abort();
         Ok::<_, Failure>(ended)
@@ -115,14 +115,14 @@ fn finish(ended: &engine::Ended, json: bool, next: &ui::Next, world: &mut World)
 async fn answer(
     mut notices: mpsc::Receiver<Notice>,
     signals: mpsc::Sender<Signal>,
-    ask: Arc<super::world::Ask<String>>,
+    hear: Arc<dyn Fn() -> Option<String> + Send + Sync>,
     by: String,
 ) {
     while let Some(Notice::ApprovalWanted { .. }) = notices.recv().await {
         // The question stands on the screen. Whatever is no yes is no answer: the run waits on.
         loop {
-            let ask = Arc::clone(&ask);
-            match tokio::task::spawn_blocking(move || ask("")).await {
+            let hear = Arc::clone(&hear);
+            match tokio::task::spawn_blocking(move || hear()).await {
                 Ok(Some(word)) if word.eq_ignore_ascii_case("yes") => break,
                 Ok(Some(_)) => {}
                 _ => return,

@@ -8,6 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use super::keyboard::Keyboard;
 use crate::{
     clock::{Clock, SystemClock},
     transport::Transport,
@@ -66,6 +67,11 @@ pub struct World {
     pub ask: Arc<Ask<String>>,
     /// Asks for a secret on the terminal, without showing it; `None` when nobody answers.
     pub ask_secret: Arc<Ask<secrecy::SecretString>>,
+    /// Reads a line for a question that stands on the screen already and may be answered elsewhere, too; `None` when no
+    /// line comes any more.
+    pub hear: Arc<dyn Fn() -> Option<String> + Send + Sync>,
+    /// Leaves the terminal as it was found, when the program ends while somebody is asked.
+    pub restore: Arc<dyn Fn() + Send + Sync>,
     /// Reads standard input to its end, but at most so many bytes.
     pub input: Arc<Input>,
     /// Keeps questions and bars apart.
@@ -85,6 +91,8 @@ pub(super) fn terminal_size() -> Size {
 impl World {
     /// The real one.
     pub fn real() -> Self {
+        let keyboard = Keyboard::default();
+        let [plain, secret, open, end] = [0; 4].map(|_| keyboard.clone());
         Self {
             stdout: Out::new(std::io::stdout()),
             stderr: Out::new(std::io::stderr()),
@@ -97,8 +105,10 @@ impl World {
                 .collect(),
             folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
             clock: Arc::new(SystemClock),
-            ask: Arc::new(ask_on_terminal),
-            ask_secret: Arc::new(|prompt| rpassword::prompt_password(prompt).ok().map(Into::into)),
+            ask: Arc::new(move |question| plain.ask(question)),
+            ask_secret: Arc::new(move |question| secret.ask_secret(question)),
+            hear: Arc::new(move || open.hear()),
+            restore: Arc::new(move || end.restore()),
             input: Arc::new(read_input),
             quiet: Quiet::default(),
             transport: None,
@@ -164,16 +174,4 @@ fn read_input(most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     std::io::stdin().take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-fn ask_on_terminal(question: &str) -> Option<String> {
-    // What was typed before the question was read is no answer to it.
-    let _ = rustix::termios::tcflush(std::io::stdin(), rustix::termios::QueueSelector::IFlush);
-    let mut stderr = std::io::stderr();
-    write!(stderr, "{question}").and_then(|()| stderr.flush()).ok()?;
-    let mut answer = String::new();
-    match std::io::stdin().read_line(&mut answer) {
-        Ok(n) if n > 0 => Some(answer.trim().to_owned()),
-        _ => None,
-    }
 }

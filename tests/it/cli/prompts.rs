@@ -3,9 +3,11 @@
 
 use std::{fs, process::Command, time::Duration};
 
+use rustix::process::Signal;
+
 use crate::support::{
     cli::Desk,
-    sshd::{Sshd, keygen, me, need},
+    sshd::{Sshd, keygen, me, need, signal},
     terminal::Terminal,
 };
 
@@ -29,7 +31,8 @@ impl Site {
             me()
         );
         desk.write("inv.yml", &hosts);
-        desk.write("play.yml", "steps: [{command: 'true'}, {command: sleep 1}]\n");
+        // Nothing that changes the host: it is this machine, and its lease would be everybody's.
+        desk.write("play.yml", "steps: [{precheck: {disk_free: {/: 1KiB}}}, {pause: 1s}]\n");
         Some(Self { sshd, desk })
     }
 
@@ -42,11 +45,15 @@ impl Site {
         let program = env!("CARGO_BIN_EXE_patchwave");
         let known = self.desk.folder().join("known");
         let key = self.sshd.path("locked");
+        // Options stand before `--`.
+        let words = line.split_once(" all").map_or((line, ""), |(front, _)| (front, &line[front.len()..]));
         let line = format!(
-            "{program} {line} -i inv.yml -F none --host-keys ask --known-hosts {} --private-key {}; code=$?; stty -a | \
+            "trap : INT; {program} {} -i inv.yml -F none --host-keys ask --known-hosts {} --private-key {} {}; code=$?; stty -a | \
              grep -o -e '-*echo ' -e '-*icanon ' -e '-*isig '; exit $code",
+            words.0,
             known.display(),
-            key.display()
+            key.display(),
+            words.1
         );
         Terminal::start(place, columns, &line)
     }
@@ -87,4 +94,62 @@ fn questions_of_a_run_stand_alone() {
         assert!(!screen.contains("secret words") && !screen.contains("wrong"), "{screen}");
         assert_eq!(screen.matches("is not known").count(), 1, "{screen}");
     }
+}
+
+/// What the terminal does with keys after the program's end.
+const SANE: &str = "isig \r\nicanon \r\necho \r\n";
+
+#[test]
+fn a_key_or_a_signal_at_a_question_leaves_a_terminal_that_echoes() {
+    let Some(site) = Site::start() else { return };
+    let known = site.desk.folder().join("known");
+    // (the line, what it asks last, the exit code after a Ctrl-C)
+    for (line, question, code) in [
+        ("exec -k all -- true", "SSH password: ", 130),
+        ("exec -K all -- true", "sudo password: ", 130),
+        ("exec all -- true", "(yes/no/the fingerprint) ", 7),
+        ("run play.yml", "Passphrase of ", 5),
+    ] {
+        let _ = fs::remove_file(&known);
+        if line.starts_with("run") {
+            fs::write(&known, site.sshd.known_line()).expect("known_hosts");
+        }
+        let mut terminal = site.at_terminal(80, line);
+        terminal.until(0, question);
+        terminal.press("\x03");
+        let (ended, screen) = terminal.end();
+        assert!(screen.ends_with(SANE), "{line}:\n{screen}");
+        assert_eq!(ended, code, "{line}:\n{screen}");
+    }
+    // A signal from elsewhere, while a secret is typed: the run is left, and so is the terminal.
+    let mut terminal = site.at_terminal(80, "run play.yml");
+    terminal.until(0, "Passphrase of ");
+    let started = fs::read_dir("/proc").expect("/proc").flatten().filter_map(|entry| {
+        let words = fs::read(entry.path().join("cmdline")).ok()?;
+        let ours = String::from_utf8_lossy(&words).contains(&site.desk.folder().display().to_string());
+        (ours && words.starts_with(env!("CARGO_BIN_EXE_patchwave").as_bytes())).then(|| entry.file_name())
+    });
+    for pid in started {
+        signal(pid.to_string_lossy().parse().expect("a process id"), Signal::TERM);
+    }
+    let (_, screen) = terminal.end();
+    assert!(screen.ends_with(SANE), "{screen}");
+}
+
+#[test]
+fn a_gate_that_was_opened_elsewhere_takes_no_key_from_the_next_question() {
+    let Some(site) = Site::start() else { return };
+    fs::write(site.desk.folder().join("known"), site.sshd.known_line()).expect("known_hosts");
+    // The first host's key is in the clear, the others' has a passphrase.
+    let inventory = fs::read_to_string(site.desk.folder().join("inv.yml")).expect("inv.yml");
+    let lines = ["user.pub", "locked.pub"].map(|name| fs::read_to_string(site.sshd.path(name)).expect("a key"));
+    fs::write(site.sshd.path("authorized_keys"), lines.concat()).expect("authorized_keys");
+    let clear = format!("web1: {{ ansible_ssh_private_key_file: {} }}, ", site.sshd.path("user").display());
+    site.desk.write("inv.yml", &inventory.replace("'web[1:3]'", &format!("{clear}'web[2:3]'")));
+    let mut terminal = site.at_terminal(80, "run play.yml");
+    let at = terminal.until(0, "waits for approval: type yes");
+    site.desk.run(&format!("approve {}", site.desk.last_run())).ended(0);
+    let at = terminal.answer(at, "Passphrase of ", "secret words");
+    terminal.until(at, "3 hosts: 3 ok");
+    assert_eq!(terminal.end().0, 0);
 }

@@ -148,6 +148,8 @@ impl Desk {
             folder: self.folder(),
             clock: Arc::new(patchwave::clock::SystemClock),
             ask: Arc::new(move |_| types.map(str::to_owned)),
+            hear: Arc::new(move || types.map(str::to_owned)),
+            restore: Arc::new(|| ()),
             ask_secret: Arc::new(move |_| types.map(|word| word.to_owned().into())),
             transport: None,
             signals: false,
