@@ -2,6 +2,7 @@
 //! Pure: appending, showing and deciding are done elsewhere. Start at [`Event`] and [`RunState`].
 
 mod kind;
+mod lease;
 #[cfg(test)]
 pub(crate) mod sample;
 mod state;
@@ -11,5 +12,6 @@ mod verdict;
 pub use kind::{
     Event, Kind, Outcome, PackageChange, Progress, RunId, RunStarted, StepPhase, StepRef, StepResult, Stop, Verdict,
 };
+pub use lease::{Ground, TakenLease};
 pub use state::{CurrentStep, HostAt, HostState, IllegalEvent, RunState, StageState, WaveState};
 pub use tally::Tally;

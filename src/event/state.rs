@@ -8,7 +8,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Event, Kind, Outcome, RunStarted, StepPhase, StepRef, StepResult, Stop, Tally, Verdict};
+use super::{Event, Kind, Outcome, RunStarted, StepPhase, StepRef, StepResult, Stop, TakenLease, Tally, Verdict};
 use crate::{
     host::HostName,
     plan::{Domain, Plan},
@@ -64,6 +64,8 @@ pub struct HostState {
     pub steps: Vec<(StepRef, StepResult)>,
     /// The step that is running, or was when the controller ended.
     pub current: Option<CurrentStep>,
+    /// Leases that were taken from other runs for this host.
+    pub leases: Vec<TakenLease>,
     domain: Option<Domain>,
 }
 
@@ -235,9 +237,15 @@ impl RunState {
             Kind::HostStarted { host } => self.host_started(host, event.at),
             Kind::StepStarted { host, step, attempt } => self.step_started(host, *step, *attempt, event.at),
             Kind::StepNoted { host, step, key, value } => {
-                let current = self.in_flight(host)?.current.as_mut().filter(|c| c.step == *step);
+                let host_state = self.in_flight(host)?;
+                let current = host_state.current.as_mut().filter(|c| c.step == *step);
                 let current = current.ok_or_else(|| format!("{host} is not in that step"))?;
                 current.notes.insert(key.clone(), value.clone());
+                // Noted again by a controller that took over between the note and the taking.
+                let known = |lease: &TakenLease| host_state.leases.iter().any(|known| known.run == lease.run);
+                if let Some(lease) = TakenLease::read(key, value).filter(|lease| !known(lease)) {
+                    host_state.leases.push(lease);
+                }
                 Ok(())
             }
             Kind::StepFinished { host, step, result } => {
@@ -296,6 +304,7 @@ impl RunState {
                         finished_at: None,
                         steps: Vec::new(),
                         current: None,
+                        leases: Vec::new(),
                         domain: host.domain.clone(),
                     });
                 }

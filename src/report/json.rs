@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::event::{HostState, RunState, StepPhase, StepRef, Tally};
+use crate::event::{Ground, HostState, RunState, StepPhase, StepRef, Tally};
 
 /// The run as one object. Every host of the plan stands in `hosts` with exactly one outcome.
 pub fn json(state: &RunState) -> Value {
@@ -64,6 +64,12 @@ fn host(state: &RunState, host: &HostState) -> Value {
         "took_s": host.took(state.last_at).map(|took| took.as_secs_f64()),
         "rebooted": host.rebooted(),
         "packages": packages,
+        "leases_taken": host.leases.iter().map(|lease| json!({
+            "run": lease.run,
+            "owner": lease.owner,
+            "age_s": lease.age.as_secs(),
+            "stolen": lease.ground == Ground::Stolen,
+        })).collect::<Vec<_>>(),
         "steps": host.steps.iter().map(|(step, result)| json!({
             "name": step_name(state, *step),
             "phase": step.phase,
@@ -96,6 +102,7 @@ mod tests {
     fn every_host_has_one_outcome_and_the_counts_agree() {
         let mut sample = Sample::of(plan(&[("staging", &["s1"]), ("production", &["p1", "p2 p3"])]));
         sample.good("s1").bad("p1", "lock", "held").start("p2").begin("p2", main_step(0));
+        sample.note("p2", main_step(0), "lease.stolen", json!({ "run": "R1", "owner": "bob@jump2", "age_s": 60 }));
         let value = json(&sample.state);
         let outcomes: Vec<_> = value["hosts"].as_array().unwrap().iter().map(|h| h["outcome"].clone()).collect();
         assert_eq!(outcomes, ["ok", "failed", "unknown", "not_started"]);
@@ -111,5 +118,7 @@ mod tests {
             (&json!(true), &json!(3.0), &json!("2026-11-22T02:00:00Z"))
         );
         assert_eq!(value["hosts"][1]["steps"][1]["name"], "Security updates");
+        let lease = json!([{ "run": "R1", "owner": "bob@jump2", "age_s": 60, "stolen": true }]);
+        assert_eq!((&value["hosts"][2]["leases_taken"], &value["hosts"][0]["leases_taken"]), (&lease, &json!([])));
     }
 }

@@ -20,6 +20,7 @@ pub fn markdown(state: &RunState, zone: &TimeZone) -> String {
     stages(&mut page, state);
     hosts(&mut page, state, zone);
     troubles(&mut page, state);
+    leases(&mut page, state);
     packages(&mut page, state);
     page
 }
@@ -124,6 +125,16 @@ fn troubles(page: &mut String, state: &RunState) {
     }
 }
 
+fn leases(page: &mut String, state: &RunState) {
+    let taken = state.hosts.iter().flat_map(|host| host.leases.iter().map(move |lease| (&host.name, lease)));
+    for (i, (host, lease)) in taken.enumerate() {
+        if i == 0 {
+            line(page, "\n## Leases taken from other runs\n");
+        }
+        line(page, &format!("- **{host}**: {}", escape(&lease.to_string())));
+    }
+}
+
 fn packages(page: &mut String, state: &RunState) {
     type Change<'a> = (&'a str, Option<&'a str>, Option<&'a str>);
     let mut sets: IndexMap<Vec<Change<'_>>, Vec<HostName>> = IndexMap::new();
@@ -191,7 +202,9 @@ mod tests {
         sample.good("s1").good("s2").tell(Kind::Approved { stage: 1, by: "bob@jump".to_owned() });
         let detail = vec!["E: Could not get lock".to_owned(), "```\u{1b}[2J".to_owned()];
         sample.walk("db1", vec![StepResult { detail, ..failure("lock", "held by <b>apt</b> | pid 1") }]);
-        sample.start("db2").begin("db2", main_step(1)).tell(Kind::RunFinished);
+        sample.start("db2").begin("db2", main_step(1));
+        let from = serde_json::json!({ "run": "R1", "owner": "bob@jump2", "age_s": 60 });
+        sample.note("db2", main_step(1), "lease.left_behind", from).tell(Kind::RunFinished);
         insta::assert_snapshot!(markdown(&sample.state, &TimeZone::UTC), @r#"
         # Rolling patch wave: what is on some host is not known
 
@@ -231,6 +244,10 @@ mod tests {
               ```[2J
 
         - **db2** unknown: it was in "Security updates" when the controller left
+
+        ## Leases taken from other runs
+
+        - **db2**: its lease was taken from run R1 of bob@jump2, 1 min after its last sign of life (this ledger knows that run as done with the host)
 
         ## Packages
 

@@ -6,12 +6,10 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-
 use super::{StepCx, remote};
 use crate::{
     command::{Command, Output, Query, Unreadable, printable},
-    event::{RunId, StepResult},
+    event::{Ground, RunId, StepResult, TakenLease},
     playbook::StepSpec,
     transport::{Link, NoSink},
 };
@@ -48,11 +46,11 @@ pub async fn acquire(cx: &mut StepCx<'_>) -> Result<(), Box<StepResult>> {
     let query = acquire_query(cx.run, cx.owner, rights, None);
     let mut answer = remote::ask(cx, &query).await?;
     if let Answer::Other { run, owner, age } = &answer
-        && let Some(why) = may_take(cx, run, owner)
+        && let Some(ground) = may_take(cx, run, owner)
     {
         // Recorded first: whoever asks later why two runs changed this host finds it.
-        let from = json!({ "run": run, "owner": owner, "age_s": age.as_secs() });
-        cx.journal.note(why, from).await?;
+        let (key, value) = TakenLease { run: run.clone(), owner: owner.clone(), age: *age, ground }.note();
+        cx.journal.note(key, value).await?;
         // From this run alone: another that came in between is refused again.
         answer = remote::ask(cx, &acquire_query(cx.run, cx.owner, rights, Some(run))).await?;
     }
@@ -76,22 +74,26 @@ pub async fn acquire(cx: &mut StepCx<'_>) -> Result<(), Box<StepResult>> {
             let minutes = age.as_secs() / 60;
             let left = EXPIRES.saturating_sub(age).as_secs() / 60 + 1;
             let summary = format!("the host is being changed by {owner}, run {run} (last sign {minutes} min ago)");
+            let first = match owner == cx.owner {
+                true => format!("it is a run of yours: `patchwave status {run}`, `patchwave resume {run}`"),
+                false => format!("ask {owner}, or finish that run there with `patchwave resume {run}`"),
+            };
             Err(Box::new(StepResult::failed("lease", summary).help(format!(
-                "ask {owner}, or finish that run there with `patchwave resume {run}`; without a sign of life its lease \
-                 ends in {left} min; --steal-lease takes it, when that run is known to be over"
+                "{first}; without a sign of life its lease ends in {left} min; --steal-lease takes it, when that run \
+                 is known to be over"
             ))))
         }
     }
 }
 
-/// Why another run's lease may be taken, as the name of the note that records it.
-fn may_take(cx: &StepCx<'_>, run: &str, owner: &str) -> Option<&'static str> {
+/// Why another run's lease may be taken, if it may.
+fn may_take(cx: &StepCx<'_>, run: &str, owner: &str) -> Option<Ground> {
     let target = cx.link.target();
     let settled = || target.settled.as_ref().is_some_and(|settled| (settled.0)(run, cx.host));
     if target.steal_lease {
-        Some("lease.stolen")
+        Some(Ground::Stolen)
     } else if owner == cx.owner && settled() {
-        Some("lease.left_behind")
+        Some(Ground::LeftBehind)
     } else {
         None
     }
@@ -179,6 +181,8 @@ mod tests {
             refused.summary,
             "the host is being changed by ann@jump1, run 20261122-020003-kxfa (last sign 0 min ago)"
         );
+        let help = refused.help.unwrap_or_default();
+        assert!(help.starts_with("it is a run of yours: `patchwave status 20261122-020003-kxfa`"), "{help}");
         let other = bench.run.clone();
         // Another's lease is not given back.
         bench.link.exec(&release_command(&other, false), &mut NoSink).await.unwrap();
@@ -191,7 +195,8 @@ mod tests {
     async fn a_lease_is_taken_from_another_run_when_that_is_asked_for_and_it_is_recorded() {
         let mut bench = bench();
         bench.file("var/lib/patchwave/lease", "R1\nbob@jump2\n1\n");
-        assert!(acquire(&mut bench.cx()).await.is_err());
+        let help = acquire(&mut bench.cx()).await.unwrap_err().help.unwrap_or_default();
+        assert!(help.starts_with("ask bob@jump2") && help.contains("min; --steal-lease"), "{help}");
         let mut target = Target::plain(bench.host.clone(), "127.0.0.1");
         target.steal_lease = true;
         bench.link = Link::new(Arc::new(bench.transport.clone()), Arc::new(target));

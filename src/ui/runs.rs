@@ -123,6 +123,9 @@ pub fn host_text(state: &RunState, host: &HostState) -> String {
         let name = text::step_name(state.plan(), current.step);
         page.push_str(&format!("  open        {} (attempt {})\n", text::clean(&name, 60), current.attempt));
     }
+    for lease in &host.leases {
+        page.push_str(&format!("  lease       {}\n", text::first_line(&lease.to_string(), 400)));
+    }
     if outcome == Outcome::NotStarted {
         page.push_str("  it had no slot in this run\n");
     }

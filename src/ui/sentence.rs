@@ -1,7 +1,7 @@
 //! What there is to say about one event, in words: shared by the quiet lines and by the bars.
 
 use super::{Paint, text, would};
-use crate::event::{Event, HostAt, HostState, Kind, Outcome, RunState, StepPhase, Stop, Verdict};
+use crate::event::{Event, HostAt, HostState, Kind, Outcome, RunState, StepPhase, Stop, TakenLease, Verdict};
 
 /// One thing to say.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,7 +56,14 @@ pub(super) fn sentences(state: &RunState, event: &Event, paint: Paint) -> Vec<Se
             let rest = format!("{host}  {}: attempt {attempt}", text::step_name(state.plan(), *step));
             vec![Sentence { text: line("again", |w| w.to_owned(), &rest), loud: false }]
         }
-        Kind::StepStarted { .. } | Kind::StepNoted { .. } => Vec::new(),
+        Kind::StepNoted { host, key, value, .. } => {
+            let lease = TakenLease::read(key, value);
+            lease
+                .map(|lease| loud("lease", format!("{host}  {}", text::first_line(&lease.to_string(), 400))))
+                .into_iter()
+                .collect()
+        }
+        Kind::StepStarted { .. } => Vec::new(),
         Kind::StepFinished { host, step, result } => {
             if matches!(result.verdict, Verdict::Ok | Verdict::Skipped) {
                 return Vec::new();

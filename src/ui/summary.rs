@@ -57,11 +57,27 @@ impl Summary {
         }
         page.push_str(&format!("{}: {}\n", text::count(state.tally.total, "host"), sentence::counts(&state.tally)));
         page.push_str(&format!("changed: {}\n", changed(&state.hosts.iter().collect::<Vec<_>>())));
+        page.push_str(&self.leases(state));
         let hints = self.hints(state, &troubles);
         if !hints.is_empty() {
             page.push_str(&self.next_lines(&hints));
         }
         page
+    }
+
+    /// Hosts that were another run's.
+    fn leases(&self, state: &RunState) -> String {
+        let taken = || state.hosts.iter().flat_map(|host| host.leases.iter().map(move |lease| (&host.name, lease)));
+        let shown = if self.verbose { usize::MAX } else { DETAILED };
+        let mut lines: String = taken()
+            .take(shown)
+            .map(|(host, lease)| format!("lease: {host}: {}\n", text::first_line(&lease.to_string(), 300)))
+            .collect();
+        if let Some(more) = taken().count().checked_sub(shown).filter(|more| *more > 0) {
+            let run = &state.started.run;
+            lines.push_str(&format!("and {more} more leases: {} show {run} --all\n", self.next.program));
+        }
+        lines
     }
 
     /// A command and its reason in a line, or the reasons above, where the lines would be too long.
@@ -414,6 +430,20 @@ mod tests {
           patchwave run rolling-patch.yml -i prod.yml --limit @failed  # once mended, 10 hosts again
         "#);
         assert!(page(&sample, 100, true).lines().count() > 490);
+    }
+
+    #[test]
+    fn a_lease_that_was_another_runs_is_told_once() {
+        let mut sample = Sample::of(plan(&[("all", &["a b"])]));
+        let from = || serde_json::json!({ "run": "R1\u{1b}[2J", "owner": "bob@jump2", "age_s": 3700 });
+        sample.start("a").begin("a", main_step(1));
+        // The second note is of a controller that took over.
+        sample.note("a", main_step(1), "lease.stolen", from()).note("a", main_step(1), "lease.stolen", from());
+        let text = page(&sample, 120, false);
+        let line = "lease: a: its lease was taken from run R1[2J of bob@jump2, 61 min after its last sign of life (--steal-lease)\n";
+        assert_eq!(text.matches(line).count(), 1, "{text}");
+        assert_eq!(crate::ui::host_text(&sample.state, &sample.state.hosts[0]).matches("run R1[2J of bob").count(), 1);
+        assert!(!page(&Sample::of(plan(&[("all", &["a"])])), 120, true).contains("lease"));
     }
 
     #[test]

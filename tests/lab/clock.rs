@@ -27,11 +27,13 @@ pub fn library(lab: &Lab, name: &str, file: &Path) -> PathBuf {
 impl Lab {
     /// Gives the host a wall clock of its own; [`jump`](Self::jump) sets it.
     pub fn own_clock(&self, host: &str) {
-        let library = fs::read(library(self, "host-clock.so", Path::new("/etc/lab-clock"))).expect("it was made");
+        let name = format!("clock-of-{host}.so");
+        let library = fs::read(library(self, &name, Path::new("/etc/lab-clock"))).expect("it was made");
         self.put(host, "/usr/local/lib/lab-clock.so", &library);
         self.on(host, "echo /usr/local/lib/lab-clock.so >/etc/ld.so.preload");
-        let (here, there) = (jiff::Timestamp::now().as_second(), self.seconds(host));
-        assert!((here - there).abs() < 60, "{host}: the clock is another one from the beginning: {there}");
+        for seconds in [-5000, 0] {
+            self.jump(host, seconds);
+        }
     }
 
     /// Puts the host's clock so many seconds before or after the true time.
