@@ -44,6 +44,14 @@ pub enum LedgerError {
         /// SQLite's reason.
         why: String,
     },
+    /// Nothing of the database can be read, not even with another header.
+    #[error("{}: not one event can be read; the file begins with {begins:?} and is left as it was", path.display())]
+    Hopeless {
+        /// The database.
+        path: PathBuf,
+        /// Its first bytes, as far as they can be shown.
+        begins: String,
+    },
     /// Another process kept the database locked for longer than the busy timeout.
     #[error("{}: another process has kept the ledger locked for {waited_s} s", path.display())]
     Busy {
@@ -141,6 +149,9 @@ impl LedgerError {
             Self::Corrupted { .. } => {
                 "`patchwave ledger verify` says which runs are hurt; `patchwave ledger salvage` makes a new ledger of the good events of each run and keeps the old file as a copy"
             }
+            Self::Hopeless { .. } => {
+                "take it from a backup, or move it away and start anew: the logs of earlier runs are whole in `logs` beside it, and what ran on a host is told by `patchwave exec HOSTS -- ls /var/lib/patchwave/jobs`"
+            }
             Self::Busy { .. } => "find it with `fuser -v` on that file; try again when it is gone",
             Self::Newer { .. } => "use the newer patchwave, or another state folder with `--state-dir DIR`",
             Self::Locked { .. } => "`patchwave status RUN` shows how far it is; `patchwave stop RUN` asks it to drain",
@@ -164,7 +175,9 @@ impl LedgerError {
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 Self::NotWritable { path, why }
             }
-            Some(ErrorCode::NotADatabase) => Self::NotALedger { path },
+            Some(ErrorCode::NotADatabase) => {
+                Self::Corrupted { path, why: "it does not begin as a database does (damaged, or another file)".to_owned() }
+            }
             Some(ErrorCode::DatabaseCorrupt) => Self::Corrupted { path, why },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
                 Self::Busy { path, waited_s: super::open::BUSY.as_secs() }

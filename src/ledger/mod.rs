@@ -3,6 +3,7 @@
 
 mod chain;
 mod error;
+mod graft;
 mod journal;
 mod lock;
 mod log;

@@ -12,7 +12,7 @@ use std::{
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{Ledger, LedgerError, chain, lock::RunLock, open};
+use super::{Ledger, LedgerError, chain, graft, lock::RunLock, open};
 use crate::event::{Event, Kind, RunId, RunState};
 
 /// A run with a greater number is a number that was damaged.
@@ -45,10 +45,22 @@ pub struct SalvagedRun {
 /// new one from being written. The old file is then as it was.
 pub fn salvage(folder: &Path, now: Timestamp) -> Result<Salvaged, LedgerError> {
     nobody_is_here(folder)?;
-    let (path, old) = open::readable(folder)?;
     let stamp = now.strftime("%Y%m%d-%H%M%S").to_string();
     let workshop = folder.join(format!("salvage-{stamp}"));
-    let mut fresh = Ledger::open(&workshop)?;
+    let done = rebuild(folder, &workshop, &stamp, now);
+    match fs::remove_dir_all(&workshop) {
+        Err(e) if done.is_ok() => Err(LedgerError::io(&workshop, &e)),
+        _ => done,
+    }
+}
+
+fn rebuild(folder: &Path, workshop: &Path, stamp: &str, now: Timestamp) -> Result<Salvaged, LedgerError> {
+    let path = folder.join("ledger.db");
+    let mut fresh = Ledger::open(workshop)?;
+    let old = match open::readable(folder) {
+        Err(LedgerError::Corrupted { .. }) => graft::open(&path, workshop, has_events)?,
+        old => old?.1,
+    };
     let mut runs = Vec::new();
     for no in numbers(&old) {
         runs.extend(copy(&old, no, &mut fresh, now)?);
@@ -58,8 +70,12 @@ pub fn salvage(folder: &Path, now: Timestamp) -> Result<Salvaged, LedgerError> {
     nobody_is_here(folder)?;
     let kept = folder.join(format!("ledger.db.damaged-{stamp}"));
     swap(&path, &workshop.join("ledger.db"), &kept)?;
-    fs::remove_dir_all(&workshop).map_err(|e| LedgerError::io(&workshop, &e))?;
     Ok(Salvaged { runs, kept })
+}
+
+/// Whether any event can be read that is as it was written.
+fn has_events(old: &Connection) -> bool {
+    numbers(old).into_iter().any(|no| !good_events(old, no).0.is_empty())
 }
 
 /// A controller would go on writing into the file that is put aside.

@@ -67,3 +67,56 @@ fn bad_pages_cost_what_stands_on_them_and_no_more() {
     }
     assert!(saved_at_all > 10_000, "{saved_at_all} events of 21,000");
 }
+
+/// Three runs; the middle one is forgotten if `pruned`. Returns the folder.
+fn three_runs(pruned: bool) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(folder.path()).unwrap();
+    for run in ["run-1", "run-2", "run-3"] {
+        let lock = ledger.begin(&first(run, 600)).unwrap();
+        ledger.append(&lock, &later(2, 299)).unwrap();
+    }
+    if pruned {
+        assert_eq!(ledger.forget(&[RunId("run-2".into())], "ann@jump").unwrap().len(), 1);
+    }
+    folder
+}
+
+#[test]
+fn without_its_header_or_its_first_page_a_ledger_is_read_all_the_same() {
+    for pruned in [false, true] {
+        for lost in [16, 100, 4096] {
+            let folder = three_runs(pruned);
+            let db = folder.path().join("ledger.db");
+            let mut bytes = fs::read(&db).unwrap();
+            bytes[..lost].fill(0x5a);
+            fs::write(&db, &bytes).unwrap();
+            let refused = Ledger::open_read_only(folder.path()).unwrap_err();
+            assert!(matches!(refused, LedgerError::Corrupted { .. }), "{refused}");
+            assert!(refused.help().unwrap().contains("ledger salvage"));
+            let done = salvage(folder.path(), at(5000)).unwrap();
+            assert_eq!(fs::read(&done.kept).unwrap(), bytes, "the old file is kept");
+            let ledger = Ledger::open(folder.path()).unwrap();
+            let runs = if pruned { &["run-1", "run-3"][..] } else { &["run-1", "run-2", "run-3"] };
+            assert_eq!(done.runs.len(), runs.len(), "{pruned} {lost}: {:?}", done.runs);
+            for run in runs {
+                saved(&ledger, run, 300, false);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_no_ledger_at_all_is_left_as_it_was() {
+    for text in [&b"Dear diary"[..], &[0; 40_960]] {
+        let folder = tempfile::tempdir().unwrap();
+        let db = folder.path().join("ledger.db");
+        fs::write(&db, text).unwrap();
+        let refused = salvage(folder.path(), at(5000)).unwrap_err();
+        assert!(matches!(refused, LedgerError::Hopeless { .. }), "{refused}");
+        assert!(refused.help().unwrap().contains("backup"));
+        assert_eq!(fs::read(&db).unwrap(), text);
+        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(left, ["ledger.db"]);
+    }
+}

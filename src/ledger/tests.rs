@@ -263,8 +263,8 @@ fn what_is_wrong_with_the_file_is_told_apart() {
 
     fs::create_dir(&state).unwrap();
     fs::write(&db, "all: {}\n".repeat(1000)).unwrap();
-    assert!(matches!(Ledger::open(&state), Err(LedgerError::NotALedger { .. })));
-    assert!(matches!(Ledger::open_read_only(&state), Err(LedgerError::NotALedger { .. })));
+    assert!(matches!(Ledger::open(&state), Err(LedgerError::Corrupted { .. })));
+    assert!(matches!(Ledger::open_read_only(&state), Err(LedgerError::Corrupted { .. })));
     fs::remove_file(&db).unwrap();
     rusqlite::Connection::open(&db).unwrap().execute_batch("CREATE TABLE music (a)").unwrap();
     assert!(matches!(Ledger::open(&state), Err(LedgerError::NotALedger { .. })), "somebody else's database");

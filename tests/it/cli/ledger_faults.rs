@@ -92,8 +92,8 @@ fn a_folder_of_somebody_else_and_a_file_in_its_place() {
     Slow, plan 0123456789ab
       production/medium                             1 host in 1 wave
       in all                                        1 host
-    error: state/ledger.db: this file is not a patchwave ledger
-    help: move it away, or name another state folder with `--state-dir DIR`
+    error: state/ledger.db: the ledger is damaged on disk: it does not begin as a database does (damaged, or another file)
+    help: `patchwave ledger verify` says which runs are hurt; `patchwave ledger salvage` makes a new ledger of the good events of each run and keeps the old file as a copy
     "#);
     desk.write("file", "");
     insta::assert_snapshot!(desk.run("run play.yml -i inv.yml --state-dir file").ended(3).page(), @r#"
