@@ -454,6 +454,20 @@ impl HostState {
         Some((decided.0, &decided.1))
     }
 
+    /// What became of the guard over its walk, where something else broke that: a few words for behind the reason.
+    pub fn and_then(&self) -> Option<&'static str> {
+        let (broke_at, _) = self.broke_at()?;
+        let ends = self.steps.iter().filter(|(step, _)| step.phase == StepPhase::Always && *step != broke_at);
+        let mut words = ends.filter_map(|(_, result)| match result.class.as_str() {
+            "rolled-back" => Some("rolled back by the host"),
+            "rollback-failed" => Some("the host's rollback failed"),
+            "rollback-cut" => Some("the host's rollback was cut off"),
+            "guard-lost" | "guard-open" => Some("what became of its guard is not known"),
+            _ => None,
+        });
+        words.next()
+    }
+
     /// The result of a step, if it has ended.
     pub fn result(&self, step: StepRef) -> Option<&StepResult> {
         self.steps.iter().find(|(done, _)| *done == step).map(|(_, result)| result)

@@ -113,7 +113,8 @@ fn troubles(page: &mut String, state: &RunState) {
             continue;
         };
         let (name, summary) = (escape(step_name(state, step)), escape(&result.summary));
-        line(page, &format!("- **{}** {} at \"{name}\": {summary}", host.name, host.outcome()));
+        let then = host.and_then().map(|then| format!("; {then}")).unwrap_or_default();
+        line(page, &format!("- **{}** {} at \"{name}\": {summary}{then}", host.name, host.outcome()));
         // An indented block shows bytes as they are; no fence in the output can end it.
         for (i, detail) in result.detail.iter().take(20).enumerate() {
             let gap = if i == 0 { "\n" } else { "" };

@@ -51,7 +51,9 @@ pub fn troubles(state: &RunState) -> Vec<Trouble<'_>> {
 
 fn why<'a>(state: &RunState, host: &'a HostState, outcome: Outcome) -> (Option<StepRef>, &'a str, String) {
     if let Some((step, result)) = host.broke_at() {
-        return (Some(step), &result.class, text::first_line(&result.summary, 300));
+        let reason = text::first_line(&result.summary, 300);
+        let reason = host.and_then().map_or(reason.clone(), |then| format!("{reason}; {then}"));
+        return (Some(step), &result.class, reason);
     }
     if let Some(current) = &host.current {
         let running = format!("{:?} had begun when the controller left", text::step_name(state.plan(), current.step));

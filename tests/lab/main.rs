@@ -11,6 +11,7 @@ mod events;
 mod failure;
 mod faults;
 mod fleet;
+mod guard;
 mod host_faults;
 mod judge;
 mod login;
