@@ -5,7 +5,7 @@ mod proxy;
 mod ssh;
 
 pub use proxy::{JumpHop, Proxy};
-pub use ssh::{AgentChoice, Family, SshSettings, Without};
+pub use ssh::{AgentChoice, Family, LoginMethod, LoginSettings, SshSettings, Variables};
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -62,7 +62,7 @@ impl std::fmt::Debug for SettledRuns {
 }
 
 /// What to do with the key of a host that is not on file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HostKeyPolicy {
     /// Refuse it (the default).
     Strict,

@@ -1,6 +1,9 @@
 //! `patchwave known-hosts`: the trust store asked from the command line. Reads only; records nothing.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::{
     Failure, World,
@@ -28,8 +31,8 @@ fn check(args: &KnownHostsCheck, world: &mut World) -> Result<u8, Failure> {
     let server = ServerKeys::parse(&text, world.clock.now())
         .map_err(|e| Failure::usage(format!("{}: {e}", args.server_keys.display())))?;
     let home = world.var("HOME").map(Path::new);
-    let files = match args.known_hosts.as_slice() {
-        [] => SshOptions::for_user("", home, None).known_hosts,
+    let files: Vec<PathBuf> = match args.known_hosts.as_slice() {
+        [] => SshOptions::for_user("", home, None).trusted().cloned().collect(),
         given => given.iter().map(|path| world.absolute(path)).collect(),
     };
     let files: Result<Vec<Arc<TrustFile>>, _> = files.iter().map(|path| TrustFile::load(path).map(Arc::new)).collect();

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{self, Read},
+    net::IpAddr,
     os::unix::{fs::MetadataExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -10,6 +11,10 @@ use std::{
     time::Duration,
 };
 
+use nix::{
+    ifaddrs::{InterfaceAddress, getifaddrs},
+    net::if_::InterfaceFlags,
+};
 use rustix::process::{Pid, Signal, getuid, kill_process_group};
 
 use super::World;
@@ -118,6 +123,18 @@ impl Outside for Machine {
 
     fn home_of(&self, user: &str) -> Option<PathBuf> {
         accounts().into_iter().find(|account| account.name == user).map(|account| account.home)
+    }
+
+    fn addresses(&self) -> Vec<(String, IpAddr)> {
+        let Ok(interfaces) = getifaddrs() else { return Vec::new() };
+        let up = interfaces.filter(|interface| interface.flags.contains(InterfaceFlags::IFF_UP));
+        let address = |interface: InterfaceAddress| {
+            let address = interface.address?;
+            let v4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
+            let ip = v4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))?;
+            Some((interface.interface_name, ip))
+        };
+        up.filter_map(address).collect()
     }
 
     fn succeeds(&self, command: &str) -> Result<bool, String> {

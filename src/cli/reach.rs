@@ -1,14 +1,14 @@
 //! ssh_config laid under the inventory: what the inventory says wins, as in Ansible, which hands it to `ssh` as
 //! options.
 
-use std::{collections::HashMap, net::IpAddr, path::Path, sync::Arc};
+use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
 use super::Failure;
 use crate::{
     host::HostName,
     names,
     sshconfig::{self as conf, AddressFamily, AgentSocket, HostKeyChecking, Problem, Query, Resolved, SshConfig},
-    target::{AgentChoice, Family, HostKeyPolicy, JumpHop, Proxy, SshSettings, Target, Without},
+    target::{AgentChoice, Family, HostKeyPolicy, JumpHop, Proxy, SshSettings, Target},
 };
 
 /// Bastions in front of bastions.
@@ -73,13 +73,10 @@ impl Reach<'_> {
         target.port = found.port;
         target.user.clone_from(&found.user);
         target.host_keys = target.host_keys.or(policy(&found));
-        // Zero stands for no limit of OpenSSH's own; ours stays.
-        target.limits.connect = found.connect_timeout.filter(|limit| !limit.is_zero()).unwrap_or(target.limits.connect);
-        if let Some(interval) = found.alive_interval.filter(|interval| !interval.is_zero()) {
-            target.limits.silence = interval.saturating_mul(found.alive_count.saturating_add(1));
-        }
+        target.limits.connect = patience(&found).unwrap_or(target.limits.connect);
+        target.limits.silence = silence(&found).unwrap_or(target.limits.silence);
         target.proxy = self.proxy(target.proxy.take(), &found)?;
-        target.ssh = self.settings(&found)?;
+        target.ssh = self.settings(&found);
         Ok(target)
     }
 
@@ -112,14 +109,13 @@ impl Reach<'_> {
     fn way(&mut self, found: &Resolved, left: usize) -> Result<Option<Proxy>, String> {
         Ok(match &found.proxy {
             conf::Proxy::Direct => None,
-            // The transport would replace tokens once more.
-            conf::Proxy::Command(command) => Some(Proxy::Command(command.replace('%', "%%"))),
+            conf::Proxy::Command(command) => Some(Proxy::Command(plain(command))),
             conf::Proxy::Jump(hops) => {
                 let hop = |hop: &conf::Hop| JumpHop {
                     user: hop.user.clone(),
                     host: hop.host.clone(),
                     port: hop.port,
-                    ssh: Arc::default(),
+                    ..JumpHop::default()
                 };
                 Some(Proxy::Jump(self.chain(hops.iter().map(hop).collect(), left)?))
             }
@@ -132,6 +128,7 @@ impl Reach<'_> {
         for (at, hop) in hops.into_iter().enumerate() {
             let query = Query { host: hop.host.clone(), user: hop.user, port: hop.port, ..Query::default() };
             let found = self.resolve(&query).map_err(|why| format!("bastion {}: {why}", hop.host))?;
+            let mut command = None;
             if at == 0 {
                 let left = left.checked_sub(1).ok_or_else(|| {
                     format!(
@@ -141,36 +138,32 @@ impl Reach<'_> {
                 })?;
                 match self.way(&found, left)? {
                     Some(Proxy::Jump(before)) => chain.extend(before),
-                    Some(Proxy::Command(_)) => {
-                        return Err(format!("bastion {}: a ProxyCommand for a bastion is not supported", hop.host));
-                    }
+                    Some(Proxy::Command(line)) => command = Some(line),
                     Some(Proxy::None) | None => {}
                 }
             }
-            let ssh = self.settings(&found).map_err(|why| format!("bastion {}: {why}", hop.host))?;
-            chain.push(JumpHop { user: found.user.clone(), host: found.host_name.clone(), port: found.port, ssh });
+            if let Some(problem) = self.refusal(&found) {
+                return Err(format!("bastion {}: {problem}", hop.host));
+            }
+            chain.push(JumpHop {
+                user: found.user.clone(),
+                host: found.host_name.clone(),
+                port: found.port,
+                ssh: self.settings(&found),
+                command,
+                host_keys: policy(&found),
+                connect: patience(&found),
+                silence: silence(&found),
+            });
         }
         Ok(chain)
     }
 
-    fn settings(&mut self, found: &Resolved) -> Result<Arc<SshSettings>, String> {
-        if let Some(certificate) = found.certificate_files.first() {
-            return Err(format!("CertificateFile {} is not supported; an agent can hold it", certificate.written));
-        }
-        let bind = match &found.bind_address {
-            None => None,
-            Some(text) => Some(
-                text.parse::<IpAddr>()
-                    .map_err(|_| format!("BindAddress {text} is a name; only addresses are supported"))?,
-            ),
-        };
+    fn settings(&mut self, found: &Resolved) -> Arc<SshSettings> {
         let spec = |list: &Option<conf::AlgorithmList>| list.as_ref().map(|list| list.as_str().to_owned());
-        let preferred = |method: &str| {
-            found.preferred_authentications.as_ref().is_none_or(|methods| methods.iter().any(|known| known == method))
-        };
         let settings = SshSettings {
             identity_files: found.identity_files.iter().map(|key| key.path.clone()).collect(),
-            identities_only: found.identities_only,
+            certificate_files: found.certificate_files.iter().map(|file| file.path.clone()).collect(),
             agent: match &found.agent {
                 AgentSocket::Environment => AgentChoice::Usual,
                 AgentSocket::None => AgentChoice::None,
@@ -178,26 +171,45 @@ impl Reach<'_> {
             },
             user_known_hosts: found.user_known_hosts.clone().filter(|_| !self.trust_given),
             global_known_hosts: found.global_known_hosts.clone().filter(|_| !self.trust_given),
+            revoked: found.revoked_host_keys.clone(),
+            hash_names: found.hash_known_hosts,
             host_key_alias: found.host_key_alias.clone(),
             family: match found.family {
                 AddressFamily::Any => Family::Any,
                 AddressFamily::Inet => Family::V4,
                 AddressFamily::Inet6 => Family::V6,
             },
-            bind,
+            bind: found.bind.clone(),
+            attempts: Some(found.connection_attempts).filter(|attempts| *attempts > 1),
+            no_tcp_keepalive: !found.tcp_keep_alive,
             kex: spec(&found.kex),
             ciphers: spec(&found.ciphers),
             macs: spec(&found.macs),
             host_keys: spec(&found.host_keys),
-            without: Without {
-                keys: !found.pubkey_authentication || !preferred("publickey"),
-                password: !found.password_authentication || !preferred("password"),
-                interactive: !found.interactive_authentication || !preferred("keyboard-interactive"),
-            },
+            authorities: found.authorities.clone(),
+            least_rsa: found.required_rsa_size,
+            login: found.login.clone(),
+            variables: found.environment.clone(),
         };
         let shared = self.shared.entry(settings).or_insert_with_key(|settings| Arc::new(settings.clone()));
-        Ok(Arc::clone(shared))
+        Arc::clone(shared)
     }
+}
+
+/// A command whose tokens are replaced, for the transport, which would replace them once more.
+fn plain(command: &str) -> String {
+    command.replace('%', "%%")
+}
+
+/// `ConnectTimeout`; zero stands for no limit of OpenSSH's own, and ours stays.
+fn patience(found: &Resolved) -> Option<Duration> {
+    found.connect_timeout.filter(|limit| !limit.is_zero())
+}
+
+/// The longest silence that `ServerAlive…` bears.
+fn silence(found: &Resolved) -> Option<Duration> {
+    let interval = found.alive_interval.filter(|interval| !interval.is_zero())?;
+    Some(interval.saturating_mul(found.alive_count.saturating_add(1)))
 }
 
 /// What the inventory says, in ssh's words.

@@ -220,6 +220,7 @@ pub(super) fn transport(args: &ConnectArgs, world: &World) -> Result<Arc<dyn Tra
     options.connects_per_second = args.connect_rate;
     if let Some(file) = &args.known_hosts {
         options.known_hosts = vec![world.absolute(file)];
+        options.global_known_hosts.clear();
     }
     if world.stdin_is_terminal {
         let (ask, quiet) = (Arc::clone(&world.ask_secret), world.quiet.clone());

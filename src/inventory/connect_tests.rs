@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 
@@ -51,7 +51,7 @@ fn each_variable_reaches_its_field() {
     assert!(target.key_file.unwrap().ends_with(".ssh/fleet"));
     assert_eq!(target.password.unwrap().expose_secret(), "p w");
     assert_eq!(target.ssh_args, ["-C", "-4"]);
-    let hop = JumpHop { user: Some("ops".into()), host: "b1".into(), port: Some(2222), ssh: Arc::default() };
+    let hop = JumpHop { user: Some("ops".into()), host: "b1".into(), port: Some(2222), ..JumpHop::default() };
     assert_eq!(target.proxy, Some(Proxy::Jump(vec![hop])));
     assert_eq!(target.escalation.method, Method::Su);
     assert_eq!(target.escalation.user.as_deref(), Some("admin"));

@@ -136,7 +136,8 @@ const KEY_ALL: &[&str] = &[
     "rsa-sha2-512",
     "rsa-sha2-512-cert-v01@openssh.com",
 ];
-const AUTHORITY_DEFAULT: &[&str] = &[
+/// What may sign a host's certificate where `CASignatureAlgorithms` says nothing.
+pub const USUAL_AUTHORITIES: &[&str] = &[
     "ssh-ed25519",
     "ecdsa-sha2-nistp256",
     "ecdsa-sha2-nistp384",
@@ -156,7 +157,7 @@ impl Family {
             Self::Cipher => CIPHER_DEFAULT,
             Self::Mac => MAC_DEFAULT,
             Self::Key => KEY_DEFAULT,
-            Self::Authority => AUTHORITY_DEFAULT,
+            Self::Authority => USUAL_AUTHORITIES,
         }
     }
 

@@ -37,6 +37,11 @@ impl Outside for Fake {
         (user == "root").then(|| "/root".into())
     }
 
+    fn addresses(&self) -> Vec<(String, std::net::IpAddr)> {
+        let of = |name: &str, address: &str| (name.to_owned(), address.parse().unwrap());
+        vec![of("lo", "127.0.0.1"), of("lan", "fe80::1"), of("lan", "10.0.0.9"), of("lan", "2001:db8::9")]
+    }
+
     fn succeeds(&self, command: &str) -> Result<bool, String> {
         self.runs.fetch_add(1, Ordering::Relaxed);
         Ok(command == "true")
@@ -109,10 +114,73 @@ fn what_a_newer_openssh_knows() {
 }
 
 #[test]
+fn where_we_are_and_what_we_do_can_be_asked() {
+    let resolve = |text: &str| config(&[(OWN, text)]).unwrap().resolve(&query("a"));
+    for (criteria, holds) in [
+        ("localnetwork 10.0.0.0/24", true),
+        ("localnetwork 10.1.0.0/24,2001:db8::/32", true),
+        ("!localnetwork 127.0.0.0/8", false),
+        ("localnetwork 10.1.0.0/24", false),
+        ("sessiontype exec", true),
+        ("sessiontype shell,none", false),
+        ("host b version OpenSSH_10*", false),
+    ] {
+        let found = resolve(&format!("Match {criteria}\n User here\n")).unwrap();
+        assert_eq!(found.user.is_some(), holds, "{criteria}");
+    }
+    for criterion in ["version OpenSSH_10*", "command reboot"] {
+        let error = resolve(&format!("User x\nMatch {criterion}\n User y\n")).unwrap_err();
+        assert!(matches!(error, SshConfigError::Unsupported(_)), "{error}");
+        assert!(error.to_string().contains("config:2: Match"), "{error}");
+    }
+}
+
+#[test]
+fn an_interface_stands_for_its_addresses() {
+    let bind = |text: &str| {
+        let found = config(&[(OWN, text)]).unwrap().resolve(&query("a")).unwrap();
+        found.bind.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(bind("BindInterface lan"), ["10.0.0.9", "2001:db8::9"]);
+    assert_eq!(bind("BindInterface lo"), ["127.0.0.1"]);
+    assert_eq!(bind("BindInterface lan\nBindAddress 10.0.0.1"), ["10.0.0.1"]);
+    assert!(bind("").is_empty());
+}
+
+#[test]
+fn variables_are_sent_but_for_the_locale() {
+    let mut person = person();
+    for (name, value) in [("LANG", "de_DE"), ("LC_ALL", "C"), ("LC_DEPLOY", "blue"), ("EDITOR", "vi"), ("SECRET", "x")]
+    {
+        person.env.insert(name.to_owned(), value.to_owned());
+    }
+    let resolve = |text: &str| {
+        let files = [(PathBuf::from(OWN), text.to_owned())].into();
+        let fake = Arc::new(Fake { files, ..Fake::default() });
+        let config = SshConfig::load(&Sources::usual(&person), person.clone(), fake).unwrap();
+        config.resolve(&query("a")).unwrap()
+    };
+    let pairs = |text: &str| resolve(text).environment.0.iter().map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>();
+    assert!(pairs("").is_empty());
+    assert!(pairs("SendEnv LANG LC_ALL\nSetEnv LANG=C").is_empty());
+    assert_eq!(pairs("SendEnv LC_* EDIT*"), ["EDITOR=vi", "LC_DEPLOY=blue"]);
+    assert_eq!(pairs("SendEnv EDITOR\nSetEnv A=1 B=2=3"), ["EDITOR=vi", "A=1", "B=2=3"]);
+    assert_eq!(pairs("SendEnv EDITOR LC_*\nSendEnv -LC_*"), ["EDITOR=vi"]);
+    let many = resolve(&format!("SetEnv A={}", "x".repeat(9000)));
+    assert!(many.connectable().unwrap_err().to_string().contains("config:1: sendenv and setenv"));
+    let shown = format!("{:?}", resolve("SetEnv TOKEN=hunter2").environment);
+    assert_eq!(shown, "[\"TOKEN\"]");
+}
+
+#[test]
 fn what_stops_us_from_connecting_is_named() {
     for (text, word) in [
         ("RemoteCommand tmux\n", "remotecommand"),
         ("BindInterface eth0\n", "bindinterface"),
+        ("BindAddress jump\n", "bindaddress"),
+        ("PreferredAuthentications hostbased\n", "preferredauthentications"),
+        ("StrictHostKeyChecking off\n", "accept-new"),
+        ("CheckHostIP yes\n", "checkhostip"),
         ("SessionType none\n", "sessiontype"),
         ("IdentityFile ${NOT_SET}/x\n", "NOT_SET"),
         ("ProxyCommand nc %q\n", "%q"),

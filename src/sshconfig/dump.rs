@@ -4,7 +4,8 @@ use std::fmt::{self, Write as _};
 
 use super::{
     Resolved,
-    keyword::{KEYWORDS, Keyword, Kind},
+    keyword::{Keyword, Kind},
+    table::KEYWORDS,
 };
 
 const USUAL_KEYS: [&str; 7] = ["id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk", "id_xmss", "id_dsa"];

@@ -1,7 +1,9 @@
-//! The keywords: how their arguments are written, and what holds where nothing is said.
+//! What a keyword is: how its argument is written, what holds where nothing is said, and what becomes of it.
+//! The keywords themselves are in `table`.
 
 use super::{
     algorithms::Family,
+    table::{ALIASES, KEYWORDS, NOTHING},
     value::{self, Choices},
 };
 
@@ -39,6 +41,30 @@ pub(super) enum Kind {
     Owns(fn(&[String]) -> Result<String, String>),
 }
 
+/// What becomes of what a keyword says. Every keyword is one of these; there is no fourth.
+pub(super) enum Fate {
+    /// It is followed; with what is ours about it.
+    Honoured(&'static str),
+    /// It would change where or how we connect, and is not followed: it refuses the host.
+    Refused(Refusal),
+    /// It changes nothing of where or how we connect; this is why, or what becomes of it.
+    Harmless(&'static str),
+}
+
+/// When a keyword refuses a host, and how that is told.
+pub(super) struct Refusal {
+    /// Values that are fine, in canonical form.
+    pub(super) fine: &'static [&'static str],
+    /// Whether the values that are fine are followed, rather than being the default only.
+    pub(super) partly: bool,
+    /// What OpenSSH would do, to follow the keyword and its value.
+    pub(super) would: &'static str,
+    /// What to do about it.
+    pub(super) help: &'static str,
+    /// Only when we connect: reading the configuration goes well.
+    pub(super) late: bool,
+}
+
 /// One keyword.
 pub(super) struct Keyword {
     /// Lower-case, as `ssh -G` prints it.
@@ -46,6 +72,67 @@ pub(super) struct Keyword {
     pub(super) kind: Kind,
     /// In canonical form; empty: nothing.
     pub(super) default: &'static str,
+    pub(super) fate: Fate,
+}
+
+impl Keyword {
+    /// A keyword that is followed.
+    pub(super) const fn honoured(name: &'static str, kind: Kind, default: &'static str) -> Self {
+        Self { name, kind, default, fate: Fate::Honoured("") }
+    }
+
+    /// A word whose default is nothing, and which is followed.
+    pub(super) const fn word(name: &'static str) -> Self {
+        Self::honoured(name, Kind::Word, "")
+    }
+
+    /// A flag that is followed.
+    pub(super) const fn flag(name: &'static str, default: &'static str) -> Self {
+        Self::honoured(name, Kind::Choice(value::FLAG), default)
+    }
+
+    /// Tells what is ours about it.
+    pub(super) const fn note(mut self, note: &'static str) -> Self {
+        self.fate = Fate::Honoured(note);
+        self
+    }
+
+    /// Makes it one that changes nothing of where or how we connect.
+    pub(super) const fn harmless(mut self, why: &'static str) -> Self {
+        self.fate = Fate::Harmless(why);
+        self
+    }
+
+    /// Makes it one that refuses the host unless its value is one of `fine`.
+    pub(super) const fn refused(mut self, fine: &'static [&'static str], would: &'static str) -> Self {
+        self.fate = Fate::Refused(Refusal { fine, partly: false, would, help: "", late: false });
+        self
+    }
+
+    /// The same, but only when we connect.
+    pub(super) const fn refused_late(mut self, fine: &'static [&'static str], would: &'static str) -> Self {
+        self.fate = Fate::Refused(Refusal { fine, partly: false, would, help: "", late: true });
+        self
+    }
+
+    /// Makes it one that is followed as long as its value is one of `fine`, and refuses the host otherwise.
+    pub(super) const fn honoured_but(
+        mut self,
+        fine: &'static [&'static str],
+        would: &'static str,
+        help: &'static str,
+    ) -> Self {
+        self.fate = Fate::Refused(Refusal { fine, partly: true, would, help, late: true });
+        self
+    }
+
+    /// When it refuses a host, if it ever does.
+    pub(super) fn refusal(&self) -> Option<&Refusal> {
+        match &self.fate {
+            Fate::Refused(refusal) => Some(refusal),
+            Fate::Honoured(_) | Fate::Harmless(_) => None,
+        }
+    }
 }
 
 /// What a word at the beginning of a line is.
@@ -58,163 +145,6 @@ pub(super) enum Named {
     /// OpenSSH takes it and does nothing.
     Nothing,
 }
-
-const fn keyword(name: &'static str, kind: Kind, default: &'static str) -> Keyword {
-    Keyword { name, kind, default }
-}
-
-const fn flag(name: &'static str, default: &'static str) -> Keyword {
-    keyword(name, Kind::Choice(value::FLAG), default)
-}
-
-const fn word(name: &'static str) -> Keyword {
-    keyword(name, Kind::Word, "")
-}
-
-/// In the order of `ssh -G`, as far as it has one; those of newer releases than 9.2 last.
-pub(super) static KEYWORDS: &[Keyword] = &[
-    word("user"),
-    word("hostname"),
-    keyword("port", Kind::Port, "22"),
-    keyword("addressfamily", Kind::Choice(value::FAMILY), "any"),
-    flag("batchmode", "no"),
-    flag("canonicalizefallbacklocal", "yes"),
-    keyword("canonicalizehostname", Kind::Choice(value::CANONICALIZE), "false"),
-    flag("checkhostip", "no"),
-    keyword("compression", Kind::Choice(value::COMPRESSION), "no"),
-    keyword("controlmaster", Kind::Choice(value::CONTROL), "false"),
-    flag("enablesshkeysign", "no"),
-    flag("clearallforwardings", "no"),
-    flag("exitonforwardfailure", "no"),
-    keyword("fingerprinthash", Kind::Choice(value::HASH), "SHA256"),
-    flag("forwardx11", "no"),
-    flag("forwardx11trusted", "yes"),
-    flag("gatewayports", "no"),
-    flag("gssapiauthentication", "no"),
-    flag("gssapikeyexchange", "no"),
-    flag("gssapidelegatecredentials", "no"),
-    flag("gssapitrustdns", "no"),
-    flag("gssapirenewalforcesrekey", "no"),
-    word("gssapikexalgorithms"),
-    word("gssapiclientidentity"),
-    word("gssapiserveridentity"),
-    flag("hashknownhosts", "no"),
-    flag("hostbasedauthentication", "no"),
-    flag("identitiesonly", "no"),
-    flag("kbdinteractiveauthentication", "yes"),
-    flag("nohostauthenticationforlocalhost", "no"),
-    flag("passwordauthentication", "yes"),
-    flag("permitlocalcommand", "no"),
-    flag("proxyusefdpass", "no"),
-    keyword("pubkeyauthentication", Kind::Choice(value::PUBKEY), "true"),
-    keyword("requesttty", Kind::Choice(value::TTY), "auto"),
-    keyword("sessiontype", Kind::Choice(value::SESSION), "default"),
-    flag("stdinnull", "no"),
-    flag("forkafterauthentication", "no"),
-    flag("streamlocalbindunlink", "no"),
-    keyword("stricthostkeychecking", Kind::Choice(value::STRICT), "ask"),
-    flag("tcpkeepalive", "yes"),
-    keyword("tunnel", Kind::Choice(value::TUNNEL), "false"),
-    keyword("verifyhostkeydns", Kind::Choice(value::YES_NO_ASK), "false"),
-    flag("visualhostkey", "no"),
-    keyword("updatehostkeys", Kind::Choice(value::YES_NO_ASK), ""),
-    flag("enableescapecommandline", "no"),
-    keyword("canonicalizemaxdots", Kind::Number, "1"),
-    keyword("connectionattempts", Kind::Number, "1"),
-    keyword("forwardx11timeout", Kind::Time, "1200"),
-    keyword("numberofpasswordprompts", Kind::Number, "3"),
-    keyword("serveralivecountmax", Kind::Number, "3"),
-    keyword("serveraliveinterval", Kind::Time, ""),
-    keyword("requiredrsasize", Kind::Number, "1024"),
-    word("bindaddress"),
-    word("bindinterface"),
-    keyword("ciphers", Kind::Algorithms(Family::Cipher), ""),
-    word("controlpath"),
-    keyword("hostkeyalgorithms", Kind::Algorithms(Family::Key), ""),
-    word("hostkeyalias"),
-    keyword("hostbasedacceptedalgorithms", Kind::Algorithms(Family::Key), ""),
-    keyword("identityagent", Kind::Agent, ""),
-    word("ignoreunknown"),
-    word("kbdinteractivedevices"),
-    keyword("kexalgorithms", Kind::Algorithms(Family::Kex), ""),
-    keyword("casignaturealgorithms", Kind::Algorithms(Family::Authority), ""),
-    keyword("localcommand", Kind::Command, ""),
-    keyword("remotecommand", Kind::Command, ""),
-    keyword("loglevel", Kind::Choice(value::LEVEL), "INFO"),
-    keyword("macs", Kind::Algorithms(Family::Mac), ""),
-    word("pkcs11provider"),
-    keyword("securitykeyprovider", Kind::Word, "internal"),
-    word("preferredauthentications"),
-    keyword("pubkeyacceptedalgorithms", Kind::Algorithms(Family::Key), ""),
-    word("revokedhostkeys"),
-    keyword("xauthlocation", Kind::Word, "/usr/bin/xauth"),
-    keyword("knownhostscommand", Kind::Command, ""),
-    keyword("dynamicforward", Kind::Forward { target: false, needs_target: false }, ""),
-    keyword("localforward", Kind::Forward { target: true, needs_target: true }, ""),
-    keyword("remoteforward", Kind::Forward { target: true, needs_target: false }, ""),
-    keyword("identityfile", Kind::KeyPath, ""),
-    keyword("canonicaldomains", Kind::List, "none"),
-    keyword("certificatefile", Kind::KeyPath, ""),
-    keyword("globalknownhostsfile", Kind::List, "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"),
-    keyword("userknownhostsfile", Kind::List, ""),
-    keyword("sendenv", Kind::SendEnv, ""),
-    keyword("setenv", Kind::SetEnv, ""),
-    keyword("logverbose", Kind::List, "none"),
-    keyword("permitremoteopen", Kind::List, "any"),
-    keyword("addkeystoagent", Kind::Owns(value::add_keys), "false"),
-    keyword("forwardagent", Kind::ForwardAgent, "no"),
-    keyword("connecttimeout", Kind::Time, "none"),
-    keyword("tunneldevice", Kind::Own(value::tunnel_device), "any:any"),
-    keyword("canonicalizepermittedcnames", Kind::List, "none"),
-    keyword("controlpersist", Kind::Own(value::persist), "no"),
-    keyword("escapechar", Kind::Own(value::escape), "~"),
-    keyword("ipqos", Kind::Owns(value::qos), "lowdelay throughput"),
-    keyword("rekeylimit", Kind::Owns(value::rekey), "0 0"),
-    keyword("streamlocalbindmask", Kind::Own(value::mask), "0177"),
-    keyword("syslogfacility", Kind::Choice(value::FACILITY), "USER"),
-    keyword("proxycommand", Kind::Command, ""),
-    keyword("proxyjump", Kind::Jump, ""),
-    word("tag"),
-    keyword("channeltimeout", Kind::List, ""),
-    word("obscurekeystroketiming"),
-    word("refuseconnection"),
-    word("versionaddendum"),
-    flag("warnweakcrypto", ""),
-];
-
-/// Other names of the same.
-const ALIASES: &[(&str, &str)] = &[
-    ("challengeresponseauthentication", "kbdinteractiveauthentication"),
-    ("skeyauthentication", "kbdinteractiveauthentication"),
-    ("tisauthentication", "kbdinteractiveauthentication"),
-    ("dsaauthentication", "pubkeyauthentication"),
-    ("hostbasedkeytypes", "hostbasedacceptedalgorithms"),
-    ("identityfile2", "identityfile"),
-    ("keepalive", "tcpkeepalive"),
-    ("protocolkeepalives", "serveraliveinterval"),
-    ("pubkeyacceptedkeytypes", "pubkeyacceptedalgorithms"),
-    ("setuptimeout", "serveraliveinterval"),
-    ("smartcarddevice", "pkcs11provider"),
-];
-
-/// Of former releases.
-const NOTHING: &[&str] = &[
-    "afstokenpassing",
-    "cipher",
-    "compressionlevel",
-    "fallbacktorsh",
-    "globalknownhostsfile2",
-    "kerberosauthentication",
-    "kerberostgtpassing",
-    "protocol",
-    "rhostsauthentication",
-    "rhostsrsaauthentication",
-    "rsaauthentication",
-    "useprivilegedport",
-    "userknownhostsfile2",
-    "useroaming",
-    "usersh",
-];
 
 /// Finds a lower-case word.
 pub(super) fn named(word: &str) -> Option<Named> {
@@ -235,3 +165,7 @@ pub(super) fn nearest(word: &str) -> Option<&'static str> {
     let scored = names.map(|name| (strsim::damerau_levenshtein(word, name), name));
     scored.filter(|(distance, _)| *distance <= 3).min().map(|(_, name)| name)
 }
+
+#[cfg(test)]
+#[path = "keyword_tests.rs"]
+mod tests;

@@ -2,9 +2,10 @@
 
 use super::{
     Outside, Person,
-    error::{Place, SshConfigError},
+    error::{Place, Problem, SshConfigError},
     facts::Facts,
     line::old_word,
+    network::Network,
     pattern::{self, Listed},
     token,
 };
@@ -35,8 +36,15 @@ pub(super) enum What {
     User(String),
     LocalUser(String),
     Tagged(String),
+    LocalNetwork(Vec<Network>),
+    SessionType(String),
     Exec(String),
+    /// What newer releases know and we cannot answer: this one.
+    Unanswered(&'static str),
 }
+
+/// What our sessions are, in the words of `Match sessiontype`.
+const SESSION: &str = "exec";
 
 /// Reads the patterns of `Host`.
 pub(super) fn host(words: &[String]) -> Result<Condition, String> {
@@ -102,7 +110,11 @@ fn with_argument(name: &str, argument: String) -> Result<What, String> {
         "user" => What::User(argument),
         "localuser" => What::LocalUser(argument),
         "tagged" => What::Tagged(argument),
+        "localnetwork" => What::LocalNetwork(Network::list(&argument)?),
+        "sessiontype" => What::SessionType(argument),
         "exec" => What::Exec(argument),
+        "command" => What::Unanswered("command"),
+        "version" => What::Unanswered("version"),
         _ => return Err(format!("`{name}` is no criterion of Match")),
     })
 }
@@ -150,6 +162,18 @@ impl Asker<'_> {
                 What::Tagged(list) => {
                     pattern::listed(facts.tag.as_deref().unwrap_or_default(), list, false) == Listed::Yes
                 }
+                What::LocalNetwork(networks) => {
+                    let own = self.outside.addresses();
+                    own.iter().any(|(_, address)| networks.iter().any(|network| network.has(*address)))
+                }
+                What::SessionType(list) => pattern::listed(SESSION, list, false) == Listed::Yes,
+                What::Unanswered(name) => {
+                    let message = format!(
+                        "Match {name} asks for what patchwave cannot tell: it is no release of OpenSSH, and sends many \
+                         commands over one connection"
+                    );
+                    return Err(SshConfigError::Unsupported(Problem::new(place, message)));
+                }
                 What::Exec(command) => {
                     let command = facts.expand(command, self.person, None).map_err(bad)?;
                     run(&command).map_err(|why| bad(format!("exec {command:?}: {why}")))?
@@ -182,12 +206,22 @@ mod tests {
             "exec \"test a = b\" host a",
             "FINAL host x",
             "host a all",
+            "localnetwork 10.0.0.0/8,::/0 sessiontype exec",
+            "version OpenSSH_10.*",
         ] {
             assert!(criteria(good).is_ok(), "{good}");
         }
-        for bad in
-            ["", "# x", "host", "host # a", "all host a", "host a user b all", "nonsense x", "host a \"\" user b"]
-        {
+        for bad in [
+            "",
+            "# x",
+            "host",
+            "host # a",
+            "all host a",
+            "host a user b all",
+            "nonsense x",
+            "localnetwork lan",
+            "host a \"\" user b",
+        ] {
             assert!(criteria(bad).is_err(), "{bad}");
         }
     }

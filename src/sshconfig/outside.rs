@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     io,
+    net::IpAddr,
     path::{Path, PathBuf},
 };
 
@@ -22,6 +23,9 @@ pub trait Outside: Send + Sync {
 
     /// The home folder of another user.
     fn home_of(&self, user: &str) -> Option<PathBuf>;
+
+    /// The addresses of the network interfaces that are up, with their names.
+    fn addresses(&self) -> Vec<(String, IpAddr)>;
 
     /// Whether a shell command ends with 0. Must have a deadline.
     ///

@@ -1,44 +1,22 @@
 //! From what was gathered to [`Resolved`]: tokens, paths, and what we refuse.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use super::{
-    AddressFamily, AgentSocket, AlgorithmList, HostKeyChecking, KeyPath, Place, Problem, Proxy, Refused, Resolved,
-    SshConfig, SshConfigError,
+    AddressFamily, AgentSocket, AlgorithmList, HostKeyChecking, KeyPath, Problem, Proxy, Refused, Resolved, SshConfig,
+    SshConfigError,
+    algorithms::Family,
+    environment::variables,
     facts::{Facts, SSH_PORT},
     gather::Gathered,
-    keyword::{KEYWORDS, Kind},
+    keyword::Kind,
+    login::login,
     matching::Asker,
+    refuse::{at, refusals},
     resolved::Shown,
+    table::KEYWORDS,
     token,
 };
-
-/// Keywords that OpenSSH honours and we do not, the values that are harmless, and what they would change.
-const UNSUPPORTED: &[(&str, &[&str], &str)] = &[
-    ("canonicalizehostname", &["false"], "would look the name up and rewrite it"),
-    ("knownhostscommand", &["none"], "would trust host keys that a program names"),
-    ("revokedhostkeys", &["none"], "would refuse host keys that a file names; `@revoked` in known_hosts does that"),
-    ("pkcs11provider", &["none"], "would log in with keys of a token; an agent can hold them"),
-    ("gssapikeyexchange", &["no"], "would exchange keys by Kerberos"),
-    ("hostbasedauthentication", &["no"], "would log in by this machine's host key"),
-    ("verifyhostkeydns", &["false"], "would trust host keys that the DNS names"),
-    ("nohostauthenticationforlocalhost", &["no"], "would trust any host key on this machine"),
-    ("proxyusefdpass", &["no"], "would take a socket from ProxyCommand"),
-    ("refuseconnection", &[], "refuses the connection"),
-];
-
-/// The same for what matters only once we connect.
-const NOT_FOR_US: &[(&str, &[&str], &str)] = &[
-    (
-        "stricthostkeychecking",
-        &["true", "ask", "accept-new"],
-        "would believe changed keys; `accept-new` records new ones",
-    ),
-    ("remotecommand", &["none"], "would run in place of our commands"),
-    ("sessiontype", &["default"], "leaves no place for our commands"),
-    ("bindinterface", &[], "is not supported; BindAddress is"),
-    ("checkhostip", &["no"], "would check the address in known_hosts as well"),
-];
 
 /// Puts everything together.
 pub(super) fn resolve(
@@ -46,50 +24,24 @@ pub(super) fn resolve(
     mut facts: Facts<'_>,
     gathered: Arc<Gathered>,
 ) -> Result<Resolved, SshConfigError> {
-    for (keyword, harmless, what) in UNSUPPORTED {
-        if let Some(problem) = said(&gathered, keyword, harmless, what) {
-            return Err(SshConfigError::Unsupported(problem));
-        }
-    }
-    if let Some(list) = gathered.list("canonicalizepermittedcnames").filter(|list| !is_none(list)) {
-        let text =
-            format!("canonicalizepermittedcnames {} would rewrite the name, which is not supported", list.join(" "));
-        return Err(SshConfigError::Unsupported(problem(&gathered, "canonicalizepermittedcnames", text)));
+    if let Some(problem) = refusals(&gathered, false).next() {
+        return Err(SshConfigError::Unsupported(problem));
     }
     facts.settled = true;
     if let Some(alias) = &mut facts.alias {
         *alias = alias.to_ascii_lowercase();
     }
-    let refused = NOT_FOR_US.iter().filter_map(|(keyword, harmless, what)| said(&gathered, keyword, harmless, what));
-    let maker = Maker {
-        config,
-        facts: &facts,
-        gathered: &gathered,
-        refused: refused.map(|problem| Refused { problem }).collect(),
-    };
+    let refused = refusals(&gathered, true).map(|problem| Refused { problem }).collect();
+    let maker = Maker { config, facts: &facts, gathered: &gathered, refused };
     maker.algorithms()?;
     let shown = maker.shown()?;
     let attempts = gathered.number("connectionattempts").unwrap_or(1);
     if attempts == 0 {
         let text = "connectionattempts 0 leaves no attempt";
-        return Err(SshConfigError::Bad(vec![problem(&gathered, "connectionattempts", text.into())]));
+        return Err(SshConfigError::Bad(vec![at(&gathered, "connectionattempts", text.into())]));
     }
     maker.no_loop()?;
     Ok(maker.finish(attempts, shown))
-}
-
-/// Whether a keyword says something else than what is harmless.
-fn said(gathered: &Gathered, keyword: &str, harmless: &[&str], what: &str) -> Option<Problem> {
-    let text = gathered.text(keyword)?;
-    if harmless.iter().any(|word| word.eq_ignore_ascii_case(text)) {
-        return None;
-    }
-    Some(problem(gathered, keyword, format!("{keyword} {text} {what}; patchwave does not do that")))
-}
-
-fn problem(gathered: &Gathered, keyword: &str, message: String) -> Problem {
-    let place = gathered.place(keyword).cloned();
-    Problem { place: place.unwrap_or(Place { path: "ssh_config".into(), line: 0 }), message, help: None }
 }
 
 fn is_none(list: &[String]) -> bool {
@@ -113,7 +65,7 @@ impl Maker<'_> {
 
     fn path_of(&self, keyword: &str, text: &str) -> Result<String, SshConfigError> {
         self.path(text)
-            .map_err(|why| SshConfigError::Bad(vec![problem(self.gathered, keyword, format!("{keyword}: {why}"))]))
+            .map_err(|why| SshConfigError::Bad(vec![at(self.gathered, keyword, format!("{keyword}: {why}"))]))
     }
 
     /// Refuses lists that leave nothing.
@@ -124,7 +76,7 @@ impl Maker<'_> {
             };
             if family.names(spec).is_none() {
                 let message = format!("{} {spec} names no algorithm", keyword.name);
-                return Err(SshConfigError::Bad(vec![problem(self.gathered, keyword.name, message)]));
+                return Err(SshConfigError::Bad(vec![at(self.gathered, keyword.name, message)]));
             }
         }
         Ok(())
@@ -136,7 +88,7 @@ impl Maker<'_> {
         let person = &self.config.person;
         let remote = unless_none("remotecommand").map(|text| {
             let expanded = self.facts.expand(text, person, None);
-            expanded.map_err(|why| SshConfigError::Bad(vec![problem(self.gathered, "remotecommand", why)]))
+            expanded.map_err(|why| SshConfigError::Bad(vec![at(self.gathered, "remotecommand", why)]))
         });
         let files = match self.gathered.list("userknownhostsfile") {
             Some(list) if is_none(list) => Some(Vec::new()),
@@ -162,7 +114,7 @@ impl Maker<'_> {
         let port = self.facts.port.unwrap_or(SSH_PORT);
         if last.host == name && last.port.unwrap_or(SSH_PORT) == port && last.user.as_deref().unwrap_or(user) == user {
             let message = format!("proxyjump: {name} is its own bastion");
-            return Err(SshConfigError::Bad(vec![problem(self.gathered, "proxyjump", message)]));
+            return Err(SshConfigError::Bad(vec![at(self.gathered, "proxyjump", message)]));
         }
         Ok(())
     }
@@ -191,7 +143,7 @@ impl Maker<'_> {
         let known = [('h', name.as_str()), ('n', facts.original), ('p', &port), ('r', &user)];
         let gathered = Arc::clone(self.gathered);
         let mut refuse = |keyword: &str, why: String| {
-            self.refused.push(Refused { problem: problem(&gathered, keyword, format!("{keyword}: {why}")) });
+            self.refused.push(Refused { problem: at(&gathered, keyword, format!("{keyword}: {why}")) });
         };
         let mut hops = gathered.bastions().to_vec();
         if !hops.is_empty() {
@@ -221,6 +173,43 @@ impl Maker<'_> {
         }
     }
 
+    /// What cannot be honoured stops us from connecting; the rest is told all the same.
+    fn or_refuse<T: Default>(&mut self, made: Result<T, Problem>) -> T {
+        made.unwrap_or_else(|problem| {
+            self.refused.push(Refused { problem });
+            T::default()
+        })
+    }
+
+    /// `BindAddress`, else the addresses of `BindInterface`: the first of each family, in OpenSSH's order of merit.
+    fn bind(&self) -> Result<Vec<IpAddr>, Problem> {
+        if let Some(text) = self.gathered.text("bindaddress") {
+            return text.parse().map(|address| vec![address]).map_err(|_| {
+                let message = format!("bindaddress {text} is a name; patchwave takes addresses only");
+                at(self.gathered, "bindaddress", message)
+            });
+        }
+        let Some(interface) = self.gathered.text("bindinterface") else { return Ok(Vec::new()) };
+        let mut addresses = self.config.outside.addresses();
+        addresses.retain(|(name, _)| name == interface);
+        addresses.sort_by_key(|(_, address)| is_local(*address));
+        let first = |v4: bool| addresses.iter().map(|(_, address)| *address).find(|address| address.is_ipv4() == v4);
+        let found: Vec<IpAddr> = [first(true), first(false)].into_iter().flatten().collect();
+        if found.is_empty() {
+            let message = format!("bindinterface {interface} is no interface that is up and has an address");
+            return Err(at(self.gathered, "bindinterface", message));
+        }
+        Ok(found)
+    }
+
+    /// `RevokedHostKeys`, with tokens as newer releases have it.
+    fn revoked(&self) -> Result<Option<PathBuf>, Problem> {
+        let keyword = "revokedhostkeys";
+        let named = self.gathered.text(keyword).filter(|text| !text.eq_ignore_ascii_case("none"));
+        let path = named.map(|text| self.path(text)).transpose();
+        path.map(|path| path.map(PathBuf::from)).map_err(|why| at(self.gathered, keyword, format!("{keyword}: {why}")))
+    }
+
     fn agent(&self, shown: &Shown) -> AgentSocket {
         match shown.identity_agent.as_deref() {
             None | Some("SSH_AUTH_SOCK") => AgentSocket::Environment,
@@ -239,6 +228,10 @@ impl Maker<'_> {
         let identity_files = self.keys("identityfile");
         let certificate_files = self.keys("certificatefile");
         let proxy = self.proxy();
+        let login = self.or_refuse(login(self.gathered));
+        let bind = self.or_refuse(self.bind());
+        let revoked_host_keys = self.or_refuse(self.revoked());
+        let environment = self.or_refuse(variables(self.gathered, &self.config.person.env));
         let (facts, gathered) = (self.facts, self.gathered);
         let list = |name: &str| gathered.text(name).map(|text| AlgorithmList(text.to_owned()));
         let seconds = |name: &str| gathered.number(name).map(|n| Duration::from_secs(n.into()));
@@ -253,10 +246,11 @@ impl Maker<'_> {
             port: facts.port,
             identity_files,
             certificate_files,
-            identities_only: gathered.flag("identitiesonly", false),
+            login,
             agent: self.agent(&shown),
             user_known_hosts: shown.user_known_hosts.as_ref().map(|list| list.iter().map(PathBuf::from).collect()),
             global_known_hosts: global,
+            revoked_host_keys,
             host_key_alias: facts.alias.clone(),
             host_key_checking: gathered.text("stricthostkeychecking").map(|text| match text {
                 "true" => HostKeyChecking::Yes,
@@ -271,8 +265,7 @@ impl Maker<'_> {
                 Some("inet6") => AddressFamily::Inet6,
                 _ => AddressFamily::Any,
             },
-            bind_address: gathered.text("bindaddress").map(str::to_owned),
-            bind_interface: gathered.text("bindinterface").map(str::to_owned),
+            bind,
             connect_timeout: seconds("connecttimeout"),
             connection_attempts: attempts,
             // As Debian's OpenSSH has it.
@@ -283,20 +276,21 @@ impl Maker<'_> {
             ciphers: list("ciphers"),
             macs: list("macs"),
             host_keys: list("hostkeyalgorithms"),
-            pubkeys: list("pubkeyacceptedalgorithms"),
-            authorities: list("casignaturealgorithms"),
-            required_rsa_size: gathered.number("requiredrsasize").unwrap_or(1024),
-            preferred_authentications: gathered
-                .text("preferredauthentications")
-                .map(|text| text.split(',').map(str::to_owned).collect()),
-            pubkey_authentication: gathered.text("pubkeyauthentication") != Some("false"),
-            password_authentication: gathered.flag("passwordauthentication", true),
-            interactive_authentication: gathered.flag("kbdinteractiveauthentication", true),
-            password_prompts: gathered.number("numberofpasswordprompts").unwrap_or(3),
+            authorities: gathered.text("casignaturealgorithms").and_then(|spec| Family::Authority.names(spec)),
+            required_rsa_size: gathered.number("requiredrsasize"),
+            environment,
             tag: facts.tag.clone(),
             refused: self.refused,
             gathered: Arc::clone(gathered),
             shown,
         }
+    }
+}
+
+/// Addresses that OpenSSH takes only where an interface has no other.
+fn is_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_loopback(),
+        IpAddr::V6(address) => address.is_loopback() || address.is_unicast_link_local(),
     }
 }

@@ -1,8 +1,9 @@
 //! [`Resolved`]: how to reach one host, as plain data.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use super::{AlgorithmList, Hop, Problem, gather::Gathered};
+use crate::target::{LoginSettings, Variables};
 
 /// What the configuration says of one host. Where a field is an `Option`, `None` means that nothing was said and the
 /// client's default holds.
@@ -20,14 +21,16 @@ pub struct Resolved {
     pub identity_files: Vec<KeyPath>,
     /// `CertificateFile`, in order.
     pub certificate_files: Vec<KeyPath>,
-    /// `IdentitiesOnly`.
-    pub identities_only: bool,
+    /// How to log in: `PreferredAuthentications`, `IdentitiesOnly` and the like.
+    pub login: LoginSettings,
     /// `IdentityAgent`.
     pub agent: AgentSocket,
     /// `UserKnownHostsFile`; an empty list is `none`.
     pub user_known_hosts: Option<Vec<PathBuf>>,
     /// `GlobalKnownHostsFile`; an empty list is `none`.
     pub global_known_hosts: Option<Vec<PathBuf>>,
+    /// `RevokedHostKeys`; `none` is nothing said.
+    pub revoked_host_keys: Option<PathBuf>,
     /// `HostKeyAlias`, in lower case.
     pub host_key_alias: Option<String>,
     /// `StrictHostKeyChecking`.
@@ -38,10 +41,8 @@ pub struct Resolved {
     pub proxy: Proxy,
     /// `AddressFamily`.
     pub family: AddressFamily,
-    /// `BindAddress`.
-    pub bind_address: Option<String>,
-    /// `BindInterface`.
-    pub bind_interface: Option<String>,
+    /// `BindAddress`, or the addresses of `BindInterface`, one a family at most.
+    pub bind: Vec<IpAddr>,
     /// `ConnectTimeout`; zero stands for none, as in OpenSSH.
     pub connect_timeout: Option<Duration>,
     /// `ConnectionAttempts`, at least 1.
@@ -60,22 +61,12 @@ pub struct Resolved {
     pub macs: Option<AlgorithmList>,
     /// `HostKeyAlgorithms`.
     pub host_keys: Option<AlgorithmList>,
-    /// `PubkeyAcceptedAlgorithms`.
-    pub pubkeys: Option<AlgorithmList>,
-    /// `CASignatureAlgorithms`.
-    pub authorities: Option<AlgorithmList>,
+    /// `CASignatureAlgorithms`, as names.
+    pub authorities: Option<Vec<String>>,
     /// `RequiredRSASize`, in bits.
-    pub required_rsa_size: u32,
-    /// `PreferredAuthentications`, in order.
-    pub preferred_authentications: Option<Vec<String>>,
-    /// `PubkeyAuthentication`, in any of its forms but `no`.
-    pub pubkey_authentication: bool,
-    /// `PasswordAuthentication`.
-    pub password_authentication: bool,
-    /// `KbdInteractiveAuthentication`.
-    pub interactive_authentication: bool,
-    /// `NumberOfPasswordPrompts`.
-    pub password_prompts: u32,
+    pub required_rsa_size: Option<u32>,
+    /// `SetEnv` and `SendEnv`, less the locale.
+    pub environment: Variables,
     /// `Tag`.
     pub tag: Option<String>,
     /// Keywords that OpenSSH would follow when it connects and that stop us from connecting. `ssh -G` prints them.

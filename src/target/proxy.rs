@@ -1,9 +1,9 @@
 //! What stands between here and a host: jump hosts, or a command whose standard streams are the connection.
 //! Sources: ssh_config(5), `ProxyJump` and `ProxyCommand`; ssh(1), `-J`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use super::SshSettings;
+use super::{HostKeyPolicy, SshSettings};
 
 /// The way to a host that is not reached directly.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -17,7 +17,7 @@ pub enum Proxy {
 }
 
 /// One host of a chain of jumps.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct JumpHop {
     /// Who logs in there, if it is said.
     pub user: Option<String>,
@@ -27,6 +27,14 @@ pub struct JumpHop {
     pub port: Option<u16>,
     /// What ssh_config says of it beside.
     pub ssh: Arc<SshSettings>,
+    /// Its own `ProxyCommand`, as in [`Proxy::Command`]; for the first of a chain.
+    pub command: Option<String>,
+    /// Its own `StrictHostKeyChecking`.
+    pub host_keys: Option<HostKeyPolicy>,
+    /// Its own `ConnectTimeout`; else the limit of the host behind.
+    pub connect: Option<Duration>,
+    /// Its own longest silence (`ServerAlive…`); else that of the host behind.
+    pub silence: Option<Duration>,
 }
 
 impl Proxy {
@@ -137,7 +145,7 @@ impl JumpHop {
             user: user.map(str::to_owned),
             host: host.to_owned(),
             port,
-            ssh: Arc::default(),
+            ..Self::default()
         })
     }
 }
@@ -147,7 +155,7 @@ mod tests {
     use super::*;
 
     fn hop(user: Option<&str>, host: &str, port: Option<u16>) -> JumpHop {
-        JumpHop { user: user.map(str::to_owned), host: host.to_owned(), port, ssh: Arc::default() }
+        JumpHop { user: user.map(str::to_owned), host: host.to_owned(), port, ..JumpHop::default() }
     }
 
     #[test]

@@ -1,26 +1,34 @@
 //! What ssh_config and ssh's options say of a connection, beside the name, the port, the login and the way.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{fmt, net::IpAddr, path::PathBuf};
 
 /// Settings of a client for one host or bastion. Where nothing is said, the transport's own hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SshSettings {
     /// `IdentityFile`, in order, behind the key that the inventory names.
     pub identity_files: Vec<PathBuf>,
-    /// `IdentitiesOnly`: of the agent's keys only those whose files are named.
-    pub identities_only: bool,
+    /// `CertificateFile`, in order. Where there is one, a certificate beside a key is not looked at.
+    pub certificate_files: Vec<PathBuf>,
     /// `IdentityAgent`.
     pub agent: AgentChoice,
     /// `UserKnownHostsFile`; empty: none.
     pub user_known_hosts: Option<Vec<PathBuf>>,
     /// `GlobalKnownHostsFile`; empty: none.
     pub global_known_hosts: Option<Vec<PathBuf>>,
+    /// `RevokedHostKeys`: a list or a KRL of keys that are refused; when it cannot be read, every key is.
+    pub revoked: Option<PathBuf>,
+    /// `HashKnownHosts`: names of new hosts are recorded as hashes.
+    pub hash_names: bool,
     /// `HostKeyAlias`: the name under which the host's key is on file.
     pub host_key_alias: Option<String>,
     /// `AddressFamily`.
     pub family: Family,
-    /// `BindAddress`.
-    pub bind: Option<IpAddr>,
+    /// `BindAddress`, or the addresses of `BindInterface`, one a family; empty: any.
+    pub bind: Vec<IpAddr>,
+    /// `ConnectionAttempts`: tries to connect, a second apart; `None` is one.
+    pub attempts: Option<u32>,
+    /// `TCPKeepAlive no`.
+    pub no_tcp_keepalive: bool,
     /// `KexAlgorithms`, as written.
     pub kex: Option<String>,
     /// `Ciphers`, as written.
@@ -29,8 +37,62 @@ pub struct SshSettings {
     pub macs: Option<String>,
     /// `HostKeyAlgorithms`, as written.
     pub host_keys: Option<String>,
-    /// Ways of logging in that are switched off.
-    pub without: Without,
+    /// `CASignatureAlgorithms` as names: what may sign a host's certificate.
+    pub authorities: Option<Vec<String>>,
+    /// `RequiredRSASize`, in bits; `None` is 1024, as in OpenSSH.
+    pub least_rsa: Option<u32>,
+    /// How to log in.
+    pub login: LoginSettings,
+    /// `SetEnv` and `SendEnv`: what is said of the environment before a command.
+    pub variables: Variables,
+}
+
+/// The least size of RSA keys where nothing is said.
+const LEAST_RSA: u32 = 1024;
+
+impl SshSettings {
+    /// RSA keys of fewer bits are neither believed nor offered.
+    pub fn least_rsa(&self) -> u32 {
+        self.least_rsa.unwrap_or(LEAST_RSA)
+    }
+}
+
+/// How to log in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct LoginSettings {
+    /// `PreferredAuthentications` and the switches of single methods: what may be tried, in this order.
+    pub methods: Option<Vec<LoginMethod>>,
+    /// `IdentitiesOnly`: of the agent's keys only those whose files are named.
+    pub identities_only: bool,
+    /// `PubkeyAcceptedAlgorithms` as names.
+    pub accepted_keys: Option<Vec<String>>,
+    /// `NumberOfPasswordPrompts`: how often a person is asked for one passphrase.
+    pub questions: Option<u32>,
+    /// `BatchMode`: nobody is asked anything.
+    pub batch: bool,
+    /// `KbdInteractiveDevices`.
+    pub devices: Option<String>,
+}
+
+/// A way of logging in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LoginMethod {
+    /// `publickey`.
+    Keys,
+    /// `password`.
+    Password,
+    /// `keyboard-interactive`.
+    Interactive,
+}
+
+/// Variables with their values, which may be secrets: only names are shown.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct Variables(pub Vec<(String, String)>);
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
 }
 
 /// Which agent signs.
@@ -66,15 +128,4 @@ impl Family {
             Self::V6 => ip.is_ipv6(),
         }
     }
-}
-
-/// Ways of logging in that must not be tried (`PasswordAuthentication no`, `PreferredAuthentications` and the like).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Without {
-    /// Keys.
-    pub keys: bool,
-    /// The `password` method.
-    pub password: bool,
-    /// The `keyboard-interactive` method.
-    pub interactive: bool,
 }

@@ -49,7 +49,7 @@ impl Site {
 
 /// The target with a chain of bastions on these ports of 127.0.0.1.
 fn behind(mut target: Target, ports: &[u16]) -> Target {
-    let hop = |port: &u16| JumpHop { user: None, host: "127.0.0.1".into(), port: Some(*port), ssh: Arc::default() };
+    let hop = |port: &u16| JumpHop { user: None, host: "127.0.0.1".into(), port: Some(*port), ..JumpHop::default() };
     target.proxy = Some(Proxy::Jump(ports.iter().map(hop).collect()));
     target
 }

@@ -1,7 +1,11 @@
 //! `patchwave ssh-config` against `ssh -G`: the same lines, and a refusal where ssh refuses.
 
+mod both;
 mod cases;
+mod keys;
 mod made_up;
+mod trust;
+mod walk;
 mod way;
 
 use std::{

@@ -51,6 +51,9 @@ const CIPHERS: &[cipher::Name] = &[
 
 const MACS: &[mac::Name] = &[mac::HMAC_SHA256_ETM, mac::HMAC_SHA512_ETM, mac::HMAC_SHA256, mac::HMAC_SHA512];
 
+/// RSA with SHA-1.
+const OLD_HOST_KEYS: &[Algorithm] = &[Algorithm::Rsa { hash: None }];
+
 /// Host key algorithms in order of preference. `ssh-rsa` (SHA-1) is not among them, as in OpenSSH.
 const HOST_KEYS: &[Algorithm] = &[
     Algorithm::Ed25519,
@@ -174,7 +177,7 @@ fn config(order: HostKeyOrder, silence: Duration, wanted: &Wanted) -> Result<Con
     let ciphers = choose("Ciphers", wanted.ciphers.as_ref(), CIPHERS, &[CIPHERS, OLD_CIPHERS].concat(), |n| named(n))?;
     let macs = choose("MACs", wanted.macs.as_ref(), MACS, &[MACS, OLD_MACS].concat(), |n| named(n))?;
     let of = |list: Vec<Algorithm>, what: fn(&Algorithm) -> String| {
-        choose("HostKeyAlgorithms", wanted.host_keys.as_ref(), &list, &list, what)
+        choose("HostKeyAlgorithms", wanted.host_keys.as_ref(), &list, &[&list, OLD_HOST_KEYS].concat(), what)
     };
     let keys = of(order.algorithms(), plain_name);
     // A list may want certificates only, or none.

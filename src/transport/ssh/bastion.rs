@@ -25,7 +25,7 @@ use super::{
     failure::{connect as failed, span},
     handshake::Connection,
     line::Line,
-    login::Ways,
+    proxy_command::ProxyCommand,
 };
 use crate::target::{JumpHop, Limits};
 
@@ -183,27 +183,25 @@ impl Bastions {
     }
 
     async fn open(&self, connector: &Connector, chain: &Chain, limits: Limits) -> Result<Connection, Lost> {
-        let over = match chain.before() {
-            None => Over::Network,
-            Some(before) => Over::Bastion(self.ticket(connector, &before, limits).await.map_err(Lost::Before)?),
-        };
         let hop = chain.last();
         let port = hop.port.unwrap_or(SSH_PORT);
-        let check = connector.host_key_check((&hop.host, port), None, None, &hop.ssh).map_err(Lost::Here)?;
+        let user = hop.user.as_deref().unwrap_or(&connector.options.user);
+        let over = match (chain.before(), &hop.command) {
+            (Some(before), _) => Over::Bastion(self.ticket(connector, &before, limits).await.map_err(Lost::Before)?),
+            (None, Some(template)) => {
+                let command = ProxyCommand::expand(template, &hop.host, port, user).map_err(Lost::Here)?;
+                Over::Command(command)
+            }
+            (None, None) => Over::Network,
+        };
+        let check = connector.host_key_check((&hop.host, port), None, hop.host_keys, &hop.ssh).map_err(Lost::Here)?;
         let agent = connector.agent(&hop.ssh);
-        let (named, usual) = connector.identities(chain.key_file.as_deref(), false, &hop.ssh);
-        let ways = Ways {
-            user: hop.user.as_deref().unwrap_or(&connector.options.user),
-            named,
-            usual,
-            agent: agent.as_deref(),
-            identities_only: hop.ssh.identities_only,
-            without: hop.ssh.without,
-            files: &connector.files,
-            // The host's password is none of the bastion's business.
-            password: None,
-            host: &hop.host,
-            asker: &connector.asker,
+        // The host's password is none of the bastion's business.
+        let ways = connector.ways((user, &hop.host), (chain.key_file.as_deref(), false), &hop.ssh, agent.as_deref());
+        let limits = Limits {
+            connect: hop.connect.unwrap_or(limits.connect),
+            silence: hop.silence.unwrap_or(limits.silence),
+            ..limits
         };
         connector
             .reach(Errand { host: &hop.host, port, check, ways, limits, ssh: &hop.ssh }, over)

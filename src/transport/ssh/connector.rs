@@ -19,9 +19,9 @@ use super::{
     dial::{Dialer, dial},
     failure::connect as failed,
     handshake::{Connection, shake},
-    host_key::HostKeyCheck,
+    host_key::{HostKeyCheck, KeyRules},
     key_file::{KeyFile, KeyFiles},
-    known_hosts::{KnownHostsError, KnownName, TrustFile, TrustStore},
+    known_hosts::{KnownHostsError, KnownName, RevokedKeys, TrustFile, TrustStore},
     line::Line,
     login::{Ways, login},
     pace::{Endpoint, PATIENCE, Pace, Place},
@@ -40,6 +40,7 @@ pub(super) struct Connector {
     pub(super) asker: Arc<Asker>,
     trust: Arc<TrustStore>,
     trust_files: Mutex<HashMap<PathBuf, Arc<TrustFile>>>,
+    revoked_files: Mutex<HashMap<PathBuf, Result<Arc<RevokedKeys>, String>>>,
     pace: Pace,
     dialer: Dialer,
     configs: Configs,
@@ -71,13 +72,15 @@ impl Connector {
             configs: Configs::default(),
             trust: Arc::default(),
             trust_files: Mutex::default(),
+            revoked_files: Mutex::default(),
             agent: options.agent.clone().map(Agent::new).map(Arc::new),
             agents: Mutex::default(),
             files: KeyFiles::new(options.passphrase.clone()),
             asker: Arc::new(Asker::new(options.question.clone(), options.dialogue.clone())),
             options,
         };
-        this.trust = Arc::new(this.store(&this.options.known_hosts)?);
+        let trusted: Vec<PathBuf> = this.options.trusted().cloned().collect();
+        this.trust = Arc::new(this.store(&trusted)?);
         Ok(this)
     }
 
@@ -97,7 +100,7 @@ impl Connector {
 
     /// Key files: those that were named for the host, and the usual ones. `alone`: the first key leaves no room for
     /// the usual ones.
-    pub(super) fn identities(
+    fn identities(
         &self,
         first: Option<&Path>,
         alone: bool,
@@ -137,28 +140,71 @@ impl Connector {
         let store = match (own, &ssh.global_known_hosts) {
             (None, None) => Arc::clone(&self.trust),
             (own, global) => {
-                let usual = &self.options.known_hosts;
-                let (first, rest) = usual.split_at(usual.len().min(1));
-                let own = own.unwrap_or(first);
-                let system = global.as_deref().unwrap_or(rest);
+                let own = own.unwrap_or(&self.options.known_hosts);
+                let system = global.as_ref().unwrap_or(&self.options.global_known_hosts);
                 let paths: Vec<PathBuf> = own.iter().chain(system).cloned().collect();
                 Arc::new(self.store(&paths).map_err(|e| failed(Phase::HostKey, Class::Local, e.to_string()))?)
             }
         };
+        let revoked = ssh.revoked.as_deref().map(|path| self.revoked(path)).transpose()?;
+        let policy = match policy.unwrap_or(self.options.host_keys) {
+            HostKeyPolicy::Ask if ssh.login.batch => HostKeyPolicy::Strict,
+            policy => policy,
+        };
         Ok(HostKeyCheck {
             store,
+            revoked,
+            rules: KeyRules::new(ssh),
             // An alias stands for name and port.
             name: match &ssh.host_key_alias {
                 Some(alias) => KnownName::new(alias, 22),
                 None => KnownName::new(address, port),
             },
-            policy: policy.unwrap_or(self.options.host_keys),
+            policy,
+            hash_names: ssh.hash_names,
             address: address.to_owned(),
             port,
             clock: Arc::clone(&self.options.clock),
             asker: Arc::clone(&self.asker),
             thinking: Arc::default(),
         })
+    }
+
+    /// A file of `RevokedHostKeys`, read once.
+    fn revoked(&self, path: &Path) -> Result<Arc<RevokedKeys>, ConnectError> {
+        let mut files = self.revoked_files.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = files.entry(path.to_owned()).or_insert_with(|| RevokedKeys::load(path).map(Arc::new));
+        read.clone().map_err(|why| {
+            let message = format!("RevokedHostKeys {}: {why}", path.display());
+            let mut error = failed(Phase::HostKey, Class::Local, message);
+            error.help = Some("as with ssh, no host key is believed until the file can be read".to_owned());
+            error
+        })
+    }
+
+    /// With what a host may be logged in to; nothing of a password.
+    pub(super) fn ways<'a>(
+        &'a self,
+        (user, host): (&'a str, &'a str),
+        (first, alone): (Option<&Path>, bool),
+        ssh: &'a SshSettings,
+        agent: Option<&'a Agent>,
+    ) -> Ways<'a> {
+        let (named, usual) = self.identities(first, alone, ssh);
+        let certificates = ssh.certificate_files.iter().map(|path| self.files.certificate(path));
+        Ways {
+            user,
+            named,
+            usual,
+            certificates: (!ssh.certificate_files.is_empty()).then(|| certificates.collect()),
+            agent,
+            rules: &ssh.login,
+            least_rsa: ssh.least_rsa(),
+            files: &self.files,
+            password: None,
+            host,
+            asker: &self.asker,
+        }
     }
 
     /// Connects and logs in. Waiting for a place costs nothing of the deadlines.

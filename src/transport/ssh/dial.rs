@@ -11,7 +11,7 @@ use rustix::net::sockopt;
 use tokio::{
     net::{TcpSocket, TcpStream},
     sync::Semaphore,
-    time::{Instant, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 
 use super::{
@@ -22,6 +22,9 @@ use crate::target::SshSettings;
 
 /// Each lookup blocks a thread, and cannot be cut short.
 const LOOKUPS: usize = 64;
+/// `ConnectionAttempts` counts up to here.
+const MOST_TRIES: u32 = 60;
+const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 /// The least that one address of several is given.
 const LEAST: Duration = Duration::from_millis(250);
 
@@ -34,30 +37,46 @@ pub(super) struct Found {
     limit: Duration,
     /// What is left of it.
     left: Duration,
-    /// Our end.
-    from: Option<IpAddr>,
+    /// Our end, one address a family at most; empty: any.
+    from: Vec<IpAddr>,
+    /// How often to try, a second apart.
+    tries: u32,
+    /// Whether the kernel looks after a silent peer.
+    keepalive: bool,
 }
 
 impl Found {
     /// Keeps the addresses of the family that is wanted, and remembers where to connect from.
     pub(super) fn keep(&mut self, ssh: &SshSettings, host: &str) -> Result<(), ConnectError> {
-        self.from = ssh.bind;
-        let from = ssh.bind;
+        self.from.clone_from(&ssh.bind);
+        self.tries = ssh.attempts.unwrap_or(1).clamp(1, MOST_TRIES);
+        self.keepalive = !ssh.no_tcp_keepalive;
+        let from = &ssh.bind;
         self.addresses.retain(|address| {
-            ssh.family.takes(address.ip()) && from.is_none_or(|from| from.is_ipv4() == address.is_ipv4())
+            let reachable = from.is_empty() || from.iter().any(|from| from.is_ipv4() == address.is_ipv4());
+            ssh.family.takes(address.ip()) && reachable
         });
         match self.addresses.is_empty() {
             false => Ok(()),
-            true => Err(unresolved(host, "it has no address of the family that AddressFamily or BindAddress wants")),
+            true => Err(unresolved(
+                host,
+                "it has no address of the family that AddressFamily, BindAddress or BindInterface wants",
+            )),
         }
+    }
+
+    fn new(addresses: Vec<SocketAddr>, limit: Duration, left: Duration) -> Self {
+        Self { addresses, limit, left, from: Vec::new(), tries: 1, keepalive: true }
     }
 }
 
 /// A connection, from an address of ours if one is wanted.
-async fn connect(to: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpStream> {
-    let Some(from) = from else { return TcpStream::connect(to).await };
+async fn connect(to: SocketAddr, from: &[IpAddr]) -> io::Result<TcpStream> {
+    let Some(from) = from.iter().find(|from| from.is_ipv4() == to.is_ipv4()) else {
+        return TcpStream::connect(to).await;
+    };
     let socket = if to.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.bind(SocketAddr::new(from, 0))?;
+    socket.bind(SocketAddr::new(*from, 0))?;
     socket.connect(to).await
 }
 
@@ -75,7 +94,7 @@ impl Dialer {
     /// Looks a host up. The deadline begins when the lookup has its place.
     pub(super) async fn find(&self, host: &str, port: u16, limit: Duration) -> Result<Found, ConnectError> {
         match host.parse::<IpAddr>() {
-            Ok(ip) => Ok(Found { addresses: vec![SocketAddr::new(ip, port)], limit, left: limit, from: None }),
+            Ok(ip) => Ok(Found::new(vec![SocketAddr::new(ip, port)], limit, limit)),
             Err(_) => self.lookup(host, port, limit).await,
         }
     }
@@ -99,7 +118,7 @@ impl Dialer {
         };
         match found {
             Ok(addresses) if !addresses.is_empty() => {
-                Ok(Found { addresses, limit, left: deadline.saturating_duration_since(Instant::now()), from: None })
+                Ok(Found::new(addresses, limit, deadline.saturating_duration_since(Instant::now())))
             }
             Ok(_) => Err(unresolved(host, "it has no address")),
             Err(error) => Err(unresolved(host, &lookup_reason(&error))),
@@ -107,17 +126,35 @@ impl Dialer {
     }
 }
 
-/// Connects to the first address that answers, in what the lookup has left of the deadline.
+/// Connects to the first address that answers, in what the lookup has left of the deadline; as often as
+/// `ConnectionAttempts` says. The pauses in between count against no deadline, as in OpenSSH.
 pub(super) async fn dial(found: &Found, silence: Duration) -> Result<(TcpStream, SocketAddr), ConnectError> {
-    let deadline = Instant::now() + found.left;
+    let mut deadline = Instant::now() + found.left;
+    for _ in 1..found.tries {
+        match try_all(found, silence, deadline).await {
+            Err(error) if worth_another(&error) && Instant::now() < deadline => {}
+            result => return result,
+        }
+        sleep(BETWEEN_TRIES).await;
+        deadline += BETWEEN_TRIES;
+    }
+    try_all(found, silence, deadline).await
+}
+
+/// Nobody listened, or nobody answered, so far.
+fn worth_another(error: &ConnectError) -> bool {
+    matches!(error.class, Class::Refused | Class::TimedOut | Class::Closed)
+}
+
+async fn try_all(found: &Found, silence: Duration, deadline: Instant) -> Result<(TcpStream, SocketAddr), ConnectError> {
     let mut last = None;
     for (n, address) in found.addresses.iter().enumerate() {
         let left = deadline.saturating_duration_since(Instant::now());
         let others = u32::try_from(found.addresses.len() - n).unwrap_or(u32::MAX);
         let until = (Instant::now() + (left / others).max(LEAST)).min(deadline);
-        match timeout_at(until, connect(*address, found.from)).await {
+        match timeout_at(until, connect(*address, &found.from)).await {
             Ok(Ok(stream)) => {
-                tune(&stream, silence);
+                tune(&stream, silence, found.keepalive);
                 return Ok((stream, *address));
             }
             Ok(Err(error)) => last = Some(refused(*address, &error)),
@@ -175,9 +212,11 @@ fn refused(address: SocketAddr, error: &io::Error) -> ConnectError {
 }
 
 /// Small packets go at once; a peer that vanished is noticed by the kernel too. Failing here harms nothing.
-fn tune(stream: &TcpStream, silence: Duration) {
+fn tune(stream: &TcpStream, silence: Duration, keepalive: bool) {
     let _ = stream.set_nodelay(true);
-    let _ = sockopt::set_socket_keepalive(stream, true);
-    let _ = sockopt::set_tcp_keepidle(stream, silence.max(Duration::from_secs(1)));
+    if keepalive {
+        let _ = sockopt::set_socket_keepalive(stream, true);
+        let _ = sockopt::set_tcp_keepidle(stream, silence.max(Duration::from_secs(1)));
+    }
     let _ = sockopt::set_tcp_user_timeout(stream, u32::try_from(silence.as_millis()).unwrap_or(u32::MAX));
 }

@@ -4,15 +4,50 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use russh::keys::{Certificate, PublicKey, PublicKeyBase64, PublicKeyOrCertificate, ssh_key::certificate::CertType};
+use russh::keys::{
+    Certificate, PublicKey, PublicKeyBase64, PublicKeyOrCertificate,
+    ssh_key::{certificate::CertType, public::KeyData},
+};
 
 use super::{
     super::{Class, ConnectError, Phase},
     ask_key::{Asker, Said, Thinking},
     failure::connect as failed,
-    known_hosts::{Certified, KnownName, OfferedKey, TrustStore, Verdict},
+    known_hosts::{Certified, KnownName, OfferedKey, RevokedKeys, TrustStore, Verdict},
 };
-use crate::{clock::Clock, target::HostKeyPolicy};
+use crate::{
+    clock::Clock,
+    sshconfig::USUAL_AUTHORITIES,
+    target::{HostKeyPolicy, SshSettings},
+};
+
+/// Which keys and certificates are good enough, whoever shows them.
+#[derive(Clone, Debug)]
+pub(super) struct KeyRules {
+    /// `RequiredRSASize`.
+    least_rsa: u32,
+    /// `CASignatureAlgorithms`.
+    authorities: Vec<String>,
+}
+
+impl KeyRules {
+    pub(super) fn new(ssh: &SshSettings) -> Self {
+        let usual = || USUAL_AUTHORITIES.iter().map(|name| (*name).to_owned()).collect();
+        Self { least_rsa: ssh.least_rsa(), authorities: ssh.authorities.clone().unwrap_or_else(usual) }
+    }
+
+    fn long_enough(&self, key: &PublicKey, name: &str) -> Result<(), ConnectError> {
+        let KeyData::Rsa(rsa) = key.key_data() else { return Ok(()) };
+        if rsa.key_size() >= self.least_rsa {
+            return Ok(());
+        }
+        let (bits, least) = (rsa.key_size(), self.least_rsa);
+        let message = format!("the host key of {name} is an RSA key of {bits} bits, RequiredRSASize wants {least}");
+        let mut error = failed(Phase::HostKey, Class::Protocol, message);
+        error.help = Some("give the host a longer key; `HostKeyAlgorithms -rsa-*` asks for one of another kind".into());
+        Err(error)
+    }
+}
 
 /// The question that one host's key is put to.
 #[derive(Clone, Debug)]
@@ -20,6 +55,11 @@ pub(super) struct HostKeyCheck {
     pub(super) store: Arc<TrustStore>,
     pub(super) name: KnownName,
     pub(super) policy: HostKeyPolicy,
+    /// Keys that no host may show.
+    pub(super) revoked: Option<Arc<RevokedKeys>>,
+    pub(super) rules: KeyRules,
+    /// Whether names are recorded as hashes.
+    pub(super) hash_names: bool,
     /// The address and port, for what can be typed.
     pub(super) address: String,
     pub(super) port: u16,
@@ -33,8 +73,12 @@ pub(super) struct HostKeyCheck {
 impl HostKeyCheck {
     /// Goes on, or says why not. Records a new key where the policy allows it.
     pub(super) async fn check(&self, shown: &PublicKeyOrCertificate) -> Result<(), ConnectError> {
-        let key = offered(shown, self.clock.now())?;
+        let key = offered(shown, self.clock.now(), &self.rules)?;
         let print = shown.public_key().fingerprint(russh::keys::HashAlg::Sha256).to_string();
+        if let Some(by) = self.revoked.as_ref().and_then(|revoked| revoked.revokes(&key)) {
+            return Err(self.refusal(&Verdict::Revoked { by }, &key, &print));
+        }
+        self.rules.long_enough(&shown.public_key(), self.name.as_str())?;
         match (self.store.check(&self.name, &key), self.policy) {
             (Verdict::Accept, _) => Ok(()),
             (Verdict::Unknown { .. }, HostKeyPolicy::AcceptNew) => self.record(key, &print).await,
@@ -65,9 +109,10 @@ impl HostKeyCheck {
 
     async fn record(&self, key: OfferedKey, print: &str) -> Result<(), ConnectError> {
         let this = self.clone();
-        let (recorded, key) = tokio::task::spawn_blocking(move || (this.store.record(&this.name, &key), key))
-            .await
-            .map_err(|error| failed(Phase::HostKey, Class::Local, format!("recording the host key: {error}")))?;
+        let (recorded, key) =
+            tokio::task::spawn_blocking(move || (this.store.record(&this.name, &key, this.hash_names), key))
+                .await
+                .map_err(|error| failed(Phase::HostKey, Class::Local, format!("recording the host key: {error}")))?;
         match recorded {
             Ok(Verdict::Accept) => Ok(()),
             Ok(verdict) => Err(self.refusal(&verdict, &key, print)),
@@ -119,7 +164,7 @@ impl HostKeyCheck {
 }
 
 /// The key in the words of the trust store.
-fn offered(shown: &PublicKeyOrCertificate, now: Timestamp) -> Result<OfferedKey, ConnectError> {
+fn offered(shown: &PublicKeyOrCertificate, now: Timestamp, rules: &KeyRules) -> Result<OfferedKey, ConnectError> {
     let key: PublicKey = shown.public_key();
     let blob = key.public_key_bytes();
     if blob.is_empty() {
@@ -128,20 +173,22 @@ fn offered(shown: &PublicKeyOrCertificate, now: Timestamp) -> Result<OfferedKey,
     Ok(OfferedKey {
         algorithm: key.algorithm().as_str().to_owned(),
         blob,
-        certificate: shown.certificate().map(|certificate| certified(certificate, now)),
+        certificate: shown.certificate().map(|certificate| certified(certificate, now, rules)),
     })
 }
 
-pub(super) fn certified(certificate: &Certificate, now: Timestamp) -> Certified {
+pub(super) fn certified(certificate: &Certificate, now: Timestamp, rules: &KeyRules) -> Certified {
     Certified {
         authority: PublicKey::from(certificate.signature_key().clone()).public_key_bytes(),
         principals: certificate.valid_principals().to_vec(),
-        valid: valid(certificate, now),
+        serial: certificate.serial(),
+        key_id: certificate.key_id().to_owned(),
+        valid: valid(certificate, now, rules),
     }
 }
 
 /// Kind, dates, options and signature; whose signature it is, is the trust store's question.
-fn valid(certificate: &Certificate, now: Timestamp) -> Result<(), String> {
+fn valid(certificate: &Certificate, now: Timestamp, rules: &KeyRules) -> Result<(), String> {
     let now = u64::try_from(now.as_second()).map_err(|_| "the clock is before 1970".to_owned())?;
     if certificate.cert_type() != CertType::Host {
         return Err("it is a user certificate".to_owned());
@@ -154,6 +201,10 @@ fn valid(certificate: &Certificate, now: Timestamp) -> Result<(), String> {
     }
     if certificate.critical_options().iter().next().is_some() {
         return Err("it has critical options, and none is known for hosts".to_owned());
+    }
+    let signed = certificate.signature().algorithm();
+    if !rules.authorities.iter().any(|name| name == signed.as_str()) {
+        return Err(format!("it is signed with {signed}, which CASignatureAlgorithms leaves out"));
     }
     // Checks the signature against the authority's key inside; whether that key is trusted is compared by the store.
     let authority = certificate.signature_key().fingerprint(russh::keys::HashAlg::Sha256);

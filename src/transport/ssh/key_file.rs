@@ -10,7 +10,7 @@ use std::{
 };
 
 use russh::keys::{
-    Certificate, PrivateKey, PublicKey, decode_secret_key, load_openssh_certificate, load_public_key,
+    Algorithm, Certificate, PrivateKey, PublicKey, decode_secret_key, load_openssh_certificate, load_public_key,
     ssh_key::certificate::CertType,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -20,13 +20,12 @@ use super::Passphrase;
 
 /// No private key is larger.
 const LARGEST: u64 = 64 << 10;
-/// How often a person may mistype.
-const QUESTIONS: usize = 3;
 
 /// The key files of a run.
 pub(super) struct KeyFiles {
     passphrase: Option<Arc<Passphrase>>,
     files: Mutex<HashMap<PathBuf, Arc<KeyFile>>>,
+    certificates: Mutex<HashMap<PathBuf, NamedCertificate>>,
     /// One question at a time.
     asking: Semaphore,
 }
@@ -50,11 +49,21 @@ pub(super) enum Content {
     Ready(Arc<PrivateKey>),
     /// An encrypted key; its public half if it can be seen.
     Locked { text: SecretString, public: Option<PublicKey> },
+    /// The public half; an agent may hold the private one, or a token behind it.
+    Public(PublicKey),
+}
+
+/// A file that was named as a certificate.
+#[derive(Clone)]
+pub(super) struct NamedCertificate {
+    pub(super) path: PathBuf,
+    /// The user certificate; else why it is none.
+    pub(super) content: Result<Certificate, String>,
 }
 
 impl KeyFiles {
     pub(super) fn new(passphrase: Option<Arc<Passphrase>>) -> Self {
-        Self { passphrase, files: Mutex::default(), asking: Semaphore::new(1) }
+        Self { passphrase, files: Mutex::default(), certificates: Mutex::default(), asking: Semaphore::new(1) }
     }
 
     /// The file at `path`, read at the first call.
@@ -63,18 +72,30 @@ impl KeyFiles {
         if let Some(file) = files.get(path) {
             return Arc::clone(file);
         }
-        let (content, certificate) = (read(path), certificate(path));
+        let (content, certificate) = (read(path), certificate(&with_ending(path, "-cert.pub")).ok());
         let file = KeyFile { path: path.to_owned(), content, certificate, unlocked: OnceCell::new() };
         Arc::clone(files.entry(path.to_owned()).or_insert(Arc::new(file)))
     }
 
-    /// The private key, asking for the passphrase if this is the first time; waits for whoever else is being asked.
-    pub(super) async fn unlock(&self, file: &Arc<KeyFile>) -> Result<Arc<PrivateKey>, String> {
+    /// The certificate at `path`, read at the first call.
+    pub(super) fn certificate(&self, path: &Path) -> NamedCertificate {
+        let mut certificates = self.certificates.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = || NamedCertificate { path: path.to_owned(), content: certificate(path) };
+        certificates.entry(path.to_owned()).or_insert_with(read).clone()
+    }
+
+    /// The private key, asking for the passphrase at most so often if this is the first time; waits for whoever else
+    /// is being asked.
+    pub(super) async fn unlock(&self, file: &Arc<KeyFile>, questions: usize) -> Result<Arc<PrivateKey>, String> {
+        if questions == 0 && file.ready().is_none() {
+            return Err("is encrypted, and ssh_config wants nobody to be asked for its passphrase".to_owned());
+        }
         let unlocked = file.unlocked.get_or_init(|| async {
             let text = match &file.content {
                 Content::Ready(key) => return Ok(Arc::clone(key)),
                 Content::Absent => return Err("does not exist".to_owned()),
                 Content::Bad(why) => return Err(why.clone()),
+                Content::Public(_) => return Err("holds no private key".to_owned()),
                 Content::Locked { text, .. } => text.clone(),
             };
             let Some(passphrase) = self.passphrase.clone() else {
@@ -83,7 +104,7 @@ impl KeyFiles {
             let _alone = self.asking.acquire().await.expect("the semaphore is never closed");
             let path = file.path.clone();
             // The question blocks on a person, and unlocking is slow on purpose.
-            let asked = tokio::task::spawn_blocking(move || ask(&path, &text, &*passphrase)).await;
+            let asked = tokio::task::spawn_blocking(move || ask(&path, &text, &*passphrase, questions)).await;
             asked.unwrap_or_else(|_| Err("could not be unlocked".to_owned()))
         });
         unlocked.await.clone()
@@ -95,9 +116,19 @@ impl KeyFile {
     pub(super) fn public(&self) -> Option<&PublicKey> {
         match &self.content {
             Content::Ready(key) => Some(key.public_key()),
+            Content::Locked { public: None, .. } => match self.unlocked.get() {
+                Some(Ok(key)) => Some(key.public_key()),
+                _ => None,
+            },
             Content::Locked { public, .. } => public.as_ref(),
+            Content::Public(public) => Some(public),
             Content::Absent | Content::Bad(_) => None,
         }
+    }
+
+    /// Whether a passphrase makes a private key of it.
+    pub(super) fn is_locked(&self) -> bool {
+        matches!(self.content, Content::Locked { .. })
     }
 
     /// The private key, if it is in the clear by now.
@@ -109,18 +140,27 @@ impl KeyFile {
     }
 }
 
-/// The user certificate of a key. One that cannot be read is none, as OpenSSH has it: the key may do without.
-fn certificate(path: &Path) -> Option<Certificate> {
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push("-cert.pub");
-    let path = PathBuf::from(name);
-    let small = std::fs::metadata(&path).ok().filter(|file| file.is_file() && file.len() <= LARGEST)?;
-    let certificate = load_openssh_certificate(&path).ok().filter(|_| small.len() > 0)?;
-    (certificate.cert_type() == CertType::User).then_some(certificate)
+    name.push(ending);
+    PathBuf::from(name)
 }
 
-fn ask(path: &Path, text: &SecretString, passphrase: &Passphrase) -> Result<Arc<PrivateKey>, String> {
-    for _ in 0..QUESTIONS {
+/// The user certificate in a file. One that cannot be read is none, as OpenSSH has it: the key may do without.
+fn certificate(path: &Path) -> Result<Certificate, String> {
+    let file = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if !file.is_file() || file.len() > LARGEST {
+        return Err("is no certificate".to_owned());
+    }
+    let certificate = load_openssh_certificate(path).map_err(|_| "is no certificate that can be read".to_owned())?;
+    match certificate.cert_type() {
+        CertType::User => Ok(certificate),
+        CertType::Host => Err("is a host certificate".to_owned()),
+    }
+}
+
+fn ask(path: &Path, text: &SecretString, passphrase: &Passphrase, questions: usize) -> Result<Arc<PrivateKey>, String> {
+    for _ in 0..questions {
         let Some(answer) = passphrase(path) else { return Err("is encrypted, and no passphrase was given".to_owned()) };
         if let Ok(key) = decode_secret_key(text.expose_secret(), Some(answer.expose_secret())) {
             return Ok(Arc::new(key));
@@ -132,11 +172,17 @@ fn ask(path: &Path, text: &SecretString, passphrase: &Passphrase) -> Result<Arc<
 fn read(path: &Path) -> Content {
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Content::Absent,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return public(&with_ending(path, ".pub")).map_or(Content::Absent, Content::Public);
+        }
         Err(error) => return Content::Bad(error.to_string()),
     };
     if !metadata.is_file() || metadata.len() > LARGEST {
         return Content::Bad("is not a key file".to_owned());
+    }
+    // As with OpenSSH, the public half chooses a key of the agent. Anybody may read it.
+    if let Some(public) = public(path) {
+        return Content::Public(public);
     }
     // The rule of OpenSSH: a private key of ours that others may read is not used.
     let mode = metadata.permissions().mode() & 0o777;
@@ -150,17 +196,23 @@ fn read(path: &Path) -> Content {
     decode(path, text)
 }
 
+/// The public key in a file.
+fn public(path: &Path) -> Option<PublicKey> {
+    let file = std::fs::metadata(path).ok().filter(|file| file.is_file() && file.len() <= LARGEST);
+    file.and_then(|_| load_public_key(path).ok())
+}
+
 fn decode(path: &Path, text: SecretString) -> Content {
-    let beside = || {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".pub");
-        load_public_key(PathBuf::from(name)).ok()
-    };
-    if let Ok(key) = PrivateKey::from_openssh(text.expose_secret())
-        && key.is_encrypted()
-    {
-        let public = Some(key.public_key().clone());
-        return Content::Locked { text, public };
+    let beside = || public(&with_ending(path, ".pub"));
+    if let Ok(key) = PrivateKey::from_openssh(text.expose_secret()) {
+        // The private half of these is in a security token, which is reached by way of the agent.
+        if matches!(key.algorithm(), Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256) {
+            return Content::Public(key.public_key().clone());
+        }
+        if key.is_encrypted() {
+            let public = Some(key.public_key().clone());
+            return Content::Locked { text, public };
+        }
     }
     match decode_secret_key(text.expose_secret(), None) {
         Ok(key) if !key.is_encrypted() => Content::Ready(Arc::new(key)),

@@ -27,8 +27,10 @@ pub type Dialogue = dyn Fn(&str, bool) -> Option<SecretString> + Send + Sync;
 pub struct SshOptions {
     /// The login where a target names none.
     pub user: String,
-    /// Files of trusted host keys. The first is where `accept-new` records.
+    /// The user's files of trusted host keys. The first is where `accept-new` records.
     pub known_hosts: Vec<PathBuf>,
+    /// The system's files of trusted host keys.
+    pub global_known_hosts: Vec<PathBuf>,
     /// What to do with unknown host keys where a target does not say.
     pub host_keys: HostKeyPolicy,
     /// Key files that are tried where a target names none; those that do not exist are passed over.
@@ -63,13 +65,12 @@ impl SshOptions {
         let in_ssh = |names: &[&str]| -> Vec<PathBuf> {
             ssh.iter().flat_map(|ssh| names.iter().map(|name| ssh.join(name))).collect()
         };
-        let mut known_hosts = in_ssh(&["known_hosts"]);
-        known_hosts.push(PathBuf::from("/etc/ssh/ssh_known_hosts"));
         Self {
             user: user.into(),
-            known_hosts,
+            known_hosts: in_ssh(&["known_hosts", "known_hosts2"]),
+            global_known_hosts: ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"].map(PathBuf::from).into(),
             host_keys: HostKeyPolicy::Strict,
-            identities: in_ssh(&["id_ed25519", "id_ecdsa", "id_rsa"]),
+            identities: in_ssh(&["id_ed25519", "id_ecdsa", "id_rsa", "id_ed25519_sk", "id_ecdsa_sk"]),
             agent,
             handshakes: 256,
             handshakes_per_endpoint: 8,
@@ -82,6 +83,11 @@ impl SshOptions {
             dialogue: None,
         }
     }
+
+    /// The user's files of trusted host keys, then the system's.
+    pub fn trusted(&self) -> impl Iterator<Item = &PathBuf> {
+        self.known_hosts.iter().chain(&self.global_known_hosts)
+    }
 }
 
 impl fmt::Debug for SshOptions {
@@ -89,6 +95,7 @@ impl fmt::Debug for SshOptions {
         f.debug_struct("SshOptions")
             .field("user", &self.user)
             .field("known_hosts", &self.known_hosts)
+            .field("global_known_hosts", &self.global_known_hosts)
             .field("host_keys", &self.host_keys)
             .field("identities", &self.identities)
             .field("agent", &self.agent)

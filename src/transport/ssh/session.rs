@@ -76,14 +76,12 @@ impl SshSession {
             line = beginning.line(&line);
         }
         let (read, write) = self.open_channel(command).await?;
+        self.say_variables(&write, command).await?;
         // What cannot be handed to the connection's task was not sent; it hangs when the peer takes no more bytes.
         match timeout(CHANNEL, write.exec(true, line)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Err(self.lost(command, false)),
-            Err(_) => {
-                let (name, label) = (&self.target.name, command.label);
-                return Err(unsent(Class::TimedOut, format!("{name} takes no more bytes; {label} was not sent")));
-            }
+            Err(_) => return Err(self.full(command)),
         }
         let (feed, items) = mpsc::unbounded_channel();
         let running = Running {
@@ -123,6 +121,27 @@ impl SshSession {
                 format!("{name} did not open a channel for {} within {}", command.label, span(CHANNEL)),
             )),
         }
+    }
+
+    /// `SetEnv` and `SendEnv`. A host takes what its `AcceptEnv` names and passes over the rest, without an answer.
+    async fn say_variables(&self, write: &ChannelWriteHalf<Msg>, command: &Command) -> Result<(), ExecError> {
+        let saying = async {
+            for (name, value) in &self.target.ssh.variables.0 {
+                write.set_env(false, name.as_str(), value.as_str()).await?;
+            }
+            Ok::<(), russh::Error>(())
+        };
+        match timeout(CHANNEL, saying).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(self.lost(command, false)),
+            Err(_) => Err(self.full(command)),
+        }
+    }
+
+    /// The peer takes no more bytes.
+    fn full(&self, command: &Command) -> ExecError {
+        let (name, label) = (&self.target.name, command.label);
+        unsent(Class::TimedOut, format!("{name} takes no more bytes; {label} was not sent"))
     }
 
     fn lost(&self, command: &Command, was_sent: bool) -> ExecError {

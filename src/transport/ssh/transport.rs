@@ -95,9 +95,8 @@ impl SshTransport {
 
     fn errand<'a>(&'a self, host: &Host<'a>) -> Result<Errand<'a>, ConnectError> {
         let Host { target, user, args, limits, .. } = *host;
-        let files = &self.connector.files;
         let ssh = &target.ssh;
-        let (named, usual) = self.connector.identities(target.key_file.as_deref(), true, ssh);
+        let key = target.key_file.as_deref();
         // Ansible's arguments win over nothing that was said for the host itself.
         let policy = target.host_keys.or(args.host_keys);
         let place = (target.address.as_str(), host.port());
@@ -106,16 +105,8 @@ impl SshTransport {
             port: host.port(),
             check: self.connector.host_key_check(place, args.known_hosts.as_deref(), policy, ssh)?,
             ways: Ways {
-                user,
-                named,
-                usual,
-                agent: host.agent,
-                identities_only: ssh.identities_only,
-                without: ssh.without,
-                files,
                 password: target.password.as_ref(),
-                host: target.name.as_str(),
-                asker: &self.connector.asker,
+                ..self.connector.ways((user, target.name.as_str()), (key, true), ssh, host.agent)
             },
             limits,
             ssh,

@@ -6,9 +6,10 @@ use russh::keys::{Certificate, PublicKey, PublicKeyBase64};
 
 use super::{
     algorithms::HostKeyOrder,
-    host_key::certified,
+    host_key::{KeyRules, certified},
     known_hosts::{KnownName, OfferedKey, TrustStore},
 };
+use crate::target::SshSettings;
 
 /// The host keys of a server, and its certificates.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +59,7 @@ fn one(text: &str, now: Timestamp) -> Option<OfferedKey> {
     Some(OfferedKey {
         algorithm: key.algorithm().as_str().to_owned(),
         blob: key.public_key_bytes(),
-        certificate: Some(certified(&certificate, now)),
+        certificate: Some(certified(&certificate, now, &KeyRules::new(&SshSettings::default()))),
     })
 }
 

@@ -77,7 +77,6 @@ fn what_cannot_be_honoured_stops_it_before_anything_is_sent() {
     for (more, named) in [
         (" StrictHostKeyChecking no\n", "stricthostkeychecking"),
         (" RemoteCommand x\n", "remotecommand"),
-        (" CertificateFile DIR/c\n", "CertificateFile"),
         (" CanonicalizeHostname yes\n", "canonicalizehostname"),
         (" ProxyJump gate\nHost gate\n ProxyJump gate2\nHost gate2\n ProxyJump gate\n", "loop"),
     ] {

@@ -94,6 +94,7 @@ impl Sshd {
         }
         SshOptions {
             known_hosts: vec![known],
+            global_known_hosts: Vec::new(),
             identities: vec![self.path("user")],
             ..SshOptions::for_user(me(), None, None)
         }

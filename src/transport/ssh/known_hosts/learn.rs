@@ -13,15 +13,16 @@ use super::{
     KnownName, OfferedKey, TrustStore, Verdict,
     file::Entry,
     line::{FiledKey, Marker},
+    name::hashed_name,
 };
 
 impl TrustStore {
-    /// Records the plain key of an unknown host in the first file and gives the verdict that holds then: `Accept`, or
+    /// Records the plain key of an unknown host in the first file, under a hash of its name if `hashed`, and gives the verdict that holds then: `Accept`, or
     /// `Changed` when another connection has recorded another key for the same name meanwhile.
     ///
     /// # Errors
     /// The file cannot be written; nothing is believed then.
-    pub fn record(&self, name: &KnownName, key: &OfferedKey) -> io::Result<Verdict> {
+    pub fn record(&self, name: &KnownName, key: &OfferedKey, hashed: bool) -> io::Result<Verdict> {
         let Some(file) = self.files.first() else {
             return Err(io::Error::other("no known_hosts file is configured"));
         };
@@ -31,7 +32,8 @@ impl TrustStore {
             let known = super::Place { path: file.path().to_owned(), line: 0 };
             return Ok(if same { Verdict::Accept } else { Verdict::Changed { known } });
         }
-        append(file.path(), &format!("{} {} {}\n", name.full, key.algorithm, STANDARD.encode(&key.blob)))?;
+        let shown = if hashed { hashed_name(&name.full)? } else { name.full.clone() };
+        append(file.path(), &format!("{shown} {} {}\n", key.algorithm, STANDARD.encode(&key.blob)))?;
         let filed = FiledKey { algorithm: key.algorithm.as_str().into(), blob: key.blob.as_slice().into() };
         learned.push((name.full.clone(), Entry { line: 0, marker: Marker::Plain, seen: true, key: Some(filed) }));
         Ok(Verdict::Accept)

@@ -3,11 +3,14 @@
 //! Start at [`TrustStore::check`]; [`line`] reads one line, [`name`] is what a line is matched against.
 
 mod file;
+mod krl;
 mod learn;
 mod line;
 mod name;
+mod revoked;
 mod store;
 
 pub use file::{KnownHostsError, TrustFile};
 pub use name::KnownName;
+pub use revoked::RevokedKeys;
 pub use store::{Certified, OfferedKey, Place, TrustStore, Verdict};

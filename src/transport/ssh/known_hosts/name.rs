@@ -1,8 +1,11 @@
 //! The name under which a host's key is on file, and whether a pattern list or a hash names it.
 //! Matching follows OpenSSH's `match_pattern_list` (match.c) and `host_hash` (hostfile.c).
 
+use std::io;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
+use russh::keys::{key::safe_rng, ssh_key::rand_core::Rng as _};
 use sha1::Sha1;
 
 /// A longer pattern makes OpenSSH ignore the whole list (the buffer of `match_pattern_list`).
@@ -117,9 +120,28 @@ impl HashedName {
     }
 }
 
+/// A name under a salt of its own, as `HashKnownHosts` has it.
+pub(super) fn hashed_name(name: &str) -> io::Result<String> {
+    let mut salt = [0; 20];
+    safe_rng().fill_bytes(&mut salt);
+    let mut keyed = Hmac::<Sha1>::new_from_slice(&salt).map_err(io::Error::other)?;
+    keyed.update(name.as_bytes());
+    Ok(format!("|1|{}|{}", STANDARD.encode(salt), STANDARD.encode(keyed.finalize().into_bytes())))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hashed_name_is_found_again_and_tells_nothing() {
+        let (one, two) = (hashed_name("web01").unwrap(), hashed_name("web01").unwrap());
+        assert!(one != two && !one.contains("web01"), "{one}");
+        for field in [one, two] {
+            let hashed = HashedName::parse(&field).unwrap();
+            assert!(hashed.names("web01") && !hashed.names("web02"), "{field}");
+        }
+    }
 
     #[test]
     fn lists_match_as_openssh_matches_them() {

@@ -36,6 +36,10 @@ pub struct Certified {
     pub authority: Vec<u8>,
     /// Names it speaks for, letter by letter. Without any it speaks for every host that its authority is on file for.
     pub principals: Vec<String>,
+    /// Its number; 0 is none.
+    pub serial: u64,
+    /// What its authority calls it.
+    pub key_id: String,
     /// Whether it is valid at all now (kind, dates, options, signature); else why not.
     pub valid: Result<(), String>,
 }

@@ -66,6 +66,8 @@ fn certificates_need_authority_principal_and_validity() {
         let certificate = Certified {
             authority: key(authority).blob,
             principals: principals.iter().map(|p| (*p).to_owned()).collect(),
+            serial: 0,
+            key_id: String::new(),
             valid: valid.map_err(str::to_owned),
         };
         let offered = OfferedKey { certificate: Some(certificate), ..key(B) };
@@ -101,10 +103,10 @@ fn a_new_key_is_written_once_and_a_second_key_is_a_change() {
     let name = KnownName::new("web", 2222);
     std::thread::scope(|scope| {
         for _ in 0..8 {
-            scope.spawn(|| assert_eq!(store.record(&name, &key(A)).unwrap(), Verdict::Accept));
+            scope.spawn(|| assert_eq!(store.record(&name, &key(A), false).unwrap(), Verdict::Accept));
         }
     });
-    assert_eq!(word(&store.record(&name, &key(B)).unwrap()), "changed");
+    assert_eq!(word(&store.record(&name, &key(B), false).unwrap()), "changed");
     assert_eq!(word(&store.check(&name, &key(A))), "accept");
     assert_eq!(word(&store.check(&name, &key(B))), "changed");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("[web]:2222 {A}\n"));
@@ -118,7 +120,7 @@ fn an_unfinished_last_line_is_not_glued_to_the_new_one() {
     let path = folder.path().join("known_hosts");
     std::fs::write(&path, format!("db {B}")).unwrap();
     let store = TrustStore::new(vec![Arc::new(TrustFile::load(&path).unwrap())]);
-    store.record(&KnownName::new("web", 22), &key(A)).unwrap();
+    store.record(&KnownName::new("web", 22), &key(A), false).unwrap();
     assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("db {B}\nweb {A}\n"));
 }
 

@@ -134,7 +134,7 @@ impl Login<'_> {
             return WRONG_PASSWORD.to_owned();
         }
         let dialogue = self.allowed.as_ref().is_some_and(|ways| ways.contains(&MethodKind::KeyboardInteractive));
-        if dialogue && !self.taken.is_empty() && !self.ways.asker.has_dialogue() {
+        if dialogue && !self.taken.is_empty() && !self.ways.has_person() {
             return NOBODY_TO_ASK.to_owned();
         }
         WHO_LOGS_IN.to_owned()

@@ -11,12 +11,16 @@ use super::super::{
     agent::Agent,
     ask_key::Asker,
     handshake::Connection,
-    key_file::{KeyFile, KeyFiles},
+    key_file::{KeyFile, KeyFiles, NamedCertificate},
 };
-use crate::target::Without;
+use crate::target::{LoginMethod, LoginSettings};
 
 /// sshd's default `MaxAuthTries`.
 const TRIES: usize = 6;
+/// The default of `NumberOfPasswordPrompts`.
+const QUESTIONS: usize = 3;
+/// The order where nothing is said. A password that is at hand is shown plainly before a dialogue is begun.
+const USUAL: [LoginMethod; 3] = [LoginMethod::Keys, LoginMethod::Password, LoginMethod::Interactive];
 
 /// With what one host may be logged in to.
 pub(in super::super) struct Ways<'a> {
@@ -25,16 +29,31 @@ pub(in super::super) struct Ways<'a> {
     pub(in super::super) named: Vec<Arc<KeyFile>>,
     /// Key files that are tried when the target names none.
     pub(in super::super) usual: Vec<Arc<KeyFile>>,
+    /// Certificates that were named; then those beside keys are not looked at.
+    pub(in super::super) certificates: Option<Vec<NamedCertificate>>,
     pub(in super::super) agent: Option<&'a Agent>,
-    /// Of the agent's keys, only those whose files are named.
-    pub(in super::super) identities_only: bool,
-    pub(in super::super) without: Without,
+    pub(in super::super) rules: &'a LoginSettings,
+    /// RSA keys of fewer bits are not offered.
+    pub(in super::super) least_rsa: u32,
     pub(in super::super) files: &'a KeyFiles,
     pub(in super::super) password: Option<&'a SecretString>,
     /// What a person is told who is asked for a code.
     pub(in super::super) host: &'a str,
     pub(in super::super) asker: &'a Asker,
 }
+
+impl Ways<'_> {
+    /// How often a person is asked for a passphrase.
+    pub(super) fn questions(&self) -> usize {
+        if self.rules.batch { 0 } else { self.rules.questions.map_or(QUESTIONS, |n| n as usize) }
+    }
+
+    /// Whether a person answers what a host asks.
+    pub(super) fn has_person(&self) -> bool {
+        self.asker.has_dialogue() && !self.rules.batch
+    }
+}
+
 /// Whether to go on after a try.
 #[derive(PartialEq, Eq)]
 pub(super) enum Try {
@@ -57,8 +76,12 @@ pub(super) struct Login<'a> {
     pub(super) seen: Vec<Vec<u8>>,
     /// What the host still allows, once it has said so.
     pub(super) allowed: Option<MethodSet>,
+    /// The password was shown to the host.
+    pub(super) shown: bool,
     /// The host took the password and wants more.
     pub(super) password_taken: bool,
+    /// A dialogue came to nothing.
+    talked: bool,
 }
 /// Logs in, or says what was tried.
 pub(in super::super) async fn login(
@@ -76,7 +99,9 @@ pub(in super::super) async fn login(
         passed: Vec::new(),
         seen: Vec::new(),
         allowed: None,
+        shown: false,
         password_taken: false,
+        talked: false,
     };
     match login.run().await? {
         Try::In => Ok(()),
@@ -84,55 +109,88 @@ pub(in super::super) async fn login(
     }
 }
 impl Login<'_> {
+    /// Walks over the methods, and again whenever one was taken without being enough.
     async fn run(&mut self) -> Result<Try, ConnectError> {
+        let methods = self.ways.rules.methods.clone().unwrap_or_else(|| USUAL.to_vec());
+        loop {
+            let taken = self.taken.len();
+            for method in &methods {
+                let tried = match method {
+                    LoginMethod::Keys => self.keys().await?,
+                    LoginMethod::Password => self.by_password().await?,
+                    LoginMethod::Interactive => self.by_dialogue().await?,
+                };
+                if tried == Try::In {
+                    return Ok(Try::In);
+                }
+            }
+            if self.taken.len() == taken || taken >= TRIES {
+                return Ok(Try::Next);
+            }
+        }
+    }
+
+    /// What was named for the host comes first, for the host counts the tries; then the agent's keys, then the usual
+    /// ones.
+    async fn keys(&mut self) -> Result<Try, ConnectError> {
+        if self.named_certificates().await? == Try::In {
+            return Ok(Try::In);
+        }
         for file in self.ways.named.clone() {
             if self.file(&file).await? == Try::In {
                 return Ok(Try::In);
             }
         }
-        if !self.ways.identities_only && self.agent().await? == Try::In {
+        if !self.ways.rules.identities_only && self.agent().await? == Try::In {
             return Ok(Try::In);
         }
-        for file in std::mem::take(&mut self.ways.usual) {
+        for file in self.ways.usual.clone() {
             if self.file(&file).await? == Try::In {
                 return Ok(Try::In);
             }
         }
-        let person = self.ways.asker.has_dialogue();
-        if self.ways.password.is_none() && !person {
+        Ok(Try::Next)
+    }
+
+    async fn by_password(&mut self) -> Result<Try, ConnectError> {
+        let Some(password) = self.ways.password.filter(|_| !self.shown) else { return Ok(Try::Next) };
+        if self.allowed.is_none() && self.ask_what_is_allowed().await? == Try::In {
+            return Ok(Try::In);
+        }
+        if self.allows(MethodKind::Password) { self.password(password).await } else { Ok(Try::Next) }
+    }
+
+    /// A password that was refused is not shown a second time in another way: accounts get locked. One that was taken
+    /// may not be all: what the host wants now is a dialogue.
+    async fn by_dialogue(&mut self) -> Result<Try, ConnectError> {
+        let refused = self.shown && !self.password_taken;
+        if refused || self.talked || (self.ways.password.is_none() && !self.ways.has_person()) {
             return Ok(Try::Next);
         }
         if self.allowed.is_none() && self.ask_what_is_allowed().await? == Try::In {
             return Ok(Try::In);
         }
-        let refused = self.tried.len();
-        if let Some(password) = self.ways.password
-            && self.allows(MethodKind::Password)
-            && self.password(password).await? == Try::In
-        {
-            return Ok(Try::In);
+        if !self.allows(MethodKind::KeyboardInteractive) {
+            return Ok(Try::Next);
         }
-        // A password that was refused is not shown a second time in another way: accounts get locked. One that was
-        // taken may not be all: what the host wants now is a dialogue.
-        if self.tried.len() == refused && self.allows(MethodKind::KeyboardInteractive) {
-            return self.interactive().await;
+        let taken = self.taken.len();
+        let tried = self.interactive().await?;
+        self.talked = self.taken.len() == taken;
+        self.password_taken |= self.shown && !self.talked;
+        Ok(tried)
+    }
+
+    /// Keeps what could not be tried, once.
+    pub(super) fn note(&mut self, what: String) {
+        if !self.passed.contains(&what) {
+            self.passed.push(what);
         }
-        Ok(Try::Next)
     }
 
     /// False when the host has said that it does not take this, or when a further try would end the connection.
     pub(super) fn allows(&self, kind: MethodKind) -> bool {
-        let unwanted = match kind {
-            MethodKind::PublicKey => self.ways.without.keys,
-            MethodKind::Password => self.ways.without.password,
-            MethodKind::KeyboardInteractive => self.ways.without.interactive,
-            _ => false,
-        };
-        if unwanted {
-            return false;
-        }
         // The last try is kept for the password.
-        let kept = usize::from(self.ways.password.is_some() && kind == MethodKind::PublicKey);
+        let kept = usize::from(self.ways.password.is_some() && !self.shown && kind == MethodKind::PublicKey);
         self.tried.len() + kept < TRIES && self.allowed.as_ref().is_none_or(|allowed| allowed.contains(&kind))
     }
 }

@@ -14,6 +14,7 @@ const ROUNDS: usize = 8;
 
 impl Login<'_> {
     pub(super) async fn password(&mut self, password: &SecretString) -> Result<Try, ConnectError> {
+        self.shown = true;
         let asking = self.connection.handle.authenticate_password(self.ways.user, password.expose_secret());
         match timeout_at(self.deadline, asking).await {
             Err(_) => Err(self.late()),
@@ -27,9 +28,10 @@ impl Login<'_> {
 
     /// Answers a dialogue: a hidden question for the password with it, once; other questions are put to a person.
     pub(super) async fn interactive(&mut self) -> Result<Try, ConnectError> {
-        let mut password = self.ways.password.filter(|_| !self.password_taken);
+        let mut password = self.ways.password.filter(|_| !self.shown);
         let handle = &mut self.connection.handle;
-        let start = handle.authenticate_keyboard_interactive_start(self.ways.user, None::<String>);
+        let devices = self.ways.rules.devices.clone();
+        let start = handle.authenticate_keyboard_interactive_start(self.ways.user, devices);
         let mut reply = timeout_at(self.deadline, start).await;
         for _ in 0..ROUNDS {
             let responses = match reply {
@@ -68,11 +70,12 @@ impl Login<'_> {
             && !asks_for_a_code(&prompt.prompt)
         {
             *password = None;
+            self.shown = true;
             return Ok(vec![secret.expose_secret().to_owned()]);
         }
         let Some(first) = prompts.first() else { return Ok(Vec::new()) };
         let first = one_line(&first.prompt);
-        if self.ways.asker.has_dialogue() {
+        if self.ways.has_person() {
             let prompts = prompts.iter().map(|p| (one_line(&p.prompt), p.echo));
             let asked = Instant::now();
             let answers = self.ways.asker.turn().await.answers(self.ways.host, prompts.collect()).await;
