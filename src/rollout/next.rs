@@ -93,6 +93,10 @@ pub fn next(state: &RunState, now: Timestamp, limits: Limits) -> Directive {
                 if wave.tally.done() > 0 {
                     before = Some((s, w));
                 }
+                if wave.left_out > 0 && stage.waves[w].canary {
+                    left = Some(format!("the canary of stage {} is outside the limit of the resume", stage.name));
+                    break;
+                }
                 continue;
             }
             if waiting == 0 {
@@ -110,10 +114,15 @@ pub fn next(state: &RunState, now: Timestamp, limits: Limits) -> Directive {
                 Admission::Later => return Directive::WaitForHosts,
                 Admission::Never(why) => {
                     // Nothing is in flight anywhere, so what is blocked stays blocked: the wave is as done as it gets.
-                    left.get_or_insert(why);
                     if wave.tally.done() > 0 {
                         before = Some((s, w));
                     }
+                    if stage.waves[w].canary {
+                        // The rest of the stage is not what is tried first.
+                        left.get_or_insert(format!("{why}, and stage {} does not go on without its canary", stage.name));
+                        break;
+                    }
+                    left.get_or_insert(why);
                 }
             }
         }

@@ -206,15 +206,18 @@ fn halt_stage_leaves_the_stage_and_goes_on_and_continue_never_stops() {
     run.starts("a b").end("a b", Outcome::Failed).starts("c").end("c", Outcome::Failed).says(OVER);
 }
 
-#[test]
-fn hosts_outside_the_limit_of_a_resume_get_no_slot_and_hold_nothing_up() {
-    let leave_out = |names: &str| Kind::RunResumed {
+fn leave_out(names: &str) -> Kind {
+    Kind::RunResumed {
         operator: "me".to_owned(),
         controller: "jump".to_owned(),
         limit: Some("x".to_owned()),
         left_out: names.split_whitespace().map(|name| HostName::new(name).unwrap()).collect(),
         accepted: None,
-    };
+    }
+}
+
+#[test]
+fn hosts_outside_the_limit_of_a_resume_get_no_slot_and_hold_nothing_up() {
     let s = Stage { soak: Duration::from_secs(60), ..stage("s", "a b c | d e | f") };
     let mut run = Run::new(vec![s, stage("t", "g | h")], None);
     run.starts("a b c").end("a b", Outcome::Ok);
@@ -345,6 +348,35 @@ fn hosts_outside_their_window_are_left() {
     let mut run = Run::new(vec![s], None);
     run.starts("a").passes(3600).says(Directive::WaitForHosts).end("a", Outcome::Ok);
     assert!(matches!(run.next(), Directive::Finished(Ending::Left { .. })), "{:?}", run.next());
+}
+
+#[test]
+fn a_canary_that_cannot_start_holds_its_stage_and_no_other() {
+    let closed =
+        Window { start: "0 3 * * *".to_owned(), duration: Duration::from_secs(3600), timezone: "UTC".to_owned() };
+    let mut s = stage("s", "a b | c");
+    s.waves[0].canary = true;
+    for host in &mut s.waves[0].hosts {
+        host.window = Some(Arc::new(closed.clone()));
+    }
+    let mut run = Run::new(vec![s.clone(), stage("t", "d")], None);
+    run.starts("d").end("d", Outcome::Ok);
+    let Directive::Finished(Ending::Left { why }) = run.next() else { panic!("{:?}", run.next()) };
+    assert_eq!(why, "the maintenance window of a is closed, and stage s does not go on without its canary");
+
+    // One canary host of two is not the canary that was asked for.
+    s.waves[0].hosts[0].window = None;
+    let mut run = Run::new(vec![s], None);
+    run.starts("a").end("a", Outcome::Ok);
+    assert!(matches!(run.next(), Directive::Finished(Ending::Left { .. })), "{:?}", run.next());
+
+    let mut s = stage("s", "a | b");
+    s.waves[0].canary = true;
+    let mut run = Run::new(vec![s, stage("t", "c")], None);
+    run.push(leave_out("a"));
+    run.starts("c").end("c", Outcome::Ok);
+    let Directive::Finished(Ending::Left { why }) = run.next() else { panic!("{:?}", run.next()) };
+    assert_eq!(why, "the canary of stage s is outside the limit of the resume");
 }
 
 #[test]
