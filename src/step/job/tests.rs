@@ -71,6 +71,24 @@ async fn a_resumed_step_attaches_and_never_starts_twice() {
     assert_eq!(bench.count("job-start"), 1);
 }
 
+#[test]
+fn a_job_does_not_begin_on_a_disk_without_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let job = folder.path();
+    fs::write(job.join("wrapper"), include_str!("wrapper.sh")).unwrap();
+    fs::write(job.join("run"), "mkdir \"$1/ran\"").unwrap();
+    let wrapped = |limit: &str| {
+        let script = format!("trap '' XFSZ; {limit}; exec /bin/sh \"$1/wrapper\" \"$1\"");
+        std::process::Command::new("/bin/sh").args(["-c", &script, "sh"]).arg(job).output().unwrap();
+    };
+    // No file may have a byte.
+    wrapped("ulimit -f 0");
+    assert!(!job.join("ran").exists() && !job.join("pid").exists(), "nobody could have told that it runs");
+    wrapped("true");
+    assert!(job.join("ran").exists() && job.join("pid").exists());
+    assert_eq!(fs::read_to_string(job.join("rc")).unwrap(), "0  \n");
+}
+
 #[tokio::test]
 async fn a_retry_is_another_job() {
     let mut bench = bench();

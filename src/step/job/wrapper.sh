@@ -7,15 +7,18 @@ stat=$(cat "/proc/$$/stat")
 # Field 22 is the start time. Field 2, the name, may hold spaces and brackets.
 set -- ${stat##*) }
 boot=$(cat "${PATCHWAVE_ROOT-}/proc/sys/kernel/random/boot_id")
-printf '%s %s %s\n' "$$" "${20}" "${boot:--}" >"$job/pid.$$"
+# The room for the exit code is taken now: afterwards the disk may be full. Without room nothing begins.
+if ! printf '%s %s %s\n' "$$" "${20}" "${boot:--}" >"$job/pid.$$" || ! printf '%-3s\n' "" >"$job/rc.$$"; then
+    rm -f "$job/pid.$$" "$job/rc.$$"
+    exit 1
+fi
 # A hard link is made whole or not at all, and once: whoever makes `pid` is the one that runs.
 if ! ln "$job/pid.$$" "$job/pid" 2>/dev/null; then
-    rm -f "$job/pid.$$"
+    rm -f "$job/pid.$$" "$job/rc.$$"
     exit 0
 fi
 rm -f "$job/pid.$$"
-# The room for the exit code is taken now: afterwards the disk may be full.
-printf '%-3s\n' "" >"$job/rc.tmp"
+mv -f "$job/rc.$$" "$job/rc.tmp"
 sync "$job/rc.tmp" "$job/pid" "$job" "${job%/*}" 2>/dev/null
 # A handler, not an ignored signal: that would be inherited. A shutdown asks this shell to end, and it ends afterwards.
 trap : HUP INT TERM
