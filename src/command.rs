@@ -195,9 +195,15 @@ impl Output {
     }
 }
 
-/// A line without control characters (terminal escapes of a hostile host included), cut at 400 characters.
+/// A line without control characters (terminal escapes of a hostile host included) and without those that turn the
+/// reading direction, cut at 400 characters.
 pub fn printable(line: &str) -> String {
-    line.chars().filter(|c| !c.is_control() || *c == '\t').take(400).collect()
+    line.chars().filter(|c| *c == '\t' || !(c.is_control() || turns(*c))).take(400).collect()
+}
+
+/// Characters that show nothing and change how the rest of a line reads.
+pub fn turns(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
 }
 
 /// A command together with the reader of its answer, so that the two cannot be mismatched.
@@ -297,5 +303,6 @@ mod tests {
         let output =
             Output { exit: Exit::Code(1), stdout: vec![], stderr: b"ok\n\n\x1b[31mred\x07\n".to_vec(), dropped: 0 };
         assert_eq!(output.last_lines(1), "[31mred");
+        assert_eq!(printable("a\u{202e}b\u{9b}2J\tc\u{2028}"), "ab2J\tc");
     }
 }

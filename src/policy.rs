@@ -117,7 +117,7 @@ impl Policy {
 
     /// Takes the labels of a host, `environment` and `risk`, out of `map`: an inventory has them, a playbook does not.
     pub fn read_labels(&mut self, map: &mut MapReader<'_, '_>) {
-        self.environment = map.read("environment", read::word).map(|name| Environment::new(&name));
+        self.environment = map.read("environment", read::name).map(|name| Environment::new(&name));
         self.risk = map
             .read("risk", |node, problems| read::one_of(node, &Risk::ALL.map(|risk| (risk.as_str(), risk)), problems));
     }
@@ -134,7 +134,7 @@ impl OnBudgetSpent {
 impl Spread {
     fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
         let mut map = MapReader::new(node, "`spread`", problems)?;
-        let by = map.need("by", read::word);
+        let by = map.need("by", read::name);
         let max_unavailable = match map.take("max_unavailable") {
             Some(node) => read::whole(node, 1, u32::MAX, map.problems),
             None => Some(1),

@@ -1,6 +1,8 @@
 //! Why a command ended without doing its work: an exit code, a sentence, a way out.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
+
+use crate::command::turns;
 
 /// A command that was not carried out. Its exit code is one of product's: 1 our fault, 2 usage, 3 refused.
 #[derive(Debug)]
@@ -37,12 +39,32 @@ impl Failure {
     }
 }
 
+/// Files, paths and hosts are quoted in messages, and may hold anything.
+fn harmless(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    text.chars()
+        .filter(|c| matches!(c, '\n' | '\t') || !(c.is_control() || turns(*c)))
+        .try_for_each(|c| f.write_char(c))
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", self.message.trim_end())?;
+        f.write_str("error: ")?;
+        harmless(self.message.trim_end(), f)?;
         if let Some(help) = &self.help {
-            write!(f, "\nhelp: {help}")?;
+            f.write_str("\nhelp: ")?;
+            harmless(help, f)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_message_steers_a_terminal() {
+        let failure = Failure::usage("a \x1b[2Jkey\u{9b}1m\nb\u{202e}").help("c\x07");
+        assert_eq!(failure.to_string(), "error: a [2Jkey1m\nb\nhelp: c");
     }
 }

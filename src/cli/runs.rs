@@ -96,20 +96,28 @@ pub(super) fn log(args: &LogArgs, state_dir: PathBuf, world: &mut World) -> Resu
 /// The log as it is, but for what could act on a terminal.
 fn copy(file: &mut std::fs::File, world: &mut World) -> Result<u8, Failure> {
     let mut piece = vec![0; 64 << 10];
+    let mut led = false;
     loop {
         let n = file.read(&mut piece).map_err(Failure::internal)?;
         if n == 0 {
             return Ok(0);
         }
         if world.stdout_is_terminal {
-            for byte in &mut piece[..n] {
-                if byte.is_ascii_control() && !b"\n\t".contains(byte) {
-                    *byte = b' ';
-                }
-            }
+            harmless(&mut piece[..n], &mut led);
         }
         if world.stdout.write_all(&piece[..n]).is_err() {
             return Ok(0);
+        }
+    }
+}
+
+/// Replaces control characters, those of two bytes (U+0080 to U+009F) too: some terminals act on them. `led` says
+/// whether the byte before was the first of two.
+fn harmless(piece: &mut [u8], led: &mut bool) {
+    for byte in piece {
+        let first = std::mem::replace(led, *byte == 0xc2);
+        if (byte.is_ascii_control() && !b"\n\t".contains(byte)) || (first && (0x80..0xa0).contains(byte)) {
+            *byte = b' ';
         }
     }
 }
@@ -133,4 +141,22 @@ pub(super) fn ask(prefix: &str, what: Wanted, state_dir: PathBuf, world: &mut Wo
     };
     world.talk(format_args!("run {run} ({holder}): {told}"));
     Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::harmless;
+
+    #[test]
+    fn what_a_terminal_would_act_on_is_blank_wherever_it_is_cut() {
+        let text = "a\x1b[2Jb\u{9b}2Jc\tä\n".as_bytes();
+        for cut in 0..text.len() {
+            let (mut front, mut back) = (text[..cut].to_vec(), text[cut..].to_vec());
+            let mut led = false;
+            harmless(&mut front, &mut led);
+            harmless(&mut back, &mut led);
+            front.append(&mut back);
+            assert_eq!(String::from_utf8_lossy(&front), "a [2Jb\u{fffd} 2Jc\tä\n", "{cut}");
+        }
+    }
 }

@@ -47,7 +47,7 @@ fn playbook(node: &Node, around: &Around, problems: &mut Problems) -> Option<Pla
         return None;
     }
     let mut map = MapReader::new(node, "a playbook", problems)?;
-    let name = map.read("name", read::word);
+    let name = map.read("name", read::name);
     let hosts = map.read("hosts", rollout::pattern);
     let vars = map.read("vars", values::vars).unwrap_or_default();
     let rollout = map.read("rollout", |node, problems| rollout::rollout(node, around, problems)).unwrap_or_default();

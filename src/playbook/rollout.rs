@@ -38,7 +38,7 @@ pub(super) fn rollout(node: &Node, around: &Around, problems: &mut Problems) -> 
 fn environments(node: &Node, problems: &mut Problems) -> Option<Vec<Environment>> {
     let mut seen = BTreeSet::new();
     let environments = read::list(node, "a list of environments", problems, |node, problems| {
-        let name = read::word(node, problems)?;
+        let name = read::name(node, problems)?;
         if !seen.insert(name.clone()) {
             problems.at(&node.span, format!("`{name}` stands here twice"));
         }
@@ -71,7 +71,7 @@ fn stages(node: &Node, around: &Around, problems: &mut Problems) -> Option<Vec<S
 
 fn stage(node: &Node, around: &Around, problems: &mut Problems) -> Option<StageSpec> {
     let mut map = MapReader::new(node, "a stage", problems)?;
-    let name = map.read("name", read::word);
+    let name = map.read("name", read::name);
     let hosts = map.need("hosts", pattern);
     let gate = map.read("gate", |node, problems| gate(node, around, problems));
     let policy = Policy::read(&mut map);
@@ -82,7 +82,7 @@ fn stage(node: &Node, around: &Around, problems: &mut Problems) -> Option<StageS
 
 /// A host pattern: one text, or a list of them.
 pub(super) fn pattern(node: &Node, problems: &mut Problems) -> Option<String> {
-    let parts = read::list_or_single(node, "a host pattern", problems, read::word)?;
+    let parts = read::list_or_single(node, "a host pattern", problems, read::name)?;
     if parts.is_empty() {
         problems.at(&node.span, "this pattern selects no host").help("`all` is every host of the inventory");
         return None;

@@ -36,7 +36,7 @@ fn step(node: &Node, place: Place, around: &Around, problems: &mut Problems) -> 
         found.extend(map.take_entry(kind.keyword));
     }
     found.sort_by_key(|(key, _)| key.span.start);
-    let name = map.read("name", read::word);
+    let name = map.read("name", read::name);
     let when = map.read("when", values::condition);
     let timeout = map.read("timeout", read::deadline);
     let retries = map.read("retries", |node, problems| read::whole(node, 0, 100, problems)).unwrap_or(0);

@@ -5,6 +5,7 @@ use std::{borrow::Cow, time::Duration};
 use comfy_table::{ColumnConstraint, Table, Width};
 
 use crate::{
+    command::turns,
     event::{Outcome, StepPhase, StepRef},
     host::HostName,
     names,
@@ -14,7 +15,6 @@ use crate::{
 /// A line that cannot move a cursor, ring, or turn the reading direction; tabs are spaces, the end is cut at `most`
 /// characters and marked.
 pub fn clean(line: &str, most: usize) -> String {
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}');
     let mut kept = String::new();
     let mut chars = line.chars().filter(|c| *c == '\t' || !(c.is_control() || turns(*c)));
     for c in chars.by_ref().take(most) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Node, Problems, Value, nearest, parse_bytes, parse_duration};
-use crate::amount::Amount;
+use crate::{amount::Amount, command::turns};
 
 /// `true`, `yes`, `on` and their kin, unquoted.
 pub fn bool(node: &Node, problems: &mut Problems) -> Option<bool> {
@@ -29,6 +29,16 @@ pub fn word(node: &Node, problems: &mut Problems) -> Option<String> {
         return None;
     }
     Some(text.to_owned())
+}
+
+/// A name that people are shown: one line, without anything that steers a terminal.
+pub fn name(node: &Node, problems: &mut Problems) -> Option<String> {
+    let text = word(node, problems)?.trim().to_owned();
+    if text.chars().any(|c| c.is_control() || turns(c)) {
+        problems.at(&node.span, "a name is one line of printable characters");
+        return None;
+    }
+    Some(text)
 }
 
 /// The text of a scalar that is not nothing; else "expected `what`".

@@ -33,6 +33,14 @@ fn wrong_types_say_what_was_expected_and_found() {
 }
 
 #[test]
+fn a_name_is_one_printable_line() {
+    for bad in [r#""a\e[2Jb""#, r#""a\u009b2J""#, r#""a\u202eb""#, r#""a\nb""#] {
+        assert_eq!(problem(&format!("k: {bad}"), name), "r.yml:1:4: a name is one line of printable characters");
+    }
+    assert_eq!(value("k: >\n  Größe: 1\n", name), "Größe: 1");
+}
+
+#[test]
 fn values_keep_what_was_written() {
     assert_eq!(value("k: 1.10", string), "1.10");
     assert_eq!(value("k: on", string), "on");
