@@ -156,6 +156,7 @@ fn ended(answer: &Answer) -> ui::ExecEnd {
         Err(error) => ui::ExecEnd::NoAnswer {
             class: error.class().to_owned(),
             unknown: error.outcome_unknown(),
+            reached: !error.unreachable(),
             why: error.to_string(),
             // The same limit is a step's in a run; here it is an option.
             help: match error.class() {
@@ -176,6 +177,7 @@ fn unfinished(begun: bool) -> ui::ExecEnd {
         why: "interrupted before its end; the command may be running still".to_owned(),
         help: None,
         unknown: true,
+        reached: true,
     }
 }
 

@@ -111,11 +111,17 @@ impl Link {
                 }
                 Err(error) => match retries.after(&error) {
                     Some(pause) => tokio::time::sleep(pause).await,
-                    None => return Err(error),
+                    None => return Err(ConnectError { message: self.unnamed(error.message), ..error }),
                 },
             }
         }
         Ok(())
+    }
+
+    /// A transport names the host first. Whoever has a link shows the name already, and folds hosts with the same trouble.
+    fn unnamed(&self, message: String) -> String {
+        let rest = message.strip_prefix(self.target.name.as_str()).and_then(|rest| rest.strip_prefix(": "));
+        rest.map(str::to_owned).unwrap_or(message)
     }
 
     /// Drops the session; the next command opens a new one, with a new login.
@@ -144,7 +150,7 @@ impl Link {
                     // A session that failed in any way is not used again.
                     self.close().await;
                     if !(again && lost && tries < READ_TRIES && Instant::now() < deadline) {
-                        return Err(error.into());
+                        return Err(ExecError { message: self.unnamed(error.message), ..error }.into());
                     }
                 }
             }

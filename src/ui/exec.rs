@@ -42,7 +42,7 @@ pub enum ExecEnd {
     Code(u32),
     /// A signal ended it.
     Signal(String),
-    /// There is no answer: why, what to type, and whether the command may have run.
+    /// There is no answer: why, what to type, whether the command may have run, and whether the host was reached.
     NoAnswer {
         /// Stable short name, for folding.
         class: String,
@@ -52,6 +52,8 @@ pub enum ExecEnd {
         help: Option<String>,
         /// True when it was sent, so that it may have run.
         unknown: bool,
+        /// True when the host refused it or could not take it, as sudo may; a host that is away is not reached.
+        reached: bool,
     },
     /// Its turn never came: the command was interrupted before.
     NotStarted,
@@ -74,6 +76,7 @@ impl ExecEnd {
             Self::Code(code) => format!("exit code {code}"),
             Self::Signal(name) => format!("signal {}", text::clean(name, 20)),
             Self::NoAnswer { unknown: true, .. } => "unknown".to_owned(),
+            Self::NoAnswer { reached: true, .. } => "failed".to_owned(),
             Self::NoAnswer { .. } => "unreachable".to_owned(),
             Self::NotStarted => "not started".to_owned(),
         }
@@ -82,9 +85,9 @@ impl ExecEnd {
     fn rank(&self) -> u8 {
         match self {
             Self::Code(0) => 0,
-            Self::Code(_) | Self::Signal(_) => 1,
-            Self::NoAnswer { unknown: false, .. } => 2,
             Self::NoAnswer { unknown: true, .. } => 3,
+            Self::Code(_) | Self::Signal(_) | Self::NoAnswer { reached: true, .. } => 1,
+            Self::NoAnswer { .. } => 2,
             Self::NotStarted => 4,
         }
     }
@@ -323,6 +326,7 @@ mod tests {
             why: "no answer within 10 s".to_owned(),
             help: Some("ssh -v web9".to_owned()),
             unknown: false,
+            reached: false,
         };
         vec![
             result("web1", ExecEnd::Code(0), b"12.5\n", b""),

@@ -116,8 +116,10 @@ impl Raise {
     pub(super) fn help(&self) -> &'static str {
         match (self.method, &self.password) {
             (Method::Doas, _) => "doas needs a rule with `nopass`: it reads passwords from terminals only",
-            (_, None) => "`ansible_become_password`, or a rule without a password (`NOPASSWD`)",
-            (_, Some(_)) => "is `ansible_become_password` right, and is the user allowed to?",
+            (_, None) => {
+                "give the password (`-K`, or `ansible_become_password`), or the user a rule without one (`NOPASSWD`)"
+            }
+            (_, Some(_)) => "is the password right (`-K`, or `ansible_become_password`), and may the user do that?",
         }
     }
 

@@ -1,6 +1,6 @@
 //! Whether to go on with a host that has shown its key, and what to say when not.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -133,7 +133,7 @@ impl HostKeyCheck {
                 format!(
                     "somebody may be in between. If the host was reinstalled: compare the fingerprint on its console, \
                      then `ssh-keygen -R '{name}' -f {}` and record the new key",
-                    known.path.display()
+                    typed(&known.path)
                 ),
             ),
             Verdict::Revoked { by } => (
@@ -152,15 +152,19 @@ impl HostKeyCheck {
                      --host-keys accept-new` to record keys of new hosts as they come",
                     if self.port == 22 { String::new() } else { format!(" -p {}", self.port) },
                     self.address,
-                    self.store
-                        .path()
-                        .map_or_else(|| "~/.ssh/known_hosts".to_owned(), |path| path.display().to_string()),
+                    self.store.path().map_or_else(|| "~/.ssh/known_hosts".to_owned(), typed),
                 ),
             ),
             Verdict::Accept => unreachable!("an accepted key is not refused"),
         };
         ConnectError { phase: Phase::HostKey, class, message, help: Some(help) }
     }
+}
+
+/// A path as a word of a command line.
+fn typed(path: &Path) -> String {
+    let path = path.display().to_string();
+    crate::command::quote(&path).unwrap_or(path)
 }
 
 /// The key in the words of the trust store.

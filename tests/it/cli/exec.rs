@@ -43,7 +43,7 @@ fn each_way_to_end_has_its_code() {
     ── web[001,003].test (2 hosts): ok
     ── web002.test: exit code 3
     ── web004.test: unreachable
-    web004.test: nobody listens on 127.0.0.1:22
+    nobody listens on 127.0.0.1:22
     try: is sshd running there, and is `ansible_port` right?
     -- stderr
     4 hosts: 2 ok, 1 exit code 3, 1 unreachable
@@ -53,7 +53,7 @@ fn each_way_to_end_has_its_code() {
     -- stdout
     ── web001.test: ok
     ── web004.test: unreachable
-    web004.test: nobody listens on 127.0.0.1:22
+    nobody listens on 127.0.0.1:22
     try: is sshd running there, and is `ansible_port` right?
     -- stderr
     2 hosts: 1 ok, 1 unreachable
@@ -63,7 +63,7 @@ fn each_way_to_end_has_its_code() {
     -- stdout
     ── web[001-002].test (2 hosts): exit code 1
     ── web004.test: unreachable
-    web004.test: nobody listens on 127.0.0.1:22
+    nobody listens on 127.0.0.1:22
     try: is sshd running there, and is `ansible_port` right?
     ── web003.test: unknown
     the connection to web003.test was lost while the command ran: the host closed the connection
