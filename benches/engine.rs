@@ -160,6 +160,7 @@ impl World {
             inventory_paths: vec!["/inventory.yml".to_owned()],
             limit: None,
             extra_vars: vec![],
+            connect: vec![],
             check: false,
             operator: "bench".to_owned(),
             controller: "here".to_owned(),
@@ -238,6 +239,7 @@ async fn drive(
         forks: world.forks,
         tick: Duration::from_millis(250),
         signals: inbox,
+        program: "patchwave".to_owned(),
         notices: None,
     };
     engine::run(engine, state).await

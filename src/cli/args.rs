@@ -194,7 +194,7 @@ pub struct PlanArgs {
 /// `resume`.
 #[derive(Clone, Debug, Args)]
 pub struct ResumeArgs {
-    /// The run; the newest when it is not given.
+    /// The run; the newest when it is not given. Hosts are reached as it was started, unless options for that are given.
     pub run: Option<String>,
     /// Start only these of the hosts that wait; open hosts are settled all the same.
     #[arg(short, long, value_name = "PATTERN")]

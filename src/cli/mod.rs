@@ -30,6 +30,7 @@ mod since;
 mod sshconfig;
 mod status;
 mod trace;
+mod typed;
 pub mod world;
 
 pub use commands::main;

@@ -9,7 +9,7 @@ use super::{
     past::Past,
     rollout::{Rollout, carry_out, forks, jump_box, ledger_failure, line_of, next, transport},
     roster::{Hosts, Overlay},
-    since,
+    since, typed,
 };
 use crate::{
     event::{Event, Kind, RunId, RunState},
@@ -40,12 +40,13 @@ pub(super) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut World) -
     let (inventory, playbook) = since::files(&state, &args.extra_vars, world)?;
     let reentry =
         since::reentry(&state, &inventory, &playbook, args, Past { state_dir: state_dir.clone(), playbook: None })?;
-    let overlay = Overlay::new(&args.connect, world)?
+    let connect = typed::of_resume(&args.connect, &started.connect, world)?;
+    let overlay = Overlay::new(&connect, world)?
         .stealing(args.steal_lease)
         .knowing(super::settled::from_ledger(state_dir.clone()));
     let roster = Hosts::new(Arc::new(inventory), playbook.vars.clone(), &reentry.hosts, &overlay)?;
-    let transport = transport(&args.connect, world)?;
-    let forks = forks(args.connect.forks, world);
+    let transport = transport(&connect, world)?;
+    let forks = forks(connect.forks, world);
     let open = state.tally.in_flight;
     let logs = ledger.logs(&run, Arc::clone(&world.clock));
     let mut journal = RunLedger::new(ledger, lock);

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use super::{Failure, World, args::ConnectArgs, roster::Hosts};
+use super::{Failure, World, args::ConnectArgs, roster::Hosts, typed};
 use crate::{
     engine::{self, Engine, Notice, Outside, Signal},
     event::{Event, RunStarted, RunState, Stop},
@@ -63,6 +63,7 @@ pub(super) fn carry_out(rollout: Rollout, world: &mut World) -> Result<u8, Failu
         forks: rollout.forks,
         tick: rollout.tick,
         signals: signal_inbox,
+        program: rollout.next.program.clone(),
         notices: world.stdin_is_terminal.then_some(notices),
     };
     let ended = runtime.block_on(async {
@@ -144,29 +145,23 @@ fn reporter(json: bool, world: &World) -> Box<dyn ui::Reporter> {
     }
 }
 
-/// `run PLAYBOOK -i INVENTORY`, with the names of extra variables: their values may be secret.
-pub(super) fn run_line(
-    playbook: &Path,
-    inventories: impl IntoIterator<Item = PathBuf>,
-    extra_vars: &[String],
-    world: &World,
-) -> String {
+/// The line that starts such a run again, from its record alone: `run PLAYBOOK -i INVENTORY`, with the names of extra
+/// variables, for their values may be secret, and with the way in which hosts are reached.
+pub(super) fn line_of(started: &RunStarted, world: &World) -> String {
     let quote = |word: String| crate::command::quote(&word).unwrap_or(word);
-    let mut words = vec!["run".to_owned(), quote(world.shown(playbook))];
-    for inventory in inventories {
-        words.extend(["-i".to_owned(), quote(world.shown(&inventory))]);
+    let mut words = vec!["run".to_owned(), quote(world.shown(Path::new(&started.playbook_path)))];
+    for inventory in &started.inventory_paths {
+        words.extend(["-i".to_owned(), quote(world.shown(Path::new(inventory)))]);
     }
-    for name in extra_vars {
+    for name in &started.extra_vars {
         let word = if name.starts_with('@') { quote(name.clone()) } else { format!("{name}=…") };
         words.extend(["-e".to_owned(), word]);
     }
+    words.extend(typed::shown(&started.connect, world));
+    if started.check {
+        words.push("--check".to_owned());
+    }
     words.join(" ")
-}
-
-/// The line that starts such a run again, from its record alone.
-pub(super) fn line_of(started: &RunStarted, world: &World) -> String {
-    let inventories = started.inventory_paths.iter().map(PathBuf::from);
-    run_line(Path::new(&started.playbook_path), inventories, &started.extra_vars, world)
 }
 
 /// The command lines that hints are made of; `run` is `run PLAYBOOK -i INVENTORY`.

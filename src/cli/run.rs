@@ -9,6 +9,7 @@ use super::{
     prepare::{Prepared, Request, prepare},
     rollout::{Rollout, carry_out, forks, jump_box, ledger_failure, line_of, next, transport},
     roster::{Hosts, Overlay},
+    typed,
 };
 use crate::{
     event::{Event, Kind, RunId, RunStarted, RunState},
@@ -53,6 +54,7 @@ pub(super) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World) -> Resu
         inventory_paths: args.inventory.inventory.iter().map(|p| world.absolute(p).display().to_string()).collect(),
         limit: args.limit.clone(),
         extra_vars: args.inventory.extra_vars.iter().map(|word| name_of(word)).collect(),
+        connect: typed::words(&args.connect, world),
         check: args.check,
         operator: world.operator(),
         controller: world.machine(),

@@ -35,13 +35,16 @@ struct Watcher {
 impl Watcher {
     fn status(&self, state: &RunState, world: &World) -> Status {
         let now = world.clock.now();
+        let driver = self.ledger.holder(&self.run).map(|holder| holder.to_string());
+        // What people asked for is over with the controller that they asked; a resume takes it back.
+        let asked = driver.is_none() && state.stop.is_some();
         Status {
             width: world.width(),
             paint: world.paint(world.stdout_is_terminal),
             zone: world.zone(),
             now,
-            driver: self.ledger.holder(&self.run).map(|holder| holder.to_string()),
-            waits: waits(state, now, &self.program),
+            waits: if asked { None } else { waits(state, now, &self.program) },
+            driver,
             program: self.program.clone(),
         }
     }

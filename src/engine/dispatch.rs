@@ -44,6 +44,8 @@ pub struct Engine {
     pub tick: Duration,
     /// Requests of this process: signals, the prompt.
     pub signals: mpsc::Receiver<Signal>,
+    /// How this program is called in hints, with its state folder: `patchwave`.
+    pub program: String,
     /// Told when the run begins to wait for a person.
     pub notices: Option<mpsc::Sender<Notice>>,
 }
@@ -396,7 +398,7 @@ impl Dispatcher {
         let name = self.state.plan().stages[stage].name.clone();
         let run = self.state.started.run.clone();
         let now = self.engine.outside.clock.now();
-        let elsewhere = format!("patchwave approve {run}");
+        let elsewhere = format!("{} approve {run}", self.engine.program);
         match &self.engine.notices {
             Some(notices) => {
                 let question = format!("stage {name} waits for approval: type yes, or elsewhere: {elsewhere}");

@@ -136,6 +136,10 @@ pub struct RunStarted {
     pub limit: Option<String>,
     /// `-e`, names only: values may be secret.
     pub extra_vars: Vec<String>,
+    /// Options that say how hosts are reached, as words (`--user`, `deploy`); passwords and commands that print them are
+    /// named only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub connect: Vec<String>,
     /// `--check`: nothing is changed.
     pub check: bool,
     /// Who started it.

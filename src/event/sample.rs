@@ -147,6 +147,7 @@ impl Sample {
             inventory_paths: vec!["/srv/inventories/production.yml".to_owned()],
             limit: None,
             extra_vars: Vec::new(),
+            connect: Vec::new(),
             check: false,
             operator: "ann".to_owned(),
             controller: "jump".to_owned(),

@@ -53,6 +53,7 @@ pub(super) fn first(run: &str, hosts: usize) -> Event {
         inventory_paths: vec!["/i/prod.yml".to_owned()],
         limit: None,
         extra_vars: Vec::new(),
+        connect: Vec::new(),
         check: false,
         operator: "ann".to_owned(),
         controller: "jump".to_owned(),

@@ -119,7 +119,10 @@ pub fn next(state: &RunState, now: Timestamp, limits: Limits) -> Directive {
                     }
                     if stage.waves[w].canary {
                         // The rest of the stage is not what is tried first.
-                        left.get_or_insert(format!("{why}, and stage {} does not go on without its canary", stage.name));
+                        left.get_or_insert(format!(
+                            "{why}, and stage {} does not go on without its canary",
+                            stage.name
+                        ));
                         break;
                     }
                     left.get_or_insert(why);

@@ -84,6 +84,7 @@ impl Run {
             inventory_paths: vec![],
             limit: None,
             extra_vars: vec![],
+            connect: vec![],
             check: false,
             operator: String::new(),
             controller: String::new(),

@@ -166,8 +166,9 @@ fn panel(
     chatter: &HashMap<HostName, String>,
     paint: Paint,
 ) -> Vec<String> {
-    // The last column stays free: some terminals break the line there.
-    let width = usize::from(size.columns.max(20)) - 1;
+    // The last columns stay free: the terminal's own `^C` must not break the line.
+    let width = usize::from(size.columns.max(20)) - 3;
+    let shape = Shape { width, digits: state.tally.total.to_string().len() };
     let room = usize::from(size.rows).saturating_sub(4).clamp(1, HOSTS + 3);
     let mut lines = Vec::new();
     let mut walking: Vec<&HostState> = Vec::new();
@@ -178,11 +179,11 @@ fn panel(
             if lines.len() < 3 {
                 let since = hosts.iter().filter_map(|host| host.started_at).min();
                 let name = sentence::wave_name(state, s, w);
-                lines.push(bar_line(&name, &wave.tally, elapsed(since, now), width, paint));
+                lines.push(bar_line(&name, &wave.tally, elapsed(since, now), shape, paint));
             }
         }
     }
-    lines.push(bar_line("all", &state.tally, elapsed(Some(state.started_at), now), width, paint));
+    lines.push(bar_line("all", &state.tally, elapsed(Some(state.started_at), now), shape, paint));
     let since = |host: &HostState| host.current.as_ref().map(|current| current.since).or(host.started_at);
     let shown = room.saturating_sub(lines.len()).min(HOSTS);
     let key = |host: &&HostState| (host.broke_at().is_none(), since(host));
@@ -230,18 +231,26 @@ fn elapsed(since: Option<Timestamp>, now: Timestamp) -> String {
     text::duration(Duration::from_secs(Duration::try_from(took).unwrap_or_default().as_secs())).replace(".0s", "s")
 }
 
+/// What the bars have in common, so that they stand below each other.
+#[derive(Clone, Copy)]
+struct Shape {
+    width: usize,
+    /// Of the largest number of hosts.
+    digits: usize,
+}
+
 /// `production, wave 2 of 5  ━━━━━━━━────────  12/25  11 ok, 1 failed, 8 in flight, 5 waiting  3m12s`
-fn bar_line(name: &str, tally: &Tally, took: String, width: usize, paint: Paint) -> String {
+fn bar_line(name: &str, tally: &Tally, took: String, shape: Shape, paint: Paint) -> String {
+    let Shape { width, digits: w } = shape;
     let broken = tally.broken();
-    let total = tally.total.to_string();
-    let mut right = format!("{:>w$}/{total}", tally.done(), w = total.len());
+    let mut right = format!("{:>w$}/{:<w$}", tally.done(), tally.total);
     let mut parts = vec![(tally.in_flight, "in flight")];
     if width >= 110 {
         parts.insert(0, (tally.ok, "ok"));
         parts.push((tally.waiting(), "waiting"));
     }
     for (n, word) in parts {
-        right.push_str(&format!("  {n:>w$} {word}", w = total.len()));
+        right.push_str(&format!("  {n:>w$} {word}"));
     }
     right.push_str(&format!("  {took:>6}"));
     let trouble = if broken > 0 { format!("  {broken} broken") } else { String::new() };

@@ -45,16 +45,16 @@ fn drawn(size: Size) -> String {
 #[test]
 fn the_panel_fits_80_columns() {
     insta::assert_snapshot!(drawn(SMALL), @r#"
-    production:!databases w…  ━━──────────────────────   1/12  10 in flight     40s
-    all                       ━━━━━───────────────────   3/14  10 in flight     47s
-      web02.example.com  broke at "Ready to be patched"; between two steps      39s
-      web03.example.com  Ready to be patched: waiting for the lock of unat…     38s
-      web04.example.com  Ready to be patched                                    37s
-      web05.example.com  Ready to be patched                                    36s
-      web06.example.com  Ready to be patched                                    35s
-      web07.example.com  Ready to be patched                                    34s
-      web08.example.com  Ready to be patched                                    33s
-      web09.example.com  Ready to be patched                                    32s
+    production:!databases …  ━──────────────────────   1/12  10 in flight     40s
+    all                      ━━━━───────────────────   3/14  10 in flight     47s
+      web02.example.com  broke at "Ready to be patched"; between two ste…     39s
+      web03.example.com  Ready to be patched: waiting for the lock of un…     38s
+      web04.example.com  Ready to be patched                                  37s
+      web05.example.com  Ready to be patched                                  36s
+      web06.example.com  Ready to be patched                                  35s
+      web07.example.com  Ready to be patched                                  34s
+      web08.example.com  Ready to be patched                                  33s
+      web09.example.com  Ready to be patched                                  32s
       and 2 more in flight
     "#);
 }
@@ -64,14 +64,14 @@ fn the_panel_uses_200_columns() {
     insta::assert_snapshot!(drawn(WIDE), @r#"
     production:!databases with a long patte…  ━━━━━───────────────────────────────────────────────────────   1/12   1 ok  10 in flight   1 waiting     40s
     all                                       ━━━━━━━━━━━━────────────────────────────────────────────────   3/14   3 ok  10 in flight   1 waiting     47s
-      web02.example.com  broke at "Ready to be patched"; between two steps                                                                                                                              39s
-      web03.example.com  Ready to be patched: waiting for the lock of unattended-upgrade waiting for the lock of unattended-upgrade waiting for the lock of unattended-upgrade waiting for the loc…     38s
-      web04.example.com  Ready to be patched                                                                                                                                                            37s
-      web05.example.com  Ready to be patched                                                                                                                                                            36s
-      web06.example.com  Ready to be patched                                                                                                                                                            35s
-      web07.example.com  Ready to be patched                                                                                                                                                            34s
-      web08.example.com  Ready to be patched                                                                                                                                                            33s
-      web09.example.com  Ready to be patched                                                                                                                                                            32s
+      web02.example.com  broke at "Ready to be patched"; between two steps                                                                                                                            39s
+      web03.example.com  Ready to be patched: waiting for the lock of unattended-upgrade waiting for the lock of unattended-upgrade waiting for the lock of unattended-upgrade waiting for the l…     38s
+      web04.example.com  Ready to be patched                                                                                                                                                          37s
+      web05.example.com  Ready to be patched                                                                                                                                                          36s
+      web06.example.com  Ready to be patched                                                                                                                                                          35s
+      web07.example.com  Ready to be patched                                                                                                                                                          34s
+      web08.example.com  Ready to be patched                                                                                                                                                          33s
+      web09.example.com  Ready to be patched                                                                                                                                                          32s
       and 2 more in flight
     "#);
 }

@@ -112,7 +112,15 @@ pub(super) fn sentences(state: &RunState, event: &Event, paint: Paint) -> Vec<Se
                 Stop::StepBorder => "no new host starts, hosts in flight stop at their next step",
                 Stop::Detach => "leaving now; jobs on the hosts go on",
             };
-            let rest = format!("{what} ({} in flight); by {}", state.tally.in_flight, text::clean(by, 100));
+            let mut rest = format!("{what} ({} in flight); by {}", state.tally.in_flight, text::clean(by, 100));
+            match how {
+                _ if by != "Ctrl-C" => {}
+                Stop::Drain if state.tally.in_flight > 0 => {
+                    rest.push_str("; Ctrl-C again: stop before their next step");
+                }
+                Stop::StepBorder => rest.push_str("; Ctrl-C again: leave now, jobs on the hosts go on"),
+                Stop::Drain | Stop::Detach => {}
+            }
             vec![Sentence { text: line("stop", |w| paint.warn(w), &rest), loud: true }]
         }
         Kind::RunFinished => vec![loud("over", counts(&state.tally))],

@@ -4,7 +4,7 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Tab
 use jiff::Timestamp;
 
 use super::{Paint, Trouble, sentence, text, troubles, would};
-use crate::event::{HostState, Outcome, RunState};
+use crate::event::{HostAt, HostState, Outcome, RunState};
 
 /// Hosts above which the ok ones of a stage share a line.
 const LISTED: usize = 24;
@@ -231,7 +231,9 @@ impl Summary {
             hints.push((format!("{program} resume {run}"), format!("settles the {open} left in flight, then goes on")));
             return hints;
         }
-        let named = |word: &str| if self.next.newest { format!("@{word}") } else { format!("@{run}:{word}") };
+        // `@failed` is about the last run that was no mere check.
+        let newest = self.next.newest && !state.started.check;
+        let named = |word: &str| if newest { format!("@{word}") } else { format!("@{run}:{word}") };
         let broken = [(tally.failed, "failed"), (tally.unreachable, "unreachable"), (tally.unknown, "unknown")];
         let broken: Vec<String> = broken.iter().filter(|(n, _)| *n > 0).map(|(_, word)| named(word)).collect();
         if !broken.is_empty() {
@@ -275,6 +277,11 @@ fn changed(hosts: &[&HostState]) -> String {
     }
     if other > 0 {
         parts.push(format!("other things on {}", text::count(other, "host")));
+    }
+    let open = hosts.iter().filter(|host| host.at == HostAt::InFlight).count();
+    if open > 0 {
+        let still = if parts.is_empty() { "nothing that is known yet; " } else { "" };
+        parts.push(format!("{still}{} still open", text::count(open, "host")));
     }
     if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
 }
@@ -463,6 +470,7 @@ mod tests {
         let text = hints(&detached).unwrap();
         assert!(text.contains("resume 20261122-020000-kxfa  ") && text.contains("settles the 1 host left"), "{text}");
         assert!(!text.contains("--limit"), "{text}");
+        assert!(page(&detached, 80, false).contains("1 host still open\n\nnext:"));
         let mut mixed = fresh();
         mixed.bad("a", "x", "y").walk("b", vec![result(Verdict::Unknown, "lost")]).good("c");
         let text = hints(&mixed).unwrap();

@@ -152,10 +152,10 @@ fn a_key_drains_and_a_second_one_stops_at_the_next_step() {
                               the controller left
 
     unknown on web002.test
-      changed: other things on 1 host
+      changed: other things on 1 host, 1 host still open
 
     2 hosts: 1 ok, 1 in flight
-    changed: other things on 2 hosts
+    changed: other things on 2 hosts, 1 host still open
 
     next:
       # everything it printed
@@ -165,9 +165,9 @@ fn a_key_drains_and_a_second_one_stops_at_the_next_step() {
     -- stderr
     run 20260101-000000-abcd: 1 of 2 hosts are done, 0 open and settled first, 1 not started
     00:00:00  wave         production/medium, wave 2 of 2: 1 host
-    00:00:00  stop         no new host starts, hosts in flight finish (1 in flight); by Ctrl-C
+    00:00:00  stop         no new host starts, hosts in flight finish (1 in flight); by Ctrl-C; Ctrl-C again: stop before their next step
     00:00:00  --           halted: asked to stop; hosts in flight finish, no other host starts
-    00:00:00  stop         no new host starts, hosts in flight stop at their next step (1 in flight); by Ctrl-C
+    00:00:00  stop         no new host starts, hosts in flight stop at their next step (1 in flight); by Ctrl-C; Ctrl-C again: leave now, jobs on the hosts go on
     00:00:00  --           halted: asked to stop before the next step of each host; no other host starts
     "#);
     desk.really("resume").ended(0).says(&["2 hosts: 2 ok"]);
@@ -204,10 +204,10 @@ fn a_termination_detaches_and_a_resume_settles() {
     not started  web002.test
 
     unknown at "Command: echo once >>$PATCHWAVE_ROOT/once; slee…" on web001.test
-      changed: nothing
+      changed: nothing that is known yet; 1 host still open
 
     2 hosts: 1 in flight, 1 not started
-    changed: nothing
+    changed: nothing that is known yet; 1 host still open
 
     next:
       # everything it printed

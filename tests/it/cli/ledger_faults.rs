@@ -136,10 +136,10 @@ fn a_disk_that_fills_up_during_a_run() {
     not started  web003.test
 
     unknown at "Command: echo once >>$PATCHWAVE_ROOT/once; slee…" on web001.test
-      changed: nothing
+      changed: nothing that is known yet; 1 host still open
 
     3 hosts: 1 in flight, 2 not started
-    changed: nothing
+    changed: nothing that is known yet; 1 host still open
 
     next:
       # everything it printed

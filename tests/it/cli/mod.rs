@@ -19,3 +19,4 @@ mod run;
 mod status;
 mod streams;
 mod terms;
+mod typed;

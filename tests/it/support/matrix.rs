@@ -417,6 +417,7 @@ impl Stages {
             forks: self.forks,
             tick: Duration::from_secs(120),
             signals: inbox,
+            program: "patchwave".to_owned(),
             notices: None,
         };
         tokio::select! {
@@ -458,6 +459,7 @@ fn started(case: &Case, hosts: &[HostName], strict: bool) -> RunStarted {
         inventory_paths: vec![],
         limit: None,
         extra_vars: vec![],
+        connect: vec![],
         check: false,
         operator: "sim".to_owned(),
         controller: "sim".to_owned(),

@@ -339,6 +339,7 @@ pub async fn drive(world: &World, mut journal: Shared) -> Ended {
         forks: world.forks,
         tick: Duration::from_secs(120),
         signals: inbox,
+        program: "patchwave".to_owned(),
         notices: None,
     };
     engine::run(engine, state).await
@@ -353,6 +354,7 @@ fn started(world: &World) -> RunStarted {
         inventory_paths: vec![],
         limit: None,
         extra_vars: vec![],
+        connect: vec![],
         check: false,
         operator: "sim".to_owned(),
         controller: "sim".to_owned(),

@@ -1,0 +1,162 @@
+//! The options that say how hosts are reached, as words: what a run was started with is what its hints and its resume
+//! need. A password is asked for again; the command that prints one is named, never kept.
+
+use std::path::Path;
+
+use clap::Parser;
+
+use super::{
+    Failure, World,
+    args::{ConnectArgs, HostKeys},
+};
+
+/// Stands for a value that is not recorded.
+const HIDDEN: &str = "…";
+
+/// The options alone.
+#[derive(Parser)]
+#[command(no_binary_name = true)]
+struct Alone {
+    #[command(flatten)]
+    connect: ConnectArgs,
+}
+
+fn read(words: &[String]) -> Result<ConnectArgs, Failure> {
+    Alone::try_parse_from(words).map(|alone| alone.connect).map_err(|error| {
+        Failure::internal(format!("the options that the run was started with cannot be read: {error}"))
+    })
+}
+
+/// The options that are not as they are when nothing is said; paths are absolute.
+pub(super) fn words(args: &ConnectArgs, world: &World) -> Vec<String> {
+    // Named one by one, so that an option that is added is not forgotten here.
+    let ConnectArgs {
+        user,
+        private_key,
+        ssh_config,
+        host_keys,
+        known_hosts,
+        ask_pass,
+        ask_become_pass,
+        password_command,
+        become_password_command,
+        forks,
+        connect_rate,
+        connect_timeout,
+        auth_timeout,
+    } = args;
+    let path = |path: &Path| world.absolute(path).display().to_string();
+    let usual = read(&[]).ok();
+    let unusual =
+        |value: u32, of: fn(&ConnectArgs) -> u32| (usual.as_ref().map(of) != Some(value)).then(|| value.to_string());
+    let hidden = |command: &Option<String>| command.as_ref().map(|_| HIDDEN.to_owned());
+    let policy = match host_keys {
+        HostKeys::Strict => None,
+        HostKeys::AcceptNew => Some("accept-new".to_owned()),
+        HostKeys::Ask => Some("ask".to_owned()),
+    };
+    let config = |given: &String| if given == "none" { given.clone() } else { path(Path::new(given)) };
+    let time = |limit: &std::time::Duration| format!("{}ms", limit.as_millis());
+    let valued = [
+        ("--user", user.clone()),
+        ("--private-key", private_key.as_deref().map(path)),
+        ("--ssh-config", ssh_config.as_ref().map(config)),
+        ("--host-keys", policy),
+        ("--known-hosts", known_hosts.as_deref().map(path)),
+        ("--password-command", hidden(password_command)),
+        ("--become-password-command", hidden(become_password_command)),
+        ("--forks", unusual(*forks, |usual| usual.forks)),
+        ("--connect-rate", unusual(*connect_rate, |usual| usual.connect_rate)),
+        ("--connect-timeout", connect_timeout.as_ref().map(time)),
+        ("--auth-timeout", auth_timeout.as_ref().map(time)),
+    ];
+    let mut words: Vec<String> = Vec::new();
+    for (option, value) in valued {
+        words.extend(value.into_iter().flat_map(|value| [option.to_owned(), value]));
+    }
+    for (option, given) in [("--ask-pass", *ask_pass), ("--ask-become-pass", *ask_become_pass)] {
+        words.extend(given.then(|| option.to_owned()));
+    }
+    words
+}
+
+/// Recorded words as they are typed: quoted, paths from the current folder.
+pub(super) fn shown(words: &[String], world: &World) -> Vec<String> {
+    let one = |word: &String| match word.as_str() {
+        HIDDEN => word.clone(),
+        _ => {
+            let word = if word.starts_with('/') { world.shown(Path::new(word)) } else { word.clone() };
+            crate::command::quote(&word).unwrap_or(word)
+        }
+    };
+    words.iter().map(one).collect()
+}
+
+/// The options of a resume: those that are given with it, else those that the run was started with.
+pub(super) fn of_resume(given: &ConnectArgs, recorded: &[String], world: &mut World) -> Result<ConnectArgs, Failure> {
+    if recorded.is_empty() || !words(given, world).is_empty() {
+        return Ok(given.clone());
+    }
+    let line = shown(recorded, world).join(" ");
+    if recorded.iter().any(|word| word == HIDDEN) {
+        return Err(Failure::refused(format!("this run was started with {line}, and that command is not recorded"))
+            .help("say it again with `resume`, with the other options, so that open hosts can be reached"));
+    }
+    world.talk(format_args!("hosts are reached as the run was started: {line}"));
+    read(recorded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(words: &[&str]) -> ConnectArgs {
+        read(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()).unwrap()
+    }
+
+    fn world() -> World {
+        World { folder: "/home/ann".into(), ..World::real() }
+    }
+
+    #[test]
+    fn what_is_recorded_reads_as_what_was_given() {
+        let world = world();
+        assert_eq!(words(&given(&[]), &world), [""; 0]);
+        let all = "-u deploy --private-key k -F conf --host-keys ask --known-hosts /k/h -k -K -f 3 --connect-rate 0 \
+                   --connect-timeout 1m --auth-timeout 1500ms";
+        let once = words(&given(&all.split_whitespace().collect::<Vec<_>>()), &world);
+        let again = words(&read(&once).unwrap(), &world);
+        assert_eq!(once, again);
+        assert_eq!(
+            once.join(" "),
+            "--user deploy --private-key /home/ann/k --ssh-config /home/ann/conf --host-keys ask --known-hosts /k/h \
+             --forks 3 --connect-rate 0 --connect-timeout 60000ms --auth-timeout 1500ms --ask-pass --ask-become-pass"
+        );
+        assert_eq!(words(&given(&["-F", "none"]), &world), ["--ssh-config", "none"]);
+        assert_eq!(
+            shown(&["--user".into(), "a b".into(), "--known-hosts".into(), "/home/ann/k h".into()], &world),
+            ["--user", "'a b'", "--known-hosts", "'k h'"]
+        );
+    }
+
+    #[test]
+    fn a_resume_takes_its_own_options_or_those_of_the_run_and_never_half_of_them() {
+        let mut world = world();
+        let recorded = words(&given(&["-u", "deploy", "--known-hosts", "k"]), &world);
+        let taken = |words: &[&str], world: &mut World| of_resume(&given(words), &recorded, world).unwrap();
+        assert_eq!(taken(&[], &mut world).user.as_deref(), Some("deploy"));
+        assert_eq!(taken(&["-f", "3"], &mut world).user, None);
+        assert_eq!(of_resume(&given(&[]), &[], &mut world).unwrap().user, None);
+    }
+
+    #[test]
+    fn a_command_that_prints_a_password_is_not_recorded() {
+        let mut world = world();
+        let recorded = words(&given(&["--become-password-command", "pass show s3cret"]), &world);
+        assert_eq!(recorded, ["--become-password-command", "…"]);
+        assert_eq!(shown(&recorded, &world).join(" "), "--become-password-command …");
+        let refused = of_resume(&given(&[]), &recorded, &mut world).unwrap_err().to_string();
+        assert!(refused.contains("started with --become-password-command …"), "{refused}");
+        assert!(of_resume(&given(&["--become-password-command", "x"]), &recorded, &mut world).is_ok());
+    }
+}

@@ -1,0 +1,89 @@
+//! Commands that patchwave prints, typed as they are printed.
+
+use std::time::{Duration, Instant};
+
+use patchwave::{
+    demo::{Fleet, FleetSpec},
+    event::{Event, Kind},
+};
+use rustix::process::Signal;
+
+use crate::support::cli::{Desk, Said};
+
+/// What follows `patchwave` in the one line that begins so and holds `part`.
+#[track_caller]
+fn printed(text: &str, part: &str) -> String {
+    let mut lines = text.lines().filter_map(|line| line.trim().strip_prefix("patchwave "));
+    let line = lines.find(|line| line.contains(part)).unwrap_or_else(|| panic!("no command with {part}:\n{text}"));
+    line.split("  #").next().unwrap_or_default().trim().to_owned()
+}
+
+#[track_caller]
+fn noted(said: &Said, part: &str) -> bool {
+    said.err.contains(part)
+}
+
+#[test]
+fn a_rerun_reaches_hosts_as_the_run_did() {
+    let fleet = Fleet::start(FleetSpec::quick(2)).unwrap();
+    let desk = Desk::of(&fleet);
+    desk.write("play.yml", "name: Broken\nsteps:\n  - command: exit 1\n");
+    let said = desk.run("run play.yml -i inv.yml --connect-rate 7 --auth-timeout 9s").ended(6);
+    let again = printed(&said.out, "--limit @failed");
+    assert_eq!(again, "run play.yml -i inv.yml --connect-rate 7 --auth-timeout 9000ms --limit @failed");
+    assert_eq!(printed(&desk.run("show").out, "--limit @failed"), again, "the ledger knows it as well");
+    let said = desk.run(&again).ended(6);
+    assert_eq!(printed(&said.out, "--limit @failed"), again);
+}
+
+#[test]
+fn a_check_leads_to_another_check_of_its_own_hosts() {
+    let fleet = Fleet::start(FleetSpec::quick(2)).unwrap();
+    let desk = Desk::of(&fleet);
+    desk.write("play.yml", "name: Tight\nsteps:\n  - precheck: { disk_free: { /: 900TiB } }\n");
+    let said = desk.run("run play.yml -i inv.yml --check").ended(6);
+    let run = desk.last_run();
+    let again = printed(&said.out, ":failed");
+    assert_eq!(again, format!("run play.yml -i inv.yml --check --limit @{run}:failed"));
+    desk.run(&again).ended(6).says(&["(check only)"]);
+}
+
+#[test]
+fn a_resume_reaches_hosts_as_the_run_did() {
+    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
+    let desk = Desk::of(&fleet);
+    desk.write("play.yml", "name: Slow\nsteps:\n  - command: sleep 3\n");
+    // Without this file no host is known.
+    let inventory = std::fs::read_to_string(desk.folder().join("inv.yml")).unwrap();
+    std::fs::copy(fleet.known_hosts(), desk.folder().join("kh")).unwrap();
+    desk.write("inv.yml", &inventory.replace(&fleet.known_hosts().display().to_string(), "/nowhere"));
+    let running = desk.start("run play.yml -i inv.yml --known-hosts kh");
+    let begun = |event: &Event| matches!(event.kind, Kind::StepStarted { .. });
+    desk.until("a step that began", |events| events.iter().any(begun));
+    running.signal(Signal::KILL);
+    running.end().ended(128 + 9);
+    let line = printed(&desk.run("show").out, "resume");
+    let said = desk.run(&line).ended(0);
+    assert!(noted(&said, "hosts are reached as the run was started: --known-hosts kh\n"), "{}", said.page());
+}
+
+#[test]
+fn the_way_to_approve_names_the_ledger() {
+    let fleet = Fleet::start(FleetSpec::quick(2)).unwrap();
+    let desk = Desk::of(&fleet);
+    desk.write("inv.yml", &fleet.inventory().replace("canary: 1, batch: [50%, 100%]", "batch: 1, approve: true"));
+    desk.write("play.yml", "name: Quick\nsteps:\n  - command: 'true'\n");
+    let running = desk.start("--state-dir elsewhere run play.yml -i inv.yml");
+    let end = Instant::now() + Duration::from_secs(200);
+    let line = loop {
+        let said = desk.run("--state-dir elsewhere status");
+        if said.out.contains("waits: approval") {
+            break printed(&said.out, "approve");
+        }
+        assert!(Instant::now() < end, "{}", said.page());
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    desk.run(&line).ended(0);
+    let said = running.end().ended(0);
+    assert!(noted(&said, &format!("waits for approval: patchwave {line}\n")), "{}", said.page());
+}
