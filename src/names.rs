@@ -66,6 +66,20 @@ pub fn expand(text: &str) -> Result<Vec<String>, String> {
     Ok(names)
 }
 
+/// Whether [`fold`] may have written this between two brackets: `01-20,23`, `1,3`, never one number alone.
+pub fn is_folded(inside: &str) -> bool {
+    let run = |run: &str| match run.split_once('-') {
+        None => bounds(run, run).is_some(),
+        // Leading zeros on the left are there on the right.
+        Some((from, to)) => {
+            bounds(from, to).is_some_and(|range| range.start() < range.end())
+                && to.len() >= from.len()
+                && (to.len() == from.len() || !to.starts_with('0') && !from.starts_with('0'))
+        }
+    };
+    inside.contains(['-', ',']) && inside.split(',').all(run)
+}
+
 /// True for an IPv6 address without brackets: its colons separate nothing.
 pub fn is_ipv6(text: &str) -> bool {
     text.parse::<std::net::Ipv6Addr>().is_ok()
@@ -109,7 +123,8 @@ fn runs(numbers: &[&str]) -> String {
 }
 
 fn bounds(from: &str, to: &str) -> Option<RangeInclusive<u64>> {
-    let number = |s: &str| s.bytes().all(|b| b.is_ascii_digit()).then(|| s.parse::<u64>().ok()).flatten();
+    let digits = |s: &str| !s.is_empty() && s.len() <= 18 && s.bytes().all(|b| b.is_ascii_digit());
+    let number = |s: &str| digits(s).then(|| s.parse::<u64>().ok()).flatten();
     let range = number(from)?..=number(to)?;
     (range.start() <= range.end()).then_some(range)
 }
@@ -158,6 +173,16 @@ mod tests {
             expected.sort();
             expected.dedup();
             proptest::prop_assert_eq!(expanded, expected);
+        }
+
+        #[test]
+        fn what_is_folded_is_known_as_such(numbers in proptest::collection::btree_set(0u32..120, 2..20), wide in proptest::bool::ANY) {
+            let width = if wide { 3 } else { 0 };
+            let names: Vec<HostName> =
+                numbers.iter().map(|n| HostName::new(&format!("web{n:0width$}.x")).unwrap()).collect();
+            let text = fold(&names);
+            let inside = text.split(['[', ']']).nth(1).unwrap();
+            proptest::prop_assert!(is_folded(inside), "{}", text);
         }
 
         #[test]

@@ -1,9 +1,11 @@
 //! How to reach one host: address, login, keys, raised rights, deadlines.
 //! Data only; made from the inventory, used by the transport. Start at [`Target`].
 
+mod bastion;
 mod proxy;
 mod ssh;
 
+pub use bastion::{BastionCaps, settle_bastions};
 pub use proxy::{JumpHop, Proxy};
 pub use ssh::{AgentChoice, Family, LoginMethod, LoginSettings, SshSettings, Variables};
 
@@ -34,6 +36,9 @@ pub struct Target {
     /// What stands in between (`-J`, `ProxyJump`, `ProxyCommand` of the arguments above, which do not repeat it);
     /// `None`: nobody has said.
     pub proxy: Option<Proxy>,
+    /// `patchwave.bastion_connections` and `patchwave.bastion_handshakes`: what this host says of the bastions before
+    /// it; [`settle_bastions`] makes one word of all of them.
+    pub bastion: BastionCaps,
     /// What ssh_config says beside; hosts share it.
     pub ssh: Arc<SshSettings>,
     /// `patchwave.host_key_checking`: `None` takes the command line's choice.
@@ -136,6 +141,7 @@ impl Target {
             password: None,
             ssh_args: Vec::new(),
             proxy: None,
+            bastion: BastionCaps::default(),
             ssh: Arc::default(),
             host_keys: None,
             escalation: Escalation::default(),

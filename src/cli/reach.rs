@@ -154,6 +154,7 @@ impl Reach<'_> {
                 host_keys: policy(&found),
                 connect: patience(&found),
                 silence: silence(&found),
+                ..JumpHop::default()
             });
         }
         Ok(chain)

@@ -12,7 +12,7 @@ use crate::{
     inventory::Inventory,
     playbook::TemplateScope,
     sshconfig::SshConfig,
-    target::{SettledRuns, Target},
+    target::{SettledRuns, Target, settle_bastions},
 };
 
 /// Hosts of one run, their targets checked beforehand.
@@ -32,10 +32,11 @@ impl Hosts {
     ) -> Result<Self, Failure> {
         let targets = inventory.targets(hosts).map_err(Failure::usage)?;
         let targets = targets.into_iter().map(|target| overlay.apply(target)).collect();
-        let targets = match &overlay.config {
+        let mut targets = match &overlay.config {
             Some(config) => reach::under(config, targets, overlay.trust_given)?,
             None => targets,
         };
+        settle_bastions(&mut targets);
         let targets = targets.into_iter().map(|t| (t.name.clone(), Arc::new(overlay.limit(t)))).collect();
         Ok(Self { inventory, playbook_vars, targets })
     }

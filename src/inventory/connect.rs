@@ -79,6 +79,7 @@ impl Inventory {
             password: vars.secret(&["ansible_password", "ansible_ssh_pass", "ansible_ssh_password"])?,
             ssh_args,
             proxy,
+            bastion: settings.bastion,
             ssh: Arc::default(),
             host_keys: settings.host_keys,
             escalation: vars.escalation()?,

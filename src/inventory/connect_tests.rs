@@ -3,7 +3,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret as _;
 
 use super::*;
-use crate::target::{HostKeyPolicy, JumpHop};
+use crate::target::{BastionCaps, HostKeyPolicy, JumpHop};
 
 fn inventory(vars: &str) -> Inventory {
     Inventory::from_text("inv.yml", &format!("web:\n  hosts: {{web1.example.com: }}\n  vars:\n{vars}"))
@@ -40,7 +40,7 @@ fn each_variable_reaches_its_field() {
     ansible_become_password: !unsafe '{{ x }}'
     ansible_ssh_common_args: -o \"ProxyJump=ops@b1:2222\" -C
     ansible_ssh_extra_args: -4
-    patchwave: {connect_timeout: 3s, silence_timeout: 2m, host_key_checking: accept-new}
+    patchwave: {connect_timeout: 3s, silence_timeout: 2m, host_key_checking: accept-new, bastion_connections: 2}
 ",
     )
     .unwrap();
@@ -57,6 +57,7 @@ fn each_variable_reaches_its_field() {
     assert_eq!(target.escalation.user.as_deref(), Some("admin"));
     assert_eq!(target.escalation.password.unwrap().expose_secret(), "{{ x }}");
     assert_eq!(target.host_keys, Some(HostKeyPolicy::AcceptNew));
+    assert_eq!(target.bastion, BastionCaps { connections: Some(2), handshakes: None });
     assert_eq!((target.limits.connect, target.limits.silence), (Duration::from_secs(3), Duration::from_secs(120)));
 }
 

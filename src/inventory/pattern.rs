@@ -24,11 +24,13 @@ pub fn join(term: &str) -> (Join, &str) {
     }
 }
 
-/// The terms of a pattern: split at commas, or, when there is none, at colons outside of brackets.
+/// The terms of a pattern: split at commas, or, when there is none, at colons outside of brackets. The commas in
+/// `web[01,03]` are none of the pattern's.
 pub fn split(pattern: &str) -> Vec<String> {
     let clean = |parts: Vec<String>| parts.into_iter().map(|p| p.trim().to_owned()).filter(|p| !p.is_empty()).collect();
-    if pattern.contains(',') {
-        return clean(pattern.split(',').map(str::to_owned).collect());
+    let parts = at_commas(pattern);
+    if parts.len() > 1 {
+        return clean(parts);
     }
     if names::is_ipv6(join(pattern.trim()).1) {
         return clean(vec![pattern.to_owned()]);
@@ -48,6 +50,33 @@ pub fn split(pattern: &str) -> Vec<String> {
         }
     }
     clean(rejoin(parts))
+}
+
+fn at_commas(pattern: &str) -> Vec<String> {
+    let (mut parts, mut begin, mut at) = (Vec::new(), 0, 0);
+    while let Some(found) = pattern[at..].find([',', '[']).map(|found| at + found) {
+        at = found + 1;
+        if pattern[found..].starts_with(',') {
+            parts.push(pattern[begin..found].to_owned());
+            begin = at;
+        } else if let Some(close) = pattern[at..].find(']')
+            && names::is_folded(&pattern[at..at + close])
+        {
+            at += close;
+        }
+    }
+    parts.push(pattern[begin..].to_owned());
+    parts
+}
+
+/// The numbers in the one bracket of a term that patchwave may have printed for several hosts (`web[01-20,23].x`), if
+/// it is one. What a glob reads the same way is left to it: `web[1-3].x`.
+pub fn folded(term: &str) -> bool {
+    let Some((head, rest)) = term.split_once('[') else { return false };
+    let Some((inside, tail)) = rest.split_once(']') else { return false };
+    let glob = term.starts_with('~') || head.contains(['*', '?']) || tail.contains(['*', '?', '[', ']']);
+    let one_digit = inside.len() == 3 && inside.as_bytes()[1] == b'-';
+    !glob && names::is_folded(inside) && (!one_digit || tail.is_empty())
 }
 
 /// `@RUN:failed` is one term: its colon does not separate.
@@ -202,6 +231,12 @@ mod tests {
             ("@20261122-020003-kxfa:failed", "@20261122-020003-kxfa:failed"),
             ("all:!@r1:failed:x", "all|!@r1:failed|x"),
             ("@./failed:failed", "@./failed|failed"),
+            ("web[01-03,07].x,db1", "web[01-03,07].x|db1"),
+            ("web[01,03].x:!db[1-2]", "web[01,03].x|!db[1-2]"),
+            ("!web[1,3],&a", "!web[1,3]|&a"),
+            ("web[a,b]", "web[a|b]"),
+            ("web[1,", "web[1"),
+            ("web[1],x", "web[1]|x"),
         ] {
             assert_eq!(split(pattern).join("|"), terms, "{pattern:?}");
         }
@@ -231,6 +266,33 @@ mod tests {
             ("w[ab][99999999999999999999]", ("w[ab]", Some((i64::MAX, i64::MAX)))),
         ] {
             assert_eq!(subscript(term), expected, "{term}");
+        }
+    }
+
+    #[test]
+    fn names_that_were_folded() {
+        for (term, is) in [
+            ("web[01-20,23].x", true),
+            ("web[10-12].x", true),
+            ("web[1,3].x", true),
+            ("web[1-3]", true),
+            ("10.0.0.[1-2]", true),
+            ("web[9-11]b", true),
+            // A glob says the same of these, and does not ask for all of them.
+            ("web[1-3].x", false),
+            ("web[12].x", false),
+            ("web[1]", false),
+            ("web[1:3]", false),
+            ("web[3-1]", false),
+            ("web[01-3]", false),
+            ("web[-1]", false),
+            ("web[10-12]*", false),
+            ("w?b[10-12]", false),
+            ("~web[10-12]", false),
+            ("web[10-12]x[1-2]", false),
+            ("web", false),
+        ] {
+            assert_eq!(folded(term), is, "{term}");
         }
     }
 

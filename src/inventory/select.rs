@@ -202,6 +202,9 @@ impl Selection<'_> {
 
     /// Groups first; hosts too when no group matches or the term is an expression.
     fn matching(&self, term: &str) -> Result<Vec<usize>, Problem> {
+        if pattern::folded(term) {
+            return self.listed(term);
+        }
         let (base, subscript) = pattern::subscript(term);
         let matcher = pattern::matcher(base).map_err(|why| problem(why, None))?;
         let inventory = self.inventory;
@@ -232,6 +235,24 @@ impl Selection<'_> {
                 problem(format!("`{term}` selects no host"), Some(help))
             }),
         }
+    }
+
+    /// Hosts as patchwave lists them, `web[01-20,23].x`: each by its name, and all of them must be there.
+    fn listed(&self, term: &str) -> Result<Vec<usize>, Problem> {
+        let listed = names::expand(term).map_err(|why| problem(format!("`{term}`: {why}"), None))?;
+        let index = &self.inventory.index;
+        let (known, unknown): (Vec<&String>, Vec<&String>) =
+            listed.iter().partition(|name| index.contains_key(name.as_str()));
+        if unknown.is_empty() {
+            return Ok(known.into_iter().filter_map(|name| index.get(name.as_str()).copied()).collect());
+        }
+        let missing: Vec<HostName> = unknown.into_iter().filter_map(|name| HostName::new(name).ok()).collect();
+        let base = term.split('[').next().unwrap_or_default();
+        let help = match term.ends_with(']') && self.inventory.group_index.contains_key(base) {
+            true => format!("for places in the group write a colon: `{}`", term.replace('-', ":")),
+            false => "`patchwave inventory graph` shows all hosts".to_owned(),
+        };
+        Err(problem(format!("`{term}` lists hosts that are not there: {}", names::fold(&missing)), Some(help)))
     }
 
     fn unknown(&self, term: &str, matcher: &Matcher) -> Problem {

@@ -71,6 +71,15 @@ fn patterns_mean_what_they_mean_to_ansible() {
         ("web[0:2]:!web02*", "web[01,03].example.com"),
         ("web[7:99]", "web[08-10].example.com"),
         ("web01.example.com", "web01.example.com"),
+        ("web[01-03,10].example.com", "web[01-03,10].example.com"),
+        ("web[09-10].example.com,test[1,4]", "test[1,4],web[09-10].example.com"),
+        ("test[1-3]", "test[1-3]"),
+        ("test_group1:!test[1,3]", "test2"),
+        ("test_group1:&test[2-6]", "test[2-3]"),
+        ("test[1-3]:!test2", "test[1,3]"),
+        ("web0[1-3].example.com", "web[01-03].example.com"),
+        ("web0[1-9]*", "web[01-09].example.com"),
+        ("web[0:2]", "web[01-03].example.com"),
         ("2001:db8::1", "2001:db8::1"),
         ("test1,empty", "test1"),
         ("@failed", "test[1,4]"),
@@ -127,6 +136,15 @@ fn what_is_misspelt_or_empty_is_an_error() {
             "test1:&web",
             "no host is left by the pattern `test1:&web`\n  help: `patchwave inventory graph` shows the groups and their hosts",
         ),
+        (
+            "web[09-12].example.com",
+            "`web[09-12].example.com` lists hosts that are not there: web[11-12].example.com\n  help: `patchwave inventory graph` shows all hosts",
+        ),
+        (
+            "web[1-3]",
+            "`web[1-3]` lists hosts that are not there: web[1-3]\n  help: for places in the group write a colon: `web[1:3]`",
+        ),
+        ("web[1-99999999]", "`web[1-99999999]`: these are more than 1000000 names"),
         ("@not_started", "the last run has no host that is not started\n  help: nothing is left to run again"),
         ("@r9:failed", "`@failed`: there is no such run"),
         (
@@ -152,6 +170,8 @@ fn files_hold_a_pattern_per_line() {
     assert_eq!(select(&format!("@{good}")), "test[1-3]");
     assert_eq!(select(&format!("parent_3,!@{good}")), "test[4-6]");
     assert_eq!(select(&format!("parent_3,&@{good}")), "test[1-3]");
+    let listed = file("listed", b"test[1-3,5], web[01,03].example.com\n!test2\n");
+    assert_eq!(select(&format!("@{listed}")), "test[1,3,5],web[01,03].example.com");
     let empty = file("empty", b"\n# nothing\n");
     assert_eq!(
         select(&format!("@{empty}")),
@@ -169,6 +189,22 @@ fn files_hold_a_pattern_per_line() {
     assert!(select(&format!("@{nested}")).contains("a file of hosts cannot name another one"));
     let binary = file("binary", b"test1\n\xff\n");
     assert!(select(&format!("@{binary}")).contains("line 2 is not UTF-8 text"));
+}
+
+#[test]
+fn what_is_printed_for_hosts_selects_them_again() {
+    // Without zeros in front: a glob would take web1 and web2 for `web[10-12].x`, places of the group web2 to web4 for
+    // `web[1-3]`.
+    let text = "web: {hosts: {'web[1:20]': , 'web[1:20].x': }}\nother: {hosts: {db1: , '10.0.0.[1:12]': }}\n";
+    let inventory = Inventory::from_text("w.yml", text).unwrap();
+    for pattern in ["web[1-3]", "web[10-12].x", "web[1,3,9-11]", "10.0.0.[9-12]", "all"] {
+        let hosts = inventory.select(pattern, &NoRuns).unwrap();
+        let folded = names::fold(&hosts);
+        assert!(pattern == "all" || folded == pattern, "{pattern}: {folded}");
+        for again in [folded.clone(), folded.replace("],", "], ")] {
+            assert_eq!(inventory.select(&again, &NoRuns).unwrap(), hosts, "{again}");
+        }
+    }
 }
 
 proptest::proptest! {

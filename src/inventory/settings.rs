@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     policy::Policy,
-    target::{HostKeyPolicy, Limits},
+    target::{BastionCaps, HostKeyPolicy, Limits},
     yaml::{MapReader, Node, Problems, read},
 };
 
@@ -13,6 +13,7 @@ use crate::{
 pub struct Settings {
     pub policy: Policy,
     pub host_keys: Option<HostKeyPolicy>,
+    pub bastion: BastionCaps,
     connect: Option<Duration>,
     handshake: Option<Duration>,
     auth: Option<Duration>,
@@ -30,6 +31,10 @@ impl Settings {
         let settings = Self {
             policy,
             host_keys: map.read("host_key_checking", |node, problems| read::one_of(node, &words, problems)),
+            bastion: BastionCaps {
+                connections: map.read("bastion_connections", |node, problems| read::whole(node, 1, 64, problems)),
+                handshakes: map.read("bastion_handshakes", |node, problems| read::whole(node, 1, 4096, problems)),
+            },
             connect: map.read("connect_timeout", read::deadline),
             handshake: map.read("handshake_timeout", read::deadline),
             auth: map.read("auth_timeout", read::deadline),
@@ -45,6 +50,10 @@ impl Settings {
         Self {
             policy: self.policy.overlaid(&above.policy),
             host_keys: above.host_keys.or(self.host_keys),
+            bastion: BastionCaps {
+                connections: above.bastion.connections.or(self.bastion.connections),
+                handshakes: above.bastion.handshakes.or(self.bastion.handshakes),
+            },
             connect: above.connect.or(self.connect),
             handshake: above.handshake.or(self.handshake),
             auth: above.auth.or(self.auth),

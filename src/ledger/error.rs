@@ -175,9 +175,10 @@ impl LedgerError {
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 Self::NotWritable { path, why }
             }
-            Some(ErrorCode::NotADatabase) => {
-                Self::Corrupted { path, why: "it does not begin as a database does (damaged, or another file)".to_owned() }
-            }
+            Some(ErrorCode::NotADatabase) => Self::Corrupted {
+                path,
+                why: "it does not begin as a database does (damaged, or another file)".to_owned(),
+            },
             Some(ErrorCode::DatabaseCorrupt) => Self::Corrupted { path, why },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
                 Self::Busy { path, waited_s: super::open::BUSY.as_secs() }

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{HostKeyPolicy, SshSettings};
+use super::{BastionCaps, HostKeyPolicy, SshSettings};
 
 /// The way to a host that is not reached directly.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -35,6 +35,8 @@ pub struct JumpHop {
     pub connect: Option<Duration>,
     /// Its own longest silence (`ServerAlive…`); else that of the host behind.
     pub silence: Option<Duration>,
+    /// What it bears.
+    pub caps: BastionCaps,
 }
 
 impl Proxy {

@@ -8,7 +8,7 @@ use std::{
 use futures::{StreamExt, stream};
 use patchwave::{
     command::Command,
-    target::{JumpHop, Proxy, Target},
+    target::{BastionCaps, JumpHop, Proxy, Target, settle_bastions},
     transport::{
         Class, ConnectError, Link, NoSink, Phase, Session, Transport,
         ssh::{SshOptions, SshTransport},
@@ -94,6 +94,23 @@ async fn two_hundred_hosts_share_two_connections_to_their_bastion() {
     // 200 hosts at once, 128 on a connection.
     assert_eq!(count(&site.bastion.path("log"), "Accepted publickey"), 2);
     assert_eq!(count(&site.behind.path("log"), "Accepted publickey"), 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bastion_bears_what_the_hosts_behind_it_say() {
+    let Some(site) = Site::start("MaxStartups 10:30:100") else { return };
+    for (said, logins) in [(None, 6), (Some(2), 2)] {
+        std::fs::write(site.bastion.path("log"), "").expect("the log");
+        let options = SshOptions { hosts_per_bastion_connection: 10, ..site.options() };
+        let transport = Arc::new(SshTransport::new(options).expect("a transport"));
+        let mut targets: Vec<Target> = (1..=60).map(|n| (*site.target(n)).clone()).collect();
+        // One of them says it for all.
+        targets[40].bastion = BastionCaps { connections: said, handshakes: Some(7) };
+        settle_bastions(&mut targets);
+        let wrong = all_answer(&transport, targets.into_iter().map(Arc::new).collect()).await;
+        assert_eq!(wrong, Vec::<String>::new());
+        assert_eq!(count(&site.bastion.path("log"), "Accepted publickey"), logins, "{said:?}");
+    }
 }
 
 #[tokio::test]

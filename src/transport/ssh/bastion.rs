@@ -27,7 +27,7 @@ use super::{
     line::Line,
     proxy_command::ProxyCommand,
 };
-use crate::target::{JumpHop, Limits};
+use crate::target::{BastionCaps, JumpHop, Limits};
 
 /// Hosts that may be on their way to a login over one connection.
 const ON_THE_WAY: usize = 64;
@@ -53,6 +53,10 @@ pub(super) struct Bastions {
 struct Pool {
     /// For people and for telling endpoints apart: `b1,ops@b2:2222`.
     chain: Arc<str>,
+    /// Most connections.
+    most: usize,
+    /// Where the bastion has a cap of its own: the places of all connections together.
+    places: Option<Arc<Semaphore>>,
     shards: Mutex<Vec<Arc<Shard>>>,
 }
 
@@ -127,21 +131,21 @@ impl Bastions {
         limits: Limits,
     ) -> BoxFuture<'a, Result<Ticket, ConnectError>> {
         Box::pin(async move {
-            let pool = self.pool(chain);
-            let seat = pool.seat(connector.options.hosts_per_bastion_connection, connector.options.bastion_connections);
+            let pool = self.pool(chain, connector.options.bastion_connections);
+            let seat = pool.seat(connector.options.hosts_per_bastion_connection);
             let connection = self.connection(connector, chain, limits, &seat.0).await?;
             let places = Arc::clone(&seat.0.places);
             Ok(Ticket { name: shown(chain.last()), chain: Arc::clone(&pool.chain), connection, _seat: seat, places })
         })
     }
 
-    fn pool(&self, chain: &Chain) -> Arc<Pool> {
+    fn pool(&self, chain: &Chain, most: usize) -> Arc<Pool> {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pool) = pools.get(chain) {
             return Arc::clone(pool);
         }
         let names: Vec<String> = chain.hops.iter().map(shown).collect();
-        let pool = Arc::new(Pool { chain: names.join(",").into(), shards: Mutex::default() });
+        let pool = Arc::new(Pool::new(names.join(","), chain.last().caps, most));
         pools.insert(chain.clone(), Arc::clone(&pool));
         pool
     }
@@ -224,16 +228,27 @@ fn through(hop: &JumpHop, error: ConnectError) -> ConnectError {
 }
 
 impl Pool {
+    /// `most` connections, unless the bastion bears fewer or more.
+    fn new(chain: String, caps: BastionCaps, most: usize) -> Self {
+        let number = |cap: u32| usize::try_from(cap).unwrap_or(usize::MAX);
+        Self {
+            chain: chain.into(),
+            most: caps.connections.map_or(most, number),
+            places: caps.handshakes.map(|cap| Arc::new(Semaphore::new(number(cap)))),
+            shards: Mutex::default(),
+        }
+    }
+
     /// A seat on the shard with the fewest hosts, or on a new one when all are full and there may be more.
-    fn seat(&self, full: usize, most: usize) -> Seat {
+    fn seat(&self, full: usize) -> Seat {
         let mut shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
         let emptiest = shards.iter().min_by_key(|shard| shard.hosts.load(Ordering::Relaxed)).cloned();
         let shard = match emptiest {
-            Some(shard) if shard.hosts.load(Ordering::Relaxed) < full || shards.len() >= most => shard,
+            Some(shard) if shard.hosts.load(Ordering::Relaxed) < full || shards.len() >= self.most => shard,
             _ => {
                 let shard = Arc::new(Shard {
                     hosts: AtomicUsize::new(0),
-                    places: Arc::new(Semaphore::new(ON_THE_WAY)),
+                    places: self.places.clone().unwrap_or_else(|| Arc::new(Semaphore::new(ON_THE_WAY))),
                     life: tokio::sync::Mutex::default(),
                 });
                 shards.push(Arc::clone(&shard));
@@ -344,16 +359,26 @@ mod tests {
 
     #[test]
     fn hosts_spread_over_connections_up_to_the_cap() {
-        let pool = Pool { chain: "b1".into(), shards: Mutex::default() };
-        let mut seats: Vec<Seat> = (0..7).map(|_| pool.seat(2, 3)).collect();
+        let pool = Pool::new("b1".into(), BastionCaps::default(), 3);
+        let mut seats: Vec<Seat> = (0..7).map(|_| pool.seat(2)).collect();
         let counts = |pool: &Pool| -> Vec<usize> {
             pool.shards.lock().unwrap().iter().map(|shard| shard.hosts.load(Ordering::Relaxed)).collect()
         };
         assert_eq!(counts(&pool), [3, 2, 2]);
         seats.truncate(2);
         assert_eq!(counts(&pool), [2, 0, 0]);
-        seats.extend((0..4).map(|_| pool.seat(2, 3)));
+        seats.extend((0..4).map(|_| pool.seat(2)));
         assert_eq!(counts(&pool), [2, 2, 2]);
+    }
+
+    #[test]
+    fn a_bastion_has_its_own_numbers() {
+        let caps = BastionCaps { connections: Some(2), handshakes: Some(5) };
+        let pool = Pool::new("b1".into(), caps, 8);
+        let seats: Vec<Seat> = (0..9).map(|_| pool.seat(1)).collect();
+        assert_eq!(pool.shards.lock().unwrap().len(), 2);
+        let places: Vec<_> = seats.iter().map_while(|seat| seat.0.places.try_acquire().ok()).collect();
+        assert_eq!(places.len(), 5, "over both connections");
     }
 
     #[test]
