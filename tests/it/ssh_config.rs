@@ -4,6 +4,7 @@ mod both;
 mod cases;
 mod keys;
 mod made_up;
+mod reach;
 mod trust;
 mod walk;
 mod way;

@@ -8,7 +8,7 @@ use std::{
 
 use patchwave::{
     host::HostName,
-    target::{HostKeyPolicy, Target},
+    target::{HostKeyPolicy, LoginMethod, LoginSettings, SshSettings, Target},
     transport::{
         Class, ConnectError, Phase, Transport,
         ssh::{SshOptions, SshTransport},
@@ -84,7 +84,7 @@ impl Handler for Server {
     async fn auth_keyboard_interactive<'a>(
         &'a mut self,
         _: &str,
-        _: &str,
+        devices: &str,
         response: Option<Response<'a>>,
     ) -> Result<Auth, russh::Error> {
         let ask = |prompt: &'static str| Auth::Partial {
@@ -93,7 +93,7 @@ impl Handler for Server {
             prompts: Cow::Owned(vec![(Cow::Borrowed(prompt), false)]),
         };
         let Some(mut response) = response else {
-            self.note("dialogue");
+            self.note(format!("dialogue {devices}").trim());
             return Ok(ask(if self.rule == Rule::KeyThenCode { "Verification code: " } else { "Password: " }));
         };
         let answer = response.next().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
@@ -119,6 +119,17 @@ async fn log_in_with(
     methods: &[MethodKind],
     password: Option<&str>,
     code: Option<&'static str>,
+) -> (Result<(), ConnectError>, Vec<String>) {
+    log_in_by(rule, methods, password, code, LoginSettings::default()).await
+}
+
+/// As [`log_in_with`], as ssh_config has it.
+async fn log_in_by(
+    rule: Rule,
+    methods: &[MethodKind],
+    password: Option<&str>,
+    code: Option<&'static str>,
+    login: LoginSettings,
 ) -> (Result<(), ConnectError>, Vec<String>) {
     let dir = tempfile::tempdir().unwrap();
     let config = Arc::new(Config {
@@ -155,6 +166,7 @@ async fn log_in_with(
     target.port = Some(port);
     target.password = password.map(|password| SecretString::from(password.to_owned()));
     target.limits.auth = Duration::from_secs(2);
+    target.ssh = Arc::new(SshSettings { login, ..SshSettings::default() });
     let result = SshTransport::new(options).unwrap().connect(Arc::new(target)).await;
     let seen = seen.lock().unwrap().clone();
     (result.map(drop), seen)
@@ -230,4 +242,39 @@ async fn a_person_gives_the_code() {
     let (result, _) = log_in_with(Rule::KeyThenCode, DIALOGUE, Some("pass"), None).await;
     let error = result.unwrap_err();
     assert!(error.class == Class::Auth && error.message.contains("Verification code"), "{error}");
+}
+
+#[tokio::test]
+async fn methods_are_tried_in_the_order_that_is_said() {
+    if crate::support::sshd::need("ssh-keygen").is_none() {
+        return;
+    }
+    let key = [MethodKind::PublicKey, MethodKind::Password];
+    let by = |methods: &[LoginMethod]| LoginSettings { methods: Some(methods.to_vec()), ..LoginSettings::default() };
+    let (keys, password, dialogue) = (LoginMethod::Keys, LoginMethod::Password, LoginMethod::Interactive);
+    for (rule, offered, methods, welcome, want) in [
+        (Rule::KeyThenPassword, &key[..], &[keys, password][..], true, &["key", "password pass"][..]),
+        (Rule::KeyThenPassword, &key[..], &[password, keys], true, &["password pass"]),
+        (Rule::KeyThenPassword, &key[..], &[keys], false, &["key"]),
+        (Rule::Password, BOTH, &[dialogue, password], false, &["dialogue", "answer pass"]),
+        (Rule::Dialogue, BOTH, &[dialogue, password], true, &["dialogue", "answer pass"]),
+        (Rule::Dialogue, BOTH, &[password], false, &["password pass"]),
+        (Rule::Password, BOTH, &[], false, &[]),
+    ] {
+        let (result, seen) = log_in_by(rule, offered, Some("pass"), None, by(methods)).await;
+        assert_eq!((result.is_ok(), seen), (welcome, want.iter().map(|w| (*w).to_owned()).collect()), "{methods:?}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_asked_in_batch_mode() {
+    if crate::support::sshd::need("ssh-keygen").is_none() {
+        return;
+    }
+    let batch = LoginSettings { batch: true, ..LoginSettings::default() };
+    let (result, seen) = log_in_by(Rule::KeyThenCode, DIALOGUE, None, Some("123456"), batch).await;
+    assert_eq!((result.unwrap_err().class, seen), (Class::Auth, vec!["key".to_owned()]));
+    let devices = LoginSettings { devices: Some("pam".to_owned()), ..LoginSettings::default() };
+    let (result, seen) = log_in_by(Rule::KeyThenCode, DIALOGUE, None, Some("123456"), devices).await;
+    assert_eq!((result, seen.get(1).map(String::as_str)), (Ok(()), Some("dialogue pam")));
 }

@@ -220,3 +220,53 @@ fn tune(stream: &TcpStream, silence: Duration, keepalive: bool) {
     }
     let _ = sockopt::set_tcp_user_timeout(stream, u32::try_from(silence.as_millis()).unwrap_or(u32::MAX));
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    fn found(address: SocketAddr, ssh: &SshSettings) -> Found {
+        let limit = Duration::from_secs(30);
+        let mut found = Found::new(vec![address], limit, limit);
+        found.keep(ssh, "web01").expect("the address stays");
+        found
+    }
+
+    #[tokio::test]
+    async fn a_host_that_comes_up_is_tried_again() {
+        // An address of its own, so that nobody else takes the port in between.
+        let address = TcpListener::bind("127.77.0.1:0").await.unwrap().local_addr().unwrap();
+        let mut ssh = SshSettings::default();
+        assert_eq!(dial(&found(address, &ssh), Duration::from_secs(9)).await.unwrap_err().class, Class::Refused);
+        ssh.attempts = Some(30);
+        let found = found(address, &ssh);
+        let dialing = tokio::spawn(async move { dial(&found, Duration::from_secs(9)).await.map(|_| ()) });
+        // Whenever the first try was, the last comes later than this.
+        sleep(Duration::from_millis(500)).await;
+        let _listener = TcpListener::bind(address).await.unwrap();
+        assert_eq!(dialing.await.unwrap(), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn our_end_and_its_keepalive_are_as_they_are_said() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        for (off, bind) in [(false, "127.0.0.1"), (true, "127.0.0.9")] {
+            let bind = vec!["::1".parse().unwrap(), bind.parse().unwrap()];
+            let ssh = SshSettings { no_tcp_keepalive: off, bind: bind.clone(), ..SshSettings::default() };
+            let (stream, _) = dial(&found(address, &ssh), Duration::from_secs(9)).await.unwrap();
+            assert_eq!(sockopt::socket_keepalive(&stream).unwrap(), !off);
+            assert_eq!(stream.local_addr().unwrap().ip(), bind[1]);
+        }
+    }
+
+    #[test]
+    fn addresses_of_another_family_are_left_out() {
+        let ssh = SshSettings { bind: vec!["::1".parse().unwrap()], ..SshSettings::default() };
+        let limit = Duration::from_secs(1);
+        let mut found = Found::new(vec!["127.0.0.1:22".parse().unwrap()], limit, limit);
+        assert_eq!(found.keep(&ssh, "web01").unwrap_err().class, Class::Resolve);
+    }
+}
