@@ -14,7 +14,7 @@ use patchwave::{
     playbook,
     sshconfig::{Destination, FileText, Outside, Person, Query, Sources, SshConfig},
     step,
-    transport::ssh::known_hosts::{KnownName, OfferedKey, TrustFile, TrustStore, Verdict},
+    transport::ssh::known_hosts::{KnownName, OfferedKey, RevokedKeys, TrustFile, TrustStore, Verdict},
 };
 
 /// No seed holds it, so no file may make it acceptable.
@@ -37,6 +37,10 @@ pub fn known_hosts(bytes: &[u8]) {
         assert!(verdict != Verdict::Accept || on_file, "{known:?}");
     }
     let _ = OfferedKey::from_openssh(&name);
+    // The same bytes as a list of revoked keys, or as a KRL.
+    if let Ok(revoked) = RevokedKeys::parse(Path::new("/fuzz"), content) {
+        let _ = revoked.revokes(&stranger);
+    }
 }
 
 /// An ssh_config file: the first line of the bytes is the host that is asked about.

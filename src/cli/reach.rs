@@ -91,10 +91,15 @@ impl Reach<'_> {
             return None;
         }
         let records = found.host_key_checking == Some(HostKeyChecking::AcceptNew);
-        let first = found.user_known_hosts.as_ref().and_then(|files| files.first());
-        (records && first.is_some_and(|file| file == Path::new("/dev/null"))).then(|| {
-            "UserKnownHostsFile /dev/null with StrictHostKeyChecking accept-new would believe any key".to_owned()
-        })
+        let files = found.user_known_hosts.as_ref().filter(|_| records)?;
+        let forgets = match files.first() {
+            None => "none",
+            Some(file) if file == Path::new("/dev/null") => "/dev/null",
+            Some(_) => return None,
+        };
+        Some(format!(
+            "UserKnownHostsFile {forgets} with StrictHostKeyChecking accept-new would believe any key, every time"
+        ))
     }
 
     /// What the inventory says of the way, else what ssh_config says; each bastion with what is said of itself.

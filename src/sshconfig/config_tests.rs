@@ -178,6 +178,8 @@ fn what_stops_us_from_connecting_is_named() {
         ("RemoteCommand tmux\n", "remotecommand"),
         ("BindInterface eth0\n", "bindinterface"),
         ("BindAddress jump\n", "bindaddress"),
+        ("User ${LOGNAME}-adm\n", "releases of OpenSSH differ"),
+        ("User %u-adm\n", "releases of OpenSSH differ"),
         ("PreferredAuthentications hostbased\n", "preferredauthentications"),
         ("StrictHostKeyChecking off\n", "accept-new"),
         ("CheckHostIP yes\n", "checkhostip"),
@@ -194,6 +196,8 @@ fn what_stops_us_from_connecting_is_named() {
 
 #[test]
 fn all_bad_lines_are_told_at_once() {
+    let Err(error) = config(&[(OWN, "Include conf.d/%h.conf\n")]) else { panic!("it is accepted") };
+    assert!(error.to_string().contains("config:1: Include conf.d/%h.conf: releases"), "{error}");
     let Err(error) = config(&[(OWN, "Port x\nUser a\nCiphers rot13\n")]) else { panic!("it is accepted") };
     let text = error.to_string();
     assert!(text.contains("config:1: port") && text.contains("config:3: ciphers"), "{text}");

@@ -55,8 +55,10 @@ impl Resolved {
             }
             Kind::List => self.list(keyword),
             Kind::Jump => gathered.jumps().and_then(|jumps| jumps.shown.clone()),
-            // Not shown: their form is normalised in ways that matter to nobody here.
-            Kind::Forward { .. } => None,
+            Kind::Forward(_) if gathered.flag("clearallforwardings", false) => None,
+            Kind::Forward(direction) => {
+                return gathered.forwards(*direction).try_for_each(|forward| writeln!(out, "{name} {forward}"));
+            }
             _ => self.special(name).unwrap_or_else(|| gathered.text_or_default(keyword)),
         };
         match own {

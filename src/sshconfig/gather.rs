@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     Person,
     error::{Place, Problem},
+    forward::{Direction, Forward},
     jump::{self, Jumps},
     keyword::{Keyword, Kind},
     line::Line,
@@ -29,6 +30,7 @@ pub(super) enum Value {
     Text(String),
     List(Vec<String>),
     Jumps(Jumps),
+    Forward(Forward),
     /// Says nothing (`ConnectTimeout none`).
     Unset,
 }
@@ -65,11 +67,7 @@ pub(super) fn read(keyword: &Keyword, line: &Line<'_>, person: &Person) -> Resul
             Some(bad) => Err(format!("{bad:?} is not NAME=value")),
             None => Ok(Value::List(words.clone())),
         },
-        Kind::Forward { target, needs_target } => match words.as_slice() {
-            [at] if !at.is_empty() && !needs_target => Ok(Value::Text(at.clone())),
-            [at, to] if !at.is_empty() && target && !to.is_empty() => Ok(Value::Text(format!("{at} {to}"))),
-            _ => Err("is not [address:]port and, where it has one, a target".into()),
-        },
+        Kind::Forward(direction) => Forward::read(direction, words, &person.env).map(Value::Forward),
         Kind::Own(read) => read(one(words)?).map(Value::Text),
         Kind::Owns(read) => read(words).map(Value::Text),
     }
@@ -125,6 +123,8 @@ pub(super) struct Gathered {
     /// `IdentityFile` and `CertificateFile`.
     keys: BTreeMap<&'static str, Vec<NamedKey>>,
     sent: Vec<String>,
+    /// In order, each once.
+    forwards: Vec<Forward>,
 }
 
 impl Gathered {
@@ -135,6 +135,11 @@ impl Gathered {
             (_, Value::Unset) => {}
             (Kind::KeyPath, Value::Text(path)) => return self.key(setting, own, path),
             (Kind::SendEnv, Value::List(names)) => self.send(names),
+            (_, Value::Forward(forward)) => {
+                if !self.forwards.contains(forward) {
+                    self.forwards.push(forward.clone());
+                }
+            }
             (Kind::SetEnv, Value::List(pairs)) if !pairs.is_empty() => {
                 let name_of = |pair: &str| pair.split('=').next().map(str::to_owned);
                 let mut kept: Vec<String> = Vec::new();
@@ -228,6 +233,11 @@ impl Gathered {
     /// In order.
     pub(super) fn keys(&self, name: &str) -> &[NamedKey] {
         self.keys.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The forwardings of one kind, in order.
+    pub(super) fn forwards(&self, direction: Direction) -> impl Iterator<Item = &Forward> {
+        self.forwards.iter().filter(move |forward| forward.direction == direction)
     }
 
     pub(super) fn sent(&self) -> &[String] {

@@ -3,6 +3,7 @@
 
 use super::{
     algorithms::Family,
+    forward::Direction,
     table::{ALIASES, KEYWORDS, NOTHING},
     value::{self, Choices},
 };
@@ -31,10 +32,7 @@ pub(super) enum Kind {
     SendEnv,
     SetEnv,
     /// Port forwardings: read, never set up.
-    Forward {
-        target: bool,
-        needs_target: bool,
-    },
+    Forward(Direction),
     /// One word of a form of its own.
     Own(fn(&str) -> Result<String, String>),
     /// Words of a form of their own.

@@ -61,8 +61,8 @@ fn samples(keyword: &Keyword) -> Vec<String> {
         Kind::Algorithms(Family::Key | Family::Authority) => &["ssh-ed25519"],
         Kind::ForwardAgent => &["yes", "/x/y"],
         Kind::SetEnv => &["A=b"],
-        Kind::Forward { target: true, .. } => &["1 a:2"],
-        Kind::Forward { .. } => &["1"],
+        Kind::Forward(Direction::Dynamic) => &["1024"],
+        Kind::Forward(_) => &["1024 a:2"],
         Kind::Own(_) => match keyword.name {
             "streamlocalbindmask" => &["022"],
             "escapechar" => &["none"],

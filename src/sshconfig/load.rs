@@ -25,6 +25,9 @@ use super::{
 const DEEPEST: usize = 16;
 /// Included files in all; OpenSSH has no limit but patience.
 const MOST_FILES: usize = 5_000;
+/// Of tokens and variables where older releases of OpenSSH take them as they stand.
+pub(super) const RELEASES_DIFFER: &str =
+    "releases of OpenSSH differ on what `%` and `${…}` mean here; write what they stand for";
 /// Problems that are shown.
 const MOST_PROBLEMS: usize = 20;
 
@@ -184,6 +187,10 @@ impl Loader<'_> {
 
     fn include(&mut self, patterns: &[String], place: &Place, here: &mut Here) -> Result<(), SshConfigError> {
         for pattern in patterns {
+            if pattern.contains("${") || pattern.contains('%') {
+                self.problem(place, format!("Include {pattern}: {RELEASES_DIFFER}"));
+                continue;
+            }
             let absolute = if pattern.is_empty() {
                 Err("Include has an empty argument".to_owned())
             } else if pattern.starts_with('~') && !here.own {

@@ -12,6 +12,7 @@ mod environment;
 mod error;
 mod evaluate;
 mod facts;
+mod forward;
 mod gather;
 mod glob;
 mod jump;

@@ -10,6 +10,7 @@ use super::{
     facts::{Facts, SSH_PORT},
     gather::Gathered,
     keyword::Kind,
+    load::RELEASES_DIFFER,
     login::login,
     matching::Asker,
     refuse::{at, refusals},
@@ -228,6 +229,10 @@ impl Maker<'_> {
         let identity_files = self.keys("identityfile");
         let certificate_files = self.keys("certificatefile");
         let proxy = self.proxy();
+        if let Some(user) = self.gathered.text("user").filter(|user| user.contains("${") || user.contains('%')) {
+            let problem = at(self.gathered, "user", format!("user {user}: {RELEASES_DIFFER}"));
+            self.refused.push(Refused { problem });
+        }
         let login = self.or_refuse(login(self.gathered));
         let bind = self.or_refuse(self.bind());
         let revoked_host_keys = self.or_refuse(self.revoked());

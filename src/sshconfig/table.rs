@@ -3,6 +3,7 @@
 
 use super::{
     algorithms::Family,
+    forward::Direction,
     keyword::{Keyword, Kind},
     value,
 };
@@ -43,7 +44,7 @@ const CONNECT_LIMIT: &str = "`--connect-timeout` wins over it";
 
 /// In the order of `ssh -G`, as far as it has one; those of newer releases than 9.2 last.
 pub(super) static KEYWORDS: &[Keyword] = &[
-    Keyword::word("user"),
+    Keyword::word("user").note("with `%` or `${` in it, which releases read differently, it refuses the host"),
     Keyword::word("hostname"),
     Keyword::honoured("port", Kind::Port, "22"),
     choice("addressfamily", value::FAMILY, "any"),
@@ -130,9 +131,9 @@ pub(super) static KEYWORDS: &[Keyword] = &[
     idle_of("xauthlocation", Kind::Word, "/usr/bin/xauth", NO_FORWARDING),
     Keyword::honoured("knownhostscommand", Kind::Command, "")
         .refused(&["none"], "would trust host keys that a program names"),
-    idle_of("dynamicforward", Kind::Forward { target: false, needs_target: false }, "", NO_FORWARDING),
-    idle_of("localforward", Kind::Forward { target: true, needs_target: true }, "", NO_FORWARDING),
-    idle_of("remoteforward", Kind::Forward { target: true, needs_target: false }, "", NO_FORWARDING),
+    idle_of("dynamicforward", Kind::Forward(Direction::Dynamic), "", NO_FORWARDING),
+    idle_of("localforward", Kind::Forward(Direction::Local), "", NO_FORWARDING),
+    idle_of("remoteforward", Kind::Forward(Direction::Remote), "", NO_FORWARDING),
     Keyword::honoured("identityfile", Kind::KeyPath, "").note("the public half chooses a key of the agent"),
     idle_of("canonicaldomains", Kind::List, "none", NO_CANONICAL),
     Keyword::honoured("certificatefile", Kind::KeyPath, ""),

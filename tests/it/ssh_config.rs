@@ -19,9 +19,6 @@ use std::{
 
 use tempfile::TempDir;
 
-/// Keywords that ssh prints and we do not.
-const NOT_PRINTED: [&str; 4] = ["dynamicforward", "localforward", "remoteforward", "permitremoteopen"];
-
 /// `NOT RUN` without ssh, unless it must be there.
 pub fn ssh_is_there() -> bool {
     let version = Command::new("ssh").arg("-V").output();
@@ -101,7 +98,7 @@ impl Pair {
         }
         let (theirs, ours) = (lines(&theirs), lines(&ours));
         let mut found = Vec::new();
-        for key in theirs.keys().chain(ours.keys()).filter(|key| !NOT_PRINTED.contains(&key.as_str())) {
+        for key in theirs.keys().chain(ours.keys()) {
             if theirs.get(key) != ours.get(key) {
                 found.push(format!("{key}: ssh {:?}, patchwave {:?}", theirs.get(key), ours.get(key)));
             }

@@ -143,7 +143,9 @@ impl Connector {
                 let own = own.unwrap_or(&self.options.known_hosts);
                 let system = global.as_ref().unwrap_or(&self.options.global_known_hosts);
                 let paths: Vec<PathBuf> = own.iter().chain(system).cloned().collect();
-                Arc::new(self.store(&paths).map_err(|e| failed(Phase::HostKey, Class::Local, e.to_string()))?)
+                let store = self.store(&paths).map_err(|e| failed(Phase::HostKey, Class::Local, e.to_string()))?;
+                let keeps = own.first().is_some_and(|file| file != Path::new("/dev/null"));
+                Arc::new(if keeps { store } else { store.read_only() })
             }
         };
         let revoked = ssh.revoked.as_deref().map(|path| self.revoked(path)).transpose()?;

@@ -117,8 +117,10 @@ impl HostKeyCheck {
             Ok(Verdict::Accept) => Ok(()),
             Ok(verdict) => Err(self.refusal(&verdict, &key, print)),
             Err(error) => {
-                let path = self.store.path().map(|path| path.display().to_string()).unwrap_or_default();
-                let message = format!("the new host key cannot be recorded in {path}: {error}");
+                let message = match self.store.path().filter(|_| !self.store.is_read_only()) {
+                    Some(path) => format!("the new host key cannot be recorded in {}: {error}", path.display()),
+                    None => format!("the new host key cannot be recorded: {error}"),
+                };
                 Err(failed(Phase::HostKey, Class::Local, message))
             }
         }

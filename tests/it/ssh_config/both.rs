@@ -110,8 +110,13 @@ impl Both {
 
     /// Runs a shell line with `patchwave exec`.
     pub fn ours(&self, lines: &str, line: &str) -> Output {
+        self.ours_with(&[], lines, line)
+    }
+
+    /// The same with more arguments.
+    pub fn ours_with(&self, arguments: &[&str], lines: &str, line: &str) -> Output {
         let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_patchwave")), lines);
-        command.args(["exec", "-F"]).arg(self.path("config")).arg("-i").arg(self.path("inv.yml"));
+        command.arg("exec").args(arguments).arg("-F").arg(self.path("config")).arg("-i").arg(self.path("inv.yml"));
         command.args(["all", "--", line]).output().unwrap()
     }
 

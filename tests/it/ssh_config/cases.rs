@@ -214,10 +214,26 @@ const CASES: &[(&str, &[&str])] = &[
         ],
     ),
     ("", &["-o 'User a' h", "-o 'User=a' h", "-o 'user = a' h", "-oCompression=yes -oCiphers=-aes* h"]),
+    // Forwardings.
     (
-        "LocalForward 1 a:2\nRemoteForward 3\nDynamicForward 4\nClearAllForwardings no\nExitOnForwardFailure yes\n",
-        &["h"],
+        "LocalForward 1025 a:2\nRemoteForward 1026\nDynamicForward 1027\nExitOnForwardFailure yes\n",
+        &["h", "-oClearAllForwardings=yes h", "-oLocalForward='1028 b:1' h"],
     ),
+    ("LocalForward 1025 a:2\nLocalForward 1025 a:2\nLocalForward localhost:1025 [::1]:2\n", &["h"]),
+    ("LocalForward /run/s a:2\nLocalForward *:1025 a:2\nLocalForward [::1]:1025 a:2\n", &["h"]),
+    ("RemoteForward 0 a:2\nRemoteForward a:1025 b:1\nRemoteForward /run/s /run/t\nRemoteForward a:1026\n", &["h"]),
+    ("DynamicForward a:1025\nDynamicForward [::1]:1026\n", &["h"]),
+    ("LocalForward 1025\n", &["h"]),
+    ("LocalForward 1025 a\n", &["h"]),
+    ("LocalForward 0 a:1\n", &["h"]),
+    ("LocalForward 1025 a:0\n", &["h"]),
+    ("LocalForward 1025 a:b:c:1\n", &["h"]),
+    ("DynamicForward 1025 a:1\n", &["h"]),
+    ("DynamicForward /run/s\n", &["h"]),
+    ("RemoteForward x\n", &["h"]),
+    ("PermitRemoteOpen a:1 b:*\n", &["h"]),
+    ("PermitRemoteOpen none\n", &["h"]),
+    ("PermitRemoteOpen any\n", &["h"]),
     ("Port 1\nHost *\n\tPort 2", &["h"]),
 ];
 

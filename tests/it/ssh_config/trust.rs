@@ -136,6 +136,22 @@ fn new_names_are_hashed_where_that_is_said() {
 }
 
 #[test]
+fn a_new_key_that_nobody_would_keep_is_not_believed() {
+    let Some(both) = Both::start("") else { return };
+    for file in ["none", "/dev/null"] {
+        let out = both.ours(&format!("{KEY}\nStrictHostKeyChecking accept-new\nUserKnownHostsFile {file}"), "true");
+        assert!(out.status.code() == Some(2) && said(&out).contains("would believe any key"), "{}", said(&out));
+        // Said on the command line, it fails where it would be recorded.
+        let out = both.ours_with(&["--host-keys", "accept-new"], &format!("{KEY}\nUserKnownHostsFile {file}"), "true");
+        assert!(!out.status.success() && said(&out).contains("cannot be recorded"), "{}", said(&out));
+    }
+    both.known("");
+    let out = both.ours_with(&["--host-keys", "accept-new"], KEY, "true");
+    assert!(out.status.success(), "{}", said(&out));
+    assert!(fs::read_to_string(both.path("known")).unwrap().contains("ssh-ed25519"));
+}
+
+#[test]
 fn strictness_is_followed_but_for_none_at_all() {
     let Some(both) = Both::start("") else { return };
     let unknown = |strict: &str| {

@@ -23,8 +23,8 @@ impl TrustStore {
     /// # Errors
     /// The file cannot be written; nothing is believed then.
     pub fn record(&self, name: &KnownName, key: &OfferedKey, hashed: bool) -> io::Result<Verdict> {
-        let Some(file) = self.files.first() else {
-            return Err(io::Error::other("no known_hosts file is configured"));
+        let Some(file) = self.files.first().filter(|_| !self.read_only) else {
+            return Err(io::Error::other("there is no known_hosts file that would keep it (UserKnownHostsFile)"));
         };
         let mut learned = file.learned();
         if let Some((_, entry)) = learned.iter().find(|(known, _)| *known == name.full) {

@@ -16,6 +16,8 @@ use super::{
 #[derive(Clone, Debug, Default)]
 pub struct TrustStore {
     pub(super) files: Vec<Arc<TrustFile>>,
+    /// The first file is not ours to write, or keeps nothing.
+    pub(super) read_only: bool,
 }
 
 /// A key that a host shows, with the certificate around it if there is one.
@@ -95,7 +97,17 @@ impl OfferedKey {
 impl TrustStore {
     /// Asks these files, in this order.
     pub fn new(files: Vec<Arc<TrustFile>>) -> Self {
-        Self { files }
+        Self { files, read_only: false }
+    }
+
+    /// The same, but no key is recorded: there is no file of the user's own, or it is `/dev/null`.
+    pub fn read_only(self) -> Self {
+        Self { read_only: true, ..self }
+    }
+
+    /// Whether keys cannot be recorded.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
     }
 
     /// Where new keys are recorded.
