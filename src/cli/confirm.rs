@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use super::{Failure, World};
 use crate::{
-    host::Risk,
+    host::{HostName, Risk},
+    names,
     plan::{Plan, window},
 };
 
@@ -40,17 +41,21 @@ pub(super) fn confirm(plan: &Plan, yes: bool, check: bool, world: &mut World) ->
 
 /// Refuses a run some of whose hosts are outside their window now.
 pub(super) fn in_windows(plan: &Plan, now: Timestamp) -> Result<(), Failure> {
-    let mut closed = 0;
-    let mut first: Option<(String, Option<Timestamp>)> = None;
+    let mut closed: Vec<HostName> = Vec::new();
+    let mut next = None;
     for (host, _, _) in plan.hosts() {
         let Some(w) = &host.window else { continue };
         if window::open_until(w, now).is_none() {
-            closed += 1;
-            first.get_or_insert_with(|| (host.name.to_string(), window::next_opening(w, now)));
+            if closed.is_empty() {
+                next = window::next_opening(w, now);
+            }
+            closed.push(host.name.clone());
         }
     }
-    let Some((name, next)) = first else { return Ok(()) };
-    let hosts = if closed == 1 { name.clone() } else { format!("{name} and {} more", closed - 1) };
+    if closed.is_empty() {
+        return Ok(());
+    }
+    let hosts = names::fold(&closed);
     let opens = next.map_or_else(String::new, |at| format!("; it opens at {at:.0}"));
     Err(Failure::refused(format!("the maintenance window of {hosts} is closed now{opens}"))
         .help("wait for it, leave these hosts out with --limit, or say --ignore-window"))

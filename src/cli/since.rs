@@ -10,6 +10,7 @@ use crate::{
     event::{HostAt, HostState, RunState},
     host::HostName,
     inventory::Inventory,
+    names,
     playbook::{self, Playbook},
     yaml::Problems,
 };
@@ -97,10 +98,8 @@ fn changes(
 ) -> Result<Vec<String>, Failure> {
     let mut changes = Vec::new();
     if !gone.is_empty() {
-        let names: Vec<&str> = gone.iter().map(|host| host.name.as_str()).take(10).collect();
-        let more =
-            if gone.len() > names.len() { format!(" and {} more", gone.len() - names.len()) } else { String::new() };
-        changes.push(format!("{}{more} left the inventory", names.join(", ")));
+        let names: Vec<HostName> = gone.iter().map(|host| host.name.clone()).collect();
+        changes.push(format!("{} left the inventory", names::fold(&names)));
     }
     if hosts.is_empty() {
         return Ok(changes);
