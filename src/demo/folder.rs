@@ -97,6 +97,19 @@ impl Folder {
         self.set_units(|unit| if unit == stays_down { "failed\n" } else { "active\n" })
     }
 
+    /// The command lines of the units that somebody wants started early in a boot. Only systemd does that.
+    pub(super) fn starts_at_boot(&self) -> Vec<String> {
+        if !self.path.join("run/systemd/system").exists() {
+            return Vec::new();
+        }
+        let wants = fs::read_dir(self.path.join("etc/systemd/system/sysinit.target.wants"));
+        let units =
+            wants.into_iter().flatten().flatten().map(|unit| fs::read_to_string(unit.path()).unwrap_or_default());
+        units
+            .filter_map(|text| text.lines().find_map(|line| line.strip_prefix("ExecStart=").map(str::to_owned)))
+            .collect()
+    }
+
     /// Tells the shims about a fault.
     pub(super) fn note_fault(&self, fault: &Fault) -> io::Result<()> {
         let Some((file, content)) = fault.note() else { return Ok(()) };

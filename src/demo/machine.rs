@@ -262,6 +262,10 @@ impl Machine {
         power.on = true;
         drop(power);
         self.frozen.store(false, Ordering::Relaxed);
+        for program in self.folder.starts_at_boot() {
+            // One that cannot be started shows as a unit that is not there: a failure that a test sees.
+            let _ = self.spawn(format!("exec setsid -f {program} </dev/null >/dev/null 2>&1").as_bytes());
+        }
         self.open();
         self.boots.fetch_add(1, Ordering::Release);
     }

@@ -1,6 +1,7 @@
 //! What happened in a run, and the one fold that makes a state of it.
 //! Pure: appending, showing and deciding are done elsewhere. Start at [`Event`] and [`RunState`].
 
+mod host;
 mod kind;
 mod lease;
 #[cfg(test)]

@@ -110,6 +110,13 @@ impl SimHost {
     }
 
     /// `id wish offset most wait`.
+    /// Whether a job's program finds that its guard has its verdict.
+    pub(super) fn is_too_late(&self, program: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(program);
+        let id = text.lines().find_map(|line| line.strip_prefix("PATCHWAVE_GUARD="));
+        id.and_then(|id| self.guards.get(id)).is_some_and(|guard| guard.stand != Stand::Armed)
+    }
+
     pub(super) fn guard_settle(&mut self, args: &[&str]) -> String {
         let Some(guard) = self.guards.get_mut(args[0]) else { return "patchwave-guard absent - 0\n".to_owned() };
         match (args[1], guard.stand) {

@@ -393,6 +393,11 @@ impl SimHost {
             doomed: self.faults.has(Fault::TransactionKilled),
         };
         self.jobs.insert(id.to_owned(), job);
+        if self.is_too_late(program)
+            && let Some(job) = self.jobs.get_mut(id)
+        {
+            (job.stand, job.output) = (Stand::Done(113), "the guard of this change is over\n".to_owned());
+        }
         "patchwave-job started setsid\n".to_owned()
     }
 

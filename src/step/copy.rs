@@ -71,7 +71,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &CopySpec) -> Ended {
 }
 
 async fn put(cx: &mut StepCx<'_>, dest: &str, bytes: Vec<u8>, mode: u32, owner: &str, group: &str) -> Ended {
-    let guard = guard::arm(cx, Outlives::Nothing).await?;
+    let guard = guard::arm_or_stop(cx, Outlives::Nothing).await?;
     let args = [dest, &bytes.len().to_string(), &format!("{mode:04o}"), owner, group];
     let command = Command::sh("copy-put", PUT, args).stdin(bytes).timeout(cx.remaining()).privileged(cx.rights());
     let command = guard::unless_over(command, guard.as_deref());

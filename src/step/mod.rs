@@ -84,9 +84,13 @@ async fn attempt(cx: &mut StepCx<'_>) -> Ended {
     }
     let spec = cx.spec;
     let ended = act(cx, &spec.kind).await;
-    match guard::would(cx)?.filter(|_| cx.check) {
-        Some(would) => ended.map(|result| result.detail([would])),
-        None => ended,
+    let fine = |result: &StepResult| matches!(result.verdict, Verdict::Ok | Verdict::Skipped);
+    match (guard::would(cx)?.filter(|_| cx.check), ended) {
+        (Some(would), Ok(result)) if fine(&result) => {
+            let summary = format!("{}; {would}", result.summary);
+            Ok(StepResult { summary, ..result })
+        }
+        (_, ended) => ended,
     }
 }
 

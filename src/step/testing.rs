@@ -289,6 +289,11 @@ impl Bench {
         self.transport.faults.lock().unwrap().entry(label).or_default().extend(faults);
     }
 
+    /// No command suffers any more.
+    pub fn no_faults(&self) {
+        self.transport.faults.lock().unwrap().clear();
+    }
+
     /// A path on the host.
     pub fn path(&self, inside: &str) -> PathBuf {
         self.folder.path().join(inside.trim_start_matches('/'))

@@ -24,6 +24,8 @@ say() { [ -n "$quiet" ] || echo "$@"; }
 state_of() { cat "$sim/unit/$1" 2>/dev/null || echo inactive; }
 failed_units() { grep -lx failed "$sim/unit"/* 2>/dev/null | sed 's|.*/||'; }
 exists() { [ -e "$sim/unit/$1" ]; }
+# A unit of which there is a file: what it starts. $1: unit
+program_of() { sed -n 's/^ExecStart=//p' "$root/etc/systemd/system/$1.service" 2>/dev/null; }
 
 # The properties that are asked for, in systemd's order of asking. $1: unit
 show() {
@@ -97,6 +99,9 @@ show)
     ;;
 start | restart | try-restart | reload | reload-or-restart)
     for unit in $names; do
+        start=$(program_of "$unit")
+        # Word splitting is meant: it is a program and its arguments.
+        if [ -n "$start" ]; then setsid -f $start </dev/null >/dev/null 2>&1 && continue; fi
         exists "$unit" || { echo "Failed to $verb $unit.service: Unit $unit.service not found." >&2; exit 5; }
         if ! start_unit "$unit"; then
             echo "Job for $unit.service failed because the control process exited with error code." >&2

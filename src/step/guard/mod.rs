@@ -1,6 +1,6 @@
 //! Confirm or roll back: before a guarded change begins, the host itself is told to run a rollback unless a **new**
 //! connection confirms in time. Whatever becomes of us, of the connection or of the host's boots, exactly one of the
-//! two happens, once. Start at [`arm`] and [`settle`]; what happens on the host stands in `arm.sh` and `watch.sh`.
+//! two happens, once. Start at [`arm_or_stop`] and [`settle`]; what happens on the host stands in `arm.sh` and `watch.sh`.
 //!
 //! Command lines on the host, all through `/bin/sh -c`, as root: `id -u`, `mkdir [-p]`, `chmod 700`, `cat`, `wc`, `cp`,
 //! `mv [-f]`, `ln [-sf]`, `rm`, `rmdir`, `sync FILE…`, `sleep`, `find`, `head`, `tail`, `grep -qx`; where
@@ -92,12 +92,38 @@ fn rollback(cx: &StepCx<'_>, guard: &Guard) -> Result<Command, Box<StepResult>> 
     Ok(Command::changes("rollback", argv))
 }
 
+/// A guard that is on the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Armed {
+    /// Its id.
+    pub id: String,
+    /// It has had its verdict: the change must not begin any more.
+    pub over: bool,
+}
+
+/// The result of a change that does not begin, because its guard is over. One over the whole walk is settled at its end;
+/// what it came to is the reason already here.
+pub fn over() -> Box<StepResult> {
+    Box::new(StepResult::failed("rolled-back", "the guard's time is over: this change is not begun any more"))
+}
+
 /// Arms the step's guard, if it has one, before its change begins; gives back the guard's id. Armed before, it stays so.
 ///
 /// # Errors
-/// The step's result: the host cannot do it (class `guard`; nothing was changed), or the guard is over already, or the
-/// host cannot be reached. The change must not begin.
-pub async fn arm(cx: &mut StepCx<'_>, outlives: Outlives) -> Result<Option<String>, Box<StepResult>> {
+/// As [`arm`], and a guard that is over.
+pub async fn arm_or_stop(cx: &mut StepCx<'_>, outlives: Outlives) -> Result<Option<String>, Box<StepResult>> {
+    match arm(cx, outlives).await? {
+        Some(armed) if armed.over => Err(over()),
+        armed => Ok(armed.map(|armed| armed.id)),
+    }
+}
+
+/// As [`arm_or_stop`], for who can tell whether the change had begun before its guard was over.
+///
+/// # Errors
+/// The step's result: the host cannot do it (class `guard`; nothing was changed), or cannot be reached. The change must
+/// not begin.
+pub async fn arm(cx: &mut StepCx<'_>, outlives: Outlives) -> Result<Option<Armed>, Box<StepResult>> {
     let Some(guard) = cx.spec.guard.clone().filter(|_| !cx.check) else { return Ok(None) };
     let id = id(cx, &guard);
     let command = commands::arm(cx, &guard, &id, outlives, &rollback(cx, &guard)?)?;
@@ -115,13 +141,11 @@ pub async fn arm(cx: &mut StepCx<'_>, outlives: Outlives) -> Result<Option<Strin
         Arming::Armed => {
             cx.guard = Known::Armed;
             note(cx, &id, "armed").await?;
-            Ok(Some(id))
+            Ok(Some(Armed { id, over: false }))
         }
         Arming::Over => {
             cx.guard = Known::Armed;
-            // One over the whole walk is settled at its end; what it came to is the reason already here.
-            let summary = "the guard's time was over before this change began: nothing of it was begun";
-            Err(Box::new(StepResult::failed("rolled-back", summary)))
+            Ok(Some(Armed { id, over: true }))
         }
         Arming::Refused(why) => {
             if fresh {

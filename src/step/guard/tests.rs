@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, sync::atomic::Ordering, time::Duration};
 
-use super::{Outlives, arm};
+use super::{Outlives, arm_or_stop};
 use crate::{
     command::Command,
     event::{RunId, StepResult, Verdict},
@@ -63,7 +63,7 @@ impl Bench {
     }
 
     async fn arm(&mut self, outlives: Outlives) -> Result<Option<String>, Box<StepResult>> {
-        arm(&mut self.cx(), outlives).await
+        arm_or_stop(&mut self.cx(), outlives).await
     }
 
     async fn sh(&mut self, script: &str) {
@@ -234,8 +234,34 @@ async fn a_change_does_not_begin_when_its_guard_is_over() {
     bench.resumed = true;
     let result = bench.guarded().await;
     assert_eq!((result.verdict, result.class.as_str()), (Verdict::Failed, "rolled-back"), "{result:?}");
+    assert!(result.summary.ends_with("this change is not begun any more"), "{}", result.summary);
     assert_eq!(bench.lines("log"), "undone\n");
     assert_eq!(bench.count("job-start"), 0);
+}
+
+#[tokio::test]
+async fn a_change_that_had_begun_is_found_again_though_its_guard_is_over() {
+    let mut bench = bench("echo changed | tee -a $H/log", "echo undone >>$H/log");
+    let done = bench.guarded_job("rc");
+    // No answer about the job reaches the controller before it dies.
+    bench.faults("job-poll", [Fault::LoseAfter(Duration::from_secs(30)); 200]);
+    {
+        let mut cx = bench.cx();
+        tokio::select! {
+            biased;
+            () = appears(&done) => {}
+            result = step::run(&mut cx) => panic!("{result:?}"),
+        }
+    }
+    bench.no_faults();
+    assert_eq!(bench.journal.notes["job.command"]["begun"], false);
+    bench.up_for(701);
+    appears(&bench.guard_file("rc")).await;
+    bench.resumed = true;
+    let result = bench.guarded().await;
+    assert_eq!(result.summary, "rolled back by the host: no new connection confirmed within 600 s");
+    assert_eq!(bench.lines("log"), "changed\nundone\n");
+    assert!(String::from_utf8_lossy(&bench.log.0).starts_with("changed\n"));
 }
 
 #[tokio::test]
@@ -363,7 +389,9 @@ async fn a_check_arms_nothing_and_says_what_it_would() {
     let result = bench.guarded().await;
     assert_eq!(result.verdict, Verdict::Skipped);
     assert!(
-        result.detail[0].starts_with("guarded: unless confirmed within 600 s, the host would run: H='"),
+        result
+            .summary
+            .starts_with("would run the command; guarded: unless confirmed within 600 s, the host would run: H='"),
         "{result:?}"
     );
     assert_eq!(bench.count("guard-arm"), 0);

@@ -14,7 +14,7 @@ use crate::{
     command::{Command, Exit, Output, printable},
     step::{
         StepCx,
-        guard::{self, Outlives},
+        guard::{self, Armed, Outlives},
         lease,
         remote::{self, Patience},
     },
@@ -61,9 +61,17 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &JobSpec) -> Result<JobEnd, JobTroub
             job.lease_again(cx).await?;
         }
         job.guard = guard::arm(cx, Outlives::Nothing).await.map_err(JobTrouble::Guard)?;
+        if !job.memory.recalled && job.is_too_late() {
+            return Err(JobTrouble::Guard(guard::over()));
+        }
+        // One that may have begun is found again; one that has not finds its guard's verdict and does not begin.
         job.start(cx).await?;
     }
-    job.follow(cx).await
+    let too_late = job.is_too_late();
+    match job.follow(cx).await {
+        Ok(end) if too_late && end.exit == payload::OVER => Err(JobTrouble::Guard(guard::over())),
+        ended => ended,
+    }
 }
 
 struct Job<'a> {
@@ -82,10 +90,14 @@ struct Job<'a> {
     /// For a host that goes away before the job may have begun.
     patience: Patience,
     /// The guard that was armed for it.
-    guard: Option<String>,
+    guard: Option<Armed>,
 }
 
 impl Job<'_> {
+    fn is_too_late(&self) -> bool {
+        self.guard.as_ref().is_some_and(|guard| guard.over)
+    }
+
     /// Since the interruption another run may have taken the host. A host that cannot be asked is dealt with later.
     async fn lease_again(&mut self, cx: &mut StepCx<'_>) -> Result<(), JobTrouble> {
         match lease::acquire(cx).await {
@@ -96,7 +108,7 @@ impl Job<'_> {
 
     /// Sends the start until its answer is heard. The claim on the host makes that safe.
     async fn start(&mut self, cx: &mut StepCx<'_>) -> Result<(), JobTrouble> {
-        let command = payload::start(&self.memory.id, self.spec, self.guard.as_deref())?;
+        let command = payload::start(&self.memory.id, self.spec, self.guard.as_ref().map(|guard| guard.id.as_str()))?;
         loop {
             match self.exec(cx, &command).await {
                 Ok(output) => match answer::start(&output) {

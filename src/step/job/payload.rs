@@ -1,11 +1,13 @@
 //! The bytes that a job's start sends to the host: the program to run as a shell script, then the job's own file.
 //! Environment and arguments travel here, on standard input: a process list is open to everybody on the host.
 
-use crate::command::{Command, REMOTE_PATH, Unquotable, quote};
+use crate::command::{Command, Exit, REMOTE_PATH, Unquotable, quote};
 
 use super::JobSpec;
 
 const PROLOGUE: &str = include_str!("prologue.sh");
+/// How a job ends whose program did not begin because its guard was over.
+pub(super) const OVER: Exit = Exit::Code(113);
 /// This shell is seen to live by now, so that either it finds the verdict or the watchdog finds it.
 const UNLESS_OVER: &str = r#"if [ -e "${PATCHWAVE_JOB%/jobs/*}/guards/$PATCHWAVE_GUARD/verdict" ]; then
     echo "the guard of this change is over: nothing was begun"

@@ -74,7 +74,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Reboot) -> Ended {
 }
 
 async fn reboot(cx: &mut StepCx<'_>, spec: &Reboot, before: Before) -> Ended {
-    let guard = guard::arm(cx, Outlives::Reboot).await?;
+    let guard = guard::arm_or_stop(cx, Outlives::Reboot).await?;
     let asked = Instant::now();
     let deadline = cx.deadline.min(asked + spec.timeout);
     let evidence = request::ask(cx, &before, guard.as_deref()).await?;

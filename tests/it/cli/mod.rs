@@ -5,6 +5,7 @@ mod approval;
 mod bad_input;
 mod demo;
 mod exec;
+mod guard;
 mod help;
 mod hooks;
 mod host_faults;

@@ -1,0 +1,66 @@
+//! What can be read off one host of a run. Computed, never stored.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{HostAt, HostState, Outcome, StepPhase, StepRef, StepResult, Verdict};
+
+impl HostState {
+    /// Its outcome as it would be if no more happened.
+    pub fn outcome(&self) -> Outcome {
+        match self.at {
+            HostAt::Waiting => Outcome::NotStarted,
+            HostAt::InFlight => Outcome::Unknown,
+            HostAt::Done(outcome) => outcome,
+        }
+    }
+
+    /// The step that decided a broken host: the first that is not fine. A host that could not be reached and rolled back
+    /// by itself (the end of a guard over the whole walk) is decided by that.
+    pub fn broke_at(&self) -> Option<(StepRef, &StepResult)> {
+        let mut broken = self.steps.iter().filter(|(_, r)| !matches!(r.verdict, Verdict::Ok | Verdict::Skipped));
+        let first = broken.next()?;
+        let outcome = if let HostAt::Done(outcome) = self.at { Some(outcome) } else { None };
+        let decided = match (first.1.verdict, outcome) {
+            (Verdict::Unreachable, Some(Outcome::Failed | Outcome::Unknown)) => broken.next().unwrap_or(first),
+            _ => first,
+        };
+        Some((decided.0, &decided.1))
+    }
+
+    /// What became of the guard over its walk, where something else broke that: a few words for behind the reason.
+    pub fn and_then(&self) -> Option<&'static str> {
+        let (broke_at, _) = self.broke_at()?;
+        let ends = self.steps.iter().filter(|(step, _)| step.phase == StepPhase::Always && *step != broke_at);
+        let mut words = ends.filter_map(|(_, result)| match result.class.as_str() {
+            "rolled-back" => Some("rolled back by the host"),
+            "rollback-failed" => Some("the host's rollback failed"),
+            "rollback-cut" => Some("the host's rollback was cut off"),
+            "guard-lost" | "guard-open" => Some("what became of its guard is not known"),
+            _ => None,
+        });
+        words.next()
+    }
+
+    /// The result of a step, if it has ended.
+    pub fn result(&self, step: StepRef) -> Option<&StepResult> {
+        self.steps.iter().find(|(done, _)| *done == step).map(|(_, result)| result)
+    }
+
+    /// Packages that are not as they were, over all steps.
+    pub fn packages_changed(&self) -> usize {
+        self.steps.iter().map(|(_, result)| result.packages.len()).sum()
+    }
+
+    /// True when it was seen to boot anew.
+    pub fn rebooted(&self) -> bool {
+        self.steps.iter().any(|(_, result)| result.rebooted)
+    }
+
+    /// From its slot to its end, or to `now`.
+    pub fn took(&self, now: Timestamp) -> Option<Duration> {
+        let started = self.started_at?;
+        Duration::try_from(self.finished_at.unwrap_or(now).duration_since(started)).ok()
+    }
+}

@@ -1,0 +1,151 @@
+//! `guard:` on hosts that refuse us afterwards, and over reboots. How long a host has been up stands in a file of it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use patchwave::demo::{Fault, Fleet, FleetSpec};
+
+use crate::support::cli::{Desk, all_imitated};
+
+const HOST: &str = "web002.test";
+
+/// The second host waits until it refuses us; the others have nothing to wait for.
+const LOCKS: &str = "name: Locks us out
+rollout: { canary: 0, batch: 100%, max_failures: 100% }
+steps:
+  - name: Change
+    command: >-
+      touch $PATCHWAVE_ROOT/changed;
+      [ {{ inventory_hostname }} != web002.test ] || until [ -e $PATCHWAVE_ROOT/locked ]; do sleep 0.1; done
+    guard:
+      within: 10m
+      rollback: rm $PATCHWAVE_ROOT/changed; echo undone | tee -a $PATCHWAVE_ROOT/undone
+";
+
+fn appears(path: &Path) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !path.exists() {
+        assert!(Instant::now() < deadline, "{} does not appear", path.display());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Sets how long a host has been up.
+fn up_for(folder: &Path, seconds: u32) {
+    fs::write(folder.join("proc/.uptime"), format!("{seconds}.00 0.00\n")).unwrap();
+    fs::rename(folder.join("proc/.uptime"), folder.join("proc/uptime")).unwrap();
+}
+
+fn guards(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder.join("var/lib/patchwave/guards")).into_iter().flatten();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+/// Locks us out of the second host while its command runs, and then lets the command end.
+fn lock_out(fleet: &Fleet) {
+    let host = fleet.host(HOST).unwrap();
+    appears(&host.folder().join("changed"));
+    host.break_with(Fault::Refuses).unwrap();
+    fs::write(host.folder().join("locked"), "").unwrap();
+    let job = fs::read_dir(host.folder().join("var/lib/patchwave/jobs")).unwrap().next().unwrap().unwrap().path();
+    appears(&job.join("rc"));
+}
+
+/// Lets time pass on the second host until it has rolled back, and lets us in again.
+fn undone(fleet: &Fleet) {
+    let host = fleet.host(HOST).unwrap();
+    let code = guards(host.folder())[0].join("rc");
+    // Whatever its watchdog saw first, more than its time has passed when it looks again.
+    for seconds in (1..600).map(|n| 1000 * n) {
+        up_for(host.folder(), seconds);
+        if code.exists() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    appears(&code);
+    host.heal().unwrap();
+}
+
+fn is_told(desk: &Desk, fleet: &Fleet, said: crate::support::cli::Said) {
+    let run = desk.last_run();
+    said.ended(6).says(&["3 hosts: 2 ok, 1 failed", "rolled back by the host: no new connection confirmed within 1 s"]);
+    let log = desk.run(&format!("log {run} {HOST}")).ended(0).says(&["the rollback ended with exit code 0"]);
+    assert_eq!(log.out.lines().filter(|line| *line == "undone").count(), 1, "{}", log.page());
+    for host in fleet.hosts() {
+        let locked = host.name() == HOST;
+        assert_eq!(host.folder().join("changed").exists(), !locked, "{}", host.name());
+        assert_eq!(guards(host.folder()).len(), usize::from(locked), "{}", host.name());
+        let units = fs::read_dir(host.folder().join("etc/systemd/system/sysinit.target.wants"));
+        assert_eq!(units.into_iter().flatten().count(), 0, "{}", host.name());
+    }
+    let undone = fs::read_to_string(fleet.host(HOST).unwrap().folder().join("undone")).unwrap();
+    assert_eq!(undone, "undone\n", "it rolls back once");
+    all_imitated(fleet);
+}
+
+#[test]
+fn a_host_that_refuses_us_undoes_the_change() {
+    let fleet = Fleet::start(FleetSpec::quick(3)).unwrap();
+    let desk = Desk::of(&fleet);
+    desk.write("play.yml", LOCKS);
+    up_for(fleet.host(HOST).unwrap().folder(), 100);
+    let running = desk.start("run play.yml -i inv.yml");
+    lock_out(&fleet);
+    undone(&fleet);
+    is_told(&desk, &fleet, running.end());
+}
+
+#[test]
+fn a_guard_outlives_a_reboot_that_somebody_asks_for_and_the_end_of_the_controller() {
+    let fleet = Fleet::start(FleetSpec { systemd: true, ..FleetSpec::quick(3) }).unwrap();
+    let desk = Desk::of(&fleet);
+    desk.write("play.yml", LOCKS);
+    let host = fleet.host(HOST).unwrap();
+    up_for(host.folder(), 500);
+    let running = desk.start("run play.yml -i inv.yml");
+    lock_out(&fleet);
+    running.signal(rustix::process::Signal::KILL);
+    running.end().ended(128 + 9);
+    host.reboot();
+    let boots = guards(host.folder())[0].join("boots");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while fs::read_to_string(&boots).unwrap().lines().count() < 2 {
+        assert!(Instant::now() < deadline, "its watchdog is not there after the boot");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(!host.folder().join("undone").exists());
+    undone(&fleet);
+    is_told(&desk, &fleet, desk.really("resume"));
+}
+
+const REBOOT: &str = "name: Guarded reboot
+steps:
+  - reboot: { when: always, timeout: 60s, stable: 1s }
+    guard: { within: 10m, rollback: touch $PATCHWAVE_ROOT/undone }
+";
+
+#[test]
+fn a_guarded_reboot_is_confirmed_where_systemd_is_and_refused_elsewhere() {
+    let fleet = Fleet::start(FleetSpec { systemd: true, ..FleetSpec::quick(1) }).unwrap();
+    let desk = Desk::of(&fleet);
+    desk.write("play.yml", REBOOT);
+    let host = fleet.hosts().next().unwrap();
+    desk.run("run play.yml -i inv.yml --check")
+        .ended(0)
+        .says(&["guarded: unless confirmed within 1 s, the host would run: touch"]);
+    assert_eq!((guards(host.folder()).len(), host.boots()), (0, 1));
+    desk.really("run play.yml -i inv.yml").ended(0).says(&["1 ok"]);
+    assert_eq!((host.boots(), host.folder().join("undone").exists(), guards(host.folder()).len()), (2, false, 0));
+    all_imitated(&fleet);
+
+    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
+    let desk = Desk::of(&fleet);
+    desk.write("play.yml", REBOOT);
+    let host = fleet.hosts().next().unwrap();
+    desk.really("run play.yml -i inv.yml").ended(6).says(&["so nothing was changed: without systemd"]);
+    assert_eq!((host.boots(), guards(host.folder()).len()), (1, 0));
+}
