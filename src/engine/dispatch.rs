@@ -13,7 +13,9 @@ use tokio::{
 };
 
 use super::{
-    Outside, Signal, gate,
+    Outside, Signal,
+    company::Company,
+    gate,
     host_task::{Walk, Walked},
     voice::{Ack, Message, Voice},
 };
@@ -27,8 +29,6 @@ use crate::{
 
 /// Messages taken from the hosts into one transaction.
 const BATCH: usize = 512;
-/// How long a message waits for company. A transaction costs a flush of the disk, however much is in it.
-const COMPANY: Duration = Duration::from_millis(5);
 
 /// What a run needs besides its events.
 pub struct Engine {
@@ -95,6 +95,8 @@ pub async fn run(engine: Engine, state: RunState) -> Ended {
         said: None,
         asked: None,
         signals_open: true,
+        company: Company::default(),
+        starts: None,
     };
     dispatcher.settle();
     dispatcher.work(inbox).await
@@ -114,10 +116,13 @@ struct Dispatcher {
     /// The stage whose approval was asked for.
     asked: Option<usize>,
     signals_open: bool,
+    company: Company,
+    /// Hosts may start; until then they wait for what others say, to be recorded with it.
+    starts: Option<Instant>,
 }
 
 enum Flow {
-    GoOn { until: Option<Timestamp> },
+    GoOn { until: Option<Instant> },
     Over(Option<String>),
 }
 
@@ -131,7 +136,7 @@ impl Dispatcher {
                 Flow::Over(why) => break why,
                 Flow::GoOn { until } => until,
             };
-            let wake = until.map_or_else(|| Instant::now() + Duration::from_secs(3600), |at| self.instant(at));
+            let wake = until.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
             tokio::select! {
                 biased;
                 signal = self.engine.signals.recv(), if self.signals_open => match signal {
@@ -173,12 +178,17 @@ impl Dispatcher {
             let now = self.engine.outside.clock.now();
             let limits = Limits { forks: self.engine.forks };
             match rollout::next(&self.state, now, limits) {
-                Directive::Start(hosts) => self.start(hosts),
+                Directive::Start(hosts) => match self.not_yet() {
+                    Some(until) => return Flow::GoOn { until: Some(until) },
+                    None => {
+                        self.record_and_start(hosts, Vec::new());
+                    }
+                },
                 Directive::WaitForHosts if self.hosts.is_empty() => return Flow::Over(self.stopped()),
                 Directive::WaitForHosts => return Flow::GoOn { until: None },
                 Directive::WaitUntil { until, why } => {
                     self.say(format!("waiting: {why}"));
-                    return Flow::GoOn { until: Some(until) };
+                    return Flow::GoOn { until: Some(self.instant(until)) };
                 }
                 Directive::WaitForApproval { stage } => {
                     self.want_approval(stage);
@@ -222,12 +232,36 @@ impl Dispatcher {
         rollout::halt(&self.state).map(|halt| halt.to_string())
     }
 
-    fn start(&mut self, hosts: Vec<HostName>) {
-        let kinds = hosts.iter().map(|host| Kind::HostStarted { host: host.clone() }).collect();
-        if self.append(kinds) {
+    /// Until when hosts that may start wait for company; `None`: they start now.
+    fn not_yet(&mut self) -> Option<Instant> {
+        let now = Instant::now();
+        let in_flight = self.state.tally.in_flight;
+        let until = *self.starts.get_or_insert_with(|| match in_flight {
+            0 => now,
+            in_flight => now + self.company.wait(in_flight),
+        });
+        (now < until).then_some(until)
+    }
+
+    /// Gives these hosts their slots, and records what others said at the same moment. True when all of it is durable.
+    fn record_and_start(&mut self, hosts: Vec<HostName>, said: Vec<Kind>) -> bool {
+        self.starts = None;
+        let started = hosts.iter().map(|host| Kind::HostStarted { host: host.clone() });
+        let recorded = self.append(started.chain(said).collect());
+        if recorded {
             for host in hosts {
                 self.spawn(host, None);
             }
+        }
+        recorded
+    }
+
+    /// The hosts that wait for company and may start still.
+    fn starting(&self) -> Vec<HostName> {
+        let now = self.engine.outside.clock.now();
+        match rollout::next(&self.state, now, Limits { forks: self.engine.forks }) {
+            Directive::Start(hosts) if self.starts.is_some() => hosts,
+            _ => Vec::new(),
         }
     }
 
@@ -301,8 +335,8 @@ impl Dispatcher {
 
     /// Takes what other hosts say at the same moment; there is no waiting for hosts that have spoken.
     async fn gather(&self, inbox: &mut mpsc::Receiver<Message>, batch: &mut Vec<Message>) {
-        let until = Instant::now() + COMPANY;
         let most = self.state.tally.in_flight.min(BATCH);
+        let until = Instant::now() + self.company.wait(self.state.tally.in_flight);
         while batch.len() < most {
             let more = inbox.recv_many(batch, most - batch.len());
             if !matches!(tokio::time::timeout_at(until, more).await, Ok(n) if n > 0) {
@@ -313,25 +347,29 @@ impl Dispatcher {
 
     /// Records a batch of what hosts said, in one transaction, then answers.
     fn take(&mut self, batch: &mut Vec<Message>) {
-        let mut kinds = Vec::with_capacity(batch.len());
-        let mut acks: Vec<oneshot::Sender<Ack>> = Vec::with_capacity(batch.len());
+        let mut said = Vec::with_capacity(2 * batch.len());
+        let mut acks: Vec<(oneshot::Sender<Ack>, Ack)> = Vec::with_capacity(batch.len());
+        let at_border = self.state.stop >= Some(Stop::StepBorder);
         for message in batch.drain(..) {
             match message {
                 Message::Progress(progress) => self.engine.reporter.progress(&progress),
-                Message::Record { kind, ack } => {
-                    let border = matches!(*kind, Kind::StepStarted { .. });
-                    if border && self.state.stop >= Some(Stop::StepBorder) {
-                        let _ = ack.send(Ack::StopHere);
-                    } else {
-                        kinds.push(*kind);
-                        acks.push(ack);
-                    }
+                Message::Record { mut kinds, ack } => {
+                    let next = kinds.iter().position(|kind| matches!(kind, Kind::StepStarted { .. }));
+                    let answer = match next.filter(|_| at_border) {
+                        Some(border) => {
+                            kinds.truncate(border);
+                            Ack::StopHere
+                        }
+                        None => Ack::Recorded,
+                    };
+                    said.append(&mut kinds);
+                    acks.push((ack, answer));
                 }
             }
         }
-        let answer = if kinds.is_empty() || self.append(kinds) { Ack::Recorded } else { Ack::Leave };
-        for ack in acks {
-            let _ = ack.send(answer);
+        let recorded = said.is_empty() || self.record_and_start(self.starting(), said);
+        for (ack, answer) in acks {
+            let _ = ack.send(if recorded { answer } else { Ack::Leave });
         }
     }
 
@@ -354,6 +392,11 @@ impl Dispatcher {
                 tracing::error!(%error, "an event does not fit the state");
                 self.lost = Some(Lost { why: error.to_string(), help: None });
                 return false;
+            }
+            if let Kind::HostFinished { host, .. } = &event.kind
+                && let Some(took) = self.state.host(host).and_then(|host| host.took(at))
+            {
+                self.company.ended(took);
             }
             self.engine.reporter.event(&self.state, event);
         }

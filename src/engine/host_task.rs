@@ -50,47 +50,52 @@ pub(super) struct Luggage {
     pub(super) log: LogSink,
     /// Whether a step ran that takes the host's lease.
     pub(super) leased: bool,
+    /// Facts that nothing was done upon yet. They are recorded with the next one, in one transaction: at the latest
+    /// before anything else is done to the host.
+    pub(super) owed: Vec<Kind>,
 }
 
 impl Walk {
     /// Walks to the end, or to where the run leaves.
     pub(super) async fn run(self) -> Walked {
         match self.walk().await {
-            Ok(outcome) => {
-                let host = self.voice.host.clone();
-                match self.voice.record(Kind::HostFinished { host, outcome }).await {
-                    Ack::Recorded => Walked::Finished,
-                    Ack::StopHere | Ack::Leave => Walked::Left,
-                }
-            }
+            Ok(()) => Walked::Finished,
             Err(walked) => walked,
         }
     }
 
-    async fn walk(&self) -> Result<Outcome, Walked> {
+    async fn walk(&self) -> Result<(), Walked> {
         let host = &self.voice.host;
         let target = match self.outside.roster.target(host) {
             Ok(target) => target,
-            Err(why) => return self.refuse(&why).await,
+            Err(why) => return self.record(self.refusal(&why)).await,
         };
         let mut luggage = Luggage {
             link: Link::new(Arc::clone(&self.outside.transport), target),
             scope: self.outside.roster.scope(host),
             log: LogSink::open(self.outside.logs.as_ref(), host),
             leased: self.before.is_some(),
+            owed: Vec::new(),
         };
         if let Some(before) = &self.before {
             for (_, result) in &before.steps {
                 unpack(&mut luggage.scope, result);
             }
         }
-        let outcome = self.all_phases(&mut luggage).await;
+        let ended = self.to_the_outcome(&mut luggage).await;
+        luggage.link.close().await;
+        ended
+    }
+
+    async fn to_the_outcome(&self, luggage: &mut Luggage) -> Result<(), Walked> {
+        let outcome = self.all_phases(luggage).await?;
         // A walk that stopped in the middle keeps its lease: the host is still being changed.
-        if outcome.as_ref().is_ok_and(|outcome| *outcome != Outcome::Unreachable) && luggage.leased {
+        if outcome != Outcome::Unreachable && luggage.leased {
+            self.record(std::mem::take(&mut luggage.owed)).await?;
             step::lease::release(&mut luggage.link, &self.started.run, &self.started.plan.steps).await;
         }
-        luggage.link.close().await;
-        outcome
+        luggage.owed.push(Kind::HostFinished { host: self.voice.host.clone(), outcome });
+        self.record(std::mem::take(&mut luggage.owed)).await
     }
 
     async fn all_phases(&self, luggage: &mut Luggage) -> Result<Outcome, Walked> {
@@ -146,12 +151,15 @@ impl Walk {
         let mut result = match interrupted.map(|_| step::recovery(spec)) {
             Some(Recovery::Ask) => unknowable(),
             // A step that had begun goes on, whatever `when` says now: the host may be half changed.
-            Some(_) => self.attempts(step, spec, luggage, interrupted).await?,
+            Some(_) => {
+                self.record(std::mem::take(&mut luggage.owed)).await?;
+                self.attempts(step, spec, luggage, interrupted).await?
+            }
             None => match condition(spec, &luggage.scope) {
                 Some(result) => {
                     // What is skipped was never begun; what fails was.
                     if result.verdict != Verdict::Skipped {
-                        self.record(Kind::StepStarted { host: self.voice.host.clone(), step, attempt: 1 }).await?;
+                        luggage.owed.push(Kind::StepStarted { host: self.voice.host.clone(), step, attempt: 1 });
                     }
                     result
                 }
@@ -163,7 +171,7 @@ impl Walk {
         let verdict = result.verdict;
         // A step that is done is not done again, so what it printed must not be lost with this process.
         luggage.log.flush();
-        self.record(Kind::StepFinished { host: self.voice.host.clone(), step, result }).await?;
+        luggage.owed.push(Kind::StepFinished { host: self.voice.host.clone(), step, result });
         Ok(verdict)
     }
 
@@ -179,7 +187,8 @@ impl Walk {
         let mut attempt = first;
         loop {
             if interrupted.is_none() || attempt > first {
-                self.record(Kind::StepStarted { host: self.voice.host.clone(), step, attempt }).await?;
+                luggage.owed.push(Kind::StepStarted { host: self.voice.host.clone(), step, attempt });
+                self.record(std::mem::take(&mut luggage.owed)).await?;
             }
             luggage.leased |= step::takes_lease(spec) && !self.started.check;
             luggage.log.enter(&spec.name, attempt);
@@ -226,17 +235,23 @@ impl Walk {
         format!("{}@{}", self.started.operator, self.started.controller)
     }
 
-    async fn refuse(&self, why: &str) -> Result<Outcome, Walked> {
+    /// A host that cannot even be tried: it fails in its first step, before anything is sent.
+    fn refusal(&self, why: &str) -> Vec<Kind> {
         let step = StepRef { phase: StepPhase::Main, index: 0 };
-        let host = self.voice.host.clone();
-        self.record(Kind::StepStarted { host: host.clone(), step, attempt: 1 }).await?;
-        let result = StepResult::failed("inventory", why);
-        self.record(Kind::StepFinished { host, step, result }).await?;
-        Ok(Outcome::Failed)
+        let host = || self.voice.host.clone();
+        vec![
+            Kind::StepStarted { host: host(), step, attempt: 1 },
+            Kind::StepFinished { host: host(), step, result: StepResult::failed("inventory", why) },
+            Kind::HostFinished { host: host(), outcome: Outcome::Failed },
+        ]
     }
 
-    async fn record(&self, kind: Kind) -> Result<(), Walked> {
-        match self.voice.record(kind).await {
+    /// Returns when all of it is durable; for nothing at once.
+    async fn record(&self, kinds: Vec<Kind>) -> Result<(), Walked> {
+        if kinds.is_empty() {
+            return Ok(());
+        }
+        match self.voice.record(kinds).await {
             Ack::Recorded => Ok(()),
             Ack::StopHere => Err(Walked::StoppedHere),
             Ack::Leave => Err(Walked::Left),

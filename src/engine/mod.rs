@@ -2,6 +2,7 @@
 //! Knows no step kind and no rule of the rollout; asks `rollout::next` and lets `step::run` work.
 //! Start at [`run`]; a host's walk is in `host_task`.
 
+mod company;
 mod dispatch;
 mod fanout;
 mod gate;

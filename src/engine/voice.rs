@@ -12,8 +12,8 @@ use crate::{
 
 /// One message to the dispatcher.
 pub(super) enum Message {
-    /// Record this, then answer.
-    Record { kind: Box<Kind>, ack: oneshot::Sender<Ack> },
+    /// Record these, in one transaction, then answer.
+    Record { kinds: Vec<Kind>, ack: oneshot::Sender<Ack> },
     /// Show this, or not.
     Progress(Progress),
 }
@@ -21,9 +21,9 @@ pub(super) enum Message {
 /// The dispatcher's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ack {
-    /// It is durable: go on.
+    /// All of it is durable: go on.
     Recorded,
-    /// It is not recorded: the host stops here, at a step border.
+    /// The host stops here, at a step border: what comes before the next step is durable, the rest is not recorded.
     StopHere,
     /// It is not recorded: the run is leaving.
     Leave,
@@ -37,10 +37,10 @@ pub(super) struct Voice {
 }
 
 impl Voice {
-    /// Has a fact recorded; returns when it is durable, or when it was refused.
-    pub(super) async fn record(&self, kind: Kind) -> Ack {
+    /// Has facts recorded, all or none of them but at a border; returns when they are durable, or were refused.
+    pub(super) async fn record(&self, kinds: Vec<Kind>) -> Ack {
         let (ack, answer) = oneshot::channel();
-        if self.messages.send(Message::Record { kind: Box::new(kind), ack }).await.is_err() {
+        if self.messages.send(Message::Record { kinds, ack }).await.is_err() {
             return Ack::Leave;
         }
         answer.await.unwrap_or(Ack::Leave)
@@ -63,7 +63,7 @@ impl Journal for StepVoice<'_> {
     fn note<'a>(&'a mut self, key: &'a str, value: Value) -> BoxFuture<'a, Result<(), Interrupted>> {
         let kind = Kind::StepNoted { host: self.voice.host.clone(), step: self.step, key: key.to_owned(), value };
         Box::pin(async move {
-            match self.voice.record(kind).await {
+            match self.voice.record(vec![kind]).await {
                 Ack::Recorded => Ok(()),
                 Ack::StopHere | Ack::Leave => Err(Interrupted),
             }

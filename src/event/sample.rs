@@ -45,7 +45,6 @@ pub(crate) fn step_spec(name: &str) -> StepSpec {
         on: Side::Host,
         register: None,
         guard: None,
-        line: 1,
     }
 }
 

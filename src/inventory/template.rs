@@ -36,12 +36,12 @@ fn resolve(look: &Look<'_>, node: &Node, depth: usize) -> Result<String, NoText>
             Some("use an SSH key or agent, or pass the value with -e"),
         );
     }
+    if let Some(text) = node.unsafe_text() {
+        return Ok(text.to_owned());
+    }
     let Some(text) = node.text().filter(|_| !node.is_null()) else {
         return fail(format!("must be a text or a number, found {}", node.kind()), None);
     };
-    if node.tag.as_deref() == Some("!unsafe") {
-        return Ok(text.to_owned());
-    }
     if text.contains("{%") || depth > DEEPEST {
         let why = if depth > DEEPEST { "refers to itself" } else { "holds a template that computes" };
         return fail(why.into(), Some("here only references like {{ other_variable }} are resolved"));

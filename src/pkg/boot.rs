@@ -29,6 +29,17 @@ pub struct Kernel {
     pub packages: Vec<String>,
 }
 
+/// What a package brings to `/boot` besides what it is unpacked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BootFiles {
+    /// Nothing.
+    None,
+    /// The image of the first root file system is made again: its tools, microcode, what mounts the root.
+    Image,
+    /// A kernel, for which an image is made.
+    Kernel,
+}
+
 /// Why a host should be rebooted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 
 use serde::Serialize;
 
-use super::{Exact, Health, HostFacts, Kernels, PackageState, Pending, RebootReason, Simulation};
+use super::{BootFiles, Exact, Health, HostFacts, Kernels, PackageState, Pending, RebootReason, Simulation};
 use crate::command::{Command, Query};
 
 /// One package manager. Every function makes a command, or a command with its reader; none of them runs anything.
@@ -64,6 +64,9 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
 
     /// Deletes downloaded archives.
     fn clean_cache(&self) -> Command;
+
+    /// What a package of this name brings to `/boot`.
+    fn boot_files(&self, name: &str) -> BootFiles;
 
     /// How two versions compare in this manager's own order.
     fn compare(&self, a: &str, b: &str) -> std::cmp::Ordering;

@@ -10,7 +10,7 @@ mod manager;
 mod pending;
 mod state;
 
-pub use boot::{Kernel, Kernels, RebootReason};
+pub use boot::{BootFiles, Kernel, Kernels, RebootReason};
 pub use detect::{Refusal, detect};
 pub use facts::{HostFacts, OsRelease, host_facts};
 pub use manager::{LockHolder, PackageManager, Refresh, Trouble};

@@ -215,10 +215,28 @@ fn the_digest_follows_what_is_done() {
 }
 
 #[test]
+fn the_digest_does_not_follow_where_something_is_written() {
+    let digest = |steps: &str| {
+        let text = format!("name: x\nhosts: production\n{steps}");
+        let playbook = load_text(Path::new("x.yml"), &text).unwrap();
+        let inventory = inventory(FLEET);
+        let selected = inventory.select("production", &NoRuns).unwrap();
+        build(&inventory, &playbook, &selected).unwrap().digest()
+    };
+    let one = digest("steps: [{name: a, command: x}]\n");
+    assert_eq!(one, digest("# Why.\nsteps:\n  # And how.\n  - name: a\n\n    command: x\n"));
+    assert_ne!(one, digest("steps: [{name: a, command: y}]\n"));
+}
+
+#[test]
 fn a_plan_survives_the_ledger() {
     let plan = plan("{mode: sliding}", "all").unwrap();
     let back: Plan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
     assert_eq!((&back, back.digest()), (&plan, plan.digest()));
+    // Steps had a line of their file once.
+    let mut old = serde_json::to_value(&plan).unwrap();
+    old["steps"][0]["line"] = 7.into();
+    assert_eq!(serde_json::from_value::<Plan>(old).unwrap(), plan);
 }
 
 proptest! {

@@ -67,7 +67,7 @@ impl Guarded<'_> {
 /// Reports a playbook's guard, at `key`, that cannot be.
 pub(super) fn check_walk(key: &Key, steps: &[StepSpec], problems: &mut Problems) {
     if let Some(step) = steps.iter().find(|step| step.guard.is_some()) {
-        let why = format!("a host has one guard at a time: the step in line {} has its own", step.line);
+        let why = format!("a host has one guard at a time: the step \"{}\" has its own", step.name);
         problems.at(&key.span, why).help("leave one of them out");
     } else if !steps.is_empty() && !steps.iter().any(changes_host) {
         problems.at(&key.span, "no step changes the host: this guard would never be armed");
@@ -76,7 +76,7 @@ pub(super) fn check_walk(key: &Key, steps: &[StepSpec], problems: &mut Problems)
 
 /// Puts a guard over the whole walk: every step that may be the first change knows it, and one more step confirms, in
 /// front of the `undrain` that puts the host back into service.
-pub(super) fn over_walk(guard: Guard, mut steps: Vec<StepSpec>, line: u32) -> Vec<StepSpec> {
+pub(super) fn over_walk(guard: Guard, mut steps: Vec<StepSpec>) -> Vec<StepSpec> {
     let guard = Guard { whole_walk: true, ..guard };
     for step in steps.iter_mut().filter(|step| changes_host(step)) {
         step.guard = Some(guard.clone());
@@ -95,7 +95,6 @@ pub(super) fn over_walk(guard: Guard, mut steps: Vec<StepSpec>, line: u32) -> Ve
         on: Side::Host,
         register: None,
         guard: None,
-        line,
     };
     steps.insert(at, confirm);
     steps

@@ -73,9 +73,9 @@ fn playbook(node: &Node, around: &Around, problems: &mut Problems) -> Option<Pla
     map.finish();
     let stem = || around.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let path = around.path.clone();
-    let steps = match (guard, guard_at) {
-        (Some(guard), Some((key, _))) => guard::over_walk(guard, steps, key.span.line),
-        _ => steps,
+    let steps = match guard {
+        Some(guard) => guard::over_walk(guard, steps),
+        None => steps,
     };
     let (name, hosts) = (name.unwrap_or_else(stem), hosts.unwrap_or_else(|| "all".to_owned()));
     Some(Playbook { name, path, hosts, vars, rollout, steps, on_failure })

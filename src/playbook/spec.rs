@@ -1,5 +1,6 @@
 //! The checked form of a playbook: what each step asks for, templates unrendered.
-//! Serialised into the plan, so its fields are part of the plan's digest. Start at [`Playbook`] and [`StepSpec`].
+//! Steps are serialised into the plan, so their fields are part of its digest: what a step does, never where it is
+//! written. Start at [`Playbook`] and [`StepSpec`].
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -99,8 +100,6 @@ pub struct StepSpec {
     /// `guard:`, the step's own or the playbook's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<Guard>,
-    /// 1-based line in the playbook.
-    pub line: u32,
 }
 
 /// `guard:`: unless a new connection confirms in time, the host itself rolls back.

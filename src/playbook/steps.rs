@@ -72,8 +72,7 @@ fn step(node: &Node, place: Place, around: &Around, problems: &mut Problems) -> 
     }
     let kind = kind.filter(|_| problems.0.len() == before)?;
     let name = name.unwrap_or_else(|| kind.default_name());
-    let line = node.span.line;
-    Some(StepSpec { name, kind, when, timeout, retries, retry_delay, privileged, on, register, guard, line })
+    Some(StepSpec { name, kind, when, timeout, retries, retry_delay, privileged, on, register, guard })
 }
 
 /// `on:`, which some kinds decide themselves.

@@ -61,7 +61,6 @@ fn gate() -> Vec<StepSpec> {
         on: Side::Controller,
         register: None,
         guard: None,
-        line: 1,
     }]
 }
 

@@ -7,6 +7,7 @@ mod command;
 mod controller;
 mod copy;
 mod cx;
+mod disk;
 mod files;
 pub mod guard;
 mod hook;

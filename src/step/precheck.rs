@@ -3,7 +3,7 @@
 //!
 //! Command lines on the host, through `/bin/sh -c`: `df -P -k -- PATH`, `cat /proc/loadavg`.
 
-use super::{Ended, StepCx, baseline, command, packages, remote, services};
+use super::{Ended, StepCx, baseline, command, disk, packages, remote, services};
 use crate::{
     command::{Command, Output, Query, Unreadable, printable},
     event::StepResult,
@@ -66,7 +66,7 @@ async fn disks(cx: &mut StepCx<'_>, spec: &Precheck, wrong: &mut Vec<StepResult>
         match free {
             Some(free) if free >= least.div_ceil(1024) => {}
             Some(free) => {
-                let (free, least) = (size(free * 1024), size(*least));
+                let (free, least) = (disk::size(free.saturating_mul(1024)), disk::size(*least));
                 wrong.push(StepResult::failed("disk", format!("{path} has {free} free, {least} are needed")));
             }
             None => wrong.push(StepResult::failed("disk", format!("{path} does not exist or cannot be measured"))),
@@ -75,21 +75,14 @@ async fn disks(cx: &mut StepCx<'_>, spec: &Precheck, wrong: &mut Vec<StepResult>
     Ok(())
 }
 
-/// The fourth column of one `df -P` line per path; `None` for a path that is not there.
+/// One line of `df -P` per path; `None` for a path that is not there.
 fn free_kib(output: &Output, count: usize) -> Result<Vec<Option<u64>>, Unreadable> {
     let text = output.text();
     let lines: Vec<&str> = text.lines().collect();
     match lines.split_last() {
-        Some((&"end", lines)) if lines.len() == count => Ok(lines.iter().map(|line| column(line)).collect()),
+        Some((&"end", lines)) if lines.len() == count => Ok(lines.iter().map(|line| disk::free_kib(line)).collect()),
         _ => Err(Unreadable::new(format!("free space cannot be read: {}", output.last_lines(1)))),
     }
-}
-
-/// Counted from the right: the device's name may hold spaces, and so may the mount point after the percentage.
-fn column(line: &str) -> Option<u64> {
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let percent = words.iter().position(|word| word.strip_suffix('%').is_some_and(|n| n.parse::<u32>().is_ok()))?;
-    words.get(percent.checked_sub(1)?)?.parse().ok()
 }
 
 fn load() -> Query<f64> {
@@ -111,32 +104,4 @@ pub(super) fn together(mut wrong: Vec<StepResult>) -> StepResult {
     let mut result = StepResult::failed(&class, summary).detail(wrong.into_iter().flat_map(|result| result.detail));
     result.help = help;
     result
-}
-
-fn size(bytes: u64) -> String {
-    const GIB: u64 = 1 << 30;
-    if bytes >= GIB { format!("{:.1} GiB", bytes as f64 / GIB as f64) } else { format!("{} MiB", bytes >> 20) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn df_lines_are_read() {
-        for (line, free) in [
-            ("/dev/sda1 41152736 9000000 30000000 24% /", Some(30_000_000)),
-            ("//server/my share 100 50 50 50% /mnt/my share", Some(50)),
-            ("overlay - - - - /", None),
-            ("missing", None),
-            ("", None),
-        ] {
-            assert_eq!(column(line), free, "{line:?}");
-        }
-    }
-
-    #[test]
-    fn sizes_are_short() {
-        assert_eq!([size(150 << 20), size(3 << 29)], ["150 MiB", "1.5 GiB"]);
-    }
 }

@@ -83,9 +83,9 @@ async fn settle(
     let until = (Instant::now() + SETTLES).min(cx.deadline);
     loop {
         let states = remote::ask(cx, &services::states(names)).await?;
-        // A unit that is failed stays so; one that is activating may yet come.
         let all = states.values().all(|state| is_so(wanted, state));
-        if all || Instant::now() >= until {
+        let hopeless = wanted != ServiceState::Stopped && services::any_is_dead(&states);
+        if all || hopeless || Instant::now() >= until {
             return Ok(states);
         }
         tokio::time::sleep(Duration::from_secs(1)).await;

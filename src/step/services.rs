@@ -56,6 +56,12 @@ fn read(names: &[String], output: &Output) -> Result<BTreeMap<String, String>, U
     }
 }
 
+/// Whether a unit is dead for good: `failed` has no restart before it (that would be `activating`), so nobody need wait.
+/// What is `inactive` may still be about to start: its turn in the boot, or its dependencies.
+pub(super) fn any_is_dead(states: &BTreeMap<String, String>) -> bool {
+    states.values().any(|state| state == "failed")
+}
+
 /// `ssh is failed, cron is inactive`: those that are not active; `None` if all are.
 pub(super) fn not_active(states: &BTreeMap<String, String>) -> Option<String> {
     let down: Vec<String> = states

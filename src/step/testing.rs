@@ -337,7 +337,6 @@ pub(crate) fn spec(kind: StepKind) -> StepSpec {
         on: Side::Host,
         register: None,
         guard: None,
-        line: 1,
     }
 }
 

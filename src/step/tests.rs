@@ -391,11 +391,12 @@ async fn services_are_started_and_looked_at() {
 async fn a_service_that_dies_at_once_is_a_failure() {
     let mut bench =
         Bench::new(StepKind::Service(ServiceSpec { names: list(&["app"]), state: ServiceState::Restarted }));
-    bench.limit = Duration::from_secs(4);
+    bench.limit = Duration::from_secs(60);
     bench.systemd("case $1 in is-active) echo failed; exit 3;; esac");
     let result = bench.step().await;
     ends(&result, Verdict::Failed, "service");
     assert_eq!(result.summary, "after restart: app is failed");
+    assert_eq!(bench.count("service-states"), 2, "before, and once after: what is failed does not come by itself");
 }
 
 #[tokio::test]
@@ -413,11 +414,14 @@ async fn verify_gives_services_their_moment() {
     };
     let mut bench = Bench::new(StepKind::Verify(spec));
     bench.limit = Duration::from_secs(60);
-    bench.systemd("if [ -e \"$PATCHWAVE_ROOT/later\" ]; then echo active; else echo activating; touch \"$PATCHWAVE_ROOT/later\"; fi");
-    bench.with_jump_box(vec![Err("refused".into()), Ok((200, b"all ok".to_vec()))]);
-    ends(&bench.step().await, Verdict::Ok, "");
-
-    bench.limit = Duration::from_secs(3);
+    for coming in ["activating", "inactive"] {
+        bench.systemd(&format!(
+            "cd $PATCHWAVE_ROOT; if [ -e {coming} ]; then echo active; else echo {coming} | tee {coming}; fi"
+        ));
+        bench.with_jump_box(vec![Err("refused".into()), Ok((200, b"all ok".to_vec()))]);
+        ends(&bench.step().await, Verdict::Ok, "");
+    }
+    let looks = bench.count("service-states");
     bench.systemd("echo failed");
     bench.with_jump_box(vec![Ok((503, vec![]))]);
     if let StepKind::Verify(verify) = &mut bench.spec.kind {
@@ -426,6 +430,7 @@ async fn verify_gives_services_their_moment() {
     let result = bench.step().await;
     ends(&result, Verdict::Failed, "service");
     assert_eq!(result.summary, "ssh is failed; https://h/health answers 503, not 200; port 80: refused");
+    assert_eq!(bench.count("service-states"), looks + 1, "a failed unit is not waited for");
 }
 
 #[tokio::test]

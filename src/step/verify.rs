@@ -1,5 +1,6 @@
 //! `verify`: is the host well after the change? Parts that need a moment (services, ports, HTTP, the command) are tried
-//! again for up to 30 s; the others are looked at once. Says everything that is wrong at once.
+//! again for up to 30 s, unless a service is dead for good; the others are looked at once. Says everything that is wrong
+//! at once.
 
 use std::time::Duration;
 
@@ -21,8 +22,8 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Verify) -> Ended {
     }
     let until = (Instant::now() + SETTLES).min(cx.deadline);
     let mut wrong = loop {
-        let wrong = moving_parts(cx, spec).await?;
-        if wrong.is_empty() || Instant::now() + AGAIN >= until {
+        let Seen { wrong, hopeless } = moving_parts(cx, spec).await?;
+        if wrong.is_empty() || hopeless || Instant::now() + AGAIN >= until {
             break wrong;
         }
         cx.journal.progress(&wrong[0].summary);
@@ -40,13 +41,20 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Verify) -> Ended {
     Ok(if wrong.is_empty() { StepResult::ok("healthy") } else { together(wrong) })
 }
 
-/// What may come right by itself within moments.
-async fn moving_parts(cx: &mut StepCx<'_>, spec: &Verify) -> Result<Vec<StepResult>, Box<StepResult>> {
-    let mut wrong = Vec::new();
+/// One look at what may come right by itself within moments.
+struct Seen {
+    wrong: Vec<StepResult>,
+    /// Something will not.
+    hopeless: bool,
+}
+
+async fn moving_parts(cx: &mut StepCx<'_>, spec: &Verify) -> Result<Seen, Box<StepResult>> {
+    let (mut wrong, mut hopeless) = (Vec::new(), false);
     if let Some(list) = &spec.services {
         let names = services::names(cx, list)?;
         if !names.is_empty() {
             let states = remote::ask(cx, &services::states(&names)).await?;
+            hopeless = services::any_is_dead(&states);
             let help = format!("look at them on the host: systemctl status {}", names.join(" "));
             wrong.extend(services::not_active(&states).map(|down| StepResult::failed("service", down).help(help)));
         }
@@ -68,7 +76,7 @@ async fn moving_parts(cx: &mut StepCx<'_>, spec: &Verify) -> Result<Vec<StepResu
             wrong.push(StepResult::failed("command", format!("the check command: {}", output.exit)).said(&output));
         }
     }
-    Ok(wrong)
+    Ok(Seen { wrong, hopeless })
 }
 
 async fn kernel(cx: &mut StepCx<'_>) -> Result<Option<StepResult>, Box<StepResult>> {

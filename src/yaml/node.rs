@@ -4,6 +4,9 @@ use serde_json::{Map, Number, Value as Json};
 
 use super::Span;
 
+/// The key under which JSON says that a text is no template.
+const UNSAFE: &str = "__ansible_unsafe";
+
 /// One value of a document.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
@@ -88,15 +91,25 @@ impl Node {
         }
     }
 
-    /// The same value as JSON. `!vault` becomes `{"__ansible_vault": …}` as in `ansible-inventory`; numbers that
-    /// JSON lacks (`.inf`, `.nan`) become their text; other tags are dropped.
+    /// A text in which braces are braces: `!unsafe`, or `{"__ansible_unsafe": …}`, which is how JSON says it.
+    pub fn unsafe_text(&self) -> Option<&str> {
+        match &self.value {
+            Value::String(text) if self.tag.as_deref() == Some("!unsafe") => Some(text),
+            Value::Map(entries) if entries.len() == 1 => self.get(UNSAFE).and_then(Self::text),
+            _ => None,
+        }
+    }
+
+    /// The same value as JSON. `!vault` becomes `{"__ansible_vault": …}` as in `ansible-inventory`, and `!unsafe` with a
+    /// brace in it `{"__ansible_unsafe": …}`; numbers that JSON lacks (`.inf`, `.nan`) become their text; other tags are
+    /// dropped.
     pub fn to_json(&self) -> Json {
+        let marked = |mark: &str, text: &str| Json::Object(Map::from_iter([(mark.to_owned(), text.into())]));
         if self.is_vault() {
-            let mut vault = Map::new();
-            vault.insert("__ansible_vault".into(), self.text().unwrap_or_default().into());
-            return Json::Object(vault);
+            return marked("__ansible_vault", self.text().unwrap_or_default());
         }
         match &self.value {
+            Value::String(text) if text.contains('{') && self.unsafe_text().is_some() => marked(UNSAFE, text),
             Value::Null => Json::Null,
             Value::Bool(b) => Json::Bool(*b),
             Value::Int(n) => Json::from(*n),

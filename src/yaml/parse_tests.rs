@@ -52,7 +52,14 @@ fn core_tags_decide_and_other_tags_stay() {
     let Value::Seq(items) = &node.get("a").unwrap().value else { panic!("a list") };
     assert!(items[0].is_vault());
     assert_eq!(items[1].tag.as_deref(), Some("!unsafe"));
-    assert_eq!(node.to_json(), json!({"a": [{"__ansible_vault": "$ANSIBLE_VAULT;1.1\n6133\n"}, "{{ x }}"]}));
+    assert_eq!(
+        node.to_json(),
+        json!({"a": [{"__ansible_vault": "$ANSIBLE_VAULT;1.1\n6133\n"}, {"__ansible_unsafe": "{{ x }}"}]})
+    );
+    assert_eq!(items[1].unsafe_text(), Some("{{ x }}"));
+    let passed_on = read(&node.to_json().to_string()).unwrap();
+    assert_eq!(passed_on.get("a").unwrap().to_json(), node.get("a").unwrap().to_json(), "through `-e`");
+    assert_eq!(read("a: !unsafe plain").unwrap().to_json(), json!({"a": "plain"}), "nothing to protect");
 }
 
 #[test]

@@ -63,18 +63,29 @@ fn a_condition_that_cannot_be_evaluated_fails_its_host_and_not_the_run() {
 fn a_crash_after_every_event_is_resumed_to_the_end() {
     let counts = over_cores(CUT_SEEDS, |seed| {
         let whole = simulate(seed, 70, 6).1.len();
-        let ok: usize = (1..whole).map(|room| cut_and_resume(seed, room)).sum();
+        let ok: usize = (1..whole).map(|room| cut_and_resume(seed, room, Shared::with_room(room))).sum();
         (whole - 1, ok)
     });
     let (cuts, ok) = counts.into_iter().fold((0, 0), |(c, o), (cuts, ok)| (c + cuts, o + ok));
     assert!(cuts > 1_000 && ok > 1_000, "{cuts} cuts, {ok} hosts ok");
 }
 
+/// A ledger of an earlier version may end between events that are one transaction today.
+#[test]
+fn a_crash_inside_a_transaction_is_resumed_to_the_end() {
+    let ok: usize = over_cores(CUT_SEEDS, |seed| {
+        let whole = simulate(seed, 70, 6).1.len();
+        (1..whole).map(|room| cut_and_resume(seed, room, Shared::torn(room))).sum::<usize>()
+    })
+    .into_iter()
+    .sum();
+    assert!(ok > 1_000, "{ok} hosts ok");
+}
+
 /// A run whose controller dies before event `room + 1`, and a second controller that goes on. Returns the hosts that
 /// ended well.
-fn cut_and_resume(seed: u64, room: usize) -> usize {
+fn cut_and_resume(seed: u64, room: usize, journal: Shared) -> usize {
     let world = World::of(seed, 70, 6);
-    let journal = Shared::with_room(room);
     fastrand::seed(seed);
     let first = paused(drive(&world, journal.clone()));
     assert!(first.lost.is_some(), "seed {seed} was not cut at {room}");
@@ -87,11 +98,55 @@ fn cut_and_resume(seed: u64, room: usize) -> usize {
         };
         assert_eq!(outcome, expected, "seed {seed} cut at {room}: {}", host.name);
     }
-    journal.0.lock().unwrap().room = None;
+    journal.heal();
     let second = paused(drive(&world, journal.clone()));
     assert!(second.lost.is_none(), "seed {seed} cut at {room}");
     let state = settled(&world, &journal.events());
     assert_eq!(state.tally.in_flight, 0, "seed {seed} cut at {room}: a host is still open");
     assert!(state.finished, "seed {seed} cut at {room}");
     state.tally.ok
+}
+
+#[test]
+fn a_host_that_stops_at_a_border_has_its_last_step_recorded_and_the_next_not_begun() {
+    let stopped: usize = over_cores(100, |seed| {
+        let world = World::of(seed, 100, 24);
+        // The first look is at the beginning.
+        let journal = Shared::stopping(2);
+        fastrand::seed(seed);
+        let ended = paused(drive(&world, journal.clone()));
+        assert!(ended.lost.is_none(), "seed {seed}: {:?}", ended.lost);
+        let open: Vec<_> = ended.state.hosts.iter().filter(|host| host.at == HostAt::InFlight).collect();
+        for host in &open {
+            assert_eq!(host.current, None, "seed {seed}: {} is in a step", host.name);
+        }
+        let stopped = open.iter().filter(|host| !host.steps.is_empty()).count();
+        journal.heal();
+        let ended = paused(drive(&world, journal.clone()));
+        assert!(ended.lost.is_none(), "seed {seed}: {:?}", ended.lost);
+        let state = settled(&world, &journal.events());
+        assert!(state.finished && state.tally.in_flight == 0, "seed {seed}: {:?}", ended.why);
+        stopped
+    })
+    .into_iter()
+    .sum();
+    assert!(stopped > 20, "{stopped} hosts stopped between two steps");
+}
+
+#[test]
+fn a_transaction_carries_what_many_hosts_said() {
+    fastrand::seed(7);
+    let transactions_per_host = |forks: usize| {
+        let mut world = World::wide(600);
+        world.forks = forks;
+        let journal = Shared::default();
+        let ended = paused(drive(&world, journal.clone()));
+        assert_eq!(ended.state.tally.ok, 600);
+        (journal.events().len() / 600, journal.transactions() as f64 / 600.0)
+    };
+    let (events, alone) = transactions_per_host(1);
+    let (_, many) = transactions_per_host(200);
+    assert!(events >= 14, "{events} events per host");
+    assert!(alone < 11.5, "a step ends and the next begins in one transaction: {alone}");
+    assert!(many < 2.0, "{many}");
 }

@@ -183,7 +183,6 @@ fn spec(kind: StepKind) -> StepSpec {
         on: Side::Host,
         register: None,
         guard: None,
-        line: 1,
     }
 }
 

@@ -1,4 +1,6 @@
-//! Names of kernel packages, and what a release consists of.
+//! Names of kernel packages, what a release consists of, and what else is part of a boot.
+
+use crate::pkg::BootFiles;
 
 /// A kernel, its headers or modules, or a meta package that brings them: `linux-image-amd64`, `linux-generic`.
 pub(super) fn is_kernel(name: &str) -> bool {
@@ -34,6 +36,45 @@ pub(super) fn release_of_image(name: &str) -> Option<&str> {
     let release = name.strip_prefix("linux-image-unsigned-").or_else(|| name.strip_prefix("linux-image-"))?;
     let numbered = release.bytes().next().is_some_and(|b| b.is_ascii_digit());
     (numbered && !release.ends_with("-dbg") && !release.ends_with("-dbgsym")).then_some(release)
+}
+
+/// Packages whose trigger or script calls `update-initramfs -u`: each brings a hook into `/usr/share/initramfs-tools`.
+const IN_THE_IMAGE: [&str; 21] = [
+    "amd64-microcode",
+    "btrfs-progs",
+    "busybox",
+    "busybox-initramfs",
+    "busybox-static",
+    "console-setup",
+    "cryptsetup-initramfs",
+    "dmsetup",
+    "dracut",
+    "dracut-core",
+    "initramfs-tools",
+    "initramfs-tools-core",
+    "intel-microcode",
+    "klibc-utils",
+    "kmod",
+    "lvm2",
+    "mdadm",
+    "multipath-tools-boot",
+    "plymouth",
+    "udev",
+    "zfs-initramfs",
+];
+
+/// What a package brings to `/boot`.
+pub(super) fn boot_files(name: &str) -> BootFiles {
+    let name = name.split(':').next().unwrap_or(name);
+    let proxmox = ["proxmox-kernel-", "pve-kernel-"].iter().find_map(|start| name.strip_prefix(start));
+    if release_of_image(name).is_some()
+        || name == "raspberrypi-kernel"
+        // `proxmox-kernel-6.8` is a meta package, `proxmox-kernel-6.8.12-4-pve` a kernel.
+        || proxmox.is_some_and(|release| release.contains("-pve"))
+    {
+        return BootFiles::Kernel;
+    }
+    if IN_THE_IMAGE.contains(&name) || name.starts_with("firmware-") { BootFiles::Image } else { BootFiles::None }
 }
 
 /// `6.1.0-98` and `cloud-amd64` of `6.1.0-98-cloud-amd64`: the ABI, which headers share, and the flavour.
@@ -74,6 +115,24 @@ mod tests {
             "linux",
         ] {
             assert!(!is_kernel(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn what_comes_to_boot_is_known_by_name() {
+        for (name, files) in [
+            ("linux-image-6.1.0-99-amd64", BootFiles::Kernel),
+            ("linux-image-6.1.0-99-amd64:amd64", BootFiles::Kernel),
+            ("linux-image-unsigned-6.8.0-45-generic", BootFiles::Kernel),
+            ("proxmox-kernel-6.8.12-4-pve-signed", BootFiles::Kernel),
+            ("linux-image-amd64", BootFiles::None),
+            ("proxmox-kernel-6.8", BootFiles::None),
+            ("linux-headers-6.1.0-99-amd64", BootFiles::None),
+            ("openssl", BootFiles::None),
+            ("initramfs-tools", BootFiles::Image),
+            ("firmware-misc-nonfree", BootFiles::Image),
+        ] {
+            assert_eq!(boot_files(name), files, "{name}");
         }
     }
 

@@ -43,8 +43,8 @@ mod version;
 use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
 
 use super::{
-    Exact, HostFacts, Kernels, LockHolder, PackageManager, PackageState, Pending, RebootReason, Refresh, Simulation,
-    Trouble,
+    BootFiles, Exact, HostFacts, Kernels, LockHolder, PackageManager, PackageState, Pending, RebootReason, Refresh,
+    Simulation, Trouble,
 };
 use crate::command::{Command, Query};
 
@@ -117,6 +117,10 @@ impl PackageManager for Apt {
 
     fn clean_cache(&self) -> Command {
         commands::clean()
+    }
+
+    fn boot_files(&self, name: &str) -> BootFiles {
+        kernel::boot_files(name)
     }
 
     fn compare(&self, a: &str, b: &str) -> Ordering {

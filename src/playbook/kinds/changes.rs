@@ -93,9 +93,14 @@ pub(super) fn reboot(node: &Node, _: &Around, problems: &mut Problems) -> Option
             reboot.when = when.unwrap_or(reboot.when);
             reboot.warn = map.read("warn", read::duration).unwrap_or(reboot.warn);
             reboot.message = map.read("message", values::filled);
-            reboot.timeout = map.read("timeout", read::deadline).unwrap_or(reboot.timeout);
-            reboot.stable = map.read("stable", read::duration).unwrap_or(reboot.stable);
-            if reboot.stable >= reboot.timeout {
+            let (stable_at, timeout_at) = (map.take("stable"), map.take("timeout"));
+            let timeout = timeout_at.map_or(Some(reboot.timeout), |node| read::deadline(node, map.problems));
+            let stable = stable_at.map_or(Some(reboot.stable), |node| read::duration(node, map.problems));
+            // A value that cannot be read is told already; what would stand in its place proves nothing.
+            if let Some((stable, timeout)) = stable.zip(timeout) {
+                (reboot.stable, reboot.timeout) = (stable, timeout);
+            }
+            if stable.zip(timeout).is_some_and(|(stable, timeout)| stable >= timeout) {
                 map.problems.at(&node.span, "`stable` is not shorter than `timeout`: the reboot could never succeed");
             }
             map.finish();

@@ -21,6 +21,8 @@ use super::{
 
 /// How an inventory passes on a value with the tag `!vault`.
 const VAULT: &str = "__ansible_vault";
+/// And a text with the tag `!unsafe`, which is no template whatever stands in it.
+const UNSAFE: &str = "__ansible_unsafe";
 
 /// How deep a variable may refer to another one.
 const MAX_DEPTH: u8 = 16;
@@ -66,6 +68,7 @@ impl Vars {
             Json::Object(map) if map.contains_key(VAULT) => {
                 return Err(refuse(format!("the variable `{name}` is encrypted (!vault), which cannot be opened yet")));
             }
+            Json::Object(map) if map.len() == 1 && map.get(UNSAFE).is_some_and(Json::is_string) => plain(&map[UNSAFE]),
             Json::Object(map) => {
                 let pairs = map.iter().map(|(key, item)| Ok((key.clone(), self.expanded(name, item)?)));
                 Value::from_pairs(pairs.collect::<Result<Vec<_>, Error>>()?)

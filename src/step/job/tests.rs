@@ -58,10 +58,23 @@ async fn a_job_leaves_its_output_and_code_once() {
 async fn a_resumed_step_attaches_and_never_starts_twice() {
     let mut bench = bench();
     let count = bench.path("count").display().to_string();
-    let spec = sh(&format!("echo begun; echo x >>{count}; sleep 1.2; echo over"));
-    // The controller dies while it follows.
-    let cut = tokio::time::timeout(Duration::from_millis(700), bench.job(&spec)).await;
-    assert!(cut.is_err());
+    let go = bench.path("go");
+    let spec = sh(&format!(
+        "echo begun; echo x >>{count}; i=0; while [ ! -e {} ] && [ $i -lt 600 ]; do sleep 0.1; i=$((i+1)); done; echo over",
+        go.display()
+    ));
+    // The controller dies while it follows: it has heard that the job runs, and asks for more.
+    let ran = std::sync::Arc::clone(&bench.transport.ran);
+    let follows = async {
+        while ran.lock().unwrap().iter().filter(|label| **label == "job-poll").count() < 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        end = bench.job(&spec) => panic!("it was not cut: {end:?}"),
+        () = follows => {}
+    }
+    fs::write(go, "").unwrap();
     bench.resumed = true;
     let end = bench.job(&spec).await.unwrap();
     assert_eq!(end.exit, Exit::Code(0));

@@ -1,7 +1,8 @@
 //! `upgrade:`: the pending updates that are asked for, in exact versions, as one detached transaction.
 //! Knows no package manager by name and believes no exit code. Start at [`run`]; `choose.rs` decides what is taken,
-//! `plan.rs` what is named, `verdict.rs` what came of it.
+//! `plan.rs` what is named, `boot_room.rs` whether it fits into `/boot`, `verdict.rs` what came of it.
 
+mod boot_room;
 mod choose;
 mod plan;
 pub(super) mod ready;
@@ -70,6 +71,7 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
     let allow_removals = spec.allow_removals;
     let outlook = Outlook { manager, wish: &wish, choice: &choice, pending: &pending, state: &state, allow_removals };
     let planned = outlook.plan(&simulation)?;
+    boot_room::check(cx, manager, &planned).await?;
     if cx.check {
         return would(cx, manager, &planned, &state).await;
     }

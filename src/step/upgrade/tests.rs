@@ -289,3 +289,49 @@ async fn packages_that_cannot_be_read_afterwards_leave_the_outcome_unknown() {
     assert_eq!((result.verdict, result.changed), (Verdict::Unknown, true), "{result:?}");
     assert!(result.summary.starts_with("the transaction ran, but the packages cannot be read"), "{result:?}");
 }
+
+/// A host whose security update of the kernel brings a new image, with this much room (KiB) in its `/boot`.
+fn with_kernel(free: u64) -> Bench {
+    let bench = host(upgrade());
+    let inst = "Inst linux-image-6.1.0-99-amd64 (2 Debian-Security:stable-security [amd64])\n\
+                Inst linux-image-amd64 [1] (2 Debian-Security:stable-security [amd64])\n";
+    bench.file("outlook", inst);
+    bench.file("simulation", inst);
+    bench.file(
+        "tables",
+        "linux-image-6.1.0-99-amd64:\n  Installed: (none)\n  Candidate: 2\n  Version table:\n     2 500\n        \
+         500 sec Packages\nlinux-image-amd64:\n  Installed: 1\n  Candidate: 2\n  Version table:\n     2 500\n        500 sec Packages\n \
+         *** 1 100\n        100 /var/lib/dpkg/status\n",
+    );
+    bench.file("packages", packages("linux-image-6.1.0-98-amd64 1\nlinux-image-amd64 1"));
+    bench.file("auto", "");
+    bench.file("done", packages("linux-image-6.1.0-98-amd64 1\nlinux-image-6.1.0-99-amd64 2\nlinux-image-amd64 2"));
+    bench.file("boot/vmlinuz-6.1.0-98-amd64", vec![0; 2 << 20]);
+    bench.file("boot/initrd.img-6.1.0-98-amd64", vec![0; 3 << 20]);
+    bench.file("boot/initrd.img-6.1.0-97-amd64", vec![0; 1 << 20]);
+    bench.shim("df", &format!("echo \"/dev/sda1 200000 190000 {free} 95% /boot\""));
+    bench
+}
+
+#[tokio::test]
+async fn a_kernel_for_which_boot_has_no_room_is_refused_before_anything_is_changed() {
+    // The kernel of 2 MiB, its image of 3 MiB, and the image once more while it is written.
+    let mut bench = with_kernel(8 * 1024 - 1);
+    let result = go(&mut bench).await;
+    assert_eq!((result.verdict, result.class.as_str(), result.changed), (Verdict::Failed, "disk", false), "{result:?}");
+    assert_eq!(result.summary, "/boot has 7 MiB free, 8 MiB are needed for the new kernel");
+    assert_eq!(installs(&bench), 0);
+    assert!(!bench.journal.notes.contains_key("plan"));
+
+    let mut bench = with_kernel(8 * 1024);
+    let result = go(&mut bench).await;
+    assert_eq!((result.verdict, result.changed), (Verdict::Ok, true), "{result:?}");
+    assert_eq!(bench.count("boot-room"), 1);
+}
+
+#[tokio::test]
+async fn an_update_that_leaves_boot_alone_does_not_ask_for_room_in_it() {
+    let mut bench = host(upgrade());
+    go(&mut bench).await;
+    assert_eq!(bench.count("boot-room"), 0);
+}

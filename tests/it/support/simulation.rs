@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use patchwave::{
     clock::{Clock, TokioClock},
     engine::{self, Ended, Engine, Outside, Roster},
-    event::{Event, HostAt, Kind, Outcome, Progress, RunId, RunStarted, RunState},
+    event::{Event, HostAt, Kind, Outcome, Progress, RunId, RunStarted, RunState, Stop},
     host::HostName,
     ledger::{Journal, LedgerError, MemoryJournal, Request, Wanted},
     plan::{Domain, Plan, PlannedHost, Stage, Wave},
@@ -57,6 +57,29 @@ impl World {
         };
         let fleet = SimFleet::new(faults, Duration::from_millis(rng.u64(1..=50)));
         Self { plan, fleet, hosts, forks: rng.usize(1..=12) }
+    }
+}
+
+impl World {
+    /// Hosts without faults in one wave, which take different times and so drift apart.
+    pub fn wide(count: usize) -> Self {
+        let mut rng = fastrand::Rng::with_seed(7);
+        let hosts: Vec<HostName> = (0..count).map(|n| HostName::new(&format!("h{n:04}")).unwrap()).collect();
+        let mut stage = stage(&mut rng, 0, &hosts, None);
+        stage.mode = Mode::Waves;
+        stage.waves = vec![Wave { canary: false, hosts: stage.waves.drain(..).flat_map(|wave| wave.hosts).collect() }];
+        let plan = Plan {
+            playbook: "simulation".to_owned(),
+            stages: vec![stage],
+            steps: vec![look("look"), transaction("upgrade"), reboot(), look("verify")],
+            on_failure: vec![],
+            max_failures: None,
+            on_budget_spent: OnBudgetSpent::HaltRun,
+            vars_digest: String::new(),
+        };
+        let healthy = hosts.iter().map(|host| (host.clone(), Faults::default()));
+        let fleet = SimFleet::new(healthy, Duration::from_millis(20)).with_jitter(Duration::from_millis(500));
+        Self { plan, fleet, hosts, forks: count }
     }
 }
 
@@ -137,7 +160,6 @@ pub fn step(name: &str, kind: StepKind) -> StepSpec {
         on: Side::Host,
         register: None,
         guard: None,
-        line: 1,
     }
 }
 
@@ -202,26 +224,73 @@ fn steps(rng: &mut fastrand::Rng) -> Vec<StepSpec> {
 
 /// A journal that several controllers share, one after the other.
 #[derive(Clone, Default)]
-pub struct Shared(pub Arc<Mutex<MemoryJournal>>);
+pub struct Shared(Arc<Mutex<Kept>>);
+
+#[derive(Default)]
+struct Kept {
+    journal: MemoryJournal,
+    /// The transaction that does not fit leaves what fits, as if each event had had its own.
+    torn: bool,
+    transactions: usize,
+    looks: usize,
+    stop_at_look: Option<usize>,
+}
 
 impl Shared {
+    /// The disk is full after so many events; a transaction is recorded whole or not at all.
     pub fn with_room(room: usize) -> Self {
-        Self(Arc::new(Mutex::new(MemoryJournal::with_room(room))))
+        Self::of(Kept { journal: MemoryJournal::with_room(room), ..Kept::default() })
+    }
+
+    /// As [`Shared::with_room`], but the last transaction is torn.
+    pub fn torn(room: usize) -> Self {
+        Self::of(Kept { journal: MemoryJournal::with_room(room), torn: true, ..Kept::default() })
+    }
+
+    /// Somebody asks every host to stop at its next step border, at the controller's look number `look` (from 1).
+    pub fn stopping(look: usize) -> Self {
+        Self::of(Kept { stop_at_look: Some(look), ..Kept::default() })
+    }
+
+    fn of(kept: Kept) -> Self {
+        Self(Arc::new(Mutex::new(kept)))
     }
 
     pub fn events(&self) -> Vec<Event> {
-        self.0.lock().unwrap().events.clone()
+        self.0.lock().unwrap().journal.events.clone()
+    }
+
+    pub fn transactions(&self) -> usize {
+        self.0.lock().unwrap().transactions
+    }
+
+    /// The next controller has room, and nobody stops it.
+    pub fn heal(&self) {
+        let mut kept = self.0.lock().unwrap();
+        (kept.journal.room, kept.stop_at_look) = (None, None);
     }
 }
 
 impl Journal for Shared {
     fn append(&mut self, events: &[Event]) -> Result<(), LedgerError> {
-        self.0.lock().unwrap().append(events)
+        let mut kept = self.0.lock().unwrap();
+        kept.transactions += 1;
+        let whole = kept.journal.append(events);
+        if let (true, Err(_), Some(room)) = (kept.torn, &whole, kept.journal.room) {
+            kept.journal.append(&events[..room])?;
+        }
+        whole
     }
 
     fn requests(&mut self) -> Vec<Request> {
+        let mut kept = self.0.lock().unwrap();
+        kept.looks += 1;
         // A patient person approves whatever waits.
-        vec![Request { at: Timestamp::UNIX_EPOCH, by: "sim".to_owned(), what: Wanted::Approve { stage: None } }]
+        let what = match kept.stop_at_look == Some(kept.looks) {
+            true => Wanted::Stop(Stop::StepBorder),
+            false => Wanted::Approve { stage: None },
+        };
+        vec![Request { at: Timestamp::UNIX_EPOCH, by: "sim".to_owned(), what }]
     }
 }
 
