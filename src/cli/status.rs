@@ -55,8 +55,12 @@ impl Watcher {
         let mut lines =
             ui::Lines::new(Box::new(world.stdout.clone()), world.paint(world.stdout_is_terminal), world.zone());
         let redraw = world.stdout_is_terminal && !json;
-        let (mut drawn, mut shown) = (0, String::new());
+        let (mut place, mut shown) = (ui::Redraw::default(), String::new());
         loop {
+            if redraw {
+                // The window may have another size by now.
+                world.columns = Some(super::world::terminal_size().columns);
+            }
             // Asked first: what the controller recorded before it left is read after it.
             let status = self.status(&state, world);
             let quiet = json || redraw || shown.is_empty();
@@ -72,7 +76,7 @@ impl Watcher {
                     shown = text;
                 }
             } else if redraw {
-                drawn = draw(&status.render(&state), drawn, world)?;
+                draw(&status.render(&state), &mut place, world)?;
             } else if shown.is_empty() {
                 shown = status.render(&state);
                 print(world, &shown)?;
@@ -102,23 +106,11 @@ impl Watcher {
     }
 }
 
-/// Draws over the page before it; returns how many lines there are now.
-fn draw(page: &str, drawn: usize, world: &mut World) -> Result<usize, Failure> {
-    let rows = usize::from(super::world::terminal_size().rows).saturating_sub(1).max(5);
-    let width = usize::from(world.width());
-    let height = |line: &str| if line.starts_with('\x1b') { 1 } else { line.chars().count().max(1).div_ceil(width) };
-    let mut taken = 0;
-    let lines: Vec<&str> = page
-        .lines()
-        .take_while(|line| {
-            taken += height(line);
-            taken <= rows
-        })
-        .collect();
-    let up = if drawn > 0 { format!("\x1b[{drawn}F\x1b[J") } else { String::new() };
-    let written = writeln!(world.stdout, "{up}{}", lines.join("\n")).and_then(|()| world.stdout.flush());
-    written.map_err(|error| Failure::internal(format!("standard output cannot be written: {error}")))?;
-    Ok(lines.iter().map(|line| height(line)).sum())
+/// Draws over the page before it.
+fn draw(page: &str, place: &mut ui::Redraw, world: &mut World) -> Result<(), Failure> {
+    let text = place.page(page, super::world::terminal_size().rows.into(), world.width().into());
+    let written = world.stdout.write_all(text.as_bytes()).and_then(|()| world.stdout.flush());
+    written.map_err(|error| Failure::internal(format!("standard output cannot be written: {error}")))
 }
 
 /// Why no further host starts just now, in the rule's own words.

@@ -84,7 +84,8 @@ pub struct World {
 
 /// The terminal's size now; it may change while a run goes on.
 pub(super) fn terminal_size() -> Size {
-    let (rows, columns) = console::Term::stderr().size();
+    let of = |term: console::Term| term.size_checked();
+    let (rows, columns) = of(console::Term::stderr()).or_else(|| of(console::Term::stdout())).unwrap_or((24, 80));
     Size { rows, columns }
 }
 
