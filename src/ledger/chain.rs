@@ -5,7 +5,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Ledger, LedgerError};
+use super::{Ledger, LedgerError, RunRow};
 use crate::event::{Event, RunId, RunState};
 
 /// A SHA-256.
@@ -69,7 +69,10 @@ impl Ledger {
         if row.head != before {
             return Err(damaged(last, "the run's head names another one"));
         }
-        Ok(())
+        match state {
+            Some(state) if !is_of(&row, &state) => Err(damaged(1, "the run's row in `runs` says something else")),
+            _ => Ok(()),
+        }
     }
 
     /// SQLite's own check of the whole file.
@@ -87,6 +90,16 @@ impl Ledger {
             Err(LedgerError::Corrupted { path: self.path.clone(), why: lines.join("; ") })
         }
     }
+}
+
+/// Whether a run's row says what its events say. (By its path a playbook's last run is found, by its time what may go.)
+fn is_of(row: &RunRow, state: &RunState) -> bool {
+    let started = &state.started;
+    row.playbook == started.plan.playbook
+        && row.playbook_path == started.playbook_path
+        && row.check == started.check
+        && row.hosts == state.tally.total as u64
+        && (row.started_at, row.last_at) == (state.started_at, state.last_at)
 }
 
 /// A stored row as the event it was.

@@ -233,14 +233,31 @@ fn an_edited_a_removed_and_a_cut_off_record_are_noticed() {
         ("DELETE FROM events WHERE seq >= 6", 6),
         ("UPDATE runs SET head = zeroblob(32)", 7),
         ("UPDATE events SET seq = 9 WHERE seq = 7", 7),
+        // One byte, of an event and of a hash.
+        ("UPDATE events SET kind = replace(kind, 'h00', 'h01') WHERE seq = 2", 2),
+        ("UPDATE events SET hash = CAST(zeroblob(1) || substr(hash, 2) AS BLOB) WHERE seq = 6", 6),
+        ("DELETE FROM events WHERE seq = 7", 7),
+        ("DELETE FROM events WHERE seq = 7; UPDATE runs SET last_seq = 6", 6),
+        // Two in each other's place, with their hashes and without.
+        ("UPDATE events SET seq = -seq WHERE seq IN (4, 5); UPDATE events SET seq = 9 + seq WHERE seq < 0", 4),
+        (
+            "UPDATE events SET kind = (SELECT kind FROM events AS other WHERE other.seq = 9 - events.seq) WHERE seq IN (4, 5)",
+            4,
+        ),
+        ("INSERT INTO events SELECT no, 8, at, kind, hash FROM events WHERE seq = 7", 8),
+        ("UPDATE runs SET playbook_path = '/another.yml'", 1),
+        ("UPDATE runs SET last_at = '2027-01-01T00:00:00Z'", 1),
+        ("UPDATE runs SET run = 'run-9'", 1),
     ];
     for (sql, seq) in edits {
         let folder = tempfile::tempdir().unwrap();
         let (mut ledger, lock) = with_run(folder.path(), 4);
         ledger.append(&lock, &later(2, 6)).unwrap();
         ledger.verify(&run()).unwrap();
-        assert_ne!(ledger.db.execute(sql, []).unwrap(), 0, "{sql}");
-        let error = ledger.verify(&run()).unwrap_err();
+        ledger.db.pragma_update(None, "foreign_keys", false).unwrap();
+        ledger.db.execute_batch(sql).unwrap();
+        assert_ne!(ledger.db.changes(), 0, "{sql}");
+        let error = ledger.verify(&ledger.last_run().unwrap().unwrap()).unwrap_err();
         assert!(matches!(&error, LedgerError::Damaged { damage, .. } if damage.seq == seq), "{sql}: {error}");
     }
 }
