@@ -43,6 +43,14 @@ impl TakenLease {
         (self.ground.key(), value)
     }
 
+    /// Adds what a note says, if it is one of these, to those that are known.
+    pub(super) fn keep(known: &mut Vec<Self>, key: &str, value: &Value) {
+        // A controller that took over between the note and the taking notes it again.
+        if let Some(lease) = Self::read(key, value).filter(|lease| known.iter().all(|known| known.run != lease.run)) {
+            known.push(lease);
+        }
+    }
+
     /// Reads a note; `None`: it is about something else.
     pub fn read(key: &str, value: &Value) -> Option<Self> {
         let ground = [Ground::Stolen, Ground::LeftBehind].into_iter().find(|ground| ground.key() == key)?;

@@ -241,11 +241,7 @@ impl RunState {
                 let current = host_state.current.as_mut().filter(|c| c.step == *step);
                 let current = current.ok_or_else(|| format!("{host} is not in that step"))?;
                 current.notes.insert(key.clone(), value.clone());
-                // Noted again by a controller that took over between the note and the taking.
-                let known = |lease: &TakenLease| host_state.leases.iter().any(|known| known.run == lease.run);
-                if let Some(lease) = TakenLease::read(key, value).filter(|lease| !known(lease)) {
-                    host_state.leases.push(lease);
-                }
+                TakenLease::keep(&mut host_state.leases, key, value);
                 Ok(())
             }
             Kind::StepFinished { host, step, result } => {

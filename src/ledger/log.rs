@@ -214,11 +214,16 @@ impl HostLog {
 
     fn take_over(&self) -> io::Result<(Place, bool)> {
         let mut file = fs::OpenOptions::new().read(true).append(true).open(&self.path)?;
-        let mut place = Place::load(&self.path.with_extension("pos")).unwrap_or_default();
+        let known = Place::load(&self.path.with_extension("pos"));
         let length = file.metadata()?.len();
-        if length < place.length {
-            // The machine lost power before the log reached the disk: better twice than not at all.
-            writeln!(file, "\n== the end of this log was lost; output of jobs follows again from its beginning ==")?;
+        let lost = match &known {
+            None => Some("how far this log goes is not known any more"),
+            Some(place) => (length < place.length).then_some("the end of this log was lost"),
+        };
+        let mut place = known.unwrap_or_default();
+        if let Some(what) = lost {
+            // The machine lost power before it reached the disk: better twice than not at all.
+            writeln!(file, "\n== {what} (a power cut?); output of jobs follows again from its beginning ==")?;
             place = Place::default();
         } else if place.job.is_some() {
             file.set_len(place.length)?;

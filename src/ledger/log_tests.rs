@@ -135,12 +135,18 @@ fn a_log_that_lost_its_end_says_so_and_asks_again() {
     let path = logs.path(&host("db1"));
     let length = fs::metadata(&path).unwrap().len();
     fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(length - 3).unwrap();
-    let mut log = logs.host(&host("db1"));
-    assert_eq!(log.job_offset("J"), 0);
-    log.write_job("Upgrade", "J", b"all of it\n");
-    drop(log);
-    let text = fs::read_to_string(&path).unwrap();
-    assert!(text.contains("the end of this log was lost") && text.ends_with("Upgrade ==\nall of it\n"), "{text}");
+    let again = |said: &str| {
+        let mut log = logs.host(&host("db1"));
+        assert_eq!(log.job_offset("J"), 0);
+        log.write_job("Upgrade", "J", b"all of it\n");
+        drop(log);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(said) && text.ends_with("Upgrade ==\nall of it\n"), "{text}");
+    };
+    again("the end of this log was lost (a power cut?); output of jobs follows again from its beginning");
+    // The file beside it is there, and empty.
+    fs::write(path.with_extension("pos"), "").unwrap();
+    again("how far this log goes is not known any more (a power cut?); output of jobs follows again");
 }
 
 #[test]

@@ -31,9 +31,13 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The place that an earlier controller left. One that cannot be read counts as none.
+    /// The place that an earlier controller left; without a file it is the beginning. `None`: it was torn, as a power
+    /// cut may leave it, since nothing here waits for the disk.
     pub fn load(path: &Path) -> Option<Self> {
-        serde_json::from_slice(&fs::read(path).ok()?).ok()
+        match fs::read(path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).ok(),
+            Err(_) => Some(Self::default()),
+        }
     }
 
     /// Replaces the file; a reader sees the one before or this one.

@@ -34,7 +34,7 @@ impl Redraw {
         for line in &lines {
             text.push_str(line);
             // On a row that is full the cursor still stands on its last character.
-            if columns(line) == 0 || columns(line) % width != 0 {
+            if columns(line) == 0 || !columns(line).is_multiple_of(width) {
                 text.push_str("\x1b[K");
             }
             text.push('\n');

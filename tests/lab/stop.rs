@@ -77,6 +77,26 @@ fn sigterm_leaves_and_the_installation_goes_on() {
     }
 }
 
+/// A login that ends takes nothing with it: the terminal is gone, the run goes on.
+#[test]
+fn a_closed_terminal_ends_no_run() {
+    let Some(lab) = Lab::up(1, "") else { return };
+    lab.hold("h1", Moment::Install);
+    let before = lab.packages("h1");
+    let jump = Patchwave::new(&lab, ONE_BY_ONE, PLAYBOOK);
+    let running = jump.start_run(&[]);
+    running.until_on("h1", INSTALLING);
+    running.signal(Signal::HUP);
+    let run = run_id(&running.said());
+    // Nobody else may take it over meanwhile.
+    let refused = jump.resume().must(3);
+    assert!(refused.err.contains(&run) && refused.err.contains("is driven by"), "{}", refused.err);
+    lab.let_go("h1");
+    let events = running.wait().must(0).events();
+    assert_eq!(events.outcome("h1"), "ok");
+    lab.is_patched("h1", &before, &[]);
+}
+
 /// Thrice Ctrl-C: drain, step border, leave.
 #[test]
 fn the_ladder_of_ctrl_c() {
