@@ -74,7 +74,7 @@ impl Outputs {
         self.index[host]
     }
 
-    /// The sink of one host, whose turn has come.
+    /// The sink of one host, to which the command is sent now.
     pub(super) fn sink(&self, host: &HostName, live: Option<&Arc<Live>>) -> SpoolSink {
         let at = self.position(host);
         let output = self.hosts[at].clone();
@@ -84,7 +84,7 @@ impl Outputs {
 }
 
 impl HostOutput {
-    /// Whether its turn has come.
+    /// Whether the command may have come there.
     pub(super) fn begun(&self) -> bool {
         self.begun.load(Ordering::Relaxed)
     }

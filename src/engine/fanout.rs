@@ -24,7 +24,7 @@ pub struct Answer {
 }
 
 /// Runs `command` on every target, at most `forks` at once; answers come as they end. A target's deadlines begin when
-/// it gets its slot. `sink` makes the place where one host's output goes.
+/// it gets its slot. `sink` makes the place where one host's output goes, just before the command is sent there.
 pub fn fan_out<S: Sink + 'static>(
     transport: Arc<dyn Transport>,
     targets: Vec<Arc<Target>>,
@@ -39,9 +39,12 @@ pub fn fan_out<S: Sink + 'static>(
             // A task per host, so that handshakes use more than one core.
             let task = tokio::spawn(async move {
                 let began = Instant::now();
-                let mut log = sink(&target.name);
+                let name = target.name.clone();
                 let mut link = Link::new(transport, target);
-                let result = link.exec(&command, &mut log).await;
+                let result = match link.open().await {
+                    Ok(()) => link.exec(&command, &mut sink(&name)).await,
+                    Err(error) => Err(error.into()),
+                };
                 link.close().await;
                 (result, began.elapsed())
             });

@@ -107,7 +107,7 @@ fn a_key_or_a_signal_at_a_question_leaves_a_terminal_that_echoes() {
     for (line, question, code) in [
         ("exec -k all -- true", "SSH password: ", 130),
         ("exec -K all -- true", "sudo password: ", 130),
-        ("exec all -- true", "(yes/no/the fingerprint) ", 7),
+        ("exec all -- true", "(yes/no/the fingerprint) ", 4),
         ("run play.yml", "Passphrase of ", 5),
     ] {
         let _ = fs::remove_file(&known);
