@@ -1,12 +1,13 @@
 //! The questions before a run: how many hosts, how risky, inside their windows?
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 
 use super::{Failure, World};
 use crate::{
     host::{HostName, Risk},
     names,
     plan::{Plan, window},
+    policy::Window,
 };
 
 /// Says what would be touched, and asks where the risk is high. A run that may change nothing is not asked for.
@@ -47,7 +48,7 @@ pub(super) fn in_windows(plan: &Plan, now: Timestamp) -> Result<(), Failure> {
         let Some(w) = &host.window else { continue };
         if window::open_until(w, now).is_none() {
             if closed.is_empty() {
-                next = window::next_opening(w, now);
+                next = next_opening(w, now);
             }
             closed.push(host.name.clone());
         }
@@ -56,7 +57,13 @@ pub(super) fn in_windows(plan: &Plan, now: Timestamp) -> Result<(), Failure> {
         return Ok(());
     }
     let hosts = names::fold(&closed);
-    let opens = next.map_or_else(String::new, |at| format!("; it opens at {at:.0}"));
+    let opens = next.map_or_else(String::new, |at| format!("; it opens on {at}"));
     Err(Failure::refused(format!("the maintenance window of {hosts} is closed now{opens}"))
         .help("wait for it, leave these hosts out with --limit, or say --ignore-window"))
+}
+
+/// When a window opens next, by its own clock: `2026-12-13 02:00 CET`.
+fn next_opening(w: &Window, now: Timestamp) -> Option<String> {
+    let zone = TimeZone::get(&w.timezone).ok()?;
+    Some(window::next_opening(w, now)?.to_zoned(zone).strftime("%Y-%m-%d %H:%M %Z").to_string())
 }

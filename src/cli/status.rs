@@ -38,12 +38,13 @@ impl Watcher {
         let driver = self.ledger.holder(&self.run).map(|holder| holder.to_string());
         // What people asked for is over with the controller that they asked; a resume takes it back.
         let asked = driver.is_none() && state.stop.is_some();
+        let done = state.tally.waiting() + state.tally.in_flight == 0;
         Status {
             width: world.width(),
             paint: world.paint(world.stdout_is_terminal),
             zone: world.zone(),
             now,
-            waits: if asked { None } else { waits(state, now, &self.program) },
+            waits: if asked || done { None } else { waits(state, now, &self.program) },
             driver,
             program: self.program.clone(),
         }

@@ -185,6 +185,7 @@ impl Walk {
         let first = interrupted.map_or(1, |current| current.attempt);
         let mut notes = interrupted.map_or_else(Map::new, |current| current.notes.clone());
         let mut attempt = first;
+        let mut earlier: Option<StepResult> = None;
         loop {
             if interrupted.is_none() || attempt > first {
                 luggage.owed.push(Kind::StepStarted { host: self.voice.host.clone(), step, attempt });
@@ -195,7 +196,7 @@ impl Walk {
             let limit = spec.limit();
             let deadline = Instant::now() + limit;
             let owner = self.owner();
-            let mut voice = StepVoice { voice: &self.voice, step };
+            let mut voice = StepVoice { voice: &self.voice, step, noted: Map::new() };
             let mut cx = StepCx {
                 run: &self.started.run,
                 host: &self.voice.host,
@@ -219,6 +220,10 @@ impl Walk {
                 Ok(result) => result,
                 Err(_) => overdue(spec, limit + spec.settling()),
             };
+            let result = match earlier.take() {
+                Some(earlier) => result.after(earlier),
+                None => result,
+            };
             let again = matches!(result.verdict, Verdict::Failed | Verdict::Unreachable) && attempt <= spec.retries;
             if !again {
                 return Ok(result);
@@ -226,7 +231,9 @@ impl Walk {
             self.voice.progress(&format!("{}: {}; trying again", spec.name, result.summary));
             tokio::time::sleep(spec.retry_delay).await;
             attempt += 1;
-            notes = Map::new();
+            // As a controller that takes over would find them: a reboot that was asked for is not asked for again.
+            notes.extend(voice.noted);
+            earlier = Some(result);
         }
     }
 

@@ -1,7 +1,7 @@
 //! What a host task says to the dispatcher, and waits for.
 
 use futures::future::BoxFuture;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
@@ -57,14 +57,20 @@ impl Voice {
 pub(super) struct StepVoice<'a> {
     pub(super) voice: &'a Voice,
     pub(super) step: StepRef,
+    /// What was noted with it.
+    pub(super) noted: Map<String, Value>,
 }
 
 impl Journal for StepVoice<'_> {
     fn note<'a>(&'a mut self, key: &'a str, value: Value) -> BoxFuture<'a, Result<(), Interrupted>> {
-        let kind = Kind::StepNoted { host: self.voice.host.clone(), step: self.step, key: key.to_owned(), value };
+        let (host, step) = (self.voice.host.clone(), self.step);
         Box::pin(async move {
+            let kind = Kind::StepNoted { host, step, key: key.to_owned(), value: value.clone() };
             match self.voice.record(vec![kind]).await {
-                Ack::Recorded => Ok(()),
+                Ack::Recorded => {
+                    self.noted.insert(key.to_owned(), value);
+                    Ok(())
+                }
                 Ack::StopHere | Ack::Leave => Err(Interrupted),
             }
         })

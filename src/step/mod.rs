@@ -79,8 +79,9 @@ pub async fn run(cx: &mut StepCx<'_>) -> StepResult {
 }
 
 async fn attempt(cx: &mut StepCx<'_>) -> Ended {
-    // A step that noted something had its lease before: it goes on even while the host is away.
-    if takes_lease(cx.spec) && !cx.check && cx.notes.is_empty() {
+    // A step that is taken over and noted something had its lease before: it goes on even while the host is away.
+    let goes_on = cx.resumed && !cx.notes.is_empty();
+    if takes_lease(cx.spec) && !cx.check && !goes_on {
         lease::acquire(cx).await?;
     }
     let spec = cx.spec;

@@ -100,6 +100,24 @@ impl StepResult {
     }
 }
 
+impl StepResult {
+    /// This attempt's result, with what `earlier` attempts at the step changed.
+    #[must_use]
+    pub fn after(mut self, earlier: Self) -> Self {
+        self.changed |= earlier.changed;
+        self.rebooted |= earlier.rebooted;
+        for was in earlier.packages {
+            match self.packages.iter_mut().find(|now| now.name == was.name) {
+                Some(now) => now.from = was.from,
+                None => self.packages.push(was),
+            }
+        }
+        self.packages.retain(|package| package.from != package.to);
+        self.packages.sort_by(|a, b| a.name.cmp(&b.name));
+        self
+    }
+}
+
 /// What a failed look at the host means. A lost change is [`lost_change`].
 impl From<LinkError> for Box<StepResult> {
     fn from(error: LinkError) -> Self {
@@ -148,5 +166,28 @@ impl From<Unquotable> for Box<StepResult> {
 impl From<Interrupted> for Box<StepResult> {
     fn from(interrupted: Interrupted) -> Self {
         Box::new(StepResult::unknown("interrupted", interrupted.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::PackageChange;
+
+    #[test]
+    fn what_earlier_attempts_changed_is_not_forgotten() {
+        let change = |name: &str, from: &str, to: &str| PackageChange {
+            name: name.to_owned(),
+            from: (from != "-").then(|| from.to_owned()),
+            to: (to != "-").then(|| to.to_owned()),
+        };
+        let mut earlier = StepResult::failed("dpkg", "x").changed(true);
+        earlier.rebooted = true;
+        earlier.packages = vec![change("a", "1", "2"), change("b", "1", "2"), change("c", "1", "2")];
+        let mut last = StepResult::ok("y");
+        last.packages = vec![change("b", "2", "3"), change("c", "2", "1"), change("d", "-", "1")];
+        let both = last.after(earlier);
+        assert_eq!((both.verdict, both.changed, both.rebooted), (Verdict::Ok, true, true));
+        assert_eq!(both.packages, [change("a", "1", "2"), change("b", "1", "3"), change("d", "-", "1")]);
     }
 }

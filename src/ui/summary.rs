@@ -211,7 +211,9 @@ impl Summary {
         }
         lines.push_str(&format!("  changed: {}\n", changed(&trouble.hosts)));
         if let Some(help) = result.and_then(|result| result.help.as_deref()) {
-            lines.push_str(&format!("  try: {}\n", text::clean(help, 300)));
+            // Steps do not know where the ledger is.
+            let help = help.replace("`patchwave ", &format!("`{} ", self.next.program));
+            lines.push_str(&format!("  try: {}\n", text::clean(&help, 300)));
         }
         lines.push('\n');
         lines

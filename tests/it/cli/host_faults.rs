@@ -1,7 +1,12 @@
 //! Hosts that are broken in every way, in one wave: each has its own outcome and its own reason, and nobody waits for
 //! anybody.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use patchwave::{
     demo::{Fault, Fleet, FleetSpec},
@@ -200,4 +205,45 @@ fn every_fault_has_its_outcome_and_its_reason() {
     for text in [&said.out, &said.err] {
         assert!(!text.contains("hunter2"), "a password is shown");
     }
+}
+
+/// From the next boot on this host's systemd tells of a unit that failed.
+fn fails_a_unit_when_it_boots(host: &Path, boot_id: &str) {
+    let bin = host.join("bin");
+    let shared = fs::read_link(&bin).unwrap();
+    let shared = host.join(shared);
+    fs::remove_file(&bin).unwrap();
+    fs::create_dir(&bin).unwrap();
+    for program in fs::read_dir(&shared).unwrap().flatten() {
+        symlink(program.path(), bin.join(program.file_name())).unwrap();
+    }
+    let systemctl = bin.join("systemctl");
+    fs::remove_file(&systemctl).unwrap();
+    let script = format!(
+        "#!/bin/sh
+if [ \"$(cat \"$PATCHWAVE_ROOT/proc/sys/kernel/random/boot_id\")\" != {boot_id} ]; then
+    case $* in
+    is-system-running*) echo degraded && exit 1 ;;
+    list-units*failed*) echo 'late.service loaded failed failed late' && exit ;;
+    esac
+fi
+exec {}/systemctl \"$@\"
+",
+        shared.display()
+    );
+    fs::write(&systemctl, script).unwrap();
+    fs::set_permissions(&systemctl, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_second_attempt_at_a_reboot_is_no_second_reboot() {
+    let fleet = Fleet::start(FleetSpec { systemd: true, ..FleetSpec::quick(1) }).unwrap();
+    let host = fleet.hosts().next().unwrap();
+    fails_a_unit_when_it_boots(host.folder(), &host.boot_id());
+    let desk = Desk::of(&fleet);
+    let steps = "  - reboot: { when: always, timeout: 60s, stable: 1s }\n    retries: 1\n    retry_delay: 1s\n";
+    desk.write("play.yml", &format!("name: Boot\nsteps:\n{steps}"));
+    // What failed in the reboot is not excused as what had failed before the next.
+    desk.run("run play.yml -i inv.yml").ended(6).says(&["it is up, but failed after the reboot: late.service"]);
+    assert_eq!(host.boots(), 2, "it was rebooted once");
 }

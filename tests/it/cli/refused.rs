@@ -49,7 +49,7 @@ fn a_window_that_is_closed() {
     exit code 3
     -- stderr
     Look, plan 0123456789ab
-    error: the maintenance window of web[001-002].test is closed now; it opens at 2026-01-01T00:00:00Z
+    error: the maintenance window of web[001-002].test is closed now; it opens on 2026-01-01 00:00 UTC
     help: wait for it, leave these hosts out with --limit, or say --ignore-window
     "#);
     assert!(fleet.hosts().all(|host| host.logins() == 0));
