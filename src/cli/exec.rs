@@ -8,11 +8,12 @@ use tokio::sync::mpsc;
 use super::{
     Failure, World,
     args::ExecArgs,
+    counting::Counting,
     gather::{HostOutput, Outputs},
     live::{Live, Printing},
     past::Past,
     prepare::load_inventory,
-    rollout::{forks, runtime, transport},
+    rollout::{forks, transport},
     roster::{Hosts, Overlay},
 };
 use crate::{
@@ -90,9 +91,9 @@ fn gather(
         Live::start(outputs.hosts.clone(), printing)
     });
     // Lines that come as they come and a line that is drawn again and again do not share a terminal.
-    let mut count = (world.stderr_is_terminal && printer.is_none()).then(|| {
+    let count = (world.stderr_is_terminal && printer.is_none()).then(|| {
         let stderr = Box::new(world.stderr.clone());
-        ui::Count::new(stderr, super::world::terminal_size, world.paint(true), &world.quiet, &names)
+        Counting::start(ui::Count::new(stderr, super::world::terminal_size, world.paint(true), &world.quiet, &names))
     });
     let live = printer.as_ref().map(|(live, _)| Arc::clone(live));
     let mut ends: Vec<Option<(ui::ExecEnd, Duration)>> = names.iter().map(|_| None).collect();
@@ -123,7 +124,7 @@ fn gather(
                     if let Some(live) = &live {
                         live.ended(at);
                     }
-                    if let Some(count) = &mut count {
+                    if let Some(count) = &count {
                         count.done(&answer.host, &end);
                     }
                     ends[at] = Some((end, answer.took));
@@ -148,6 +149,13 @@ fn gather(
         ui::ExecResult { host: output.host.clone(), end, took, stdout, stderr }
     };
     Ok(outputs.hosts.iter().zip(ends).map(result).collect())
+}
+
+/// One thread for all hosts: it has room for ten times what `--connect-rate` lets through, and to wake another costs as
+/// much as the work that it would be given. Nothing in here may wait for a terminal.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let made = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    made.map_err(|error| Failure::internal(format!("no runtime: {error}")))
 }
 
 fn ended(answer: &Answer) -> ui::ExecEnd {

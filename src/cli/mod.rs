@@ -4,6 +4,7 @@
 pub mod args;
 mod commands;
 mod confirm;
+mod counting;
 mod demo;
 mod exec;
 mod failure;

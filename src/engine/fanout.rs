@@ -36,7 +36,7 @@ pub fn fan_out<S: Sink + 'static>(
         .map(move |target| {
             let (transport, command, sink) = (Arc::clone(&transport), Arc::clone(&command), sink.clone());
             let host = target.name.clone();
-            // A task per host, so that handshakes use more than one core.
+            // A task per host: the others go on whatever one of them is at, on as many cores as the runtime has.
             let task = tokio::spawn(async move {
                 let began = Instant::now();
                 let name = target.name.clone();

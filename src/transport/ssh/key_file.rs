@@ -6,9 +6,10 @@ use std::{
     io::ErrorKind,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
+use ed25519_dalek::SigningKey;
 use russh::keys::{
     Algorithm, Certificate, PrivateKey, PublicKey, decode_secret_key, load_openssh_certificate, load_public_key,
     ssh_key::certificate::CertType,
@@ -37,6 +38,7 @@ pub(super) struct KeyFile {
     /// The user certificate beside it, in `FILE-cert.pub`.
     pub(super) certificate: Option<Certificate>,
     unlocked: OnceCell<Result<Arc<PrivateKey>, String>>,
+    ed25519: OnceLock<Option<SigningKey>>,
 }
 
 /// What is in a key file.
@@ -73,7 +75,8 @@ impl KeyFiles {
             return Arc::clone(file);
         }
         let (content, certificate) = (read(path), certificate(&with_ending(path, "-cert.pub")).ok());
-        let file = KeyFile { path: path.to_owned(), content, certificate, unlocked: OnceCell::new() };
+        let (unlocked, ed25519) = (OnceCell::new(), OnceLock::new());
+        let file = KeyFile { path: path.to_owned(), content, certificate, unlocked, ed25519 };
         Arc::clone(files.entry(path.to_owned()).or_insert(Arc::new(file)))
     }
 
@@ -137,6 +140,13 @@ impl KeyFile {
             (Content::Ready(key), _) | (_, Some(Ok(key))) => Some(Arc::clone(key)),
             _ => None,
         }
+    }
+
+    /// What signs in the place of `key`, which is this file's, where that is Ed25519: with its public half worked out
+    /// once, which takes as long as a signature.
+    pub(super) fn ed25519(&self, key: &PrivateKey) -> Option<&SigningKey> {
+        let made = self.ed25519.get_or_init(|| key.key_data().ed25519().and_then(|pair| pair.try_into().ok()));
+        made.as_ref()
     }
 }
 

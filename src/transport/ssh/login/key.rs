@@ -16,7 +16,7 @@ use super::{
     certificate::{Asked, OnlyAsking},
     order::{Login, Try},
     rules::Form,
-    sign::WithKey,
+    sign::{WithEd25519, WithKey},
 };
 
 impl Login<'_> {
@@ -89,7 +89,7 @@ impl Login<'_> {
                 return Ok(Try::Next);
             }
         }
-        self.key(&file.path.display().to_string(), key).await
+        self.key(file, key).await
     }
 
     pub(super) fn is_chosen(&self, public: &PublicKey) -> bool {
@@ -133,23 +133,27 @@ impl Login<'_> {
         Ok(false)
     }
 
-    async fn key(&mut self, name: &str, key: Arc<PrivateKey>) -> Result<Try, ConnectError> {
+    async fn key(&mut self, file: &KeyFile, key: Arc<PrivateKey>) -> Result<Try, ConnectError> {
         self.seen.push(key.public_key().public_key_bytes());
         let print = key.fingerprint(HashAlg::Sha256);
-        let name = format!("key {name} ({print})");
+        let name = format!("key {} ({print})", file.path.display());
         if !self.fits(&name, key.public_key().key_data(), Form::Plain) {
             return Ok(Try::Next);
         }
         let chosen = self.is_chosen(key.public_key());
         for hash in self.hashes(&key.algorithm(), Form::Plain, chosen).await? {
-            let signing = self
-                .connection
-                .handle
-                .authenticate_publickey(self.ways.user, PrivateKeyWithHashAlg::new(Arc::clone(&key), hash));
+            let (handle, user) = (&mut self.connection.handle, self.ways.user);
+            let signing = async {
+                if let Some(quick) = file.ed25519(&key) {
+                    let public = key.public_key().clone();
+                    return handle.authenticate_publickey_with(user, public, None, &mut WithEd25519(quick)).await.ok();
+                }
+                handle.authenticate_publickey(user, PrivateKeyWithHashAlg::new(Arc::clone(&key), hash)).await.ok()
+            };
             let result = match timeout_at(self.deadline, signing).await {
                 Err(_) => return Err(self.late()),
-                Ok(Err(_)) => return Err(self.ended().await),
-                Ok(Ok(result)) => result,
+                Ok(None) => return Err(self.ended().await),
+                Ok(Some(result)) => result,
             };
             if self.settle(name.clone(), result).await? == Try::In {
                 return Ok(Try::In);

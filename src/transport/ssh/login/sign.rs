@@ -6,10 +6,10 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use ed25519_dalek::{Signer as _, SigningKey};
 use russh::keys::{
     Algorithm, HashAlg, PrivateKey, PublicKey,
     agent::{AgentIdentity, client::AgentClient},
-    signature::Signer as _,
     ssh_encoding::Encode as _,
     ssh_key::{Signature, private::KeypairData},
 };
@@ -40,6 +40,24 @@ impl russh::Signer for WithKey {
             KeypairData::Rsa(pair) => (pair, hash).try_sign(&request),
             _ => self.0.try_sign(&request),
         };
+        append(&mut request, &signed.map_err(|error| NotSigned(error.to_string()))?)?;
+        Ok(request)
+    }
+}
+
+/// Signs with an Ed25519 key whose public half is known: russh works it out for each signature.
+pub(super) struct WithEd25519<'a>(pub(super) &'a SigningKey);
+
+impl russh::Signer for WithEd25519<'_> {
+    type Error = NotSigned;
+
+    async fn auth_sign(
+        &mut self,
+        _: &AgentIdentity,
+        _: Option<HashAlg>,
+        mut request: Vec<u8>,
+    ) -> Result<Vec<u8>, NotSigned> {
+        let signed = Signature::new(Algorithm::Ed25519, self.0.sign(&request).to_vec());
         append(&mut request, &signed.map_err(|error| NotSigned(error.to_string()))?)?;
         Ok(request)
     }
