@@ -13,15 +13,19 @@ use patchwave::{
 };
 
 use super::{
-    Door,
-    meter::{Table, apart, holds, resident_kib, tell},
+    door::Door,
+    meter::{Table, apart, resident_kib, tell},
+    targets::Targets,
 };
 
 /// Most memory of one open session, in KiB.
-const TARGET: f64 = 96.0;
+const EACH: f64 = 96.0;
+/// Most memory of a program with all of them open, in MiB.
+const ALL: f64 = 512.0;
 
 /// Opens a few sessions, then as many as there are hosts.
-pub fn table(door: &Door, most: usize) {
+pub fn table(door: &Door, targets: &mut Targets) {
+    let most = door.hosts();
     let words = |hosts: usize| {
         let ports: Vec<String> = door.addresses.iter().take(hosts).map(|(_, port)| port.to_string()).collect();
         let (key, known) = (door.key.display().to_string(), door.known_hosts.display().to_string());
@@ -30,10 +34,12 @@ pub fn table(door: &Door, most: usize) {
     let few = most / 10;
     let (small, large) = (words(few), words(most));
     let each = (large["open"] - small["open"]) / (most - few) as f64;
-    let mut table = Table::new(&["sessions", "resident MiB", "KiB per session", "holds"]);
+    let mut table = Table::new(&["sessions", "resident MiB", "KiB per session"]);
     table.row([few.to_string(), format!("{:.0}", small["open"] / 1024.0)]);
-    table.row([most.to_string(), format!("{:.0}", large["open"] / 1024.0), format!("{each:.0}"), holds(each, TARGET)]);
-    table.print(&format!("open idle sessions, at most {TARGET} KiB each"));
+    table.row([most.to_string(), format!("{:.0}", large["open"] / 1024.0), format!("{each:.0}")]);
+    table.print("open idle sessions");
+    targets.at_most("KiB per open idle session", each, EACH);
+    targets.at_most(&format!("MiB with {most} sessions open"), large["open"] / 1024.0, ALL);
 }
 
 /// Opens a session on each port and says how much memory is in use.

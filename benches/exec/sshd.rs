@@ -12,7 +12,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::Door;
+use super::door::Door;
 
 const PORT: u16 = 2291;
 const PER_PROCESS: usize = 16;

@@ -38,6 +38,12 @@ pub fn peak_kib(pid: &str) -> Option<u64> {
     status(pid, "VmHWM:")
 }
 
+/// Bytes that a process has written so far, to files, pipes and sockets; `None` once it is gone.
+pub fn written(pid: &str) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/io")).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("wchar:"))?.trim().parse().ok()
+}
+
 /// Memory that this process has resident now, in KiB.
 pub fn resident_kib() -> u64 {
     status("self", "VmRSS:").expect("a live process has memory")

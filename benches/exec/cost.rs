@@ -1,0 +1,129 @@
+//! What a host costs: client CPU of each tool in turns, on the same servers.
+
+use std::collections::HashMap;
+
+use super::{
+    TIMES,
+    clients::Client,
+    door::Door,
+    floor,
+    meter::Table,
+    run::{Run, middle},
+    targets::Targets,
+};
+
+/// Middle client CPU per host, in milliseconds.
+type Costs = HashMap<&'static str, f64>;
+
+/// Runs of each of `clients` in turns; a tool that fails is named and left out.
+fn in_turns(
+    table: &mut Table,
+    servers: &str,
+    door: &Door,
+    clients: &[Client],
+    once: impl Fn(Client, &Door) -> Result<Run, String>,
+) -> Costs {
+    let mut runs: HashMap<&str, Vec<Run>> = HashMap::new();
+    let mut failed: HashMap<&str, String> = HashMap::new();
+    for _ in 0..TIMES {
+        for client in clients {
+            match once(*client, door) {
+                Ok(run) => runs.entry(client.name()).or_default().push(run),
+                Err(why) => drop(failed.insert(client.name(), why)),
+            }
+        }
+    }
+    let hosts = door.hosts() as f64;
+    let mut costs = Costs::new();
+    for client in clients.iter().map(|client| client.name()) {
+        if let Some(why) = failed.get(client) {
+            table.row([servers.to_owned(), door.hosts().to_string(), client.to_owned(), format!("FAILED: {why}")]);
+            continue;
+        }
+        let of = |figure: fn(&Run) -> f64| middle(runs[client].iter().map(figure).collect());
+        let cost = of(|run| run.cpu) / hosts;
+        costs.insert(client, cost);
+        table.row([
+            servers.to_owned(),
+            door.hosts().to_string(),
+            client.to_owned(),
+            format!("{cost:.2}"),
+            format!("{:.2}", cost / costs[Client::Patchwave.name()]),
+            format!("{:.0}", of(|run| run.peak as f64) / 1024.0),
+            format!("{:.1}", of(|run| run.wall.as_secs_f64())),
+        ]);
+    }
+    costs
+}
+
+fn head() -> Table {
+    Table::new(&["servers", "hosts", "client", "CPU ms/host", "in patchwaves", "peak MiB", "wall s"])
+}
+
+/// `true` on all hosts, each tool that is installed.
+pub fn once(doors: &[(&str, Option<Door>, f64)], targets: &mut Targets) {
+    let mut table = head();
+    for (servers, door, part_of_ssh) in doors {
+        let against = |client: Client| format!("CPU per host, {servers}, parts of {}", client.name());
+        let Some(door) = door else {
+            targets.missing(&against(Client::Ssh), "sshd, ssh or ssh-keygen is not installed");
+            continue;
+        };
+        let clients: Vec<Client> = Client::ALL.into_iter().filter(|client| client.installed()).collect();
+        let costs = in_turns(&mut table, servers, door, &clients, Client::once);
+        for (client, most) in [(Client::Ssh, *part_of_ssh), (Client::Bssh, 0.85)] {
+            match costs.get(client.name()) {
+                Some(theirs) => targets.at_most(&against(client), costs[Client::Patchwave.name()] / theirs, most),
+                None => targets.missing(&against(client), "not installed, or it failed"),
+            }
+        }
+    }
+    table.print(&format!("true on all hosts at once: middle of {TIMES} runs in turns (ssh: 64 processes at a time)"));
+}
+
+/// Ten small commands over one connection.
+pub fn play(door: Option<&Door>, targets: &mut Targets) {
+    let what = "CPU per host, ten small commands, parts of parallel-ssh";
+    let Some(door) = door else { return targets.missing(what, "sshd is not installed") };
+    let clients: Vec<Client> = [Client::Patchwave, Client::ParallelSsh, Client::Asyncssh]
+        .into_iter()
+        .filter(|client| client.installed())
+        .collect();
+    let mut table = head();
+    let costs =
+        in_turns(&mut table, "OpenSSH", door, &clients, |client, door| client.play(door).expect("it has plays"));
+    table.print("ten small commands on all hosts at once, one connection each (patchwave: `run`, with its ledger)");
+    match costs.get(Client::ParallelSsh.name()) {
+        Some(theirs) => targets.at_most(what, costs[Client::Patchwave.name()] / theirs, 0.5),
+        None => targets.missing(what, "not installed, or it failed"),
+    }
+}
+
+/// The same command on more and more hosts, beside the bare cost of its cryptography.
+pub fn growth(doors: [&Door; 3], targets: &mut Targets) {
+    let mut runs: Vec<[f64; 4]> = Vec::new();
+    let mut last = None;
+    for _ in 0..TIMES {
+        let floor = floor::measure();
+        let [few, some, many] = doors.map(|door| {
+            let run = Client::Patchwave.once(door).expect("patchwave succeeds");
+            last = Some(run);
+            run.cpu / door.hosts() as f64
+        });
+        runs.push([floor, few, some, many]);
+    }
+    let [floor, few, some, many] = [0, 1, 2, 3].map(|at| middle(runs.iter().map(|run| run[at]).collect()));
+    let mut table = Table::new(&["hosts", "CPU ms/host", "crypto floors"]);
+    table.row(["0".to_owned(), format!("{floor:.3}"), "1".to_owned()]);
+    for (door, cost) in doors.into_iter().zip([few, some, many]) {
+        table.row([door.hosts().to_string(), format!("{cost:.2}"), format!("{:.2}", cost / floor)]);
+    }
+    table.print(&format!("true on more and more hosts of the embedded fleet: middle of {TIMES} runs in turns"));
+    if let Some(run) = last {
+        println!("  the last: {:.1} s, {:.0} MiB", run.wall.as_secs_f64(), run.peak as f64 / 1024.0);
+    }
+    let [at_few, at_some, at_many] = doors.map(Door::hosts);
+    targets.at_most(&format!("CPU per host at {at_many} / at {at_few}"), many / few, 1.4);
+    targets.at_most(&format!("CPU per host at {at_some} / crypto floor"), some / floor, 4.0);
+    targets.at_most(&format!("CPU per host at {at_many} / crypto floor"), many / floor, 5.0);
+}
