@@ -110,6 +110,7 @@ fn over(state: &mut RunState, next: &ui::Next, world: &mut World) -> Result<Opti
         paint: world.paint(world.stdout_is_terminal),
         verbose: false,
         now: world.clock.now(),
+        driven: false,
         next: next.clone(),
     };
     print(world, &page.render(state))?;

@@ -89,6 +89,7 @@ fn finish(ended: &engine::Ended, json: bool, next: &ui::Next, world: &mut World)
         paint: world.paint(terminal),
         verbose: false,
         now: world.clock.now(),
+        driven: false,
         next: next.clone(),
     };
     let text = page.render(&ended.state);

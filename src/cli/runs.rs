@@ -51,12 +51,14 @@ pub(super) fn show(args: &ShowArgs, state_dir: PathBuf, world: &mut World) -> Re
         }
         return print(world, &text);
     }
+    // Asked first: what the controller recorded before it left is read after it.
+    let holder = ledger.holder(&run);
     let state = ledger.state(&run).map_err(ledger_failure)?;
     if let Some(why) = &state.cut {
         world.talk(format_args!("run {run}: the end of its record is lost: {why}"));
     }
-    if let Some(holder) = ledger.holder(&run) {
-        world.talk(format_args!("{holder} drives this run now; hosts in flight show as unknown"));
+    if let Some(holder) = &holder {
+        world.talk(format_args!("{holder} drives this run now"));
     }
     // `@failed` means the newest run of a playbook; an older one is named.
     let newest = ledger.last_run_of(&state.started.playbook_path).map_err(ledger_failure)? == Some(run);
@@ -65,6 +67,7 @@ pub(super) fn show(args: &ShowArgs, state_dir: PathBuf, world: &mut World) -> Re
         paint: world.paint(world.stdout_is_terminal),
         verbose: args.all,
         now: world.clock.now(),
+        driven: holder.is_some(),
         next: ui::Next { newest, ..next(line_of(&state.started, world), &state_dir, world) },
     };
     print(world, &page.render(&state))

@@ -5,30 +5,33 @@ use std::fmt::Write as _;
 use indexmap::IndexMap;
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::json::step_name;
+use super::json::{standing, step_name};
 use crate::{
     command::printable,
-    event::{HostState, RunState},
+    event::{HostAt, HostState, RunState},
     host::HostName,
     names,
 };
 
-/// The page; times are shown in `zone`. Hosts with the same package changes share a table.
-pub fn markdown(state: &RunState, zone: &TimeZone) -> String {
+/// The page; times are shown in `zone`. Hosts with the same package changes share a table. While the run is `driven`, its
+/// hosts in flight go on; after that nobody knows about them.
+pub fn markdown(state: &RunState, driven: bool, zone: &TimeZone) -> String {
     let mut page = String::new();
-    head(&mut page, state, zone);
-    stages(&mut page, state);
-    hosts(&mut page, state, zone);
-    troubles(&mut page, state);
+    head(&mut page, state, driven, zone);
+    stages(&mut page, state, driven);
+    hosts(&mut page, state, driven, zone);
+    in_flight(&mut page, state, driven, zone);
+    troubles(&mut page, state, driven);
     leases(&mut page, state);
     packages(&mut page, state);
     page
 }
 
-fn head(page: &mut String, state: &RunState, zone: &TimeZone) {
+fn head(page: &mut String, state: &RunState, driven: bool, zone: &TimeZone) {
     let started = &state.started;
     let tally = &state.tally;
     let verdict = match state.exit_code() {
+        _ if driven => "it still runs",
         0 => "every selected host is ok",
         4 => "it stopped early, no host broke",
         5 => "hosts were unreachable",
@@ -51,17 +54,15 @@ fn head(page: &mut String, state: &RunState, zone: &TimeZone) {
     if state.resumes > 0 {
         fact(page, "resumed", &format!("{} times", state.resumes));
     }
-    let broken = format!(
-        "{} failed, {} unreachable, {} unknown",
-        tally.failed,
-        tally.unreachable,
-        tally.unknown + tally.in_flight
-    );
+    let (open, lost) =
+        if driven { (format!("{} in flight, ", tally.in_flight), 0) } else { (String::new(), tally.in_flight) };
+    let broken =
+        format!("{} failed, {} unreachable, {} unknown", tally.failed, tally.unreachable, tally.unknown + lost);
     let rest = format!("{} skipped, {} not started", tally.skipped, tally.waiting());
-    fact(page, "hosts", &format!("{}: {} ok, {broken}, {rest}", tally.total, tally.ok));
+    fact(page, "hosts", &format!("{}: {} ok, {open}{broken}, {rest}", tally.total, tally.ok));
 }
 
-fn stages(page: &mut String, state: &RunState) {
+fn stages(page: &mut String, state: &RunState, driven: bool) {
     line(
         page,
         "\n## Stages\n\n| stage | wave | hosts | ok | broken | not started | gate |\n|---|---|---|---|---|---|---|",
@@ -75,7 +76,7 @@ fn stages(page: &mut String, state: &RunState) {
                 Some((false, why)) => format!("did not pass: {}", escape(why)),
                 None => String::new(),
             };
-            let (name, broken) = (escape(&planned.name), t.broken() + t.in_flight);
+            let (name, broken) = (escape(&planned.name), t.broken() + if driven { 0 } else { t.in_flight });
             let counts = format!("{} | {} | {broken} | {}", t.total, t.ok, t.waiting());
             line(page, &format!("| {name} | {}{canary} | {counts} | {gate} |", i + 1));
         }
@@ -85,13 +86,13 @@ fn stages(page: &mut String, state: &RunState) {
     }
 }
 
-fn hosts(page: &mut String, state: &RunState, zone: &TimeZone) {
+fn hosts(page: &mut String, state: &RunState, driven: bool, zone: &TimeZone) {
     line(page, "\n## Hosts\n\n| host | outcome | began | took | packages | rebooted |\n|---|---|---|---|---|---|");
     for host in &state.hosts {
         let began = host.started_at.map(|at| time(at, zone)).unwrap_or_default();
         let took = host.took(state.last_at).map(|took| format!("{:.0} s", took.as_secs_f64())).unwrap_or_default();
         let rebooted = if host.rebooted() { "yes" } else { "" };
-        let outcome = host.outcome();
+        let outcome = standing(host, driven);
         line(
             page,
             &format!("| {} | {outcome} | {began} | {took} | {} | {rebooted} |", host.name, host.packages_changed()),
@@ -99,8 +100,25 @@ fn hosts(page: &mut String, state: &RunState, zone: &TimeZone) {
     }
 }
 
-fn troubles(page: &mut String, state: &RunState) {
-    let broken: Vec<&HostState> = state.hosts.iter().filter(|host| host.outcome().uses_budget()).collect();
+fn in_flight(page: &mut String, state: &RunState, driven: bool, zone: &TimeZone) {
+    let open: Vec<&HostState> = state.hosts.iter().filter(|host| host.at == HostAt::InFlight).collect();
+    if open.is_empty() || !driven {
+        return;
+    }
+    line(page, "\n## In flight\n");
+    for host in open {
+        let doing = host.current.as_ref().map_or_else(
+            || "between two steps".to_owned(),
+            |current| format!("in \"{}\" since {}", escape(step_name(state, current.step)), time(current.since, zone)),
+        );
+        line(page, &format!("- **{}**: {doing}", host.name));
+    }
+}
+
+fn troubles(page: &mut String, state: &RunState, driven: bool) {
+    let goes_on = |host: &HostState| driven && host.at == HostAt::InFlight;
+    let broken: Vec<&HostState> =
+        state.hosts.iter().filter(|host| host.outcome().uses_budget() && !goes_on(host)).collect();
     if broken.is_empty() {
         return;
     }
@@ -206,7 +224,7 @@ mod tests {
         sample.start("db2").begin("db2", main_step(1));
         let from = serde_json::json!({ "run": "R1", "owner": "bob@jump2", "age_s": 60 });
         sample.note("db2", main_step(1), "lease.left_behind", from).tell(Kind::RunFinished);
-        insta::assert_snapshot!(markdown(&sample.state, &TimeZone::UTC), @r#"
+        insta::assert_snapshot!(markdown(&sample.state, false, &TimeZone::UTC), @r#"
         # Rolling patch wave: what is on some host is not known
 
         - run: 20261122-020000-kxfa

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::text;
-use crate::event::{HostState, Outcome, RunState, StepRef};
+use crate::event::{HostAt, HostState, Outcome, RunState, StepRef};
 
 /// One trouble and all hosts that have it.
 #[derive(Clone, Debug)]
@@ -18,12 +18,14 @@ pub struct Trouble<'a> {
     pub hosts: Vec<&'a HostState>,
 }
 
-/// All hosts of a run that are neither ok nor not started, folded, gravest first.
-pub fn troubles(state: &RunState) -> Vec<Trouble<'_>> {
+/// All hosts of a run that are neither ok nor not started, folded, gravest first. A host in flight is no trouble while
+/// somebody drives the run.
+pub fn troubles(state: &RunState, driven: bool) -> Vec<Trouble<'_>> {
     type Key<'a> = (Outcome, Option<StepRef>, &'a str, String);
     let mut found: IndexMap<Key<'_>, (String, Vec<&HostState>)> = IndexMap::new();
     for (host, outcome) in state.outcomes() {
-        if matches!(outcome, Outcome::Ok | Outcome::NotStarted) {
+        let goes_on = driven && host.at == HostAt::InFlight;
+        if goes_on || matches!(outcome, Outcome::Ok | Outcome::NotStarted) {
             continue;
         }
         let (step, class, reason) = why(state, host, outcome);
@@ -106,7 +108,7 @@ mod tests {
             .bad("d", "disk", "/var has 3 MiB")
             .start("e")
             .begin("e", main_step(1));
-        let told: Vec<_> = troubles(&sample.state)
+        let told: Vec<_> = troubles(&sample.state, false)
             .iter()
             .map(|t| format!("{} {} {:?} {}", t.outcome, t.hosts.len(), t.step.map(|s| s.index), t.reason))
             .collect();
@@ -125,6 +127,6 @@ mod tests {
     fn other_classes_and_other_steps_do_not_fold() {
         let mut sample = Sample::of(plan(&[("all", &["a b c"])]));
         sample.bad("a", "x", "same").bad("b", "y", "same").walk("c", vec![failure("x", "same")]);
-        assert_eq!(troubles(&sample.state).len(), 3);
+        assert_eq!(troubles(&sample.state, false).len(), 3);
     }
 }

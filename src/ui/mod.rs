@@ -9,6 +9,7 @@ mod exec;
 mod fold;
 mod json;
 mod lines;
+mod open;
 mod paint;
 mod plan;
 mod quiet;

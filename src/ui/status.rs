@@ -1,12 +1,15 @@
 //! A run as it stands: who drives it, waves, hosts in flight with their step, what it waits for.
 
-use std::time::Duration;
-
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
-use super::{Paint, runs::standing, sentence, text};
-use crate::event::{HostAt, HostState, RunState, Tally};
+use super::{
+    Paint,
+    open::{self, ago, in_flight},
+    runs::standing,
+    sentence, text,
+};
+use crate::event::{HostState, RunState, Tally};
 
 /// Hosts in flight that are listed.
 const LISTED: usize = 20;
@@ -139,22 +142,15 @@ impl Status {
 
     fn host_line(&self, state: &RunState, host: &HostState) -> String {
         let name = text::clean(host.name.as_str(), 40);
-        let Some(current) = &host.current else { return format!("  {name:<24}  between steps") };
-        let attempt = if current.attempt > 1 { format!(" (attempt {})", current.attempt) } else { String::new() };
-        let step = text::step_name(state.plan(), current.step);
-        format!("  {name:<24}  {:>7}  {}{attempt}", ago(current.since, self.now), text::clean(&step, 60))
+        match (&host.current, open::step(state, host)) {
+            (Some(current), Some(step)) => format!("  {name:<24}  {:>7}  {step}", ago(current.since, self.now)),
+            _ => format!("  {name:<24}  between steps"),
+        }
     }
 
     fn fit(&self, line: &str) -> String {
         text::clean(line, usize::from(self.width))
     }
-}
-
-/// Hosts in flight, the one that is longest in its step first.
-fn in_flight(state: &RunState) -> Vec<&HostState> {
-    let mut open: Vec<&HostState> = state.hosts.iter().filter(|host| host.at == HostAt::InFlight).collect();
-    open.sort_by_key(|host| host.current.as_ref().map_or(host.started_at, |current| Some(current.since)));
-    open
 }
 
 /// A line per wave; waves that are wholly done, or wholly ahead, share one.
@@ -191,10 +187,6 @@ fn counts(tally: &Tally) -> Value {
         "unknown": tally.unknown, "skipped": tally.skipped, "in_flight": tally.in_flight,
         "not_started": tally.waiting(),
     })
-}
-
-fn ago(then: Timestamp, now: Timestamp) -> String {
-    text::duration(Duration::try_from(now.duration_since(then)).unwrap_or_default())
 }
 
 #[cfg(test)]

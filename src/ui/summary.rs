@@ -3,7 +3,7 @@
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 use jiff::Timestamp;
 
-use super::{Paint, Trouble, sentence, text, troubles, would};
+use super::{Paint, Trouble, open, sentence, text, troubles, would};
 use crate::event::{HostAt, HostState, Outcome, RunState};
 
 /// Hosts above which the ok ones of a stage share a line.
@@ -34,6 +34,8 @@ pub struct Summary {
     pub verbose: bool,
     /// For hosts that are still in flight.
     pub now: Timestamp,
+    /// Somebody drives the run now, so that its hosts in flight go on.
+    pub driven: bool,
     /// What the hints are made of.
     pub next: Next,
 }
@@ -41,7 +43,7 @@ pub struct Summary {
 impl Summary {
     /// The page, with a line end behind each line.
     pub fn render(&self, state: &RunState) -> String {
-        let troubles = troubles(state);
+        let troubles = troubles(state, self.driven);
         let mut page = format!("{}\n\n{}\n\n", self.title(state), self.table(state, &troubles));
         let broken: Vec<&Trouble<'_>> = troubles.iter().filter(|trouble| trouble.outcome.uses_budget()).collect();
         let shown = if self.verbose { broken.len() } else { broken.len().min(DETAILED) };
@@ -121,18 +123,29 @@ impl Summary {
         }
         table.set_header(header.into_iter().map(bold));
         self.fine_rows(state, &mut table);
+        if self.driven {
+            self.open_rows(state, &mut table);
+        }
         for trouble in troubles {
             let step = trouble.step.map(|step| text::step_name(state.plan(), step)).unwrap_or_default();
-            self.row(&mut table, trouble.outcome, &folded(&trouble.hosts), (&step, &trouble.reason), &trouble.hosts);
+            self.row(
+                &mut table,
+                look(trouble.outcome),
+                &folded(&trouble.hosts),
+                (&step, &trouble.reason),
+                &trouble.hosts,
+            );
         }
         for (s, stage) in state.stages.iter().enumerate().filter(|(_, stage)| stage.tally.waiting() > 0) {
             let left = text::count(stage.tally.waiting(), "host");
             let name = format!("{}: {left}", state.plan().stages[s].name);
             if self.verbose || stage.tally.waiting() <= 3 {
                 let hosts = state.hosts.iter().filter(|host| host.stage == s && host.outcome() == Outcome::NotStarted);
-                hosts.for_each(|host| self.row(&mut table, Outcome::NotStarted, host.name.as_str(), ("", ""), &[]));
+                for host in hosts {
+                    self.row(&mut table, look(Outcome::NotStarted), host.name.as_str(), ("", ""), &[]);
+                }
             } else {
-                self.row(&mut table, Outcome::NotStarted, &name, ("", ""), &[]);
+                self.row(&mut table, look(Outcome::NotStarted), &name, ("", ""), &[]);
             }
         }
         if let Some(first) = table.column_mut(0) {
@@ -149,20 +162,28 @@ impl Summary {
             let fine: Vec<&HostState> =
                 state.hosts.iter().filter(|host| host.stage == s && host.outcome() == Outcome::Ok).collect();
             if each {
-                fine.iter().for_each(|host| self.row(table, Outcome::Ok, host.name.as_str(), ("", ""), &[host]));
+                fine.iter().for_each(|host| self.row(table, look(Outcome::Ok), host.name.as_str(), ("", ""), &[host]));
             } else {
                 let name = format!("{}: {}", state.plan().stages[s].name, text::count(stage.tally.ok, "host"));
-                self.row(table, Outcome::Ok, &name, ("", ""), &fine);
+                self.row(table, look(Outcome::Ok), &name, ("", ""), &fine);
             }
         }
     }
 
-    fn row(&self, table: &mut Table, outcome: Outcome, who: &str, (step, reason): (&str, &str), hosts: &[&HostState]) {
-        let colour = match outcome {
-            Outcome::Ok => Color::Green,
-            Outcome::Skipped | Outcome::NotStarted => Color::Yellow,
-            Outcome::Failed | Outcome::Unreachable | Outcome::Unknown => Color::Red,
-        };
+    /// Hosts that go on; of many, how many they are.
+    fn open_rows(&self, state: &RunState, table: &mut Table) {
+        let open = open::in_flight(state);
+        if open.len() > LISTED && !self.verbose {
+            return self.row(table, IN_FLIGHT, &text::count(open.len(), "host"), ("", "see `status`"), &open);
+        }
+        for host in open {
+            let step = open::step(state, host).unwrap_or_else(|| "between steps".to_owned());
+            let since = host.current.as_ref().map(|current| format!("for {}", open::ago(current.since, self.now)));
+            self.row(table, IN_FLIGHT, host.name.as_str(), (&step, &since.unwrap_or_default()), &[host]);
+        }
+    }
+
+    fn row(&self, table: &mut Table, look: Look, who: &str, (step, reason): (&str, &str), hosts: &[&HostState]) {
         let packages: usize = hosts.iter().map(|host| host.packages_changed()).sum();
         let reboots = hosts.iter().filter(|host| host.rebooted()).count();
         let took = hosts.iter().filter_map(|host| host.took(self.now)).max().map(text::duration).unwrap_or_default();
@@ -178,7 +199,7 @@ impl Summary {
             (true, true) => vec![Cell::new(reason)],
             (true, false) => vec![Cell::new(format!("{step}: {reason}"))],
         };
-        let mut cells = vec![Cell::new(text::outcome(outcome)).fg(colour), Cell::new(who)];
+        let mut cells = vec![Cell::new(look.0).fg(look.1), Cell::new(who)];
         cells.extend(why);
         cells.extend([
             Cell::new(packages).set_alignment(CellAlignment::Right),
@@ -228,6 +249,10 @@ impl Summary {
             let host = &first.hosts[0].name;
             hints.push((format!("{program} log {run} {host}"), "everything it printed".to_owned()));
         }
+        if self.driven {
+            hints.push((format!("{program} status {run} --watch"), "follows it".to_owned()));
+            return hints;
+        }
         if tally.in_flight > 0 {
             let open = text::count(tally.in_flight, "host");
             hints.push((format!("{program} resume {run}"), format!("settles the {open} left in flight, then goes on")));
@@ -254,6 +279,20 @@ impl Summary {
         }
         hints
     }
+}
+
+/// A word and its colour.
+type Look = (&'static str, Color);
+
+const IN_FLIGHT: Look = ("in flight", Color::Cyan);
+
+fn look(outcome: Outcome) -> Look {
+    let colour = match outcome {
+        Outcome::Ok => Color::Green,
+        Outcome::Skipped | Outcome::NotStarted => Color::Yellow,
+        Outcome::Failed | Outcome::Unreachable | Outcome::Unknown => Color::Red,
+    };
+    (text::outcome(outcome), colour)
 }
 
 fn folded(hosts: &[&HostState]) -> String {
@@ -289,206 +328,5 @@ fn changed(hosts: &[&HostState]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::{Kind, StepResult, Verdict, sample::*};
-
-    fn page(sample: &Sample, width: u16, verbose: bool) -> String {
-        let next = Next {
-            run: "patchwave run rolling-patch.yml -i prod.yml".into(),
-            program: "patchwave".into(),
-            newest: true,
-        };
-        let summary = Summary { width, paint: Paint::plain(), verbose, now: sample.now(), next };
-        let page = summary.render(&sample.state);
-        let command = |line: &str| line.starts_with("  patchwave") || line.starts_with("  |");
-        for line in page.lines().filter(|line| !command(line)) {
-            assert!(console::measure_text_width(line) <= usize::from(width), "{line:?}");
-        }
-        page
-    }
-
-    fn halted() -> Sample {
-        let mut sample = Sample::of(plan(&[
-            ("staging", &["s1.example.com s2.example.com"]),
-            ("production", &["db1.example.com", "db2.example.com db3.example.com db4.example.com", "db5 db6 db7 db8"]),
-        ]));
-        sample.good("s1.example.com").good("s2.example.com").good("db1.example.com");
-        for (name, pid) in [("db2.example.com", 812), ("db3.example.com", 9)] {
-            let lock = StepResult {
-                detail: vec!["E: Could not get lock /var/lib/dpkg/lock-frontend".to_owned()],
-                help: Some(format!("wait for process {pid}, it is unattended-upgrade")),
-                ..failure("lock", &format!("lock held by unattended-upgrade (pid {pid})"))
-            };
-            sample.walk(name, vec![result(Verdict::Ok, "ready"), lock]);
-        }
-        sample.walk(
-            "db4.example.com",
-            vec![
-                result(Verdict::Ok, "ready"),
-                upgraded(&["openssl"]),
-                result(Verdict::Unreachable, "it never came back after its reboot"),
-            ],
-        );
-        sample.tell(Kind::RunFinished);
-        sample
-    }
-
-    #[test]
-    fn a_halt_on_80_columns() {
-        insta::assert_snapshot!(page(&halted(), 80, false), @r#"
-        Rolling patch wave, run 20261122-020000-kxfa, 16s
-
-        outcome      hosts                reason                 packages  reboot  took
-        ok           s1.example.com                                     2  yes     3.0s
-        ok           s2.example.com                                     2  yes     3.0s
-        ok           db1.example.com                                    2  yes     3.0s
-        failed       2 hosts:             Security updates:             0  no      2.0s
-                     db[2-3].example.com  lock held by
-                                          unattended-upgrade
-                                          (pid …)
-        unreachable  db4.example.com      Reboot where it is            1  no      3.0s
-                                          needed: it never came
-                                          back after its reboot
-        not started  production: 4 hosts
-
-        failed at "Security updates" on db[2-3].example.com
-          db2.example.com said:
-          | E: Could not get lock /var/lib/dpkg/lock-frontend
-          changed: nothing
-          try: wait for process 812, it is unattended-upgrade
-
-        unreachable at "Reboot where it is needed" on db4.example.com
-          changed: 1 package on 1 host
-
-        10 hosts: 3 ok, 2 failed, 1 unreachable, 4 not started
-        changed: 7 packages on 4 hosts, 3 reboots
-
-        next:
-          # everything it printed
-          patchwave log 20261122-020000-kxfa db2.example.com
-          # once mended, 3 hosts again
-          patchwave run rolling-patch.yml -i prod.yml --limit @failed,@unreachable
-          # then the other 4 hosts
-          patchwave run rolling-patch.yml -i prod.yml --limit @20261122-020000-kxfa:not_started
-        "#);
-    }
-
-    #[test]
-    fn a_halt_on_200_columns() {
-        insta::assert_snapshot!(page(&halted(), 200, true), @r#"
-        Rolling patch wave, run 20261122-020000-kxfa, 16s
-
-        outcome      hosts                         step                       reason                                   packages  reboot  took
-        ok           s1.example.com                                                                                           2  yes     3.0s
-        ok           s2.example.com                                                                                           2  yes     3.0s
-        ok           db1.example.com                                                                                          2  yes     3.0s
-        failed       2 hosts: db[2-3].example.com  Security updates           lock held by unattended-upgrade (pid …)         0  no      2.0s
-        unreachable  db4.example.com               Reboot where it is needed  it never came back after its reboot             1  no      3.0s
-        not started  db5
-        not started  db6
-        not started  db7
-        not started  db8
-
-        failed at "Security updates" on db[2-3].example.com
-          db2.example.com said:
-          | E: Could not get lock /var/lib/dpkg/lock-frontend
-          changed: nothing
-          try: wait for process 812, it is unattended-upgrade
-
-        unreachable at "Reboot where it is needed" on db4.example.com
-          changed: 1 package on 1 host
-
-        10 hosts: 3 ok, 2 failed, 1 unreachable, 4 not started
-        changed: 7 packages on 4 hosts, 3 reboots
-
-        next:
-          patchwave log 20261122-020000-kxfa db2.example.com                                     # everything it printed
-          patchwave run rolling-patch.yml -i prod.yml --limit @failed,@unreachable               # once mended, 3 hosts again
-          patchwave run rolling-patch.yml -i prod.yml --limit @20261122-020000-kxfa:not_started  # then the other 4 hosts
-        "#);
-    }
-
-    #[test]
-    fn a_big_fleet_is_a_line_per_stage_and_one_per_trouble() {
-        let names: Vec<String> = (1..=500).map(|i| format!("web{i:03}.example.com")).collect();
-        let mut sample = Sample::of(plan(&[("edge", &[&names.join(" ")])]));
-        for (i, name) in names.iter().enumerate() {
-            match i % 50 {
-                7 => sample.bad(name, "disk", &format!("/var on {name} has {i} MiB")),
-                _ => sample.good(name),
-            };
-        }
-        insta::assert_snapshot!(page(&sample, 100, false), @r#"
-        Rolling patch wave, run 20261122-020000-kxfa, 24m50s
-
-        outcome  hosts                   reason                                 packages  reboot      took
-        ok       edge: 490 hosts                                                     980  490 of 490  3.0s
-        failed   10 hosts: web[008,058,  Security updates: /var on … has … MiB         0  no          2.0s
-                 108,158,208,258,308,35
-                 8,408,458].example.com
-
-        failed at "Security updates" on web[008,058,108,158,208,258,308,358,408].example.com and 1 more
-          changed: nothing
-
-        500 hosts: 490 ok, 10 failed
-        changed: 980 packages on 490 hosts, 490 reboots
-
-        next:
-          patchwave log 20261122-020000-kxfa web008.example.com        # everything it printed
-          patchwave run rolling-patch.yml -i prod.yml --limit @failed  # once mended, 10 hosts again
-        "#);
-        assert!(page(&sample, 100, true).lines().count() > 490);
-    }
-
-    #[test]
-    fn a_lease_that_was_another_runs_is_told_once() {
-        let mut sample = Sample::of(plan(&[("all", &["a b"])]));
-        let from = || serde_json::json!({ "run": "R1\u{1b}[2J", "owner": "bob@jump2", "age_s": 3700 });
-        sample.start("a").begin("a", main_step(1));
-        // The second note is of a controller that took over.
-        sample.note("a", main_step(1), "lease.stolen", from()).note("a", main_step(1), "lease.stolen", from());
-        let text = page(&sample, 120, false);
-        let line = "lease: a: its lease was taken from run R1[2J of bob@jump2, 61 min after its last sign of life (--steal-lease)\n";
-        assert_eq!(text.matches(line).count(), 1, "{text}");
-        assert_eq!(crate::ui::host_text(&sample.state, &sample.state.hosts[0]).matches("run R1[2J of bob").count(), 1);
-        assert!(!page(&Sample::of(plan(&[("all", &["a"])])), 120, true).contains("lease"));
-    }
-
-    #[test]
-    fn what_to_type_depends_on_what_is_left() {
-        let hints = |sample: &Sample| page(sample, 200, false).split_once("next:\n").map(|(_, hints)| hints.to_owned());
-        let fresh = || Sample::of(plan(&[("all", &["a b c"])]));
-        let mut all_fine = fresh();
-        all_fine.good("a").good("b").good("c");
-        assert_eq!(hints(&all_fine), None);
-        let mut drained = fresh();
-        drained.good("a").tell(Kind::RunFinished);
-        assert!(
-            hints(&drained).unwrap().starts_with("  patchwave resume 20261122-020000-kxfa  # goes on with the 2 hosts")
-        );
-        let mut detached = fresh();
-        detached.good("a").start("b").begin("b", main_step(1)).tell(Kind::RunFinished);
-        let text = hints(&detached).unwrap();
-        assert!(text.contains("resume 20261122-020000-kxfa  ") && text.contains("settles the 1 host left"), "{text}");
-        assert!(!text.contains("--limit"), "{text}");
-        assert!(page(&detached, 80, false).contains("1 host still open\n\nnext:"));
-        let mut mixed = fresh();
-        mixed.bad("a", "x", "y").walk("b", vec![result(Verdict::Unknown, "lost")]).good("c");
-        let text = hints(&mixed).unwrap();
-        assert!(text.contains("--limit @failed,@unknown  # once mended, 2 hosts again"), "{text}");
-    }
-
-    #[test]
-    fn hostile_output_reaches_no_terminal() {
-        let mut sample = Sample::of(plan(&[("all", &["a"])]));
-        let evil = format!("\x1b[2J{}\u{9b}31m", "x".repeat(1 << 20));
-        let broken = StepResult { detail: vec![evil.clone(); 9], help: Some(evil.clone()), ..failure("x", &evil) };
-        sample.walk("a", vec![broken]);
-        let next = Next { run: "r".into(), program: "p".into(), newest: true };
-        let summary = Summary { width: 80, paint: Paint::plain(), verbose: true, now: sample.now(), next };
-        let text = summary.render(&sample.state);
-        assert!(text.chars().all(|c| c == '\n' || !c.is_control()));
-        assert!(text.len() < 20_000);
-    }
-}
+#[path = "summary_tests.rs"]
+mod tests;

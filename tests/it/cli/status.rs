@@ -10,12 +10,22 @@ fn a_live_run_is_seen_and_watched_from_another_shell() {
     let fleet = Fleet::start(FleetSpec::quick(2)).unwrap();
     let desk = Desk::of(&fleet);
     desk.write("inv.yml", &fleet.inventory().replace("canary: 1, batch: [50%, 100%]", "batch: 1, approve: true"));
-    desk.write("play.yml", "name: Slow\nsteps:\n  - name: Sleeps\n    command: sleep 2\n");
+    let go = desk.folder().join("go");
+    let waits = format!("until [ -e '{}' ]; do sleep 0.1; done", go.display());
+    desk.write("play.yml", &format!("name: Slow\nsteps:\n  - name: Sleeps\n    command: \"{waits}\"\n"));
     let running = desk.start("run play.yml -i inv.yml");
     let run = desk.until("a step that began", |events| events.len() > 3);
     desk.run("status").ended(0).says(&["driven by ann@", "1 in flight, 1 not started", "web001.test", "Sleeps"]);
+    let show = desk.run("show").ended(0).says(&["in flight", "Sleeps", "patchwave status", "--watch"]);
+    assert!(!show.out.contains("unknown"), "{}", show.out);
+    desk.run("report").ended(0).says(&[
+        "it still runs",
+        "1 in flight, 0 failed",
+        "- **web001.test**: in \"Sleeps\" since",
+    ]);
     let seen: Value = serde_json::from_str(&desk.run(&format!("status {run} --json")).ended(0).out).unwrap();
     assert_eq!((&seen["state"], &seen["in_flight"][0]["step"]), (&"running".into(), &"Sleeps".into()), "{seen}");
+    desk.write("go", "");
     let approve = std::thread::scope(|scope| {
         let watch = scope.spawn(|| desk.run("status --watch"));
         desk.until("the first host that is done", |events| events.len() > 6);

@@ -1,0 +1,231 @@
+use super::*;
+use crate::event::{Kind, StepResult, Verdict, sample::*};
+
+fn page(sample: &Sample, width: u16, verbose: bool) -> String {
+    let next =
+        Next { run: "patchwave run rolling-patch.yml -i prod.yml".into(), program: "patchwave".into(), newest: true };
+    let summary = Summary { width, paint: Paint::plain(), verbose, now: sample.now(), driven: false, next };
+    let page = summary.render(&sample.state);
+    let command = |line: &str| line.starts_with("  patchwave") || line.starts_with("  |");
+    for line in page.lines().filter(|line| !command(line)) {
+        assert!(console::measure_text_width(line) <= usize::from(width), "{line:?}");
+    }
+    page
+}
+
+fn halted() -> Sample {
+    let mut sample = Sample::of(plan(&[
+        ("staging", &["s1.example.com s2.example.com"]),
+        ("production", &["db1.example.com", "db2.example.com db3.example.com db4.example.com", "db5 db6 db7 db8"]),
+    ]));
+    sample.good("s1.example.com").good("s2.example.com").good("db1.example.com");
+    for (name, pid) in [("db2.example.com", 812), ("db3.example.com", 9)] {
+        let lock = StepResult {
+            detail: vec!["E: Could not get lock /var/lib/dpkg/lock-frontend".to_owned()],
+            help: Some(format!("wait for process {pid}, it is unattended-upgrade")),
+            ..failure("lock", &format!("lock held by unattended-upgrade (pid {pid})"))
+        };
+        sample.walk(name, vec![result(Verdict::Ok, "ready"), lock]);
+    }
+    sample.walk(
+        "db4.example.com",
+        vec![
+            result(Verdict::Ok, "ready"),
+            upgraded(&["openssl"]),
+            result(Verdict::Unreachable, "it never came back after its reboot"),
+        ],
+    );
+    sample.tell(Kind::RunFinished);
+    sample
+}
+
+#[test]
+fn a_halt_on_80_columns() {
+    insta::assert_snapshot!(page(&halted(), 80, false), @r#"
+    Rolling patch wave, run 20261122-020000-kxfa, 16s
+
+    outcome      hosts                reason                 packages  reboot  took
+    ok           s1.example.com                                     2  yes     3.0s
+    ok           s2.example.com                                     2  yes     3.0s
+    ok           db1.example.com                                    2  yes     3.0s
+    failed       2 hosts:             Security updates:             0  no      2.0s
+                 db[2-3].example.com  lock held by
+                                      unattended-upgrade
+                                      (pid …)
+    unreachable  db4.example.com      Reboot where it is            1  no      3.0s
+                                      needed: it never came
+                                      back after its reboot
+    not started  production: 4 hosts
+
+    failed at "Security updates" on db[2-3].example.com
+      db2.example.com said:
+      | E: Could not get lock /var/lib/dpkg/lock-frontend
+      changed: nothing
+      try: wait for process 812, it is unattended-upgrade
+
+    unreachable at "Reboot where it is needed" on db4.example.com
+      changed: 1 package on 1 host
+
+    10 hosts: 3 ok, 2 failed, 1 unreachable, 4 not started
+    changed: 7 packages on 4 hosts, 3 reboots
+
+    next:
+      # everything it printed
+      patchwave log 20261122-020000-kxfa db2.example.com
+      # once mended, 3 hosts again
+      patchwave run rolling-patch.yml -i prod.yml --limit @failed,@unreachable
+      # then the other 4 hosts
+      patchwave run rolling-patch.yml -i prod.yml --limit @20261122-020000-kxfa:not_started
+    "#);
+}
+
+#[test]
+fn a_halt_on_200_columns() {
+    insta::assert_snapshot!(page(&halted(), 200, true), @r#"
+    Rolling patch wave, run 20261122-020000-kxfa, 16s
+
+    outcome      hosts                         step                       reason                                   packages  reboot  took
+    ok           s1.example.com                                                                                           2  yes     3.0s
+    ok           s2.example.com                                                                                           2  yes     3.0s
+    ok           db1.example.com                                                                                          2  yes     3.0s
+    failed       2 hosts: db[2-3].example.com  Security updates           lock held by unattended-upgrade (pid …)         0  no      2.0s
+    unreachable  db4.example.com               Reboot where it is needed  it never came back after its reboot             1  no      3.0s
+    not started  db5
+    not started  db6
+    not started  db7
+    not started  db8
+
+    failed at "Security updates" on db[2-3].example.com
+      db2.example.com said:
+      | E: Could not get lock /var/lib/dpkg/lock-frontend
+      changed: nothing
+      try: wait for process 812, it is unattended-upgrade
+
+    unreachable at "Reboot where it is needed" on db4.example.com
+      changed: 1 package on 1 host
+
+    10 hosts: 3 ok, 2 failed, 1 unreachable, 4 not started
+    changed: 7 packages on 4 hosts, 3 reboots
+
+    next:
+      patchwave log 20261122-020000-kxfa db2.example.com                                     # everything it printed
+      patchwave run rolling-patch.yml -i prod.yml --limit @failed,@unreachable               # once mended, 3 hosts again
+      patchwave run rolling-patch.yml -i prod.yml --limit @20261122-020000-kxfa:not_started  # then the other 4 hosts
+    "#);
+}
+
+#[test]
+fn a_big_fleet_is_a_line_per_stage_and_one_per_trouble() {
+    let names: Vec<String> = (1..=500).map(|i| format!("web{i:03}.example.com")).collect();
+    let mut sample = Sample::of(plan(&[("edge", &[&names.join(" ")])]));
+    for (i, name) in names.iter().enumerate() {
+        match i % 50 {
+            7 => sample.bad(name, "disk", &format!("/var on {name} has {i} MiB")),
+            _ => sample.good(name),
+        };
+    }
+    insta::assert_snapshot!(page(&sample, 100, false), @r#"
+    Rolling patch wave, run 20261122-020000-kxfa, 24m50s
+
+    outcome  hosts                   reason                                 packages  reboot      took
+    ok       edge: 490 hosts                                                     980  490 of 490  3.0s
+    failed   10 hosts: web[008,058,  Security updates: /var on … has … MiB         0  no          2.0s
+             108,158,208,258,308,35
+             8,408,458].example.com
+
+    failed at "Security updates" on web[008,058,108,158,208,258,308,358,408].example.com and 1 more
+      changed: nothing
+
+    500 hosts: 490 ok, 10 failed
+    changed: 980 packages on 490 hosts, 490 reboots
+
+    next:
+      patchwave log 20261122-020000-kxfa web008.example.com        # everything it printed
+      patchwave run rolling-patch.yml -i prod.yml --limit @failed  # once mended, 10 hosts again
+    "#);
+    assert!(page(&sample, 100, true).lines().count() > 490);
+}
+
+#[test]
+fn a_lease_that_was_another_runs_is_told_once() {
+    let mut sample = Sample::of(plan(&[("all", &["a b"])]));
+    let from = || serde_json::json!({ "run": "R1\u{1b}[2J", "owner": "bob@jump2", "age_s": 3700 });
+    sample.start("a").begin("a", main_step(1));
+    // The second note is of a controller that took over.
+    sample.note("a", main_step(1), "lease.stolen", from()).note("a", main_step(1), "lease.stolen", from());
+    let text = page(&sample, 120, false);
+    let line = "lease: a: its lease was taken from run R1[2J of bob@jump2, 61 min after its last sign of life (--steal-lease)\n";
+    assert_eq!(text.matches(line).count(), 1, "{text}");
+    assert_eq!(crate::ui::host_text(&sample.state, &sample.state.hosts[0]).matches("run R1[2J of bob").count(), 1);
+    assert!(!page(&Sample::of(plan(&[("all", &["a"])])), 120, true).contains("lease"));
+}
+
+#[test]
+fn what_to_type_depends_on_what_is_left() {
+    let hints = |sample: &Sample| page(sample, 200, false).split_once("next:\n").map(|(_, hints)| hints.to_owned());
+    let fresh = || Sample::of(plan(&[("all", &["a b c"])]));
+    let mut all_fine = fresh();
+    all_fine.good("a").good("b").good("c");
+    assert_eq!(hints(&all_fine), None);
+    let mut drained = fresh();
+    drained.good("a").tell(Kind::RunFinished);
+    assert!(
+        hints(&drained).unwrap().starts_with("  patchwave resume 20261122-020000-kxfa  # goes on with the 2 hosts")
+    );
+    let mut detached = fresh();
+    detached.good("a").start("b").begin("b", main_step(1)).tell(Kind::RunFinished);
+    let text = hints(&detached).unwrap();
+    assert!(text.contains("resume 20261122-020000-kxfa  ") && text.contains("settles the 1 host left"), "{text}");
+    assert!(!text.contains("--limit"), "{text}");
+    assert!(page(&detached, 80, false).contains("1 host still open\n\nnext:"));
+    let mut mixed = fresh();
+    mixed.bad("a", "x", "y").walk("b", vec![result(Verdict::Unknown, "lost")]).good("c");
+    let text = hints(&mixed).unwrap();
+    assert!(text.contains("--limit @failed,@unknown  # once mended, 2 hosts again"), "{text}");
+}
+
+#[test]
+fn hostile_output_reaches_no_terminal() {
+    let mut sample = Sample::of(plan(&[("all", &["a"])]));
+    let evil = format!("\x1b[2J{}\u{9b}31m", "x".repeat(1 << 20));
+    let broken = StepResult { detail: vec![evil.clone(); 9], help: Some(evil.clone()), ..failure("x", &evil) };
+    sample.walk("a", vec![broken]);
+    let next = Next { run: "r".into(), program: "p".into(), newest: true };
+    let summary = Summary { width: 80, paint: Paint::plain(), verbose: true, now: sample.now(), driven: false, next };
+    let text = summary.render(&sample.state);
+    assert!(text.chars().all(|c| c == '\n' || !c.is_control()));
+    assert!(text.len() < 20_000);
+}
+
+#[test]
+fn a_run_that_is_driven_shows_what_its_hosts_do() {
+    let mut sample = Sample::of(plan(&[("edge", &["a b c", "d"])]));
+    sample.good("a").start("b").begin("b", main_step(1)).wait(61).start("c");
+    let next = Next { run: "r".into(), program: "patchwave".into(), newest: true };
+    let summary = Summary {
+        width: 120,
+        paint: Paint::plain(),
+        verbose: false,
+        now: sample.now(),
+        driven: true,
+        next: next.clone(),
+    };
+    insta::assert_snapshot!(summary.render(&sample.state), @r#"
+    Rolling patch wave, run 20261122-020000-kxfa, 1m04s
+
+    outcome      hosts  step              reason     packages  reboot  took
+    ok           a                                          2  yes      3.0s
+    in flight    b      Security updates  for 1m01s         0  no      1m01s
+    in flight    c      between steps                       0  no       0.0s
+    not started  d
+
+    4 hosts: 1 ok, 2 in flight, 1 not started
+    changed: 2 packages on 1 host, 1 reboot, 2 hosts still open
+
+    next:
+      patchwave status 20261122-020000-kxfa --watch  # follows it
+    "#);
+    let left = Summary { driven: false, ..summary };
+    let page = left.render(&sample.state);
+    assert!(page.contains("unknown") && page.contains("had begun when the controller left"), "{page}");
+}
