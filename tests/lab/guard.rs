@@ -50,7 +50,7 @@ fn a_host_that_locks_us_out_comes_back_by_itself() {
     let inventory = inventory(
         "h1: { change: mv /etc/ssh/lab_keys /etc/ssh/keys, mend: mv /etc/ssh/keys /etc/ssh/lab_keys }, \
          h2: { change: systemctl stop ssh, mend: systemctl start ssh }, \
-         h3: { change: 'echo DenyUsers root >/etc/ssh/sshd_config.d/no.conf && systemctl restart ssh', \
+         h3: { ansible_user: ops, ansible_become: true, change: 'echo DenyUsers root ops >/etc/ssh/sshd_config.d/no.conf && systemctl restart ssh', \
                mend: 'rm /etc/ssh/sshd_config.d/no.conf; systemctl restart ssh' }, \
          h4: { change: touch /root/changed, mend: rm /root/changed }",
     );

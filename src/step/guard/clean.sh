@@ -14,6 +14,8 @@ if [ "$verdict" = confirmed ]; then
     remove "$guard"
     rmdir "$base/guards" 2>/dev/null
 elif [ -d "$guard" ]; then
+    # It may hold secrets of the playbook, and nobody will run it any more.
+    rm -f "$guard/rollback"
     : >"$guard/acked"
 fi
 exit 0

@@ -74,6 +74,14 @@ impl Bench {
     async fn kill_watchdog(&mut self) {
         let pid = fs::read_to_string(self.guard_file("pid")).unwrap();
         self.sh(&format!("kill -9 {}", pid.split(' ').next().unwrap())).await;
+        self.watchdog_ends().await;
+    }
+
+    /// Waits until the watchdog is no more; a process that nobody waited for counts as none.
+    async fn watchdog_ends(&mut self) {
+        let pid = self.guard_file("pid").display().to_string();
+        let gone = "case ${s##*) } in Z*) exit ;; esac; sleep 0.05";
+        self.sh(&format!("read -r p rest <{pid}; while s=$(cat /proc/$p/stat 2>/dev/null); do {gone}; done")).await;
     }
 
     /// What systemd does at boot: starts the watchdog that there is.
@@ -148,7 +156,10 @@ async fn a_rollback_that_is_killed_is_never_run_again() {
     let mut bench = bench("exit 4", "echo undone >>$H/log; kill -9 $PPID $$");
     let result = bench.guarded().await;
     assert_eq!((result.verdict, result.class.as_str()), (Verdict::Unknown, "rollback-cut"), "{result:?}");
+    assert!(!bench.guard_file("rollback").exists(), "it may hold secrets");
     bench.boot_watchdog("boot-2").await;
+    appears(&bench.guard_file("pid")).await;
+    bench.watchdog_ends().await;
     bench.resumed = true;
     assert_eq!(bench.guarded().await.class, "rollback-cut");
     assert_eq!(bench.lines("log"), "undone\n");
@@ -223,6 +234,23 @@ async fn the_time_does_not_run_while_a_job_does() {
     };
     assert_eq!(result.class, "rolled-back", "{result:?}");
     assert_eq!(bench.lines("log"), "begun\ndone\nundone\n");
+}
+
+#[tokio::test]
+async fn time_that_passed_while_the_job_ran_does_not_count() {
+    let mut bench = bench("echo begun >>$H/log; sleep 3; echo done >>$H/log", "echo undone >>$H/log");
+    let (log, time) = (bench.path("log"), bench.path("proc"));
+    let result = {
+        let mut cx = bench.cx();
+        let passes = async {
+            appears(&log).await;
+            fs::write(time.join(".u"), "5000 0\n").unwrap();
+            fs::rename(time.join(".u"), time.join("uptime")).unwrap();
+        };
+        tokio::join!(step::run(&mut cx), passes).0
+    };
+    assert_eq!(result.verdict, Verdict::Ok, "{result:?}");
+    assert_eq!(bench.lines("log"), "begun\ndone\n");
 }
 
 #[tokio::test]
