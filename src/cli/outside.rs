@@ -7,6 +7,7 @@ use std::{
     os::unix::{fs::MetadataExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::OnceLock,
     thread,
     time::Duration,
 };
@@ -30,11 +31,17 @@ const EXEC_LOOK: Duration = Duration::from_millis(2);
 pub(super) struct Machine {
     shell: String,
     folder: PathBuf,
+    /// Asked for once, for each host may want to know.
+    addresses: OnceLock<Vec<(String, IpAddr)>>,
 }
 
 impl Machine {
     pub(super) fn new(world: &World) -> Self {
-        Self { shell: world.var("SHELL").unwrap_or("/bin/sh").to_owned(), folder: world.folder.clone() }
+        Self {
+            shell: world.var("SHELL").unwrap_or("/bin/sh").to_owned(),
+            folder: world.folder.clone(),
+            addresses: OnceLock::new(),
+        }
     }
 }
 
@@ -88,6 +95,19 @@ fn is_private(gid: u32, owner: u32) -> bool {
         && members.is_some_and(|members| members.split(',').all(|member| member.is_empty() || member == own.name))
 }
 
+/// The addresses of interfaces that are up.
+fn addresses() -> Vec<(String, IpAddr)> {
+    let Ok(interfaces) = getifaddrs() else { return Vec::new() };
+    let up = interfaces.filter(|interface| interface.flags.contains(InterfaceFlags::IFF_UP));
+    let address = |interface: InterfaceAddress| {
+        let address = interface.address?;
+        let v4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
+        let ip = v4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))?;
+        Some((interface.interface_name, ip))
+    };
+    up.filter_map(address).collect()
+}
+
 impl Outside for Machine {
     fn read(&self, path: &Path) -> io::Result<FileText> {
         let path = self.folder.join(path);
@@ -126,15 +146,7 @@ impl Outside for Machine {
     }
 
     fn addresses(&self) -> Vec<(String, IpAddr)> {
-        let Ok(interfaces) = getifaddrs() else { return Vec::new() };
-        let up = interfaces.filter(|interface| interface.flags.contains(InterfaceFlags::IFF_UP));
-        let address = |interface: InterfaceAddress| {
-            let address = interface.address?;
-            let v4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
-            let ip = v4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))?;
-            Some((interface.interface_name, ip))
-        };
-        up.filter_map(address).collect()
+        self.addresses.get_or_init(addresses).clone()
     }
 
     fn succeeds(&self, command: &str) -> Result<bool, String> {

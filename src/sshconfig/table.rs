@@ -183,6 +183,8 @@ pub(super) const ALIASES: &[(&str, &str)] = &[
     ("keepalive", "tcpkeepalive"),
     ("protocolkeepalives", "serveraliveinterval"),
     ("pubkeyacceptedkeytypes", "pubkeyacceptedalgorithms"),
+    // Red Hat's, in its system-wide policy.
+    ("rsaminsize", "requiredrsasize"),
     ("setuptimeout", "serveraliveinterval"),
     ("smartcarddevice", "pkcs11provider"),
 ];

@@ -8,7 +8,7 @@ use crate::support::sshd::{keygen, need};
 const KEY: &str = "IdentityFile DIR/user\nIdentityAgent none";
 
 /// A server with a certificate for `fleet` and an RSA key of 2048 bits besides.
-fn certified(authority: &str) -> Option<Both> {
+fn certified(authority: &str, signing: &[&str]) -> Option<Both> {
     need("ssh-keygen")?;
     let dir = tempfile::tempdir().unwrap();
     let run = |arguments: &[&str]| {
@@ -18,13 +18,13 @@ fn certified(authority: &str) -> Option<Both> {
     keygen(&dir.path().join("ca"), authority, "");
     keygen(&dir.path().join("plain"), "ed25519", "");
     run(&["-t", "rsa", "-b", "2048", "-N", "", "-f", "short"]);
-    run(&["-s", "ca", "-h", "-I", "the-fleet", "-z", "77", "-n", "fleet", "plain.pub"]);
+    run(&[signing, &["-s", "ca", "-h", "-I", "the-fleet", "-z", "77", "-n", "fleet", "plain.pub"]].concat());
     Both::start_with(dir, "HostKey KEYS/plain\nHostKey KEYS/short\nHostCertificate KEYS/plain-cert.pub")
 }
 
 #[test]
 fn revoked_host_keys_are_refused_whatever_is_on_file() {
-    let Some(both) = certified("ed25519") else { return };
+    let Some(both) = certified("ed25519", &[]) else { return };
     both.known(&format!("fleet {}", both.public("plain")));
     both.key("other", "ed25519");
     let file = |name: &str, text: String| both.file(name, &text);
@@ -78,19 +78,16 @@ fn revoked_host_keys_are_refused_whatever_is_on_file() {
 
 #[test]
 fn authorities_sign_with_what_is_allowed() {
-    for (authority, lists) in [
-        (
-            "ed25519",
-            [("", true), ("CASignatureAlgorithms rsa-sha2-512", false), ("CASignatureAlgorithms -ssh-ed*", false)],
-        ),
-        (
-            "rsa",
-            [("", true), ("CASignatureAlgorithms ssh-ed25519", false), ("CASignatureAlgorithms rsa-sha2-512", true)],
-        ),
+    let sha1: &[&str] = &["-t", "ssh-rsa"];
+    for (authority, signing, lists) in [
+        ("ed25519", &[][..], [("", true), ("rsa-sha2-512", false), ("-ssh-ed*", false)]),
+        ("rsa", &[], [("", true), ("ssh-ed25519", false), ("rsa-sha2-512", true)]),
+        ("rsa", sha1, [("", false), ("rsa-sha2-512", false), ("ssh-ed25519", false)]),
     ] {
-        let Some(both) = certified(authority) else { return };
+        let Some(both) = certified(authority, signing) else { return };
         both.known(&format!("@cert-authority fleet {}", both.public("ca")));
-        for (line, welcome) in lists {
+        for (list, welcome) in lists {
+            let line = if list.is_empty() { String::new() } else { format!("CASignatureAlgorithms {list}") };
             both.agree(&format!("{KEY}\n{line}"), welcome);
         }
     }
@@ -98,7 +95,7 @@ fn authorities_sign_with_what_is_allowed() {
 
 #[test]
 fn short_rsa_host_keys_are_not_believed() {
-    let Some(both) = certified("ed25519") else { return };
+    let Some(both) = certified("ed25519", &[]) else { return };
     both.known(&format!("fleet {}", both.public("short")));
     both.agree(&format!("{KEY}\nRequiredRSASize 2048"), true);
     both.refused(&format!("{KEY}\nRequiredRSASize 2049"), "2048 bits");
