@@ -10,6 +10,7 @@ impl Targets {
     /// A figure that may be at most so much.
     pub fn at_most(&mut self, what: &str, figure: f64, most: f64) {
         let shown = [figure, most].map(|figure| match figure {
+            none if none <= 0.0 => "0".to_owned(),
             small if small < 0.5 => format!("1/{:.1}", 1.0 / small),
             large if large >= 20.0 => format!("{large:.0}"),
             other => format!("{other:.2}"),
