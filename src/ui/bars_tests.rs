@@ -1,7 +1,9 @@
 //! What the panel looks like, and that nothing hostile gets onto it.
+use std::io::Write as _;
+
 use super::*;
 use crate::{
-    event::{Outcome, sample::*},
+    event::{Outcome, Stop, sample::*},
     ui::lines::tests::{Captured, play},
 };
 
@@ -172,6 +174,27 @@ fn redrawing_leaves_each_lasting_line_once_and_nothing_else() {
     assert_eq!(text.matches("the end").count(), 9, "{screen:#?}");
     assert_eq!(text.matches("failed       web02.example.com").count(), 1, "{screen:#?}");
     assert!(!text.contains('━') && !text.contains("in flight"), "{screen:#?}");
+}
+
+#[test]
+fn what_the_terminal_shows_of_a_key_leaves_nothing_behind() {
+    let mut sample = busy();
+    let out = Captured::default();
+    let mut bars = Bars::new(out.writer(), || SMALL, Paint::plain(), TimeZone::UTC);
+    let mut state = sample.state.clone();
+    bars.tick(&state, sample.now());
+    for how in [Stop::Drain, Stop::StepBorder] {
+        out.writer().write_all(b"^C").unwrap();
+        sample.wait(2).tell(Kind::StopRequested { how, by: "Ctrl-C".to_owned() });
+        let event = sample.events.last().unwrap();
+        state.apply(event).unwrap();
+        bars.event(&state, event);
+        bars.tick(&state, event.at);
+    }
+    let screen = replay(&out.text(), 80);
+    let lines = |start: &str| screen.iter().filter(|line| line.starts_with(start)).count();
+    assert_eq!((lines("production:"), lines("all ")), (1, 1), "{screen:#?}");
+    assert!(!screen.join("").contains("^C"), "{screen:#?}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     io::{self, Write},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use indicatif::TermLike;
@@ -13,8 +13,16 @@ use super::Size;
 /// A terminal behind a writer. Gathers a drawing and writes it at once; what cannot be written is forgotten, because a
 /// terminal that went away must not stop a run.
 pub(super) struct Screen {
-    out: Mutex<(Box<dyn Write + Send>, Vec<u8>)>,
+    out: Mutex<Output>,
     size: Arc<dyn Fn() -> Size + Send + Sync>,
+}
+
+struct Output {
+    out: Box<dyn Write + Send>,
+    gathered: Vec<u8>,
+    /// Blanks to the edge of the screen, which come behind each line. They are written when more text comes: behind
+    /// those of the last line the terminal's own `^C` would begin a line that nobody counts.
+    blanks: usize,
 }
 
 impl fmt::Debug for Screen {
@@ -25,17 +33,32 @@ impl fmt::Debug for Screen {
 
 impl Screen {
     pub(super) fn new(out: Box<dyn Write + Send>, size: Arc<dyn Fn() -> Size + Send + Sync>) -> Self {
-        Self { out: Mutex::new((out, Vec::new())), size }
+        Self { out: Mutex::new(Output { out, gathered: Vec::new(), blanks: 0 }), size }
+    }
+
+    fn output(&self) -> MutexGuard<'_, Output> {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn put(&self, text: &str) -> io::Result<()> {
-        self.out.lock().unwrap_or_else(PoisonError::into_inner).1.extend_from_slice(text.as_bytes());
+        let mut output = self.output();
+        let blanks = std::mem::take(&mut output.blanks);
+        output.gathered.extend(std::iter::repeat_n(b' ', blanks));
+        output.gathered.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+
+    /// A control sequence, for which it is all the same where in its line the cursor stands.
+    fn control(&self, sequence: &str) -> io::Result<()> {
+        let mut output = self.output();
+        output.blanks = 0;
+        output.gathered.extend_from_slice(sequence.as_bytes());
         Ok(())
     }
 
     /// A control sequence with a count (ECMA-48 CSI); a count of 0 would mean 1.
     fn steer(&self, n: usize, letter: char) -> io::Result<()> {
-        if n == 0 { Ok(()) } else { self.put(&format!("\x1b[{n}{letter}")) }
+        if n == 0 { Ok(()) } else { self.control(&format!("\x1b[{n}{letter}")) }
     }
 }
 
@@ -70,16 +93,23 @@ impl TermLike for Screen {
     }
 
     fn write_str(&self, text: &str) -> io::Result<()> {
-        self.put(text)
+        if text.bytes().any(|byte| byte != b' ') {
+            return self.put(text);
+        }
+        if !text.is_empty() {
+            self.put("")?;
+            self.output().blanks = text.len();
+        }
+        Ok(())
     }
 
     fn clear_line(&self) -> io::Result<()> {
-        self.put("\r\x1b[2K")
+        self.control("\r\x1b[2K")
     }
 
     fn flush(&self) -> io::Result<()> {
-        let mut guard = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        let (out, gathered) = &mut *guard;
+        let mut output = self.output();
+        let Output { out, gathered, .. } = &mut *output;
         let _ = out.write_all(gathered).and_then(|()| out.flush());
         gathered.clear();
         Ok(())
