@@ -4,6 +4,8 @@
 
 #[path = "tidy/bans.rs"]
 mod bans;
+#[path = "tidy/dependencies.rs"]
+mod dependencies;
 #[path = "tidy/files.rs"]
 mod files;
 #[path = "tidy/floors.rs"]

@@ -58,7 +58,7 @@ build_tree() {  # MIRROR DIR: unpacked in memory, because dpkg waits for the dis
     debootstrap --variant=minbase --cache-dir="$LAB_CACHE/debs" --include="$LAB_PKGS" \
         "$LAB_SUITE" "$d/work/root" "$1" >"$d/debootstrap.log" 2>&1 ||
         { tail -n5 "$d/debootstrap.log" >&2; die "debootstrap failed"; }
-    (cd "$d/work/root"
+    (cd "$d/work/root" || exit
      rm -rf var/cache/apt/archives/*.deb var/cache/apt/*.bin var/lib/apt/lists/* etc/ssh/ssh_host_* etc/apt/sources.list*)
     cp -a "$d/work/root/." "$d/root/"
     umount -l "$d/work"; rmdir "$d/work"
@@ -159,7 +159,7 @@ mkdeb() {       # DIR NAME VERSION [Field: value]...
 }
 
 index() {       # DIR LABEL SUITE CODENAME: a flat repository
-    (cd "$1"
+    (cd "$1" || exit
      for f in *.deb; do
          dpkg-deb -f "$f"
          printf 'Filename: ./%s\nSize: %s\nSHA256: %s\n\n' "$f" "$(stat -c %s "$f")" "$(sha256sum "$f" | cut -d' ' -f1)"

@@ -59,12 +59,13 @@ is "lab-masked: its security version is hidden" \
 
 up='DEBIAN_FRONTEND=noninteractive apt-get -y -q -o Dpkg::Options::=--force-confold --with-new-pkgs upgrade'
 "$L" break h3
-for h in h1 h2; do on $h "$up" >"$tmp/$h.up" 2>&1 & done
+upgrades=()
+for h in h1 h2; do on $h "$up" >"$tmp/$h.up" 2>&1 & upgrades+=($!); done
 check "h3: the upgrade fails" not on h3 "$up"
 is "h3: lab-fail" "$(on h3 'dpkg-query -W -f "\${db:Status-Status}" lab-fail')" half-configured
 "$L" fix h3
 is "h3: repaired" "$(on h3 'dpkg-query -W -f "\${db:Status-Status}" lab-fail')" installed
-wait $(jobs -p | grep -vx "$lab_pid") && ok "h1, h2: upgraded" || bad "h1, h2: $(tail -n3 "$tmp"/h?.up)"
+wait "${upgrades[@]}" && ok "h1, h2: upgraded" || bad "h1, h2: $(tail -n3 "$tmp"/h?.up)"
 is "reboot wanted" "$(for h in h1 h2 h3; do on $h 'cat /run/reboot-required.pkgs 2>/dev/null || echo no'; done | xargs)" \
     "linux-image-6.1.0-99-amd64 lab-reboot no"
 is "lab-slowsec ran once" "$(on h1 'cut -d" " -f1,2 /var/log/lab-slow | grep slowsec | xargs')" "begin lab-slowsec end lab-slowsec"
