@@ -20,7 +20,7 @@ const ACQUIRE: &str = concat!(
     include_str!("guard/armed.sh"),
     include_str!("lease.sh")
 );
-const RELEASE: &str = concat!(include_str!("base.sh"), include_str!("release.sh"));
+const RELEASE: &str = concat!(include_str!("base.sh"), include_str!("job/alive.sh"), include_str!("release.sh"));
 /// A lease whose run gave no sign of life for so long counts no more.
 const EXPIRES: Duration = Duration::from_secs(2 * 3600);
 
@@ -228,6 +228,29 @@ mod tests {
             assert_eq!(acquire(&mut bench.cx()).await.is_ok(), free, "{owner}, {known} is settled");
             assert_eq!(bench.journal.notes.contains_key("lease.left_behind"), free);
         }
+    }
+
+    #[tokio::test]
+    async fn a_lease_stays_as_long_as_a_job_of_its_run_works() {
+        let mut bench = bench();
+        acquire(&mut bench.cx()).await.unwrap();
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+        let start = stat.rsplit_once(") ").unwrap().1.split(' ').nth(19).unwrap().to_owned();
+        let job = format!("var/lib/patchwave/jobs/{}.s1.1.main", bench.run);
+        let me = std::process::id();
+        let lease = bench.path("var/lib/patchwave/lease");
+        bench.file(&format!("{job}/pid"), format!("{me} 1 boot-1\n"));
+        bench.file(&format!("{job}/child"), format!("{me} {start}\n"));
+        bench.link.exec(&release_command(&bench.run, false), &mut NoSink).await.unwrap();
+        assert!(lease.exists(), "its program lives");
+        bench.file(&format!("{job}/rc"), "0  \n");
+        bench.link.exec(&release_command(&bench.run, false), &mut NoSink).await.unwrap();
+        assert!(!lease.exists(), "it is over");
+        acquire(&mut bench.cx()).await.unwrap();
+        std::fs::remove_file(bench.path(&format!("{job}/rc"))).unwrap();
+        bench.file(&format!("{job}/child"), format!("{me} 1\n"));
+        bench.link.exec(&release_command(&bench.run, false), &mut NoSink).await.unwrap();
+        assert!(!lease.exists(), "another process has its id");
     }
 
     #[tokio::test]

@@ -108,6 +108,12 @@ impl Lab {
         self.on(host, &unit);
     }
 
+    /// As somebody's login would ask for a reboot; it goes on when that login is over. The host may be gone before it
+    /// could answer, so that its answer says nothing: see [`downs`](Self::downs).
+    pub fn ask_to_reboot(&self, host: &str, command: &str) {
+        let _ = self.output(&["exec", host, "systemd-run", "--quiet", "--collect", "--", "sh", "-c", command]);
+    }
+
     /// `lab.sh run`: a program in the network of the lab. It becomes the program, so that its process id is that one's.
     pub fn inside(&self) -> Command {
         let mut command = Command::new(SCRIPT);

@@ -57,9 +57,8 @@ impl Fault {
             Dpkg => kill("$(pgrep -x dpkg)"),
             Script => kill("$(pgrep -f [l]ab-slowsec.postinst)"),
             All => drop(lab.on(host, "systemctl kill -s KILL 'patchwave-*'")),
-            // As somebody's login would ask; it goes on when that login is over.
-            Reboot => lab.leave_on(host, "systemctl reboot"),
-            ForcedReboot => lab.leave_on(host, "systemctl reboot --force --force"),
+            Reboot => lab.ask_to_reboot(host, "systemctl reboot"),
+            ForcedReboot => lab.ask_to_reboot(host, "systemctl reboot --force --force"),
             Power => lab.sh(&["power", host, "cycle"]),
             DpkgDisk | JobDisk => drop(lab.on(host, "head -c 50M /dev/zero >/mnt/small/full 2>/dev/null || :")),
             ClockForward => lab.jump(host, 3 * 3600),
