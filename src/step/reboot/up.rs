@@ -57,7 +57,8 @@ async fn up(cx: &mut StepCx<'_>, spec: &Reboot, before: &Before, deadline: Insta
     let still = logs_in(cx, deadline, "it went away again").await?;
     if still != boot {
         let summary = format!("it booted once more within {} s", spec.stable.as_secs());
-        return Err(Box::new(StepResult::failed("unstable", summary)));
+        let help = "see what boots it on the host: journalctl --list-boots; last -x; or look at its console";
+        return Err(Box::new(StepResult::failed("unstable", summary).help(help)));
     }
     Ok(kernel)
 }
@@ -132,7 +133,8 @@ async fn logs_in(cx: &mut StepCx<'_>, deadline: Instant, what: &str) -> Result<S
         }
         if Instant::now() >= end {
             let why = error.map_or_else(|| "no answer".to_owned(), |error| error.to_string());
-            return Err(Box::new(StepResult::unreachable("never-came-back", format!("{what}: {why}"))));
+            let result = StepResult::unreachable("never-came-back", format!("{what}: {why}"));
+            return Err(Box::new(result.help("look at its console")));
         }
         tokio::time::sleep(BETWEEN).await;
     }

@@ -68,7 +68,7 @@ impl Sshd {
         for _ in 0..5 {
             let port = free_port();
             let mut child = spawn(&sshd, dir.path(), port, config);
-            if came_up(&mut child, port) {
+            if came_up(&mut child, dir.path()) {
                 return Some(Self { dir, port, child, also: Vec::new() });
             }
         }
@@ -216,13 +216,17 @@ fn spawn(sshd: &Path, dir: &Path, port: u16, config: &str) -> Child {
         .expect("sshd")
 }
 
-fn came_up(child: &mut Child, port: u16) -> bool {
+/// Whether it listens on all its addresses. Its log says so; that somebody answers on the port does not.
+fn came_up(child: &mut Child, dir: &Path) -> bool {
+    let read = |file: &str| std::fs::read_to_string(dir.join(file)).unwrap_or_default();
+    let addresses = read("sshd_config").matches("ListenAddress ").count();
     let until = Instant::now() + Duration::from_secs(20);
-    while Instant::now() < until {
-        if child.try_wait().ok().flatten().is_some() {
-            return false;
+    while Instant::now() < until && child.try_wait().ok().flatten().is_none() {
+        let log = read("log");
+        if log.lines().any(|line| line.contains("Bind to port") && line.contains(" failed")) {
+            break;
         }
-        if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+        if log.matches("Server listening on").count() >= addresses {
             return true;
         }
         std::thread::sleep(Duration::from_millis(10));
