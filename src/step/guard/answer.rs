@@ -1,6 +1,9 @@
 //! What `arm.sh` and `settle.sh` say, read into types. Pure; the scripts stand beside this file.
 
-use crate::command::{Output, Unreadable, printable};
+use crate::{
+    command::{Output, Unreadable, printable},
+    step::marked,
+};
 
 const MARK: &str = "patchwave-guard ";
 
@@ -46,13 +49,11 @@ pub(super) struct Settled<'a> {
 
 /// Reads the answer of `arm.sh`.
 pub(super) fn arming(output: &Output) -> Result<Arming, Unreadable> {
-    let text = String::from_utf8_lossy(&output.stdout);
-    let line = text.lines().rfind(|line| line.starts_with(MARK)).ok_or_else(|| no_answer(output))?;
-    let (word, rest) = line[MARK.len()..].split_once(' ').unwrap_or((&line[MARK.len()..], ""));
-    match word {
+    let (word, rest) = marked::last(output, MARK).ok_or_else(|| no_answer(output))?;
+    match word.as_str() {
         "armed" => Ok(Arming::Armed),
         "over" => Ok(Arming::Over),
-        "refused" => Ok(Arming::Refused(printable(rest))),
+        "refused" => Ok(Arming::Refused(printable(&rest))),
         _ => Err(no_answer(output)),
     }
 }
@@ -60,12 +61,7 @@ pub(super) fn arming(output: &Output) -> Result<Arming, Unreadable> {
 /// Reads the answer of `settle.sh`.
 pub(super) fn settled(output: &Output) -> Result<Settled<'_>, Unreadable> {
     let bad = || no_answer(output);
-    let end = output.stdout.iter().position(|b| *b == b'\n').ok_or_else(bad)?;
-    let (line, chunk) = (&output.stdout[..end], &output.stdout[end + 1..]);
-    let line = std::str::from_utf8(line).ok().and_then(|line| line.strip_prefix(MARK)).ok_or_else(bad)?;
-    let mut words = line.split_ascii_whitespace();
-    let mut word = || words.next().ok_or_else(bad);
-    let (stand, code, size) = (word()?, word()?, word()?);
+    let ([stand, code, size], chunk) = marked::first(output, MARK).ok_or_else(bad)?;
     let stand = match stand {
         "absent" => Stand::Absent,
         "armed" => Stand::Armed,

@@ -1,6 +1,9 @@
 //! What `start.sh` and `poll.sh` say, read into types. Pure; the scripts stand beside this file.
 
-use crate::command::{Output, Unreadable, printable};
+use crate::{
+    command::{Output, Unreadable, printable},
+    step::marked,
+};
 
 const MARK: &str = "patchwave-job ";
 
@@ -46,12 +49,10 @@ pub(super) struct Poll<'a> {
 
 /// Reads the answer of `start.sh`.
 pub(super) fn start(output: &Output) -> Result<Start, Unreadable> {
-    let text = String::from_utf8_lossy(&output.stdout);
-    let line = text.lines().rfind(|line| line.starts_with(MARK)).ok_or_else(|| no_answer(output))?;
-    let (word, rest) = line[MARK.len()..].split_once(' ').unwrap_or((&line[MARK.len()..], ""));
-    match word {
+    let (word, rest) = marked::last(output, MARK).ok_or_else(|| no_answer(output))?;
+    match word.as_str() {
         "started" | "attached" => Ok(Start::Begun),
-        "refused" => Ok(Start::Refused(printable(rest))),
+        "refused" => Ok(Start::Refused(printable(&rest))),
         _ => Err(no_answer(output)),
     }
 }
@@ -59,12 +60,7 @@ pub(super) fn start(output: &Output) -> Result<Start, Unreadable> {
 /// Reads the answer of `poll.sh`.
 pub(super) fn poll(output: &Output) -> Result<Poll<'_>, Unreadable> {
     let bad = || no_answer(output);
-    let end = output.stdout.iter().position(|b| *b == b'\n').ok_or_else(bad)?;
-    let (line, chunk) = (&output.stdout[..end], &output.stdout[end + 1..]);
-    let line = std::str::from_utf8(line).ok().and_then(|line| line.strip_prefix(MARK)).ok_or_else(bad)?;
-    let mut words = line.split_ascii_whitespace();
-    let mut word = || words.next().ok_or_else(bad);
-    let (state, code, size, began_in, boot) = (word()?, word()?, word()?, word()?, word()?);
+    let ([state, code, size, began_in, boot], chunk) = marked::first(output, MARK).ok_or_else(bad)?;
     let state = match state {
         "absent" => State::Absent,
         "claimed" => State::Claimed,

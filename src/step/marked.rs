@@ -1,0 +1,24 @@
+//! Answers of our scripts on a host: a line that begins with a mark, words in it, and perhaps bytes behind it. It knows
+//! no script; what the words mean, its callers know (`job/answer.rs`, `guard/answer.rs`).
+
+use crate::command::Output;
+
+/// The last line with this mark: its first word, and the rest. A login may have said something before it.
+pub(super) fn last(output: &Output, mark: &str) -> Option<(String, String)> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().rev().find_map(|line| line.strip_prefix(mark))?;
+    let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+    Some((word.to_owned(), rest.to_owned()))
+}
+
+/// The first line, which must have this mark, in words; and all bytes behind it as they are.
+pub(super) fn first<'a, const WORDS: usize>(output: &'a Output, mark: &str) -> Option<([&'a str; WORDS], &'a [u8])> {
+    let end = output.stdout.iter().position(|b| *b == b'\n')?;
+    let line = std::str::from_utf8(&output.stdout[..end]).ok()?.strip_prefix(mark)?;
+    let mut words = line.split_ascii_whitespace();
+    let mut found = [""; WORDS];
+    for word in &mut found {
+        *word = words.next()?;
+    }
+    Some((found, &output.stdout[end + 1..]))
+}
