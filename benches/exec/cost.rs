@@ -101,22 +101,26 @@ pub fn play(door: Option<&Door>, targets: &mut Targets) {
 
 /// The same command on more and more hosts, beside the bare cost of its cryptography.
 pub fn growth(doors: [&Door; 3], targets: &mut Targets) {
-    let mut runs: Vec<[f64; 4]> = Vec::new();
+    let mut runs: Vec<[f64; 5]> = Vec::new();
     let mut last = None;
     for _ in 0..TIMES {
-        let floor = floor::measure();
+        let floors = [floor::of_openssl().unwrap_or(f64::NAN), floor::of_russh()];
         let [few, some, many] = doors.map(|door| {
             let run = Client::Patchwave.once(door).expect("patchwave succeeds");
             last = Some(run);
             run.cpu / door.hosts() as f64
         });
-        runs.push([floor, few, some, many]);
+        runs.push([floors[0], floors[1], few, some, many]);
     }
-    let [floor, few, some, many] = [0, 1, 2, 3].map(|at| middle(runs.iter().map(|run| run[at]).collect()));
-    let mut table = Table::new(&["hosts", "CPU ms/host", "crypto floors"]);
-    table.row(["0".to_owned(), format!("{floor:.3}"), "1".to_owned()]);
+    let [openssl, russh, few, some, many] = [0, 1, 2, 3, 4].map(|at| middle(runs.iter().map(|run| run[at]).collect()));
+    let mut table = Table::new(&["hosts", "CPU ms/host", "in OpenSSL's cryptography", "in russh's"]);
+    let mut row = |what: String, cost: f64| {
+        table.row([what, format!("{cost:.3}"), format!("{:.2}", cost / openssl), format!("{:.2}", cost / russh)]);
+    };
+    row("cryptography, OpenSSL".to_owned(), openssl);
+    row("cryptography, russh".to_owned(), russh);
     for (door, cost) in doors.into_iter().zip([few, some, many]) {
-        table.row([door.hosts().to_string(), format!("{cost:.2}"), format!("{:.2}", cost / floor)]);
+        row(door.hosts().to_string(), cost);
     }
     table.print(&format!("true on more and more hosts of the embedded fleet: middle of {TIMES} runs in turns"));
     if let Some(run) = last {
@@ -124,6 +128,11 @@ pub fn growth(doors: [&Door; 3], targets: &mut Targets) {
     }
     let [at_few, at_some, at_many] = doors.map(Door::hosts);
     targets.at_most(&format!("CPU per host at {at_many} / at {at_few}"), many / few, 1.4);
-    targets.at_most(&format!("CPU per host at {at_some} / crypto floor"), some / floor, 4.0);
-    targets.at_most(&format!("CPU per host at {at_many} / crypto floor"), many / floor, 5.0);
+    for (hosts, cost, most) in [(at_some, some, 4.0), (at_many, many, 5.0)] {
+        let what = format!("CPU per host at {hosts} / its cryptography (`openssl speed`)");
+        match openssl.is_nan() {
+            true => targets.missing(&what, "openssl is not installed"),
+            false => targets.at_most(&what, cost / openssl, most),
+        }
+    }
 }

@@ -6,11 +6,14 @@ use super::{
     program, remote,
 };
 use crate::{
-    command::{Command, Output},
+    command::{Command, Output, Unquotable},
     event::StepResult,
     playbook::{CommandLine, CommandSpec, Side, Template},
     transport::Stream,
 };
+
+/// Linux takes 128 KiB in one argument, and quotes inside quotes make a line longer.
+const LONGEST_LINE: usize = 32 << 10;
 
 pub(super) async fn run(cx: &mut StepCx<'_>, spec: &CommandSpec) -> Ended {
     let mut argv = match &spec.run {
@@ -48,15 +51,67 @@ pub(super) async fn check(cx: &mut StepCx<'_>, line: &Template) -> Result<Output
     }
 }
 
-/// Runs a command that only looks until the step's deadline. It travels on standard input, as a job does: neither its
-/// environment nor its arguments stand in the host's process list before it starts.
+/// Runs a command that only looks until the step's deadline, without input.
 pub(super) async fn look(cx: &mut StepCx<'_>, command: &Command) -> Result<Output, Box<StepResult>> {
-    // The shell reads the whole of the braces before it starts.
-    let text = format!("{{\n{}}} </dev/null\n", job::program_text(command)?);
-    let mut sent = Command::reads("command", ["/bin/sh", "-s"]).stdin(text).timeout(cx.remaining());
-    sent.privileged = command.privileged;
+    let sent = carried(command)?.timeout(cx.remaining());
     let output = remote::read(cx, &sent).await?;
     cx.log.write(Stream::Stdout, &output.stdout);
     cx.log.write(Stream::Stderr, &output.stderr);
     Ok(output)
+}
+
+/// The command as it travels: on the line for the login shell, which everybody on the host may read as they may read the
+/// program's own arguments; or on standard input, as a job does, where that would give away an environment or write the
+/// arguments into sudo's log. Input costs a round trip more: sshd takes none before the program runs.
+fn carried(command: &Command) -> Result<Command, Unquotable> {
+    if command.env.is_empty() && !command.privileged {
+        let line = Command::sh("command", r#"exec "$@" </dev/null"#, command.argv.clone());
+        if line.shell_line()?.len() <= LONGEST_LINE {
+            return Ok(line);
+        }
+    }
+    // The shell reads the whole of the braces before it starts.
+    let text = format!("{{\n{}}} </dev/null\n", job::program_text(command)?);
+    Ok(Command::reads("command", ["/bin/sh", "-s"]).stdin(text).privileged(command.privileged))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Write as _, process::Stdio};
+
+    use super::*;
+
+    fn on_the_line(command: Command) -> bool {
+        let (word, sent) = (command.argv.last().cloned().unwrap_or_default(), carried(&command).unwrap());
+        let line = sent.shell_line().unwrap();
+        let text = String::from_utf8(sent.stdin.to_vec()).unwrap();
+        assert_eq!(line.contains(&word), !text.contains(&word), "in one of them: {line:?} {text:?}");
+        assert_eq!(sent.privileged, command.privileged);
+        line.contains(&word)
+    }
+
+    #[test]
+    fn a_look_needs_no_input_unless_its_line_would_tell_too_much() {
+        let look = |line: &str| Command::reads("check", ["/bin/sh", "-c", line]);
+        assert!(on_the_line(look("test -e /run/ready")));
+        assert!(!on_the_line(look("deploy --status").env("TOKEN", "s3cret")));
+        assert!(!on_the_line(look("cat /etc/shadow").privileged(true)), "sudo logs its line");
+        assert!(!on_the_line(look(&"x".repeat(LONGEST_LINE))), "one argument has at most 128 KiB on Linux");
+        assert!(carried(&look("a\0b")).is_err());
+    }
+
+    #[test]
+    fn a_look_reads_nothing_wherever_it_travels() {
+        let look = Command::reads("check", ["/bin/sh", "-c", "cat; echo \"it's $0\""]);
+        for command in [look.clone(), look.env("A", "b")] {
+            let sent = carried(&command).unwrap();
+            let mut shell = std::process::Command::new("/bin/sh");
+            shell.args(["-c", &sent.shell_line().unwrap()]).stdin(Stdio::piped()).stdout(Stdio::piped());
+            let mut shell = shell.spawn().unwrap();
+            // A shell that is over by now reads none of it.
+            let _ = shell.stdin.take().unwrap().write_all(&[&sent.stdin, &b"not for the program"[..]].concat());
+            let said = shell.wait_with_output().unwrap();
+            assert_eq!(String::from_utf8(said.stdout).unwrap(), "it's /bin/sh\n");
+        }
+    }
 }
