@@ -13,6 +13,7 @@ use crate::{
     inventory::Inventory,
     plan::{self, Plan},
     playbook::{self, Playbook},
+    step,
     yaml::{self, Problems},
 };
 
@@ -70,9 +71,18 @@ pub(super) fn prepare(request: &Request<'_>, world: &World) -> Result<Prepared, 
     let plan = plan::build(&inventory, &playbook, &selected).map_err(Failure::usage)?;
     // A host that cannot be reached as it is written is told when it is about to be.
     let targets: Vec<_> = selected.iter().filter_map(|host| inventory.target(host).ok()).collect();
-    plan::endangered_ways(&plan, &targets).or(()).map_err(Failure::usage)?;
+    let mut problems = plan::endangered_ways(&plan, &targets);
+    if changes(&playbook) {
+        problems.extend(plan::twins(&targets));
+    }
+    problems.or(()).map_err(Failure::usage)?;
     let hosts = plan.hosts().map(|(host, _, _)| host.name.clone()).collect();
     Ok(Prepared { inventory: Arc::new(inventory), playbook, plan, hosts })
+}
+
+/// Whether a step changes hosts.
+pub(super) fn changes(playbook: &Playbook) -> bool {
+    playbook.steps.iter().chain(&playbook.on_failure).any(step::takes_lease)
 }
 
 /// The inventories alone, for commands without a playbook.

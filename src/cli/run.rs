@@ -1,12 +1,12 @@
 //! `patchwave run`.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use super::{
     Failure, World,
     args::RunArgs,
     confirm::{confirm, in_windows},
-    prepare::{Prepared, Request, prepare},
+    prepare::{Prepared, Request, changes, prepare},
     rollout::{Rollout, carry_out, forks, jump_box, ledger_failure, line_of, next, transport},
     roster::{Hosts, Overlay},
     typed,
@@ -14,6 +14,7 @@ use super::{
 use crate::{
     event::{Event, Kind, RunId, RunStarted, RunState},
     ledger::{Ledger, RunLedger},
+    plan,
 };
 
 pub(super) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
@@ -30,10 +31,14 @@ pub(super) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World) -> Resu
     let overlay = Overlay::new(&args.connect, world)?
         .stealing(args.steal_lease)
         .knowing(super::settled::from_ledger(state_dir.clone()));
-    let Prepared { inventory, playbook, mut plan, hosts } = prepared;
+    let Prepared { inventory, playbook, mut plan, hosts: names } = prepared;
     let digest = plan.digest();
     let shown = plan.short_digest();
-    let hosts = Hosts::new(inventory, playbook.vars.clone(), &hosts, &overlay)?;
+    let hosts = Hosts::new(inventory, playbook.vars.clone(), &names, &overlay)?;
+    if changes(&playbook) {
+        // Once more, with what ssh_config says of their addresses.
+        plan::twins(hosts.targets(&names).iter().map(Arc::as_ref)).or(()).map_err(Failure::usage)?;
+    }
     world.talk(format_args!("{}, plan {shown}", plan.playbook));
     // A check changes nothing, so that it may look at any time.
     if args.ignore_window || args.check {
@@ -65,7 +70,7 @@ pub(super) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World) -> Resu
     let state = RunState::begin(&first).map_err(Failure::internal)?;
     let mut ledger = Ledger::open(&state_dir).map_err(ledger_failure)?;
     let lock = ledger.begin(&first).map_err(ledger_failure)?;
-    let logs = ledger.logs(&run, std::sync::Arc::clone(&world.clock));
+    let logs = ledger.logs(&run, Arc::clone(&world.clock));
     let journal = RunLedger::new(ledger, lock);
     let next = next(line_of(&state.started, world), &state_dir, world);
     let log = world.shown(&state_dir.join("logs").join(&run.0));

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     host::HostName,
     names,
-    target::{Escalation, Method, Proxy, Target},
+    target::{Escalation, HostKeyPolicy, Method, Proxy, Target},
     yaml::{Problem, Problems, Span},
 };
 
@@ -68,6 +68,7 @@ impl Inventory {
         };
         let vars = Vars { inventory: self, name, host };
         vars.check_connection()?;
+        vars.check_unsupported()?;
         let settings = self.settings(host);
         let (ssh_args, proxy) = vars.ssh_args()?;
         Ok(Target {
@@ -81,7 +82,7 @@ impl Inventory {
             proxy,
             bastion: settings.bastion,
             ssh: Arc::default(),
-            host_keys: settings.host_keys,
+            host_keys: settings.host_keys.or(vars.host_keys()?),
             escalation: vars.escalation()?,
             limits: settings.limits(),
             steal_lease: false,
@@ -154,6 +155,39 @@ impl Vars<'_> {
         Err(Wrong { message, help: Some(help), span: Some(span) })
     }
 
+    /// Variables that change how Ansible reaches a host, which mean nothing here.
+    fn check_unsupported(&self) -> Result<(), Wrong> {
+        const KEY: &str = "give the file with `ansible_ssh_private_key_file`, or put the key into an agent";
+        const PHRASE: &str = "put the key into an agent, or type its passphrase at the terminal, once a run";
+        const NO_SSH: &str = "remove it; no `ssh` is started, and ssh's own files are read";
+        const NO_FLAGS: &str = "remove it; sudo, doas and su are called by their names";
+        for (name, help) in [
+            ("ansible_ssh_executable", NO_SSH),
+            ("ansible_ssh_pkcs11_provider", "put the token's keys into an agent: `ssh-add -s PROVIDER`"),
+            ("ansible_ssh_private_key", KEY),
+            ("ansible_private_key", KEY),
+            ("ansible_ssh_private_key_passphrase", PHRASE),
+            ("ansible_private_key_passphrase", PHRASE),
+            ("ansible_become_exe", NO_FLAGS),
+            ("ansible_become_flags", NO_FLAGS),
+        ] {
+            let Some((name, span, text)) = self.get(&[name])? else { continue };
+            if name == "ansible_ssh_executable" && text.rsplit('/').next() == Some("ssh") {
+                continue;
+            }
+            let message = format!("`{name}` is not supported");
+            return Err(Wrong { message, help: Some(help.to_owned()), span: Some(span) });
+        }
+        Ok(())
+    }
+
+    /// Ansible's `no` is ssh's, which believes keys that have changed; here such a host gets no further than with
+    /// `accept-new`. `yes` leaves the choice to the command line, as saying nothing does.
+    fn host_keys(&self) -> Result<Option<HostKeyPolicy>, Wrong> {
+        let checked = self.flag(&["ansible_host_key_checking", "ansible_ssh_host_key_checking"])?;
+        Ok((checked == Some(false)).then_some(HostKeyPolicy::AcceptNew))
+    }
+
     /// In the order in which Ansible hands them to ssh; what stands in between apart from them.
     fn ssh_args(&self) -> Result<(Vec<String>, Option<Proxy>), Wrong> {
         let mut words = Vec::new();
@@ -177,13 +211,6 @@ impl Vars<'_> {
     }
 
     fn escalation(&self) -> Result<Escalation, Wrong> {
-        for name in ["ansible_become_exe", "ansible_become_flags"] {
-            if let Some((name, span, _)) = self.get(&[name])? {
-                let message = format!("`{name}` is not supported");
-                let help = "remove it; sudo, doas and su are called by their names".to_owned();
-                return Err(Wrong { message, help: Some(help), span: Some(span) });
-            }
-        }
         let method = match self.get(&["ansible_become_method"])? {
             None => Method::Sudo,
             Some((name, span, text)) => match text.strip_prefix("ansible.builtin.").unwrap_or(&text) {
@@ -197,18 +224,18 @@ impl Vars<'_> {
             },
         };
         Ok(Escalation {
-            on: self.flag("ansible_become")?,
+            on: self.flag(&["ansible_become"])?.unwrap_or_default(),
             method,
             user: self.text(&["ansible_become_user"])?.filter(|user| user != "root"),
             password: self.secret(&["ansible_become_password", "ansible_become_pass"])?,
         })
     }
 
-    fn flag(&self, name: &'static str) -> Result<bool, Wrong> {
-        let Some((name, span, text)) = self.get(&[name])? else { return Ok(false) };
+    fn flag(&self, names: &[&'static str]) -> Result<Option<bool>, Wrong> {
+        let Some((name, span, text)) = self.get(names)? else { return Ok(None) };
         match text.to_ascii_lowercase().as_str() {
-            "true" | "yes" | "on" | "1" => Ok(true),
-            "false" | "no" | "off" | "0" => Ok(false),
+            "true" | "yes" | "on" | "1" => Ok(Some(true)),
+            "false" | "no" | "off" | "0" => Ok(Some(false)),
             _ => Err(Wrong { message: format!("`{name}` is neither yes nor no"), help: None, span: Some(span) }),
         }
     }

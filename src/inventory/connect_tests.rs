@@ -76,12 +76,28 @@ fn what_cannot_be_used_is_named() {
         ("ansible_become: maybe", "`ansible_become` is neither yes nor no"),
         ("ansible_become_method: pbrun", "`ansible_become_method` is `pbrun`, which patchwave does not know"),
         ("ansible_become_flags: -i", "`ansible_become_flags` is not supported"),
+        ("ansible_ssh_executable: /opt/bin/kssh", "`ansible_ssh_executable` is not supported"),
+        ("ansible_private_key_passphrase: x", "`ansible_private_key_passphrase` is not supported"),
+        ("ansible_host_key_checking: maybe", "`ansible_host_key_checking` is neither yes nor no"),
         ("ansible_ssh_common_args: \"-o 'x\"", "`ansible_ssh_common_args` has a quote that is never closed"),
         ("ansible_ssh_common_args: -J b1;id", "`ansible_ssh_common_args`: `-J b1;id` cannot be read"),
         ("ansible_password: !vault x", "`ansible_password` is encrypted (!vault), and patchwave does not decrypt"),
     ] {
         let error = target(&format!("    {vars}\n")).unwrap_err();
         assert!(error.contains(&format!("host web1.example.com: {expected}")), "{vars} gave {error}");
+    }
+}
+
+#[test]
+fn no_checking_of_host_keys_is_as_far_as_accept_new() {
+    for (vars, expected) in [
+        ("ansible_host_key_checking: false", Some(HostKeyPolicy::AcceptNew)),
+        ("ansible_ssh_host_key_checking: 'off'", Some(HostKeyPolicy::AcceptNew)),
+        ("ansible_host_key_checking: true", None),
+        ("ansible_host_key_checking: no, patchwave: { host_key_checking: strict }", Some(HostKeyPolicy::Strict)),
+        ("ansible_ssh_executable: /usr/bin/ssh", None),
+    ] {
+        assert_eq!(target(&format!("    {{ {vars} }}\n")).unwrap().host_keys, expected, "{vars}");
     }
 }
 

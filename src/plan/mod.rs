@@ -9,8 +9,10 @@ mod digest;
 mod model;
 mod spread;
 mod stages;
+mod twins;
 pub mod window;
 
 pub use bastions::endangered_ways;
 pub use build::build;
 pub use model::{Domain, Plan, PlannedHost, Stage, Wave};
+pub use twins::twins;

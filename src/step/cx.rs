@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use super::guard::Known;
@@ -52,6 +53,18 @@ pub struct StepCx<'a> {
     pub controller: &'a dyn Controller,
     /// Wall time.
     pub clock: Arc<dyn Clock>,
+}
+
+impl StepCx<'_> {
+    /// The name on the host of something that belongs to this walk: `RUN.HOST.REST`, of letters, digits, `.` and `-`
+    /// only, for it becomes a folder and a systemd unit. HOST is a hash of the inventory's name: names may be too long
+    /// for a unit, and two names of one machine must not take each other's jobs for their own.
+    pub(super) fn named(&self, rest: &str) -> String {
+        let digest = Sha256::digest(self.host.as_str());
+        let host: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        let name = format!("{}.{host}.{rest}", self.run);
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect()
+    }
 }
 
 /// Where a step's remote output goes. What comes in through [`Sink`] is appended.

@@ -72,15 +72,14 @@ async fn note(cx: &mut StepCx<'_>, id: &str, stand: &str) -> Result<(), Interrup
     cx.journal.note(NOTE, json!({ "id": id, "stand": stand })).await
 }
 
-/// The guard's id on the host, of letters, digits, `.` and `-` only: it is a folder and a part of a unit's name.
+/// The guard's id on the host.
 fn id(cx: &StepCx<'_>, guard: &Guard) -> String {
-    let id = match (guard.whole_walk, cx.step.phase) {
-        (true, _) => format!("{}.walk", cx.run),
-        (false, StepPhase::Main) => format!("{}.s{}.{}", cx.run, cx.step.index + 1, cx.attempt),
+    match (guard.whole_walk, cx.step.phase) {
+        (true, _) => cx.named("walk"),
+        (false, StepPhase::Main) => cx.named(&format!("s{}.{}", cx.step.index + 1, cx.attempt)),
         // Guards stand in `steps:` only; another list has names of its own all the same.
-        (false, phase) => format!("{}.{phase:?}{}.{}", cx.run, cx.step.index + 1, cx.attempt),
-    };
-    id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect()
+        (false, phase) => cx.named(&format!("{phase:?}{}.{}", cx.step.index + 1, cx.attempt)),
+    }
 }
 
 /// The rollback, rendered.

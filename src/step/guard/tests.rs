@@ -14,7 +14,7 @@ use crate::{
     transport::NoSink,
 };
 
-const ID: &str = "20261122-020003-kxfa.s1.1";
+const ID: &str = "20261122-020003-kxfa.659a7fb2.s1.1";
 
 fn shell(line: String) -> CommandLine {
     CommandLine::Shell(Template(line))

@@ -58,7 +58,7 @@ fn key(name: &str) -> String {
     format!("{PREFIX}{name}")
 }
 
-/// `RUN.PHASE-INDEX.ATTEMPT.NAME`, of letters, digits, `.` and `-` only: it is a folder and a unit.
+/// `RUN.HOST.PHASE-INDEX.ATTEMPT.NAME`.
 fn id(cx: &StepCx<'_>, name: &str) -> String {
     let phase = match cx.step.phase {
         StepPhase::Main => 's',
@@ -66,6 +66,5 @@ fn id(cx: &StepCx<'_>, name: &str) -> String {
         StepPhase::Always => 'a',
         StepPhase::Gate => 'g',
     };
-    let id = format!("{}.{phase}{}.{}.{name}", cx.run, cx.step.index + 1, cx.attempt);
-    id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect()
+    cx.named(&format!("{phase}{}.{}.{name}", cx.step.index + 1, cx.attempt))
 }

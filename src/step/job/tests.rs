@@ -10,7 +10,7 @@ use crate::{
     transport::Class,
 };
 
-const ID: &str = "20261122-020003-kxfa.s1.1.main";
+const ID: &str = "20261122-020003-kxfa.659a7fb2.s1.1.main";
 
 fn bench() -> Bench {
     Bench::new(StepKind::Pause(Pause { duration: Duration::ZERO }))
@@ -52,6 +52,15 @@ async fn a_job_leaves_its_output_and_code_once() {
     assert!(!bench.job_file("run").exists(), "the arguments may be secret");
     let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(bench.job_file("out")).unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn two_names_of_one_machine_have_jobs_of_their_own() {
+    let mut bench = bench();
+    assert_eq!(bench.job(&sh("echo mine")).await.unwrap().tail, b"mine\n");
+    bench.host = crate::host::HostName::new("web1-alias").unwrap();
+    bench.journal.notes.clear();
+    assert_eq!(bench.job(&sh("echo yours")).await.unwrap().tail, b"yours\n");
 }
 
 #[tokio::test]

@@ -136,3 +136,31 @@ fn the_digest_is_of_the_plan_and_json_says_it_whole() {
     assert!(desk.run("plan play.yml -i inv.yml").out.contains(&short));
     assert_ne!(whole["digest"], json("plan play.yml -i inv.yml --limit edge --json")["digest"]);
 }
+
+/// Two walks on one machine know nothing of each other: one would reboot while the other upgrades.
+#[test]
+fn a_machine_with_two_names() {
+    let desk = Desk::empty();
+    desk.write("play.yml", "name: Patch\nsteps: [{ upgrade: { scope: all } }]\n");
+    desk.write("look.yml", "name: Look\nsteps: [{ command: { run: 'true', changes: false } }]\n");
+    let policy = "all:\n  vars: { patchwave: { environment: lab, risk: low } }\n";
+    let inventory =
+        "  hosts:\n    web1: { ansible_host: 192.0.2.1 }\n    old-web1: { ansible_host: 192.0.2.1 }\n    web2:\n";
+    desk.write("inv.yml", &format!("{policy}{inventory}"));
+    insta::assert_snapshot!(desk.run("plan play.yml -i inv.yml").page(), @r#"
+    exit code 2
+    -- stderr
+    error: web1,old-web1 are one machine (192.0.2.1, port 22), which this plan would patch twice
+      help: leave all names but one out: `--limit 'all:!old-web1'`
+    "#);
+    desk.run("run play.yml -i inv.yml --yes").ended(2).says(&["web1,old-web1 are one machine"]);
+    desk.run("plan play.yml -i inv.yml --limit all:!old-web1").ended(0);
+    desk.run("plan look.yml -i inv.yml").ended(0);
+    // ssh_config may say so as well; a plan opens no file of ssh.
+    desk.write("config", "Host web2 web3\n  HostName 192.0.2.2\n");
+    desk.write("inv.yml", &format!("{policy}  hosts: {{ 'web[1:3]': }}\n"));
+    desk.run("run play.yml -i inv.yml --yes --ssh-config config")
+        .ended(2)
+        .says(&["web[2-3] are one machine (192.0.2.2, port 22), which this plan would patch twice"]);
+    assert!(!desk.folder().join("state/ledger.db").exists());
+}
