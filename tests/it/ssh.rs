@@ -128,8 +128,17 @@ async fn a_peer_that_is_silent_after_its_banner_is_late_in_the_key_exchange() {
 async fn a_peer_that_hangs_up_is_closed() {
     let error = fails(target("127.0.0.1", peer(|_| {}))).await;
     assert_eq!((error.phase, error.class), (Phase::Banner, Class::Closed), "{error}");
-    let error = fails(target("127.0.0.1", peer(|s| drop(s.write_all(b"Exceeded MaxStartups\r\n"))))).await;
-    assert_eq!((error.phase, error.class), (Phase::Banner, Class::Closed), "{error}");
+    for (said, named) in
+        [("Exceeded MaxStartups", "`MaxStartups`"), ("Not allowed at this time", "`PerSourcePenalties`")]
+    {
+        let port = peer(move |s| drop(s.write_all(format!("{said}\r\n").as_bytes())));
+        let error = fails(target("127.0.0.1", port)).await;
+        assert_eq!((error.phase, error.class), (Phase::Banner, Class::Closed), "{error}");
+        assert!(
+            error.message.contains(said) && error.help.as_ref().is_some_and(|help| help.contains(named)),
+            "{error:?}"
+        );
+    }
     let error = fails(target("127.0.0.1", peer(|s| drop(s.write_all(b"SSH-2.0-x\r\n"))))).await;
     assert_eq!((error.phase, error.class), (Phase::KeyExchange, Class::Closed), "{error}");
 }

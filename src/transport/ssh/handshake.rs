@@ -17,6 +17,9 @@ use super::{
     wire::{Cut, Tap, Wire},
 };
 
+/// What sshd says, since 9.8, to an address that it keeps out (its `sshd.c`).
+const PENALTY: &str = "Not allowed at this time";
+
 /// A connection whose host key was accepted, not logged in yet.
 pub(super) struct Connection {
     pub(super) handle: Handle<Peer>,
@@ -202,7 +205,12 @@ fn broken(peer: &str, tap: &Tap, error: &russh::Error) -> ConnectError {
                 false => format!("{peer} closed the connection before its banner, saying {text:?}"),
             };
             let mut error = failed(phase, Class::Closed, message);
-            error.help = Some("sshd drops connections beyond `MaxStartups`, and hosts denied by its rules".to_owned());
+            error.help = Some(match text.starts_with(PENALTY) {
+                true => "sshd keeps this address out for a while, because logins from here failed or were left \
+                     (`PerSourcePenalties`); wait some minutes, or name it in `PerSourcePenaltyExemptList` there"
+                    .to_owned(),
+                false => "sshd drops connections beyond `MaxStartups`, and hosts denied by its rules".to_owned(),
+            });
             error
         }
         (_, HowEnded::Protocol) => {
