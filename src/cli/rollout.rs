@@ -1,6 +1,7 @@
 //! What `run`, `resume` and `demo` share: a state in, the engine, the summary, an exit code out.
 
 use std::{
+    io::Write as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -72,7 +73,11 @@ pub(super) fn carry_out(rollout: Rollout, world: &mut World) -> Result<u8, Failu
             engine::listen(signals.clone())
                 .map_err(|e| Failure::internal(format!("signals cannot be handled: {e}")))?;
         }
-        let answers = tokio::spawn(answer(notice_inbox, signals, Arc::clone(&world.hear), world.operator()));
+        let reply = {
+            let (quiet, stderr) = (world.quiet.clone(), world.stderr.clone());
+            move |line: &str| quiet.ask(|| drop(writeln!(stderr.clone(), "{line}")))
+        };
+        let answers = tokio::spawn(answer(notice_inbox, signals, Arc::clone(&world.hear), reply, world.operator()));
         let ended = engine::run(engine, rollout.state).await;
         answers.abort();
         Ok::<_, Failure>(ended)
@@ -118,14 +123,19 @@ async fn answer(
     mut notices: mpsc::Receiver<Notice>,
     signals: mpsc::Sender<Signal>,
     hear: Arc<dyn Fn() -> Option<String> + Send + Sync>,
+    reply: impl Fn(&str),
     by: String,
 ) {
     while let Some(Notice::ApprovalWanted { .. }) = notices.recv().await {
-        // The question stands on the screen. Whatever is no yes is no answer: the run waits on.
+        // The question stands on the screen. Whatever is no yes is no answer: the run waits on, and says so once.
+        let mut told = false;
         loop {
             let hear = Arc::clone(&hear);
             match tokio::task::spawn_blocking(move || hear()).await {
                 Ok(Some(word)) if word.eq_ignore_ascii_case("yes") => break,
+                Ok(Some(_)) if !std::mem::replace(&mut told, true) => {
+                    reply("not approved: it waits on; `yes` goes on, Ctrl-C stops the run");
+                }
                 Ok(Some(_)) => {}
                 _ => return,
             }
@@ -220,8 +230,10 @@ pub(super) fn transport(args: &ConnectArgs, world: &World) -> Result<Arc<dyn Tra
     }
     if world.stdin_is_terminal {
         let (ask, quiet) = (Arc::clone(&world.ask_secret), world.quiet.clone());
-        options.passphrase =
-            Some(Arc::new(move |path| quiet.ask(|| ask(&format!("Passphrase of {}: ", path.display())))));
+        options.passphrase = Some(Arc::new(move |path, again| {
+            let wrong = if again { "That was not it. " } else { "" };
+            quiet.ask(|| ask(&format!("{wrong}Passphrase of {}: ", path.display())))
+        }));
         let (ask, quiet) = (Arc::clone(&world.ask), world.quiet.clone());
         options.question = Some(Arc::new(move |question| quiet.ask(|| ask(question))));
         let (ask, secret, quiet) = (Arc::clone(&world.ask), Arc::clone(&world.ask_secret), world.quiet.clone());

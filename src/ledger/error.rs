@@ -155,7 +155,9 @@ impl LedgerError {
             Self::Busy { .. } => "find it with `fuser -v` on that file; try again when it is gone",
             Self::Newer { .. } => "use the newer patchwave, or another state folder with `--state-dir DIR`",
             Self::Locked { .. } => "`patchwave status RUN` shows how far it is; `patchwave stop RUN` asks it to drain",
-            Self::UnknownRun { .. } | Self::Ambiguous { .. } => "`patchwave runs` lists them",
+            Self::UnknownRun { .. } | Self::Ambiguous { .. } => {
+                "`patchwave runs` lists them; the four letters at the end are enough"
+            }
             Self::Damaged { .. } => {
                 "do not resume this run: look at its hosts with `patchwave exec`, then start a new one; `patchwave ledger salvage` keeps its good events"
             }

@@ -43,6 +43,8 @@ pub struct RunRow {
     pub(super) head: Hash,
 }
 
+/// The fewest characters that name a run: the letters at the end of its id.
+const SHORTEST: usize = 4;
 const ROW: &str =
     "SELECT run, playbook, playbook_path, check_only, hosts, started_at, last_at, last_seq, no, head FROM runs";
 
@@ -237,13 +239,15 @@ impl Ledger {
         Ok(self.rows(&sql, params![playbook_path])?.pop().map(|row| row.run))
     }
 
-    /// The one run whose id is, or begins with, or ends with `asked` (the four letters at the end are enough).
+    /// The one run whose id is, or begins with, or ends with `asked` (the four letters at the end are enough,
+    /// and the least).
     ///
     /// # Errors
     /// [`LedgerError::UnknownRun`], [`LedgerError::Ambiguous`].
     pub fn find(&self, asked: &str) -> Result<RunId, LedgerError> {
         let unknown = || LedgerError::UnknownRun { asked: asked.chars().take(80).collect() };
-        if asked.is_empty() {
+        // A slip of the finger must not name a run that is approved or stopped.
+        if asked.chars().count() < SHORTEST {
             return Err(unknown());
         }
         let sql = format!(

@@ -370,6 +370,7 @@ fn a_run_is_found_by_any_unique_end_of_its_id() {
         ("abcd", Some("20261122-090000-abcd")),
         ("kxfa", Some("20261122-020003-kxfa")),
         ("20261122-02", None),
+        ("xfa", None),
         ("", None),
         ("%", None),
     ] {

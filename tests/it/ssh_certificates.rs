@@ -86,7 +86,7 @@ async fn an_encrypted_key_is_unlocked_where_its_certificate_is_wanted() {
     let (mut options, target) = with_key(&sshd, key.clone());
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
-    options.passphrase = Some(Arc::new(move |_| {
+    options.passphrase = Some(Arc::new(move |_, _| {
         count.fetch_add(1, Ordering::SeqCst);
         Some(SecretString::from("secret words".to_owned()))
     }));

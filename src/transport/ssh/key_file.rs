@@ -170,8 +170,10 @@ fn certificate(path: &Path) -> Result<Certificate, String> {
 }
 
 fn ask(path: &Path, text: &SecretString, passphrase: &Passphrase, questions: usize) -> Result<Arc<PrivateKey>, String> {
-    for _ in 0..questions {
-        let Some(answer) = passphrase(path) else { return Err("is encrypted, and no passphrase was given".to_owned()) };
+    for question in 0..questions {
+        let Some(answer) = passphrase(path, question > 0) else {
+            return Err("is encrypted, and no passphrase was given".to_owned());
+        };
         if let Ok(key) = decode_secret_key(text.expose_secret(), Some(answer.expose_secret())) {
             return Ok(Arc::new(key));
         }

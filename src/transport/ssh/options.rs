@@ -13,8 +13,9 @@ use crate::{
     target::HostKeyPolicy,
 };
 
-/// Asks a person for the passphrase of a key file; `None` when there is nobody to ask. May block.
-pub type Passphrase = dyn Fn(&Path) -> Option<SecretString> + Send + Sync;
+/// Asks a person for the passphrase of a key file, `true` when the last answer did not fit; `None` when there is nobody to
+/// ask. May block.
+pub type Passphrase = dyn Fn(&Path, bool) -> Option<SecretString> + Send + Sync;
 
 /// Asks a person a question about a host key; `None` when there is nobody to ask. May block.
 pub type Question = dyn Fn(&str) -> Option<String> + Send + Sync;

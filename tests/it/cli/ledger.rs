@@ -73,7 +73,7 @@ fn a_run_that_halted() {
     exit code 2
     -- stderr
     error: there is no run "1999" in this ledger
-    help: `patchwave runs` lists them
+    help: `patchwave runs` lists them; the four letters at the end are enough
     "#);
 }
 

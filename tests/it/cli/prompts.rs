@@ -84,15 +84,20 @@ fn questions_of_a_run_stand_alone() {
         let at = terminal.until(at, &format!("Passphrase of {}: ", site.sshd.path("locked").display()));
         waits(&terminal);
         terminal.press("wrong\n");
-        let at = terminal.answer(at, "Passphrase of ", "secret words");
+        let at = terminal.answer(at, "That was not it. Passphrase of ", "secret words");
         let at = terminal.until(at, "waits for approval: type yes");
+        waits(&terminal);
+        terminal.press("no\n");
+        let at = terminal.until(at, "not approved: it waits on; `yes` goes on, Ctrl-C stops the run");
         waits(&terminal);
         terminal.press("yes\n");
         terminal.until(at, "3 hosts: 3 ok");
         let (code, screen) = terminal.end();
         assert_eq!(code, 0, "{screen}");
         assert!(!screen.contains("secret words") && !screen.contains("wrong"), "{screen}");
-        assert_eq!(screen.matches("is not known").count(), 1, "{screen}");
+        for once in ["is not known", "not approved"] {
+            assert_eq!(screen.matches(once).count(), 1, "{screen}");
+        }
     }
 }
 
