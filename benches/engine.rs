@@ -298,6 +298,7 @@ fn resumed(hosts: usize) {
             limit: None,
             left_out: vec![],
             accepted: None,
+            connect: None,
         };
         let resumed = Event { seq: state.seq + 1, at: SystemClock.now(), kind };
         let mut ledger = RunLedger::new(ledger, lock);

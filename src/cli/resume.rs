@@ -32,15 +32,14 @@ pub(super) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut World) -
              --limit @{run}:unfinished"
         )));
     }
-    let started = Arc::clone(&state.started);
-    let next = next(line_of(&started, world), &state_dir, world);
+    let next = next(line_of(&state, world), &state_dir, world);
     if let Some(code) = over(&mut state, &next, world)? {
         return Ok(code);
     }
     let (inventory, playbook) = since::files(&state, &args.extra_vars, world)?;
     let reentry =
         since::reentry(&state, &inventory, &playbook, args, Past { state_dir: state_dir.clone(), playbook: None })?;
-    let connect = typed::of_resume(&args.connect, &started.connect, world)?;
+    let (connect, anew) = typed::of_resume(&args.connect, &state.connect, world)?;
     let overlay = Overlay::new(&connect, world)?
         .stealing(args.steal_lease)
         .knowing(super::settled::from_ledger(state_dir.clone()));
@@ -60,6 +59,7 @@ pub(super) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut World) -
             limit: args.limit.clone(),
             left_out: reentry.left_out,
             accepted: reentry.accepted,
+            connect: anew,
         },
     };
     journal.append(std::slice::from_ref(&resumed)).map_err(ledger_failure)?;

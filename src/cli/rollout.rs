@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::{Failure, World, args::ConnectArgs, roster::Hosts, typed};
 use crate::{
     engine::{self, Engine, Notice, Outside, Signal},
-    event::{Event, RunStarted, RunState, Stop},
+    event::{Event, RunState, Stop},
     ledger::{Journal, LedgerError, Logs},
     playbook::{self, Playbook},
     step::JumpBox,
@@ -158,7 +158,8 @@ fn reporter(json: bool, world: &World) -> Box<dyn ui::Reporter> {
 
 /// The line that starts such a run again, from its record alone: `run PLAYBOOK -i INVENTORY`, with the names of extra
 /// variables, for their values may be secret, and with the way in which hosts are reached.
-pub(super) fn line_of(started: &RunStarted, world: &World) -> String {
+pub(super) fn line_of(state: &RunState, world: &World) -> String {
+    let started = &state.started;
     let quote = |word: String| crate::command::quote(&word).unwrap_or(word);
     let mut words = vec!["run".to_owned(), quote(world.shown(Path::new(&started.playbook_path)))];
     for inventory in &started.inventory_paths {
@@ -168,7 +169,7 @@ pub(super) fn line_of(started: &RunStarted, world: &World) -> String {
         let word = if name.starts_with('@') { quote(name.clone()) } else { format!("{name}=…") };
         words.extend(["-e".to_owned(), word]);
     }
-    words.extend(typed::shown(&started.connect, world));
+    words.extend(typed::shown(&state.connect, world));
     if started.check {
         words.push("--check".to_owned());
     }

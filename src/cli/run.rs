@@ -72,7 +72,7 @@ pub(super) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World) -> Resu
     let lock = ledger.begin(&first).map_err(ledger_failure)?;
     let logs = ledger.logs(&run, Arc::clone(&world.clock));
     let journal = RunLedger::new(ledger, lock);
-    let next = next(line_of(&state.started, world), &state_dir, world);
+    let next = next(line_of(&state, world), &state_dir, world);
     let log = world.shown(&state_dir.join("logs").join(&run.0));
     world.talk(format_args!("run {run}; log: {log}"));
     carry_out(

@@ -68,7 +68,7 @@ pub(super) fn show(args: &ShowArgs, state_dir: PathBuf, world: &mut World) -> Re
         verbose: args.all,
         now: world.clock.now(),
         driven: holder.is_some(),
-        next: ui::Next { newest, ..next(line_of(&state.started, world), &state_dir, world) },
+        next: ui::Next { newest, ..next(line_of(&state, world), &state_dir, world) },
     };
     print(world, &page.render(&state))
 }

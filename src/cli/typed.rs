@@ -92,18 +92,25 @@ pub(super) fn shown(words: &[String], world: &World) -> Vec<String> {
     words.iter().map(one).collect()
 }
 
-/// The options of a resume: those that are given with it, else those that the run was started with.
-pub(super) fn of_resume(given: &ConnectArgs, recorded: &[String], world: &mut World) -> Result<ConnectArgs, Failure> {
-    if recorded.is_empty() || !words(given, world).is_empty() {
-        return Ok(given.clone());
+/// The options of a resume: those that are given with it, which are to be recorded then, else those of before.
+pub(super) fn of_resume(
+    given: &ConnectArgs,
+    recorded: &[String],
+    world: &mut World,
+) -> Result<(ConnectArgs, Option<Vec<String>>), Failure> {
+    let anew = words(given, world);
+    if recorded.is_empty() || !anew.is_empty() {
+        return Ok((given.clone(), Some(anew).filter(|anew| !anew.is_empty())));
     }
     let line = shown(recorded, world).join(" ");
     if recorded.iter().any(|word| word == HIDDEN) {
-        return Err(Failure::refused(format!("this run was started with {line}, and that command is not recorded"))
-            .help("say it again with `resume`, with the other options, so that open hosts can be reached"));
+        return Err(Failure::refused(format!(
+            "hosts of this run were reached with {line}, and that command is not recorded"
+        ))
+        .help("say it again with `resume`, with the other options, so that open hosts can be reached"));
     }
-    world.talk(format_args!("hosts are reached as the run was started: {line}"));
-    read(recorded)
+    world.talk(format_args!("hosts are reached as before: {line}"));
+    Ok((read(recorded)?, None))
 }
 
 #[cfg(test)]
@@ -143,10 +150,13 @@ mod tests {
     fn a_resume_takes_its_own_options_or_those_of_the_run_and_never_half_of_them() {
         let mut world = world();
         let recorded = words(&given(&["-u", "deploy", "--known-hosts", "k"]), &world);
-        let taken = |words: &[&str], world: &mut World| of_resume(&given(words), &recorded, world).unwrap();
-        assert_eq!(taken(&[], &mut world).user.as_deref(), Some("deploy"));
-        assert_eq!(taken(&["-f", "3"], &mut world).user, None);
-        assert_eq!(of_resume(&given(&[]), &[], &mut world).unwrap().user, None);
+        let taken = |words: &[&str], world: &mut World| {
+            let (taken, anew) = of_resume(&given(words), &recorded, world).unwrap();
+            (taken.user, anew.map(|words| words.join(" ")))
+        };
+        assert_eq!(taken(&[], &mut world), (Some("deploy".to_owned()), None));
+        assert_eq!(taken(&["-f", "3"], &mut world), (None, Some("--forks 3".to_owned())));
+        assert_eq!(of_resume(&given(&[]), &[], &mut world).unwrap().0.user, None);
     }
 
     #[test]
@@ -156,7 +166,7 @@ mod tests {
         assert_eq!(recorded, ["--become-password-command", "…"]);
         assert_eq!(shown(&recorded, &world).join(" "), "--become-password-command …");
         let refused = of_resume(&given(&[]), &recorded, &mut world).unwrap_err().to_string();
-        assert!(refused.contains("started with --become-password-command …"), "{refused}");
+        assert!(refused.contains("reached with --become-password-command …"), "{refused}");
         assert!(of_resume(&given(&["--become-password-command", "x"]), &recorded, &mut world).is_ok());
     }
 }

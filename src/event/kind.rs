@@ -42,6 +42,9 @@ pub enum Kind {
         /// same.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         accepted: Option<String>,
+        /// How it reaches hosts, where that was said anew; as in [`RunStarted::connect`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        connect: Option<Vec<String>>,
     },
     /// The rest of the record was lost, and a salvaged ledger begins anew after its last good event. What happened
     /// since then is not known.

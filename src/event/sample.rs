@@ -132,6 +132,7 @@ pub(crate) fn resumed(left_out: &[&str]) -> Kind {
         limit: None,
         left_out: left_out.iter().map(|name| host(name)).collect(),
         accepted: None,
+        connect: None,
     }
 }
 

@@ -37,6 +37,8 @@ pub struct RunState {
     pub finished: bool,
     /// How many controllers took the run over after the first.
     pub resumes: u32,
+    /// How hosts are reached: [`RunStarted::connect`], or what a later resume said in its place.
+    pub connect: Vec<String>,
     /// Why the end of the record is lost, if it is: then nobody knows what happened after the events there are.
     pub cut: Option<String>,
     index: HashMap<HostName, usize>,
@@ -154,6 +156,7 @@ impl RunState {
             stop: None,
             finished: false,
             resumes: 0,
+            connect: started.connect.clone(),
             cut: None,
             index: HashMap::new(),
             domains: HashMap::new(),
@@ -223,8 +226,11 @@ impl RunState {
         }
         match &event.kind {
             Kind::RunStarted(_) => Err("the run has started before".to_owned()),
-            Kind::RunResumed { left_out, .. } => {
+            Kind::RunResumed { left_out, connect, .. } => {
                 self.leave_out(left_out)?;
+                if let Some(connect) = connect {
+                    self.connect.clone_from(connect);
+                }
                 self.finished = false;
                 self.stop = None;
                 self.resumes += 1;

@@ -213,6 +213,7 @@ fn leave_out(names: &str) -> Kind {
         limit: Some("x".to_owned()),
         left_out: names.split_whitespace().map(|name| HostName::new(name).unwrap()).collect(),
         accepted: None,
+        connect: None,
     }
 }
 

@@ -2,10 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use patchwave::{
-    demo::{Fleet, FleetSpec},
-    event::{Event, Kind},
-};
+use patchwave::demo::{Fleet, FleetSpec};
 use rustix::process::Signal;
 
 use crate::support::cli::{Desk, Said};
@@ -52,19 +49,27 @@ fn a_check_leads_to_another_check_of_its_own_hosts() {
 fn a_resume_reaches_hosts_as_the_run_did() {
     let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
     let desk = Desk::of(&fleet);
-    desk.write("play.yml", "name: Slow\nsteps:\n  - command: sleep 3\n");
+    desk.write("play.yml", "name: Slow\nsteps:\n  - command: sleep 5\n");
     // Without this file no host is known.
     let inventory = std::fs::read_to_string(desk.folder().join("inv.yml")).unwrap();
     std::fs::copy(fleet.known_hosts(), desk.folder().join("kh")).unwrap();
     desk.write("inv.yml", &inventory.replace(&fleet.known_hosts().display().to_string(), "/nowhere"));
-    let running = desk.start("run play.yml -i inv.yml --known-hosts kh");
-    let begun = |event: &Event| matches!(event.kind, Kind::StepStarted { .. });
-    desk.until("a step that began", |events| events.iter().any(begun));
-    running.signal(Signal::KILL);
-    running.end().ended(128 + 9);
+    let killed = |line: &str, events: usize| {
+        let running = desk.start(line);
+        desk.until("a controller that works", |all| all.len() >= events);
+        running.signal(Signal::KILL);
+        running.end().ended(128 + 9);
+    };
+    // Started, its host, its step.
+    killed("run play.yml -i inv.yml --known-hosts kh", 3);
     let line = printed(&desk.run("show").out, "resume");
+    // What a resume says in its place holds from then on, for hints as well.
+    std::fs::rename(desk.folder().join("kh"), desk.folder().join("kh2")).unwrap();
+    let events = desk.events(&desk.last_run()).len();
+    killed("resume --known-hosts kh2", events + 1);
     let said = desk.run(&line).ended(0);
-    assert!(noted(&said, "hosts are reached as the run was started: --known-hosts kh\n"), "{}", said.page());
+    assert!(noted(&said, "hosts are reached as before: --known-hosts kh2\n"), "{}", said.page());
+    assert!(desk.run("show --json").out.contains("\"connect\":[\"--known-hosts\""));
 }
 
 #[test]

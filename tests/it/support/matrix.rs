@@ -404,6 +404,7 @@ impl Stages {
                 limit: None,
                 left_out: Vec::new(),
                 accepted: None,
+                connect: None,
             };
             let resumed = Event { seq: state.seq + 1, at: now, kind };
             journal.append(std::slice::from_ref(&resumed)).unwrap();

@@ -387,6 +387,7 @@ pub async fn drive(world: &World, mut journal: Shared) -> Ended {
             limit: None,
             left_out: Vec::new(),
             accepted: None,
+            connect: None,
         };
         let resumed = Event { seq: state.seq + 1, at: clock.now(), kind };
         journal.append(std::slice::from_ref(&resumed)).unwrap();
