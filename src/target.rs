@@ -84,6 +84,8 @@ pub struct Limits {
     pub connect: Duration,
     /// Banner, key exchange and host key. Default 15 s.
     pub handshake: Duration,
+    /// Somebody said how long the handshake may take, and not only the connection.
+    pub own_handshake: bool,
     /// Authentication. Default 20 s.
     pub auth: Duration,
     /// Getting raised rights, password prompt included. Default 20 s.
@@ -97,10 +99,21 @@ impl Default for Limits {
         Self {
             connect: Duration::from_secs(10),
             handshake: Duration::from_secs(15),
+            own_handshake: false,
             auth: Duration::from_secs(20),
             escalate: Duration::from_secs(20),
             silence: Duration::from_secs(60),
         }
+    }
+}
+
+impl Limits {
+    /// With another limit for the connection, if there is one. As with ssh's `ConnectTimeout` it is that of the handshake
+    /// too, unless that has one of its own: a host that takes the connection and says nothing is as dead as the others.
+    #[must_use]
+    pub fn connecting_within(self, limit: Option<Duration>) -> Self {
+        let Some(limit) = limit else { return self };
+        Self { connect: limit, handshake: if self.own_handshake { self.handshake } else { limit }, ..self }
     }
 }
 

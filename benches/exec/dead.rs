@@ -13,9 +13,8 @@ use rustix::net::{AddressFamily, SocketType, bind, connect, listen, socket};
 
 use super::{TIMES, clients::exec, door::Door, meter::Table, targets::Targets};
 
+/// `--connect-timeout`: the deadline of a connection, and of a host that takes it and never speaks.
 const CONNECT: f64 = 5.0;
-/// From the banner to the host key: what a host has that accepts and never speaks.
-const HANDSHAKE: f64 = 15.0;
 /// What a wall clock says on a machine with other work is not more exact than this.
 const NOISE: f64 = 1.25;
 
@@ -45,7 +44,7 @@ pub fn dead(door: Option<&Door>, targets: &mut Targets) {
         ("all alive", Death::No, 0.0),
         ("closed port", Death::Closed, 0.0),
         ("blackhole", Death::Blackhole, CONNECT),
-        ("accepts, silent", Death::Silent, HANDSHAKE),
+        ("accepts, silent", Death::Silent, CONNECT),
     ];
     let mut best = deaths.map(|_| Walls { rest: f64::MAX, whole: f64::MAX });
     for _ in 0..TIMES {

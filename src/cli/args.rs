@@ -122,7 +122,7 @@ pub struct ConnectArgs {
     /// Most new connections per second, after the first few; 0: no limit.
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub connect_rate: u32,
-    /// Limit for name lookup and TCP connect.
+    /// Limit for name lookup and TCP connect, and as much again for the handshake.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub connect_timeout: Option<Duration>,
     /// Limit for authentication.

@@ -73,7 +73,7 @@ impl Reach<'_> {
         target.port = found.port;
         target.user.clone_from(&found.user);
         target.host_keys = target.host_keys.or(policy(&found));
-        target.limits.connect = patience(&found).unwrap_or(target.limits.connect);
+        target.limits = target.limits.connecting_within(patience(&found));
         target.limits.silence = silence(&found).unwrap_or(target.limits.silence);
         target.proxy = self.proxy(target.proxy.take(), &found)?;
         target.ssh = self.settings(&found);

@@ -142,7 +142,7 @@ impl Overlay {
 
     /// Limits of the command line win over all others.
     fn limit(&self, mut target: Target) -> Target {
-        target.limits.connect = self.connect.unwrap_or(target.limits.connect);
+        target.limits = target.limits.connecting_within(self.connect);
         target.limits.auth = self.auth.unwrap_or(target.limits.auth);
         target.steal_lease = self.steal_lease;
         target.settled = self.settled.clone();

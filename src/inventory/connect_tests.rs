@@ -62,6 +62,23 @@ fn each_variable_reaches_its_field() {
 }
 
 #[test]
+fn the_time_to_connect_is_that_of_the_handshake_unless_it_has_its_own() {
+    for (said, expected) in [
+        ("", (10, 15)),
+        ("connect_timeout: 5s", (5, 5)),
+        ("connect_timeout: 40s", (40, 40)),
+        ("connect_timeout: 5s, handshake_timeout: 30s", (5, 30)),
+        ("handshake_timeout: 30s", (10, 30)),
+    ] {
+        let limits = target(&format!("    patchwave: {{ {said} }}\n")).unwrap().limits;
+        assert_eq!((limits.connect.as_secs(), limits.handshake.as_secs()), expected, "{said}");
+        let typed = limits.connecting_within(Some(Duration::from_secs(2)));
+        assert_eq!(typed.handshake.as_secs(), if said.contains("handshake") { expected.1 } else { 2 }, "{said}");
+        assert_eq!((typed.connect.as_secs(), limits.connecting_within(None)), (2, limits), "{said}");
+    }
+}
+
+#[test]
 fn what_cannot_be_used_is_named() {
     for (vars, expected) in [
         ("ansible_connection: local", "`ansible_connection` is `local`, and patchwave reaches hosts by SSH only"),

@@ -65,12 +65,14 @@ impl Settings {
     /// The deadlines, defaults where nothing is said.
     pub fn limits(&self) -> Limits {
         let default = Limits::default();
-        Limits {
-            connect: self.connect.unwrap_or(default.connect),
+        let said = Limits {
             handshake: self.handshake.unwrap_or(default.handshake),
+            own_handshake: self.handshake.is_some(),
             auth: self.auth.unwrap_or(default.auth),
             escalate: self.escalate.unwrap_or(default.escalate),
             silence: self.silence.unwrap_or(default.silence),
-        }
+            ..default
+        };
+        said.connecting_within(self.connect)
     }
 }

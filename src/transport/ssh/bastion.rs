@@ -202,11 +202,8 @@ impl Bastions {
         let agent = connector.agent(&hop.ssh);
         // The host's password is none of the bastion's business.
         let ways = connector.ways((user, &hop.host), (chain.key_file.as_deref(), false), &hop.ssh, agent.as_deref());
-        let limits = Limits {
-            connect: hop.connect.unwrap_or(limits.connect),
-            silence: hop.silence.unwrap_or(limits.silence),
-            ..limits
-        };
+        let limits = limits.connecting_within(hop.connect);
+        let limits = Limits { silence: hop.silence.unwrap_or(limits.silence), ..limits };
         connector
             .reach(Errand { host: &hop.host, port, check, ways, limits, ssh: &hop.ssh }, over)
             .await

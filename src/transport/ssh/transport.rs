@@ -50,11 +50,8 @@ impl SshTransport {
 
     async fn open(&self, target: Arc<Target>) -> Result<SshSession, ConnectError> {
         let args = args::read(&target.ssh_args).map_err(|word| unsupported(&word))?;
-        let limits = Limits {
-            connect: args.connect.unwrap_or(target.limits.connect),
-            silence: args.silence.unwrap_or(target.limits.silence),
-            ..target.limits
-        };
+        let limits = target.limits.connecting_within(args.connect);
+        let limits = Limits { silence: args.silence.unwrap_or(limits.silence), ..limits };
         let user = target.user.clone().unwrap_or_else(|| self.connector.options.user.clone());
         let agent = self.connector.agent(&target.ssh);
         let host = Host { target: &target, user: &user, args: &args, limits, agent: agent.as_deref() };

@@ -112,3 +112,18 @@ fn a_bastion_may_be_reached_by_a_command_of_its_own() {
     assert_eq!(ran, format!("127.0.0.1:{}\n", both.sshd.port).repeat(2), "once for each of the two");
     through(&both, "ProxyCommand sh -c 'exit 7'\nBatchMode yes", false);
 }
+
+/// `ConnectTimeout` is the deadline of the handshake as well: of a host that takes the connection and says nothing.
+#[test]
+fn a_silent_host_is_left_after_the_time_to_connect() {
+    let Some(both) = Both::start("") else { return };
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let lines = format!("{KEY}\nPort {}\nConnectTimeout 2", silent.local_addr().unwrap().port());
+    for client in [Both::theirs, Both::ours] {
+        let begun = std::time::Instant::now();
+        let out = client(&both, &lines, "true");
+        let took = begun.elapsed().as_secs_f64();
+        assert!(!out.status.success() && (1.9..6.0).contains(&took), "{took} s: {}", said(&out));
+    }
+    assert!(said(&both.ours(&lines, "true")).contains("no SSH banner"));
+}
