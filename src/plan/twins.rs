@@ -12,7 +12,8 @@ use crate::{
 
 const SSH_PORT: u16 = 22;
 
-/// Hosts of the plan that are reached by the same way at the same address and port. `targets` are the plan's hosts.
+/// Hosts of the plan that are reached by the same way at the same address and port, with the same login: gateways that
+/// stand for many machines are told by the login which one is meant. `targets` are the plan's hosts.
 ///
 /// A machine with several addresses, or several names in the DNS, cannot be seen.
 pub fn twins<'t>(targets: impl IntoIterator<Item = &'t Target>) -> Problems {
@@ -20,13 +21,13 @@ pub fn twins<'t>(targets: impl IntoIterator<Item = &'t Target>) -> Problems {
     for target in targets {
         // Behind one address with several ports are several machines, and so behind one address of two networks.
         let way = target.proxy.as_ref().filter(|proxy| **proxy != Proxy::None);
-        let place = (target.address.to_ascii_lowercase(), target.port.unwrap_or(SSH_PORT), way);
+        let place = (target.address.to_ascii_lowercase(), target.port.unwrap_or(SSH_PORT), &target.user, way);
         places.entry(place).or_default().push(target.name.clone());
     }
     let mut shared: Vec<_> = places.into_iter().filter(|(_, hosts)| hosts.len() > 1).collect();
     shared.sort_by(|(_, a), (_, b)| a.cmp(b));
     let mut problems = Problems::default();
-    for ((address, port, _), hosts) in shared {
+    for ((address, port, ..), hosts) in shared {
         let others: String = hosts[1..].iter().map(|host| format!(":!{host}")).collect();
         problems
             .nowhere(format!(
@@ -56,6 +57,8 @@ all:
     old-web1: { ansible_host: 10.0.0.1, ansible_port: 22 }
     nat1: { ansible_host: gate, ansible_port: 2201 }
     nat2: { ansible_host: gate, ansible_port: 2202 }
+    psm-a: { ansible_host: gate, ansible_user: root@a }
+    psm-b: { ansible_host: gate, ansible_user: root@b }
     here: { ansible_host: 192.168.0.1, ansible_ssh_common_args: -J b1 }
     there: { ansible_host: 192.168.0.1, ansible_ssh_common_args: -J b2 }
     db1.example.com:
