@@ -92,25 +92,41 @@ pub(super) fn shown(words: &[String], world: &World) -> Vec<String> {
     words.iter().map(one).collect()
 }
 
-/// The options of a resume: those that are given with it, which are to be recorded then, else those of before.
+/// How many hosts at a time, and how long they may take: this says nothing of who logs in where.
+const PACE: [&str; 4] = ["--forks", "--connect-rate", "--connect-timeout", "--auth-timeout"];
+
+/// The options of a resume: those that are given with it, which are to be recorded then, else those of before. A pace that
+/// is given alone goes with those of before.
 pub(super) fn of_resume(
     given: &ConnectArgs,
     recorded: &[String],
     world: &mut World,
 ) -> Result<(ConnectArgs, Option<Vec<String>>), Failure> {
     let anew = words(given, world);
-    if recorded.is_empty() || !anew.is_empty() {
+    let is_pace = |word: &String| !word.starts_with('-') || PACE.contains(&word.as_str());
+    if recorded.is_empty() || !anew.iter().all(is_pace) {
         return Ok((given.clone(), Some(anew).filter(|anew| !anew.is_empty())));
     }
-    let line = shown(recorded, world).join(" ");
-    if recorded.iter().any(|word| word == HIDDEN) {
+    let said = |option: &String| option.starts_with("--") && anew.contains(option);
+    let mut words: Vec<String> = Vec::new();
+    let mut before = recorded.iter();
+    while let Some(word) = before.next() {
+        // Each of these has one value.
+        match said(word) {
+            true => drop(before.next()),
+            false => words.push(word.clone()),
+        }
+    }
+    words.extend(anew.iter().cloned());
+    let line = shown(&words, world).join(" ");
+    if words.iter().any(|word| word == HIDDEN) {
         return Err(Failure::refused(format!(
             "hosts of this run were reached with {line}, and that command is not recorded"
         ))
         .help("say it again with `resume`, with the other options, so that open hosts can be reached"));
     }
     world.talk(format_args!("hosts are reached as before: {line}"));
-    Ok((read(recorded)?, None))
+    Ok((read(&words)?, (!anew.is_empty()).then_some(words)))
 }
 
 #[cfg(test)]
@@ -147,15 +163,18 @@ mod tests {
     }
 
     #[test]
-    fn a_resume_takes_its_own_options_or_those_of_the_run_and_never_half_of_them() {
+    fn a_resume_takes_its_own_options_or_those_of_before_and_never_half_of_them() {
         let mut world = world();
-        let recorded = words(&given(&["-u", "deploy", "--known-hosts", "k"]), &world);
+        let recorded = words(&given(&["-u", "deploy", "--known-hosts", "k", "-f", "9"]), &world);
         let taken = |words: &[&str], world: &mut World| {
             let (taken, anew) = of_resume(&given(words), &recorded, world).unwrap();
             (taken.user, anew.map(|words| words.join(" ")))
         };
         assert_eq!(taken(&[], &mut world), (Some("deploy".to_owned()), None));
-        assert_eq!(taken(&["-f", "3"], &mut world), (None, Some("--forks 3".to_owned())));
+        assert_eq!(taken(&["-k"], &mut world), (None, Some("--ask-pass".to_owned())));
+        let slower = "--user deploy --known-hosts /home/ann/k --forks 3 --connect-rate 1";
+        let taken_slower = taken(&["-f", "3", "--connect-rate", "1"], &mut world);
+        assert_eq!(taken_slower, (Some("deploy".to_owned()), Some(slower.to_owned())));
         assert_eq!(of_resume(&given(&[]), &[], &mut world).unwrap().0.user, None);
     }
 
