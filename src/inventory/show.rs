@@ -126,5 +126,6 @@ fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     ["password", "passwd", "passphrase", "secret", "token"].iter().any(|word| key.contains(word))
         || key.ends_with("_pass")
+        || key.ends_with("private_key")
         || key == "pass"
 }

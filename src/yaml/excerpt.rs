@@ -8,8 +8,9 @@ use super::Span;
 const WIDEST: usize = 110;
 /// Characters kept in front of the place in a longer line.
 const BEFORE: usize = 40;
-/// Words whose values are never shown.
-const SECRET: [&str; 6] = ["password", "passwd", "_pass", "secret", "token", "passphrase"];
+/// Words whose values are never shown. The file of a key may be, the key itself may not.
+const SECRET: [&str; 8] =
+    ["password", "passwd", "_pass", "secret", "token", "passphrase", "private_key:", "private_key\":"];
 
 /// The excerpt, or nothing when the place is outside of the text or its line is empty.
 pub fn render(span: &Span) -> Option<String> {
