@@ -15,6 +15,9 @@ use secrecy::SecretString;
 
 use crate::host::HostName;
 
+/// Where sshd listens when nothing is said (RFC 4253, section 4.1).
+pub const SSH_PORT: u16 = 22;
+
 /// Everything a transport needs to open a session on one host.
 #[derive(Clone, Debug)]
 pub struct Target {

@@ -122,8 +122,10 @@ fn no_checking_of_host_keys_is_as_far_as_accept_new() {
 fn an_error_shows_no_secret() {
     let error = target("    {ansible_become_password: hunter2, ansible_port: x}\n").unwrap_err();
     assert!(!error.contains("hunter2"), "{error}");
-    for name in ["ansible_private_key", "\"ansible_ssh_private_key\"", "ansible_private_key_passphrase"] {
-        let error = target(&format!("    {{ {name}: hunter2 }}\n")).unwrap_err();
+    for name in ["ansible_private_key", "'ansible_ssh_private_key'", "ansible_private_key_passphrase"] {
+        let error = target(&format!("    {{ ansible_ssh_private_key_file: f, {name}: hunter2 }}\n")).unwrap_err();
+        assert!(error.contains("private_key_file: f,") && !error.contains("hunter2"), "{error}");
+        let error = target(&format!("    {name}: |\n      hunter2\n")).unwrap_err();
         assert!(error.contains("is not supported") && !error.contains("hunter2"), "{error}");
     }
 }

@@ -7,11 +7,9 @@ use super::Plan;
 use crate::{
     host::HostName,
     names,
-    target::{JumpHop, Proxy, Target},
+    target::{JumpHop, Proxy, SSH_PORT, Target},
     yaml::Problems,
 };
-
-const SSH_PORT: u16 = 22;
 
 /// Which hosts of the plan are jump hosts of others that would lose them on the way. `targets` are the plan's hosts.
 ///

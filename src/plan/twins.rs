@@ -6,11 +6,9 @@ use std::collections::HashMap;
 use crate::{
     host::HostName,
     names,
-    target::{Proxy, Target},
+    target::{Proxy, SSH_PORT, Target},
     yaml::Problems,
 };
-
-const SSH_PORT: u16 = 22;
 
 /// Hosts of the plan that are reached by the same way at the same address and port, with the same login: gateways that
 /// stand for many machines are told by the login which one is meant. `targets` are the plan's hosts.

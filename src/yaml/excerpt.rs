@@ -8,9 +8,10 @@ use super::Span;
 const WIDEST: usize = 110;
 /// Characters kept in front of the place in a longer line.
 const BEFORE: usize = 40;
-/// Words whose values are never shown. The file of a key may be, the key itself may not.
-const SECRET: [&str; 8] =
-    ["password", "passwd", "_pass", "secret", "token", "passphrase", "private_key:", "private_key\":"];
+/// Words whose values are never shown.
+const SECRET: [&str; 7] = ["password", "passwd", "_pass", "secret", "token", "passphrase", "private_key"];
+/// A word that holds one of them and may be shown: where a key is, not the key.
+const SHOWN: &str = "private_key_file";
 
 /// The excerpt, or nothing when the place is outside of the text or its line is empty.
 pub fn render(span: &Span) -> Option<String> {
@@ -23,24 +24,43 @@ pub fn render(span: &Span) -> Option<String> {
     }
     let from = span.start - begin;
     let to = (span.end - begin).clamp(from, line.len());
-    let (line, range) = window(&masked(line), from, to);
+    let line = if in_secret_block(&text[..begin], line) { "***".to_owned() } else { masked(line) };
+    let (line, range) = window(&line, from, to);
     let snippet = Snippet::source(&line).line_start(span.line as usize).annotation(AnnotationKind::Primary.span(range));
     let rendered =
         Renderer::plain().term_width(WIDEST + 20).render(&[Group::with_level(Level::ERROR).element(snippet)]);
     Some(rendered.trim_end().to_owned())
 }
 
+/// Whether the line belongs to a block (`key: |`) that is the value of a secret. `above` are the lines before it.
+fn in_secret_block(above: &str, line: &str) -> bool {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let mut least = indent(line);
+    for line in above.lines().rev().filter(|line| !line.trim().is_empty()) {
+        if indent(line) >= least {
+            continue;
+        }
+        least = indent(line);
+        if behind_secret(line).is_some_and(|colon| line[colon + 1..].trim_start().starts_with(['|', '>'])) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Where the colon behind the first name of a secret is.
+fn behind_secret(line: &str) -> Option<usize> {
+    let lower = line.to_ascii_lowercase().replace(SHOWN, &"-".repeat(SHOWN.len()));
+    let colons = SECRET.iter().filter_map(|word| {
+        let at = lower.find(word)?;
+        Some(at + lower[at..].find(':')?)
+    });
+    colons.min()
+}
+
 /// The line with what stands behind a secret's name replaced.
 fn masked(line: &str) -> String {
-    let lower = line.to_ascii_lowercase();
-    let colon = SECRET
-        .iter()
-        .filter_map(|word| {
-            let at = lower.find(word)?;
-            Some(at + lower[at..].find(':')?)
-        })
-        .min();
-    match colon {
+    match behind_secret(line) {
         Some(colon) if !line[colon + 1..].trim().is_empty() => format!("{}: ***", &line[..colon]),
         _ => line.to_owned(),
     }

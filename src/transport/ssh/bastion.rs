@@ -27,11 +27,10 @@ use super::{
     line::Line,
     proxy_command::ProxyCommand,
 };
-use crate::target::{BastionCaps, JumpHop, Limits};
+use crate::target::{BastionCaps, JumpHop, Limits, SSH_PORT};
 
 /// Hosts that may be on their way to a login over one connection.
 const ON_THE_WAY: usize = 64;
-const SSH_PORT: u16 = 22;
 
 /// A way through jump hosts. Hosts with equal chains share connections.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -18,9 +18,8 @@ use super::{
     proxy_command::ProxyCommand,
     session::SshSession,
 };
-use crate::target::{Limits, Proxy, Target};
+use crate::target::{Limits, Proxy, SSH_PORT, Target};
 
-const SSH_PORT: u16 = 22;
 /// How often a host is tried again because its bastion's connection died under it.
 const BASTION_TRIES: u32 = 5;
 
