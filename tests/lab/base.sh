@@ -1,18 +1,26 @@
 # base.sh - what a lab host is made of; sourced by lab.sh.
 #
-# Two cached, read-only layers: a plain debootstrap tree, and a small layer over it
+# Two cached, read-only layers for each Debian release: a plain debootstrap tree, and a small layer over it
 # with the users, the packages of the lab in their old versions, and the repository
 # that has the updates. Each is named by a hash of what it is made from, is built
 # under `.tmp.*`, and appears by one rename.
 # shellcheck shell=bash
 
 LAB_SUITE=${LAB_SUITE:-bookworm}
-LAB_PKGS=systemd,systemd-sysv,dbus,libpam-systemd,libpam-oath,openssh-server,sudo,opendoas,procps,iproute2${LAB_EXTRA_PKGS:+,$LAB_EXTRA_PKGS}
+LAB_PKGS=systemd,systemd-sysv,dbus,libpam-systemd,libpam-oath,openssh-server,sudo,opendoas,procps,iproute2,fish,tcsh,zsh${LAB_EXTRA_PKGS:+,$LAB_EXTRA_PKGS}
 
 hash12()    { sha256sum | cut -c1-12; }
 tree_dir()  { echo "$LAB_CACHE/debian-$LAB_SUITE-$(echo "$LAB_SUITE $LAB_PKGS" | hash12)"; }
 layer_dir() { echo "$LAB_CACHE/layer-$LAB_SUITE-$( (basename "$(tree_dir)"; cat "$HERE/base.sh") | hash12)"; }
 lowers()    { echo "$(layer_dir)/upper:$(tree_dir)/root"; }
+
+suite_of() {    # HOST: the release that LAB_SUITES gives it, else LAB_SUITE
+    local item
+    for item in ${LAB_SUITES:-}; do
+        [[ ,${item#*=}, != *",$1,"* ]] || { echo "${item%%=*}"; return; }
+    done
+    echo "$LAB_SUITE"
+}
 
 mirror() {      # the Debian archive that apt itself uses here
     local label

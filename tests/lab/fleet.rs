@@ -48,6 +48,11 @@ pub struct Lab {
 impl Lab {
     /// Boots `h1` to `hN`; `add` is `LAB_ADD` (`lab-reboot=h2`). `None`: there is no lab here, and it was said loudly.
     pub fn up(hosts: usize, add: &str) -> Option<Self> {
+        Self::up_of(hosts, add, "")
+    }
+
+    /// The same with hosts of other Debian releases: `suites` is `LAB_SUITES` (`trixie=h2`).
+    pub fn up_of(hosts: usize, add: &str, suites: &str) -> Option<Self> {
         if let Some(why) = absent() {
             eprintln!("NOT RUN: {}: {why}", std::thread::current().name().unwrap_or("a test of the lab"));
             return None;
@@ -56,6 +61,7 @@ impl Lab {
         let mut holder = Command::new(SCRIPT)
             .args(["hold", &hosts.to_string()])
             .env("LAB_ADD", add)
+            .env("LAB_SUITES", suites)
             .env_remove("LAB_STATE")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -11,7 +11,7 @@
 #   lab.sh hold N                    the same for test programs: prints the state directory
 #                                    when the hosts are up, lives until its stdin ends
 #   lab.sh up N | down               a lab that stays until `down`
-#   lab.sh build                     make or reuse the cached tree (up, with, hold do it too)
+#   lab.sh build [SUITE...]          make or reuse the cached trees (up, with, hold do it too)
 #   lab.sh probe                     exit 0 if this machine can run a lab; else 77 and the reason
 #
 #   lab.sh run CMD...                CMD (the controller) in the lab network; becomes CMD (exec)
@@ -30,6 +30,7 @@
 #
 # Environment: LAB_ID (name of an `up` lab), LAB_STATE (which lab; set for CMD of `with`),
 # LAB_ADD='linux-image-amd64=h1,h4 lab-reboot=*' (more old packages per host),
+# LAB_SUITES='trixie=h2,h4' (hosts of other Debian releases than LAB_SUITE, which is bookworm),
 # LAB_HOST_SETUP=PROGRAM (called with INDEX NAME ROOT before the first boot),
 # LAB_CACHE, LAB_MIRROR, LAB_SUITE, LAB_EXTRA_PKGS, LAB_WAIT (seconds, 120).
 # In $LAB_STATE: hosts (name address), inventory.yml, key, key.pub, known_hosts, ssh_config, log/.
@@ -74,15 +75,16 @@ probe() {
 addr() { echo "$NET.$(( ${1#h} / 250 + 1 )).$(( ${1#h} % 250 + 1 ))"; }
 
 add_host() {    # NAME
-    local h=$1 d=$FS/$1 r=$FS/$1/root item name
+    local h=$1 d=$FS/$1 r=$FS/$1/root repo item name
+    repo=$(<"$LAB_STATE/host/$h/repo")
     mkdir -p "$d"/{up,work,root}
-    mount -t overlay overlay -o "lowerdir=$(<"$LAB_STATE/lowers"),upperdir=$d/up,workdir=$d/work" "$r"
+    mount -t overlay overlay -o "lowerdir=$(<"$LAB_STATE/host/$h/lowers"),upperdir=$d/up,workdir=$d/work" "$r"
     echo "$h" >"$r/etc/hostname"
     printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$h" >"$r/etc/hosts"
     printf '%s%08x' "$(head -c12 /dev/urandom | od -An -tx1 | tr -d ' \n')" "${h#h}" >"$r/etc/machine-id"
     ssh-keygen -q -t ed25519 -N '' -C "$h" -f "$r/etc/ssh/ssh_host_ed25519_key"
     cp "$LAB_STATE/key.pub" "$r/etc/ssh/lab_keys"; chmod 644 "$r/etc/ssh/lab_keys"
-    mount --bind "$REPO" "$r/srv/repo"
+    mount --bind "$repo" "$r/srv/repo"
     for item in ${LAB_ADD:-}; do
         name=,${item#*=},
         [ "$name" = ',*,' ] || [[ $name == *",$h,"* ]] || continue
@@ -120,7 +122,8 @@ next_boot() {   # HOST: what the mode ordered for the next boot means; 1: it doe
 }
 
 supervise() {   # HOST: its firmware and its power supply
-    local h=$1 s=$LAB_STATE/host/$1 cg=$CG/$1 want up rc clock
+    local h=$1 s=$LAB_STATE/host/$1 cg=$CG/$1 repo want up rc clock
+    repo=$(<"$s/repo")
     mkdir -p "$cg"
     while :; do
         want=on; read -r want <"$s/want" || :
@@ -134,7 +137,7 @@ supervise() {   # HOST: its firmware and its power supply
         (echo "$BASHPID" >"$cg/cgroup.procs"
          exec "${clock[@]}" systemd-nspawn --quiet --boot --directory="$FS/$h/root" --machine="$h" \
              --register=no --keep-unit --network-namespace-path="/run/netns/$h" --resolv-conf=off --timezone=off \
-             --link-journal=no --console=pipe --bind-ro="$REPO:/srv/repo"
+             --link-journal=no --console=pipe --bind-ro="$repo:/srv/repo"
         ) >>"$LAB_STATE/log/$h.log" 2>&1 </dev/null || rc=$?
         ip link set "v-$h" down
         echo "exit $rc" >>"$LAB_STATE/log/$h.log"
@@ -145,7 +148,7 @@ supervise() {   # HOST: its firmware and its power supply
 
 init() {        # process 1 of the lab; N tied|free
     local i
-    FS=$LAB_STATE/fs REPO=$(<"$LAB_STATE/repo") TIMENS=1
+    FS=$LAB_STATE/fs TIMENS=1
     mount --make-rprivate /
     mount -t tmpfs -o mode=755 tmpfs /run; mkdir -p /run/netns "$FS"
     mount -t tmpfs -o mode=755,size=80% lab "$FS"; mkfifo "$FS/never"
@@ -214,7 +217,6 @@ claim() {
     mkdir -p "$LAB_STATE"/{host,log}; mkfifo "$LAB_STATE/tie"
     exec 8>"$LAB_STATE/lock"; flock 8           # held by the lab's own processes: this is what `alive` asks
     echo "$(cgself)/lab-$(basename "$LAB_STATE")" >"$LAB_STATE/cgroup"
-    echo "$(layer_dir)/repo" >"$LAB_STATE/repo"; lowers >"$LAB_STATE/lowers"
 }
 
 facts() {       # N: the files that tests build on
@@ -247,16 +249,20 @@ wait_ssh() {    # HOST...: until each gives an ssh banner
 }
 
 up() {          # N [tied]; `tied` needs fd 9: the lab ends when it is closed everywhere
-    local n=$1 h all=() u
+    local n=$1 h all=() u suite
     [[ $n =~ ^[1-9][0-9]{0,2}$ ]] || die "how many hosts? 1 to 999"
     probe
-    build
+    for suite in $(for ((h = 1; h <= n; h++)); do suite_of "h$h"; done | sort -u); do LAB_SUITE=$suite build; done
     locked claim
     [ "${2:-}" != tied ] || exec 9<>"$LAB_STATE/tie"
     [ "$(</proc/sys/fs/inotify/max_user_instances)" -ge 8192 ] || echo 8192 >/proc/sys/fs/inotify/max_user_instances
     ssh-keygen -q -t ed25519 -N '' -C lab -f "$LAB_STATE/key"
     export LAB_CACHE LAB_STATE LAB_SUITE
-    for ((h = 1; h <= n; h++)); do all+=("h$h"); mkdir "$LAB_STATE/host/h$h"; done
+    for ((h = 1; h <= n; h++)); do
+        all+=("h$h"); mkdir "$LAB_STATE/host/h$h"; suite=$(suite_of "h$h")
+        LAB_SUITE=$suite layer_dir | sed 's,$,/repo,' >"$LAB_STATE/host/h$h/repo"
+        LAB_SUITE=$suite lowers >"$LAB_STATE/host/h$h/lowers"
+    done
     setsid unshare --mount --pid --net --ipc --fork --kill-child --mount-proc -- \
         "$SELF" _init "$n" "${2:-free}" >"$LAB_STATE/log/init.log" 2>&1 </dev/null 9>&- &
     u=$!
@@ -298,7 +304,7 @@ with() {        # N CMD...
     say "$n hosts up in $SECONDS s"
     # In a cgroup of the lab, so that CMD and all of its children go when the lab goes.
     (mkdir -p "$(cgdir)/with"; echo "$BASHPID" >"$(cgdir)/with/cgroup.procs"
-     unset LAB_ID LAB_ADD LAB_HOST_SETUP LAB_SCOPED; export LAB_STATE
+     unset LAB_ID LAB_ADD LAB_SUITES LAB_HOST_SETUP LAB_SCOPED; export LAB_STATE
      exec nsenter -t "$(initpid)" --net -- "$@" 9>&-) || rc=$?
     exec 9>&-                                           # the lab sees it and removes itself
     while [ -d "$LAB_STATE" ] && alive; do sleep 0.02; done
@@ -372,7 +378,7 @@ case $verb in
     _layer)    build_layer "$@";;
     _init)     init "$@";;
     probe)     probe;;
-    build)     probe; build;;
+    build)     probe; [ $# -gt 0 ] || set -- "$LAB_SUITE"; for s in "$@"; do LAB_SUITE=$s build; done;;
     up)        [ $# = 1 ] || die "up N"; up "$1"; say "$1 hosts up in $SECONDS s: ssh -F $LAB_STATE/ssh_config";;
     with)      [ $# -ge 3 ] && [ "$2" = -- ] || die "with N -- CMD..."; n=$1; shift 2; with "$n" "$@";;
     hold)      [ $# = 1 ] || die "hold N"; with "$1" sh -c 'echo "$LAB_STATE"; exec cat >/dev/null';;
