@@ -3,7 +3,7 @@
 # are undone, labs side by side, and that nothing is left of a lab that was killed.
 set -euo pipefail
 L=$(dirname "$(readlink -f "$0")")/lab.sh
-unset LAB_ID LAB_STATE LAB_ADD LAB_HOST_SETUP
+unset LAB_ID LAB_STATE LAB_ADD LAB_SUITES LAB_HOST_SETUP
 failed=0 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
@@ -26,7 +26,7 @@ gone()    { local p; while read -r p; do [ ! -e "/proc/$p" ] || return 1; done <
 tree()    { local p; for p in "$@"; do echo "$p"; tree $(pgrep -P "$p"); done; }
 
 "$L" probe
-"$L" build
+"$L" build bookworm trixie
 "$L" gc
 CGROUPS=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
 links >"$tmp/links"
@@ -91,13 +91,16 @@ done
 check "healed" "$L" ssh h3 true
 
 # --- another lab at its side, killed
-"$L" with 2 -- sh -c 'echo "$LAB_STATE" >"$0"; sleep 1000 & sleep 1001' "$tmp/state" 2>/dev/null &
+LAB_SUITES=trixie=h2 "$L" with 2 -- sh -c 'echo "$LAB_STATE" >"$0"; sleep 1000 & sleep 1001' "$tmp/state" 2>/dev/null &
 with=$!
 until_ [ -s "$tmp/state" ]
 other=$(<"$tmp/state")
 find "$CGROUPS$(<"$other/cgroup")" -name cgroup.procs -exec cat {} + | grep -vx 0 | sort -u >"$tmp/pids"
 tree "$(<"$other/init.pid")" >>"$tmp/pids"
 check "two labs: $(wc -l <"$tmp/pids") processes in the second" [ "$(wc -l <"$tmp/pids")" -gt 20 ]
+is "Debian 12 and 13 side by side" \
+    "$(for h in h1 h2; do LAB_STATE=$other on $h '. /etc/os-release; echo $VERSION_ID'; done | xargs)" "12 13"
+is "login shells" "$(LAB_STATE=$other on h2 'ls /bin/fish /bin/tcsh /bin/zsh /bin/rbash' | wc -l)" 4
 is "both have an h1 of their own" "$( (LAB_STATE=$other boot_id h1; boot_id h1) | sort -u | wc -l)" 2
 disown $with; kill -KILL $with
 check "killed: every process is gone" until_ gone "$tmp/pids"
