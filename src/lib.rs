@@ -10,10 +10,11 @@
 //! | 3 | [`inventory`] [`playbook`] [`pkg`] [`sshconfig`] | files to checked data; what package managers say. Pure |
 //! | 4 | [`plan`] | who is patched with whom, in what order. Pure |
 //! | 5 | [`event`] | what happened, and the fold of it. Pure |
-//! | 6 | [`rollout`] [`transport`] [`ledger`] [`ui`] [`report`] | may the next host start; SSH; SQLite; screen |
-//! | 7 | [`step`] | what one step does on one host |
-//! | 8 | [`engine`] [`demo`] [`sim`] | the only concurrent code; the embedded fleet; a fleet without sockets |
-//! | 9 | [`cli`] | wiring |
+//! | 6 | [`view`] | a run as it is now, for everybody who shows it. Pure |
+//! | 7 | [`rollout`] [`transport`] [`ledger`] [`ui`] [`report`] | may the next host start; SSH; SQLite; screen |
+//! | 8 | [`step`] | what one step does on one host |
+//! | 9 | [`engine`] [`demo`] [`sim`] | the only concurrent code; the embedded fleet; a fleet without sockets |
+//! | 10 | [`cli`] | wiring |
 
 pub mod amount;
 pub mod cli;
@@ -39,4 +40,5 @@ pub mod step;
 pub mod target;
 pub mod transport;
 pub mod ui;
+pub mod view;
 pub mod yaml;

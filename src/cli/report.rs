@@ -9,17 +9,18 @@ use super::{
     rollout::ledger_failure,
     runs::newest_or,
 };
-use crate::{ledger::Ledger, report};
+use crate::{ledger::Ledger, report, view::RunView};
 
 pub(super) fn report(args: &ReportArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
     let ledger = Ledger::open_read_only(&state_dir).map_err(ledger_failure)?;
     let run = newest_or(&ledger, args.run.as_deref())?;
     // Asked first: what the controller recorded before it left is read after it.
-    let driven = ledger.holder(&run).is_some();
+    let running = ledger.holder(&run).is_some();
     let state = ledger.state(&run).map_err(ledger_failure)?;
+    let view = RunView { state: &state, running, now: world.clock.now() };
     let text = match args.format {
-        ReportFormat::Markdown => report::markdown(&state, driven, &world.zone()),
-        ReportFormat::Json => format!("{:#}\n", report::json(&state, driven)),
+        ReportFormat::Markdown => report::markdown(&view, &world.zone()),
+        ReportFormat::Json => format!("{:#}\n", report::json(&view)),
     };
     print(world, &text)
 }

@@ -15,6 +15,7 @@ use crate::{
     event::{Event, Kind, RunId, RunState},
     ledger::{Journal, Ledger, RunLedger},
     rollout, ui,
+    view::RunView,
 };
 
 pub(super) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
@@ -90,7 +91,7 @@ pub(super) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut World) -
 }
 
 /// A run in which nothing is open and nothing may start is shown as it is; nothing is recorded.
-fn over(state: &mut RunState, next: &ui::Next, world: &mut World) -> Result<Option<u8>, Failure> {
+fn over(state: &mut RunState, next: &ui::CommandLines, world: &mut World) -> Result<Option<u8>, Failure> {
     // A run without its last event gets it, whatever it is that is left to do.
     if state.tally.in_flight > 0 || !state.finished {
         return Ok(None);
@@ -109,11 +110,9 @@ fn over(state: &mut RunState, next: &ui::Next, world: &mut World) -> Result<Opti
         width: world.width(),
         paint: world.paint(world.stdout_is_terminal),
         verbose: false,
-        now: world.clock.now(),
-        driven: false,
         next: next.clone(),
     };
-    print(world, &page.render(state))?;
+    print(world, &page.render(&RunView { state, running: false, now: world.clock.now() }))?;
     Ok(Some(state.exit_code()))
 }
 

@@ -22,6 +22,7 @@ use crate::{
         ssh::{SshOptions, SshTransport},
     },
     ui,
+    view::RunView,
 };
 
 /// A rollout that is ready to go.
@@ -35,7 +36,7 @@ pub(super) struct Rollout {
     pub(super) transport: Arc<dyn Transport>,
     pub(super) forks: usize,
     pub(super) json: bool,
-    pub(super) next: ui::Next,
+    pub(super) next: ui::CommandLines,
     pub(super) logs: Logs,
     /// How long a host that finishes stays before the next screen, in the demo.
     pub(super) tick: Duration,
@@ -87,17 +88,10 @@ pub(super) fn carry_out(rollout: Rollout, world: &mut World) -> Result<u8, Failu
     finish(&ended, rollout.json, &rollout.next, world)
 }
 
-fn finish(ended: &engine::Ended, json: bool, next: &ui::Next, world: &mut World) -> Result<u8, Failure> {
+fn finish(ended: &engine::Ended, json: bool, next: &ui::CommandLines, world: &mut World) -> Result<u8, Failure> {
     let terminal = if json { world.stderr_is_terminal } else { world.stdout_is_terminal };
-    let page = ui::Summary {
-        width: world.width(),
-        paint: world.paint(terminal),
-        verbose: false,
-        now: world.clock.now(),
-        driven: false,
-        next: next.clone(),
-    };
-    let text = page.render(&ended.state);
+    let page = ui::Summary { width: world.width(), paint: world.paint(terminal), verbose: false, next: next.clone() };
+    let text = page.render(&RunView { state: &ended.state, running: false, now: world.clock.now() });
     if json {
         world.talk(text.trim_end());
     } else {
@@ -177,7 +171,7 @@ pub(super) fn line_of(state: &RunState, world: &World) -> String {
 }
 
 /// The command lines that hints are made of; `run` is `run PLAYBOOK -i INVENTORY`.
-pub(super) fn next(run: String, state_dir: &Path, world: &World) -> ui::Next {
+pub(super) fn next(run: String, state_dir: &Path, world: &World) -> ui::CommandLines {
     let default = super::prepare::state_dir(None, world).ok();
     let program = if default.as_deref() == Some(state_dir) {
         "patchwave".to_owned()
@@ -185,7 +179,7 @@ pub(super) fn next(run: String, state_dir: &Path, world: &World) -> ui::Next {
         let dir = world.shown(state_dir);
         format!("patchwave --state-dir {}", crate::command::quote(&dir).unwrap_or(dir))
     };
-    ui::Next { run: format!("{program} {run}"), program, newest: true }
+    ui::CommandLines { run: format!("{program} {run}"), program, newest: true }
 }
 
 /// The jump box of a playbook: files are looked up beside it, and above it up to the project's root.

@@ -17,6 +17,7 @@ use crate::{
     host::HostName,
     ledger::{Ledger, LedgerError, Request, Wanted},
     ui,
+    view::RunView,
 };
 
 pub(super) fn runs(args: &RunsArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
@@ -66,11 +67,9 @@ pub(super) fn show(args: &ShowArgs, state_dir: PathBuf, world: &mut World) -> Re
         width: world.width(),
         paint: world.paint(world.stdout_is_terminal),
         verbose: args.all,
-        now: world.clock.now(),
-        driven: holder.is_some(),
-        next: ui::Next { newest, ..next(line_of(&state, world), &state_dir, world) },
+        next: ui::CommandLines { newest, ..next(line_of(&state, world), &state_dir, world) },
     };
-    print(world, &page.render(&state))
+    print(world, &page.render(&RunView { state: &state, running: holder.is_some(), now: world.clock.now() }))
 }
 
 /// The run that was asked for, or the newest.

@@ -205,6 +205,9 @@ pub struct StepResult {
     pub help: Option<String>,
     /// Whether the host is not as it was.
     pub changed: bool,
+    /// A check (`--check`) found that this step has work to do here; the summary says what.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub found_work: bool,
     /// Packages that are not as they were.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub packages: Vec<PackageChange>,

@@ -102,6 +102,7 @@ pub(crate) fn result(verdict: Verdict, summary: &str) -> StepResult {
         detail: Vec::new(),
         help: None,
         changed: false,
+        found_work: false,
         packages: Vec::new(),
         rebooted: false,
         vars: serde_json::Map::new(),

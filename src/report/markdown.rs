@@ -2,36 +2,32 @@
 
 use std::fmt::Write as _;
 
-use indexmap::IndexMap;
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::json::{standing, step_name};
 use crate::{
     command::printable,
-    event::{HostAt, HostState, RunState},
-    host::HostName,
     names,
+    view::{RunView, step_name},
 };
 
-/// The page; times are shown in `zone`. Hosts with the same package changes share a table. While the run is `driven`, its
-/// hosts in flight go on; after that nobody knows about them.
-pub fn markdown(state: &RunState, driven: bool, zone: &TimeZone) -> String {
+/// The page; times are shown in `zone`. Hosts with the same package changes share a table. While a controller is running
+/// the run, its hosts in flight go on; after that nobody knows about them.
+pub fn markdown(view: &RunView<'_>, zone: &TimeZone) -> String {
     let mut page = String::new();
-    head(&mut page, state, driven, zone);
-    stages(&mut page, state, driven);
-    hosts(&mut page, state, driven, zone);
-    in_flight(&mut page, state, driven, zone);
-    troubles(&mut page, state, driven);
-    leases(&mut page, state);
-    packages(&mut page, state);
+    head(&mut page, view, zone);
+    stages(&mut page, view);
+    hosts(&mut page, view, zone);
+    in_flight(&mut page, view, zone);
+    troubles(&mut page, view);
+    leases(&mut page, view);
+    packages(&mut page, view);
     page
 }
 
-fn head(page: &mut String, state: &RunState, driven: bool, zone: &TimeZone) {
-    let started = &state.started;
-    let tally = &state.tally;
+fn head(page: &mut String, view: &RunView<'_>, zone: &TimeZone) {
+    let (state, started) = (view.state, &view.state.started);
     let verdict = match state.exit_code() {
-        _ if driven => "it still runs",
+        _ if view.running => "it still runs",
         0 => "every selected host is ok",
         4 => "it stopped early, no host broke",
         5 => "hosts were unreachable",
@@ -54,30 +50,30 @@ fn head(page: &mut String, state: &RunState, driven: bool, zone: &TimeZone) {
     if state.resumes > 0 {
         fact(page, "resumed", &format!("{} times", state.resumes));
     }
-    let (open, lost) =
-        if driven { (format!("{} in flight, ", tally.in_flight), 0) } else { (String::new(), tally.in_flight) };
-    let broken =
-        format!("{} failed, {} unreachable, {} unknown", tally.failed, tally.unreachable, tally.unknown + lost);
-    let rest = format!("{} skipped, {} not started", tally.skipped, tally.waiting());
-    fact(page, "hosts", &format!("{}: {} ok, {open}{broken}, {rest}", tally.total, tally.ok));
+    let counts = view.counts(&state.tally);
+    let open = if view.running { format!("{} in flight, ", counts.in_flight) } else { String::new() };
+    let broken = format!("{} failed, {} unreachable, {} unknown", counts.failed, counts.unreachable, counts.unknown);
+    let rest = format!("{} skipped, {} not started", counts.skipped, counts.not_started);
+    fact(page, "hosts", &format!("{}: {} ok, {open}{broken}, {rest}", counts.total, counts.ok));
 }
 
-fn stages(page: &mut String, state: &RunState, driven: bool) {
+fn stages(page: &mut String, view: &RunView<'_>) {
+    let state = view.state;
     line(
         page,
         "\n## Stages\n\n| stage | wave | hosts | ok | broken | not started | gate |\n|---|---|---|---|---|---|---|",
     );
     for (stage, planned) in state.stages.iter().zip(&state.plan().stages) {
         for (i, (wave, shape)) in stage.waves.iter().zip(&planned.waves).enumerate() {
-            let t = &wave.tally;
+            let counts = view.counts(&wave.tally);
             let canary = if shape.canary { " (canary)" } else { "" };
             let gate = match &wave.gate {
                 Some((true, _)) => "passed".to_owned(),
                 Some((false, why)) => format!("did not pass: {}", escape(why)),
                 None => String::new(),
             };
-            let (name, broken) = (escape(&planned.name), t.broken() + if driven { 0 } else { t.in_flight });
-            let counts = format!("{} | {} | {broken} | {}", t.total, t.ok, t.waiting());
+            let name = escape(&planned.name);
+            let counts = format!("{} | {} | {} | {}", counts.total, counts.ok, counts.broken(), counts.not_started);
             line(page, &format!("| {name} | {}{canary} | {counts} | {gate} |", i + 1));
         }
         if let Some(by) = &stage.approved_by {
@@ -86,13 +82,14 @@ fn stages(page: &mut String, state: &RunState, driven: bool) {
     }
 }
 
-fn hosts(page: &mut String, state: &RunState, driven: bool, zone: &TimeZone) {
+fn hosts(page: &mut String, view: &RunView<'_>, zone: &TimeZone) {
+    let state = view.state;
     line(page, "\n## Hosts\n\n| host | outcome | began | took | packages | rebooted |\n|---|---|---|---|---|---|");
     for host in &state.hosts {
         let began = host.started_at.map(|at| time(at, zone)).unwrap_or_default();
         let took = host.took(state.last_at).map(|took| format!("{:.0} s", took.as_secs_f64())).unwrap_or_default();
         let rebooted = if host.rebooted() { "yes" } else { "" };
-        let outcome = standing(host, driven);
+        let outcome = view.host_word(host);
         line(
             page,
             &format!("| {} | {outcome} | {began} | {took} | {} | {rebooted} |", host.name, host.packages_changed()),
@@ -100,37 +97,36 @@ fn hosts(page: &mut String, state: &RunState, driven: bool, zone: &TimeZone) {
     }
 }
 
-fn in_flight(page: &mut String, state: &RunState, driven: bool, zone: &TimeZone) {
-    let open: Vec<&HostState> = state.hosts.iter().filter(|host| host.at == HostAt::InFlight).collect();
-    if open.is_empty() || !driven {
+fn in_flight(page: &mut String, view: &RunView<'_>, zone: &TimeZone) {
+    let (open, plan) = (view.in_flight(), view.state.plan());
+    if open.is_empty() || !view.running {
         return;
     }
     line(page, "\n## In flight\n");
     for host in open {
         let doing = host.current.as_ref().map_or_else(
             || "between two steps".to_owned(),
-            |current| format!("in \"{}\" since {}", escape(step_name(state, current.step)), time(current.since, zone)),
+            |current| format!("in \"{}\" since {}", escape(&step_name(plan, current.step)), time(current.since, zone)),
         );
         line(page, &format!("- **{}**: {doing}", host.name));
     }
 }
 
-fn troubles(page: &mut String, state: &RunState, driven: bool) {
-    let goes_on = |host: &HostState| driven && host.at == HostAt::InFlight;
-    let broken: Vec<&HostState> =
-        state.hosts.iter().filter(|host| host.outcome().uses_budget() && !goes_on(host)).collect();
+fn troubles(page: &mut String, view: &RunView<'_>) {
+    let plan = view.state.plan();
+    let broken: Vec<_> = view.broken().collect();
     if broken.is_empty() {
         return;
     }
     line(page, "\n## What broke\n");
     for host in broken {
         let Some((step, result)) = host.broke_at() else {
-            let open = host.current.as_ref().map(|current| step_name(state, current.step));
-            let open = open.map_or_else(|| "between two steps".to_owned(), |name| format!("in {:?}", escape(name)));
+            let open = host.current.as_ref().map(|current| step_name(plan, current.step));
+            let open = open.map_or_else(|| "between two steps".to_owned(), |name| format!("in {:?}", escape(&name)));
             line(page, &format!("- **{}** {}: it was {open} when the controller left", host.name, host.outcome()));
             continue;
         };
-        let (name, summary) = (escape(step_name(state, step)), escape(&result.summary));
+        let (name, summary) = (escape(&step_name(plan, step)), escape(&result.summary));
         let then = host.and_then().map(|then| format!("; {then}")).unwrap_or_default();
         line(page, &format!("- **{}** {} at \"{name}\": {summary}{then}", host.name, host.outcome()));
         // An indented block shows bytes as they are; no fence in the output can end it.
@@ -144,9 +140,8 @@ fn troubles(page: &mut String, state: &RunState, driven: bool) {
     }
 }
 
-fn leases(page: &mut String, state: &RunState) {
-    let taken = state.hosts.iter().flat_map(|host| host.leases.iter().map(move |lease| (&host.name, lease)));
-    for (i, (host, lease)) in taken.enumerate() {
+fn leases(page: &mut String, view: &RunView<'_>) {
+    for (i, (host, lease)) in view.leases().enumerate() {
         if i == 0 {
             line(page, "\n## Leases taken from other runs\n");
         }
@@ -154,16 +149,8 @@ fn leases(page: &mut String, state: &RunState) {
     }
 }
 
-fn packages(page: &mut String, state: &RunState) {
-    type Change<'a> = (&'a str, Option<&'a str>, Option<&'a str>);
-    let mut sets: IndexMap<Vec<Change<'_>>, Vec<HostName>> = IndexMap::new();
-    for host in state.hosts.iter().filter(|host| host.packages_changed() > 0) {
-        let changes = host.steps.iter().flat_map(|(_, result)| &result.packages);
-        let mut set: Vec<Change<'_>> =
-            changes.map(|change| (change.name.as_str(), change.from.as_deref(), change.to.as_deref())).collect();
-        set.sort_unstable();
-        sets.entry(set).or_default().push(host.name.clone());
-    }
+fn packages(page: &mut String, view: &RunView<'_>) {
+    let sets = view.package_sets();
     if sets.is_empty() {
         return;
     }
@@ -224,7 +211,7 @@ mod tests {
         sample.start("db2").begin("db2", main_step(1));
         let from = serde_json::json!({ "run": "R1", "owner": "bob@jump2", "age_s": 60 });
         sample.note("db2", main_step(1), "lease.left_behind", from).tell(Kind::RunFinished);
-        insta::assert_snapshot!(markdown(&sample.state, false, &TimeZone::UTC), @r#"
+        insta::assert_snapshot!(markdown(&RunView::of(&sample.state), &TimeZone::UTC), @r#"
         # Rolling patch wave: what is on some host is not known
 
         - run: 20261122-020000-kxfa

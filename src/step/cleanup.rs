@@ -72,7 +72,7 @@ async fn old_kernels(cx: &mut StepCx<'_>, manager: &'static dyn PackageManager, 
                 return Ok(StepResult::skipped("nothing to do: no old kernel"));
             }
             if cx.check {
-                return Ok(StepResult::ok(format!("would purge {}", names.join(", "))));
+                return Ok(StepResult::ok(format!("would purge {}", names.join(", "))).found_work());
             }
             cx.journal.note("purge", serde_json::json!(names)).await?;
             names

@@ -25,7 +25,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &CommandSpec) -> Ended {
     }
     let command = program::with_environment(cx, Command::changes("command", argv), &spec.environment)?;
     if cx.check && spec.changes {
-        return Ok(StepResult::skipped("would run the command"));
+        return Ok(StepResult::would("would run the command"));
     }
     let command = command.privileged(cx.rights());
     let output = match (cx.spec.on, spec.changes) {

@@ -65,7 +65,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &CopySpec) -> Ended {
         return Ok(StepResult::ok(format!("{dest} is as it should be")));
     }
     if cx.check {
-        return Ok(StepResult::skipped(format!("would write {dest} ({} bytes)", bytes.len())));
+        return Ok(StepResult::would(format!("would write {dest} ({} bytes)", bytes.len())));
     }
     put(cx, &dest, bytes, spec.mode, &owner, &group).await
 }

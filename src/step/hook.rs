@@ -20,7 +20,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, hook: &Hook, class: &str) -> Result
     let command = prepare(cx, &hook.run)?;
     let shown = command.argv.first().cloned().unwrap_or_default();
     if cx.check {
-        return Err(Box::new(StepResult::skipped(format!("would run {shown}"))));
+        return Err(Box::new(StepResult::would(format!("would run {shown}"))));
     }
     let output = match cx.spec.on {
         Side::Controller => on_controller(cx, &command).await?,

@@ -91,7 +91,7 @@ async fn attempt(cx: &mut StepCx<'_>) -> Ended {
     match (guard::would(cx)?.filter(|_| cx.check), ended) {
         (Some(would), Ok(result)) if fine(&result) => {
             let summary = format!("{}; {would}", result.summary);
-            Ok(StepResult { summary, ..result })
+            Ok(StepResult { summary, found_work: true, ..result })
         }
         (_, ended) => ended,
     }

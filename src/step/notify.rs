@@ -17,7 +17,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Notify) -> Ended {
             let mut argv = cx.scope.render_words(run)?;
             hook::find_program(cx, &mut argv)?;
             if cx.check {
-                return Ok(StepResult::skipped(format!("would run {}", argv[0])));
+                return Ok(StepResult::would(format!("would run {}", argv[0])));
             }
             let program = argv[0].clone();
             let command = Command::changes("notify", argv).env("PATCHWAVE_MESSAGE", message.clone());
@@ -34,7 +34,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Notify) -> Ended {
             // The path of a webhook is its password.
             let shown = site(&url);
             if cx.check {
-                return Ok(StepResult::skipped(format!("would post to {shown}")));
+                return Ok(StepResult::would(format!("would post to {shown}")));
             }
             match cx.controller.http(&url, Some(&body), WEBHOOK.min(cx.remaining())).await {
                 Ok((status, _)) if (200..300).contains(&status) => Ok(StepResult::ok(format!("posted to {shown}"))),

@@ -9,7 +9,7 @@ use crate::{event::StepResult, playbook::Pause};
 
 pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Pause) -> Ended {
     if cx.check {
-        return Ok(StepResult::skipped(format!("would pause for {:?}", spec.duration)));
+        return Ok(StepResult::would(format!("would pause for {:?}", spec.duration)));
     }
     let now = cx.clock.now();
     let noted = cx.notes.get("until").filter(|_| cx.resumed).and_then(|value| value.as_str()?.parse().ok());

@@ -25,6 +25,7 @@ impl StepResult {
             detail: Vec::new(),
             help: None,
             changed: false,
+            found_work: false,
             packages: Vec::new(),
             rebooted: false,
             vars: Map::new(),
@@ -40,6 +41,11 @@ impl StepResult {
     /// There was nothing to do.
     pub fn skipped(summary: impl Into<String>) -> Self {
         Self::new(Verdict::Skipped, "", summary)
+    }
+
+    /// `--check`: nothing was done, and this is what the step would do.
+    pub fn would(summary: impl Into<String>) -> Self {
+        Self::skipped(summary).found_work()
     }
 
     /// The host did not do it; `class` is stable and short, for folding.
@@ -89,6 +95,13 @@ impl StepResult {
     #[must_use]
     pub fn changed(mut self, changed: bool) -> Self {
         self.changed = changed;
+        self
+    }
+
+    /// Says that a check found work to do here; the summary says what.
+    #[must_use]
+    pub fn found_work(mut self) -> Self {
+        self.found_work = true;
         self
     }
 

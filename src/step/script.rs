@@ -35,7 +35,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Script) -> Ended {
     let (interpreter, argument) = interpreter(&bytes)?;
     let args = spec.args.iter().map(|arg| cx.scope.render(arg)).collect::<Result<Vec<_>, _>>()?;
     if cx.check && spec.changes {
-        return Ok(StepResult::skipped(format!("would run {name}")));
+        return Ok(StepResult::would(format!("would run {name}")));
     }
     let output = if cx.spec.on == Side::Controller {
         let argv = [interpreter].into_iter().chain(argument).chain([path.display().to_string()]).chain(args);

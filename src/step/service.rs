@@ -50,7 +50,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &ServiceSpec) -> Ended {
     }
     let shown = to_do.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
     if cx.check {
-        return Ok(StepResult::skipped(format!("would {verb} {shown}")));
+        return Ok(StepResult::would(format!("would {verb} {shown}")));
     }
     let args = [verb].into_iter().chain(to_do.iter().map(|name| name.as_str()));
     let command = Command::sh("service", ACT, args).privileged(cx.rights());

@@ -16,7 +16,7 @@ const SHORTEST: Duration = Duration::from_millis(100);
 
 pub(super) async fn run(cx: &mut StepCx<'_>, spec: &WaitFor) -> Ended {
     if cx.check {
-        return Ok(StepResult::skipped("would wait for it"));
+        return Ok(StepResult::would("would wait for it"));
     }
     loop {
         let why = match holds(cx, &spec.condition).await? {

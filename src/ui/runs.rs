@@ -5,9 +5,12 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::text;
-use crate::event::{HostState, Outcome, RunState, Verdict};
+use crate::{
+    event::{HostState, Outcome, RunState, Verdict},
+    view::{Counts, RunView},
+};
 
-/// One run of a table: its state, and whether a controller drives it now.
+/// One run of a table: its state, and whether a controller is running it.
 pub type RunLine = (RunState, bool);
 
 /// Runs as a table, in the order given.
@@ -24,7 +27,7 @@ pub fn runs_text(runs: &[RunLine], width: u16, zone: TimeZone) -> String {
         let at = state.started_at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
         let playbook = text::clean(&started.plan.playbook, 40);
         let by = text::clean(&started.operator, 20);
-        table.add_row([started.run.to_string(), playbook, at, by, standing(state, *alive).to_owned(), counts(state)]);
+        table.add_row([started.run.to_string(), playbook, at, by, phase(state, *alive).to_owned(), hosts(state)]);
     }
     // An id in two pieces could not be typed again, and a date is read at a glance.
     text::keep_whole(
@@ -44,7 +47,6 @@ pub fn runs_text(runs: &[RunLine], width: u16, zone: TimeZone) -> String {
 pub fn runs_json(runs: &[RunLine]) -> Vec<Value> {
     runs.iter()
         .map(|(state, alive)| {
-            let tally = state.tally;
             json!({
                 "run": state.started.run,
                 "playbook": state.started.plan.playbook,
@@ -56,44 +58,21 @@ pub fn runs_json(runs: &[RunLine]) -> Vec<Value> {
                 "check": state.started.check,
                 "limit": state.started.limit,
                 "digest": state.started.digest,
-                "state": standing(state, *alive),
+                "state": phase(state, *alive),
                 "exit_code": state.exit_code(),
-                "hosts": {
-                    "total": tally.total, "ok": tally.ok, "failed": tally.failed, "unreachable": tally.unreachable,
-                    "unknown": tally.unknown, "skipped": tally.skipped, "in_flight": tally.in_flight,
-                    "not_started": tally.waiting(),
-                },
+                "hosts": Counts::from(&state.tally),
             })
         })
         .collect()
 }
 
-/// `running`, `done`, `stopped`, or `interrupted`: a controller that left without an end.
-pub(super) fn standing(state: &RunState, alive: bool) -> &'static str {
-    match (alive, state.finished) {
-        (true, _) => "running",
-        (false, false) => "interrupted",
-        (false, true) if state.tally.waiting() > 0 => "stopped",
-        (false, true) => "done",
-    }
+fn phase(state: &RunState, running: bool) -> &'static str {
+    RunView::of(state).running(running).phase().as_str()
 }
 
-fn counts(state: &RunState) -> String {
-    let tally = state.tally;
-    [
-        (tally.ok, "ok"),
-        (tally.failed, "failed"),
-        (tally.unreachable, "unreachable"),
-        (tally.unknown, "unknown"),
-        (tally.skipped, "skipped"),
-        (tally.in_flight, "open"),
-        (tally.waiting(), "not started"),
-    ]
-    .iter()
-    .filter(|(n, _)| *n > 0)
-    .map(|(n, word)| format!("{n} {word}"))
-    .collect::<Vec<_>>()
-    .join(", ")
+fn hosts(state: &RunState) -> String {
+    // Nobody may be running it, so the hosts in flight are open.
+    Counts::from(&state.tally).sentence().replace("in flight", "open")
 }
 
 /// One host's walk, a line per step, with what a failed one said.

@@ -1,7 +1,10 @@
 //! What there is to say about one event, in words: shared by the quiet lines and by the bars.
 
-use super::{Paint, text, would};
-use crate::event::{Event, HostAt, HostState, Kind, Outcome, RunState, StepPhase, Stop, TakenLease, Verdict};
+use super::{Paint, text};
+use crate::{
+    event::{Event, HostAt, HostState, Kind, Outcome, RunState, StepPhase, Stop, TakenLease, Verdict},
+    view::{Changes, Counts, RunView},
+};
 
 /// One thing to say.
 #[derive(Debug, PartialEq, Eq)]
@@ -123,23 +126,8 @@ pub(super) fn sentences(state: &RunState, event: &Event, paint: Paint) -> Vec<Se
             }
             vec![Sentence { text: line("stop", |w| paint.warn(w), &rest), loud: true }]
         }
-        Kind::RunFinished => vec![loud("over", counts(&state.tally))],
+        Kind::RunFinished => vec![loud("over", Counts::from(&state.tally).sentence())],
     }
-}
-
-/// `9 ok, 1 failed, 2 not started`: only what there is.
-pub(super) fn counts(tally: &crate::event::Tally) -> String {
-    let parts = [
-        (tally.ok, "ok"),
-        (tally.failed, "failed"),
-        (tally.unreachable, "unreachable"),
-        (tally.unknown, "unknown"),
-        (tally.skipped, "skipped"),
-        (tally.in_flight, "in flight"),
-        (tally.waiting(), "not started"),
-    ];
-    let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
-    if parts.is_empty() { "no hosts".to_owned() } else { parts.join(", ") }
 }
 
 /// `production/critical, wave 2 of 5`, `edge, wave 1 of 3 (canary)`.
@@ -166,7 +154,7 @@ fn wave_ends(state: &RunState, host: &HostState, paint: Paint) -> Option<Sentenc
     if tally.done() < tally.total {
         return None;
     }
-    let rest = format!("{} is done: {}", wave_name(state, host.stage, host.wave), counts(tally));
+    let rest = format!("{} is done: {}", wave_name(state, host.stage, host.wave), Counts::from(tally).sentence());
     Some(Sentence { text: line("wave", |w| paint.strong(w), &rest), loud: true })
 }
 
@@ -182,8 +170,8 @@ fn host_is_done(state: &RunState, host: &HostState, outcome: Outcome, paint: Pai
     if let Some((step, _)) = host.broke_at() {
         parts.push(format!("is done, broken at {:?}", text::step_name(state.plan(), step)));
     }
-    match would::of(state, host) {
-        left_undone if state.started.check && !left_undone.is_empty() => parts.push(left_undone.join("; ")),
+    match RunView::of(state).findings_on(host) {
+        found if state.started.check && !found.is_empty() => parts.push(found.join("; ")),
         _ => parts.extend(changes(host)),
     }
     let rest = format!("{}  {} ({took})", host.name, parts.join(", "));
@@ -194,16 +182,16 @@ fn host_is_done(state: &RunState, host: &HostState, outcome: Outcome, paint: Pai
 
 /// What is not as it was on a host: `3 packages`, `rebooted`, or `nothing changed`.
 pub(super) fn changes(host: &HostState) -> Vec<String> {
+    let changes = Changes::on([host]);
     let mut parts = Vec::new();
-    if host.packages_changed() > 0 {
-        parts.push(text::count(host.packages_changed(), "package"));
+    if changes.packages > 0 {
+        parts.push(text::count(changes.packages, "package"));
     }
-    if host.rebooted() {
+    if changes.reboots > 0 {
         parts.push("rebooted".to_owned());
     }
     if parts.is_empty() {
-        let other = host.steps.iter().any(|(_, result)| result.changed);
-        parts.push(if other { "changed" } else { "nothing changed" }.to_owned());
+        parts.push(if changes.other > 0 { "changed" } else { "nothing changed" }.to_owned());
     }
     parts
 }

@@ -1,15 +1,15 @@
 //! A run as it stands: who drives it, waves, hosts in flight with their step, what it waits for.
 
+use std::time::Duration;
+
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
-use super::{
-    Paint,
-    open::{self, ago, in_flight},
-    runs::standing,
-    sentence, text,
+use super::{Paint, sentence, text};
+use crate::{
+    event::{HostState, RunState, Tally},
+    view::{Counts, Phase, RunView},
 };
-use crate::event::{HostState, RunState, Tally};
 
 /// Hosts in flight that are listed.
 const LISTED: usize = 20;
@@ -62,19 +62,20 @@ impl Waits {
 impl Status {
     /// The page, with a line end behind each line; no line but a command to type is longer than the width.
     pub fn render(&self, state: &RunState) -> String {
-        let started = &state.started;
+        let (started, view) = (&state.started, self.view(state));
         let mut lines = vec![
             self.paint.strong(&self.fit(&format!("run {}  {}", started.run, started.plan.playbook))),
-            self.driver_line(state),
+            self.driver_line(&view),
             self.fit(&format!(
                 "began {} ago, last record {} ago: {}",
-                ago(state.started_at, self.now),
-                ago(state.last_at, self.now),
-                sentence::counts(&state.tally)
+                text::duration(view.since(state.started_at)),
+                text::duration(view.since(state.last_at)),
+                Counts::from(&state.tally).sentence()
             )),
         ];
         if let Some(waits) = &self.waits {
-            let rest = waits.until.map(|at| format!(" ({} left)", ago(self.now, at))).unwrap_or_default();
+            let left = |at: Timestamp| Duration::try_from(at.duration_since(self.now)).unwrap_or_default();
+            let rest = waits.until.map(|at| format!(" ({} left)", text::duration(left(at)))).unwrap_or_default();
             lines.push(self.paint.warn(&self.fit(&format!("waits: {}{rest}", waits.reason(&self.zone)))));
             lines.extend(waits.command.as_ref().map(|command| format!("       {command}")));
         }
@@ -82,10 +83,10 @@ impl Status {
         for (stage, _) in state.stages.iter().enumerate() {
             lines.extend(waves(state, stage).iter().map(|line| self.fit(line)));
         }
-        let open = in_flight(state);
+        let open = view.in_flight();
         if !open.is_empty() {
             lines.extend([String::new(), "in flight".to_owned()]);
-            lines.extend(open.iter().take(LISTED).map(|host| self.fit(&self.host_line(state, host))));
+            lines.extend(open.iter().take(LISTED).map(|host| self.fit(&host_line(&view, host))));
             if open.len() > LISTED {
                 lines.push(format!("  and {} more", open.len() - LISTED));
             }
@@ -100,11 +101,12 @@ impl Status {
             json!({
                 "name": planned.name,
                 "waves": waves.map(|(wave, planned)| json!({
-                    "canary": planned.canary, "hosts": counts(&wave.tally),
+                    "canary": planned.canary, "hosts": Counts::from(&wave.tally),
                 })).collect::<Vec<_>>(),
             })
         });
-        let open = in_flight(state).into_iter().map(|host| {
+        let view = self.view(state);
+        let open = view.in_flight().into_iter().map(|host| {
             let current = host.current.as_ref();
             json!({
                 "host": host.name,
@@ -117,39 +119,43 @@ impl Status {
         json!({
             "run": state.started.run,
             "playbook": state.started.plan.playbook,
-            "state": standing(state, self.driver.is_some()),
+            "state": view.phase().as_str(),
             "driver": self.driver,
             "started_at": state.started_at,
             "last_at": state.last_at,
             "waits": self.waits.as_ref().map(|waits| json!({
                 "for": waits.what, "why": waits.why, "until": waits.until, "command": waits.command,
             })),
-            "hosts": counts(&state.tally),
+            "hosts": Counts::from(&state.tally),
             "stages": stages.collect::<Vec<_>>(),
             "in_flight": open.collect::<Vec<_>>(),
             "exit_code": state.exit_code(),
         })
     }
 
-    fn driver_line(&self, state: &RunState) -> String {
-        let run = &state.started.run;
-        match (&self.driver, standing(state, self.driver.is_some())) {
-            (Some(driver), _) => self.fit(&format!("driven by {driver}")),
-            (None, "done") => "done".to_owned(),
-            (None, standing) => format!("{standing}, nobody drives it: {} resume {run}", self.program),
-        }
+    fn view<'a>(&self, state: &'a RunState) -> RunView<'a> {
+        RunView { state, running: self.driver.is_some(), now: self.now }
     }
 
-    fn host_line(&self, state: &RunState, host: &HostState) -> String {
-        let name = text::clean(host.name.as_str(), 40);
-        match (&host.current, open::step(state, host)) {
-            (Some(current), Some(step)) => format!("  {name:<24}  {:>7}  {step}", ago(current.since, self.now)),
-            _ => format!("  {name:<24}  between steps"),
+    fn driver_line(&self, view: &RunView<'_>) -> String {
+        let run = &view.state.started.run;
+        match (&self.driver, view.phase()) {
+            (Some(driver), _) => self.fit(&format!("driven by {driver}")),
+            (None, Phase::Done) => "done".to_owned(),
+            (None, phase) => format!("{}, nobody drives it: {} resume {run}", phase.as_str(), self.program),
         }
     }
 
     fn fit(&self, line: &str) -> String {
         text::clean(line, usize::from(self.width))
+    }
+}
+
+fn host_line(view: &RunView<'_>, host: &HostState) -> String {
+    let name = text::clean(host.name.as_str(), 40);
+    match (view.in_step_for(host), view.step_of(host)) {
+        (Some(since), Some(step)) => format!("  {name:<24}  {:>7}  {step}", text::duration(since)),
+        _ => format!("  {name:<24}  between steps"),
     }
 }
 
@@ -175,18 +181,10 @@ fn waves(state: &RunState, stage: usize) -> Vec<String> {
         };
         let mut sum = Tally::default();
         waves[first..=last].iter().for_each(|wave| sum += wave.tally);
-        lines.push(format!("  {:<44}  {}", name, sentence::counts(&sum)));
+        lines.push(format!("  {:<44}  {}", name, Counts::from(&sum).sentence()));
         first = last + 1;
     }
     lines
-}
-
-fn counts(tally: &Tally) -> Value {
-    json!({
-        "total": tally.total, "ok": tally.ok, "failed": tally.failed, "unreachable": tally.unreachable,
-        "unknown": tally.unknown, "skipped": tally.skipped, "in_flight": tally.in_flight,
-        "not_started": tally.waiting(),
-    })
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! The end of a run on one page: every selected host with exactly one outcome, what was changed, what to type next.
 
+use super::{Paint, text};
+use crate::{
+    event::{HostState, Outcome, RunState},
+    view::{Changes, Counts, NextCommand, RunView, Trouble},
+};
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
-use jiff::Timestamp;
-
-use super::{Paint, Trouble, open, sentence, text, troubles, would};
-use crate::event::{HostAt, HostState, Outcome, RunState};
 
 /// Hosts above which the ok ones of a stage share a line.
 const LISTED: usize = 24;
@@ -14,7 +15,7 @@ const DETAILED: usize = 10;
 
 /// The command lines that the hints are made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Next {
+pub struct CommandLines {
     /// The line that starts such a run again, without `--limit` (`patchwave run PLAYBOOK -i INV`).
     pub run: String,
     /// The program with its state folder (`patchwave`, `patchwave --state-dir DIR`).
@@ -32,19 +33,15 @@ pub struct Summary {
     pub paint: Paint,
     /// List every host.
     pub verbose: bool,
-    /// For hosts that are still in flight.
-    pub now: Timestamp,
-    /// Somebody drives the run now, so that its hosts in flight go on.
-    pub driven: bool,
     /// What the hints are made of.
-    pub next: Next,
+    pub next: CommandLines,
 }
 
 impl Summary {
     /// The page, with a line end behind each line.
-    pub fn render(&self, state: &RunState) -> String {
-        let troubles = troubles(state, self.driven);
-        let mut page = format!("{}\n\n{}\n\n", self.title(state), self.table(state, &troubles));
+    pub fn render(&self, view: &RunView<'_>) -> String {
+        let (state, troubles) = (view.state, view.troubles());
+        let mut page = format!("{}\n\n{}\n\n", self.title(view), self.table(view, &troubles));
         let broken: Vec<&Trouble<'_>> = troubles.iter().filter(|trouble| trouble.outcome.uses_budget()).collect();
         let shown = if self.verbose { broken.len() } else { broken.len().min(DETAILED) };
         for trouble in &broken[..shown] {
@@ -55,12 +52,16 @@ impl Summary {
             page.push_str(&format!("and {more} more: {} show {run} --all\n\n", self.next.program));
         }
         if state.started.check {
-            page.push_str(&would::page(state));
+            page.push_str(&findings(view));
         }
-        page.push_str(&format!("{}: {}\n", text::count(state.tally.total, "host"), sentence::counts(&state.tally)));
-        page.push_str(&format!("changed: {}\n", changed(&state.hosts.iter().collect::<Vec<_>>())));
-        page.push_str(&self.leases(state));
-        let hints = self.hints(state, &troubles);
+        page.push_str(&format!(
+            "{}: {}\n",
+            text::count(state.tally.total, "host"),
+            Counts::from(&state.tally).sentence()
+        ));
+        page.push_str(&format!("changed: {}\n", changed(&Changes::on(&state.hosts))));
+        page.push_str(&self.leases(view));
+        let hints = self.hints(view, &troubles);
         if !hints.is_empty() {
             page.push_str(&self.next_lines(&hints));
         }
@@ -68,15 +69,15 @@ impl Summary {
     }
 
     /// Hosts that were another run's.
-    fn leases(&self, state: &RunState) -> String {
-        let taken = || state.hosts.iter().flat_map(|host| host.leases.iter().map(move |lease| (&host.name, lease)));
+    fn leases(&self, view: &RunView<'_>) -> String {
         let shown = if self.verbose { usize::MAX } else { DETAILED };
-        let mut lines: String = taken()
+        let mut lines: String = view
+            .leases()
             .take(shown)
             .map(|(host, lease)| format!("lease: {host}: {}\n", text::first_line(&lease.to_string(), 300)))
             .collect();
-        if let Some(more) = taken().count().checked_sub(shown).filter(|more| *more > 0) {
-            let run = &state.started.run;
+        if let Some(more) = view.leases().count().checked_sub(shown).filter(|more| *more > 0) {
+            let run = &view.state.started.run;
             lines.push_str(&format!("and {more} more leases: {} show {run} --all\n", self.next.program));
         }
         lines
@@ -99,16 +100,17 @@ impl Summary {
         lines
     }
 
-    fn title(&self, state: &RunState) -> String {
-        let started = &state.started;
-        let last = if state.finished { state.last_at } else { self.now };
-        let took = std::time::Duration::try_from(last.duration_since(state.started_at)).unwrap_or_default();
+    fn title(&self, view: &RunView<'_>) -> String {
+        let (state, started) = (view.state, &view.state.started);
+        let last = if state.finished { state.last_at } else { view.now };
+        let took = RunView { now: last, ..*view }.since(state.started_at);
         let check = if started.check { " (check only)" } else { "" };
         let name = text::clean(&started.plan.playbook, 60);
         format!("{}{check}, run {}, {}", self.paint.strong(&name), started.run, text::duration(took))
     }
 
-    fn table(&self, state: &RunState, troubles: &[Trouble<'_>]) -> String {
+    fn table(&self, view: &RunView<'_>, troubles: &[Trouble<'_>]) -> String {
+        let state = view.state;
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_width(self.width).set_content_arrangement(ContentArrangement::Dynamic);
         if self.paint.colours() {
@@ -122,19 +124,14 @@ impl Summary {
             header.remove(2);
         }
         table.set_header(header.into_iter().map(bold));
-        self.fine_rows(state, &mut table);
-        if self.driven {
-            self.open_rows(state, &mut table);
+        self.fine_rows(view, &mut table);
+        if view.running {
+            self.open_rows(view, &mut table);
         }
         for trouble in troubles {
             let step = trouble.step.map(|step| text::step_name(state.plan(), step)).unwrap_or_default();
-            self.row(
-                &mut table,
-                look(trouble.outcome),
-                &folded(&trouble.hosts),
-                (&step, &trouble.reason),
-                &trouble.hosts,
-            );
+            let row = (look(trouble.outcome), folded(&trouble.hosts), (step.as_ref(), trouble.reason.as_str()));
+            self.row(view, &mut table, row, &trouble.hosts);
         }
         for (s, stage) in state.stages.iter().enumerate().filter(|(_, stage)| stage.tally.waiting() > 0) {
             let left = text::count(stage.tally.waiting(), "host");
@@ -142,10 +139,10 @@ impl Summary {
             if self.verbose || stage.tally.waiting() <= 3 {
                 let hosts = state.hosts.iter().filter(|host| host.stage == s && host.outcome() == Outcome::NotStarted);
                 for host in hosts {
-                    self.row(&mut table, look(Outcome::NotStarted), host.name.as_str(), ("", ""), &[]);
+                    self.row(view, &mut table, (look(Outcome::NotStarted), host.name.to_string(), ("", "")), &[]);
                 }
             } else {
-                self.row(&mut table, look(Outcome::NotStarted), &name, ("", ""), &[]);
+                self.row(view, &mut table, (look(Outcome::NotStarted), name, ("", "")), &[]);
             }
         }
         if let Some(first) = table.column_mut(0) {
@@ -156,37 +153,41 @@ impl Summary {
         table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
     }
 
-    fn fine_rows(&self, state: &RunState, table: &mut Table) {
+    fn fine_rows(&self, view: &RunView<'_>, table: &mut Table) {
+        let state = view.state;
         let each = self.verbose || state.tally.total <= LISTED;
         for (s, stage) in state.stages.iter().enumerate().filter(|(_, stage)| stage.tally.ok > 0) {
             let fine: Vec<&HostState> =
                 state.hosts.iter().filter(|host| host.stage == s && host.outcome() == Outcome::Ok).collect();
             if each {
-                fine.iter().for_each(|host| self.row(table, look(Outcome::Ok), host.name.as_str(), ("", ""), &[host]));
+                for host in fine {
+                    self.row(view, table, (look(Outcome::Ok), host.name.to_string(), ("", "")), &[host]);
+                }
             } else {
                 let name = format!("{}: {}", state.plan().stages[s].name, text::count(stage.tally.ok, "host"));
-                self.row(table, look(Outcome::Ok), &name, ("", ""), &fine);
+                self.row(view, table, (look(Outcome::Ok), name, ("", "")), &fine);
             }
         }
     }
 
     /// Hosts that go on; of many, how many they are.
-    fn open_rows(&self, state: &RunState, table: &mut Table) {
-        let open = open::in_flight(state);
+    fn open_rows(&self, view: &RunView<'_>, table: &mut Table) {
+        let open = view.in_flight();
         if open.len() > LISTED && !self.verbose {
-            return self.row(table, IN_FLIGHT, &text::count(open.len(), "host"), ("", "see `status`"), &open);
+            let row = (IN_FLIGHT, text::count(open.len(), "host"), ("", "see `status`"));
+            return self.row(view, table, row, &open);
         }
         for host in open {
-            let step = open::step(state, host).unwrap_or_else(|| "between steps".to_owned());
-            let since = host.current.as_ref().map(|current| format!("for {}", open::ago(current.since, self.now)));
-            self.row(table, IN_FLIGHT, host.name.as_str(), (&step, &since.unwrap_or_default()), &[host]);
+            let step = view.step_of(host).unwrap_or_else(|| "between steps".to_owned());
+            let since = view.in_step_for(host).map(|since| format!("for {}", text::duration(since)));
+            let row = (IN_FLIGHT, host.name.to_string(), (step.as_str(), since.as_deref().unwrap_or_default()));
+            self.row(view, table, row, &[host]);
         }
     }
 
-    fn row(&self, table: &mut Table, look: Look, who: &str, (step, reason): (&str, &str), hosts: &[&HostState]) {
-        let packages: usize = hosts.iter().map(|host| host.packages_changed()).sum();
-        let reboots = hosts.iter().filter(|host| host.rebooted()).count();
-        let took = hosts.iter().filter_map(|host| host.took(self.now)).max().map(text::duration).unwrap_or_default();
+    fn row(&self, view: &RunView<'_>, table: &mut Table, (look, who, (step, reason)): Row<'_>, hosts: &[&HostState]) {
+        let Changes { packages, reboots, .. } = Changes::on(hosts.iter().copied());
+        let took = hosts.iter().filter_map(|host| host.took(view.now)).max().map(text::duration).unwrap_or_default();
         let reboots = match (reboots, hosts.len()) {
             (_, 0) => String::new(),
             (0, _) => "no".to_owned(),
@@ -230,7 +231,7 @@ impl Summary {
         for line in result.iter().flat_map(|result| &result.detail).take(6) {
             lines.push_str(&format!("  | {}\n", text::clean(line, 300)));
         }
-        lines.push_str(&format!("  changed: {}\n", changed(&trouble.hosts)));
+        lines.push_str(&format!("  changed: {}\n", changed(&Changes::on(trouble.hosts.iter().copied()))));
         if let Some(help) = result.and_then(|result| result.help.as_deref()) {
             // Steps do not know where the ledger is.
             let help = help.replace("`patchwave ", &format!("`{} ", self.next.program));
@@ -240,49 +241,24 @@ impl Summary {
         lines
     }
 
-    /// Commands with their reasons, in the order in which they are to be typed.
-    fn hints(&self, state: &RunState, troubles: &[Trouble<'_>]) -> Vec<(String, String)> {
-        let (tally, run) = (&state.tally, &state.started.run);
-        let program = &self.next.program;
-        let mut hints = Vec::new();
-        if let Some(first) = troubles.iter().find(|trouble| trouble.outcome.uses_budget()) {
-            let host = &first.hosts[0].name;
-            hints.push((format!("{program} log {run} {host}"), "everything it printed".to_owned()));
-        }
-        if self.driven {
-            hints.push((format!("{program} status {run} --watch"), "follows it".to_owned()));
-            return hints;
-        }
-        if tally.in_flight > 0 {
-            let open = text::count(tally.in_flight, "host");
-            hints.push((format!("{program} resume {run}"), format!("settles the {open} left in flight, then goes on")));
-            return hints;
-        }
-        // `@failed` is about the last run that was no mere check.
-        let newest = self.next.newest && !state.started.check;
-        let named = |word: &str| if newest { format!("@{word}") } else { format!("@{run}:{word}") };
-        let broken = [(tally.failed, "failed"), (tally.unreachable, "unreachable"), (tally.unknown, "unknown")];
-        let broken: Vec<String> = broken.iter().filter(|(n, _)| *n > 0).map(|(_, word)| named(word)).collect();
-        if !broken.is_empty() {
-            let why = format!("once mended, {} again", text::count(tally.broken(), "host"));
-            hints.push((format!("{} --limit {}", self.next.run, broken.join(",")), why));
-        }
-        if tally.waiting() > 0 {
-            let left = text::count(tally.waiting(), "host");
-            if broken.is_empty() {
-                hints.push((format!("{program} resume {run}"), format!("goes on with the {left} not started")));
-            } else {
-                // The run before this one will be another one by then, so it is named.
-                let left = left.trim_start_matches("1 ");
-                hints.push((format!("{} --limit @{run}:not_started", self.next.run), format!("then the other {left}")));
-            }
-        }
-        hints
+    /// Command lines with their reasons.
+    fn hints(&self, view: &RunView<'_>, troubles: &[Trouble<'_>]) -> Vec<(String, String)> {
+        let (program, run) = (&self.next.program, &view.state.started.run);
+        let line = |command| match command {
+            NextCommand::Log(host) => format!("{program} log {run} {host}"),
+            NextCommand::Watch => format!("{program} status {run} --watch"),
+            NextCommand::Resume => format!("{program} resume {run}"),
+            NextCommand::Rerun(limit) => format!("{} --limit {limit}", self.next.run),
+        };
+        view.next(troubles, self.next.newest).into_iter().map(|next| (line(next.command), next.why)).collect()
     }
 }
 
 /// A word and its colour.
 type Look = (&'static str, Color);
+
+/// The outcome, who, and at which step and why.
+type Row<'a> = (Look, String, (&'a str, &'a str));
 
 const IN_FLIGHT: Look = ("in flight", Color::Cyan);
 
@@ -301,14 +277,8 @@ fn folded(hosts: &[&HostState]) -> String {
 }
 
 /// `27 packages on 9 hosts, 5 reboots`, or `nothing`.
-fn changed(hosts: &[&HostState]) -> String {
-    let packages: usize = hosts.iter().map(|host| host.packages_changed()).sum();
-    let upgraded = hosts.iter().filter(|host| host.packages_changed() > 0).count();
-    let reboots = hosts.iter().filter(|host| host.rebooted()).count();
-    let other = hosts
-        .iter()
-        .filter(|host| host.packages_changed() == 0 && !host.rebooted() && host.steps.iter().any(|(_, r)| r.changed))
-        .count();
+fn changed(changes: &Changes) -> String {
+    let Changes { packages, upgraded, reboots, other, open } = *changes;
     let mut parts = Vec::new();
     if packages > 0 {
         parts.push(format!("{} on {}", text::count(packages, "package"), text::count(upgraded, "host")));
@@ -319,12 +289,22 @@ fn changed(hosts: &[&HostState]) -> String {
     if other > 0 {
         parts.push(format!("other things on {}", text::count(other, "host")));
     }
-    let open = hosts.iter().filter(|host| host.at == HostAt::InFlight).count();
     if open > 0 {
         let still = if parts.is_empty() { "nothing that is known yet; " } else { "" };
         parts.push(format!("{still}{} still open", text::count(open, "host")));
     }
     if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
+}
+
+/// What a check found to be done, each list below its hosts.
+fn findings(view: &RunView<'_>) -> String {
+    let mut page = String::new();
+    for (list, hosts) in view.findings() {
+        page.push_str(&format!("{}: {}\n", text::count(hosts.len(), "host"), text::hosts(hosts, 60)));
+        list.iter().for_each(|line| page.push_str(&format!("  {line}\n")));
+        page.push('\n');
+    }
+    page
 }
 
 #[cfg(test)]

@@ -2,10 +2,13 @@ use super::*;
 use crate::event::{Kind, StepResult, Verdict, sample::*};
 
 fn page(sample: &Sample, width: u16, verbose: bool) -> String {
-    let next =
-        Next { run: "patchwave run rolling-patch.yml -i prod.yml".into(), program: "patchwave".into(), newest: true };
-    let summary = Summary { width, paint: Paint::plain(), verbose, now: sample.now(), driven: false, next };
-    let page = summary.render(&sample.state);
+    let next = CommandLines {
+        run: "patchwave run rolling-patch.yml -i prod.yml".into(),
+        program: "patchwave".into(),
+        newest: true,
+    };
+    let summary = Summary { width, paint: Paint::plain(), verbose, next };
+    let page = summary.render(&RunView::of(&sample.state));
     let command = |line: &str| line.starts_with("  patchwave") || line.starts_with("  |");
     for line in page.lines().filter(|line| !command(line)) {
         assert!(console::measure_text_width(line) <= usize::from(width), "{line:?}");
@@ -190,27 +193,21 @@ fn hostile_output_reaches_no_terminal() {
     let evil = format!("\x1b[2J{}\u{9b}31m", "x".repeat(1 << 20));
     let broken = StepResult { detail: vec![evil.clone(); 9], help: Some(evil.clone()), ..failure("x", &evil) };
     sample.walk("a", vec![broken]);
-    let next = Next { run: "r".into(), program: "p".into(), newest: true };
-    let summary = Summary { width: 80, paint: Paint::plain(), verbose: true, now: sample.now(), driven: false, next };
-    let text = summary.render(&sample.state);
+    let next = CommandLines { run: "r".into(), program: "p".into(), newest: true };
+    let summary = Summary { width: 80, paint: Paint::plain(), verbose: true, next };
+    let text = summary.render(&RunView::of(&sample.state));
     assert!(text.chars().all(|c| c == '\n' || !c.is_control()));
     assert!(text.len() < 20_000);
 }
 
 #[test]
-fn a_run_that_is_driven_shows_what_its_hosts_do() {
+fn a_run_with_a_controller_shows_what_its_hosts_do() {
     let mut sample = Sample::of(plan(&[("edge", &["a b c", "d"])]));
     sample.good("a").start("b").begin("b", main_step(1)).wait(61).start("c");
-    let next = Next { run: "r".into(), program: "patchwave".into(), newest: true };
-    let summary = Summary {
-        width: 120,
-        paint: Paint::plain(),
-        verbose: false,
-        now: sample.now(),
-        driven: true,
-        next: next.clone(),
-    };
-    insta::assert_snapshot!(summary.render(&sample.state), @r#"
+    let next = CommandLines { run: "r".into(), program: "patchwave".into(), newest: true };
+    let summary = Summary { width: 120, paint: Paint::plain(), verbose: false, next };
+    let view = RunView { now: sample.now(), ..RunView::of(&sample.state) };
+    insta::assert_snapshot!(summary.render(&view.running(true)), @r#"
     Rolling patch wave, run 20261122-020000-kxfa, 1m04s
 
     outcome      hosts  step              reason     packages  reboot  took
@@ -225,7 +222,6 @@ fn a_run_that_is_driven_shows_what_its_hosts_do() {
     next:
       patchwave status 20261122-020000-kxfa --watch  # follows it
     "#);
-    let left = Summary { driven: false, ..summary };
-    let page = left.render(&sample.state);
+    let page = summary.render(&view);
     assert!(page.contains("unknown") && page.contains("had begun when the controller left"), "{page}");
 }

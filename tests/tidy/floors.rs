@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Modules that turn values into values: no waiting, no files, no network, no chance.
-const PURE: [&str; 13] = [
+const PURE: [&str; 14] = [
     "amount",
     "command",
     "event",
@@ -19,6 +19,7 @@ const PURE: [&str; 13] = [
     "inventory",
     "sshconfig",
     "target",
+    "view",
     "yaml",
 ];
 

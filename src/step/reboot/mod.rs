@@ -64,7 +64,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Reboot) -> Ended {
     }
     let Some(before) = need(cx, spec).await? else { return Ok(StepResult::skipped("no reboot needed")) };
     if cx.check {
-        return Ok(StepResult::skipped(format!("would reboot: {}", before.why)));
+        return Ok(StepResult::would(format!("would reboot: {}", before.why)));
     }
     if !spec.warn.is_zero() {
         request::warn(cx, spec).await?;

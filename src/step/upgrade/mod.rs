@@ -147,7 +147,7 @@ async fn would(cx: &mut StepCx<'_>, manager: &dyn PackageManager, planned: &Plan
         from: planned.before.get(name).cloned(),
         to: None,
     }));
-    let mut result = StepResult::ok(format!("{counted} ({})", verdict::upgraded(&all)));
+    let mut result = StepResult::ok(format!("{counted} ({})", verdict::upgraded(&all))).found_work();
     result.detail = all.iter().map(|change| verdict::upgraded(std::slice::from_ref(change))).collect();
     result.detail.extend(planned.left_out.iter().cloned());
     result.detail.extend(lists_age(cx, state));

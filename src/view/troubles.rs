@@ -2,8 +2,8 @@
 
 use indexmap::IndexMap;
 
-use super::text;
-use crate::event::{HostAt, HostState, Outcome, RunState, StepRef};
+use super::{RunView, first_line, step_name};
+use crate::event::{HostState, Outcome, RunState, StepRef};
 
 /// One trouble and all hosts that have it.
 #[derive(Clone, Debug)]
@@ -18,52 +18,59 @@ pub struct Trouble<'a> {
     pub hosts: Vec<&'a HostState>,
 }
 
-/// All hosts of a run that are neither ok nor not started, folded, gravest first. A host in flight is no trouble while
-/// somebody drives the run.
-pub fn troubles(state: &RunState, driven: bool) -> Vec<Trouble<'_>> {
-    type Key<'a> = (Outcome, Option<StepRef>, &'a str, String);
-    let mut found: IndexMap<Key<'_>, (String, Vec<&HostState>)> = IndexMap::new();
-    for (host, outcome) in state.outcomes() {
-        let goes_on = driven && host.at == HostAt::InFlight;
-        if goes_on || matches!(outcome, Outcome::Ok | Outcome::NotStarted) {
-            continue;
+impl<'a> RunView<'a> {
+    /// All hosts that are neither ok nor not started, folded, gravest first. A host in flight is no trouble while a
+    /// controller is running the run.
+    pub fn troubles(&self) -> Vec<Trouble<'a>> {
+        type Key<'a> = (Outcome, Option<StepRef>, &'a str, String);
+        let mut found: IndexMap<Key<'_>, (String, Vec<&'a HostState>)> = IndexMap::new();
+        for (host, outcome) in self.state.outcomes() {
+            if self.goes_on(host) || matches!(outcome, Outcome::Ok | Outcome::NotStarted) {
+                continue;
+            }
+            let (step, class, reason) = why(self.state, host, outcome);
+            let shape = shape(&reason, host.name.as_str());
+            let (shown, hosts) =
+                found.entry((outcome, step, class, shape.clone())).or_insert_with(|| (reason.clone(), vec![]));
+            if *shown != reason {
+                *shown = shape;
+            }
+            hosts.push(host);
         }
-        let (step, class, reason) = why(state, host, outcome);
-        let shape = shape(&reason, host.name.as_str());
-        let (shown, hosts) =
-            found.entry((outcome, step, class, shape.clone())).or_insert_with(|| (reason.clone(), vec![]));
-        if *shown != reason {
-            *shown = shape;
-        }
-        hosts.push(host);
+        let mut troubles: Vec<Trouble<'_>> = found
+            .into_iter()
+            .map(|((outcome, step, ..), (reason, hosts))| Trouble { outcome, step, reason, hosts })
+            .collect();
+        let gravity = |outcome| match outcome {
+            Outcome::Unknown => 0,
+            Outcome::Failed => 1,
+            Outcome::Unreachable => 2,
+            _ => 3,
+        };
+        troubles.sort_by_key(|trouble| (gravity(trouble.outcome), std::cmp::Reverse(trouble.hosts.len())));
+        troubles
     }
-    let mut troubles: Vec<Trouble<'_>> = found
-        .into_iter()
-        .map(|((outcome, step, ..), (reason, hosts))| Trouble { outcome, step, reason, hosts })
-        .collect();
-    let gravity = |outcome| match outcome {
-        Outcome::Unknown => 0,
-        Outcome::Failed => 1,
-        Outcome::Unreachable => 2,
-        _ => 3,
-    };
-    troubles.sort_by_key(|trouble| (gravity(trouble.outcome), std::cmp::Reverse(trouble.hosts.len())));
-    troubles
+
+    /// Each host that uses up the budget, in the plan's order. A host in flight does not while a controller is running
+    /// the run.
+    pub fn broken(&self) -> impl Iterator<Item = &'a HostState> {
+        self.state.hosts.iter().filter(|host| host.outcome().uses_budget() && !self.goes_on(host))
+    }
 }
 
 fn why<'a>(state: &RunState, host: &'a HostState, outcome: Outcome) -> (Option<StepRef>, &'a str, String) {
     if let Some((step, result)) = host.broke_at() {
-        let reason = text::first_line(&result.summary, 300);
+        let reason = first_line(&result.summary, 300);
         let reason = host.and_then().map_or(reason.clone(), |then| format!("{reason}; {then}"));
         return (Some(step), &result.class, reason);
     }
     if let Some(current) = &host.current {
-        let running = format!("{:?} had begun when the controller left", text::step_name(state.plan(), current.step));
+        let running = format!("{:?} had begun when the controller left", step_name(state.plan(), current.step));
         return (Some(current.step), "", running);
     }
     match (outcome, host.steps.last()) {
         (Outcome::Unknown, _) => (None, "", "it was between two steps when the controller left".to_owned()),
-        (_, Some((step, result))) => (Some(*step), &result.class, text::first_line(&result.summary, 300)),
+        (_, Some((step, result))) => (Some(*step), &result.class, first_line(&result.summary, 300)),
         (_, None) => (None, "", String::new()),
     }
 }
@@ -108,7 +115,8 @@ mod tests {
             .bad("d", "disk", "/var has 3 MiB")
             .start("e")
             .begin("e", main_step(1));
-        let told: Vec<_> = troubles(&sample.state, false)
+        let told: Vec<_> = RunView::of(&sample.state)
+            .troubles()
             .iter()
             .map(|t| format!("{} {} {:?} {}", t.outcome, t.hosts.len(), t.step.map(|s| s.index), t.reason))
             .collect();
@@ -127,6 +135,6 @@ mod tests {
     fn other_classes_and_other_steps_do_not_fold() {
         let mut sample = Sample::of(plan(&[("all", &["a b c"])]));
         sample.bad("a", "x", "same").bad("b", "y", "same").walk("c", vec![failure("x", "same")]);
-        assert_eq!(troubles(&sample.state, false).len(), 3);
+        assert_eq!(RunView::of(&sample.state).troubles().len(), 3);
     }
 }

@@ -1,0 +1,77 @@
+//! What is not as it was: counts over some hosts, and the package changes of a run.
+
+use indexmap::IndexMap;
+
+use super::RunView;
+use crate::{
+    event::{HostAt, HostState},
+    host::HostName,
+};
+
+/// What changed on some hosts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Packages that changed, counted on each host.
+    pub packages: usize,
+    /// Hosts with at least one of them.
+    pub upgraded: usize,
+    /// Hosts that were seen to boot again.
+    pub reboots: usize,
+    /// Hosts on which neither happened and something else changed.
+    pub other: usize,
+    /// Hosts still in flight: more may come.
+    pub open: usize,
+}
+
+impl Changes {
+    /// Over these hosts.
+    pub fn on<'a>(hosts: impl IntoIterator<Item = &'a HostState>) -> Self {
+        let mut all = Self::default();
+        for host in hosts {
+            let (packages, rebooted) = (host.packages_changed(), host.rebooted());
+            all.packages += packages;
+            all.upgraded += usize::from(packages > 0);
+            all.reboots += usize::from(rebooted);
+            let other = packages == 0 && !rebooted && host.steps.iter().any(|(_, result)| result.changed);
+            all.other += usize::from(other);
+            all.open += usize::from(host.at == HostAt::InFlight);
+        }
+        all
+    }
+}
+
+/// The package changes of a host, sorted: name, version before, version after. `None`: not installed.
+pub type PackageSet<'a> = Vec<(&'a str, Option<&'a str>, Option<&'a str>)>;
+
+impl<'a> RunView<'a> {
+    /// The package changes of the run; hosts with the same ones share a set.
+    pub fn package_sets(&self) -> IndexMap<PackageSet<'a>, Vec<HostName>> {
+        let mut sets: IndexMap<PackageSet<'_>, Vec<HostName>> = IndexMap::new();
+        for host in self.state.hosts.iter().filter(|host| host.packages_changed() > 0) {
+            let changes = host.steps.iter().flat_map(|(_, result)| &result.packages);
+            let mut set: PackageSet<'_> =
+                changes.map(|change| (change.name.as_str(), change.from.as_deref(), change.to.as_deref())).collect();
+            set.sort_unstable();
+            sets.entry(set).or_default().push(host.name.clone());
+        }
+        sets
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Verdict, sample::*};
+
+    #[test]
+    fn each_host_counts_once() {
+        let mut sample = Sample::of(plan(&[("edge", &["a b c d"])]));
+        let touched = crate::event::StepResult { changed: true, ..result(Verdict::Ok, "written") };
+        sample.good("a").walk("b", vec![touched]).start("c");
+        let expected = Changes { packages: 2, upgraded: 1, reboots: 1, other: 1, open: 1 };
+        assert_eq!(Changes::on(&sample.state.hosts), expected);
+        let sets = RunView::of(&sample.state).package_sets();
+        assert_eq!(sets.len(), 1);
+        assert_eq!(sets[0].iter().map(|host| host.as_str()).collect::<Vec<_>>(), ["a"]);
+    }
+}

@@ -1,0 +1,19 @@
+//! A run as it is now: one value from which everything that is said about it is read.
+//! Pure: knows the folded events, whether a controller is running the run, and the time; draws nothing and decides
+//! nothing. `ui` and `report` show what it says and compute nothing themselves. Start at [`RunView`].
+
+mod changes;
+mod counts;
+mod findings;
+mod in_flight;
+mod next;
+mod run;
+mod troubles;
+mod words;
+
+pub use changes::{Changes, PackageSet};
+pub use counts::Counts;
+pub use next::{Next, NextCommand};
+pub use run::{Phase, RunView};
+pub use troubles::Trouble;
+pub use words::{clean, count, duration, first_line, step_name};
