@@ -329,7 +329,7 @@ impl Dispatcher {
                 .help("report it with the log of this run; look at the host before it is patched again");
             kinds.push(Kind::StepFinished { host: host.clone(), step: current.step, result });
         }
-        kinds.push(Kind::HostFinished { host: host.clone(), outcome: Outcome::Unknown });
+        kinds.push(Kind::HostFinished { host: host.clone(), outcome: Outcome::Unknown, lost_lease: None });
         self.append(kinds);
     }
 

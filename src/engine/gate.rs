@@ -37,6 +37,7 @@ pub(super) async fn run(outside: Arc<Outside>, started: Arc<RunStarted>, stage: 
                 deadline: Instant::now() + spec.limit(),
                 notes: &Map::new(),
                 guard: step::guard::Known::default(),
+                lost_lease: None,
                 resumed: false,
                 journal: &mut Mute,
                 log: &mut NoSink,

@@ -89,12 +89,15 @@ impl Walk {
 
     async fn to_the_outcome(&self, luggage: &mut Luggage) -> Result<(), Walked> {
         let outcome = self.all_phases(luggage).await?;
+        let mut lost_lease = None;
         // A walk that stopped in the middle keeps its lease: the host is still being changed.
         if outcome != Outcome::Unreachable && luggage.leased {
             self.record(std::mem::take(&mut luggage.owed)).await?;
-            step::lease::release(&mut luggage.link, &self.started.run, &self.started.plan.steps).await;
+            lost_lease = step::lease::release(&mut luggage.link, &self.started.run, &self.started.plan.steps).await;
         }
-        luggage.owed.push(Kind::HostFinished { host: self.voice.host.clone(), outcome });
+        // Each step did what it says, but another run was at work between them.
+        let outcome = if lost_lease.is_some() && outcome == Outcome::Ok { Outcome::Unknown } else { outcome };
+        luggage.owed.push(Kind::HostFinished { host: self.voice.host.clone(), outcome, lost_lease });
         self.record(std::mem::take(&mut luggage.owed)).await
     }
 
@@ -210,6 +213,7 @@ impl Walk {
                 deadline,
                 notes: &notes,
                 guard: step::guard::Known::default(),
+                lost_lease: None,
                 resumed: interrupted.is_some() && attempt == first,
                 journal: &mut voice,
                 log: &mut luggage.log,
@@ -249,7 +253,7 @@ impl Walk {
         vec![
             Kind::StepStarted { host: host(), step, attempt: 1 },
             Kind::StepFinished { host: host(), step, result: StepResult::failed("inventory", why) },
-            Kind::HostFinished { host: host(), outcome: Outcome::Failed },
+            Kind::HostFinished { host: host(), outcome: Outcome::Failed, lost_lease: None },
         ]
     }
 

@@ -58,6 +58,11 @@ impl HostState {
         self.steps.iter().any(|(_, result)| result.rebooted)
     }
 
+    /// What happened to its lease, a sentence each: taken from other runs, lost to one.
+    pub fn lease_lines(&self) -> impl Iterator<Item = String> {
+        self.leases.iter().map(ToString::to_string).chain(self.lost_lease.iter().map(ToString::to_string))
+    }
+
     /// From its slot to its end, or to `now`.
     pub fn took(&self, now: Timestamp) -> Option<Duration> {
         let started = self.started_at?;

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::LostLease;
 use crate::{host::HostName, plan::Plan};
 
 /// One durable fact. `seq` starts at 1 and has no gaps within a run.
@@ -92,6 +93,9 @@ pub enum Kind {
         host: HostName,
         /// How. Never `NotStarted`.
         outcome: Outcome,
+        /// Another run took the host's lease before this one was done; it was seen when the lease was to be given back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lost_lease: Option<LostLease>,
     },
     /// A stage's gate ran after a wave.
     GateFinished {

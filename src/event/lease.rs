@@ -1,8 +1,9 @@
-//! A host's lease that was another run's and was taken from it, as a step notes it (`step_noted`) and as it is read
-//! back. Knows the note only; who may take a lease is decided where it is taken.
+//! A host's lease that went from one run to another: as the one that took it notes it (`step_noted`), and as the one that
+//! lost it records it (`host_finished`). Knows the records only; who may take a lease is decided where it is taken.
 
 use std::{fmt, time::Duration};
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// From whom a lease was taken, and on what ground.
@@ -16,22 +17,29 @@ pub struct TakenLease {
     pub age: Duration,
     /// Why.
     pub ground: Ground,
+    /// Jobs that were working on the host when it was taken.
+    pub jobs: Vec<String>,
 }
 
-/// Why a lease may be taken from another run before it expires.
+/// Why a lease may be taken from another run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ground {
     /// `--steal-lease`.
     Stolen,
     /// The ledger knows that run as one that is done with the host.
     LeftBehind,
+    /// That run gave no sign of life for so long that its lease counts no more.
+    Expired,
 }
 
 impl Ground {
+    const ALL: [Self; 3] = [Self::Stolen, Self::LeftBehind, Self::Expired];
+
     fn key(self) -> &'static str {
         match self {
             Self::Stolen => "lease.stolen",
             Self::LeftBehind => "lease.left_behind",
+            Self::Expired => "lease.expired",
         }
     }
 }
@@ -39,7 +47,10 @@ impl Ground {
 impl TakenLease {
     /// Key and value of its note.
     pub fn note(&self) -> (&'static str, Value) {
-        let value = json!({ "run": self.run, "owner": self.owner, "age_s": self.age.as_secs() });
+        let mut value = json!({ "run": self.run, "owner": self.owner, "age_s": self.age.as_secs() });
+        if !self.jobs.is_empty() {
+            value["jobs"] = json!(self.jobs);
+        }
         (self.ground.key(), value)
     }
 
@@ -53,25 +64,52 @@ impl TakenLease {
 
     /// Reads a note; `None`: it is about something else.
     pub fn read(key: &str, value: &Value) -> Option<Self> {
-        let ground = [Ground::Stolen, Ground::LeftBehind].into_iter().find(|ground| ground.key() == key)?;
+        let ground = Ground::ALL.into_iter().find(|ground| ground.key() == key)?;
         let text = |key: &str| value[key].as_str().unwrap_or("?").to_owned();
         let age = Duration::from_secs(value["age_s"].as_u64().unwrap_or(0));
-        Some(Self { run: text("run"), owner: text("owner"), age, ground })
+        let jobs = value["jobs"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
+        Some(Self { run: text("run"), owner: text("owner"), age, ground, jobs: jobs.collect() })
     }
 }
 
 impl fmt::Display for TakenLease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { run, owner, age, ground } = self;
+        let Self { run, owner, age, ground, jobs } = self;
         let why = match ground {
             Ground::Stolen => "--steal-lease",
             Ground::LeftBehind => "this ledger knows that run as done with the host",
+            Ground::Expired => "it had given no sign of life for two hours",
         };
-        write!(
-            f,
-            "its lease was taken from run {run} of {owner}, {} min after its last sign of life ({why})",
-            age.as_secs() / 60
-        )
+        write!(f, "its lease was taken from run {run}")?;
+        if !owner.is_empty() {
+            write!(f, " of {owner}")?;
+        }
+        write!(f, ", {} min after its last sign of life ({why})", age.as_secs() / 60)?;
+        match &jobs[..] {
+            [] => Ok(()),
+            [one] => write!(f, ", while its job {one} was still working on the host"),
+            many => write!(f, ", while these jobs were still working on the host: {}", many.join(", ")),
+        }
+    }
+}
+
+/// A lease that another run took from this one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostLease {
+    /// The run that took it. Empty: it is not known, the lease is gone.
+    pub run: String,
+    /// Who drives that run: `user@machine`.
+    pub owner: String,
+}
+
+impl fmt::Display for LostLease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { run, owner } = self;
+        match (run.is_empty(), owner.is_empty()) {
+            (true, _) => f.write_str("this run's lease of the host is gone (somebody removed its file there)"),
+            (_, true) => write!(f, "run {run} took the host's lease from this run"),
+            _ => write!(f, "run {run} of {owner} took the host's lease from this run"),
+        }
     }
 }
 
@@ -81,15 +119,22 @@ mod tests {
 
     #[test]
     fn a_note_is_read_as_it_was_written_and_another_is_none() {
-        for ground in [Ground::Stolen, Ground::LeftBehind] {
-            let lease =
-                TakenLease { run: "R1".into(), owner: "bob@jump2".into(), age: Duration::from_secs(3660), ground };
+        for (ground, jobs) in [
+            (Ground::Stolen, vec![]),
+            (Ground::Stolen, vec!["R1.a.s1.1.command".to_owned()]),
+            (Ground::LeftBehind, vec![]),
+            (Ground::Expired, vec![]),
+        ] {
+            let (run, owner) = ("R1".to_owned(), "bob@jump2".to_owned());
+            let lease = TakenLease { run, owner, age: Duration::from_secs(3660), ground, jobs };
             let (key, value) = lease.note();
             assert_eq!(TakenLease::read(key, &value), Some(lease));
         }
         assert_eq!(TakenLease::read("lease", &json!({ "run": "R1" })), None);
-        let poor = TakenLease::read("lease.stolen", &json!(7)).map(|lease| lease.to_string());
-        let said = "its lease was taken from run ? of ?, 0 min after its last sign of life (--steal-lease)";
-        assert_eq!(poor.as_deref(), Some(said));
+        let said = |value| TakenLease::read("lease.stolen", &value).map(|lease| lease.to_string()).unwrap_or_default();
+        let poor = "its lease was taken from run ? of ?, 0 min after its last sign of life (--steal-lease)";
+        assert_eq!(said(json!(7)), poor);
+        let working = format!("{poor}, while its job J was still working on the host");
+        assert_eq!(said(json!({ "jobs": ["J", 7] })), working);
     }
 }

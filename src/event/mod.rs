@@ -13,6 +13,6 @@ mod verdict;
 pub use kind::{
     Event, Kind, Outcome, PackageChange, Progress, RunId, RunStarted, StepPhase, StepRef, StepResult, Stop, Verdict,
 };
-pub use lease::{Ground, TakenLease};
+pub use lease::{Ground, LostLease, TakenLease};
 pub use state::{CurrentStep, HostAt, HostState, IllegalEvent, RunState, StageState, WaveState};
 pub use tally::Tally;

@@ -198,7 +198,7 @@ impl Sample {
     }
 
     pub(crate) fn finish(&mut self, name: &str, outcome: Outcome) -> &mut Self {
-        self.tell(Kind::HostFinished { host: host(name), outcome })
+        self.tell(Kind::HostFinished { host: host(name), outcome, lost_lease: None })
     }
 
     /// The whole walk of a host: its main steps with these results, one second each; the last one decides.

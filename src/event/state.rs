@@ -8,7 +8,9 @@ use std::{collections::HashMap, sync::Arc};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Event, Kind, Outcome, RunStarted, StepPhase, StepRef, StepResult, Stop, TakenLease, Tally, Verdict};
+use super::{
+    Event, Kind, LostLease, Outcome, RunStarted, StepPhase, StepRef, StepResult, Stop, TakenLease, Tally, Verdict,
+};
 use crate::{
     host::HostName,
     plan::{Domain, Plan},
@@ -68,6 +70,8 @@ pub struct HostState {
     pub current: Option<CurrentStep>,
     /// Leases that were taken from other runs for this host.
     pub leases: Vec<TakenLease>,
+    /// Another run took the host's lease from this one; it was seen at the end.
+    pub lost_lease: Option<LostLease>,
     domain: Option<Domain>,
 }
 
@@ -262,7 +266,10 @@ impl RunState {
                 host_state.steps.push((*step, result.clone()));
                 Ok(())
             }
-            Kind::HostFinished { host, outcome } => self.host_finished(host, *outcome, event.at),
+            Kind::HostFinished { host, outcome, lost_lease } => {
+                self.in_flight(host)?.lost_lease.clone_from(lost_lease);
+                self.host_finished(host, *outcome, event.at)
+            }
             Kind::GateFinished { stage, wave, passed, summary } => {
                 let wave = self.wave_mut(*stage, *wave)?;
                 wave.gate = Some((*passed, summary.clone()));
@@ -307,6 +314,7 @@ impl RunState {
                         steps: Vec::new(),
                         current: None,
                         leases: Vec::new(),
+                        lost_lease: None,
                         domain: host.domain.clone(),
                     });
                 }

@@ -26,7 +26,7 @@ fn step_finished(name: &str, index: usize, verdict: Verdict) -> Kind {
 }
 
 fn finished(name: &str, outcome: Outcome) -> Kind {
-    Kind::HostFinished { host: host(name), outcome }
+    Kind::HostFinished { host: host(name), outcome, lost_lease: None }
 }
 
 /// Every kind of event in every place where it cannot stand; the state must stay as it was.

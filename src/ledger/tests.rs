@@ -70,7 +70,7 @@ pub(super) fn later(from: u64, count: u64) -> Vec<Event> {
             let kind = if seq % 2 == 0 {
                 Kind::HostStarted { host }
             } else {
-                Kind::HostFinished { host, outcome: Outcome::Ok }
+                Kind::HostFinished { host, outcome: Outcome::Ok, lost_lease: None }
             };
             Event { seq, at: at(seq as i64), kind }
         })

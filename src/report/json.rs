@@ -69,7 +69,9 @@ fn host(view: &RunView<'_>, host: &HostState) -> Value {
             "owner": lease.owner,
             "age_s": lease.age.as_secs(),
             "stolen": lease.ground == Ground::Stolen,
+            "jobs": lease.jobs,
         })).collect::<Vec<_>>(),
+        "lease_lost": host.lost_lease.as_ref().map(|lost| json!({ "run": lost.run, "owner": lost.owner })),
         "steps": host.steps.iter().map(|(step, result)| json!({
             "name": step_name(plan, *step),
             "phase": step.phase,
@@ -115,7 +117,7 @@ mod tests {
             (&json!(true), &json!(3.0), &json!("2026-11-22T02:00:00Z"))
         );
         assert_eq!(value["hosts"][1]["steps"][1]["name"], "Security updates");
-        let lease = json!([{ "run": "R1", "owner": "bob@jump2", "age_s": 60, "stolen": true }]);
+        let lease = json!([{ "run": "R1", "owner": "bob@jump2", "age_s": 60, "stolen": true, "jobs": [] }]);
         assert_eq!((&value["hosts"][2]["leases_taken"], &value["hosts"][0]["leases_taken"]), (&lease, &json!([])));
     }
 }

@@ -141,11 +141,11 @@ fn troubles(page: &mut String, view: &RunView<'_>) {
 }
 
 fn leases(page: &mut String, view: &RunView<'_>) {
-    for (i, (host, lease)) in view.leases().enumerate() {
+    for (i, (host, said)) in view.leases().enumerate() {
         if i == 0 {
-            line(page, "\n## Leases taken from other runs\n");
+            line(page, "\n## Leases that went from one run to another\n");
         }
-        line(page, &format!("- **{host}**: {}", escape(&lease.to_string())));
+        line(page, &format!("- **{host}**: {}", escape(&said)));
     }
 }
 
@@ -251,7 +251,7 @@ mod tests {
 
         - **db2** unknown: it was in "Security updates" when the controller left
 
-        ## Leases taken from other runs
+        ## Leases that went from one run to another
 
         - **db2**: its lease was taken from run R1 of bob@jump2, 1 min after its last sign of life (this ledger knows that run as done with the host)
 

@@ -117,7 +117,7 @@ impl Run {
 
     fn end(&mut self, names: &str, outcome: Outcome) -> &mut Self {
         for name in names.split_whitespace() {
-            self.push(Kind::HostFinished { host: HostName::new(name).unwrap(), outcome });
+            self.push(Kind::HostFinished { host: HostName::new(name).unwrap(), outcome, lost_lease: None });
         }
         self
     }

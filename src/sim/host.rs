@@ -15,6 +15,7 @@ use super::{
     fault::{Fault, Faults, Strike},
     guard::Guard,
     job::{Job, Stand, Work},
+    lease::Holder,
     packages::{KERNEL, Packages},
 };
 use crate::{
@@ -49,8 +50,10 @@ pub(super) struct SimHost {
     off: bool,
     pub(super) disk_full: bool,
     commands: u32,
-    jobs: HashMap<String, Job>,
-    pub(super) lease: Option<(String, String)>,
+    pub(super) jobs: HashMap<String, Job>,
+    pub(super) lease: Option<Holder>,
+    /// Who took the lease from which run.
+    pub(super) lost: HashMap<String, Holder>,
     /// `None`: a host without a package manager.
     pub(super) packages: Option<Packages>,
     pub(super) files: BTreeMap<String, Vec<u8>>,
@@ -81,6 +84,7 @@ impl SimHost {
             commands: 0,
             jobs: HashMap::new(),
             lease: None,
+            lost: HashMap::new(),
             packages: None,
             files: BTreeMap::new(),
             stopped: Vec::new(),
@@ -241,12 +245,7 @@ impl SimHost {
         let text = match command.label {
             "boot-id" => format!("{}\n", self.boot_id()),
             "lease-acquire" => self.lease_acquire(&args),
-            "lease-release" => {
-                if self.lease.as_ref().is_some_and(|(run, _)| run == args[0]) {
-                    self.lease = None;
-                }
-                String::new()
-            }
+            "lease-release" => self.lease_release(args[0]),
             "job-start" => self.job_start(&args, &command.stdin),
             "job-poll" => return self.job_poll(&args),
             "job-ack" => String::new(),
@@ -359,26 +358,14 @@ impl SimHost {
         "asked\n".to_owned()
     }
 
-    fn lease_acquire(&mut self, args: &[&str]) -> String {
-        let (run, owner) = (args[0], args[1]);
-        if let Some(guard) = self.guard_of_another(run) {
-            return format!("patchwave-lease\nguarded\n{}\n{}\n{}\n", guard.run, guard.owner, guard.within.as_secs());
-        }
-        match &self.lease {
-            Some((holder, name)) if holder != run => format!("patchwave-lease\nother\n{holder}\n{name}\n0\n1\n"),
-            None if self.disk_full => format!("patchwave-lease\nrefused /var/lib/patchwave/lease {FULL}\n"),
-            _ => {
-                self.lease = Some((run.to_owned(), owner.to_owned()));
-                "patchwave-lease\ntaken\n".to_owned()
-            }
-        }
-    }
-
-    /// `id size script-at wrapper`, and the program on standard input.
+    /// `id size script-at wrapper run`, and the program on standard input.
     fn job_start(&mut self, args: &[&str], program: &[u8]) -> String {
         let id = args[0];
         if self.jobs.contains_key(id) {
             return "patchwave-job attached\n".to_owned();
+        }
+        if !args[4].is_empty() && !self.is_of(args[4]) {
+            return format!("patchwave-job lost {}\n", self.thief_of(args[4]).unwrap_or_else(|| "- ".to_owned()));
         }
         if self.disk_full {
             return format!("patchwave-job refused /var/lib/patchwave/jobs/{id}/run {FULL}\n");
@@ -417,7 +404,8 @@ impl SimHost {
             Stand::Lost => ("gone", "-".to_owned()),
             Stand::Runs => ("alive", "-".to_owned()),
         };
-        let answer = output(0, format!("patchwave-job {state} {code} {size} {then} {now}\n{news}"));
+        let lost = self.thief_of(args[4]).unwrap_or_default();
+        let answer = output(0, format!("patchwave-job {state} {code} {size} {then} {now} {lost}\n{news}"));
         if state != "alive" || !news.is_empty() {
             return Reply::Now(answer);
         }

@@ -8,6 +8,7 @@ mod fault;
 mod guard;
 mod host;
 mod job;
+mod lease;
 mod packages;
 
 pub use fault::{Fault, Faults};
@@ -144,7 +145,7 @@ impl SimFleet {
 
     /// The run that holds a host's lease.
     pub fn lease(&self, host: &HostName) -> Option<String> {
-        self.with(host, |host| host.lease.as_ref().map(|(run, _)| run.clone())).flatten()
+        self.with(host, |host| host.lease.as_ref().map(|holder| holder.run.clone())).flatten()
     }
 
     /// Whether a guard on a host may still roll back by itself.

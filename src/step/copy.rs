@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::{
     Ended, StepCx, files,
     guard::{self, Outlives},
-    remote,
+    lease, remote,
 };
 use crate::{
     command::{Command, Output, Query, Unreadable},
@@ -74,8 +74,11 @@ async fn put(cx: &mut StepCx<'_>, dest: &str, bytes: Vec<u8>, mode: u32, owner: 
     let guard = guard::arm_or_stop(cx, Outlives::Nothing).await?;
     let args = [dest, &bytes.len().to_string(), &format!("{mode:04o}"), owner, group];
     let command = Command::sh("copy-put", PUT, args).stdin(bytes).timeout(cx.remaining()).privileged(cx.rights());
-    let command = guard::unless_over(command, guard.as_deref());
+    let command = lease::checked(cx, guard::unless_over(command, guard.as_deref()));
     let output = remote::repeat(cx, &format!("{dest} was being written"), command).await?;
+    if let Some(lost) = lease::kept_from(&output) {
+        return Err(lost);
+    }
     if !output.success() {
         return Ok(
             StepResult::failed("copy", format!("{dest} was not written: {}", output.last_lines(1))).said(&output)

@@ -11,7 +11,7 @@ use super::guard::Known;
 use crate::{
     clock::Clock,
     command::Command,
-    event::{RunId, StepRef},
+    event::{LostLease, RunId, StepPhase, StepRef},
     host::HostName,
     playbook::{StepSpec, TemplateScope},
     transport::{Link, NoSink, Sink},
@@ -43,6 +43,8 @@ pub struct StepCx<'a> {
     pub notes: &'a Map<String, Value>,
     /// What is known of the guard that this attempt armed or goes on with. Begins as nothing.
     pub guard: Known,
+    /// Another run took the host's lease while this attempt worked. Begins as nothing.
+    pub lost_lease: Option<LostLease>,
     /// True when this attempt continues one that was interrupted by the end of a controller.
     pub resumed: bool,
     /// Durable notes and chatter.
@@ -64,6 +66,17 @@ impl StepCx<'_> {
         let host: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
         let name = format!("{}.{host}.{rest}", self.run);
         name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect()
+    }
+
+    /// The step's name in names on the host: `s3` is the third of `steps:`.
+    pub(super) fn step_name(&self) -> String {
+        let phase = match self.step.phase {
+            StepPhase::Main => 's',
+            StepPhase::OnFailure => 'f',
+            StepPhase::Always => 'a',
+            StepPhase::Gate => 'g',
+        };
+        format!("{phase}{}", self.step.index + 1)
     }
 }
 

@@ -1,43 +1,103 @@
-# Takes this host's lease for a run, or says who has it. First line of the file: the run; then the owner; then since when.
-# $1 run, $2 owner, $3 seconds without a sign of life after which a lease counts no more,
-# $4 the run from which it is taken all the same
+# Takes this host's lease for a run, or says who has it, or whose job works here.
+# $1 run, $2 owner, $3 how the names of this step's own jobs begin, $4 the run from which the lease is taken (none: '-'),
+# $5 for how many seconds that one must have given no sign of life, $6 `steal`: even while jobs work
 umask 077
 say() {
     printf 'patchwave-lease\n%s\n' "$1"
     exit 0
 }
-[ -L "$base" ] && say "refused $base is a symbolic link"
-[ -d "$base" ] || error=$(mkdir -p "$base" 2>&1) || [ -d "$base" ] || say "refused $error"
-[ -O "$base" ] || say "refused $base belongs to another user"
-chmod 700 "$base" || say "refused the mode of $base cannot be set"
+make_private "$base" || say "refused $error"
 lease=$base/lease
 if armed_by_another "$1"; then
     { read -r holder && read -r owner && read -r within; } <"$other/armed"
     printf 'patchwave-lease\nguarded\n%s\n%s\n%s\n' "$holder" "$owner" "${within:-0}"
     exit 0
 fi
-# Two jump boxes that find the same stale lease must not both take it.
-if command -v flock >/dev/null 2>&1; then
-    exec 9>"$base/lease.lock" || say "refused $base cannot be written (is the disk full?)"
-    flock -w 10 9 || say "refused $base/lease.lock is held"
-fi
-now=$(date +%s)
-if [ -e "$lease" ]; then
-    holder= owner= since=
-    { read -r holder && read -r owner && read -r since; } <"$lease"
-    if [ "$holder" = "$1" ]; then
-        touch -c "$lease"
-        say held
+# Two jump boxes that find the same stale lease must not both take it, and no job may be claimed while it is taken.
+lock_lease || say "refused $error"
+look_at_time
+
+# Jobs of ours that work here and are none of this step's: a line each. Root sees those of ordinary logins, too, in
+# folders that anybody may have made: what is no plain file there, or of another owner than it says, is passed over.
+jobs_at_work() {
+    for job in "$base"/jobs/*; do
+        case ${job##*/} in "$1"*) continue ;; esac
+        works "$job" && printf '%s\n' "${job##*/}"
+    done
+    [ "$me" = 0 ] || [ -n "$root" ] || return 0
+    for folder in "$root"/var/tmp/patchwave-*; do
+        uid=${folder##*/patchwave-}
+        case $uid in *[!0-9]*) continue ;; esac
+        [ -d "$folder/jobs" ] && ! [ -L "$folder" ] && ! [ -L "$folder/jobs" ] || continue
+        [ "$folder" != "$base" ] && [ "$(stat -c %u "$folder")" = "$uid" ] || continue
+        find "$folder/jobs" -mindepth 2 -maxdepth 2 -type f -name pid -size -2 2>/dev/null | head -n 500 |
+            while read -r file; do
+                job=${file%/pid}
+                case ${job##*/} in "$1"* | *[!A-Za-z0-9.-]*) continue ;; esac
+                [ -z "$(find "$job/child" ! -type f -o -size +1 2>/dev/null)" ] || continue
+                works "$job" && printf '%s (of user %s)\n' "${job##*/}" "$uid"
+            done
+    done
+}
+# Seconds since the last sign of life of the lease's run. While the host is down nobody can give one: they begin again
+# with each boot.
+age_of_lease() {
+    seen= seen_boot= seen_up=
+    [ -r "$base/lease.seen" ] && read -r seen seen_boot seen_up rest <"$base/lease.seen"
+    case $up$seen_up in '' | *[!0-9]*) seen= ;; esac
+    if [ "$seen" != "$holder" ]; then
+        # One of an older patchwave: by the wall clock. One of the far future is of a time when the clock was wrong.
+        age=$(($(date +%s) - $(stat -c %Y "$lease")))
+        [ "$age" -gt -86400 ] || age=$((0 - age))
+        [ "$age" -gt 0 ] || age=0
+    elif [ "$seen_boot" = "$this_boot" ] && [ "$up" -ge "$seen_up" ]; then
+        age=$((up - seen_up))
+    else
+        age=$up
     fi
-    age=$((now - $(stat -c %Y "$lease")))
-    # An empty lease is one whose disk was full; a lease of the future, one of a host whose clock was wrong.
-    if [ -n "$holder" ] && [ "$holder" != "$4" ] && [ "$age" -lt "$3" ] && [ "$age" -gt -86400 ]; then
-        printf 'patchwave-lease\nother\n%s\n%s\n%s\n%s\n' "$holder" "$owner" "${since:-0}" "$age"
-        exit 0
-    fi
-    rm -f "$lease"
+}
+other() {
+    printf 'patchwave-lease\nother\n%s\n%s\n%s\n%s\n' "$1" "$2" "$3" "$jobs" | head -n 40
+    exit 0
+}
+holder= owner= age=0
+[ -r "$lease" ] && { read -r holder && read -r owner; } <"$lease"
+[ -z "$holder" ] || age_of_lease
+jobs=$(jobs_at_work "$3")
+if [ -n "$holder" ] && [ "$holder" = "$1" ]; then
+    [ -z "$jobs" ] || other "$1" "$owner" 0
+    sign "$1"
+    say held
 fi
-printf '%s\n%s\n%s\n' "$1" "$2" "$now" >"$lease.$$" || say "refused $lease cannot be written (is the disk full?)"
+if was_taken "$1" && [ "$6" != steal ]; then
+    printf 'patchwave-lease\nlost\n%s\n%s\n' "$thief" "$boss"
+    exit 0
+fi
+# An empty lease is one whose disk was full.
+if [ -n "$holder" ] && { [ "$holder" != "$4" ] || [ "$age" -lt "$5" ]; }; then other "$holder" "$owner" "$age"; fi
+none_at_work() {
+    [ -z "$jobs" ] || [ "$6" = steal ] || other "${holder:-${jobs%%.*}}" "$owner" "$age"
+}
+none_at_work "$@"
+# What was claimed and has not begun never will: nobody may find out later that the host is another's.
+for job in "$base"/jobs/*; do
+    case ${job##*/} in "$1".*) continue ;; esac
+    [ -d "$job" ] && ! [ -e "$job/pid" ] && ! [ -e "$job/rc" ] && forbid "$job"
+done
+jobs=$(jobs_at_work "$3")
+none_at_work "$@"
+full="cannot be written (is the disk full?)"
+printf '%s\n%s\n%s\n' "$1" "$2" "$(date +%s)" >"$lease.$$" || say "refused $lease $full"
+case $holder in
+'' | *[!A-Za-z0-9.-]* | .*) ;;
+*)
+    mkdir -p "$base/lost" && printf '%s\n%s\n' "$1" "$2" >"$base/lost/.new" &&
+        mv -f "$base/lost/.new" "$base/lost/$holder" || say "refused $base/lost $full"
+    find "$base/lost" -type f -mtime +90 2>/dev/null | head -n 20 | while read -r old; do rm -f "$old"; done
+    ;;
+esac
+rm -f "$base/lost/$1" "$lease" "$lease".seen*
 if ln "$lease.$$" "$lease" 2>/dev/null; then word=taken; else word="refused another run took the lease just now"; fi
 rm -f "$lease.$$"
+sign "$1"
 say "$word"

@@ -66,6 +66,7 @@ pub async fn run(cx: &mut StepCx<'_>) -> StepResult {
         ended => ended,
     };
     let result = ended.unwrap_or_else(|early| *early);
+    let result = lease::told(cx, result);
     let result = guard::hand_on(cx, result);
     let mut result = guard::settle(cx, result).await;
     result.took = began.elapsed();
@@ -81,7 +82,8 @@ pub async fn run(cx: &mut StepCx<'_>) -> StepResult {
 
 async fn attempt(cx: &mut StepCx<'_>) -> Ended {
     // A step that is taken over and noted something had its lease before: it goes on even while the host is away.
-    let goes_on = cx.resumed && !cx.notes.is_empty();
+    // That it was about to take the lease from somebody is noted, too, and is no proof of that.
+    let goes_on = cx.resumed && cx.notes.keys().any(|key| !key.starts_with("lease."));
     if takes_lease(cx.spec) && !cx.check && !goes_on {
         lease::acquire(cx).await?;
     }

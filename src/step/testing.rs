@@ -276,6 +276,7 @@ impl Bench {
             deadline: Instant::now() + self.limit,
             notes: &self.notes,
             guard: super::guard::Known::default(),
+            lost_lease: None,
             resumed: self.resumed,
             journal: &mut self.journal,
             log: &mut self.log,

@@ -102,8 +102,8 @@ pub fn host_text(state: &RunState, host: &HostState) -> String {
         let name = text::step_name(state.plan(), current.step);
         page.push_str(&format!("  open        {} (attempt {})\n", text::clean(&name, 60), current.attempt));
     }
-    for lease in &host.leases {
-        page.push_str(&format!("  lease       {}\n", text::first_line(&lease.to_string(), 400)));
+    for line in host.lease_lines() {
+        page.push_str(&format!("  lease       {}\n", text::first_line(&line, 400)));
     }
     if outcome == Outcome::NotStarted {
         page.push_str("  it had no slot in this run\n");

@@ -91,10 +91,14 @@ pub(super) fn sentences(state: &RunState, event: &Event, paint: Paint) -> Vec<Se
             }
             vec![Sentence { text: line(word, |w| paint.bad(w), &rest), loud: true }]
         }
-        Kind::HostFinished { host, outcome } => state
+        Kind::HostFinished { host, outcome, lost_lease } => state
             .host(host)
             .map(|host| {
-                let mut said = vec![host_is_done(state, host, *outcome, paint)];
+                let lost = lost_lease
+                    .iter()
+                    .map(|lost| format!("{}  {}", host.name, text::first_line(&lost.to_string(), 400)));
+                let mut said: Vec<_> = lost.map(|lost| loud("lease", lost)).collect();
+                said.push(host_is_done(state, host, *outcome, paint));
                 said.extend(wave_ends(state, host, paint));
                 said
             })

@@ -68,13 +68,13 @@ impl Summary {
         page
     }
 
-    /// Hosts that were another run's.
+    /// Hosts that were another run's, or became one's.
     fn leases(&self, view: &RunView<'_>) -> String {
         let shown = if self.verbose { usize::MAX } else { DETAILED };
         let mut lines: String = view
             .leases()
             .take(shown)
-            .map(|(host, lease)| format!("lease: {host}: {}\n", text::first_line(&lease.to_string(), 300)))
+            .map(|(host, line)| format!("lease: {host}: {}\n", text::first_line(&line, 400)))
             .collect();
         if let Some(more) = view.leases().count().checked_sub(shown).filter(|more| *more > 0) {
             let run = &view.state.started.run;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::Counts;
 use crate::{
-    event::{HostAt, HostState, RunState, TakenLease, Tally},
+    event::{HostAt, HostState, RunState, Tally},
     host::HostName,
 };
 
@@ -85,9 +85,9 @@ impl<'a> RunView<'a> {
         }
     }
 
-    /// Leases that were taken from other runs, with the host.
-    pub fn leases(&self) -> impl Iterator<Item = (&'a HostName, &'a TakenLease)> {
-        self.state.hosts.iter().flat_map(|host| host.leases.iter().map(move |lease| (&host.name, lease)))
+    /// A line for each lease that went from one run to another, with the host.
+    pub fn leases(&self) -> impl Iterator<Item = (&'a HostName, String)> {
+        self.state.hosts.iter().flat_map(|host| host.lease_lines().map(move |line| (&host.name, line)))
     }
 }
 

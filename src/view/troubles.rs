@@ -68,6 +68,9 @@ fn why<'a>(state: &RunState, host: &'a HostState, outcome: Outcome) -> (Option<S
         let running = format!("{:?} had begun when the controller left", step_name(state.plan(), current.step));
         return (Some(current.step), "", running);
     }
+    if let Some(lost) = &host.lost_lease {
+        return (None, "lease-lost", first_line(&lost.to_string(), 300));
+    }
     match (outcome, host.steps.last()) {
         (Outcome::Unknown, _) => (None, "", "it was between two steps when the controller left".to_owned()),
         (_, Some((step, result))) => (Some(*step), &result.class, first_line(&result.summary, 300)),

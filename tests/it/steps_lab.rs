@@ -153,6 +153,7 @@ impl Host {
             deadline: Instant::now() + Duration::from_secs(120),
             notes: &self.notes,
             guard: step::guard::Known::default(),
+            lost_lease: None,
             resumed: self.resumed,
             journal: &mut self.journal,
             log: &mut self.log,

@@ -14,6 +14,7 @@ mod fleet;
 mod guard;
 mod host_faults;
 mod judge;
+mod lease;
 mod login;
 mod moments;
 mod odd;

@@ -2,6 +2,7 @@
 
 use crate::{
     command::{Output, Unreadable, printable},
+    event::LostLease,
     step::marked,
 };
 
@@ -14,6 +15,8 @@ pub(super) enum Start {
     Begun,
     /// Nothing was started, for this reason.
     Refused(String),
+    /// Nothing was started: the host's lease is not this run's any more.
+    Lost(LostLease),
 }
 
 /// How a job stands.
@@ -43,6 +46,8 @@ pub(super) struct Poll<'a> {
     pub began_in: Option<String>,
     /// The boot of now.
     pub boot: Option<String>,
+    /// The host's lease is another run's by now.
+    pub lost: Option<LostLease>,
     /// Output from the asked offset on.
     pub chunk: &'a [u8],
 }
@@ -53,8 +58,15 @@ pub(super) fn start(output: &Output) -> Result<Start, Unreadable> {
     match word.as_str() {
         "started" | "attached" => Ok(Start::Begun),
         "refused" => Ok(Start::Refused(printable(&rest))),
+        "lost" => Ok(Start::Lost(lost(&rest))),
         _ => Err(no_answer(output)),
     }
+}
+
+/// `RUN OWNER`; a run that is not known is `-`.
+fn lost(rest: &str) -> LostLease {
+    let (run, owner) = rest.split_once(' ').unwrap_or((rest, ""));
+    LostLease { run: if run == "-" { String::new() } else { printable(run) }, owner: printable(owner.trim()) }
 }
 
 /// Reads the answer of `poll.sh`.
@@ -71,7 +83,15 @@ pub(super) fn poll(output: &Output) -> Result<Poll<'_>, Unreadable> {
         _ => return Err(bad()),
     };
     let given = |text: &str| (text != "-").then(|| text.to_owned());
-    Ok(Poll { state, size: size.parse().map_err(|_| bad())?, began_in: given(began_in), boot: given(boot), chunk })
+    let lost = marked::first(output, MARK).map(|([.., run, owner], _): ([&str; 7], _)| lost(&format!("{run} {owner}")));
+    Ok(Poll {
+        state,
+        lost,
+        size: size.parse().map_err(|_| bad())?,
+        began_in: given(began_in),
+        boot: given(boot),
+        chunk,
+    })
 }
 
 fn no_answer(output: &Output) -> Unreadable {
@@ -97,6 +117,9 @@ mod tests {
         assert_eq!(start(&said(b"patchwave-job started unit\n")), Ok(Start::Begun));
         assert_eq!(start(&said(b"motd\npatchwave-job attached \n")), Ok(Start::Begun));
         assert_eq!(start(&said(b"patchwave-job refused no \x1b[1mroom\n")), Ok(Start::Refused("no [1mroom".into())));
+        let by = |run: &str, owner: &str| LostLease { run: run.into(), owner: owner.into() };
+        assert_eq!(start(&said(b"patchwave-job lost R2 bob@j 2\n")), Ok(Start::Lost(by("R2", "bob@j 2"))));
+        assert_eq!(start(&said(b"patchwave-job lost - \n")), Ok(Start::Lost(by("", ""))));
         for bad in [&b""[..], b"patchwave-job", b"patchwave-job maybe\n", b"\xff\xfe"] {
             assert!(start(&said(bad)).is_err(), "{bad:?}");
         }
@@ -109,6 +132,10 @@ mod tests {
         assert_eq!((poll.state, poll.size), (State::Done(3), 9));
         assert_eq!((poll.began_in.as_deref(), poll.boot), (Some("a-b"), None));
         assert_eq!(poll.chunk, b"\0\xff\npatchwave-job ");
+        assert_eq!(poll.lost, None);
+        let output = said(b"patchwave-job alive - 0 a a R2 bob@j\n");
+        let lost = super::poll(&output).unwrap().lost;
+        assert_eq!(lost, Some(LostLease { run: "R2".into(), owner: "bob@j".into() }));
         for bad in ["", "patchwave-job done - 9 a b\n", "patchwave-job alive - x a b\n", "patchwave-job alive - 1 a\n"]
         {
             assert!(super::poll(&said(bad.as_bytes())).is_err(), "{bad:?}");

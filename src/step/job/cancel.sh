@@ -1,6 +1,8 @@
-# Makes sure that a job which has not begun never will: takes the place of its `pid`. $1: id
+# Makes sure that a job which has not begun never will. $1: id
 umask 077
-job=$base/jobs/$1
-printf 'cancelled - -\n' >"$job/pid.c$$" || exit 1
-if ln "$job/pid.c$$" "$job/pid" 2>/dev/null; then echo cancelled; else echo begun; fi
-rm -f "$job/pid.c$$"
+forbid "$base/jobs/$1"
+case $? in
+0) echo cancelled ;;
+1) echo begun ;;
+*) exit 1 ;;
+esac

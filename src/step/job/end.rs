@@ -69,6 +69,9 @@ pub enum JobTrouble {
     /// The guard of its step could not be armed, or is over; the job was not started.
     #[error("{}", .0.summary)]
     Guard(Box<StepResult>),
+    /// The host's lease is not this run's (class `lease` or `lease-lost`); the job was not started.
+    #[error("{}", .0.summary)]
+    Lease(Box<StepResult>),
     /// The host cannot be reached.
     #[error("{error}")]
     Link {
@@ -112,7 +115,7 @@ impl From<JobTrouble> for Box<StepResult> {
                     .changed(true)
                     .help("patchwave resume (it finds the job again)")
             }
-            JobTrouble::Guard(result) => return result,
+            JobTrouble::Guard(result) | JobTrouble::Lease(result) => return result,
             JobTrouble::Interrupted(interrupted) => return interrupted.into(),
         };
         Box::new(result.detail(detail))

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     command::{Command, Exit, Output, printable},
+    event::StepResult,
     step::{
         StepCx,
         guard::{self, Armed, Outlives},
@@ -54,11 +55,12 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &JobSpec) -> Result<JobEnd, JobTroub
         losses: 0,
         patience: Patience::new(cx, LEAST),
         guard: None,
+        refused: None,
     };
     job.memory.keep(cx, spec.name).await?;
     if !job.memory.begun {
         if job.memory.recalled && !cx.check {
-            job.lease_again(cx).await?;
+            job.lease_again(cx).await;
         }
         job.guard = guard::arm(cx, Outlives::Nothing).await.map_err(JobTrouble::Guard)?;
         if !job.memory.recalled && job.is_too_late() {
@@ -91,6 +93,8 @@ struct Job<'a> {
     patience: Patience,
     /// The guard that was armed for it.
     guard: Option<Armed>,
+    /// Why this run has no lease, as it was heard when the job was taken up again.
+    refused: Option<Box<StepResult>>,
 }
 
 impl Job<'_> {
@@ -98,17 +102,16 @@ impl Job<'_> {
         self.guard.as_ref().is_some_and(|guard| guard.over)
     }
 
-    /// Since the interruption another run may have taken the host. A host that cannot be asked is dealt with later.
-    async fn lease_again(&mut self, cx: &mut StepCx<'_>) -> Result<(), JobTrouble> {
-        match lease::acquire(cx).await {
-            Err(result) if result.class == "lease" => Err(JobTrouble::Refused { why: result.summary }),
-            _ => Ok(()),
-        }
+    /// Since the interruption another run may have taken the host. The job may have begun before that all the same: its
+    /// start finds out. A host that cannot be asked is dealt with later, too.
+    async fn lease_again(&mut self, cx: &mut StepCx<'_>) {
+        self.refused = lease::acquire(cx).await.err().filter(|result| result.class.starts_with("lease"));
     }
 
     /// Sends the start until its answer is heard. The claim on the host makes that safe.
     async fn start(&mut self, cx: &mut StepCx<'_>) -> Result<(), JobTrouble> {
-        let command = payload::start(&self.memory.id, self.spec, self.guard.as_ref().map(|guard| guard.id.as_str()))?;
+        let guard = self.guard.as_ref().map(|guard| guard.id.as_str());
+        let command = payload::start(&self.memory.id, lease_of(cx), self.spec, guard)?;
         loop {
             match self.exec(cx, &command).await {
                 Ok(output) => match answer::start(&output) {
@@ -117,6 +120,11 @@ impl Job<'_> {
                         return Ok(());
                     }
                     Ok(Start::Refused(why)) => return Err(JobTrouble::Refused { why }),
+                    Ok(Start::Lost(lost)) => {
+                        return Err(JobTrouble::Lease(
+                            self.refused.take().unwrap_or_else(|| lease::lost_before(&lost)),
+                        ));
+                    }
                     Err(unreadable) => {
                         self.asked = true;
                         self.bad_answer(LinkError::Unreadable { label: command.label, unreadable })?;
@@ -134,7 +142,7 @@ impl Job<'_> {
         let (mut since, mut starts) = (Instant::now(), 1);
         loop {
             let wait = WAIT.min(cx.remaining().as_secs());
-            let command = payload::poll(&self.memory.id, &cx.run.0, self.spec.command.privileged, self.read, wait)
+            let command = payload::poll(&self.memory.id, lease_of(cx), self.spec.command.privileged, self.read, wait)
                 .timeout(Duration::from_secs(wait + 30));
             let output = match self.exec(cx, &command).await {
                 Ok(output) => output,
@@ -160,7 +168,12 @@ impl Job<'_> {
                 State::Done(_) | State::Gone => continue,
                 // The host said that it has a folder: somebody removed it, or the disk is another one.
                 State::Absent => return Err(self.gone(&poll)),
-                State::Cancelled => return Err(never_began()),
+                State::Cancelled => {
+                    return Err(cx
+                        .lost_lease
+                        .as_ref()
+                        .map_or_else(never_began, |lost| JobTrouble::Lease(lease::lost_before(lost))));
+                }
                 State::Alive if cx.remaining().is_zero() => {
                     return Err(JobTrouble::Stuck { id: self.memory.id.clone(), tail: self.tail.clone() });
                 }
@@ -179,6 +192,10 @@ impl Job<'_> {
 
     /// Puts the new output into the log; notes that the job has begun.
     async fn take(&mut self, cx: &mut StepCx<'_>, poll: &Poll<'_>) -> Result<(), JobTrouble> {
+        if let (Some(lost), None) = (&poll.lost, &cx.lost_lease) {
+            cx.journal.progress(&format!("{lost}; the job goes on"));
+            cx.lost_lease = Some(lost.clone());
+        }
         if !self.memory.begun && !matches!(poll.state, State::Absent | State::Claimed) {
             self.memory.begun = true;
             self.memory.keep(cx, self.spec.name).await?;
@@ -279,6 +296,11 @@ impl Job<'_> {
             self.pause = self.pause.mul_f32(1.5).min(Duration::from_secs(2));
         }
     }
+}
+
+/// The run whose lease a job's host must be; a mere check changes nothing and has none.
+fn lease_of<'a>(cx: &StepCx<'a>) -> &'a str {
+    if cx.check { "" } else { &cx.run.0 }
 }
 
 fn never_began() -> JobTrouble {

@@ -5,10 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{
-    event::StepPhase,
-    step::{Interrupted, StepCx},
-};
+use crate::step::{Interrupted, StepCx};
 
 /// The note `job.NAME`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,11 +57,5 @@ fn key(name: &str) -> String {
 
 /// `RUN.HOST.PHASE-INDEX.ATTEMPT.NAME`.
 fn id(cx: &StepCx<'_>, name: &str) -> String {
-    let phase = match cx.step.phase {
-        StepPhase::Main => 's',
-        StepPhase::OnFailure => 'f',
-        StepPhase::Always => 'a',
-        StepPhase::Gate => 'g',
-    };
-    cx.named(&format!("{phase}{}.{}.{name}", cx.step.index + 1, cx.attempt))
+    cx.named(&format!("{}.{}.{name}", cx.step_name(), cx.attempt))
 }

@@ -15,23 +15,34 @@ const UNLESS_OVER: &str = r#"if [ -e "${PATCHWAVE_JOB%/jobs/*}/guards/$PATCHWAVE
 fi
 unset PATCHWAVE_GUARD
 "#;
-const START: &str = concat!(include_str!("../base.sh"), include_str!("start.sh"));
+const START: &str = concat!(
+    include_str!("../base.sh"),
+    include_str!("../lease/held.sh"),
+    include_str!("works.sh"),
+    include_str!("start.sh")
+);
 const WRAPPER: &str = include_str!("wrapper.sh");
-const POLL: &str = concat!(include_str!("../base.sh"), include_str!("alive.sh"), include_str!("poll.sh"));
-const CANCEL: &str = concat!(include_str!("../base.sh"), include_str!("cancel.sh"));
+const POLL: &str = concat!(
+    include_str!("../base.sh"),
+    include_str!("../lease/held.sh"),
+    include_str!("alive.sh"),
+    include_str!("poll.sh")
+);
+const CANCEL: &str = concat!(include_str!("../base.sh"), include_str!("works.sh"), include_str!("cancel.sh"));
 const ACK: &str = concat!(include_str!("../base.sh"), include_str!("ack.sh"));
 
 /// Most bytes of output that one poll brings.
 pub(super) const CHUNK: usize = 256 << 10;
 
 /// The command that claims and starts job `id`; may be sent again, for the claim is taken once.
-/// With `guard`, the id of one, its program does not begin once that guard has its verdict.
-pub(super) fn start(id: &str, spec: &JobSpec, guard: Option<&str>) -> Result<Command, Unquotable> {
+/// With `guard`, the id of one, its program does not begin once that guard has its verdict. It does not begin either
+/// unless the host's lease is `run`'s; an empty one asks for no lease.
+pub(super) fn start(id: &str, run: &str, spec: &JobSpec, guard: Option<&str>) -> Result<Command, Unquotable> {
     let mut bytes = run_file(&spec.command, guard)?.into_bytes();
     let script_at = if spec.script.is_some() { bytes.len() + 1 } else { 0 };
     bytes.extend_from_slice(spec.script.as_deref().unwrap_or_default());
     let (size, script_at) = (bytes.len().to_string(), script_at.to_string());
-    Ok(Command::sh("job-start", START, [id, &size, &script_at, WRAPPER])
+    Ok(Command::sh("job-start", START, [id, &size, &script_at, WRAPPER, run])
         .changing()
         .stdin(bytes)
         .privileged(spec.command.privileged))
@@ -88,7 +99,7 @@ mod tests {
         let command = Command::changes("x", ["deploy", "--now"]).env("TOKEN", "s3cret");
         let mut spec = JobSpec::new("x", command);
         spec.script = Some(b"body-of-script".to_vec());
-        let start = start("R.s1.1", &spec, None).unwrap();
+        let start = start("R.s1.1", "R", &spec, None).unwrap();
         let line = start.shell_line().unwrap();
         for hidden in ["s3cret", "body-of-script", "--now"] {
             assert!(!line.contains(hidden), "{hidden} in {line}");
@@ -99,6 +110,6 @@ mod tests {
 
     #[test]
     fn what_no_program_can_receive_is_refused() {
-        assert!(start("i", &JobSpec::new("x", Command::changes("x", ["a\0b"])), None).is_err());
+        assert!(start("i", "", &JobSpec::new("x", Command::changes("x", ["a\0b"])), None).is_err());
     }
 }

@@ -1,13 +1,15 @@
 # Tells how a job stands and what it wrote from an offset on; waits a while for news.
 # $1 id, $2 offset, $3 most bytes, $4 seconds to wait, $5 run
 job=$base/jobs/$1
-now=$(cat "$root/proc/sys/kernel/random/boot_id")
+umask 077
+look_at_time
+now=$this_boot
 if ! [ -d "$job" ]; then
     printf 'patchwave-job absent - 0 - %s\n' "${now:--}"
     exit 0
 fi
 # A long job keeps its run's lease fresh.
-if [ -r "$base/lease" ] && read -r holder <"$base/lease" && [ "$holder" = "$5" ]; then touch -c "$base/lease"; fi
+sign "$5"
 
 pid=
 waited=0
@@ -41,6 +43,8 @@ rc=-
 boot=-
 [ "$state" = done ] && read -r rc <"$job/rc"
 [ -r "$job/pid" ] && read -r pid start boot <"$job/pid"
-printf 'patchwave-job %s %s %s %s %s\n' "$state" "${rc:--}" "$size" "${boot:--}" "${now:--}"
+lost=
+if is_lost "$5"; then lost="$thief $(printf '%s' "$boss" | tr -c 'A-Za-z0-9@._+-' '[_*]')"; fi
+printf 'patchwave-job %s %s %s %s %s %s\n' "$state" "${rc:--}" "$size" "${boot:--}" "${now:--}" "$lost"
 [ "$size" -gt "$2" ] && tail -c "+$(($2 + 1))" "$job/out" | head -c "$3"
 exit 0

@@ -1,19 +1,33 @@
 # Claims a job's folder, puts its files there and starts it. Run again, it attaches; see `pid` in wrapper.sh.
-# $1 id, $2 bytes on standard input, $3 first byte of the script in them (0: none), $4 the wrapper
+# $1 id, $2 bytes on standard input, $3 first byte of the script in them (0: none), $4 the wrapper,
+# $5 the run whose lease this host must be (empty: nothing is changed)
 umask 077
 say() {
     printf 'patchwave-job %s %s\n' "$1" "$2"
     exit 0
 }
 for folder in "$base" "$base/jobs"; do
-    [ -L "$folder" ] && say refused "$folder is a symbolic link"
-    [ -d "$folder" ] || error=$(mkdir -p "$folder" 2>&1) || [ -d "$folder" ] || say refused "$error"
-    [ -O "$folder" ] || say refused "$folder belongs to another user"
-    chmod 700 "$folder" || say refused "the mode of $folder cannot be set"
+    make_private "$folder" || say refused "$error"
 done
 job=$base/jobs/$1
 [ -e "$job/pid" ] && say attached ""
+# The lease may have gone to another run since it was taken: this machine, or the controller, may have slept. Whoever
+# takes it finds the claim, or the claim finds that it was taken.
+if [ -n "$5" ]; then
+    lock_lease || say refused "$error"
+    if ! is_mine "$5"; then
+        # An earlier start of it may be on its way.
+        if [ -d "$job" ]; then
+            forbid "$job"
+            case $? in 1) say attached "" ;; 2) say refused "$job cannot be written (is the disk full?)" ;; esac
+        fi
+        is_lost "$5"
+        say lost "${thief:--} $boss"
+    fi
+fi
 error=$(mkdir "$job" 2>&1) || [ -d "$job" ] || say refused "$error"
+# What begins below must not keep the lock.
+[ -z "$5" ] || exec 9>&-
 
 # A transfer that was cut must not start half a script: files get their names only when they are whole.
 if ! [ -e "$job/run" ]; then

@@ -12,8 +12,16 @@ use crate::{
 
 const ID: &str = "20261122-020003-kxfa.659a7fb2.s1.1.main";
 
-fn bench() -> Bench {
+/// A host that nobody has touched.
+fn untouched() -> Bench {
     Bench::new(StepKind::Pause(Pause { duration: Duration::ZERO }))
+}
+
+/// A host whose lease is this run's.
+fn bench() -> Bench {
+    let bench = untouched();
+    bench.file("var/lib/patchwave/lease", format!("{}\nann@jump1\n1\n", bench.run));
+    bench
 }
 
 fn sh(script: &str) -> JobSpec {
@@ -222,7 +230,7 @@ async fn five_megabytes_of_anything_arrive_whole() {
 
 #[tokio::test]
 async fn foreign_folders_are_refused() {
-    let mut bench = bench();
+    let mut bench = untouched();
     fs::create_dir_all(bench.path("var/lib")).unwrap();
     std::os::unix::fs::symlink("/tmp", bench.path("var/lib/patchwave")).unwrap();
     match bench.job(&sh("echo x")).await.unwrap_err() {
@@ -234,7 +242,7 @@ async fn foreign_folders_are_refused() {
 
 #[tokio::test]
 async fn a_dead_host_is_unreachable_and_nothing_began() {
-    let mut bench = bench();
+    let mut bench = untouched();
     bench.transport.refuse.lock().unwrap().push_back(Class::TimedOut);
     match bench.job(&sh("echo x")).await.unwrap_err() {
         JobTrouble::Link { begun: None, error } => assert!(error.unreachable()),
@@ -306,10 +314,93 @@ async fn a_program_does_not_begin_once_its_guard_is_over() {
     bench.file("var/lib/patchwave/guards/R.s1.1/verdict", "rolled-back\n");
     let count = bench.path("count");
     let spec = sh(&format!("echo x >>{}", count.display()));
-    let start = super::payload::start("R.s1.1.main", &spec, Some("R.s1.1")).unwrap();
+    let start = super::payload::start("R.s1.1.main", "", &spec, Some("R.s1.1")).unwrap();
     bench.link.exec(&start, &mut crate::transport::NoSink).await.unwrap();
     let rc = bench.path("var/lib/patchwave/jobs/R.s1.1.main/rc");
     appears(&rc).await;
     assert_eq!(fs::read_to_string(rc).unwrap().trim(), "113");
     assert!(!count.exists());
+}
+
+/// Between the lease and the start the controller may have slept for as long as it likes.
+#[tokio::test]
+async fn a_job_does_not_begin_once_the_lease_is_another_runs() {
+    for (lease, why) in [
+        ("R2\nbob@jump2\n1\n", "run R2 of bob@jump2 took the host's lease from this run: this change was not begun"),
+        ("", "this run's lease of the host is gone (somebody removed its file there): this change was not begun"),
+    ] {
+        // A start of it that was sent before may have claimed its folder.
+        for claimed in [false, true] {
+            let mut bench = bench();
+            bench.file("var/lib/patchwave/lease", lease);
+            if claimed {
+                fs::create_dir_all(bench.job_file("")).unwrap();
+            }
+            let count = bench.path("count");
+            let spec = sh(&format!("echo x >>{}", count.display()));
+            match bench.job(&spec).await.unwrap_err() {
+                JobTrouble::Lease(result) => {
+                    assert_eq!((result.class.as_str(), result.summary.as_str()), ("lease-lost", why));
+                }
+                other => panic!("{other:?}"),
+            }
+            assert!(!count.exists() && !bench.job_file("run").exists());
+            if claimed {
+                assert_eq!(fs::read_to_string(bench.job_file("pid")).unwrap(), "cancelled - -\n");
+            }
+        }
+    }
+}
+
+/// Whoever takes the lease sees to it that what was claimed before never begins.
+#[tokio::test]
+async fn a_claim_of_a_run_that_lost_its_lease_never_begins() {
+    let mut bench = bench();
+    let count = bench.path("count");
+    let spec = sh(&format!("echo x >>{}", count.display()));
+    // It was claimed, and its unit waits.
+    fs::create_dir_all(bench.path("run/systemd/system")).unwrap();
+    bench.shim("id", "echo 0");
+    bench.shim("systemd-run", "exit 0");
+    let start = super::payload::start(ID, &bench.run.0, &spec, None).unwrap();
+    bench.link.exec(&start, &mut crate::transport::NoSink).await.unwrap();
+    assert!(bench.job_file("run").exists() && !bench.job_file("pid").exists());
+    let mine = std::mem::replace(&mut bench.run, crate::event::RunId("R2".into()));
+    bench.file("proc/uptime", "9000.1 1.0\n");
+    bench.file("var/lib/patchwave/lease.seen", format!("{mine} boot-1 10\n"));
+    crate::step::lease::acquire(&mut bench.cx()).await.unwrap();
+    bench.run = mine;
+    // The unit has its turn at last.
+    let wrapped = std::process::Command::new("/bin/sh")
+        .arg(bench.job_file("wrapper"))
+        .arg(bench.job_file(""))
+        .env("PATCHWAVE_ROOT", bench.path(""))
+        .status();
+    assert!(wrapped.unwrap().success());
+    assert!(!count.exists());
+    bench.resumed = true;
+    bench.journal.notes.insert("job.main".into(), serde_json::json!({ "id": ID, "attempt": 1 }));
+    match bench.job(&spec).await.unwrap_err() {
+        JobTrouble::Lease(result) => assert!(result.summary.contains("run R2 of ann@jump1"), "{}", result.summary),
+        other => panic!("{other:?}"),
+    }
+    assert!(!count.exists());
+}
+
+#[tokio::test]
+async fn a_job_goes_on_when_its_lease_is_taken_and_the_step_is_told() {
+    let mut bench = bench();
+    let child = bench.job_file("child");
+    let spec = sh("echo working; sleep 2; echo over");
+    let lease = bench.path("var/lib/patchwave/lease");
+    let taken = async {
+        appears(&child).await;
+        fs::write(&lease, "R2\nbob the 2nd@jump2\n1\n").unwrap();
+    };
+    let mut cx = bench.cx();
+    let (end, ()) = tokio::join!(run(&mut cx, &spec), taken);
+    assert!(end.unwrap().success());
+    let lost = cx.lost_lease.clone().unwrap();
+    assert_eq!((lost.run.as_str(), lost.owner.as_str()), ("R2", "bob_the_2nd@jump2"));
+    assert_eq!(fs::read_to_string(lease).unwrap(), "R2\nbob the 2nd@jump2\n1\n");
 }

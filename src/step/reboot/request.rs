@@ -8,7 +8,7 @@ use crate::{
     event::StepResult,
     playbook::Reboot,
     step::{
-        StepCx, guard,
+        StepCx, guard, lease,
         remote::{self, Patience},
     },
 };
@@ -63,12 +63,13 @@ pub(super) async fn ask(
         .changing()
         .timeout(Duration::from_secs(30).min(cx.remaining()))
         .privileged(true);
-    let command = guard::unless_over(command, guard);
+    let command = lease::checked(cx, guard::unless_over(command, guard));
     let mut patience = Patience::new(cx, command.timeout);
     loop {
         cx.journal.progress("reboots");
         let error = match cx.link.exec(&command, &mut *cx.log).await {
             Ok(output) if output.text().contains("asked") || output.text().contains("other-boot") => return Ok(None),
+            Ok(output) if let Some(lost) = lease::kept_from(&output) => return Err(lost),
             Ok(output) => return Ok(Some(format!("{} {}", output.exit, output.last_lines(1)))),
             Err(error) => error,
         };

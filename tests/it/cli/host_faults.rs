@@ -112,7 +112,7 @@ fn every_fault_has_its_outcome_and_its_reason() {
         .map(|n| {
             let name = name(n);
             let outcome = events.iter().find_map(|event| match &event.kind {
-                Kind::HostFinished { host, outcome } if host.as_str() == name => Some(*outcome),
+                Kind::HostFinished { host, outcome, .. } if host.as_str() == name => Some(*outcome),
                 _ => None,
             });
             let reason = events.iter().rev().find_map(|event| match &event.kind {

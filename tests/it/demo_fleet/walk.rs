@@ -72,6 +72,7 @@ impl Walker {
             deadline: tokio::time::Instant::now() + Duration::from_secs(60),
             notes: &Map::new(),
             guard: step::guard::Known::default(),
+            lost_lease: None,
             resumed: false,
             journal: &mut Notes::default(),
             log: &mut NoSink,

@@ -1,0 +1,102 @@
+//! What `lease.sh`, `release.sh` and `lost.sh` say, read into types. Pure; nothing here knows the host.
+
+use std::time::Duration;
+
+use crate::{
+    command::{Output, Unreadable, printable},
+    event::LostLease,
+};
+
+/// What the host says to who asks for its lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// It is this run's.
+    Ours,
+    /// Another run has it, or a job that is not of this step works on the host.
+    Other(Other),
+    /// It was this run's, and another run took it.
+    Lost(LostLease),
+    /// A guard of another run is armed: in so long, or a little later, it changes the host.
+    Guarded { run: String, owner: String, within: Duration },
+    /// It cannot be taken, for this reason.
+    Refused(String),
+}
+
+/// Who has the host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Other {
+    /// The run that has the lease, or, where nobody has it, the run of the first job.
+    pub run: String,
+    /// Empty: nobody has the lease.
+    pub owner: String,
+    /// Since the last sign of life of that run.
+    pub age: Duration,
+    /// Jobs that work on the host, of whatever run.
+    pub jobs: Vec<String>,
+}
+
+pub(super) fn answer(output: &Output) -> Result<Answer, Unreadable> {
+    let text = output.text();
+    let bad = || Unreadable::new(format!("no answer about the lease ({}) {}", output.exit, output.last_lines(1)));
+    let mut lines = text.lines().skip_while(|line| *line != "patchwave-lease").skip(1).map(printable);
+    let word = lines.next().ok_or_else(bad)?;
+    match word.as_str() {
+        "taken" | "held" => Ok(Answer::Ours),
+        "other" => {
+            let (run, owner) = (lines.next().ok_or_else(bad)?, lines.next().ok_or_else(bad)?);
+            let age: u64 = lines.next().and_then(|age| age.parse().ok()).ok_or_else(bad)?;
+            let jobs = lines.filter(|job| !job.is_empty()).take(32).collect();
+            Ok(Answer::Other(Other { run, owner, age: Duration::from_secs(age), jobs }))
+        }
+        "lost" => {
+            let (run, owner) = (lines.next().ok_or_else(bad)?, lines.next().unwrap_or_default());
+            Ok(Answer::Lost(LostLease { run, owner }))
+        }
+        "guarded" => {
+            let (run, owner) = (lines.next().ok_or_else(bad)?, lines.next().ok_or_else(bad)?);
+            let within = lines.next().and_then(|within| within.parse().ok()).ok_or_else(bad)?;
+            Ok(Answer::Guarded { run, owner, within: Duration::from_secs(within) })
+        }
+        word => word.strip_prefix("refused ").map(|why| Answer::Refused(why.to_owned())).ok_or_else(bad),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_read() {
+        let said = |text: &str| {
+            answer(&Output {
+                exit: crate::command::Exit::Code(0),
+                stdout: text.as_bytes().to_vec(),
+                stderr: vec![],
+                dropped: 0,
+            })
+        };
+        let text = |text: &str| text.to_owned();
+        assert_eq!(said("motd\npatchwave-lease\ntaken\n"), Ok(Answer::Ours));
+        let age = Duration::from_secs(60);
+        let other = |jobs: &[&str]| Other {
+            run: text("R"),
+            owner: text("bob@j"),
+            age,
+            jobs: jobs.iter().map(|job| text(job)).collect(),
+        };
+        assert_eq!(said("patchwave-lease\nother\nR\nbob@j\x1b\n60\n\n"), Ok(Answer::Other(other(&[]))));
+        assert_eq!(said("patchwave-lease\nother\nR\nbob@j\n60\nj1\nj2\n"), Ok(Answer::Other(other(&["j1", "j2"]))));
+        let lost = LostLease { run: text("R2"), owner: text("bob@j") };
+        assert_eq!(said("patchwave-lease\nlost\nR2\nbob@j\n"), Ok(Answer::Lost(lost)));
+        for bad in [
+            "",
+            "taken",
+            "patchwave-lease\n",
+            "patchwave-lease\nother\nR\n",
+            "patchwave-lease\nhm\n",
+            "patchwave-lease\nlost",
+        ] {
+            assert!(said(bad).is_err(), "{bad:?}");
+        }
+    }
+}
