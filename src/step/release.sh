@@ -1,5 +1,6 @@
 # Gives the host's lease back, if it is this run's and no job of it works any more; says whether another took it. $1 run
 umask 077
+is_ours || exit 0
 # A job that was left alone at its deadline still changes the host; then the lease stays as long as it works.
 look_at_time
 if was_taken "$1"; then

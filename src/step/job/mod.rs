@@ -6,8 +6,8 @@
 //! `head -c N`, `head -n`, `mv -f`, `rm -f`, `rm -rf`, `ln`, `sync FILE…`, `touch -c`, `sleep 0.2`, `sleep 1`,
 //! `find DIR -mindepth 1 -maxdepth 1 -type d -mtime +7`, `tail -n 1`, `setsid -f /bin/sh WRAPPER FOLDER`; as root where
 //! `/run/systemd/system` is: `systemd-run --quiet --unit=patchwave-ID -p KillMode=process -p TimeoutStopSec=infinity
-//! /bin/sh WRAPPER FOLDER`, `systemctl is-active --quiet patchwave-ID`. Files: `/proc/PID/stat`,
-//! `/proc/sys/kernel/random/boot_id`.
+//! /bin/sh WRAPPER FOLDER`, `systemctl is-active --quiet patchwave-ID`; for the lease: `flock -w 10 9`, `stat -c %a`, `tr`.
+//! Files: `/proc/PID/stat`, `/proc/uptime`, `/proc/sys/kernel/random/boot_id`.
 
 mod answer;
 mod end;

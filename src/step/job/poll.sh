@@ -4,7 +4,8 @@ job=$base/jobs/$1
 umask 077
 look_at_time
 now=$this_boot
-if ! [ -d "$job" ]; then
+# What somebody else put there says nothing about a job of ours.
+if ! is_ours || ! [ -d "$job" ]; then
     printf 'patchwave-job absent - 0 - %s\n' "${now:--}"
     exit 0
 fi

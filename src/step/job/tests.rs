@@ -404,3 +404,18 @@ async fn a_job_goes_on_when_its_lease_is_taken_and_the_step_is_told() {
     assert_eq!((lost.run.as_str(), lost.owner.as_str()), ("R2", "bob_the_2nd@jump2"));
     assert_eq!(fs::read_to_string(lease).unwrap(), "R2\nbob the 2nd@jump2\n1\n");
 }
+
+/// Where an ordinary login has its folder, anybody may make one.
+#[tokio::test]
+async fn what_somebody_else_put_there_is_no_end_of_a_job() {
+    let mut bench = untouched();
+    for (name, text) in [("pid", "1 1 boot-1\n"), ("rc", "0  \n"), ("out", "all is well\n")] {
+        bench.file(&format!("theirs/jobs/{ID}/{name}"), text);
+    }
+    fs::create_dir_all(bench.path("var/lib")).unwrap();
+    std::os::unix::fs::symlink(bench.path("theirs"), bench.path("var/lib/patchwave")).unwrap();
+    bench.resumed = true;
+    bench.journal.notes.insert("job.main".into(), serde_json::json!({ "id": ID, "attempt": 1, "begun": true }));
+    let end = bench.job(&sh("true")).await;
+    assert!(matches!(end, Err(JobTrouble::Lost { .. })), "{end:?}");
+}
