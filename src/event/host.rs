@@ -37,6 +37,7 @@ impl HostState {
             "rolled-back" => Some("rolled back by the host"),
             "rollback-failed" => Some("the host's rollback failed"),
             "rollback-cut" => Some("the host's rollback was cut off"),
+            "rollback-hangs" => Some("the host's rollback did not end in time"),
             "guard-lost" | "guard-open" => Some("what became of its guard is not known"),
             _ => None,
         });

@@ -9,28 +9,37 @@ use crate::yaml::{Key, MapReader, Node, Problems, Value, read};
 const SHORTEST: Duration = Duration::from_secs(10);
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
-/// Reads `guard: { within: 5m, rollback: LINE | [argv] }`.
+/// Reads `guard: { within: 5m, rollback: LINE | [argv], timeout: 10m }`.
 pub(super) fn guard(node: &Node, problems: &mut Problems) -> Option<Guard> {
     let mut map = MapReader::new(node, "`guard`", problems)?;
-    let within = map.need("within", within);
+    let within = map.need("within", |node, problems| {
+        limits(
+            "within",
+            "it must leave time for a new login, after a reboot too; nobody waits for a host that long",
+            node,
+            problems,
+        )
+    });
     let rollback = map.need("rollback", |node, problems| match node.value {
         Value::Seq(_) => kinds::argv(node, problems),
         _ => values::filled(node, problems).map(CommandLine::Shell),
     });
+    let timeout = match map.take("timeout") {
+        Some(node) => limits("timeout", "the host ends a rollback that takes longer", node, map.problems),
+        None => Some(Guard::TIMEOUT),
+    };
     map.finish();
-    Some(Guard { within: within?, rollback: rollback?, whole_walk: false })
+    Some(Guard { within: within?, rollback: rollback?, timeout: timeout?, whole_walk: false })
 }
 
-fn within(node: &Node, problems: &mut Problems) -> Option<Duration> {
-    let within = read::duration(node, problems)?;
+fn limits(key: &str, help: &str, node: &Node, problems: &mut Problems) -> Option<Duration> {
+    let long = read::duration(node, problems)?;
     let (least, most) = (SHORTEST.as_secs(), LONGEST.as_secs() / 3600);
-    if within < SHORTEST || within > LONGEST {
-        problems
-            .at(&node.span, format!("`within` is from {least}s to {most}h"))
-            .help("it must leave time for a new login, after a reboot too; nobody waits for a host that long");
+    if long < SHORTEST || long > LONGEST {
+        problems.at(&node.span, format!("`{key}` is from {least}s to {most}h")).help(help);
         return None;
     }
-    Some(within)
+    Some(long)
 }
 
 /// A step that has a guard, as far as it was read.

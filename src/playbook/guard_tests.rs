@@ -34,7 +34,9 @@ steps:
     let words = ["grub-set-default", "0"].map(|word| Template(word.to_owned()));
     assert_eq!(steps[1].guard.as_ref().unwrap().rollback, CommandLine::Argv(words.into()));
     assert_eq!(steps[1].guard.as_ref().unwrap().within, Duration::from_secs(90));
-    assert_eq!(steps[0].settling(), Duration::from_secs(900));
+    assert_eq!((guard.timeout, steps[0].settling()), (Duration::from_secs(600), Duration::from_secs(960)));
+    let limited = "steps: [ { command: x, guard: { within: 5m, rollback: x, timeout: 1h } } ]";
+    assert_eq!(load(limited).steps[0].settling(), Duration::from_secs(300 + 3600 + 60));
 }
 
 #[test]
@@ -70,6 +72,10 @@ fn what_cannot_be_guarded_is_an_error_at_its_place() {
         ("steps: [ { command: x, guard: { within: 5m, rollback: '' } } ]", "1:55: this must not be empty"),
         ("steps: [ { command: x, guard: { within: 5m, rollback: [] } } ]", "1:55: `argv` names no program"),
         ("steps: [ { command: x, guard: { within: 5m, rollback: '{{ a' } } ]", "1:56: "),
+        (
+            "steps: [ { command: x, guard: { within: 5m, rollback: x, timeout: 9s } } ]",
+            "1:67: `timeout` is from 10s to 24h",
+        ),
         ("steps: [ { command: x, guard: 5m } ]", "1:31: expected a mapping (`guard`)"),
         (
             "guard: { within: 5m, rollback: x }\nsteps: [ { verify: { packages: healthy } } ]",
@@ -124,6 +130,13 @@ steps:
 fn a_plan_without_a_guard_is_written_as_before() {
     let step = load("steps: [ { command: x } ]").steps.remove(0);
     assert!(!serde_json::to_string(&step).unwrap().contains("guard"));
+    // The digest of a run with a guard, too, is that of an older version.
+    let usual = load("steps: [ { command: x, guard: { within: 5m, rollback: x, timeout: 10m } } ]").steps;
+    assert!(
+        serde_json::to_string(&usual)
+            .unwrap()
+            .contains(r#""guard":{"within":{"secs":300,"nanos":0},"rollback":{"shell":"x"}}"#)
+    );
     let json =
         serde_json::to_string(&load("guard: { within: 20m, rollback: x }\nsteps: [ { command: x } ]").steps).unwrap();
     assert_eq!(json, serde_json::to_string(&serde_json::from_str::<Vec<StepSpec>>(&json).unwrap()).unwrap());

@@ -109,15 +109,29 @@ pub struct Guard {
     pub within: Duration,
     /// `rollback:`, run by the host with raised rights.
     pub rollback: CommandLine,
+    /// `timeout:`, for the rollback; the host ends one that takes longer.
+    #[serde(default = "Guard::timeout_if_none", skip_serializing_if = "Guard::is_usual")]
+    pub timeout: Duration,
     /// The playbook's: from the first change on a host to the end of its walk, rather than one step.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub whole_walk: bool,
 }
 
 impl Guard {
-    /// How long finding out what became of it may take: its own time, and ten minutes for the rollback.
+    /// How long a rollback may take where the playbook does not say it.
+    pub const TIMEOUT: Duration = Duration::from_secs(600);
+
+    /// How long finding out what became of it may take: its own time, that of the rollback, and a minute to end it.
     pub fn patience(&self) -> Duration {
-        self.within + Duration::from_secs(600)
+        self.within + self.timeout + Duration::from_secs(60)
+    }
+
+    fn timeout_if_none() -> Duration {
+        Self::TIMEOUT
+    }
+
+    fn is_usual(timeout: &Duration) -> bool {
+        *timeout == Self::TIMEOUT
     }
 }
 

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::host::{FULL, SimHost};
+use super::{
+    host::{FULL, SimHost},
+    job::Stand as JobStand,
+};
 
 /// How long a watchdog takes to see that its time is over.
 const LOOKS: Duration = Duration::from_secs(1);
@@ -49,13 +52,14 @@ impl Guard {
     }
 
     /// Its state as `settle.sh` tells it.
-    pub(super) fn told(&self, offset: usize) -> String {
+    pub(super) fn told(&self, offset: usize, job_runs: bool) -> String {
         match self.stand {
-            Stand::Armed => "patchwave-guard armed - 0\n".to_owned(),
-            Stand::Confirmed => "patchwave-guard confirmed - 0\n".to_owned(),
+            Stand::Armed if self.now && job_runs => "patchwave-guard held - 0 -\n".to_owned(),
+            Stand::Armed => "patchwave-guard armed - 0 -\n".to_owned(),
+            Stand::Confirmed => "patchwave-guard confirmed - 0 -\n".to_owned(),
             Stand::RolledBack => {
                 let said = "undone\n";
-                format!("patchwave-guard rolled-back 0 {}\n{}", said.len(), said.get(offset..).unwrap_or_default())
+                format!("patchwave-guard rolled-back 0 {} -\n{}", said.len(), said.get(offset..).unwrap_or_default())
             }
         }
     }
@@ -81,11 +85,15 @@ impl SimHost {
         self.guards.values().find(|guard| guard.run != run && guard.stand == Stand::Armed)
     }
 
-    /// `id run owner seconds boot size watchdog`, and the rollback on standard input.
+    /// `id run owner seconds boot size watchdog limit`, and the rollback on standard input.
     pub(super) fn guard_arm(&mut self, args: &[&str]) -> String {
         let (id, run) = (args[0], args[1]);
-        match self.guards.get(id).map(|guard| guard.stand) {
-            Some(Stand::Armed) => return "patchwave-guard armed \n".to_owned(),
+        match self.guards.get_mut(id) {
+            Some(guard) if guard.stand == Stand::Armed => {
+                // Its run is back on the host.
+                guard.boots = 1;
+                return "patchwave-guard armed \n".to_owned();
+            }
             Some(_) => return "patchwave-guard over \n".to_owned(),
             None => {}
         }
@@ -118,13 +126,14 @@ impl SimHost {
     }
 
     pub(super) fn guard_settle(&mut self, args: &[&str]) -> String {
-        let Some(guard) = self.guards.get_mut(args[0]) else { return "patchwave-guard absent - 0\n".to_owned() };
+        let job_runs = self.jobs.values().any(|job| job.stand == JobStand::Runs);
+        let Some(guard) = self.guards.get_mut(args[0]) else { return "patchwave-guard absent - 0 -\n".to_owned() };
         match (args[1], guard.stand) {
             ("confirm", Stand::Armed) => guard.stand = Stand::Confirmed,
             (_, Stand::Armed) => guard.now = true,
             _ => {}
         }
-        guard.told(args[2].parse().unwrap_or(0))
+        guard.told(args[2].parse().unwrap_or(0), job_runs)
     }
 
     pub(super) fn guard_clean(&mut self, args: &[&str]) -> String {

@@ -17,7 +17,8 @@ impl SimHost {
     pub(super) fn lease_acquire(&mut self, args: &[&str]) -> String {
         let [run, owner, own, from, _, force] = args else { return String::new() };
         if let Some(guard) = self.guard_of_another(run) {
-            return format!("patchwave-lease\nguarded\n{}\n{}\n{}\n", guard.run, guard.owner, guard.within.as_secs());
+            let (run, owner, within) = (&guard.run, &guard.owner, guard.within.as_secs());
+            return format!("patchwave-lease\nguarded\n{run}\n{owner}\n{within}\narmed - 0 600\n");
         }
         let jobs = self.jobs.iter().filter(|(id, job)| job.stand == Stand::Runs && !id.starts_with(own));
         let mut jobs: Vec<String> = jobs.map(|(id, _)| id.clone()).collect();

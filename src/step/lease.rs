@@ -73,7 +73,7 @@ pub async fn acquire(cx: &mut StepCx<'_>) -> Result<(), Box<StepResult>> {
             Answer::Refused(why) => {
                 return Err(Box::new(StepResult::failed("lease", format!("the host's lease cannot be taken: {why}"))));
             }
-            Answer::Guarded { run, owner, within } => return Err(guarded(&run, &owner, within)),
+            Answer::Guarded(held) => return Err(Box::new(held.refusal())),
         };
         match may_take(cx, &other) {
             Some(ground) if takes < TAKES => {
@@ -124,15 +124,6 @@ fn is_waited_for(cx: &StepCx<'_>, other: &Other) -> bool {
     };
     let holder = other.owner.is_empty() || other.run == cx.run.0 || is_settled(cx, &other.run);
     holder && !other.jobs.is_empty() && other.jobs.iter().all(of_ours)
-}
-
-fn guarded(run: &str, owner: &str, within: Duration) -> Box<StepResult> {
-    let summary = format!(
-        "a guard of {owner}, run {run}, is armed: unless that run confirms, the host rolls back by itself within {} s",
-        within.as_secs()
-    );
-    let help = format!("ask {owner}, or finish that run there with `patchwave resume {run}`, or wait until it is over");
-    Box::new(StepResult::failed("lease", summary).help(help))
 }
 
 fn refused(cx: &StepCx<'_>, other: &Other) -> Box<StepResult> {

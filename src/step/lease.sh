@@ -9,9 +9,7 @@ say() {
 make_private "$base" || say "refused $error"
 lease=$base/lease
 if armed_by_another "$1"; then
-    { read -r holder && read -r owner && read -r within; } <"$other/armed"
-    printf 'patchwave-lease\nguarded\n%s\n%s\n%s\n' "$holder" "$owner" "${within:-0}"
-    exit 0
+    tell_guarded
 fi
 # Two jump boxes that find the same stale lease must not both take it, and no job may be claimed while it is taken.
 lock_lease || say "refused $error"
@@ -97,7 +95,12 @@ case $holder in
     ;;
 esac
 rm -f "$base/lost/$1" "$lease" "$lease".seen*
-if ln "$lease.$$" "$lease" 2>/dev/null; then word=taken; else word="refused another run took the lease just now"; fi
+if ln "$lease.$$" "$lease" 2>/dev/null; then
+    word=taken
+    give_up_others "$1"
+else
+    word="refused another run took the lease just now"
+fi
 rm -f "$lease.$$"
 sign "$1"
 say "$word"

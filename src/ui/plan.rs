@@ -308,6 +308,7 @@ mod tests {
         let guard = |within, whole_walk| Guard {
             within: Duration::from_secs(within),
             rollback: CommandLine::Shell(Template("nft -f\n  /root/before".to_owned())),
+            timeout: Guard::TIMEOUT,
             whole_walk,
         };
         let mut plan = rich();

@@ -157,6 +157,12 @@ impl Lab {
         self.packages(host).remove(name).unwrap_or_default()
     }
 
+    /// Its boot id, if it can be asked just now.
+    pub fn boot_id_of_now(&self, host: &str) -> Option<String> {
+        let output = self.output(&["exec", host, "cat", "/proc/sys/kernel/random/boot_id"]);
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
     pub fn boot_id(&self, host: &str) -> String {
         self.on(host, "cat /proc/sys/kernel/random/boot_id")
     }

@@ -10,12 +10,12 @@ use rustix::process::Signal;
 
 const DEFAULTS: &str = "environment: test, risk: low, batch: 100%, max_failures: 100%, silence_timeout: 5s, connect_timeout: 3s, handshake_timeout: 3s";
 
-fn inventory(vars: &str) -> String {
+pub fn inventory(vars: &str) -> String {
     format!("all: {{ vars: {{ patchwave: {{ {DEFAULTS} }} }}, hosts: {{ {vars} }} }}")
 }
 
 /// Nothing of a guard is left on the host, in no folder and in no unit.
-fn leaves_nothing(lab: &Lab, host: &str) {
+pub fn leaves_nothing(lab: &Lab, host: &str) {
     let traces = "ls -d /var/lib/patchwave/guards /etc/systemd/system/patchwave* \
                   /etc/systemd/system/*.wants/patchwave* 2>/dev/null || true";
     assert_eq!(lab.on(host, traces), "", "{host}");
@@ -25,7 +25,7 @@ fn leaves_nothing(lab: &Lab, host: &str) {
 }
 
 /// The host rolled back, once, and says so in its result and its log.
-fn rolled_back(lab: &Lab, jump: &Patchwave, events: &Events, run: &str, host: &str, index: usize) {
+pub fn rolled_back(lab: &Lab, jump: &Patchwave, events: &Events, run: &str, host: &str, index: usize) {
     let result = events.result(host, index);
     assert_eq!((events.outcome(host), &result["class"]), ("failed", &"rolled-back".into()), "{host}: {result}");
     assert!(result["help"].is_string(), "{host}: what is the operator to type? {result}");

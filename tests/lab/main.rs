@@ -24,4 +24,5 @@ mod rights;
 mod stop;
 #[path = "../it/support/terminal.rs"]
 mod terminal;
+mod watchdog;
 mod wave;

@@ -1,5 +1,6 @@
 # Arms a guard: a watchdog on this host that runs a rollback unless it is told in time not to. Sent again, it attaches.
-# $1 id, $2 run, $3 owner, $4 seconds, $5 `boot`: it must outlive a reboot, $6 bytes on standard input, $7 the watchdog
+# $1 id, $2 run, $3 owner, $4 seconds, $5 `boot`: it must outlive a reboot, $6 bytes on standard input, $7 the watchdog,
+# $8 seconds that the rollback may take
 umask 077
 say() {
     printf 'patchwave-guard %s %s\n' "$1" "$2"
@@ -20,8 +21,21 @@ for folder in "$base" "$base/guards"; do
     chmod 700 "$folder" || say refused "the mode of $folder cannot be set"
 done
 guard=$base/guards/$1
+# Two runs that both find no guard must not both arm one.
+if command -v flock >/dev/null 2>&1; then
+    (: >>"$base/guard.lock") 2>/dev/null || say refused "$base cannot be written (is the disk full?)"
+    exec 9>>"$base/guard.lock"
+    flock -w 10 9 || say refused "$base/guard.lock is held"
+fi
+look_at "$guard"
+[ "$stand" = lost ] && say lost "its watchdog was gone"
 [ -e "$guard/verdict" ] && say over ""
-[ -e "$guard/armed" ] && alive "$guard/pid" && say armed ""
+attached() {
+    # Its run is back on the host: the boots until now were no sign of trouble.
+    [ -e "$guard/seen" ] && printf '%-6s\n' "$(($(wc -l <"$guard/boots") - 1))" 1<>"$guard/seen"
+    say armed ""
+}
+case $stand in armed | held) attached ;; esac
 armed_by_another "$2" && say refused "the guard ${other##*/} of run $holder is armed"
 # Guards of the past whose end has been recorded.
 find "$base/guards" -mindepth 1 -maxdepth 1 -type d -mtime +7 2>/dev/null | head -n 20 | while read -r old; do
@@ -29,49 +43,60 @@ find "$base/guards" -mindepth 1 -maxdepth 1 -type d -mtime +7 2>/dev/null | head
     [ -e "$old/acked" ] && remove "$old"
 done
 
+again=
+[ -e "$guard/armed" ] && again=1
 error=$(mkdir "$guard" 2>&1) || [ -d "$guard" ] || say refused "$error"
-unit_of "$guard"
-# Nothing has been changed yet: it never was.
+# Armed for the first time, nothing has been changed yet: it never was. Else it is over, and that is said.
 abandon() {
+    if [ -n "$again" ]; then
+        give_up "$guard"
+        say lost "$1"
+    fi
     (set -C && printf 'confirmed\n' >"$guard/verdict") 2>/dev/null
-    rm -f "$unit" "$wanted"
-    [ -z "$systemd" ] || systemctl daemon-reload >/dev/null 2>&1
+    drop_unit "$guard"
     remove "$guard"
     say refused "$1"
 }
-if ! [ -e "$guard/armed" ]; then
+if [ -z "$again" ]; then
     cat >"$guard/rollback.$$" || abandon "$guard cannot be written (is the disk full?)"
     [ "$(wc -c <"$guard/rollback.$$")" -eq "$6" ] || abandon "the rollback arrived incomplete"
-    # All that the watchdog will need is laid out now: later the disk may be full, and a link or a name needs no room.
+    # All that the watchdog will need is laid out now: later the disk may be full, and a link, a name or bytes in their
+    # place need no room.
     mv -f "$guard/rollback.$$" "$guard/rollback" && printf '%s\n' "$7" >"$guard/watch" &&
         printf 'confirmed\n' >"$guard/confirmed" && printf 'rolled-back\n' >"$guard/rolled-back" &&
-        printf '%-3s\n' "" >"$guard/rc.tmp" && : >"$guard/out" && : >"$guard/ready" &&
+        printf 'lost\n' >"$guard/lost" && : >"$guard/asked" && : >"$guard/ready" && : >"$guard/out" &&
+        printf '%-3s\n' "" >"$guard/rc.tmp" && printf '%-6s\n' 0 >"$guard/seen" &&
+        for file in pid keeper runner late.tmp; do printf '%-40s\n' "- -" >"$guard/$file" || break; done &&
+        [ -s "$guard/late.tmp" ] && printf '%-20s\n' 0 >"$guard/since" && date +%s >"$guard/beat" &&
         cat "$root/proc/sys/kernel/random/boot_id" >"$guard/boots" &&
-        printf '%s\n%s\n%s\n' "$2" "$3" "$4" >"$guard/armed.$$" && mv -f "$guard/armed.$$" "$guard/armed" ||
+        printf '%s\n%s\n%s\n%s\n' "$2" "$3" "$4" "$8" >"$guard/armed.$$" ||
         abandon "$guard cannot be written (is the disk full?)"
 fi
-sync "$guard"/* "$guard" "$base/guards" 2>/dev/null
-
-if [ -n "$systemd" ]; then
+if [ -n "$systemd" ] && ! [ -e "$guard/unit" ]; then
     # Early in the boot, and spared by rescue and emergency mode: a rollback may be what brings the host back up.
-    # It is no transient unit, because it must outlive a reboot, whoever asks for that one.
+    # It is no transient unit, because it must outlive a reboot, whoever asks for that one. Nobody stops it in passing,
+    # and whatever ends it but itself, it is started again. (Old versions do not know OOMPolicy.)
+    unit_of "$guard"
     printf '%s\n' "[Unit]" "Description=Guard of patchwave run $2: rolls back unless confirmed" \
         "DefaultDependencies=no" "RequiresMountsFor=$base" "After=systemd-remount-fs.service" \
+        "ConditionPathExists=$guard/watch" "RefuseManualStop=yes" \
         "Conflicts=shutdown.target" "Before=shutdown.target" "IgnoreOnIsolate=yes" \
         "[Service]" "ExecStart=/bin/sh $guard/watch $guard" "KillMode=process" "SendSIGHUP=no" \
-        "TimeoutStopSec=infinity" "Restart=on-abnormal" "OOMScoreAdjust=-900" >"$guard/unit" &&
-        error=$(mkdir -p "${wanted%/*}" 2>&1 && cp "$guard/unit" "$unit.$$" 2>&1 && mv -f "$unit.$$" "$unit" 2>&1 &&
-            ln -sf "../${unit##*/}" "$wanted" 2>&1) ||
-        abandon "$unit cannot be written: $error"
-    sync "$unit" "${unit%/*}" "${wanted%/*}" 2>/dev/null
-    error=$(systemctl daemon-reload 2>&1 && systemctl start "${unit##*/}" 2>&1) || abandon "systemctl: $error"
-elif ! setsid -f /bin/sh "$guard/watch" "$guard" </dev/null >/dev/null 2>&1; then
-    setsid /bin/sh "$guard/watch" "$guard" </dev/null >/dev/null 2>&1 &
+        "TimeoutStopSec=infinity" "Restart=always" "RestartSec=1" "RestartPreventExitStatus=0" \
+        "StartLimitInterval=0" "OOMPolicy=continue" "OOMScoreAdjust=-900" >"$guard/unit" ||
+        abandon "$guard cannot be written (is the disk full?)"
 fi
-# It is armed when the watchdog itself has said that it lives.
+if [ -z "$again" ]; then
+    mv -f "$guard/armed.$$" "$guard/armed" || abandon "$guard cannot be written"
+fi
+sync "$guard"/* "$guard" "$base/guards" 2>/dev/null
+# Whoever arms it again means it.
+[ -z "$again" ] || printf '%-20s\n' "$(date +%s)" 1<>"$guard/beat"
+start_watch "$guard" 9>&- || abandon "$error"
+# It is armed when the watchdog itself lives.
 waited=0
 while [ "$waited" -lt 200 ]; do
-    alive "$guard/pid" && say armed ""
+    alive "$guard/pid" && attached
     if [ "$waited" -lt 30 ] && sleep 0.1 2>/dev/null; then
         waited=$((waited + 1))
     else

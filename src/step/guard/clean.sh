@@ -1,21 +1,17 @@
 # Takes away the traces of a guard whose verdict is known. What a rollback said stays for a week. $1: id
 umask 077
 guard=$base/guards/$1
-unit_of "$guard"
 verdict=
 [ -e "$guard/verdict" ] && read -r verdict <"$guard/verdict"
-if [ -e "$unit" ]; then
-    rm -f "$unit" "$wanted"
-    # A watchdog that may not roll back any more is in nobody's way; one that does is never touched.
-    [ "$verdict" = confirmed ] && systemctl stop "${unit##*/}" >/dev/null 2>&1
-    systemctl daemon-reload >/dev/null 2>&1
-fi
+drop_unit "$guard"
+# A watchdog that may not roll back any more is in nobody's way; one that does is never touched.
 if [ "$verdict" = confirmed ]; then
+    [ -d "$root/run/systemd/system" ] && systemctl stop "${unit##*/}" >/dev/null 2>&1
     remove "$guard"
     rmdir "$base/guards" 2>/dev/null
 elif [ -d "$guard" ]; then
     # It may hold secrets of the playbook, and nobody will run it any more.
     rm -f "$guard/rollback"
-    : >"$guard/acked"
+    (: >"$guard/acked") 2>/dev/null
 fi
 exit 0

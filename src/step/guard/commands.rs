@@ -40,9 +40,10 @@ pub(super) fn arm(
     let bytes = job::run_file(rollback, None)?.into_bytes();
     let owner: String = printable(cx.owner).chars().take(100).collect();
     let (within, size) = (guard.within.as_secs().to_string(), bytes.len().to_string());
+    let limit = guard.timeout.as_secs().to_string();
     let boot = if outlives == Outlives::Reboot { "boot" } else { "" };
     let watch = format!("{ALIVE}{ARMED}{WATCH}");
-    Ok(Command::sh("guard-arm", ARM, [id, &cx.run.0, &owner, &within, boot, &size, &watch])
+    Ok(Command::sh("guard-arm", ARM, [id, &cx.run.0, &owner, &within, boot, &size, &watch, &limit])
         .changing()
         .stdin(bytes)
         .timeout(Duration::from_secs(60))
@@ -54,6 +55,8 @@ pub(super) fn arm(
 pub(super) enum Wish {
     Confirm,
     RollBack,
+    /// It is put out of action: nobody on the host carries it out.
+    GiveUp,
 }
 
 /// Wishes for a verdict and looks at what it is, from `offset` in the rollback's output on; may be sent again.
@@ -61,6 +64,7 @@ pub(super) fn settle(id: &str, wish: Wish, offset: u64, wait: Duration) -> Comma
     let wish = match wish {
         Wish::Confirm => "confirm",
         Wish::RollBack => "roll-back",
+        Wish::GiveUp => "give-up",
     };
     let (offset, most, seconds) = (offset.to_string(), CHUNK.to_string(), wait.as_secs().to_string());
     let mut command = Command::sh("guard-settle", SETTLE, [id, wish, &offset, &most, &seconds])

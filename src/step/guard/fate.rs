@@ -16,6 +16,9 @@ use crate::{
 
 /// How long one look waits on the host for news.
 const WAIT: Duration = Duration::from_secs(10);
+/// So long a watchdog may be seen neither to live nor to act. Then it is put out of action, so that what is said of it
+/// stays true after the next boot.
+const IDLE: Duration = Duration::from_secs(45);
 
 /// What became of a guard.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,12 +27,16 @@ pub(super) enum Fate {
     Confirmed,
     /// It rolled back.
     RolledBack { code: u32, tail: Vec<u8> },
+    /// The host ended it because it took too long; this process of it could not be ended.
+    Ended { left: Option<u32>, tail: Vec<u8> },
     /// Its rollback began and did not end.
     Cut { tail: Vec<u8> },
-    /// Nobody on the host watches any more, and nothing was rolled back.
-    Dead,
+    /// Nobody on the host watches any more, nothing was rolled back and nothing will be.
+    Lost,
     /// The host knows nothing of it.
     Absent,
+    /// It still rolls back after all that time: this process.
+    Rolling { process: Option<u32> },
     /// The host could not be asked, or has not got there, in all that time.
     Open { last: String },
 }
@@ -39,6 +46,9 @@ pub(super) async fn find(cx: &mut StepCx<'_>, guard: &Guard, id: &str, wish: Wis
     let end = Instant::now() + guard.patience();
     cx.link.close().await;
     let (mut last, mut tail, mut losses) = (String::new(), Vec::new(), 0);
+    // Since when the host was seen to do nothing about it, and what it was last seen to do.
+    let (mut idle, mut rolling) = (None, None);
+    let mut wish = wish;
     loop {
         let wait = if wish == Wish::Confirm { Duration::ZERO } else { WAIT };
         let offset = cx.log.job_offset(id);
@@ -47,6 +57,7 @@ pub(super) async fn find(cx: &mut StepCx<'_>, guard: &Guard, id: &str, wish: Wis
             Ok(Ok(output)) => Some(output),
             Ok(Err(error)) => {
                 last = error.to_string();
+                rolling = None;
                 None
             }
             Err(_) => None,
@@ -56,11 +67,19 @@ pub(super) async fn find(cx: &mut StepCx<'_>, guard: &Guard, id: &str, wish: Wis
             Ok(Some(seen)) => {
                 losses = 0;
                 let whole = take(cx, id, offset, &seen, &mut tail);
-                match fate(seen.stand, whole, &tail) {
+                rolling = (seen.stand == Stand::Rolling).then_some(seen.process);
+                idle = match seen.stand {
+                    Stand::Dead | Stand::Armed => Some(idle.unwrap_or_else(Instant::now)),
+                    _ => None,
+                };
+                if idle.is_some_and(|since| since.elapsed() >= IDLE) {
+                    wish = Wish::GiveUp;
+                }
+                match fate(&seen, whole, &tail) {
                     Ok(fate) => return fate,
                     Err(news) => {
-                        last = news.to_owned();
-                        cx.journal.progress(news);
+                        cx.journal.progress(&news);
+                        last = news;
                     }
                 }
             }
@@ -69,7 +88,7 @@ pub(super) async fn find(cx: &mut StepCx<'_>, guard: &Guard, id: &str, wish: Wis
         }
         if Instant::now() >= end {
             cx.link.close().await;
-            return Fate::Open { last };
+            return rolling.map_or(Fate::Open { last }, |process| Fate::Rolling { process });
         }
         if output.is_none() {
             cx.link.close().await;
@@ -82,22 +101,31 @@ pub(super) async fn find(cx: &mut StepCx<'_>, guard: &Guard, id: &str, wish: Wis
 fn waiting(guard: &Guard, wish: Wish, last: &str) -> String {
     match wish {
         Wish::Confirm => {
-            format!("cannot confirm; the host rolls back within {} s of its own: {last}", guard.within.as_secs())
+            format!(
+                "cannot confirm yet; without it the host rolls back {} s after the change: {last}",
+                guard.within.as_secs()
+            )
         }
-        Wish::RollBack => format!("waiting for the host to roll back: {last}"),
+        Wish::RollBack | Wish::GiveUp => format!("waiting for the host to roll back: {last}"),
     }
 }
 
 /// What a stand means when the wish was heard; `Err`: there is more to come.
-fn fate(stand: Stand, whole: bool, tail: &[u8]) -> Result<Fate, &'static str> {
-    match stand {
+fn fate(seen: &Settled<'_>, whole: bool, tail: &[u8]) -> Result<Fate, String> {
+    match seen.stand {
         Stand::Confirmed => Ok(Fate::Confirmed),
         Stand::Absent => Ok(Fate::Absent),
-        Stand::Dead => Ok(Fate::Dead),
-        Stand::Armed => Err("the host is about to roll back"),
-        Stand::Rolling => Err("the host rolls back"),
-        Stand::RolledBack(_) | Stand::Cut if !whole => Err("reading what the rollback said"),
+        Stand::Lost => Ok(Fate::Lost),
+        Stand::Dead => Err("the guard's watchdog is gone; it is being started again".to_owned()),
+        Stand::Armed => Err("the host is about to roll back".to_owned()),
+        Stand::Held => Err("the host rolls back when a job on it has ended".to_owned()),
+        Stand::Rolling => match seen.process {
+            Some(process) => Err(format!("the host rolls back (process {process})")),
+            None => Err("the host rolls back".to_owned()),
+        },
+        Stand::RolledBack(_) | Stand::Ended | Stand::Cut if !whole => Err("reading what the rollback said".to_owned()),
         Stand::RolledBack(code) => Ok(Fate::RolledBack { code, tail: tail.to_vec() }),
+        Stand::Ended => Ok(Fate::Ended { left: seen.process, tail: tail.to_vec() }),
         Stand::Cut => Ok(Fate::Cut { tail: tail.to_vec() }),
     }
 }

@@ -3,18 +3,22 @@
 //! two happens, once. Start at [`arm_or_stop`] and [`settle`]; what happens on the host stands in `arm.sh` and `watch.sh`.
 //!
 //! Command lines on the host, all through `/bin/sh -c`, as root: `id -u`, `mkdir [-p]`, `chmod 700`, `cat`, `wc`, `cp`,
-//! `mv [-f]`, `ln [-sf]`, `rm`, `rmdir`, `sync FILE…`, `sleep`, `find`, `head`, `tail`, `grep -qx`; where
-//! `/run/systemd/system` is: `systemctl daemon-reload`, `systemctl start|stop patchwave-guard-ID.service`; elsewhere
-//! `setsid -f /bin/sh WATCH FOLDER`. Files: `/var/lib/patchwave/guards/`, `/etc/systemd/system/patchwave-guard-*.service`
-//! and its link in `sysinit.target.wants`, `/proc/uptime`, `/proc/PID/stat`, `/proc/sys/kernel/random/boot_id`.
+//! `mv [-f]`, `ln [-sf]`, `rm`, `rmdir`, `sync FILE…`, `sleep`, `find`, `head`, `tail`, `grep -qx`, `date +%s`,
+//! `flock -w 10 9` (where it is), `kill` (of a rollback that takes too long), `setsid [-f] /bin/sh WATCH FOLDER`; where
+//! `/run/systemd/system` is: `systemctl daemon-reload`, `systemctl reset-failed|start --no-block|stop
+//! patchwave-guard-ID.service`. Files: `/var/lib/patchwave/guards/`, `guard.lock`,
+//! `/etc/systemd/system/patchwave-guard-*.service` and its link in `sysinit.target.wants`, `/proc/uptime`,
+//! `/proc/PID/stat`, `/proc/sys/kernel/random/boot_id`.
 
 mod answer;
 mod commands;
 mod fate;
+mod held;
 mod settle;
 #[cfg(test)]
 mod tests;
 
+pub(super) use held::Held;
 pub(super) use settle::{close, settle};
 
 use serde_json::{Value, json};
@@ -146,7 +150,13 @@ pub async fn arm(cx: &mut StepCx<'_>, outlives: Outlives) -> Result<Option<Armed
             cx.guard = Known::Armed;
             Ok(Some(Armed { id, over: true }))
         }
-        Arming::Refused(why) => {
+        // What its run changed under it before is not guarded any more, and that must be told.
+        Arming::Lost(why) if cx.guard == Known::Armed || handed_on(cx, &id) == Known::Armed => {
+            cx.guard = Known::Armed;
+            let summary = format!("its guard is lost: {why}; this change is not begun any more");
+            Err(Box::new(StepResult::unknown("guard-lost", summary)))
+        }
+        Arming::Lost(why) | Arming::Refused(why) => {
             if fresh {
                 cx.guard = Known::Nothing;
             }

@@ -90,7 +90,7 @@ async fn found(cx: &mut StepCx<'_>, guard: &Guard, id: &str, wish: Wish) -> Resu
     let stand = match (wish, cx.guard) {
         (_, Known::Asked) => "asked",
         (Wish::Confirm, _) => "confirming",
-        (Wish::RollBack, _) => "rolling back",
+        (Wish::RollBack | Wish::GiveUp, _) => "rolling back",
     };
     note(cx, id, stand).await?;
     cx.journal.progress(if wish == Wish::Confirm { "confirming over a new connection" } else { "rolling back" });
@@ -104,8 +104,8 @@ async fn found(cx: &mut StepCx<'_>, guard: &Guard, id: &str, wish: Wish) -> Resu
             cx.log.flush();
             note(cx, id, "rolled back").await?;
         }
-        Fate::Open { .. } | Fate::Absent => return Ok(fate),
-        Fate::Cut { .. } | Fate::Dead => cx.log.flush(),
+        Fate::Open { .. } | Fate::Rolling { .. } | Fate::Absent => return Ok(fate),
+        Fate::Cut { .. } | Fate::Ended { .. } | Fate::Lost => cx.log.flush(),
     }
     // Without it the traces stay for a while, no more: the verdict holds.
     let _ = cx.link.exec(&commands::clean(id), &mut NoSink).await;
@@ -132,9 +132,36 @@ fn ended(guard: &Guard, id: &str, fate: Fate, why: &str) -> StepResult {
             let summary = format!("the host's rollback began and was cut off, by a reboot or a kill; {why}");
             StepResult::unknown("rollback-cut", summary).detail(lines(&tail)).help(LOOK)
         }
-        Fate::Dead | Fate::Absent => {
-            let gone =
-                if fate == Fate::Dead { "its watchdog is gone from the host" } else { "the host knows nothing of it" };
+        Fate::Ended { left, tail } => {
+            let limit = guard.timeout.as_secs();
+            let rest = match left {
+                Some(process) => format!("process {process} of it cannot be ended, not even by SIGKILL"),
+                None => "it is half done".to_owned(),
+            };
+            let summary =
+                format!("the host's rollback did not end within {limit} s and was ended by the host; {rest}; {why}");
+            StepResult::unknown("rollback-hangs", summary).detail(lines(&tail)).help(match left {
+                Some(process) => {
+                    format!("see what it waits for: `cat /proc/{process}/wchan`; a reboot ends it; {LOOK}")
+                }
+                None => format!("{LOOK}; a rollback that needs longer gets a `timeout` in its `guard`"),
+            })
+        }
+        Fate::Rolling { process } => {
+            let minutes = guard.patience().as_secs() / 60;
+            let process = process.map(|process| (process, format!(" (process {process})")));
+            let (end, shown) = match &process {
+                Some((process, shown)) => (format!("end it there with `kill -TERM -{process}`, then "), shown.as_str()),
+                None => (String::new(), ""),
+            };
+            let summary = format!("the host's rollback has not ended in {minutes} min{shown}; {why}");
+            StepResult::unknown("rollback-hangs", summary).help(format!("{end}{LOOK}"))
+        }
+        Fate::Lost | Fate::Absent => {
+            let gone = match fate {
+                Fate::Lost => "its watchdog is gone from the host and it will not act any more",
+                _ => "the host knows nothing of it",
+            };
             let summary = format!("the guard neither was confirmed nor rolled back: {gone}; {why}");
             StepResult::unknown("guard-lost", summary).help(LOOK)
         }
@@ -142,11 +169,13 @@ fn ended(guard: &Guard, id: &str, fate: Fate, why: &str) -> StepResult {
             let minutes = guard.patience().as_secs() / 60;
             let colon = if last.is_empty() { "" } else { ": " };
             let summary = format!(
-                "what became of the guard could not be found out in {minutes} min{colon}{}; unless it is confirmed the \
+                "what became of the guard could not be found out in {minutes} min{colon}{}; if its watchdog lives, the \
                  host rolls back by itself",
                 printable(&last)
             );
-            StepResult::unknown("guard-open", summary).help(format!("look at its console; the guard is {folder}"))
+            StepResult::unknown("guard-open", summary).help(format!(
+                "look at its console; the guard is {folder}: `rc` there is the exit code of a rollback that has ended"
+            ))
         }
         Fate::Confirmed => confirmed(),
     }

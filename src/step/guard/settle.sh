@@ -1,11 +1,13 @@
 # Gives a guard its verdict if it has none yet, and tells how it stands.
-# $1 id, $2 `confirm` or `roll-back`, $3 offset in the rollback's output, $4 most bytes of it, $5 seconds to wait for news
+# $1 id, $2 `confirm`, `roll-back` or `give-up`, $3 offset in the rollback's output, $4 most bytes of it, $5 seconds to
+# wait for news
 umask 077
 guard=$base/guards/$1
 rc=-
 size=0
+process=-
 tell() {
-    printf 'patchwave-guard %s %s %s\n' "$1" "${rc:--}" "$size"
+    printf 'patchwave-guard %s %s %s %s\n' "$1" "${rc:--}" "$size" "$process"
     [ "$size" -gt "$offset" ] && tail -c "+$((offset + 1))" "$guard/out" | head -c "$most"
     exit 0
 }
@@ -20,32 +22,35 @@ confirm)
     # What is confirmed must stay so when the power goes the next moment.
     sync "$guard/verdict" "$guard" 2>/dev/null
     ;;
-roll-back) : >"$guard/now" ;;
+# A name needs no room on a full disk.
+roll-back) mv "$guard/asked" "$guard/now" 2>/dev/null || [ -e "$guard/now" ] || (: >"$guard/now") 2>/dev/null ;;
+give-up) give_up "$guard" ;;
 esac
 end=$5
 waited=0
+started=
 while :; do
-    verdict=
-    [ -e "$guard/verdict" ] && read -r verdict <"$guard/verdict"
-    if [ "$verdict" = confirmed ]; then
-        tell confirmed
-    elif [ -e "$guard/rc" ]; then
+    look_at "$guard"
+    case $stand in
+    confirmed | lost) tell "$stand" ;;
+    rolled-back | ended)
         read -r rc <"$guard/rc"
         size=$(($(wc -c <"$guard/out")))
-        tell rolled-back
-    elif may_act "$guard"; then
-        state=armed
-        [ "$verdict" = rolled-back ] && state=rolling
-    elif [ -e "$guard/rc" ]; then
-        continue
-    elif [ -e "$guard/begun" ]; then
+        # What could not be ended.
+        [ "$stand" = ended ] && alive "$guard/late" && process=$pid
+        tell "$stand"
+        ;;
+    cut)
         # Its watchdog is gone for good, in the middle.
         size=$(($(wc -c <"$guard/out")))
         tell cut
-    else
-        tell dead
-    fi
-    [ "$waited" -ge "$end" ] && tell "$state"
+        ;;
+    dead)
+        if [ -z "$started" ] && [ -e "$guard/armed" ] && ! is_stale "$guard"; then start_watch "$guard"; fi
+        started=1
+        ;;
+    esac
+    [ "$waited" -ge "$end" ] && tell "$stand"
     sleep 1
     waited=$((waited + 1))
 done

@@ -1,5 +1,7 @@
 //! The scripts themselves, on this machine's `/bin/sh`, on folders that play host. Their time stands in a file.
 
+mod living;
+
 use std::{fs, path::PathBuf, sync::atomic::Ordering, time::Duration};
 
 use super::{Outlives, arm_or_stop};
@@ -34,7 +36,8 @@ fn bench(change: &str, rollback: &str) -> Bench {
     if let StepKind::Command(command) = &mut bench.spec.kind {
         command.run = change;
     }
-    bench.spec.guard = Some(Guard { within: Duration::from_secs(600), rollback, whole_walk: false });
+    bench.spec.guard =
+        Some(Guard { within: Duration::from_secs(600), rollback, timeout: Guard::TIMEOUT, whole_walk: false });
     bench.up_for(100);
     bench
 }
@@ -70,11 +73,34 @@ impl Bench {
         self.link.exec(&Command::sh("test", script, [""; 0]), &mut NoSink).await.unwrap();
     }
 
-    /// Ends the watchdog as a host that goes down does.
+    /// Ends the watchdog as a host that goes down does: with all that would start it again.
     async fn kill_watchdog(&mut self) {
-        let pid = fs::read_to_string(self.guard_file("pid")).unwrap();
-        self.sh(&format!("kill -9 {}", pid.split(' ').next().unwrap())).await;
+        let watch = self.guard_file("watch").display().to_string();
+        let of_it = |id: &String| {
+            let line = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).split('\0').any(|word| word == watch)
+        };
+        loop {
+            let all = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.file_name().display().to_string());
+            let ids: Vec<String> = all.filter(of_it).collect();
+            if ids.is_empty() {
+                break;
+            }
+            self.sh(&format!("kill -9 {} 2>/dev/null; sleep 0.02", ids.join(" "))).await;
+        }
         self.watchdog_ends().await;
+    }
+
+    /// Sends a signal to the process whose id stands in this file of the guard.
+    async fn sends(&mut self, signal: &str, name: &str) {
+        let id = self.id_in(name);
+        self.sh(&format!("[ {id} = - ] || kill -{signal} {id}")).await;
+    }
+
+    /// The process id in this file of the guard.
+    fn id_in(&self, name: &str) -> String {
+        let text = fs::read_to_string(self.guard_file(name)).unwrap();
+        text.split(' ').next().unwrap().to_owned()
     }
 
     /// Waits until the watchdog is no more; a process that nobody waited for counts as none.
@@ -88,6 +114,10 @@ impl Bench {
     async fn boot_watchdog(&mut self, boot: &str) {
         self.boots(boot);
         let _ = fs::remove_file(self.guard_file("pid"));
+        self.start_watchdog().await;
+    }
+
+    async fn start_watchdog(&mut self) {
         let guard = self.guard_file("");
         let guard = guard.display().to_string();
         let guard = guard.trim_end_matches('/');
@@ -347,19 +377,23 @@ async fn a_watchdog_that_is_gone_is_told_and_a_confirmation_still_counts() {
     let mut bench = bench("true", "echo undone >>$H/log");
     bench.arm(Outlives::Nothing).await.unwrap();
     bench.kill_watchdog().await;
-    bench.resumed = true;
-    // Nothing that it could do holds another run back.
+    // It holds no other run back, and will not act in the middle of that one, whoever starts it again.
     let first = std::mem::replace(&mut bench.run, RunId("20261122-030000-abcd".into()));
-    bench.resumed = false;
     let notes = std::mem::take(&mut bench.journal.notes);
     assert_eq!(bench.guarded().await.verdict, Verdict::Ok);
+    assert_eq!(bench.lines(&format!("var/lib/patchwave/guards/{ID}/verdict")), "lost\n");
+    bench.up_for(9_999);
+    bench.boot_watchdog("boot-2").await;
+    appears(&bench.guard_file("pid")).await;
+    bench.watchdog_ends().await;
+    assert_eq!(bench.lines("log"), "");
+    // Its own run is told so.
     (bench.run, bench.journal.notes, bench.resumed) = (first, notes, true);
     bench.sh("rm -f $PATCHWAVE_ROOT/var/lib/patchwave/lease").await;
-    if let StepKind::Command(command) = &mut bench.spec.kind {
-        command.run = shell("exit 4".to_owned());
-    }
-    // The arming is repeated, and has a watchdog again.
-    assert_eq!(bench.guarded().await.class, "rolled-back");
+    let result = bench.guarded().await;
+    assert_eq!((result.verdict, result.class.as_str()), (Verdict::Unknown, "guard-lost"), "{result:?}");
+    assert!(result.summary.contains("it will not act any more"), "{}", result.summary);
+    assert_eq!(bench.lines("log"), "");
 }
 
 #[tokio::test]
@@ -382,13 +416,17 @@ async fn a_systemd_host_gets_a_unit_that_outlives_a_boot() {
     bench.shim("systemd-run", "while [ \"$1\" != /bin/sh ]; do shift; done\nsetsid -f \"$@\" >/dev/null 2>&1");
     let systemctl = r#"echo "$*" >>"$PATCHWAVE_ROOT/asked"
 [ "$1" = start ] || exit 0
-cp "$PATCHWAVE_ROOT/etc/systemd/system/$2" "$PATCHWAVE_ROOT/unit"
+cp "$PATCHWAVE_ROOT/etc/systemd/system/$3" "$PATCHWAVE_ROOT/unit"
 ls "$PATCHWAVE_ROOT/etc/systemd/system/sysinit.target.wants" >"$PATCHWAVE_ROOT/wanted"
 setsid -f $(sed -n s/^ExecStart=//p "$PATCHWAVE_ROOT/unit") </dev/null >/dev/null 2>&1"#;
     bench.shim("systemctl", systemctl);
     assert_eq!(bench.guarded().await.verdict, Verdict::Ok);
     let unit = format!("patchwave-guard-{ID}.service");
-    assert!(bench.lines("asked").starts_with(&format!("daemon-reload\nstart {unit}\n")), "{}", bench.lines("asked"));
+    assert!(
+        bench.lines("asked").contains(&format!("daemon-reload\nstart --no-block {unit}\n")),
+        "{}",
+        bench.lines("asked")
+    );
     assert_eq!(bench.lines("wanted"), format!("{unit}\n"));
     assert!(bench.lines("unit").contains("IgnoreOnIsolate=yes\n"), "{}", bench.lines("unit"));
     assert!(!bench.path(&format!("etc/systemd/system/{unit}")).exists());

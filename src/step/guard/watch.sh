@@ -1,4 +1,6 @@
-# A guard's watchdog: rolls back unless the verdict `confirmed` comes first. $1: the guard's folder
+# A guard's watchdog: rolls back unless the verdict `confirmed` comes first. It ends with 0 when it is over; after
+# anything else it is started again, by systemd or by its keeper.
+# $1 the guard's folder; $2 nothing, or `keep`: be its keeper, or `run`: run the rollback and leave its exit code
 guard=$1
 root=${PATCHWAVE_ROOT-}
 base=${guard%/guards/*}
@@ -7,39 +9,97 @@ export LC_ALL PATH
 cd / || exit 1
 umask 077
 [ -e "$guard/armed" ] || exit 0
-{ read -r run && read -r owner && read -r within; } <"$guard/armed"
+{ read -r run && read -r owner && read -r within && read -r limit; } <"$guard/armed"
+
+# Leaves a process id and its start time. In the file that is there: a full disk has no room for another. $1 file, $2 id
+record() {
+    set -f
+    stat=$(cat "/proc/$2/stat" 2>/dev/null)
+    set -- "$1" "$2" ${stat##*) }
+    set +f
+    printf '%-40s\n' "$2 ${22}" 1<>"$1"
+}
+# Leaves how the rollback ended. $1: its exit code
+ended() {
+    # It may hold secrets of the playbook.
+    rm -f "$guard/rollback"
+    printf '%-3s\n' "$1" 1<>"$guard/rc.tmp"
+    sync "$guard/rc.tmp" "$guard/out" 2>/dev/null
+    mv -f "$guard/rc.tmp" "$guard/rc"
+    sync "$guard" 2>/dev/null
+}
+# Sends a signal to all that the rollback started. $1: its name
+signal() {
+    kill "-$1" "-$group" 2>/dev/null || kill "-$1" "$group" 2>/dev/null
+    alive "$guard/child" && kill "-$1" "$pid" 2>/dev/null
+}
+# Ends a rollback that takes longer than it may, with what `alive` found. What cannot be ended is named in `late`.
+end_it() {
+    group=$pid
+    mv "$guard/late.tmp" "$guard/late"
+    signal TERM
+    waited=0
+    while ! [ -e "$guard/rc" ] && [ "$waited" -lt 10 ]; do
+        sleep 1
+        waited=$((waited + 1))
+    done
+    signal KILL
+    sleep 1
+    for stat in /proc/[0-9]*/stat; do
+        read -r stat <"$stat" || continue
+        set -f
+        set -- ${stat##*) }
+        set +f
+        [ "$3" = "$group" ] && [ "$1" != Z ] && record "$guard/late" "${stat%% *}"
+    done 2>/dev/null
+    [ -e "$guard/rc" ] || ended 137
+}
+keeper() {
+    setsid /bin/sh "$guard/watch" "$guard" keep </dev/null >/dev/null 2>&1 &
+}
+case ${2-} in
+run)
+    # It leads a group: whoever ends the rollback ends all of it, and this shell says how it went.
+    trap : HUP INT TERM
+    /bin/sh "$guard/rollback" "$guard" </dev/null >"$guard/out" 2>&1
+    ended "$?"
+    exit 0
+    ;;
+keep)
+    alive "$guard/keeper" && exit 0
+    record "$guard/keeper" "$$"
+    trap : HUP INT TERM
+    while [ -e "$guard/armed" ]; do
+        if ! alive "$guard/pid"; then /bin/sh "$guard/watch" "$guard" && exit 0; fi
+        sleep 1
+    done
+    exit 0
+    ;;
+esac
+
+systemd=
+[ -d "$root/run/systemd/system" ] && systemd=1
+# Under systemd a signal is that of a shutdown, or it starts this again.
+[ -n "$systemd" ] || trap : HUP INT TERM
+alive "$guard/pid" && exit 1
 
 # Each boot begins the time anew, for nobody can confirm while the host is down. One that boots over and over is in
-# trouble: it gets no more time.
+# trouble: it gets no more time. Boots after which its run came back do not count (`seen`).
 boot=$(cat "$root/proc/sys/kernel/random/boot_id")
-grep -qx "$boot" "$guard/boots" 2>/dev/null || printf '%s\n' "$boot" >>"$guard/boots"
-[ "$(wc -l <"$guard/boots")" -le 3 ] || within=0
+if ! grep -qx "$boot" "$guard/boots" 2>/dev/null; then
+    printf '%s\n' "$boot" >>"$guard/boots"
+    is_stale "$guard" && give_up "$guard"
+fi
+seen=0
+[ -r "$guard/seen" ] && read -r seen <"$guard/seen"
+[ "$(($(wc -l <"$guard/boots") - seen))" -le 3 ] || within=0
 
 # It lives.
-set -f
-stat=$(cat "/proc/$$/stat")
-set -- ${stat##*) }
-set +f
-printf '%s %s\n' "$$" "${20}" >"$guard/pid.$$" && mv -f "$guard/pid.$$" "$guard/pid"
+record "$guard/pid" "$$"
 
-# Seconds since the boot: no clock that is set can make it early or late.
-uptime=$root/proc/uptime
-[ -r "$uptime" ] || uptime=/proc/uptime
-look_at_time() {
-    read -r now rest <"$uptime"
-    now=${now%%.*}
-}
-# Whether a job of ours runs. A transaction is never rolled back in its middle.
-job_runs() {
-    for job in "$base"/jobs/*; do
-        [ -e "$job/pid" ] && ! [ -e "$job/rc" ] || continue
-        if alive "$job/pid" || alive "$job/child"; then return; fi
-    done
-    return 1
-}
-
-look_at_time
+look_at_uptime
 since=$now
+looks=0
 while ! [ -e "$guard/verdict" ]; do
     # Whoever gave the arming up took it away.
     [ -e "$guard/armed" ] || exit 0
@@ -49,31 +109,43 @@ while ! [ -e "$guard/verdict" ]; do
         # A link is made whole or not at all, and once: this one, or the one of the confirmation.
         ln "$guard/rolled-back" "$guard/verdict" 2>/dev/null && continue
     fi
+    if [ "$((looks % 30))" = 0 ]; then
+        # By the calendar, for after a boot: uptime does not count the time when the host is down.
+        printf '%-20s\n' "$(date +%s)" 1<>"$guard/beat"
+        [ -n "$systemd" ] || alive "$guard/keeper" || keeper
+    fi
+    looks=$((looks + 1))
     sleep 1
-    look_at_time
+    look_at_uptime
 done
 read -r verdict <"$guard/verdict"
 if [ "$verdict" = rolled-back ]; then
     sync "$guard/verdict" "$guard" 2>/dev/null
     # One that began in this very moment: it looks at the verdict after it has said that it lives.
     while job_runs; do sleep 1; done
+    trap : HUP INT TERM
+    look_at_uptime
     # Renamed once: whoever does it rolls back, and nobody ever again.
     if mv "$guard/ready" "$guard/begun" 2>/dev/null; then
+        printf '%-20s\n' "$now" 1<>"$guard/since"
         sync "$guard" 2>/dev/null
-        trap : HUP INT TERM
-        /bin/sh "$guard/rollback" "$guard" </dev/null >"$guard/out" 2>&1
-        rc=$?
-        # It may hold secrets of the playbook.
-        rm -f "$guard/rollback"
-        printf '%-3s\n' "$rc" 1<>"$guard/rc.tmp"
-        sync "$guard/rc.tmp" "$guard/out" 2>/dev/null
-        mv -f "$guard/rc.tmp" "$guard/rc"
-        sync "$guard" 2>/dev/null
+        own=
+        command -v setsid >/dev/null 2>&1 && own=setsid
+        $own /bin/sh "$guard/watch" "$guard" run </dev/null &
+        record "$guard/runner" "$!"
     fi
+    began=$now
+    [ -r "$guard/since" ] && read -r began <"$guard/since"
+    looks=0
+    while ! [ -e "$guard/rc" ] && { alive "$guard/runner" || alive "$guard/child"; }; do
+        if [ "$((now - began))" -ge "${limit:-600}" ]; then
+            end_it
+            break
+        fi
+        if [ "$looks" -ge 30 ] || ! sleep 0.1 2>/dev/null; then sleep 1; fi
+        looks=$((looks + 1))
+        look_at_uptime
+    done
 fi
-unit_of "$guard"
-if [ -e "$unit" ]; then
-    rm -f "$unit" "$wanted"
-    systemctl daemon-reload >/dev/null 2>&1
-fi
+drop_unit "$guard"
 exit 0

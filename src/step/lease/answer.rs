@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::guard;
 use crate::{
     command::{Output, Unreadable, printable},
     event::LostLease,
@@ -16,8 +17,8 @@ pub(super) enum Answer {
     Other(Other),
     /// It was this run's, and another run took it.
     Lost(LostLease),
-    /// A guard of another run is armed: in so long, or a little later, it changes the host.
-    Guarded { run: String, owner: String, within: Duration },
+    /// A guard of another run may change the host.
+    Guarded(guard::Held),
     /// It cannot be taken, for this reason.
     Refused(String),
 }
@@ -52,11 +53,7 @@ pub(super) fn answer(output: &Output) -> Result<Answer, Unreadable> {
             let (run, owner) = (lines.next().ok_or_else(bad)?, lines.next().unwrap_or_default());
             Ok(Answer::Lost(LostLease { run, owner }))
         }
-        "guarded" => {
-            let (run, owner) = (lines.next().ok_or_else(bad)?, lines.next().ok_or_else(bad)?);
-            let within = lines.next().and_then(|within| within.parse().ok()).ok_or_else(bad)?;
-            Ok(Answer::Guarded { run, owner, within: Duration::from_secs(within) })
-        }
+        "guarded" => guard::Held::read(lines).map(Answer::Guarded).ok_or_else(bad),
         word => word.strip_prefix("refused ").map(|why| Answer::Refused(why.to_owned())).ok_or_else(bad),
     }
 }

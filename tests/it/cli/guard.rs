@@ -122,6 +122,25 @@ fn a_guard_outlives_a_reboot_that_somebody_asks_for_and_the_end_of_the_controlle
     is_told(&desk, &fleet, desk.really("resume"));
 }
 
+const REBOOTS: &str = "name: Three reboots under one guard
+guard: { within: 10m, rollback: touch $PATCHWAVE_ROOT/undone }
+steps:
+  - reboot: { when: always, timeout: 60s, stable: 1s }
+  - reboot: { when: always, timeout: 60s, stable: 1s }
+  - reboot: { when: always, timeout: 60s, stable: 1s }
+";
+
+#[test]
+fn the_reboots_of_a_guarded_walk_are_no_sign_of_trouble() {
+    let fleet = Fleet::start(FleetSpec { systemd: true, ..FleetSpec::quick(1) }).unwrap();
+    let desk = Desk::of(&fleet);
+    desk.write("play.yml", REBOOTS);
+    let host = fleet.hosts().next().unwrap();
+    desk.really("run play.yml -i inv.yml").ended(0).says(&["1 ok"]);
+    assert_eq!((host.boots(), host.folder().join("undone").exists(), guards(host.folder()).len()), (4, false, 0));
+    all_imitated(&fleet);
+}
+
 const REBOOT: &str = "name: Guarded reboot
 steps:
   - reboot: { when: always, timeout: 60s, stable: 1s }

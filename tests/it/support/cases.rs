@@ -221,7 +221,8 @@ fn guarded() -> Vec<Case> {
 
 /// A guard of a minute: some of the faults outlast it.
 pub fn guard(whole_walk: bool) -> Guard {
-    Guard { within: Duration::from_secs(60), rollback: CommandLine::Shell(text("undo it")), whole_walk }
+    let rollback = CommandLine::Shell(text("undo it"));
+    Guard { within: Duration::from_secs(60), rollback, timeout: Guard::TIMEOUT, whole_walk }
 }
 
 /// A walk with a guard over all of it, whose one change is this command.
