@@ -105,24 +105,27 @@ impl Command {
         self
     }
 
-    /// The line for a POSIX shell: environment, then the quoted arguments.
+    /// The program and its arguments in one list, behind `env` and the environment where there is one.
+    pub fn words(&self) -> Vec<String> {
+        let mut words = Vec::with_capacity(self.argv.len() + self.env.len() + 1);
+        if !self.env.is_empty() {
+            words.push("env".to_owned());
+            words.extend(self.env.iter().map(|(name, value)| format!("{name}={value}")));
+        }
+        words.extend(self.argv.iter().cloned());
+        words
+    }
+
+    /// The line for a POSIX shell: environment, then the quoted arguments. (What a login shell gets is made in
+    /// `transport/ssh`: it may be any shell.)
     ///
     /// # Errors
     /// [`Unquotable`] when an argument holds a NUL byte, which no argument of any program can.
     pub fn shell_line(&self) -> Result<String, Unquotable> {
-        let mut line = format!("LC_ALL=C PATH=\"{REMOTE_PATH}\"; export LC_ALL PATH; ");
-        if !self.env.is_empty() {
-            line.push_str("exec env");
-            for (name, value) in &self.env {
-                line.push(' ');
-                line.push_str(&quote(&format!("{name}={value}"))?);
-            }
-        } else {
-            line.push_str("exec");
-        }
-        for arg in &self.argv {
+        let mut line = format!("LC_ALL=C PATH=\"{REMOTE_PATH}\"; export LC_ALL PATH; exec");
+        for word in self.words() {
             line.push(' ');
-            line.push_str(&quote(arg)?);
+            line.push_str(&quote(&word)?);
         }
         Ok(line)
     }
@@ -134,6 +137,38 @@ impl Command {
 /// [`Unquotable`] when it holds a NUL byte.
 pub fn quote(arg: &str) -> Result<String, Unquotable> {
     shlex::try_quote(arg).map(|q| q.into_owned()).map_err(|_| Unquotable)
+}
+
+/// Quotes one argument so that POSIX shells, zsh, fish, csh and tcsh all read the same from it. Within single quotes fish
+/// takes a backslash for itself and csh a `!`, so these stand outside, each behind a backslash.
+///
+/// # Errors
+/// [`Unquotable`] when it holds a NUL byte, or a newline, which no spelling gives to both csh and the others.
+pub fn quote_for_any_shell(arg: &str) -> Result<String, Unquotable> {
+    if arg.contains(['\0', '\n']) {
+        return Err(Unquotable);
+    }
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:,+".contains(&byte);
+    if !arg.is_empty() && arg.bytes().all(plain) {
+        return Ok(arg.to_owned());
+    }
+    let mut quoted = String::with_capacity(arg.len() + 2);
+    let mut open = false;
+    for character in arg.chars() {
+        let outside = matches!(character, '\'' | '\\' | '!');
+        if open == outside {
+            quoted.push('\'');
+            open = !open;
+        }
+        if outside {
+            quoted.push('\\');
+        }
+        quoted.push(character);
+    }
+    if open || arg.is_empty() {
+        quoted.push_str(if open { "'" } else { "''" });
+    }
+    Ok(quoted)
 }
 
 /// An argument that no program can receive.

@@ -32,10 +32,10 @@ impl Call {
     /// Runs it to its end, or until the client has gone.
     pub(super) async fn run(self, channel: Channel<Msg>) {
         let (from_client, to_client) = channel.split();
-        if let Some(said) = self.machine.answer_without_a_process(&self.line) {
-            if !said.is_empty() {
-                let _ = to_client.data_bytes(said.clone()).await;
-                let _ = to_client.extended_data_bytes(STDERR, said).await;
+        if let Some([stdout, stderr]) = self.machine.answer_without_a_process(&self.line) {
+            if !stdout.is_empty() {
+                let _ = to_client.data_bytes(stdout).await;
+                let _ = to_client.extended_data_bytes(STDERR, stderr).await;
             }
             self.finish(&to_client, Some(ExitStatus::from_raw(0))).await;
             return;

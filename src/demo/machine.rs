@@ -198,15 +198,20 @@ impl Machine {
             .spawn()
     }
 
-    /// What a shell would say, on either stream, to `true` in a fleet for benchmarks, however it is wrapped: the client's
-    /// word before the command, if it asks for one.
-    pub(super) fn answer_without_a_process(&self, line: &[u8]) -> Option<String> {
+    /// What a shell would say, on standard output and standard error, to `true` in a fleet for benchmarks, however it is
+    /// wrapped: the client's words before the command, if it asks for them.
+    pub(super) fn answer_without_a_process(&self, line: &[u8]) -> Option<[String; 2]> {
         let line = std::str::from_utf8(line).ok().filter(|_| self.shared.instant)?;
         if line != "true" && !line.ends_with(" true") && !line.ends_with(" /bin/sh -c true sh") {
             return None;
         }
-        let word = line.strip_prefix(r"printf '\n%s\n' ").and_then(|rest| rest.split_once(';'));
-        Some(word.map(|(word, _)| format!("\n{word}\n")).unwrap_or_default())
+        let words = line.split_once("exec \"$@\"' sh ").map(|(_, words)| words.split(' '));
+        let mut halves = words.into_iter().flatten().take(2);
+        let (first, second) = (halves.next().unwrap_or_default(), halves.next().unwrap_or_default());
+        Some(match second {
+            "" => [String::new(), String::new()],
+            _ => [format!("\n{first}{second}\n"), format!("\n{second}{first}\n")],
+        })
     }
 
     /// Goes down, and comes back after the fleet's down time unless a fault forbids it.

@@ -48,7 +48,7 @@ pub enum Class {
     Auth,
     /// sudo, doas or su refused.
     Escalation,
-    /// The login shell ended before it came to the command.
+    /// The login shell did not come to the command, or keeps what the command answers.
     LoginShell,
     /// The connection was lost while a command ran.
     Lost,

@@ -18,6 +18,7 @@ mod ssh_certificates;
 mod ssh_config;
 mod ssh_exec;
 mod ssh_host_keys;
+mod ssh_login_shell;
 mod ssh_pace;
 mod ssh_password;
 mod ssh_proxy_command;

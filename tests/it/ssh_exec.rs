@@ -154,7 +154,7 @@ case $mode in
     tries=0
     printf '\nWe trust you have received the usual lecture.\n\n' >&2
     while :; do
-      printf %s "$prompt" >&2
+      printf "$prompt" >&2
       IFS= read -r answer || { echo "sudo: no password was provided" >&2; exit 1; }
       echo >&2
       [ "$answer" = pass ] && break

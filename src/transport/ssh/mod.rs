@@ -20,6 +20,7 @@ mod key_file;
 pub mod known_hosts;
 mod line;
 mod login;
+mod login_shell;
 mod options;
 mod output;
 mod pace;

@@ -12,7 +12,7 @@ use tokio::{
 
 use super::{
     super::{Class, ExecError, Session, Sink, Stream},
-    begin::Beginning,
+    begin::{Beginning, Begun, Unfit},
     escalate::{Next, Raise},
     failure::{sent, span, unsent},
     handshake::{Connection, HowEnded, News},
@@ -63,18 +63,13 @@ impl Session for SshSession {
 
 impl SshSession {
     async fn run(&mut self, command: &Command, sink: &mut dyn Sink) -> Result<Output, ExecError> {
-        let mut line = command.shell_line().map_err(|error| {
-            unsent(Class::Local, format!("{} cannot be sent to {}: {error}", command.label, self.target.name))
-        })?;
         let raise = self.needs_raising(command).then(|| Raise::new(&self.target.escalation));
         let beginning = Beginning::new();
-        if let Some(raise) = &raise {
-            line = raise.line(&line).map_err(|error| {
-                unsent(Class::Local, format!("{} cannot be raised on {}: {error}", command.label, self.target.name))
-            })?;
-        } else {
-            line = beginning.line(&line);
-        }
+        let words = command.words();
+        let words = raise.iter().fold(words, |words, raise| raise.words(words));
+        let line = beginning.line(&words).map_err(|error| {
+            unsent(Class::Local, format!("{} cannot be sent to {}: {error}", command.label, self.target.name))
+        })?;
         let (read, write) = self.open_channel(command).await?;
         self.say_variables(&write, command).await?;
         // What cannot be handed to the connection's task was not sent; it hangs when the peer takes no more bytes.
@@ -84,10 +79,10 @@ impl SshSession {
             Err(_) => return Err(self.full(command)),
         }
         let (feed, items) = mpsc::unbounded_channel();
-        let running = Running {
+        let mut running = Running {
             command,
             session: self,
-            beginning: raise.is_none().then_some(beginning),
+            beginning,
             raise,
             read,
             feed: Some(feed),
@@ -101,7 +96,7 @@ impl SshSession {
         if result.is_err() {
             let _ = timeout(BRIEFLY, write.close()).await;
         }
-        result
+        result.and_then(|()| running.outcome())
     }
 
     fn needs_raising(&self, command: &Command) -> bool {
@@ -166,10 +161,10 @@ fn why_ended(news: &News, silence: Duration) -> String {
 struct Running<'a> {
     command: &'a Command,
     session: &'a SshSession,
-    /// Present until the raised shell is there.
+    /// What the login shell says before it comes to what was sent.
+    beginning: Beginning,
+    /// For a command that needs raising.
     raise: Option<Raise>,
-    /// For a command that needs no raising, whose shell says no word of ours otherwise.
-    beginning: Option<Beginning>,
     read: ChannelReadHalf,
     /// What goes to standard input; dropped after the last.
     feed: Option<UnboundedSender<Bytes>>,
@@ -183,10 +178,10 @@ struct Running<'a> {
 impl Running<'_> {
     /// Drives the command to its end. Reading never waits for writing, nor writing for reading.
     async fn finish(
-        mut self,
+        &mut self,
         write: &ChannelWriteHalf<Msg>,
         mut items: mpsc::UnboundedReceiver<Bytes>,
-    ) -> Result<Output, ExecError> {
+    ) -> Result<(), ExecError> {
         let mut deadline = Instant::now() + self.session.target.limits.escalate;
         if self.raise.is_none() {
             deadline = self.start(Bytes::new());
@@ -200,15 +195,14 @@ impl Running<'_> {
         let mut fed = false;
         loop {
             tokio::select! {
-                message = self.read.wait() => match self.take(message) {
-                    Ok(Step::On) => {}
-                    Ok(Step::Started(until)) => deadline = until,
-                    Ok(Step::Done) => break self.outcome(),
-                    Err(error) => break Err(error),
+                message = self.read.wait() => match self.take(message)? {
+                    Step::On => {}
+                    Step::Started(until) => deadline = until,
+                    Step::Done => return Ok(()),
                 },
                 // A failure to write shows up as the end of reading.
                 _ = &mut feeding, if !fed => fed = true,
-                () = sleep_until(deadline) => break Err(self.late()),
+                () = sleep_until(deadline) => return Err(self.late()),
             }
         }
     }
@@ -249,17 +243,25 @@ impl Running<'_> {
     }
 
     fn output(&mut self, stream: Stream, data: &[u8]) -> Result<Step, ExecError> {
+        let data = self.beginning.hear(stream, data);
+        if let Some(unfit) = self.beginning.unfit() {
+            return Err(self.unfit(unfit));
+        }
         let Some(raise) = &mut self.raise else {
-            match &mut self.beginning {
-                Some(beginning) => self.out.take(stream, &beginning.hear(stream, data)),
-                None => self.out.take(stream, data),
-            }
+            self.out.take(stream, &data);
             return Ok(Step::On);
         };
+        if !raise.waits() {
+            match stream {
+                Stream::Stdout => self.out.take(stream, &data),
+                Stream::Stderr => self.out.take(stream, &raise.follow(&data)),
+            }
+            return Ok(Step::On);
+        }
         if stream == Stream::Stdout && !raise.prompts_on_stdout() {
             return Ok(Step::On);
         }
-        match raise.hear(data) {
+        match raise.hear(&data) {
             Next::Wait => Ok(Step::On),
             Next::Answer(password) => {
                 if let Some(feed) = &self.feed {
@@ -267,69 +269,96 @@ impl Running<'_> {
                 }
                 Ok(Step::On)
             }
-            Next::Go(word) => {
-                self.raise = None;
-                Ok(Step::Started(self.start(word)))
-            }
-            Next::Refused(why) => Err(self.not_raised(why)),
+            // It has ended meanwhile.
+            Next::Go(_) if self.exit.is_some() => Err(not_raised(&self.session.target, raise, &raise.ended())),
+            Next::Go(word) => Ok(Step::Started(self.start(word))),
+            Next::Refused(why) => Err(not_raised(&self.session.target, raise, &why)),
         }
     }
 
+    /// The exit code is the command's only where our /bin/sh has said that it runs the command.
     fn outcome(mut self) -> Result<Output, ExecError> {
-        match (self.exit.take(), self.ended, &self.raise) {
-            (Some(_), _, Some(raise)) => {
-                let why = raise.ended();
-                Err(self.not_raised(why))
-            }
-            (Some(exit), true, None) => match &self.beginning {
-                Some(beginning) if !beginning.begun() => Err(self.not_begun(&exit, &beginning.said())),
-                _ => Ok(self.out.finish(exit)),
-            },
+        let waits = self.waits();
+        let Some(exit) = self.exit.take().filter(|_| self.ended || waits) else {
             // Ended without a status, or cut before its last output: nobody knows.
-            _ => Err(self.session.lost(self.command, self.sent)),
+            return Err(self.session.lost(self.command, self.sent));
+        };
+        if self.beginning.begun() != Begun::Yes {
+            return Err(self.not_begun(&format!("ended ({exit})")));
+        }
+        match self.raise.as_ref().filter(|raise| !raise.runs()) {
+            Some(raise) => Err(not_raised(&self.session.target, raise, &raise.ended())),
+            None => Ok(self.out.finish(exit)),
         }
     }
 
-    fn not_raised(&self, why: String) -> ExecError {
-        let mut error = unsent(Class::Escalation, format!("{}: {why}", self.session.target.name));
-        error.help = self.raise.as_ref().map(|raise| raise.help().to_owned());
-        error
+    /// Whether it is sure that nothing of the command has run: the raised shell was not given our word.
+    fn waits(&self) -> bool {
+        self.raise.as_ref().is_some_and(Raise::waits)
     }
 
-    /// The login shell ended by itself, so that its exit code says nothing about the command.
-    fn not_begun(&self, exit: &Exit, said: &str) -> ExecError {
+    /// The login shell did not come to the command, so that what became of it says nothing about the command.
+    fn not_begun(&self, what: &str) -> ExecError {
         let (user, name, label) = (&self.session.user, &self.session.target.name, self.command.label);
+        let said = self.beginning.said();
         let colon = if said.is_empty() { "" } else { ": " };
-        let why = format!("the login shell of {user} on {name} ended ({exit}) before {label} began{colon}{said}");
+        if self.beginning.begun() == Begun::Half && !self.waits() {
+            let why =
+                format!("the login shell of {user} on {name} sends a part of what {label} answers somewhere else");
+            return ExecError { help: Some(STREAMS.to_owned()), ..sent(Class::LoginShell, why) };
+        }
+        let why = format!("the login shell of {user} on {name} {what} before {label} began{colon}{said}");
         let mut error = unsent(Class::LoginShell, why);
         // sshd's own words (session.c); it runs nothing else until then.
         error.help = Some(match said.starts_with("Password change required") {
             true => format!("log in once at a terminal, like `ssh {user}@{name}`, and give {user} a new password"),
-            false => {
-                "look at `ssh HOST true`: a shell like nologin, a forced command, or start-up files that end it?".into()
-            }
+            false => "look at `ssh HOST true`: a shell like nologin or rbash, a forced command, or start-up files that end it?"
+                .to_owned(),
         });
         error
     }
 
-    fn late(&self) -> ExecError {
-        let name = &self.session.target.name;
-        match &self.raise {
-            Some(raise) => {
-                let limit = span(self.session.target.limits.escalate);
-                self.not_raised(format!("{} within {limit}", raise.ended()))
+    /// Our /bin/sh was there and did not run the command.
+    fn unfit(&self, unfit: Unfit) -> ExecError {
+        let (user, name, label) = (&self.session.user, &self.session.target.name, self.command.label);
+        let (why, help) = match unfit {
+            Unfit::Mangled => {
+                ("changes the quoted words of a command line", "give it a shell like sh, bash, zsh, fish or tcsh")
             }
-            None => {
-                let (label, limit) = (self.command.label, span(self.command.timeout));
-                let mut error = sent(
-                    Class::CommandTimeout,
-                    format!("{label} did not end within {limit} on {name}; it was left running"),
-                );
-                error.help = Some("the step's `timeout` sets how long it may take".to_owned());
-                error
-            }
-        }
+            Unfit::Redirected => ("redirects standard output or standard error", STREAMS),
+        };
+        let why = format!("the login shell of {user} on {name} {why}; {label} was not run");
+        ExecError { help: Some(help.to_owned()), ..unsent(Class::LoginShell, why) }
     }
+
+    fn late(&self) -> ExecError {
+        let (name, label) = (&self.session.target.name, self.command.label);
+        let begun = self.beginning.begun() == Begun::Yes;
+        if let Some(raise) = self.raise.as_ref().filter(|raise| raise.waits()) {
+            let limit = span(self.session.target.limits.escalate);
+            return match begun {
+                true => not_raised(&self.session.target, raise, &format!("{} within {limit}", raise.ended())),
+                false => self.not_begun(&format!("did not come to an end of its start-up files within {limit}")),
+            };
+        }
+        let limit = span(self.command.timeout);
+        let shell = if begun { "" } else { " (its login shell has not come to it)" };
+        let why = format!("{label} did not end within {limit} on {name}; it was left running{shell}");
+        let mut error = sent(Class::CommandTimeout, why);
+        error.help = Some("the step's `timeout` sets how long it may take".to_owned());
+        error
+    }
+}
+
+/// What to do about a login shell whose streams lead elsewhere.
+const STREAMS: &str =
+    "look in its start-up files (`.bashrc`, `.zshenv`) for lines like `exec 2>&1`: let only terminals have them";
+
+/// The rights were not given, so that the command was not sent.
+fn not_raised(target: &Target, raise: &Raise, why: &str) -> ExecError {
+    let mut error = unsent(Class::Escalation, format!("{}: {why}", target.name));
+    error.help = Some(raise.help().to_owned());
+    error
 }
 
 /// What a message means for the loop.

@@ -86,7 +86,7 @@ fn spoil(fleet: &Fleet, desk: &Desk) {
         "#!/bin/sh
 case $2 in
 -n) echo 'sudo: a password is required' >&2; exit 1 ;;
--S) printf '%s' \"$4\" >&2; read -r word; printf '\\nSorry, try again.\\n%s' \"$4\" >&2; read -r word || exit 1 ;;
+-S) printf \"$4\" >&2; read -r word; printf \"\\nSorry, try again.\\n$4\" >&2; read -r word || exit 1 ;;
 esac
 ",
     )

@@ -1,0 +1,99 @@
+//! Login shells over a real sshd: what fish, tcsh, zsh and others make of a command.
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use patchwave::{
+    command::{Command, Exit},
+    target::{Escalation, Method, Target},
+    transport::{Class, NoSink, Session, Transport},
+};
+
+use crate::support::sshd::{Sshd, need};
+
+async fn session(sshd: &Sshd, target: Target) -> Box<dyn Session> {
+    sshd.transport().connect(Arc::new(target)).await.expect("a session")
+}
+
+/// A server on which everybody has this login shell.
+fn with_shell(shell: &Path) -> Option<Sshd> {
+    Sshd::start(&format!("ForceCommand exec {} -c \"$SSH_ORIGINAL_COMMAND\"", shell.display()))
+}
+
+/// Who becomes somebody else without a password, when root asks.
+fn raised(sshd: &Sshd, method: Method, user: &str) -> Target {
+    let mut target = sshd.target();
+    target.escalation = Escalation { on: true, method, user: Some(user.to_owned()), password: None };
+    target
+}
+
+#[tokio::test]
+async fn every_login_shell_runs_what_it_is_given_and_tells_the_exit_code() {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        eprintln!("NOT RUN: only root may become somebody else without a password");
+    }
+    for shell in ["bash", "dash", "zsh", "fish", "tcsh"] {
+        let Some(sshd) = need(shell).and_then(|shell| with_shell(&shell)) else { continue };
+        let mut targets = vec![("", sshd.target())];
+        for (program, method) in [("sudo", Method::Sudo), ("su", Method::Su)] {
+            if root && need(program).is_some() {
+                targets.push(("nobody\n", raised(&sshd, method, "nobody")));
+            }
+        }
+        for (who, target) in targets {
+            let mut session = session(&sshd, target).await;
+            for code in [0, 1, 7] {
+                let script = "[ -z \"$1\" ] || id -un\nprintf '%s|' \"$2\" '!\\\n'; cat\nexit $3";
+                let command = Command::sh("t", script, [who, "it's\n\\here!", &code.to_string()]);
+                let command = command.privileged(!who.is_empty()).stdin("the input");
+                let output = session.exec(&command, &mut NoSink).await.unwrap_or_else(|e| panic!("{shell}: {e}"));
+                assert_eq!(output.text(), format!("{who}it's\n\\here!|!\\\n|the input"), "{shell}");
+                assert_eq!((output.exit, output.stderr.as_slice()), (Exit::Code(code), &b""[..]), "{shell}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_login_shell_does_not_run_was_not_sent_in_its_own_words() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let loud = folder.path().join("loud");
+    // As fish does with a line that it cannot read: it repeats it, and ends with 0.
+    std::fs::write(&loud, "#!/bin/sh\nprintf 'loud: no such thing\\n%s\\n    ^\\n' \"$2\" >&2\n").expect("a shell");
+    std::fs::set_permissions(&loud, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("a mode");
+    let shells =
+        [(need("rbash"), "restricted"), (need("nologin"), "not available"), (Some(loud), "loud: no such thing")];
+    for (shell, words) in shells {
+        let Some(sshd) = shell.as_deref().and_then(with_shell) else { continue };
+        let mark = sshd.path("ran");
+        for target in [sshd.target(), raised(&sshd, Method::Sudo, "nobody")] {
+            let mut session = session(&sshd, target.clone()).await;
+            let command = Command::changes("touch", ["touch", mark.to_str().expect("a path")]);
+            let command = command.privileged(target.escalation.on);
+            let error = session.exec(&command, &mut NoSink).await.expect_err("it ran nothing");
+            assert_eq!((error.sent, error.class), (false, Class::LoginShell), "{error}");
+            assert!(error.message.ends_with(words) || error.message.contains(words), "{error}");
+            assert!(!error.message.contains("sudo") && !mark.exists(), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_run_for_whom_standard_error_is_standard_output() {
+    let Some(sshd) = Sshd::start("ForceCommand exec 2>&1; exec sh -c \"$SSH_ORIGINAL_COMMAND\"") else { return };
+    let mark = sshd.path("ran");
+    for target in [sshd.target(), raised(&sshd, Method::Sudo, "nobody")] {
+        let mut session = session(&sshd, target.clone()).await;
+        let command = Command::changes("touch", ["touch", mark.to_str().expect("a path")]);
+        let begun = Instant::now();
+        let error = session.exec(&command.privileged(target.escalation.on), &mut NoSink).await.expect_err("refused");
+        assert_eq!((error.sent, error.class), (false, Class::LoginShell), "{error}");
+        assert!(error.message.contains("redirects standard output or standard error"), "{error}");
+        assert!(error.help.is_some_and(|help| help.contains("exec 2>&1")) && !mark.exists());
+        assert!(begun.elapsed() < Duration::from_secs(10), "it did not wait for sudo");
+    }
+}
