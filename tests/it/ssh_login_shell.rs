@@ -1,4 +1,5 @@
-//! Login shells over a real sshd: what fish, tcsh, zsh and others make of a command.
+//! Login shells over a real sshd: what fish, tcsh, zsh and others make of a command, and how its exit code comes back
+//! past whoever holds its output open, or over a host that allows one session only.
 
 use std::{
     path::Path,
@@ -9,7 +10,7 @@ use std::{
 use patchwave::{
     command::{Command, Exit},
     target::{Escalation, Method, Target},
-    transport::{Class, NoSink, Session, Transport},
+    transport::{Class, NoSink, Session, Sink, Stream, Transport},
 };
 
 use crate::support::sshd::{Sshd, need};
@@ -96,4 +97,67 @@ async fn nothing_is_run_for_whom_standard_error_is_standard_output() {
         assert!(error.help.is_some_and(|help| help.contains("exec 2>&1")) && !mark.exists());
         assert!(begun.elapsed() < Duration::from_secs(10), "it did not wait for sudo");
     }
+}
+
+/// Counts, no faster than a slow reader.
+struct Slow(usize);
+
+impl Sink for Slow {
+    fn write(&mut self, _: Stream, bytes: &[u8]) {
+        self.0 += bytes.len();
+        std::thread::sleep(Duration::from_millis(4));
+    }
+}
+
+#[tokio::test]
+async fn an_exit_code_is_not_hidden_by_who_holds_the_output_open() {
+    let Some(sshd) = Sshd::start("") else { return };
+    let mut session = session(&sshd, sshd.target()).await;
+    for (left_behind, most) in [("sleep 30", 20), ("while sleep 0.1; do echo I live; done", 20)] {
+        let script = format!("({left_behind}) & echo $!; echo said; exit 3");
+        let mut command = Command::sh("leaves", &script, [""; 0]);
+        command.timeout = Duration::from_secs(25);
+        let begun = Instant::now();
+        let output = session.exec(&command, &mut NoSink).await.unwrap_or_else(|e| panic!("{left_behind}: {e}"));
+        let (pid, rest) = output.text().split_once('\n').map(|(a, b)| (a.to_owned(), b.to_owned())).expect("a pid");
+        let _ = session.exec(&Command::sh("kill", "kill $1; pkill -P $1", [pid]), &mut NoSink).await;
+        assert_eq!(output.exit, Exit::Code(3), "{left_behind}");
+        assert!(rest.starts_with("said\n"), "{rest:?}");
+        assert!(begun.elapsed() < Duration::from_secs(most), "{:?}", begun.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn output_that_comes_late_is_whole_for_a_slow_reader() {
+    let Some(sshd) = Sshd::start("") else { return };
+    let mut session = session(&sshd, sshd.target()).await;
+    // Long enough for several windows of the channel; what sleeps keeps the channel from its end.
+    let script = "sleep 20 & head -c 12582912 /dev/zero; exit 5";
+    let mut count = Slow(0);
+    let output = session.exec(&Command::sh("much", script, [""; 0]), &mut count).await.expect("it ends");
+    assert_eq!((output.exit, count.0), (Exit::Code(5), 12 << 20));
+}
+
+#[tokio::test]
+async fn one_session_at_a_time_is_enough() {
+    let Some(sshd) = Sshd::start("MaxSessions 1") else { return };
+    let mut session = session(&sshd, sshd.target()).await;
+    for n in 0..20 {
+        let command = Command::sh("t", "cat; exit $1", [n.to_string()]).stdin("the input");
+        let output = session.exec(&command, &mut NoSink).await.unwrap_or_else(|error| panic!("command {n}: {error}"));
+        assert_eq!((output.exit, output.stdout.as_slice()), (Exit::Code(n), &b"the input"[..]));
+    }
+    let leaves = Command::sh("leaves", "sleep 5 & exit 0", [""; 0]);
+    for _ in 0..2 {
+        assert!(session.exec(&leaves, &mut NoSink).await.expect("it ends").success());
+    }
+}
+
+#[tokio::test]
+async fn a_host_without_sessions_names_the_setting() {
+    let Some(sshd) = Sshd::start("MaxSessions 0") else { return };
+    let mut session = session(&sshd, sshd.target()).await;
+    let error = session.exec(&Command::reads("true", ["true"]), &mut NoSink).await.expect_err("refused");
+    assert_eq!((error.sent, error.class), (false, Class::Protocol), "{error}");
+    assert!(error.help.is_some_and(|help| help.contains("MaxSessions")));
 }

@@ -10,16 +10,18 @@ pub(super) struct Collector<'a> {
     stdout: Vec<u8>,
     stderr: Vec<u8>,
     dropped: u64,
+    taken: u64,
 }
 
 impl<'a> Collector<'a> {
     pub(super) fn new(keep: usize, sink: &'a mut dyn Sink) -> Self {
-        Self { sink, keep, stdout: Vec::new(), stderr: Vec::new(), dropped: 0 }
+        Self { sink, keep, stdout: Vec::new(), stderr: Vec::new(), dropped: 0, taken: 0 }
     }
 
     /// Takes a piece.
     pub(super) fn take(&mut self, stream: Stream, bytes: &[u8]) {
         self.sink.write(stream, bytes);
+        self.taken += bytes.len() as u64;
         let kept = match stream {
             Stream::Stdout => &mut self.stdout,
             Stream::Stderr => &mut self.stderr,
@@ -27,6 +29,11 @@ impl<'a> Collector<'a> {
         let room = self.keep.saturating_sub(kept.len()).min(bytes.len());
         kept.extend_from_slice(&bytes[..room]);
         self.dropped += (bytes.len() - room) as u64;
+    }
+
+    /// Bytes of both streams so far.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken
     }
 
     pub(super) fn finish(self, exit: Exit) -> Output {

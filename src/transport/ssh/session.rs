@@ -4,10 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Sig, client::Msg};
+use russh::{ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf, Disconnect, Sig, client::Msg};
 use tokio::{
     sync::mpsc::{self, UnboundedSender},
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 use super::{
@@ -27,6 +27,14 @@ use crate::{
 const CHANNEL: Duration = Duration::from_secs(10);
 /// Good-byes and clean-ups that nobody waits for longer.
 const BRIEFLY: Duration = Duration::from_secs(2);
+/// A host with `MaxSessions 1` counts a channel until it has read that we closed it, too.
+const OPEN_AGAIN: [Duration; 3] = [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(500)];
+/// How long output may take to come to its end by itself after the exit status.
+const SETTLE: Duration = Duration::from_secs(1);
+/// The longest that output is waited for after the exit status.
+const REST: Duration = Duration::from_secs(60);
+/// Less than this in one round trip, after the exit status, is not the end of a long output.
+const LITTLE: u64 = 16 << 10;
 /// SSH_EXTENDED_DATA_STDERR (RFC 4254, section 5.2).
 const STDERR: u32 = 1;
 
@@ -89,11 +97,12 @@ impl SshSession {
             out: Collector::new(command.keep, sink),
             exit: None,
             ended: false,
+            closed: false,
             // Without raising, the command is on its way now; with it, only our word starts it.
             sent: false,
         };
         let result = running.finish(&write, items).await;
-        if result.is_err() {
+        if result.is_err() || !running.closed {
             let _ = timeout(BRIEFLY, write.close()).await;
         }
         result.and_then(|()| running.outcome())
@@ -104,17 +113,28 @@ impl SshSession {
     }
 
     async fn open_channel(&self, command: &Command) -> Result<(ChannelReadHalf, ChannelWriteHalf<Msg>), ExecError> {
-        let name = &self.target.name;
-        match timeout(CHANNEL, self.connection.handle.channel_open_session()).await {
-            Ok(Ok(channel)) => Ok(channel.split()),
-            Ok(Err(russh::Error::ChannelOpenFailure(reason))) => {
-                Err(unsent(Class::Protocol, format!("{name} refused a channel for {} ({reason:?})", command.label)))
+        let (name, label) = (&self.target.name, command.label);
+        let mut again = OPEN_AGAIN.into_iter();
+        loop {
+            let reason = match timeout(CHANNEL, self.connection.handle.channel_open_session()).await {
+                Ok(Ok(channel)) => return Ok(channel.split()),
+                Ok(Err(russh::Error::ChannelOpenFailure(reason))) => reason,
+                Ok(Err(_)) => return Err(self.lost(command, false)),
+                Err(_) => {
+                    let why = format!("{name} did not open a channel for {label} within {}", span(CHANNEL));
+                    return Err(unsent(Class::TimedOut, why));
+                }
+            };
+            // The refusal shows that the host has read what we sent before: the channel of the last command is closed.
+            match again.next().filter(|_| reason == ChannelOpenFailure::ConnectFailed) {
+                Some(pause) => sleep(pause).await,
+                None => {
+                    let mut error =
+                        unsent(Class::Protocol, format!("{name} refused a channel for {label} ({reason:?})"));
+                    error.help = Some("look at `MaxSessions` in the host's sshd_config: 1 is enough".to_owned());
+                    return Err(error);
+                }
             }
-            Ok(Err(_)) => Err(self.lost(command, false)),
-            Err(_) => Err(unsent(
-                Class::TimedOut,
-                format!("{name} did not open a channel for {} within {}", command.label, span(CHANNEL)),
-            )),
         }
     }
 
@@ -170,8 +190,10 @@ struct Running<'a> {
     feed: Option<UnboundedSender<Bytes>>,
     out: Collector<'a>,
     exit: Option<Exit>,
-    /// No more output comes.
+    /// No more output of the command comes.
     ended: bool,
+    /// By the host.
+    closed: bool,
     sent: bool,
 }
 
@@ -198,12 +220,48 @@ impl Running<'_> {
                 message = self.read.wait() => match self.take(message)? {
                     Step::On => {}
                     Step::Started(until) => deadline = until,
+                    Step::Exited => return self.rest().await,
                     Step::Done => return Ok(()),
                 },
                 // A failure to write shows up as the end of reading.
                 _ = &mut feeding, if !fed => fed = true,
                 () = sleep_until(deadline) => return Err(self.late()),
             }
+        }
+    }
+
+    /// Takes the rest of the output after the exit status. sshd ends the output when nobody holds it open any more, and
+    /// that may be somebody whom the command left behind, for as long as he lives. So the host is asked for a sign of
+    /// life, which comes after all that it had sent before; when little came meanwhile, the command's own has ended.
+    async fn rest(&mut self) -> Result<(), ExecError> {
+        let (session, end) = (self.session, Instant::now() + REST);
+        let mut pause = SETTLE;
+        loop {
+            let (before, wait) = (self.out.taken(), pause);
+            let mut round = std::pin::pin!(async {
+                sleep(wait).await;
+                let _ = session.connection.handle.send_ping().await;
+            });
+            loop {
+                tokio::select! {
+                    message = self.read.wait() => if let Step::Done = self.take(message)? {
+                        return Ok(());
+                    },
+                    () = &mut round => break,
+                    // Without an answer nobody knows whether that was all.
+                    () = sleep_until(end) => {
+                        self.ended |= self.out.taken() > before;
+                        return Ok(());
+                    }
+                }
+            }
+            // The end of the connection ends the round, too, and is the next message.
+            let lives = session.connection.news.end().is_none() && !session.connection.handle.is_closed();
+            if lives && self.out.taken() - before < LITTLE {
+                self.ended = true;
+                return Ok(());
+            }
+            pause = SETTLE / 10;
         }
     }
 
@@ -223,15 +281,20 @@ impl Running<'_> {
     fn take(&mut self, message: Option<ChannelMsg>) -> Result<Step, ExecError> {
         match message {
             None | Some(ChannelMsg::Close) => {
-                self.ended |= message.is_some();
+                self.closed = message.is_some();
+                self.ended |= self.closed;
                 return Ok(Step::Done);
             }
             Some(ChannelMsg::Data { data }) => return self.output(Stream::Stdout, &data),
             Some(ChannelMsg::ExtendedData { data, ext: STDERR }) => return self.output(Stream::Stderr, &data),
             Some(ChannelMsg::Eof) => self.ended = true,
-            Some(ChannelMsg::ExitStatus { exit_status }) => self.exit = Some(Exit::Code(exit_status)),
+            Some(ChannelMsg::ExitStatus { exit_status }) => {
+                self.exit = Some(Exit::Code(exit_status));
+                return Ok(Step::Exited);
+            }
             Some(ChannelMsg::ExitSignal { signal_name, .. }) => {
                 self.exit = Some(Exit::Signal(crate::command::printable(&signal(signal_name))));
+                return Ok(Step::Exited);
             }
             Some(ChannelMsg::Failure) => {
                 let name = &self.session.target.name;
@@ -366,6 +429,8 @@ enum Step {
     On,
     /// The command has started and must be over by then.
     Started(Instant),
+    /// The command, or what was started for it, has ended. Output may come yet.
+    Exited,
     Done,
 }
 
