@@ -60,6 +60,7 @@ impl Folder {
         self.lay("proc/locks", "")?;
         self.lay("var/lib/dpkg/lock-frontend", "")?;
         self.lay("sim/kernel", &format!("{}\n", debian::KERNEL))?;
+        self.lay(&format!("boot/vmlinuz-{}", debian::KERNEL), "")?;
         for unit in ["ssh", "cron", "systemd-journald", host.role.service()] {
             self.lay(&format!("sim/unit/{unit}"), "active\n")?;
         }

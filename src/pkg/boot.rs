@@ -7,15 +7,20 @@ use std::{
 
 use serde::Serialize;
 
+use super::Starts;
+
 /// The running kernel and the installed ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Kernels {
     /// `uname -r`.
     pub running: String,
-    /// Oldest first.
+    /// Those that can be booted, whoever brought them; oldest first.
     pub installed: Vec<Kernel>,
-    /// The release that the next boot should bring; `None` where packages do not decide it (containers, own kernels).
+    /// The newest of the running kernel's flavour; `None` where the host's disk does not decide which kernel runs
+    /// (containers, kernels from outside).
     pub newest: Option<String>,
+    /// What the boot loader will start; `None` where no file says so.
+    pub starts: Option<Starts>,
     /// Packages that several kernels need (headers of one ABI), with the releases that need them.
     pub shared: BTreeMap<String, BTreeSet<String>>,
 }
@@ -25,8 +30,52 @@ pub struct Kernels {
 pub struct Kernel {
     /// As in `uname -r`.
     pub release: String,
-    /// Packages of this release alone: image, modules, headers.
+    /// What one kernel must have in common with another to take its place: `amd64`, `cloud-amd64`, `pve`.
+    pub flavour: String,
+    /// Packages of this release alone: image, modules, headers. None: somebody built it here.
     pub packages: Vec<String>,
+}
+
+impl Kernels {
+    fn flavour(&self, release: &str) -> Option<&str> {
+        self.installed.iter().find(|kernel| kernel.release == release).map(|kernel| kernel.flavour.as_str())
+    }
+
+    /// Why a reboot now would not bring what anybody expects of it.
+    pub fn danger(&self) -> Option<String> {
+        let Starts { release, by } = self.starts.as_ref()?;
+        let Some(next) = self.flavour(release) else {
+            return Some(format!("the boot loader ({by}) would start kernel {release}, which is not on the disk"));
+        };
+        let now = self.flavour(&self.running).filter(|now| *now != next)?;
+        let of = |flavour: &str| if flavour.is_empty() { "none".to_owned() } else { flavour.to_owned() };
+        Some(format!(
+            "the boot loader ({by}) would start kernel {release}, flavour {}; {} is running, flavour {}",
+            of(next),
+            self.running,
+            of(now)
+        ))
+    }
+
+    /// The kernel that the next boot should bring.
+    pub fn next(&self) -> Option<&str> {
+        self.starts.as_ref().map(|starts| starts.release.as_str()).or(self.newest.as_deref())
+    }
+
+    /// The kernel for which a reboot is due. One of another flavour is no successor.
+    pub fn due(&self) -> Option<&str> {
+        let next = if self.danger().is_some() { self.newest.as_deref() } else { self.next() };
+        next.filter(|next| *next != self.running)
+    }
+
+    /// The newest kernel, where it is installed and a reboot would not bring it.
+    pub fn passed_over(&self) -> Option<String> {
+        let (newest, starts) = (self.newest.as_ref()?, self.starts.as_ref()?);
+        (starts.release != *newest).then(|| {
+            let Starts { release, by } = starts;
+            format!("kernel {newest} is installed, but the boot loader ({by}) starts {release}")
+        })
+    }
 }
 
 /// What a package brings to `/boot` besides what it is unpacked to.
@@ -78,4 +127,13 @@ impl fmt::Display for RebootReason {
             Self::Replaced { package } => write!(f, "{package} was replaced since boot"),
         }
     }
+}
+
+/// What a host says about its next boot.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Boot {
+    /// Which kernels there are.
+    pub kernels: Kernels,
+    /// Why it should be rebooted; empty: it need not be.
+    pub reasons: Vec<RebootReason>,
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 
 use serde::Serialize;
 
-use super::{BootFiles, Exact, Health, HostFacts, Kernels, PackageState, Pending, RebootReason, Simulation};
+use super::{Boot, BootFiles, Exact, Health, HostFacts, Kernels, PackageState, Pending, RebootReason, Simulation};
 use crate::command::{Command, Query};
 
 /// One package manager. Every function makes a command, or a command with its reader; none of them runs anything.
@@ -29,8 +29,11 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
         Query::new(command, move |output| query.read(output).map(|state| state.health()))
     }
 
-    /// Who holds a lock of the manager just now.
+    /// Who holds a lock of the manager just now: a shell script without arguments.
     fn lock_holders(&self) -> Query<Vec<LockHolder>>;
+
+    /// Whether a transaction needs this unit of systemd's while it runs.
+    fn needs_unit(&self, unit: &str) -> bool;
 
     /// What an upgrade of everything would do, with security and kernel updates told apart.
     fn pending(&self, allow_removals: bool, include_phased: bool) -> Query<Pending>;
@@ -50,11 +53,22 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
     /// What went wrong, from the end of a transaction's output.
     fn explain(&self, output: &str) -> Option<Trouble>;
 
+    /// The running kernel and the installed ones, and why the host should be rebooted.
+    fn boot(&self) -> Query<Boot>;
+
     /// Why the host should be rebooted; empty: it need not be.
-    fn reboot_reasons(&self) -> Query<Vec<RebootReason>>;
+    fn reboot_reasons(&self) -> Query<Vec<RebootReason>> {
+        let query = self.boot();
+        let command = query.command.clone();
+        Query::new(command, move |output| query.read(output).map(|boot| boot.reasons))
+    }
 
     /// The running kernel and the installed ones.
-    fn kernels(&self) -> Query<Kernels>;
+    fn kernels(&self) -> Query<Kernels> {
+        let query = self.boot();
+        let command = query.command.clone();
+        Query::new(command, move |output| query.read(output).map(|boot| boot.kernels))
+    }
 
     /// What purging `names` would do. `names` is not empty.
     fn simulate_purge(&self, names: &[String]) -> Query<Simulation>;
@@ -102,12 +116,19 @@ pub struct LockHolder {
     pub pid: u32,
     /// The program, without its interpreter and folder; empty when it is already gone.
     pub program: String,
+    /// The control group that it runs in, `/system.slice/apt-daily-upgrade.service`; empty when it is not known.
+    pub group: String,
 }
 
 impl LockHolder {
     /// True for the lock of the package lists, which a running upgrade does not need.
     pub fn is_lists(&self) -> bool {
         self.file.ends_with("/lists/lock")
+    }
+
+    /// Whether it runs in this unit, or below it: stopping the unit ends it.
+    pub fn runs_in(&self, unit: &str) -> bool {
+        self.group.split('/').any(|part| part == unit)
     }
 }
 

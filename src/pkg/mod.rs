@@ -6,13 +6,17 @@ pub mod apt;
 mod boot;
 mod detect;
 mod facts;
+mod loader;
+mod locks;
 mod manager;
 mod pending;
 mod state;
 
-pub use boot::{BootFiles, Kernel, Kernels, RebootReason};
+pub use boot::{Boot, BootFiles, Kernel, Kernels, RebootReason};
 pub use detect::{Refusal, detect};
 pub use facts::{HostFacts, OsRelease, host_facts};
+pub use loader::Starts;
+pub use locks::{lock_holders, locked, needs_unit, stop_if_locked};
 pub use manager::{LockHolder, PackageManager, Refresh, Trouble};
 pub use pending::{Exact, Pending, Simulation, Stays, Update};
 pub use state::{Health, Installed, PackageState};

@@ -112,7 +112,7 @@ on_failure:
     let StepKind::Precheck(precheck) = &playbook.steps[0].kind else { panic!() };
     assert_eq!(precheck.disk_free["/boot"], 150 << 20);
     assert_eq!(precheck.services, Some(TemplateList::Whole(t("{{ services }}"))));
-    assert_eq!(playbook.steps[3].limit(), Duration::from_secs(20 * 60));
+    assert_eq!(playbook.steps[3].limit(), Duration::from_secs(30 * 60));
     assert_eq!(playbook.on_failure[0].name, "Restore the snapshot");
 }
 
@@ -144,7 +144,7 @@ fn steps_have_sides_names_and_limits() {
         ("snapshot: tool x", "Snapshot", Side::Controller, 15),
         ("snapshot: /opt/x, on: host", "Snapshot", Side::Host, 15),
         ("upgrade: kernel", "Upgrade (kernel)", Side::Host, 60),
-        ("reboot: always", "Reboot", Side::Host, 15),
+        ("reboot: always", "Reboot", Side::Host, 25),
         ("verify: {kernel: newest}", "Verify", Side::Host, 5),
         ("command: 'true', on: controller", "Command: true", Side::Controller, 10),
         ("script: files/motd", "Script: files/motd", Side::Host, 10),

@@ -16,8 +16,8 @@ mod values;
 pub use files::{find as find_beside, root};
 pub use load::{load, load_text};
 pub use spec::{
-    Cleanup, CommandLine, CommandSpec, Condition, CopyFrom, CopySpec, Guard, Hook, HttpCheck, Notify, Pause, Playbook,
-    Precheck, Reboot, RebootWhen, RiskOrder, Rollout, Scope, Script, ServiceSpec, ServiceState, Side, StageSpec,
-    StepKind, StepSpec, Template, TemplateList, Upgrade, Verify, WaitFor,
+    Cleanup, CommandLine, CommandSpec, Condition, CopyFrom, CopySpec, Guard, Hook, HttpCheck, LOCK_TIMEOUT, Notify,
+    Pause, Playbook, Precheck, Reboot, RebootWhen, RiskOrder, Rollout, Scope, Script, ServiceSpec, ServiceState, Side,
+    StageSpec, StepKind, StepSpec, Template, TemplateList, Upgrade, Verify, WaitFor,
 };
 pub use template::{Scope as TemplateScope, TemplateError};

@@ -271,7 +271,22 @@ pub struct Reboot {
     pub timeout: Duration,
     /// How long it must stay up. Default 10 s.
     pub stable: Duration,
+    /// `lock_timeout:`: how long somebody who works on the packages is waited for. Default 10 min.
+    #[serde(default = "lock_timeout", skip_serializing_if = "is_lock_timeout")]
+    pub lock_timeout: Duration,
 }
+
+/// Limits of locks that are as ever are not written down: plans that older versions made read the same.
+fn lock_timeout() -> Duration {
+    LOCK_TIMEOUT
+}
+
+fn is_lock_timeout(time: &Duration) -> bool {
+    *time == LOCK_TIMEOUT
+}
+
+/// How long a foreign package lock is waited for where the playbook does not say.
+pub const LOCK_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// When a reboot step reboots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -473,4 +488,7 @@ pub struct Cleanup {
     pub old_kernels: Option<u32>,
     /// `package_cache: true`.
     pub package_cache: bool,
+    /// `lock_timeout:`: how long somebody who works on the packages is waited for. Default 10 min.
+    #[serde(default = "lock_timeout", skip_serializing_if = "is_lock_timeout")]
+    pub lock_timeout: Duration,
 }

@@ -25,6 +25,7 @@ use crate::{
 
 /// How long a reboot is down.
 const DOWN: Duration = Duration::from_secs(20);
+const LOCK: &str = "lock /var/lib/dpkg/lock-frontend 812 apt-get install\n";
 pub(super) const FULL: &str = "cannot be written (is the disk full?)";
 
 /// What a host says to a command, and when.
@@ -258,6 +259,9 @@ impl SimHost {
             "guard-settle" => self.guard_settle(&args),
             "guard-clean" => self.guard_clean(&args),
             "reboot-ask" => self.reboot_ask(&args),
+            "reboot-refused" => "end\n".to_owned(),
+            "package-locks" if self.is_locked() => format!("{LOCK}end\n"),
+            "package-locks" => "end\n".to_owned(),
             "reboot-mark" => if self.asked_to_reboot { "there\n" } else { "gone\n" }.to_owned(),
             "reboot-warn" => String::new(),
             "script" if self.disk_full => return refuse(1, "mktemp: No space left on device"),
@@ -280,15 +284,12 @@ impl SimHost {
     }
 
     fn packages_answer(&mut self, label: &str, command: &Command) -> Reply {
-        let busy = self.jobs.values().any(|job| job.stand == Stand::Runs && job.work.locks());
         let full = self.disk_full;
         let Some(packages) = &mut self.packages else {
             return refuse(127, &format!("the simulated host does not know {label}"));
         };
         let stdin = String::from_utf8_lossy(&command.stdin);
         let text = match label {
-            "apt-locks" if busy => "lock /var/lib/dpkg/lock-frontend 812 apt-get install\nend\n".to_owned(),
-            "apt-locks" => "end\n".to_owned(),
             "apt-state" => packages.state(),
             "apt-refresh" if full => return refuse(100, "E: Write error - write (28: No space left on device)"),
             "apt-refresh" => "Reading package lists...\n".to_owned(),
@@ -311,6 +312,11 @@ impl SimHost {
             label => return refuse(127, &format!("the simulated host does not know {label}")),
         };
         Reply::Now(output(0, text))
+    }
+
+    /// Whether a job works on the packages.
+    fn is_locked(&self) -> bool {
+        self.jobs.values().any(|job| job.stand == Stand::Runs && job.work.locks())
     }
 
     fn facts(&self) -> String {
@@ -347,6 +353,9 @@ impl SimHost {
     fn reboot_ask(&mut self, args: &[&str]) -> String {
         if args[0] != self.boot_id() {
             return "other-boot\n".to_owned();
+        }
+        if self.is_locked() {
+            return format!("locked\n{LOCK}end\n");
         }
         self.did("reboot asked");
         self.asked_to_reboot = true;

@@ -134,6 +134,8 @@ impl Packages {
     pub(super) fn boot(&self) -> String {
         let mut text = format!("running {KERNEL}\nmodules\n");
         for (name, package) in self.0.iter().filter(|(name, _)| name.starts_with("linux-image")) {
+            let release = name.trim_start_matches("linux-image-");
+            let _ = writeln!(text, "image /boot/vmlinuz-{release}\nowner {name}: /boot/vmlinuz-{release}");
             let _ = writeln!(text, "pkg\t{name}\t{}\t{}", package.version, package.status);
         }
         text + "end\n"

@@ -1,12 +1,14 @@
 //! `cleanup:`: packages of old kernels, and downloaded archives.
 //! Never the running kernel, the newest one, or anything that is not a kernel's own package. Start at [`run`].
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
+
+use tokio::time::Instant;
 
 use super::{
     Ended, StepCx,
     job::{self, JobSpec, JobTrouble},
-    remote,
+    locks, remote,
     result::unseen,
     upgrade::ready,
 };
@@ -17,9 +19,6 @@ use crate::{
     playbook::Cleanup,
 };
 
-/// How long a foreign lock is waited for.
-const LOCK_PATIENCE: Duration = Duration::from_secs(600);
-
 /// Runs the step. Running it again after an interruption finds its job again, or what is left to do.
 ///
 /// # Errors
@@ -27,47 +26,58 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(600);
 pub async fn run(cx: &mut StepCx<'_>, spec: &Cleanup) -> Ended {
     let manager = ready::manager(cx).await?;
     let result = match spec.old_kernels {
-        Some(keep) => old_kernels(cx, manager, keep).await?,
+        Some(keep) => old_kernels(cx, manager, spec, keep).await?,
         None => StepResult::skipped("nothing to do"),
     };
     if spec.package_cache && result.verdict != Verdict::Failed {
-        return archives(cx, manager, result).await;
+        return archives(cx, manager, spec, result).await;
     }
     Ok(result)
 }
 
 /// Deletes downloaded archives; `so_far` is what the kernels came to.
-async fn archives(cx: &mut StepCx<'_>, manager: &dyn PackageManager, so_far: StepResult) -> Ended {
+async fn archives(cx: &mut StepCx<'_>, manager: &dyn PackageManager, spec: &Cleanup, so_far: StepResult) -> Ended {
     if cx.check {
         return Ok(so_far.detail(["downloaded archives would be deleted".to_owned()]));
     }
-    let output = remote::change(cx, "deleting downloaded archives", manager.clean_cache().privileged(true)).await;
     let with = |end: StepResult, changed| StepResult { changed, packages: so_far.packages.clone(), ..end };
-    match output {
-        Ok(output) if output.success() => {
-            let done = if so_far.changed {
-                format!("{}, archives deleted", so_far.summary)
-            } else {
-                "archives deleted".into()
-            };
-            Ok(with(StepResult::ok(done), true))
+    let until = Instant::now() + spec.lock_timeout;
+    loop {
+        // Somebody's archives must not go while they are being installed.
+        locks::free(cx, until).await.map_err(|early| Box::new(with(*early, so_far.changed)))?;
+        let output = remote::change(cx, "deleting downloaded archives", manager.clean_cache().privileged(true)).await;
+        match output {
+            Ok(output) if output.success() => {
+                let done = if so_far.changed {
+                    format!("{}, archives deleted", so_far.summary)
+                } else {
+                    "archives deleted".into()
+                };
+                return Ok(with(StepResult::ok(done), true));
+            }
+            Ok(output) => {
+                let said = String::from_utf8_lossy(&output.stderr);
+                // Taken since the look: it was refused, and nothing was deleted.
+                if manager.explain(&said).is_some_and(|trouble| trouble.class == "lock") && Instant::now() < until {
+                    locks::wait(cx, "another package manager", until).await?;
+                    continue;
+                }
+                let summary = format!("{}; downloaded archives could not be deleted", so_far.summary);
+                return Ok(with(StepResult::failed("cache", summary).said(&output), so_far.changed));
+            }
+            Err(early) => return Err(Box::new(with(*early, so_far.changed))),
         }
-        Ok(output) => {
-            let summary = format!("{}; downloaded archives could not be deleted", so_far.summary);
-            Ok(with(StepResult::failed("cache", summary).said(&output), so_far.changed))
-        }
-        Err(early) => Err(Box::new(with(*early, so_far.changed))),
     }
 }
 
-async fn old_kernels(cx: &mut StepCx<'_>, manager: &'static dyn PackageManager, keep: u32) -> Ended {
+async fn old_kernels(cx: &mut StepCx<'_>, manager: &'static dyn PackageManager, spec: &Cleanup, keep: u32) -> Ended {
     // The manager's own job is found again by its note; a purge that is running would look like a foreign lock.
     let resumes = job::is_recalled(cx, "purge");
     let noted = cx.notes.get("purge").and_then(|names| serde_json::from_value::<Vec<String>>(names.clone()).ok());
     let names = match noted.filter(|names| resumes && !names.is_empty()) {
         Some(names) => names,
         None => {
-            let names = to_purge(cx, manager, keep).await?;
+            let names = to_purge(cx, manager, spec, keep).await?;
             if names.is_empty() {
                 return Ok(StepResult::skipped("nothing to do: no old kernel"));
             }
@@ -78,17 +88,18 @@ async fn old_kernels(cx: &mut StepCx<'_>, manager: &'static dyn PackageManager, 
             names
         }
     };
-    purge(cx, manager, &names).await
+    purge(cx, manager, spec, &names).await
 }
 
 /// The packages to purge, after the manager agreed that nothing else would happen.
 async fn to_purge(
     cx: &mut StepCx<'_>,
     manager: &'static dyn PackageManager,
+    spec: &Cleanup,
     keep: u32,
 ) -> Result<Vec<String>, Box<StepResult>> {
     if !cx.check {
-        ready::free_locks(cx, manager, tokio::time::Instant::now() + LOCK_PATIENCE).await?;
+        locks::free(cx, Instant::now() + spec.lock_timeout).await?;
     }
     let health = ready::state(cx, manager).await?.health();
     if !health.is_good() {
@@ -119,10 +130,10 @@ async fn to_purge(
     Ok(names)
 }
 
-async fn purge(cx: &mut StepCx<'_>, manager: &'static dyn PackageManager, names: &[String]) -> Ended {
+async fn purge(cx: &mut StepCx<'_>, manager: &'static dyn PackageManager, spec: &Cleanup, names: &[String]) -> Ended {
     cx.journal.progress(&format!("purging {} packages of old kernels", names.len()));
     let before = ready::state(cx, manager).await?;
-    let command: Command = manager.purge(names, LOCK_PATIENCE).privileged(true);
+    let command: Command = manager.purge(names, spec.lock_timeout).privileged(true);
     let (how, said) = match job::run(cx, &JobSpec::new("purge", command)).await {
         Ok(end) => (end.exit.to_string(), end.last_lines(5)),
         // The packages say how far it came.
@@ -157,21 +168,25 @@ fn with_changes(mut result: StepResult, before: &PackageState, after: &PackageSt
     result
 }
 
-/// Packages of all kernels but the running one, the one that the next boot should bring, and `keep` others, newest first.
+/// Packages of all kernels but the running one, the one that the next boot should bring, the newest of each flavour, and
+/// `keep` others of each, newest first: another flavour is nothing to fall back on.
 fn old(kernels: &Kernels, keep: usize) -> Vec<String> {
-    let spared = |release: &str| release == kernels.running || Some(release) == kernels.newest.as_deref();
-    // Where packages do not decide which kernel runs, nobody can say which of them is needed.
+    // Where the disk does not decide which kernel runs, nobody can say which of them is needed.
     if kernels.newest.is_none() {
         return Vec::new();
     }
-    let gone: BTreeSet<&str> = kernels
-        .installed
-        .iter()
-        .rev()
-        .map(|kernel| kernel.release.as_str())
-        .filter(|release| !spared(release))
-        .skip(keep)
-        .collect();
+    let flavours: BTreeSet<&str> = kernels.installed.iter().map(|kernel| kernel.flavour.as_str()).collect();
+    let mut gone = BTreeSet::new();
+    for flavour in flavours {
+        let all = || kernels.installed.iter().rev().filter(|kernel| kernel.flavour == flavour);
+        let newest = all().next().map(|kernel| kernel.release.as_str());
+        let spared = |release: &str| {
+            [Some(kernels.running.as_str()), kernels.newest.as_deref(), kernels.next(), newest].contains(&Some(release))
+        };
+        // One that no package brought is nobody's to purge, and does not count as one that is kept.
+        let others = all().filter(|kernel| !spared(&kernel.release) && !kernel.packages.is_empty());
+        gone.extend(others.skip(keep).map(|kernel| kernel.release.as_str()));
+    }
     let own = kernels.installed.iter().filter(|kernel| gone.contains(kernel.release.as_str()));
     let mut names: Vec<String> = own.flat_map(|kernel| kernel.packages.iter().cloned()).collect();
     let shared = kernels.shared.iter().filter(|(_, users)| users.iter().all(|user| gone.contains(user.as_str())));
@@ -195,8 +210,13 @@ mod tests {
             newest: newest.map(str::to_owned),
             installed: installed
                 .iter()
-                .map(|release| Kernel { release: (*release).into(), packages: vec![format!("image-{release}")] })
+                .map(|release| Kernel {
+                    release: (*release).into(),
+                    flavour: release.split_once('+').map_or("", |(_, flavour)| flavour).to_owned(),
+                    packages: if release.contains("own") { vec![] } else { vec![format!("image-{release}")] },
+                })
                 .collect(),
+            starts: None,
             shared: [("headers-2".to_owned(), ["2a", "2b"].map(str::to_owned).into())].into(),
         };
         old(&kernels, keep).join(" ")
@@ -211,17 +231,27 @@ mod tests {
         // Not rebooted yet: both ends stay, and one between.
         assert_eq!(check("1", Some("4"), &all, 1), "headers-2 image-2a image-2b");
         assert_eq!(check("4", Some("4"), &all, 9), "");
-        // Another flavour runs than the highest: the highest counts among the others.
-        assert_eq!(check("3", Some("3"), &all, 1), "headers-2 image-1 image-2a image-2b");
+        // Of each flavour the newest and one more stay, however new the others are.
+        let two = ["1", "1+rt", "2", "2+rt", "3", "3+rt", "4+rt"];
+        assert_eq!(check("3", Some("3"), &two, 1), "image-1 image-1+rt image-2+rt");
+        // What was built on the host is nobody's to purge, and no fallback that anybody tested.
+        assert_eq!(check("4", Some("4"), &["1", "2", "3own", "4"], 1), "image-1");
         assert_eq!(check("own", None, &all, 1), "", "a container, or a kernel that no package brought");
     }
     /// Kernels 96 to 99 are installed, 99 runs; `simulation` is what apt says about purging.
     fn host(simulation: &str) -> Bench {
-        let bench = Bench::new(StepKind::Cleanup(Cleanup { old_kernels: Some(1), package_cache: true }));
+        let bench = Bench::new(StepKind::Cleanup(Cleanup {
+            old_kernels: Some(1),
+            package_cache: true,
+            lock_timeout: locks::PATIENCE,
+        }));
         bench.file("etc/os-release", "ID=debian\n");
         bench.file("simulation", simulation);
         let row = |n: &str| format!("pkg\tlinux-image-6.1.0-{n}-amd64\t6.1.{n}-1\tinstalled\n");
         bench.file("kernels", ["96", "97", "98", "99"].map(row).concat());
+        for n in ["96", "97", "98", "99"] {
+            bench.file(&format!("boot/vmlinuz-6.1.0-{n}-amd64"), "");
+        }
         bench.file(
             "packages",
             "pkg\tlinux-image-6.1.0-96-amd64\t6.1.96-1\tamd64\tinstall\tinstalled\tok\n\

@@ -14,6 +14,7 @@ mod hook;
 mod http;
 pub mod job;
 pub mod lease;
+mod locks;
 mod marked;
 mod notify;
 mod packages;

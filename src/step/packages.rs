@@ -1,6 +1,6 @@
 //! The package manager of a host, and whether its database is in order and free. Shared by precheck, verify and reboot.
 
-use super::{StepCx, remote};
+use super::{StepCx, locks, remote};
 use crate::{
     event::StepResult,
     pkg::{self, PackageManager},
@@ -32,9 +32,7 @@ pub(super) async fn trouble(cx: &mut StepCx<'_>) -> Result<Option<StepResult>, B
         let summary = format!("the package database is broken: {health}");
         return Ok(Some(StepResult::failed("packages", summary).help(manager.repair_hint())));
     }
-    let mut locks = manager.lock_holders();
-    locks.command.privileged = true;
-    let holders = remote::ask(cx, &locks).await?;
+    let holders = locks::holders(cx).await?;
     Ok(holders.iter().find(|holder| !holder.is_lists()).map(|holder| {
         let summary = format!("the package lock is held by {holder}");
         StepResult::failed("lock", summary).help("wait until it is done, then run again with --limit @failed")

@@ -1,5 +1,7 @@
 //! `service`: units started, stopped, restarted or reloaded, detached (a unit may be the network), and then looked at.
 //!
+//! What a package transaction needs, or runs in, is not stopped in its middle.
+//!
 //! Command lines on the host: `systemctl start|stop|restart|reload -- UNIT…`, else `service NAME start|…`.
 
 use std::{collections::BTreeMap, time::Duration};
@@ -9,13 +11,14 @@ use tokio::time::Instant;
 use super::{
     Ended, StepCx,
     job::{self, JobSpec},
-    remote,
+    locks, remote,
     result::unseen,
     services,
 };
 use crate::{
     command::Command,
     event::StepResult,
+    pkg,
     playbook::{ServiceSpec, ServiceState},
 };
 
@@ -52,6 +55,10 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &ServiceSpec) -> Ended {
     if cx.check {
         return Ok(StepResult::would(format!("would {verb} {shown}")));
     }
+    if matches!(spec.state, ServiceState::Stopped | ServiceState::Restarted) {
+        let units: Vec<String> = to_do.iter().map(|name| services::unit(name)).collect();
+        undisturbed(cx, &units).await?;
+    }
     let args = [verb].into_iter().chain(to_do.iter().map(|name| name.as_str()));
     let command = Command::sh("service", ACT, args).privileged(cx.rights());
     let end = job::run(cx, &JobSpec::new("service", command)).await?;
@@ -72,6 +79,13 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &ServiceSpec) -> Ended {
         return Ok(StepResult::failed("service", summary).detail(end.last_lines(5)).changed(true));
     }
     Ok(StepResult::ok(format!("{shown} {done}")).changed(true))
+}
+
+/// Waits until no transaction needs one of these units or runs in it: stopping it would leave packages half done.
+async fn undisturbed(cx: &mut StepCx<'_>, units: &[String]) -> Result<(), Box<StepResult>> {
+    // A part of the step's time is for the units themselves.
+    let until = Instant::now() + locks::PATIENCE.min(cx.remaining().saturating_sub(SETTLES));
+    locks::free_of(cx, until, |holder| units.iter().any(|unit| pkg::needs_unit(unit) || holder.runs_in(unit))).await
 }
 
 /// The states once they are as wanted, or after a while.

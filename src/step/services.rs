@@ -38,6 +38,24 @@ pub(super) fn names(cx: &StepCx<'_>, list: &TemplateList) -> Result<Vec<String>,
     }
 }
 
+/// The unit that systemd takes a name for.
+pub(super) fn unit(name: &str) -> String {
+    const KINDS: [&str; 11] = [
+        ".service",
+        ".socket",
+        ".timer",
+        ".mount",
+        ".automount",
+        ".target",
+        ".slice",
+        ".scope",
+        ".path",
+        ".swap",
+        ".device",
+    ];
+    if KINDS.iter().any(|kind| name.ends_with(kind)) { name.to_owned() } else { format!("{name}.service") }
+}
+
 /// The state of each unit (`active`, `inactive`, `failed`, `activating`, …). `names` is not empty.
 pub(super) fn states(names: &[String]) -> Query<BTreeMap<String, String>> {
     let command = Command::sh("service-states", ACTIVE, names).timeout(Duration::from_secs(60));

@@ -29,8 +29,9 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Verify) -> Ended {
         cx.journal.progress(&wrong[0].summary);
         tokio::time::sleep(AGAIN).await;
     };
+    let mut said = Vec::new();
     if spec.kernel_newest {
-        wrong.extend(kernel(cx).await?);
+        wrong.extend(kernel(cx, &mut said).await?);
     }
     if spec.packages_healthy {
         wrong.extend(packages::trouble(cx).await?);
@@ -38,7 +39,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Verify) -> Ended {
     if spec.journal_no_new_errors {
         wrong.extend(journal(cx).await?);
     }
-    Ok(if wrong.is_empty() { StepResult::ok("healthy") } else { together(wrong) })
+    Ok(if wrong.is_empty() { StepResult::ok("healthy").detail(said) } else { together(wrong) })
 }
 
 /// One look at what may come right by itself within moments.
@@ -79,13 +80,33 @@ async fn moving_parts(cx: &mut StepCx<'_>, spec: &Verify) -> Result<Seen, Box<St
     Ok(Seen { wrong, hopeless })
 }
 
-async fn kernel(cx: &mut StepCx<'_>) -> Result<Option<StepResult>, Box<StepResult>> {
-    let query = packages::manager(cx).await?.kernels();
+/// Whether the newest kernel runs; where nobody can say which that is, why.
+async fn kernel(cx: &mut StepCx<'_>, said: &mut Vec<String>) -> Result<Option<StepResult>, Box<StepResult>> {
+    let mut query = packages::manager(cx).await?.kernels();
+    // A boot loader's files are often for root's eyes only.
+    query.command.privileged = cx.rights();
     let kernels = remote::ask(cx, &query).await?;
-    Ok(kernels.newest.filter(|newest| *newest != kernels.running).map(|newest| {
-        let summary = format!("kernel {} is running, {newest} is installed", kernels.running);
-        StepResult::failed("wrong-kernel", summary).help("a `reboot:` step with `when: required` brings it")
-    }))
+    let running = &kernels.running;
+    let Some(newest) = &kernels.newest else {
+        said.push(format!(
+            "whether {running} is the newest kernel is not known: no kernel in /boot is the one that runs"
+        ));
+        return Ok(None);
+    };
+    if newest == running {
+        return Ok(None);
+    }
+    let failed = |summary: String, help: &str| Ok(Some(StepResult::failed("wrong-kernel", summary).help(help)));
+    match kernels.passed_over() {
+        Some(why) => failed(
+            format!("kernel {running} is running; {why}"),
+            "let the boot loader start it (update-grub, or its default entry on the host); a `reboot:` step brings it then",
+        ),
+        None => failed(
+            format!("kernel {running} is running, {newest} is installed"),
+            "a `reboot:` step with `when: required` brings it",
+        ),
+    }
 }
 
 async fn journal(cx: &mut StepCx<'_>) -> Result<Option<StepResult>, Box<StepResult>> {

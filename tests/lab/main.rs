@@ -24,5 +24,6 @@ mod rights;
 mod stop;
 #[path = "../it/support/terminal.rs"]
 mod terminal;
+mod transaction;
 mod watchdog;
 mod wave;

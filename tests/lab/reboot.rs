@@ -50,3 +50,60 @@ fn reboots_that_go_wrong_are_told_apart() {
         assert!(result["took"]["secs"].as_u64().is_some_and(|secs| secs < 120), "{host}: {result}");
     }
 }
+
+#[test]
+fn kernels_are_what_is_in_boot_and_the_boot_loader_decides() {
+    let Some(lab) = Lab::up(4, "") else { return };
+    let kernel = |host: &str, package: &str, release: &str| {
+        let control =
+            format!("Package: {package}\\nVersion: 1\\nArchitecture: all\\nMaintainer: lab <l@l>\\nDescription: x\\n");
+        lab.on(
+            host,
+            &format!(
+                "cd /root; mkdir -p p/DEBIAN p/boot p/lib/modules/{release}; printf '{control}' >p/DEBIAN/control; \
+                 echo k >p/boot/vmlinuz-{release}; : >p/lib/modules/{release}/x; \
+                 dpkg-deb --root-owner-group -b p x.deb >/dev/null; dpkg -i x.deb >/dev/null; rm -r p"
+            ),
+        );
+    };
+    // Whether a host is a container is asked until its next boot.
+    for host in ["h1", "h2", "h3", "h4"] {
+        lab.on(host, "rm /run/systemd/container");
+    }
+    // A vendor's kernel, and one that was built here.
+    kernel("h1", "proxmox-kernel-6.8.4-2-pve-signed", "6.8.4-2-pve");
+    lab.on("h1", "echo 6.8.4-2-pve >/run/lab-uname");
+    kernel("h1", "proxmox-kernel-6.8.12-9-pve-signed", "6.8.12-9-pve");
+    lab.on("h2", "mkdir /lib/modules/6.9.3-own; echo k >/boot/vmlinuz-6.9.3-own; echo 6.9.2-own >/run/lab-uname");
+    lab.on("h2", "mkdir /lib/modules/6.9.2-own; echo k >/boot/vmlinuz-6.9.2-own");
+    // Another flavour came with something, and the boot loader takes it for the newest; and one that is told to stay.
+    kernel("h3", "linux-image-6.1.0-98-cloud-amd64", "6.1.0-98-cloud-amd64");
+    lab.on("h3", "ln -s boot/vmlinuz-6.1.0-98-cloud-amd64 /vmlinuz");
+    kernel("h4", "linux-image-6.1.0-99-amd64", "6.1.0-99-amd64");
+    lab.on("h4", "ln -s boot/vmlinuz-6.1.0-98-amd64 /vmlinuz");
+    let boots = ["h3", "h4"].map(|host| (host, lab.boot_id(host)));
+    let playbook = "
+name: Kernels
+steps:
+  - { reboot: { when: required, stable: 1s, timeout: 60s }, when: inventory_hostname != 'h3' }
+  - { reboot: { when: always, stable: 1s, timeout: 60s }, when: inventory_hostname == 'h3' }
+  - verify: { kernel: newest }
+";
+    let ended = Patchwave::new(&lab, INVENTORY, playbook).run(&[]).must(6);
+    let events = ended.events();
+    for (host, running) in [("h1", "6.8.12-9-pve"), ("h2", "6.9.3-own")] {
+        assert_eq!(events.result(host, 0)["rebooted"], true, "{host}: {}", ended.err);
+        assert_eq!((events.outcome(host), lab.on(host, "uname -r").as_str()), ("ok", running), "{}", ended.err);
+    }
+    for (host, boot) in &boots {
+        assert_eq!(lab.boot_id(host), *boot, "{host}: {}", ended.err);
+    }
+    let refused = events.result("h3", 1);
+    assert_eq!(refused["class"], "boot-loader", "{refused}");
+    assert!(refused["summary"].to_string().contains("flavour cloud-amd64"), "{refused}");
+    let told = "kernel 6.1.0-99-amd64 is installed, but the boot loader (/vmlinuz) starts 6.1.0-98-amd64";
+    assert!(events.result("h4", 0)["summary"].to_string().contains(told), "{}", ended.err);
+    let verified = events.result("h4", 2);
+    assert_eq!(verified["class"], "wrong-kernel", "{verified}");
+    assert!(verified["summary"].to_string().contains(told), "{verified}");
+}

@@ -7,4 +7,9 @@ id=${2:?usage: restore HOST SNAPSHOT-ID}
 cp "$fleet/snapshots/$host.$id" "$fleet/host-$host/sim/installed.restored"
 mv "$fleet/host-$host/sim/installed.restored" "$fleet/host-$host/sim/installed"
 rm -f "$fleet/host-$host/sim/kernel-next" "$fleet/host-$host/run/reboot-required" "$fleet/host-$host/run/reboot-required.pkgs"
+# Kernels that no package of the snapshot brought.
+for image in "$fleet/host-$host/boot"/vmlinuz-*; do
+    release=${image##*/vmlinuz-}
+    grep -q "^linux-image-$release" "$fleet/host-$host/sim/installed" || rm -f "$image"
+done
 echo "$host is back at $id"

@@ -235,7 +235,7 @@ purge() {
         fi
         echo "Removing $name ($version) ..."
         case $name in linux-image-[0-9]*)
-            rm -rf "$root/lib/modules/${name#linux-image-}"
+            rm -rf "$root/lib/modules/${name#linux-image-}" "$root/boot/vmlinuz-${name#linux-image-}"
             ;;
         esac
         rewrite -v name="$name" '$1 != name { print }'

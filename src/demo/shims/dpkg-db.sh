@@ -41,7 +41,7 @@ after_configure() {
     linux-image-[0-9]*)
         _release=${1#linux-image-}
         echo "update-initramfs: Generating /boot/initrd.img-$_release"
-        mkdir -p "$root/lib/modules/$_release"
+        mkdir -p "$root/lib/modules/$_release" && : >"$root/boot/vmlinuz-$_release"
         echo "$_release" >"$sim/kernel-next"
         reboot_required "$1"
         ;;

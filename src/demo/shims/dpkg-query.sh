@@ -1,8 +1,22 @@
 #!/bin/sh
-# Imitates `dpkg-query -W -f FORMAT [PATTERN...]` on a simulated host.
+# Imitates `dpkg-query -W -f FORMAT [PATTERN...]` and `dpkg-query -S IMAGE...` on a simulated host.
 . "$PATCHWAVE_ROOT/bin/sim.sh"
 all="$*"
 format='${binary:Package}\t${Version}\n'
+if [ "$1" = -S ]; then
+    shift
+    rc=0
+    for file; do
+        name=linux-image-${file#/boot/vmlinuz-}
+        if grep -q "^$name$tab" "$sim/installed"; then
+            echo "$name: $file"
+        else
+            echo "dpkg-query: no path found matching pattern $file" >&2
+            rc=1
+        fi
+    done
+    exit "$rc"
+fi
 [ "$1" = -W ] || unknown "$all"
 shift
 case $1 in

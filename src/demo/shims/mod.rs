@@ -29,7 +29,7 @@ const PROGRAMS: &[(&str, &str)] = &[
 
 /// Programs that would act on the machine itself: they fail, and say so. No package manager stands here, because a host
 /// that has one under this name would be taken for one of its kind.
-const ABSENT: &[&str] = &["apt", "halt", "init", "telinit"];
+const ABSENT: &[&str] = &["apt", "halt", "init", "systemd-inhibit", "telinit"];
 
 /// Writes them into `fleet/bin`.
 pub(super) fn install(fleet: &Path) -> io::Result<()> {

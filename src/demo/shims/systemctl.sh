@@ -116,7 +116,7 @@ stop)
         echo inactive >"$sim/unit/$unit"
     done
     ;;
-reset-failed) for unit in $(failed_units); do echo inactive >"$sim/unit/$unit"; done ;;
+reset-failed) for unit in ${names:-$(failed_units)}; do [ ! -e "$sim/unit/$unit" ] || echo inactive >"$sim/unit/$unit"; done ;;
 reboot) press reboot ;;
 poweroff) press poweroff ;;
 daemon-reload) ;;

@@ -1,16 +1,18 @@
-//! Reads `apt-boot`: kernels, and reasons for a reboot. Plain Debian writes no `reboot-required`, so every other
-//! trace counts as well.
+//! Reads `apt-boot`: kernels, what the boot loader starts, and reasons for a reboot. A kernel is what lies in /boot, by
+//! whatever name its package goes. Plain Debian writes no `reboot-required`, so every other trace counts as well.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    kernel::{abi_and_flavour, release_of_image},
+    kernel::{abi_and_flavour, flavour, is_part_of, names, order},
     lines::{before_end, is_name, tagged},
-    version::compare,
 };
 use crate::{
     command::{Output, Unreadable, printable},
-    pkg::{Kernel, Kernels, RebootReason},
+    pkg::{
+        Boot, Kernel, Kernels, RebootReason,
+        loader::{self, release_of},
+    },
 };
 
 /// Clock ticks of `/proc/PID/stat` per second: `USER_HZ`, fixed by the kernel's interface.
@@ -22,6 +24,8 @@ const SLACK: u64 = 2;
 struct Seen {
     running: String,
     modules: bool,
+    /// When a kernel's modules last came or went.
+    modules_changed: Option<u64>,
     container: bool,
     flag: bool,
     flag_packages: Vec<String>,
@@ -29,16 +33,18 @@ struct Seen {
     init_ticks: u64,
     unpacked: Vec<(String, u64)>,
     packages: BTreeSet<String>,
+    /// Images of kernels.
+    images: Vec<String>,
+    /// Packages and the images that they brought.
+    owners: Vec<(String, String)>,
+    loader: loader::Seen,
 }
 
-pub(super) fn kernels(output: &Output) -> Result<Kernels, Unreadable> {
+pub(super) fn read(output: &Output) -> Result<Boot, Unreadable> {
     let seen = see(output)?;
-    Ok(seen.kernels())
-}
-
-pub(super) fn reasons(output: &Output) -> Result<Vec<RebootReason>, Unreadable> {
-    let seen = see(output)?;
-    Ok(seen.reasons())
+    let kernels = seen.kernels();
+    let reasons = seen.reasons(&kernels);
+    Ok(Boot { kernels, reasons })
 }
 
 fn see(output: &Output) -> Result<Seen, Unreadable> {
@@ -48,6 +54,14 @@ fn see(output: &Output) -> Result<Seen, Unreadable> {
         match tag {
             "running" => seen.running = printable(rest),
             "modules" => seen.modules = true,
+            "modules-changed" => seen.modules_changed = seen.modules_changed.max(rest.parse().ok()),
+            "image" => seen.images.push(rest.to_owned()),
+            "owner" => {
+                // `linux-image-6.1.0-99-amd64: /boot/vmlinuz-6.1.0-99-amd64`, of several packages perhaps.
+                let (names, image) = rest.rsplit_once(": ").unwrap_or_default();
+                let named = names.split(", ").filter(|name| is_name(name));
+                seen.owners.extend(named.map(|name| (name.to_owned(), image.to_owned())));
+            }
             "container" => seen.container = true,
             "flag" => seen.flag = true,
             "flag-package" if is_name(rest) => seen.flag_packages.push(rest.to_owned()),
@@ -67,7 +81,7 @@ fn see(output: &Output) -> Result<Seen, Unreadable> {
                     seen.packages.insert(name.to_owned());
                 }
             }
-            _ => {}
+            tag => drop(seen.loader.take(tag, rest)),
         }
     }
     if seen.running.is_empty() {
@@ -83,61 +97,85 @@ fn start_ticks(stat: &str) -> Option<u64> {
 
 impl Seen {
     fn kernels(&self) -> Kernels {
-        let mut releases: Vec<&str> = self.packages.iter().filter_map(|name| release_of_image(name)).collect();
-        // As `linux-version sort` and the boot loader do: by the release, not by the package's version.
-        releases.sort_by(|a, b| compare(a, b));
+        let mut releases: Vec<String> = self.images.iter().filter_map(|image| release_of(image)).collect();
+        // By the release, as boot loaders do, not by the package's version.
+        releases.sort_by(|a, b| order(a, b));
         releases.dedup();
-        let mut kernels = Kernels { running: self.running.clone(), ..Kernels::default() };
-        for release in &releases {
-            let own = |name: &&String| {
-                name.strip_suffix(release).is_some_and(|start| start.starts_with("linux-") && start.ends_with('-'))
-            };
-            let packages = self.packages.iter().filter(own).cloned().collect();
-            kernels.installed.push(Kernel { release: (*release).to_owned(), packages });
+        let kernel = |release: &String| Kernel {
+            release: release.clone(),
+            flavour: flavour(release),
+            packages: self.packages_of(release),
+        };
+        let installed: Vec<Kernel> = releases.iter().map(kernel).collect();
+        let newest = self.newest(&installed);
+        Kernels {
+            running: self.running.clone(),
+            // Where the disk does not decide, its boot loader does not either.
+            starts: newest.as_ref().and_then(|_| self.loader.starts(order)),
+            shared: self.shared(&releases),
+            installed,
+            newest,
         }
-        kernels.shared = self.shared(&releases);
-        kernels.newest = self.newest(&releases);
-        kernels
+    }
+
+    /// A package that goes by no release is upgraded in place, and is no old kernel's.
+    fn packages_of(&self, release: &str) -> Vec<String> {
+        let owners = self.owners.iter().filter(|(_, image)| release_of(image).as_deref() == Some(release));
+        let owners = owners.map(|(name, _)| name).filter(|name| names(name, release));
+        let named = self.packages.iter().filter(|name| is_part_of(name, release));
+        let all: BTreeSet<&String> = owners.chain(named).collect();
+        all.into_iter().cloned().collect()
     }
 
     /// Headers of one ABI: `linux-headers-6.1.0-98-common`, `linux-headers-6.8.0-45`.
-    fn shared(&self, releases: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
+    fn shared(&self, releases: &[String]) -> BTreeMap<String, BTreeSet<String>> {
         let mut shared: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for release in releases {
             let (abi, flavour) = abi_and_flavour(release);
             for name in [format!("linux-headers-{abi}"), format!("linux-headers-{abi}-common")] {
                 if !flavour.is_empty() && self.packages.contains(&name) {
-                    shared.entry(name).or_default().insert((*release).to_owned());
+                    shared.entry(name).or_default().insert(release.clone());
                 }
             }
         }
         shared
     }
 
-    fn newest(&self, releases: &[&str]) -> Option<String> {
-        // A container runs its host's kernel, whatever is installed in it.
-        if self.container && !releases.contains(&self.running.as_str()) {
-            return None;
-        }
-        let (_, flavour) = abi_and_flavour(&self.running);
-        let same = releases.iter().rev().find(|release| abi_and_flavour(release).1 == flavour);
-        same.or(releases.last()).map(|release| (*release).to_owned())
+    fn newest(&self, installed: &[Kernel]) -> Option<String> {
+        let own = flavour(&self.running);
+        let same = || installed.iter().rev().find(|kernel| kernel.flavour == own);
+        let there = installed.iter().any(|kernel| kernel.release == self.running);
+        let newest = if there {
+            same()
+        } else if !self.container && self.modules_changed > self.started().map(|started| started + SLACK) {
+            // It was removed since the boot, and another one came.
+            same().or(installed.last())
+        } else {
+            // A container runs its host's kernel, and some virtual machines one from outside, whatever is in /boot.
+            None
+        };
+        newest.map(|kernel| kernel.release.clone())
     }
 
-    fn reasons(&self) -> Vec<RebootReason> {
+    /// When process 1 started. In a container the boot time is the host's; process 1 of the container started later.
+    fn started(&self) -> Option<u64> {
+        self.booted.map(|booted| booted + self.init_ticks / TICKS)
+    }
+
+    fn reasons(&self, kernels: &Kernels) -> Vec<RebootReason> {
         let mut reasons = Vec::new();
         if self.flag {
             reasons.push(RebootReason::Flag { packages: self.flag_packages.clone() });
         }
         let running = self.running.clone();
-        match self.kernels().newest {
-            Some(newest) if newest != running => reasons.push(RebootReason::Kernel { running, newest }),
-            Some(_) if !self.modules && !self.container => reasons.push(RebootReason::ModulesGone { running }),
-            _ => {}
+        match kernels.due() {
+            Some(newest) => reasons.push(RebootReason::Kernel { running, newest: newest.to_owned() }),
+            None if kernels.newest.is_some() && !self.modules && !self.container => {
+                reasons.push(RebootReason::ModulesGone { running });
+            }
+            None => {}
         }
-        if let Some(booted) = self.booted {
-            // In a container the boot time is the host's; process 1 of the container started later.
-            let started = booted + self.init_ticks / TICKS;
+        if let Some(started) = self.started() {
             for (package, time) in &self.unpacked {
                 let reason = RebootReason::Replaced { package: package.clone() };
                 if *time > started + SLACK && !reasons.contains(&reason) {

@@ -4,7 +4,10 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crate::{command::Command, pkg::Exact};
+use crate::{
+    command::Command,
+    pkg::{Exact, loader},
+};
 
 /// Options of every transaction: nothing may ask, and edited configuration files stay.
 const TRANSACTION: [&str; 7] = [
@@ -163,13 +166,14 @@ for f in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock 
     done
     # The same inode number on another file system is another file; without a look at its files, believe the number.
     if [ -n "$seen" ] && [ -z "$hit" ]; then continue; fi
-    echo "lock $f $pid $(tr '\0' ' ' 2>/dev/null <"$r/proc/$pid/cmdline")"
+    echo "lock $f $pid $(tr '\0\n' '  ' 2>/dev/null <"$r/proc/$pid/cmdline")"
+    sed -n -e 's/^[0-9]*:name=systemd:/in /p' -e 's/^0::/in /p' "$r/proc/$pid/cgroup"
   done <"$r/proc/locks"
 done 2>/dev/null
 echo end
 "#;
 
-/// `apt-locks`: who holds a lock of apt or dpkg. Needs no `fuser`.
+/// Part of `package-locks`: who holds a lock of apt or dpkg. Needs no `fuser`.
 pub(super) fn locks() -> Command {
     Command::sh("apt-locks", LOCKS, [""; 0])
 }
@@ -177,7 +181,10 @@ pub(super) fn locks() -> Command {
 const BOOT: &str = r#"r=${PATCHWAVE_ROOT-}
 k=$(uname -r) || exit
 echo "running $k"
-[ ! -d "$r/lib/modules/$k" ] || echo modules
+for d in "$r/lib/modules" "$r/usr/lib/modules"; do
+  [ ! -d "$d/$k" ] || echo modules
+  [ ! -d "$d" ] || stat -c 'modules-changed %Y' "$d"
+done
 if [ -e "$r/run/systemd/container" ] || [ -e "$r/.dockerenv" ] || [ -e "$r/run/.containerenv" ]; then echo container; fi
 [ ! -e "$r/run/reboot-required" ] || echo flag
 [ ! -r "$r/run/reboot-required.pkgs" ] || sort -u "$r/run/reboot-required.pkgs" | sed 's/^/flag-package /'
@@ -188,13 +195,28 @@ for p in libc6 systemd dbus dbus-daemon; do
     [ ! -e "$f" ] || stat -c "unpacked %Y $p" "$f"
   done
 done
-dpkg-query -W -f 'pkg\t${Package}\t${Version}\t${db:Status-Status}\n' 'linux-image-*' 'linux-headers-*' 'linux-modules-*' 2>/dev/null
-echo end
+set --
+for f in "$r"/boot/vmlinuz-* "$r"/boot/vmlinux-* "$r"/boot/kernel-* "$r"/usr/lib/modules/*/vmlinuz; do
+  [ -e "$f" ] || continue
+  echo "image ${f#"$r"}"
+  set -- "$@" "${f#"$r"}"
+done
+[ $# -eq 0 ] || dpkg-query -S "$@" 2>/dev/null | sed 's/^/owner /'
+n=$#
+set -- "$@" 'linux-headers-*'
+while [ "$n" -gt 0 ]; do
+  case $1 in */vmlinuz) f=${1%/vmlinuz} && f=${f##*/} ;; *) f=${1##*/} && f=${f#*-} ;; esac
+  set -- "$@" "*-$f" "*-$f-signed"
+  shift
+  n=$((n - 1))
+done
+dpkg-query -W -f 'pkg\t${Package}\t${Version}\t${db:Status-Status}\n' "$@" 2>/dev/null
 "#;
 
-/// `apt-boot`: running and installed kernels, and every trace of a reboot that is due.
+/// `apt-boot`: running and installed kernels, what the boot loader starts, and every trace of a reboot that is due.
+/// Kernels are what is in /boot: who brought them, and under which name, is asked for what is found there.
 pub(super) fn boot() -> Command {
-    Command::sh("apt-boot", BOOT, [""; 0])
+    Command::sh("apt-boot", &format!("{BOOT}{}echo end\n", loader::SCRIPT), [""; 0])
 }
 
 fn transaction(lock_timeout: Duration) -> Vec<String> {

@@ -1,5 +1,8 @@
 //! Names of kernel packages, what a release consists of, and what else is part of a boot.
 
+use std::cmp::Ordering;
+
+use super::version::compare;
 use crate::pkg::BootFiles;
 
 /// A kernel, its headers or modules, or a meta package that brings them: `linux-image-amd64`, `linux-generic`.
@@ -30,12 +33,57 @@ pub(super) fn is_kernel(name: &str) -> bool {
         || name.strip_prefix("linux-").is_some_and(|rest| FLAVOURS.iter().any(|flavour| begins(flavour, rest)))
 }
 
-/// The release that an image package brings; `None` for meta packages and everything else.
-pub(super) fn release_of_image(name: &str) -> Option<&str> {
+/// The release that an image package brings; `None` for meta packages and everything else. For packages that are not
+/// yet on the disk; what is there is known by its files.
+fn release_of_image(name: &str) -> Option<&str> {
+    const STARTS: [&str; 4] = ["linux-image-unsigned-", "linux-image-", "proxmox-kernel-", "pve-kernel-"];
     let name = name.split(':').next().unwrap_or(name);
-    let release = name.strip_prefix("linux-image-unsigned-").or_else(|| name.strip_prefix("linux-image-"))?;
+    let release = STARTS.iter().find_map(|start| name.strip_prefix(start))?;
     let numbered = release.bytes().next().is_some_and(|b| b.is_ascii_digit());
-    (numbered && !release.ends_with("-dbg") && !release.ends_with("-dbgsym")).then_some(release)
+    // `proxmox-kernel-6.8` is a meta package, `proxmox-kernel-6.8.12-4-pve` a kernel.
+    let meta = !name.starts_with("linux-") && !release.contains("-pve");
+    (numbered && !meta && !release.ends_with("-dbg") && !release.ends_with("-dbgsym")).then_some(release)
+}
+
+/// Whether a package of this name belongs to the kernel of this release and to no other.
+pub(super) fn is_part_of(name: &str, release: &str) -> bool {
+    const STARTS: [&str; 5] = ["linux-", "proxmox-kernel-", "proxmox-headers-", "pve-kernel-", "pve-headers-"];
+    let whole = name.strip_suffix("-signed").unwrap_or(name);
+    let start = whole.strip_suffix(&in_names(release)).filter(|start| start.ends_with('-'));
+    start.is_some_and(|start| STARTS.iter().any(|known| start.starts_with(known)))
+}
+
+/// Whether the release is in the name.
+pub(super) fn names(name: &str, release: &str) -> bool {
+    name.contains(&in_names(release))
+}
+
+/// Names of packages have neither capitals nor underscores.
+fn in_names(release: &str) -> String {
+    release.to_ascii_lowercase().replace('_', "-")
+}
+
+/// The order of releases, which is that of versions; a candidate comes before what it is a candidate for.
+pub(super) fn order(a: &str, b: &str) -> Ordering {
+    compare(&a.replace("-rc", "~rc"), &b.replace("-rc", "~rc"))
+}
+
+/// What two releases must have in common for one to take the place of the other. Numbers of builds, candidates and
+/// commits are none of it: `6.9.3-xanmod1` is followed by `6.9.4-xanmod2`.
+pub(super) fn flavour(release: &str) -> String {
+    let (_, flavour) = abi_and_flavour(release);
+    let hex = |text: &str| text.len() >= 7 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let build = |part: &&str| {
+        let number = part.strip_prefix("rc").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()));
+        *part == "dirty" || number || part.strip_prefix('g').is_some_and(hex)
+    };
+    let parts: Vec<&str> = flavour.trim_end_matches('+').split('-').filter(|part| !build(part)).collect();
+    let joined = parts.join("-");
+    // `rpi-v7` and `rpi-v8` are for different machines, and so are `686` and `686-pae`.
+    let word = joined.trim_end_matches(|c: char| c.is_ascii_digit());
+    let letters = word.bytes().rev().take_while(u8::is_ascii_alphabetic).count();
+    let build = letters >= 3 && !joined.ends_with("64") && !joined.ends_with("32");
+    if build { word.to_owned() } else { joined }
 }
 
 /// Packages whose trigger or script calls `update-initramfs -u`: each brings a hook into `/usr/share/initramfs-tools`.
@@ -66,12 +114,7 @@ const IN_THE_IMAGE: [&str; 21] = [
 /// What a package brings to `/boot`.
 pub(super) fn boot_files(name: &str) -> BootFiles {
     let name = name.split(':').next().unwrap_or(name);
-    let proxmox = ["proxmox-kernel-", "pve-kernel-"].iter().find_map(|start| name.strip_prefix(start));
-    if release_of_image(name).is_some()
-        || name == "raspberrypi-kernel"
-        // `proxmox-kernel-6.8` is a meta package, `proxmox-kernel-6.8.12-4-pve` a kernel.
-        || proxmox.is_some_and(|release| release.contains("-pve"))
-    {
+    if release_of_image(name).is_some() || name == "raspberrypi-kernel" {
         return BootFiles::Kernel;
     }
     if IN_THE_IMAGE.contains(&name) || name.starts_with("firmware-") { BootFiles::Image } else { BootFiles::None }
@@ -137,6 +180,65 @@ mod tests {
     }
 
     #[test]
+    fn a_flavour_is_followed_by_itself_and_nothing_else() {
+        for (a, b) in [
+            ("6.1.0-98-amd64", "6.1.0-99-amd64"),
+            ("6.8.4-2-pve", "6.8.12-9-pve"),
+            ("6.9.3", "6.10.0"),
+            ("6.9.0-rc3", "6.9.0"),
+            ("6.9.0-00012-gabc1234", "6.9.0-00013-gdef5678-dirty"),
+            ("6.9.3-x64v3-xanmod1", "6.10.1-x64v3-xanmod2"),
+            ("6.9.3-custom+", "6.9.4-custom"),
+            ("6.12.43+deb13-amd64", "6.12.48+deb13-amd64"),
+        ] {
+            assert_eq!(flavour(a), flavour(b), "{a} and {b}");
+            assert_eq!(order(a, b), Ordering::Less, "{a} and {b}");
+        }
+        for (a, b) in [
+            ("6.1.0-98-amd64", "6.1.0-99-cloud-amd64"),
+            ("6.1.0-98-amd64", "6.1.0-99-rt-amd64"),
+            ("6.1.0-98-amd64", "6.9.3"),
+            ("6.6.31+rpt-rpi-v7", "6.6.31+rpt-rpi-v8"),
+            ("6.6.31+rpt-rpi-v8", "6.6.31+rpt-rpi-2712"),
+            ("6.1.0-98-686", "6.1.0-98-686-pae"),
+            ("6.8.0-45-generic", "6.8.0-45-generic-64k"),
+            ("6.8.0-45-generic", "6.8.0-45-lowlatency"),
+            ("6.8.0-45-generic", "6.8.12-9-pve"),
+        ] {
+            assert_ne!(flavour(a), flavour(b), "{a} and {b}");
+        }
+    }
+
+    #[test]
+    fn a_flavour_is_called_as_people_call_it() {
+        for (release, name) in [
+            ("6.1.0-98-cloud-amd64", "cloud-amd64"),
+            ("6.8.4-2-pve", "pve"),
+            ("6.9.3-xanmod1", "xanmod"),
+            ("6.9.3", ""),
+        ] {
+            assert_eq!(flavour(release), name, "{release}");
+        }
+    }
+
+    #[test]
+    fn the_packages_of_a_release_are_its_own() {
+        for (name, release, yes) in [
+            ("linux-image-6.1.0-98-amd64", "6.1.0-98-amd64", true),
+            ("linux-image-6.1.0-98-cloud-amd64", "6.1.0-98-amd64", false),
+            ("linux-image-6.1.0-98-amd64-dbg", "6.1.0-98-amd64", false),
+            ("proxmox-kernel-6.8.12-9-pve-signed", "6.8.12-9-pve", true),
+            ("proxmox-headers-6.8.12-9-pve", "6.8.12-9-pve", true),
+            ("proxmox-kernel-6.8", "6.8.12-9-pve", false),
+            ("linux-image-6.9.3-mine", "6.9.3-Mine", true),
+            ("linux-image-6.9.3-mine", "6.9.3", false),
+            ("foreign-6.9.3", "6.9.3", false),
+        ] {
+            assert_eq!(is_part_of(name, release), yes, "{name} and {release}");
+        }
+    }
+
+    #[test]
     fn releases_and_flavours_are_split() {
         for (name, release) in [
             ("linux-image-6.1.0-99-amd64", Some("6.1.0-99-amd64")),
@@ -144,6 +246,8 @@ mod tests {
             ("linux-image-amd64", None),
             ("linux-image-6.1.0-99-amd64-dbg", None),
             ("linux-headers-6.1.0-99-amd64", None),
+            ("proxmox-kernel-6.8.12-9-pve-signed", Some("6.8.12-9-pve-signed")),
+            ("proxmox-kernel-6.8", None),
         ] {
             assert_eq!(release_of_image(name), release, "{name}");
         }

@@ -7,14 +7,45 @@ use crate::{
 };
 
 pub(super) fn read(output: &Output) -> Result<Vec<LockHolder>, Unreadable> {
-    let lines = before_end(output, "end")?;
-    let holders = lines.iter().filter_map(|line| line.strip_prefix("lock ")).map(|rest| {
-        let (file, rest) = tagged(rest);
-        let (pid, words) = tagged(rest);
-        let pid = pid.parse().map_err(|_| Unreadable::new(format!("not a process: {}", printable(rest))))?;
-        Ok(LockHolder { file: file.to_owned(), pid, program: program(words) })
-    });
-    holders.collect()
+    let mut holders: Vec<LockHolder> = Vec::new();
+    for line in before_end(output, "end")? {
+        match tagged(&line) {
+            ("lock", rest) => {
+                let (file, rest) = tagged(rest);
+                let (pid, words) = tagged(rest);
+                let pid = pid.parse().map_err(|_| Unreadable::new(format!("not a process: {}", printable(rest))))?;
+                holders.push(LockHolder { file: file.to_owned(), pid, program: program(words), group: String::new() });
+            }
+            // A host of both kinds of control groups says it twice, once with `/`.
+            ("in", group) if group != "/" => {
+                if let Some(last) = holders.last_mut() {
+                    last.group = printable(group);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(holders)
+}
+
+/// Units without which a transaction, or the scripts of its packages, cannot go on.
+const NEEDED: [&str; 9] = [
+    "apt-daily.service",
+    "apt-daily-upgrade.service",
+    "dbus.service",
+    "dbus-broker.service",
+    "dbus.socket",
+    "packagekit.service",
+    "polkit.service",
+    "systemd-logind.service",
+    "unattended-upgrades.service",
+];
+
+/// What is more than a service takes much else with it: a mount the disk, a slice or a target the session of whoever
+/// installs something.
+pub(super) fn needs_unit(unit: &str) -> bool {
+    let more = [".mount", ".slice", ".scope", ".target"].iter().any(|end| unit.ends_with(end));
+    more || NEEDED.contains(&unit) || unit.starts_with("user@")
 }
 
 /// The name by which people know a process: `unattended-upgrade`, not `python3`.

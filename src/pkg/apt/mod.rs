@@ -11,7 +11,7 @@
 //! |---|---|
 //! | `host-facts` | script: `uname -r`, `id -u`, `command -v apt-get`, files `etc/os-release`, `proc/sys/kernel/random/boot_id`, `run/systemd/system/`, `run/systemd/container`, `run/ostree-booted`, `proc/mounts` |
 //! | `apt-state` | script: `dpkg --print-architecture`; `dpkg-query -W -f 'pkg\t${Package}\t${Version}\t${Architecture}\t${db:Status-Want}\t${db:Status-Status}\t${db:Status-Eflag}\n'`; `apt-mark showauto`; files `var/lib/dpkg/updates/[0-9]*`, `etc/**/*.dpkg-dist` (`.dpkg-new`, `.ucf-dist`), times of `var/lib/apt/{lists,lists/partial,periodic/update-success-stamp}` |
-//! | `apt-locks` | script: files `proc/locks`, `proc/PID/cmdline`, `proc/PID/fd/*`; the four lock files (`var/lib/dpkg/lock-frontend`, …), matched by inode number |
+//! | `package-locks` | script: files `proc/locks`, `proc/PID/cmdline`, `proc/PID/fd/*`, `proc/PID/cgroup`; the four lock files (`var/lib/dpkg/lock-frontend`, …), matched by inode number |
 //! | `apt-refresh` | `apt-get -o APT::Update::Error-Mode=any -o Acquire::Retries=3 update` |
 //! | `apt-pending` | script: `apt-get -s -q -V -y -o APT::Get::Show-User-Simulation-Note=false [-o APT::Get::Always-Include-Phased-Updates=true] --with-new-pkgs upgrade` (or `dist-upgrade`); `apt-get indextargets --format '$(DESCRIPTION)\|$(ORIGIN)\|$(LABEL)\|$(SUITE)\|$(CODENAME)' 'Created-By: Packages'`; `apt-cache policy NAME...` |
 //! | `apt-simulate` | script, names on standard input: `apt-get -s -q -V -y -o APT::Get::Show-User-Simulation-Note=false install --only-upgrade NAME=VERSION...` |
@@ -20,7 +20,7 @@
 //! | `apt-mark-auto` | `apt-mark auto NAME...` |
 //! | `dpkg-configure` | `dpkg --force-confdef --force-confold --configure -a` (a detached job) |
 //! | `apt-fix` | `apt-get` with the options of `apt-upgrade`, then `--no-remove -f install` (a detached job) |
-//! | `apt-boot` | script: `uname -r`; `dpkg-query -W -f 'pkg\t${Package}\t${Version}\t${db:Status-Status}\n' 'linux-image-*' 'linux-headers-*' 'linux-modules-*'`; files `run/reboot-required`, `run/reboot-required.pkgs`, `lib/modules/RELEASE/`, `proc/stat` (`btime`), `proc/1/stat`, `var/lib/dpkg/info/{libc6,systemd,dbus,dbus-daemon}.list` (mtime) |
+//! | `apt-boot` | script: `uname -r`; files `boot/{vmlinuz,vmlinux,kernel}-*`, `usr/lib/modules/*/vmlinuz`; `dpkg-query -S IMAGE...`; `dpkg-query -W -f 'pkg\t${Package}\t${Version}\t${db:Status-Status}\n' 'linux-headers-*' '*-RELEASE' '*-RELEASE-signed'...`; files `run/reboot-required`, `run/reboot-required.pkgs`, `lib/modules/RELEASE/` (and the time of `lib/modules`), `proc/stat` (`btime`), `proc/1/stat`, `var/lib/dpkg/info/{libc6,systemd,dbus,dbus-daemon}.list` (mtime); what the boot loader starts: `../loader.sh` |
 //! | `apt-simulate-purge` | script, names on standard input: `apt-get -s -q -V -y -o APT::Get::Show-User-Simulation-Note=false purge NAME...` |
 //! | `apt-purge` | `apt-get` with the options of `apt-upgrade`, then `purge NAME...` (a detached job) |
 //! | `apt-clean` | `apt-get clean` |
@@ -43,8 +43,7 @@ mod version;
 use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
 
 use super::{
-    BootFiles, Exact, HostFacts, Kernels, LockHolder, PackageManager, PackageState, Pending, RebootReason, Refresh,
-    Simulation, Trouble,
+    Boot, BootFiles, Exact, HostFacts, LockHolder, PackageManager, PackageState, Pending, Refresh, Simulation, Trouble,
 };
 use crate::command::{Command, Query};
 
@@ -75,6 +74,10 @@ impl PackageManager for Apt {
         Query::new(commands::locks(), locks::read)
     }
 
+    fn needs_unit(&self, unit: &str) -> bool {
+        locks::needs_unit(unit)
+    }
+
     fn pending(&self, allow_removals: bool, include_phased: bool) -> Query<Pending> {
         Query::new(commands::pending(allow_removals, include_phased), pending::read)
     }
@@ -99,12 +102,8 @@ impl PackageManager for Apt {
         trouble::read(output)
     }
 
-    fn reboot_reasons(&self) -> Query<Vec<RebootReason>> {
-        Query::new(commands::boot(), boot::reasons)
-    }
-
-    fn kernels(&self) -> Query<Kernels> {
-        Query::new(commands::boot(), boot::kernels)
+    fn boot(&self) -> Query<Boot> {
+        Query::new(commands::boot(), boot::read)
     }
 
     fn simulate_purge(&self, names: &[String]) -> Query<Simulation> {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::{
     super::{
-        Cleanup, CopyFrom, CopySpec, Reboot, RebootWhen, Scope, ServiceSpec, ServiceState, StepKind, Template, Upgrade,
+        Cleanup, CopyFrom, CopySpec, LOCK_TIMEOUT, Reboot, RebootWhen, Scope, ServiceSpec, ServiceState, StepKind,
+        Template, Upgrade,
         values::{self, Around},
     },
     actions::file,
@@ -26,7 +27,7 @@ pub(super) fn upgrade(node: &Node, _: &Around, problems: &mut Problems) -> Optio
         exclude: None,
         allow_removals: false,
         include_phased: false,
-        lock_timeout: Duration::from_secs(600),
+        lock_timeout: LOCK_TIMEOUT,
         repair: false,
         refresh: true,
     };
@@ -85,6 +86,7 @@ pub(super) fn reboot(node: &Node, _: &Around, problems: &mut Problems) -> Option
         message: None,
         timeout: Duration::from_secs(900),
         stable: Duration::from_secs(10),
+        lock_timeout: LOCK_TIMEOUT,
     };
     match node.value {
         Value::Map(_) | Value::Null => {
@@ -93,6 +95,7 @@ pub(super) fn reboot(node: &Node, _: &Around, problems: &mut Problems) -> Option
             reboot.when = when.unwrap_or(reboot.when);
             reboot.warn = map.read("warn", read::duration).unwrap_or(reboot.warn);
             reboot.message = map.read("message", values::filled);
+            reboot.lock_timeout = map.read("lock_timeout", read::duration).unwrap_or(reboot.lock_timeout);
             let (stable_at, timeout_at) = (map.take("stable"), map.take("timeout"));
             let timeout = timeout_at.map_or(Some(reboot.timeout), |node| read::deadline(node, map.problems));
             let stable = stable_at.map_or(Some(reboot.stable), |node| read::duration(node, map.problems));
@@ -180,7 +183,7 @@ pub(super) fn service(node: &Node, _: &Around, problems: &mut Problems) -> Optio
     Some(StepKind::Service(ServiceSpec { names: names?, state: state? }))
 }
 
-/// `cleanup: {old_kernels: N, package_cache: yes}`.
+/// `cleanup: {old_kernels: N, package_cache: yes, lock_timeout: 10m}`.
 pub(super) fn cleanup(node: &Node, _: &Around, problems: &mut Problems) -> Option<StepKind> {
     let mut map = MapReader::new(node, "`cleanup`", problems)?;
     let kernels = map.take("old_kernels");
@@ -190,6 +193,7 @@ pub(super) fn cleanup(node: &Node, _: &Around, problems: &mut Problems) -> Optio
     if kernels.is_none() && cache.is_none() {
         map.problems.at(&node.span, "`cleanup` cleans nothing").help("it may hold: old_kernels, package_cache");
     }
+    let lock_timeout = map.read("lock_timeout", read::duration).unwrap_or(LOCK_TIMEOUT);
     map.finish();
-    Some(StepKind::Cleanup(Cleanup { old_kernels, package_cache }))
+    Some(StepKind::Cleanup(Cleanup { old_kernels, package_cache, lock_timeout }))
 }

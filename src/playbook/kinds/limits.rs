@@ -40,7 +40,7 @@ impl StepKind {
             Self::Notify(_) => Duration::from_secs(30),
             Self::Confirm(guard) => guard.patience() + MINUTE,
             Self::Pause(pause) => pause.duration.saturating_add(MINUTE),
-            Self::Reboot(reboot) => reboot.warn.saturating_add(reboot.timeout),
+            Self::Reboot(reboot) => reboot.warn.saturating_add(reboot.timeout).saturating_add(reboot.lock_timeout),
         }
     }
 

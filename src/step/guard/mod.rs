@@ -166,6 +166,13 @@ pub async fn arm(cx: &mut StepCx<'_>, outlives: Outlives) -> Result<Option<Armed
     }
 }
 
+/// The step found out that its change did not begin after all: its guard is taken back, not rolled back.
+pub(super) fn not_begun(cx: &mut StepCx<'_>) {
+    if cx.guard == Known::Armed {
+        cx.guard = Known::Asked;
+    }
+}
+
 /// The same command, a shell script that changes something, which does nothing once guard `id` has its verdict: the host
 /// may have been away since it was armed.
 pub(super) fn unless_over(mut command: Command, id: Option<&str>) -> Command {

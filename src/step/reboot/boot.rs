@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
+use super::{Before, request};
 use crate::{
     command::{Command, Output, Query, Unreadable, printable},
     event::StepResult,
-    step::{StepCx, remote},
+    step::{StepCx, guard, remote},
     transport::{Class, LinkError, NoSink},
 };
 
@@ -50,10 +51,10 @@ struct Seen {
 /// Waits until a successful read gives another boot id. `patience` is for a host that stays up, `deadline` for all.
 ///
 /// # Errors
-/// The step's result: `never-went-down`, `same-boot-id`, `never-came-back` or `host-key-changed`.
+/// The step's result: `reboot-refused`, `never-went-down`, `same-boot-id`, `never-came-back` or `host-key-changed`.
 pub(super) async fn wait(
     cx: &mut StepCx<'_>,
-    old: &str,
+    before: &Before,
     evidence: Option<String>,
     patience: Instant,
     deadline: Instant,
@@ -65,8 +66,13 @@ pub(super) async fn wait(
         let limit = if now.duration_since(began) < SLOW_AFTER { ATTEMPT } else { SLOW_ATTEMPT };
         let left = deadline.saturating_duration_since(now);
         match fresh(cx, limit.min(left)).await {
-            Ok(id) if id != old => return Ok(id),
-            Ok(_) => seen.back = seen.down,
+            Ok(id) if id != before.boot => return Ok(id),
+            Ok(_) => {
+                if let Some(said) = refused(cx, before).await {
+                    return Err(said);
+                }
+                seen.back = seen.down;
+            }
             // A busy host that was there a moment ago: the look had less time than a look may take.
             Err(None) if left < limit => {}
             Err(error) => {
@@ -91,6 +97,31 @@ pub(super) async fn wait(
         // The last look has some time as well.
         tokio::time::sleep(pause.min((end - SHORTEST).saturating_duration_since(Instant::now()))).await;
     }
+}
+
+/// The result if the host has refused the reboot after it took the request. Doubt is no.
+async fn refused(cx: &mut StepCx<'_>, before: &Before) -> Option<Box<StepResult>> {
+    let query = request::refused(before);
+    let answer = timeout(query.command.timeout, cx.link.ask(&query, &mut NoSink)).await;
+    if answer.is_err() {
+        cx.link.close().await;
+    }
+    let said = answer.ok()?.ok()??;
+    let inhibitors: Vec<&str> = said.iter().filter_map(|line| line.strip_prefix("inhibited by ")).collect();
+    let first = said.iter().find(|line| !line.starts_with("inhibited by "));
+    let why = first.map_or_else(|| "it does not say why".to_owned(), Clone::clone);
+    let by = inhibitors.first().map(|who| format!("; inhibited by {who}")).unwrap_or_default();
+    let help = if said.iter().any(|line| line.ends_with("reboot.target is masked")) {
+        "on the host: systemctl unmask reboot.target; then run it again with --limit @failed"
+    } else if inhibitors.is_empty() {
+        "look at the host: systemctl status reboot.target; systemd-inhibit --list"
+    } else {
+        "see who inhibits it on the host (systemd-inhibit --list), let that end, then run it again with --limit @failed"
+    };
+    let summary = format!("the host refuses to reboot, nothing was changed: {why}{by}");
+    // The change did not begin, so that a guard has nothing to roll back.
+    guard::not_begun(cx);
+    Some(Box::new(StepResult::failed("reboot-refused", summary).detail(said).help(help)))
 }
 
 /// One look over a new connection. `Err(None)`: no answer in time.

@@ -2,27 +2,63 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::Before;
 use crate::{
-    command::{Command, printable},
+    command::{Command, Output, Query, Unreadable, printable},
     event::StepResult,
+    pkg,
     playbook::Reboot,
     step::{
-        StepCx, guard, lease,
+        StepCx, guard, lease, locks,
         remote::{self, Patience},
     },
 };
 
+/// Most lines that are shown of what refused a reboot.
+const MOST_SAID: usize = 12;
+
 const WARN: &str = "command -v wall >/dev/null 2>&1 || exit 0\nwall";
 /// `$1`: the boot that is to end. `$2`: a name for the unit.
-/// The mark in /run goes with a reboot, even with one that is too quick to be seen and keeps the boot id.
-const ASK: &str = r#"root=${PATCHWAVE_ROOT-}
+const SAME_BOOT: &str = r#"root=${PATCHWAVE_ROOT-}
 [ "$(cat "$root/proc/sys/kernel/random/boot_id")" = "$1" ] || { echo other-boot; exit 0; }
-: >"$root/run/patchwave-reboot"
-if [ -d "$root/run/systemd/system" ] && command -v systemd-run >/dev/null 2>&1; then
-  systemd-run --quiet --unit="patchwave-reboot-$2" /bin/sh -c 'sleep 1; exec systemctl reboot' </dev/null && echo asked && exit 0
+unit=patchwave-reboot-$2
+systemd=
+[ -d "$root/run/systemd/system" ] && command -v systemd-run >/dev/null 2>&1 && systemd=1
+# An earlier request whose answer was lost, and which is about to do it.
+[ -z "$systemd" ] || ! systemctl is-active --quiet "$unit" || { echo asked; exit 0; }"#;
+/// Between [`SAME_BOOT`] and this the packages are looked at.
+/// The mark in /run goes with a reboot, even with one that is too quick to be seen and keeps the boot id. A reboot that is
+/// refused writes into it who refused it; a shell that the shutdown itself ends writes nothing.
+const ASK: &str = r#"mark=$root/run/patchwave-reboot
+: >"$mark"
+refused='code=$?; [ "$code" -ge 128 ] || echo "refused $code" >>"$0"; exit "$code"'
+if [ -n "$systemd" ]; then
+  systemctl reset-failed "$unit" >/dev/null 2>&1
+  systemd-run --quiet --unit="$unit" \
+    /bin/sh -c 'sleep 1; systemctl reboot >"$0" 2>&1 && exit; '"$refused" "$mark" </dev/null && echo asked && exit 0
 fi
-setsid -f /bin/sh -c 'sleep 1; shutdown -r now || reboot' </dev/null >/dev/null 2>&1 && echo asked"#;
+setsid -f /bin/sh -c 'sleep 1; { shutdown -r now || reboot; } >"$0" 2>&1 && exit; '"$refused" "$mark" \
+  </dev/null >/dev/null 2>&1 && echo asked"#;
+/// `$1`: as `$2` above. Says what refused the reboot, if anything did, and takes the failed unit away, so that it is
+/// neither a fault of the host's nor in the way of another request.
+const REFUSED: &str = r#"root=${PATCHWAVE_ROOT-}
+mark=$root/run/patchwave-reboot
+unit=patchwave-reboot-$1
+refused=
+[ ! -r "$mark" ] || refused=$(sed -n 's/^refused //p' "$mark")
+if [ -d "$root/run/systemd/system" ] && systemctl is-failed --quiet "$unit"; then refused=${refused:-unit}; fi
+if [ -n "$refused" ]; then
+  [ "$(systemctl show -p LoadState --value reboot.target)" != masked ] || echo "said reboot.target is masked"
+  head -n 10 "$mark" | sed -e '/^refused /d' -e 's/^/said /'
+  if [ "$refused" = unit ]; then journalctl -q --no-pager -o cat -n 5 -u "$unit" | sed 's/^/said /'; fi
+  systemd-inhibit --list --no-legend --no-pager | grep -w shutdown | grep -w -e block -e block-weak | head -n 10 |
+    sed 's/^/inhibited by /'
+  systemctl reset-failed "$unit"
+  echo "refused $refused"
+fi 2>/dev/null
+echo end"#;
 
 /// Tells logged-in users and waits. Nothing is scheduled on the host: if the run ends meanwhile, nothing happens.
 pub(super) async fn warn(cx: &mut StepCx<'_>, spec: &Reboot) -> Result<(), Box<StepResult>> {
@@ -49,17 +85,30 @@ pub(super) async fn warn(cx: &mut StepCx<'_>, spec: &Reboot) -> Result<(), Box<S
     Ok(())
 }
 
-/// Asks for the reboot. `None`: it was asked for, or its connection was lost on the way, which is what a reboot does.
-/// `Some`: what the host said against it; still no proof that it stays up.
+/// How a request went.
+pub(super) struct Asked {
+    /// When it was sent.
+    pub at: Instant,
+    /// What the host said against it; still no proof that it stays up. `None`: it was asked for, or its connection was
+    /// lost on the way, which is what a reboot does.
+    pub against: Option<String>,
+}
+
+/// Asks for the reboot, once nobody works on the packages: they are looked at in the request itself, so that nothing can
+/// begin between the look and the request.
 /// With `guard`, the id of one, it is not asked for once that has its verdict.
+///
+/// # Errors
+/// The step's result: the packages stayed locked until `until` (class `lock`), or the host cannot be reached. The reboot
+/// was not asked for.
 pub(super) async fn ask(
     cx: &mut StepCx<'_>,
     before: &Before,
     guard: Option<&str>,
-) -> Result<Option<String>, Box<StepResult>> {
-    // A unit's name is taken once: a second request of the same boot is refused by the host itself.
-    let unit: String = before.boot.chars().filter(char::is_ascii_alphanumeric).take(12).collect();
-    let command = Command::sh("reboot-ask", ASK, [before.boot.as_str(), &unit])
+    until: Instant,
+) -> Result<Asked, Box<StepResult>> {
+    let script = format!("{SAME_BOOT}\n{}\n{ASK}", pkg::stop_if_locked());
+    let command = Command::sh("reboot-ask", &script, [before.boot.as_str(), &unit(before)])
         .changing()
         .timeout(Duration::from_secs(30).min(cx.remaining()))
         .privileged(true);
@@ -67,18 +116,116 @@ pub(super) async fn ask(
     let mut patience = Patience::new(cx, command.timeout);
     loop {
         cx.journal.progress("reboots");
+        let at = Instant::now();
+        let asked = |against| Ok(Asked { at, against });
         let error = match cx.link.exec(&command, &mut *cx.log).await {
-            Ok(output) if output.text().contains("asked") || output.text().contains("other-boot") => return Ok(None),
             Ok(output) if let Some(lost) = lease::kept_from(&output) => return Err(lost),
-            Ok(output) => return Ok(Some(format!("{} {}", output.exit, output.last_lines(1)))),
+            Ok(output) => match answer(&output) {
+                Answer::Asked => return asked(None),
+                Answer::Against(said) => return asked(Some(said)),
+                Answer::Locked(holder) => {
+                    locks::wait(cx, &holder, until).await?;
+                    continue;
+                }
+            },
             Err(error) => error,
         };
         if error.outcome_unknown() {
-            return Ok(None);
+            return asked(None);
         }
         // Not sent, and bound to the boot: a host that somebody else reboots in this moment is asked when it is back.
         if !patience.again(cx, &error).await {
             return Err(error.into());
         }
+    }
+}
+
+/// A unit's name is taken once: a second request of the same boot is refused by the host itself.
+fn unit(before: &Before) -> String {
+    before.boot.chars().filter(char::is_ascii_alphanumeric).take(12).collect()
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Answer {
+    /// It reboots, or has done so.
+    Asked,
+    /// Nothing was asked for: so-and-so works on the packages.
+    Locked(String),
+    /// Anything else.
+    Against(String),
+}
+
+fn answer(output: &Output) -> Answer {
+    let against = || Answer::Against(format!("{} {}", output.exit, output.last_lines(1)));
+    match pkg::locked(output) {
+        Ok(Some(holders)) => {
+            let holder = holders.iter().find(|holder| !holder.is_lists());
+            Answer::Locked(holder.map_or_else(|| "another process".to_owned(), ToString::to_string))
+        }
+        Ok(None) if output.text().lines().any(|line| matches!(line.trim(), "asked" | "other-boot")) => Answer::Asked,
+        Ok(None) => against(),
+        // Cut after the word: it was not asked for, whoever it is.
+        Err(_) => Answer::Locked("another process".to_owned()),
+    }
+}
+
+/// Why the host did not do what it was asked for, once it has said so: what it said, and what inhibits it.
+pub(super) fn refused(before: &Before) -> Query<Option<Vec<String>>> {
+    let command = Command::sh("reboot-refused", REFUSED, [unit(before)]).timeout(Duration::from_secs(15));
+    Query::new(command.privileged(true), |output| {
+        let text = output.text();
+        let lines: Vec<&str> = text.lines().collect();
+        if lines.last() != Some(&"end") {
+            return Err(Unreadable::new(format!("whether it refused cannot be read: {}", output.last_lines(1))));
+        }
+        if !lines.iter().any(|line| line.starts_with("refused ")) {
+            return Ok(None);
+        }
+        let said = lines.iter().filter_map(|line| match line.strip_prefix("said ") {
+            Some(said) => Some(said.to_owned()),
+            None => line.starts_with("inhibited by ").then(|| (*line).to_owned()),
+        });
+        let words = |line: String| printable(&line.split_whitespace().collect::<Vec<_>>().join(" "));
+        Ok(Some(said.map(words).filter(|line| !line.is_empty()).take(MOST_SAID).collect()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::Exit;
+
+    fn said(text: &str) -> Output {
+        Output { exit: Exit::Code(0), stdout: text.into(), stderr: vec![], dropped: 0 }
+    }
+
+    #[test]
+    fn only_a_line_of_its_own_is_an_answer() {
+        let lock = "locked\nlock /var/lib/dpkg/lock 12 /usr/bin/dpkg --configure asked\nend\n";
+        for (text, expected) in [
+            ("asked\n", Answer::Asked),
+            ("Welcome!\nother-boot\n", Answer::Asked),
+            (lock, Answer::Locked("dpkg (pid 12)".to_owned())),
+            ("locked\nlock /var/lib/dpkg/lock 12 asked", Answer::Locked("another process".to_owned())),
+            ("nobody asked you\n", Answer::Against("exit code 0 nobody asked you".to_owned())),
+        ] {
+            assert_eq!(answer(&said(text)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_who_it_was() {
+        let query = refused(&Before::default());
+        assert_eq!(query.read(&said("end\n")).unwrap(), None);
+        assert!(query.read(&said("refused 1\n")).is_err(), "cut");
+        let text = "said Call to Reboot failed: Access denied\ninhibited by backup 0 root 99  systemd-inhibit \
+                    shutdown dump\x1b[2J block\nrefused 1\nend\n";
+        assert_eq!(
+            query.read(&said(text)).unwrap().unwrap(),
+            [
+                "Call to Reboot failed: Access denied",
+                "inhibited by backup 0 root 99 systemd-inhibit shutdown dump[2J block"
+            ]
+        );
     }
 }

@@ -45,12 +45,31 @@ struct Machine {
     /// What the request answers; `None`: the connection is lost under it.
     says: Option<(&'static str, u32)>,
     garbage: bool,
+    /// Somebody holds the packages for so many seconds of the run.
+    locked: u64,
+    /// And begins only when the reboot is asked for.
+    late: bool,
+    /// Packages that are half-configured: before, and after the reboot.
+    broken: [&'static [&'static str]; 2],
+    /// Somebody installs for so many seconds after the boot; until then what is broken is so as a matter of course.
+    installs_at_boot: u64,
+    /// Kernels besides the two.
+    images: &'static [&'static str],
+    /// What its boot loader's files say.
+    loader: &'static str,
+    /// What it says about the refusal of the reboot that it was asked for.
+    refuses: &'static str,
+    began: Instant,
     seen: Arc<Mutex<Seen>>,
 }
+
+const LOCK: &str = "lock /var/lib/dpkg/lock-frontend 812 /usr/bin/python3 /usr/bin/unattended-upgrade\n";
 
 #[derive(Default)]
 struct Seen {
     asked: Option<Instant>,
+    /// Requests that were not turned down for a lock.
+    requests: usize,
     /// The new boot id was first read.
     met: Option<Instant>,
     labels: Vec<&'static str>,
@@ -73,6 +92,14 @@ impl Default for Machine {
             again: u64::MAX,
             says: Some(("asked\n", 0)),
             garbage: false,
+            locked: 0,
+            late: false,
+            broken: [&[], &[]],
+            installs_at_boot: 0,
+            images: &[],
+            loader: "",
+            refuses: "",
+            began: Instant::now(),
             seen: Arc::default(),
         }
     }
@@ -96,6 +123,11 @@ impl Machine {
         if met.elapsed().as_secs() >= self.again { THIRD } else { self.boot }
     }
 
+    fn is_locked(&self, asking: bool) -> bool {
+        let at_boot = self.since().is_some_and(|s| s >= self.up && s < self.up + self.installs_at_boot);
+        at_boot || (asking || !self.late) && self.began.elapsed().as_secs() < self.locked
+    }
+
     fn count(&self, label: &str) -> usize {
         self.seen.lock().unwrap().labels.iter().filter(|seen| **seen == label).count()
     }
@@ -117,12 +149,32 @@ impl Machine {
             }
             "apt-boot" => {
                 let flag = if self.needed { "flag\n" } else { "" };
-                let pkg = |release: &str| format!("pkg linux-image-{release}\t1\tinstalled\n");
-                let newest = if self.needed { pkg("6.1.0-2-amd64") } else { String::new() };
-                format!("running {kernel}\nmodules\n{flag}{}{newest}end\n", pkg("6.1.0-1-amd64"))
+                let images: String = self.images.iter().map(|image| format!("image /boot/vmlinuz-{image}\n")).collect();
+                let newest = if self.needed { "image /boot/vmlinuz-6.1.0-2-amd64\n" } else { "" };
+                let first = "image /boot/vmlinuz-6.1.0-1-amd64\n";
+                format!("running {kernel}\nmodules\n{flag}{first}{newest}{images}{}end\n", self.loader)
             }
+            "package-locks" => {
+                if self.is_locked(false) {
+                    format!("{LOCK}end\n")
+                } else {
+                    "end\n".to_owned()
+                }
+            }
+            "apt-state" => {
+                let row = |name: &str, status: &str| format!("pkg\t{name}\t1\tamd64\tinstall\t{status}\tok\n");
+                let broken = self.broken[usize::from(self.is_new())];
+                let gone = self.is_new() && self.installs_at_boot > 0 && !self.is_locked(false);
+                let broken = broken.iter().filter(|_| !gone).map(|name| row(name, "half-configured"));
+                format!("native amd64\n{}{}end\n", row("bash", "installed"), broken.collect::<String>())
+            }
+            "reboot-refused" if self.refuses.is_empty() => "end\n".to_owned(),
+            "reboot-refused" => format!("{}refused 1\nend\n", self.refuses),
+            "reboot-ask" if self.is_locked(true) => format!("locked\n{LOCK}end\n"),
             "reboot-ask" => {
-                self.seen.lock().unwrap().asked.get_or_insert_with(Instant::now);
+                let mut seen = self.seen.lock().unwrap();
+                seen.asked.get_or_insert_with(Instant::now);
+                seen.requests += 1;
                 return self.says.map(|(text, code)| (text.to_owned(), code));
             }
             "lease-acquire" => "patchwave-lease\ntaken\n".to_owned(),
@@ -176,9 +228,10 @@ fn bench(machine: &Machine) -> Bench {
         message: None,
         timeout: Duration::from_secs(900),
         stable: Duration::from_secs(10),
+        lock_timeout: Duration::from_secs(600),
     };
     let mut bench = Bench::new(StepKind::Reboot(reboot));
-    bench.limit = Duration::from_secs(3600);
+    bench.limit = Duration::from_secs(7200);
     bench.link = Link::new(Arc::new(machine.clone()), Arc::new(Target::plain(bench.host.clone(), "x")));
     bench
 }
@@ -225,6 +278,31 @@ async fn every_end_has_its_class() {
             "",
         ),
         ("boots twice", Machine { again: 5, ..base() }, Verdict::Failed, "unstable"),
+        ("somebody installs, and is done", Machine { locked: 300, ..base() }, Verdict::Ok, ""),
+        ("the same, from the last look on", Machine { locked: 300, late: true, ..base() }, Verdict::Ok, ""),
+        ("somebody installs for long", Machine { locked: 9999, ..base() }, Verdict::Failed, "lock"),
+        ("the same, late", Machine { locked: 9999, late: true, ..base() }, Verdict::Failed, "lock"),
+        ("cut somebody's work", Machine { broken: [&[], &["nginx"]], ..base() }, Verdict::Failed, "packages"),
+        ("broken before", Machine { broken: [&["nginx"], &["nginx"]], ..base() }, Verdict::Ok, ""),
+        ("one more", Machine { broken: [&["nginx"], &["a", "nginx"]], ..base() }, Verdict::Failed, "packages"),
+        (
+            "what installs at boot is waited for",
+            Machine { broken: [&[], &["nginx"]], installs_at_boot: 60, ..base() },
+            Verdict::Ok,
+            "",
+        ),
+        (
+            "half a kernel",
+            Machine { broken: [&["linux-image-6.1.0-2-amd64"], &[]], ..base() },
+            Verdict::Failed,
+            "broken-packages",
+        ),
+        (
+            "inhibited",
+            Machine { refuses: "said Access denied\ninhibited by backup 0 root\n", down: 9999, up: 9999, ..base() },
+            Verdict::Failed,
+            "reboot-refused",
+        ),
     ] {
         let began = Instant::now();
         let asks = machine.seen.clone();
@@ -235,8 +313,7 @@ async fn every_end_has_its_class() {
             assert!(result.help.is_some(), "{what}: what to type next: {result:?}");
         }
         assert!(began.elapsed() < Duration::from_secs(900 + 60), "{what} took {:?}", began.elapsed());
-        let asked = asks.lock().unwrap().labels.iter().filter(|label| **label == "reboot-ask").count();
-        assert!(asked <= 1, "{what}");
+        assert!(asks.lock().unwrap().requests <= 1, "{what}");
     }
 }
 
@@ -247,6 +324,87 @@ async fn a_host_that_refuses_is_not_waited_for_long() {
     assert_eq!(result.class, "never-went-down");
     assert_eq!(result.detail, ["the host said: exit code 1 not allowed"]);
     assert!(began.elapsed() < Duration::from_secs(70));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_seen_at_once_and_said_with_who_it_was() {
+    let began = Instant::now();
+    let refuses = "said Call to Reboot failed: Access denied\ninhibited by backup 0 root 99 systemd-inhibit shutdown dump block\n";
+    let machine = Machine { refuses, down: 9999, up: 9999, ..Default::default() };
+    let mut bench = bench(&machine);
+    let result = run(&mut bench.cx()).await;
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert_eq!(
+        result.summary,
+        "the host refuses to reboot, nothing was changed: Call to Reboot failed: Access denied; inhibited by backup 0 \
+         root 99 systemd-inhibit shutdown dump block"
+    );
+    assert!(!result.changed && !result.rebooted, "{result:?}");
+    // Once it lets go, a further attempt asks anew: no reboot was on its way.
+    let willing = Machine { seen: Arc::default(), ..Default::default() };
+    bench.link = Link::new(Arc::new(willing.clone()), Arc::new(Target::plain(bench.host.clone(), "x")));
+    bench.attempt = 2;
+    assert_eq!(run(&mut bench.cx()).await.verdict, Verdict::Ok);
+    assert_eq!(willing.count("reboot-ask"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_boot_loader_decides_which_kernel_is_expected() {
+    const TWO: &str = "link /vmlinuz boot/vmlinuz-6.1.0-2-amd64\n";
+    const ONE: &str = "link /vmlinuz boot/vmlinuz-6.1.0-1-amd64\n";
+    const RT: &str = "link /vmlinuz boot/vmlinuz-6.1.0-2-rt-amd64\n";
+    const GONE: &str = "link /vmlinuz boot/vmlinuz-6.1.0-9-amd64\n";
+    let base = Machine::default;
+    for (what, machine, verdict, words) in [
+        ("the new one", Machine { loader: TWO, ..base() }, Verdict::Ok, "kernel 6.1.0-2-amd64"),
+        // The mark asks for a reboot; it will bring what the loader starts, and that is said before and proved after.
+        ("an old one", Machine { loader: ONE, kernel: "6.1.0-1-amd64", ..base() }, Verdict::Ok, "kernel 6.1.0-1-amd64"),
+        ("another than it said", Machine { loader: ONE, ..base() }, Verdict::Failed, "not 6.1.0-1-amd64"),
+        (
+            "another flavour",
+            Machine { loader: RT, images: &["6.1.0-2-rt-amd64"], ..base() },
+            Verdict::Failed,
+            "the boot loader (/vmlinuz) would start kernel 6.1.0-2-rt-amd64, flavour rt-amd64; 6.1.0-1-amd64 is running, \
+             flavour amd64; it was not rebooted",
+        ),
+        ("one that is gone", Machine { loader: GONE, ..base() }, Verdict::Failed, "which is not on the disk"),
+        (
+            "another flavour, no loader",
+            Machine { images: &["6.1.0-9-rt-amd64"], ..base() },
+            Verdict::Ok,
+            "6.1.0-2-amd64",
+        ),
+    ] {
+        let result = reboots(machine.clone()).await;
+        assert_eq!(result.verdict, verdict, "{what}: {result:?}");
+        assert!(result.summary.contains(words), "{what}: {}", result.summary);
+        let dangerous = result.class == "boot-loader";
+        assert_eq!(machine.since().is_none(), dangerous, "{what}: {result:?}");
+        assert!(!dangerous || !result.changed);
+    }
+    let pinned = Machine { needed: false, images: &["6.1.0-3-amd64"], loader: ONE, ..base() };
+    let result = reboots(pinned).await;
+    assert_eq!(
+        (result.verdict, result.summary.as_str()),
+        (
+            Verdict::Skipped,
+            "no reboot needed; kernel 6.1.0-3-amd64 is installed, but the boot loader (/vmlinuz) starts 6.1.0-1-amd64"
+        )
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_installs_is_named_and_nothing_was_asked() {
+    for late in [false, true] {
+        let machine = Machine { locked: 9999, late, ..Default::default() };
+        let mut bench = bench(&machine);
+        let began = Instant::now();
+        let result = run(&mut bench.cx()).await;
+        assert_eq!(result.summary, "lock held by unattended-upgrade (pid 812)");
+        assert!(!result.changed && machine.since().is_none());
+        assert!((600..620).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+        assert!(bench.journal.progress.contains(&"waiting for unattended-upgrade (pid 812)".to_owned()));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::{Before, boot};
+use super::{Before, boot, health};
 use crate::{
     command::{Command, Query, Unreadable, printable},
     event::StepResult,
@@ -45,7 +45,10 @@ async fn up(cx: &mut StepCx<'_>, spec: &Reboot, before: &Before, deadline: Insta
     let (state, kernel) = settled(cx, deadline).await?;
     if let Some(expected) = before.kernel.as_ref().filter(|expected| **expected != kernel) {
         let summary = format!("it came up with kernel {kernel}, not {expected}");
-        let help = "look at the boot loader's default entry on the host";
+        let help = match &before.loader {
+            Some(file) => format!("look at the boot loader's default entry on the host: before the reboot {file} said {expected}"),
+            None => "look at the boot loader's default entry on the host: none of its files is known that says what it starts".to_owned(),
+        };
         return Err(Box::new(StepResult::failed("wrong-kernel", summary).help(help)));
     }
     if state == "degraded" {
@@ -60,6 +63,7 @@ async fn up(cx: &mut StepCx<'_>, spec: &Reboot, before: &Before, deadline: Insta
         let help = "see what boots it on the host: journalctl --list-boots; last -x; or look at its console";
         return Err(Box::new(StepResult::failed("unstable", summary).help(help)));
     }
+    health::after(cx, spec, before).await?;
     Ok(kernel)
 }
 

@@ -23,7 +23,7 @@ use self::{
 use super::{
     Ended, StepCx,
     job::{self, JobSpec, JobTrouble},
-    remote,
+    locks, remote,
 };
 use crate::{
     event::{PackageChange, StepResult},
@@ -54,7 +54,7 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
     }
     if !cx.check {
         // While somebody else installs, packages are half-configured as a matter of course.
-        ready::free_locks(cx, manager, until).await?;
+        locks::free(cx, until).await?;
     }
     let state = ready::healthy(cx, manager, spec.repair, spec.lock_timeout).await?;
     if spec.refresh && !cx.check {

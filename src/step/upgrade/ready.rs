@@ -11,12 +11,10 @@ use crate::{
     step::{
         StepCx,
         job::{self, JobSpec, JobTrouble},
-        remote,
+        locks, remote,
     },
 };
 
-/// Between two looks at a lock.
-const LOOK: Duration = Duration::from_secs(3);
 /// Names of the two jobs of a repair before the transaction, and of one after it was cut off.
 pub(super) const REPAIR_BEFORE: [&str; 2] = ["configure", "fix"];
 pub(super) const REPAIR_AFTER: [&str; 2] = ["configure-again", "fix-again"];
@@ -45,32 +43,6 @@ pub(crate) async fn state(cx: &mut StepCx<'_>, manager: &dyn PackageManager) -> 
     let mut query = manager.state();
     query.command.privileged = true;
     Ok(remote::ask(cx, &query).await?)
-}
-
-/// Waits until nobody else works on the packages.
-pub(crate) async fn free_locks(cx: &mut StepCx<'_>, manager: &dyn PackageManager, until: Instant) -> Result<(), Early> {
-    loop {
-        let holders = holders(cx, manager).await?;
-        let Some(holder) = holders.iter().find(|holder| !holder.is_lists()) else { return Ok(()) };
-        wait(cx, &holder.to_string(), until).await?;
-    }
-}
-
-async fn holders(cx: &mut StepCx<'_>, manager: &dyn PackageManager) -> Result<Vec<LockHolder>, Early> {
-    let mut query = manager.lock_holders();
-    query.command.privileged = true;
-    Ok(remote::ask(cx, &query).await?)
-}
-
-async fn wait(cx: &mut StepCx<'_>, holder: &str, until: Instant) -> Result<(), Early> {
-    if Instant::now() >= until || cx.remaining().is_zero() {
-        let result = StepResult::failed("lock", format!("lock held by {holder}"));
-        return Err(Box::new(result.help("wait until it is done, then run again with --limit @failed")));
-    }
-    cx.journal.progress(&format!("waiting for {holder}"));
-    let left = until.saturating_duration_since(Instant::now()).min(cx.remaining());
-    tokio::time::sleep(LOOK.min(left)).await;
-    Ok(())
 }
 
 /// The package state before anything is done; a broken database fails, or is mended first if that is asked for.
@@ -132,13 +104,13 @@ pub(super) async fn refresh(cx: &mut StepCx<'_>, manager: &dyn PackageManager, u
         match remote::ask(cx, &query).await? {
             Refresh::Fresh => return Ok(()),
             Refresh::Locked { pid } => {
-                let known = holders(cx, manager).await?.into_iter().find(LockHolder::is_lists);
+                let known = locks::holders(cx).await?.into_iter().find(LockHolder::is_lists);
                 let name = match (known, pid) {
                     (Some(holder), _) => holder.to_string(),
                     (None, Some(pid)) => format!("pid {pid}"),
                     (None, None) => "another process".to_owned(),
                 };
-                wait(cx, &name, until).await?;
+                locks::wait(cx, &name, until).await?;
             }
             Refresh::Failed { lines } => {
                 let first = lines.first().map_or("no reason given", String::as_str);

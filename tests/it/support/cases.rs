@@ -143,6 +143,7 @@ fn changes() -> Vec<Case> {
         message: None,
         timeout: Duration::from_secs(600),
         stable: Duration::from_secs(10),
+        lock_timeout: Duration::from_secs(600),
     };
     let copy = CopySpec {
         from: CopyFrom::Content(text("hello")),
@@ -152,7 +153,7 @@ fn changes() -> Vec<Case> {
         group: None,
     };
     let service = |state| StepKind::Service(ServiceSpec { names: nginx(), state });
-    let cleanup = Cleanup { old_kernels: Some(1), package_cache: true };
+    let cleanup = Cleanup { old_kernels: Some(1), package_cache: true, lock_timeout: Duration::from_secs(600) };
     vec![
         case("upgrade", step("upgrade", StepKind::Upgrade(upgrade)), |fleet, _, host| {
             let is_new = |name| fleet.version(host, name).as_deref() == Some("3.0.15-1");

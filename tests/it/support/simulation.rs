@@ -192,6 +192,7 @@ pub fn reboot() -> StepSpec {
             message: None,
             timeout: Duration::from_secs(300),
             stable: Duration::from_secs(10),
+            lock_timeout: Duration::from_secs(600),
         }),
     )
 }

@@ -1,0 +1,364 @@
+//! What the boot loader starts next, read from its own files: GRUB's menu, entries of the Boot Loader Specification,
+//! extlinux, the links that older loaders follow, pins of Proxmox. Knows no package manager; what none of these says is
+//! not guessed. Start at [`Seen::starts`]; `loader.sh` is what a host is asked.
+
+use std::cmp::Ordering;
+
+use serde::Serialize;
+
+use crate::command::printable;
+
+/// Prints the lines that [`Seen::take`] reads. Wants `r`, the root.
+pub(super) const SCRIPT: &str = include_str!("loader.sh");
+
+/// The kernel that the boot loader will start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Starts {
+    /// As in `uname -r`.
+    pub release: String,
+    /// The file that says so.
+    pub by: String,
+}
+
+/// What the files of boot loaders say.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    efi: Vec<(String, String)>,
+    proxmox: bool,
+    pins: Vec<String>,
+    entries: Vec<Entry>,
+    entry_default: Option<String>,
+    grub: Option<String>,
+    menu: Vec<String>,
+    env: Vec<(String, String)>,
+    extlinux: Option<String>,
+    labels: Vec<String>,
+    links: Vec<(String, String)>,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    file: String,
+    linux: String,
+    version: String,
+}
+
+impl Seen {
+    /// Takes a line of the script's; false: it is none.
+    pub(super) fn take(&mut self, tag: &str, rest: &str) -> bool {
+        let pair = |rest: &str, by: char| rest.split_once(by).map(|(a, b)| (a.to_owned(), b.trim().to_owned()));
+        match tag {
+            "efi" => self.efi.extend(pair(rest, ' ')),
+            "proxmox" => self.proxmox = true,
+            "pin" => self.pins.push(rest.trim().to_owned()),
+            "entry" => self.entries.push(Entry { file: rest.to_owned(), ..Entry::default() }),
+            "entry-linux" => self.last_entry(|entry| entry.linux = rest.trim().to_owned()),
+            "entry-version" => self.last_entry(|entry| entry.version = rest.trim().to_owned()),
+            "entry-default" => self.entry_default = Some(rest.trim().to_owned()),
+            "grub" => self.grub = Some(rest.to_owned()),
+            "g" => self.menu.push(rest.to_owned()),
+            "env" => self.env.extend(pair(rest, '=')),
+            "extlinux" => self.extlinux = Some(rest.to_owned()),
+            "x" => self.labels.push(rest.to_owned()),
+            "link" => self.links.extend(pair(rest, ' ')),
+            _ => return false,
+        }
+        true
+    }
+
+    fn last_entry(&mut self, with: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = self.entries.last_mut() {
+            with(entry);
+        }
+    }
+
+    /// The kernel that will be started; `None`: the files do not say. `order` is that of releases.
+    pub(super) fn starts(&self, order: impl Fn(&str, &str) -> Ordering) -> Option<Starts> {
+        let starts =
+            |release: Option<String>, by: &str| Some(Starts { release: printable(&release?), by: by.to_owned() });
+        if self.proxmox {
+            // Its partitions are mounted only while it writes to them. A pin for the next boot comes last.
+            return starts(self.pins.last().cloned(), "a pin of proxmox-boot-tool");
+        }
+        let loader = self.efi("LoaderInfo").unwrap_or_default();
+        if loader.starts_with("systemd-boot") || (self.grub.is_none() && !self.entries.is_empty()) {
+            let entry = self.entry(order)?;
+            return starts(self.release(&entry.linux).or_else(|| filled(&entry.version)), &entry.file);
+        }
+        if let Some(file) = &self.grub {
+            return starts(self.release(&self.grub_entry()?), file);
+        }
+        if let Some(file) = &self.extlinux {
+            return starts(self.release(&self.label()?), file);
+        }
+        let (link, _) = self.links.first()?;
+        starts(self.release(link), link)
+    }
+
+    fn efi(&self, name: &str) -> Option<&str> {
+        self.efi
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// The release of an image's path: `/vmlinuz-6.1.0-99-amd64`, or a link to one.
+    fn release(&self, image: &str) -> Option<String> {
+        release_of(image).or_else(|| {
+            let (_, to) = self.links.iter().find(|(link, _)| link == image || link.ends_with(image))?;
+            release_of(to)
+        })
+    }
+
+    /// As systemd-boot chooses: what was ordered for one boot, what was chosen, what is configured, the newest.
+    fn entry(&self, order: impl Fn(&str, &str) -> Ordering) -> Option<&Entry> {
+        let wanted = [self.efi("LoaderEntryOneShot"), self.efi("LoaderEntryDefault"), self.entry_default.as_deref()];
+        let release = |entry: &Entry| self.release(&entry.linux).or_else(|| filled(&entry.version)).unwrap_or_default();
+        let newest = |a: &&Entry, b: &&Entry| order(&release(a), &release(b));
+        for wanted in wanted.into_iter().flatten() {
+            let glob = globset::Glob::new(wanted.trim_end_matches(".conf")).ok()?.compile_matcher();
+            let found = self.entries.iter().filter(|entry| glob.is_match(entry.name())).max_by(newest);
+            // One that is no file: another system, a program of the firmware.
+            if found.is_some() || wanted.starts_with('@') || wanted.starts_with("auto-") {
+                return found;
+            }
+        }
+        self.entries.iter().max_by(newest)
+    }
+
+    /// The label that extlinux starts, and its image.
+    fn label(&self) -> Option<String> {
+        let words = |line: &String| {
+            let (key, value) = line.split_once(char::is_whitespace)?;
+            Some((key.to_ascii_lowercase(), value.trim().to_owned()))
+        };
+        let lines: Vec<(String, String)> = self.labels.iter().filter_map(words).collect();
+        let default = lines.iter().find(|(key, _)| key == "default").map(|(_, value)| value);
+        let from = match default {
+            Some(default) => lines.iter().position(|(key, value)| key == "label" && value == default)?,
+            None => lines.iter().position(|(key, _)| key == "label")?,
+        };
+        let own = lines[from + 1..].iter().take_while(|(key, _)| key != "label");
+        own.filter(|(key, _)| key == "linux" || key == "kernel").map(|(_, image)| image.clone()).next()
+    }
+
+    /// The image of the entry that GRUB starts.
+    fn grub_entry(&self) -> Option<String> {
+        let env = |name: &str| {
+            self.env.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str()).filter(|v| !v.is_empty())
+        };
+        let chosen = self.menu.iter().filter_map(|line| default_of(line)).next_back().unwrap_or("0");
+        let chosen = match (env("next_entry"), chosen) {
+            (Some(next), _) => next,
+            (None, "${saved_entry}" | "$saved_entry") => env("saved_entry").unwrap_or("0"),
+            (None, chosen) if chosen.contains('$') => return None,
+            (None, chosen) => chosen,
+        };
+        let menu = menu(&self.menu);
+        let mut level: &[Item] = &menu;
+        let mut item = None;
+        for part in chosen.split('>') {
+            let number = part.trim().parse::<usize>().ok().and_then(|at| level.get(at));
+            let named = || level.iter().find(|item| item.title == part || item.id == part);
+            // What it does not find GRUB takes for the first.
+            let found = number.or_else(named).or_else(|| level.first())?;
+            (level, item) = (&found.items, Some(found));
+        }
+        let mut item = item?;
+        while item.kernel.is_none() {
+            item = item.items.first()?;
+        }
+        item.kernel.clone()
+    }
+}
+
+impl Entry {
+    /// Its id: `x-6.9.3` of `/boot/loader/entries/x-6.9.3+3-0.conf`, which counts tries.
+    fn name(&self) -> &str {
+        let name = self.file.rsplit('/').next().unwrap_or_default().trim_end_matches(".conf");
+        name.split_once('+').filter(|(_, tries)| is_tries(tries)).map_or(name, |(name, _)| name)
+    }
+}
+
+/// An entry of GRUB's menu, or a menu below it.
+#[derive(Debug, Default)]
+struct Item {
+    title: String,
+    id: String,
+    kernel: Option<String>,
+    items: Vec<Item>,
+}
+
+/// More menus in menus than this are nobody's.
+const DEEPEST: usize = 8;
+
+fn menu(lines: &[String]) -> Vec<Item> {
+    // The innermost comes last; `None` is a function.
+    let mut open: Vec<Option<Item>> = Vec::new();
+    let mut top = Vec::new();
+    for line in lines {
+        let word = line.split_whitespace().next().unwrap_or_default();
+        match word {
+            "menuentry" | "submenu" if open.len() < DEEPEST => open.push(Some(heading(line))),
+            "menuentry" | "submenu" | "function" => open.push(None),
+            "linux" | "linux16" | "linuxefi" | "module" | "module2" => {
+                let image = line.split_whitespace().nth(1).unwrap_or_default();
+                // Xen is started first, and Linux is its first module.
+                if let Some(Some(item)) = open.last_mut() {
+                    item.kernel.get_or_insert_with(|| image.to_owned());
+                }
+            }
+            _ if line.starts_with('}') => {
+                if let Some(Some(item)) = open.pop() {
+                    match open.iter_mut().rev().flatten().next() {
+                        Some(outer) => outer.items.push(item),
+                        None => top.push(item),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    top
+}
+
+/// Title and id of `menuentry 'Debian GNU/Linux' --class debian $menuentry_id_option 'gnulinux-simple-…' {`.
+fn heading(line: &str) -> Item {
+    let words = shlex::split(line.trim_end().trim_end_matches('{')).unwrap_or_default();
+    let id = words.iter().position(|word| word == "$menuentry_id_option" || word == "--id");
+    let id = id.and_then(|at| words.get(at + 1)).cloned().unwrap_or_default();
+    Item { title: words.get(1).cloned().unwrap_or_default(), id, ..Item::default() }
+}
+
+/// The value of `set default="0"`; what was ordered for one boot is read from GRUB's environment.
+fn default_of(line: &str) -> Option<&str> {
+    let value = line.strip_prefix("set")?.trim_start().strip_prefix("default=")?.trim().trim_matches(['"', '\'']);
+    (value != "${next_entry}").then_some(value)
+}
+
+fn is_tries(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'-')
+}
+
+fn filled(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// The release in the name of a kernel's image; `None` for backups, and for images whose name has none.
+pub(super) fn release_of(image: &str) -> Option<String> {
+    const LEFT: [&str; 6] = [".old", ".bak", ".dpkg-new", ".dpkg-old", ".dpkg-tmp", ".dpkg-bak"];
+    let name = image.rsplit('/').next()?;
+    let in_modules = image.strip_suffix("/vmlinuz").and_then(|folder| folder.rsplit_once("/modules/"));
+    let release = match in_modules {
+        Some((_, release)) => release,
+        None => ["vmlinuz-", "vmlinux-", "kernel-", "linux-"].iter().find_map(|start| name.strip_prefix(start))?,
+    };
+    let numbered = release.bytes().next().is_some_and(|b| b.is_ascii_digit());
+    (numbered && !LEFT.iter().any(|end| release.ends_with(end))).then(|| printable(release))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn starts(lines: &str) -> Option<String> {
+        let mut seen = Seen::default();
+        for line in lines.lines() {
+            let (tag, rest) = line.split_once(' ').unwrap_or((line, ""));
+            assert!(seen.take(tag, rest), "{line}");
+        }
+        seen.starts(Ord::cmp).map(|starts| starts.release)
+    }
+
+    const MENU: &str = "grub /boot/grub/grub.cfg
+g function load_video {
+g }
+g set default=\"${next_entry}\"
+g set default=\"DEFAULT\"
+g menuentry 'Top' --class x $menuentry_id_option 'top' {
+g linux\t/vmlinuz-3-a root=/dev/sda1
+g }
+g submenu 'More' $menuentry_id_option 'more' {
+g menuentry 'Third' $menuentry_id_option 'third' {
+g linux /@/boot/vmlinuz-3-a root=x
+g }
+g menuentry 'It'\\''s the second' --id second {
+g multiboot /xen.gz
+g module /vmlinuz-2-a root=x
+g module /initrd.img-2-a
+g }
+g }
+g menuentry 'Windows' {
+g chainloader +1
+g }
+";
+
+    #[test]
+    fn grub_starts_what_its_menu_and_its_environment_say() {
+        for (default, env, release) in [
+            ("0", "", Some("3-a")),
+            ("1>1", "", Some("2-a")),
+            ("more>second", "", Some("2-a")),
+            ("More>It's the second", "", Some("2-a")),
+            ("More", "", Some("3-a")),
+            ("no such entry", "", Some("3-a")),
+            ("${saved_entry}", "env saved_entry=more>second\n", Some("2-a")),
+            ("${saved_entry}", "", Some("3-a")),
+            ("0", "env next_entry=1>1\nenv saved_entry=0\n", Some("2-a")),
+            ("Windows", "", None),
+            ("$chosen_by_a_script", "", None),
+        ] {
+            let lines = MENU.replace("DEFAULT", default) + env;
+            assert_eq!(starts(&lines).as_deref(), release, "{default} {env}");
+        }
+    }
+
+    #[test]
+    fn other_loaders_say_it_in_their_files() {
+        let entries = "entry /boot/loader/entries/m-1.conf\nentry-version 1\nentry-linux /m/1/linux\n\
+                       entry /boot/loader/entries/m-2+3-0.conf\nentry-linux /vmlinuz-2\n";
+        let grub = MENU.replace("DEFAULT", "0");
+        for (lines, release) in [
+            (entries.to_owned(), Some("2")),
+            (format!("{entries}entry-default m-1.conf\n"), Some("1")),
+            (format!("{entries}entry-default m-*\n"), Some("2")),
+            (format!("efi LoaderEntryOneShot m-1\n{entries}entry-default m-2\n"), Some("1")),
+            (format!("{entries}entry-default auto-windows\n"), None),
+            (format!("{grub}{entries}"), Some("3-a")),
+            (format!("efi LoaderInfo systemd-boot 252.12\n{grub}{entries}"), Some("2")),
+            (format!("proxmox\npin 6.8.4-2-pve\n{grub}"), Some("6.8.4-2-pve")),
+            (format!("proxmox\n{grub}"), None),
+            (
+                "extlinux x\nx default b\nx label a\nx linux /vmlinuz-1\nx label b\nx kernel /vmlinuz-2\n".into(),
+                Some("2"),
+            ),
+            ("link /vmlinuz boot/vmlinuz-6.1.0-9-amd64\n".into(), Some("6.1.0-9-amd64")),
+            ("link /vmlinuz boot/vmlinuz\n".into(), None),
+            (String::new(), None),
+        ] {
+            assert_eq!(starts(&lines).as_deref(), release, "{lines}");
+        }
+    }
+
+    #[test]
+    fn a_menu_of_a_hostile_host_is_bounded() {
+        let deep = "grub x\n".to_owned() + &"g submenu 'x' {\n".repeat(100_000);
+        assert_eq!(starts(&deep), None);
+        assert_eq!(starts("grub x\ng }\ng }\ng menuentry 'a\ng linux\ng }\n"), None);
+    }
+
+    #[test]
+    fn backups_and_images_without_a_release_are_no_kernels() {
+        for (image, release) in [
+            ("/boot/vmlinuz-6.1.0-9-amd64", Some("6.1.0-9-amd64")),
+            ("/usr/lib/modules/6.9.3/vmlinuz", Some("6.9.3")),
+            ("/boot/vmlinuz-6.9.3.old", None),
+            ("/boot/vmlinuz", None),
+            ("/boot/kernel8.img", None),
+            ("/boot/vmlinuz-rescue", None),
+        ] {
+            assert_eq!(release_of(image).as_deref(), release, "{image}");
+        }
+    }
+}

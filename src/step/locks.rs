@@ -1,0 +1,60 @@
+//! Waiting until nobody else works on a host's packages, and saying who does. Every step that takes the host or its
+//! package side away asks here first, or in the very script that does it (`pkg::stop_if_locked`).
+//! A lock of the package lists alone holds nobody up: fetching them can be cut at any moment.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{StepCx, remote};
+use crate::{
+    event::StepResult,
+    pkg::{self, LockHolder},
+};
+
+/// How long somebody else's lock is waited for where the playbook does not say.
+pub(super) const PATIENCE: Duration = crate::playbook::LOCK_TIMEOUT;
+/// Between two looks at a lock.
+const LOOK: Duration = Duration::from_secs(3);
+
+type Early = Box<StepResult>;
+
+/// Waits until nobody else works on the packages.
+///
+/// # Errors
+/// The step's result: class `lock` with who holds them, or an unreachable host.
+pub(super) async fn free(cx: &mut StepCx<'_>, until: Instant) -> Result<(), Early> {
+    free_of(cx, until, |_| true).await
+}
+
+/// As [`free`], for those holders that matter.
+pub(super) async fn free_of(
+    cx: &mut StepCx<'_>,
+    until: Instant,
+    matters: impl Fn(&LockHolder) -> bool,
+) -> Result<(), Early> {
+    loop {
+        let holders = holders(cx).await?;
+        let Some(holder) = holders.iter().find(|holder| !holder.is_lists() && matters(holder)) else { return Ok(()) };
+        wait(cx, &holder.to_string(), until).await?;
+    }
+}
+
+/// Everybody who holds a lock just now.
+pub(super) async fn holders(cx: &mut StepCx<'_>) -> Result<Vec<LockHolder>, Early> {
+    let mut query = pkg::lock_holders();
+    query.command.privileged = true;
+    Ok(remote::ask(cx, &query).await?)
+}
+
+/// Waits a little, or gives up at `until`.
+pub(super) async fn wait(cx: &mut StepCx<'_>, holder: &str, until: Instant) -> Result<(), Early> {
+    if Instant::now() >= until || cx.remaining().is_zero() {
+        let result = StepResult::failed("lock", format!("lock held by {holder}"));
+        return Err(Box::new(result.help("wait until it is done, then run again with --limit @failed")));
+    }
+    cx.journal.progress(&format!("waiting for {holder}"));
+    let left = until.saturating_duration_since(Instant::now()).min(cx.remaining());
+    tokio::time::sleep(LOOK.min(left)).await;
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! The packages before and after a reboot. Before it, so that no host is sent into a boot that its packages are not ready
+//! for; after it, because whoever began to install something since the last look was cut off.
+
+use std::collections::BTreeSet;
+
+use tokio::time::Instant;
+
+use super::Before;
+use crate::{
+    event::StepResult,
+    pkg::{BootFiles, Health, PackageManager},
+    playbook::Reboot,
+    step::{StepCx, locks, packages, remote},
+};
+
+/// What is wrong with the packages, in words.
+///
+/// # Errors
+/// The step's result: what is half done is a part of the boot, or the host cannot be asked.
+pub(super) async fn before(
+    cx: &mut StepCx<'_>,
+    manager: &dyn PackageManager,
+) -> Result<BTreeSet<String>, Box<StepResult>> {
+    let health = look(cx, manager).await?;
+    let boots = |name: &str| manager.boot_files(name) != BootFiles::None;
+    if let Some((name, status)) = health.broken.iter().find(|(name, _)| boots(name)) {
+        let summary = format!("{name} is {status}, and the host boots with it: it might not come back");
+        let help = format!("mend it before the reboot, on the host: {}", manager.repair_hint());
+        return Err(Box::new(StepResult::failed("broken-packages", summary).help(help)));
+    }
+    Ok(words(&health))
+}
+
+/// What the reboot left broken is a failure; what was broken before is not the reboot's fault.
+///
+/// # Errors
+/// The step's result: class `packages`, somebody who does not stop installing, or the host cannot be asked.
+pub(super) async fn after(cx: &mut StepCx<'_>, spec: &Reboot, before: &Before) -> Result<(), Box<StepResult>> {
+    let manager = match packages::manager(cx).await {
+        Ok(manager) => manager,
+        Err(result) if result.class == "unsupported" => return Ok(()),
+        Err(result) => return Err(result),
+    };
+    let until = Instant::now() + spec.lock_timeout;
+    loop {
+        let health = words(&look(cx, manager).await?);
+        let new: Vec<&str> = health.difference(&before.broken).map(String::as_str).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        // What installs at boot has half-configured packages as a matter of course.
+        let holders = locks::holders(cx).await?;
+        if let Some(holder) = holders.iter().find(|holder| !holder.is_lists()) {
+            locks::wait(cx, &holder.to_string(), until).await?;
+            continue;
+        }
+        let summary = format!("it is up, but its packages are broken since the reboot: {}", new.join(", "));
+        let help =
+            format!("a transaction was cut off, see /var/log/apt/history.log; on the host: {}", manager.repair_hint());
+        return Err(Box::new(StepResult::failed("packages", summary).help(help)));
+    }
+}
+
+async fn look(cx: &mut StepCx<'_>, manager: &dyn PackageManager) -> Result<Health, Box<StepResult>> {
+    let mut query = manager.health();
+    query.command.privileged = true;
+    Ok(remote::ask(cx, &query).await?)
+}
+
+fn words(health: &Health) -> BTreeSet<String> {
+    let mut words: BTreeSet<String> =
+        health.broken.iter().map(|(name, status)| format!("{name} is {status}")).collect();
+    if health.interrupted {
+        words.insert("a transaction was interrupted".to_owned());
+    }
+    words
+}
