@@ -82,7 +82,11 @@ fn alive() -> String {
 
 impl Bench {
     async fn releases(&mut self) -> Option<LostLease> {
-        self.spec.kind = StepKind::Cleanup(crate::playbook::Cleanup { old_kernels: None, package_cache: true });
+        self.spec.kind = StepKind::Cleanup(crate::playbook::Cleanup {
+            old_kernels: None,
+            package_cache: true,
+            lock_timeout: Duration::from_secs(600),
+        });
         let steps = [self.spec.clone()];
         release(&mut self.link, &self.run.clone(), &steps).await
     }
