@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     amount::Amount,
     host::{Environment, Risk},
-    yaml::{MapReader, Node, Problems, nearest, read},
+    yaml::{MapReader, Node, Problems, Value, nearest, read},
 };
 
 /// One layer of policy; what is `None` is left to the layer below.
@@ -28,8 +28,8 @@ pub struct Policy {
     pub max_failures: Option<Amount>,
     /// Rest after each wave.
     pub soak: Option<Duration>,
-    /// Wait for a person after the first wave.
-    pub approve: Option<bool>,
+    /// Whether and when a person is asked.
+    pub approve: Option<Approve>,
     /// Whether a wave waits for its slowest host.
     pub mode: Option<Mode>,
     /// Hosts of one failure domain that may be out at once.
@@ -38,6 +38,21 @@ pub struct Policy {
     pub on_budget_spent: Option<OnBudgetSpent>,
     /// When hosts may be started.
     pub window: Option<Window>,
+}
+
+/// `approve:`. In this order the later one is the stricter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Approve {
+    /// Nobody is asked.
+    #[default]
+    No,
+    /// `after_canary`: after the first wave of the stage.
+    AfterCanary,
+    /// `true`: after the first wave of a stage that has more than one, else before the stage.
+    Yes,
+    /// `before`: before the first host of the stage.
+    Before,
 }
 
 /// Whether a batch is a wave or a sliding window.
@@ -105,7 +120,7 @@ impl Policy {
             batch: map.read("batch", batch),
             max_failures: map.read("max_failures", read::amount),
             soak: map.read("soak", read::duration),
-            approve: map.read("approve", read::bool),
+            approve: map.read("approve", Approve::read),
             mode: map.read("mode", |node, problems| {
                 read::one_of(node, &[("waves", Mode::Waves), ("sliding", Mode::Sliding)], problems)
             }),
@@ -120,6 +135,21 @@ impl Policy {
         self.environment = map.read("environment", read::name).map(|name| Environment::new(&name));
         self.risk = map
             .read("risk", |node, problems| read::one_of(node, &Risk::ALL.map(|risk| (risk.as_str(), risk)), problems));
+    }
+}
+
+impl Approve {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        if let Value::Bool(wanted) = node.value
+            && node.tag.is_none()
+        {
+            return Some(if wanted { Self::Yes } else { Self::No });
+        }
+        read::one_of(node, &[("before", Self::Before), ("after_canary", Self::AfterCanary)], problems).or_else(|| {
+            let last = problems.0.last_mut()?;
+            last.help = Some("it may be: before, after_canary, yes, no".to_owned());
+            None
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Failure, World, args::StatusArgs, commands::print, rollout::ledger_f
 use crate::{
     event::{Event, RunId, RunState},
     ledger::Ledger,
-    rollout::{self, Directive, Ending, Limits},
+    rollout::{self, Directive, Ending, Limits, Now},
     ui::{self, Reporter as _, Status, Waits},
 };
 
@@ -119,11 +119,11 @@ fn waits(state: &RunState, now: jiff::Timestamp, program: &str) -> Option<Waits>
     let run = &state.started.run;
     let stage = |stage: usize| &state.plan().stages[stage].name;
     let plain = |what, why: String| Waits { what, why, until: None, command: None };
-    Some(match rollout::next(state, now, Limits { forks: usize::MAX }) {
-        Directive::WaitUntil { until, why } => Waits { until: Some(until), ..plain("soak", why) },
-        Directive::WaitForApproval { stage: s } => Waits {
+    Some(match rollout::next(state, Now::by_the_record(state, now), Limits { forks: usize::MAX }) {
+        Directive::Soak { left, why } => Waits { until: now.checked_add(left).ok(), ..plain("soak", why) },
+        Directive::WaitForApproval { stage: s, moment } => Waits {
             command: Some(format!("{program} approve {run}")),
-            ..plain("approval", format!("approval of stage {}", stage(s)))
+            ..plain("approval", format!("approval of stage {} {moment}", stage(s)))
         },
         Directive::RunGate { stage: s, wave } => {
             plain("gate", format!("the gate after wave {} of stage {}", wave + 1, stage(s)))

@@ -23,7 +23,8 @@ use crate::{
     event::{Event, HostAt, HostState, Kind, Outcome, RunState, StepResult, Stop},
     host::HostName,
     ledger::{Journal, Logs, Wanted},
-    rollout::{self, Directive, Ending, Halt, Limits},
+    plan::Moment,
+    rollout::{self, Directive, Ending, Halt, Limits, Now},
     ui::Reporter,
 };
 
@@ -84,6 +85,7 @@ pub struct Lost {
 /// Runs a run from where its events leave it: hosts that are open are settled first, then the rule is asked.
 pub async fn run(engine: Engine, state: RunState) -> Ended {
     let (messages, inbox) = mpsc::channel(1024);
+    let rested = Now::by_the_record(&state, engine.outside.clock.now()).rested;
     let mut dispatcher = Dispatcher {
         engine,
         state,
@@ -97,6 +99,7 @@ pub async fn run(engine: Engine, state: RunState) -> Ended {
         signals_open: true,
         company: Company::default(),
         starts: None,
+        rested: (rested, Instant::now()),
     };
     dispatcher.settle();
     dispatcher.work(inbox).await
@@ -113,12 +116,15 @@ struct Dispatcher {
     lost: Option<Lost>,
     /// The last sentence said about the run as a whole, so that it is said once.
     said: Option<String>,
-    /// The stage whose approval was asked for.
-    asked: Option<usize>,
+    /// The approval that was asked for.
+    asked: Option<(usize, Moment)>,
     signals_open: bool,
     company: Company,
     /// Hosts may start; until then they wait for what others say, to be recorded with it.
     starts: Option<Instant>,
+    /// How long no host had been done any more at a moment, and that moment. Wall time is read once, where the run is
+    /// taken over; from there on the length is measured.
+    rested: (Duration, Instant),
 }
 
 enum Flow {
@@ -175,9 +181,7 @@ impl Dispatcher {
             if !self.settling.is_empty() && !self.hosts.is_empty() {
                 return Flow::GoOn { until: None };
             }
-            let now = self.engine.outside.clock.now();
-            let limits = Limits { forks: self.engine.forks };
-            match rollout::next(&self.state, now, limits) {
+            match self.next() {
                 Directive::Start(hosts) => match self.not_yet() {
                     Some(until) => return Flow::GoOn { until: Some(until) },
                     None => {
@@ -186,12 +190,12 @@ impl Dispatcher {
                 },
                 Directive::WaitForHosts if self.hosts.is_empty() => return Flow::Over(self.stopped()),
                 Directive::WaitForHosts => return Flow::GoOn { until: None },
-                Directive::WaitUntil { until, why } => {
+                Directive::Soak { left, why } => {
                     self.say(format!("waiting: {why}"));
-                    return Flow::GoOn { until: Some(self.instant(until)) };
+                    return Flow::GoOn { until: Some(Instant::now() + left) };
                 }
-                Directive::WaitForApproval { stage } => {
-                    self.want_approval(stage);
+                Directive::WaitForApproval { stage, moment } => {
+                    self.want_approval(stage, moment);
                     return Flow::GoOn { until: None };
                 }
                 Directive::RunGate { stage, wave } => {
@@ -228,6 +232,13 @@ impl Dispatcher {
         }
     }
 
+    /// What the rule says now.
+    fn next(&self) -> Directive {
+        let (rested, since) = self.rested;
+        let now = Now { wall: self.engine.outside.clock.now(), rested: rested + since.elapsed() };
+        rollout::next(&self.state, now, Limits { forks: self.engine.forks })
+    }
+
     fn stopped(&self) -> Option<String> {
         rollout::halt(&self.state).map(|halt| halt.to_string())
     }
@@ -258,8 +269,7 @@ impl Dispatcher {
 
     /// The hosts that wait for company and may start still.
     fn starting(&self) -> Vec<HostName> {
-        let now = self.engine.outside.clock.now();
-        match rollout::next(&self.state, now, Limits { forks: self.engine.forks }) {
+        match self.next() {
             Directive::Start(hosts) if self.starts.is_some() => hosts,
             _ => Vec::new(),
         }
@@ -393,10 +403,11 @@ impl Dispatcher {
                 self.lost = Some(Lost { why: error.to_string(), help: None });
                 return false;
             }
-            if let Kind::HostFinished { host, .. } = &event.kind
-                && let Some(took) = self.state.host(host).and_then(|host| host.took(at))
-            {
-                self.company.ended(took);
+            if let Kind::HostFinished { host, .. } = &event.kind {
+                self.rested = (Duration::ZERO, Instant::now());
+                if let Some(took) = self.state.host(host).and_then(|host| host.took(at)) {
+                    self.company.ended(took);
+                }
             }
             self.engine.reporter.event(&self.state, event);
         }
@@ -425,30 +436,29 @@ impl Dispatcher {
     }
 
     fn approve(&mut self, by: String) {
-        let now = self.engine.outside.clock.now();
-        if let Directive::WaitForApproval { stage } =
-            rollout::next(&self.state, now, Limits { forks: self.engine.forks })
+        // A second yes to one question must not answer the next, which nobody has seen yet.
+        if let Directive::WaitForApproval { stage, moment } = self.next()
+            && self.asked == Some((stage, moment))
         {
-            self.append(vec![Kind::Approved { stage, by }]);
+            self.append(vec![Kind::Approved { stage, moment, by }]);
         }
     }
 
-    fn want_approval(&mut self, stage: usize) {
-        if self.asked == Some(stage) {
+    fn want_approval(&mut self, stage: usize, moment: Moment) {
+        if self.asked.replace((stage, moment)) == Some((stage, moment)) {
             return;
         }
-        self.asked = Some(stage);
         let name = self.state.plan().stages[stage].name.clone();
         let run = self.state.started.run.clone();
         let now = self.engine.outside.clock.now();
         let elsewhere = format!("{} approve {run}", self.engine.program);
         match &self.engine.notices {
             Some(notices) => {
-                let question = format!("stage {name} waits for approval: type yes, or elsewhere: {elsewhere}");
+                let question = format!("stage {name} waits for approval {moment}: type yes, or elsewhere: {elsewhere}");
                 self.engine.reporter.ask(now, &question);
                 let _ = notices.try_send(Notice::ApprovalWanted { stage: name });
             }
-            None => self.say(format!("stage {name} waits for approval: {elsewhere}")),
+            None => self.say(format!("stage {name} waits for approval {moment}: {elsewhere}")),
         }
     }
 
@@ -477,10 +487,5 @@ impl Dispatcher {
             self.engine.reporter.note(now, &sentence);
             self.said = Some(sentence);
         }
-    }
-
-    fn instant(&self, at: Timestamp) -> Instant {
-        let now = self.engine.outside.clock.now();
-        Instant::now() + Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO)
     }
 }

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::LostLease;
-use crate::{host::HostName, plan::Plan};
+use crate::{
+    host::HostName,
+    plan::{Moment, Plan},
+};
 
 /// One durable fact. `seq` starts at 1 and has no gaps within a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -108,10 +111,13 @@ pub enum Kind {
         /// Why not, or what it said.
         summary: String,
     },
-    /// A person let a stage go on after its first wave.
+    /// A person let a stage begin, or go on after its first wave.
     Approved {
         /// Index of the stage.
         stage: usize,
+        /// Which of the two. Older ledgers know the second only.
+        #[serde(default)]
+        moment: Moment,
         /// Who.
         by: String,
     },

@@ -68,7 +68,7 @@ pub(crate) fn plan(stages: &[(&str, &[&str])]) -> Plan {
         max_failures: 0,
         on_budget_spent: OnBudgetSpent::HaltRun,
         soak: Duration::ZERO,
-        approve: false,
+        approve: None,
         gate: Vec::new(),
     };
     Plan {

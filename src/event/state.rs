@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     host::HostName,
-    plan::{Domain, Plan},
+    plan::{Domain, Moment, Plan},
 };
 
 /// A run, as its events tell it.
@@ -25,6 +25,8 @@ pub struct RunState {
     pub started_at: Timestamp,
     /// When the newest event was recorded.
     pub last_at: Timestamp,
+    /// When the newest host that is done was done.
+    pub last_done_at: Option<Timestamp>,
     /// Sequence number of the newest event.
     pub seq: u64,
     /// Per host, in the plan's order.
@@ -102,8 +104,8 @@ pub struct CurrentStep {
 /// One stage of a run.
 #[derive(Clone, Debug, Default)]
 pub struct StageState {
-    /// Who let it go on after its first wave.
-    pub approved_by: Option<String>,
+    /// Who let it begin or go on, and which of the two, in the order of the record.
+    pub approvals: Vec<(Moment, String)>,
     /// Per wave.
     pub waves: Vec<WaveState>,
     /// Counts over its hosts.
@@ -115,8 +117,6 @@ pub struct StageState {
 pub struct WaveState {
     /// Counts over its hosts.
     pub tally: Tally,
-    /// When its newest host was done.
-    pub last_finished_at: Option<Timestamp>,
     /// The gate after it, once it ran: whether it let the rollout go on, and what it said.
     pub gate: Option<(bool, String)>,
     /// Waiting hosts that get no slot.
@@ -153,6 +153,7 @@ impl RunState {
             started: Arc::new((**started).clone()),
             started_at: event.at,
             last_at: event.at,
+            last_done_at: None,
             seq: 1,
             hosts: Vec::new(),
             stages: Vec::new(),
@@ -275,9 +276,11 @@ impl RunState {
                 wave.gate = Some((*passed, summary.clone()));
                 Ok(())
             }
-            Kind::Approved { stage, by } => {
+            Kind::Approved { stage, moment, by } => {
                 let stage = self.stages.get_mut(*stage).ok_or("there is no such stage")?;
-                stage.approved_by = Some(by.clone());
+                if !stage.approved(*moment) {
+                    stage.approvals.push((*moment, by.clone()));
+                }
                 Ok(())
             }
             Kind::StopRequested { how, .. } => {
@@ -432,8 +435,15 @@ impl RunState {
         stage.tally.finish(outcome);
         let wave = &mut stage.waves[wave];
         wave.tally.finish(outcome);
-        wave.last_finished_at = Some(at);
+        self.last_done_at = Some(at);
         Ok(())
+    }
+}
+
+impl StageState {
+    /// Whether a person has said yes to this.
+    pub fn approved(&self, moment: Moment) -> bool {
+        self.approvals.iter().any(|(given, _)| *given == moment)
     }
 }
 

@@ -3,7 +3,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::event::{RunId, StepPhase, sample::*};
+use crate::{
+    event::{RunId, StepPhase, sample::*},
+    plan::Moment,
+};
 
 fn two_stages() -> Plan {
     plan(&[("staging", &["s1", "s2 s3"]), ("production", &["p1 p2 p3"])])
@@ -52,7 +55,7 @@ fn what_cannot_follow_is_an_error_and_changes_nothing() {
         value: json!(1),
     };
     let gate = |stage, wave| Kind::GateFinished { stage, wave, passed: true, summary: String::new() };
-    let approved = |stage| Kind::Approved { stage, by: "x".to_owned() };
+    let approved = |stage| Kind::Approved { stage, moment: Moment::Before, by: "x".to_owned() };
     let cases: Vec<(&Sample, Kind, &str)> = vec![
         (&waiting, waiting.events[0].kind.clone(), "has started before"),
         (&waiting, started("nobody"), "not in the plan"),
@@ -266,7 +269,7 @@ fn a_host_tells_where_it_broke_what_changed_and_how_long_it_took() {
     assert_eq!(s1.result(main_step(0)).unwrap().packages.len(), 2);
     let s2 = sample.state.host(&host("s2")).unwrap();
     assert_eq!((s2.broke_at(), s2.took(time(9))), (None, None));
-    assert_eq!(sample.state.stages[0].waves[0].last_finished_at, Some(time(5)));
+    assert_eq!(sample.state.last_done_at, Some(time(5)));
 }
 
 #[test]
@@ -274,10 +277,11 @@ fn gates_and_approvals_are_kept_where_they_belong() {
     let mut sample = sample();
     sample.good("s1");
     sample.tell(Kind::GateFinished { stage: 0, wave: 0, passed: false, summary: "5xx".to_owned() });
-    sample.tell(Kind::Approved { stage: 0, by: "bob@jump".to_owned() });
+    sample.tell(Kind::Approved { stage: 0, moment: Moment::Before, by: "bob@jump".to_owned() });
     assert_eq!(sample.state.stages[0].waves[0].gate, Some((false, "5xx".to_owned())));
-    assert_eq!(sample.state.stages[0].approved_by.as_deref(), Some("bob@jump"));
-    assert_eq!(sample.state.stages[1].approved_by, None);
+    assert_eq!(sample.state.stages[0].approvals, [(Moment::Before, "bob@jump".to_owned())]);
+    assert!(!sample.state.stages[0].approved(Moment::AfterCanary), "one approval is not the other");
+    assert_eq!(sample.state.stages[1].approvals, []);
 }
 
 #[test]
@@ -291,4 +295,10 @@ fn a_fold_of_what_was_written_is_the_state_that_was_live() {
     assert_eq!(format!("{:?}", state.hosts), format!("{:?}", sample.state.hosts));
     assert_eq!(state.tally, sample.state.tally);
     assert_eq!(state.started.run, RunId("20261122-020000-kxfa".to_owned()));
+}
+
+#[test]
+fn an_approval_of_an_older_ledger_is_the_one_after_the_first_wave() {
+    let old: Kind = serde_json::from_str(r#"{"event":"approved","stage":0,"by":"ann@jump"}"#).unwrap();
+    assert_eq!(old, Kind::Approved { stage: 0, moment: Moment::AfterCanary, by: "ann@jump".to_owned() });
 }

@@ -33,7 +33,7 @@ pub(super) fn first(run: &str, hosts: usize) -> Event {
         max_failures: 0,
         on_budget_spent: OnBudgetSpent::HaltRun,
         soak: std::time::Duration::ZERO,
-        approve: false,
+        approve: None,
         gate: Vec::new(),
     };
     let plan = Plan {

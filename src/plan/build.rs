@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value as Json};
 
 use super::{
-    Domain, Plan, PlannedHost, Stage, Wave,
+    Domain, Moment, Plan, PlannedHost, Stage, Wave,
     careful::StageRules,
     digest::VarsDigest,
     spread::Filling,
@@ -20,7 +20,7 @@ use crate::{
     inventory::Inventory,
     names,
     playbook::Playbook,
-    policy::{Mode, OnBudgetSpent, Policy, Spread, Window},
+    policy::{Approve, Mode, Policy, Spread, Window},
     yaml::Problems,
 };
 
@@ -47,9 +47,8 @@ pub fn build(inventory: &Inventory, playbook: &Playbook, selected: &[HostName]) 
     } else {
         stages::named(hosts, inventory, playbook, &mut problems)
     };
-    let on_budget_spent = rollout.on_budget_spent.unwrap_or_default();
     let mut shared = Shared::default();
-    let stages = drafts.into_iter().map(|draft| stage(draft, on_budget_spent, &vars, &mut shared)).collect();
+    let stages = drafts.into_iter().map(|draft| stage(draft, &vars, &mut shared)).collect();
     shared.report(&mut problems);
     problems.or(Plan {
         playbook: playbook.name.clone(),
@@ -57,7 +56,7 @@ pub fn build(inventory: &Inventory, playbook: &Playbook, selected: &[HostName]) 
         steps: playbook.steps.clone(),
         on_failure: playbook.on_failure.clone(),
         max_failures: rollout.max_failures.map(|amount| amount.of(total)),
-        on_budget_spent,
+        on_budget_spent: rollout.on_budget_spent.unwrap_or_default(),
         vars_digest: vars.digest,
     })
 }
@@ -162,7 +161,7 @@ fn interned<T: PartialEq + Clone>(known: &mut Vec<Arc<T>>, value: &T) -> Arc<T> 
     shared
 }
 
-fn stage(draft: Draft<'_>, fallback: OnBudgetSpent, vars: &Variables, shared: &mut Shared) -> Stage {
+fn stage(draft: Draft<'_>, vars: &Variables, shared: &mut Shared) -> Stage {
     let total = draft.hosts.len();
     let environment = common(draft.hosts.iter().map(|host| &host.policy.environment));
     let risk = draft.hosts.iter().filter_map(|host| host.policy.risk).max();
@@ -176,19 +175,27 @@ fn stage(draft: Draft<'_>, fallback: OnBudgetSpent, vars: &Variables, shared: &m
             policies.push(policy);
         }
     }
-    let rules = StageRules::of(&policies, total, fallback);
+    let rules = StageRules::of(&policies, total);
     let sliding = rules.mode == Mode::Sliding;
+    let waves = waves(hosts, &rules);
+    let approve = match rules.approve {
+        Approve::No => None,
+        Approve::AfterCanary => Some(Moment::AfterCanary),
+        // Where nothing of the stage follows its first wave, whoever says yes wants to be asked before it.
+        Approve::Yes if waves.len() > 1 => Some(Moment::AfterCanary),
+        Approve::Yes | Approve::Before => Some(Moment::Before),
+    };
     Stage {
         name: draft.name,
         environment,
         risk,
-        waves: waves(hosts, &rules),
+        waves,
         window_size: sliding.then(|| rules.sizes[0]),
         mode: rules.mode,
         max_failures: rules.max_failures,
         on_budget_spent: rules.on_budget_spent,
         soak: rules.soak,
-        approve: rules.approve,
+        approve,
         gate: draft.gate.to_vec(),
     }
 }

@@ -6,6 +6,7 @@ use super::*;
 use crate::{
     inventory::NoRuns,
     playbook::{Playbook, load_text},
+    policy::OnBudgetSpent,
 };
 
 const FLEET: &str = "
@@ -70,7 +71,7 @@ fn check_sizes(total: usize, canary: usize, batch: &str, expected: &[usize]) {
     let hosts = (0..total)
         .map(|i| PlannedHost { name: HostName::new(&format!("h{i}")).unwrap(), domain: None, window: None })
         .collect();
-    let waves = waves(hosts, &StageRules::of(std::slice::from_ref(&policy), total, OnBudgetSpent::HaltRun));
+    let waves = waves(hosts, &StageRules::of(std::slice::from_ref(&policy), total));
     let sizes: Vec<usize> = waves.iter().map(|wave| wave.hosts.len()).collect();
     assert_eq!(sizes, expected, "{total} hosts, {policy:?}");
     let canaries = waves.iter().filter(|wave| wave.canary).count();
@@ -170,13 +171,39 @@ fn named_stages_take_each_host_once_and_win() {
 
 #[test]
 fn budgets_are_counted_in_hosts() {
-    let plan = plan("{max_failures: 10%, on_budget_spent: halt_stage, soak: 5s, approve: yes}", "production").unwrap();
-    assert_eq!((plan.max_failures, plan.on_budget_spent), (Some(1), OnBudgetSpent::HaltStage));
+    let plan = plan("{max_failures: 10%, on_budget_spent: continue, soak: 5s}", "production").unwrap();
+    assert_eq!((plan.max_failures, plan.on_budget_spent), (Some(1), OnBudgetSpent::Continue));
+    for stage in &plan.stages {
+        let own = (stage.max_failures, stage.on_budget_spent);
+        assert_eq!(own, (0, OnBudgetSpent::HaltRun), "what holds for the run loosens no stage");
+    }
     let stage = &plan.stages[0];
-    assert_eq!((stage.max_failures, stage.on_budget_spent, stage.approve), (0, OnBudgetSpent::HaltStage, true));
     assert_eq!(stage.soak.as_secs(), 5, "the playbook wins over the inventory");
     let named = super::tests::plan("{stages: [{hosts: edge, max_failures: 25%}]}", "edge").unwrap();
     assert_eq!((named.max_failures, named.stages[0].max_failures), (None, 2));
+    let named = super::tests::plan("{stages: [{hosts: edge, on_budget_spent: continue}, {hosts: lab}]}", "edge,lab1");
+    let spent: Vec<OnBudgetSpent> = named.unwrap().stages.iter().map(|stage| stage.on_budget_spent).collect();
+    assert_eq!(spent, [OnBudgetSpent::Continue, OnBudgetSpent::HaltRun]);
+}
+
+/// When a person is asked, of a stage of four databases in three waves, or of one host in one wave.
+#[test]
+fn an_approval_is_where_it_was_asked_for_and_yes_is_where_it_means_something() {
+    let asks = |rollout: &str, pattern: &str| plan(rollout, pattern).unwrap().stages[0].approve;
+    for (said, many, one) in [
+        ("no", None, None),
+        ("yes", Some(Moment::AfterCanary), Some(Moment::Before)),
+        ("true", Some(Moment::AfterCanary), Some(Moment::Before)),
+        ("before", Some(Moment::Before), Some(Moment::Before)),
+        ("after_canary", Some(Moment::AfterCanary), Some(Moment::AfterCanary)),
+    ] {
+        let rollout = format!("{{approve: {said}}}");
+        assert_eq!((asks(&rollout, "databases"), asks(&rollout, "db1")), (many, one), "{said}");
+    }
+    let window = "{approve: yes, mode: sliding, canary: 0}";
+    assert_eq!(asks(window, "edge"), Some(Moment::Before), "a window over the whole stage is one wave");
+    assert_eq!(asks("{approve: yes, mode: sliding, canary: 1}", "edge"), Some(Moment::AfterCanary));
+    assert_eq!(asks("{soak: 1s}", "databases"), None);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::batches;
 use crate::{
     amount::Amount,
     host::Risk,
-    policy::{Mode, OnBudgetSpent, Policy},
+    policy::{Approve, Mode, OnBudgetSpent, Policy},
 };
 
 /// `batch` where nobody says: a quarter at a time.
@@ -23,21 +23,20 @@ pub(super) struct StageRules {
     pub sizes: Vec<usize>,
     pub max_failures: usize,
     pub soak: Duration,
-    pub approve: bool,
+    pub approve: Approve,
     pub mode: Mode,
     pub on_budget_spent: OnBudgetSpent,
 }
 
 impl StageRules {
     /// The rules of a stage of `total` hosts with these policies (at least one; defaults are filled in here).
-    /// `fallback` is what a spent budget does where neither inventory nor stage say it.
-    pub fn of(policies: &[Policy], total: usize, fallback: OnBudgetSpent) -> Self {
-        let mut rules = policies.iter().map(|policy| Self::one(policy, total, fallback));
-        let first = rules.next().unwrap_or_else(|| Self::one(&Policy::default(), total, fallback));
+    pub fn of(policies: &[Policy], total: usize) -> Self {
+        let mut rules = policies.iter().map(|policy| Self::one(policy, total));
+        let first = rules.next().unwrap_or_else(|| Self::one(&Policy::default(), total));
         rules.fold(first, Self::joined)
     }
 
-    fn one(policy: &Policy, total: usize, fallback: OnBudgetSpent) -> Self {
+    fn one(policy: &Policy, total: usize) -> Self {
         // A host that nobody has labelled might be anything.
         let dear = policy.risk.is_none_or(|risk| risk >= Risk::High);
         Self {
@@ -45,9 +44,9 @@ impl StageRules {
             sizes: batches::sizes(policy.batch.as_deref().unwrap_or(&BATCH), total),
             max_failures: policy.max_failures.map_or(0, |amount| amount.of(total)),
             soak: policy.soak.unwrap_or_default(),
-            approve: policy.approve.unwrap_or(false),
+            approve: policy.approve.unwrap_or_default(),
             mode: policy.mode.unwrap_or_default(),
-            on_budget_spent: policy.on_budget_spent.unwrap_or(fallback),
+            on_budget_spent: policy.on_budget_spent.unwrap_or_default(),
         }
     }
 
@@ -67,7 +66,7 @@ impl StageRules {
             sizes: (0..length).map(|i| batches::at(&self.sizes, i).min(batches::at(&other.sizes, i))).collect(),
             max_failures: self.max_failures.min(other.max_failures),
             soak: self.soak.max(other.soak),
-            approve: self.approve || other.approve,
+            approve: self.approve.max(other.approve),
             mode: if self.mode == Mode::Sliding && other.mode == Mode::Sliding { Mode::Sliding } else { Mode::Waves },
             on_budget_spent: if stops(self.on_budget_spent) <= stops(other.on_budget_spent) {
                 self.on_budget_spent
@@ -91,7 +90,7 @@ mod tests {
     }
 
     fn rules(policies: &[Policy]) -> StageRules {
-        StageRules::of(policies, 20, OnBudgetSpent::HaltRun)
+        StageRules::of(policies, 20)
     }
 
     #[test]
@@ -101,7 +100,7 @@ mod tests {
             sizes: vec![5],
             max_failures: 0,
             soak: Duration::ZERO,
-            approve: false,
+            approve: Approve::No,
             mode: Mode::Waves,
             on_budget_spent: OnBudgetSpent::HaltRun,
         };
@@ -122,7 +121,7 @@ mod tests {
                 batch: batch(&["1", "50%"]),
                 max_failures: Some(Amount::Percent(50)),
                 soak: Some(Duration::from_secs(60)),
-                approve: Some(false),
+                approve: Some(Approve::AfterCanary),
                 mode: Some(Mode::Sliding),
                 on_budget_spent: Some(OnBudgetSpent::Continue),
                 ..low()
@@ -132,7 +131,7 @@ mod tests {
                 batch: batch(&["4"]),
                 max_failures: Some(Amount::Count(3)),
                 soak: Some(Duration::from_secs(5)),
-                approve: Some(true),
+                approve: Some(Approve::Before),
                 mode: Some(Mode::Waves),
                 on_budget_spent: Some(OnBudgetSpent::HaltStage),
                 ..low()
@@ -143,7 +142,7 @@ mod tests {
             sizes: vec![1, 4],
             max_failures: 3,
             soak: Duration::from_secs(60),
-            approve: true,
+            approve: Approve::Before,
             mode: Mode::Waves,
             on_budget_spent: OnBudgetSpent::HaltStage,
         };

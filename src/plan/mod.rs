@@ -14,5 +14,5 @@ pub mod window;
 
 pub use bastions::endangered_ways;
 pub use build::build;
-pub use model::{Domain, Plan, PlannedHost, Stage, Wave};
+pub use model::{Domain, Moment, Plan, PlannedHost, Stage, Wave};
 pub use twins::twins;

@@ -1,6 +1,6 @@
 //! The plan as data: what the engine executes, what the first event records, what the digest covers.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -50,10 +50,55 @@ pub struct Stage {
     pub on_budget_spent: OnBudgetSpent,
     /// Rest after each wave but the last of the run.
     pub soak: Duration,
-    /// Whether a person must approve after the first wave.
-    pub approve: bool,
+    /// When a person is asked, if one is.
+    #[serde(with = "approve")]
+    pub approve: Option<Moment>,
     /// Steps run on the controller after each soak; a failing one halts.
     pub gate: Vec<StepSpec>,
+}
+
+/// When a stage waits for a person.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Moment {
+    /// Before its first host.
+    Before,
+    /// After its first wave, before anything else. The only one that there was in older ledgers.
+    #[default]
+    AfterCanary,
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Before => "before its first host",
+            Self::AfterCanary => "after its first wave",
+        })
+    }
+}
+
+/// The moment of an approval in a plan's JSON: `false`, `"before"`, or `true` for after the first wave, which is what
+/// `true` has always meant there.
+mod approve {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+    use serde_json::Value;
+
+    use super::Moment;
+
+    pub(super) fn serialize<S: Serializer>(moment: &Option<Moment>, to: S) -> Result<S::Ok, S::Error> {
+        match moment {
+            Some(Moment::Before) => "before".serialize(to),
+            moment => moment.is_some().serialize(to),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Moment>, D::Error> {
+        match Value::deserialize(from)? {
+            Value::Bool(asks) => Ok(asks.then_some(Moment::AfterCanary)),
+            Value::String(word) if word == "before" => Ok(Some(Moment::Before)),
+            _ => Err(de::Error::custom("`approve` of a stage is true, false or \"before\"")),
+        }
+    }
 }
 
 /// The hosts that may be in flight together.
@@ -88,10 +133,42 @@ pub struct Domain {
 }
 
 impl Plan {
+    /// The approvals that this plan waits for, if all goes well: index of the stage, and when. One after the last wave of
+    /// the run would let nothing go on, so there is none.
+    pub fn approvals(&self) -> impl Iterator<Item = (usize, Moment)> {
+        let last = self.stages.iter().rposition(|stage| !stage.waves.is_empty());
+        self.stages.iter().enumerate().filter_map(move |(s, stage)| {
+            let moment = stage.approve.filter(|_| !stage.waves.is_empty())?;
+            let something_follows = stage.waves.len() > 1 || Some(s) != last;
+            (moment == Moment::Before || something_follows).then_some((s, moment))
+        })
+    }
+
     /// Every host with its stage and wave index, in starting order.
     pub fn hosts(&self) -> impl Iterator<Item = (&PlannedHost, usize, usize)> {
         self.stages.iter().enumerate().flat_map(|(s, stage)| {
             stage.waves.iter().enumerate().flat_map(move |(w, wave)| wave.hosts.iter().map(move |host| (host, s, w)))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize, Deserialize)]
+    struct Asks(#[serde(with = "approve")] Option<Moment>);
+
+    #[test]
+    fn an_approval_reads_back_and_a_recorded_true_means_what_it_meant() {
+        for (json, moment) in
+            [("false", None), ("true", Some(Moment::AfterCanary)), ("\"before\"", Some(Moment::Before))]
+        {
+            assert_eq!(serde_json::from_str::<Asks>(json).unwrap().0, moment, "{json}");
+            assert_eq!(serde_json::to_string(&Asks(moment)).unwrap(), json);
+        }
+        for wrong in ["null", "1", "\"sometimes\""] {
+            assert!(serde_json::from_str::<Asks>(wrong).is_err(), "{wrong}");
+        }
     }
 }

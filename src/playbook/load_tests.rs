@@ -264,6 +264,14 @@ fn each_mistake_around_the_steps_has_its_message() {
         ("steps: [pause: 1s]\nvars: {a: ['{{ b | nope }}']}\n", "2:20: filter `nope` is unknown"),
         ("steps: [pause: 1s]\nhosts: []\n", "2:8: this pattern selects no host"),
         ("steps: [pause: 1s]\nrollout: {batch: 0}\n", "2:18: a batch of no host never ends"),
+        (
+            "steps: [pause: 1s]\nrollout: {max_failures: 2, on_budget_spent: halt_stage}\n",
+            "2:45: `halt_stage` is for the budget of a stage; the budget of the run halts the run",
+        ),
+        (
+            "steps: [pause: 1s]\nrollout: {on_budget_spent: continue}\n",
+            "2:28: this is for the budget of the run, which has none: every stage keeps its own",
+        ),
         ("steps: [pause: 1s]\nrollout: {environments: [a, a]}\n", "2:29: `a` stands here twice"),
         ("steps: [pause: 1s]\nrollout: {order: riskfirst}\n", "2:18: `riskfirst` is not known here"),
         ("steps: [pause: 1s]\nrollout: {stages: []}\n", "2:19: `stages` is empty"),

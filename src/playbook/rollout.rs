@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     host::Environment,
-    policy::Policy,
+    policy::{OnBudgetSpent, Policy},
     yaml::{MapReader, Node, Problems, Value, read},
 };
 
@@ -31,8 +31,27 @@ pub(super) fn rollout(node: &Node, around: &Around, problems: &mut Problems) -> 
     // Said here, the budget is that of the whole run; a stage and the inventory have their own.
     let max_failures = policy.max_failures.take();
     let on_budget_spent = policy.on_budget_spent.take();
+    if let Some(at) = node.get("on_budget_spent") {
+        run_budget(at, max_failures.is_some(), on_budget_spent, problems);
+    }
     let order = order.unwrap_or_default();
     Some(Rollout { environments, order, max_failures, on_budget_spent, stages, policy, gate })
+}
+
+/// What a spent budget of the whole run may do.
+fn run_budget(at: &Node, there_is_one: bool, spent: Option<OnBudgetSpent>, problems: &mut Problems) {
+    let stage =
+        "write `on_budget_spent` under `patchwave` in the inventory, or in a stage of `stages`, for a stage's own";
+    match spent {
+        Some(OnBudgetSpent::HaltStage) => problems
+            .at(&at.span, "`halt_stage` is for the budget of a stage; the budget of the run halts the run")
+            .help(format!("it may be: halt_run, continue; {stage}")),
+        // It would have no effect, and whoever wrote it expects one.
+        Some(OnBudgetSpent::Continue) if !there_is_one => problems
+            .at(&at.span, "this is for the budget of the run, which has none: every stage keeps its own")
+            .help(format!("give the run a budget with `max_failures` beside it; {stage}")),
+        _ => return,
+    };
 }
 
 fn environments(node: &Node, problems: &mut Problems) -> Option<Vec<Environment>> {

@@ -29,7 +29,7 @@ fn every_key_is_read() {
             batch: Some(vec![Amount::Count(1), Amount::Percent(25)]),
             max_failures: Some(Amount::Percent(10)),
             soak: Some(10 * minute),
-            approve: Some(true),
+            approve: Some(Approve::Yes),
             mode: Some(Mode::Sliding),
             spread: Some(Spread { by: "cluster".into(), max_unavailable: 1 }),
             on_budget_spent: Some(OnBudgetSpent::HaltStage),
@@ -60,6 +60,9 @@ fn bad_batches_are_load_time_errors() {
         ("spread: {by: rack, max_unavailable: 0}", "0 is not between 1 and 4294967295"),
         ("soak: 5x", "expected a length of time like 90s, 5m, 1h30m or 2d"),
         ("environment: ''", "this must not be empty"),
+        ("approve: befor", "p.yml:1:10: `befor` is not known here; did you mean `before`?"),
+        ("approve: 'yes'", "p.yml:1:10: `yes` is not known here"),
+        ("approve: 1", "help: it may be: before, after_canary, yes, no"),
         ("window: {start: 0 2 30 2 *, duration: 1h, timezone: UTC}", "p.yml:1:17: this window never opens"),
         ("window: {start: 0 25 * * *, duration: 1h, timezone: UTC}", "this is no cron expression"),
     ] {

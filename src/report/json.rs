@@ -34,7 +34,8 @@ pub fn json(view: &RunView<'_>) -> Value {
             "environment": planned.environment,
             "risk": planned.risk,
             "counts": view.counts(&stage.tally),
-            "approved_by": stage.approved_by,
+            "approved_by": stage.approvals.last().map(|(_, by)| by),
+            "approvals": stage.approvals.iter().map(|(moment, by)| json!({ "moment": moment, "by": by })).collect::<Vec<_>>(),
             "waves": stage.waves.iter().zip(&planned.waves).map(|(wave, planned)| json!({
                 "canary": planned.canary,
                 "counts": view.counts(&wave.tally),

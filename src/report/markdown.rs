@@ -76,8 +76,9 @@ fn stages(page: &mut String, view: &RunView<'_>) {
             let counts = format!("{} | {} | {} | {}", counts.total, counts.ok, counts.broken(), counts.not_started);
             line(page, &format!("| {name} | {}{canary} | {counts} | {gate} |", i + 1));
         }
-        if let Some(by) = &stage.approved_by {
-            line(page, &format!("| {} | | | | | | approved by {} |", escape(&planned.name), escape(by)));
+        for (moment, by) in &stage.approvals {
+            let cell = format!("approved {moment} by {}", escape(by));
+            line(page, &format!("| {} | | | | | | {cell} |", escape(&planned.name)));
         }
     }
 }
@@ -200,12 +201,19 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Kind, StepResult, sample::*};
+    use crate::{
+        event::{Kind, StepResult, sample::*},
+        plan::Moment,
+    };
 
     #[test]
     fn a_halted_run_as_a_page() {
         let mut sample = Sample::of(plan(&[("staging", &["s1 s2"]), ("production", &["db1", "db2 db3"])]));
-        sample.good("s1").good("s2").tell(Kind::Approved { stage: 1, by: "bob@jump".to_owned() });
+        sample.good("s1").good("s2").tell(Kind::Approved {
+            stage: 1,
+            moment: Moment::AfterCanary,
+            by: "bob@jump".to_owned(),
+        });
         let detail = vec!["E: Could not get lock".to_owned(), "```\u{1b}[2J".to_owned()];
         sample.walk("db1", vec![StepResult { detail, ..failure("lock", "held by <b>apt</b> | pid 1") }]);
         sample.start("db2").begin("db2", main_step(1));
@@ -230,7 +238,7 @@ mod tests {
         | staging | 1 | 2 | 2 | 0 | 0 |  |
         | production | 1 (canary) | 1 | 0 | 1 | 0 |  |
         | production | 2 | 2 | 0 | 1 | 1 |  |
-        | production | | | | | | approved by bob@jump |
+        | production | | | | | | approved after its first wave by bob@jump |
 
         ## Hosts
 

@@ -1,12 +1,12 @@
 //! May the next host start? Plan and state in, one [`Directive`] out.
-//! Pure: no clock but the moment handed in, no memory but the recorded facts; a decision is made anew each time.
+//! Pure: no clock but the present handed in, no memory but the recorded facts; a decision is made anew each time.
 //! Start at [`next`]; the reasons to stop are in [`halt`].
 
 mod halt;
 mod next;
 
 pub use halt::{Halt, halt};
-pub use next::{Directive, Ending, Limits, next};
+pub use next::{Directive, Ending, Limits, Now, next};
 
 #[cfg(test)]
 mod tests;

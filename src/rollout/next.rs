@@ -1,12 +1,14 @@
 //! The one rule that says what the dispatcher does next.
 
-use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::halt::{Halt, budget_spent, halt};
 use crate::{
     event::{HostAt, RunState},
     host::HostName,
-    plan::{PlannedHost, Stage, window},
+    plan::{Moment, PlannedHost, Stage, window},
     policy::{Mode, OnBudgetSpent},
 };
 
@@ -17,10 +19,10 @@ pub enum Directive {
     Start(Vec<HostName>),
     /// Start nothing; ask again when a host in flight is done.
     WaitForHosts,
-    /// Start nothing before this moment (a soak, or a window that opens).
-    WaitUntil {
-        /// When to ask again.
-        until: Timestamp,
+    /// Start nothing for so long.
+    Soak {
+        /// When to ask again. A length, because the wall clock may be set.
+        left: Duration,
         /// What is waited for, for people.
         why: String,
     },
@@ -28,6 +30,8 @@ pub enum Directive {
     WaitForApproval {
         /// Index of the stage.
         stage: usize,
+        /// Which of its approvals.
+        moment: Moment,
     },
     /// Run the gate steps of this stage, after this wave.
     RunGate {
@@ -63,8 +67,27 @@ pub struct Limits {
     pub forks: usize,
 }
 
+/// The present, as the rule sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// By the wall clock, as windows are.
+    pub wall: Timestamp,
+    /// How long ago the newest host was done. Not a difference of wall times where somebody has measured it: the clock
+    /// may have been set since.
+    pub rested: Duration,
+}
+
+impl Now {
+    /// For who has the record alone: a controller that takes a run over, or one that looks on. A clock that was set back
+    /// makes nothing longer than it is.
+    pub fn by_the_record(state: &RunState, wall: Timestamp) -> Self {
+        let rested = state.last_done_at.and_then(|done| Duration::try_from(wall.duration_since(done)).ok());
+        Self { wall, rested: rested.unwrap_or_default() }
+    }
+}
+
 /// What to do next, given all that happened and the present moment.
-pub fn next(state: &RunState, now: Timestamp, limits: Limits) -> Directive {
+pub fn next(state: &RunState, now: Now, limits: Limits) -> Directive {
     if let Some(why) = halt(state) {
         return if state.tally.in_flight > 0 {
             Directive::Drain(why)
@@ -109,7 +132,10 @@ pub fn next(state: &RunState, now: Timestamp, limits: Limits) -> Directive {
             {
                 return wait;
             }
-            match admit(state, s, stage, w, now, limits) {
+            match admit(state, s, stage, w, now.wall, limits) {
+                Admission::Start(_) if waits(state, s, Moment::Before) => {
+                    return Directive::WaitForApproval { stage: s, moment: Moment::Before };
+                }
                 Admission::Start(hosts) => return Directive::Start(hosts),
                 Admission::Later => return Directive::WaitForHosts,
                 Admission::Never(why) => {
@@ -137,25 +163,27 @@ pub fn next(state: &RunState, now: Timestamp, limits: Limits) -> Directive {
 }
 
 /// What must happen between wave `w` of stage `s`, which is done, and anything after it: soak, gate, approval.
-fn passage(state: &RunState, s: usize, w: usize, now: Timestamp) -> Option<Directive> {
+fn passage(state: &RunState, s: usize, w: usize, now: Now) -> Option<Directive> {
     let stage = &state.plan().stages[s];
-    let stage_state = &state.stages[s];
-    let wave = &stage_state.waves[w];
+    let wave = &state.stages[s].waves[w];
     if state.tally.in_flight > 0 {
         return Some(Directive::WaitForHosts);
     }
-    if wave.gate.is_none()
-        && let Some(done) = wave.last_finished_at
-        && let Ok(soak) = SignedDuration::try_from(stage.soak)
-        && let Ok(until) = done.saturating_add(soak)
-        && now < until
-    {
-        return Some(Directive::WaitUntil { until, why: format!("soak after wave {} of stage {}", w + 1, stage.name) });
+    // A check has changed nothing that would have to be watched.
+    if wave.gate.is_none() && now.rested < stage.soak && !state.started.check {
+        let left = stage.soak - now.rested;
+        return Some(Directive::Soak { left, why: format!("soak after wave {} of stage {}", w + 1, stage.name) });
     }
     if !stage.gate.is_empty() && wave.gate.is_none() {
         return Some(Directive::RunGate { stage: s, wave: w });
     }
-    (stage.approve && stage_state.approved_by.is_none()).then_some(Directive::WaitForApproval { stage: s })
+    let moment = Moment::AfterCanary;
+    waits(state, s, moment).then_some(Directive::WaitForApproval { stage: s, moment })
+}
+
+/// Whether the stage waits for a person at this moment of it. A check changes nothing that one could be asked about.
+fn waits(state: &RunState, s: usize, moment: Moment) -> bool {
+    state.plan().stages[s].approve == Some(moment) && !state.stages[s].approved(moment) && !state.started.check
 }
 
 enum Admission {

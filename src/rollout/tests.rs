@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{Directive, Ending, Halt, Limits, next};
+use super::{Directive, Ending, Halt, Limits, Now, next};
 use crate::{
     event::{Event, Kind, Outcome, RunId, RunStarted, RunState, Stop},
     host::HostName,
-    plan::{Domain, Plan, PlannedHost, Stage, Wave},
+    plan::{Domain, Moment, Plan, PlannedHost, Stage, Wave},
     playbook::{CommandLine, CommandSpec, Side, StepKind, StepSpec, Template},
     policy::{Mode, OnBudgetSpent, Spread, Window},
 };
@@ -39,7 +39,7 @@ fn stage(name: &str, waves: &str) -> Stage {
         max_failures: 0,
         on_budget_spent: OnBudgetSpent::HaltRun,
         soak: Duration::ZERO,
-        approve: false,
+        approve: None,
         gate: vec![],
     }
 }
@@ -100,7 +100,7 @@ impl Run {
     }
 
     fn next(&self) -> Directive {
-        next(&self.state, self.now, Limits { forks: self.forks })
+        next(&self.state, Now::by_the_record(&self.state, self.now), Limits { forks: self.forks })
     }
 
     /// Expects exactly these hosts to start, and starts them.
@@ -224,7 +224,7 @@ fn hosts_outside_the_limit_of_a_resume_get_no_slot_and_hold_nothing_up() {
     run.starts("a b c").end("a b", Outcome::Ok);
     run.push(leave_out("d f g h"));
     run.says(Directive::WaitForHosts).end("c", Outcome::Ok);
-    assert!(matches!(run.next(), Directive::WaitUntil { .. }));
+    assert!(matches!(run.next(), Directive::Soak { .. }));
     run.passes(60).starts("e").says(Directive::WaitForHosts).end("e", Outcome::Ok);
     // Nothing follows, so nothing is waited for.
     let Directive::Finished(Ending::Left { why }) = run.next() else { panic!("{:?}", run.next()) };
@@ -241,12 +241,12 @@ fn soak_comes_after_every_wave_but_the_last_of_the_run() {
     let s = Stage { soak: Duration::from_secs(60), ..stage("s", "a | b") };
     let mut run = Run::new(vec![s, stage("t", "c")], None);
     run.starts("a").end("a", Outcome::Ok);
-    let Directive::WaitUntil { until, .. } = run.next() else { panic!("{:?}", run.next()) };
-    assert_eq!(until, run.now + jiff::SignedDuration::from_secs(60));
+    let Directive::Soak { left, .. } = run.next() else { panic!("{:?}", run.next()) };
+    assert_eq!(left, Duration::from_secs(60));
     run.passes(59);
-    assert!(matches!(run.next(), Directive::WaitUntil { .. }));
+    assert!(matches!(run.next(), Directive::Soak { .. }));
     run.passes(1).starts("b").end("b", Outcome::Ok);
-    assert!(matches!(run.next(), Directive::WaitUntil { .. }), "between stages as well");
+    assert!(matches!(run.next(), Directive::Soak { .. }), "between stages as well");
     run.passes(60).starts("c").end("c", Outcome::Ok).says(OVER);
 }
 
@@ -266,22 +266,110 @@ fn a_gate_runs_after_the_soak_and_a_failed_one_halts() {
     }
 }
 
+/// A soak is a length: whatever the wall clock says, it is over when so much time has passed.
 #[test]
-fn approval_is_asked_for_once_after_the_first_wave() {
-    let s = Stage { approve: true, ..stage("s", "a | b | c") };
-    let mut run = Run::new(vec![s], None);
-    run.starts("a").end("a", Outcome::Ok).says(Directive::WaitForApproval { stage: 0 });
-    run.passes(86_400).says(Directive::WaitForApproval { stage: 0 });
-    run.push(Kind::Approved { stage: 0, by: "me".to_owned() });
-    run.starts("b").end("b", Outcome::Ok).starts("c").end("c", Outcome::Ok).says(OVER);
+fn the_wall_clock_neither_shortens_nor_lengthens_a_soak() {
+    let soaked = |soak: u64, rested: u64, jump: i64| {
+        let s = Stage { soak: Duration::from_secs(soak), ..stage("s", "a | b") };
+        let mut run = Run::new(vec![s], None);
+        run.starts("a").end("a", Outcome::Ok).passes(jump);
+        let now = Now { wall: run.now, rested: Duration::from_secs(rested) };
+        match next(&run.state, now, Limits { forks: 1 }) {
+            Directive::Soak { left, .. } => Some(left.as_secs()),
+            Directive::Start(_) => None,
+            other => panic!("{other:?}"),
+        }
+    };
+    for jump in [0, 86_400, -7_200] {
+        assert_eq!(soaked(60, 0, jump), Some(60), "{jump}");
+        assert_eq!(soaked(60, 59, jump), Some(1), "{jump}");
+        assert_eq!(soaked(60, 60, jump), None, "{jump}");
+        assert_eq!(soaked(0, 0, jump), None, "a soak of nothing is never waited for: {jump}");
+    }
+    // Who takes a run over has the record alone. It is never more than the whole soak.
+    let s = Stage { soak: Duration::from_secs(60), ..stage("s", "a | b") };
+    let mut run = Run::new(vec![s, stage("t", "c")], None);
+    run.starts("a").end("a", Outcome::Ok).passes(-7_200);
+    let whole = Directive::Soak { left: Duration::from_secs(60), why: "soak after wave 1 of stage s".to_owned() };
+    run.says(whole);
+    run.passes(7_259)
+        .says(Directive::Soak { left: Duration::from_secs(1), why: "soak after wave 1 of stage s".to_owned() });
+}
+
+fn asks(stage: usize, moment: Moment) -> Directive {
+    Directive::WaitForApproval { stage, moment }
+}
+
+impl Run {
+    fn approve(&mut self, stage: usize, moment: Moment) -> &mut Self {
+        self.push(Kind::Approved { stage, moment, by: "me".to_owned() });
+        self
+    }
 }
 
 #[test]
+fn approval_is_asked_for_once_after_the_first_wave() {
+    let s = Stage { approve: Some(Moment::AfterCanary), ..stage("s", "a | b | c") };
+    let mut run = Run::new(vec![s], None);
+    run.starts("a").end("a", Outcome::Ok).says(asks(0, Moment::AfterCanary));
+    run.passes(86_400).says(asks(0, Moment::AfterCanary)).approve(0, Moment::Before);
+    run.says(asks(0, Moment::AfterCanary)).approve(0, Moment::AfterCanary);
+    run.starts("b").end("b", Outcome::Ok).starts("c").end("c", Outcome::Ok).says(OVER);
+}
+
+/// As recorded plans of older versions have it: after the first wave, if anything follows.
+#[test]
 fn a_stage_of_one_wave_is_approved_before_the_next_stage() {
-    let s = Stage { approve: true, ..stage("s", "a") };
+    let s = Stage { approve: Some(Moment::AfterCanary), ..stage("s", "a") };
     let mut run = Run::new(vec![s.clone(), stage("t", "b")], None);
-    run.starts("a").end("a", Outcome::Ok).says(Directive::WaitForApproval { stage: 0 });
+    run.starts("a").end("a", Outcome::Ok).says(asks(0, Moment::AfterCanary));
     Run::new(vec![s], None).starts("a").end("a", Outcome::Ok).says(OVER);
+}
+
+#[test]
+fn a_stage_that_asks_before_starts_no_host_without_a_yes() {
+    let s = |waves| Stage { approve: Some(Moment::Before), soak: Duration::from_secs(60), ..stage("s", waves) };
+    for waves in ["a", "a | b"] {
+        let mut run = Run::new(vec![s(waves)], None);
+        run.says(asks(0, Moment::Before)).passes(86_400).says(asks(0, Moment::Before));
+        run.approve(0, Moment::AfterCanary).says(asks(0, Moment::Before));
+        run.approve(0, Moment::Before).starts("a").end("a", Outcome::Ok);
+    }
+    // Once for the stage, after the soak and the gate of what lies before it.
+    let mut run = Run::new(vec![Stage { gate: gate(), ..s("a | b") }, s("c | d")], None);
+    run.approve(0, Moment::Before).starts("a").end("a", Outcome::Ok);
+    run.passes(60).says(Directive::RunGate { stage: 0, wave: 0 });
+    run.push(Kind::GateFinished { stage: 0, wave: 0, passed: true, summary: String::new() });
+    run.starts("b").end("b", Outcome::Ok);
+    assert!(matches!(run.next(), Directive::Soak { .. }));
+    run.passes(60).says(Directive::RunGate { stage: 0, wave: 1 });
+    run.push(Kind::GateFinished { stage: 0, wave: 1, passed: true, summary: String::new() });
+    run.says(asks(1, Moment::Before)).approve(1, Moment::Before).starts("c").end("c", Outcome::Ok);
+    run.passes(60).starts("d").end("d", Outcome::Ok).says(OVER);
+}
+
+#[test]
+fn nobody_is_asked_about_hosts_that_cannot_start_and_a_halt_needs_no_yes() {
+    let closed =
+        Window { start: "0 3 * * *".to_owned(), duration: Duration::from_secs(3600), timezone: "UTC".to_owned() };
+    let mut s = Stage { approve: Some(Moment::Before), ..stage("s", "a") };
+    s.waves[0].hosts[0].window = Some(Arc::new(closed));
+    assert!(matches!(Run::new(vec![s], None).next(), Directive::Finished(Ending::Left { .. })));
+
+    let s = Stage { approve: Some(Moment::Before), ..stage("s", "c") };
+    let mut run = Run::new(vec![stage("r", "a b"), s], None);
+    run.starts("a b").end("a", Outcome::Failed).end("b", Outcome::Ok);
+    assert!(matches!(run.next(), Directive::Finished(Ending::Halted(_))), "{:?}", run.next());
+}
+
+#[test]
+fn a_check_neither_asks_nor_soaks() {
+    for moment in [Moment::Before, Moment::AfterCanary] {
+        let s = Stage { approve: Some(moment), soak: Duration::from_secs(60), ..stage("s", "a | b") };
+        let mut run = Run::new(vec![s], None);
+        Arc::make_mut(&mut run.state.started).check = true;
+        run.starts("a").end("a", Outcome::Ok).starts("b").end("b", Outcome::Ok).says(OVER);
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod paint;
 mod plan;
 mod quiet;
 mod redraw;
+mod remarks;
 mod runs;
 mod screen;
 mod sentence;

@@ -50,11 +50,11 @@ pub fn plan_text(plan: &Plan, digest: &str, width: u16, paint: Paint, verbose: b
 /// What a table has no room for.
 fn remarks(plan: &Plan) -> String {
     let mut lines = String::new();
-    for stage in &plan.stages {
+    for (s, stage) in plan.stages.iter().enumerate() {
         let risk = stage.risk.filter(|risk| !stage.name.ends_with(risk.as_str()));
         let risk = risk.map(|risk| format!("highest risk in {}: {risk}", stage.name));
         let windows = windows(stage).into_iter().map(|window| format!("window of {}: {window}", stage.name));
-        for line in risk.into_iter().chain(windows).chain(between(stage)) {
+        for line in risk.into_iter().chain(windows).chain(between(plan, s)) {
             lines.push_str(&line);
             lines.push('\n');
         }
@@ -152,17 +152,29 @@ fn bears(stage: &Stage) -> String {
     }
 }
 
-/// What lies between the waves of a stage, and before its second.
-fn between(stage: &Stage) -> Vec<String> {
+/// What the waves of a stage are waited for with. Only what will happen, if all goes well: nothing is waited for after
+/// the last wave of the run.
+fn between(plan: &Plan, s: usize) -> Vec<String> {
     let mut lines = Vec::new();
+    let stage = &plan.stages[s];
+    let last = plan.stages[s + 1..].iter().all(|later| later.waves.is_empty());
+    let (name, alone) = (&stage.name, last && stage.waves.len() < 2);
     let rest = (!stage.soak.is_zero()).then(|| format!("rest {}", text::rest(stage.soak)));
     let gate = (!stage.gate.is_empty()).then(|| "run the gate".to_owned());
     let parts: Vec<String> = rest.into_iter().chain(gate).collect();
-    if !parts.is_empty() {
-        lines.push(format!("after each wave of {}: {}", stage.name, parts.join(", then ")));
+    if !parts.is_empty() && !alone {
+        let but = if last { " but the last" } else { "" };
+        lines.push(format!("after each wave of {name}{but}: {}", parts.join(", then ")));
     }
-    if stage.approve {
-        lines.push(format!("after the first wave of {}: wait for approval", stage.name));
+    if !stage.gate.is_empty() && alone {
+        lines.push(format!("{name}: its gate is not run, because no wave follows"));
+    }
+    match stage.approve {
+        Some(moment) if plan.approvals().any(|approval| approval == (s, moment)) => {
+            lines.push(format!("{name}: waits for approval {moment}"));
+        }
+        Some(_) => lines.push(format!("{name}: no approval is asked for, because no wave follows its only one")),
+        None => {}
     }
     lines
 }
@@ -203,6 +215,7 @@ mod tests {
     use crate::{
         event::sample,
         host::Risk,
+        plan::Moment,
         playbook::{CommandLine, Guard, StepKind, Template},
     };
 
@@ -225,7 +238,7 @@ mod tests {
         let last = &mut plan.stages[2];
         last.risk = Some(Risk::Critical);
         last.soak = Duration::from_secs(600);
-        last.approve = true;
+        last.approve = Some(Moment::AfterCanary);
         last.gate = vec![sample::step_spec("No errors in the shop")];
         last.waves.iter_mut().flat_map(|w| &mut w.hosts).for_each(|h| h.window = Some(Arc::clone(&window)));
         plan.stages[1].risk = Some(Risk::Low);
@@ -260,8 +273,8 @@ mod tests {
 
         highest risk in edge: low
         window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin
-        after each wave of production/critical: rest 10m, then run the gate
-        after the first wave of production/critical: wait for approval
+        after each wave of production/critical but the last: rest 10m, then run the gate
+        production/critical: waits for approval after its first wave
 
         each host walks
            1. Ready to be patched
@@ -289,8 +302,8 @@ mod tests {
 
         highest risk in edge: low
         window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin
-        after each wave of production/critical: rest 10m, then run the gate
-        after the first wave of production/critical: wait for approval
+        after each wave of production/critical but the last: rest 10m, then run the gate
+        production/critical: waits for approval after its first wave
 
         each host walks
            1. Ready to be patched
@@ -301,6 +314,34 @@ mod tests {
         the gate of production/critical
            1. No errors in the shop
         "#);
+    }
+
+    /// What is announced about waits, for every place in which a stage asks.
+    #[test]
+    fn only_waits_that_will_happen_are_announced() {
+        let waits = |stages: &[(&str, &[&str])], approve: Moment| {
+            let mut plan = sample::plan(stages);
+            for stage in &mut plan.stages {
+                (stage.approve, stage.soak) = (Some(approve), Duration::from_secs(60));
+                stage.gate = vec![sample::step_spec("No errors in the shop")];
+            }
+            remarks(&plan).trim_end().to_owned()
+        };
+        let one: &[(&str, &[&str])] = &[("db", &["db1"])];
+        assert_eq!(
+            waits(one, Moment::Before),
+            "db: its gate is not run, because no wave follows\ndb: waits for approval before its first host"
+        );
+        assert_eq!(
+            waits(one, Moment::AfterCanary),
+            "db: its gate is not run, because no wave follows\n\
+             db: no approval is asked for, because no wave follows its only one"
+        );
+        assert_eq!(
+            waits(&[("web", &["w1"]), ("db", &["db1", "db2"])], Moment::AfterCanary),
+            "after each wave of web: rest 1m, then run the gate\nweb: waits for approval after its first wave\n\
+             after each wave of db but the last: rest 1m, then run the gate\ndb: waits for approval after its first wave"
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{Paint, text};
 use crate::{
     event::{Event, HostAt, HostState, Kind, Outcome, RunState, StepPhase, Stop, TakenLease, Verdict},
+    plan::Moment,
     view::{Changes, Counts, RunView},
 };
 
@@ -109,9 +110,10 @@ pub(super) fn sentences(state: &RunState, event: &Event, paint: Paint) -> Vec<Se
             let painted = |w: &str| if *passed { paint.good(w) } else { paint.bad(w) };
             vec![Sentence { text: line("gate", painted, &rest), loud: true }]
         }
-        Kind::Approved { stage, by } => {
+        Kind::Approved { stage, moment, by } => {
             let name = state.plan().stages.get(*stage).map_or("", |stage| &stage.name);
-            vec![loud("approved", format!("{name} goes on; by {}", text::clean(by, 100)))]
+            let does = if *moment == Moment::Before { "begins" } else { "goes on" };
+            vec![loud("approved", format!("{name} {does}; by {}", text::clean(by, 100)))]
         }
         Kind::StopRequested { how, by } => {
             let what = match how {

@@ -1,11 +1,12 @@
 //! The end of a run on one page: every selected host with exactly one outcome, what was changed, what to type next.
 
-use super::{Paint, text};
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+
+use super::{Paint, remarks, text};
 use crate::{
     event::{HostState, Outcome, RunState},
     view::{Changes, Counts, NextCommand, RunView, Trouble},
 };
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
 /// Hosts above which the ok ones of a stage share a line.
 const LISTED: usize = 24;
@@ -61,6 +62,7 @@ impl Summary {
         ));
         page.push_str(&format!("changed: {}\n", changed(&Changes::on(&state.hosts))));
         page.push_str(&self.leases(view));
+        page.push_str(&remarks::approvals(state));
         let hints = self.hints(view, &troubles);
         if !hints.is_empty() {
             page.push_str(&self.next_lines(&hints));

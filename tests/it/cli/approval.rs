@@ -3,6 +3,7 @@
 use patchwave::{
     demo::{Fleet, FleetSpec},
     event::{Event, Kind, Outcome, Stop},
+    plan::Moment,
 };
 use rustix::process::Signal;
 
@@ -60,6 +61,7 @@ fn another_process_opens_the_gate() {
 
     2 hosts: 2 ok
     changed: other things on 2 hosts
+    approved: production/medium after its first wave, by ann@jump
     -- stderr
     Slow, plan 0123456789ab
       production/medium                             2 hosts in 2 waves
@@ -68,13 +70,49 @@ fn another_process_opens_the_gate() {
     00:00:00  wave         production/medium, wave 1 of 2: 1 host
     00:00:00  ok           web001.test  changed (1s)
     00:00:00  wave         production/medium, wave 1 of 2 is done: 1 ok
-    00:00:00  --           stage production/medium waits for approval: patchwave approve 20260101-000000-abcd
+    00:00:00  --           stage production/medium waits for approval after its first wave: patchwave approve 20260101-000000-abcd
     00:00:00  approved     production/medium goes on; by ann@jump
     00:00:00  wave         production/medium, wave 2 of 2: 1 host
     00:00:00  ok           web002.test  changed (1s)
     00:00:00  wave         production/medium, wave 2 of 2 is done: 1 ok
     00:00:00  over         2 ok
     "#);
+}
+
+/// A stage of one wave: whoever says `approve: true` there is asked before anything is touched, and by nobody's `--yes`.
+#[test]
+fn a_stage_of_one_wave_waits_before_its_first_host_and_an_approval_outlives_its_controller() {
+    for policy in ["batch: 100%, approve: true", "batch: 1, approve: before, soak: 1s"] {
+        let fleet = Fleet::start(FleetSpec::quick(2)).unwrap();
+        let desk = desk(&fleet, policy, 2);
+        let waits = "production/medium: waits for approval before its first host";
+        desk.run("plan play.yml -i inv.yml").ended(0).says(&[waits]);
+        let running = desk.start("run play.yml -i inv.yml --yes");
+        let run = desk.until("the start", |events| !events.is_empty());
+        std::thread::sleep(std::time::Duration::from_millis(1500));
+        assert_eq!(count(&fleet, "once"), 0, "nothing was touched");
+        let status = format!("status {run}");
+        desk.run(&status).says(&["waits: approval of stage production/medium before its first host"]);
+        desk.run(&format!("approve {run}")).ended(0);
+        desk.until("a host that works", a_host_has_begun(&fleet));
+        running.signal(Signal::KILL);
+        running.end();
+        let by = "approved: production/medium before its first host, by ann@jump";
+        desk.run(&format!("show {run}")).says(&[by]);
+        desk.run(&format!("report {run}")).says(&["approved before its first host by ann@jump"]);
+        // It was said once, and is not asked for again.
+        desk.really("resume").ended(0).says(&["2 hosts: 2 ok", by]);
+        let approved = |event: &&Event| matches!(event.kind, Kind::Approved { moment: Moment::Before, .. });
+        assert_eq!(desk.events(&run).iter().filter(approved).count(), 1);
+        assert_eq!((count(&fleet, "once"), count(&fleet, "twice")), (2, 2));
+    }
+}
+
+#[test]
+fn a_check_asks_nobody() {
+    let fleet = Fleet::start(FleetSpec::quick(2)).unwrap();
+    let desk = desk(&fleet, "batch: 1, approve: before, soak: 1h", 0);
+    desk.run("run play.yml -i inv.yml --check").ended(0).says(&["2 hosts: 2 ok"]);
 }
 
 #[test]

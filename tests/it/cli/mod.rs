@@ -3,6 +3,7 @@
 mod again;
 mod approval;
 mod bad_input;
+mod clock;
 mod demo;
 mod exec;
 mod guard;

@@ -56,7 +56,7 @@ fn on_80_columns() {
 
     after each wave of production/low: rest 10m
     window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin
-    after the first wave of production/critical: wait for approval
+    production/critical: waits for approval after its first wave
 
     each host walks
        1. Ready
@@ -89,7 +89,7 @@ fn on_200_columns_with_every_host() {
 
     after each wave of production/low: rest 10m
     window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin
-    after the first wave of production/critical: wait for approval
+    production/critical: waits for approval after its first wave
 
     each host walks
        1. Ready
@@ -115,7 +115,7 @@ fn in_a_pipe_it_is_as_wide_as_a_page() {
                           3              1  db3.example.com
 
     window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin
-    after the first wave of production/critical: wait for approval
+    production/critical: waits for approval after its first wave
 
     each host walks
        1. Ready

@@ -85,7 +85,7 @@ fn questions_of_a_run_stand_alone() {
         waits(&terminal);
         terminal.press("wrong\n");
         let at = terminal.answer(at, "That was not it. Passphrase of ", "secret words");
-        let at = terminal.until(at, "waits for approval: type yes");
+        let at = terminal.until(at, "waits for approval after its first wave:");
         waits(&terminal);
         terminal.press("no\n");
         let at = terminal.until(at, "not approved: it waits on; `yes` goes on, Ctrl-C stops the run");
@@ -152,7 +152,7 @@ fn a_gate_that_was_opened_elsewhere_takes_no_key_from_the_next_question() {
     let clear = format!("web1: {{ ansible_ssh_private_key_file: {} }}, ", site.sshd.path("user").display());
     site.desk.write("inv.yml", &inventory.replace("'web[1:3]'", &format!("{clear}'web[2:3]'")));
     let mut terminal = site.at_terminal(80, "run play.yml");
-    let at = terminal.until(0, "waits for approval: type yes");
+    let at = terminal.until(0, "waits for approval after its first wave:");
     site.desk.run(&format!("approve {}", site.desk.last_run())).ended(0);
     let at = terminal.answer(at, "Passphrase of ", "secret words");
     terminal.until(at, "3 hosts: 3 ok");

@@ -90,5 +90,5 @@ fn the_way_to_approve_names_the_ledger() {
     };
     desk.run(&line).ended(0);
     let said = running.end().ended(0);
-    assert!(noted(&said, &format!("waits for approval: patchwave {line}\n")), "{}", said.page());
+    assert!(noted(&said, &format!("waits for approval after its first wave: patchwave {line}\n")), "{}", said.page());
 }

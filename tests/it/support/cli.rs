@@ -175,7 +175,12 @@ impl Desk {
 
     /// The real program, started.
     pub fn start(&self, line: &str) -> Running {
-        Running { child: Some(self.command(line).spawn().unwrap()), project: self.folder() }
+        self.started(self.command(line))
+    }
+
+    /// A command of [`Desk::command`], started.
+    pub fn started(&self, mut command: Command) -> Running {
+        Running { child: Some(command.spawn().unwrap()), project: self.folder() }
     }
 
     /// The real program, run to its end.

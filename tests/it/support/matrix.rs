@@ -441,7 +441,7 @@ fn started(case: &Case, hosts: &[HostName], strict: bool) -> RunStarted {
         max_failures: if strict { 0 } else { hosts.len() },
         on_budget_spent: OnBudgetSpent::HaltRun,
         soak: Duration::ZERO,
-        approve: false,
+        approve: None,
         gate: vec![],
     };
     RunStarted {

@@ -6,14 +6,14 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use patchwave::{
     clock::{Clock, TokioClock},
     engine::{self, Ended, Engine, Outside, Roster},
     event::{Event, HostAt, Kind, Outcome, Progress, RunId, RunStarted, RunState, Stop},
     host::HostName,
     ledger::{Journal, LedgerError, MemoryJournal, Request, Wanted},
-    plan::{Domain, Plan, PlannedHost, Stage, Wave},
+    plan::{Domain, Moment, Plan, PlannedHost, Stage, Wave},
     playbook::{CommandLine, CommandSpec, Reboot, RebootWhen, Side, StepKind, StepSpec, Template, TemplateScope},
     policy::{Mode, OnBudgetSpent, Spread},
     rollout,
@@ -21,7 +21,10 @@ use patchwave::{
     target::Target,
     ui::Reporter,
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
+
+/// How often a run looks for what other shells ask of it.
+const TICK: Duration = Duration::from_secs(120);
 
 /// A rollout and the fleet that it meets.
 pub struct World {
@@ -29,6 +32,8 @@ pub struct World {
     pub fleet: SimFleet,
     pub hosts: Vec<HostName>,
     pub forks: usize,
+    /// Of the jump box's wall clock, which somebody sets again and again; `None`: nobody does.
+    pub clock: Option<u64>,
 }
 
 impl World {
@@ -56,7 +61,7 @@ impl World {
             vars_digest: String::new(),
         };
         let fleet = SimFleet::new(faults, Duration::from_millis(rng.u64(1..=50)));
-        Self { plan, fleet, hosts, forks: rng.usize(1..=12) }
+        Self { plan, fleet, hosts, forks: rng.usize(1..=12), clock: Some(seed) }
     }
 }
 
@@ -79,7 +84,7 @@ impl World {
         };
         let healthy = hosts.iter().map(|host| (host.clone(), Faults::default()));
         let fleet = SimFleet::new(healthy, Duration::from_millis(20)).with_jitter(Duration::from_millis(500));
-        Self { plan, fleet, hosts, forks: count }
+        Self { plan, fleet, hosts, forks: count, clock: None }
     }
 }
 
@@ -143,7 +148,11 @@ fn stage(rng: &mut fastrand::Rng, number: usize, hosts: &[HostName], spread: Opt
             _ => OnBudgetSpent::HaltRun,
         },
         soak: Duration::from_secs(rng.u64(0..3) * 300),
-        approve: rng.u32(0..4) == 0,
+        approve: match rng.u32(0..6) {
+            0 => Some(Moment::Before),
+            1 => Some(Moment::AfterCanary),
+            _ => None,
+        },
         gate: vec![],
     }
 }
@@ -295,11 +304,29 @@ impl Journal for Shared {
     }
 }
 
+/// A wall clock that is set to another time, up to a day off, every minute and a half.
+#[derive(Debug)]
+struct SetClock {
+    steady: TokioClock,
+    began: Instant,
+    seed: Option<u64>,
+}
+
+impl Clock for SetClock {
+    fn now(&self) -> Timestamp {
+        let nth = self.began.elapsed().as_secs() / 97;
+        let off = self.seed.map_or(0, |seed| fastrand::Rng::with_seed(seed ^ (nth << 32)).i64(-86_400..=86_400));
+        self.steady.now() + SignedDuration::from_secs(off)
+    }
+}
+
 /// Watches the rules while a run goes on.
 pub struct Watch {
     forks: usize,
     in_flight: HashSet<HostName>,
     halted: bool,
+    /// The stage of the host that was done last, and when that was by a clock that nobody sets.
+    last: Option<(usize, Instant)>,
 }
 
 impl Reporter for Watch {
@@ -307,10 +334,12 @@ impl Reporter for Watch {
         match &event.kind {
             Kind::HostStarted { host } => {
                 assert!(!self.halted, "{host} started after the halt");
+                self.soaked(state, host);
                 self.in_flight.insert(host.clone());
                 self.bounds(state, host);
             }
             Kind::HostFinished { host, .. } => {
+                self.last = state.host(host).map(|host| (host.stage, Instant::now()));
                 self.in_flight.remove(host);
             }
             Kind::RunResumed { .. } => self.halted = false,
@@ -326,6 +355,20 @@ impl Reporter for Watch {
 }
 
 impl Watch {
+    /// Between two waves there is the whole soak, whatever the wall clock says.
+    fn soaked(&self, state: &RunState, host: &HostName) {
+        let me = state.host(host).unwrap();
+        let first =
+            state.stages[me.stage].waves[me.wave].tally.waiting() + 1 == state.wave_hosts(me.stage, me.wave).len();
+        let Some((stage, done)) = self.last.filter(|_| first) else { return };
+        let (plan, broken) = (&state.plan().stages[stage], state.stages[stage].tally.broken());
+        if broken > plan.max_failures && plan.on_budget_spent == OnBudgetSpent::HaltStage {
+            return;
+        }
+        let (soak, rested) = (plan.soak, done.elapsed());
+        assert!(rested >= soak, "{host} began {rested:?} after the wave before, with a soak of {soak:?}");
+    }
+
     fn bounds(&self, state: &RunState, host: &HostName) {
         let me = state.host(host).unwrap();
         let stage = &state.plan().stages[me.stage];
@@ -373,9 +416,10 @@ impl Roster for Everybody {
 
 /// Starts a run of `world`, or goes on with what `journal` holds.
 pub async fn drive(world: &World, mut journal: Shared) -> Ended {
-    let clock = Arc::new(TokioClock::starting_at("2026-11-22T02:00:00Z".parse().unwrap()));
+    let steady = TokioClock::starting_at("2026-11-22T02:00:00Z".parse().unwrap());
+    let clock = Arc::new(SetClock { steady, began: Instant::now(), seed: world.clock });
     let events = journal.events();
-    let mut watch = Watch { forks: world.forks, in_flight: HashSet::new(), halted: false };
+    let mut watch = Watch { forks: world.forks, in_flight: HashSet::new(), halted: false, last: None };
     let state = if events.is_empty() {
         let first = Event { seq: 1, at: clock.now(), kind: Kind::RunStarted(Box::new(started(world))) };
         journal.append(std::slice::from_ref(&first)).unwrap();
@@ -408,7 +452,7 @@ pub async fn drive(world: &World, mut journal: Shared) -> Ended {
         journal: Box::new(journal),
         reporter: Box::new(watch),
         forks: world.forks,
-        tick: Duration::from_secs(120),
+        tick: TICK,
         signals: inbox,
         program: "patchwave".to_owned(),
         notices: None,
