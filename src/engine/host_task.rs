@@ -13,8 +13,8 @@ use crate::{
     event::{HostState, Kind, Outcome, RunStarted, StepPhase, StepRef, StepResult, Verdict},
     host::HostName,
     ledger::{HostLog, Logs},
-    playbook::{Side, StepKind, StepSpec, TemplateScope},
-    step::{self, Recovery, StepCx, StepLog},
+    playbook::{Side, StepSpec, TemplateScope},
+    step::{self, Recovery, StepCx, StepLog, undrain::Broken},
     transport::{Link, Sink, Stream},
 };
 
@@ -50,9 +50,21 @@ pub(super) struct Luggage {
     pub(super) log: LogSink,
     /// Whether a step ran that takes the host's lease.
     pub(super) leased: bool,
+    /// The guard over the whole walk has rolled the host back.
+    pub(super) rolled_back: bool,
+    /// Some step of `steps` changed the host, or may have.
+    pub(super) touched: bool,
     /// Facts that nothing was done upon yet. They are recorded with the next one, in one transaction: at the latest
     /// before anything else is done to the host.
     pub(super) owed: Vec<Kind>,
+}
+
+impl Luggage {
+    /// Keeps of a finished step what decides about the host's traffic.
+    fn saw(&mut self, step: StepRef, spec: &StepSpec, result: &StepResult) {
+        self.rolled_back |= step::guard::has_rolled_back(step, result);
+        self.touched |= step.phase == StepPhase::Main && step::has_touched(spec, result);
+    }
 }
 
 impl Walk {
@@ -75,6 +87,8 @@ impl Walk {
             scope: self.outside.roster.scope(host),
             log: LogSink::open(self.outside.logs.as_ref(), host),
             leased: self.before.is_some(),
+            rolled_back: false,
+            touched: false,
             owed: Vec::new(),
         };
         if let Some(before) = &self.before {
@@ -108,34 +122,39 @@ impl Walk {
         for (index, spec) in plan.steps.iter().enumerate() {
             let step = StepRef { phase: StepPhase::Main, index };
             let verdict = self.one(step, spec, luggage).await?;
-            drained |= matches!(spec.kind, StepKind::Drain(_)) && verdict != Verdict::Skipped;
+            drained |= spec.kind.is_drain() && verdict != Verdict::Skipped;
             drained &= !(spec.kind.is_always() && verdict == Verdict::Ok);
             if !matches!(verdict, Verdict::Ok | Verdict::Skipped) {
                 broken = Some((index, verdict));
                 break;
             }
         }
-        let Some((broke_at, mut verdict)) = broken else { return Ok(Outcome::Ok) };
-        for (index, spec) in plan.steps.iter().enumerate() {
+        let Some((broke_at, broke_with)) = broken else { return Ok(Outcome::Ok) };
+        let mut verdict = broke_with;
+        for (index, spec) in plan.steps.iter().enumerate().filter(|(_, spec)| spec.kind.ends_guard()) {
             let step = StepRef { phase: StepPhase::Always, index };
-            let reachable = verdict != Verdict::Unreachable;
-            if spec.kind.ends_guard() && index > broke_at && step::guard::was_armed(&luggage.scope) {
+            if index > broke_at && step::guard::was_armed(&luggage.scope) {
                 // A host that was locked out is waited for: it rolls back, and then it can be asked.
                 let settled = self.one(step, spec, luggage).await?;
-                if !reachable && settled != Verdict::Skipped {
+                if verdict == Verdict::Unreachable && settled != Verdict::Skipped {
                     verdict = settled;
                 }
             }
-            if drained && spec.kind.is_always() && (reachable || spec.on == Side::Controller) {
-                self.one(step, spec, luggage).await?;
-            }
         }
         let reachable = verdict != Verdict::Unreachable;
+        let begun = self.begun_undrain(luggage).await?;
+        let mut on_failure = Vec::new();
         for (index, spec) in plan.on_failure.iter().enumerate() {
             let step = StepRef { phase: StepPhase::OnFailure, index };
             if reachable || spec.on == Side::Controller {
-                self.one(step, spec, luggage).await?;
+                on_failure.push((spec, self.one(step, spec, luggage).await?));
             }
+        }
+        if drained {
+            let (touched, rolled_back) = (luggage.touched, luggage.rolled_back);
+            let at = &plan.steps[broke_at];
+            let broken = Broken { at, verdict: broke_with, on_failure, touched, rolled_back, reachable };
+            self.undrain(&broken, begun, luggage).await?;
         }
         Ok(match verdict {
             Verdict::Unreachable => Outcome::Unreachable,
@@ -144,9 +163,41 @@ impl Walk {
         })
     }
 
+    /// Ends an `undrain` of a broken walk that had begun when an earlier controller ended: a host is in one step at a
+    /// time, and older versions ran it before `on_failure`.
+    async fn begun_undrain(&self, luggage: &mut Luggage) -> Result<Option<StepRef>, Walked> {
+        let current = self.before.as_ref().and_then(|before| before.current.as_ref()).map(|current| current.step);
+        let Some(step) = current.filter(|step| step.phase == StepPhase::Always) else { return Ok(None) };
+        let Some(spec) = self.started.plan.steps.get(step.index).filter(|spec| spec.kind.is_always()) else {
+            return Ok(None);
+        };
+        self.one(step, spec, luggage).await?;
+        Ok(Some(step))
+    }
+
+    /// Gives the host its traffic back, or says why it gets none: after everything else, so that nothing works on a host
+    /// that serves.
+    async fn undrain(&self, broken: &Broken<'_>, begun: Option<StepRef>, luggage: &mut Luggage) -> Result<(), Walked> {
+        for (index, spec) in self.started.plan.steps.iter().enumerate().filter(|(_, spec)| spec.kind.is_always()) {
+            let step = StepRef { phase: StepPhase::Always, index };
+            let done = self.before.as_ref().is_some_and(|before| before.result(step).is_some());
+            if done || begun == Some(step) {
+                continue;
+            }
+            match broken.stays_drained(spec, &self.voice.host) {
+                Some(result) => {
+                    luggage.owed.push(Kind::StepFinished { host: self.voice.host.clone(), step, result });
+                }
+                None => drop(self.one(step, spec, luggage).await?),
+            }
+        }
+        Ok(())
+    }
+
     /// One step with all its attempts; done ones are not done again.
     async fn one(&self, step: StepRef, spec: &StepSpec, luggage: &mut Luggage) -> Result<Verdict, Walked> {
         if let Some(done) = self.before.as_ref().and_then(|before| before.result(step)) {
+            luggage.saw(step, spec, done);
             return Ok(done.verdict);
         }
         let begun = Instant::now();
@@ -171,6 +222,7 @@ impl Walk {
         };
         result.took = begun.elapsed();
         unpack(&mut luggage.scope, &result);
+        luggage.saw(step, spec, &result);
         let verdict = result.verdict;
         // A step that is done is not done again, so what it printed must not be lost with this process.
         luggage.log.flush();

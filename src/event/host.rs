@@ -29,19 +29,29 @@ impl HostState {
         Some((decided.0, &decided.1))
     }
 
-    /// What became of the guard over its walk, where something else broke that: a few words for behind the reason.
-    pub fn and_then(&self) -> Option<&'static str> {
+    /// What became of the guard over its walk, where something else broke that, and of its traffic: a few words for
+    /// behind the reason.
+    pub fn and_then(&self) -> Option<String> {
         let (broke_at, _) = self.broke_at()?;
         let ends = self.steps.iter().filter(|(step, _)| step.phase == StepPhase::Always && *step != broke_at);
-        let mut words = ends.filter_map(|(_, result)| match result.class.as_str() {
+        let words = ends.filter_map(|(_, result)| match result.class.as_str() {
             "rolled-back" => Some("rolled back by the host"),
             "rollback-failed" => Some("the host's rollback failed"),
             "rollback-cut" => Some("the host's rollback was cut off"),
             "rollback-hangs" => Some("the host's rollback did not end in time"),
             "guard-lost" | "guard-open" => Some("what became of its guard is not known"),
+            "stays-drained" => Some("it stays drained"),
+            _ if !matches!(result.verdict, Verdict::Ok | Verdict::Skipped) => Some("its undrain was not fine"),
             _ => None,
         });
-        words.next()
+        let words: Vec<&str> = words.collect();
+        (!words.is_empty()).then(|| words.join("; "))
+    }
+
+    /// Why it did not get its traffic back, and what to do about that, if it stays drained.
+    pub fn stays_drained(&self) -> Option<&StepResult> {
+        let mut ends = self.steps.iter().filter(|(step, _)| step.phase == StepPhase::Always);
+        ends.find(|(_, result)| result.class == "stays-drained").map(|(_, result)| result)
     }
 
     /// The result of a step, if it has ended.

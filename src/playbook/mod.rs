@@ -18,6 +18,6 @@ pub use load::{load, load_text};
 pub use spec::{
     Cleanup, CommandLine, CommandSpec, Condition, CopyFrom, CopySpec, Guard, Hook, HttpCheck, LOCK_TIMEOUT, Notify,
     Pause, Playbook, Precheck, Reboot, RebootWhen, RiskOrder, Rollout, Scope, Script, ServiceSpec, ServiceState, Side,
-    StageSpec, StepKind, StepSpec, Template, TemplateList, Upgrade, Verify, WaitFor,
+    StageSpec, StepKind, StepSpec, Template, TemplateList, Undrain, Upgrade, Verify, WaitFor,
 };
 pub use template::{Scope as TemplateScope, TemplateError};

@@ -193,8 +193,8 @@ pub enum StepKind {
     Notify(Notify),
     /// `drain:`.
     Drain(Hook),
-    /// `undrain:`; runs at the end of every walk whose `drain` ran.
-    Undrain(Hook),
+    /// `undrain:`; where its `drain` ran it also has its say at the end of a broken walk.
+    Undrain(Undrain),
     /// `cleanup:`.
     Cleanup(Cleanup),
     /// The end of a guard over the whole walk. The playbook's `guard:` puts it there; it has no key of its own.
@@ -221,6 +221,17 @@ pub struct Precheck {
 pub struct Hook {
     /// `run:`. On the controller a relative program is looked up beside the playbook and above it.
     pub run: Template,
+}
+
+/// `undrain:`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Undrain {
+    /// The hook.
+    #[serde(flatten)]
+    pub hook: Hook,
+    /// `when_failed:`; a broken host gets its traffic back, too. Default no.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub when_failed: bool,
 }
 
 /// `upgrade:`.

@@ -97,7 +97,7 @@ fn check_place(key: &Key, place: Place, problems: &mut Problems) {
     let why = match place {
         Place::OnFailure if kind == "drain" => "`drain` belongs in `steps:`",
         Place::OnFailure if kind == "undrain" => {
-            "`undrain` belongs in `steps:`; it runs for a failed host too when its `drain` ran"
+            "`undrain` belongs in `steps:`; where its `drain` ran it is asked after `on_failure`, too"
         }
         Place::Gate if !matches!(kind, "command" | "script" | "wait_for" | "notify" | "pause") => {
             "a gate may hold command, script, wait_for, notify and pause only: it runs between two waves, for no host"
@@ -150,9 +150,38 @@ impl StepSpec {
 }
 
 impl StepKind {
-    /// True for what runs at the end of every walk, a failed one included (`undrain`, when its `drain` ran).
+    /// True for what has its say at the end of every walk, a failed one included (`undrain`, when its `drain` ran).
     pub fn is_always(&self) -> bool {
         matches!(self, Self::Undrain(_))
+    }
+
+    /// True for what takes a host's traffic away.
+    pub fn is_drain(&self) -> bool {
+        matches!(self, Self::Drain(_))
+    }
+
+    /// True for what is asked whether a host is well: a failure of it is a verdict on the host.
+    pub fn judges(&self) -> bool {
+        matches!(self, Self::Precheck(_) | Self::Verify(_) | Self::WaitFor(_) | Self::Command(_) | Self::Script(_))
+    }
+
+    /// True for what brings a broken host back to what it was.
+    pub fn restores(&self) -> bool {
+        matches!(self, Self::SnapshotRestore(_))
+    }
+
+    /// True for an `undrain` that runs for a broken host, too.
+    pub fn undrains_broken_hosts(&self) -> bool {
+        matches!(self, Self::Undrain(undrain) if undrain.when_failed)
+    }
+
+    /// The command line of a hook around the change, as it is written.
+    pub fn hook(&self) -> Option<&str> {
+        match self {
+            Self::Undrain(undrain) => Some(&undrain.hook.run.0),
+            Self::Drain(hook) | Self::Snapshot(hook) | Self::SnapshotRestore(hook) => Some(&hook.run.0),
+            _ => None,
+        }
     }
 
     /// True for the step that ends a guard over the whole walk; it runs at the end of every broken walk.

@@ -32,6 +32,7 @@ mod snapshot;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+pub mod undrain;
 pub mod upgrade;
 mod verify;
 mod wait_for;
@@ -115,7 +116,7 @@ async fn act(cx: &mut StepCx<'_>, kind: &StepKind) -> Ended {
         StepKind::Pause(kind) => pause::run(cx, kind).await,
         StepKind::Notify(kind) => notify::run(cx, kind).await,
         StepKind::Drain(hook) => hook::around(cx, hook, "drained").await,
-        StepKind::Undrain(hook) => hook::around(cx, hook, "undrained").await,
+        StepKind::Undrain(undrain) => hook::around(cx, &undrain.hook, "undrained").await,
         StepKind::Upgrade(kind) => upgrade::run(cx, kind).await,
         StepKind::Cleanup(kind) => cleanup::run(cx, kind).await,
         StepKind::Confirm(guard) => guard::close(cx, guard).await,
@@ -163,6 +164,12 @@ pub fn is_change(kind: &StepKind) -> bool {
         | StepKind::Confirm(_)
         | StepKind::Cleanup(_) => true,
     }
+}
+
+/// Whether the host is not, or may not be, as it was before this step: hooks around the change do not count.
+pub fn has_touched(spec: &StepSpec, result: &StepResult) -> bool {
+    let around = matches!(spec.kind, StepKind::Drain(_) | StepKind::Undrain(_) | StepKind::Snapshot(_));
+    !around && (result.changed || matches!(result.verdict, Verdict::Unknown | Verdict::Unreachable))
 }
 
 /// Whether a step changes the host itself, so that it needs the host's lease.

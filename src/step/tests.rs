@@ -11,7 +11,7 @@ use crate::{
     event::{StepResult, Verdict},
     playbook::{
         CommandLine, CommandSpec, Condition, CopyFrom, CopySpec, Hook, HttpCheck, Notify, Pause, Precheck, Script,
-        ServiceSpec, ServiceState, Side, StepKind, Template, TemplateList, TemplateScope, Verify, WaitFor,
+        ServiceSpec, ServiceState, Side, StepKind, Template, TemplateList, TemplateScope, Undrain, Verify, WaitFor,
     },
     step::testing::Fault,
     transport::{Class, Sink},
@@ -236,7 +236,7 @@ async fn check_changes_nothing() {
         StepKind::Snapshot(hook.clone()),
         StepKind::SnapshotRestore(hook.clone()),
         StepKind::Drain(hook.clone()),
-        StepKind::Undrain(hook),
+        StepKind::Undrain(Undrain { hook, when_failed: true }),
         StepKind::Command(shell("echo x >\"$PATCHWAVE_ROOT/changed\"", true)),
         StepKind::Copy(copy),
         StepKind::Service(ServiceSpec { names: list(&["ssh"]), state: ServiceState::Restarted }),

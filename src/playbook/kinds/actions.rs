@@ -1,7 +1,7 @@
 //! Hooks, commands, scripts, notifications, pauses.
 
 use super::super::{
-    CommandLine, CommandSpec, Hook, Notify, Pause, Script, StepKind, Template, files,
+    CommandLine, CommandSpec, Hook, Notify, Pause, Script, StepKind, Template, Undrain, files,
     template::check,
     values::{self, Around},
 };
@@ -20,11 +20,26 @@ pub(super) fn drain(node: &Node, around: &Around, problems: &mut Problems) -> Op
 }
 
 pub(super) fn undrain(node: &Node, around: &Around, problems: &mut Problems) -> Option<StepKind> {
-    hook(node, "`undrain`", around, problems).map(StepKind::Undrain)
+    let mut when_failed = false;
+    let hook = hook_and(node, "`undrain`", around, problems, |map| {
+        when_failed = map.read("when_failed", read::bool).unwrap_or(false);
+    })?;
+    Some(StepKind::Undrain(Undrain { hook, when_failed }))
 }
 
 /// `drain: hooks/drain x` or `drain: {run: hooks/drain x}`.
 fn hook(node: &Node, what: &str, around: &Around, problems: &mut Problems) -> Option<Hook> {
+    hook_and(node, what, around, problems, |_| ())
+}
+
+/// As [`hook`]; `more` reads the other keys of a mapping.
+fn hook_and(
+    node: &Node,
+    what: &str,
+    around: &Around,
+    problems: &mut Problems,
+    more: impl FnOnce(&mut MapReader<'_, '_>),
+) -> Option<Hook> {
     let line = match node.value {
         Value::Map(_) | Value::Null => {
             let mut map = MapReader::new(node, what, problems)?;
@@ -36,6 +51,7 @@ fn hook(node: &Node, what: &str, around: &Around, problems: &mut Problems) -> Op
                     (node, None)
                 }
             };
+            more(&mut map);
             map.finish();
             line
         }

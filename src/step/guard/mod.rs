@@ -27,7 +27,7 @@ use self::answer::Arming;
 use super::{Interrupted, StepCx, lease, remote::Patience};
 use crate::{
     command::{Command, Output},
-    event::{StepPhase, StepResult},
+    event::{StepPhase, StepRef, StepResult},
     playbook::{CommandLine, Guard, TemplateScope},
     transport::{LinkError, NoSink},
 };
@@ -245,6 +245,12 @@ pub(super) fn hand_on(cx: &StepCx<'_>, result: StepResult) -> StepResult {
 /// Whether some step of a walk armed the guard over all of it, or tried to: then the walk does not end without it.
 pub fn was_armed(scope: &TemplateScope) -> bool {
     scope.get(VAR).is_some_and(|var| var.get("id").is_some())
+}
+
+/// Whether this result says that the guard over the whole walk has rolled the host back, and that the rollback ended
+/// well.
+pub fn has_rolled_back(step: StepRef, result: &StepResult) -> bool {
+    step.phase == StepPhase::Always && result.class == "rolled-back"
 }
 
 /// What the earlier steps of this walk know of this guard.

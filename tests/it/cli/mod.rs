@@ -21,4 +21,5 @@ mod run;
 mod status;
 mod streams;
 mod terms;
+mod traffic;
 mod typed;

@@ -7,7 +7,7 @@ use patchwave::{
     playbook::{
         Cleanup, CommandLine, CommandSpec, Condition, CopyFrom, CopySpec, Guard, Hook, HttpCheck, Notify, Pause,
         Precheck, Reboot, RebootWhen, Scope, Script, ServiceSpec, ServiceState, Side, StepKind, StepSpec, Template,
-        TemplateList, Upgrade, Verify, WaitFor,
+        TemplateList, Undrain, Upgrade, Verify, WaitFor,
     },
     sim::SimFleet,
 };
@@ -186,10 +186,10 @@ fn programs() -> Vec<Case> {
     let here = |name, kind| at(Side::Controller, step(name, kind));
     let hooked = |_: &SimFleet, c: &SimController, host: &HostName| c.count(host, "hook done") > 0;
     let mut drain = case("drain", here("drain", StepKind::Drain(hook())), |_, c, host| c.count(host, "hook done") > 1);
-    drain.steps.push(here("undrain", StepKind::Undrain(hook())));
+    drain.steps.push(here("undrain", StepKind::Undrain(Undrain { hook: hook(), when_failed: false })));
     vec![
         drain,
-        case("undrain", here("undrain", StepKind::Undrain(hook())), hooked),
+        case("undrain", here("undrain", StepKind::Undrain(Undrain { hook: hook(), when_failed: false })), hooked),
         case("snapshot", here("snapshot", StepKind::Snapshot(hook())), hooked),
         case("snapshot_restore", here("restore", StepKind::SnapshotRestore(hook())), hooked),
         case("command on the jump box", here("command", command(true)), |_, c, host| c.count(host, "command done") > 0),

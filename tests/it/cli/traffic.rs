@@ -1,0 +1,119 @@
+//! Drained hosts on which a step is not fine: when they get their traffic back, and what is said when they do not.
+
+use patchwave::demo::{Fleet, FleetSpec};
+
+use crate::support::cli::{Desk, Said};
+
+/// A host's walk with drain, a change and undrain, where each hook writes its name down. A hook whose name is in
+/// `failing` fails.
+struct Walk {
+    fleet: Fleet,
+    desk: Desk,
+}
+
+impl Walk {
+    fn new() -> Self {
+        let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
+        let desk = Desk::of(&fleet);
+        for hook in ["drain", "undrain", "snapshot", "restore", "page"] {
+            let text = format!(
+                "#!/bin/sh\necho {hook} >>{0}/order\n[ ! -e {0}/fails-{hook} ] || exit 7\necho id\n",
+                desk.folder().display()
+            );
+            desk.program(&format!("hooks/{hook}"), &text);
+        }
+        Self { fleet, desk }
+    }
+
+    /// Runs the walk with these steps; what the hooks wrote, and what was said.
+    fn run(&self, undrain: &str, on_failure: &str, failing: &str) -> (String, Said) {
+        let folder = self.desk.folder();
+        for old in std::fs::read_dir(&folder).unwrap().flatten() {
+            let name = old.file_name().to_string_lossy().into_owned();
+            if name == "order" || name.starts_with("fails-") {
+                std::fs::remove_file(old.path()).unwrap();
+            }
+        }
+        for name in failing.split_whitespace() {
+            self.desk.write(&format!("fails-{name}"), "");
+        }
+        let change = match failing {
+            _ if failing.contains("change") => "'false'",
+            _ if failing.contains("look") => "{run: 'false', changes: no}",
+            _ => "'true'",
+        };
+        self.desk.write(
+            "play.yml",
+            &format!(
+                "name: Traffic\nsteps:\n  - drain: hooks/drain\n  - snapshot: hooks/snapshot\n  - command: {change}\n  \
+                 - undrain: {undrain}\non_failure: {on_failure}\n"
+            ),
+        );
+        let said = self.desk.run("run play.yml -i inv.yml");
+        let order = std::fs::read_to_string(folder.join("order")).unwrap_or_default();
+        (order.split_whitespace().collect::<Vec<_>>().join(" "), said)
+    }
+}
+
+#[test]
+fn traffic_comes_back_after_everything_else_and_only_to_a_host_that_may_serve() {
+    let walk = Walk::new();
+    let restore = "[{snapshot_restore: hooks/restore}]";
+    let both = "[{snapshot_restore: hooks/restore}, {command: hooks/page, on: controller}]";
+    let always = "{run: hooks/undrain, when_failed: yes}";
+    for (undrain, on_failure, failing, expected) in [
+        ("hooks/undrain", restore, "", "drain snapshot undrain"),
+        // Restored: it serves again, after the restore.
+        ("hooks/undrain", restore, "change", "drain snapshot restore undrain"),
+        ("hooks/undrain", both, "change", "drain snapshot restore page undrain"),
+        // Broken: nothing restored it, the restore failed, or something after it did.
+        ("hooks/undrain", "[]", "change", "drain snapshot"),
+        ("hooks/undrain", restore, "change restore", "drain snapshot restore"),
+        ("hooks/undrain", both, "change page", "drain snapshot restore page"),
+        // The playbook says so.
+        (always, "[]", "change", "drain snapshot undrain"),
+        (always, restore, "change restore", "drain snapshot restore undrain"),
+        // Nothing but what is around the host is not as it should be.
+        ("hooks/undrain", "[]", "snapshot", "drain snapshot undrain"),
+        // A look that finds something wrong is a verdict on the host, though nothing was changed.
+        ("hooks/undrain", "[]", "look", "drain snapshot"),
+        ("hooks/undrain", "[]", "drain", "drain undrain"),
+        ("hooks/undrain", "[]", "undrain", "drain snapshot undrain undrain"),
+    ] {
+        let (order, said) = walk.run(undrain, on_failure, failing);
+        assert_eq!(order, expected, "{undrain} {on_failure} {failing}\n{}", said.page());
+        let stays = !failing.is_empty() && !order.contains("undrain");
+        assert_eq!(said.out.contains("stays drained"), stays, "{}", said.page());
+    }
+    drop(walk.fleet);
+}
+
+#[test]
+fn the_last_page_names_the_hosts_that_stay_drained_and_what_to_type() {
+    let walk = Walk::new();
+    let (_, said) = walk.run("hooks/undrain {{ inventory_hostname }}", "[]", "change");
+    insta::assert_snapshot!({ let said = said.ended(6); said.plain(&said.out) }, @r#"
+    Traffic, run 20260101-000000-abcd, 1s
+
+    outcome  hosts            reason                         packages  reboot  took
+    failed   web001.test      Command: false: exit code 1;          0  no 1s
+                              it stays drained
+
+    failed at "Command: false" on web001.test
+      changed: other things on 1 host
+
+    1 host: 1 failed
+    changed: other things on 1 host
+    drained: web001.test stays drained: it is broken, and nothing has restored it
+      web001.test: once it is repaired: hooks/undrain web001.test (on this machine),
+      or run the playbook again with --limit web001.test: that ends with its undrain
+
+    next:
+      patchwave log 20260101-000000-abcd web001.test     # everything it printed
+      patchwave run play.yml -i inv.yml --limit @failed  # once mended, 1 host again
+    "#);
+    let run = walk.desk.last_run();
+    for line in [format!("show {run}"), format!("report {run}")] {
+        walk.desk.run(&line).says(&["stays drained"]);
+    }
+}
