@@ -85,8 +85,18 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
     /// How two versions compare in this manager's own order.
     fn compare(&self, a: &str, b: &str) -> std::cmp::Ordering;
 
-    /// What an operator types on the host to see and mend a broken package database.
+    /// What [`PackageManager::repair`] does, as an operator would type it.
     fn repair_hint(&self) -> &'static str;
+
+    /// What an operator types on the host to mend a package database in this condition.
+    fn mends(&self, health: &Health) -> String;
+
+    /// Why it says that it computes nothing (`lines`, its own words) although the package database is in order: the class
+    /// of the failure, and what to type.
+    fn refusal(&self, lines: &[String]) -> (&'static str, String);
+
+    /// Which of `names` it has heard of, be it that they are installed or that a source has them. `names` is not empty.
+    fn known(&self, names: &[String]) -> Query<BTreeSet<String>>;
 }
 
 /// How fetching the package lists ended.

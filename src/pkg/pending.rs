@@ -43,6 +43,8 @@ pub enum Stays {
     Phased,
     /// It is held, or cannot be installed without a removal or a missing dependency.
     KeptBack,
+    /// A pin asks for an older version than the installed one. Nothing is ever taken back.
+    PinnedBack,
 }
 
 /// A package in an exact version.

@@ -394,8 +394,8 @@ pub struct CopySpec {
     pub from: CopyFrom,
     /// `dest:`, an absolute path.
     pub dest: Template,
-    /// `mode:`, octal permission bits. Default 0644.
-    pub mode: u32,
+    /// `mode:`, octal permission bits. `None`: those of the file that is there, 0644 for a new one.
+    pub mode: Option<u32>,
     /// `owner:`.
     pub owner: Option<Template>,
     /// `group:`.

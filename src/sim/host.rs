@@ -299,6 +299,8 @@ impl SimHost {
             },
             "apt-simulate" => packages.simulate(&stdin),
             "apt-simulate-purge" => packages.simulate_purge(&stdin),
+            // No source has more than what is installed.
+            "apt-known" => String::new(),
             "apt-boot" => packages.boot(),
             "apt-mark-auto" if full => return refuse(100, "E: No space left on device"),
             "apt-mark-auto" => {

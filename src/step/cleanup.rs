@@ -104,7 +104,9 @@ async fn to_purge(
     let health = ready::state(cx, manager).await?.health();
     if !health.is_good() {
         let summary = format!("the package database is broken: {health}");
-        return Err(Box::new(StepResult::failed("broken-packages", summary).help(manager.repair_hint())));
+        return Err(Box::new(
+            StepResult::failed("broken-packages", summary).help(format!("on the host: {}", manager.mends(&health))),
+        ));
     }
     let mut query = manager.kernels();
     query.command.privileged = true;
@@ -150,11 +152,11 @@ async fn purge(cx: &mut StepCx<'_>, manager: &'static dyn PackageManager, spec: 
     } else if left.is_empty() {
         StepResult::failed("dpkg", format!("old kernels are purged, but the database is broken: {}", after.health()))
             .detail(said)
-            .help(format!("on the host: {}", manager.repair_hint()))
+            .help(format!("on the host: {}", manager.mends(&after.health())))
     } else {
         StepResult::failed("dpkg", format!("not purged ({}): {}", how, left.join(", ")))
             .detail(said)
-            .help(format!("on the host: {}", manager.repair_hint()))
+            .help(format!("on the host: {}", manager.mends(&after.health())))
     };
     Ok(with_changes(result, &before, &after))
 }

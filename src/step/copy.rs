@@ -1,7 +1,8 @@
-//! `copy`: a file or a text put on the host, atomically, and only where it differs.
+//! `copy`: a file or a text put on the host, atomically, and only where it differs. What is not said about a file that is
+//! there (mode, owner, group) stays as it is.
 //!
 //! Command lines on the host, through `/bin/sh -c`: `sha256sum`, `stat -c '%a %U %G'`, `readlink -f`, `cat`, `wc -c`,
-//! `stat -c %u:%g`, `chown`, `chgrp`, `chmod`, `sync FILE`, `mv -f`, `rm -f`.
+//! `stat -c %u:%g`, `stat -c %a`, `chown`, `chgrp`, `chmod`, `sync FILE`, `mv -f`, `rm -f`.
 
 use sha2::{Digest, Sha256};
 
@@ -70,9 +71,10 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &CopySpec) -> Ended {
     put(cx, &dest, bytes, spec.mode, &owner, &group).await
 }
 
-async fn put(cx: &mut StepCx<'_>, dest: &str, bytes: Vec<u8>, mode: u32, owner: &str, group: &str) -> Ended {
+async fn put(cx: &mut StepCx<'_>, dest: &str, bytes: Vec<u8>, mode: Option<u32>, owner: &str, group: &str) -> Ended {
     let guard = guard::arm_or_stop(cx, Outlives::Nothing).await?;
-    let args = [dest, &bytes.len().to_string(), &format!("{mode:04o}"), owner, group];
+    let mode = mode.map(|mode| format!("{mode:04o}")).unwrap_or_default();
+    let args = [dest, &bytes.len().to_string(), &mode, owner, group];
     let command = Command::sh("copy-put", PUT, args).stdin(bytes).timeout(cx.remaining()).privileged(cx.rights());
     let command = lease::checked(cx, guard::unless_over(command, guard.as_deref()));
     let output = remote::repeat(cx, &format!("{dest} was being written"), command).await?;
@@ -87,11 +89,11 @@ async fn put(cx: &mut StepCx<'_>, dest: &str, bytes: Vec<u8>, mode: u32, owner: 
     Ok(StepResult::ok(format!("{dest} written")).changed(true))
 }
 
-fn is_same(present: &Present, bytes: &[u8], mode: u32, owner: &str, group: &str) -> bool {
+fn is_same(present: &Present, bytes: &[u8], mode: Option<u32>, owner: &str, group: &str) -> bool {
     let Present::File { sum, mode: has_mode, owner: has_owner, group: has_group } = present else { return false };
     let wanted: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     *sum == wanted
-        && *has_mode == mode
+        && mode.is_none_or(|mode| *has_mode == mode)
         && (owner.is_empty() || owner == has_owner)
         && (group.is_empty() || group == has_group)
 }

@@ -30,7 +30,9 @@ pub(super) async fn trouble(cx: &mut StepCx<'_>) -> Result<Option<StepResult>, B
     let health = remote::ask(cx, &health).await?;
     if !health.is_good() {
         let summary = format!("the package database is broken: {health}");
-        return Ok(Some(StepResult::failed("packages", summary).help(manager.repair_hint())));
+        return Ok(Some(
+            StepResult::failed("packages", summary).help(format!("on the host: {}", manager.mends(&health))),
+        ));
     }
     let holders = locks::holders(cx).await?;
     Ok(holders.iter().find(|holder| !holder.is_lists()).map(|holder| {

@@ -13,7 +13,7 @@ use super::{
     job::{self, JobSpec},
     locks, remote,
     result::unseen,
-    services,
+    services::{self, State},
 };
 use crate::{
     command::Command,
@@ -36,6 +36,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &ServiceSpec) -> Ended {
         return Ok(StepResult::skipped("no services named"));
     }
     let states = remote::ask(cx, &services::states(&names)).await?;
+    let missing = services::missing(&states);
     let (verb, done) = match spec.state {
         ServiceState::Started => ("start", "started"),
         ServiceState::Stopped => ("stop", "stopped"),
@@ -53,7 +54,13 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &ServiceSpec) -> Ended {
     }
     let shown = to_do.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
     if cx.check {
-        return Ok(StepResult::would(format!("would {verb} {shown}")));
+        // An earlier step may bring it.
+        let but = missing.map(|missing| format!("; now there is {missing}")).unwrap_or_default();
+        return Ok(StepResult::would(format!("would {verb} {shown}{but}")));
+    }
+    if let Some(missing) = missing {
+        let help = "look at the spelling, and whether its package is installed: systemctl list-unit-files";
+        return Ok(StepResult::failed("no-unit", missing).help(help));
     }
     if matches!(spec.state, ServiceState::Stopped | ServiceState::Restarted) {
         let units: Vec<String> = to_do.iter().map(|name| services::unit(name)).collect();
@@ -64,13 +71,8 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &ServiceSpec) -> Ended {
     let end = job::run(cx, &JobSpec::new("service", command)).await?;
     let unseen = |early| unseen(&format!("systemctl {verb} {shown} ran"), early);
     let states = settle(cx, spec.state, &names).await.map_err(unseen)?;
-    let wrong: Vec<String> = states
-        .iter()
-        .filter(|(_, state)| !is_so(spec.state, state))
-        .map(|(name, state)| format!("{name} is {state}"))
-        .collect();
-    if !wrong.is_empty() {
-        let summary = format!("after {verb}: {}", wrong.join(", "));
+    if let Some(wrong) = services::said(&states, |state| !is_so(spec.state, state)) {
+        let summary = format!("after {verb}: {wrong}");
         let help = format!("look at it on the host: systemctl status {}", names.join(" "));
         return Ok(StepResult::failed("service", summary).detail(end.last_lines(5)).help(help).changed(true));
     }
@@ -93,7 +95,7 @@ async fn settle(
     cx: &mut StepCx<'_>,
     wanted: ServiceState,
     names: &[String],
-) -> Result<BTreeMap<String, String>, Box<StepResult>> {
+) -> Result<BTreeMap<String, State>, Box<StepResult>> {
     let until = (Instant::now() + SETTLES).min(cx.deadline);
     loop {
         let states = remote::ask(cx, &services::states(names)).await?;
@@ -106,9 +108,9 @@ async fn settle(
     }
 }
 
-fn is_so(wanted: ServiceState, state: &str) -> bool {
+fn is_so(wanted: ServiceState, state: &State) -> bool {
     match wanted {
-        ServiceState::Stopped => matches!(state, "inactive" | "failed"),
-        ServiceState::Started | ServiceState::Restarted | ServiceState::Reloaded => state == "active",
+        ServiceState::Stopped => state.is("inactive") || state.is("failed"),
+        ServiceState::Started | ServiceState::Restarted | ServiceState::Reloaded => state.is("active"),
     }
 }

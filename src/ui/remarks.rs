@@ -26,6 +26,13 @@ pub(super) fn drained(state: &RunState, width: usize) -> String {
     lines
 }
 
+/// Named packages that mean nothing to any host: most likely misspelt.
+pub(super) fn unknown_packages(state: &RunState) -> String {
+    let line =
+        |name: &String| format!("packages: no host of this run knows {}: is it misspelt?\n", text::clean(name, 60));
+    state.unknown_packages().iter().map(line).collect()
+}
+
 /// Who let which stage begin or go on.
 pub(super) fn approvals(state: &RunState) -> String {
     let mut lines = String::new();

@@ -249,7 +249,7 @@ async fn a_whole_walk(host: &mut Host) {
     let copy = CopySpec {
         from: CopyFrom::Content(Template("hello\n".into())),
         dest: Template("/etc/patchwave-test".into()),
-        mode: 0o600,
+        mode: Some(0o600),
         owner: Some(Template("ops".into())),
         group: None,
     };

@@ -61,6 +61,12 @@ fn hooks_fail_hang_and_are_called_for_broken_hosts() {
         fs::set_permissions(path, PermissionsExt::from_mode(0o755)).expect("a mode");
     }
     lab.on("h1", "touch /etc/lab-svc-broken");
+    // A pin that wants an older version than the installed one: apt refuses the whole upgrade.
+    lab.on(
+        "h4",
+        "mkdir -p /root/p/DEBIAN && printf 'Package: lab-plain\nVersion: 3.0\nArchitecture: all\nMaintainer: x <x@example.com>\nDescription: x\n' >/root/p/DEBIAN/control && dpkg-deb -b /root/p /root/p.deb && dpkg -i /root/p.deb && printf 'Package: lab-plain\nPin: version 2.0\nPin-Priority: 1001\n' >/etc/apt/preferences.d/lab",
+    );
+    let pinned = lab.packages("h4");
     let before = ["h2", "h3"].map(|host| (host, lab.packages(host)));
     let jump = Patchwave::new(
         &lab,
@@ -87,6 +93,9 @@ on_failure:
     for (host, packages) in before {
         assert_eq!(lab.packages(host), packages, "{host}: nothing is changed without a snapshot");
     }
+    lab.is_patched("h4", &pinned, &[]);
+    let said = events.result("h4", 2)["summary"].as_str().unwrap_or_default().to_owned();
+    assert!(said.contains("pinned to an older version: lab-plain"), "{said}");
     let mut called: Vec<String> = fs::read_to_string(&trace).expect("a trace").lines().map(str::to_owned).collect();
     called.sort();
     let mut expected: Vec<String> =

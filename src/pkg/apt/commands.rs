@@ -63,14 +63,34 @@ pub(super) fn state() -> Command {
     Command::sh("apt-state", STATE, [""; 0])
 }
 
-const PENDING: &str = r#"sim=$(apt-get -s -q -V -y "$@") || exit
+// A pin above 1000 would take a package back to an older version; apt then refuses everything. What would go back is
+// asked for and named in its installed version, so that the rest can be computed.
+const PENDING: &str = r#"set -f
+keep= back= n=0
+until sim=$(apt-get -s -q -V -y "$@" $keep); do
+  rc=$? n=$((n + 1))
+  older=$(apt-get -s -q -V -y --allow-downgrades "$@" $keep 2>/dev/null |
+    sed -n '/^The following packages will be DOWNGRADED:$/,/^[^ ]/s/^   \([^ ]*\) (\([^ ]*\) => \([^ ]*\))$/\1 \2 \3/p')
+  if [ -z "$older" ] || [ "$n" -gt 3 ]; then exit "$rc"; fi
+  back="$back$older
+"
+  keep="$keep $(printf '%s\n' "$older" | sed 's/ /=/; s/ .*//')"
+done
+printf '%s' "$back" | sed 's/^/back /'
 printf '%s\n' '== simulation' "$sim" '== sources'
 apt-get indextargets --format '$(DESCRIPTION)|$(ORIGIN)|$(LABEL)|$(SUITE)|$(CODENAME)' 'Created-By: Packages' || exit
 echo '== versions'
-printf '%s\n' "$sim" | sed -n -e 's/^   *\([a-z0-9][a-z0-9+.:-]*\) (.*/\1/p' -e 's/^Inst \([^ ]*\) .*/\1/p' |
-sort -u | xargs -r apt-cache policy || exit
+{ printf '%s' "$back" | sed 's/ .*//'
+  printf '%s\n' "$sim" | sed -n -e 's/^   *\([a-z0-9][a-z0-9+.:-]*\) (.*/\1/p' -e 's/^Inst \([^ ]*\) .*/\1/p'
+} | sort -u | xargs -r apt-cache policy || exit
 echo '== end'
 "#;
+
+/// `apt-known`: the version tables of those of `names` that apt has heard of. `names` is not empty.
+pub(super) fn known(names: &[String]) -> Command {
+    Command::reads("apt-known", ["apt-cache", "policy"].map(str::to_owned).into_iter().chain(names.iter().cloned()))
+        .timeout(Duration::from_secs(60))
+}
 
 /// `apt-pending`: what an upgrade would do, and the version tables of everything it names.
 pub(super) fn pending(allow_removals: bool, include_phased: bool) -> Command {

@@ -51,6 +51,7 @@ fn check(query: &str, name: &str, case: &Path) -> Result<(), String> {
         "pending" => {
             compare(case, &Apt.pending(name.contains("removals"), name.contains("include-phased")), |v| json!(v))
         }
+        "known" => compare(case, &Apt.known(&set), |v| json!(v)),
         "simulate" => compare(case, &Apt.simulate(&exact), |v| json!(v)),
         "simulate-purge" => compare(case, &Apt.simulate_purge(&set), |v| json!(v)),
         "reboot-reasons" => compare(case, &Apt.reboot_reasons(), |v| json!(v)),

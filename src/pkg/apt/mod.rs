@@ -13,7 +13,8 @@
 //! | `apt-state` | script: `dpkg --print-architecture`; `dpkg-query -W -f 'pkg\t${Package}\t${Version}\t${Architecture}\t${db:Status-Want}\t${db:Status-Status}\t${db:Status-Eflag}\n'`; `apt-mark showauto`; files `var/lib/dpkg/updates/[0-9]*`, `etc/**/*.dpkg-dist` (`.dpkg-new`, `.ucf-dist`), times of `var/lib/apt/{lists,lists/partial,periodic/update-success-stamp}` |
 //! | `package-locks` | script: files `proc/locks`, `proc/PID/cmdline`, `proc/PID/fd/*`, `proc/PID/cgroup`; the four lock files (`var/lib/dpkg/lock-frontend`, …), matched by inode number |
 //! | `apt-refresh` | `apt-get -o APT::Update::Error-Mode=any -o Acquire::Retries=3 update` |
-//! | `apt-pending` | script: `apt-get -s -q -V -y -o APT::Get::Show-User-Simulation-Note=false [-o APT::Get::Always-Include-Phased-Updates=true] --with-new-pkgs upgrade` (or `dist-upgrade`); `apt-get indextargets --format '$(DESCRIPTION)\|$(ORIGIN)\|$(LABEL)\|$(SUITE)\|$(CODENAME)' 'Created-By: Packages'`; `apt-cache policy NAME...` |
+//! | `apt-pending` | script: `apt-get -s -q -V -y -o APT::Get::Show-User-Simulation-Note=false [-o APT::Get::Always-Include-Phased-Updates=true] --with-new-pkgs upgrade [NAME=VERSION...]` (or `dist-upgrade`), where it refuses the same with `--allow-downgrades`; `apt-get indextargets --format '$(DESCRIPTION)\|$(ORIGIN)\|$(LABEL)\|$(SUITE)\|$(CODENAME)' 'Created-By: Packages'`; `apt-cache policy NAME...` |
+//! | `apt-known` | `apt-cache policy NAME...` |
 //! | `apt-simulate` | script, names on standard input: `apt-get -s -q -V -y -o APT::Get::Show-User-Simulation-Note=false install --only-upgrade NAME=VERSION...` |
 //! | `apt-upgrade` | `apt-get -y -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=SECONDS --no-remove install --only-upgrade NAME=VERSION...` (a detached job) |
 //! | `apt-download` | the same with `-d` before `install` |
@@ -29,6 +30,7 @@ mod boot;
 mod commands;
 #[cfg(test)]
 mod golden;
+mod hints;
 mod kernel;
 mod lines;
 mod locks;
@@ -43,7 +45,8 @@ mod version;
 use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
 
 use super::{
-    Boot, BootFiles, Exact, HostFacts, LockHolder, PackageManager, PackageState, Pending, Refresh, Simulation, Trouble,
+    Boot, BootFiles, Exact, Health, HostFacts, LockHolder, PackageManager, PackageState, Pending, Refresh, Simulation,
+    Trouble,
 };
 use crate::command::{Command, Query};
 
@@ -127,6 +130,19 @@ impl PackageManager for Apt {
     }
 
     fn repair_hint(&self) -> &'static str {
-        "dpkg --configure -a && apt-get -f install"
+        hints::REPAIR
+    }
+
+    fn mends(&self, health: &Health) -> String {
+        hints::mends(health)
+    }
+
+    fn refusal(&self, lines: &[String]) -> (&'static str, String) {
+        hints::refusal(lines)
+    }
+
+    fn known(&self, names: &[String]) -> Query<BTreeSet<String>> {
+        let wanted: BTreeSet<String> = names.iter().cloned().collect();
+        Query::new(commands::known(names), move |output| policy::known(&wanted, output))
     }
 }

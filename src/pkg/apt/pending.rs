@@ -10,7 +10,7 @@ use super::{
     version::is_version,
 };
 use crate::{
-    command::{Output, Unreadable},
+    command::{Output, Unreadable, printable},
     pkg::{Pending, Stays, Update},
 };
 
@@ -27,13 +27,29 @@ pub(super) fn read(output: &Output) -> Result<Pending, Unreadable> {
         lines.get(start..end).ok_or_else(missing)
     };
     let text = |lines: &[String]| lines.join("\n");
+    let back = lines.iter().map_while(|line| line.strip_prefix("back ")).map(back).collect::<Result<Vec<_>, _>>()?;
     let outlook = read_lines(text(section("== simulation", "== sources")?).lines())?;
     let sources = Sources::read(text(section("== sources", "== versions")?).lines());
     let tables = tables(text(section("== versions", "")?).lines(), &sources);
-    combine(outlook, &tables, sources.any_security())
+    combine(outlook, back, &tables, sources.any_security())
 }
 
-fn combine(outlook: Outlook, tables: &HashMap<String, Table>, knows_security: bool) -> Result<Pending, Unreadable> {
+/// `NAME INSTALLED OLDER`: a package that a pin would take back.
+fn back(line: &str) -> Result<(String, String, String), Unreadable> {
+    match line.split(' ').collect::<Vec<_>>()[..] {
+        [name, from, to] if is_name(name) && is_version(from) && is_version(to) => {
+            Ok((name.to_owned(), from.to_owned(), to.to_owned()))
+        }
+        _ => Err(Unreadable::new(format!("not understood: back {}", printable(line)))),
+    }
+}
+
+fn combine(
+    outlook: Outlook,
+    back: Vec<(String, String, String)>,
+    tables: &HashMap<String, Table>,
+    knows_security: bool,
+) -> Result<Pending, Unreadable> {
     let table =
         |name: &str| tables.get(name).ok_or_else(|| Unreadable::new(format!("apt-cache policy does not know {name}")));
     let mut updates = Vec::new();
@@ -52,6 +68,12 @@ fn combine(outlook: Outlook, tables: &HashMap<String, Table>, knows_security: bo
         let why = if table.candidate_is_phased() { Stays::Phased } else { why };
         let security = table.security(Some(&from), &to);
         updates.push(Update { kernel: is_kernel(&name), from: Some(from), security, to, stays: Some(why), name });
+    }
+    for (name, from, to) in back {
+        // Also a fix that is newer than what is installed: the pin keeps the host from it.
+        let security = table(&name)?.security_above(&from);
+        let stays = Some(Stays::PinnedBack);
+        updates.push(Update { kernel: is_kernel(&name), from: Some(from), security, to, stays, name });
     }
     updates.sort_by(|a, b| a.name.cmp(&b.name));
     updates.dedup_by(|a, b| a.name == b.name);

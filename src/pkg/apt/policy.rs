@@ -3,9 +3,13 @@
 //! The candidate's origin is not enough to know a security fix: with 1.1 in the security suite and 1.2 in the normal
 //! one, apt installs 1.2 and names the normal suite only.
 
-use std::{cmp::Ordering, collections::HashMap};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeSet, HashMap},
+};
 
 use super::version::compare;
+use crate::command::{Output, Unreadable};
 
 /// One package's table.
 #[derive(Debug, Default)]
@@ -33,6 +37,12 @@ impl Table {
                 && compare(version, to) != Ordering::Greater
         };
         let fixes = self.rows.iter().filter(|row| row.security && inside(&row.version));
+        fixes.max_by(|a, b| compare(&a.version, &b.version)).map(|row| row.version.clone())
+    }
+
+    /// The highest security version above `from`, whatever the candidate is.
+    pub(super) fn security_above(&self, from: &str) -> Option<String> {
+        let fixes = self.rows.iter().filter(|row| row.security && compare(from, &row.version) == Ordering::Less);
         fixes.max_by(|a, b| compare(&a.version, &b.version)).map(|row| row.version.clone())
     }
 
@@ -87,9 +97,9 @@ pub(super) fn tables<'a>(lines: impl Iterator<Item = &'a str>, sources: &Sources
         }
         let Some(table) = current.as_mut() else { continue };
         if let Some(version) = line.strip_prefix("  Installed: ") {
-            table.installed = known(version);
+            table.installed = filled(version);
         } else if let Some(version) = line.strip_prefix("  Candidate: ") {
-            table.candidate = known(version);
+            table.candidate = filled(version);
         } else if let Some(source) = line.strip_prefix("       ") {
             // ` 500 http://… bookworm/main amd64 Packages`, below its version.
             let description = source.trim_start().split_once(' ').map_or("", |(_priority, rest)| rest);
@@ -104,6 +114,19 @@ pub(super) fn tables<'a>(lines: impl Iterator<Item = &'a str>, sources: &Sources
     tables
 }
 
-fn known(version: &str) -> Option<String> {
+/// Which of `wanted` apt has heard of: it answers with a table for each of those, and says nothing about the others.
+pub(super) fn known(wanted: &BTreeSet<String>, output: &Output) -> Result<BTreeSet<String>, Unreadable> {
+    if !output.success() {
+        return Err(Unreadable::new(format!("apt-cache policy: {}", output.last_lines(1))));
+    }
+    let text = output.text();
+    let tables = tables(text.lines(), &Sources::default());
+    // `libssl3:amd64` is told of as `libssl3` where that is the host's own architecture.
+    let bare = |name: &str| name.split_once(':').map_or(name, |(bare, _)| bare).to_owned();
+    let heard = |name: &&String| tables.contains_key(*name) || tables.contains_key(&bare(name));
+    Ok(wanted.iter().filter(heard).cloned().collect())
+}
+
+fn filled(version: &str) -> Option<String> {
     (version != "(none)").then(|| version.to_owned())
 }

@@ -47,6 +47,7 @@ fn package(line: &str, native: &str, state: &mut PackageState) -> Result<(), Unr
         "config-files" | "not-installed" if error != "reinstreq" => return Ok(()),
         "installed" if error != "reinstreq" => None,
         "installed" => Some("in need of a reinstallation".to_owned()),
+        other if error == "reinstreq" => Some(format!("{}, in need of a reinstallation", printable(other))),
         other => Some(printable(other)),
     };
     let foreign = architecture != native && architecture != "all" && !architecture.is_empty();

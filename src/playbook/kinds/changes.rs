@@ -130,7 +130,7 @@ pub(super) fn copy(node: &Node, around: &Around, problems: &mut Problems) -> Opt
         }
     };
     let dest = map.need("dest", absolute);
-    let mode = map.read("mode", mode).unwrap_or(0o644);
+    let mode = map.read("mode", mode);
     let owner = map.read("owner", values::filled);
     let group = map.read("group", values::filled);
     map.finish();

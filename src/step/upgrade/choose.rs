@@ -2,6 +2,7 @@
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
+use super::names::{Heard, is_pattern};
 use crate::{
     pkg::{Exact, PackageState, Pending, Stays, Update},
     playbook::Scope,
@@ -25,8 +26,12 @@ pub(super) struct Choice {
     pub held: Vec<String>,
     pub phased: Vec<String>,
     pub kept_back: Vec<String>,
+    /// A pin asks for an older version.
+    pub pinned: Vec<String>,
     /// Named, and not on the host.
     pub not_installed: Vec<String>,
+    /// Which of the names mean anything here.
+    pub heard: Heard,
 }
 
 impl Wish {
@@ -65,7 +70,10 @@ impl Wish {
 /// Sorts the pending updates out. New packages are not named: they come with what needs them.
 pub(super) fn choose(wish: &Wish, pending: &Pending, state: &PackageState) -> Choice {
     let mut choice = Choice::default();
-    for update in pending.updates.iter().filter(|update| update.from.is_some() && wish.covers(update)) {
+    // Nobody can say that what is pinned to an older version needs no fix, so it is named with the security updates.
+    let pinned = |update: &Update| update.stays == Some(Stays::PinnedBack) && wish.scope == Scope::Security;
+    let covered = |update: &&Update| update.from.is_some() && (wish.covers(update) || pinned(update));
+    for update in pending.updates.iter().filter(covered) {
         let name = update.name.clone();
         if wish.excludes(&name) {
             choice.excluded.push(name);
@@ -78,10 +86,11 @@ pub(super) fn choose(wish: &Wish, pending: &Pending, state: &PackageState) -> Ch
                 (Some(Stays::Phased), Some(fix)) => choice.take.push(Exact { name, version: fix.clone() }),
                 (Some(Stays::Phased), None) => choice.phased.push(name),
                 (Some(Stays::KeptBack), _) => choice.kept_back.push(name),
+                (Some(Stays::PinnedBack), _) => choice.pinned.push(name),
             }
         }
     }
-    let is_there = |name: &String| state.packages.contains_key(name) || name.contains(['*', '?', '[', '{']);
+    let is_there = |name: &String| state.packages.contains_key(name) || is_pattern(name);
     choice.not_installed = wish.names.iter().filter(|name| !is_there(name)).cloned().collect();
     choice
 }
@@ -97,7 +106,11 @@ impl Choice {
 
     /// What is asked for, pending, and cannot be had: it must not be overlooked.
     pub(super) fn blocked(&self) -> Vec<String> {
-        named(&[("held", &self.held), ("kept back", &self.kept_back)]).collect()
+        let lists =
+            [("held", &self.held), ("kept back", &self.kept_back), ("pinned to an older version", &self.pinned)];
+        let mut lines: Vec<String> = named(&lists).collect();
+        lines.extend(named(&[("unknown here", &self.heard.unknown)]));
+        lines
     }
 }
 
@@ -147,6 +160,7 @@ mod tests {
                 update("linux-image-6.1.0-99-amd64", None, "6", Some("6"), None),
                 update("linux-image-amd64", Some("5"), "6", Some("6"), None),
                 update("masked", Some("1"), "2.0", Some("1+deb"), None),
+                update("pinned", Some("3"), "2", None, Some(Stays::PinnedBack)),
                 update("plain", Some("1"), "2", None, None),
                 update("stuck", Some("1"), "2", Some("2"), Some(Stays::KeptBack)),
             ],
@@ -170,14 +184,23 @@ mod tests {
             check(Scope::All, &[], &[]),
             (
                 "docker-ce=2 gradual-fix=2 libssl3:i386=2 linux-image-amd64=6 masked=2.0 plain=2".into(),
-                vec!["held: held".into(), "kept back: stuck".into(), "phased: gradual".into()]
+                vec![
+                    "held: held".into(),
+                    "kept back: stuck".into(),
+                    "pinned to an older version: pinned".into(),
+                    "phased: gradual".into()
+                ]
             )
         );
         assert_eq!(
-            check(Scope::Security, &[], &["docker-*", "libssl3"]),
+            check(Scope::Security, &[], &["docker-*", "libssl3", "pinned"]),
             (
                 "gradual-fix=2 linux-image-amd64=6 masked=2.0".into(),
-                vec!["held: held".into(), "kept back: stuck".into(), "excluded: docker-ce, libssl3:i386".into()]
+                vec![
+                    "held: held".into(),
+                    "kept back: stuck".into(),
+                    "excluded: docker-ce, libssl3:i386, pinned".into()
+                ]
             )
         );
         assert_eq!(check(Scope::Kernel, &[], &[]), ("linux-image-amd64=6".into(), vec![]));

@@ -4,6 +4,7 @@
 
 mod boot_room;
 mod choose;
+mod names;
 mod plan;
 pub(super) mod ready;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use tokio::time::Instant;
 
 use self::{
     choose::{Choice, Wish, choose},
+    names::Heard,
     plan::{Outlook, Planned},
     verdict::{End, Evidence},
 };
@@ -39,7 +41,8 @@ const LEAST_LOCK_WAIT: Duration = Duration::from_secs(30);
 /// Runs the step, or goes on with it.
 ///
 /// # Errors
-/// An early end, as its result. Classes: `unsupported`, `rights`, `lock`, `broken-packages`, `refresh`,
+/// An early end, as its result. Classes: `unsupported`, `rights`, `lock`, `broken-packages`, `refused`, `refresh`,
+/// `unknown-package`,
 /// `no-security-source`, `drift`, `removals`, `excluded`, `disk`, `dpkg`, `fetch`, `apt`, `missing`, `interrupted`,
 /// those of a job, and those of a lost host.
 pub async fn run(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
@@ -61,7 +64,8 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
         ready::refresh(cx, manager, until).await?;
     }
     let pending = pending(cx, manager, spec, &wish).await?;
-    let choice = choose(&wish, &pending, &state);
+    let mut choice = choose(&wish, &pending, &state);
+    names::sort_out(cx, manager, &wish, &state, &mut choice).await?;
     if choice.take.is_empty() {
         return nothing(cx, manager, &wish, &choice, &state).await;
     }
@@ -104,9 +108,8 @@ async fn pending(
     let pending = remote::ask(cx, &query).await?;
     if let Some(first) = pending.refused.first() {
         let summary = format!("{} cannot say what is pending: {first}", manager.name());
-        return Err(Box::new(
-            StepResult::failed("broken-packages", summary).detail(pending.refused.clone()).help(manager.repair_hint()),
-        ));
+        let (class, help) = manager.refusal(&pending.refused);
+        return Err(Box::new(StepResult::failed(class, summary).detail(pending.refused.clone()).help(help)));
     }
     if wish.scope == Scope::Security && !pending.knows_security {
         let summary =
@@ -135,7 +138,7 @@ async fn nothing(
         summary = format!("nothing to do ({})", left_out.join("; "));
     }
     let result = StepResult::skipped(summary).detail(lists_age(cx, state));
-    Ok(with_facts(cx, manager, result, &[]).await)
+    Ok(with_facts(cx, manager, result, &[], &choice.heard).await)
 }
 
 /// `--check` ends here.
@@ -152,7 +155,7 @@ async fn would(cx: &mut StepCx<'_>, manager: &dyn PackageManager, planned: &Plan
     result.detail.extend(planned.left_out.iter().cloned());
     result.detail.extend(lists_age(cx, state));
     let names: Vec<&str> = planned.changes.iter().map(|change| change.name.as_str()).collect();
-    Ok(with_facts(cx, manager, result, &names).await)
+    Ok(with_facts(cx, manager, result, &names, &planned.heard).await)
 }
 
 /// `--check` changes nothing, the package lists included: it says how old its answer is.
@@ -196,7 +199,7 @@ async fn transact(
     restore_marks(cx, manager, &planned, &after, &mut result).await;
     let names: Vec<String> = result.packages.iter().map(|change| change.name.clone()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    Ok(with_facts(cx, manager, result, &names).await)
+    Ok(with_facts(cx, manager, result, &names, &planned.heard).await)
 }
 
 /// After a transaction only the packages can say what happened; without them it is not known.
@@ -234,6 +237,7 @@ async fn with_facts(
     manager: &dyn PackageManager,
     mut result: StepResult,
     names: &[&str],
+    heard: &Heard,
 ) -> StepResult {
     let mut query = manager.reboot_reasons();
     query.command.privileged = true;
@@ -245,8 +249,11 @@ async fn with_facts(
         }
     };
     let required = reasons.as_ref().map(|reasons| !reasons.is_empty());
-    result.var(
-        "upgrade",
-        json!({ "packages": names.len(), "names": names, "reboot_required": required, "reasons": reasons }),
-    )
+    let mut facts = json!({ "packages": names.len(), "names": names, "reboot_required": required, "reasons": reasons });
+    if let Some(facts) = facts.as_object_mut().filter(|_| !heard.unknown.is_empty() || !heard.known.is_empty()) {
+        // What no host of the run knows is told at its end.
+        facts.insert("known".to_owned(), json!(heard.known));
+        facts.insert("unknown".to_owned(), json!(heard.unknown));
+    }
+    result.var("upgrade", facts)
 }

@@ -8,7 +8,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::choose::{Choice, Wish};
+use super::{
+    choose::{Choice, Wish},
+    names::Heard,
+};
 use crate::{
     event::{PackageChange, StepResult},
     pkg::{Exact, PackageManager, PackageState, Pending, Simulation},
@@ -31,6 +34,9 @@ pub(super) struct Planned {
     pub left_out: Vec<String>,
     /// Those of them that nobody asked to leave out.
     pub blocked: Vec<String>,
+    /// Which of the names mean anything here.
+    #[serde(default)]
+    pub heard: Heard,
 }
 
 impl Planned {
@@ -128,6 +134,7 @@ impl Outlook<'_> {
             review: self.state.review.clone(),
             left_out: self.choice.left_out(),
             blocked: self.choice.blocked(),
+            heard: self.choice.heard.clone(),
         }
     }
 }

@@ -59,7 +59,7 @@ pub(super) async fn healthy(
     }
     if !repair || cx.check {
         let summary = format!("the package database is broken: {health}");
-        let help = format!("on the host: {}; or set `repair: true` in the upgrade", manager.repair_hint());
+        let help = format!("on the host: {}; or set `repair: true` in the upgrade", manager.mends(&health));
         return Err(Box::new(StepResult::failed("broken-packages", summary).help(help)));
     }
     cx.journal.progress(&format!("repairing: {health}"));
@@ -73,7 +73,7 @@ pub(super) async fn healthy(
         StepResult::failed("broken-packages", summary)
             .changed(true)
             .detail(said)
-            .help(format!("on the host: {}", manager.repair_hint())),
+            .help(format!("on the host: {}", manager.mends(&after.health()))),
     ))
 }
 

@@ -135,7 +135,7 @@ impl Evidence<'_> {
             result.detail.push(format!("the package database: {health}"));
             result.help = Some(format!(
                 "on the host: {}; when it is in order, run again with --limit @failed",
-                self.manager.repair_hint()
+                self.manager.mends(&health)
             ));
         } else {
             result.help = Some("nothing is half done; run again with --limit @failed".to_owned());

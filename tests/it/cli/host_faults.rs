@@ -157,7 +157,7 @@ fn every_fault_has_its_outcome_and_its_reason() {
 
     failed at "Ready" on web009.test
       changed: nothing
-      try: dpkg --configure -a && apt-get -f install
+      try: on the host: dpkg --configure -a && apt-get -f install
 
     failed at "Updates" on web010.test
       | 10 of 11 planned versions are in

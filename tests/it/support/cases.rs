@@ -148,7 +148,7 @@ fn changes() -> Vec<Case> {
     let copy = CopySpec {
         from: CopyFrom::Content(text("hello")),
         dest: text("/etc/motd"),
-        mode: 0o644,
+        mode: Some(0o644),
         owner: None,
         group: None,
     };

@@ -1,0 +1,76 @@
+//! Names that a playbook gives and a host has never heard of. One of several may be meant for other hosts of a mixed
+//! fleet; a host that knows none of them was not asked for anything that can be done, so it is no success.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::choose::{Choice, Wish};
+use crate::{
+    event::StepResult,
+    pkg::{PackageManager, PackageState},
+    step::{StepCx, remote},
+    yaml::nearest,
+};
+
+/// Which of the named packages the host's package manager has heard of. Patterns are not among them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Heard {
+    pub known: Vec<String>,
+    pub unknown: Vec<String>,
+}
+
+/// Tells names that are unknown from those of packages that are merely not installed.
+///
+/// # Errors
+/// The step's result: class `unknown-package` where the host knows none of the names, and a lost host's.
+pub(super) async fn sort_out(
+    cx: &mut StepCx<'_>,
+    manager: &dyn PackageManager,
+    wish: &Wish,
+    state: &PackageState,
+    choice: &mut Choice,
+) -> Result<(), Box<StepResult>> {
+    // Without package lists, which a check does not fetch, only installed packages are known.
+    let blind = cx.check && state.lists_age.is_none();
+    if wish.names.is_empty() || blind {
+        return Ok(());
+    }
+    let named = std::mem::take(&mut choice.not_installed);
+    // What cannot be a name is not put into a command line.
+    let asked: Vec<String> = named.iter().filter(|name| is_plain(name)).cloned().collect();
+    let known = if asked.is_empty() { BTreeSet::new() } else { remote::ask(cx, &manager.known(&asked)).await? };
+    let mut heard = Heard::default();
+    for name in named {
+        let list = if known.contains(&name) { &mut choice.not_installed } else { &mut heard.unknown };
+        list.push(name);
+    }
+    let is_known = |name: &&String| !heard.unknown.contains(*name) && !is_pattern(name);
+    heard.known = wish.names.iter().filter(is_known).cloned().collect();
+    if heard.unknown.len() == wish.names.len() {
+        return Err(Box::new(nothing_known(manager, &heard.unknown, state)));
+    }
+    choice.heard = heard;
+    Ok(())
+}
+
+fn nothing_known(manager: &dyn PackageManager, unknown: &[String], state: &PackageState) -> StepResult {
+    let one = |name: &String| match nearest(name, state.packages.keys().map(String::as_str)) {
+        Some(near) => format!("{name} (similar: {near})"),
+        None => name.clone(),
+    };
+    let names = unknown.iter().map(one).collect::<Vec<_>>().join(", ");
+    let manager = manager.name();
+    StepResult::failed("unknown-package", format!("{manager} knows no package of these on this host: {names}"))
+        .help("look at the spelling in `packages`, and whether this host has the package source; nothing was changed")
+}
+
+pub(super) fn is_pattern(name: &str) -> bool {
+    name.contains(['*', '?', '[', '{'])
+}
+
+fn is_plain(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes.next().is_some_and(|first| first.is_ascii_alphanumeric())
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b"+.:-_".contains(&b))
+}
