@@ -163,6 +163,7 @@ impl World {
             connect: vec![],
             check: false,
             operator: "bench".to_owned(),
+            person: Default::default(),
             controller: "here".to_owned(),
             version: String::new(),
         };
@@ -294,6 +295,9 @@ fn resumed(hosts: usize) {
         let lock = ledger.lock(&world.started.run, "bench@here").expect("a lock");
         let kind = Kind::RunResumed {
             operator: "bench".to_owned(),
+            person: Default::default(),
+            version: String::new(),
+            files: Default::default(),
             controller: "here".to_owned(),
             limit: None,
             left_out: vec![],

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     event::RunId,
-    ledger::{Ledger, LedgerError, RunRow, SalvagedRun, Stale, salvage},
+    ledger::{Driver, Ledger, LedgerError, RunRow, SalvagedRun, Stale, salvage},
 };
 
 pub(super) fn ledger(command: &LedgerCommand, state_dir: std::path::PathBuf, world: &mut World) -> Result<u8, Failure> {
@@ -68,9 +68,18 @@ fn prune(args: &PruneArgs, state_dir: &Path, world: &mut World) -> Result<u8, Fa
     for row in ledger.stale(stale).map_err(ledger_failure)? {
         // A record that cannot be read keeps nobody from forgetting it.
         let open = ledger.state(&row.run).map_or(0, |state| state.tally.in_flight);
-        if let Some(holder) = ledger.holder(&row.run) {
-            world.talk(format_args!("run {} stays: it is driven by {holder}", row.run));
-        } else if open > 0 && !args.with_open {
+        match ledger.driver(&row.run) {
+            Driver::Nobody => {}
+            Driver::Holder(holder) => {
+                world.talk(format_args!("run {} stays: it is driven by {holder}", row.run));
+                continue;
+            }
+            Driver::Unclear(why) => {
+                world.talk(format_args!("run {} stays: whether anybody drives it cannot be seen: {why}", row.run));
+                continue;
+            }
+        }
+        if open > 0 && !args.with_open {
             world.talk(format_args!(
                 "run {} stays: {open} of its hosts are open; resume it, or say --with-open",
                 row.run
@@ -85,7 +94,7 @@ fn prune(args: &PruneArgs, state_dir: &Path, world: &mut World) -> Result<u8, Fa
         return Ok(0);
     }
     confirm(doomed.len(), args.yes, world)?;
-    let owner = format!("{}@{}", world.operator(), world.machine());
+    let owner = world.by();
     let forgotten = ledger.forget(&doomed, &owner).map_err(ledger_failure)?;
     world.talk(format_args!("{} forgotten, with their logs", count(forgotten.len())));
     Ok(0)

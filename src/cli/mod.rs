@@ -1,6 +1,7 @@
 //! Wiring: arguments in, exit code out. One file per command.
 //! Decides nothing about a rollout and formats no table; joins the floors below. Start at [`main`].
 
+mod agreed;
 pub mod args;
 mod commands;
 mod confirm;
@@ -32,8 +33,10 @@ mod sshconfig;
 mod status;
 mod trace;
 mod typed;
+mod who;
 pub mod world;
 
 pub use commands::main;
 pub use failure::Failure;
+pub use who::Who;
 pub use world::World;

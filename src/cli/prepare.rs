@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use super::{Failure, World, args::InventoryArgs, past::Past};
+use super::{Failure, World, agreed, args::InventoryArgs, past::Past, rollout::jump_box};
 use crate::{
     host::HostName,
     inventory::Inventory,
@@ -68,7 +68,7 @@ pub(super) fn prepare(request: &Request<'_>, world: &World) -> Result<Prepared, 
             return Err(Failure::usage(message));
         }
     }
-    let plan = plan::build(&inventory, &playbook, &selected).map_err(Failure::usage)?;
+    let mut plan = plan::build(&inventory, &playbook, &selected).map_err(Failure::usage)?;
     // A host that cannot be reached as it is written is told when it is about to be.
     let targets: Vec<_> = selected.iter().filter_map(|host| inventory.target(host).ok()).collect();
     let mut problems = plan::endangered_ways(&plan, &targets);
@@ -76,6 +76,7 @@ pub(super) fn prepare(request: &Request<'_>, world: &World) -> Result<Prepared, 
         problems.extend(plan::twins(&targets));
     }
     problems.or(()).map_err(Failure::usage)?;
+    plan.agreed.files = agreed::files(&plan, &playbook, &inventory, &jump_box(&playbook, world))?;
     let hosts = plan.hosts().map(|(host, _, _)| host.name.clone()).collect();
     Ok(Prepared { inventory: Arc::new(inventory), playbook, plan, hosts })
 }

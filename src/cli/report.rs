@@ -15,7 +15,7 @@ pub(super) fn report(args: &ReportArgs, state_dir: PathBuf, world: &mut World) -
     let ledger = Ledger::open_read_only(&state_dir).map_err(ledger_failure)?;
     let run = newest_or(&ledger, args.run.as_deref())?;
     // Asked first: what the controller recorded before it left is read after it.
-    let running = ledger.holder(&run).is_some();
+    let running = !ledger.driver(&run).is_nobody();
     let state = ledger.state(&run).map_err(ledger_failure)?;
     let view = RunView { state: &state, running, now: world.clock.now() };
     let text = match args.format {

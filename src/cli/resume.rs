@@ -12,9 +12,10 @@ use super::{
     since, typed,
 };
 use crate::{
-    event::{Event, Kind, RunId, RunState},
-    ledger::{Journal, Ledger, RunLedger},
-    rollout, ui,
+    event::{Event, HostAt, Kind, RunId, RunState},
+    host::HostName,
+    ledger::{Journal, Ledger, RunLedger, VERSION, is_newer},
+    plan, rollout, step, ui,
     view::RunView,
 };
 
@@ -22,11 +23,12 @@ pub(super) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut World) -
     // Only read at first, so that nothing is made where no run was.
     let run = which(&Ledger::open_read_only(&state_dir).map_err(ledger_failure)?, args.run.as_deref())?;
     let ledger = Ledger::open(&state_dir).map_err(ledger_failure)?;
-    let owner = format!("{}@{}", world.operator(), world.machine());
+    let owner = world.by();
     let lock = ledger.lock(&run, &owner).map_err(ledger_failure)?;
     // What happens next rests on this record alone.
     ledger.verify(&run).map_err(ledger_failure)?;
     let mut state = ledger.state(&run).map_err(ledger_failure)?;
+    same_program(&state, world)?;
     if let Some(why) = &state.cut {
         return Err(Failure::refused(format!("the end of this run's record is lost: {why}")).help(format!(
             "what was done after it is not known: look at its hosts with `patchwave exec`, then start a new run with \
@@ -38,13 +40,15 @@ pub(super) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut World) -
         return Ok(code);
     }
     let (inventory, playbook) = since::files(&state, &args.extra_vars, world)?;
-    let reentry =
-        since::reentry(&state, &inventory, &playbook, args, Past { state_dir: state_dir.clone(), playbook: None })?;
+    let past = Past { state_dir: state_dir.clone(), playbook: None };
+    let jump_box = jump_box(&playbook, world);
+    let reentry = since::reentry(&state, &inventory, &playbook, &jump_box, (args, past))?;
     let (connect, anew) = typed::of_resume(&args.connect, &state.connect, world)?;
     let overlay = Overlay::new(&connect, world)?
         .stealing(args.steal_lease)
         .knowing(super::settled::from_ledger(state_dir.clone()));
     let roster = Hosts::new(Arc::new(inventory), playbook.vars.clone(), &reentry.hosts, &overlay)?;
+    one_name_each(&state, &roster)?;
     let transport = transport(&connect, world)?;
     let forks = forks(connect.forks, world);
     let open = state.tally.in_flight;
@@ -55,16 +59,20 @@ pub(super) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut World) -
         seq: state.seq + 1,
         at: world.clock.now(),
         kind: Kind::RunResumed {
-            operator: world.operator(),
+            operator: world.who.account.clone(),
+            person: world.who.person.clone(),
             controller: world.machine(),
+            version: VERSION.to_owned(),
             limit: args.limit.clone(),
             left_out: reentry.left_out,
             accepted: reentry.accepted,
+            files: reentry.files,
             connect: anew,
         },
     };
     journal.append(std::slice::from_ref(&resumed)).map_err(ledger_failure)?;
     state.apply(&resumed).map_err(Failure::internal)?;
+    let controller = jump_box.agreed_with(&state.files);
     let limited = if left_out > 0 { format!(", {left_out} of them left out") } else { String::new() };
     world.talk(format_args!(
         "run {run}: {} of {} hosts are done, {open} open and settled first, {} not started{limited}",
@@ -78,7 +86,7 @@ pub(super) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut World) -
             opening: resumed,
             journal: Box::new(journal),
             hosts: roster,
-            controller: jump_box(&playbook, world),
+            controller,
             transport,
             forks,
             json: args.json,
@@ -88,6 +96,30 @@ pub(super) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut World) -
         },
         world,
     )
+}
+
+/// An address that changed may be another host's.
+fn one_name_each(state: &RunState, roster: &Hosts) -> Result<(), Failure> {
+    let plan = state.plan();
+    if !plan.steps.iter().chain(&plan.on_failure).any(step::takes_lease) {
+        return Ok(());
+    }
+    let left = state.hosts.iter().filter(|host| !matches!(host.at, HostAt::Done(_)) && !host.left_out);
+    let left: Vec<HostName> = left.map(|host| host.name.clone()).collect();
+    plan::twins(roster.targets(&left).iter().map(Arc::as_ref)).or(()).map_err(Failure::usage)
+}
+
+/// A newer program may mean more by its record than this one can see; an older one's is read with what it has.
+fn same_program(state: &RunState, world: &mut World) -> Result<(), Failure> {
+    let (run, by) = (&state.started.run, &state.written_by);
+    if is_newer(by) {
+        return Err(Failure::refused(format!("run {run} was driven by patchwave {by}, and this is {VERSION}"))
+            .help("resume it with that patchwave or a newer one: an older one may not see all that it must keep to"));
+    }
+    if by != VERSION {
+        world.talk(format_args!("run {run} was driven by patchwave {by}; it goes on with {VERSION}"));
+    }
+    Ok(())
 }
 
 /// A run in which nothing is open and nothing may start is shown as it is; nothing is recorded.

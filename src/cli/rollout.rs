@@ -1,6 +1,7 @@
 //! What `run`, `resume` and `demo` share: a state in, the engine, the summary, an exit code out.
 
 use std::{
+    borrow::Cow,
     io::Write as _,
     path::{Path, PathBuf},
     sync::Arc,
@@ -78,7 +79,7 @@ pub(super) fn carry_out(rollout: Rollout, world: &mut World) -> Result<u8, Failu
             let (quiet, stderr) = (world.quiet.clone(), world.stderr.clone());
             move |line: &str| quiet.ask(|| drop(writeln!(stderr.clone(), "{line}")))
         };
-        let answers = tokio::spawn(answer(notice_inbox, signals, Arc::clone(&world.hear), reply, world.operator()));
+        let answers = tokio::spawn(answer(notice_inbox, signals, Arc::clone(&world.hear), reply, world.by()));
         let ended = engine::run(engine, rollout.state).await;
         answers.abort();
         Ok::<_, Failure>(ended)
@@ -261,7 +262,7 @@ pub(super) fn forks(wanted: u32, world: &mut World) -> usize {
 /// A ledger that cannot be used is a refusal that says what to do; a lock is one as well. A run that is not there was
 /// misspelt.
 pub(super) fn ledger_failure(error: LedgerError) -> Failure {
-    let help = error.help().map(str::to_owned);
+    let help = error.help().map(Cow::into_owned);
     let mut failure = match error {
         LedgerError::Absent { .. } | LedgerError::UnknownRun { .. } | LedgerError::Ambiguous { .. } => {
             Failure::usage(error)

@@ -61,11 +61,13 @@ pub(super) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World) -> Resu
         extra_vars: args.inventory.extra_vars.iter().map(|word| name_of(word)).collect(),
         connect: typed::words(&args.connect, world),
         check: args.check,
-        operator: world.operator(),
+        operator: world.who.account.clone(),
+        person: world.who.person.clone(),
         controller: world.machine(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         plan,
     };
+    let controller = jump_box(&playbook, world).agreed_with(&started.plan.agreed.files);
     let first = Event { seq: 1, at: world.clock.now(), kind: Kind::RunStarted(Box::new(started)) };
     let state = RunState::begin(&first).map_err(Failure::internal)?;
     let mut ledger = Ledger::open(&state_dir).map_err(ledger_failure)?;
@@ -81,7 +83,7 @@ pub(super) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World) -> Resu
             opening: first,
             journal: Box::new(journal),
             hosts,
-            controller: jump_box(&playbook, world),
+            controller,
             transport,
             forks,
             json: args.json,

@@ -15,21 +15,27 @@ use super::{
 use crate::{
     event::{RunId, Stop},
     host::HostName,
-    ledger::{Ledger, LedgerError, Request, Wanted},
+    ledger::{Driver, Ledger, LedgerError, Request, Wanted},
     ui,
     view::RunView,
 };
 
 pub(super) fn runs(args: &RunsArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
     let mut states = Vec::new();
+    let mut unread = Vec::new();
     match Ledger::open_read_only(&state_dir) {
         // No run yet is an answer.
         Err(LedgerError::Absent { .. }) => {}
         Err(error) => return Err(ledger_failure(error)),
         Ok(ledger) => {
             for row in ledger.runs(args.number).map_err(ledger_failure)? {
-                let alive = ledger.holder(&row.run).is_some();
-                states.push((ledger.state(&row.run).map_err(ledger_failure)?, alive));
+                let alive = !ledger.driver(&row.run).is_nobody();
+                // One that cannot be read does not hide the others.
+                match ledger.state(&row.run) {
+                    Ok(state) => states.push((state, alive)),
+                    Err(error @ (LedgerError::NewerRun { .. } | LedgerError::Damaged { .. })) => unread.push(error),
+                    Err(error) => return Err(ledger_failure(error)),
+                }
             }
         }
     }
@@ -38,7 +44,17 @@ pub(super) fn runs(args: &RunsArgs, state_dir: PathBuf, world: &mut World) -> Re
     } else {
         ui::runs_text(&states, world.width(), world.zone())
     };
-    print(world, &text)
+    if !states.is_empty() || unread.is_empty() {
+        print(world, &text)?;
+    }
+    let mut code = 0;
+    for error in unread {
+        if matches!(error, LedgerError::Damaged { .. }) {
+            code = 3;
+        }
+        world.talk(ledger_failure(error));
+    }
+    Ok(code)
 }
 
 pub(super) fn show(args: &ShowArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
@@ -46,20 +62,26 @@ pub(super) fn show(args: &ShowArgs, state_dir: PathBuf, world: &mut World) -> Re
     let run = newest_or(&ledger, args.run.as_deref())?;
     if args.json {
         let mut text = String::new();
-        for event in ledger.events(&run).map_err(ledger_failure)? {
-            text.push_str(&serde_json::to_string(&event).map_err(Failure::internal)?);
+        let take = |line: &str| {
+            text.push_str(line);
             text.push('\n');
-        }
+            Ok(())
+        };
+        ledger.each_text(&run, take).map_err(ledger_failure)?;
         return print(world, &text);
     }
     // Asked first: what the controller recorded before it left is read after it.
-    let holder = ledger.holder(&run);
+    let driver = ledger.driver(&run);
     let state = ledger.state(&run).map_err(ledger_failure)?;
     if let Some(why) = &state.cut {
         world.talk(format_args!("run {run}: the end of its record is lost: {why}"));
     }
-    if let Some(holder) = &holder {
-        world.talk(format_args!("{holder} drives this run now"));
+    match &driver {
+        Driver::Nobody => {}
+        Driver::Holder(holder) => world.talk(format_args!("{holder} drives this run now")),
+        Driver::Unclear(why) => {
+            world.talk(format_args!("whether anybody drives this run now cannot be seen from here: {why}"));
+        }
     }
     // `@failed` means the newest run of a playbook; an older one is named.
     let newest = ledger.last_run_of(&state.started.playbook_path).map_err(ledger_failure)? == Some(run);
@@ -69,7 +91,7 @@ pub(super) fn show(args: &ShowArgs, state_dir: PathBuf, world: &mut World) -> Re
         verbose: args.all,
         next: ui::CommandLines { newest, ..next(line_of(&state, world), &state_dir, world) },
     };
-    print(world, &page.render(&RunView { state: &state, running: holder.is_some(), now: world.clock.now() }))
+    print(world, &page.render(&RunView { state: &state, running: !driver.is_nobody(), now: world.clock.now() }))
 }
 
 /// The run that was asked for, or the newest.
@@ -129,12 +151,18 @@ pub(super) fn ask(prefix: &str, what: Wanted, state_dir: PathBuf, world: &mut Wo
     // Only read at first, so that nothing is made where no run was.
     let run = Ledger::open_read_only(&state_dir).and_then(|ledger| ledger.find(prefix)).map_err(ledger_failure)?;
     let mut ledger = Ledger::open(&state_dir).map_err(ledger_failure)?;
-    let Some(holder) = ledger.holder(&run) else {
-        return Err(Failure::refused(format!("nobody drives run {run} now"))
-            .help(format!("patchwave show {run}, or patchwave resume {run}")));
+    let holder = match ledger.driver(&run) {
+        Driver::Holder(holder) => holder,
+        Driver::Nobody => {
+            return Err(Failure::refused(format!("nobody drives run {run} now"))
+                .help(format!("patchwave show {run}, or patchwave resume {run}")));
+        }
+        Driver::Unclear(why) => {
+            return Err(Failure::refused(format!("whether anybody drives run {run} cannot be seen from here: {why}"))
+                .help("nothing was asked for; say it as the account that drives the run"));
+        }
     };
-    let by = format!("{}@{}", world.operator(), world.machine());
-    let request = Request { at: world.clock.now(), by, what };
+    let request = Request { at: world.clock.now(), by: world.by(), what };
     ledger.request(&run, &request).map_err(ledger_failure)?;
     let told = match what {
         Wanted::Stop(Stop::Drain) => "no new host starts; hosts in flight finish",

@@ -29,7 +29,7 @@ pub(super) fn from_ledger(state_dir: PathBuf) -> SettledRuns {
 fn done_in(state_dir: &std::path::Path, run: &str) -> BTreeSet<HostName> {
     let run = RunId(run.to_owned());
     let Ok(ledger) = Ledger::open_read_only(state_dir) else { return BTreeSet::new() };
-    if ledger.holder(&run).is_some() {
+    if !ledger.driver(&run).is_nobody() {
         return BTreeSet::new();
     }
     let Ok(state) = ledger.state(&run) else { return BTreeSet::new() };

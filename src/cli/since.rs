@@ -1,17 +1,19 @@
 //! What has changed since a run was started: files, hosts, the limit. Says on which terms it may go on.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     path::{Path, PathBuf},
 };
 
-use super::{Failure, World, args::ResumeArgs, past::Past, prepare::extra_vars};
+use super::{Failure, World, agreed, args::ResumeArgs, past::Past, prepare::extra_vars};
 use crate::{
     event::{HostAt, HostState, RunState},
     host::HostName,
     inventory::Inventory,
     names,
+    plan::VarsChange,
     playbook::{self, Playbook},
+    step::JumpBox,
     yaml::Problems,
 };
 
@@ -23,6 +25,8 @@ pub(super) struct Reentry {
     pub(super) left_out: Vec<HostName>,
     /// What has changed and was accepted.
     pub(super) accepted: Option<String>,
+    /// Files of the jump box that this controller holds to another sum than the ones before.
+    pub(super) files: BTreeMap<String, String>,
 }
 
 /// The files that the run was started from, as they are now.
@@ -50,14 +54,20 @@ pub(super) fn reentry(
     state: &RunState,
     inventory: &Inventory,
     playbook: &Playbook,
-    args: &ResumeArgs,
-    past: Past,
+    jump_box: &JumpBox,
+    (args, past): (&ResumeArgs, Past),
 ) -> Result<Reentry, Failure> {
     let known: HashSet<&HostName> = inventory.hosts().iter().collect();
     let hosts: Vec<HostName> =
         state.hosts.iter().map(|h| &h.name).filter(|name| known.contains(name)).cloned().collect();
     let gone: Vec<&HostState> = state.hosts.iter().filter(|host| !known.contains(&host.name)).collect();
-    let changes = changes(state, inventory, playbook, &hosts, &gone)?;
+    let mut changes = changes(state, inventory, playbook, &hosts, &gone)?;
+    let (texts, mut files) = agreed::changed(&state.files, jump_box);
+    changes.extend(texts);
+    if state.started.plan.agreed.is_empty() && state.files.is_empty() {
+        // A run of a program that kept no sums: from here on it has them.
+        files = agreed::files(&state.started.plan, playbook, inventory, jump_box)?;
+    }
     let accepted = (!changes.is_empty()).then(|| changes.join("; "));
     if let Some(what) = &accepted {
         if !args.accept_changed_plan {
@@ -66,7 +76,7 @@ pub(super) fn reentry(
             ))
             .help(
                 "put the files back; or say --accept-changed-plan: the recorded steps are carried out, with the variables \
-                 of now; or start a new run with --limit @unfinished",
+                 and the texts of now; or start a new run with --limit @unfinished",
             ));
         }
         if let Some(open) = gone.iter().find(|host| host.at == HostAt::InFlight) {
@@ -85,7 +95,7 @@ pub(super) fn reentry(
     }
     let waiting = state.hosts.iter().filter(|host| host.at == HostAt::Waiting);
     let left_out = waiting.map(|host| &host.name).filter(|name| left_out.contains(name)).cloned().collect();
-    Ok(Reentry { hosts, left_out, accepted })
+    Ok(Reentry { hosts, left_out, accepted, files })
 }
 
 /// What is not as it was, one sentence each.
@@ -109,8 +119,9 @@ fn changes(
     if now.steps != then.steps || now.on_failure != then.on_failure {
         changes.push("the playbook's steps have changed".to_owned());
     }
-    if gone.is_empty() && now.vars_digest != then.vars_digest {
-        changes.push("variables have changed".to_owned());
+    let vars = VarsChange::between(then, &now);
+    if (gone.is_empty() && VarsChange::any(then, &now)) || vars != VarsChange::default() {
+        changes.push(vars.sentence());
     }
     Ok(changes)
 }

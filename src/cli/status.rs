@@ -5,7 +5,7 @@ use std::{io::Write as _, path::PathBuf, time::Duration};
 use super::{Failure, World, args::StatusArgs, commands::print, rollout::ledger_failure, runs::newest_or};
 use crate::{
     event::{Event, RunId, RunState},
-    ledger::Ledger,
+    ledger::{Driver, Ledger},
     rollout::{self, Directive, Ending, Limits, Now},
     ui::{self, Reporter as _, Status, Waits},
 };
@@ -35,7 +35,11 @@ struct Watcher {
 impl Watcher {
     fn status(&self, state: &RunState, world: &World) -> Status {
         let now = world.clock.now();
-        let driver = self.ledger.holder(&self.run).map(|holder| holder.to_string());
+        let driver = match self.ledger.driver(&self.run) {
+            Driver::Nobody => None,
+            Driver::Holder(holder) => Some(holder.to_string()),
+            Driver::Unclear(why) => Some(format!("somebody, perhaps: it cannot be seen from here: {why}")),
+        };
         // What people asked for is over with the controller that they asked; a resume takes it back.
         let asked = driver.is_none() && state.stop.is_some();
         let done = state.tally.waiting() + state.tally.in_flight == 0;
@@ -84,7 +88,9 @@ impl Watcher {
             } else if let Some(waits) = &status.waits {
                 lines.note(status.now, &format!("waits: {}", waits.sentence(&status.zone)));
             }
-            if status.driver.is_none() {
+            // Where it cannot be seen who drives it, its own last event is the end.
+            let seen = || matches!(self.ledger.driver(&self.run), Driver::Holder(_));
+            if status.driver.is_none() || (state.finished && !seen()) {
                 return Ok(state.exit_code());
             }
             std::thread::sleep(LOOK);

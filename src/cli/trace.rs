@@ -1,6 +1,12 @@
 //! The program's own log file: what happened inside, for the person who reports a fault.
 
-use std::{path::Path, sync::Mutex};
+use std::{
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::Path,
+    sync::Mutex,
+};
+
+use crate::ledger::private_folder;
 
 /// Writes `tracing` to `patchwave.log` in the state folder. A log that cannot be written stops nothing.
 pub(super) fn to_file(state_dir: &Path, verbose: u8) {
@@ -10,9 +16,14 @@ pub(super) fn to_file(state_dir: &Path, verbose: u8) {
         _ => "trace",
     };
     let open = || {
-        use std::os::unix::fs::DirBuilderExt;
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir)?;
-        std::fs::OpenOptions::new().create(true).append(true).open(state_dir.join("patchwave.log"))
+        // What is not ours alone is refused by the ledger, with words; nothing is written there before.
+        private_folder(state_dir).map_err(std::io::Error::other)?;
+        let path = state_dir.join("patchwave.log");
+        let options = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).clone();
+        let file = options.open(path)?;
+        // One that was made with a wider mode.
+        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        Ok::<_, std::io::Error>(file)
     };
     if let Ok(file) = open() {
         let filter = tracing_subscriber::EnvFilter::new(level);

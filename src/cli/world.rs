@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::keyboard::Keyboard;
+use super::{keyboard::Keyboard, who::Who};
 use crate::{
     clock::{Clock, SystemClock},
     transport::Transport,
@@ -61,6 +61,8 @@ pub struct World {
     pub env: BTreeMap<String, String>,
     /// The current folder.
     pub folder: PathBuf,
+    /// Who runs this.
+    pub who: Who,
     /// Wall time.
     pub clock: Arc<dyn Clock>,
     /// Answers a question on the terminal; `None` when nobody answers.
@@ -104,6 +106,7 @@ impl World {
             env: std::env::vars_os()
                 .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
                 .collect(),
+            who: Who::real(std::env::var("SUDO_USER").ok().as_deref().filter(|name| !name.is_empty())),
             folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
             clock: Arc::new(SystemClock),
             ask: Arc::new(move |question| plain.ask(question)),
@@ -122,10 +125,9 @@ impl World {
         self.env.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Who runs this: `SUDO_USER`, else `USER`, else `LOGNAME`, else the number of the user.
-    pub fn operator(&self) -> String {
-        let name = self.var("SUDO_USER").or_else(|| self.var("USER")).or_else(|| self.var("LOGNAME"));
-        name.map_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw()), str::to_owned)
+    /// Who asks for something, and where: `root@jump1 (login ann)`.
+    pub fn by(&self) -> String {
+        self.who.person.beside(&format!("{}@{}", self.who.account, self.machine()))
     }
 
     /// The name of this machine.

@@ -3,7 +3,7 @@
 //! It takes what hosts, people and time say, one after the other; appends it to the journal, folds it, tells the
 //! reporter, then acknowledges. After that it asks the rollout rule what comes next.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::HashSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::{
@@ -393,7 +393,7 @@ impl Dispatcher {
         let events: Vec<Event> = kinds.into_iter().zip(first..).map(|(kind, seq)| Event { seq, at, kind }).collect();
         if let Err(error) = self.engine.journal.append(&events) {
             tracing::error!(%error, "the ledger is lost");
-            self.lost = Some(Lost { why: error.to_string(), help: error.help().map(str::to_owned) });
+            self.lost = Some(Lost { why: error.to_string(), help: error.help().map(Cow::into_owned) });
             return false;
         }
         for event in &events {

@@ -80,8 +80,15 @@ impl Walk {
         let host = &self.voice.host;
         let target = match self.outside.roster.target(host) {
             Ok(target) => target,
-            Err(why) => return self.record(self.refusal(&why)).await,
+            Err(why) => return self.record(self.refusal(StepResult::failed("inventory", why))).await,
         };
+        if self.before.is_none()
+            && let Some(why) = self.outside.controller.changed(None).await
+        {
+            // Refused as a whole, rather than in the middle of the walk.
+            let result = StepResult::failed("file-changed", why).help(step::sources::PUT_BACK);
+            return self.record(self.refusal(result)).await;
+        }
         let mut luggage = Luggage {
             link: Link::new(Arc::clone(&self.outside.transport), target),
             scope: self.outside.roster.scope(host),
@@ -92,6 +99,9 @@ impl Walk {
             owed: Vec::new(),
         };
         if let Some(before) = &self.before {
+            if let Some(machine) = &before.machine {
+                luggage.link.expect(machine.clone());
+            }
             for (_, result) in &before.steps {
                 unpack(&mut luggage.scope, result);
             }
@@ -250,7 +260,7 @@ impl Walk {
             luggage.log.enter(&spec.name, attempt);
             let limit = spec.limit();
             let deadline = Instant::now() + limit;
-            let owner = self.owner();
+            let owner = self.started.owner();
             let mut voice = StepVoice { voice: &self.voice, step, noted: Map::new() };
             let mut cx = StepCx {
                 run: &self.started.run,
@@ -282,6 +292,11 @@ impl Walk {
             };
             let again = matches!(result.verdict, Verdict::Failed | Verdict::Unreachable) && attempt <= spec.retries;
             if !again {
+                if let Some(machine) = luggage.link.take_news() {
+                    let (key, value) = machine.note();
+                    let host = self.voice.host.clone();
+                    luggage.owed.push(Kind::StepNoted { host, step, key: key.to_owned(), value });
+                }
                 return Ok(result);
             }
             self.voice.progress(&format!("{}: {}; trying again", spec.name, result.summary));
@@ -293,18 +308,13 @@ impl Walk {
         }
     }
 
-    /// Who changes the host, for the lease: `user@machine`.
-    fn owner(&self) -> String {
-        format!("{}@{}", self.started.operator, self.started.controller)
-    }
-
     /// A host that cannot even be tried: it fails in its first step, before anything is sent.
-    fn refusal(&self, why: &str) -> Vec<Kind> {
+    fn refusal(&self, result: StepResult) -> Vec<Kind> {
         let step = StepRef { phase: StepPhase::Main, index: 0 };
         let host = || self.voice.host.clone();
         vec![
             Kind::StepStarted { host: host(), step, attempt: 1 },
-            Kind::StepFinished { host: host(), step, result: StepResult::failed("inventory", why) },
+            Kind::StepFinished { host: host(), step, result },
             Kind::HostFinished { host: host(), outcome: Outcome::Failed, lost_lease: None },
         ]
     }

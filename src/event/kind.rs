@@ -1,12 +1,12 @@
 //! The facts of a run, in the past tense: durable [`Event`]s, and [`Progress`] that may be dropped.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::LostLease;
+use super::{LostLease, Person};
 use crate::{
     host::HostName,
     plan::{Moment, Plan},
@@ -32,10 +32,16 @@ pub enum Kind {
     RunStarted(Box<RunStarted>),
     /// A controller took over a run that had been interrupted.
     RunResumed {
-        /// Who.
+        /// Who: the account of the process. (In ledgers of 0.1.0: what the environment said.)
         operator: String,
+        /// The person behind that account, as far as it is known.
+        #[serde(default, skip_serializing_if = "Person::is_unknown")]
+        person: Person,
         /// On which machine.
         controller: String,
+        /// The version of that controller's program; empty: one that did not say it.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        version: String,
         /// `--limit`, as typed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         limit: Option<String>,
@@ -46,6 +52,9 @@ pub enum Kind {
         /// same.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         accepted: Option<String>,
+        /// Files of the jump box whose new text was accepted, and what it is: these take the place of those in the plan.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        files: BTreeMap<String, String>,
         /// How it reaches hosts, where that was said anew; as in [`RunStarted::connect`].
         #[serde(default, skip_serializing_if = "Option::is_none")]
         connect: Option<Vec<String>>,
@@ -155,12 +164,22 @@ pub struct RunStarted {
     pub connect: Vec<String>,
     /// `--check`: nothing is changed.
     pub check: bool,
-    /// Who started it.
+    /// Who started it: the account of the process. (In ledgers of 0.1.0: what the environment said.)
     pub operator: String,
+    /// The person behind that account, as far as it is known.
+    #[serde(default, skip_serializing_if = "Person::is_unknown")]
+    pub person: Person,
     /// The machine it was started on.
     pub controller: String,
     /// The version of this program.
     pub version: String,
+}
+
+impl RunStarted {
+    /// Who drives it and where: `root@jump1 (login ann)`.
+    pub fn owner(&self) -> String {
+        self.person.beside(&format!("{}@{}", self.operator, self.controller))
+    }
 }
 
 /// A run's id: its start in UTC and four random letters (`20261122-020003-kxfa`). Sorts by time.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 pub struct TakenLease {
     /// The run that had it.
     pub run: String,
-    /// Who drove that run: `user@machine`.
+    /// Who drove that run: `account@machine (login person)`.
     pub owner: String,
     /// How long before that run had last given a sign of life.
     pub age: Duration,

@@ -4,6 +4,8 @@
 mod host;
 mod kind;
 mod lease;
+mod machine;
+mod person;
 #[cfg(test)]
 pub(crate) mod sample;
 mod state;
@@ -14,5 +16,7 @@ pub use kind::{
     Event, Kind, Outcome, PackageChange, Progress, RunId, RunStarted, StepPhase, StepRef, StepResult, Stop, Verdict,
 };
 pub use lease::{Ground, LostLease, TakenLease};
+pub use machine::Machine;
+pub use person::{Person, account_of};
 pub use state::{CurrentStep, HostAt, HostState, IllegalEvent, RunState, StageState, WaveState};
 pub use tally::Tally;

@@ -79,6 +79,7 @@ pub(crate) fn plan(stages: &[(&str, &[&str])]) -> Plan {
         max_failures: None,
         on_budget_spent: OnBudgetSpent::HaltRun,
         vars_digest: String::new(),
+        agreed: Default::default(),
     }
 }
 
@@ -129,6 +130,9 @@ pub(crate) fn rebooted() -> StepResult {
 pub(crate) fn resumed(left_out: &[&str]) -> Kind {
     Kind::RunResumed {
         operator: "bob".to_owned(),
+        person: Default::default(),
+        version: String::new(),
+        files: Default::default(),
         controller: "jump".to_owned(),
         limit: None,
         left_out: left_out.iter().map(|name| host(name)).collect(),
@@ -151,6 +155,7 @@ impl Sample {
             connect: Vec::new(),
             check: false,
             operator: "ann".to_owned(),
+            person: Default::default(),
             controller: "jump".to_owned(),
             version: "0.1.0".to_owned(),
         };

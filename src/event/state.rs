@@ -3,13 +3,17 @@
 //! Total and strict: a pair of state and event that cannot happen is an error, never a guess. Nothing here is stored;
 //! it is made again from the events whenever it is needed.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{
-    Event, Kind, LostLease, Outcome, RunStarted, StepPhase, StepRef, StepResult, Stop, TakenLease, Tally, Verdict,
+    Event, Kind, LostLease, Machine, Outcome, RunStarted, StepPhase, StepRef, StepResult, Stop, TakenLease, Tally,
+    Verdict,
 };
 use crate::{
     host::HostName,
@@ -43,6 +47,10 @@ pub struct RunState {
     pub resumes: u32,
     /// How hosts are reached: [`RunStarted::connect`], or what a later resume said in its place.
     pub connect: Vec<String>,
+    /// The sums that files of the jump box must have: those of the plan, and what a resume accepted in their place.
+    pub files: BTreeMap<String, String>,
+    /// The version of the program that drove it last.
+    pub written_by: String,
     /// Why the end of the record is lost, if it is: then nobody knows what happened after the events there are.
     pub cut: Option<String>,
     index: HashMap<HostName, usize>,
@@ -70,6 +78,8 @@ pub struct HostState {
     pub steps: Vec<(StepRef, StepResult)>,
     /// The step that is running, or was when the controller ended.
     pub current: Option<CurrentStep>,
+    /// The machine that its walk began on.
+    pub machine: Option<Machine>,
     /// Leases that were taken from other runs for this host.
     pub leases: Vec<TakenLease>,
     /// Another run took the host's lease from this one; it was seen at the end.
@@ -162,6 +172,8 @@ impl RunState {
             finished: false,
             resumes: 0,
             connect: started.connect.clone(),
+            files: started.plan.agreed.files.clone(),
+            written_by: started.version.clone(),
             cut: None,
             index: HashMap::new(),
             domains: HashMap::new(),
@@ -231,8 +243,12 @@ impl RunState {
         }
         match &event.kind {
             Kind::RunStarted(_) => Err("the run has started before".to_owned()),
-            Kind::RunResumed { left_out, connect, .. } => {
+            Kind::RunResumed { left_out, connect, files, version, .. } => {
                 self.leave_out(left_out)?;
+                self.files.extend(files.clone());
+                if !version.is_empty() {
+                    self.written_by.clone_from(version);
+                }
                 if let Some(connect) = connect {
                     self.connect.clone_from(connect);
                 }
@@ -253,6 +269,7 @@ impl RunState {
                 let current = current.ok_or_else(|| format!("{host} is not in that step"))?;
                 current.notes.insert(key.clone(), value.clone());
                 TakenLease::keep(&mut host_state.leases, key, value);
+                Machine::keep(&mut host_state.machine, key, value);
                 Ok(())
             }
             Kind::StepFinished { host, step, result } => {
@@ -316,6 +333,7 @@ impl RunState {
                         finished_at: None,
                         steps: Vec::new(),
                         current: None,
+                        machine: None,
                         leases: Vec::new(),
                         lost_lease: None,
                         domain: host.domain.clone(),

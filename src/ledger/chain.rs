@@ -56,7 +56,7 @@ impl Ledger {
                 return Err(damaged(seq, "it does not say what it said when it was written"));
             }
             last = seq;
-            let event = parse(run, seq, at, kind)?;
+            let event = self.parse(&row, seq, at, kind)?;
             match &mut state {
                 None => state = Some(RunState::begin(&event).map_err(|e| damaged(seq, &e.why))?),
                 Some(state) => state.apply(&event).map_err(|e| damaged(seq, &e.why))?,

@@ -1,6 +1,9 @@
 //! What can be wrong with a ledger, for the person who has to put it right at night.
 
-use std::path::{Path, PathBuf};
+use std::{
+    borrow::Cow,
+    path::{Path, PathBuf},
+};
 
 use rusqlite::ErrorCode;
 
@@ -29,6 +32,24 @@ pub enum LedgerError {
         path: PathBuf,
         /// The system's reason.
         why: String,
+    },
+    /// It belongs to another account.
+    #[error("{}: it belongs to {owner}, and this is {me}: what stands there is somebody else's word", path.display())]
+    Foreign {
+        /// The folder or the file.
+        path: PathBuf,
+        /// Whose it is.
+        owner: String,
+        /// Who this process is.
+        me: String,
+    },
+    /// Others may write it.
+    #[error("{}: others may write there (mode {mode:04o}), and so could change the record or approve in your name", path.display())]
+    Open {
+        /// The folder or the file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
     },
     /// The file is something else.
     #[error("{}: this file is not a patchwave ledger", path.display())]
@@ -69,6 +90,16 @@ pub enum LedgerError {
         found: i64,
         /// The newest that this program knows.
         known: i64,
+    },
+    /// A newer patchwave recorded the run, and this one does not understand it.
+    #[error("run {run} was recorded by patchwave {version}, this is {}: event {seq} cannot be read", super::VERSION)]
+    NewerRun {
+        /// The run.
+        run: RunId,
+        /// The newest version that drove it before that event.
+        version: String,
+        /// The first event that is not understood.
+        seq: u64,
     },
     /// Another controller drives the run.
     #[error("run {run} is driven by {holder}")]
@@ -138,7 +169,33 @@ fn join(candidates: &[RunId]) -> String {
 
 impl LedgerError {
     /// What to do about it, in one sentence.
-    pub fn help(&self) -> Option<&'static str> {
+    pub fn help(&self) -> Option<Cow<'static, str>> {
+        let typed = |path: &Path| {
+            let path = path.display().to_string();
+            crate::command::quote(&path).unwrap_or(path)
+        };
+        match self {
+            Self::Foreign { path, .. } => Some(
+                format!(
+                    "run it as that account (`sudo -u ACCOUNT -H patchwave …`), or name another state folder with \
+                     `--state-dir DIR`; if it is meant to be yours: `chown \"$(id -un)\" {}`, after a look at what is in it",
+                    typed(path)
+                )
+                .into(),
+            ),
+            Self::Open { path, .. } => Some(
+                format!(
+                    "`chmod go-w {}`, after a look at what is in it (`patchwave ledger verify`, `patchwave runs`); \
+                     or name another state folder with `--state-dir DIR`",
+                    typed(path)
+                )
+                .into(),
+            ),
+            _ => self.fixed_help().map(Cow::Borrowed),
+        }
+    }
+
+    fn fixed_help(&self) -> Option<&'static str> {
         Some(match self {
             Self::Absent { .. } => "`patchwave run` records one; `--state-dir DIR` names another state folder",
             Self::Full { .. } => "make room on that disk",
@@ -154,6 +211,9 @@ impl LedgerError {
             }
             Self::Busy { .. } => "find it with `fuser -v` on that file; try again when it is gone",
             Self::Newer { .. } => "use the newer patchwave, or another state folder with `--state-dir DIR`",
+            Self::NewerRun { .. } => {
+                "nothing is wrong with the record: use that patchwave for this run; `patchwave show RUN --json` prints it as it was written"
+            }
             Self::Locked { .. } => "`patchwave status RUN` shows how far it is; `patchwave stop RUN` asks it to drain",
             Self::UnknownRun { .. } | Self::Ambiguous { .. } => {
                 "`patchwave runs` lists them; the four letters at the end are enough"
@@ -161,8 +221,9 @@ impl LedgerError {
             Self::Damaged { .. } => {
                 "do not resume this run: look at its hosts with `patchwave exec`, then start a new one; `patchwave ledger salvage` keeps its good events"
             }
-            Self::Exists { .. } | Self::Gap { .. } => return None,
-            Self::Io { .. } => return None,
+            Self::Foreign { .. } | Self::Open { .. } | Self::Exists { .. } | Self::Gap { .. } | Self::Io { .. } => {
+                return None;
+            }
         })
     }
 

@@ -3,15 +3,18 @@
 
 use std::{
     fmt, fs,
-    io::{Read, Seek, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    io::{ErrorKind, Read, Seek, Write},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::LedgerError;
+use super::{
+    LedgerError,
+    private::{self, private_folder},
+};
 use crate::{
     clock::{Clock as _, SystemClock},
     event::RunId,
@@ -20,7 +23,7 @@ use crate::{
 /// A controller, as it wrote itself down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// `user@machine`.
+    /// `account@machine (login person)`.
     pub owner: String,
     /// Its process id, in its own namespace.
     pub pid: u32,
@@ -31,6 +34,32 @@ pub struct Holder {
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, process {}, since {}", self.owner, self.pid, self.since.strftime("%F %T UTC"))
+    }
+}
+
+/// Whether a controller drives a run just now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Driver {
+    /// None does.
+    Nobody,
+    /// This one does.
+    Holder(Holder),
+    /// It cannot be seen from here, for this reason: perhaps one does.
+    Unclear(String),
+}
+
+impl Driver {
+    /// The controller that is known to drive it.
+    pub fn holder(&self) -> Option<&Holder> {
+        match self {
+            Self::Holder(holder) => Some(holder),
+            Self::Nobody | Self::Unclear(_) => None,
+        }
+    }
+
+    /// Whether nobody drives it, beyond doubt.
+    pub fn is_nobody(&self) -> bool {
+        *self == Self::Nobody
     }
 }
 
@@ -52,7 +81,7 @@ impl RunLock {
     pub(super) fn take(folder: &Path, run: &RunId, owner: &str) -> Result<Self, LedgerError> {
         let path = folder.join("controller.lock");
         let told = |e: std::io::Error| LedgerError::io(&path, &e);
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| LedgerError::io(folder, &e))?;
+        private_folder(folder)?;
         let mut file = fs::OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -61,6 +90,7 @@ impl RunLock {
             .mode(0o600)
             .open(&path)
             .map_err(told)?;
+        private::check(&path, &file.metadata().map_err(told)?)?;
         let mut tries = 0;
         loop {
             match file.try_lock() {
@@ -84,11 +114,19 @@ impl RunLock {
     }
 
     /// Who holds the lock in `folder` just now.
-    pub(super) fn holder(folder: &Path) -> Option<Holder> {
-        let mut file = fs::File::open(folder.join("controller.lock")).ok()?;
+    pub(super) fn driver(folder: &Path) -> Driver {
+        let path = folder.join("controller.lock");
+        let doubt = |why: String| Driver::Unclear(format!("{}: {why}", path.display()));
+        let mut file = match fs::File::open(&path) {
+            Ok(file) => file,
+            // Nobody drives a run without it; `prune` and people may have taken it away.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Driver::Nobody,
+            Err(error) => return doubt(error.to_string()),
+        };
         match file.try_lock_shared() {
-            Err(fs::TryLockError::WouldBlock) => Some(read_holder(&mut file)),
-            Ok(()) | Err(fs::TryLockError::Error(_)) => None,
+            Err(fs::TryLockError::WouldBlock) => Driver::Holder(read_holder(&mut file)),
+            Ok(()) => Driver::Nobody,
+            Err(fs::TryLockError::Error(error)) => doubt(error.to_string()),
         }
     }
 }

@@ -5,14 +5,17 @@
 use std::{
     fs,
     io::{self, Read, Seek, SeekFrom, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use jiff::Timestamp;
 
-use super::place::Place;
+use super::{
+    place::Place,
+    private::{self, private_folder},
+};
 use crate::{clock::Clock, host::HostName};
 
 /// Bytes gathered before they are written.
@@ -76,7 +79,7 @@ impl Logs {
     }
 
     fn make_folder(&self) -> io::Result<()> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)
+        private_folder(&self.folder).map_err(io::Error::other)
     }
 
     fn report(&self, path: &Path, error: &io::Error) {
@@ -215,6 +218,7 @@ impl HostLog {
 
     fn take_over(&self) -> io::Result<(Place, bool)> {
         let mut file = fs::OpenOptions::new().read(true).append(true).open(&self.path)?;
+        private::check(&self.path, &file.metadata()?).map_err(io::Error::other)?;
         let known = Place::load(&self.path.with_extension("pos"));
         let length = file.metadata()?.len();
         let lost = match &known {
@@ -254,7 +258,9 @@ impl HostLog {
             }
             opened => opened?,
         };
-        let length = file.metadata()?.len();
+        let found = file.metadata()?;
+        private::check(&self.path, &found).map_err(io::Error::other)?;
+        let length = found.len();
         let mut piece = Vec::new();
         if self.gap {
             piece.extend_from_slice(b"\n== output is missing here: it could not be written ==\n");

@@ -11,23 +11,27 @@ mod open;
 #[cfg(test)]
 mod page_tests;
 mod place;
+mod private;
 mod prune;
 mod request;
 mod salvage;
 mod store;
 #[cfg(test)]
 mod tests;
+mod version;
 
 pub use chain::Damage;
 pub use error::LedgerError;
 pub use journal::{MemoryJournal, RunLedger};
-pub use lock::{Holder, RunLock};
+pub use lock::{Driver, Holder, RunLock};
 pub use log::{HostLog, Logs};
 pub use open::default_folder;
+pub use private::private_folder;
 pub use prune::Stale;
 pub use request::{Request, Wanted};
 pub use salvage::{Salvaged, SalvagedRun, salvage};
 pub use store::{Ledger, RunRow};
+pub use version::{VERSION, is_newer};
 
 use crate::event::Event;
 

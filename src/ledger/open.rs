@@ -5,8 +5,7 @@
 
 use std::{
     fs,
-    io::ErrorKind,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -14,7 +13,10 @@ use std::{
 use etcetera::BaseStrategy;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::LedgerError;
+use super::{
+    LedgerError,
+    private::{self, private_folder},
+};
 
 /// How long a statement waits for another process.
 pub(super) const BUSY: Duration = Duration::from_secs(10);
@@ -62,18 +64,13 @@ pub fn default_folder() -> Option<PathBuf> {
 
 /// Opens for reading and writing; makes folder, file and schema where they are missing.
 pub(super) fn writable(folder: &Path) -> Result<(PathBuf, Connection), LedgerError> {
-    // Ours is 0700; parents that are missing get the ordinary mode, and what exists keeps its own.
-    if let Some(parent) = folder.parent() {
-        fs::create_dir_all(parent).map_err(|e| LedgerError::io(folder, &e))?;
-    }
-    match fs::DirBuilder::new().mode(0o700).create(folder) {
-        Err(e) if e.kind() == ErrorKind::AlreadyExists && folder.is_dir() => {}
-        Err(e) => return Err(LedgerError::io(folder, &e)),
-        Ok(()) => {}
-    }
+    private_folder(folder)?;
     let path = folder.join("ledger.db");
+    let told = |e: std::io::Error| LedgerError::io(&path, &e);
     // SQLite would make it 0644, and its journal files copy the mode of the database.
-    fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(|e| LedgerError::io(&path, &e))?;
+    let file = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(told)?;
+    private::check(&path, &file.metadata().map_err(told)?)?;
+    are_private(folder)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut db = Connection::open_with_flags(&path, flags).map_err(|e| LedgerError::sqlite(&path, &e))?;
     prepare(&path, &mut db)?;
@@ -140,12 +137,20 @@ fn version(path: &Path, db: &Connection, known: usize) -> Result<i64, LedgerErro
     Ok(found)
 }
 
+/// What stands beside the database and is believed as it is.
+fn are_private(folder: &Path) -> Result<(), LedgerError> {
+    ["ledger.db-wal", "ledger.db-shm", "logs"].iter().try_for_each(|name| private::check_if_there(&folder.join(name)))
+}
+
 /// Opens for reading. Writes nothing, and works in a folder that cannot be written.
 pub(super) fn readable(folder: &Path) -> Result<(PathBuf, Connection), LedgerError> {
     let path = folder.join("ledger.db");
     if !path.exists() {
         return Err(LedgerError::Absent { path });
     }
+    private::check_if_there(folder)?;
+    private::check_if_there(&path)?;
+    are_private(folder)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let db = Connection::open_with_flags(&path, flags).map_err(|e| LedgerError::sqlite(&path, &e))?;
     db.busy_timeout(BUSY).map_err(|e| LedgerError::sqlite(&path, &e))?;

@@ -12,7 +12,7 @@ use crate::event::{RunId, Stop};
 pub struct Request {
     /// When it was made.
     pub at: Timestamp,
-    /// `user@machine`.
+    /// `account@machine (login person)`.
     pub by: String,
     /// What is asked for.
     pub what: Wanted,
@@ -70,9 +70,16 @@ impl Ledger {
         let taken = statement.query_map([row.no], columns).and_then(Iterator::collect);
         let mut taken: Vec<(i64, String, String, String)> = taken.map_err(told)?;
         taken.sort();
-        // A row that cannot be read was not written by `request`.
+        // A row that cannot be read was not written by `request`, or by that of a newer patchwave.
         let read = |(_, at, by, what): (i64, String, String, String)| {
-            Some(Request { at: at.parse().ok()?, by, what: serde_json::from_str(&what).ok()? })
+            let request = match (at.parse(), serde_json::from_str(&what)) {
+                (Ok(at), Ok(what)) => Some(Request { at, by: by.clone(), what }),
+                _ => None,
+            };
+            if request.is_none() {
+                tracing::warn!(%by, %what, "a request is not understood and was not followed");
+            }
+            request
         };
         Ok(taken.into_iter().filter_map(read).collect())
     }

@@ -12,7 +12,11 @@ use std::{
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{Ledger, LedgerError, chain, graft, lock::RunLock, open};
+use super::{
+    Ledger, LedgerError, chain, graft,
+    lock::{Driver, RunLock},
+    open, version,
+};
 use crate::event::{Event, Kind, RunId, RunState};
 
 /// A run with a greater number is a number that was damaged.
@@ -81,8 +85,13 @@ fn has_events(old: &Connection) -> bool {
 /// A controller would go on writing into the file that is put aside.
 fn nobody_is_here(folder: &Path) -> Result<(), LedgerError> {
     for entry in fs::read_dir(folder.join("logs")).into_iter().flatten().flatten() {
-        if let Some(holder) = RunLock::holder(&entry.path()) {
-            return Err(LedgerError::Locked { run: RunId(entry.file_name().to_string_lossy().into_owned()), holder });
+        match RunLock::driver(&entry.path()) {
+            Driver::Nobody => {}
+            Driver::Holder(holder) => {
+                let run = RunId(entry.file_name().to_string_lossy().into_owned());
+                return Err(LedgerError::Locked { run, holder });
+            }
+            Driver::Unclear(why) => return Err(LedgerError::Io { path: entry.path(), why }),
         }
     }
     Ok(())
@@ -106,6 +115,7 @@ fn copy(old: &Connection, no: i64, fresh: &mut Ledger, now: Timestamp) -> Result
         .optional()
         .unwrap_or_default();
     let (good, mut lost) = good_events(old, no);
+    refuse_newer(old, no, &good, lost.is_some())?;
     let known = row.as_ref().map(|(run, _)| RunId(run.clone()));
     let Some(Event { kind: Kind::RunStarted(started), .. }) = good.first() else {
         let lost = Some(lost.unwrap_or_else(|| "it has no events".to_owned()));
@@ -127,6 +137,20 @@ fn copy(old: &Connection, no: i64, fresh: &mut Ledger, now: Timestamp) -> Result
         fresh.append(&lock, &[cut])?;
     }
     Ok(Some(SalvagedRun { run: Some(run), events, lost }))
+}
+
+/// A record that goes on in the words of a newer program must not be cut where they begin.
+fn refuse_newer(old: &Connection, no: i64, good: &[Event], is_cut: bool) -> Result<(), LedgerError> {
+    let seq = good.len() as u64 + 1;
+    let run = match good.first() {
+        Some(Event { kind: Kind::RunStarted(started), .. }) => started.run.clone(),
+        _ => RunId(format!("number {no}")),
+    };
+    let harmless = || LedgerError::Gap { run: run.clone(), expected: seq, found: seq };
+    match version::explain(old, no, &run, seq, harmless()) {
+        error @ LedgerError::NewerRun { .. } if is_cut => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// The events of one run that are as they were written and follow each other, and what is wrong with the next one.

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use super::{
-    Holder, LedgerError, Logs, RunLock,
+    Driver, LedgerError, Logs, RunLock,
     chain::{self, Hash},
-    open,
+    open, version,
 };
 use crate::event::{Event, Kind, RunId, RunState};
 
@@ -84,7 +84,7 @@ impl Ledger {
             // It becomes a folder's name.
             return Err(LedgerError::UnknownRun { asked: run.0.clone() });
         }
-        let lock = RunLock::take(&self.run_folder(run), run, &format!("{}@{}", started.operator, started.controller))?;
+        let lock = RunLock::take(&self.run_folder(run), run, &started.owner())?;
         let (at, kind) = texts(first, &self.path)?;
         let hash = chain::link(&chain::origin(run), 1, &at, &kind);
         let told = |e: rusqlite::Error| LedgerError::sqlite(&self.path, &e);
@@ -123,9 +123,9 @@ impl Ledger {
         RunLock::take(&self.run_folder(run), run, owner)
     }
 
-    /// The controller that drives `run` just now.
-    pub fn holder(&self, run: &RunId) -> Option<Holder> {
-        RunLock::holder(&self.run_folder(run))
+    /// Who drives `run` just now, if anybody does.
+    pub fn driver(&self, run: &RunId) -> Driver {
+        RunLock::driver(&self.run_folder(run))
     }
 
     /// Appends the next events of a run in one transaction; durable when it returns, or nothing is recorded.
@@ -178,7 +178,33 @@ impl Ledger {
         mut take: impl FnMut(Event) -> Result<(), LedgerError>,
     ) -> Result<(), LedgerError> {
         let row = self.row(run)?;
-        self.each_raw(&row, after, |seq, at, kind, _| take(chain::parse(run, seq, at, kind)?))
+        self.each_raw(&row, after, |seq, at, kind, _| take(self.parse(&row, seq, at, kind)?))
+    }
+
+    /// Hands the events of `run` to `take` as they were written, one object of JSON each: also those that this program
+    /// does not understand.
+    ///
+    /// # Errors
+    /// The first error of `take`; [`LedgerError::Damaged`] for a row that is no object.
+    pub fn each_text(
+        &self,
+        run: &RunId,
+        mut take: impl FnMut(&str) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        let row = self.row(run)?;
+        self.each_raw(&row, 0, |seq, at, kind, _| {
+            let line = format!("{{\"seq\":{seq},\"at\":\"{at}\",{}", kind.strip_prefix('{').unwrap_or(kind));
+            match serde_json::from_str::<serde::de::IgnoredAny>(&line) {
+                Ok(_) => take(&line),
+                // Says what is wrong with it.
+                Err(_) => self.parse(&row, seq, at, kind).map(drop),
+            }
+        })
+    }
+
+    /// A stored row as the event it was.
+    pub(super) fn parse(&self, row: &RunRow, seq: u64, at: &str, kind: &str) -> Result<Event, LedgerError> {
+        chain::parse(&row.run, seq, at, kind).map_err(|error| version::explain(&self.db, row.no, &row.run, seq, error))
     }
 
     /// All events of `run`.

@@ -44,6 +44,7 @@ pub(super) fn first(run: &str, hosts: usize) -> Event {
         max_failures: None,
         on_budget_spent: OnBudgetSpent::HaltRun,
         vars_digest: String::new(),
+        agreed: Default::default(),
     };
     let started = RunStarted {
         run: RunId(run.to_owned()),
@@ -56,6 +57,7 @@ pub(super) fn first(run: &str, hosts: usize) -> Event {
         connect: Vec::new(),
         check: false,
         operator: "ann".to_owned(),
+        person: Default::default(),
         controller: "jump".to_owned(),
         version: "0.1.0".to_owned(),
     };
@@ -169,9 +171,9 @@ fn a_killed_writer_leaves_every_acknowledged_event_and_its_lock_free() {
     assert!(durable >= 151 && last >= durable, "{last} of {durable}");
     assert_eq!((last - 1) % 10, 0, "a batch is there as a whole or not at all");
     ledger.verify(&run()).unwrap();
-    assert_eq!(ledger.holder(&run()), None);
+    assert_eq!(ledger.driver(&run()), Driver::Nobody);
     let lock = ledger.lock(&run(), "bob@jump").unwrap();
-    assert_eq!(ledger.holder(&run()).unwrap().owner, "bob@jump");
+    assert_eq!(ledger.driver(&run()).holder().unwrap().owner, "bob@jump");
     ledger.append(&lock, &later(last + 1, 2)).unwrap();
 }
 

@@ -9,9 +9,9 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value as Json};
 
 use super::{
-    Domain, Moment, Plan, PlannedHost, Stage, Wave,
+    Agreed, Domain, Moment, Plan, PlannedHost, Stage, Wave,
     careful::StageRules,
-    digest::VarsDigest,
+    digest::{Marks, VarsDigest},
     spread::Filling,
     stages::{self, Candidate, Draft},
 };
@@ -50,7 +50,7 @@ pub fn build(inventory: &Inventory, playbook: &Playbook, selected: &[HostName]) 
     let mut shared = Shared::default();
     let stages = drafts.into_iter().map(|draft| stage(draft, &vars, &mut shared)).collect();
     shared.report(&mut problems);
-    problems.or(Plan {
+    let mut plan = Plan {
         playbook: playbook.name.clone(),
         stages,
         steps: playbook.steps.clone(),
@@ -58,7 +58,12 @@ pub fn build(inventory: &Inventory, playbook: &Playbook, selected: &[HostName]) 
         max_failures: rollout.max_failures.map(|amount| amount.of(total)),
         on_budget_spent: rollout.on_budget_spent.unwrap_or_default(),
         vars_digest: vars.digest,
-    })
+        agreed: Agreed::default(),
+    };
+    plan.agreed.digest = vars.marks.digest;
+    plan.agreed.variables = vars.marks.variables;
+    plan.agreed.hosts = plan.hosts().filter_map(|(host, ..)| vars.marks.hosts.get(&host.name).cloned()).collect();
+    problems.or(plan)
 }
 
 /// The selected hosts, each once.
@@ -79,6 +84,7 @@ fn candidates(inventory: &Inventory, selected: &[HostName], problems: &mut Probl
 /// What planning needs of the hosts' variables. They are merged once per host and not kept.
 struct Variables {
     digest: String,
+    marks: Marks,
     /// Values of the variables that some `spread` names.
     labels: HashMap<(String, HostName), Arc<str>>,
 }
@@ -103,7 +109,8 @@ impl Variables {
                 }
             }
         }
-        Self { digest: digest.finish(), labels }
+        let (digest, marks) = digest.finish();
+        Self { digest, marks, labels }
     }
 
     fn label(&self, name: &str, host: &HostName) -> Option<Arc<str>> {

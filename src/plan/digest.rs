@@ -1,10 +1,15 @@
 //! Fingerprints: of a plan, so that what was looked at is what is run; of variables, so that a changed inventory is seen.
 //! What is hashed is JSON without spaces: a plan's fields in the order of its types, variables with sorted keys.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value as Json};
 use sha2::{Digest as _, Sha256};
 
-use super::Plan;
+use super::{
+    Plan,
+    agreed::{HOST_MARK, NAME_MARK},
+};
 use crate::host::HostName;
 
 /// Characters of a digest that people see and type.
@@ -46,20 +51,43 @@ impl Plan {
 pub(super) struct VarsDigest {
     hasher: Sha256,
     text: Vec<u8>,
+    shared: Vec<u8>,
+    hosts: BTreeMap<HostName, String>,
+    variables: BTreeMap<String, [u8; 2]>,
+}
+
+/// A few bits of each host's variables, and of each variable.
+#[derive(Default)]
+pub(super) struct Marks {
+    /// Of everything, whatever the order of the hosts.
+    pub digest: String,
+    pub hosts: BTreeMap<HostName, String>,
+    pub variables: BTreeMap<String, String>,
 }
 
 impl VarsDigest {
     /// The variables of one host.
     pub fn host(&mut self, name: &HostName, vars: &Map<String, Json>) {
         self.part(name.as_str(), vars);
+        self.hosts.insert(name.clone(), hex(&Sha256::digest(&self.text)));
     }
 
     /// Variables that all hosts see. No host name is empty, so that the two cannot be mixed up.
     pub fn shared(&mut self, vars: &Map<String, Json>) {
         self.part("", vars);
+        self.shared = self.text.clone();
     }
 
     fn part(&mut self, name: &str, vars: &Map<String, Json>) {
+        for (key, value) in vars.iter().filter(|(key, _)| !LOGIN.contains(&key.as_str())) {
+            self.text.clear();
+            string(name, &mut self.text);
+            canonical(value, &mut self.text);
+            // Added up so that the order of the hosts does not count: a resume has them in the plan's.
+            let sum = Sha256::digest(&self.text);
+            let mark = self.variables.entry(key.clone()).or_default();
+            *mark = [mark[0] ^ sum[0], mark[1] ^ sum[1]];
+        }
         self.text.clear();
         string(name, &mut self.text);
         map(vars.iter().filter(|(key, _)| !LOGIN.contains(&key.as_str())), &mut self.text);
@@ -67,9 +95,18 @@ impl VarsDigest {
         self.hasher.update(&self.text);
     }
 
-    /// 64 hex characters.
-    pub fn finish(self) -> String {
-        hex(&self.hasher.finalize())
+    /// 64 hex characters, and the marks.
+    pub fn finish(self) -> (String, Marks) {
+        let short = |text: &str, digits: usize| text.get(..digits).unwrap_or(text).to_owned();
+        let mut all = Sha256::new();
+        // No host name is empty.
+        all.update(&self.shared);
+        for (host, sum) in &self.hosts {
+            all.update(format!("{host} {sum}\n"));
+        }
+        let hosts = self.hosts.into_iter().map(|(host, sum)| (host, short(&sum, HOST_MARK))).collect();
+        let variables = self.variables.into_iter().map(|(name, sum)| (name, short(&hex(&sum), NAME_MARK))).collect();
+        (hex(&self.hasher.finalize()), Marks { digest: hex(&all.finalize()), hosts, variables })
     }
 }
 
@@ -125,7 +162,7 @@ mod tests {
         let Json::Object(vars) = json else { panic!("no object") };
         let mut digest = VarsDigest::default();
         digest.host(&HostName::new("a").unwrap(), &vars);
-        digest.finish()
+        digest.finish().0
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Inventory and playbook in, [`Plan`] out: who is patched with whom, in what order, under which budget.
 //! Pure: no connection, no clock but the one handed in. Start at [`build()`] and [`Plan`].
 
+mod agreed;
 mod bastions;
 mod batches;
 mod build;
@@ -12,6 +13,7 @@ mod stages;
 mod twins;
 pub mod window;
 
+pub use agreed::{Agreed, VarsChange};
 pub use bastions::endangered_ways;
 pub use build::build;
 pub use model::{Domain, Moment, Plan, PlannedHost, Stage, Wave};

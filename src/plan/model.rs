@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use super::Agreed;
 use crate::{
     host::{Environment, HostName, Risk},
     playbook::StepSpec,
@@ -27,6 +28,9 @@ pub struct Plan {
     pub on_budget_spent: OnBudgetSpent,
     /// Per host, a hash of the variables that its steps can see: a changed inventory is another plan.
     pub vars_digest: String,
+    /// What else is agreed to: files of the jump box, and by what a changed variable is named.
+    #[serde(default, skip_serializing_if = "Agreed::is_empty")]
+    pub agreed: Agreed,
 }
 
 /// A set of hosts with one policy.

@@ -8,6 +8,7 @@ mod load;
 #[cfg(test)]
 mod load_tests;
 mod rollout;
+mod sources;
 mod spec;
 mod steps;
 pub mod template;
@@ -15,6 +16,7 @@ mod values;
 
 pub use files::{find as find_beside, root};
 pub use load::{load, load_text};
+pub use sources::Source;
 pub use spec::{
     Cleanup, CommandLine, CommandSpec, Condition, CopyFrom, CopySpec, Guard, Hook, HttpCheck, LOCK_TIMEOUT, Notify,
     Pause, Playbook, Precheck, Reboot, RebootWhen, RiskOrder, Rollout, Scope, Script, ServiceSpec, ServiceState, Side,

@@ -20,6 +20,7 @@ pub fn json(view: &RunView<'_>) -> Value {
         "check": started.check,
         "digest": started.digest,
         "operator": started.operator,
+        "person": started.person,
         "controller": started.controller,
         "version": started.version,
         "started_at": state.started_at,

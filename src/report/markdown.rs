@@ -40,7 +40,16 @@ fn head(page: &mut String, view: &RunView<'_>, zone: &TimeZone) {
     fact(page, "run", &started.run.0);
     fact(page, "began", &time(state.started_at, zone));
     fact(page, if state.finished { "ended" } else { "last record" }, &time(state.last_at, zone));
-    fact(page, "by", &format!("{} on {}, patchwave {}", started.operator, started.controller, started.version));
+    fact(
+        page,
+        "by",
+        &format!(
+            "{} on {}, patchwave {}",
+            started.person.beside(&started.operator),
+            started.controller,
+            started.version
+        ),
+    );
     fact(page, "playbook", &started.playbook_path);
     fact(page, "inventory", &started.inventory_paths.join(", "));
     if let Some(limit) = &started.limit {

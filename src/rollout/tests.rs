@@ -74,6 +74,7 @@ impl Run {
             max_failures,
             on_budget_spent: OnBudgetSpent::HaltRun,
             vars_digest: String::new(),
+            agreed: Default::default(),
         };
         let started = RunStarted {
             run: RunId("r".to_owned()),
@@ -86,6 +87,7 @@ impl Run {
             connect: vec![],
             check: false,
             operator: String::new(),
+            person: Default::default(),
             controller: String::new(),
             version: String::new(),
         };
@@ -209,6 +211,9 @@ fn halt_stage_leaves_the_stage_and_goes_on_and_continue_never_stops() {
 fn leave_out(names: &str) -> Kind {
     Kind::RunResumed {
         operator: "me".to_owned(),
+        person: Default::default(),
+        version: String::new(),
+        files: Default::default(),
         controller: "jump".to_owned(),
         limit: Some("x".to_owned()),
         left_out: names.split_whitespace().map(|name| HostName::new(name).unwrap()).collect(),

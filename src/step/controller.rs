@@ -2,9 +2,10 @@
 //! Knows no host and no step. Start at [`JumpBox`].
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -18,7 +19,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use super::{Controller, HookOutput};
+use super::{Controller, HookOutput, sources::Held};
 use crate::{
     command::{Command, Exit, Output},
     transport::{Sink, Stream},
@@ -35,12 +36,20 @@ pub struct JumpBox {
     folder: PathBuf,
     root: PathBuf,
     client: OnceLock<Result<reqwest::Client, String>>,
+    held: Arc<Held>,
 }
 
 impl JumpBox {
     /// `folder` is the playbook's, absolute; files are looked up there and above, up to `root`.
     pub fn new(folder: PathBuf, root: PathBuf) -> Self {
-        Self { folder, root, client: OnceLock::new() }
+        Self { folder, root, client: OnceLock::new(), held: Arc::default() }
+    }
+
+    /// Holds files to these sums, by the names that the playbook says.
+    #[must_use]
+    pub fn agreed_with(mut self, files: &BTreeMap<String, String>) -> Self {
+        self.held = Arc::new(Held::new(files, |name| self.find(name)));
+        self
     }
 
     fn client(&self) -> Result<&reqwest::Client, String> {
@@ -106,6 +115,23 @@ impl Controller for JumpBox {
                 Ok(Err(error)) => Err(error.to_string()),
                 Err(_) => Err(format!("no connection within {limit:?}")),
             }
+        })
+    }
+
+    fn agreed(&self, path: &Path) -> Option<&str> {
+        self.held.sum(path)
+    }
+
+    fn changed<'a>(&'a self, argv: Option<&'a [String]>) -> BoxFuture<'a, Option<String>> {
+        let (held, folder) = (Arc::clone(&self.held), self.folder.clone());
+        let argv = argv.map(<[String]>::to_vec);
+        let look = move || match argv {
+            Some(argv) => held.changed_in(&folder, &argv),
+            None => held.any_changed(),
+        };
+        Box::pin(async move {
+            let looked = tokio::task::spawn_blocking(look).await;
+            looked.unwrap_or_else(|error| Some(format!("the jump box's files cannot be looked at: {error}")))
         })
     }
 

@@ -52,7 +52,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &CopySpec) -> Ended {
             let path = cx.controller.find(&name).ok_or_else(|| {
                 StepResult::failed("missing-file", format!("the file {name} is not there on the jump box"))
             })?;
-            files::read(&path, MOST).await?
+            files::read_agreed(cx, &name, &path, MOST).await?
         }
     };
     let owner = spec.owner.as_ref().map(|owner| cx.scope.render(owner)).transpose()?.unwrap_or_default();

@@ -1,6 +1,10 @@
 //! All that a step may touch while it runs.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
@@ -23,7 +27,7 @@ pub struct StepCx<'a> {
     pub run: &'a RunId,
     /// The host.
     pub host: &'a HostName,
-    /// Who runs this, `user@jumpbox`: shown to those whom the host's lease keeps out.
+    /// Who runs this, `account@jumpbox (login person)`: shown to those whom the host's lease keeps out.
     pub owner: &'a str,
     /// Which step it is.
     pub step: StepRef,
@@ -142,6 +146,16 @@ pub trait Controller: Send + Sync {
     /// The folder of the playbook: hooks, scripts and files are looked up there, then in its parents up to the
     /// project's root.
     fn find(&self, relative: &str) -> Option<PathBuf>;
+
+    /// The SHA-256 that the file at this path must have, if the run was agreed with one.
+    fn agreed(&self, _path: &Path) -> Option<&str> {
+        None
+    }
+
+    /// Which file is not as the run was agreed with, in words: one that this command line runs, or any without one.
+    fn changed<'a>(&'a self, _argv: Option<&'a [String]>) -> BoxFuture<'a, Option<String>> {
+        Box::pin(async { None })
+    }
 }
 
 /// What a program on the jump box did.

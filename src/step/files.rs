@@ -1,21 +1,55 @@
-//! Files of the jump box that go to hosts: read whole, up to a size.
+//! Files of the jump box that go to hosts: read whole, up to a size, and only as they were agreed to.
 
 use std::path::Path;
 
+use serde_json::json;
+use tokio::io::AsyncReadExt;
+
+use super::{StepCx, sources};
 use crate::event::StepResult;
+
+/// Reads a file that goes to the host: what was agreed to, or nothing. A file whose name was not known when the run
+/// started is noted with its sum, so that the ledger says what was sent.
+///
+/// # Errors
+/// The step's result: the file cannot be read, or has another text now.
+pub(super) async fn read_agreed(
+    cx: &mut StepCx<'_>,
+    name: &str,
+    path: &Path,
+    most: u64,
+) -> Result<Vec<u8>, Box<StepResult>> {
+    let bytes = read(path, most).await?;
+    let sum = sources::sum_of(&bytes);
+    match cx.controller.agreed(path) {
+        Some(agreed) if agreed == sum => {}
+        Some(agreed) => {
+            let why = sources::other_text(name, agreed, &sum);
+            return Err(Box::new(StepResult::failed("file-changed", why).help(sources::PUT_BACK)));
+        }
+        None if cx.check => {}
+        None => cx.journal.note("file", json!({ "name": name, "sha256": sum })).await?,
+    }
+    Ok(bytes)
+}
 
 /// Reads a regular file of at most `most` bytes.
 ///
 /// # Errors
 /// The step's result, with the path.
-pub(super) async fn read(path: &Path, most: u64) -> Result<Vec<u8>, Box<StepResult>> {
+async fn read(path: &Path, most: u64) -> Result<Vec<u8>, Box<StepResult>> {
     let fail = |why: String| Box::new(StepResult::failed("missing-file", format!("{}: {why}", path.display())));
-    let meta = tokio::fs::metadata(path).await.map_err(|error| fail(error.to_string()))?;
+    let told = |error: std::io::Error| fail(error.to_string());
+    let meta = tokio::fs::metadata(path).await.map_err(told)?;
     if !meta.is_file() {
         return Err(fail("not a file".to_owned()));
     }
-    if meta.len() > most {
+    let file = tokio::fs::File::open(path).await.map_err(told)?;
+    let mut bytes = Vec::new();
+    // It may grow while it is read.
+    file.take(most + 1).read_to_end(&mut bytes).await.map_err(told)?;
+    if bytes.len() as u64 > most {
         return Err(fail(format!("larger than {} MiB", most >> 20)));
     }
-    tokio::fs::read(path).await.map_err(|error| fail(error.to_string()))
+    Ok(bytes)
 }

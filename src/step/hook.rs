@@ -4,6 +4,7 @@
 use super::{
     Ended, StepCx,
     job::{self, JobSpec},
+    sources,
 };
 use crate::{
     command::{Command, Output},
@@ -72,6 +73,9 @@ pub(super) fn find_program(cx: &StepCx<'_>, argv: &mut [String]) -> Result<(), B
 
 /// Runs a program on the jump box until the step's deadline.
 pub(super) async fn on_controller(cx: &mut StepCx<'_>, command: &Command) -> Result<Output, Box<StepResult>> {
+    if let Some(why) = cx.controller.changed(Some(&command.argv)).await {
+        return Err(Box::new(StepResult::failed("file-changed", why).help(sources::PUT_BACK)));
+    }
     let command = command.clone().timeout(cx.remaining());
     match cx.controller.run(&command, &mut *cx.log).await {
         Ok(hook) => Ok(hook.output),

@@ -19,7 +19,7 @@ use self::answer::{Answer, Other, answer};
 use super::{StepCx, remote};
 use crate::{
     command::{Command, Exit, Output, Query, printable, quote},
-    event::{Ground, LostLease, RunId, StepResult, TakenLease, Verdict},
+    event::{Ground, LostLease, RunId, StepResult, TakenLease, Verdict, account_of},
     playbook::StepSpec,
     transport::{Link, NoSink},
 };
@@ -105,7 +105,9 @@ fn may_take(cx: &StepCx<'_>, other: &Other) -> Option<Ground> {
         return Some(Ground::Stolen);
     }
     match other.jobs.is_empty() {
-        true if other.owner == cx.owner && is_settled(cx, &other.run) => Some(Ground::LeftBehind),
+        true if account_of(&other.owner) == account_of(cx.owner) && is_settled(cx, &other.run) => {
+            Some(Ground::LeftBehind)
+        }
         true if other.age >= EXPIRES => Some(Ground::Expired),
         _ => None,
     }
@@ -139,7 +141,9 @@ fn refused(cx: &StepCx<'_>, other: &Other) -> Box<StepResult> {
     };
     let first = match owner.is_empty() {
         _ if *run == cx.run.0 || is_settled(cx, run) => "wait until the job is over, then run it again".to_owned(),
-        _ if owner == cx.owner => format!("it is a run of yours: `patchwave status {run}`, `patchwave resume {run}`"),
+        _ if account_of(owner) == account_of(cx.owner) => {
+            format!("it is a run of yours: `patchwave status {run}`, `patchwave resume {run}`")
+        }
         true => "wait until the job is over, then run it again".to_owned(),
         false => format!("ask {owner}, or finish that run there with `patchwave resume {run}`"),
     };

@@ -28,6 +28,7 @@ mod script;
 mod service;
 mod services;
 mod snapshot;
+pub mod sources;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -88,6 +89,15 @@ async fn attempt(cx: &mut StepCx<'_>) -> Ended {
     let goes_on = cx.resumed && cx.notes.keys().any(|key| !key.starts_with("lease."));
     if takes_lease(cx.spec) && !cx.check && !goes_on {
         lease::acquire(cx).await?;
+        // Recorded before the first change: whoever goes on with this walk must find the same machine.
+        if let Some(query) = cx.link.id_query() {
+            let id = remote::ask(cx, &query).await?;
+            cx.link.learn_id(id);
+        }
+        if let Some(machine) = cx.link.take_news() {
+            let (key, value) = machine.note();
+            cx.journal.note(key, value).await?;
+        }
     }
     let spec = cx.spec;
     let ended = act(cx, &spec.kind).await;

@@ -140,7 +140,10 @@ pub(super) fn may_pass(error: &LinkError) -> bool {
         LinkError::Exec(error) => error.class,
         LinkError::Unreadable { .. } => return false,
     };
-    !matches!(class, Class::HostKeyUnknown | Class::HostKeyChanged | Class::HostKeyRevoked | Class::Local)
+    !matches!(
+        class,
+        Class::HostKeyUnknown | Class::HostKeyChanged | Class::HostKeyRevoked | Class::OtherMachine | Class::Local
+    )
 }
 
 /// The pause before the next try after `losses` others: growing to 8 s, of random length so that a thousand hosts do not

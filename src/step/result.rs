@@ -134,8 +134,12 @@ impl StepResult {
 /// What a failed look at the host means. A lost change is [`lost_change`].
 impl From<LinkError> for Box<StepResult> {
     fn from(error: LinkError) -> Self {
-        let unreachable = error.unreachable();
-        let make = if unreachable { StepResult::unreachable } else { StepResult::failed };
+        let make = match error.unreachable() {
+            // The machine that the walk began on may be in any state.
+            true if error.class() == Class::OtherMachine.as_str() => StepResult::unknown,
+            true => StepResult::unreachable,
+            false => StepResult::failed,
+        };
         let mut result = make(error.class(), error.to_string());
         result.help = error.help().map(str::to_owned);
         Box::new(result)
@@ -146,7 +150,8 @@ impl From<LinkError> for Box<StepResult> {
 /// unreachable, which says that nothing was done.
 pub(super) fn unseen(what: &str, cause: Box<StepResult>) -> Box<StepResult> {
     if cause.verdict != Verdict::Unreachable {
-        return cause;
+        let changed = cause.changed || cause.verdict == Verdict::Unknown;
+        return Box::new(StepResult { changed, ..*cause });
     }
     let summary = format!("{what}, but the host cannot be asked what came of it: {}", cause.summary);
     let help = "look at the host, then run it again with --limit @unknown";

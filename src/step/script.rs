@@ -31,7 +31,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Script) -> Ended {
         let help = "it is looked up beside the playbook, then in the folders above it";
         StepResult::failed("missing-file", format!("the script {name} is not there on the jump box")).help(help)
     })?;
-    let bytes = super::files::read(&path, MOST).await?;
+    let bytes = super::files::read_agreed(cx, &name, &path, MOST).await?;
     let (interpreter, argument) = interpreter(&bytes)?;
     let args = spec.args.iter().map(|arg| cx.scope.render(arg)).collect::<Result<Vec<_>, _>>()?;
     if cx.check && spec.changes {

@@ -44,6 +44,8 @@ pub enum Class {
     HostKeyChanged,
     /// The key is revoked.
     HostKeyRevoked,
+    /// Another machine answers than the one that the walk began on.
+    OtherMachine,
     /// No way of logging in was accepted.
     Auth,
     /// sudo, doas or su refused.
@@ -70,6 +72,7 @@ impl Class {
             Self::HostKeyUnknown => "host-key-unknown",
             Self::HostKeyChanged => "host-key-changed",
             Self::HostKeyRevoked => "host-key-revoked",
+            Self::OtherMachine => "other-machine",
             Self::Auth => "auth",
             Self::Escalation => "escalation",
             Self::LoginShell => "login-shell",

@@ -5,9 +5,14 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{Class, ConnectError, ExecError, Session, Sink, Transport, retry::Retries};
+use super::{
+    Class, ConnectError, ExecError, Session, Sink, Transport,
+    machine::{self, Known},
+    retry::Retries,
+};
 use crate::{
     command::{Command, Effect, Output, Query, Unreadable},
+    event::Machine,
     target::Target,
 };
 
@@ -20,6 +25,7 @@ pub struct Link {
     target: Arc<Target>,
     session: Option<Box<dyn Session>>,
     answers: bool,
+    machine: Known,
 }
 
 /// Why a command has no answer.
@@ -78,7 +84,27 @@ impl LinkError {
 impl Link {
     /// A link that is not connected yet.
     pub fn new(transport: Arc<dyn Transport>, target: Arc<Target>) -> Self {
-        Self { transport, target, session: None, answers: false }
+        Self { transport, target, session: None, answers: false, machine: Known::default() }
+    }
+
+    /// The machine that an earlier controller saw here: no other is talked to.
+    pub fn expect(&mut self, machine: Machine) {
+        self.machine.expect(machine);
+    }
+
+    /// What is known of the machine and was not taken before, to be recorded.
+    pub fn take_news(&mut self) -> Option<Machine> {
+        self.machine.take_news()
+    }
+
+    /// What asks the machine for its id, unless that was done. Every machine has a key; not every one has an id.
+    pub fn id_query(&self) -> Option<Query<Option<String>>> {
+        self.machine.wants_id().then(machine::id)
+    }
+
+    /// Takes the answer of [`Link::id_query`].
+    pub fn learn_id(&mut self, id: Option<String>) {
+        self.machine.learn_id(id);
     }
 
     /// The host it leads to.
@@ -105,7 +131,11 @@ impl Link {
         let mut retries = Retries::new(&self.target.limits);
         while self.session.is_none() {
             match self.transport.connect(Arc::clone(&self.target)).await {
-                Ok(session) => {
+                Ok(mut session) => {
+                    if let Err(error) = self.machine.check(&mut *session, &self.target.address).await {
+                        session.close().await;
+                        return Err(error);
+                    }
                     self.session = Some(session);
                     self.answers = true;
                 }

@@ -4,6 +4,7 @@
 
 mod error;
 mod link;
+mod machine;
 mod retry;
 pub mod ssh;
 
@@ -53,6 +54,11 @@ pub trait Session: Send + Sync {
     /// Runs one command to its end, with raised rights if it asks for them, within its timeout.
     fn exec<'a>(&'a mut self, command: &'a Command, sink: &'a mut dyn Sink)
     -> BoxFuture<'a, Result<Output, ExecError>>;
+
+    /// The fingerprint of the host key that was shown and accepted, as `ssh-keygen -l` prints it.
+    fn host_key(&self) -> Option<String> {
+        None
+    }
 
     /// Says good-bye within a second or two; never fails.
     fn close(self: Box<Self>) -> BoxFuture<'static, ()>;

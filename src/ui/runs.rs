@@ -26,7 +26,7 @@ pub fn runs_text(runs: &[RunLine], width: u16, zone: TimeZone) -> String {
         let started = &state.started;
         let at = state.started_at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
         let playbook = text::clean(&started.plan.playbook, 40);
-        let by = text::clean(&started.operator, 20);
+        let by = text::clean(&started.person.beside(&started.operator), 30);
         table.add_row([started.run.to_string(), playbook, at, by, phase(state, *alive).to_owned(), hosts(state)]);
     }
     // An id in two pieces could not be typed again, and a date is read at a glance.
@@ -54,6 +54,7 @@ pub fn runs_json(runs: &[RunLine]) -> Vec<Value> {
                 "started_at": state.started_at,
                 "last_at": state.last_at,
                 "operator": state.started.operator,
+                "person": state.started.person,
                 "controller": state.started.controller,
                 "check": state.started.check,
                 "limit": state.started.limit,

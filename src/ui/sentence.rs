@@ -42,10 +42,11 @@ pub(super) fn sentences(state: &RunState, event: &Event, paint: Paint) -> Vec<Se
                 ),
             )]
         }
-        Kind::RunResumed { operator, controller, left_out, accepted, .. } => {
+        Kind::RunResumed { operator, person, controller, left_out, accepted, .. } => {
             let open = text::count(state.tally.in_flight, "host");
             let waiting = state.tally.waiting();
-            let mut rest = format!("by {operator}@{controller}: {open} in flight, {waiting} not started");
+            let by = text::clean(&person.beside(&format!("{operator}@{controller}")), 100);
+            let mut rest = format!("by {by}: {open} in flight, {waiting} not started");
             if !left_out.is_empty() {
                 rest.push_str(&format!(", {} of them left out", left_out.len()));
             }

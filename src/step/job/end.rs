@@ -4,7 +4,7 @@ use crate::{
     command::{Exit, Unquotable, printable},
     event::StepResult,
     step::Interrupted,
-    transport::LinkError,
+    transport::{Class, LinkError},
 };
 
 /// A job that ran to its end.
@@ -111,9 +111,11 @@ impl From<JobTrouble> for Box<StepResult> {
                 .help(format!("look at it on the host: systemctl status 'patchwave-{id}'")),
             JobTrouble::Link { error, begun: None } => return error.into(),
             JobTrouble::Link { error, begun: Some(id) } => {
+                // What another machine means is told by the error itself.
+                let help = error.help().filter(|_| error.class() == Class::OtherMachine.as_str());
                 StepResult::unknown(error.class(), format!("lost while job {id} ran: {error}"))
                     .changed(true)
-                    .help("patchwave resume (it finds the job again)")
+                    .help(help.unwrap_or("patchwave resume (it finds the job again)"))
             }
             JobTrouble::Guard(result) | JobTrouble::Lease(result) => return result,
             JobTrouble::Interrupted(interrupted) => return interrupted.into(),

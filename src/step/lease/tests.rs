@@ -61,7 +61,14 @@ async fn a_lease_is_taken_from_another_run_when_that_is_asked_for_and_it_is_reco
 
 #[tokio::test]
 async fn a_lease_that_a_run_of_this_ledger_left_behind_counts_no_more() {
-    for (owner, known, free) in [("ann@jump1", "R1", true), ("ann@jump1", "R2", false), ("bob@jump2", "R1", false)] {
+    for (owner, known, free) in [
+        ("ann@jump1", "R1", true),
+        // The account counts, not who was behind it.
+        ("ann@jump1 (login bob)", "R1", true),
+        ("ann@jump1", "R2", false),
+        ("bob@jump2", "R1", false),
+        ("bob@jump1 (login ann)", "R1", false),
+    ] {
         let mut bench = bench();
         bench.file("var/lib/patchwave/lease", format!("R1\n{owner}\n1\n"));
         let mut target = Target::plain(bench.host.clone(), "127.0.0.1");

@@ -158,6 +158,9 @@ pub(super) fn hard(error: Option<&LinkError>) -> Option<Box<StepResult>> {
     if class == Class::Local {
         return None;
     }
+    if class == Class::OtherMachine {
+        return Some(Box::new(StepResult { changed: true, ..*Box::<StepResult>::from(error.clone()) }));
+    }
     let summary = format!("after the reboot the host has another key: {error}");
     let mut result = StepResult::failed("host-key-changed", summary).changed(true);
     result.help = error.help().map(str::to_owned);

@@ -38,6 +38,7 @@ pub(super) struct News {
 struct NewsInner {
     banner: String,
     end: Option<End>,
+    key: Option<String>,
 }
 
 /// Why a connection ended.
@@ -67,6 +68,11 @@ impl News {
     /// The text that the host shows before login, for example that it is still booting. Printable.
     pub(super) fn banner(&self) -> String {
         self.lock().banner.clone()
+    }
+
+    /// The fingerprint of the host key that was accepted.
+    pub(super) fn key(&self) -> Option<String> {
+        self.lock().key.clone()
     }
 
     /// Why the connection ended, if it has.
@@ -103,7 +109,11 @@ impl client::Handler for Peer {
 
     async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, PeerError> {
         match self.check.check(shown).await {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                let print = shown.public_key().fingerprint(russh::keys::HashAlg::Sha256).to_string();
+                self.news.lock().key = Some(print);
+                Ok(true)
+            }
             Err(refusal) => Err(PeerError::HostKey(Box::new(refusal))),
         }
     }

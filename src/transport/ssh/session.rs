@@ -57,6 +57,10 @@ impl Session for SshSession {
         Box::pin(self.run(command, sink))
     }
 
+    fn host_key(&self) -> Option<String> {
+        self.connection.news.key()
+    }
+
     fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let mut this = *self;

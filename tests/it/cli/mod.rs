@@ -1,6 +1,7 @@
 //! The command line, a file per command: whole pages of what an operator reads, and what a fault looks like to one.
 
 mod again;
+mod agreed;
 mod approval;
 mod bad_input;
 mod clock;
@@ -23,3 +24,4 @@ mod streams;
 mod terms;
 mod traffic;
 mod typed;
+mod whose;

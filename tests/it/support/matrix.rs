@@ -400,6 +400,9 @@ impl Stages {
             let mut state = RunState::fold(&events).unwrap();
             let kind = Kind::RunResumed {
                 operator: "sim".to_owned(),
+                person: Default::default(),
+                version: String::new(),
+                files: Default::default(),
                 controller: "sim".to_owned(),
                 limit: None,
                 left_out: Vec::new(),
@@ -454,6 +457,7 @@ fn started(case: &Case, hosts: &[HostName], strict: bool) -> RunStarted {
             max_failures: None,
             on_budget_spent: OnBudgetSpent::HaltRun,
             vars_digest: String::new(),
+            agreed: Default::default(),
         },
         digest: String::new(),
         playbook_path: String::new(),
@@ -463,6 +467,7 @@ fn started(case: &Case, hosts: &[HostName], strict: bool) -> RunStarted {
         connect: vec![],
         check: false,
         operator: "sim".to_owned(),
+        person: Default::default(),
         controller: "sim".to_owned(),
         version: String::new(),
     }

@@ -59,6 +59,7 @@ impl World {
             max_failures: rng.bool().then(|| rng.usize(0..=3)),
             on_budget_spent: OnBudgetSpent::HaltRun,
             vars_digest: String::new(),
+            agreed: Default::default(),
         };
         let fleet = SimFleet::new(faults, Duration::from_millis(rng.u64(1..=50)));
         Self { plan, fleet, hosts, forks: rng.usize(1..=12), clock: Some(seed) }
@@ -81,6 +82,7 @@ impl World {
             max_failures: None,
             on_budget_spent: OnBudgetSpent::HaltRun,
             vars_digest: String::new(),
+            agreed: Default::default(),
         };
         let healthy = hosts.iter().map(|host| (host.clone(), Faults::default()));
         let fleet = SimFleet::new(healthy, Duration::from_millis(20)).with_jitter(Duration::from_millis(500));
@@ -428,6 +430,9 @@ pub async fn drive(world: &World, mut journal: Shared) -> Ended {
         let mut state = RunState::fold(&events).unwrap();
         let kind = Kind::RunResumed {
             operator: "sim".to_owned(),
+            person: Default::default(),
+            version: String::new(),
+            files: Default::default(),
             controller: "sim".to_owned(),
             limit: None,
             left_out: Vec::new(),
@@ -472,6 +477,7 @@ fn started(world: &World) -> RunStarted {
         connect: vec![],
         check: false,
         operator: "sim".to_owned(),
+        person: Default::default(),
         controller: "sim".to_owned(),
         version: String::new(),
     }

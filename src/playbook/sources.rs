@@ -1,0 +1,58 @@
+//! Which files of the jump box a step sends to hosts or runs there. Names only: where they are, `files` knows.
+
+use super::{CommandLine, CopyFrom, Hook, Notify, Side, StepKind, StepSpec, Template};
+
+/// Where a file's name stands in a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source<'s> {
+    /// The whole text is its name.
+    File(&'s Template),
+    /// A command line whose program, or the script that its interpreter reads, is one.
+    Line(&'s Template),
+    /// The same as a list of words.
+    Words(&'s [Template]),
+}
+
+impl StepSpec {
+    /// The file of this step, if it has one. What a shell line names, and what programs read by themselves, is not seen.
+    pub fn source(&self) -> Option<Source<'_>> {
+        let here = self.on == Side::Controller;
+        match &self.kind {
+            StepKind::Script(script) => Some(Source::File(&script.file)),
+            StepKind::Copy(copy) => match &copy.from {
+                CopyFrom::File(name) => Some(Source::File(name)),
+                CopyFrom::Content(_) => None,
+            },
+            StepKind::Snapshot(Hook { run })
+            | StepKind::SnapshotRestore(Hook { run })
+            | StepKind::Drain(Hook { run })
+            | StepKind::Undrain(Hook { run }) => here.then_some(Source::Line(run)),
+            StepKind::Command(command) => match &command.run {
+                CommandLine::Argv(words) if here => Some(Source::Words(words)),
+                _ => None,
+            },
+            StepKind::Notify(Notify::Command { run, .. }) => Some(Source::Line(run)),
+            StepKind::Notify(Notify::Webhook { .. })
+            | StepKind::Precheck(_)
+            | StepKind::Upgrade(_)
+            | StepKind::Reboot(_)
+            | StepKind::Verify(_)
+            | StepKind::Service(_)
+            | StepKind::WaitFor(_)
+            | StepKind::Pause(_)
+            | StepKind::Cleanup(_)
+            | StepKind::Confirm(_) => None,
+        }
+    }
+}
+
+impl Source<'_> {
+    /// Whether it is the same on every host.
+    pub fn is_literal(&self) -> bool {
+        let plain = |text: &Template| !text.0.contains("{{") && !text.0.contains("{%");
+        match self {
+            Self::File(text) | Self::Line(text) => plain(text),
+            Self::Words(words) => words.iter().all(plain),
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Whose word it is: the account that acts, and a state folder that somebody else may write.
+
+use std::{
+    fs,
+    os::unix::{
+        fs::{PermissionsExt as _, chown},
+        process::CommandExt as _,
+    },
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use patchwave::{
+    cli::Who,
+    demo::{Fleet, FleetSpec},
+    event::{Event, Kind},
+};
+
+use crate::support::cli::Desk;
+
+/// Somebody who is nobody here.
+const STRANGER: u32 = 65534;
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// One host after the other, with a wait for a person after the first.
+fn desk(fleet: &Fleet) -> Desk {
+    let desk = Desk::of(fleet);
+    desk.write("inv.yml", &fleet.inventory().replace("canary: 1, batch: [50%, 100%]", "batch: 1, approve: true"));
+    desk.write("play.yml", "name: Slow\nsteps:\n  - command: echo once >>$PATCHWAVE_ROOT/once\n");
+    desk
+}
+
+fn finished(events: &[Event]) -> usize {
+    events.iter().filter(|event| matches!(event.kind, Kind::HostFinished { .. })).count()
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).permissions().mode() & 0o7777
+}
+
+#[test]
+fn the_processs_account_is_recorded_and_what_is_made_is_private_whatever_the_umask() {
+    let fleet = Fleet::start(FleetSpec::quick(2)).unwrap();
+    let desk = desk(&fleet);
+    let lie = |mut command: std::process::Command| {
+        command.env("USER", "mallory").env("LOGNAME", "mallory").env("SUDO_USER", "ceo").env("SUDO_UID", "7");
+        command
+    };
+    let real = lie(desk.command("run play.yml -i inv.yml"));
+    let mut run = std::process::Command::new("/bin/sh");
+    run.args(["-c", "umask 0; exec \"$@\"", "sh"]).arg(real.get_program()).args(real.get_args());
+    run.current_dir(desk.folder()).env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    run.envs(real.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let running = run.spawn().unwrap();
+    let id = desk.until("the end of the first wave", |events| finished(events) == 1);
+    // While it runs, so that the journal files of the database are there.
+    let state = desk.folder().join("state");
+    let logs = state.join("logs").join(&id);
+    assert!(state.join("ledger.db-wal").exists());
+    for path in [
+        state.clone(),
+        state.join("ledger.db"),
+        state.join("ledger.db-wal"),
+        state.join("ledger.db-shm"),
+        state.join("patchwave.log"),
+        state.join("logs"),
+        logs.clone(),
+        logs.join("controller.lock"),
+    ] {
+        assert_eq!(mode(&path) & 0o077, 0, "{}: {:o}", path.display(), mode(&path));
+    }
+    let approved = lie(desk.command(&format!("approve {id}"))).output().unwrap();
+    assert!(approved.status.success(), "{approved:?}");
+    assert!(running.wait_with_output().unwrap().status.success());
+    let me = Who::real(Some("ceo"));
+    let events = desk.events(&id);
+    let Kind::RunStarted(started) = &events[0].kind else { panic!("{:?}", events[0]) };
+    assert_eq!((&started.operator, &started.person), (&me.account, &me.person));
+    let by = events.iter().find_map(|event| match &event.kind {
+        Kind::Approved { by, .. } => Some(by.clone()),
+        _ => None,
+    });
+    assert_eq!(by.unwrap(), me.person.beside(&format!("{}@{}", me.account, started.controller)));
+    let all = serde_json::to_string(&events).unwrap();
+    assert!(!all.contains("mallory") && !me.account.contains("ceo"), "{all}");
+}
+
+#[test]
+fn a_record_that_others_may_write_is_refused_by_every_command_and_nothing_is_done() {
+    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
+    let desk = desk(&fleet);
+    desk.run("run play.yml -i inv.yml --check").ended(0);
+    let run = desk.last_run();
+    let state = desk.folder().join("state");
+    let lock = state.join("logs").join(&run).join("controller.lock");
+    let logins = fleet.hosts().next().unwrap().logins();
+    type Spoil = fn(&Path);
+    let open: Spoil = |path| fs::set_permissions(path, fs::Permissions::from_mode(mode(path) | 0o022)).unwrap();
+    let strange: Spoil = |path| chown(path, Some(STRANGER), None).unwrap();
+    let mut spoilers = vec![(open, "others may write there")];
+    if is_root() {
+        spoilers.push((strange, "belongs to"));
+    } else {
+        eprintln!("NOT RUN: giving a file away needs root");
+    }
+    let commands = [
+        "run play.yml -i inv.yml".to_owned(),
+        "runs".to_owned(),
+        format!("show {run}"),
+        format!("status {run}"),
+        format!("approve {run}"),
+        format!("stop {run}"),
+        "resume".to_owned(),
+        "run play.yml -i inv.yml --limit @unfinished".to_owned(),
+        "ledger prune --keep-runs 0 --yes".to_owned(),
+    ];
+    for (spoil, said) in spoilers {
+        for path in [state.clone(), state.join("ledger.db"), state.join("logs")] {
+            let before = fs::metadata(&path).unwrap();
+            spoil(&path);
+            for command in &commands {
+                let page = desk.run(command);
+                assert!(page.code == 3 || command.contains('@'), "{}: {command}: {}", path.display(), page.page());
+                page.says(&[said]);
+            }
+            fs::set_permissions(&path, before.permissions()).unwrap();
+            chown(&path, Some(std::os::unix::fs::MetadataExt::uid(&before)), None).unwrap();
+        }
+        // A lock that somebody else may take away says nothing.
+        let before = fs::metadata(&lock).unwrap();
+        spoil(&lock);
+        desk.run("ledger prune --keep-runs 0 --yes").ended(3).says(&[said]);
+        fs::set_permissions(&lock, before.permissions()).unwrap();
+        chown(&lock, Some(std::os::unix::fs::MetadataExt::uid(&before)), None).unwrap();
+    }
+    assert_eq!(fleet.hosts().next().unwrap().logins(), logins, "no host was touched");
+    open(&state);
+    insta::assert_snapshot!(desk.run("runs").page(), @r#"
+    exit code 3
+    -- stderr
+    error: state: others may write there (mode 0722), and so could change the record or approve in your name
+    help: `chmod go-w state`, after a look at what is in it (`patchwave ledger verify`, `patchwave runs`); or name another state folder with `--state-dir DIR`
+    "#);
+}
+
+#[test]
+fn a_folder_that_somebody_prepared_is_not_filled_and_a_log_that_was_open_is_closed() {
+    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
+    let desk = desk(&fleet);
+    // As in /tmp: whoever comes first makes the file.
+    let shared: PathBuf = desk.write("shared/ledger.db", "");
+    let folder = shared.parent().unwrap();
+    let victim = desk.write("victim", "");
+    std::os::unix::fs::symlink(&victim, folder.join("patchwave.log")).unwrap();
+    fs::set_permissions(&shared, fs::Permissions::from_mode(0o666)).unwrap();
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o1777)).unwrap();
+    desk.really("run play.yml -i inv.yml --state-dir shared -vv")
+        .ended(3)
+        .says(&["others may write there", "chmod go-w"]);
+    assert_eq!(fs::read(&shared).unwrap(), b"", "nothing was recorded there");
+    assert_eq!(fs::read(&victim).unwrap(), b"", "nothing was written through a link");
+    assert_eq!(fleet.hosts().next().unwrap().logins(), 0);
+    let log = desk.write("state/patchwave.log", "");
+    fs::set_permissions(&log, fs::Permissions::from_mode(0o644)).unwrap();
+    desk.really("run play.yml -i inv.yml").ended(0);
+    assert_eq!(mode(&log), 0o600);
+}
+
+#[test]
+fn doubt_whether_somebody_drives_a_run_is_said_as_doubt() {
+    if !is_root() {
+        eprintln!("NOT RUN: another account needs root");
+        return;
+    }
+    let fleet = Fleet::start(FleetSpec::quick(2)).unwrap();
+    let desk = desk(&fleet);
+    let running = desk.start("run play.yml -i inv.yml");
+    let run = desk.until("the end of the first wave", |events| finished(events) == 1);
+    // Readable for others, on purpose; but for the lock.
+    let state = desk.folder().join("state");
+    let readable = |path: &Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    for folder in [desk.folder(), state.clone(), state.join("logs"), state.join("logs").join(&run)] {
+        readable(&folder, 0o755);
+    }
+    for file in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
+        readable(&state.join(file), 0o644);
+    }
+    let as_stranger = |line: &str| {
+        let mut command = desk.command(line);
+        // The program itself may lie where nobody else may look.
+        let copy = desk.folder().join("patchwave");
+        if !copy.exists() {
+            fs::copy(env!("CARGO_BIN_EXE_patchwave"), &copy).unwrap();
+        }
+        let args: Vec<_> = command.get_args().map(std::ffi::OsStr::to_owned).collect();
+        let env: Vec<_> = command.get_envs().filter_map(|(k, v)| Some((k.to_owned(), v?.to_owned()))).collect();
+        command = std::process::Command::new(copy);
+        let output = command.args(args).env_clear().envs(env).uid(STRANGER).gid(STRANGER).output().unwrap();
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    };
+    for (line, said) in [
+        (format!("status {run}"), "driven by somebody, perhaps: it cannot be seen from here"),
+        (format!("show {run}"), "whether anybody drives this run now cannot be seen from here"),
+    ] {
+        let text = as_stranger(&line);
+        assert!(text.contains(said), "{line}: {text}");
+    }
+    for line in [format!("approve {run}"), format!("stop {run}")] {
+        let text = as_stranger(&line);
+        assert!(!text.contains("nobody drives") && text.contains("cannot be written"), "{line}: {text}");
+    }
+    desk.run(&format!("approve {run}")).ended(0);
+    running.end().ended(0);
+}
