@@ -62,7 +62,7 @@ fn a_playbook_that_changed_is_not_the_same_run() {
     exit code 3
     -- stderr
     error: the playbook's steps have changed, so this is not the plan any more that the run was started with
-    help: put the files back; or say --accept-changed-plan: the recorded steps are carried out, with the variables of now; or start a new run with --limit @unfinished
+    help: put the files back; or say --accept-changed-plan: the recorded steps are carried out, with the variables and the texts of now; or start a new run with --limit @unfinished
     "#);
     insta::assert_snapshot!(desk.run("resume -e a=b").page(), @r#"
     exit code 2
