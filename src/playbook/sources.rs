@@ -25,8 +25,8 @@ impl StepSpec {
             },
             StepKind::Snapshot(Hook { run })
             | StepKind::SnapshotRestore(Hook { run })
-            | StepKind::Drain(Hook { run })
-            | StepKind::Undrain(Hook { run }) => here.then_some(Source::Line(run)),
+            | StepKind::Drain(Hook { run }) => here.then_some(Source::Line(run)),
+            StepKind::Undrain(undrain) => here.then_some(Source::Line(&undrain.hook.run)),
             StepKind::Command(command) => match &command.run {
                 CommandLine::Argv(words) if here => Some(Source::Words(words)),
                 _ => None,
