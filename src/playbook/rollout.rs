@@ -42,16 +42,19 @@ pub(super) fn rollout(node: &Node, around: &Around, problems: &mut Problems) -> 
 fn run_budget(at: &Node, there_is_one: bool, spent: Option<OnBudgetSpent>, problems: &mut Problems) {
     let stage =
         "write `on_budget_spent` under `patchwave` in the inventory, or in a stage of `stages`, for a stage's own";
-    match spent {
-        Some(OnBudgetSpent::HaltStage) => problems
-            .at(&at.span, "`halt_stage` is for the budget of a stage; the budget of the run halts the run")
-            .help(format!("it may be: halt_run, continue; {stage}")),
-        // It would have no effect, and whoever wrote it expects one.
-        Some(OnBudgetSpent::Continue) if !there_is_one => problems
-            .at(&at.span, "this is for the budget of the run, which has none: every stage keeps its own")
-            .help(format!("give the run a budget with `max_failures` beside it; {stage}")),
+    // `continue` without a budget would have no effect, and whoever wrote it expects one.
+    let (why, help) = match spent {
+        Some(OnBudgetSpent::HaltStage) => (
+            "`halt_stage` is for the budget of a stage; the budget of the run halts the run",
+            "it may be: halt_run, continue",
+        ),
+        Some(OnBudgetSpent::Continue) if !there_is_one => (
+            "this is for the budget of the run, which has none: every stage keeps its own",
+            "give the run a budget with `max_failures` beside it",
+        ),
         _ => return,
     };
+    problems.at(&at.span, why).help(format!("{help}; {stage}"));
 }
 
 fn environments(node: &Node, problems: &mut Problems) -> Option<Vec<Environment>> {
