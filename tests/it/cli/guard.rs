@@ -57,11 +57,11 @@ fn lock_out(fleet: &Fleet) {
 /// Lets time pass on the second host until it has rolled back, and lets us in again.
 fn undone(fleet: &Fleet) {
     let host = fleet.host(HOST).unwrap();
-    let code = guards(host.folder())[0].join("rc");
-    // Whatever its watchdog saw first, more than its time has passed when it looks again.
+    let (decided, code) = (guards(host.folder())[0].join("verdict"), guards(host.folder())[0].join("rc"));
+    // Whatever its watchdog saw first, more than its time has passed when it looks again. The rollback is timed, too.
     for seconds in (1..600).map(|n| 1000 * n) {
         up_for(host.folder(), seconds);
-        if code.exists() {
+        if decided.exists() {
             break;
         }
         std::thread::sleep(Duration::from_millis(100));
