@@ -120,14 +120,13 @@ async fn need(cx: &mut StepCx<'_>, spec: &Reboot) -> Result<Need, Box<StepResult
         Err(result) if result.class == "unsupported" && spec.when == RebootWhen::Always => None,
         Err(result) => return Err(result),
     };
-    let (mut why, mut kernel, mut broken) = (String::new(), None, BTreeSet::new());
+    let (mut why, mut kernel) = (String::new(), None);
     let (mut loader, mut danger, mut passed_over) = (None, None, None);
     if let Some(manager) = manager {
         if !cx.check {
             // While somebody installs, neither the packages nor the kernels say what they will be.
             locks::free(cx, Instant::now() + spec.lock_timeout).await?;
         }
-        broken = health::before(cx, manager).await?;
         let mut query = manager.boot();
         query.command.privileged = true;
         let Boot { kernels, reasons } = remote::ask(cx, &query).await?;
@@ -150,6 +149,10 @@ async fn need(cx: &mut StepCx<'_>, spec: &Reboot) -> Result<Need, Box<StepResult
                     or remove the kernels that are not; then run it again with --limit @failed";
         return Err(Box::new(StepResult::failed("boot-loader", summary).help(help)));
     }
+    let broken = match manager {
+        Some(manager) => health::before(cx, manager).await?,
+        None => BTreeSet::new(),
+    };
     let boot = remote::ask(cx, &boot::boot_id()).await?;
     let failed_units = match remote::ask(cx, &baseline::query(None, true)).await {
         Ok(now) => now.seen.failed_units,
