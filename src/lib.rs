@@ -4,7 +4,7 @@
 //!
 //! | floor | modules | what they are |
 //! |---|---|---|
-//! | 0 | [`host`] [`amount`] [`command`] [`clock`] [`spool`] | words, and where bytes wait |
+//! | 0 | [`host`] [`amount`] [`command`] [`clock`] [`spool`] [`regular`] | words, where bytes wait, files that are files |
 //! | 1 | [`yaml`] [`names`] | text with positions; many names in few words |
 //! | 2 | [`policy`] [`target`] | words made of words |
 //! | 3 | [`inventory`] [`playbook`] [`pkg`] [`sshconfig`] | files to checked data; what package managers say. Pure |
@@ -31,6 +31,7 @@ pub mod pkg;
 pub mod plan;
 pub mod playbook;
 pub mod policy;
+pub mod regular;
 pub mod report;
 pub mod rollout;
 pub mod sim;

@@ -10,11 +10,16 @@ use super::{
     args::{KnownHostsCheck, KnownHostsCommand, KnownHostsFind, Strictness},
     commands::print,
 };
-use crate::transport::ssh::{
-    ServerKeys, SshOptions, first_shown,
-    known_hosts::{KnownName, TrustFile, TrustStore, Verdict},
+use crate::{
+    regular,
+    transport::ssh::{
+        ServerKeys, SshOptions, first_shown,
+        known_hosts::{KnownName, TrustFile, TrustStore, Verdict},
+    },
 };
 
+/// A server shows a few keys; more than these bytes are cut.
+const MOST_KEYS: u64 = 1 << 20;
 /// The exit code for a server that is refused.
 const REFUSED: u8 = 3;
 
@@ -27,7 +32,9 @@ pub(super) fn known_hosts(command: &KnownHostsCommand, world: &mut World) -> Res
 
 fn check(args: &KnownHostsCheck, world: &mut World) -> Result<u8, Failure> {
     let path = world.absolute(&args.server_keys);
-    let text = std::fs::read_to_string(&path).map_err(|e| Failure::usage(format!("{}: {e}", path.display())))?;
+    let refused = |why: String| Failure::usage(format!("{}: {why}", path.display()));
+    let text = regular::read(&path, MOST_KEYS).map_err(|error| refused(error.to_string()))?;
+    let text = String::from_utf8(text).map_err(|error| refused(error.to_string()))?;
     let server = ServerKeys::parse(&text, world.clock.now())
         .map_err(|e| Failure::usage(format!("{}: {e}", args.server_keys.display())))?;
     let home = world.var("HOME").map(Path::new);

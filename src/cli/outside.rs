@@ -1,8 +1,7 @@
 //! What ssh_config needs of this machine: its files, its users, and a shell for `Match exec`.
 
 use std::{
-    fs,
-    io::{self, Read},
+    fs, io,
     net::IpAddr,
     os::unix::{fs::MetadataExt, process::CommandExt},
     path::{Path, PathBuf},
@@ -19,7 +18,10 @@ use nix::{
 use rustix::process::{Pid, Signal, getuid, kill_process_group};
 
 use super::World;
-use crate::sshconfig::{FileText, Outside, Person};
+use crate::{
+    regular,
+    sshconfig::{FileText, Outside, Person},
+};
 
 /// A configuration is small; more than this is something else.
 const MOST_BYTES: u64 = 16 << 20;
@@ -111,12 +113,8 @@ fn addresses() -> Vec<(String, IpAddr)> {
 impl Outside for Machine {
     fn read(&self, path: &Path) -> io::Result<FileText> {
         let path = self.folder.join(path);
-        let file = fs::File::open(&path)?;
-        let about = file.metadata()?;
-        let mut bytes = Vec::new();
-        if !about.is_dir() {
-            file.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
-        }
+        let about = fs::metadata(&path)?;
+        let bytes = if about.is_dir() { Vec::new() } else { regular::read(&path, MOST_BYTES)? };
         if bytes.len() as u64 > MOST_BYTES {
             return Err(io::Error::other(format!("is larger than {} MiB", MOST_BYTES >> 20)));
         }

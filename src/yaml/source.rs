@@ -1,13 +1,13 @@
 //! A file that was read into memory, bounded and checked to be text.
 
 use std::{
-    fs::File,
-    io::{ErrorKind, Read},
+    io::ErrorKind,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use super::{Problem, Problems};
+use crate::regular;
 
 /// Largest file that is read, in bytes.
 const LARGEST: u64 = 64 << 20;
@@ -30,14 +30,14 @@ impl Source {
     /// Reads a file.
     ///
     /// # Errors
-    /// A missing or unreadable file, a folder, more than 64 MiB, or bytes that are not UTF-8, each named with the path.
+    /// A missing or unreadable file, a folder, a pipe, a device, more than 64 MiB, or bytes that are not UTF-8, each named with the path.
     pub fn load(path: &Path) -> Result<Arc<Self>, Problem> {
         let problem = |message: String, help: Option<&str>| Problem {
             span: None,
             message: format!("{}: {message}", path.display()),
             help: help.map(str::to_owned),
         };
-        let bytes = match read_bounded(path) {
+        let bytes = match regular::read(path, LARGEST) {
             Ok(bytes) => bytes,
             Err(error) => {
                 return Err(match error.kind() {
@@ -46,6 +46,7 @@ impl Source {
                         problem("this user may not read the file".into(), Some("check its owner and mode with `ls -l`"))
                     }
                     ErrorKind::IsADirectory => problem("is a folder, not a file".into(), None),
+                    ErrorKind::InvalidInput => problem(error.to_string(), None),
                     _ => problem(format!("cannot be read: {error}"), None),
                 });
             }
@@ -70,12 +71,4 @@ impl Source {
     pub fn load_or_report(path: &Path, problems: &mut Problems) -> Option<Arc<Self>> {
         Self::load(path).map_err(|problem| problems.0.push(problem)).ok()
     }
-}
-
-/// At most one byte more than [`LARGEST`], so that the caller can tell.
-fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
-    let file = File::open(path)?;
-    let mut bytes = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }

@@ -14,6 +14,7 @@ mod host_faults;
 mod inventory;
 mod ledger;
 mod ledger_faults;
+mod not_files;
 mod plan;
 mod prompts;
 mod refused;

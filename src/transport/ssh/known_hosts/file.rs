@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    io::{ErrorKind, Read},
+    io::ErrorKind,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -11,6 +11,7 @@ use super::{
     line::{self, FiledKey, Marker},
     name::{HashedName, is_plain, list_names},
 };
+use crate::regular;
 
 /// Larger files are refused rather than read.
 const LARGEST: u64 = 64 << 20;
@@ -63,14 +64,11 @@ impl TrustFile {
     /// [`KnownHostsError`] when it exists and cannot be read, or is larger than 64 MiB.
     pub fn load(path: &Path) -> Result<Self, KnownHostsError> {
         let refuse = |why: String| KnownHostsError { path: path.to_owned(), why };
-        let mut bytes = Vec::new();
-        match std::fs::File::open(path) {
-            Ok(file) => {
-                file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| refuse(error.to_string()))?;
-            }
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+        let bytes = match regular::read(path, LARGEST) {
+            Ok(bytes) => bytes,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Vec::new(),
             Err(error) => return Err(refuse(error.to_string())),
-        }
+        };
         if bytes.len() as u64 > LARGEST {
             return Err(refuse("it is larger than 64 MiB".to_owned()));
         }

@@ -45,6 +45,7 @@ fn append(path: &Path, line: &str) -> io::Result<()> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
+    crate::regular::check(path)?;
     let mut file = OpenOptions::new().append(true).create(true).read(true).mode(0o600).open(path)?;
     let text = if ends_inside_a_line(&mut file)? { format!("\n{line}") } else { line.to_owned() };
     // `write`, not `write_all`: half a line would be finished by a second call behind somebody else's.

@@ -1,13 +1,14 @@
 //! `RevokedHostKeys`: keys that no host may show, in a file of public keys or in a KRL. Follows `sshkey_check_revoked` of
 //! OpenSSH's authfile.c: a file that cannot be read to its end revokes everything, which the caller sees to.
 
-use std::{collections::HashMap, io::Read, path::Path};
+use std::{collections::HashMap, path::Path};
 
 use super::{
     OfferedKey, Place,
     krl::{self, Krl},
     line,
 };
+use crate::regular;
 
 /// Larger files are refused rather than read.
 const LARGEST: u64 = 64 << 20;
@@ -32,9 +33,7 @@ impl RevokedKeys {
     /// # Errors
     /// Why it cannot be read, or which line of it.
     pub fn load(path: &Path) -> Result<Self, String> {
-        let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
-        let mut bytes = Vec::new();
-        file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        let bytes = regular::read(path, LARGEST).map_err(|error| error.to_string())?;
         if bytes.len() as u64 > LARGEST {
             return Err("it is larger than 64 MiB".to_owned());
         }
