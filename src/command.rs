@@ -171,6 +171,13 @@ pub fn quote_for_any_shell(arg: &str) -> Result<String, Unquotable> {
     Ok(quoted)
 }
 
+/// Whether every shell reads a text as one word that means itself, and no program as an option: what may stand in a
+/// shell line that somebody else wrote, where nothing can be quoted (`%h` in a `ProxyCommand`).
+pub fn is_plain_word(text: &str) -> bool {
+    let fine = |c: char| c.is_ascii_alphanumeric() || "._-:@%+/".contains(c);
+    !text.is_empty() && !text.starts_with('-') && text.chars().all(fine)
+}
+
 /// An argument that no program can receive.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("an argument holds a NUL byte")]

@@ -3,6 +3,7 @@
 
 mod bastion;
 mod proxy;
+pub mod spelling;
 mod ssh;
 
 pub use bastion::{BastionCaps, settle_bastions};

@@ -12,7 +12,7 @@ use crate::{
     inventory::Inventory,
     playbook::TemplateScope,
     sshconfig::SshConfig,
-    target::{SettledRuns, Target, settle_bastions},
+    target::{SettledRuns, Target, settle_bastions, spelling},
 };
 
 /// Hosts of one run, their targets checked beforehand.
@@ -82,6 +82,9 @@ pub(super) struct Overlay {
 impl Overlay {
     /// From the arguments, asking for passwords where they want it.
     pub(super) fn new(args: &ConnectArgs, world: &super::World) -> Result<Self, Failure> {
+        if let Some(Err(why)) = args.user.as_deref().map(spelling::login) {
+            return Err(Failure::usage(format!("the login of --user {why}")));
+        }
         let ask = |wanted: bool, prompt: &str| -> Result<Option<SecretString>, Failure> {
             if !wanted {
                 return Ok(None);

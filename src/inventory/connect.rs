@@ -1,18 +1,19 @@
 //! `ansible_*` connection variables to a [`Target`].
 //! Source: the options of Ansible's `ssh` connection plugin and of its become plugins.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 
 use super::{
+    aliases::{self, REFUSED, REFUSED_BY_PARAMIKO},
     group::{Host, Inventory},
     template,
 };
 use crate::{
     host::HostName,
     names,
-    target::{Escalation, HostKeyPolicy, Method, Proxy, Target},
+    target::{Escalation, HostKeyPolicy, Limits, Method, Proxy, Target, spelling},
     yaml::{Problem, Problems, Span},
 };
 
@@ -68,23 +69,25 @@ impl Inventory {
         };
         let vars = Vars { inventory: self, name, host };
         vars.check_connection()?;
-        vars.check_unsupported()?;
+        let escalation = vars.escalation()?;
+        vars.check_unsupported(&escalation)?;
         let settings = self.settings(host);
         let (ssh_args, proxy) = vars.ssh_args()?;
+        let (address, user) = vars.destination()?;
         Ok(Target {
             name: name.clone(),
-            address: vars.text(&["ansible_host", "ansible_ssh_host"])?.unwrap_or_else(|| name.as_str().to_owned()),
+            address,
             port: vars.port()?,
-            user: vars.text(&["ansible_user", "ansible_ssh_user"])?,
-            key_file: vars.text(&["ansible_ssh_private_key_file", "ansible_private_key_file"])?.map(home),
-            password: vars.secret(&["ansible_password", "ansible_ssh_pass", "ansible_ssh_password"])?,
+            user,
+            key_file: vars.text(aliases::KEY_FILE)?.map(home),
+            password: vars.password()?,
             ssh_args,
             proxy,
             bastion: settings.bastion,
             ssh: Arc::default(),
             host_keys: settings.host_keys.or(vars.host_keys()?),
-            escalation: vars.escalation()?,
-            limits: settings.limits(),
+            escalation,
+            limits: vars.limits(settings.limits(), settings.says_connect())?,
             steal_lease: false,
             settled: None,
         })
@@ -106,41 +109,109 @@ struct Vars<'a> {
 }
 
 impl Vars<'_> {
-    /// The first of these names that is set, with where it was set and its resolved text. Empty text counts as unset.
+    /// The last of these names that is set, with where it was set and its resolved text. Empty text counts as unset,
+    /// and leaves the option unset: no weaker name is asked.
     fn get(&self, names: &[&'static str]) -> Result<Option<(&'static str, Span, String)>, Wrong> {
-        for &name in names {
+        for &name in names.iter().rev() {
             let Some(node) = self.inventory.var(self.host, name).filter(|node| !node.is_null()) else { continue };
             let text = template::text(self.inventory, self.name, self.host, node).map_err(|no| Wrong {
                 message: format!("`{name}` {}", no.why),
                 help: no.help,
                 span: Some(no.span),
             })?;
-            if !text.is_empty() {
-                return Ok(Some((name, node.span.clone(), text)));
-            }
+            return Ok((!text.is_empty()).then(|| (name, node.span.clone(), text)));
         }
         Ok(None)
     }
 
     fn text(&self, names: &[&'static str]) -> Result<Option<String>, Wrong> {
+        self.judged(names, |text| match text {
+            _ if text.starts_with('-') || text.chars().any(char::is_control) => {
+                Err("must not begin with `-` or hold control characters")
+            }
+            _ => Ok(()),
+        })
+    }
+
+    /// A text that passes `judge`, whose error is the end of a sentence.
+    fn judged(
+        &self,
+        names: &[&'static str],
+        judge: impl Fn(&str) -> Result<(), &'static str>,
+    ) -> Result<Option<String>, Wrong> {
         let Some((name, span, text)) = self.get(names)? else { return Ok(None) };
-        if text.starts_with('-') || text.chars().any(|c| c.is_control()) {
-            let message = format!("`{name}` must not begin with `-` or hold control characters");
-            return Err(Wrong { message, help: None, span: Some(span) });
-        }
+        judge(&text).map_err(|why| Wrong { message: format!("`{name}` {why}"), help: None, span: Some(span) })?;
         Ok(Some(text))
+    }
+
+    /// Address and login. As Ansible hands the address to `ssh`, it may be `login@address`; another login wins.
+    fn destination(&self) -> Result<(String, Option<String>), Wrong> {
+        let written = match self.get(aliases::ADDRESS)? {
+            Some((name, span, text)) if text.contains("://") => {
+                let message = format!("`{name}` must be a name or an address, not an URI");
+                return Err(Wrong { message, help: Some("the port is `ansible_port`".to_owned()), span: Some(span) });
+            }
+            Some((name, span, text)) => Some((Some((name, span)), text)),
+            None => self.check_empty_address().map(|()| None)?,
+        };
+        let (place, text) = written.unwrap_or_else(|| (None, self.name.as_str().to_owned()));
+        let (login, address) = match text.rsplit_once('@') {
+            Some((login, address)) => (Some(login), address),
+            None => (None, text.as_str()),
+        };
+        let empty = |text: &str| if text.is_empty() { Err("must be `address` or `login@address`") } else { Ok(()) };
+        let judged = empty(address)
+            .and_then(|()| spelling::address(address))
+            .and_then(|()| login.map_or(Ok(()), |login| empty(login).and_then(|()| spelling::login(login))));
+        judged.map_err(|why| {
+            let (name, span) = match place {
+                Some((name, span)) => (format!("`{name}`"), Some(span)),
+                None => ("its name".to_owned(), None),
+            };
+            Wrong { message: format!("{name} {why}"), help: None, span }
+        })?;
+        let user = self.judged(aliases::USER, spelling::login)?.or_else(|| login.map(str::to_owned));
+        Ok((address.to_owned(), user))
+    }
+
+    /// Refuses an empty `ansible_ssh_host` over an `ansible_host` with an address: Ansible would reach nobody.
+    fn check_empty_address(&self) -> Result<(), Wrong> {
+        let set = |name: &&str| self.inventory.var(self.host, name).filter(|node| !node.is_null());
+        let mut set = aliases::ADDRESS.iter().rev().filter_map(|name| set(name).map(|node| (*name, node)));
+        let (Some((empty, node)), Some((weaker, _))) = (set.next(), set.next()) else { return Ok(()) };
+        let message = format!("`{empty}` is empty, and Ansible takes it before `{weaker}`");
+        Err(Wrong { message, help: Some(format!("remove `{empty}`")), span: Some(node.span.clone()) })
     }
 
     fn secret(&self, names: &[&'static str]) -> Result<Option<SecretString>, Wrong> {
         Ok(self.get(names)?.map(|(_, _, text)| SecretString::from(text)))
     }
 
+    fn password(&self) -> Result<Option<SecretString>, Wrong> {
+        let unwanted = self.get(&["ansible_ssh_password_mechanism"])?.is_some_and(|(_, _, text)| text == "disable");
+        self.secret(aliases::PASSWORD).map(|password| password.filter(|_| !unwanted))
+    }
+
     fn port(&self) -> Result<Option<u16>, Wrong> {
-        let Some((name, span, text)) = self.get(&["ansible_port", "ansible_ssh_port"])? else { return Ok(None) };
+        let Some((name, span, text)) = self.get(aliases::PORT)? else { return Ok(None) };
         match text.trim().parse::<u16>() {
             Ok(port) if port > 0 => Ok(Some(port)),
             _ => {
                 Err(Wrong { message: format!("`{name}` is not a port from 1 to 65535"), help: None, span: Some(span) })
+            }
+        }
+    }
+
+    /// `ansible_timeout` is the time to connect where `patchwave.connect_timeout` says nothing.
+    fn limits(&self, limits: Limits, said: bool) -> Result<Limits, Wrong> {
+        let Some((name, span, text)) = self.get(aliases::CONNECT_TIMEOUT)?.filter(|_| !said) else { return Ok(limits) };
+        match text.trim().parse::<u32>() {
+            // Without a limit of Ansible's, ours stays.
+            Ok(0) => Ok(limits),
+            Ok(seconds) if seconds <= 3600 => Ok(limits.connecting_within(Some(Duration::from_secs(seconds.into())))),
+            _ => {
+                let message = format!("`{name}` is not a number of seconds from 0 to 3600");
+                Err(Wrong { message, help: None, span: Some(span) })
             }
         }
     }
@@ -156,21 +227,13 @@ impl Vars<'_> {
     }
 
     /// Variables that change how Ansible reaches a host, which mean nothing here.
-    fn check_unsupported(&self) -> Result<(), Wrong> {
-        const KEY: &str = "give the file with `ansible_ssh_private_key_file`, or put the key into an agent";
-        const PHRASE: &str = "put the key into an agent, or type its passphrase at the terminal, once a run";
-        const NO_SSH: &str = "remove it; no `ssh` is started, and ssh's own files are read";
-        const NO_FLAGS: &str = "remove it; sudo, doas and su are called by their names";
-        for (name, help) in [
-            ("ansible_ssh_executable", NO_SSH),
-            ("ansible_ssh_pkcs11_provider", "put the token's keys into an agent: `ssh-add -s PROVIDER`"),
-            ("ansible_ssh_private_key", KEY),
-            ("ansible_private_key", KEY),
-            ("ansible_ssh_private_key_passphrase", PHRASE),
-            ("ansible_private_key_passphrase", PHRASE),
-            ("ansible_become_exe", NO_FLAGS),
-            ("ansible_become_flags", NO_FLAGS),
-        ] {
+    fn check_unsupported(&self, escalation: &Escalation) -> Result<(), Wrong> {
+        const PARAMIKO: &str = "write the variable of `ssh` in its place: `ansible_host`, `ansible_user`, …";
+        let connection = self.get(&["ansible_connection"])?;
+        let by_paramiko = connection.is_some_and(|(_, _, text)| text.contains("paramiko"));
+        let by_paramiko = REFUSED_BY_PARAMIKO.iter().filter(|_| by_paramiko).map(|name| (*name, PARAMIKO));
+        let by_method = aliases::of_method(escalation.method).refused;
+        for (name, help) in REFUSED.into_iter().chain(by_method.iter().copied()).chain(by_paramiko) {
             let Some((name, span, text)) = self.get(&[name])? else { continue };
             if name == "ansible_ssh_executable" && text.rsplit('/').next() == Some("ssh") {
                 continue;
@@ -178,13 +241,20 @@ impl Vars<'_> {
             let message = format!("`{name}` is not supported");
             return Err(Wrong { message, help: Some(help.to_owned()), span: Some(span) });
         }
-        Ok(())
+        match self.get(&["ansible_shell_type"])? {
+            Some((name, span, text)) if matches!(text.as_str(), "powershell" | "cmd") => {
+                let message = format!("`{name}` is `{text}`: the host runs Windows, and patchwave knows Linux only");
+                let help = "leave such hosts out: `--limit 'all:!NAME'`".to_owned();
+                Err(Wrong { message, help: Some(help), span: Some(span) })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Ansible's `no` is ssh's, which believes keys that have changed; here such a host gets no further than with
     /// `accept-new`. `yes` leaves the choice to the command line, as saying nothing does.
     fn host_keys(&self) -> Result<Option<HostKeyPolicy>, Wrong> {
-        let checked = self.flag(&["ansible_host_key_checking", "ansible_ssh_host_key_checking"])?;
+        let checked = self.flag(aliases::HOST_KEY_CHECKING)?;
         Ok((checked == Some(false)).then_some(HostKeyPolicy::AcceptNew))
     }
 
@@ -192,7 +262,7 @@ impl Vars<'_> {
     fn ssh_args(&self) -> Result<(Vec<String>, Option<Proxy>), Wrong> {
         let mut words = Vec::new();
         let mut proxy = None;
-        for name in ["ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args"] {
+        for name in aliases::SSH_ARGS {
             let Some((name, span, text)) = self.get(&[name])? else { continue };
             let Some(mut more) = shlex::split(&text) else {
                 let message = format!("`{name}` has a quote that is never closed");
@@ -223,11 +293,12 @@ impl Vars<'_> {
                 }
             },
         };
+        let names = aliases::of_method(method);
         Ok(Escalation {
             on: self.flag(&["ansible_become"])?.unwrap_or_default(),
             method,
-            user: self.text(&["ansible_become_user"])?.filter(|user| user != "root"),
-            password: self.secret(&["ansible_become_password", "ansible_become_pass"])?,
+            user: self.text(names.user)?.filter(|user| user != "root"),
+            password: self.secret(names.password)?,
         })
     }
 

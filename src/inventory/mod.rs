@@ -1,6 +1,7 @@
 //! Inventory files in, checked hosts and host patterns out: Ansible's YAML inventories, read as Ansible reads them.
 //! Opens files but no connection, and knows no playbook. Start at [`Inventory`] and [`Inventory::select`].
 
+mod aliases;
 mod connect;
 mod files;
 mod group;

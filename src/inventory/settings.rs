@@ -62,6 +62,11 @@ impl Settings {
         }
     }
 
+    /// Whether somebody said how long the connection may take.
+    pub fn says_connect(&self) -> bool {
+        self.connect.is_some()
+    }
+
     /// The deadlines, defaults where nothing is said.
     pub fn limits(&self) -> Limits {
         let default = Limits::default();

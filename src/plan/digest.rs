@@ -16,7 +16,7 @@ use crate::host::HostName;
 const SHOWN: usize = 12;
 
 /// Variables that say how to log in, not what is done. A hash of a short secret can be searched for, so these stay out.
-const LOGIN: [&str; 11] = [
+const LOGIN: [&str; 14] = [
     "ansible_password",
     "ansible_ssh_pass",
     "ansible_ssh_password",
@@ -24,6 +24,9 @@ const LOGIN: [&str; 11] = [
     "ansible_become_password",
     "ansible_sudo_pass",
     "ansible_su_pass",
+    "ansible_doas_pass",
+    "ansible_paramiko_pass",
+    "ansible_paramiko_password",
     "ansible_private_key_passphrase",
     "ansible_ssh_private_key_passphrase",
     "ansible_private_key",

@@ -18,6 +18,7 @@ use super::{
     load::{self, Said},
     resolve,
 };
+use crate::target::spelling;
 
 /// What is asked for one host: the words of an `ssh` command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +37,14 @@ pub struct Query {
     pub options: Vec<String>,
     /// Where `options` and `jumps` come from, for messages; `command-line` when empty.
     pub source: String,
+}
+
+impl Query {
+    /// Where its words come from.
+    fn place(&self) -> Place {
+        let source = if self.source.is_empty() { "command-line" } else { &self.source };
+        Place { path: source.into(), line: 0 }
+    }
 }
 
 /// A configuration.
@@ -112,18 +121,33 @@ impl SshConfig {
                 Said::Nothing => {}
             }
         }
+        // Before any condition: a command of `Match exec` may name both.
+        self.spelled(query, &facts)?;
         let evaluation = evaluate(self, facts)?;
         let gathered = self.gather(query, &settings, &evaluation)?;
         resolve::resolve(self, evaluation.facts, gathered)
     }
 
+    /// Refuses a host or login that OpenSSH would not take from its command line.
+    fn spelled(&self, query: &Query, facts: &Facts<'_>) -> Result<(), SshConfigError> {
+        let bad = |what: &str, text: &str, why: &str| {
+            Err(SshConfigError::bad(&query.place(), format!("the {what} {text:?} {why}")))
+        };
+        if let Err(why) = spelling::address(&query.host) {
+            return bad("host", &query.host, why);
+        }
+        let user = facts.user(&self.person);
+        spelling::login(user).or_else(|why| bad("login", user, why))
+    }
+
     /// The query's options, read.
     fn options(&self, query: &Query) -> Result<Vec<Said>, SshConfigError> {
-        let source = if query.source.is_empty() { "command-line" } else { &query.source };
-        let place = Place { path: source.into(), line: 0 };
+        let place = query.place();
         let mut settings = Vec::new();
         if let Some(jumps) = &query.jumps {
-            let jumps = jump::parse(jumps).map_err(|why| SshConfigError::bad(&place, format!("-J: {why}")))?;
+            let bad = |why| SshConfigError::bad(&place, format!("-J: {why}"));
+            let jumps = jump::parse(jumps).map_err(bad)?;
+            jumps.hops.iter().try_for_each(jump::Hop::check).map_err(bad)?;
             settings.push(Said::Setting(Setting {
                 keyword: own_keyword("proxyjump"),
                 value: Value::Jumps(jumps),

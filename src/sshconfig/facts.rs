@@ -4,7 +4,10 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use sha1::{Digest, Sha1};
 
-use super::{Person, token};
+use super::{
+    Person,
+    token::{self, Meets},
+};
 
 /// The port where nothing else is said.
 pub(super) const SSH_PORT: u16 = 22;
@@ -58,7 +61,7 @@ impl Facts<'_> {
     pub(super) fn host_now(&self) -> Result<Cow<'_, str>, String> {
         match (&self.renamed, &self.host_name) {
             (Some(name), _) => Ok(Cow::Borrowed(name)),
-            (None, Some(name)) => token::expand(name, &[('h', self.original)], None).map(Cow::Owned),
+            (None, Some(name)) => token::expand(name, &[('h', self.original)], None, Meets::Nobody).map(Cow::Owned),
             (None, None) => Ok(Cow::Borrowed(self.original)),
         }
     }
@@ -74,6 +77,7 @@ impl Facts<'_> {
         text: &str,
         person: &Person,
         env: Option<&BTreeMap<String, String>>,
+        meets: Meets,
     ) -> Result<String, String> {
         if !text.contains(['%', '$']) {
             return Ok(text.to_owned());
@@ -100,7 +104,7 @@ impl Facts<'_> {
             ('r', user),
             ('u', &person.name),
         ];
-        token::expand(text, &known, env)
+        token::expand(text, &known, env, meets)
     }
 }
 

@@ -40,7 +40,7 @@ impl Forward {
             (Direction::Local | Direction::Remote, [at, to]) if !to.is_empty() => (format!("{at}:{to}"), false),
             _ => return Err("is not [address:]port and, where it has one, a target".into()),
         };
-        let spec = token::expand(&spec, &[], Some(env))?;
+        let spec = token::expand(&spec, &[], Some(env), token::Meets::Nobody)?;
         let fields = fields(spec.trim_start()).ok_or_else(bad)?;
         let (from, to) = ends(&fields).ok_or_else(bad)?;
         let door = match from {

@@ -97,7 +97,7 @@ fn list(words: &[String]) -> Result<Value, String> {
 }
 
 fn agent(word: &str, person: &Person) -> Result<Value, String> {
-    token::expand(word, &[], Some(&person.env))?;
+    token::expand(word, &[], Some(&person.env), token::Meets::Nobody)?;
     if let Some(name) = word.strip_prefix('$').filter(|name| !name.starts_with('{'))
         && (name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
     {

@@ -1,6 +1,7 @@
 //! `ProxyJump`, and the other places where `[user@]host[:port]` or `ssh://…` is written.
 
 use super::value;
+use crate::target::spelling;
 
 /// One host of a chain.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -11,6 +12,18 @@ pub struct Hop {
     pub user: Option<String>,
     /// `None`: what that section says.
     pub port: Option<u16>,
+}
+
+impl Hop {
+    /// Whether OpenSSH would take its names from a command line.
+    ///
+    /// # Errors
+    /// The name, and what is wrong with it.
+    pub(super) fn check(&self) -> Result<(), String> {
+        spelling::address(&self.host).map_err(|why| format!("the host {:?} {why}", self.host))?;
+        let user = self.user.as_deref().unwrap_or_default();
+        spelling::login(user).map_err(|why| format!("the login {user:?} {why}"))
+    }
 }
 
 /// What a person types to name a host: `[user@]host` or `ssh://[user@]host[:port]`.
@@ -36,12 +49,7 @@ impl Destination {
             Some((user, host)) => (Some(user.to_owned()), host),
             None => (None, text),
         };
-        let bad = |c: char| c.is_whitespace() || c.is_control() || "'`\"$\\;&<>|(){}".contains(c);
-        (!host.is_empty() && !host.starts_with('-') && !host.contains(bad)).then(|| Self {
-            host: host.to_owned(),
-            user,
-            port: None,
-        })
+        (!host.is_empty() && spelling::address(host).is_ok()).then(|| Self { host: host.to_owned(), user, port: None })
     }
 }
 

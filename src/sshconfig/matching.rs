@@ -7,7 +7,7 @@ use super::{
     line::old_word,
     network::Network,
     pattern::{self, Listed},
-    token,
+    token::{self, Meets},
 };
 
 /// When a block holds.
@@ -175,7 +175,7 @@ impl Asker<'_> {
                     return Err(SshConfigError::Unsupported(Problem::new(place, message)));
                 }
                 What::Exec(command) => {
-                    let command = facts.expand(command, self.person, None).map_err(bad)?;
+                    let command = facts.expand(command, self.person, None, Meets::Shell).map_err(bad)?;
                     run(&command).map_err(|why| bad(format!("exec {command:?}: {why}")))?
                 }
             };

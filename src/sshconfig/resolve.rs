@@ -16,8 +16,9 @@ use super::{
     refuse::{at, refusals},
     resolved::Shown,
     table::KEYWORDS,
-    token,
+    token::{self, Meets},
 };
+use crate::target::spelling;
 
 /// Puts everything together.
 pub(super) fn resolve(
@@ -61,7 +62,7 @@ impl Maker<'_> {
     fn path(&self, text: &str) -> Result<String, String> {
         let person = &self.config.person;
         let asker = Asker { person, outside: &*self.config.outside, last_pass: true };
-        self.facts.expand(&asker.tilde(text)?, person, Some(&person.env))
+        self.facts.expand(&asker.tilde(text)?, person, Some(&person.env), Meets::Nobody)
     }
 
     fn path_of(&self, keyword: &str, text: &str) -> Result<String, SshConfigError> {
@@ -88,7 +89,7 @@ impl Maker<'_> {
         let unless_none = |keyword: &str| self.gathered.text(keyword).filter(|text| !text.eq_ignore_ascii_case("none"));
         let person = &self.config.person;
         let remote = unless_none("remotecommand").map(|text| {
-            let expanded = self.facts.expand(text, person, None);
+            let expanded = self.facts.expand(text, person, None, Meets::Nobody);
             expanded.map_err(|why| SshConfigError::Bad(vec![at(self.gathered, "remotecommand", why)]))
         });
         let files = match self.gathered.list("userknownhostsfile") {
@@ -150,21 +151,20 @@ impl Maker<'_> {
         if !hops.is_empty() {
             for hop in &mut hops {
                 for text in [Some(&mut hop.host), hop.user.as_mut()].into_iter().flatten() {
-                    match token::expand(text, &known, None) {
+                    match token::expand(text, &known, None, Meets::Nobody) {
                         Ok(expanded) => *text = expanded,
                         Err(why) => refuse("proxyjump", why),
                     }
                 }
-                let odd = |c: char| c.is_whitespace() || c.is_control() || "'`\"$\\;&<>|(){}".contains(c);
-                if hop.host.starts_with('-') || hop.host.contains(odd) {
-                    refuse("proxyjump", format!("{:?} is no host name", hop.host));
+                if let Err(why) = hop.check() {
+                    refuse("proxyjump", why);
                 }
             }
             return Proxy::Jump(hops);
         }
         match gathered.text("proxycommand").filter(|text| !text.eq_ignore_ascii_case("none")) {
             None => Proxy::Direct,
-            Some(command) => match token::expand(command, &known, None) {
+            Some(command) => match token::expand(command, &known, None, Meets::Shell) {
                 Ok(command) => Proxy::Command(command),
                 Err(why) => {
                     refuse("proxycommand", why);
@@ -225,6 +225,20 @@ impl Maker<'_> {
         }
     }
 
+    /// Refuses a host or login that OpenSSH would not take from its command line, wherever it was written.
+    fn names(&mut self) {
+        let host = self.facts.renamed.as_deref().unwrap_or_default();
+        let user = self.facts.user.as_deref().unwrap_or_default();
+        for (keyword, text, judged) in
+            [("hostname", host, spelling::address(host)), ("user", user, spelling::login(user))]
+        {
+            if let Err(why) = judged {
+                let problem = at(self.gathered, keyword, format!("{keyword} {text:?} {why}"));
+                self.refused.push(Refused { problem });
+            }
+        }
+    }
+
     fn finish(mut self, attempts: u32, shown: Shown) -> Resolved {
         let identity_files = self.keys("identityfile");
         let certificate_files = self.keys("certificatefile");
@@ -233,6 +247,7 @@ impl Maker<'_> {
             let problem = at(self.gathered, "user", format!("user {user}: {RELEASES_DIFFER}"));
             self.refused.push(Refused { problem });
         }
+        self.names();
         let login = self.or_refuse(login(self.gathered));
         let bind = self.or_refuse(self.bind());
         let revoked_host_keys = self.or_refuse(self.revoked());

@@ -4,15 +4,41 @@
 use std::collections::BTreeMap;
 
 use super::{Outside, Person};
+use crate::command::is_plain_word;
+
+/// What becomes of the text in which a token stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meets {
+    /// A path, a name, or a line that is only shown.
+    Nobody,
+    /// A shell of this machine: no value may be more than a word there.
+    Shell,
+}
+
+impl Meets {
+    fn judge(self, token: char, value: &str) -> Result<(), String> {
+        let fine = match (self, token) {
+            (Self::Nobody, _) | (_, 'C' | 'i' | 'p') => true,
+            // This machine and its account say these, not a configuration; a blank or a `\` in them is ordinary.
+            (_, 'd' | 'l' | 'L' | 'u') => !value.contains(|c: char| c.is_control() || "'`\"$;&<>|(){}".contains(c)),
+            _ => is_plain_word(value),
+        };
+        match fine {
+            true => Ok(()),
+            false => Err(format!("%{token} stands for {value:?} here, which a shell may read as more than a word")),
+        }
+    }
+}
 
 /// Replaces `%x` by what `known` says, and `%%` by `%`; with `env`, `${NAME}` too.
 ///
 /// # Errors
-/// A token or a variable that is not known, by name.
+/// A token or a variable that is not known, by name; a value that must not meet a shell.
 pub(super) fn expand(
     text: &str,
     known: &[(char, &str)],
     env: Option<&BTreeMap<String, String>>,
+    meets: Meets,
 ) -> Result<String, String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -42,6 +68,7 @@ pub(super) fn expand(
             .iter()
             .find(|(name, _)| *name == token)
             .ok_or_else(|| format!("`{text}` uses %{token}, which does not stand for anything here"))?;
+        meets.judge(token, value)?;
         out.push_str(value);
     }
     Ok(out)
@@ -68,11 +95,31 @@ mod tests {
     fn tokens_and_variables() {
         let env = BTreeMap::from([("A".to_owned(), "x%h".to_owned())]);
         let known = [('h', "web1"), ('p', "22")];
-        assert_eq!(expand("%h:%p 100%%", &known, None).unwrap(), "web1:22 100%");
-        assert_eq!(expand("${A}/%h", &known, Some(&env)).unwrap(), "x%h/web1");
-        assert_eq!(expand("${A}", &known, None).unwrap(), "${A}");
+        assert_eq!(expand("%h:%p 100%%", &known, None, Meets::Nobody).unwrap(), "web1:22 100%");
+        assert_eq!(expand("${A}/%h", &known, Some(&env), Meets::Nobody).unwrap(), "x%h/web1");
+        assert_eq!(expand("${A}", &known, None, Meets::Nobody).unwrap(), "${A}");
         for bad in ["%", "%q", "${", "${}", "${B}"] {
-            assert!(expand(bad, &known, Some(&env)).is_err(), "{bad}");
+            assert!(expand(bad, &known, Some(&env), Meets::Nobody).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_meets_a_shell_is_one_word_each() {
+        for bad in ["$(id)", "`id`", "a;b", "a b", "a\nb", "$HOME", "-oX", "a*", "", "CORP\\jdoe", "~", "#"] {
+            for token in ['h', 'n', 'k', 'r'] {
+                let (known, text) = ([(token, bad)], format!("test %{token}"));
+                assert!(expand(&text, &known, None, Meets::Shell).is_err(), "%{token} {bad:?}");
+                assert!(expand(&text, &known, None, Meets::Nobody).is_ok(), "%{token} {bad:?}");
+                assert_eq!(expand("test 1", &known, None, Meets::Shell).as_deref(), Ok("test 1"));
+            }
+        }
+        for (own, fine) in
+            [("/home/My Name", true), ("CORP\\jdoe", true), ("$(id)", false), ("a;b", false), ("a\nb", false)]
+        {
+            for token in ['d', 'l', 'L', 'u'] {
+                let text = format!("test %{token}");
+                assert_eq!(expand(&text, &[(token, own)], None, Meets::Shell).is_ok(), fine, "%{token} {own:?}");
+            }
         }
     }
 }

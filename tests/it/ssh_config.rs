@@ -2,6 +2,7 @@
 
 mod both;
 mod cases;
+mod hostile;
 mod keys;
 mod made_up;
 mod reach;

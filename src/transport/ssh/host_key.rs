@@ -153,7 +153,7 @@ impl HostKeyCheck {
                     "compare the fingerprint on the host's console, then `ssh-keyscan{} {} >> {}`; or `patchwave … \
                      --host-keys accept-new` to record keys of new hosts as they come",
                     if self.port == 22 { String::new() } else { format!(" -p {}", self.port) },
-                    self.address,
+                    typed(Path::new(&self.address)),
                     self.store.path().map_or_else(|| "~/.ssh/known_hosts".to_owned(), typed),
                 ),
             ),
@@ -163,7 +163,7 @@ impl HostKeyCheck {
     }
 }
 
-/// A path as a word of a command line.
+/// A path, or an address, as a word of a command line.
 fn typed(path: &Path) -> String {
     let path = path.display().to_string();
     crate::command::quote(&path).unwrap_or(path)

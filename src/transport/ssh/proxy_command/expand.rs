@@ -5,6 +5,7 @@ use super::super::{
     super::{Class, ConnectError, Phase},
     failure::connect as failed,
 };
+use crate::command::is_plain_word;
 
 /// A command for one host.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,8 +46,7 @@ impl ProxyCommand {
 
 /// The text, if every shell reads it as itself and no program as an option.
 fn plain(text: &str) -> Option<&str> {
-    let fine = |c: char| c.is_ascii_alphanumeric() || "._-:@%+/".contains(c);
-    (!text.is_empty() && !text.starts_with('-') && text.chars().all(fine)).then_some(text)
+    Some(text).filter(|text| is_plain_word(text))
 }
 
 fn not_plain(what: &str, text: &str) -> String {
