@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 /// The inventory name of one host. Cheap to clone; ordered and hashed by its text.
 ///
-/// A valid name is 1 to 253 characters of `[A-Za-z0-9._:-]`, does not start with `-` or `.`,
-/// and holds no path separator, so that it is safe as an argument and, with `:` replaced, as a file name.
+/// A valid name is 1 to 253 characters of `[A-Za-z0-9._:@%-]`, does not start with `-`, `.`, `@` or `%`,
+/// and holds no path separator, so that it is safe as an argument, as a word of a shell line and, as
+/// [`HostName::as_file_name`] has it, as a file name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct HostName(Arc<str>);
@@ -34,11 +35,11 @@ impl HostName {
         if name.len() > 253 {
             return bad("it is longer than 253 characters");
         }
-        if name.starts_with('-') || name.starts_with('.') {
-            return bad("it starts with '-' or '.'");
+        if name.starts_with(['-', '.', '@', '%']) {
+            return bad("it starts with '-', '.', '@' or '%'");
         }
-        if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:-".contains(&b)) {
-            return bad("only letters, digits and . _ : - may stand in it");
+        if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:@%-".contains(&b)) {
+            return bad("only letters, digits and . _ : @ % - may stand in it");
         }
         Ok(Self(name.into()))
     }
@@ -46,6 +47,11 @@ impl HostName {
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name as a file name, no two names as the same one: `%` and `:` as in a URL.
+    pub fn as_file_name(&self) -> String {
+        self.0.replace('%', "%25").replace(':', "%3A")
     }
 }
 
@@ -151,10 +157,12 @@ mod tests {
 
     #[test]
     fn names_that_could_be_an_option_or_a_path_are_refused() {
-        for bad in ["", "-oProxyCommand=x", "a/b", "../x", ".hidden", "a b", "a\nb", "ä", "a;b", &"x".repeat(254)] {
+        for bad in
+            ["", "-oProxyCommand=x", "a/b", "../x", ".hidden", "a b", "a\nb", "ä", "a;b", "@f", "%p", &"x".repeat(254)]
+        {
             assert!(HostName::new(bad).is_err(), "{bad:?}");
         }
-        for good in ["web01.example.com", "10.0.0.1", "fe80::1", "db_1", "x"] {
+        for good in ["web01.example.com", "10.0.0.1", "fe80::1", "fe80::1%eth0", "root@web", "db_1", "x"] {
             assert_eq!(HostName::new(good).unwrap().as_str(), good);
         }
     }

@@ -80,9 +80,11 @@ pub fn is_folded(inside: &str) -> bool {
     inside.contains(['-', ',']) && inside.split(',').all(run)
 }
 
-/// True for an IPv6 address without brackets: its colons separate nothing.
+/// True for an IPv6 address without brackets, with a zone (`%eth0`) or without: its colons separate nothing.
 pub fn is_ipv6(text: &str) -> bool {
-    text.parse::<std::net::Ipv6Addr>().is_ok()
+    let (address, zone) = text.split_once('%').unwrap_or((text, "0"));
+    let fine = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    !zone.is_empty() && zone.bytes().all(fine) && address.parse::<std::net::Ipv6Addr>().is_ok()
 }
 
 /// Head, number and tail. The number is the last one in front of the first dot, for an address the last one at all.

@@ -92,7 +92,7 @@ impl HostOutput {
 
 /// `HOST.out` and `HOST.err`. A name that is too long for a file is cut and made unique again.
 fn path(folder: &Path, host: &HostName, stream: &str) -> PathBuf {
-    let name = host.as_str().replace(':', "%3A");
+    let name = host.as_file_name();
     if name.len() <= 240 {
         return folder.join(format!("{name}.{stream}"));
     }

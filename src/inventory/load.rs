@@ -3,13 +3,13 @@
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use super::{
+    entry::{AllSaid, Said},
     files,
     group::{Group, Host, Inventory, Layer},
-    order, range,
+    name, order, range,
 };
 use crate::{
     host::HostName,
-    names,
     yaml::{Key, MapReader, Node, Problems, Source, Span, Value, parse, read},
 };
 
@@ -24,6 +24,8 @@ pub struct Loader {
     /// Who holds whom, and where that was written.
     pub edges: Vec<(usize, usize, Span)>,
     pub encrypted: Vec<PathBuf>,
+    /// What the entries of hosts say about where a host is.
+    said: AllSaid,
 }
 
 impl Loader {
@@ -37,6 +39,7 @@ impl Loader {
             group_index: HashMap::new(),
             edges: Vec::new(),
             encrypted: Vec::new(),
+            said: AllSaid::default(),
         };
         let (all, ungrouped) = (loader.group("all"), loader.group("ungrouped"));
         loader.groups[all].children.push(ungrouped);
@@ -150,11 +153,10 @@ impl Loader {
                 return;
             }
         };
-        let (pattern, port) = split_port(&key.text);
-        let names = match range::expand(pattern) {
-            Ok(names) => names,
-            Err(why) => {
-                self.problems.at(&key.span, why);
+        let (names, port) = match name::hosts(&key.text) {
+            Ok(found) => found,
+            Err(wrong) => {
+                self.problems.at(&key.span, wrong.why).help = wrong.help;
                 return;
             }
         };
@@ -163,15 +165,25 @@ impl Loader {
             return;
         }
         let mut layers = Vec::new();
+        let own = Layer::new(vars, &mut self.problems);
+        let said = Arc::new(Said::of(key, port, &own, &mut self.problems));
+        let mut agrees = true;
         if let Some(port) = port {
             layers.push(Arc::new(Layer { vars: vec![port_var(key, port)], settings: None }));
         }
-        if !vars.is_empty() {
-            layers.push(Arc::new(Layer::new(vars, &mut self.problems)));
+        if !own.vars.is_empty() {
+            layers.push(Arc::new(own));
         }
         for name in names {
             match HostName::new(&name) {
-                Ok(name) => self.host(group, name, key, &layers, seen),
+                Ok(name) => {
+                    // One problem for the hosts of a range.
+                    if let Some(at) = self.host(group, name, key, &layers, seen)
+                        && agrees
+                    {
+                        agrees = self.said.compare(&self.names[at], at, &said, &mut self.problems);
+                    }
+                }
                 Err(error) => {
                     self.problems.at(&key.span, error.to_string());
                     return;
@@ -180,7 +192,15 @@ impl Loader {
         }
     }
 
-    fn host(&mut self, group: usize, name: HostName, key: &Key, layers: &[Arc<Layer>], seen: &mut HashMap<usize, u32>) {
+    /// Takes one host; its number, unless this mapping names it twice.
+    fn host(
+        &mut self,
+        group: usize,
+        name: HostName,
+        key: &Key,
+        layers: &[Arc<Layer>],
+        seen: &mut HashMap<usize, u32>,
+    ) -> Option<usize> {
         let at = match self.index.get(&name) {
             Some(at) => *at,
             None => {
@@ -194,7 +214,7 @@ impl Loader {
             let message = format!("host `{name}` stands in this mapping for the second time");
             let help = format!("line {line} names it already: keep one of the two");
             self.problems.at(&key.span, message).help(help);
-            return;
+            return None;
         }
         let host = &mut self.hosts[at];
         host.layers.extend(layers.iter().cloned());
@@ -202,6 +222,7 @@ impl Loader {
             host.groups.push(group);
             self.groups[group].hosts.push(at);
         }
+        Some(at)
     }
 
     fn section_children(&mut self, group: usize, node: Node) {
@@ -236,25 +257,14 @@ impl Loader {
     }
 }
 
-/// `web01:2222` and `[2001:db8::1]:2222` are a name and a port; a bare IPv6 address is a name.
-fn split_port(text: &str) -> (&str, Option<&str>) {
-    let port = |port: &str| port.parse::<u16>().is_ok_and(|n| n > 0);
-    if let Some((address, rest)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']'))
-        && names::is_ipv6(address)
-    {
-        return (address, rest.strip_prefix(':').filter(|p| port(p)));
-    }
-    match text.rsplit_once(':') {
-        Some((name, p)) if port(p) && (name.ends_with(']') || !name.contains(':')) && !name.is_empty() => {
-            (name, Some(p))
-        }
-        _ => (text, None),
-    }
-}
-
-fn port_var(key: &Key, port: &str) -> (Key, Node) {
-    let value = Value::String(port.to_owned());
-    let node = Node { span: key.span.clone(), tag: None, value };
+/// `ansible_port` as the name says it: a number, standing where the name has it.
+fn port_var(key: &Key, port: u16) -> (Key, Node) {
+    let written = key.span.source.text.get(key.span.start..key.span.end).unwrap_or_default();
+    let digits = written.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let length = digits.len() - digits.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    let end = key.span.start + digits.len();
+    let span = Span { start: end - length, end, ..key.span.clone() };
+    let node = Node { span, tag: None, value: Value::Int(port.into()) };
     (Key { text: "ansible_port".to_owned(), span: key.span.clone() }, node)
 }
 

@@ -3,7 +3,7 @@ use std::{fs, path::Path};
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::{amount::Amount, host::Risk};
+use crate::{amount::Amount, host::Risk, names};
 
 fn inventory(text: &str) -> Inventory {
     Inventory::from_text("inv.yml", text).unwrap_or_else(|problems| panic!("{problems}"))
@@ -232,17 +232,102 @@ fn files_that_are_no_inventory_are_named() {
 }
 
 #[test]
-fn names_may_carry_a_port() {
-    for (text, name, port) in [
-        ("web1:2222", "web1", Some("2222")),
-        ("web[1:2]:2222", "web[1:2]", Some("2222")),
-        ("web[1:2]", "web[1:2]", None),
-        ("fe80::1", "fe80::1", None),
-        ("[fe80::1]:22", "fe80::1", Some("22")),
-        ("web1:0", "web1:0", None),
-        ("web1:99999", "web1:99999", None),
+fn a_port_in_a_name_is_a_number_below_the_variables() {
+    for (entry, port) in [
+        ("'web1:2222': ", json!(2222)),
+        ("\"web1:0022\": ", json!(22)),
+        ("'[web1]:2222': {a: 1}", json!(2222)),
+        ("web1: {ansible_port: 9}", json!(9)),
+        ("web1: ", json!(null)),
     ] {
-        assert_eq!(split_port(text), (name, port), "{text}");
+        let text = format!("all: {{vars: {{ansible_port: 7}}}}\nweb: {{hosts: {{{entry}}}}}\n");
+        let inventory = inventory(&text);
+        let expected = if port.is_null() { json!(7) } else { port };
+        assert_eq!(var(&inventory, "web1", "ansible_port"), expected, "{entry}");
+        let target = inventory.target(&host("web1")).unwrap();
+        assert_eq!(target.port.map(Json::from), Some(expected), "{entry}");
+    }
+}
+
+#[test]
+fn one_name_with_two_addresses_is_an_error_that_shows_both() {
+    assert_eq!(
+        error("slave:\n  hosts:\n    10.0.0.1:1222:\nmaster:\n  hosts:\n    10.0.0.1:9322:\n"),
+        "\
+inv.yml:3:5: host `10.0.0.1` has one port here and another one in inv.yml:6
+  |
+3 |     10.0.0.1:1222:
+  |     ^^^^^^^^^^^^^
+
+inv.yml:6:5: host `10.0.0.1` has another port here than in inv.yml:3
+  |
+6 |     10.0.0.1:9322:
+  |     ^^^^^^^^^^^^^
+  help: one name is one host: if these are two machines, give each a name of its own and its address as `ansible_host`; if they are one, keep one port
+
+2 problems"
+    );
+    let two =
+        |one: &str, other: &str| format!("a: {{hosts: {{{one}}}}}\nb: {{children: {{c: {{hosts: {{{other}}}}}}}}}\n");
+    for (one, other, what) in [
+        ("'x:1': ", "'x:2': ", "another port"),
+        ("'w[1:9]:1': ", "'w5:2': ", "host `w5` has another port"),
+        ("'w5:2': ", "'w[1:9]:1': ", "host `w5` has another port"),
+        ("'[fe80::1]:1': ", "'[fe80::1]:2': ", "host `fe80::1` has another port"),
+        ("'x:1': ", "x: {ansible_port: 2}", "another port"),
+        ("x: {ansible_ssh_port: 1}", "x: {ansible_port: 2}", "another port"),
+        ("x: {ansible_host: 1.1.1.1}", "x: {ansible_host: 1.1.1.2}", "another address"),
+        ("x: {ansible_host: 1.1.1.1}", "x: {ansible_ssh_host: 1.1.1.2}", "another address"),
+        ("x: {ansible_ssh_common_args: -J a}", "x: {ansible_ssh_common_args: -J b}", "another way there"),
+        ("'x:1': {ansible_port: 2}", "y: ", "`x:1` has one port in its name and another one here"),
+    ] {
+        let found = error(&two(one, other));
+        assert!(found.contains(what), "{one} and {other} gave {found}");
+        assert!(one.contains("'x:1': {") || found.contains("inv.yml:1:") && found.contains("inv.yml:2:"), "{found}");
+    }
+    // One port, said twice or once; and what is laid over the other as Ansible lays it: group, host, files, -e.
+    for (one, other) in [
+        ("'x:1': ", "'x:1': "),
+        ("'x:1': ", "x: {ansible_port: '1'}"),
+        ("'x:1': ", "x: "),
+        ("x: {ansible_host: a}", "x: {ansible_host: a, ansible_user: u}"),
+        ("x: {ansible_user: a}", "x: {ansible_user: b}"),
+        ("x: {ansible_port: 1, ansible_ssh_port: 2}", "x: {ansible_ssh_port: 2}"),
+        ("x: {ansible_port: }", "x: {ansible_port: 2}"),
+    ] {
+        inventory(&two(one, other));
+    }
+}
+
+#[test]
+fn a_later_file_says_otherwise_but_for_a_port_in_a_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let load = |one: &str, two: &str| {
+        let paths = ["one.yml", "two.yml"].map(|name| folder.path().join(name));
+        fs::write(&paths[0], format!("a: {{hosts: {{{one}}}}}\n")).unwrap();
+        fs::write(&paths[1], format!("b: {{hosts: {{{two}}}}}\n")).unwrap();
+        Inventory::load(&paths)
+    };
+    let later = load("x: {ansible_host: a, ansible_port: 1}", "x: {ansible_host: b, ansible_port: 2}").unwrap();
+    let target = later.target(&host("x")).unwrap();
+    assert_eq!((target.address.as_str(), target.port), ("b", Some(2)));
+    let problems = load("'x:1': ", "'x:2': ").unwrap_err().to_string();
+    assert!(problems.contains("one.yml:1") && problems.contains("two.yml:1"), "{problems}");
+}
+
+#[test]
+fn a_name_may_hold_the_login() {
+    let found = inventory("web: {hosts: {root@web1: , 'ops@web2': {ansible_user: me}, 'a@b': {ansible_host: c@d}}}\n");
+    let way = |name: &str| {
+        let target = found.target(&host(name)).unwrap();
+        (target.address, target.user.unwrap_or_default())
+    };
+    // As `ssh root@web1` and `ssh -o User=me ops@web2`, which is what Ansible starts.
+    assert_eq!(way("root@web1"), ("web1".into(), "root".into()));
+    assert_eq!(way("ops@web2"), ("web2".into(), "me".into()));
+    assert_eq!(way("a@b"), ("d".into(), "c".into()));
+    for name in ["web1:0", "web1:70000", "root@web1:22", "[1:3]:22"] {
+        assert!(error(&format!("web: {{hosts: {{'{name}': }}}}\n")).contains("inv.yml:1:"), "{name}");
     }
 }
 

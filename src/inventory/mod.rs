@@ -3,10 +3,12 @@
 
 mod aliases;
 mod connect;
+mod entry;
 mod files;
 mod group;
 mod labels;
 mod load;
+mod name;
 mod order;
 mod pattern;
 mod range;

@@ -62,7 +62,7 @@ impl Logs {
 
     /// The file of one host.
     pub fn path(&self, host: &HostName) -> PathBuf {
-        self.folder.join(file_name(host.as_str()))
+        self.folder.join(file_name(host))
     }
 
     /// The first failure to write any log, once: the disk is full, say.
@@ -90,14 +90,14 @@ impl Logs {
     }
 }
 
-/// A valid host name holds no separator; `:` is escaped for other systems, and a very long name is cut and made
-/// unique again, because a file's name has at most 255 bytes.
-fn file_name(host: &str) -> String {
-    let name = host.replace(':', "%3A");
+/// A valid host name holds no separator; a very long name is cut and made unique again, because a file's name has at
+/// most 255 bytes.
+fn file_name(host: &HostName) -> String {
+    let name = host.as_file_name();
     if name.len() <= 240 {
         return format!("{name}.log");
     }
-    let hash = super::chain::origin(&crate::event::RunId(host.to_owned()));
+    let hash = super::chain::origin(&crate::event::RunId(host.as_str().to_owned()));
     let hash: String = hash.iter().take(8).map(|b| format!("{b:02x}")).collect();
     format!("{}~{hash}.log", &name[..200])
 }

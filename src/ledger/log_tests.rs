@@ -61,7 +61,9 @@ fn a_log_is_bounded_and_says_so() {
 
 #[test]
 fn file_names_are_safe_short_and_distinct() {
+    let file_name = |name: &str| file_name(&HostName::new(name).unwrap());
     assert_eq!(file_name("fe80::1"), "fe80%3A%3A1.log");
+    assert_ne!(file_name("a:b"), file_name("a%3Ab"));
     let (a, b) = (format!("{}a", "x".repeat(252)), format!("{}b", "x".repeat(252)));
     assert!(file_name(&a).len() <= 255);
     assert_ne!(file_name(&a), file_name(&b));
