@@ -100,7 +100,7 @@ impl Walk {
         };
         if let Some(before) = &self.before {
             if let Some(machine) = &before.machine {
-                luggage.link.expect(machine.clone());
+                luggage.link.stay_on(machine.clone());
             }
             for (_, result) in &before.steps {
                 unpack(&mut luggage.scope, result);

@@ -88,8 +88,8 @@ impl Link {
     }
 
     /// The machine that an earlier controller saw here: no other is talked to.
-    pub fn expect(&mut self, machine: Machine) {
-        self.machine.expect(machine);
+    pub fn stay_on(&mut self, machine: Machine) {
+        self.machine.stay_on(machine);
     }
 
     /// What is known of the machine and was not taken before, to be recorded.

@@ -30,7 +30,7 @@ pub(super) fn id() -> Query<Option<String>> {
 
 impl Known {
     /// The machine that an earlier controller saw.
-    pub(super) fn expect(&mut self, machine: Machine) {
+    pub(super) fn stay_on(&mut self, machine: Machine) {
         *self = Self { machine, expected: true, ..Self::default() };
     }
 
@@ -168,7 +168,7 @@ mod tests {
             (Some("a"), None, Shown("b", Some(ONE)), false),
         ] {
             let mut known = Known::default();
-            known.expect(Machine { key: key.map(str::to_owned), id: id.and_then(Machine::id_of) });
+            known.stay_on(Machine { key: key.map(str::to_owned), id: id.and_then(Machine::id_of) });
             let what = format!("{key:?} {id:?}, {} {:?}", shown.0, shown.1);
             assert_eq!(passes(&mut known, shown).await, passes_through, "{what}");
         }
