@@ -72,7 +72,8 @@ pub(super) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut World) -
     };
     journal.append(std::slice::from_ref(&resumed)).map_err(ledger_failure)?;
     state.apply(&resumed).map_err(Failure::internal)?;
-    let controller = jump_box.agreed_with(&state.files);
+    let jump_box = jump_box.agreed_with(&state.files);
+    let programs = world.absolute(&logs.programs());
     let limited = if left_out > 0 { format!(", {left_out} of them left out") } else { String::new() };
     world.talk(format_args!(
         "run {run}: {} of {} hosts are done, {open} open and settled first, {} not started{limited}",
@@ -86,7 +87,7 @@ pub(super) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut World) -
             opening: resumed,
             journal: Box::new(journal),
             hosts: roster,
-            controller,
+            controller: jump_box.recorded_in(programs),
             transport,
             forks,
             json: args.json,

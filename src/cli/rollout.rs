@@ -51,6 +51,7 @@ pub(super) fn carry_out(rollout: Rollout, world: &mut World) -> Result<u8, Failu
         // A script gets every event; people have been told already.
         reporter.event(&rollout.state, &rollout.opening);
     }
+    let programs = rollout.logs.programs();
     let (signals, signal_inbox) = mpsc::channel(16);
     let (notices, notice_inbox) = mpsc::channel(4);
     let engine = Engine {
@@ -86,6 +87,11 @@ pub(super) fn carry_out(rollout: Rollout, world: &mut World) -> Result<u8, Failu
     })?;
     // A prompt may still wait for a line; the process must not wait for it.
     runtime.shutdown_background();
+    let state = &ended.state;
+    if state.tally.in_flight + state.tally.waiting() == 0 && state.stop.is_none() && ended.lost.is_none() {
+        // Nobody will ask again how they ended.
+        let _ = std::fs::remove_dir_all(programs);
+    }
     finish(&ended, rollout.json, &rollout.next, world)
 }
 
@@ -183,7 +189,8 @@ pub(super) fn next(run: String, state_dir: &Path, world: &World) -> ui::CommandL
     ui::CommandLines { run: format!("{program} {run}"), program, newest: true }
 }
 
-/// The jump box of a playbook: files are looked up beside it, and above it up to the project's root.
+/// The jump box of a playbook: files are looked up beside it, and above it up to the project's root. Its programs are
+/// recorded beside the run's logs.
 pub(super) fn jump_box(playbook: &Playbook, world: &World) -> JumpBox {
     let path = world.absolute(&playbook.path);
     let folder = path.parent().unwrap_or(&world.folder).to_path_buf();

@@ -73,6 +73,7 @@ pub(super) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World) -> Resu
     let mut ledger = Ledger::open(&state_dir).map_err(ledger_failure)?;
     let lock = ledger.begin(&first).map_err(ledger_failure)?;
     let logs = ledger.logs(&run, Arc::clone(&world.clock));
+    let controller = controller.recorded_in(world.absolute(&logs.programs()));
     let journal = RunLedger::new(ledger, lock);
     let next = next(line_of(&state, world), &state_dir, world);
     let log = world.shown(&state_dir.join("logs").join(&run.0));

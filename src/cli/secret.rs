@@ -6,11 +6,7 @@ use secrecy::SecretString;
 use zeroize::Zeroize as _;
 
 use super::{Failure, World, rollout::runtime};
-use crate::{
-    command::Command,
-    step::{Controller as _, JumpBox},
-    transport::NoSink,
-};
+use crate::{command::Command, step::JumpBox, transport::NoSink};
 
 /// A password store may ask for a touch, or on a terminal of its own.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -22,9 +18,9 @@ pub(super) fn by_command(line: &str, option: &str, world: &World) -> Result<Secr
     let mut command = Command::sh("password", line, [""; 0]).timeout(LIMIT);
     command.keep = LONGEST;
     let jump_box = JumpBox::new(world.folder.clone(), world.folder.clone());
-    let ran = runtime()?.block_on(async { jump_box.run(&command, &mut NoSink).await });
+    let ran = runtime()?.block_on(async { jump_box.run_piped(&command, &mut NoSink).await });
     let refused = |why: String| Failure::refused(format!("{option}: {why}; no password"));
-    let mut output = ran.map_err(refused)?.output;
+    let mut output = ran.map_err(|no_end| refused(no_end.to_string()))?.output;
     let ended = (!output.success()).then(|| output.exit.to_string());
     let whole = output.dropped == 0;
     let text = String::from_utf8(std::mem::take(&mut output.stdout));

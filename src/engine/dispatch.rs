@@ -305,7 +305,7 @@ impl Dispatcher {
         let (outside, started) = (Arc::clone(&self.engine.outside), Arc::clone(&self.state.started));
         self.say(format!("gate after wave {} of stage {}", wave + 1, started.plan.stages[stage].name));
         self.gate.spawn(async move {
-            let (passed, summary) = gate::run(outside, started, stage).await;
+            let (passed, summary) = gate::run(outside, started, stage, wave).await;
             (stage, wave, passed, summary)
         });
     }

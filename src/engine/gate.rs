@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Runs the gate steps of a stage in order; the first that is not fine decides.
-pub(super) async fn run(outside: Arc<Outside>, started: Arc<RunStarted>, stage: usize) -> (bool, String) {
+pub(super) async fn run(outside: Arc<Outside>, started: Arc<RunStarted>, stage: usize, wave: usize) -> (bool, String) {
     let Ok(host) = HostName::new("localhost") else { return (false, "no name for the jump box".to_owned()) };
     let mut scope = outside.roster.gate_scope();
     let mut said = String::new();
@@ -30,6 +30,7 @@ pub(super) async fn run(outside: Arc<Outside>, started: Arc<RunStarted>, stage: 
                 owner: &started.operator,
                 step: StepRef { phase: StepPhase::Gate, index },
                 attempt,
+                gate: Some((stage, wave)),
                 spec,
                 check: started.check,
                 scope: &scope,
@@ -48,6 +49,8 @@ pub(super) async fn run(outside: Arc<Outside>, started: Arc<RunStarted>, stage: 
             let result = tokio::time::timeout_at(deadline, step::run(&mut cx)).await;
             match result {
                 Ok(result) if matches!(result.verdict, Verdict::Ok | Verdict::Skipped) => break Ok(result),
+                // Whether it took effect nobody can know: it is not tried again.
+                Ok(result) if result.verdict == Verdict::Unknown => break Err(result.summary),
                 _ if attempt <= spec.retries => attempt += 1,
                 Ok(result) => break Err(result.summary),
                 Err(_) => break Err("no end within its time".to_owned()),
@@ -67,7 +70,7 @@ pub(super) async fn run(outside: Arc<Outside>, started: Arc<RunStarted>, stage: 
     (true, said)
 }
 
-/// A gate's notes go nowhere: it is run again after an interruption.
+/// A gate's notes go nowhere: it is run again after an interruption. Its programs are found again by their records.
 struct Mute;
 
 impl Journal for Mute {

@@ -268,6 +268,7 @@ impl Walk {
                 owner: &owner,
                 step,
                 attempt,
+                gate: None,
                 spec,
                 check: self.started.check,
                 scope: &luggage.scope,

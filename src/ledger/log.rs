@@ -65,6 +65,11 @@ impl Logs {
         self.folder.join(file_name(host))
     }
 
+    /// The folder for what the jump box's programs leave; no host has a file of this name.
+    pub fn programs(&self) -> PathBuf {
+        self.folder.join("programs")
+    }
+
     /// The first failure to write any log, once: the disk is full, say.
     pub fn take_trouble(&self) -> Option<String> {
         let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,40 +1,35 @@
 //! The jump box for real: programs in their own process group, HTTP, TCP, files beside the playbook.
 //! Knows no host and no step. Start at [`JumpBox`].
 
+mod family;
+mod piped;
+mod record;
+mod recorded;
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    process::{ExitStatus, Stdio},
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use futures::future::BoxFuture;
-use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    sync::mpsc,
-    time::{Instant, sleep_until, timeout},
-};
+use tokio::{net::TcpStream, time::timeout};
 
-use super::{Controller, HookOutput, sources::Held};
-use crate::{
-    command::{Command, Exit, Output},
-    transport::{Sink, Stream},
-};
+use super::{Claim, Controller, HookOutput, NoEnd, Ran, sources::Held};
+use crate::{command::Command, transport::Sink};
 
 /// Most bytes of an HTTP answer that are kept.
 const BODY: usize = 1 << 20;
-/// How long the output of a program that has ended is waited for: a child of it may hold the pipe open for ever.
-const DRAIN: Duration = Duration::from_millis(500);
 
 /// The machine that this program runs on.
 #[derive(Debug)]
 pub struct JumpBox {
     folder: PathBuf,
     root: PathBuf,
+    /// Where the programs of a run are recorded.
+    records: Option<PathBuf>,
     client: OnceLock<Result<reqwest::Client, String>>,
     held: Arc<Held>,
 }
@@ -42,7 +37,7 @@ pub struct JumpBox {
 impl JumpBox {
     /// `folder` is the playbook's, absolute; files are looked up there and above, up to `root`.
     pub fn new(folder: PathBuf, root: PathBuf) -> Self {
-        Self { folder, root, client: OnceLock::new(), held: Arc::default() }
+        Self { folder, root, records: None, client: OnceLock::new(), held: Arc::default() }
     }
 
     /// Holds files to these sums, by the names that the playbook says.
@@ -50,6 +45,22 @@ impl JumpBox {
     pub fn agreed_with(mut self, files: &BTreeMap<String, String>) -> Self {
         self.held = Arc::new(Held::new(files, |name| self.find(name)));
         self
+    }
+
+    /// With a folder, absolute, in which the programs of a run are recorded: they outlive this process, and whoever
+    /// resumes the run finds them there. Without it they end with us.
+    #[must_use]
+    pub fn recorded_in(mut self, records: PathBuf) -> Self {
+        self.records = Some(records);
+        self
+    }
+
+    /// Runs a program that belongs to no run and ends with us; nothing of it reaches the disk.
+    ///
+    /// # Errors
+    /// Why it has no end of its own.
+    pub async fn run_piped(&self, command: &Command, log: &mut dyn Sink) -> Result<HookOutput, NoEnd> {
+        piped::run(&self.folder, command, log).await
     }
 
     fn client(&self) -> Result<&reqwest::Client, String> {
@@ -90,8 +101,11 @@ impl JumpBox {
 }
 
 impl Controller for JumpBox {
-    fn run<'a>(&'a self, command: &'a Command, log: &'a mut dyn Sink) -> BoxFuture<'a, Result<HookOutput, String>> {
-        Box::pin(run(&self.folder, command, log))
+    fn run<'a>(&'a self, command: &'a Command, claim: &'a Claim, log: &'a mut dyn Sink) -> Ran<'a> {
+        match &self.records {
+            Some(records) => Box::pin(recorded::run(&self.folder, records, command, claim, log)),
+            None => Box::pin(piped::run(&self.folder, command, log)),
+        }
     }
 
     fn http<'a>(
@@ -148,126 +162,6 @@ impl Controller for JumpBox {
     }
 }
 
-/// Kills the group when the run leaves before the program's end: a second one would be started beside it otherwise.
-struct Group(Option<Pid>);
-
-impl Group {
-    fn kill(&mut self) {
-        if let Some(pid) = self.0.take() {
-            // It may have ended just now.
-            let _ = kill_process_group(pid, Signal::KILL);
-        }
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-async fn run(folder: &Path, command: &Command, log: &mut dyn Sink) -> Result<HookOutput, String> {
-    let deadline = Instant::now() + command.timeout;
-    let (program, args) = command.argv.split_first().ok_or("the command line is empty")?;
-    let mut child = tokio::process::Command::new(program)
-        .args(args)
-        .envs(command.env.iter().map(|(name, value)| (name, value)))
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| format!("{program} cannot be started: {error}"))?;
-    let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-    let mut group = Group(pid);
-    let (sender, mut pieces) = mpsc::channel(16);
-    if let Some(pipe) = child.stdout.take() {
-        tokio::spawn(pump(pipe, Stream::Stdout, sender.clone()));
-    }
-    if let Some(pipe) = child.stderr.take() {
-        tokio::spawn(pump(pipe, Stream::Stderr, sender.clone()));
-    }
-    drop(sender);
-    if let Some(mut pipe) = child.stdin.take() {
-        let input = command.stdin.clone();
-        // It may end without reading.
-        tokio::spawn(async move { drop(pipe.write_all(&input).await) });
-    }
-    let mut output = Output { exit: Exit::Code(0), stdout: Vec::new(), stderr: Vec::new(), dropped: 0 };
-    let mut status: Option<ExitStatus> = None;
-    let mut until = deadline;
-    loop {
-        tokio::select! {
-            piece = pieces.recv() => match piece {
-                Some((stream, bytes)) => keep(&mut output, command.keep, stream, &bytes, log),
-                None if status.is_some() => break,
-                None => status = Some(wait(&mut child, deadline, program, &mut group).await?),
-            },
-            ended = child.wait(), if status.is_none() => {
-                status = Some(ended.map_err(|error| format!("{program}: {error}"))?);
-                until = deadline.min(Instant::now() + DRAIN);
-            }
-            () = sleep_until(until) => {
-                if status.is_some() {
-                    break;
-                }
-                group.kill();
-                let _ = child.wait().await;
-                return Err(format!("{program} did not end within {:?} and was killed", command.timeout));
-            }
-        }
-    }
-    // What it left running in the background is its own affair.
-    group.0 = None;
-    output.exit = exit(status);
-    Ok(HookOutput { output })
-}
-
-/// Waits for a program that has closed its output.
-async fn wait(
-    child: &mut tokio::process::Child,
-    deadline: Instant,
-    program: &str,
-    group: &mut Group,
-) -> Result<ExitStatus, String> {
-    match tokio::time::timeout_at(deadline, child.wait()).await {
-        Ok(status) => status.map_err(|error| format!("{program}: {error}")),
-        Err(_) => {
-            group.kill();
-            let _ = child.wait().await;
-            Err(format!("{program} did not end in time and was killed"))
-        }
-    }
-}
-
-fn exit(status: Option<ExitStatus>) -> Exit {
-    use std::os::unix::process::ExitStatusExt;
-    let signal = || status.and_then(|status| status.signal()).unwrap_or(0).to_string();
-    match status.and_then(|status| status.code()).and_then(|code| u32::try_from(code).ok()) {
-        Some(code) => Exit::Code(code),
-        None => Exit::Signal(signal()),
-    }
-}
-
-fn keep(output: &mut Output, most: usize, stream: Stream, bytes: &[u8], log: &mut dyn Sink) {
-    log.write(stream, bytes);
-    let kept = if stream == Stream::Stdout { &mut output.stdout } else { &mut output.stderr };
-    let fits = bytes.len().min(most.saturating_sub(kept.len()));
-    kept.extend_from_slice(&bytes[..fits]);
-    output.dropped += (bytes.len() - fits) as u64;
-}
-
-async fn pump(mut pipe: impl AsyncRead + Unpin, stream: Stream, sender: mpsc::Sender<(Stream, Vec<u8>)>) {
-    let mut buffer = vec![0; 16 << 10];
-    while let Ok(count @ 1..) = pipe.read(&mut buffer).await {
-        if sender.send((stream, buffer[..count].to_vec())).await.is_err() {
-            return;
-        }
-    }
-}
-
 /// An error with its causes, in one line.
 fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -283,9 +177,14 @@ fn causes(error: &dyn std::error::Error) -> String {
 }
 
 #[cfg(test)]
+#[path = "controller/program_tests.rs"]
+mod program_tests;
+
+#[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
     use super::*;
-    use crate::step::testing::Log;
 
     fn jump_box() -> (tempfile::TempDir, JumpBox) {
         let root = tempfile::tempdir().unwrap();
@@ -293,59 +192,6 @@ mod tests {
         std::fs::create_dir(&folder).unwrap();
         let jump_box = JumpBox::new(folder, root.path().to_owned());
         (root, jump_box)
-    }
-
-    #[tokio::test]
-    async fn a_program_gets_input_and_environment_and_is_heard() {
-        let (_root, jump_box) = jump_box();
-        let command = Command::sh("t", "cat; echo $X; echo err >&2; exit 7", [""; 0]).env("X", "1").stdin("in\n");
-        let mut log = Log::default();
-        let output = jump_box.run(&command, &mut log).await.unwrap().output;
-        assert_eq!(
-            (output.exit, output.stdout, output.stderr),
-            (Exit::Code(7), b"in\n1\n".to_vec(), b"err\n".to_vec())
-        );
-        assert_eq!(log.0.len(), 9);
-    }
-
-    #[tokio::test]
-    async fn a_hanging_program_is_killed_with_its_children() {
-        let (root, jump_box) = jump_box();
-        let mark = root.path().join("mark");
-        let script = format!("(sleep 2; echo x >{}) & sleep 60", mark.display());
-        let command = Command::sh("t", &script, [""; 0]).timeout(Duration::from_millis(300));
-        let began = std::time::Instant::now();
-        let error = jump_box.run(&command, &mut Log::default()).await.unwrap_err();
-        assert!(error.contains("killed"), "{error}");
-        assert!(began.elapsed() < Duration::from_secs(2));
-        tokio::time::sleep(Duration::from_millis(2200)).await;
-        assert!(!mark.exists(), "a child survived");
-    }
-
-    #[tokio::test]
-    async fn a_child_that_keeps_the_pipe_does_not_hold_us() {
-        let (_root, jump_box) = jump_box();
-        let command = Command::sh("t", "sleep 5 & echo done", [""; 0]);
-        let began = std::time::Instant::now();
-        let output = jump_box.run(&command, &mut Log::default()).await.unwrap().output;
-        assert_eq!(output.stdout, b"done\n");
-        assert!(began.elapsed() < Duration::from_secs(4));
-    }
-
-    #[tokio::test]
-    async fn output_is_bounded() {
-        let (_root, jump_box) = jump_box();
-        let mut command = Command::sh("t", "head -c 3000000 /dev/zero", [""; 0]);
-        command.keep = 1000;
-        let output = jump_box.run(&command, &mut Log::default()).await.unwrap().output;
-        assert_eq!((output.stdout.len(), output.dropped), (1000, 2_999_000));
-    }
-
-    #[tokio::test]
-    async fn a_missing_program_is_named() {
-        let (_root, jump_box) = jump_box();
-        let error = jump_box.run(&Command::reads("t", ["./nowhere"]), &mut Log::default()).await.unwrap_err();
-        assert!(error.starts_with("./nowhere cannot be started"), "{error}");
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub struct StepCx<'a> {
     pub step: StepRef,
     /// From 1. An attempt that continues an interrupted one keeps its number.
     pub attempt: u32,
+    /// The stage and the wave whose gate this step is part of.
+    pub gate: Option<(usize, usize)>,
     /// What is asked for.
     pub spec: &'a StepSpec,
     /// Change nothing on any host (`--check`).
@@ -72,15 +74,23 @@ impl StepCx<'_> {
         name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect()
     }
 
-    /// The step's name in names on the host: `s3` is the third of `steps:`.
+    /// The step's name in names of what belongs to it: `s3` is the third of `steps:`, `g2.1.1` the first of the gate after
+    /// the first wave of the second stage.
     pub(super) fn step_name(&self) -> String {
         let phase = match self.step.phase {
-            StepPhase::Main => 's',
-            StepPhase::OnFailure => 'f',
-            StepPhase::Always => 'a',
-            StepPhase::Gate => 'g',
+            StepPhase::Main => "s".to_owned(),
+            StepPhase::OnFailure => "f".to_owned(),
+            StepPhase::Always => "a".to_owned(),
+            StepPhase::Gate => {
+                self.gate.map_or("g".to_owned(), |(stage, wave)| format!("g{}.{}.", stage + 1, wave + 1))
+            }
         };
         format!("{phase}{}", self.step.index + 1)
+    }
+
+    /// The name of something that belongs to this attempt: `RUN.HOST.PHASE-INDEX.ATTEMPT.REST`.
+    pub(super) fn named_attempt(&self, rest: &str) -> String {
+        self.named(&format!("{}.{}.{rest}", self.step_name(), self.attempt))
     }
 }
 
@@ -125,9 +135,13 @@ pub struct Interrupted;
 
 /// The jump box's side of a step.
 pub trait Controller: Send + Sync {
-    /// Runs a program here, in the playbook's folder, in its own process group, which is killed at the deadline.
-    /// Standard input is `command.stdin`; output is bounded by `command.keep` and copied to `log`.
-    fn run<'a>(&'a self, command: &'a Command, log: &'a mut dyn Sink) -> BoxFuture<'a, Result<HookOutput, String>>;
+    /// Runs a program here, in the playbook's folder, or goes on with the one that an earlier controller started under
+    /// this claim. It is killed at the deadline, with all that it started. Standard input is `command.stdin`; output is
+    /// bounded by `command.keep` and copied to `log`.
+    ///
+    /// # Errors
+    /// Why it has no end of its own, or none that is known.
+    fn run<'a>(&'a self, command: &'a Command, claim: &'a Claim, log: &'a mut dyn Sink) -> Ran<'a>;
 
     /// A request over HTTP; `body` is JSON for a POST, `None` is a GET. At most 1 MiB of the answer is kept.
     ///
@@ -158,10 +172,55 @@ pub trait Controller: Send + Sync {
     }
 }
 
+/// The end of a program that [`Controller::run`] runs.
+pub type Ran<'a> = BoxFuture<'a, Result<HookOutput, NoEnd>>;
+
+/// Which program of a run is meant, and what to do with what an earlier controller may have started. One that still runs
+/// is waited for in any case: there are never two at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Names it in the run; letters, digits, `.` and `-`.
+    pub id: String,
+    /// It may have been begun before, by another controller.
+    pub begun: bool,
+    /// One that has ended is not run again: its exit code counts.
+    pub keeps_end: bool,
+    /// One whose end nobody can know is not run again.
+    pub once: bool,
+}
+
+/// Why a program on the jump box has no end of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoEnd {
+    /// It was not started, or could not be followed, for this reason.
+    Failed(String),
+    /// It did not end in time and was killed.
+    Killed {
+        /// What it had started and what could not be killed, for people.
+        left: Vec<String>,
+    },
+    /// Nobody can know whether it did its work, for this reason.
+    Unknown(String),
+}
+
+impl std::fmt::Display for NoEnd {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Failed(why) | Self::Unknown(why) => f.write_str(why),
+            Self::Killed { left } if left.is_empty() => f.write_str("it did not end in time and was killed"),
+            Self::Killed { left } => write!(
+                f,
+                "it did not end in time and was killed, but what it had started still runs: process {}",
+                left.join(", ")
+            ),
+        }
+    }
+}
+
 /// What a program on the jump box did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HookOutput {
-    /// How it ended, and its output; a program that ran into its deadline is an `Err` of [`Controller::run`].
+    /// How it ended, and its output.
     pub output: crate::command::Output,
 }
 

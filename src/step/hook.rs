@@ -2,7 +2,7 @@
 //! Knows how to find, run and judge one; what its output means is its step's business. Start at [`run`].
 
 use super::{
-    Ended, StepCx,
+    Claim, Ended, NoEnd, StepCx,
     job::{self, JobSpec},
     sources,
 };
@@ -16,7 +16,7 @@ use crate::{
 ///
 /// # Errors
 /// The step's result: a hook that is missing, fails, or does not end in time. On the jump box a hook is killed at the
-/// deadline (class `timeout`); on the host it is left alone and the outcome is unknown.
+/// deadline, with all that it started (class `timeout`); on the host it is left alone and the outcome is unknown.
 pub(super) async fn run(cx: &mut StepCx<'_>, hook: &Hook, class: &str) -> Result<Output, Box<StepResult>> {
     let command = prepare(cx, &hook.run)?;
     let shown = command.argv.first().cloned().unwrap_or_default();
@@ -71,20 +71,40 @@ pub(super) fn find_program(cx: &StepCx<'_>, argv: &mut [String]) -> Result<(), B
     Ok(())
 }
 
-/// Runs a program on the jump box until the step's deadline.
+/// Runs a program on the jump box until the step's deadline, or goes on with the one that an earlier controller started.
 pub(super) async fn on_controller(cx: &mut StepCx<'_>, command: &Command) -> Result<Output, Box<StepResult>> {
     if let Some(why) = cx.controller.changed(Some(&command.argv)).await {
         return Err(Box::new(StepResult::failed("file-changed", why).help(sources::PUT_BACK)));
     }
     let command = command.clone().timeout(cx.remaining());
-    match cx.controller.run(&command, &mut *cx.log).await {
+    let kind = &cx.spec.kind;
+    let claim = Claim {
+        id: cx.named_attempt(command.label),
+        begun: cx.resumed,
+        // A gate is not noted to have begun; what it started is recorded all the same.
+        keeps_end: (cx.resumed || cx.gate.is_some()) && super::keeps_end(kind),
+        once: (cx.resumed || cx.gate.is_some()) && super::runs_once(kind),
+    };
+    let changes = super::is_change(kind);
+    let program = command.argv.first().map_or("", String::as_str);
+    match cx.controller.run(&command, &claim, &mut *cx.log).await {
         Ok(hook) => Ok(hook.output),
-        Err(_) if cx.remaining().is_zero() => {
-            let program = command.argv.first().map_or("", String::as_str);
-            let summary = format!("{program} did not end in time and was killed");
-            Err(Box::new(StepResult::failed("timeout", summary).help("give the step a longer `timeout:`")))
+        Err(NoEnd::Killed { left }) => {
+            let result = StepResult::failed("timeout", format!("{program} did not end in time and was killed"));
+            Err(Box::new(match left.as_slice() {
+                [] => result.help("give the step a longer `timeout:`"),
+                left => {
+                    let summary =
+                        format!("{}; what it had started still runs: process {}", result.summary, left.join(", "));
+                    StepResult { summary, ..result }.help("end these processes on the jump box before you go on")
+                }
+            }))
         }
-        Err(why) => Err(Box::new(StepResult::failed("hook", why))),
+        Err(NoEnd::Unknown(why)) if changes => {
+            let help = "look at what it should have done, then run it again with --limit @unknown";
+            Err(Box::new(StepResult::unknown("interrupted", why).changed(true).help(help)))
+        }
+        Err(NoEnd::Failed(why) | NoEnd::Unknown(why)) => Err(Box::new(StepResult::failed("hook", why))),
     }
 }
 

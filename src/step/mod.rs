@@ -39,7 +39,7 @@ mod verify;
 mod wait_for;
 
 pub use controller::JumpBox;
-pub use cx::{Controller, HookOutput, Interrupted, Journal, Recovery, StepCx, StepLog};
+pub use cx::{Claim, Controller, HookOutput, Interrupted, Journal, NoEnd, Ran, Recovery, StepCx, StepLog};
 pub use result::Ended;
 
 use serde_json::json;
@@ -65,6 +65,9 @@ pub async fn run(cx: &mut StepCx<'_>) -> StepResult {
         Err(early) if job::is_noted(cx) => Err(result::unseen("a job of this step was begun before", early)),
         Err(early) if cx.resumed && takes_lease(cx.spec) && recovery(cx.spec) == Recovery::Rerun => {
             Err(result::unseen("this step was begun before", early))
+        }
+        Err(early) if cx.resumed && cx.spec.on == Side::Controller && runs_once(&cx.spec.kind) => {
+            Err(result::unasked(early))
         }
         ended => ended,
     };
@@ -145,12 +148,21 @@ pub fn recovery(spec: &StepSpec) -> Recovery {
         kind if !is_change(kind) => Recovery::Rerun,
         // Doing it twice is doing it once.
         StepKind::Copy(_) => Recovery::Rerun,
-        _ if spec.on == Side::Host => Recovery::Probe,
-        // A second snapshot does no harm, and balancers are told a wish, not a difference.
-        StepKind::Snapshot(_) | StepKind::Drain(_) | StepKind::Undrain(_) => Recovery::Rerun,
-        // A program on the jump box that died with its controller, somewhere in the middle.
-        _ => Recovery::Ask,
+        // A host knows its jobs, and the jump box its programs.
+        _ => Recovery::Probe,
     }
+}
+
+/// Whether a program on the jump box whose end nobody can know must not be run again.
+fn runs_once(kind: &StepKind) -> bool {
+    // A second snapshot does no harm, and balancers are told a wish, not a difference.
+    is_change(kind) && !matches!(kind, StepKind::Snapshot(_) | StepKind::Drain(_) | StepKind::Undrain(_))
+}
+
+/// Whether a program on the jump box that has ended, without anybody to note it, is not run again.
+fn keeps_end(kind: &StepKind) -> bool {
+    // A second message does harm to nobody, but what was sent need not be sent again. What only looks looks at now.
+    is_change(kind) || matches!(kind, StepKind::Notify(_))
 }
 
 /// Whether a step of this kind may change its host, or something about it outside (a snapshot, a load balancer).

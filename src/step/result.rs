@@ -158,6 +158,17 @@ pub(super) fn unseen(what: &str, cause: Box<StepResult>) -> Box<StepResult> {
     Box::new(StepResult { help: cause.help, ..StepResult::unknown(&cause.class, summary).changed(true) }.or_help(help))
 }
 
+/// What it means that a program on the jump box, which was begun before, cannot even be named now: nobody has asked what
+/// came of it.
+pub(super) fn unasked(cause: Box<StepResult>) -> Box<StepResult> {
+    if !["template", "missing-file", "bad-command"].contains(&cause.class.as_str()) {
+        return cause;
+    }
+    let summary = format!("this step was begun before, and cannot be gone on with: {}", cause.summary);
+    let help = "look at what it should have done, then run it again with --limit @unknown";
+    Box::new(StepResult { help: cause.help, ..StepResult::unknown(&cause.class, summary).changed(true) }.or_help(help))
+}
+
 /// What it means that a changing command has no answer: unknown, unless it was never sent.
 pub(super) fn lost_change(what: &str, error: &LinkError) -> Box<StepResult> {
     if !error.outcome_unknown() {

@@ -17,7 +17,7 @@ use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 use tokio::{io::AsyncReadExt, io::AsyncWriteExt, time::Instant};
 
-use super::{Controller, HookOutput, Interrupted, Journal, StepCx, StepLog};
+use super::{Claim, Controller, Interrupted, Journal, NoEnd, Ran, StepCx, StepLog};
 use crate::{
     clock::SystemClock,
     command::{Command, Exit, Output},
@@ -196,8 +196,8 @@ impl StepLog for Log {
 pub(crate) struct NoController;
 
 impl Controller for NoController {
-    fn run<'a>(&'a self, _: &'a Command, _: &'a mut dyn Sink) -> BoxFuture<'a, Result<HookOutput, String>> {
-        Box::pin(async { Err("no programs here".to_owned()) })
+    fn run<'a>(&'a self, _: &'a Command, _: &'a Claim, _: &'a mut dyn Sink) -> Ran<'a> {
+        Box::pin(async { Err(NoEnd::Failed("no programs here".to_owned())) })
     }
 
     fn http<'a>(
@@ -274,6 +274,7 @@ impl Bench {
             owner: "ann@jump1",
             step: StepRef { phase: StepPhase::Main, index: 0 },
             attempt: self.attempt,
+            gate: None,
             spec: &self.spec,
             check: self.check,
             scope: &self.scope,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, os::unix::fs::PermissionsExt, path::PathBuf, sy
 use futures::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
-use super::{Controller, HookOutput, JumpBox, run, testing::Bench};
+use super::{Claim, Controller, JumpBox, Ran, run, testing::Bench};
 use crate::{
     command::Command,
     event::{StepResult, Verdict},
@@ -36,8 +36,8 @@ struct Made {
 }
 
 impl Controller for std::sync::Arc<Made> {
-    fn run<'a>(&'a self, command: &'a Command, log: &'a mut dyn Sink) -> BoxFuture<'a, Result<HookOutput, String>> {
-        self.programs.run(command, log)
+    fn run<'a>(&'a self, command: &'a Command, claim: &'a Claim, log: &'a mut dyn Sink) -> Ran<'a> {
+        self.programs.run(command, claim, log)
     }
 
     fn http<'a>(
@@ -70,7 +70,7 @@ impl Bench {
         let folder = self.path("jump");
         std::fs::create_dir_all(&folder).unwrap();
         let made = std::sync::Arc::new(Made {
-            programs: JumpBox::new(folder.clone(), folder),
+            programs: JumpBox::new(folder.clone(), folder).recorded_in(self.path("state/programs")),
             answers: Mutex::new(answers),
             posted: Mutex::default(),
         });

@@ -146,6 +146,7 @@ impl Host {
             owner: "lab@here",
             step: StepRef { phase: StepPhase::Main, index: self.index },
             attempt: 1,
+            gate: None,
             spec: &self.spec,
             check: false,
             scope: &self.scope,

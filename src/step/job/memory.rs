@@ -28,7 +28,8 @@ pub(super) struct Memory {
 impl Memory {
     /// The job that this attempt goes on with, or a new one.
     pub fn recall(cx: &StepCx<'_>, name: &str) -> Self {
-        let fresh = || Self { id: id(cx, name), attempt: cx.attempt, begun: false, code: None, recalled: false };
+        let fresh =
+            || Self { id: cx.named_attempt(name), attempt: cx.attempt, begun: false, code: None, recalled: false };
         if !cx.resumed {
             return fresh();
         }
@@ -53,9 +54,4 @@ pub(super) const PREFIX: &str = "job.";
 
 fn key(name: &str) -> String {
     format!("{PREFIX}{name}")
-}
-
-/// `RUN.HOST.PHASE-INDEX.ATTEMPT.NAME`.
-fn id(cx: &StepCx<'_>, name: &str) -> String {
-    cx.named(&format!("{}.{}.{name}", cx.step_name(), cx.attempt))
 }

@@ -10,6 +10,7 @@ mod exec;
 mod guard;
 mod help;
 mod hooks;
+mod hooks_twice;
 mod host_faults;
 mod inventory;
 mod ledger;

@@ -65,6 +65,7 @@ impl Walker {
             owner: "ann@jump",
             step: StepRef { phase: StepPhase::Main, index },
             attempt: 1,
+            gate: None,
             spec,
             check: false,
             scope: &self.scope,

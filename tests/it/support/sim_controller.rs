@@ -12,7 +12,7 @@ use patchwave::{
     command::{Command, Exit, Output},
     host::HostName,
     sim::SimFleet,
-    step::{Controller, HookOutput},
+    step::{Claim, Controller, HookOutput, NoEnd, Ran},
     transport::Sink,
 };
 use serde_json::Value;
@@ -76,8 +76,14 @@ impl SimController {
 }
 
 impl Controller for SimController {
-    fn run<'a>(&'a self, command: &'a Command, _: &'a mut dyn Sink) -> BoxFuture<'a, Result<HookOutput, String>> {
-        Box::pin(async { Ok(self.program(command).await) })
+    fn run<'a>(&'a self, command: &'a Command, claim: &'a Claim, _: &'a mut dyn Sink) -> Ran<'a> {
+        Box::pin(async {
+            // Its programs die with their controller.
+            match claim.begun && claim.once {
+                true => Err(NoEnd::Unknown("no record of it".to_owned())),
+                false => Ok(self.program(command).await),
+            }
+        })
     }
 
     fn http<'a>(

@@ -1,0 +1,218 @@
+//! A program of a run on the jump box. It outlives its controller and is started once: whoever resumes the run waits for
+//! it, or reads how it ended. Knows no step. Start at [`run`]; what happens around the program stands in `wrapper.sh`.
+
+use std::{path::Path, process::Stdio, time::Duration};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::{
+    process::Child,
+    time::{Instant, sleep},
+};
+
+use super::{
+    HookOutput,
+    family::{self, Process},
+    piped::keep,
+    record::{Found, Record},
+};
+use crate::{
+    command::{Command, Exit, Output},
+    step::{Claim, NoEnd},
+    transport::{Sink, Stream},
+};
+
+/// Most bytes of each stream that a program can leave on the disk.
+const MOST: usize = 8 << 20;
+/// In which `ulimit -f` counts (POSIX).
+const BLOCK: usize = 512;
+/// Between two looks; grows to the longer one.
+const PAUSE: Duration = Duration::from_millis(3);
+const LONG_PAUSE: Duration = Duration::from_millis(100);
+/// How long the output of a program that has ended is waited for: a child of it may hold the pipe open for ever.
+const DRAIN: Duration = Duration::from_millis(500);
+
+/// Runs the program in its record, or goes on with what an earlier controller started.
+pub(super) async fn run(
+    folder: &Path,
+    records: &Path,
+    command: &Command,
+    claim: &Claim,
+    log: &mut dyn Sink,
+) -> Result<HookOutput, NoEnd> {
+    let record = Record::newest(records, &claim.id);
+    let deadline = Instant::now() + command.timeout;
+    let mut found = record.find();
+    if found == Found::Claimed && !record.cancel().map_err(|error| unusable(&record, &error))? {
+        found = Found::Alive;
+    }
+    match found {
+        Found::Alive => {
+            // Its time limit began when it did.
+            let deadline = deadline - record.age().unwrap_or_default().min(command.timeout);
+            Running { record, child: None, command, deadline }.follow(log).await
+        }
+        Found::Ended(_) if claim.keeps_end => Running { record, child: None, command, deadline }.follow(log).await,
+        Found::Lost if claim.once => Err(NoEnd::Unknown(
+            "the controller ended while a program ran on the jump box; it runs no more and left no exit code"
+                .to_owned(),
+        )),
+        Found::Elsewhere(machine) if claim.once || claim.keeps_end => Err(NoEnd::Unknown(format!(
+            "a program was started on {machine}; from here it cannot be seen whether it still runs there"
+        ))),
+        Found::Nothing if claim.begun && claim.once => Err(NoEnd::Unknown(
+            "the controller ended in this step, and there is no record of what it started on the jump box".to_owned(),
+        )),
+        _ => {
+            let (record, child) = start(folder, &record, command)?;
+            Running { record, child: Some(child), command, deadline }.follow(log).await
+        }
+    }
+}
+
+fn unusable(record: &Record, error: &std::io::Error) -> NoEnd {
+    NoEnd::Failed(format!("there is no place for its record ({}): {error}", record.folder.display()))
+}
+
+fn start(folder: &Path, before: &Record, command: &Command) -> Result<(Record, Child), NoEnd> {
+    let (program, args) =
+        command.argv.split_first().ok_or_else(|| NoEnd::Failed("the command line is empty".into()))?;
+    if program.contains('/') {
+        rustix::fs::access(folder.join(program), rustix::fs::Access::EXEC_OK)
+            .map_err(|error| NoEnd::Failed(format!("{program} cannot be started: {}", std::io::Error::from(error))))?;
+    }
+    let record = before.make().map_err(|error| unusable(before, &error))?;
+    let input = input(&command.stdin).map_err(|error| unusable(&record, &error))?;
+    let child = tokio::process::Command::new("/bin/sh")
+        .arg(record.folder.join("run"))
+        .arg(&record.folder)
+        .arg(command.keep.max(MOST).div_ceil(BLOCK).to_string())
+        .arg(program)
+        .args(args)
+        .envs(command.env.iter().map(|(name, value)| (name, value)))
+        .current_dir(folder)
+        .stdin(input)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .map_err(|error| NoEnd::Failed(format!("/bin/sh cannot be started: {error}")))?;
+    Ok((record, child))
+}
+
+/// All of the input at once, in memory: it may be secret, and a program must not see half of it when its controller dies.
+fn input(bytes: &[u8]) -> std::io::Result<Stdio> {
+    use std::io::{Seek as _, Write as _};
+    if bytes.is_empty() {
+        return Ok(Stdio::null());
+    }
+    let file = rustix::fs::memfd_create("patchwave-input", rustix::fs::MemfdFlags::CLOEXEC)?;
+    let mut file = std::fs::File::from(file);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file.into())
+}
+
+struct Running<'a> {
+    record: Record,
+    /// `None`: an earlier controller started it.
+    child: Option<Child>,
+    command: &'a Command,
+    deadline: Instant,
+}
+
+impl Running<'_> {
+    async fn follow(mut self, log: &mut dyn Sink) -> Result<HookOutput, NoEnd> {
+        let mut output = Output { exit: Exit::Code(0), stdout: Vec::new(), stderr: Vec::new(), dropped: 0 };
+        let (mut at, mut pause, mut ended) = ([0; 2], PAUSE, None);
+        loop {
+            // Looked at before the output, so that what is read after the end is all of it.
+            let (code, rest) = (self.record.code(), self.record.rest());
+            let lives = code.is_some() || self.lives();
+            let more = self.hear(&mut at, &mut output, log);
+            if more {
+                pause = PAUSE;
+                continue;
+            }
+            match code {
+                Some(code) => {
+                    let since = *ended.get_or_insert_with(Instant::now);
+                    if rest.is_some() || since.elapsed() >= DRAIN {
+                        output.dropped += rest.unwrap_or_default();
+                        output.exit = Exit::Code(code);
+                        return Ok(HookOutput { output });
+                    }
+                }
+                None if !lives && self.record.code().is_none() => return Err(self.lost()),
+                None if Instant::now() >= self.deadline => return Err(self.kill(&mut at, &mut output, log).await),
+                None => {}
+            }
+            sleep(pause.min(self.deadline.saturating_duration_since(Instant::now())).max(PAUSE)).await;
+            pause = (pause * 2).min(LONG_PAUSE);
+        }
+    }
+
+    /// Takes what is new of both streams; true when there may be more at once.
+    fn hear(&self, at: &mut [u64; 2], output: &mut Output, log: &mut dyn Sink) -> bool {
+        let mut heard = false;
+        for (i, (name, stream)) in [("out", Stream::Stdout), ("err", Stream::Stderr)].into_iter().enumerate() {
+            let piece = self.record.read(name, at[i]);
+            at[i] += piece.len() as u64;
+            heard |= !piece.is_empty();
+            if !piece.is_empty() {
+                keep(output, self.command.keep, stream, &piece, log);
+            }
+        }
+        heard
+    }
+
+    fn lives(&mut self) -> bool {
+        let gone = match &mut self.child {
+            Some(child) => !matches!(child.try_wait(), Ok(None)),
+            None => self.record.wrapper().is_none(),
+        };
+        !gone || !family::marked(&self.record.folder).is_empty()
+    }
+
+    /// Nothing of it lives, and it left no exit code.
+    fn lost(&self) -> NoEnd {
+        let program = self.shown();
+        if self.record.is_missing() {
+            let error = std::io::Error::from(rustix::io::Errno::NOENT);
+            return NoEnd::Failed(format!("{program} cannot be started: {error}"));
+        }
+        // One that has not begun must not begin from here on.
+        if !self.record.has_begun() && self.record.cancel().is_ok_and(|cancelled| cancelled) {
+            let folder = self.record.folder.display();
+            return NoEnd::Failed(format!("{program} was not started: {folder} cannot be written (is the disk full?)"));
+        }
+        NoEnd::Unknown(format!("{program} was killed on the jump box before it ended"))
+    }
+
+    fn shown(&self) -> &str {
+        self.command.argv.first().map_or("the program", String::as_str)
+    }
+
+    /// Kills the program with all that it started; its readers and wrapper then end by themselves.
+    async fn kill(&mut self, at: &mut [u64; 2], output: &mut Output, log: &mut dyn Sink) -> NoEnd {
+        let left = family::kill(&self.record.folder).await;
+        let until = Instant::now() + DRAIN;
+        while self.record.rest().is_none() && Instant::now() < until {
+            sleep(PAUSE).await;
+        }
+        while self.hear(at, output, log) {}
+        let wrapper = self.child.as_ref().and_then(Child::id).and_then(|id| i32::try_from(id).ok());
+        let wrapper = wrapper.or_else(|| self.record.wrapper().map(|process| process.pid));
+        if let Some(group) = wrapper.and_then(Pid::from_raw).filter(|_| self.record.rest().is_none()) {
+            // It is its group's first process; it may have ended just now.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        if let Some(child) = &mut self.child {
+            let _ = tokio::time::timeout(DRAIN, child.wait()).await;
+        }
+        NoEnd::Killed { left: left.iter().map(told).collect() }
+    }
+}
+
+fn told(process: &Process) -> String {
+    format!("{} ({})", process.pid, process.name)
+}

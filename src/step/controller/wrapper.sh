@@ -1,0 +1,55 @@
+# Runs a program of the operator once and leaves its output and exit code. $1: its folder, $2: most of each stream, in
+# blocks of 512 bytes; then the program and its arguments. Every name here begins with _pw_: another one might be exported,
+# and so reach the program.
+_pw_job=$1
+_pw_most=$2
+shift 2
+command -v "$1" >/dev/null 2>&1 || { : >"$_pw_job/missing"; exit 1; }
+_pw_umask=$(umask)
+umask 077
+# A handler, not an ignored signal: that would be inherited.
+trap : HUP INT TERM
+_pw_start() {
+    set -f
+    # Field 22 is the start time. Field 2, the name, may hold spaces and brackets.
+    set -- ${1##*) }
+    set +f
+    printf '%s' "${20}"
+}
+read -r _pw_stat </proc/$$/stat
+_pw_start=$(_pw_start "$_pw_stat")
+# The room for the exit code is taken now: afterwards the disk may be full. Without room nothing begins.
+printf '%s %s\n' "$$" "$_pw_start" >"$_pw_job/pid.$$" || exit 1
+printf '%-3s\n' '' >"$_pw_job/rc.tmp" || exit 1
+# A hard link is made whole or not at all, and once: whoever makes `pid` is the one that runs.
+PATH=/usr/local/bin:/usr/bin:/bin ln "$_pw_job/pid.$$" "$_pw_job/pid" || exit 1
+PATH=/usr/local/bin:/usr/bin:/bin rm -f "$_pw_job/pid.$$"
+_pw_keep() {
+    PATH=/usr/local/bin:/usr/bin:/bin
+    # Also when the program sends a signal to its whole group, as in `trap "kill 0" EXIT`.
+    trap '' HUP INT TERM
+    # `cat` writes what it has read at once: a child that holds the pipe open for ever holds nothing else back. The limit
+    # is this reader's alone, and it is an error for it, no signal.
+    (
+        trap '' XFSZ
+        ulimit -f "$_pw_most"
+        exec cat >"$_pw_job/$1" 2>/dev/null
+    )
+    wc -c >"$_pw_job/$1.more"
+}
+# Each stream goes through a reader of its own, so that neither a dead controller nor a flood stops or fills anything.
+{
+    {
+        # A shell of its own: its handlers are gone.
+        trap : HUP INT TERM
+        (
+            # Whatever leaves the group of processes is found again by this.
+            PATCHWAVE_PROGRAM=$_pw_job
+            export PATCHWAVE_PROGRAM
+            umask "$_pw_umask"
+            exec "$@"
+        ) 2>&3 3>&-
+        printf '%-3s\n' "$?" 1<>"$_pw_job/rc.tmp"
+        PATH=/usr/local/bin:/usr/bin:/bin mv -f "$_pw_job/rc.tmp" "$_pw_job/rc"
+    } | _pw_keep out
+} 3>&1 | _pw_keep err
