@@ -225,7 +225,7 @@ impl Output {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 
-    /// The last `n` non-empty lines of standard error, else of standard output, control characters removed: for people.
+    /// The last `n` non-empty lines of standard error, else of standard output, of what [`shows`]: for people.
     pub fn last_lines(&self, n: usize) -> String {
         let pick = |bytes: &[u8]| {
             let text = String::from_utf8_lossy(bytes);
@@ -237,15 +237,31 @@ impl Output {
     }
 }
 
-/// A line without control characters (terminal escapes of a hostile host included) and without those that turn the
-/// reading direction, cut at 400 characters.
+/// A line of what [`shows`], cut at 400 characters.
 pub fn printable(line: &str) -> String {
-    line.chars().filter(|c| *c == '\t' || !(c.is_control() || turns(*c))).take(400).collect()
+    line.chars().filter(|c| *c == '\t' || shows(*c)).take(400).collect()
 }
 
-/// Characters that show nothing and change how the rest of a line reads.
-pub fn turns(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+/// Whether a character may reach a screen. Not one that steers a terminal, that turns the reading direction, that has no
+/// width, or that looks like a blank and is none: a hostile host writes with those what people should not see, or moves
+/// away what they should. All outputs ask here.
+pub fn shows(c: char) -> bool {
+    !(c.is_control()
+        || matches!(c,
+            // Soft hyphen, grapheme joiner, Arabic letter mark.
+            '\u{ad}' | '\u{34f}' | '\u{61c}'
+            // Fillers of Hangul and Khmer, Mongolian selectors.
+            | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            // Spaces without width, joiners, marks and turns of direction, separators of lines.
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            // An empty Braille cell, more fillers.
+            | '\u{2800}' | '\u{3164}' | '\u{ffa0}'
+            // Selectors of variants, byte order mark, annotations.
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}'
+            // Of shorthand and of notes.
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d159}' | '\u{1d173}'..='\u{1d17a}'
+            // Tags, and selectors again.
+            | '\u{e0000}'..='\u{e0fff}'))
 }
 
 /// A command together with the reader of its answer, so that the two cannot be mismatched.
@@ -346,5 +362,10 @@ mod tests {
             Output { exit: Exit::Code(1), stdout: vec![], stderr: b"ok\n\n\x1b[31mred\x07\n".to_vec(), dropped: 0 };
         assert_eq!(output.last_lines(1), "[31mred");
         assert_eq!(printable("a\u{202e}b\u{9b}2J\tc\u{2028}"), "ab2J\tc");
+        let hidden =
+            "\u{61c}\u{2800}\u{3164}\u{200b}\u{200c}\u{200d}\u{200f}\u{feff}\u{e0001}\u{e01ef}\u{2066}\u{ad}\u{fe0f}";
+        assert_eq!(printable(&format!("a{hidden}b")), "ab");
+        let text = "gr\u{fc}n \u{a0}\u{3000} e\u{301} \u{65e5}\u{672c} \u{1f600} \u{5d0}";
+        assert_eq!(printable(text), text, "what people write stays");
     }
 }

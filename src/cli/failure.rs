@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::command::turns;
+use crate::command::shows;
 
 /// A command that was not carried out. Its exit code is one of product's: 1 our fault, 2 usage, 3 refused.
 #[derive(Debug)]
@@ -41,9 +41,7 @@ impl Failure {
 
 /// Files, paths and hosts are quoted in messages, and may hold anything.
 fn harmless(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    text.chars()
-        .filter(|c| matches!(c, '\n' | '\t') || !(c.is_control() || turns(*c)))
-        .try_for_each(|c| f.write_char(c))
+    text.chars().filter(|c| matches!(c, '\n' | '\t') || shows(*c)).try_for_each(|c| f.write_char(c))
 }
 
 impl fmt::Display for Failure {

@@ -313,7 +313,7 @@ impl Vars<'_> {
 }
 
 fn shown(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(40).collect()
+    text.chars().filter(|c| crate::command::shows(*c)).take(40).collect()
 }
 
 #[cfg(test)]

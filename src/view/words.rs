@@ -4,7 +4,7 @@
 use std::{borrow::Cow, time::Duration};
 
 use crate::{
-    command::turns,
+    command::shows,
     event::{StepPhase, StepRef},
     plan::Plan,
 };
@@ -13,7 +13,7 @@ use crate::{
 /// characters and marked.
 pub fn clean(line: &str, most: usize) -> String {
     let mut kept = String::new();
-    let mut chars = line.chars().filter(|c| *c == '\t' || !(c.is_control() || turns(*c)));
+    let mut chars = line.chars().filter(|c| *c == '\t' || shows(*c));
     for c in chars.by_ref().take(most) {
         kept.push(if c == '\t' { ' ' } else { c });
     }

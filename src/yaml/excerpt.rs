@@ -82,7 +82,7 @@ fn window(line: &str, from: usize, to: usize) -> (String, std::ops::Range<usize>
         if at >= to && end.is_none() {
             end = Some(shown.len());
         }
-        shown.push(if c.is_control() { ' ' } else { c });
+        shown.push(if crate::command::shows(c) { c } else { ' ' });
     }
     let whole = shown.len();
     if line.chars().count() > skipped + WIDEST {

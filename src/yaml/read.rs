@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Node, Problems, Value, nearest, parse_bytes, parse_duration};
-use crate::{amount::Amount, command::turns};
+use crate::{amount::Amount, command::shows};
 
 /// `true`, `yes`, `on` and their kin, unquoted.
 pub fn bool(node: &Node, problems: &mut Problems) -> Option<bool> {
@@ -34,7 +34,7 @@ pub fn word(node: &Node, problems: &mut Problems) -> Option<String> {
 /// A name that people are shown: one line, without anything that steers a terminal.
 pub fn name(node: &Node, problems: &mut Problems) -> Option<String> {
     let text = word(node, problems)?.trim().to_owned();
-    if text.chars().any(|c| c.is_control() || turns(c)) {
+    if text.chars().any(|c| !shows(c)) {
         problems.at(&node.span, "a name is one line of printable characters");
         return None;
     }

@@ -94,7 +94,11 @@ impl Turn<'_> {
         let dialogue = self.asker.dialogue.clone()?;
         let host = host.to_owned();
         let asked = tokio::task::spawn_blocking(move || {
-            prompts.iter().map(|(prompt, echo)| dialogue(&format!("{host} asks: {prompt} "), *echo)).collect()
+            // The name stands after the host's own words too: they may name another host.
+            let question = |prompt: &str| {
+                format!("{host} asks: {prompt}\n(this is {host} asking; your answer is sent to {host}) ")
+            };
+            prompts.iter().map(|(prompt, echo)| dialogue(&question(prompt), *echo)).collect()
         });
         asked.await.ok()?
     }

@@ -3,6 +3,7 @@
 mod again;
 mod agreed;
 mod approval;
+mod asks;
 mod bad_input;
 mod clock;
 mod demo;

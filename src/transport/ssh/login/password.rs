@@ -11,6 +11,10 @@ use super::{
 
 /// Rounds of questions that are borne.
 const ROUNDS: usize = 8;
+/// Questions in one of them.
+const QUESTIONS: usize = 8;
+/// Columns of a question.
+const MOST: usize = 200;
 
 impl Login<'_> {
     pub(super) async fn password(&mut self, password: &SecretString) -> Result<Try, ConnectError> {
@@ -74,6 +78,9 @@ impl Login<'_> {
             return Ok(vec![secret.expose_secret().to_owned()]);
         }
         let Some(first) = prompts.first() else { return Ok(Vec::new()) };
+        if prompts.len() > QUESTIONS {
+            return Err(format!("the host asks {} questions at once", prompts.len()));
+        }
         let first = one_line(&first.prompt);
         if self.ways.has_person() {
             let prompts = prompts.iter().map(|p| (one_line(&p.prompt), p.echo));
@@ -89,10 +96,31 @@ impl Login<'_> {
     }
 }
 
-/// What sshd asks, in one line: PAM's notices stand above the question.
+/// What sshd asks, in one line: PAM's notices stand above the question. Of a long text its beginning and its end: it must
+/// not push away who asks.
 fn one_line(prompt: &str) -> String {
-    let lines = prompt.lines().map(crate::command::printable);
-    lines.map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+    let shown = |word: &str| word.chars().filter(|c| crate::command::shows(*c)).collect::<String>();
+    let words = prompt.split_whitespace().map(shown).filter(|word| !word.is_empty());
+    let line = words.collect::<Vec<_>>().join(" ");
+    if cells(line.chars()) <= MOST {
+        return line;
+    }
+    let part = |chars: &mut dyn Iterator<Item = char>| {
+        let mut used = 0;
+        let fits = |c: &char| {
+            used += cells([*c]);
+            used <= MOST / 2 - 2
+        };
+        chars.take_while(fits).collect::<String>()
+    };
+    let front = part(&mut line.chars());
+    let back: String = part(&mut line.chars().rev()).chars().rev().collect();
+    format!("{} \u{2026} {}", front.trim_end(), back.trim_start())
+}
+
+/// The most columns that these characters take.
+fn cells(chars: impl IntoIterator<Item = char>) -> usize {
+    chars.into_iter().map(|c| if c.is_ascii() { 1 } else { 2 }).sum()
 }
 
 /// A hidden question that is surely not for the password.
@@ -112,6 +140,18 @@ mod tests {
         let asked = "You must change it.\nChanging password for \x1b[1mann.\r\nCurrent password: ";
         assert_eq!(one_line(asked), "You must change it. Changing password for [1mann. Current password:");
         assert_eq!(one_line("\n \n"), "");
+    }
+
+    #[test]
+    fn a_question_is_bounded_whatever_it_is_made_of() {
+        let blank = format!("{}\n", "\u{2800}".repeat(400)).repeat(10);
+        let fake = "[patchwave] db1.prod.example.com asks: sudo password for ops:";
+        assert_eq!(one_line(&format!("{blank}{fake} ")), fake);
+        for filler in ["x", "x ", "\u{3000}x", "\u{65e5}", "\u{300}", "line\n"] {
+            let asked = one_line(&format!("Notice {}{fake}", filler.repeat(100_000)));
+            assert!(cells(asked.chars()) <= MOST, "{asked}");
+            assert!(asked.starts_with("Notice") && asked.ends_with("for ops:"), "{asked}");
+        }
     }
 
     #[test]
