@@ -4,7 +4,7 @@
 //!
 //! | floor | modules | what they are |
 //! |---|---|---|
-//! | 0 | [`host`] [`amount`] [`command`] [`clock`] [`spool`] [`regular`] | words, where bytes wait, files that are files |
+//! | 0 | [`host`] [`amount`] [`command`] [`clock`] [`mask`] [`spool`] [`regular`] | words, what hides secrets, where bytes wait, files that are files |
 //! | 1 | [`yaml`] [`names`] | text with positions; many names in few words |
 //! | 2 | [`policy`] [`target`] | words made of words |
 //! | 3 | [`inventory`] [`playbook`] [`pkg`] [`sshconfig`] | files to checked data; what package managers say. Pure |
@@ -26,6 +26,7 @@ pub mod event;
 pub mod host;
 pub mod inventory;
 pub mod ledger;
+pub mod mask;
 pub mod names;
 pub mod pkg;
 pub mod plan;

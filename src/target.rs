@@ -14,7 +14,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 
-use crate::host::HostName;
+use crate::{host::HostName, mask::Secrets};
 
 /// Where sshd listens when nothing is said (RFC 4253, section 4.1).
 pub const SSH_PORT: u16 = 22;
@@ -53,6 +53,9 @@ pub struct Target {
     pub limits: Limits,
     /// `--steal-lease`: a change takes the host's lease even if another run has it.
     pub steal_lease: bool,
+    /// What is kept out of all that comes back from the host: its passwords, answers that a person typed, and what steps
+    /// send there.
+    pub secrets: Secrets,
     /// Which runs are known here to be done with a host, so that a lease they left there counts no more.
     pub settled: Option<SettledRuns>,
 }
@@ -164,6 +167,7 @@ impl Target {
             escalation: Escalation::default(),
             limits: Limits::default(),
             steal_lease: false,
+            secrets: Secrets::default(),
             settled: None,
         }
     }

@@ -46,7 +46,10 @@ pub(super) async fn run(outside: Arc<Outside>, started: Arc<RunStarted>, stage: 
                 clock: Arc::clone(&outside.clock),
             };
             let deadline = cx.deadline + Duration::from_secs(30);
-            let result = tokio::time::timeout_at(deadline, step::run(&mut cx)).await;
+            let mut result = tokio::time::timeout_at(deadline, step::run(&mut cx)).await;
+            if let Ok(result) = &mut result {
+                result.hide(link.secrets(), spec.register.as_deref());
+            }
             match result {
                 Ok(result) if matches!(result.verdict, Verdict::Ok | Verdict::Skipped) => break Ok(result),
                 // Whether it took effect nobody can know: it is not tried again.

@@ -13,6 +13,7 @@ use crate::{
     event::{HostState, Kind, Outcome, RunStarted, StepPhase, StepRef, StepResult, Verdict},
     host::HostName,
     ledger::{HostLog, Logs},
+    mask::{Masker, Secrets},
     playbook::{Side, StepSpec, TemplateScope},
     step::{self, Recovery, StepCx, StepLog, undrain::Broken},
     transport::{Link, Sink, Stream},
@@ -20,6 +21,9 @@ use crate::{
 
 /// How much longer than its limit a step may take to say how it ended, before it is given up.
 const GRACE: Duration = Duration::from_secs(30);
+
+/// Bytes of a job's output that are taken at once.
+const PIECE: usize = 8 << 10;
 
 /// How a walk ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,10 +93,11 @@ impl Walk {
             let result = StepResult::failed("file-changed", why).help(step::sources::PUT_BACK);
             return self.record(self.refusal(result)).await;
         }
+        let link = Link::new(Arc::clone(&self.outside.transport), target);
         let mut luggage = Luggage {
-            link: Link::new(Arc::clone(&self.outside.transport), target),
+            log: LogSink::open(self.outside.logs.as_ref(), host, link.secrets()),
+            link,
             scope: self.outside.roster.scope(host),
-            log: LogSink::open(self.outside.logs.as_ref(), host),
             leased: self.before.is_some(),
             rolled_back: false,
             touched: false,
@@ -261,7 +266,8 @@ impl Walk {
             let limit = spec.limit();
             let deadline = Instant::now() + limit;
             let owner = self.started.owner();
-            let mut voice = StepVoice { voice: &self.voice, step, noted: Map::new() };
+            let secrets = luggage.link.secrets().clone();
+            let mut voice = StepVoice { voice: &self.voice, step, noted: Map::new(), secrets };
             let mut cx = StepCx {
                 run: &self.started.run,
                 host: &self.voice.host,
@@ -283,10 +289,13 @@ impl Walk {
                 controller: &*self.outside.controller,
                 clock: Arc::clone(&self.outside.clock),
             };
-            let result = match tokio::time::timeout_at(deadline + spec.settling() + GRACE, step::run(&mut cx)).await {
+            let mut result = match tokio::time::timeout_at(deadline + spec.settling() + GRACE, step::run(&mut cx)).await
+            {
                 Ok(result) => result,
                 Err(_) => overdue(spec, limit + spec.settling()),
             };
+            // Here all that a host or a program said leaves the step.
+            result.hide(luggage.link.secrets(), spec.register.as_deref());
             let result = match earlier.take() {
                 Some(earlier) => result.after(earlier),
                 None => result,
@@ -367,42 +376,80 @@ fn unpack(scope: &mut TemplateScope, result: &StepResult) {
     }
 }
 
-/// A host's log file as the place where remote output goes.
+/// A host's log file as the place where remote output goes, without secrets.
 pub(super) struct LogSink {
     log: Option<HostLog>,
     step: String,
+    secrets: Secrets,
+    streams: [Masker; 2],
+    /// The job whose output is written just now.
+    job: Option<(String, Masker)>,
 }
 
 impl LogSink {
-    fn open(logs: Option<&Logs>, host: &HostName) -> Self {
-        Self { log: logs.map(|logs| logs.host(host)), step: String::new() }
+    fn open(logs: Option<&Logs>, host: &HostName, secrets: &Secrets) -> Self {
+        let streams = [secrets.masker(), secrets.masker()];
+        let log = logs.map(|logs| logs.host(host));
+        Self { log, step: String::new(), secrets: secrets.clone(), streams, job: None }
     }
 
     fn enter(&mut self, step: &str, attempt: u32) {
         self.step = if attempt == 1 { step.to_owned() } else { format!("{step} (attempt {attempt})") };
     }
+
+    /// Writes what was held back: nothing more comes of these streams.
+    fn finish(&mut self) {
+        let Some(log) = &mut self.log else { return };
+        for masker in &mut self.streams {
+            let (rest, _) = masker.finish();
+            if !rest.is_empty() {
+                log.write(&self.step, &rest);
+            }
+        }
+        if let Some((job, mut masker)) = self.job.take() {
+            let (rest, raw) = masker.finish();
+            if raw > 0 {
+                log.write_job(&self.step, &job, &rest, raw);
+            }
+        }
+    }
 }
 
 impl Sink for LogSink {
-    fn write(&mut self, _: Stream, bytes: &[u8]) {
+    fn write(&mut self, stream: Stream, bytes: &[u8]) {
         if let Some(log) = &mut self.log {
-            log.write(&self.step, bytes);
+            let (said, _) = self.streams[usize::from(stream == Stream::Stderr)].take(bytes);
+            if !said.is_empty() {
+                log.write(&self.step, &said);
+            }
         }
     }
 }
 
 impl StepLog for LogSink {
     fn job_offset(&mut self, job: &str) -> u64 {
+        // What is held back is not in the log, and will be read again.
+        self.job = self.job.take().filter(|(held, _)| held != job);
         self.log.as_mut().map_or(0, |log| log.job_offset(job))
     }
 
     fn write_job(&mut self, job: &str, bytes: &[u8]) {
-        if let Some(log) = &mut self.log {
-            log.write_job(&self.step, job, bytes);
+        if self.job.as_ref().is_none_or(|(current, _)| current != job) {
+            self.finish();
+            self.job = Some((job.to_owned(), self.secrets.masker()));
+        }
+        let (Some(log), Some((_, masker))) = (&mut self.log, &mut self.job) else { return };
+        // In pieces, so that the log's count of the job's bytes is right at each moment.
+        for piece in bytes.chunks(PIECE) {
+            let (said, raw) = masker.take(piece);
+            if raw > 0 {
+                log.write_job(&self.step, job, &said, raw);
+            }
         }
     }
 
     fn flush(&mut self) {
+        self.finish();
         if let Some(log) = &mut self.log {
             log.flush();
         }

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     event::{Kind, Progress, StepRef},
     host::HostName,
+    mask::Secrets,
     step::{Interrupted, Journal},
 };
 
@@ -59,6 +60,8 @@ pub(super) struct StepVoice<'a> {
     pub(super) step: StepRef,
     /// What was noted with it.
     pub(super) noted: Map<String, Value>,
+    /// What is not said.
+    pub(super) secrets: Secrets,
 }
 
 impl Journal for StepVoice<'_> {
@@ -77,6 +80,6 @@ impl Journal for StepVoice<'_> {
     }
 
     fn progress(&mut self, text: &str) {
-        self.voice.progress(text);
+        self.voice.progress(&self.secrets.hide(text));
     }
 }

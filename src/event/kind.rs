@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::{LostLease, Person};
 use crate::{
     host::HostName,
+    mask::Secrets,
     plan::{Moment, Plan},
 };
 
@@ -249,6 +250,21 @@ pub struct StepResult {
     /// How long it took, all attempts.
     #[serde(default)]
     pub took: Duration,
+}
+
+impl StepResult {
+    /// Without secrets in what people read. What a step left for itself in variables (`guard`, `baseline`) stays as it is,
+    /// since later steps compare it.
+    pub fn hide(&mut self, secrets: &Secrets, register: Option<&str>) {
+        secrets.hide_in(&mut self.summary);
+        self.detail.iter_mut().for_each(|line| secrets.hide_in(line));
+        self.help.iter_mut().for_each(|help| secrets.hide_in(help));
+        for (name, value) in &mut self.vars {
+            if Some(name.as_str()) == register || name == "snapshot" {
+                secrets.hide_in_json(value);
+            }
+        }
+    }
 }
 
 /// One package that changed.

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     host::HostName,
+    mask::Secrets,
     names,
     target::{Escalation, HostKeyPolicy, Limits, Method, Proxy, Target, spelling},
     yaml::{Problem, Problems, Span},
@@ -89,6 +90,7 @@ impl Inventory {
             escalation,
             limits: vars.limits(settings.limits(), settings.says_connect())?,
             steal_lease: false,
+            secrets: Secrets::default(),
             settled: None,
         })
     }

@@ -127,15 +127,15 @@ impl HostLog {
         if self.place().job.is_some() {
             self.switch(None);
         }
-        self.gather(tag, bytes);
+        self.gather(tag, bytes, bytes.len() as u64);
     }
 
-    /// Appends output of a job: what follows the bytes that [`HostLog::job_offset`] counts.
-    pub fn write_job(&mut self, tag: &str, job: &str, bytes: &[u8]) {
+    /// Appends output of a job: what stands for the `raw` bytes that follow those which [`HostLog::job_offset`] counts.
+    pub fn write_job(&mut self, tag: &str, job: &str, bytes: &[u8], raw: u64) {
         if self.place().job.as_deref() != Some(job) {
             self.switch(Some(job));
         }
-        self.gather(tag, bytes);
+        self.gather(tag, bytes, raw);
     }
 
     /// Bytes of this job's output that are in the log, whoever put them there.
@@ -159,7 +159,7 @@ impl HostLog {
         self.buffer.clear();
     }
 
-    fn gather(&mut self, tag: &str, bytes: &[u8]) {
+    fn gather(&mut self, tag: &str, bytes: &[u8], raw: u64) {
         let now = self.logs.clock.now();
         if self.place().tag != tag {
             tag.clone_into(&mut self.place().tag);
@@ -169,13 +169,19 @@ impl HostLog {
             self.buffer.extend_from_slice(header.as_bytes());
             self.line_open = false;
         }
-        for piece in bytes.chunks(BUFFER) {
+        // Between two pieces nobody knows how many bytes they stand for, unless they are the bytes themselves.
+        let size = if raw == bytes.len() as u64 { BUFFER } else { usize::MAX };
+        let mut counted = 0;
+        for piece in bytes.chunks(size) {
             self.buffer.extend_from_slice(piece);
-            self.count(piece.len() as u64);
+            let now = if size == BUFFER { piece.len() as u64 } else { raw };
+            self.count(now);
+            counted += now;
             if self.buffer.len() >= BUFFER {
                 self.flush();
             }
         }
+        self.count(raw - counted.min(raw));
         if let Some(last) = bytes.last() {
             self.line_open = *last != b'\n';
         }

@@ -85,7 +85,7 @@ fn follows_a_job_until_it_is_killed() {
     println!("begins");
     let mut at = log.job_offset("R.s1.1.install");
     for size in (1..).map(|n: u64| n * 7919 % 9001) {
-        log.write_job("Upgrade", "R.s1.1.install", &stream(at, at + size));
+        log.write_job("Upgrade", "R.s1.1.install", &stream(at, at + size), size);
         at += size;
         if size % 3 == 0 {
             log.flush();
@@ -114,9 +114,9 @@ fn output_of_a_job_is_there_once_however_often_its_controller_is_killed() {
     }
     let mut log = logs.host(&host("db1"));
     let length = log.job_offset("R.s1.1.install");
-    log.write_job("Upgrade", "R.s1.1.install", &stream(length, length + 100));
+    log.write_job("Upgrade", "R.s1.1.install", &stream(length, length + 100), 100);
     log.write("Verify", b"fine\n");
-    log.write_job("Again", "R.s1.2.install", b"another job\n");
+    log.write_job("Again", "R.s1.2.install", b"another job\n", 12);
     drop(log);
     assert!(length > 10_000, "only {length} bytes were followed");
     let text = fs::read(logs.path(&host("db1"))).unwrap();
@@ -133,14 +133,14 @@ fn output_of_a_job_is_there_once_however_often_its_controller_is_killed() {
 fn a_log_that_lost_its_end_says_so_and_asks_again() {
     let folder = tempfile::tempdir().unwrap();
     let logs = Logs::new(folder.path().to_owned(), Arc::new(SystemClock));
-    logs.host(&host("db1")).write_job("Upgrade", "J", b"all of it\n");
+    logs.host(&host("db1")).write_job("Upgrade", "J", b"all of it\n", 10);
     let path = logs.path(&host("db1"));
     let length = fs::metadata(&path).unwrap().len();
     fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(length - 3).unwrap();
     let again = |said: &str| {
         let mut log = logs.host(&host("db1"));
         assert_eq!(log.job_offset("J"), 0);
-        log.write_job("Upgrade", "J", b"all of it\n");
+        log.write_job("Upgrade", "J", b"all of it\n", 10);
         drop(log);
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains(said) && text.ends_with("Upgrade ==\nall of it\n"), "{text}");
@@ -164,4 +164,16 @@ fn missing_output_is_marked_where_it_is_missing() {
     drop(log);
     let text = fs::read_to_string(logs.path(&host("db1"))).unwrap();
     assert_eq!(text, "\n== output is missing here: it could not be written ==\nkept\n");
+}
+
+#[test]
+fn what_stands_for_other_bytes_is_counted_as_those() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs = Logs::new(folder.path().to_owned(), Arc::new(SystemClock));
+    let mut log = logs.host(&host("db1"));
+    log.write_job("Upgrade", "J", b"********\n", 30);
+    log.write_job("Upgrade", "J", &[b'x'; 3 * BUFFER], 7);
+    log.write_job("Upgrade", "J", &[b'y'; 3 * BUFFER], 3 * BUFFER as u64);
+    drop(log);
+    assert_eq!(logs.host(&host("db1")).job_offset("J"), 37 + 3 * BUFFER as u64);
 }

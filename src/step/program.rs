@@ -8,6 +8,7 @@ use super::StepCx;
 use crate::{
     command::{Command, Exit, Output},
     event::StepResult,
+    mask::names_a_secret,
     playbook::Template,
 };
 
@@ -26,7 +27,11 @@ pub(super) fn with_environment(
             let summary = format!("{name:?} cannot be the name of an environment variable");
             return Err(Box::new(StepResult::failed("bad-command", summary)));
         }
-        command = command.env(name, cx.scope.render(value)?);
+        let value = cx.scope.render(value)?;
+        if names_a_secret(name) {
+            cx.link.secrets().add(&value);
+        }
+        command = command.env(name, value);
     }
     Ok(command)
 }

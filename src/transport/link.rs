@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use secrecy::ExposeSecret as _;
+
 use super::{
-    Class, ConnectError, ExecError, Session, Sink, Transport,
+    Class, ConnectError, ExecError, Session, Sink, Stream, Transport,
     machine::{self, Known},
     retry::Retries,
 };
 use crate::{
     command::{Command, Effect, Output, Query, Unreadable},
     event::Machine,
+    mask::{Masker, Secrets},
     target::Target,
 };
 
@@ -84,6 +87,9 @@ impl LinkError {
 impl Link {
     /// A link that is not connected yet.
     pub fn new(transport: Arc<dyn Transport>, target: Arc<Target>) -> Self {
+        for password in [&target.password, &target.escalation.password].into_iter().flatten() {
+            target.secrets.add(password.expose_secret());
+        }
         Self { transport, target, session: None, answers: false, machine: Known::default() }
     }
 
@@ -110,6 +116,11 @@ impl Link {
     /// The host it leads to.
     pub fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// What the host must not tell anybody of what it was told.
+    pub fn secrets(&self) -> &Secrets {
+        &self.target.secrets
     }
 
     /// True once a session was opened, whatever became of it, until [`Link::give_up`]: the host is worth waiting for.
@@ -141,7 +152,10 @@ impl Link {
                 }
                 Err(error) => match retries.after(&error) {
                     Some(pause) => tokio::time::sleep(pause).await,
-                    None => return Err(ConnectError { message: self.unnamed(error.message), ..error }),
+                    None => {
+                        let help = error.help.map(|help| self.secrets().hide(&help).into_owned());
+                        return Err(ConnectError { message: self.unnamed(error.message), help, ..error });
+                    }
                 },
             }
         }
@@ -149,9 +163,10 @@ impl Link {
     }
 
     /// A transport names the host first. Whoever has a link shows the name already, and folds hosts with the same trouble.
+    /// It quotes the host, which may repeat what it was told.
     fn unnamed(&self, message: String) -> String {
         let rest = message.strip_prefix(self.target.name.as_str()).and_then(|rest| rest.strip_prefix(": "));
-        rest.map(str::to_owned).unwrap_or(message)
+        self.secrets().hide(rest.unwrap_or(&message)).into_owned()
     }
 
     /// Drops the session; the next command opens a new one, with a new login.
@@ -161,7 +176,9 @@ impl Link {
         }
     }
 
-    /// Runs a command. A reading command whose connection is lost is sent again over a new one, within its timeout.
+    /// Runs a command. A reading command whose connection is lost is sent again over a new one, within its timeout. `sink`
+    /// gets no secrets. The answer is as the host gave it, for those who read it: what they tell people of it goes through
+    /// [`Link::secrets`].
     ///
     /// # Errors
     /// [`LinkError::Connect`] before, [`LinkError::Exec`] after the command was sent.
@@ -172,7 +189,10 @@ impl Link {
             tries += 1;
             self.open().await?;
             let session = self.session.as_mut().expect("opened above");
-            match session.exec(command, sink).await {
+            let mut hiding = Hiding::new(&self.target.secrets, &mut *sink);
+            let ended = session.exec(command, &mut hiding).await;
+            hiding.finish();
+            match ended {
                 Ok(output) => return Ok(output),
                 Err(error) => {
                     let again = !error.sent || command.effect == Effect::Reads;
@@ -180,7 +200,8 @@ impl Link {
                     // A session that failed in any way is not used again.
                     self.close().await;
                     if !(again && lost && tries < READ_TRIES && Instant::now() < deadline) {
-                        return Err(ExecError { message: self.unnamed(error.message), ..error }.into());
+                        let help = error.help.map(|help| self.secrets().hide(&help).into_owned());
+                        return Err(ExecError { message: self.unnamed(error.message), help, ..error }.into());
                     }
                 }
             }
@@ -194,5 +215,37 @@ impl Link {
     pub async fn ask<T>(&mut self, query: &Query<T>, sink: &mut dyn Sink) -> Result<T, LinkError> {
         let output = self.exec(&query.command, sink).await?;
         query.read(&output).map_err(|unreadable| LinkError::Unreadable { label: query.command.label, unreadable })
+    }
+}
+
+/// A sink that gets no secrets.
+struct Hiding<'a> {
+    sink: &'a mut dyn Sink,
+    stdout: Masker,
+    stderr: Masker,
+}
+
+impl<'a> Hiding<'a> {
+    fn new(secrets: &Secrets, sink: &'a mut dyn Sink) -> Self {
+        Self { sink, stdout: secrets.masker(), stderr: secrets.masker() }
+    }
+
+    fn finish(&mut self) {
+        for (stream, masker) in [(Stream::Stdout, &mut self.stdout), (Stream::Stderr, &mut self.stderr)] {
+            let (rest, _) = masker.finish();
+            if !rest.is_empty() {
+                self.sink.write(stream, &rest);
+            }
+        }
+    }
+}
+
+impl Sink for Hiding<'_> {
+    fn write(&mut self, stream: Stream, bytes: &[u8]) {
+        let masker = if stream == Stream::Stdout { &mut self.stdout } else { &mut self.stderr };
+        let (said, _) = masker.take(bytes);
+        if !said.is_empty() {
+            self.sink.write(stream, &said);
+        }
     }
 }

@@ -204,6 +204,7 @@ impl Connector {
             least_rsa: ssh.least_rsa(),
             files: &self.files,
             password: None,
+            secrets: None,
             host,
             asker: &self.asker,
         }

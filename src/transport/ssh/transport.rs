@@ -102,6 +102,7 @@ impl SshTransport {
             check: self.connector.host_key_check(place, args.known_hosts.as_deref(), policy, ssh)?,
             ways: Ways {
                 password: target.password.as_ref(),
+                secrets: Some(&target.secrets),
                 ..self.connector.ways((user, target.name.as_str()), (key, true), ssh, host.agent)
             },
             limits,

@@ -20,6 +20,7 @@ mod not_files;
 mod plan;
 mod prompts;
 mod refused;
+mod repeats;
 mod resume;
 mod run;
 mod status;

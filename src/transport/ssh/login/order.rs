@@ -13,7 +13,10 @@ use super::super::{
     handshake::Connection,
     key_file::{KeyFile, KeyFiles, NamedCertificate},
 };
-use crate::target::{LoginMethod, LoginSettings};
+use crate::{
+    mask::Secrets,
+    target::{LoginMethod, LoginSettings},
+};
 
 /// sshd's default `MaxAuthTries`.
 const TRIES: usize = 6;
@@ -37,6 +40,8 @@ pub(in super::super) struct Ways<'a> {
     pub(in super::super) least_rsa: u32,
     pub(in super::super) files: &'a KeyFiles,
     pub(in super::super) password: Option<&'a SecretString>,
+    /// Where answers go that a person types, and what no question may repeat.
+    pub(in super::super) secrets: Option<&'a Secrets>,
     /// What a person is told who is asked for a code.
     pub(in super::super) host: &'a str,
     pub(in super::super) asker: &'a Asker,

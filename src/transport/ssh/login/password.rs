@@ -81,13 +81,20 @@ impl Login<'_> {
         if prompts.len() > QUESTIONS {
             return Err(format!("the host asks {} questions at once", prompts.len()));
         }
-        let first = one_line(&first.prompt);
+        let shown = |prompt: &Prompt| {
+            let line = one_line(&prompt.prompt);
+            self.ways.secrets.map_or_else(|| line.clone(), |secrets| secrets.hide(&line).into_owned())
+        };
+        let first = shown(first);
         if self.ways.has_person() {
-            let prompts = prompts.iter().map(|p| (one_line(&p.prompt), p.echo));
+            let prompts = prompts.iter().map(|prompt| (shown(prompt), prompt.echo));
             let asked = Instant::now();
             let answers = self.ways.asker.turn().await.answers(self.ways.host, prompts.collect()).await;
             self.deadline += asked.elapsed();
             if let Some(answers) = answers {
+                if let Some(secrets) = self.ways.secrets {
+                    answers.iter().for_each(|answer| secrets.add(answer.expose_secret()));
+                }
                 return Ok(answers.iter().map(|answer| answer.expose_secret().to_owned()).collect());
             }
             return Err(format!("the host asks {first:?}, and nobody answered"));

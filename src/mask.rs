@@ -1,0 +1,289 @@
+//! Secrets that were sent to a host, kept out of what comes back from there, over the borders of pieces.
+//! Knows neither hosts nor steps. Start at [`Secrets`]; [`Masker`] is for a stream.
+
+use std::{
+    borrow::Cow,
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+/// What stands for a secret.
+pub const MASK: &str = "********";
+/// Shorter ones are found everywhere by chance: hiding them would hide the rest, and say what they are.
+const SHORTEST: usize = 4;
+/// Longer ones (and lines of them) are looked for by their beginning.
+const LONGEST: usize = 4 << 10;
+/// A text of so many bytes may have been cut, so that only a part of a secret is left at an end of it.
+const MAY_BE_CUT: usize = 300;
+
+type Known = Arc<Vec<Zeroizing<Vec<u8>>>>;
+
+/// The secrets of one host. Clones share them, and see those that are added later.
+#[derive(Clone, Default)]
+pub struct Secrets(Arc<RwLock<Known>>);
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secrets")
+    }
+}
+
+impl Secrets {
+    /// Adds one. Of several lines each is one of its own, since programs repeat them line by line. Too short a line is
+    /// not looked for.
+    pub fn add(&self, secret: &str) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        // An error quotes what a host said, with its quotation marks escaped.
+        let quoted = Zeroizing::new(secret.escape_debug().to_string());
+        let quoted = if secret.contains('\n') { "" } else { quoted.as_str() };
+        for line in secret.lines().chain(quoted.lines()).map(|line| line.trim_end_matches('\r')) {
+            let line = &line.as_bytes()[..line.len().min(LONGEST)];
+            if line.len() >= SHORTEST && !known.iter().any(|known| known.as_slice() == line) {
+                let mut more = Vec::clone(&known);
+                more.push(Zeroizing::new(line.to_vec()));
+                // The longest first: one may begin with another.
+                more.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+                *known = Arc::new(more);
+            }
+        }
+    }
+
+    fn known(&self) -> Known {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A whole text without secrets; nor with a part of one at an end where it may have been cut.
+    pub fn hide<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let known = self.known();
+        if known.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        let (mut hidden, _) = replace(text.as_bytes(), &known, true);
+        if text.len() >= MAY_BE_CUT {
+            hide_ends(&mut hidden, &known);
+        }
+        if hidden == text.as_bytes() {
+            return Cow::Borrowed(text);
+        }
+        // Only where a secret ends inside of a character, which a text of ours never does.
+        Cow::Owned(String::from_utf8(hidden).unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned()))
+    }
+
+    /// [`Secrets::hide`], in place.
+    pub fn hide_in(&self, text: &mut String) {
+        if let Cow::Owned(hidden) = self.hide(text) {
+            *text = hidden;
+        }
+    }
+
+    /// Every text of a JSON value without secrets.
+    pub fn hide_in_json(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => self.hide_in(text),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.hide_in_json(item)),
+            Value::Object(map) => map.values_mut().for_each(|item| self.hide_in_json(item)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    /// Begins a stream.
+    pub fn masker(&self) -> Masker {
+        Masker { secrets: self.clone(), held: Vec::new() }
+    }
+}
+
+/// A stream without secrets. It holds back what may be the beginning of one, so never more than the longest of them.
+#[derive(Clone)]
+pub struct Masker {
+    secrets: Secrets,
+    held: Vec<u8>,
+}
+
+impl fmt::Debug for Masker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Masker")
+    }
+}
+
+impl Masker {
+    /// Takes a piece and gives what can be said now, with the number of raw bytes that this stands for.
+    pub fn take<'p>(&mut self, piece: &'p [u8]) -> (Cow<'p, [u8]>, u64) {
+        let known = self.secrets.known();
+        if known.is_empty() && self.held.is_empty() {
+            return (Cow::Borrowed(piece), piece.len() as u64);
+        }
+        if self.held.is_empty() {
+            let (hidden, taken) = replace(piece, &known, false);
+            self.held.extend_from_slice(&piece[taken..]);
+            return (Cow::Owned(hidden), taken as u64);
+        }
+        self.held.extend_from_slice(piece);
+        let (hidden, taken) = replace(&self.held, &known, false);
+        self.held.drain(..taken);
+        (Cow::Owned(hidden), taken as u64)
+    }
+
+    /// What was held back, at the end of the stream, and how many raw bytes it was.
+    pub fn finish(&mut self) -> (Vec<u8>, u64) {
+        let held = std::mem::take(&mut self.held);
+        let raw = held.len() as u64;
+        (replace(&held, &self.secrets.known(), true).0, raw)
+    }
+}
+
+/// The bytes without secrets, up to what may be the beginning of one (`whole`: up to the end), and how many were used.
+fn replace(bytes: &[u8], known: &[Zeroizing<Vec<u8>>], whole: bool) -> (Vec<u8>, usize) {
+    let mut begins = [false; 256];
+    known.iter().filter_map(|secret| secret.first()).for_each(|first| begins[usize::from(*first)] = true);
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let Some(next) = bytes[at..].iter().position(|byte| begins[usize::from(*byte)]) else { break };
+        out.extend_from_slice(&bytes[at..at + next]);
+        at += next;
+        let rest = &bytes[at..];
+        // A longer one that may still come is waited for, also where a shorter one is there.
+        if !whole && known.iter().any(|secret| rest.len() < secret.len() && secret.starts_with(rest)) {
+            return (out, at);
+        }
+        match known.iter().find(|secret| rest.starts_with(secret)) {
+            Some(secret) => {
+                out.extend_from_slice(MASK.as_bytes());
+                at += secret.len();
+            }
+            None => {
+                out.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    out.extend_from_slice(&bytes[at..]);
+    (out, bytes.len())
+}
+
+/// Hides a part of a secret with which a text begins or ends.
+fn hide_ends(text: &mut Vec<u8>, known: &[Zeroizing<Vec<u8>>]) {
+    // A mark of ours may stand where it was cut.
+    let mark = "\u{2026}".as_bytes();
+    let end = if text.ends_with(mark) { text.len() - mark.len() } else { text.len() };
+    let tail = |secret: &Zeroizing<Vec<u8>>| {
+        (SHORTEST..secret.len()).rev().find(|n| text[..end].ends_with(&secret[..*n])).map(|n| end - n..end)
+    };
+    if let Some(part) = known.iter().filter_map(tail).max_by_key(|part| part.len()) {
+        drop(text.splice(part, MASK.bytes()));
+    }
+    let head = |secret: &Zeroizing<Vec<u8>>| {
+        (SHORTEST..secret.len()).rev().find(|n| text.starts_with(&secret[secret.len() - *n..]))
+    };
+    if let Some(n) = known.iter().filter_map(head).max() {
+        drop(text.splice(..n, MASK.bytes()));
+    }
+}
+
+/// Whether the value of an environment variable with this name is a secret.
+pub fn names_a_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let says =
+        ["passw", "passphrase", "secret", "token", "credential", "api_key", "apikey", "access_key", "private_key"];
+    says.iter().any(|word| name.contains(word)) || name == "pass" || name.ends_with("_pass") || name.ends_with("_pwd")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn secrets(list: &[&str]) -> Secrets {
+        let secrets = Secrets::default();
+        list.iter().for_each(|secret| secrets.add(secret));
+        secrets
+    }
+
+    #[test]
+    fn a_secret_is_found_wherever_the_stream_is_cut() {
+        let secrets = secrets(&["S3cr3t", "S3cr3tPassw0rd", "ppp pppq", "\u{e4}\u{f6}\u{fc}"]);
+        let text = "bad token <S3cr3tPassw0rd> S3cr3t S3cr3tPass S3S3cr3t ppp ppp pppq S3c \u{e4}\u{f6}\u{fc} S3cr";
+        let expected = "bad token <********> ******** ********Pass S3******** ppp ******** S3c ******** S3cr";
+        assert_eq!(secrets.hide(text), expected);
+        for size in 1..text.len() {
+            let (mut masker, mut said, mut raw) = (secrets.masker(), Vec::new(), 0);
+            for piece in text.as_bytes().chunks(size) {
+                let (more, taken) = masker.take(piece);
+                said.extend_from_slice(&more);
+                raw += taken;
+                assert!(masker.held.len() < "S3cr3tPassw0rd".len(), "{}", masker.held.len());
+            }
+            let (more, taken) = masker.finish();
+            said.extend_from_slice(&more);
+            assert_eq!(
+                (String::from_utf8(said).unwrap().as_str(), raw + taken),
+                (expected, text.len() as u64),
+                "{size}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_passes_as_it_is() {
+        let none = secrets(&["", "abc", "x\ny\n"]);
+        assert!(matches!(none.hide("abc"), Cow::Borrowed("abc")));
+        assert!(matches!(none.masker().take(b"abc x\ny"), (Cow::Borrowed(b"abc x\ny"), 7)));
+        assert_eq!(
+            secrets(&["pass\"word"]).hide(&format!("it says {:?}", "<pass\"word>")),
+            format!("it says \"<{MASK}>\"")
+        );
+        let lines = secrets(&["first line\r\nab\nlast line\n"]);
+        assert_eq!(lines.hide("ab, last line, first line"), "ab, ********, ********");
+        let mut masker = lines.masker();
+        assert_eq!(masker.take(b"no delay\n").0, &b"no delay\n"[..]);
+        assert_eq!(masker.take(b"the las").0, &b"the "[..]);
+        // One that becomes known in the middle counts from then on.
+        lines.add("later");
+        assert_eq!(masker.take(b"t one, later").0, &b"last one, ********"[..]);
+    }
+
+    #[test]
+    fn a_part_of_a_secret_where_a_text_was_cut_is_hidden() {
+        let secrets = secrets(&["S3cr3tPassw0rd"]);
+        let filler = "x".repeat(MAY_BE_CUT);
+        for (text, expected) in [
+            (format!("{filler} S3cr3tPa"), format!("{filler} {MASK}")),
+            (format!("{filler} S3cr3tPa\u{2026}"), format!("{filler} {MASK}\u{2026}")),
+            (format!("tPassw0rd {filler}"), format!("{MASK} {filler}")),
+            (format!("{filler} S3c"), format!("{filler} S3c")),
+            ("a short text ends with S3cr3tPa".to_owned(), "a short text ends with S3cr3tPa".to_owned()),
+        ] {
+            assert_eq!(secrets.hide(&text), expected);
+        }
+    }
+
+    #[test]
+    fn every_text_of_a_value_is_looked_through() {
+        let mut value = json!({ "a": ["s3cret", { "b": "x s3cret" }], "n": 1, "s3": null });
+        secrets(&["s3cret"]).hide_in_json(&mut value);
+        assert_eq!(value, json!({ "a": [MASK, { "b": format!("x {MASK}") }], "n": 1, "s3": null }));
+        assert_eq!(format!("{:?}", secrets(&["s3cret"]).masker()).matches("s3cret").count(), 0, "nor is it in Debug");
+    }
+
+    #[test]
+    fn names_of_variables_say_what_is_secret() {
+        for (name, secret) in [
+            ("DB_PASSWORD", true),
+            ("PGPASSWORD", true),
+            ("MYSQL_PWD", true),
+            ("API_TOKEN", true),
+            ("AWS_SECRET_ACCESS_KEY", true),
+            ("RESTIC_PASS", true),
+            ("PATH", false),
+            ("BYPASS", false),
+            ("PWD", false),
+            ("DEBIAN_FRONTEND", false),
+        ] {
+            assert_eq!(names_a_secret(name), secret, "{name}");
+        }
+    }
+}
