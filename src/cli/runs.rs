@@ -1,10 +1,13 @@
 //! The ledger read back: `runs`, `show`, `log`; and what another shell asks of a run: `approve`, `stop`.
 
 use std::{
+    borrow::Cow,
     io::{Read, Write},
     path::PathBuf,
     sync::Arc,
 };
+
+use serde_json::Value;
 
 use super::{
     Failure, World,
@@ -17,6 +20,7 @@ use crate::{
     event::{RunId, Stop},
     host::HostName,
     ledger::{Driver, Ledger, LedgerError, Request, Wanted},
+    playbook::hide_addresses,
     ui,
     view::RunView,
 };
@@ -64,7 +68,7 @@ pub(super) fn show(args: &ShowArgs, state_dir: PathBuf, world: &mut World) -> Re
     if args.json {
         let mut text = String::new();
         let take = |line: &str| {
-            text.push_str(line);
+            text.push_str(&shown(line));
             text.push('\n');
             Ok(())
         };
@@ -93,6 +97,17 @@ pub(super) fn show(args: &ShowArgs, state_dir: PathBuf, world: &mut World) -> Re
         next: ui::CommandLines { newest, ..next(line_of(&state, world), &state_dir, world) },
     };
     print(world, &page.render(&RunView { state: &state, running: !driver.is_nobody(), now: world.clock.now() }))
+}
+
+/// A recorded event as it may be shown. Only the first one, with the plan in it, holds addresses.
+fn shown(line: &str) -> Cow<'_, str> {
+    match serde_json::from_str::<Value>(line) {
+        Ok(mut event) if event["event"] == "run_started" => {
+            hide_addresses(&mut event["plan"]);
+            event.to_string().into()
+        }
+        _ => line.into(),
+    }
 }
 
 /// The run that was asked for, or the newest.

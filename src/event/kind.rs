@@ -1,6 +1,6 @@
 //! The facts of a run, in the past tense: durable [`Event`]s, and [`Progress`] that may be dropped.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,15 @@ pub struct Event {
     /// What happened.
     #[serde(flatten)]
     pub kind: Kind,
+}
+
+impl Event {
+    /// As it may be shown: a plan without the addresses of its webhooks, which are passwords.
+    pub fn shown(&self) -> Cow<'_, Self> {
+        let Kind::RunStarted(started) = &self.kind else { return Cow::Borrowed(self) };
+        let started = RunStarted { plan: started.plan.shown(), ..RunStarted::clone(started) };
+        Cow::Owned(Self { kind: Kind::RunStarted(Box::new(started)), ..*self })
+    }
 }
 
 /// What happened.

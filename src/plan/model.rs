@@ -148,6 +148,18 @@ impl Plan {
         })
     }
 
+    /// As it may be shown: without the addresses of webhooks, which are passwords. Its digest is another one.
+    #[must_use]
+    pub fn shown(&self) -> Self {
+        let shown = |steps: &[StepSpec]| steps.iter().map(StepSpec::shown).collect();
+        let mut plan = self.clone();
+        (plan.steps, plan.on_failure) = (shown(&self.steps), shown(&self.on_failure));
+        for stage in &mut plan.stages {
+            stage.gate = shown(&stage.gate);
+        }
+        plan
+    }
+
     /// Every host with its stage and wave index, in starting order.
     pub fn hosts(&self) -> impl Iterator<Item = (&PlannedHost, usize, usize)> {
         self.stages.iter().enumerate().flat_map(|(s, stage)| {

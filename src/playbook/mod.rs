@@ -1,6 +1,7 @@
 //! Playbook files in, checked step specs and templates out.
 //! Knows no host and no connection. Start at [`load`] and [`Playbook`].
 
+mod address;
 mod files;
 mod guard;
 mod kinds;
@@ -14,6 +15,7 @@ mod steps;
 pub mod template;
 mod values;
 
+pub use address::{Address, hide_addresses};
 pub use files::{find as find_beside, root};
 pub use load::{load, load_text};
 pub use sources::Source;

@@ -89,6 +89,10 @@ impl JumpBox {
         let mut response = request.send().await.map_err(say)?;
         let status = response.status().as_u16();
         let mut kept = Vec::new();
+        if body.is_some() {
+            // Whether a message was taken is said by the status; the rest of the answer may never come.
+            return Ok((status, kept));
+        }
         while let Some(part) = response.chunk().await.map_err(say)? {
             let room = BODY - kept.len();
             kept.extend_from_slice(&part[..part.len().min(room)]);
@@ -117,7 +121,7 @@ impl Controller for JumpBox {
         Box::pin(async move {
             match timeout(limit, self.request(url, body)).await {
                 Ok(answer) => answer,
-                Err(_) => Err(format!("no answer within {limit:?}")),
+                Err(_) => Err(format!("no answer within {} s", limit.as_secs_f64().ceil())),
             }
         })
     }
@@ -205,6 +209,26 @@ mod tests {
         assert_eq!(jump_box.find("hooks"), None);
         let outside = root.path().file_name().unwrap().to_str().unwrap();
         assert_eq!(jump_box.find(&format!("{outside}/hooks/a")), None);
+    }
+
+    #[tokio::test]
+    async fn a_message_needs_no_more_than_a_status() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 1024]).await;
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nslow").await.unwrap();
+            std::future::pending::<()>().await;
+        });
+        let (_root, jump_box) = jump_box();
+        let (url, limit) = (format!("http://127.0.0.1:{port}/s3cret"), Duration::from_secs(5));
+        let body = serde_json::json!({ "text": "done" });
+        assert_eq!(jump_box.http(&url, Some(&body), limit).await, Ok((200, Vec::new())));
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/s3cret", silent.local_addr().unwrap());
+        let answer = jump_box.http(&url, Some(&body), Duration::from_millis(1500)).await;
+        assert_eq!(answer, Err("no answer within 2 s".to_owned()));
     }
 
     #[tokio::test]

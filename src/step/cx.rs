@@ -143,7 +143,8 @@ pub trait Controller: Send + Sync {
     /// Why it has no end of its own, or none that is known.
     fn run<'a>(&'a self, command: &'a Command, claim: &'a Claim, log: &'a mut dyn Sink) -> Ran<'a>;
 
-    /// A request over HTTP; `body` is JSON for a POST, `None` is a GET. At most 1 MiB of the answer is kept.
+    /// A request over HTTP; `body` is JSON for a POST, `None` is a GET, of whose answer at most
+    /// 1 MiB is kept; of a POST only the status is waited for.
     ///
     /// # Errors
     /// Why there is no answer, for people.

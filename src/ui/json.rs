@@ -23,7 +23,7 @@ impl Json {
 impl Reporter for Json {
     fn event(&mut self, _: &RunState, event: &Event) {
         let Some(out) = &mut self.out else { return };
-        let written = serde_json::to_vec(event).map_err(Into::into).and_then(|mut line| {
+        let written = serde_json::to_vec(&*event.shown()).map_err(Into::into).and_then(|mut line| {
             line.push(b'\n');
             out.write_all(&line)?;
             out.flush()

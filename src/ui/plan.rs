@@ -67,7 +67,7 @@ fn remarks(plan: &Plan) -> String {
 
 /// The plan and its digest as one JSON object.
 pub fn plan_json(plan: &Plan, digest: &str) -> Value {
-    json!({ "digest": digest, "hosts": plan.hosts().count(), "plan": plan })
+    json!({ "digest": digest, "hosts": plan.hosts().count(), "plan": plan.shown() })
 }
 
 fn stops(what: OnBudgetSpent) -> &'static str {

@@ -9,7 +9,7 @@ const WIDEST: usize = 110;
 /// Characters kept in front of the place in a longer line.
 const BEFORE: usize = 40;
 /// Words whose values are never shown.
-const SECRET: [&str; 7] = ["password", "passwd", "_pass", "secret", "token", "passphrase", "private_key"];
+const SECRET: [&str; 8] = ["password", "passwd", "_pass", "secret", "token", "passphrase", "private_key", "webhook"];
 /// A word that holds one of them and may be shown: where a key is, not the key.
 const SHOWN: &str = "private_key_file";
 
@@ -62,7 +62,11 @@ fn behind_secret(line: &str) -> Option<usize> {
 fn masked(line: &str) -> String {
     match behind_secret(line) {
         Some(colon) if !line[colon + 1..].trim().is_empty() => format!("{}: ***", &line[..colon]),
-        _ => line.to_owned(),
+        // An address with a login or a query.
+        _ => match line.find("://") {
+            Some(at) if line[at..].contains(['@', '?']) => format!("{}***", &line[..at + 3]),
+            _ => line.to_owned(),
+        },
     }
 }
 

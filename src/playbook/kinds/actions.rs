@@ -1,7 +1,7 @@
 //! Hooks, commands, scripts, notifications, pauses.
 
 use super::super::{
-    CommandLine, CommandSpec, Hook, Notify, Pause, Script, StepKind, Template, Undrain, files,
+    Address, CommandLine, CommandSpec, Hook, Notify, Pause, Script, StepKind, Template, Undrain, files,
     template::check,
     values::{self, Around},
 };
@@ -218,12 +218,19 @@ pub(super) fn notify(node: &Node, around: &Around, problems: &mut Problems) -> O
     notify.map(StepKind::Notify)
 }
 
-/// An http or https address, as far as it is no template.
+/// An http or https address, as far as it is no template. It may hold a password, so nothing of it is told.
 pub(super) fn web_address(node: &Node, problems: &mut Problems) -> Option<Template> {
     let url = values::filled(node, problems)?;
-    if ["http://", "https://", "{{"].iter().any(|start| url.0.starts_with(start)) {
-        return Some(url);
+    let begins = ["http://", "https://", "{{"].iter().any(|start| url.0.starts_with(start));
+    if !begins {
+        problems.at(&node.span, "expected an address that begins with http:// or https://");
+        return None;
     }
-    problems.at(&node.span, "expected an address that begins with http:// or https://");
-    None
+    if !url.0.contains('{') && Address::read(&url.0).is_err() {
+        problems
+            .at(&node.span, "this address cannot be read")
+            .help("a `/`, `?`, `#` or `@` in a login or password is written as %2F, %3F, %23 or %40");
+        return None;
+    }
+    Some(url)
 }

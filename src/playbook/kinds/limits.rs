@@ -89,7 +89,7 @@ impl StepKind {
             ),
             Self::WaitFor(wait) => match &wait.condition {
                 Condition::Port { port, .. } => format!("Wait for port {port}"),
-                Condition::Http(check) => shortened("Wait for", &check.url.0),
+                Condition::Http(check) => shortened("Wait for", &check.shown().url.0),
                 Condition::Path(path) => shortened("Wait for", &path.0),
                 Condition::Command(line) => shortened("Wait for", &line.0),
             },

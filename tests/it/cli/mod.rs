@@ -28,4 +28,5 @@ mod streams;
 mod terms;
 mod traffic;
 mod typed;
+mod webhooks;
 mod whose;
