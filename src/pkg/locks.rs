@@ -36,9 +36,14 @@ fn read(output: &Output) -> Result<Vec<LockHolder>, Unreadable> {
 /// Shell text that ends its script where somebody holds the packages, with the answer that [`locked`] reads. Put in
 /// front of what takes the host away, nothing can begin unseen between the look and the act.
 pub fn stop_if_locked() -> String {
+    let look = are_locked();
+    format!("{look}if packages_are_locked; then\n  printf 'locked\\n%s\\n' \"$held\"\n  exit 0\nfi")
+}
+
+/// Shell text that defines `packages_are_locked`: whether somebody holds the packages; `held` is then what was seen.
+pub fn are_locked() -> String {
     format!(
-        "held=$(\n{})\nif printf '%s\\n' \"$held\" | grep '^lock ' | grep -qv '/lists/lock '; then\n  \
-         printf 'locked\\n%s\\n' \"$held\"\n  exit 0\nfi",
+        "packages_are_locked() {{\nheld=$(\n{})\nprintf '%s\\n' \"$held\" | grep '^lock ' | grep -qv '/lists/lock '\n}}\n",
         look()
     )
 }

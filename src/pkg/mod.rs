@@ -16,7 +16,7 @@ pub use boot::{Boot, BootFiles, Kernel, Kernels, RebootReason};
 pub use detect::{Refusal, detect};
 pub use facts::{HostFacts, OsRelease, host_facts};
 pub use loader::Starts;
-pub use locks::{lock_holders, locked, needs_unit, stop_if_locked};
+pub use locks::{are_locked, lock_holders, locked, needs_unit, stop_if_locked};
 pub use manager::{LockHolder, PackageManager, Refresh, Trouble};
 pub use pending::{Exact, Pending, Simulation, Stays, Update};
 pub use state::{Health, Installed, PackageState};

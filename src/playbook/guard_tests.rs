@@ -34,9 +34,9 @@ steps:
     let words = ["grub-set-default", "0"].map(|word| Template(word.to_owned()));
     assert_eq!(steps[1].guard.as_ref().unwrap().rollback, CommandLine::Argv(words.into()));
     assert_eq!(steps[1].guard.as_ref().unwrap().within, Duration::from_secs(90));
-    assert_eq!((guard.timeout, steps[0].settling()), (Duration::from_secs(600), Duration::from_secs(960)));
+    assert_eq!((guard.timeout, steps[0].settling()), (Duration::from_secs(600), Duration::from_secs(1260)));
     let limited = "steps: [ { command: x, guard: { within: 5m, rollback: x, timeout: 1h } } ]";
-    assert_eq!(load(limited).steps[0].settling(), Duration::from_secs(300 + 3600 + 60));
+    assert_eq!(load(limited).steps[0].settling(), Duration::from_secs(300 + 300 + 3600 + 60));
 }
 
 #[test]

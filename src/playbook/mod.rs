@@ -17,11 +17,12 @@ mod values;
 
 pub use address::{Address, hide_addresses};
 pub use files::{find as find_beside, root};
+pub use guard::Guard;
 pub use load::{load, load_text};
 pub use sources::Source;
 pub use spec::{
-    Cleanup, CommandLine, CommandSpec, Condition, CopyFrom, CopySpec, Guard, Hook, HttpCheck, LOCK_TIMEOUT, Notify,
-    Pause, Playbook, Precheck, Reboot, RebootWhen, RiskOrder, Rollout, Scope, Script, ServiceSpec, ServiceState, Side,
+    Cleanup, CommandLine, CommandSpec, Condition, CopyFrom, CopySpec, Hook, HttpCheck, LOCK_TIMEOUT, Notify, Pause,
+    Playbook, Precheck, Reboot, RebootWhen, RiskOrder, Rollout, Scope, Script, ServiceSpec, ServiceState, Side,
     StageSpec, StepKind, StepSpec, Template, TemplateList, Undrain, Upgrade, Verify, WaitFor,
 };
 pub use template::{Scope as TemplateScope, TemplateError};

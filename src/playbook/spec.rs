@@ -7,6 +7,8 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::Guard;
+
 use crate::{
     amount::Amount,
     host::Environment,
@@ -100,39 +102,6 @@ pub struct StepSpec {
     /// `guard:`, the step's own or the playbook's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<Guard>,
-}
-
-/// `guard:`: unless a new connection confirms in time, the host itself rolls back.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Guard {
-    /// `within:`, of the host's own time while it is up and no job of ours runs.
-    pub within: Duration,
-    /// `rollback:`, run by the host with raised rights.
-    pub rollback: CommandLine,
-    /// `timeout:`, for the rollback; the host ends one that takes longer.
-    #[serde(default = "Guard::timeout_if_none", skip_serializing_if = "Guard::is_usual")]
-    pub timeout: Duration,
-    /// The playbook's: from the first change on a host to the end of its walk, rather than one step.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub whole_walk: bool,
-}
-
-impl Guard {
-    /// How long a rollback may take where the playbook does not say it.
-    pub const TIMEOUT: Duration = Duration::from_secs(600);
-
-    /// How long finding out what became of it may take: its own time, that of the rollback, and a minute to end it.
-    pub fn patience(&self) -> Duration {
-        self.within + self.timeout + Duration::from_secs(60)
-    }
-
-    fn timeout_if_none() -> Duration {
-        Self::TIMEOUT
-    }
-
-    fn is_usual(timeout: &Duration) -> bool {
-        *timeout == Self::TIMEOUT
-    }
 }
 
 /// `on:`.

@@ -64,7 +64,7 @@ if [ -z "$again" ]; then
     # place need no room.
     mv -f "$guard/rollback.$$" "$guard/rollback" && printf '%s\n' "$7" >"$guard/watch" &&
         printf 'confirmed\n' >"$guard/confirmed" && printf 'rolled-back\n' >"$guard/rolled-back" &&
-        printf 'lost\n' >"$guard/lost" && : >"$guard/asked" && : >"$guard/ready" && : >"$guard/out" &&
+        printf 'lost\n' >"$guard/lost" && : >"$guard/asked" && : >"$guard/idle" && : >"$guard/ready" && : >"$guard/out" &&
         printf '%-3s\n' "" >"$guard/rc.tmp" && printf '%-6s\n' 0 >"$guard/seen" &&
         for file in pid keeper runner late.tmp; do printf '%-40s\n' "- -" >"$guard/$file" || break; done &&
         [ -s "$guard/late.tmp" ] && printf '%-20s\n' 0 >"$guard/since" && date +%s >"$guard/beat" &&

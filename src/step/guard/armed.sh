@@ -51,6 +51,7 @@ look_at() {
         if alive "$1/pid"; then
             stand=armed
             # It would roll back now, and waits.
+            if [ -e "$1/waits" ]; then stand=held; fi
             if [ -n "$verdict" ] || [ -e "$1/now" ]; then job_runs && stand=held; fi
         fi
     elif ! [ -e "$1/begun" ]; then

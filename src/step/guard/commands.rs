@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Outlives;
 use crate::{
     command::{Command, Unquotable, printable},
+    pkg,
     playbook::Guard,
     step::{StepCx, job},
 };
@@ -42,7 +43,7 @@ pub(super) fn arm(
     let (within, size) = (guard.within.as_secs().to_string(), bytes.len().to_string());
     let limit = guard.timeout.as_secs().to_string();
     let boot = if outlives == Outlives::Reboot { "boot" } else { "" };
-    let watch = format!("{ALIVE}{ARMED}{WATCH}");
+    let watch = format!("{ALIVE}{ARMED}{}{WATCH}", pkg::are_locked());
     Ok(Command::sh("guard-arm", ARM, [id, &cx.run.0, &owner, &within, boot, &size, &watch, &limit])
         .changing()
         .stdin(bytes)

@@ -118,7 +118,7 @@ fn fate(seen: &Settled<'_>, whole: bool, tail: &[u8]) -> Result<Fate, String> {
         Stand::Lost => Ok(Fate::Lost),
         Stand::Dead => Err("the guard's watchdog is gone; it is being started again".to_owned()),
         Stand::Armed => Err("the host is about to roll back".to_owned()),
-        Stand::Held => Err("the host rolls back when a job on it has ended".to_owned()),
+        Stand::Held => Err("the host rolls back when a job or an installation on it has ended".to_owned()),
         Stand::Rolling => match seen.process {
             Some(process) => Err(format!("the host rolls back (process {process})")),
             None => Err("the host rolls back".to_owned()),

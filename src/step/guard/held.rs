@@ -59,7 +59,9 @@ impl Held {
                 format!("{ask}, or wait until it is over"),
             ),
             Act::Waits => (
-                format!("a guard of {owner}, run {run}, rolls the host back when a job there has ended"),
+                format!(
+                    "a guard of {owner}, run {run}, rolls the host back when a job or an installation there has ended"
+                ),
                 format!("{ask}, or wait until it is over"),
             ),
             Act::RollsBack(process, since) => {
@@ -93,7 +95,7 @@ mod tests {
     fn another_run_is_told_what_the_guard_does() {
         for (line, summary, help) in [
             ("armed - 0 600", "is armed: unless that run confirms, the host rolls back by itself within 300 s", "wait"),
-            ("held - 0 600", "rolls the host back when a job there has ended", "wait"),
+            ("held - 0 600", "rolls the host back when a job or an installation there has ended", "wait"),
             (
                 "rolling 4711 90 600",
                 "the host is rolling back a change of ann@jump1, run R1, for 90 s now (process 4711); the host ends it \

@@ -123,6 +123,15 @@ if [ "$verdict" = rolled-back ]; then
     sync "$guard/verdict" "$guard" 2>/dev/null
     # One that began in this very moment: it looks at the verdict after it has said that it lives.
     while job_runs; do sleep 1; done
+    # Somebody else may be installing packages, and a rollback may reboot. Not for ever: the host may be out of reach.
+    look_at_uptime
+    since=$now
+    mv "$guard/idle" "$guard/waits" 2>/dev/null
+    while [ -e "$guard/ready" ] && [ "$((now - since))" -lt 300 ] && packages_are_locked; do
+        sleep 1
+        look_at_uptime
+    done
+    mv "$guard/waits" "$guard/idle" 2>/dev/null
     trap : HUP INT TERM
     look_at_uptime
     # Renamed once: whoever does it rolls back, and nobody ever again.

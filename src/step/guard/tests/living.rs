@@ -29,6 +29,35 @@ setsid -f $(sed -n s/^ExecStart=//p "$unit") </dev/null >/dev/null 2>&1"#;
         self.shim("systemctl", systemctl);
     }
 
+    /// The watchdog is armed, its guard is to roll back, and somebody else installs packages.
+    async fn waits_for_an_installation(&mut self) {
+        use std::os::unix::fs::MetadataExt;
+        self.arm(Outlives::Nothing).await.unwrap();
+        self.file("var/lib/dpkg/lock-frontend", "");
+        let inode = fs::metadata(self.path("var/lib/dpkg/lock-frontend")).unwrap().ino();
+        self.file("proc/locks", format!("1: POSIX  ADVISORY  WRITE 812 fe:01:{inode} 0 EOF\n"));
+        self.file("proc/812/cmdline", "apt-get\0upgrade\0");
+        let waits = self.guard_file("waits");
+        for _ in 0..20 {
+            if waits.exists() {
+                return;
+            }
+            self.stands(Wish::RollBack).await;
+        }
+        panic!("it does not wait");
+    }
+
+    /// How the guard stands once it does not wait any more.
+    async fn ends_up(&mut self) -> Stand {
+        for _ in 0..20 {
+            let (stand, _) = self.stands(Wish::RollBack).await;
+            if !matches!(stand, Stand::Held | Stand::Armed | Stand::Rolling) {
+                return stand;
+            }
+        }
+        Stand::Held
+    }
+
     /// Another run takes the host's lease, or is refused.
     async fn another(&mut self) -> Result<(), Box<StepResult>> {
         let first = std::mem::replace(&mut self.run, RunId("20261122-030000-abcd".into()));
@@ -285,8 +314,37 @@ async fn a_rollback_that_waits_for_a_job_is_told_as_waiting() {
     bench.file(&format!("{job}/pid"), format!("{} {start} boot-1\n", std::process::id()));
     assert_eq!(bench.stands(Wish::RollBack).await.0, Stand::Held);
     let refused = bench.another().await.unwrap_err();
-    assert!(refused.summary.ends_with("rolls the host back when a job there has ended"), "{refused:?}");
+    assert!(
+        refused.summary.ends_with("rolls the host back when a job or an installation there has ended"),
+        "{refused:?}"
+    );
     bench.file(&format!("{job}/rc"), "0  \n");
     assert_eq!(bench.stands(Wish::RollBack).await.0, Stand::RolledBack(0));
+    assert_eq!(bench.lines("log"), "undone\n");
+}
+
+#[tokio::test]
+async fn a_rollback_does_not_begin_in_the_middle_of_somebodys_installation() {
+    let mut bench = bench("true", "echo undone >>$H/log");
+    bench.waits_for_an_installation().await;
+    assert_eq!(bench.stands(Wish::RollBack).await.0, Stand::Held);
+    let refused = bench.another().await.unwrap_err();
+    assert!(
+        refused.summary.ends_with("rolls the host back when a job or an installation there has ended"),
+        "{refused:?}"
+    );
+    assert_eq!(bench.lines("log"), "");
+    bench.file("proc/locks", "");
+    assert_eq!(bench.ends_up().await, Stand::RolledBack(0));
+    assert_eq!(bench.lines("log"), "undone\n");
+}
+
+#[tokio::test]
+async fn an_installation_that_does_not_end_does_not_keep_a_host_out_of_reach() {
+    let mut bench = bench("true", "echo undone >>$H/log");
+    bench.waits_for_an_installation().await;
+    assert_eq!(bench.lines("log"), "");
+    bench.up_for(99_999);
+    assert_eq!(bench.ends_up().await, Stand::RolledBack(0));
     assert_eq!(bench.lines("log"), "undone\n");
 }
