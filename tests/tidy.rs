@@ -12,6 +12,8 @@ mod files;
 mod floors;
 #[path = "tidy/house.rs"]
 mod house;
+#[path = "tidy/promises.rs"]
+mod promises;
 #[path = "tidy/source.rs"]
 mod source;
 
@@ -20,7 +22,7 @@ use house::House;
 /// A rule: the house in, findings out (`path:line: what is wrong: where it belongs`).
 type Rule = fn(&House) -> Vec<String>;
 
-const RULES: [(&str, Rule); 15] = [
+const RULES: [(&str, Rule); 16] = [
     ("floors: every module has one", floors::every_module_has_a_floor),
     ("floors: lower ones only", floors::lower_floors_only),
     ("floors: the pure ones do not wait", floors::pure_floors_do_not_wait),
@@ -36,6 +38,7 @@ const RULES: [(&str, Rule); 15] = [
     ("files: header", files::header),
     ("files: names that say nothing", files::names),
     ("files: what must not be shipped", files::shipped),
+    ("promises: what keeps them is there", promises::kept),
 ];
 
 #[test]
@@ -197,6 +200,18 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "Cargo.lock:2: `aws-lc-sys`",
     ),
     ("files: what must not be shipped", "Cargo.lock", "[[package]]\nname = \"serde_yaml\"\n", "serde-saphyr"),
+    (
+        "promises: what keeps them is there",
+        "docs/design/promises.md",
+        "| once | `src/gone.rs` | words |",
+        "docs/design/promises.md:1: `src/gone.rs` is not there",
+    ),
+    (
+        "promises: what keeps them is there",
+        "docs/design/promises.md",
+        "| once | `src/lib.rs` | `no_such_test` |",
+        "`no_such_test` is not there",
+    ),
 ];
 
 const LONG: &str = const {
