@@ -15,7 +15,7 @@ use crate::{
     ledger::{HostLog, Logs},
     mask::{Masker, Secrets},
     playbook::{Side, StepSpec, TemplateScope},
-    step::{self, Recovery, StepCx, StepLog, undrain::Broken},
+    step::{self, StepCx, StepLog, undrain::Broken},
     transport::{Link, Sink, Stream},
 };
 
@@ -217,8 +217,7 @@ impl Walk {
         }
         let begun = Instant::now();
         let interrupted = self.before.as_ref().and_then(|b| b.current.as_ref()).filter(|c| c.step == step);
-        let mut result = match interrupted.map(|_| step::recovery(spec)) {
-            Some(Recovery::Ask) => unknowable(),
+        let mut result = match interrupted {
             // A step that had begun goes on, whatever `when` says now: the host may be half changed.
             Some(_) => {
                 self.record(std::mem::take(&mut luggage.owed)).await?;
@@ -350,15 +349,6 @@ fn condition(spec: &StepSpec, scope: &TemplateScope) -> Option<StepResult> {
         Ok(false) => Some(StepResult::skipped(format!("not needed: `{when}` is false"))),
         Err(error) => Some(StepResult::failed("template", format!("when: {error}"))),
     }
-}
-
-fn unknowable() -> StepResult {
-    StepResult::unknown(
-        "interrupted",
-        "the controller ended while this step ran; whether it took effect cannot be known",
-    )
-    .changed(true)
-    .help("look at the host, then run it again with --limit @unknown")
 }
 
 fn overdue(spec: &StepSpec, limit: Duration) -> StepResult {

@@ -227,11 +227,10 @@ pub struct HookOutput {
 
 /// What may be done with a step that was running when its controller ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recovery {
+pub(super) enum Recovery {
     /// Run it again: it only looks, or running it twice does no harm.
     Rerun,
-    /// Run it with `resumed`: it finds out from its notes and the host how far it came.
+    /// Run it with `resumed`: it finds out from its notes, and from the host or the jump box, how far it came, or says
+    /// that nobody can know.
     Probe,
-    /// Nobody can know: the host's outcome is `unknown`.
-    Ask,
 }

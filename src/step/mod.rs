@@ -39,7 +39,8 @@ mod verify;
 mod wait_for;
 
 pub use controller::JumpBox;
-pub use cx::{Claim, Controller, HookOutput, Interrupted, Journal, NoEnd, Ran, Recovery, StepCx, StepLog};
+use cx::Recovery;
+pub use cx::{Claim, Controller, HookOutput, Interrupted, Journal, NoEnd, Ran, StepCx, StepLog};
 pub use result::Ended;
 
 use serde_json::json;
@@ -137,7 +138,7 @@ async fn act(cx: &mut StepCx<'_>, kind: &StepKind) -> Ended {
 }
 
 /// What may be done with a step that was running when its controller ended.
-pub fn recovery(spec: &StepSpec) -> Recovery {
+fn recovery(spec: &StepSpec) -> Recovery {
     match &spec.kind {
         // They know from their notes what they did, or follow their job.
         StepKind::Upgrade(_)

@@ -57,6 +57,7 @@ async fn inside() {
     let mut asks = Host::new("h2", "asks");
     asks.run = RunId("20261122-020003-asks".into());
     a_unit_outlives_its_follower(&mut asks).await;
+    gives_its_lease_back(&mut asks).await;
     bad_reboots_are_told_apart(&mut ops, "sameid", "same-boot-id").await;
     bad_reboots_are_told_apart(&mut root, "newkey", "host-key-changed").await;
 }
@@ -203,6 +204,7 @@ async fn a_unit_outlives_its_follower(host: &mut Host) {
     let script =
         "echo x >>/root/count; for i in 1 2 3 4 5 6 7 8; do echo line $i; sleep 0.5; done; echo \"$HOME $(umask)\"";
     let spec = job::JobSpec::new("main", Command::sh("work", script, [""; 0]).privileged(true));
+    lease::acquire(&mut host.cx()).await.expect("the lease");
     let cut = tokio::time::timeout(Duration::from_secs(2), job::run(&mut host.cx(), &spec)).await;
     assert!(cut.is_err(), "{cut:?}");
     host.link.close().await;
@@ -289,8 +291,12 @@ async fn a_whole_walk(host: &mut Host) {
     };
     host.walk(StepKind::Verify(verify)).await;
     assert!(host.said("cat /var/lib/patchwave/lease").await.starts_with("20261122-020003-kxfa\nlab@here\n"));
-    let steps =
-        [host.spec.clone(), spec(StepKind::Service(ServiceSpec { names: ssh(), state: ServiceState::Started }))];
-    lease::release(&mut host.link, &host.run, &steps).await;
+    gives_its_lease_back(host).await;
     assert_eq!(host.said("ls /var/lib/patchwave").await, "jobs\nlease.lock\n");
+}
+
+async fn gives_its_lease_back(host: &mut Host) {
+    let names = TemplateList::Items(vec![Template("ssh".into())]);
+    let change = spec(StepKind::Service(ServiceSpec { names, state: ServiceState::Started }));
+    assert!(lease::release(&mut host.link, &host.run, &[host.spec.clone(), change]).await.is_none(), "it was its own");
 }

@@ -253,7 +253,7 @@ fn a_second_factor_is_asked_for_once_a_login() {
     // A password, then a code, in one dialogue.
     let mut terminal = site.terminal("exec -k", "both -- id -un");
     let at = terminal.answer(0, "SSH password: ", &site.secret);
-    terminal.answer(at, "both asks: One-time password (OATH) for `oath': ", CODES[0]);
+    terminal.answer(at, "both asks: One-time password (OATH) for `oath':", CODES[0]);
     let (code, screen) = terminal.end();
     assert!(code == 0 && screen.contains("oath\r\n"), "{screen}");
     // A key, then a code: a run over two hosts asks twice, one after the other, and the bars wait meanwhile.
@@ -262,14 +262,14 @@ fn a_second_factor_is_asked_for_once_a_login() {
     let mut terminal = site.terminal(&format!("run {} --yes --limit first,second", play.display()), "");
     let mut at = 0;
     for code in [CODES[0], CODES[0]] {
-        at = terminal.until(at, " asks: One-time password (OATH) for `keycode': ");
+        at = terminal.until(at, " asks: One-time password (OATH) for `keycode':");
         terminal.press(&format!("{code}\n"));
     }
     let (code, screen) = terminal.end();
     assert!(code == 0 && screen.contains("2 hosts: 2 ok") && !screen.contains(CODES[0]), "{screen}");
     // A wrong code is a refused login, and tells neither code nor password.
     let mut terminal = site.terminal("exec", "first -- id -un");
-    terminal.answer(0, " asks: One-time password (OATH) for `keycode': ", "000000");
+    terminal.answer(0, " asks: One-time password (OATH) for `keycode':", "000000");
     let (code, refused) = terminal.end();
     assert!(code == 5 && refused.contains("needs more than key"), "{refused}");
     site.nothing_shows(&(screen + &refused));

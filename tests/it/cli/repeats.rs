@@ -20,7 +20,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-printf '%s' "$prompt" >&2
+printf '%s' "$prompt" | sed 's/%%/%/' >&2
 IFS= read -r password
 if [ -e "$PATCHWAVE_ROOT/refuses" ]; then
     echo "sudo: PAM said: bad token <$password>" >&2
