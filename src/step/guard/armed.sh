@@ -6,7 +6,11 @@ unit_of() {
 # Takes a guard's unit away, so that no boot starts it. $1: its folder
 drop_unit() {
     unit_of "$1"
-    [ -e "$unit" ] || [ -L "$wanted" ] || return 0
+    if ! [ -e "$unit" ] && ! [ -L "$wanted" ]; then
+        # One that was killed just before its file went is remembered as failed.
+        systemctl reset-failed "${unit##*/}" >/dev/null 2>&1
+        return 0
+    fi
     rm -f "$unit" "$wanted"
     systemctl daemon-reload >/dev/null 2>&1
 }
