@@ -6,7 +6,10 @@ verdict=
 drop_unit "$guard"
 # A watchdog that may not roll back any more is in nobody's way; one that does is never touched.
 if [ "$verdict" = confirmed ]; then
-    [ -d "$root/run/systemd/system" ] && systemctl stop "${unit##*/}" >/dev/null 2>&1
+    if [ -d "$root/run/systemd/system" ]; then
+        systemctl stop "${unit##*/}" >/dev/null 2>&1
+        systemctl reset-failed "${unit##*/}" >/dev/null 2>&1
+    fi
     remove "$guard"
     rmdir "$base/guards" 2>/dev/null
 elif [ -d "$guard" ]; then
