@@ -192,7 +192,7 @@ pub(super) fn ask(prefix: &str, what: Wanted, state_dir: PathBuf, world: &mut Wo
     let holder = match ledger.driver(&run) {
         Driver::Holder(holder) => holder,
         Driver::Nobody => {
-            return Err(Failure::refused(format!("nobody drives run {run} now"))
+            return Err(Failure::refused(format!("no controller is running run {run}"))
                 .help(format!("patchwave show {run}, or patchwave resume {run}")));
         }
         Driver::Unclear(why) => {

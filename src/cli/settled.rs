@@ -25,7 +25,7 @@ pub(super) fn from_ledger(state_dir: PathBuf) -> SettledRuns {
     }))
 }
 
-/// The hosts that are done in a run which nobody drives. Doubt is none.
+/// The hosts that are done in a run that no controller is running. In doubt: none.
 fn done_in(state_dir: &std::path::Path, run: &str) -> BTreeSet<HostName> {
     let run = RunId(run.to_owned());
     let Ok(ledger) = Ledger::open_read_only(state_dir) else { return BTreeSet::new() };

@@ -54,7 +54,7 @@ impl Watcher {
         }
     }
 
-    /// Follows the run until nobody drives it.
+    /// Follows the run until no controller is running it.
     fn watch(&self, json: bool, world: &mut World) -> Result<u8, Failure> {
         let mut state = self.ledger.state(&self.run).map_err(ledger_failure)?;
         let mut lines =

@@ -57,7 +57,7 @@ impl Driver {
         }
     }
 
-    /// Whether nobody drives it, beyond doubt.
+    /// Whether it is certain that no controller is running it.
     pub fn is_nobody(&self) -> bool {
         *self == Self::Nobody
     }

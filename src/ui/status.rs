@@ -142,7 +142,7 @@ impl Status {
         match (&self.driver, view.phase()) {
             (Some(driver), _) => self.fit(&format!("driven by {driver}")),
             (None, Phase::Done) => "done".to_owned(),
-            (None, phase) => format!("{}, nobody drives it: {} resume {run}", phase.as_str(), self.program),
+            (None, phase) => format!("{}, no controller is running it: {} resume {run}", phase.as_str(), self.program),
         }
     }
 
@@ -248,6 +248,9 @@ mod tests {
         let mut sample = Sample::of(plan(&[("edge", &["a b"])]));
         sample.start("a");
         let page = status(sample.now()).render(&sample.state);
-        assert!(page.contains("interrupted, nobody drives it: patchwave resume 20261122-020000-kxfa\n"), "{page}");
+        assert!(
+            page.contains("interrupted, no controller is running it: patchwave resume 20261122-020000-kxfa\n"),
+            "{page}"
+        );
     }
 }

@@ -74,12 +74,12 @@ fn a_run_that_somebody_else_drives_and_one_that_nobody_does() {
     desk.run("runs").ended(0).says(&["running"]);
     running.end().ended(0);
     for command in ["approve", "stop"] {
-        desk.run(&format!("{command} {run}")).ended(3).says(&["nobody drives run"]);
+        desk.run(&format!("{command} {run}")).ended(3).says(&["no controller is running run"]);
     }
     insta::assert_snapshot!(desk.run(&format!("stop {run}")).page(), @r#"
     exit code 3
     -- stderr
-    error: nobody drives run 20260101-000000-abcd now
+    error: no controller is running run 20260101-000000-abcd
     help: patchwave show 20260101-000000-abcd, or patchwave resume 20260101-000000-abcd
     "#);
 }

@@ -212,7 +212,7 @@ fn doubt_whether_somebody_drives_a_run_is_said_as_doubt() {
     }
     for line in [format!("approve {run}"), format!("stop {run}")] {
         let text = as_stranger(&line);
-        assert!(!text.contains("nobody drives") && text.contains("cannot be written"), "{line}: {text}");
+        assert!(!text.contains("no controller is running") && text.contains("cannot be written"), "{line}: {text}");
     }
     desk.run(&format!("approve {run}")).ended(0);
     running.end().ended(0);
