@@ -26,15 +26,27 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// # Errors
 /// The system's, and [`ErrorKind::InvalidInput`] for a named pipe, a device or a socket.
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    let streams = is_stream(path);
-    check_kind(&fs::metadata(path)?, streams)?;
-    // What took the file's place since must not hang us either.
-    let file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
-    check_kind(&file.metadata()?, streams)?;
+    let file = opened(path, is_stream(path))?;
     let mut bytes = Vec::new();
     let mut limited = Patient { file, until: Instant::now() + PATIENCE }.take(most.saturating_add(1));
     limited.read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Opens a file for reading.
+///
+/// # Errors
+/// As [`read`]; a stream is no file here.
+pub fn open(path: &Path) -> io::Result<File> {
+    opened(path, false)
+}
+
+fn opened(path: &Path, streams: bool) -> io::Result<File> {
+    check_kind(&fs::metadata(path)?, streams)?;
+    // What took the file's place since must not hang us either.
+    let file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
+    check_kind(&file.metadata()?, streams)?;
+    Ok(file)
 }
 
 /// Whether something that is there, if it is, may be opened as a file.

@@ -19,7 +19,7 @@ use crate::{
 pub(super) async fn run(outside: Arc<Outside>, started: Arc<RunStarted>, stage: usize, wave: usize) -> (bool, String) {
     let Ok(host) = HostName::new("localhost") else { return (false, "no name for the jump box".to_owned()) };
     let mut scope = outside.roster.gate_scope();
-    let mut said = String::new();
+    let (mut said, owner) = (String::new(), started.owner());
     for (index, spec) in started.plan.stages[stage].gate.iter().enumerate() {
         let mut attempt = 1;
         let result = loop {
@@ -27,7 +27,7 @@ pub(super) async fn run(outside: Arc<Outside>, started: Arc<RunStarted>, stage: 
             let mut cx = StepCx {
                 run: &started.run,
                 host: &host,
-                owner: &started.operator,
+                owner: &owner,
                 step: StepRef { phase: StepPhase::Gate, index },
                 attempt,
                 gate: Some((stage, wave)),
@@ -54,6 +54,10 @@ pub(super) async fn run(outside: Arc<Outside>, started: Arc<RunStarted>, stage: 
                 Ok(result) if matches!(result.verdict, Verdict::Ok | Verdict::Skipped) => break Ok(result),
                 // Whether it took effect nobody can know: it is not tried again.
                 Ok(result) if result.verdict == Verdict::Unknown => break Err(result.summary),
+                // What it started may be at work still; a second one is not started beside it.
+                Err(_) if step::is_change(&spec.kind) => {
+                    break Err("it did not end in time, and may still be at work on the jump box".to_owned());
+                }
                 _ if attempt <= spec.retries => attempt += 1,
                 Ok(result) => break Err(result.summary),
                 Err(_) => break Err("no end within its time".to_owned()),

@@ -111,6 +111,11 @@ impl Walk {
                 unpack(&mut luggage.scope, result);
             }
         }
+        // Of all steps: a host may repeat what an earlier controller sent it.
+        let plan = &self.started.plan;
+        for spec in plan.steps.iter().chain(&plan.on_failure) {
+            step::learn_secrets(spec, &luggage.scope, luggage.link.secrets());
+        }
         let ended = self.to_the_outcome(&mut luggage).await;
         luggage.link.close().await;
         ended
@@ -384,6 +389,8 @@ impl LogSink {
     }
 
     fn enter(&mut self, step: &str, attempt: u32) {
+        // What the attempt before said last belongs to that one.
+        self.finish();
         self.step = if attempt == 1 { step.to_owned() } else { format!("{step} (attempt {attempt})") };
     }
 

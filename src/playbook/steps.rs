@@ -1,9 +1,9 @@
 //! One step: the keys that every step takes, and exactly one kind.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Guard, Side, StepKind, StepSpec, guard, kinds,
+    Guard, Side, StepKind, StepSpec, Template, guard, kinds,
     values::{self, Around},
 };
 use crate::yaml::{Key, MapReader, Node, Problems, Value, read};
@@ -153,6 +153,15 @@ impl StepKind {
     /// True for what has its say at the end of every walk, a failed one included (`undrain`, when its `drain` ran).
     pub fn is_always(&self) -> bool {
         matches!(self, Self::Undrain(_))
+    }
+
+    /// The `environment:` of a program of the playbook's author; `None`: it runs none.
+    pub fn environment(&self) -> Option<&BTreeMap<String, Template>> {
+        match self {
+            Self::Command(command) => Some(&command.environment),
+            Self::Script(script) => Some(&script.environment),
+            _ => None,
+        }
     }
 
     /// True for what takes a host's traffic away.

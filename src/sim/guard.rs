@@ -51,6 +51,11 @@ impl Guard {
         due
     }
 
+    /// Whether it has its verdict.
+    pub(super) fn is_over(&self) -> bool {
+        self.stand != Stand::Armed
+    }
+
     /// Its state as `settle.sh` tells it.
     pub(super) fn told(&self, offset: usize, job_runs: bool) -> String {
         match self.stand {
@@ -117,14 +122,14 @@ impl SimHost {
         "patchwave-guard armed \n".to_owned()
     }
 
-    /// `id wish offset most wait`.
     /// Whether a job's program finds that its guard has its verdict.
     pub(super) fn is_too_late(&self, program: &[u8]) -> bool {
         let text = String::from_utf8_lossy(program);
         let id = text.lines().find_map(|line| line.strip_prefix("PATCHWAVE_GUARD="));
-        id.and_then(|id| self.guards.get(id)).is_some_and(|guard| guard.stand != Stand::Armed)
+        id.and_then(|id| self.guards.get(id)).is_some_and(Guard::is_over)
     }
 
+    /// `id wish offset most wait`.
     pub(super) fn guard_settle(&mut self, args: &[&str]) -> String {
         let job_runs = self.jobs.values().any(|job| job.stand == JobStand::Runs);
         let Some(guard) = self.guards.get_mut(args[0]) else { return "patchwave-guard absent - 0 -\n".to_owned() };

@@ -243,6 +243,9 @@ impl SimHost {
     pub(super) fn answer(&mut self, command: &Command) -> Reply {
         self.settle();
         let args: Vec<&str> = command.argv.iter().skip(4).map(String::as_str).collect();
+        if let Some(kept) = self.kept_from(command) {
+            return kept;
+        }
         let text = match command.label {
             "boot-id" => format!("{}\n", self.boot_id()),
             "lease-acquire" => self.lease_acquire(&args),
@@ -281,6 +284,25 @@ impl SimHost {
             label => return self.packages_answer(label, command),
         };
         Reply::Now(output(0, text))
+    }
+
+    /// A short change does nothing without its lease, or once its guard has its verdict: what stands before its script says
+    /// so (`lease/lost.sh`, `guard::unless_over`).
+    fn kept_from(&self, command: &Command) -> Option<Reply> {
+        let script = command.argv.get(2)?;
+        if let Some(run) = script.lines().find_map(|line| line.strip_prefix("run_of_lease="))
+            && !self.is_of(run)
+        {
+            let (run, owner) = self.thief_of(run).map_or_else(Default::default, |thief| {
+                thief.split_once(' ').map_or_else(Default::default, |(run, owner)| (run.to_owned(), owner.to_owned()))
+            });
+            let lost = output(0, format!("patchwave-lease\nlost\n{run}\n{owner}\n"));
+            return Some(Reply::Now(Output { exit: Exit::Code(114), ..lost }));
+        }
+        let over = |(id, guard): (&String, &super::guard::Guard)| {
+            guard.is_over() && script.contains(&format!("/guards/{id}/verdict"))
+        };
+        self.guards.iter().any(over).then(|| refuse(113, "the guard of this change is over"))
     }
 
     fn packages_answer(&mut self, label: &str, command: &Command) -> Reply {

@@ -28,11 +28,14 @@ impl SimHost {
         let steals = *force == "steal";
         match &self.lease {
             Some(holder) if holder.run == *run && jobs.is_empty() => return "patchwave-lease\nheld\n".to_owned(),
-            Some(holder) if holder.run == *run || holder.run != *from => return other(&holder.run, &holder.owner),
+            Some(holder) if holder.run == *run => return other(&holder.run, &holder.owner),
             _ => {}
         }
         if let Some(thief) = self.lost.get(*run).filter(|_| !steals) {
-            return format!("patchwave-lease\nlost\n{}\n{}\n", thief.run, thief.owner);
+            return format!("patchwave-lease\nlost\n{}\n{}\n{}\n", thief.run, thief.owner, jobs.join("\n"));
+        }
+        if let Some(holder) = self.lease.as_ref().filter(|holder| holder.run != *from) {
+            return other(&holder.run, &holder.owner);
         }
         if let Some(first) = jobs.first().filter(|_| !steals) {
             return other(first.split('.').next().unwrap_or_default(), "");

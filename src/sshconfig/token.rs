@@ -25,7 +25,7 @@ impl Meets {
         };
         match fine {
             true => Ok(()),
-            false => Err(format!("%{token} stands for {value:?} here, which a shell may read as more than a word")),
+            false => Err(format!("%{token} stands for {value:?} here, which a shell may not read as one plain word")),
         }
     }
 }

@@ -59,7 +59,8 @@ async fn archives(cx: &mut StepCx<'_>, manager: &dyn PackageManager, spec: &Clea
                 let said = String::from_utf8_lossy(&output.stderr);
                 // Taken since the look: it was refused, and nothing was deleted.
                 if manager.explain(&said).is_some_and(|trouble| trouble.class == "lock") && Instant::now() < until {
-                    locks::wait(cx, "another package manager", until).await?;
+                    let waited = locks::wait(cx, "another package manager", until).await;
+                    waited.map_err(|early| Box::new(with(*early, so_far.changed)))?;
                     continue;
                 }
                 let summary = format!("{}; downloaded archives could not be deleted", so_far.summary);

@@ -4,12 +4,12 @@
 //! Command lines on the host, through `/bin/sh -c`: `sha256sum`, `stat -c '%a %U %G'`, `readlink -f`, `cat`, `wc -c`,
 //! `stat -c %u:%g`, `stat -c %a`, `chown`, `chgrp`, `chmod`, `sync FILE`, `mv -f`, `rm -f`.
 
-use sha2::{Digest, Sha256};
-
 use super::{
     Ended, StepCx, files,
     guard::{self, Outlives},
     lease, remote,
+    result::unseen,
+    sources,
 };
 use crate::{
     command::{Command, Output, Query, Unreadable},
@@ -77,8 +77,12 @@ async fn put(cx: &mut StepCx<'_>, dest: &str, bytes: Vec<u8>, mode: Option<u32>,
     let args = [dest, &bytes.len().to_string(), &mode, owner, group];
     let command = Command::sh("copy-put", PUT, args).stdin(bytes).timeout(cx.remaining()).privileged(cx.rights());
     let command = lease::checked(cx, guard::unless_over(command, guard.as_deref()));
-    let output = remote::repeat(cx, &format!("{dest} was being written"), command).await?;
+    let (output, sent_before) = remote::repeat(cx, &format!("{dest} was being written"), command).await?;
     if let Some(lost) = lease::kept_from(&output) {
+        if sent_before {
+            return Err(unseen(&format!("{dest} was being written"), lost));
+        }
+        guard::not_begun(cx);
         return Err(lost);
     }
     if !output.success() {
@@ -91,8 +95,7 @@ async fn put(cx: &mut StepCx<'_>, dest: &str, bytes: Vec<u8>, mode: Option<u32>,
 
 fn is_same(present: &Present, bytes: &[u8], mode: Option<u32>, owner: &str, group: &str) -> bool {
     let Present::File { sum, mode: has_mode, owner: has_owner, group: has_group } = present else { return false };
-    let wanted: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    *sum == wanted
+    *sum == sources::sum_of(bytes)
         && mode.is_none_or(|mode| *has_mode == mode)
         && (owner.is_empty() || owner == has_owner)
         && (group.is_empty() || group == has_group)

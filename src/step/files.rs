@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::io::AsyncReadExt;
 
 use super::{StepCx, sources};
-use crate::event::StepResult;
+use crate::{event::StepResult, regular};
 
 /// Reads a file that goes to the host: what was agreed to, or nothing. A file whose name was not known when the run
 /// started is noted with its sum, so that the ledger says what was sent.
@@ -40,11 +40,7 @@ pub(super) async fn read_agreed(
 async fn read(path: &Path, most: u64) -> Result<Vec<u8>, Box<StepResult>> {
     let fail = |why: String| Box::new(StepResult::failed("missing-file", format!("{}: {why}", path.display())));
     let told = |error: std::io::Error| fail(error.to_string());
-    let meta = tokio::fs::metadata(path).await.map_err(told)?;
-    if !meta.is_file() {
-        return Err(fail("not a file".to_owned()));
-    }
-    let file = tokio::fs::File::open(path).await.map_err(told)?;
+    let file = tokio::fs::File::from_std(regular::open(path).map_err(told)?);
     let mut bytes = Vec::new();
     // It may grow while it is read.
     file.take(most + 1).read_to_end(&mut bytes).await.map_err(told)?;

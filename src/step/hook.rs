@@ -9,7 +9,7 @@ use super::{
 use crate::{
     command::{Command, Output},
     event::StepResult,
-    playbook::{Hook, Side, Template},
+    playbook::{Hook, Side, StepKind, Template},
 };
 
 /// Runs a hook to its end with exit code 0; `class` is the failure's. In check mode it only makes sure that it is there.
@@ -89,17 +89,7 @@ pub(super) async fn on_controller(cx: &mut StepCx<'_>, command: &Command) -> Res
     let program = command.argv.first().map_or("", String::as_str);
     match cx.controller.run(&command, &claim, &mut *cx.log).await {
         Ok(hook) => Ok(hook.output),
-        Err(NoEnd::Killed { left }) => {
-            let result = StepResult::failed("timeout", format!("{program} did not end in time and was killed"));
-            Err(Box::new(match left.as_slice() {
-                [] => result.help("give the step a longer `timeout:`"),
-                left => {
-                    let summary =
-                        format!("{}; what it had started still runs: process {}", result.summary, left.join(", "));
-                    StepResult { summary, ..result }.help("end these processes on the jump box before you go on")
-                }
-            }))
-        }
+        Err(NoEnd::Killed { left }) => Err(Box::new(killed(kind, program, &left))),
         Err(NoEnd::Unknown(why)) if changes => {
             let help = "look at what it should have done, then run it again with --limit @unknown";
             Err(Box::new(StepResult::unknown("interrupted", why).changed(true).help(help)))
@@ -108,8 +98,56 @@ pub(super) async fn on_controller(cx: &mut StepCx<'_>, command: &Command) -> Res
     }
 }
 
+/// A program that was killed at its time limit. What it had done until then stays done; a survivor goes on doing it, so
+/// that a second attempt would work beside it.
+fn killed(kind: &StepKind, program: &str, left: &[String]) -> StepResult {
+    let killed = format!("{program} did not end in time and was killed");
+    let touches = super::is_change(kind) && kind.environment().is_some();
+    if left.is_empty() {
+        return StepResult::failed("timeout", killed).changed(touches).help("give the step a longer `timeout:`");
+    }
+    let summary = format!("{killed}; what it had started still runs: process {}", left.join(", "));
+    match super::is_change(kind) {
+        true => StepResult::unknown("timeout", summary).changed(touches).help(
+            "end these processes on the jump box, look at what they did, then run it again with --limit @unknown",
+        ),
+        false => StepResult::failed("timeout", summary).help("end these processes on the jump box before you go on"),
+    }
+}
+
 async fn on_host(cx: &mut StepCx<'_>, command: Command) -> Result<Output, Box<StepResult>> {
     let spec = JobSpec::new("hook", command.privileged(cx.rights()));
     let end = job::run(cx, &spec).await?;
     Ok(Output { exit: end.exit, stdout: end.tail, stderr: Vec::new(), dropped: 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        event::Verdict,
+        playbook::{CommandLine, CommandSpec},
+    };
+
+    #[test]
+    fn a_killed_program_may_have_changed_something_and_a_survivor_is_not_run_beside() {
+        let command = |changes| {
+            let run = CommandLine::Shell(Template("x".to_owned()));
+            StepKind::Command(CommandSpec { run, changes, environment: [].into(), ok_codes: vec![0] })
+        };
+        let drain = StepKind::Drain(Hook { run: Template("x".to_owned()) });
+        let left = ["7 (x)".to_owned()];
+        for (kind, left, verdict, changed) in [
+            (command(true), &[][..], Verdict::Failed, true),
+            (command(true), &left[..], Verdict::Unknown, true),
+            (command(false), &[][..], Verdict::Failed, false),
+            (command(false), &left[..], Verdict::Failed, false),
+            // Its effect is not on the host.
+            (drain, &[][..], Verdict::Failed, false),
+        ] {
+            let result = killed(&kind, "x", left);
+            assert_eq!((result.verdict, result.changed), (verdict, changed), "{result:?}");
+            assert!(result.class == "timeout" && result.help.is_some());
+        }
+    }
 }

@@ -42,7 +42,7 @@ const RELEASE: &str = concat!(
     include_str!("job/works.sh"),
     include_str!("release.sh")
 );
-/// A lease whose run gave no sign of life for so long counts no more, unless a job works on the host. It is counted in
+/// A lease whose run has not reported for so long has expired, unless a job works on the host. It is counted in
 /// the host's own time since its boot.
 const EXPIRES: Duration = Duration::from_secs(2 * 3600);
 /// How long a job of an earlier run of this ledger, or of this run, is waited for; at most half of what the step has.
@@ -67,11 +67,13 @@ pub async fn acquire(cx: &mut StepCx<'_>) -> Result<(), Box<StepResult>> {
         let other = match remote::ask(cx, &query).await? {
             Answer::Ours => return Ok(()),
             Answer::Other(other) => other,
-            Answer::Lost(lost) if !cx.link.target().steal_lease => return Err(lost_before(&lost)),
+            Answer::Lost { by, .. } if !cx.link.target().steal_lease => return Err(lost_before(&by)),
             // By force this run goes on where another was at work.
-            Answer::Lost(LostLease { run, owner }) => Other { run, owner, ..Other::default() },
+            Answer::Lost { by: LostLease { run, owner }, jobs } => Other { run, owner, jobs, ..Other::default() },
             Answer::Refused(why) => {
-                return Err(Box::new(StepResult::failed("lease", format!("the host's lease cannot be taken: {why}"))));
+                let result = StepResult::failed("lease", format!("the host's lease cannot be taken: {why}"));
+                let help = "correct on the host what it says, then run it again with --limit @failed";
+                return Err(Box::new(result.help(help)));
             }
             Answer::Guarded(held) => return Err(Box::new(held.refusal())),
         };
@@ -113,7 +115,7 @@ fn may_take(cx: &StepCx<'_>, other: &Other) -> Option<Ground> {
     }
 }
 
-/// Whether this ledger knows that run as done with the host.
+/// Whether this ledger says that the run has finished with the host.
 fn is_settled(cx: &StepCx<'_>, run: &str) -> bool {
     cx.link.target().settled.as_ref().is_some_and(|settled| (settled.0)(run, cx.host))
 }
@@ -132,7 +134,7 @@ fn refused(cx: &StepCx<'_>, other: &Other) -> Box<StepResult> {
     let Other { run, owner, age, jobs } = other;
     let minutes = age.as_secs() / 60;
     let summary = match (jobs.first(), owner.is_empty()) {
-        (None, _) => format!("the host is being changed by {owner}, run {run} (last sign {minutes} min ago)"),
+        (None, _) => format!("the host is being changed by {owner}, run {run} (last report {minutes} min ago)"),
         (Some(job), _) if *run == cx.run.0 => format!("a job of this run still works on the host: {job}"),
         (Some(job), true) => format!("a job of run {run} still works on the host: {job}"),
         (Some(job), false) => {
@@ -151,13 +153,13 @@ fn refused(cx: &StepCx<'_>, other: &Other) -> Box<StepResult> {
         None => {
             let left = EXPIRES.saturating_sub(*age).as_secs() / 60 + 1;
             format!(
-                "without a sign of life its lease ends in {left} min; --steal-lease takes it, when that run is known to \
+                "if that run does not report, its lease ends in {left} min; --steal-lease takes it, when that run is known to \
                  be over"
             )
         }
         Some(job) if *run == cx.run.0 => format!("look at it on the host: systemctl status 'patchwave-{job}'"),
         Some(job) => format!(
-            "look at it on the host: systemctl status 'patchwave-{job}'; --steal-lease begins beside it, two changes at \
+            "look at it on the host: systemctl status 'patchwave-{job}'; --steal-lease starts beside it: two changes at \
              once"
         ),
     };
@@ -202,7 +204,7 @@ pub(super) fn checked(cx: &StepCx<'_>, mut command: Command) -> Command {
 /// The result of a command that [`checked`] kept from doing anything.
 pub(super) fn kept_from(output: &Output) -> Option<Box<StepResult>> {
     match answer(output) {
-        Ok(Answer::Lost(lost)) if output.exit == NOT_OURS => Some(lost_before(&lost)),
+        Ok(Answer::Lost { by, .. }) if output.exit == NOT_OURS => Some(lost_before(&by)),
         _ => None,
     }
 }
@@ -220,7 +222,7 @@ pub async fn release(link: &mut Link, run: &RunId, steps: &[StepSpec]) -> Option
     let mut lost = None;
     for privileged in rights {
         if let Ok(output) = link.exec(&release_command(run, privileged), &mut NoSink).await
-            && let Ok(Answer::Lost(by)) = answer(&output)
+            && let Ok(Answer::Lost { by, .. }) = answer(&output)
         {
             lost = Some(by);
         }

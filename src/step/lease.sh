@@ -48,7 +48,7 @@ age_of_lease() {
         age=$(($(date +%s) - $(stat -c %Y "$lease")))
         [ "$age" -gt -86400 ] || age=$((0 - age))
         [ "$age" -gt 0 ] || age=0
-    elif [ "$seen_boot" = "$this_boot" ] && [ "$up" -ge "$seen_up" ]; then
+    elif [ "$seen_boot" = "${this_boot:--}" ] && [ "$up" -ge "$seen_up" ]; then
         age=$((up - seen_up))
     else
         age=$up
@@ -68,7 +68,7 @@ if [ -n "$holder" ] && [ "$holder" = "$1" ]; then
     say held
 fi
 if was_taken "$1" && [ "$6" != steal ]; then
-    printf 'patchwave-lease\nlost\n%s\n%s\n' "$thief" "$boss"
+    printf 'patchwave-lease\nlost\n%s\n%s\n%s\n' "$thief" "$boss" "$jobs" | head -n 40
     exit 0
 fi
 # An empty lease is one whose disk was full.

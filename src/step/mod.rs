@@ -41,6 +41,7 @@ mod wait_for;
 pub use controller::JumpBox;
 use cx::Recovery;
 pub use cx::{Claim, Controller, HookOutput, Interrupted, Journal, NoEnd, Ran, StepCx, StepLog};
+pub use program::learn_secrets;
 pub use result::Ended;
 
 use serde_json::json;

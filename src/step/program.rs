@@ -8,8 +8,8 @@ use super::StepCx;
 use crate::{
     command::{Command, Exit, Output},
     event::StepResult,
-    mask::names_a_secret,
-    playbook::Template,
+    mask::{Secrets, names_a_secret},
+    playbook::{StepSpec, Template, TemplateScope},
 };
 
 /// Most bytes of each stream that `register` keeps.
@@ -34,6 +34,12 @@ pub(super) fn with_environment(
         command = command.env(name, value);
     }
     Ok(command)
+}
+
+/// Adds the secrets of this step's `environment:` that can be rendered with what is known now.
+pub fn learn_secrets(spec: &StepSpec, scope: &TemplateScope, secrets: &Secrets) {
+    let secret = spec.kind.environment().into_iter().flatten().filter(|(name, _)| names_a_secret(name));
+    secret.filter_map(|(_, value)| scope.render(value).ok()).for_each(|value| secrets.add(&value));
 }
 
 /// The step's result for a program that ended.

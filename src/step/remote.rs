@@ -83,18 +83,18 @@ pub async fn read(cx: &mut StepCx<'_>, command: &Command) -> Result<Output, Link
 }
 
 /// Runs a change that may be sent again after a lost connection, because doing it twice is doing it once; else as
-/// [`read`].
+/// [`read`]. True beside the output: it was sent before this time, with an end that is not known.
 ///
 /// # Errors
 /// A result that is `Unknown` if it was sent and its end is not known; `what` begins its sentence.
-pub async fn repeat(cx: &mut StepCx<'_>, what: &str, command: Command) -> Result<Output, Box<StepResult>> {
+pub async fn repeat(cx: &mut StepCx<'_>, what: &str, command: Command) -> Result<(Output, bool), Box<StepResult>> {
     // The link must not send it again by itself: then it would not be known here that it was sent at all.
     let command = command.changing();
     let (mut patience, mut sent) = (Patience::new(cx, command.timeout), false);
     loop {
         let timed = command.clone().timeout(command.timeout.min(cx.remaining()).max(LEAST));
         let error = match cx.link.exec(&timed, &mut NoSink).await {
-            Ok(output) => return Ok(output),
+            Ok(output) => return Ok((output, sent)),
             Err(error) => error,
         };
         sent |= error.outcome_unknown();

@@ -14,7 +14,10 @@ use std::{
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use crate::playbook::{Source, TemplateScope};
+use crate::{
+    playbook::{Source, TemplateScope},
+    regular,
+};
 
 /// Largest file that is hashed.
 const MOST: u64 = 256 << 20;
@@ -41,10 +44,7 @@ pub fn names(source: Source<'_>, scope: &TemplateScope) -> Vec<String> {
 /// # Errors
 /// It cannot be read, or is too large to be hashed for every host.
 pub fn sum(path: &Path) -> io::Result<String> {
-    let file = fs::File::open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
+    let file = regular::open(path)?;
     let mut hasher = Sha256::new();
     let (mut file, mut piece, mut read) = (file.take(MOST + 1), vec![0; 64 << 10], 0);
     loop {
@@ -150,7 +150,7 @@ pub(super) fn other_text(name: &str, agreed: &str, now: &str) -> String {
 
 /// What to type when a file has another text.
 pub const PUT_BACK: &str =
-    "put the file back; or start a new run with --limit @unfinished, which takes the text of now";
+    "put the file back; or start a new run with --limit @unfinished, which uses the current text";
 
 #[cfg(test)]
 mod tests {
@@ -191,5 +191,9 @@ mod tests {
         assert!(run(&held).unwrap().starts_with("hook cannot be read any more"));
         assert_eq!(held.sum(&path), Some(sum_of(b"one").as_str()));
         assert!(sum(folder.path()).is_err() && sum(Path::new("/dev/zero")).is_err());
+        // A pipe that nobody writes to would keep `resume` waiting.
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(sum(&pipe).unwrap_err().to_string().contains("named pipe"));
     }
 }

@@ -94,7 +94,7 @@ fn by_age_under_a_controller_that_was_killed(lab: &Lab, host: &str) {
     for seconds in [3 * 3600, -400 * 86_400] {
         lab.jump(host, seconds);
         let refused = other.run(&only).must(6);
-        says(refused.events().result(host, 0), "lease", &[&first, "last sign 0 min ago"]);
+        says(refused.events().result(host, 0), "lease", &[&first, "last report 0 min ago"]);
     }
 }
 

@@ -46,8 +46,7 @@ pub(super) fn refusal(lines: &[String]) -> (&'static str, String) {
         let help = "on the host: apt-get -f install; look first at what that would remove: apt-get -s -f install";
         return ("broken-packages", help.to_owned());
     }
-    let help =
-        "no package is broken: it is about sources, pins or holds; on the host: apt-get -s upgrade, apt-cache policy";
+    let help = "no package is broken: the problem is in sources, pins or holds; on the host: apt-get -s upgrade, apt-cache policy";
     ("refused", help.to_owned())
 }
 

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How long the output of a program that has ended is waited for: a child of it may hold the pipe open for ever.
-const DRAIN: Duration = Duration::from_millis(500);
+pub(super) const DRAIN: Duration = Duration::from_millis(500);
 
 /// Kills the group when the run leaves before the program's end: a second one would be started beside it otherwise.
 struct Group(Option<Pid>);

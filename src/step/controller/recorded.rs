@@ -12,7 +12,7 @@ use tokio::{
 use super::{
     HookOutput,
     family::{self, Process},
-    piped::keep,
+    piped::{DRAIN, keep},
     record::{Found, Record},
 };
 use crate::{
@@ -28,8 +28,6 @@ const BLOCK: usize = 512;
 /// Between two looks; grows to the longer one.
 const PAUSE: Duration = Duration::from_millis(3);
 const LONG_PAUSE: Duration = Duration::from_millis(100);
-/// How long the output of a program that has ended is waited for: a child of it may hold the pipe open for ever.
-const DRAIN: Duration = Duration::from_millis(500);
 
 /// Runs the program in its record, or goes on with what an earlier controller started.
 pub(super) async fn run(

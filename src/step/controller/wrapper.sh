@@ -7,8 +7,9 @@ shift 2
 command -v "$1" >/dev/null 2>&1 || { : >"$_pw_job/missing"; exit 1; }
 _pw_umask=$(umask)
 umask 077
-# A handler, not an ignored signal: that would be inherited.
-trap : HUP INT TERM
+# Ignored, and so by the readers below, too: a program that sends a signal to its whole group (`trap "kill 0" EXIT`) must
+# not end them, not even before their first command. The program's own shell has a handler, which is not inherited.
+trap '' HUP INT TERM
 _pw_start() {
     set -f
     # Field 22 is the start time. Field 2, the name, may hold spaces and brackets.
@@ -26,8 +27,6 @@ PATH=/usr/local/bin:/usr/bin:/bin ln "$_pw_job/pid.$$" "$_pw_job/pid" || exit 1
 PATH=/usr/local/bin:/usr/bin:/bin rm -f "$_pw_job/pid.$$"
 _pw_keep() {
     PATH=/usr/local/bin:/usr/bin:/bin
-    # Also when the program sends a signal to its whole group, as in `trap "kill 0" EXIT`.
-    trap '' HUP INT TERM
     # `cat` writes what it has read at once: a child that holds the pipe open for ever holds nothing else back. The limit
     # is this reader's alone, and it is an error for it, no signal.
     (

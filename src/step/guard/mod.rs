@@ -76,13 +76,14 @@ async fn note(cx: &mut StepCx<'_>, id: &str, stand: &str) -> Result<(), Interrup
     cx.journal.note(NOTE, json!({ "id": id, "stand": stand })).await
 }
 
+/// What to do about a host on which nobody knows what a guard did.
+const LOOK: &str = "look at the host, then run it again with --limit @unknown";
+
 /// The guard's id on the host.
 fn id(cx: &StepCx<'_>, guard: &Guard) -> String {
-    match (guard.whole_walk, cx.step.phase) {
-        (true, _) => cx.named("walk"),
-        (false, StepPhase::Main) => cx.named(&format!("s{}.{}", cx.step.index + 1, cx.attempt)),
-        // Guards stand in `steps:` only; another list has names of its own all the same.
-        (false, phase) => cx.named(&format!("{phase:?}{}.{}", cx.step.index + 1, cx.attempt)),
+    match guard.whole_walk {
+        true => cx.named("walk"),
+        false => cx.named(&format!("{}.{}", cx.step_name(), cx.attempt)),
     }
 }
 
@@ -154,14 +155,16 @@ pub async fn arm(cx: &mut StepCx<'_>, outlives: Outlives) -> Result<Option<Armed
         Arming::Lost(why) if cx.guard == Known::Armed || handed_on(cx, &id) == Known::Armed => {
             cx.guard = Known::Armed;
             let summary = format!("its guard is lost: {why}; this change is not begun any more");
-            Err(Box::new(StepResult::unknown("guard-lost", summary)))
+            Err(Box::new(StepResult::unknown("guard-lost", summary).help(LOOK)))
         }
         Arming::Lost(why) | Arming::Refused(why) => {
             if fresh {
                 cx.guard = Known::Nothing;
             }
             let summary = format!("the guard cannot be armed, so nothing was changed: {why}");
-            Err(Box::new(StepResult::failed("guard", summary)))
+            let help = "correct on the host what it says, or finish the run that has the guard; then run it again with \
+                        --limit @failed";
+            Err(Box::new(StepResult::failed("guard", summary).help(help)))
         }
     }
 }

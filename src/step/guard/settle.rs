@@ -1,7 +1,7 @@
 //! The end of a guarded step, and of a guarded walk: what became of the guard decides.
 
 use super::{
-    Known,
+    Known, LOOK,
     commands::{self, Wish},
     fate::{self, Fate},
     handed_on, id, note,
@@ -114,7 +114,6 @@ async fn found(cx: &mut StepCx<'_>, guard: &Guard, id: &str, wish: Wish) -> Resu
 
 /// The result of a guard that was not confirmed.
 fn ended(guard: &Guard, id: &str, fate: Fate, why: &str) -> StepResult {
-    const LOOK: &str = "look at the host, then run it again with --limit @unknown";
     let folder = format!("/var/lib/patchwave/guards/{id}");
     match fate {
         Fate::RolledBack { code: 0, tail } => {
@@ -162,14 +161,14 @@ fn ended(guard: &Guard, id: &str, fate: Fate, why: &str) -> StepResult {
                 Fate::Lost => "its watchdog is gone from the host and it will not act any more",
                 _ => "the host knows nothing of it",
             };
-            let summary = format!("the guard neither was confirmed nor rolled back: {gone}; {why}");
+            let summary = format!("the guard was neither confirmed nor rolled back: {gone}; {why}");
             StepResult::unknown("guard-lost", summary).help(LOOK)
         }
         Fate::Open { last } => {
             let minutes = guard.patience().as_secs() / 60;
             let colon = if last.is_empty() { "" } else { ": " };
             let summary = format!(
-                "what became of the guard could not be found out in {minutes} min{colon}{}; if its watchdog lives, the \
+                "it could not be found out what the guard did in {minutes} min{colon}{}; if its watchdog lives, the \
                  host rolls back by itself",
                 printable(&last)
             );

@@ -466,3 +466,16 @@ async fn a_check_arms_nothing_and_says_what_it_would() {
     }
     assert_eq!(bench.guarded().await.class, "template");
 }
+
+#[tokio::test]
+async fn a_change_that_lost_its_lease_before_it_began_is_not_rolled_back() {
+    let mut bench = bench("echo changed >>$H/log", "echo undone >>$H/log");
+    // Another run takes the host by force while the guard is being armed: both scripts ask for the date.
+    let steal = "printf 'R2\\nbob@jump2\\n1\\n' >\"$PATCHWAVE_ROOT/var/lib/patchwave/lease\"; exec /bin/date \"$@\"";
+    bench.shim("date", steal);
+    let result = bench.guarded().await;
+    assert_eq!((result.verdict, result.class.as_str()), (Verdict::Failed, "lease-lost"), "{result:?}");
+    assert!(!result.changed, "{result:?}");
+    assert_eq!((bench.count("guard-arm"), bench.lines("log").as_str()), (1, ""));
+    assert!(!bench.path("var/lib/patchwave/guards").exists(), "the guard is taken back");
+}

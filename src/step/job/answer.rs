@@ -83,7 +83,8 @@ pub(super) fn poll(output: &Output) -> Result<Poll<'_>, Unreadable> {
         _ => return Err(bad()),
     };
     let given = |text: &str| (text != "-").then(|| text.to_owned());
-    let lost = marked::first(output, MARK).map(|([.., run, owner], _): ([&str; 7], _)| lost(&format!("{run} {owner}")));
+    let lost = marked::first(output, MARK)
+        .map(|([.., run, owner], _): ([&str; 7], _)| lost(&format!("{run} {}", owner.replace('~', " "))));
     Ok(Poll {
         state,
         lost,

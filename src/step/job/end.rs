@@ -51,7 +51,7 @@ pub enum JobTrouble {
         tail: Vec<u8>,
     },
     /// The host booted anew while it ran.
-    #[error("the host booted anew while the job ran")]
+    #[error("the host rebooted while the job ran")]
     Rebooted {
         /// The job.
         id: String,

@@ -58,22 +58,13 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &JobSpec) -> Result<JobEnd, JobTroub
         refused: None,
     };
     job.memory.keep(cx, spec.name).await?;
-    if !job.memory.begun {
-        if job.memory.recalled && !cx.check {
-            job.lease_again(cx).await;
-        }
-        job.guard = guard::arm(cx, Outlives::Nothing).await.map_err(JobTrouble::Guard)?;
-        if !job.memory.recalled && job.is_too_late() {
-            return Err(JobTrouble::Guard(guard::over()));
-        }
-        // One that may have begun is found again; one that has not finds its guard's verdict and does not begin.
-        job.start(cx).await?;
+    // Armed by an earlier job or step, the guard is about what that one did.
+    let armed_before = cx.guard == guard::Known::Armed;
+    let ended = job.run_to_end(cx).await;
+    if matches!(ended, Err(JobTrouble::Lease(_))) && !armed_before {
+        guard::not_begun(cx);
     }
-    let too_late = job.is_too_late();
-    match job.follow(cx).await {
-        Ok(end) if too_late && end.exit == payload::OVER => Err(JobTrouble::Guard(guard::over())),
-        ended => ended,
-    }
+    ended
 }
 
 struct Job<'a> {
@@ -98,6 +89,26 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
+    /// Starts it, unless it has begun before, and follows it to its end.
+    async fn run_to_end(&mut self, cx: &mut StepCx<'_>) -> Result<JobEnd, JobTrouble> {
+        if !self.memory.begun {
+            if self.memory.recalled && !cx.check {
+                self.lease_again(cx).await;
+            }
+            self.guard = guard::arm(cx, Outlives::Nothing).await.map_err(JobTrouble::Guard)?;
+            if !self.memory.recalled && self.is_too_late() {
+                return Err(JobTrouble::Guard(guard::over()));
+            }
+            // One that may have begun is found again; one that has not finds its guard's verdict and does not begin.
+            self.start(cx).await?;
+        }
+        let too_late = self.is_too_late();
+        match self.follow(cx).await {
+            Ok(end) if too_late && end.exit == payload::OVER => Err(JobTrouble::Guard(guard::over())),
+            ended => ended,
+        }
+    }
+
     fn is_too_late(&self) -> bool {
         self.guard.as_ref().is_some_and(|guard| guard.over)
     }
@@ -304,7 +315,7 @@ fn lease_of<'a>(cx: &StepCx<'a>) -> &'a str {
 }
 
 fn never_began() -> JobTrouble {
-    JobTrouble::Refused { why: "the host did not begin with it in time".to_owned() }
+    JobTrouble::Refused { why: "the host did not start it in time".to_owned() }
 }
 
 fn last_line(tail: &[u8]) -> Option<String> {

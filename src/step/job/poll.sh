@@ -45,7 +45,8 @@ boot=-
 [ "$state" = done ] && read -r rc <"$job/rc"
 [ -r "$job/pid" ] && read -r pid start boot <"$job/pid"
 lost=
-if is_lost "$5"; then lost="$thief $(printf '%s' "$boss" | tr -c 'A-Za-z0-9@._+-' '[_*]')"; fi
+# One word: `~` is a space.
+if is_lost "$5"; then lost="$thief $(printf '%s' "$boss" | tr ' ' '~' | tr -c 'A-Za-z0-9@._+()~-' '[_*]')"; fi
 printf 'patchwave-job %s %s %s %s %s %s\n' "$state" "${rc:--}" "$size" "${boot:--}" "${now:--}" "$lost"
 [ "$size" -gt "$2" ] && tail -c "+$(($2 + 1))" "$job/out" | head -c "$3"
 exit 0

@@ -401,7 +401,7 @@ async fn a_job_goes_on_when_its_lease_is_taken_and_the_step_is_told() {
     let (end, ()) = tokio::join!(run(&mut cx, &spec), taken);
     assert!(end.unwrap().success());
     let lost = cx.lost_lease.clone().unwrap();
-    assert_eq!((lost.run.as_str(), lost.owner.as_str()), ("R2", "bob_the_2nd@jump2"));
+    assert_eq!((lost.run.as_str(), lost.owner.as_str()), ("R2", "bob the 2nd@jump2"));
     assert_eq!(fs::read_to_string(lease).unwrap(), "R2\nbob the 2nd@jump2\n1\n");
 }
 

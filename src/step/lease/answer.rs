@@ -16,7 +16,11 @@ pub(super) enum Answer {
     /// Another run has it, or a job that is not of this step works on the host.
     Other(Other),
     /// It was this run's, and another run took it.
-    Lost(LostLease),
+    Lost {
+        by: LostLease,
+        /// Jobs that work on the host, of whatever run; known where the lease is asked for.
+        jobs: Vec<String>,
+    },
     /// A guard of another run may change the host.
     Guarded(guard::Held),
     /// It cannot be taken, for this reason.
@@ -30,7 +34,7 @@ pub(super) struct Other {
     pub run: String,
     /// Empty: nobody has the lease.
     pub owner: String,
-    /// Since the last sign of life of that run.
+    /// Since that run last reported.
     pub age: Duration,
     /// Jobs that work on the host, of whatever run.
     pub jobs: Vec<String>,
@@ -46,16 +50,19 @@ pub(super) fn answer(output: &Output) -> Result<Answer, Unreadable> {
         "other" => {
             let (run, owner) = (lines.next().ok_or_else(bad)?, lines.next().ok_or_else(bad)?);
             let age: u64 = lines.next().and_then(|age| age.parse().ok()).ok_or_else(bad)?;
-            let jobs = lines.filter(|job| !job.is_empty()).take(32).collect();
-            Ok(Answer::Other(Other { run, owner, age: Duration::from_secs(age), jobs }))
+            Ok(Answer::Other(Other { run, owner, age: Duration::from_secs(age), jobs: jobs(lines) }))
         }
         "lost" => {
             let (run, owner) = (lines.next().ok_or_else(bad)?, lines.next().unwrap_or_default());
-            Ok(Answer::Lost(LostLease { run, owner }))
+            Ok(Answer::Lost { by: LostLease { run, owner }, jobs: jobs(lines) })
         }
         "guarded" => guard::Held::read(lines).map(Answer::Guarded).ok_or_else(bad),
         word => word.strip_prefix("refused ").map(|why| Answer::Refused(why.to_owned())).ok_or_else(bad),
     }
+}
+
+fn jobs(lines: impl Iterator<Item = String>) -> Vec<String> {
+    lines.filter(|job| !job.is_empty()).take(32).collect()
 }
 
 #[cfg(test)]
@@ -84,7 +91,9 @@ mod tests {
         assert_eq!(said("patchwave-lease\nother\nR\nbob@j\x1b\n60\n\n"), Ok(Answer::Other(other(&[]))));
         assert_eq!(said("patchwave-lease\nother\nR\nbob@j\n60\nj1\nj2\n"), Ok(Answer::Other(other(&["j1", "j2"]))));
         let lost = LostLease { run: text("R2"), owner: text("bob@j") };
-        assert_eq!(said("patchwave-lease\nlost\nR2\nbob@j\n"), Ok(Answer::Lost(lost)));
+        let told = |jobs: &[&str]| Answer::Lost { by: lost.clone(), jobs: jobs.iter().map(|job| text(job)).collect() };
+        assert_eq!(said("patchwave-lease\nlost\nR2\nbob@j\n"), Ok(told(&[])));
+        assert_eq!(said("patchwave-lease\nlost\nR2\nbob@j\nj1\n"), Ok(told(&["j1"])));
         for bad in [
             "",
             "taken",

@@ -24,7 +24,7 @@ async fn a_second_run_is_refused_by_name_until_the_first_gives_back() {
     assert_eq!(refused.class, "lease");
     assert_eq!(
         refused.summary,
-        "the host is being changed by ann@jump1, run 20261122-020003-kxfa (last sign 0 min ago)"
+        "the host is being changed by ann@jump1, run 20261122-020003-kxfa (last report 0 min ago)"
     );
     let help = refused.help.unwrap_or_default();
     assert!(help.starts_with("it is a run of yours: `patchwave status 20261122-020003-kxfa`"), "{help}");
@@ -271,7 +271,7 @@ async fn a_clock_that_is_set_makes_no_lease_older_or_younger() {
             assert_eq!(acquire(&mut bench.cx()).await.is_ok(), free, "{case}");
         }
     }
-    // A sign of life is left by whoever has it, and by nobody else.
+    // Only who has the lease keeps it fresh.
     let mut bench = bench();
     bench.up(100);
     acquire(&mut bench.cx()).await.unwrap();

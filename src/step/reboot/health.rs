@@ -25,7 +25,7 @@ pub(super) async fn before(
     let boots = |name: &str| manager.boot_files(name) != BootFiles::None;
     if let Some((name, status)) = health.broken.iter().find(|(name, _)| boots(name)) {
         let summary = format!("{name} is {status}, and the host boots with it: it might not come back");
-        let help = format!("mend it before the reboot, on the host: {}", manager.repair_hint());
+        let help = format!("repair it before the reboot, on the host: {}", manager.mends(&health));
         return Err(Box::new(StepResult::failed("broken-packages", summary).help(help)));
     }
     Ok(words(&health))
@@ -43,8 +43,9 @@ pub(super) async fn after(cx: &mut StepCx<'_>, spec: &Reboot, before: &Before) -
     };
     let until = Instant::now() + spec.lock_timeout;
     loop {
-        let health = words(&look(cx, manager).await?);
-        let new: Vec<&str> = health.difference(&before.broken).map(String::as_str).collect();
+        let health = look(cx, manager).await?;
+        let words = words(&health);
+        let new: Vec<&str> = words.difference(&before.broken).map(String::as_str).collect();
         if new.is_empty() {
             return Ok(());
         }
@@ -55,8 +56,7 @@ pub(super) async fn after(cx: &mut StepCx<'_>, spec: &Reboot, before: &Before) -
             continue;
         }
         let summary = format!("it is up, but its packages are broken since the reboot: {}", new.join(", "));
-        let help =
-            format!("a transaction was cut off, see /var/log/apt/history.log; on the host: {}", manager.repair_hint());
+        let help = format!("a transaction was cut off; on the host: {}", manager.mends(&health));
         return Err(Box::new(StepResult::failed("packages", summary).help(help)));
     }
 }

@@ -84,26 +84,49 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Reboot) -> Ended {
     if cx.check {
         return Ok(StepResult::would(format!("would reboot: {}", before.why)));
     }
+    let mut before = before;
     if !spec.warn.is_zero() {
         request::warn(cx, spec).await?;
+        // Somebody may have installed something in these minutes.
+        before = match need(cx, spec).await? {
+            Need::Yes(before) => *before,
+            Need::No(why) => return Ok(StepResult::skipped(why)),
+        };
     }
     cx.journal.note(NOTE, serde_json::to_value(&before).unwrap_or_default()).await?;
     reboot(cx, spec, before).await
 }
 
-async fn reboot(cx: &mut StepCx<'_>, spec: &Reboot, before: Before) -> Ended {
+async fn reboot(cx: &mut StepCx<'_>, spec: &Reboot, mut before: Before) -> Ended {
     let until = Instant::now() + spec.lock_timeout;
     // Nobody waits for a lock with a guard armed, whose time runs.
     if cx.spec.guard.is_some() {
         locks::free(cx, until).await?;
     }
     let guard = guard::arm_or_stop(cx, Outlives::Reboot).await?;
-    let asked = match request::ask(cx, &before, guard.as_deref(), until).await {
-        Err(result) if result.class == "lock" => {
-            guard::not_begun(cx);
-            return Err(result);
+    let asked = loop {
+        match request::ask(cx, &before, guard.as_deref(), until).await {
+            Ok(Some(asked)) => break asked,
+            // Somebody installed packages and is done: neither they nor the kernels are what they were.
+            Ok(None) => match need(cx, spec).await {
+                // One that somebody else rebooted meanwhile is not rebooted again.
+                Ok(Need::Yes(now)) if now.boot == before.boot => {
+                    before = *now;
+                    cx.journal.note(NOTE, serde_json::to_value(&before).unwrap_or_default()).await?;
+                }
+                Ok(_) => {}
+                Err(result) => {
+                    guard::not_begun(cx);
+                    return Err(result);
+                }
+            },
+            Err(result) => {
+                if matches!(result.class.as_str(), "lock" | "lease-lost") {
+                    guard::not_begun(cx);
+                }
+                return Err(result);
+            }
         }
-        asked => asked?,
     };
     let deadline = cx.deadline.min(asked.at + spec.timeout);
     // A host that said no may go down all the same, but not after a long time.

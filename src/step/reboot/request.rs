@@ -80,7 +80,7 @@ pub(super) async fn warn(cx: &mut StepCx<'_>, spec: &Reboot) -> Result<(), Box<S
     cx.journal.progress(&format!("users are warned; reboots in {minutes} min"));
     tokio::time::sleep(spec.warn.min(cx.remaining())).await;
     if cx.remaining().is_zero() {
-        return Err(Box::new(StepResult::failed("timeout", "the warning takes longer than the step may")));
+        return Err(Box::new(StepResult::failed("timeout", "the warning takes longer than the step's time limit")));
     }
     Ok(())
 }
@@ -98,6 +98,8 @@ pub(super) struct Asked {
 /// begin between the look and the request.
 /// With `guard`, the id of one, it is not asked for once that has its verdict.
 ///
+/// `None`: somebody installed packages; once they are done, what was known before must be looked at again.
+///
 /// # Errors
 /// The step's result: the packages stayed locked until `until` (class `lock`), or the host cannot be reached. The reboot
 /// was not asked for.
@@ -106,7 +108,7 @@ pub(super) async fn ask(
     before: &Before,
     guard: Option<&str>,
     until: Instant,
-) -> Result<Asked, Box<StepResult>> {
+) -> Result<Option<Asked>, Box<StepResult>> {
     let script = format!("{SAME_BOOT}\n{}\n{ASK}", pkg::stop_if_locked());
     let command = Command::sh("reboot-ask", &script, [before.boot.as_str(), &unit(before)])
         .changing()
@@ -117,7 +119,7 @@ pub(super) async fn ask(
     loop {
         cx.journal.progress("reboots");
         let at = Instant::now();
-        let asked = |against| Ok(Asked { at, against });
+        let asked = |against| Ok(Some(Asked { at, against }));
         let error = match cx.link.exec(&command, &mut *cx.log).await {
             Ok(output) if let Some(lost) = lease::kept_from(&output) => return Err(lost),
             Ok(output) => match answer(&output) {
@@ -125,7 +127,7 @@ pub(super) async fn ask(
                 Answer::Against(said) => return asked(Some(said)),
                 Answer::Locked(holder) => {
                     locks::wait(cx, &holder, until).await?;
-                    continue;
+                    return Ok(None);
                 }
             },
             Err(error) => error,

@@ -59,7 +59,7 @@ async fn up(cx: &mut StepCx<'_>, spec: &Reboot, before: &Before, deadline: Insta
     tokio::time::sleep(spec.stable.min(deadline.saturating_duration_since(Instant::now()))).await;
     let still = logs_in(cx, deadline, "it went away again").await?;
     if still != boot {
-        let summary = format!("it booted once more within {} s", spec.stable.as_secs());
+        let summary = format!("it rebooted again within {} s", spec.stable.as_secs());
         let help = "see what boots it on the host: journalctl --list-boots; last -x; or look at its console";
         return Err(Box::new(StepResult::failed("unstable", summary).help(help)));
     }

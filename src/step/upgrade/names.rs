@@ -61,7 +61,7 @@ fn nothing_known(manager: &dyn PackageManager, unknown: &[String], state: &Packa
     };
     let names = unknown.iter().map(one).collect::<Vec<_>>().join(", ");
     let manager = manager.name();
-    StepResult::failed("unknown-package", format!("{manager} knows no package of these on this host: {names}"))
+    StepResult::failed("unknown-package", format!("{manager} knows none of these packages on this host: {names}"))
         .help("look at the spelling in `packages`, and whether this host has the package source; nothing was changed")
 }
 

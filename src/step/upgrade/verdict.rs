@@ -92,7 +92,7 @@ impl Evidence<'_> {
             )]),
             End::Lost => result.detail([self.completed("the transaction was killed", "but was complete")]),
             End::Rebooted => {
-                result.detail([self.completed("the host booted anew during the transaction", "which was complete")])
+                result.detail([self.completed("the host rebooted during the transaction", "which was complete")])
             }
         }
     }
@@ -111,7 +111,7 @@ impl Evidence<'_> {
         let done = format!("{} of {planned} planned versions are in", planned - difference.missing.len());
         let (class, what) = match (self.end, self.manager.explain(self.output)) {
             (End::Lost, _) => ("interrupted", "the transaction was killed on the host".to_owned()),
-            (End::Rebooted, _) => ("interrupted", "the host booted anew during the transaction".to_owned()),
+            (End::Rebooted, _) => ("interrupted", "the host rebooted during the transaction".to_owned()),
             _ if !difference.lost.is_empty() => {
                 ("removals", format!("{} is gone without being planned", difference.lost.join(", ")))
             }

@@ -31,8 +31,9 @@ fn script(sent: &[String], newline: &str) -> String {
     let all = sent.join(" ");
     let (bytes, characters) = (all.len(), all.chars().count());
     let lengths = if bytes == characters { bytes.to_string() } else { format!("{bytes}|{characters}") };
-    // bash, where it is /bin/sh, takes functions from the environment, and gives them on to the command's. IFS is never taken from there: its third
-    // character is a newline, and the words stand on lines of their own even behind an unfinished one.
+    // bash, where it is /bin/sh, takes functions from the environment and passes them on to the command. IFS is never
+    // taken from there: its third character is a newline, and each word is on a line of its own, even after an
+    // unfinished one.
     let mut script = format!(
         "unset -f echo printf read test;n=${{IFS#??}} s=\"$*\" v=;LC_ALL=C PATH=\"{REMOTE_PATH}\";export LC_ALL PATH;\
          case ${{#s}} in {lengths});;*)v={MANGLED};esac;\

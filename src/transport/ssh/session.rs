@@ -19,7 +19,7 @@ use super::{
     output::Collector,
 };
 use crate::{
-    command::{Command, Exit, Output},
+    command::{Command, Effect, Exit, Output},
     target::Target,
 };
 
@@ -374,6 +374,13 @@ impl Running<'_> {
                 format!("the login shell of {user} on {name} sends a part of what {label} answers somewhere else");
             return ExecError { help: Some(STREAMS.to_owned()), ..sent(Class::LoginShell, why) };
         }
+        // Not a word from it or from us: it may as well have sent both streams elsewhere and run the command.
+        if said.is_empty() && self.sent && !self.waits() && self.command.effect == Effect::Changes {
+            let why = format!(
+                "the login shell of {user} on {name} {what} and sent no output; whether {label} ran is not known"
+            );
+            return ExecError { help: Some(STREAMS.to_owned()), ..sent(Class::LoginShell, why) };
+        }
         let why = format!("the login shell of {user} on {name} {what} before {label} began{colon}{said}");
         let mut error = unsent(Class::LoginShell, why);
         // sshd's own words (session.c); it runs nothing else until then.
@@ -405,7 +412,7 @@ impl Running<'_> {
             let limit = span(self.session.target.limits.escalate);
             return match begun {
                 true => not_raised(&self.session.target, raise, &format!("{} within {limit}", raise.ended())),
-                false => self.not_begun(&format!("did not come to an end of its start-up files within {limit}")),
+                false => self.not_begun(&format!("was still in its start-up files after {limit}")),
             };
         }
         let limit = span(self.command.timeout);

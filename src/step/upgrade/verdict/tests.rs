@@ -114,7 +114,7 @@ fn the_packages_decide_and_not_the_exit_code() {
             "",
             Verdict::Failed,
             "interrupted",
-            "the host booted anew during the transaction",
+            "the host rebooted during the transaction",
         ),
         (
             &["a 1", "b 1", "c 1"],
@@ -173,8 +173,8 @@ fn what_a_repair_completed_was_not_complete() {
     for (end, repaired, said) in [
         (End::Lost, false, "the transaction was killed, but was complete".to_owned()),
         (End::Lost, true, format!("the transaction was killed; the repair completed it ({hint})")),
-        (End::Rebooted, false, "the host booted anew during the transaction, which was complete".to_owned()),
-        (End::Rebooted, true, format!("the host booted anew during the transaction; the repair completed it ({hint})")),
+        (End::Rebooted, false, "the host rebooted during the transaction, which was complete".to_owned()),
+        (End::Rebooted, true, format!("the host rebooted during the transaction; the repair completed it ({hint})")),
     ] {
         let result = judge_repaired(&DONE, &[], end, repaired, "");
         assert_eq!((result.verdict, &result.detail[0]), (Verdict::Ok, &said));

@@ -82,8 +82,10 @@ impl Login<'_> {
             return Err(format!("the host asks {} questions at once", prompts.len()));
         }
         let shown = |prompt: &Prompt| {
-            let line = one_line(&prompt.prompt);
-            self.ways.secrets.map_or_else(|| line.clone(), |secrets| secrets.hide(&line).into_owned())
+            let hide =
+                |text: &str| self.ways.secrets.map_or_else(|| text.to_owned(), |known| known.hide(text).into_owned());
+            // Before it is cut, too: a part of a secret is not recognised.
+            hide(&one_line(&hide(&prompt.prompt)))
         };
         let first = shown(first);
         if self.ways.has_person() {
