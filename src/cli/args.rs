@@ -161,7 +161,7 @@ pub struct RunArgs {
     /// Start hosts outside their maintenance window.
     #[arg(long)]
     pub ignore_window: bool,
-    /// Change hosts although another run has their lease or still works there; that is recorded.
+    /// Change hosts even if another run holds their lease or still works there; this is recorded.
     #[arg(long)]
     pub steal_lease: bool,
     /// Events as NDJSON on standard output; the summary goes to standard error.
@@ -202,7 +202,7 @@ pub struct ResumeArgs {
     /// Go on although playbook or inventory have changed. The recorded steps are carried out, with the variables of now.
     #[arg(long)]
     pub accept_changed_plan: bool,
-    /// Change hosts although another run has their lease or still works there; that is recorded.
+    /// Change hosts even if another run holds their lease or still works there; this is recorded.
     #[arg(long)]
     pub steal_lease: bool,
     /// Events as NDJSON on standard output; the summary goes to standard error.

@@ -71,11 +71,14 @@ fn prune(args: &PruneArgs, state_dir: &Path, world: &mut World) -> Result<u8, Fa
         match ledger.driver(&row.run) {
             Driver::Nobody => {}
             Driver::Holder(holder) => {
-                world.talk(format_args!("run {} stays: it is driven by {holder}", row.run));
+                world.talk(format_args!("run {} stays: {holder} is running it", row.run));
                 continue;
             }
             Driver::Unclear(why) => {
-                world.talk(format_args!("run {} stays: whether anybody drives it cannot be seen: {why}", row.run));
+                world.talk(format_args!(
+                    "run {} stays: whether a controller is running it cannot be seen: {why}",
+                    row.run
+                ));
                 continue;
             }
         }

@@ -114,11 +114,11 @@ fn one_name_each(state: &RunState, roster: &Hosts) -> Result<(), Failure> {
 fn same_program(state: &RunState, world: &mut World) -> Result<(), Failure> {
     let (run, by) = (&state.started.run, &state.written_by);
     if is_newer(by) {
-        return Err(Failure::refused(format!("run {run} was driven by patchwave {by}, and this is {VERSION}"))
+        return Err(Failure::refused(format!("run {run} was last run by patchwave {by}, and this is {VERSION}"))
             .help("resume it with that patchwave or a newer one: an older one may not see all that it must keep to"));
     }
     if by != VERSION {
-        world.talk(format_args!("run {run} was driven by patchwave {by}; it goes on with {VERSION}"));
+        world.talk(format_args!("run {run} was last run by patchwave {by}; it goes on with {VERSION}"));
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     event::{Event, Kind, RunId, RunStarted, RunState},
-    ledger::{Ledger, RunLedger},
+    ledger::{Ledger, RunLedger, VERSION},
     plan,
 };
 
@@ -64,7 +64,7 @@ pub(super) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World) -> Resu
         operator: world.who.account.clone(),
         person: world.who.person.clone(),
         controller: world.machine(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: VERSION.to_owned(),
         plan,
     };
     let controller = jump_box(&playbook, world).agreed_with(&started.plan.agreed.files);

@@ -83,9 +83,9 @@ pub(super) fn show(args: &ShowArgs, state_dir: PathBuf, world: &mut World) -> Re
     }
     match &driver {
         Driver::Nobody => {}
-        Driver::Holder(holder) => world.talk(format_args!("{holder} drives this run now")),
+        Driver::Holder(holder) => world.talk(format_args!("{holder} is running this run")),
         Driver::Unclear(why) => {
-            world.talk(format_args!("whether anybody drives this run now cannot be seen from here: {why}"));
+            world.talk(format_args!("whether a controller is running this run cannot be seen from here: {why}"));
         }
     }
     // `@failed` means the newest run of a playbook; an older one is named.
@@ -196,8 +196,10 @@ pub(super) fn ask(prefix: &str, what: Wanted, state_dir: PathBuf, world: &mut Wo
                 .help(format!("patchwave show {run}, or patchwave resume {run}")));
         }
         Driver::Unclear(why) => {
-            return Err(Failure::refused(format!("whether anybody drives run {run} cannot be seen from here: {why}"))
-                .help("nothing was asked for; say it as the account that drives the run"));
+            return Err(Failure::refused(format!(
+                "whether a controller is running run {run} cannot be seen from here: {why}"
+            ))
+            .help("nothing was requested; use the account that started the run"));
         }
     };
     let request = Request { at: world.clock.now(), by: world.by(), what };

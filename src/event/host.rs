@@ -39,9 +39,9 @@ impl HostState {
             "rollback-failed" => Some("the host's rollback failed"),
             "rollback-cut" => Some("the host's rollback was cut off"),
             "rollback-hangs" => Some("the host's rollback did not end in time"),
-            "guard-lost" | "guard-open" => Some("what became of its guard is not known"),
+            "guard-lost" | "guard-open" => Some("the state of its guard is not known"),
             "stays-drained" => Some("it stays drained"),
-            _ if !matches!(result.verdict, Verdict::Ok | Verdict::Skipped) => Some("its undrain was not fine"),
+            _ if !matches!(result.verdict, Verdict::Ok | Verdict::Skipped) => Some("its undrain did not end well"),
             _ => None,
         });
         let words: Vec<&str> = words.collect();

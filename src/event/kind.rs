@@ -42,7 +42,7 @@ pub enum Kind {
     RunStarted(Box<RunStarted>),
     /// A controller took over a run that had been interrupted.
     RunResumed {
-        /// Who: the account of the process. (In ledgers of 0.1.0: what the environment said.)
+        /// Who: the account of the process. (In ledgers without `person`: what the environment said.)
         operator: String,
         /// The person behind that account, as far as it is known.
         #[serde(default, skip_serializing_if = "Person::is_unknown")]
@@ -174,7 +174,7 @@ pub struct RunStarted {
     pub connect: Vec<String>,
     /// `--check`: nothing is changed.
     pub check: bool,
-    /// Who started it: the account of the process. (In ledgers of 0.1.0: what the environment said.)
+    /// Who started it: the account of the process. (In ledgers without `person`: what the environment said.)
     pub operator: String,
     /// The person behind that account, as far as it is known.
     #[serde(default, skip_serializing_if = "Person::is_unknown")]

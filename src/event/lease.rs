@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 pub struct TakenLease {
     /// The run that had it.
     pub run: String,
-    /// Who drove that run: `account@machine (login person)`.
+    /// Who was running it: `account@machine (login person)`.
     pub owner: String,
-    /// How long before that run had last given a sign of life.
+    /// How long before that run had last reported.
     pub age: Duration,
     /// Why.
     pub ground: Ground,
@@ -26,14 +26,23 @@ pub struct TakenLease {
 pub enum Ground {
     /// `--steal-lease`.
     Stolen,
-    /// The ledger knows that run as one that is done with the host.
+    /// The ledger says that run has finished with the host.
     LeftBehind,
-    /// That run gave no sign of life for so long that its lease counts no more.
+    /// That run has not reported for so long that its lease has expired.
     Expired,
 }
 
 impl Ground {
     const ALL: [Self; 3] = [Self::Stolen, Self::LeftBehind, Self::Expired];
+
+    /// The word in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stolen => "stolen",
+            Self::LeftBehind => "left_behind",
+            Self::Expired => "expired",
+        }
+    }
 
     fn key(self) -> &'static str {
         match self {
@@ -77,14 +86,14 @@ impl fmt::Display for TakenLease {
         let Self { run, owner, age, ground, jobs } = self;
         let why = match ground {
             Ground::Stolen => "--steal-lease",
-            Ground::LeftBehind => "this ledger knows that run as done with the host",
-            Ground::Expired => "it had given no sign of life for two hours",
+            Ground::LeftBehind => "this ledger says that run has finished with the host",
+            Ground::Expired => "that run had not reported for two hours",
         };
         write!(f, "its lease was taken from run {run}")?;
         if !owner.is_empty() {
             write!(f, " of {owner}")?;
         }
-        write!(f, ", {} min after its last sign of life ({why})", age.as_secs() / 60)?;
+        write!(f, ", {} min after that run last reported ({why})", age.as_secs() / 60)?;
         match &jobs[..] {
             [] => Ok(()),
             [one] => write!(f, ", while its job {one} was still working on the host"),
@@ -98,7 +107,7 @@ impl fmt::Display for TakenLease {
 pub struct LostLease {
     /// The run that took it. Empty: it is not known, the lease is gone.
     pub run: String,
-    /// Who drives that run: `user@machine`.
+    /// Who is running it: `user@machine`.
     pub owner: String,
 }
 
@@ -132,7 +141,7 @@ mod tests {
         }
         assert_eq!(TakenLease::read("lease", &json!({ "run": "R1" })), None);
         let said = |value| TakenLease::read("lease.stolen", &value).map(|lease| lease.to_string()).unwrap_or_default();
-        let poor = "its lease was taken from run ? of ?, 0 min after its last sign of life (--steal-lease)";
+        let poor = "its lease was taken from run ? of ?, 0 min after that run last reported (--steal-lease)";
         assert_eq!(said(json!(7)), poor);
         let working = format!("{poor}, while its job J was still working on the host");
         assert_eq!(said(json!({ "jobs": ["J", 7] })), working);

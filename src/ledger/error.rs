@@ -34,7 +34,7 @@ pub enum LedgerError {
         why: String,
     },
     /// It belongs to another account.
-    #[error("{}: it belongs to {owner}, and this is {me}: what stands there is somebody else's word", path.display())]
+    #[error("{}: it belongs to {owner}, and this is {me}: what it says cannot be trusted", path.display())]
     Foreign {
         /// The folder or the file.
         path: PathBuf,
@@ -101,7 +101,13 @@ pub enum LedgerError {
         /// The first event that is not understood.
         seq: u64,
     },
-    /// Another controller drives the run.
+    /// Whether a controller is running a run cannot be seen.
+    #[error("whether a controller is running a run cannot be seen from here: {why}")]
+    Doubt {
+        /// The lock, and why it cannot be read.
+        why: String,
+    },
+    /// Another controller is running the run.
     #[error("run {run} is driven by {holder}")]
     Locked {
         /// The run.
@@ -207,13 +213,14 @@ impl LedgerError {
                 "`patchwave ledger verify` says which runs are hurt; `patchwave ledger salvage` makes a new ledger of the good events of each run and keeps the old file as a copy"
             }
             Self::Hopeless { .. } => {
-                "take it from a backup, or move it away and start anew: the logs of earlier runs are whole in `logs` beside it, and what ran on a host is told by `patchwave exec HOSTS -- ls /var/lib/patchwave/jobs`"
+                "take it from a backup, or move it away and start with an empty one: the logs of earlier runs are whole in `logs` beside it, and what ran on a host is told by `patchwave exec HOSTS -- ls /var/lib/patchwave/jobs`"
             }
             Self::Busy { .. } => "find it with `fuser -v` on that file; try again when it is gone",
             Self::Newer { .. } => "use the newer patchwave, or another state folder with `--state-dir DIR`",
             Self::NewerRun { .. } => {
                 "nothing is wrong with the record: use that patchwave for this run; `patchwave show RUN --json` prints it as it was written"
             }
+            Self::Doubt { .. } => "run it as the account that owns the state folder",
             Self::Locked { .. } => "`patchwave status RUN` shows how far it is; `patchwave stop RUN` asks it to drain",
             Self::UnknownRun { .. } | Self::Ambiguous { .. } => {
                 "`patchwave runs` lists them; the four letters at the end are enough"

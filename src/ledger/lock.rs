@@ -37,14 +37,14 @@ impl fmt::Display for Holder {
     }
 }
 
-/// Whether a controller drives a run just now.
+/// Whether a controller is running a run just now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Driver {
-    /// None does.
+    /// None is.
     Nobody,
-    /// This one does.
+    /// This one is.
     Holder(Holder),
-    /// It cannot be seen from here, for this reason: perhaps one does.
+    /// It cannot be seen from here, for this reason (with the path of the lock): perhaps one is.
     Unclear(String),
 }
 
@@ -116,17 +116,17 @@ impl RunLock {
     /// Who holds the lock in `folder` just now.
     pub(super) fn driver(folder: &Path) -> Driver {
         let path = folder.join("controller.lock");
-        let doubt = |why: String| Driver::Unclear(format!("{}: {why}", path.display()));
+        let doubt = |error: std::io::Error| Driver::Unclear(format!("{}: {error}", path.display()));
         let mut file = match fs::File::open(&path) {
             Ok(file) => file,
             // Nobody drives a run without it; `prune` and people may have taken it away.
             Err(error) if error.kind() == ErrorKind::NotFound => return Driver::Nobody,
-            Err(error) => return doubt(error.to_string()),
+            Err(error) => return doubt(error),
         };
         match file.try_lock_shared() {
             Err(fs::TryLockError::WouldBlock) => Driver::Holder(read_holder(&mut file)),
             Ok(()) => Driver::Nobody,
-            Err(fs::TryLockError::Error(error)) => doubt(error.to_string()),
+            Err(fs::TryLockError::Error(error)) => doubt(error),
         }
     }
 }

@@ -91,7 +91,7 @@ fn nobody_is_here(folder: &Path) -> Result<(), LedgerError> {
                 let run = RunId(entry.file_name().to_string_lossy().into_owned());
                 return Err(LedgerError::Locked { run, holder });
             }
-            Driver::Unclear(why) => return Err(LedgerError::Io { path: entry.path(), why }),
+            Driver::Unclear(why) => return Err(LedgerError::Doubt { why }),
         }
     }
     Ok(())

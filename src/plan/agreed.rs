@@ -17,7 +17,7 @@ pub(super) const NAME_MARK: usize = 3;
 /// Most variables that a sentence names.
 const NAMED: usize = 5;
 
-/// What a run holds the jump box to. Empty in ledgers of 0.1.0.
+/// What a run holds the jump box to. Empty in the ledgers of older builds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agreed {
     /// SHA-256 of each file, by its name as the playbook says it.

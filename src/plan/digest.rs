@@ -86,7 +86,7 @@ impl VarsDigest {
             self.text.clear();
             string(name, &mut self.text);
             canonical(value, &mut self.text);
-            // Added up so that the order of the hosts does not count: a resume has them in the plan's.
+            // Combined with XOR, so that the order of the hosts does not count: a resume has them in the plan's.
             let sum = Sha256::digest(&self.text);
             let mark = self.variables.entry(key.clone()).or_default();
             *mark = [mark[0] ^ sum[0], mark[1] ^ sum[1]];

@@ -28,6 +28,7 @@ pub fn json(view: &RunView<'_>) -> Value {
         "finished": state.finished,
         "resumes": state.resumes,
         "exit_code": state.exit_code(),
+        "unknown_packages": state.unknown_packages(),
         "driven": view.running,
         "counts": view.counts(&state.tally),
         "stages": state.stages.iter().zip(&started.plan.stages).map(|(stage, planned)| json!({
@@ -71,6 +72,7 @@ fn host(view: &RunView<'_>, host: &HostState) -> Value {
             "owner": lease.owner,
             "age_s": lease.age.as_secs(),
             "stolen": lease.ground == Ground::Stolen,
+            "ground": lease.ground.as_str(),
             "jobs": lease.jobs,
         })).collect::<Vec<_>>(),
         "lease_lost": host.lost_lease.as_ref().map(|lost| json!({ "run": lost.run, "owner": lost.owner })),
@@ -119,7 +121,8 @@ mod tests {
             (&json!(true), &json!(3.0), &json!("2026-11-22T02:00:00Z"))
         );
         assert_eq!(value["hosts"][1]["steps"][1]["name"], "Security updates");
-        let lease = json!([{ "run": "R1", "owner": "bob@jump2", "age_s": 60, "stolen": true, "jobs": [] }]);
+        let lease =
+            json!([{ "run": "R1", "owner": "bob@jump2", "age_s": 60, "stolen": true, "ground": "stolen", "jobs": [] }]);
         assert_eq!((&value["hosts"][2]["leases_taken"], &value["hosts"][0]["leases_taken"]), (&lease, &json!([])));
     }
 }

@@ -6,6 +6,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
     command::printable,
+    host::HostName,
     names,
     view::{RunView, step_name},
 };
@@ -19,7 +20,9 @@ pub fn markdown(view: &RunView<'_>, zone: &TimeZone) -> String {
     hosts(&mut page, view, zone);
     in_flight(&mut page, view, zone);
     troubles(&mut page, view);
+    drained(&mut page, view);
     leases(&mut page, view);
+    unknown(&mut page, view);
     packages(&mut page, view);
     page
 }
@@ -31,6 +34,7 @@ fn head(page: &mut String, view: &RunView<'_>, zone: &TimeZone) {
         0 => "every selected host is ok",
         4 => "it stopped early, no host broke",
         5 => "hosts were unreachable",
+        6 if state.tally.failed == 0 => "every host is ok, but no host knows a package that was named",
         6 => "hosts failed",
         _ => "what is on some host is not known",
     };
@@ -131,9 +135,8 @@ fn troubles(page: &mut String, view: &RunView<'_>) {
     line(page, "\n## What broke\n");
     for host in broken {
         let Some((step, result)) = host.broke_at() else {
-            let open = host.current.as_ref().map(|current| step_name(plan, current.step));
-            let open = open.map_or_else(|| "between two steps".to_owned(), |name| format!("in {:?}", escape(&name)));
-            line(page, &format!("- **{}** {}: it was {open} when the controller left", host.name, host.outcome()));
+            let (_, _, why) = view.why(host);
+            line(page, &format!("- **{}** {}: {}", host.name, host.outcome(), escape(&why)));
             continue;
         };
         let (name, summary) = (escape(&step_name(plan, step)), escape(&result.summary));
@@ -156,6 +159,24 @@ fn leases(page: &mut String, view: &RunView<'_>) {
             line(page, "\n## Leases that went from one run to another\n");
         }
         line(page, &format!("- **{host}**: {}", escape(&said)));
+    }
+}
+
+fn drained(page: &mut String, view: &RunView<'_>) {
+    for (i, group) in view.drained().iter().enumerate() {
+        if i == 0 {
+            line(page, "\n## Still drained\n");
+        }
+        let hosts: Vec<HostName> = group.hosts.iter().map(|host| host.name.clone()).collect();
+        line(page, &format!("- **{}**: {}", escape(&names::fold(&hosts)), escape(group.why)));
+    }
+}
+
+fn unknown(page: &mut String, view: &RunView<'_>) {
+    let names = view.state.unknown_packages();
+    if !names.is_empty() {
+        let names: Vec<String> = names.iter().map(|name| escape(name)).collect();
+        line(page, &format!("\nNo host that was asked knows these packages: {}", names.join(", ")));
     }
 }
 
@@ -266,11 +287,11 @@ mod tests {
               E: Could not get lock
               ```[2J
 
-        - **db2** unknown: it was in "Security updates" when the controller left
+        - **db2** unknown: "Security updates" had begun when the controller left
 
         ## Leases that went from one run to another
 
-        - **db2**: its lease was taken from run R1 of bob@jump2, 1 min after its last sign of life (this ledger knows that run as done with the host)
+        - **db2**: its lease was taken from run R1 of bob@jump2, 1 min after that run last reported (this ledger says that run has finished with the host)
 
         ## Packages
 

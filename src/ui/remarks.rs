@@ -1,25 +1,18 @@
-//! What the last page of a run says besides outcomes: hosts that got no traffic back, and who approved what.
-
-use indexmap::IndexMap;
+//! What the last page of a run says besides outcomes: hosts that got no traffic back, packages that no host knows, and
+//! who approved what.
 
 use super::text;
-use crate::{event::RunState, host::HostName};
+use crate::{event::RunState, view::RunView};
 
 /// Hosts that stay drained, those of one reason together, with what to type for one of them.
-pub(super) fn drained(state: &RunState, width: usize) -> String {
-    let mut groups: IndexMap<&str, (Vec<&HostName>, &str)> = IndexMap::new();
-    for (host, result) in state.hosts.iter().filter_map(|host| Some((host, host.stays_drained()?))) {
-        let help = result.help.as_deref().unwrap_or_default();
-        groups.entry(&result.summary).or_insert_with(|| (Vec::new(), help)).0.push(&host.name);
-    }
+pub(super) fn drained(view: &RunView<'_>, width: usize) -> String {
     let mut lines = String::new();
-    for (summary, (hosts, help)) in groups {
-        let why = summary.split_once(": ").map_or(summary, |(_, why)| why);
-        let stay = if hosts.len() == 1 { "stays drained" } else { "stay drained" };
-        let first = hosts[0];
-        let names = text::hosts(hosts, 60);
-        let line = format!("drained: {names} {stay}: {}", text::clean(why, 200));
-        let example = format!("{}: {}", text::clean(first.as_str(), 60), text::clean(help, 300));
+    for group in view.drained() {
+        let stay = if group.hosts.len() == 1 { "stays drained" } else { "stay drained" };
+        let names = text::hosts(group.hosts.iter().map(|host| &host.name), 60);
+        let line = format!("drained: {names} {stay}: {}", text::clean(group.why, 200));
+        let first = text::clean(group.hosts[0].name.as_str(), 60);
+        let example = format!("{first}: {}", text::clean(group.help, 300));
         lines.push_str(&format!("{}\n", text::wrap(&line, width)));
         lines.push_str(&format!("  {}\n", text::wrap(&example, width.saturating_sub(2)).replace('\n', "\n  ")));
     }
@@ -28,8 +21,9 @@ pub(super) fn drained(state: &RunState, width: usize) -> String {
 
 /// Named packages that mean nothing to any host: most likely misspelt.
 pub(super) fn unknown_packages(state: &RunState) -> String {
-    let line =
-        |name: &String| format!("packages: no host of this run knows {}: is it misspelt?\n", text::clean(name, 60));
+    let line = |name: &String| {
+        format!("packages: no host that was asked knows {}: check the spelling\n", text::clean(name, 60))
+    };
     state.unknown_packages().iter().map(line).collect()
 }
 

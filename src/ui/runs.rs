@@ -27,7 +27,14 @@ pub fn runs_text(runs: &[RunLine], width: u16, zone: TimeZone) -> String {
         let at = state.started_at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
         let playbook = text::clean(&started.plan.playbook, 40);
         let by = text::clean(&started.person.beside(&started.operator), 30);
-        table.add_row([started.run.to_string(), playbook, at, by, phase(state, *alive).to_owned(), hosts(state)]);
+        table.add_row([
+            started.run.to_string(),
+            playbook,
+            at,
+            by,
+            phase(state, *alive).to_owned(),
+            hosts(state, *alive),
+        ]);
     }
     // An id in two pieces could not be typed again, and a date is read at a glance.
     text::keep_whole(
@@ -71,9 +78,8 @@ fn phase(state: &RunState, running: bool) -> &'static str {
     RunView::of(state).running(running).phase().as_str()
 }
 
-fn hosts(state: &RunState) -> String {
-    // Nobody may be running it, so the hosts in flight are open.
-    Counts::from(&state.tally).sentence().replace("in flight", "open")
+fn hosts(state: &RunState, running: bool) -> String {
+    Counts::from(&state.tally).sentence_with(if running { "in flight" } else { "open" })
 }
 
 /// One host's walk, a line per step, with what a failed one said.

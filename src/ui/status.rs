@@ -142,7 +142,11 @@ impl Status {
         match (&self.driver, view.phase()) {
             (Some(driver), _) => self.fit(&format!("driven by {driver}")),
             (None, Phase::Done) => "done".to_owned(),
-            (None, phase) => format!("{}, no controller is running it: {} resume {run}", phase.as_str(), self.program),
+            (None, phase) => {
+                // A spent budget or a failed gate is not resumed away: `show` says what goes on from there.
+                let verb = if phase == Phase::Stopped { "show" } else { "resume" };
+                format!("{}, no controller is running it: {} {verb} {run}", phase.as_str(), self.program)
+            }
         }
     }
 

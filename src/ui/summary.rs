@@ -62,7 +62,7 @@ impl Summary {
         ));
         page.push_str(&format!("changed: {}\n", changed(&Changes::on(&state.hosts))));
         page.push_str(&self.leases(view));
-        page.push_str(&remarks::drained(state, usize::from(self.width)));
+        page.push_str(&remarks::drained(view, usize::from(self.width)));
         page.push_str(&remarks::unknown_packages(state));
         page.push_str(&remarks::approvals(state));
         let hints = self.hints(view, &troubles);

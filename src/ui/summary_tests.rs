@@ -75,7 +75,7 @@ fn a_halt_on_80_columns() {
     next:
       # everything it printed
       patchwave log 20261122-020000-kxfa db2.example.com
-      # once mended, 3 hosts again
+      # when fixed: retry 3 hosts
       patchwave run rolling-patch.yml -i prod.yml --limit @failed,@unreachable
       # then the other 4 hosts
       patchwave run rolling-patch.yml -i prod.yml --limit @20261122-020000-kxfa:not_started
@@ -112,7 +112,7 @@ fn a_halt_on_200_columns() {
 
     next:
       patchwave log 20261122-020000-kxfa db2.example.com                                     # everything it printed
-      patchwave run rolling-patch.yml -i prod.yml --limit @failed,@unreachable               # once mended, 3 hosts again
+      patchwave run rolling-patch.yml -i prod.yml --limit @failed,@unreachable               # when fixed: retry 3 hosts
       patchwave run rolling-patch.yml -i prod.yml --limit @20261122-020000-kxfa:not_started  # then the other 4 hosts
     "#);
 }
@@ -144,7 +144,7 @@ fn a_big_fleet_is_a_line_per_stage_and_one_per_trouble() {
 
     next:
       patchwave log 20261122-020000-kxfa web008.example.com        # everything it printed
-      patchwave run rolling-patch.yml -i prod.yml --limit @failed  # once mended, 10 hosts again
+      patchwave run rolling-patch.yml -i prod.yml --limit @failed  # when fixed: retry 10 hosts
     "#);
     assert!(page(&sample, 100, true).lines().count() > 490);
 }
@@ -157,7 +157,7 @@ fn a_lease_that_was_another_runs_is_told_once() {
     // The second note is of a controller that took over.
     sample.note("a", main_step(1), "lease.stolen", from()).note("a", main_step(1), "lease.stolen", from());
     let text = page(&sample, 120, false);
-    let line = "lease: a: its lease was taken from run R1[2J of bob@jump2, 61 min after its last sign of life (--steal-lease)\n";
+    let line = "lease: a: its lease was taken from run R1[2J of bob@jump2, 61 min after that run last reported (--steal-lease)\n";
     assert_eq!(text.matches(line).count(), 1, "{text}");
     assert_eq!(crate::ui::host_text(&sample.state, &sample.state.hosts[0]).matches("run R1[2J of bob").count(), 1);
     assert!(!page(&Sample::of(plan(&[("all", &["a"])])), 120, true).contains("lease"));
@@ -184,7 +184,7 @@ fn what_to_type_depends_on_what_is_left() {
     let mut mixed = fresh();
     mixed.bad("a", "x", "y").walk("b", vec![result(Verdict::Unknown, "lost")]).good("c");
     let text = hints(&mixed).unwrap();
-    assert!(text.contains("--limit @failed,@unknown  # once mended, 2 hosts again"), "{text}");
+    assert!(text.contains("--limit @failed,@unknown  # when fixed: retry 2 hosts"), "{text}");
 }
 
 #[test]

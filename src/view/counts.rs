@@ -1,4 +1,5 @@
-//! Counts of hosts in the shape that all readers show, JSON included.
+//! Counts of hosts in the shape that all readers show, JSON included. `Counts::from` keeps hosts in flight apart;
+//! `RunView::counts` gives each host one outcome.
 
 use serde::Serialize;
 
@@ -48,13 +49,18 @@ impl Counts {
 
     /// `9 ok, 1 failed, 2 not started`: only what there is.
     pub fn sentence(&self) -> String {
+        self.sentence_with("in flight")
+    }
+
+    /// The same with another word for the hosts in flight: without a controller they are `open`.
+    pub fn sentence_with(&self, in_flight: &str) -> String {
         let parts = [
             (self.ok, "ok"),
             (self.failed, "failed"),
             (self.unreachable, "unreachable"),
             (self.unknown, "unknown"),
             (self.skipped, "skipped"),
-            (self.in_flight, "in flight"),
+            (self.in_flight, in_flight),
             (self.not_started, "not started"),
         ];
         let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();

@@ -4,6 +4,7 @@
 
 mod changes;
 mod counts;
+mod drained;
 mod findings;
 mod in_flight;
 mod next;
@@ -13,6 +14,7 @@ mod words;
 
 pub use changes::{Changes, PackageSet};
 pub use counts::Counts;
+pub use drained::Drained;
 pub use next::{Next, NextCommand};
 pub use run::{Phase, RunView};
 pub use troubles::Trouble;

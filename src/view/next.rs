@@ -51,7 +51,7 @@ impl RunView<'_> {
         let broken = [(tally.failed, "failed"), (tally.unreachable, "unreachable"), (tally.unknown, "unknown")];
         let broken: Vec<String> = broken.iter().filter(|(n, _)| *n > 0).map(|(_, word)| named(word)).collect();
         if !broken.is_empty() {
-            let why = format!("once mended, {} again", count(tally.broken(), "host"));
+            let why = format!("when fixed: retry {}", count(tally.broken(), "host"));
             add(NextCommand::Rerun(broken.join(",")), why);
         }
         if tally.waiting() > 0 {

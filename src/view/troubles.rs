@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::{RunView, first_line, step_name};
-use crate::event::{HostState, Outcome, RunState, StepRef};
+use crate::event::{HostState, Outcome, StepRef};
 
 /// One trouble and all hosts that have it.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ impl<'a> RunView<'a> {
             if self.goes_on(host) || matches!(outcome, Outcome::Ok | Outcome::NotStarted) {
                 continue;
             }
-            let (step, class, reason) = why(self.state, host, outcome);
+            let (step, class, reason) = self.why(host);
             let shape = shape(&reason, host.name.as_str());
             let (shown, hosts) =
                 found.entry((outcome, step, class, shape.clone())).or_insert_with(|| (reason.clone(), vec![]));
@@ -56,25 +56,27 @@ impl<'a> RunView<'a> {
     pub fn broken(&self) -> impl Iterator<Item = &'a HostState> {
         self.state.hosts.iter().filter(|host| host.outcome().uses_budget() && !self.goes_on(host))
     }
-}
 
-fn why<'a>(state: &RunState, host: &'a HostState, outcome: Outcome) -> (Option<StepRef>, &'a str, String) {
-    if let Some((step, result)) = host.broke_at() {
-        let reason = first_line(&result.summary, 300);
-        let reason = host.and_then().map_or(reason.clone(), |then| format!("{reason}; {then}"));
-        return (Some(step), &result.class, reason);
-    }
-    if let Some(current) = &host.current {
-        let running = format!("{:?} had begun when the controller left", step_name(state.plan(), current.step));
-        return (Some(current.step), "", running);
-    }
-    if let Some(lost) = &host.lost_lease {
-        return (None, "lease-lost", first_line(&lost.to_string(), 300));
-    }
-    match (outcome, host.steps.last()) {
-        (Outcome::Unknown, _) => (None, "", "it was between two steps when the controller left".to_owned()),
-        (_, Some((step, result))) => (Some(*step), &result.class, first_line(&result.summary, 300)),
-        (_, None) => (None, "", String::new()),
+    /// Why a host is not ok: at which step, the class of the failure (empty: none), and a sentence.
+    pub fn why<'h>(&self, host: &'h HostState) -> (Option<StepRef>, &'h str, String) {
+        if let Some((step, result)) = host.broke_at() {
+            let reason = first_line(&result.summary, 300);
+            let reason = host.and_then().map_or(reason.clone(), |then| format!("{reason}; {then}"));
+            return (Some(step), &result.class, reason);
+        }
+        if let Some(current) = &host.current {
+            let running =
+                format!("{:?} had begun when the controller left", step_name(self.state.plan(), current.step));
+            return (Some(current.step), "", running);
+        }
+        if let Some(lost) = &host.lost_lease {
+            return (None, "lease-lost", first_line(&lost.to_string(), 300));
+        }
+        match (host.outcome(), host.steps.last()) {
+            (Outcome::Unknown, _) => (None, "", "it was between two steps when the controller left".to_owned()),
+            (_, Some((step, result))) => (Some(*step), &result.class, first_line(&result.summary, 300)),
+            (_, None) => (None, "", String::new()),
+        }
     }
 }
 

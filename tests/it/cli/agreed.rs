@@ -250,7 +250,7 @@ fn a_record_of_an_older_patchwave_is_resumed_and_held_to_the_texts_of_now() {
     });
     texts(&desk, "v2");
     go(&fleet);
-    let said = desk.run("resume").ended(0).says(&["2 ok", "was driven by patchwave 0.0.1; it goes on with"]);
+    let said = desk.run("resume").ended(0).says(&["2 ok", "was last run by patchwave 0.0.1; it goes on with"]);
     assert_eq!(on_host(&fleet, "web002.test", "mark"), "v2\n", "{}", said.page());
     let files = desk.events(&run).into_iter().find_map(|event| match event.kind {
         Kind::RunResumed { files, .. } => Some(files),
@@ -274,7 +274,7 @@ fn a_record_of_a_newer_patchwave_is_shown_whole_and_not_resumed_cut_or_called_da
         }
     });
     desk.run("status").ended(desk.run("status").code);
-    desk.run("resume").ended(3).says(&["was driven by patchwave 99.1.0", "resume it with that patchwave"]);
+    desk.run("resume").ended(3).says(&["was last run by patchwave 99.1.0", "resume it with that patchwave"]);
     desk.run("ledger verify").ended(0);
     let shown = desk.run(&format!("show {run} --json")).ended(0).out;
     assert!(shown.contains("\"never_at_night\":true"), "nothing of it is lost: {shown}");

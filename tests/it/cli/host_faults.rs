@@ -199,7 +199,7 @@ fn every_fault_has_its_outcome_and_its_reason() {
 
     next:
       patchwave log 20260101-000000-abcd web007.test                  # everything it printed
-      patchwave run play.yml -i inv.yml --limit @failed,@unreachable  # once mended, 15 hosts again
+      patchwave run play.yml -i inv.yml --limit @failed,@unreachable  # when fixed: retry 15 hosts
     "#);
     assert!(took < Duration::from_secs(200), "{took:?}");
     for text in [&said.out, &said.err] {

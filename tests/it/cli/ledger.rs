@@ -44,7 +44,7 @@ fn a_run_that_halted() {
     next:
       # everything it printed
       patchwave log 20260101-000000-abcd web002.test
-      # once mended, 1 host again
+      # when fixed: retry 1 host
       patchwave run play.yml -i inv.yml --limit @failed
       # then the other host
       patchwave run play.yml -i inv.yml --limit @20260101-000000-abcd:not_started

@@ -110,7 +110,7 @@ fn the_last_page_names_the_hosts_that_stay_drained_and_what_to_type() {
 
     next:
       patchwave log 20260101-000000-abcd web001.test     # everything it printed
-      patchwave run play.yml -i inv.yml --limit @failed  # once mended, 1 host again
+      patchwave run play.yml -i inv.yml --limit @failed  # when fixed: retry 1 host
     "#);
     let run = walk.desk.last_run();
     for line in [format!("show {run}"), format!("report {run}")] {

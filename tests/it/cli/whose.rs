@@ -204,8 +204,8 @@ fn doubt_whether_somebody_drives_a_run_is_said_as_doubt() {
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
     };
     for (line, said) in [
-        (format!("status {run}"), "driven by somebody, perhaps: it cannot be seen from here"),
-        (format!("show {run}"), "whether anybody drives this run now cannot be seen from here"),
+        (format!("status {run}"), "driven by unknown: whether a controller is running it cannot be seen from here"),
+        (format!("show {run}"), "whether a controller is running this run cannot be seen from here"),
     ] {
         let text = as_stranger(&line);
         assert!(text.contains(said), "{line}: {text}");
