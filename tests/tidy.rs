@@ -110,7 +110,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "`unimplemented!`",
     ),
     ("bans: printing", "src/engine/mod.rs", "//! x\nfn f() { eprintln!(\"a\") }", "belongs to `ui/`"),
-    ("bans: printing", "src/cli/run.rs", "//! x\nfn f() { dbg!(1); }", "`dbg!`"),
+    ("bans: printing", "src/cli/command/run.rs", "//! x\nfn f() { dbg!(1); }", "`dbg!`"),
     ("bans: unwrap", "src/yaml/mod.rs", "//! x\nfn f() { g().unwrap(); }", "src/yaml/mod.rs:2: `unwrap()`"),
     ("bans: unwrap", "src/yaml/mod.rs", "//! x\nfn f() { g()\n .expect(&why); }", "src/yaml/mod.rs:3: `expect`"),
     ("bans: unwrap", "src/yaml/mod.rs", "//! x\nfn f() { g().expect(\"ok\"); }", "`expect`"),
@@ -168,7 +168,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "bans: crates behind one door",
-        "src/cli/run.rs",
+        "src/cli/command/run.rs",
         "//! x\nfn f() { console::colors_enabled(); }",
         "`console` belongs to ui/",
     ),

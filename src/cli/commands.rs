@@ -7,7 +7,11 @@ use clap::{CommandFactory, Parser};
 use super::{
     Failure, World,
     args::{Cli, Command},
-    demo, exec, inventory, known_hosts, ledger, plan, prepare, report, resume, run, runs, sshconfig, status,
+    command::{
+        ask, demo, exec, inventory, known_hosts, ledger, log, plan, report, resume, run, runs, show, ssh_config, status,
+    },
+    command_lines,
+    state_dir::state_dir,
 };
 use crate::{event::Stop, ledger::Wanted};
 
@@ -42,8 +46,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>, mut world: World) -> u8 {
 
 /// A way out whose commands find this ledger: those of another state folder are told so.
 fn addressed(help: &str, cli: &Cli, world: &World) -> String {
-    let Ok(state) = prepare::state_dir(cli.state_dir.as_deref(), world) else { return help.to_owned() };
-    let program = super::rollout::next(String::new(), &state, world).program;
+    let Ok(state) = state_dir(cli.state_dir.as_deref(), world) else { return help.to_owned() };
+    let program = command_lines::next(String::new(), &state, world).program;
     let mut help = help.to_owned();
     for command in Cli::command().get_subcommands() {
         let name = command.get_name();
@@ -57,7 +61,7 @@ fn dispatch(cli: &Cli, world: &mut World) -> Result<u8, Failure> {
         cli.command,
         Command::Completions { .. } | Command::Man | Command::Demo(_) | Command::KnownHosts(_) | Command::SshConfig(_)
     );
-    let state = if needs_state { prepare::state_dir(cli.state_dir.as_deref(), world)? } else { Default::default() };
+    let state = if needs_state { state_dir(cli.state_dir.as_deref(), world)? } else { Default::default() };
     match &cli.command {
         Command::Run(args) => {
             super::trace::to_file(&state, cli.verbose);
@@ -71,15 +75,15 @@ fn dispatch(cli: &Cli, world: &mut World) -> Result<u8, Failure> {
         Command::Plan(args) => plan::plan(args, state, world),
         Command::Inventory(command) => inventory::inventory(command, state, world),
         Command::Runs(args) => runs::runs(args, state, world),
-        Command::Show(args) => runs::show(args, state, world),
-        Command::Log(args) => runs::log(args, state, world),
+        Command::Show(args) => show::show(args, state, world),
+        Command::Log(args) => log::log(args, state, world),
         Command::Status(args) => status::status(args, state, world),
         Command::Report(args) => report::report(args, state, world),
         Command::Ledger(command) => ledger::ledger(command, state, world),
-        Command::Approve(args) => runs::ask(&args.run, Wanted::Approve { stage: None }, state, world),
-        Command::Stop(args) => runs::ask(&args.run, Wanted::Stop(Stop::Drain), state, world),
+        Command::Approve(args) => ask::ask(&args.run, Wanted::Approve { stage: None }, state, world),
+        Command::Stop(args) => ask::ask(&args.run, Wanted::Stop(Stop::Drain), state, world),
         Command::KnownHosts(command) => known_hosts::known_hosts(command, world),
-        Command::SshConfig(args) => sshconfig::ssh_config(args, world),
+        Command::SshConfig(args) => ssh_config::ssh_config(args, world),
         Command::Demo(args) => demo::demo(args, world),
         Command::Completions { shell } => {
             let mut text = Vec::new();

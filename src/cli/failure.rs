@@ -1,8 +1,11 @@
 //! Why a command ended without doing its work: an exit code, a sentence, a way out.
 
-use std::fmt::{self, Write as _};
+use std::{
+    borrow::Cow,
+    fmt::{self, Write as _},
+};
 
-use crate::command::shows;
+use crate::{command::shows, ledger::LedgerError};
 
 /// A command that was not carried out. Its exit code is one of product's: 1 our fault, 2 usage, 3 refused.
 #[derive(Debug)]
@@ -37,6 +40,20 @@ impl Failure {
         self.help = Some(help.to_string());
         self
     }
+}
+
+/// A ledger that cannot be used is a refusal that says what to do; a lock is one as well. A run that is not there was
+/// misspelt.
+pub(super) fn ledger_failure(error: LedgerError) -> Failure {
+    let help = error.help().map(Cow::into_owned);
+    let mut failure = match error {
+        LedgerError::Absent { .. } | LedgerError::UnknownRun { .. } | LedgerError::Ambiguous { .. } => {
+            Failure::usage(error)
+        }
+        _ => Failure::refused(error),
+    };
+    failure.help = help;
+    failure
 }
 
 /// Files, paths and hosts are quoted in messages, and may hold anything.

@@ -1,38 +1,18 @@
-//! Wiring: arguments in, exit code out. One file per command.
-//! Decides nothing about a rollout and formats no table; joins the floors below. Start at [`main`].
+//! Wiring: arguments in, exit code out. A folder for the commands, one for how hosts are reached, one for the person at
+//! the terminal. Decides nothing about a rollout and formats no table; joins the floors below. Start at [`main`].
 
-mod agreed;
 pub mod args;
+mod command;
+mod command_lines;
 mod commands;
-mod confirm;
-mod counting;
-mod demo;
-mod exec;
+mod connect;
 mod failure;
-mod gather;
-mod inventory;
-mod keyboard;
-mod known_hosts;
-mod ledger;
-mod live;
-mod outside;
-mod past;
-mod plan;
-mod prepare;
-mod reach;
-mod report;
-mod resume;
+mod outcome_selectors;
 mod rollout;
-mod roster;
-mod run;
-mod runs;
-mod secret;
-mod settled;
-mod since;
-mod sshconfig;
-mod status;
+mod state_dir;
+mod terminal;
 mod trace;
-mod typed;
+mod which_run;
 mod who;
 pub mod world;
 

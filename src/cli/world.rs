@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{keyboard::Keyboard, who::Who};
+use super::{terminal::keyboard::Keyboard, who::Who};
 use crate::{
     clock::{Clock, SystemClock},
     transport::Transport,

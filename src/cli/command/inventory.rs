@@ -1,0 +1,32 @@
+//! `patchwave inventory check | hosts | list | graph`.
+
+use std::path::PathBuf;
+
+use crate::cli::{
+    Failure, World, args::InventoryCommand, commands::print, outcome_selectors::Past, rollout::prepare::load_inventory,
+};
+pub(in crate::cli) fn inventory(
+    command: &InventoryCommand,
+    state_dir: PathBuf,
+    world: &mut World,
+) -> Result<u8, Failure> {
+    match command {
+        InventoryCommand::Check(args) => {
+            let inventory = load_inventory(args, world)?;
+            let mut problems = inventory.missing_labels(inventory.hosts());
+            if let Err(found) = inventory.targets(inventory.hosts()) {
+                problems.extend(found);
+            }
+            problems.or(()).map_err(Failure::usage)?;
+            print(world, &inventory.summary_text())
+        }
+        InventoryCommand::Hosts { inventory: args, pattern } => {
+            let inventory = load_inventory(args, world)?;
+            let past = Past { state_dir, playbook: None };
+            let hosts = inventory.select(pattern, &past).map_err(Failure::usage)?;
+            print(world, &inventory.hosts_text(&hosts))
+        }
+        InventoryCommand::List(args) => print(world, &format!("{:#}\n", load_inventory(args, world)?.list_json())),
+        InventoryCommand::Graph(args) => print(world, &load_inventory(args, world)?.graph_text()),
+    }
+}

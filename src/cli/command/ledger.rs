@@ -1,0 +1,159 @@
+//! `patchwave ledger`: where the record is, whether it is whole, what may go.
+
+use std::{fmt::Write as _, path::Path};
+
+use jiff::SignedDuration;
+
+use crate::{
+    cli::{
+        Failure, World,
+        args::{LedgerCommand, PruneArgs},
+        commands::print,
+        failure::ledger_failure,
+    },
+    event::RunId,
+    ledger::{Driver, Ledger, LedgerError, RunRow, SalvagedRun, Stale, salvage},
+};
+
+pub(in crate::cli) fn ledger(
+    command: &LedgerCommand,
+    state_dir: std::path::PathBuf,
+    world: &mut World,
+) -> Result<u8, Failure> {
+    match command {
+        LedgerCommand::Verify { run } => verify(run.as_deref(), &state_dir, world),
+        LedgerCommand::Prune(args) => prune(args, &state_dir, world),
+        LedgerCommand::Salvage => rescue(&state_dir, world),
+        LedgerCommand::Path => print(world, &format!("{}\n", state_dir.join("ledger.db").display())),
+    }
+}
+
+/// Every run is looked at, also after one that is damaged.
+fn verify(run: Option<&str>, state_dir: &Path, world: &mut World) -> Result<u8, Failure> {
+    let ledger = Ledger::open_read_only(state_dir).map_err(ledger_failure)?;
+    let file = if run.is_none() { ledger.check_file() } else { Ok(()) };
+    let rows: Vec<RunRow> = match run {
+        Some(prefix) => {
+            vec![ledger.find(prefix).and_then(|run| ledger.row(&run)).map_err(ledger_failure)?]
+        }
+        None => ledger.runs(usize::MAX >> 1).map_err(ledger_failure)?,
+    };
+    let (mut text, mut events, mut worst) = (String::new(), 0, file.err());
+    for row in &rows {
+        match ledger.verify(&row.run) {
+            Ok(()) => events += row.last_seq,
+            Err(error) => {
+                let _ = writeln!(text, "{error}");
+                worst.get_or_insert(error);
+            }
+        }
+    }
+    let Some(error) = worst else {
+        let runs = if rows.len() == 1 { "1 run".to_owned() } else { format!("{} runs", rows.len()) };
+        return print(world, &format!("{runs}, {events} events: each record is as it was written\n"));
+    };
+    print(world, &text)?;
+    Err(ledger_failure(error))
+}
+
+fn prune(args: &PruneArgs, state_dir: &Path, world: &mut World) -> Result<u8, Failure> {
+    // An empty one need not be made for this.
+    drop(Ledger::open_read_only(state_dir).map_err(ledger_failure)?);
+    let mut ledger = Ledger::open(state_dir).map_err(ledger_failure)?;
+    let stale = match (args.keep_runs, args.older_than) {
+        (Some(keep), _) => Stale::AllBut(keep),
+        (None, Some(age)) => {
+            let age = SignedDuration::try_from(age).map_err(Failure::usage)?;
+            Stale::Before(world.clock.now().checked_sub(age).map_err(Failure::usage)?)
+        }
+        (None, None) => return Err(Failure::usage("neither --keep-runs nor --older-than is given")),
+    };
+    let mut doomed: Vec<RunId> = Vec::new();
+    for row in ledger.stale(stale).map_err(ledger_failure)? {
+        // A record that cannot be read keeps nobody from forgetting it.
+        let open = ledger.state(&row.run).map_or(0, |state| state.tally.in_flight);
+        match ledger.driver(&row.run) {
+            Driver::Nobody => {}
+            Driver::Holder(holder) => {
+                world.talk(format_args!("run {} stays: {holder} is running it", row.run));
+                continue;
+            }
+            Driver::Unclear(why) => {
+                world.talk(format_args!(
+                    "run {} stays: whether a controller is running it cannot be seen: {why}",
+                    row.run
+                ));
+                continue;
+            }
+        }
+        if open > 0 && !args.with_open {
+            world.talk(format_args!(
+                "run {} stays: {open} of its hosts are open; resume it, or say --with-open",
+                row.run
+            ));
+        } else {
+            world.talk(format_args!("  {}  {}, {} hosts", row.run, row.playbook, row.hosts));
+            doomed.push(row.run);
+        }
+    }
+    if doomed.is_empty() {
+        world.talk("no run is to be forgotten");
+        return Ok(0);
+    }
+    confirm(doomed.len(), args.yes, world)?;
+    let owner = world.by();
+    let forgotten = ledger.forget(&doomed, &owner).map_err(ledger_failure)?;
+    world.talk(format_args!("{} forgotten, with their logs", count(forgotten.len())));
+    Ok(0)
+}
+
+fn confirm(runs: usize, yes: bool, world: &World) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
+    }
+    let runs = count(runs);
+    if !world.stdin_is_terminal {
+        return Err(Failure::refused(format!("{runs} would be forgotten, and nobody is there to confirm it"))
+            .help("say --yes when it is meant"));
+    }
+    match (world.ask)(&format!("Forget {runs} for ever? Type yes: ")).as_deref() {
+        Some("yes" | "YES" | "Yes") => Ok(()),
+        _ => Err(Failure::refused("not confirmed; nothing was forgotten")),
+    }
+}
+
+fn count(runs: usize) -> String {
+    if runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") }
+}
+
+fn rescue(state_dir: &Path, world: &mut World) -> Result<u8, Failure> {
+    let ledger = Ledger::open_read_only(state_dir);
+    match ledger.and_then(|ledger| whole(&ledger)) {
+        Ok(()) => {
+            world.talk("nothing is wrong with this ledger; nothing was done");
+            return Ok(0);
+        }
+        Err(LedgerError::Corrupted { .. } | LedgerError::Damaged { .. }) => {}
+        Err(error) => return Err(ledger_failure(error)),
+    }
+    let done = salvage(state_dir, world.clock.now()).map_err(ledger_failure)?;
+    let text: String = done.runs.iter().map(line).collect();
+    print(world, &text)?;
+    world.talk(format_args!("the damaged file is kept: {}", done.kept.display()));
+    Ok(0)
+}
+
+/// Fails with the first thing that is wrong.
+fn whole(ledger: &Ledger) -> Result<(), LedgerError> {
+    ledger.check_file()?;
+    ledger.runs(usize::MAX >> 1)?.iter().try_for_each(|row| ledger.verify(&row.run))
+}
+
+fn line(run: &SalvagedRun) -> String {
+    let name = run.run.as_ref().map_or("a run without a name", |run| run.0.as_str());
+    match &run.lost {
+        None => format!("{name}: whole, {} events\n", run.events),
+        Some(why) if run.events == 0 => format!("{name}: lost: {why}\n"),
+        Some(why) => format!("{name}: cut after {} events: {why}\n", run.events),
+    }
+}

@@ -1,0 +1,18 @@
+//! The commands, one file each: its arguments and the world in, an exit code out.
+//! A command knows no other one, but `demo`, which types what an operator types. Start at [`run`].
+
+pub(super) mod ask;
+pub(super) mod demo;
+pub(super) mod exec;
+pub(super) mod inventory;
+pub(super) mod known_hosts;
+pub(super) mod ledger;
+pub(super) mod log;
+pub(super) mod plan;
+pub(super) mod report;
+pub(super) mod resume;
+pub(super) mod run;
+pub(super) mod runs;
+pub(super) mod show;
+pub(super) mod ssh_config;
+pub(super) mod status;

@@ -1,0 +1,170 @@
+//! `patchwave resume`: from the ledger alone, and the files that the run was started from.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use crate::{
+    cli::{
+        Failure, World,
+        args::ResumeArgs,
+        command_lines::{line_of, next},
+        commands::print,
+        connect::{
+            finished_leases,
+            jump_box::jump_box,
+            recorded_options,
+            roster::{Hosts, Overlay},
+            transport::{forks, transport},
+        },
+        failure::ledger_failure,
+        outcome_selectors::Past,
+        rollout::{
+            carry_out::{Rollout, carry_out},
+            drift,
+        },
+    },
+    event::{Event, HostAt, Kind, RunId, RunState},
+    host::HostName,
+    ledger::{Journal, Ledger, RunLedger, VERSION, is_newer},
+    plan, rollout, step, ui,
+    view::RunView,
+};
+
+pub(in crate::cli) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
+    // Only read at first, so that nothing is made where no run was.
+    let run = which(&Ledger::open_read_only(&state_dir).map_err(ledger_failure)?, args.run.as_deref())?;
+    let ledger = Ledger::open(&state_dir).map_err(ledger_failure)?;
+    let owner = world.by();
+    let lock = ledger.lock(&run, &owner).map_err(ledger_failure)?;
+    // What happens next rests on this record alone.
+    ledger.verify(&run).map_err(ledger_failure)?;
+    let mut state = ledger.state(&run).map_err(ledger_failure)?;
+    same_program(&state, world)?;
+    if let Some(why) = &state.cut {
+        return Err(Failure::refused(format!("the end of this run's record is lost: {why}")).help(format!(
+            "what was done after it is not known: look at its hosts with `patchwave exec`, then start a new run with \
+             --limit @{run}:unfinished"
+        )));
+    }
+    let next = next(line_of(&state, world), &state_dir, world);
+    if let Some(code) = over(&mut state, &next, world)? {
+        return Ok(code);
+    }
+    let (inventory, playbook) = drift::files(&state, &args.extra_vars, world)?;
+    let past = Past { state_dir: state_dir.clone(), playbook: None };
+    let jump_box = jump_box(&playbook, world);
+    let reentry = drift::reentry(&state, &inventory, &playbook, &jump_box, (args, past))?;
+    let (connect, anew) = recorded_options::of_resume(&args.connect, &state.connect, world)?;
+    let overlay = Overlay::new(&connect, world)?
+        .stealing(args.steal_lease)
+        .knowing(finished_leases::from_ledger(state_dir.clone()));
+    let roster = Hosts::new(Arc::new(inventory), playbook.vars.clone(), &reentry.hosts, &overlay)?;
+    one_name_each(&state, &roster)?;
+    let transport = transport(&connect, world)?;
+    let forks = forks(connect.forks, world);
+    let open = state.tally.in_flight;
+    let logs = ledger.logs(&run, Arc::clone(&world.clock));
+    let mut journal = RunLedger::new(ledger, lock);
+    let left_out = reentry.left_out.len();
+    let resumed = Event {
+        seq: state.seq + 1,
+        at: world.clock.now(),
+        kind: Kind::RunResumed {
+            operator: world.who.account.clone(),
+            person: world.who.person.clone(),
+            controller: world.machine(),
+            version: VERSION.to_owned(),
+            limit: args.limit.clone(),
+            left_out: reentry.left_out,
+            accepted: reentry.accepted,
+            files: reentry.files,
+            connect: anew,
+        },
+    };
+    journal.append(std::slice::from_ref(&resumed)).map_err(ledger_failure)?;
+    state.apply(&resumed).map_err(Failure::internal)?;
+    let jump_box = jump_box.agreed_with(&state.files);
+    let programs = world.absolute(&logs.programs());
+    let limited = if left_out > 0 { format!(", {left_out} of them left out") } else { String::new() };
+    world.talk(format_args!(
+        "run {run}: {} of {} hosts are done, {open} open and settled first, {} not started{limited}",
+        state.tally.done(),
+        state.tally.total,
+        state.tally.waiting()
+    ));
+    carry_out(
+        Rollout {
+            state,
+            opening: resumed,
+            journal: Box::new(journal),
+            hosts: roster,
+            controller: jump_box.recorded_in(programs),
+            transport,
+            forks,
+            json: args.json,
+            next,
+            logs,
+            tick: Duration::from_millis(250),
+        },
+        world,
+    )
+}
+
+/// An address that changed may be another host's.
+fn one_name_each(state: &RunState, roster: &Hosts) -> Result<(), Failure> {
+    let plan = state.plan();
+    if !plan.steps.iter().chain(&plan.on_failure).any(step::takes_lease) {
+        return Ok(());
+    }
+    let left = state.hosts.iter().filter(|host| !matches!(host.at, HostAt::Done(_)) && !host.left_out);
+    let left: Vec<HostName> = left.map(|host| host.name.clone()).collect();
+    plan::twins(roster.targets(&left).iter().map(Arc::as_ref)).or(()).map_err(Failure::usage)
+}
+
+/// A newer program may mean more by its record than this one can see; an older one's is read with what it has.
+fn same_program(state: &RunState, world: &mut World) -> Result<(), Failure> {
+    let (run, by) = (&state.started.run, &state.written_by);
+    if is_newer(by) {
+        return Err(Failure::refused(format!("run {run} was last run by patchwave {by}, and this is {VERSION}"))
+            .help("resume it with that patchwave or a newer one: an older one may not see all that it must keep to"));
+    }
+    if by != VERSION {
+        world.talk(format_args!("run {run} was last run by patchwave {by}; it goes on with {VERSION}"));
+    }
+    Ok(())
+}
+
+/// A run in which nothing is open and nothing may start is shown as it is; nothing is recorded.
+fn over(state: &mut RunState, next: &ui::CommandLines, world: &mut World) -> Result<Option<u8>, Failure> {
+    // A run without its last event gets it, whatever it is that is left to do.
+    if state.tally.in_flight > 0 || !state.finished {
+        return Ok(None);
+    }
+    let run = state.started.run.clone();
+    if state.tally.waiting() == 0 {
+        let hosts = if state.tally.total == 1 { "its host is" } else { "all its hosts are" };
+        world.talk(format_args!("run {run}: {hosts} done, there is nothing to resume"));
+        return Ok(Some(state.exit_code()));
+    }
+    // A resume takes back what people asked for; a spent budget or a gate it does not.
+    state.stop = None;
+    let Some(why) = rollout::halt(state) else { return Ok(None) };
+    world.talk(format_args!("run {run} stays halted: {why}"));
+    let page = ui::Summary {
+        width: world.width(),
+        paint: world.paint(world.stdout_is_terminal),
+        verbose: false,
+        next: next.clone(),
+    };
+    print(world, &page.render(&RunView { state, running: false, now: world.clock.now() }))?;
+    Ok(Some(state.exit_code()))
+}
+
+fn which(ledger: &Ledger, asked: Option<&str>) -> Result<RunId, Failure> {
+    match asked {
+        Some(prefix) => ledger.find(prefix).map_err(ledger_failure),
+        None => ledger
+            .last_run()
+            .map_err(ledger_failure)?
+            .ok_or_else(|| Failure::usage("there is no run to resume").help("patchwave runs")),
+    }
+}

@@ -1,0 +1,122 @@
+//! `patchwave run`.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use crate::{
+    cli::{
+        Failure, World,
+        args::RunArgs,
+        command_lines::{line_of, next},
+        connect::{
+            finished_leases,
+            jump_box::jump_box,
+            recorded_options,
+            roster::{Hosts, Overlay},
+            transport::{forks, transport},
+        },
+        failure::ledger_failure,
+        rollout::{
+            carry_out::{Rollout, carry_out},
+            prepare::{Prepared, Request, changes, prepare},
+        },
+        terminal::confirm::{confirm, in_windows},
+    },
+    event::{Event, Kind, RunId, RunStarted, RunState},
+    ledger::{Ledger, RunLedger, VERSION},
+    plan,
+};
+
+pub(in crate::cli) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
+    let prepared = prepare(
+        &Request {
+            playbook: &args.playbook,
+            inventories: &args.inventory.inventory,
+            extra_vars: &args.inventory.extra_vars,
+            limit: args.limit.as_deref(),
+            state_dir: state_dir.clone(),
+        },
+        world,
+    )?;
+    let overlay = Overlay::new(&args.connect, world)?
+        .stealing(args.steal_lease)
+        .knowing(finished_leases::from_ledger(state_dir.clone()));
+    let Prepared { inventory, playbook, mut plan, hosts: names } = prepared;
+    let digest = plan.digest();
+    let shown = plan.short_digest();
+    let hosts = Hosts::new(inventory, playbook.vars.clone(), &names, &overlay)?;
+    if changes(&playbook) {
+        // Once more, with what ssh_config says of their addresses.
+        plan::twins(hosts.targets(&names).iter().map(Arc::as_ref)).or(()).map_err(Failure::usage)?;
+    }
+    world.talk(format_args!("{}, plan {shown}", plan.playbook));
+    // A check changes nothing, so that it may look at any time.
+    if args.ignore_window || args.check {
+        for host in plan.stages.iter_mut().flat_map(|s| &mut s.waves).flat_map(|w| &mut w.hosts) {
+            host.window = None;
+        }
+    } else {
+        in_windows(&plan, world.clock.now())?;
+    }
+    confirm(&plan, args.yes, args.check, world)?;
+    let transport = transport(&args.connect, world)?;
+    let forks = forks(args.connect.forks, world);
+    let run = new_run_id(world);
+    let started = RunStarted {
+        run: run.clone(),
+        digest,
+        playbook_path: world.absolute(&args.playbook).display().to_string(),
+        inventory_paths: args.inventory.inventory.iter().map(|p| world.absolute(p).display().to_string()).collect(),
+        limit: args.limit.clone(),
+        extra_vars: args.inventory.extra_vars.iter().map(|word| name_of(word)).collect(),
+        connect: recorded_options::words(&args.connect, world),
+        check: args.check,
+        operator: world.who.account.clone(),
+        person: world.who.person.clone(),
+        controller: world.machine(),
+        version: VERSION.to_owned(),
+        plan,
+    };
+    let controller = jump_box(&playbook, world).agreed_with(&started.plan.agreed.files);
+    let first = Event { seq: 1, at: world.clock.now(), kind: Kind::RunStarted(Box::new(started)) };
+    let state = RunState::begin(&first).map_err(Failure::internal)?;
+    let mut ledger = Ledger::open(&state_dir).map_err(ledger_failure)?;
+    let lock = ledger.begin(&first).map_err(ledger_failure)?;
+    let logs = ledger.logs(&run, Arc::clone(&world.clock));
+    let controller = controller.recorded_in(world.absolute(&logs.programs()));
+    let journal = RunLedger::new(ledger, lock);
+    let next = next(line_of(&state, world), &state_dir, world);
+    let log = world.shown(&state_dir.join("logs").join(&run.0));
+    world.talk(format_args!("run {run}; log: {log}"));
+    carry_out(
+        Rollout {
+            state,
+            opening: first,
+            journal: Box::new(journal),
+            hosts,
+            controller,
+            transport,
+            forks,
+            json: args.json,
+            next,
+            logs,
+            tick: Duration::from_millis(250),
+        },
+        world,
+    )
+}
+
+/// `20261122-020003-kxfa`: sorts by time, and can be said over the telephone.
+pub(in crate::cli) fn new_run_id(world: &World) -> RunId {
+    let letters: String = (0..4).map(|_| char::from(b"abcdefghjkmnpqrstuvwxyz"[fastrand::usize(0..23)])).collect();
+    let now = world.clock.now().to_zoned(jiff::tz::TimeZone::UTC);
+    RunId(format!("{}-{letters}", now.strftime("%Y%m%d-%H%M%S")))
+}
+
+/// The name of an extra variable; its value may be a secret.
+fn name_of(word: &str) -> String {
+    match word.split_once('=') {
+        Some((name, _)) if !word.starts_with('{') => name.to_owned(),
+        _ if word.starts_with('@') => word.to_owned(),
+        _ => "{…}".to_owned(),
+    }
+}

@@ -1,0 +1,147 @@
+//! `patchwave status`: how far a run is, read from the ledger while whoever drives it goes on.
+
+use std::{io::Write as _, path::PathBuf, time::Duration};
+
+use crate::{
+    cli::{
+        Failure, World, args::StatusArgs, command_lines::next, commands::print, failure::ledger_failure,
+        which_run::newest_or, world::terminal_size,
+    },
+    event::{Event, RunId, RunState},
+    ledger::{Driver, Ledger},
+    rollout::{self, Directive, Ending, Limits, Now},
+    ui::{self, Reporter as _, Status, Waits},
+};
+
+/// Between two looks at the ledger.
+const LOOK: Duration = Duration::from_millis(500);
+
+pub(in crate::cli) fn status(args: &StatusArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
+    let ledger = Ledger::open_read_only(&state_dir).map_err(ledger_failure)?;
+    let run = newest_or(&ledger, args.run.as_deref())?;
+    let watcher = Watcher { program: next(String::new(), &state_dir, world).program, ledger, run };
+    if args.watch {
+        return watcher.watch(args.json, world);
+    }
+    let state = watcher.ledger.state(&watcher.run).map_err(ledger_failure)?;
+    let status = watcher.status(&state, world);
+    let text = if args.json { format!("{:#}\n", status.json(&state)) } else { status.render(&state) };
+    print(world, &text)
+}
+
+struct Watcher {
+    ledger: Ledger,
+    run: RunId,
+    program: String,
+}
+
+impl Watcher {
+    fn status(&self, state: &RunState, world: &World) -> Status {
+        let now = world.clock.now();
+        let driver = match self.ledger.driver(&self.run) {
+            Driver::Nobody => None,
+            Driver::Holder(holder) => Some(holder.to_string()),
+            Driver::Unclear(why) => {
+                Some(format!("unknown: whether a controller is running it cannot be seen from here: {why}"))
+            }
+        };
+        // What people asked for is over with the controller that they asked; a resume takes it back.
+        let asked = driver.is_none() && state.stop.is_some();
+        let done = state.tally.waiting() + state.tally.in_flight == 0;
+        Status {
+            width: world.width(),
+            paint: world.paint(world.stdout_is_terminal),
+            zone: world.zone(),
+            now,
+            waits: if asked || done { None } else { waits(state, now, &self.program) },
+            driver,
+            program: self.program.clone(),
+        }
+    }
+
+    /// Follows the run until no controller is running it.
+    fn watch(&self, json: bool, world: &mut World) -> Result<u8, Failure> {
+        let mut state = self.ledger.state(&self.run).map_err(ledger_failure)?;
+        let mut lines =
+            ui::Lines::new(Box::new(world.stdout.clone()), world.paint(world.stdout_is_terminal), world.zone());
+        let redraw = world.stdout_is_terminal && !json;
+        let (mut place, mut shown) = (ui::Redraw::default(), String::new());
+        loop {
+            if redraw {
+                // The window may have another size by now.
+                world.columns = Some(terminal_size().columns);
+            }
+            // Asked first: what the controller recorded before it left is read after it.
+            let status = self.status(&state, world);
+            let quiet = json || redraw || shown.is_empty();
+            self.news(&mut state, |state, event| {
+                if !quiet {
+                    lines.event(state, event);
+                }
+            })?;
+            let status = Status { waits: waits(&state, status.now, &self.program), ..status };
+            if json {
+                let text = format!("{}\n", status.json(&state));
+                if text != shown && print(world, &text).is_ok() {
+                    shown = text;
+                }
+            } else if redraw {
+                draw(&status.render(&state), &mut place, world)?;
+            } else if shown.is_empty() {
+                shown = status.render(&state);
+                print(world, &shown)?;
+            } else if let Some(waits) = &status.waits {
+                lines.note(status.now, &format!("waits: {}", waits.sentence(&status.zone)));
+            }
+            // Where it cannot be seen who drives it, its own last event is the end.
+            let seen = || matches!(self.ledger.driver(&self.run), Driver::Holder(_));
+            if status.driver.is_none() || (state.finished && !seen()) {
+                return Ok(state.exit_code());
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// Takes in what was recorded since, and tells each event.
+    fn news(&self, state: &mut RunState, mut tell: impl FnMut(&RunState, &Event)) -> Result<(), Failure> {
+        let mut events = Vec::new();
+        let take = |event| {
+            events.push(event);
+            Ok(())
+        };
+        self.ledger.each(&self.run, state.seq, take).map_err(ledger_failure)?;
+        for event in &events {
+            state.apply(event).map_err(Failure::internal)?;
+            tell(state, event);
+        }
+        Ok(())
+    }
+}
+
+/// Draws over the page before it.
+fn draw(page: &str, place: &mut ui::Redraw, world: &mut World) -> Result<(), Failure> {
+    let text = place.page(page, terminal_size().rows.into(), world.width().into());
+    let written = world.stdout.write_all(text.as_bytes()).and_then(|()| world.stdout.flush());
+    written.map_err(|error| Failure::internal(format!("standard output cannot be written: {error}")))
+}
+
+/// Why no further host starts just now, in the rule's own words.
+fn waits(state: &RunState, now: jiff::Timestamp, program: &str) -> Option<Waits> {
+    let run = &state.started.run;
+    let stage = |stage: usize| &state.plan().stages[stage].name;
+    let plain = |what, why: String| Waits { what, why, until: None, command: None };
+    Some(match rollout::next(state, Now::by_the_record(state, now), Limits { forks: usize::MAX }) {
+        Directive::Soak { left, why } => Waits { until: now.checked_add(left).ok(), ..plain("soak", why) },
+        Directive::WaitForApproval { stage: s, moment } => Waits {
+            command: Some(format!("{program} approve {run}")),
+            ..plain("approval", format!("approval of stage {} {moment}", stage(s)))
+        },
+        Directive::RunGate { stage: s, wave } => {
+            plain("gate", format!("the gate after wave {} of stage {}", wave + 1, stage(s)))
+        }
+        Directive::Drain(why) => plain("halted", format!("halted: {why}; hosts in flight finish")),
+        Directive::Finished(Ending::Halted(why)) => plain("halted", format!("halted: {why}")),
+        Directive::Finished(Ending::Left { why }) => plain("left", format!("the rest is left: {why}")),
+        Directive::Finished(Ending::AllStarted) | Directive::WaitForHosts | Directive::Start(_) => return None,
+    })
+}

@@ -1,0 +1,38 @@
+//! The command lines that hints name: the program with its state folder, and the line that starts a run again.
+
+use std::path::Path;
+
+use super::{World, connect::recorded_options};
+use crate::{event::RunState, ui};
+
+/// The line that starts such a run again, from its record alone: `run PLAYBOOK -i INVENTORY`, with the names of extra
+/// variables, for their values may be secret, and with the way in which hosts are reached.
+pub(super) fn line_of(state: &RunState, world: &World) -> String {
+    let started = &state.started;
+    let quote = |word: String| crate::command::quote(&word).unwrap_or(word);
+    let mut words = vec!["run".to_owned(), quote(world.shown(Path::new(&started.playbook_path)))];
+    for inventory in &started.inventory_paths {
+        words.extend(["-i".to_owned(), quote(world.shown(Path::new(inventory)))]);
+    }
+    for name in &started.extra_vars {
+        let word = if name.starts_with('@') { quote(name.clone()) } else { format!("{name}=…") };
+        words.extend(["-e".to_owned(), word]);
+    }
+    words.extend(recorded_options::shown(&state.connect, world));
+    if started.check {
+        words.push("--check".to_owned());
+    }
+    words.join(" ")
+}
+
+/// The command lines that hints are made of; `run` is `run PLAYBOOK -i INVENTORY`.
+pub(super) fn next(run: String, state_dir: &Path, world: &World) -> ui::CommandLines {
+    let default = super::state_dir::state_dir(None, world).ok();
+    let program = if default.as_deref() == Some(state_dir) {
+        "patchwave".to_owned()
+    } else {
+        let dir = world.shown(state_dir);
+        format!("patchwave --state-dir {}", crate::command::quote(&dir).unwrap_or(dir))
+    };
+    ui::CommandLines { run: format!("{program} {run}"), program, newest: true }
+}

@@ -1,0 +1,37 @@
+//! Whose lease counts no more: this ledger knows which of its own runs are done with a host.
+//!
+//! A host that went away in the middle keeps the lease of a run that has given it up. When it is back and is patched
+//! again from here, that lease must not refuse it.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crate::{
+    event::{HostAt, RunId},
+    host::HostName,
+    ledger::Ledger,
+    target::SettledRuns,
+};
+
+/// Answers from the ledger in `state_dir`; each run is read once, and only when a host names it.
+pub(in crate::cli) fn from_ledger(state_dir: PathBuf) -> SettledRuns {
+    let known: Mutex<HashMap<String, BTreeSet<HostName>>> = Mutex::default();
+    SettledRuns(Arc::new(move |run, host| {
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(run.to_owned()).or_insert_with(|| done_in(&state_dir, run)).contains(host)
+    }))
+}
+
+/// The hosts that are done in a run that no controller is running. In doubt: none.
+fn done_in(state_dir: &std::path::Path, run: &str) -> BTreeSet<HostName> {
+    let run = RunId(run.to_owned());
+    let Ok(ledger) = Ledger::open_read_only(state_dir) else { return BTreeSet::new() };
+    if !ledger.driver(&run).is_nobody() {
+        return BTreeSet::new();
+    }
+    let Ok(state) = ledger.state(&run) else { return BTreeSet::new() };
+    state.hosts.into_iter().filter(|host| matches!(host.at, HostAt::Done(_))).map(|host| host.name).collect()
+}

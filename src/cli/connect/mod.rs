@@ -1,0 +1,13 @@
+//! How hosts are reached: the options of the command line, the inventory and ssh_config, made into targets and a
+//! transport. Knows no command. Start at [`roster`].
+
+pub(super) mod finished_leases;
+pub(super) mod jump_box;
+mod password_command;
+pub(super) mod reach;
+pub(super) mod recorded_options;
+pub(super) mod roster;
+pub(super) mod runtime;
+pub(super) mod ssh_config;
+mod this_machine;
+pub(super) mod transport;

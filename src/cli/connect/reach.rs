@@ -1,0 +1,273 @@
+//! ssh_config laid under the inventory: what the inventory says wins, as in Ansible, which hands it to `ssh` as
+//! options.
+
+use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
+
+use crate::{
+    cli::Failure,
+    host::HostName,
+    names,
+    sshconfig::{self as conf, AddressFamily, AgentSocket, HostKeyChecking, Problem, Query, Resolved, SshConfig},
+    target::{AgentChoice, Family, HostKeyPolicy, JumpHop, Proxy, SshSettings, Target},
+};
+
+/// Bastions in front of bastions.
+const LONGEST_CHAIN: usize = 8;
+/// Where the words come from.
+const WORDS: &str = "ansible_ssh_common_args";
+
+/// Targets with what ssh_config adds. `trust_given`: the command line names the trusted host keys itself.
+///
+/// # Errors
+/// All hosts that cannot be reached as it says; hosts with the same problem share a message.
+pub(in crate::cli) fn under(
+    config: &SshConfig,
+    targets: Vec<Target>,
+    trust_given: bool,
+) -> Result<Vec<Target>, Failure> {
+    let mut reach = Reach { config, trust_given, shared: HashMap::new() };
+    let mut done = Vec::with_capacity(targets.len());
+    let mut wrong: Vec<(String, Vec<HostName>)> = Vec::new();
+    for target in targets {
+        let name = target.name.clone();
+        match reach.one(target) {
+            Ok(target) => done.push(target),
+            Err(why) => match wrong.iter_mut().find(|(known, _)| *known == why) {
+                Some((_, hosts)) => hosts.push(name),
+                None => wrong.push((why, vec![name])),
+            },
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(done);
+    }
+    let told: Vec<String> = wrong.iter().map(|(why, hosts)| format!("{}: {why}", names::fold(hosts))).collect();
+    Err(Failure::usage(told.join("\n")).help(
+        "patchwave does not guess how to reach a host; `patchwave ssh-config HOST` shows what is said of one, \
+         `-F none` reads no ssh_config",
+    ))
+}
+
+struct Reach<'a> {
+    config: &'a SshConfig,
+    trust_given: bool,
+    /// Equal settings are held once.
+    shared: HashMap<SshSettings, Arc<SshSettings>>,
+}
+
+impl Reach<'_> {
+    fn one(&mut self, mut target: Target) -> Result<Target, String> {
+        let mut query = Query {
+            host: target.address.clone(),
+            user: target.user.clone(),
+            port: target.port,
+            source: WORDS.to_owned(),
+            ..Query::default()
+        };
+        query.options.extend(target.host_keys.map(|policy| format!("StrictHostKeyChecking={}", word(policy))));
+        options(&std::mem::take(&mut target.ssh_args), &mut query)?;
+        let found = self.resolve(&query)?;
+        if let Some(problem) = self.refusal(&found) {
+            return Err(problem);
+        }
+        // The name is only replaced where one is said: what the inventory wrote stays as it is.
+        if !found.host_name.eq_ignore_ascii_case(&target.address) {
+            target.address.clone_from(&found.host_name);
+        }
+        target.port = found.port;
+        target.user.clone_from(&found.user);
+        target.host_keys = target.host_keys.or(policy(&found));
+        target.limits = target.limits.connecting_within(patience(&found));
+        target.limits.silence = silence(&found).unwrap_or(target.limits.silence);
+        target.proxy = self.proxy(target.proxy.take(), &found)?;
+        target.ssh = self.settings(&found);
+        Ok(target)
+    }
+
+    fn resolve(&self, query: &Query) -> Result<Resolved, String> {
+        let found = self.config.resolve(query).map_err(|error| error.to_string())?;
+        found.connectable().map_err(Problem::to_string)?;
+        Ok(found)
+    }
+
+    fn refusal(&self, found: &Resolved) -> Option<String> {
+        if self.trust_given {
+            return None;
+        }
+        let records = found.host_key_checking == Some(HostKeyChecking::AcceptNew);
+        let files = found.user_known_hosts.as_ref().filter(|_| records)?;
+        let forgets = match files.first() {
+            None => "none",
+            Some(file) if file == Path::new("/dev/null") => "/dev/null",
+            Some(_) => return None,
+        };
+        Some(format!(
+            "UserKnownHostsFile {forgets} with StrictHostKeyChecking accept-new would believe any key, every time"
+        ))
+    }
+
+    /// What the inventory says of the way, else what ssh_config says; each bastion with what is said of itself.
+    fn proxy(&mut self, own: Option<Proxy>, found: &Resolved) -> Result<Option<Proxy>, String> {
+        match own {
+            Some(Proxy::Jump(hops)) => self.chain(hops, LONGEST_CHAIN).map(Proxy::Jump).map(Some),
+            Some(own) => Ok(Some(own)),
+            None => self.way(found, LONGEST_CHAIN),
+        }
+    }
+
+    fn way(&mut self, found: &Resolved, left: usize) -> Result<Option<Proxy>, String> {
+        Ok(match &found.proxy {
+            conf::Proxy::Direct => None,
+            conf::Proxy::Command(command) => Some(Proxy::Command(plain(command))),
+            conf::Proxy::Jump(hops) => {
+                let hop = |hop: &conf::Hop| JumpHop {
+                    user: hop.user.clone(),
+                    host: hop.host.clone(),
+                    port: hop.port,
+                    ..JumpHop::default()
+                };
+                Some(Proxy::Jump(self.chain(hops.iter().map(hop).collect(), left)?))
+            }
+        })
+    }
+
+    /// Bastions by their own sections; only the first may have bastions before it.
+    fn chain(&mut self, hops: Vec<JumpHop>, left: usize) -> Result<Vec<JumpHop>, String> {
+        let mut chain = Vec::with_capacity(hops.len());
+        for (at, hop) in hops.into_iter().enumerate() {
+            let query = Query { host: hop.host.clone(), user: hop.user, port: hop.port, ..Query::default() };
+            let found = self.resolve(&query).map_err(|why| format!("bastion {}: {why}", hop.host))?;
+            let mut command = None;
+            if at == 0 {
+                let left = left.checked_sub(1).ok_or_else(|| {
+                    format!(
+                        "bastion {}: more than {LONGEST_CHAIN} bastions stand before it; is there a loop?",
+                        hop.host
+                    )
+                })?;
+                match self.way(&found, left)? {
+                    Some(Proxy::Jump(before)) => chain.extend(before),
+                    Some(Proxy::Command(line)) => command = Some(line),
+                    Some(Proxy::None) | None => {}
+                }
+            }
+            if let Some(problem) = self.refusal(&found) {
+                return Err(format!("bastion {}: {problem}", hop.host));
+            }
+            chain.push(JumpHop {
+                user: found.user.clone(),
+                host: found.host_name.clone(),
+                port: found.port,
+                ssh: self.settings(&found),
+                command,
+                host_keys: policy(&found),
+                connect: patience(&found),
+                silence: silence(&found),
+                ..JumpHop::default()
+            });
+        }
+        Ok(chain)
+    }
+
+    fn settings(&mut self, found: &Resolved) -> Arc<SshSettings> {
+        let spec = |list: &Option<conf::AlgorithmList>| list.as_ref().map(|list| list.as_str().to_owned());
+        let settings = SshSettings {
+            identity_files: found.identity_files.iter().map(|key| key.path.clone()).collect(),
+            certificate_files: found.certificate_files.iter().map(|file| file.path.clone()).collect(),
+            agent: match &found.agent {
+                AgentSocket::Environment => AgentChoice::Usual,
+                AgentSocket::None => AgentChoice::None,
+                AgentSocket::Path(path) => AgentChoice::Socket(path.clone()),
+            },
+            user_known_hosts: found.user_known_hosts.clone().filter(|_| !self.trust_given),
+            global_known_hosts: found.global_known_hosts.clone().filter(|_| !self.trust_given),
+            revoked: found.revoked_host_keys.clone(),
+            hash_names: found.hash_known_hosts,
+            host_key_alias: found.host_key_alias.clone(),
+            family: match found.family {
+                AddressFamily::Any => Family::Any,
+                AddressFamily::Inet => Family::V4,
+                AddressFamily::Inet6 => Family::V6,
+            },
+            bind: found.bind.clone(),
+            attempts: Some(found.connection_attempts).filter(|attempts| *attempts > 1),
+            no_tcp_keepalive: !found.tcp_keep_alive,
+            kex: spec(&found.kex),
+            ciphers: spec(&found.ciphers),
+            macs: spec(&found.macs),
+            host_keys: spec(&found.host_keys),
+            authorities: found.authorities.clone(),
+            least_rsa: found.required_rsa_size,
+            login: found.login.clone(),
+            variables: found.environment.clone(),
+        };
+        let shared = self.shared.entry(settings).or_insert_with_key(|settings| Arc::new(settings.clone()));
+        Arc::clone(shared)
+    }
+}
+
+/// A command whose tokens are replaced, for the transport, which would replace them once more.
+fn plain(command: &str) -> String {
+    command.replace('%', "%%")
+}
+
+/// `ConnectTimeout`; zero stands for no limit of OpenSSH's own, and ours stays.
+fn patience(found: &Resolved) -> Option<Duration> {
+    found.connect_timeout.filter(|limit| !limit.is_zero())
+}
+
+/// The longest silence that `ServerAlive…` bears.
+fn silence(found: &Resolved) -> Option<Duration> {
+    let interval = found.alive_interval.filter(|interval| !interval.is_zero())?;
+    Some(interval.saturating_mul(found.alive_count.saturating_add(1)))
+}
+
+/// What the inventory says, in ssh's words.
+fn word(policy: HostKeyPolicy) -> &'static str {
+    match policy {
+        HostKeyPolicy::Strict => "yes",
+        HostKeyPolicy::AcceptNew => "accept-new",
+        HostKeyPolicy::Ask => "ask",
+    }
+}
+
+/// `ask` leaves the choice to the command line, as saying nothing does.
+fn policy(found: &Resolved) -> Option<HostKeyPolicy> {
+    match found.host_key_checking? {
+        HostKeyChecking::Yes => Some(HostKeyPolicy::Strict),
+        HostKeyChecking::AcceptNew => Some(HostKeyPolicy::AcceptNew),
+        HostKeyChecking::Ask | HostKeyChecking::No => None,
+    }
+}
+
+/// ssh's options in words: into the query, as far as they say how to connect.
+fn options(words: &[String], query: &mut Query) -> Result<(), String> {
+    let refuse = |word: &str| format!("`{word}` in {WORDS} is not understood");
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let Some((flag, glued)) = word.strip_prefix('-').and_then(|rest| Some((rest.get(..1)?, rest.get(1..)?))) else {
+            return Err(refuse(word));
+        };
+        match flag {
+            "o" | "p" | "l" | "i" => {
+                let value = if glued.is_empty() { words.next().ok_or_else(|| refuse(word))?.as_str() } else { glued };
+                query.options.push(match flag {
+                    "p" => format!("Port={value}"),
+                    "l" => format!("User={value}"),
+                    "i" => {
+                        query.identities.push(value.to_owned());
+                        continue;
+                    }
+                    _ => value.to_owned(),
+                });
+            }
+            "4" | "6" if glued.is_empty() => {
+                query.options.push(format!("AddressFamily={}", if flag == "4" { "inet" } else { "inet6" }));
+            }
+            // Compression, quiet, no agent, no X11, no terminal: nothing of where or how we connect.
+            "C" | "q" | "a" | "x" | "T" if glued.is_empty() => {}
+            _ => return Err(refuse(word)),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! The options that say how hosts are reached, as words: what a run was started with is what its hints and its resume
+//! need. A password is asked for again; the command that prints one is named, never kept.
+
+use std::path::Path;
+
+use clap::Parser;
+
+use crate::cli::{
+    Failure, World,
+    args::{ConnectArgs, HostKeys},
+};
+
+/// Stands for a value that is not recorded.
+const HIDDEN: &str = "…";
+
+/// The options alone.
+#[derive(Parser)]
+#[command(no_binary_name = true)]
+struct Alone {
+    #[command(flatten)]
+    connect: ConnectArgs,
+}
+
+fn read(words: &[String]) -> Result<ConnectArgs, Failure> {
+    Alone::try_parse_from(words).map(|alone| alone.connect).map_err(|error| {
+        Failure::internal(format!("the options that the run was started with cannot be read: {error}"))
+    })
+}
+
+/// The options that are not as they are when nothing is said; paths are absolute.
+pub(in crate::cli) fn words(args: &ConnectArgs, world: &World) -> Vec<String> {
+    // Named one by one, so that an option that is added is not forgotten here.
+    let ConnectArgs {
+        user,
+        private_key,
+        ssh_config,
+        host_keys,
+        known_hosts,
+        ask_pass,
+        ask_become_pass,
+        password_command,
+        become_password_command,
+        forks,
+        connect_rate,
+        connect_timeout,
+        auth_timeout,
+    } = args;
+    let path = |path: &Path| world.absolute(path).display().to_string();
+    let usual = read(&[]).ok();
+    let unusual =
+        |value: u32, of: fn(&ConnectArgs) -> u32| (usual.as_ref().map(of) != Some(value)).then(|| value.to_string());
+    let hidden = |command: &Option<String>| command.as_ref().map(|_| HIDDEN.to_owned());
+    let policy = match host_keys {
+        HostKeys::Strict => None,
+        HostKeys::AcceptNew => Some("accept-new".to_owned()),
+        HostKeys::Ask => Some("ask".to_owned()),
+    };
+    let config = |given: &String| if given == "none" { given.clone() } else { path(Path::new(given)) };
+    let time = |limit: &std::time::Duration| format!("{}ms", limit.as_millis());
+    let valued = [
+        ("--user", user.clone()),
+        ("--private-key", private_key.as_deref().map(path)),
+        ("--ssh-config", ssh_config.as_ref().map(config)),
+        ("--host-keys", policy),
+        ("--known-hosts", known_hosts.as_deref().map(path)),
+        ("--password-command", hidden(password_command)),
+        ("--become-password-command", hidden(become_password_command)),
+        ("--forks", unusual(*forks, |usual| usual.forks)),
+        ("--connect-rate", unusual(*connect_rate, |usual| usual.connect_rate)),
+        ("--connect-timeout", connect_timeout.as_ref().map(time)),
+        ("--auth-timeout", auth_timeout.as_ref().map(time)),
+    ];
+    let mut words: Vec<String> = Vec::new();
+    for (option, value) in valued {
+        words.extend(value.into_iter().flat_map(|value| [option.to_owned(), value]));
+    }
+    for (option, given) in [("--ask-pass", *ask_pass), ("--ask-become-pass", *ask_become_pass)] {
+        words.extend(given.then(|| option.to_owned()));
+    }
+    words
+}
+
+/// Recorded words as they are typed: quoted, paths from the current folder.
+pub(in crate::cli) fn shown(words: &[String], world: &World) -> Vec<String> {
+    let one = |word: &String| match word.as_str() {
+        HIDDEN => word.clone(),
+        _ => {
+            let word = if word.starts_with('/') { world.shown(Path::new(word)) } else { word.clone() };
+            crate::command::quote(&word).unwrap_or(word)
+        }
+    };
+    words.iter().map(one).collect()
+}
+
+/// How many hosts at a time, and how long they may take: this says nothing of who logs in where.
+const PACE: [&str; 4] = ["--forks", "--connect-rate", "--connect-timeout", "--auth-timeout"];
+
+/// The options of a resume: those that are given with it, which are to be recorded then, else those of before. A pace that
+/// is given alone goes with those of before.
+pub(in crate::cli) fn of_resume(
+    given: &ConnectArgs,
+    recorded: &[String],
+    world: &mut World,
+) -> Result<(ConnectArgs, Option<Vec<String>>), Failure> {
+    let anew = words(given, world);
+    let is_pace = |word: &String| !word.starts_with('-') || PACE.contains(&word.as_str());
+    if recorded.is_empty() || !anew.iter().all(is_pace) {
+        return Ok((given.clone(), Some(anew).filter(|anew| !anew.is_empty())));
+    }
+    let said = |option: &String| option.starts_with("--") && anew.contains(option);
+    let mut words: Vec<String> = Vec::new();
+    let mut before = recorded.iter();
+    while let Some(word) = before.next() {
+        // Each of these has one value.
+        match said(word) {
+            true => drop(before.next()),
+            false => words.push(word.clone()),
+        }
+    }
+    words.extend(anew.iter().cloned());
+    let line = shown(&words, world).join(" ");
+    if words.iter().any(|word| word == HIDDEN) {
+        return Err(Failure::refused(format!(
+            "hosts of this run were reached with {line}, and that command is not recorded"
+        ))
+        .help("say it again with `resume`, with the other options, so that open hosts can be reached"));
+    }
+    world.talk(format_args!("hosts are reached as before: {line}"));
+    Ok((read(&words)?, (!anew.is_empty()).then_some(words)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(words: &[&str]) -> ConnectArgs {
+        read(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()).unwrap()
+    }
+
+    fn world() -> World {
+        World { folder: "/home/ann".into(), ..World::real() }
+    }
+
+    #[test]
+    fn what_is_recorded_reads_as_what_was_given() {
+        let world = world();
+        assert_eq!(words(&given(&[]), &world), [""; 0]);
+        let all = "-u deploy --private-key k -F conf --host-keys ask --known-hosts /k/h -k -K -f 3 --connect-rate 0 \
+                   --connect-timeout 1m --auth-timeout 1500ms";
+        let once = words(&given(&all.split_whitespace().collect::<Vec<_>>()), &world);
+        let again = words(&read(&once).unwrap(), &world);
+        assert_eq!(once, again);
+        assert_eq!(
+            once.join(" "),
+            "--user deploy --private-key /home/ann/k --ssh-config /home/ann/conf --host-keys ask --known-hosts /k/h \
+             --forks 3 --connect-rate 0 --connect-timeout 60000ms --auth-timeout 1500ms --ask-pass --ask-become-pass"
+        );
+        assert_eq!(words(&given(&["-F", "none"]), &world), ["--ssh-config", "none"]);
+        assert_eq!(
+            shown(&["--user".into(), "a b".into(), "--known-hosts".into(), "/home/ann/k h".into()], &world),
+            ["--user", "'a b'", "--known-hosts", "'k h'"]
+        );
+    }
+
+    #[test]
+    fn a_resume_takes_its_own_options_or_those_of_before_and_never_half_of_them() {
+        let mut world = world();
+        let recorded = words(&given(&["-u", "deploy", "--known-hosts", "k", "-f", "9"]), &world);
+        let taken = |words: &[&str], world: &mut World| {
+            let (taken, anew) = of_resume(&given(words), &recorded, world).unwrap();
+            (taken.user, anew.map(|words| words.join(" ")))
+        };
+        assert_eq!(taken(&[], &mut world), (Some("deploy".to_owned()), None));
+        assert_eq!(taken(&["-k"], &mut world), (None, Some("--ask-pass".to_owned())));
+        let slower = "--user deploy --known-hosts /home/ann/k --forks 3 --connect-rate 1";
+        let taken_slower = taken(&["-f", "3", "--connect-rate", "1"], &mut world);
+        assert_eq!(taken_slower, (Some("deploy".to_owned()), Some(slower.to_owned())));
+        assert_eq!(of_resume(&given(&[]), &[], &mut world).unwrap().0.user, None);
+    }
+
+    #[test]
+    fn a_command_that_prints_a_password_is_not_recorded() {
+        let mut world = world();
+        let recorded = words(&given(&["--become-password-command", "pass show s3cret"]), &world);
+        assert_eq!(recorded, ["--become-password-command", "…"]);
+        assert_eq!(shown(&recorded, &world).join(" "), "--become-password-command …");
+        let refused = of_resume(&given(&[]), &recorded, &mut world).unwrap_err().to_string();
+        assert!(refused.contains("reached with --become-password-command …"), "{refused}");
+        assert!(of_resume(&given(&["--become-password-command", "x"]), &recorded, &mut world).is_ok());
+    }
+}

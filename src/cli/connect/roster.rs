@@ -1,0 +1,158 @@
+//! The engine's view of the inventory: how to reach a host, and what its templates see.
+
+use std::{collections::HashMap, sync::Arc};
+
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+
+use crate::{
+    cli::{
+        Failure,
+        args::ConnectArgs,
+        connect::{password_command, reach, ssh_config},
+    },
+    engine::Roster,
+    host::HostName,
+    inventory::Inventory,
+    playbook::TemplateScope,
+    sshconfig::SshConfig,
+    target::{SettledRuns, Target, settle_bastions, spelling},
+};
+
+/// Hosts of one run, their targets checked beforehand.
+pub(in crate::cli) struct Hosts {
+    inventory: Arc<Inventory>,
+    playbook_vars: Map<String, Value>,
+    targets: HashMap<HostName, Arc<Target>>,
+}
+
+impl Hosts {
+    /// Makes every target now, so that all that is wrong with the inventory shows before anything is sent.
+    pub(in crate::cli) fn new(
+        inventory: Arc<Inventory>,
+        playbook_vars: Map<String, Value>,
+        hosts: &[HostName],
+        overlay: &Overlay,
+    ) -> Result<Self, Failure> {
+        let targets = inventory.targets(hosts).map_err(Failure::usage)?;
+        let targets = targets.into_iter().map(|target| overlay.apply(target)).collect();
+        let mut targets = match &overlay.config {
+            Some(config) => reach::under(config, targets, overlay.trust_given)?,
+            None => targets,
+        };
+        settle_bastions(&mut targets);
+        let targets = targets.into_iter().map(|t| (t.name.clone(), Arc::new(overlay.limit(t)))).collect();
+        Ok(Self { inventory, playbook_vars, targets })
+    }
+
+    /// Every target, in the order of `hosts`.
+    pub(in crate::cli) fn targets(&self, hosts: &[HostName]) -> Vec<Arc<Target>> {
+        hosts.iter().filter_map(|host| self.targets.get(host).cloned()).collect()
+    }
+}
+
+impl Roster for Hosts {
+    fn target(&self, host: &HostName) -> Result<Arc<Target>, String> {
+        self.targets.get(host).cloned().ok_or_else(|| format!("{host} is not in the inventory any more"))
+    }
+
+    fn scope(&self, host: &HostName) -> TemplateScope {
+        let mut vars = self.inventory.vars(host);
+        vars.extend(self.playbook_vars.clone());
+        TemplateScope::new(vars)
+    }
+
+    fn gate_scope(&self) -> TemplateScope {
+        TemplateScope::new(self.playbook_vars.clone())
+    }
+}
+
+/// What the command line says about connections: below the inventory for login names and keys, above it for limits
+/// and for secrets that were typed in.
+#[derive(Default)]
+pub(in crate::cli) struct Overlay {
+    user: Option<String>,
+    key: Option<std::path::PathBuf>,
+    config: Option<SshConfig>,
+    trust_given: bool,
+    password: Option<SecretString>,
+    become_password: Option<SecretString>,
+    connect: Option<std::time::Duration>,
+    auth: Option<std::time::Duration>,
+    steal_lease: bool,
+    settled: Option<SettledRuns>,
+}
+
+impl Overlay {
+    /// From the arguments, asking for passwords where they want it.
+    pub(in crate::cli) fn new(args: &ConnectArgs, world: &crate::cli::World) -> Result<Self, Failure> {
+        if let Some(Err(why)) = args.user.as_deref().map(spelling::login) {
+            return Err(Failure::usage(format!("the login of --user {why}")));
+        }
+        let ask = |wanted: bool, prompt: &str| -> Result<Option<SecretString>, Failure> {
+            if !wanted {
+                return Ok(None);
+            }
+            if !world.stdin_is_terminal {
+                return Err(Failure::refused(format!(
+                    "the {} cannot be asked for: there is no terminal",
+                    prompt.trim_end_matches(": ")
+                )));
+            }
+            (world.ask_secret)(prompt).map(Some).ok_or_else(|| Failure::refused("no password was given"))
+        };
+        let password = match &args.password_command {
+            Some(line) => Some(password_command::by_command(line, "--password-command", world)?),
+            None => ask(args.ask_pass, "SSH password: ")?,
+        };
+        let become_password = match &args.become_password_command {
+            Some(line) => Some(password_command::by_command(line, "--become-password-command", world)?),
+            None => ask(args.ask_become_pass, "sudo password: ")?,
+        };
+        Ok(Self {
+            config: match &world.transport {
+                // A transport of a test has no way to choose.
+                Some(_) if args.ssh_config.is_none() => None,
+                _ => Some(ssh_config::load(args.ssh_config.as_deref(), world)?),
+            },
+            trust_given: args.known_hosts.is_some(),
+            user: args.user.clone(),
+            key: args.private_key.as_ref().map(|key| world.absolute(key)),
+            password,
+            become_password,
+            connect: args.connect_timeout,
+            auth: args.auth_timeout,
+            steal_lease: false,
+            settled: None,
+        })
+    }
+
+    /// Leases of runs that are done with a host, by this ledger, count no more.
+    pub(in crate::cli) fn knowing(mut self, settled: SettledRuns) -> Self {
+        self.settled = Some(settled);
+        self
+    }
+
+    /// `--steal-lease`.
+    pub(in crate::cli) fn stealing(mut self, steal_lease: bool) -> Self {
+        self.steal_lease = steal_lease;
+        self
+    }
+
+    fn apply(&self, mut target: Target) -> Target {
+        target.user = target.user.or_else(|| self.user.clone());
+        target.key_file = target.key_file.or_else(|| self.key.clone());
+        target.password = self.password.clone().or(target.password);
+        target.escalation.password = self.become_password.clone().or(target.escalation.password);
+        target
+    }
+
+    /// Limits of the command line win over all others.
+    fn limit(&self, mut target: Target) -> Target {
+        target.limits = target.limits.connecting_within(self.connect);
+        target.limits.auth = self.auth.unwrap_or(target.limits.auth);
+        target.steal_lease = self.steal_lease;
+        target.settled = self.settled.clone();
+        target
+    }
+}

@@ -1,0 +1,152 @@
+//! What `run`, `resume` and `demo` share: a state in, the engine, the summary, an exit code out.
+
+use std::{io::Write as _, sync::Arc, time::Duration};
+
+use tokio::sync::mpsc;
+
+use crate::{
+    cli::{
+        Failure, World,
+        commands::print,
+        connect::{roster::Hosts, runtime::runtime},
+        world::terminal_size,
+    },
+    engine::{self, Engine, Notice, Outside, Signal},
+    event::{Event, RunState, Stop},
+    ledger::{Journal, Logs},
+    step::JumpBox,
+    transport::Transport,
+    ui,
+    view::RunView,
+};
+
+/// A rollout that is ready to go.
+pub(in crate::cli) struct Rollout {
+    pub(in crate::cli) state: RunState,
+    /// What this controller recorded before the engine began.
+    pub(in crate::cli) opening: Event,
+    pub(in crate::cli) journal: Box<dyn Journal>,
+    pub(in crate::cli) hosts: Hosts,
+    pub(in crate::cli) controller: JumpBox,
+    pub(in crate::cli) transport: Arc<dyn Transport>,
+    pub(in crate::cli) forks: usize,
+    pub(in crate::cli) json: bool,
+    pub(in crate::cli) next: ui::CommandLines,
+    pub(in crate::cli) logs: Logs,
+    /// How long a host that finishes stays before the next screen, in the demo.
+    pub(in crate::cli) tick: Duration,
+}
+
+/// Carries it out. The exit code follows product's order.
+pub(in crate::cli) fn carry_out(rollout: Rollout, world: &mut World) -> Result<u8, Failure> {
+    let runtime = runtime()?;
+    let mut reporter: Box<dyn ui::Reporter> = reporter(rollout.json, world);
+    if rollout.json {
+        // A script gets every event; people have been told already.
+        reporter.event(&rollout.state, &rollout.opening);
+    }
+    let programs = rollout.logs.programs();
+    let (signals, signal_inbox) = mpsc::channel(16);
+    let (notices, notice_inbox) = mpsc::channel(4);
+    let engine = Engine {
+        outside: Arc::new(Outside {
+            transport: rollout.transport,
+            controller: Arc::new(rollout.controller),
+            clock: Arc::clone(&world.clock),
+            roster: Arc::new(rollout.hosts),
+            logs: Some(rollout.logs),
+        }),
+        journal: rollout.journal,
+        reporter,
+        forks: rollout.forks,
+        tick: rollout.tick,
+        signals: signal_inbox,
+        program: rollout.next.program.clone(),
+        notices: world.stdin_is_terminal.then_some(notices),
+    };
+    let ended = runtime.block_on(async {
+        if world.signals {
+            // The task lives as long as the runtime.
+            engine::listen(signals.clone())
+                .map_err(|e| Failure::internal(format!("signals cannot be handled: {e}")))?;
+        }
+        let reply = {
+            let (quiet, stderr) = (world.quiet.clone(), world.stderr.clone());
+            move |line: &str| quiet.ask(|| drop(writeln!(stderr.clone(), "{line}")))
+        };
+        let answers = tokio::spawn(answer(notice_inbox, signals, Arc::clone(&world.hear), reply, world.by()));
+        let ended = engine::run(engine, rollout.state).await;
+        answers.abort();
+        Ok::<_, Failure>(ended)
+    })?;
+    // A prompt may still wait for a line; the process must not wait for it.
+    runtime.shutdown_background();
+    let state = &ended.state;
+    if state.tally.in_flight + state.tally.waiting() == 0 && state.stop.is_none() && ended.lost.is_none() {
+        // Nobody will ask again how they ended.
+        let _ = std::fs::remove_dir_all(programs);
+    }
+    finish(&ended, rollout.json, &rollout.next, world)
+}
+
+fn finish(ended: &engine::Ended, json: bool, next: &ui::CommandLines, world: &mut World) -> Result<u8, Failure> {
+    let terminal = if json { world.stderr_is_terminal } else { world.stdout_is_terminal };
+    let page = ui::Summary { width: world.width(), paint: world.paint(terminal), verbose: false, next: next.clone() };
+    let text = page.render(&RunView { state: &ended.state, running: false, now: world.clock.now() });
+    if json {
+        world.talk(text.trim_end());
+    } else {
+        print(world, &text)?;
+    }
+    if let Some(lost) = &ended.lost {
+        let run = &ended.state.started.run;
+        let help = lost.help.as_ref().map_or_else(String::new, |help| format!("{help}; then: "));
+        return Err(Failure {
+            code: ended.state.exit_code().max(1),
+            message: format!("the ledger cannot be written, so the run was left: {lost}\njobs that run on hosts go on"),
+            help: Some(format!("{help}{} resume {run}", next.program)),
+        });
+    }
+    if ended.state.stop == Some(Stop::Detach) && ended.state.tally.in_flight > 0 {
+        world.talk(format_args!("left; go on with: {} resume {}", next.program, ended.state.started.run));
+    }
+    Ok(ended.state.exit_code())
+}
+
+/// Asks the person at the terminal whether a stage may go on. The answer may come from elsewhere as well.
+async fn answer(
+    mut notices: mpsc::Receiver<Notice>,
+    signals: mpsc::Sender<Signal>,
+    hear: Arc<dyn Fn() -> Option<String> + Send + Sync>,
+    reply: impl Fn(&str),
+    by: String,
+) {
+    while let Some(Notice::ApprovalWanted { .. }) = notices.recv().await {
+        // The question stands on the screen. Whatever is no yes is no answer: the run waits on, and says so once.
+        let mut told = false;
+        loop {
+            let hear = Arc::clone(&hear);
+            match tokio::task::spawn_blocking(move || hear()).await {
+                Ok(Some(word)) if word.eq_ignore_ascii_case("yes") => break,
+                Ok(Some(_)) if !std::mem::replace(&mut told, true) => {
+                    reply("not approved: it waits on; `yes` goes on, Ctrl-C stops the run");
+                }
+                Ok(Some(_)) => {}
+                _ => return,
+            }
+        }
+        let _ = signals.send(Signal::Approve { by: by.clone() }).await;
+    }
+}
+
+fn reporter(json: bool, world: &World) -> Box<dyn ui::Reporter> {
+    if json {
+        Box::new(ui::Json::new(Box::new(world.stdout.clone()), Box::new(world.stderr.clone())))
+    } else if world.stderr_is_terminal {
+        let stderr = Box::new(world.stderr.clone());
+        let bars = ui::Bars::new(stderr, terminal_size, world.paint(true), world.zone());
+        Box::new(bars.quiet(&world.quiet))
+    } else {
+        Box::new(ui::Lines::new(Box::new(world.stderr.clone()), world.paint(false), world.zone()))
+    }
+}

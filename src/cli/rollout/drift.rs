@@ -1,0 +1,152 @@
+//! What has changed since a run was started: files, hosts, the limit. Says on which terms it may go on.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    cli::{
+        Failure, World,
+        args::ResumeArgs,
+        outcome_selectors::Past,
+        rollout::{agreed, prepare::extra_vars},
+    },
+    event::{HostAt, HostState, RunState},
+    host::HostName,
+    inventory::Inventory,
+    names,
+    plan::VarsChange,
+    playbook::{self, Playbook},
+    step::JumpBox,
+    yaml::Problems,
+};
+
+/// The terms on which a run goes on.
+pub(in crate::cli) struct Reentry {
+    /// Its hosts that are in the inventory.
+    pub(in crate::cli) hosts: Vec<HostName>,
+    /// Its hosts without a slot that get none now.
+    pub(in crate::cli) left_out: Vec<HostName>,
+    /// What has changed and was accepted.
+    pub(in crate::cli) accepted: Option<String>,
+    /// Files of the jump box that this controller holds to another sum than the ones before.
+    pub(in crate::cli) files: BTreeMap<String, String>,
+}
+
+/// The files that the run was started from, as they are now.
+pub(in crate::cli) fn files(
+    state: &RunState,
+    words: &[String],
+    world: &World,
+) -> Result<(Inventory, Playbook), Failure> {
+    let started = &state.started;
+    let extra = extra_vars(words, world)?;
+    same_names(&started.extra_vars, words)?;
+    let paths: Vec<PathBuf> = started.inventory_paths.iter().map(PathBuf::from).collect();
+    match (Inventory::load(&paths), playbook::load(Path::new(&started.playbook_path))) {
+        (Ok(inventory), Ok(playbook)) => {
+            Ok((inventory.with_extra_vars(&extra).map_err(Failure::usage)?, playbook.overlaid(extra)))
+        }
+        (inventory, playbook) => {
+            let mut problems = Problems::default();
+            for found in [inventory.err(), playbook.err()].into_iter().flatten() {
+                problems.extend(found);
+            }
+            Err(Failure::usage(problems))
+        }
+    }
+}
+
+/// A run goes on with the plan that it was started with, or not at all; its limit may only become narrower.
+pub(in crate::cli) fn reentry(
+    state: &RunState,
+    inventory: &Inventory,
+    playbook: &Playbook,
+    jump_box: &JumpBox,
+    (args, past): (&ResumeArgs, Past),
+) -> Result<Reentry, Failure> {
+    let known: HashSet<&HostName> = inventory.hosts().iter().collect();
+    let hosts: Vec<HostName> =
+        state.hosts.iter().map(|h| &h.name).filter(|name| known.contains(name)).cloned().collect();
+    let gone: Vec<&HostState> = state.hosts.iter().filter(|host| !known.contains(&host.name)).collect();
+    let mut changes = changes(state, inventory, playbook, &hosts, &gone)?;
+    let (texts, mut files) = agreed::changed(&state.files, jump_box);
+    changes.extend(texts);
+    if state.started.plan.agreed.is_empty() && state.files.is_empty() {
+        // A run of a program that kept no sums: from here on it has them.
+        files = agreed::files(&state.started.plan, playbook, inventory, jump_box)?;
+    }
+    let accepted = (!changes.is_empty()).then(|| changes.join("; "));
+    if let Some(what) = &accepted {
+        if !args.accept_changed_plan {
+            return Err(Failure::refused(format!(
+                "{what}, so this is not the plan any more that the run was started with"
+            ))
+            .help(
+                "put the files back; or say --accept-changed-plan: the recorded steps are carried out, with the variables \
+                 and the texts of now; or start a new run with --limit @unfinished",
+            ));
+        }
+        if let Some(open) = gone.iter().find(|host| host.at == HostAt::InFlight) {
+            return Err(Failure::refused(format!("{} left the inventory while it is open", open.name))
+                .help("put it back: nobody can settle it otherwise"));
+        }
+    }
+    let mut left_out: HashSet<&HostName> = gone.iter().map(|host| &host.name).collect();
+    if let Some(limit) = &args.limit {
+        let wanted: HashSet<HostName> = inventory.select(limit, &past).map_err(Failure::usage)?.into_iter().collect();
+        left_out.extend(state.hosts.iter().map(|host| &host.name).filter(|name| !wanted.contains(*name)));
+        let starts = state.hosts.iter().any(|host| host.at == HostAt::Waiting && !left_out.contains(&host.name));
+        if !starts && state.tally.in_flight == 0 {
+            return Err(Failure::usage(format!("--limit {limit:?} names no host of this run that has not started")));
+        }
+    }
+    let waiting = state.hosts.iter().filter(|host| host.at == HostAt::Waiting);
+    let left_out = waiting.map(|host| &host.name).filter(|name| left_out.contains(name)).cloned().collect();
+    Ok(Reentry { hosts, left_out, accepted, files })
+}
+
+/// What is not as it was, one sentence each.
+fn changes(
+    state: &RunState,
+    inventory: &Inventory,
+    playbook: &Playbook,
+    hosts: &[HostName],
+    gone: &[&HostState],
+) -> Result<Vec<String>, Failure> {
+    let mut changes = Vec::new();
+    if !gone.is_empty() {
+        let names: Vec<HostName> = gone.iter().map(|host| host.name.clone()).collect();
+        changes.push(format!("{} left the inventory", names::fold(&names)));
+    }
+    if hosts.is_empty() {
+        return Ok(changes);
+    }
+    let now = crate::plan::build(inventory, playbook, hosts).map_err(Failure::usage)?;
+    let then = &state.started.plan;
+    if now.steps != then.steps || now.on_failure != then.on_failure {
+        changes.push("the playbook's steps have changed".to_owned());
+    }
+    let vars = VarsChange::between(then, &now);
+    if (gone.is_empty() && VarsChange::any(then, &now)) || vars != VarsChange::default() {
+        changes.push(vars.sentence());
+    }
+    Ok(changes)
+}
+
+/// Values of extra variables are not in the ledger, since they may be secret: they must be given again.
+fn same_names(then: &[String], now: &[String]) -> Result<(), Failure> {
+    let names = |words: &[String]| -> Vec<String> {
+        let mut names: Vec<String> =
+            words.iter().map(|word| word.split_once('=').map_or(word.as_str(), |(name, _)| name).to_owned()).collect();
+        names.sort();
+        names
+    };
+    if names(then) == names(now) {
+        return Ok(());
+    }
+    let then = if then.is_empty() { "none".to_owned() } else { then.join(", ") };
+    Err(Failure::usage(format!("the run was started with other extra variables: {then}"))
+        .help("give the same -e again; their values are not kept, since they may be secret"))
+}

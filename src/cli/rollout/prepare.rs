@@ -1,0 +1,126 @@
+//! From the arguments to a checked plan: inventory, playbook, selection, stages. No connection.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde_json::{Map, Value};
+
+use crate::{
+    cli::{Failure, World, args::InventoryArgs, connect::jump_box::jump_box, outcome_selectors::Past, rollout::agreed},
+    host::HostName,
+    inventory::Inventory,
+    plan::{self, Plan},
+    playbook::{self, Playbook},
+    step,
+    yaml::{self, Problems},
+};
+
+/// A rollout that could be started.
+pub(in crate::cli) struct Prepared {
+    pub(in crate::cli) inventory: Arc<Inventory>,
+    pub(in crate::cli) playbook: Playbook,
+    pub(in crate::cli) plan: Plan,
+    /// The selected hosts in the plan's order.
+    pub(in crate::cli) hosts: Vec<HostName>,
+}
+
+/// What to prepare.
+pub(in crate::cli) struct Request<'a> {
+    pub(in crate::cli) playbook: &'a Path,
+    pub(in crate::cli) inventories: &'a [PathBuf],
+    pub(in crate::cli) extra_vars: &'a [String],
+    pub(in crate::cli) limit: Option<&'a str>,
+    pub(in crate::cli) state_dir: PathBuf,
+}
+
+/// Loads, selects and plans; every fault of every file at once.
+pub(in crate::cli) fn prepare(request: &Request<'_>, world: &World) -> Result<Prepared, Failure> {
+    let extra = extra_vars(request.extra_vars, world)?;
+    let paths: Vec<PathBuf> = request.inventories.to_vec();
+    let playbook = playbook::load(request.playbook);
+    let inventory = Inventory::load(&paths);
+    let (inventory, playbook) = match (inventory, playbook) {
+        (Ok(inventory), Ok(playbook)) => {
+            (inventory.with_extra_vars(&extra).map_err(Failure::usage)?, playbook.overlaid(extra))
+        }
+        (inventory, playbook) => {
+            let mut problems = Problems::default();
+            for found in [inventory.err(), playbook.err()].into_iter().flatten() {
+                problems.extend(found);
+            }
+            return Err(Failure::usage(problems));
+        }
+    };
+    let past = Past {
+        state_dir: request.state_dir.clone(),
+        playbook: Some(world.absolute(request.playbook).display().to_string()),
+    };
+    let mut selected = inventory.select(&playbook.hosts, &past).map_err(Failure::usage)?;
+    if let Some(limit) = request.limit {
+        let limited: std::collections::HashSet<HostName> =
+            inventory.select(limit, &past).map_err(Failure::usage)?.into_iter().collect();
+        selected.retain(|host| limited.contains(host));
+        if selected.is_empty() {
+            let message =
+                format!("--limit {limit:?} and `hosts: {}` of the playbook have no host in common", playbook.hosts);
+            return Err(Failure::usage(message));
+        }
+    }
+    let mut plan = plan::build(&inventory, &playbook, &selected).map_err(Failure::usage)?;
+    // A host that cannot be reached as it is written is told when it is about to be.
+    let targets: Vec<_> = selected.iter().filter_map(|host| inventory.target(host).ok()).collect();
+    let mut problems = plan::endangered_ways(&plan, &targets);
+    if changes(&playbook) {
+        problems.extend(plan::twins(&targets));
+    }
+    problems.or(()).map_err(Failure::usage)?;
+    plan.agreed.files = agreed::files(&plan, &playbook, &inventory, &jump_box(&playbook, world))?;
+    let hosts = plan.hosts().map(|(host, _, _)| host.name.clone()).collect();
+    Ok(Prepared { inventory: Arc::new(inventory), playbook, plan, hosts })
+}
+
+/// Whether a step changes hosts.
+pub(in crate::cli) fn changes(playbook: &Playbook) -> bool {
+    playbook.steps.iter().chain(&playbook.on_failure).any(step::takes_lease)
+}
+
+/// The inventories alone, for commands without a playbook.
+pub(in crate::cli) fn load_inventory(args: &InventoryArgs, world: &World) -> Result<Inventory, Failure> {
+    let extra = extra_vars(&args.extra_vars, world)?;
+    Inventory::load(&args.inventory).and_then(|inventory| inventory.with_extra_vars(&extra)).map_err(Failure::usage)
+}
+
+/// `-e key=value`, `-e '{"k": 1}'` and `-e @file`; a later one wins.
+pub(in crate::cli) fn extra_vars(words: &[String], world: &World) -> Result<Map<String, Value>, Failure> {
+    let mut vars = Map::new();
+    for word in words {
+        if let Some(path) = word.strip_prefix('@') {
+            let source = yaml::Source::load(&world.absolute(Path::new(path)))
+                .map_err(|problem| Failure::usage(Problems(vec![problem])))?;
+            vars.extend(as_map(yaml::parse(source).map_err(Failure::usage)?.to_json(), word)?);
+        } else if word.trim_start().starts_with('{') {
+            let source = yaml::Source::new("-e", word.as_str());
+            vars.extend(as_map(yaml::parse(source).map_err(Failure::usage)?.to_json(), word)?);
+        } else {
+            let (name, value) = word
+                .split_once('=')
+                .ok_or_else(|| Failure::usage(format!("-e {word:?} is neither key=value nor @file")))?;
+            if !name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            {
+                return Err(Failure::usage(format!("-e {name:?} is not the name of a variable")));
+            }
+            vars.insert(name.to_owned(), Value::String(value.to_owned()));
+        }
+    }
+    Ok(vars)
+}
+
+fn as_map(value: Value, word: &str) -> Result<Map<String, Value>, Failure> {
+    match value {
+        Value::Object(map) => Ok(map),
+        _ => Err(Failure::usage(format!("-e {word:?} does not hold a mapping of variables"))),
+    }
+}

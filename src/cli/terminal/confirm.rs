@@ -1,0 +1,69 @@
+//! The questions before a run: how many hosts, how risky, inside their windows?
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::{
+    cli::{Failure, World},
+    host::{HostName, Risk},
+    names,
+    plan::{Plan, window},
+    policy::Window,
+};
+
+/// Says what would be touched, and asks where the risk is high. A run that may change nothing is not asked for.
+pub(in crate::cli) fn confirm(plan: &Plan, yes: bool, check: bool, world: &mut World) -> Result<(), Failure> {
+    let mut total = 0;
+    let mut risky = Vec::new();
+    for stage in &plan.stages {
+        let hosts: usize = stage.waves.iter().map(|wave| wave.hosts.len()).sum();
+        total += hosts;
+        let waves = if stage.waves.len() == 1 { "1 wave".to_owned() } else { format!("{} waves", stage.waves.len()) };
+        let noun = if hosts == 1 { "host" } else { "hosts" };
+        world.talk(format_args!("  {:<40} {hosts:>6} {noun} in {waves}", stage.name));
+        if stage.risk >= Some(Risk::High) {
+            risky.push(format!("{} ({hosts} {noun}, risk {})", stage.name, stage.risk.unwrap_or(Risk::High)));
+        }
+    }
+    world.talk(format_args!("  {:<40} {total:>6} {}", "in all", if total == 1 { "host" } else { "hosts" }));
+    if yes || check || risky.is_empty() {
+        return Ok(());
+    }
+    let what = risky.join(", ");
+    if !world.stdin_is_terminal {
+        return Err(Failure::refused(format!("this run touches {what}, and nobody is there to confirm it"))
+            .help("say --yes when it is meant"));
+    }
+    let question = format!("This run touches {what}.\nType yes to go on: ");
+    match (world.ask)(&question).as_deref() {
+        Some("yes" | "YES" | "Yes") => Ok(()),
+        _ => Err(Failure::refused("not confirmed; nothing was done")),
+    }
+}
+
+/// Refuses a run some of whose hosts are outside their window now.
+pub(in crate::cli) fn in_windows(plan: &Plan, now: Timestamp) -> Result<(), Failure> {
+    let mut closed: Vec<HostName> = Vec::new();
+    let mut next = None;
+    for (host, _, _) in plan.hosts() {
+        let Some(w) = &host.window else { continue };
+        if window::open_until(w, now).is_none() {
+            if closed.is_empty() {
+                next = next_opening(w, now);
+            }
+            closed.push(host.name.clone());
+        }
+    }
+    if closed.is_empty() {
+        return Ok(());
+    }
+    let hosts = names::fold(&closed);
+    let opens = next.map_or_else(String::new, |at| format!("; it opens on {at}"));
+    Err(Failure::refused(format!("the maintenance window of {hosts} is closed now{opens}"))
+        .help("wait for it, leave these hosts out with --limit, or say --ignore-window"))
+}
+
+/// When a window opens next, by its own clock: `2026-12-13 02:00 CET`.
+fn next_opening(w: &Window, now: Timestamp) -> Option<String> {
+    let zone = TimeZone::get(&w.timezone).ok()?;
+    Some(window::next_opening(w, now)?.to_zoned(zone).strftime("%Y-%m-%d %H:%M %Z").to_string())
+}

@@ -1,0 +1,232 @@
+//! The terminal's keyboard: whoever is asked reads it alone. An approval, which may be given elsewhere as well, gives way
+//! to any other question. Whatever ends the program, the terminal is left as it was found. Start at [`Keyboard`].
+
+use std::{
+    fs::OpenOptions,
+    io::{self, Write},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread::sleep,
+    time::Duration,
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+    process::{Signal, getpid, kill_process},
+    termios::{LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios, tcflush, tcgetattr, tcsetattr},
+};
+use secrecy::SecretString;
+use zeroize::Zeroizing;
+
+/// How often whoever listens looks whether somebody wants to ask.
+const LOOK: Duration = Duration::from_millis(50);
+/// No answer is longer.
+const LONGEST: usize = 4 << 10;
+
+/// The keyboard of the terminal that the program was started at. Clones share it.
+#[derive(Clone, Default)]
+pub(in crate::cli) struct Keyboard(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    /// Held by whoever reads.
+    turn: Mutex<()>,
+    /// Questions that wait for their turn.
+    waiting: AtomicUsize,
+    /// The terminal as it was, while a secret is typed.
+    before: Mutex<Option<Termios>>,
+}
+
+impl Keyboard {
+    /// Asks a question, and reads one line.
+    pub(in crate::cli) fn ask(&self, question: &str) -> Option<String> {
+        self.0.alone(|| {
+            forget_typed();
+            show(question);
+            line()
+        })
+    }
+
+    /// Asks for a secret; what is typed is not shown. Ctrl-C is the signal that it always is, but on a terminal that
+    /// echoes again.
+    pub(in crate::cli) fn ask_secret(&self, question: &str) -> Option<SecretString> {
+        self.0.alone(|| {
+            let before = tcgetattr(io::stdin()).ok()?;
+            let mut hidden = before.clone();
+            hidden.local_modes -= LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG;
+            hidden.special_codes[SpecialCodeIndex::VMIN] = 1;
+            hidden.special_codes[SpecialCodeIndex::VTIME] = 0;
+            *self.0.before() = Some(before);
+            // What was typed before is dropped.
+            tcsetattr(io::stdin(), OptionalActions::Flush, &hidden).ok()?;
+            show(question);
+            let typed = secret(|| byte(&mut [0]));
+            show("\n");
+            self.restore();
+            match typed {
+                Typed::Line(line) => Some(line),
+                Typed::Nothing => None,
+                Typed::Interrupt => {
+                    let _ = kill_process(getpid(), Signal::INT);
+                    None
+                }
+            }
+        })
+    }
+
+    /// Reads a line for a question that stands on the screen, and goes back to that after any other question; `None`
+    /// when no line comes any more.
+    pub(in crate::cli) fn hear(&self) -> Option<String> {
+        loop {
+            while self.0.waiting.load(Ordering::SeqCst) > 0 {
+                sleep(LOOK);
+            }
+            let _turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner);
+            forget_typed();
+            while self.0.waiting.load(Ordering::SeqCst) == 0 {
+                if typed()? {
+                    return line();
+                }
+            }
+        }
+    }
+
+    /// Makes the terminal echo again when a secret was being asked for.
+    pub(in crate::cli) fn restore(&self) {
+        if let Some(before) = self.0.before().take() {
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, &before);
+        }
+    }
+}
+
+impl Shared {
+    fn alone<T>(&self, read: impl FnOnce() -> T) -> T {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        read()
+    }
+
+    fn before(&self) -> MutexGuard<'_, Option<Termios>> {
+        self.before.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What was typed before a question was read is no answer to it.
+fn forget_typed() {
+    let _ = tcflush(io::stdin(), QueueSelector::IFlush);
+}
+
+/// Whether there is something to read, after a while; `None`: there will not be.
+fn typed() -> Option<bool> {
+    let stdin = io::stdin();
+    let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
+    let pause = Timespec { tv_sec: 0, tv_nsec: LOOK.as_nanos().try_into().unwrap_or(50_000_000) };
+    match poll(&mut fds, Some(&pause)) {
+        Ok(0) | Err(Errno::INTR) => Some(false),
+        Ok(_) => Some(true),
+        Err(_) => None,
+    }
+}
+
+/// To the terminal, wherever standard error goes.
+fn show(text: &str) {
+    let shown = match OpenOptions::new().write(true).open("/dev/tty") {
+        Ok(mut terminal) => terminal.write_all(text.as_bytes()),
+        Err(_) => io::stderr().write_all(text.as_bytes()),
+    };
+    // A terminal that is gone answers nothing.
+    let _ = shown;
+}
+
+/// The next byte, without the buffer of [`io::Stdin`], so that nothing of a later line is taken; `None` at the end.
+fn byte(into: &mut [u8; 1]) -> Option<u8> {
+    loop {
+        match rustix::io::read(io::stdin(), &mut *into) {
+            Ok(1..) => return Some(into[0]),
+            Err(Errno::INTR) => {}
+            Ok(0) | Err(_) => return None,
+        }
+    }
+}
+
+fn line() -> Option<String> {
+    let mut line = Vec::new();
+    loop {
+        match byte(&mut [0]) {
+            Some(b'\n') => break,
+            Some(byte) if line.len() < LONGEST => line.push(byte),
+            Some(_) => {}
+            None if line.is_empty() => return None,
+            None => break,
+        }
+    }
+    Some(String::from_utf8_lossy(&line).trim().to_owned())
+}
+
+/// What came of a secret that was asked for.
+#[cfg_attr(test, derive(Debug))]
+enum Typed {
+    Line(SecretString),
+    Nothing,
+    Interrupt,
+}
+
+/// Reads keys up to the end of a line, with the few that a terminal would understand by itself.
+fn secret(mut key: impl FnMut() -> Option<u8>) -> Typed {
+    let mut line = Zeroizing::new(Vec::with_capacity(LONGEST));
+    loop {
+        match key() {
+            Some(b'\n' | b'\r') => break,
+            Some(0x03) => return Typed::Interrupt,
+            // Ctrl-D ends, like the end of a file.
+            Some(0x04) | None if line.is_empty() => return Typed::Nothing,
+            Some(0x04) | None => break,
+            Some(0x7f | 0x08) => while line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {},
+            // Ctrl-U: all of it anew.
+            Some(0x15) => line.clear(),
+            Some(byte) if byte >= b' ' && line.len() < LONGEST => line.push(byte),
+            Some(_) => {}
+        }
+    }
+    match std::str::from_utf8(&line) {
+        Ok(text) => Typed::Line(SecretString::from(text)),
+        Err(_) => Typed::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    #[test]
+    fn keys_make_a_secret() {
+        for (keys, expected) in [
+            ("pass\n", Ok("pass")),
+            ("p\u{e4}\u{7f}ass\r", Ok("pass")),
+            ("\u{7f}x\u{8}\u{8}pass\n", Ok("pass")),
+            ("wrong\u{15}pass\u{1a}\n", Ok("pass")),
+            (" blanks \n", Ok(" blanks ")),
+            ("pass\u{4}more", Ok("pass")),
+            ("\n", Ok("")),
+            ("\u{4}", Err(false)),
+            ("", Err(false)),
+            ("pa\u{3}ss\n", Err(true)),
+        ] {
+            let mut bytes = keys.bytes();
+            let typed = match secret(|| bytes.next()) {
+                Typed::Line(line) => Ok(line.expose_secret().to_owned()),
+                Typed::Nothing => Err(false),
+                Typed::Interrupt => Err(true),
+            };
+            assert_eq!(typed.as_deref().map_err(|end| *end), expected, "{keys:?}");
+        }
+        let mut endless = std::iter::repeat_n(b'x', 2 * LONGEST).chain([b'\n']);
+        assert!(matches!(secret(|| endless.next()), Typed::Line(line) if line.expose_secret().len() == LONGEST));
+    }
+}
