@@ -1,6 +1,6 @@
 //! Which command it is, and how its end becomes an exit code.
 
-use std::{ffi::OsString, io::Write};
+use std::ffi::OsString;
 
 use clap::{CommandFactory, Parser};
 
@@ -26,7 +26,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>, mut world: World) -> u8 {
                 error.render().to_string()
             };
             if !error.use_stderr() {
-                return print(&mut world, &text).unwrap_or(0);
+                return world.print(&text).unwrap_or(0);
             }
             world.talk(text.trim_end());
             return 2;
@@ -88,21 +88,12 @@ fn dispatch(cli: &Cli, world: &mut World) -> Result<u8, Failure> {
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "patchwave", &mut text);
-            print(world, &String::from_utf8_lossy(&text))
+            world.print(&String::from_utf8_lossy(&text))
         }
         Command::Man => {
             let mut text = Vec::new();
             clap_mangen::Man::new(Cli::command()).render(&mut text).map_err(Failure::internal)?;
-            print(world, &String::from_utf8_lossy(&text))
+            world.print(&String::from_utf8_lossy(&text))
         }
-    }
-}
-
-/// Writes data. A reader that went away (`| head`) is no fault.
-pub(super) fn print(world: &mut World, text: &str) -> Result<u8, Failure> {
-    match world.stdout.write_all(text.as_bytes()).and_then(|()| world.stdout.flush()) {
-        Ok(()) => Ok(0),
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(0),
-        Err(error) => Err(Failure::internal(format!("standard output cannot be written: {error}"))),
     }
 }

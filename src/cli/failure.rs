@@ -44,16 +44,18 @@ impl Failure {
 
 /// A ledger that cannot be used is a refusal that says what to do; a lock is one as well. A run that is not there was
 /// misspelt.
-pub(super) fn ledger_failure(error: LedgerError) -> Failure {
-    let help = error.help().map(Cow::into_owned);
-    let mut failure = match error {
-        LedgerError::Absent { .. } | LedgerError::UnknownRun { .. } | LedgerError::Ambiguous { .. } => {
-            Failure::usage(error)
-        }
-        _ => Failure::refused(error),
-    };
-    failure.help = help;
-    failure
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        let help = error.help().map(Cow::into_owned);
+        let mut failure = match error {
+            LedgerError::Absent { .. } | LedgerError::UnknownRun { .. } | LedgerError::Ambiguous { .. } => {
+                Self::usage(error)
+            }
+            _ => Self::refused(error),
+        };
+        failure.help = help;
+        failure
+    }
 }
 
 /// Files, paths and hosts are quoted in messages, and may hold anything.

@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{terminal::keyboard::Keyboard, who::Who};
+use super::{failure::Failure, terminal::keyboard::Keyboard, who::Who};
 use crate::{
     clock::{Clock, SystemClock},
     transport::Transport,
@@ -164,6 +164,16 @@ impl World {
             Ok(below) if below.as_os_str().is_empty() => ".".to_owned(),
             Ok(below) => below.display().to_string(),
             Err(_) => path.display().to_string(),
+        }
+    }
+
+    /// Writes data; the exit code is that of a command that is done with it. A reader that went away (`| head`) is not
+    /// a fault.
+    pub(super) fn print(&mut self, text: &str) -> Result<u8, Failure> {
+        match self.stdout.write_all(text.as_bytes()).and_then(|()| self.stdout.flush()) {
+            Ok(()) => Ok(0),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
+            Err(error) => Err(Failure::internal(format!("standard output cannot be written: {error}"))),
         }
     }
 

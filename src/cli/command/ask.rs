@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{
-    cli::{Failure, World, failure::ledger_failure},
+    cli::{Failure, World},
     event::Stop,
     ledger::{Driver, Ledger, Request, Wanted},
 };
@@ -11,8 +11,8 @@ use crate::{
 /// Leaves a request for the controller of a run.
 pub(in crate::cli) fn ask(prefix: &str, what: Wanted, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
     // Only read at first, so that nothing is made where no run was.
-    let run = Ledger::open_read_only(&state_dir).and_then(|ledger| ledger.find(prefix)).map_err(ledger_failure)?;
-    let mut ledger = Ledger::open(&state_dir).map_err(ledger_failure)?;
+    let run = Ledger::open_read_only(&state_dir).and_then(|ledger| ledger.find(prefix))?;
+    let mut ledger = Ledger::open(&state_dir)?;
     let holder = match ledger.driver(&run) {
         Driver::Holder(holder) => holder,
         Driver::Nobody => {
@@ -27,7 +27,7 @@ pub(in crate::cli) fn ask(prefix: &str, what: Wanted, state_dir: PathBuf, world:
         }
     };
     let request = Request { at: world.clock.now(), by: world.by(), what };
-    ledger.request(&run, &request).map_err(ledger_failure)?;
+    ledger.request(&run, &request)?;
     let told = match what {
         Wanted::Stop(Stop::Drain) => "no new host starts; hosts in flight finish",
         Wanted::Stop(_) => "the run stops",

@@ -7,7 +7,6 @@ use crate::{
         Failure, World,
         args::{ConnectArgs, DemoArgs, HostKeys, InventoryArgs, RunArgs},
         command::run::run,
-        failure::ledger_failure,
     },
     demo::{Demo, DemoOptions},
     ledger::Ledger,
@@ -48,9 +47,9 @@ pub(in crate::cli) fn demo(args: &DemoArgs, world: &mut World) -> Result<u8, Fai
 
 /// The newest run, and how many of its hosts were never started.
 fn last_run(state_dir: &std::path::Path) -> Result<(String, usize), Failure> {
-    let ledger = Ledger::open_read_only(state_dir).map_err(ledger_failure)?;
-    let run = ledger.last_run().map_err(ledger_failure)?.ok_or_else(|| Failure::internal("the ledger is empty"))?;
-    let state = ledger.state(&run).map_err(ledger_failure)?;
+    let ledger = Ledger::open_read_only(state_dir)?;
+    let run = ledger.last_run()?.ok_or_else(|| Failure::internal("the ledger is empty"))?;
+    let state = ledger.state(&run)?;
     Ok((run.to_string(), state.tally.waiting()))
 }
 

@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::cli::{
-    Failure, World, args::InventoryCommand, commands::print, outcome_selectors::Past, rollout::prepare::load_inventory,
-};
+use crate::cli::{Failure, World, args::InventoryCommand, outcome_selectors::Past, rollout::prepare::load_inventory};
 pub(in crate::cli) fn inventory(
     command: &InventoryCommand,
     state_dir: PathBuf,
@@ -18,15 +16,15 @@ pub(in crate::cli) fn inventory(
                 problems.extend(found);
             }
             problems.or(()).map_err(Failure::usage)?;
-            print(world, &inventory.summary_text())
+            world.print(&inventory.summary_text())
         }
         InventoryCommand::Hosts { inventory: args, pattern } => {
             let inventory = load_inventory(args, world)?;
             let past = Past { state_dir, playbook: None };
             let hosts = inventory.select(pattern, &past).map_err(Failure::usage)?;
-            print(world, &inventory.hosts_text(&hosts))
+            world.print(&inventory.hosts_text(&hosts))
         }
-        InventoryCommand::List(args) => print(world, &format!("{:#}\n", load_inventory(args, world)?.list_json())),
-        InventoryCommand::Graph(args) => print(world, &load_inventory(args, world)?.graph_text()),
+        InventoryCommand::List(args) => world.print(&format!("{:#}\n", load_inventory(args, world)?.list_json())),
+        InventoryCommand::Graph(args) => world.print(&load_inventory(args, world)?.graph_text()),
     }
 }

@@ -9,7 +9,6 @@ use crate::{
     cli::{
         Failure, World,
         args::{KnownHostsCheck, KnownHostsCommand, KnownHostsFind, Strictness},
-        commands::print,
     },
     regular,
     transport::ssh::{
@@ -64,7 +63,7 @@ fn check(args: &KnownHostsCheck, world: &mut World) -> Result<u8, Failure> {
     if let Some(why) = why {
         world.talk(format_args!("{}, {}: {why}", name.as_str(), key.algorithm));
     }
-    print(world, &format!("{word}\n"))?;
+    world.print(&format!("{word}\n"))?;
     Ok(if word == "accept" { 0 } else { REFUSED })
 }
 
@@ -82,5 +81,5 @@ fn find(args: &KnownHostsFind, world: &mut World) -> Result<u8, Failure> {
     }
     let file = TrustFile::load(&path).map_err(Failure::usage)?;
     let lines: String = file.find(&args.name).iter().map(|line| format!("{line}\n")).collect();
-    print(world, &lines)
+    world.print(&lines)
 }

@@ -8,8 +8,6 @@ use crate::{
     cli::{
         Failure, World,
         args::{LedgerCommand, PruneArgs},
-        commands::print,
-        failure::ledger_failure,
     },
     event::RunId,
     ledger::{Driver, Ledger, LedgerError, RunRow, SalvagedRun, Stale, salvage},
@@ -24,19 +22,19 @@ pub(in crate::cli) fn ledger(
         LedgerCommand::Verify { run } => verify(run.as_deref(), &state_dir, world),
         LedgerCommand::Prune(args) => prune(args, &state_dir, world),
         LedgerCommand::Salvage => rescue(&state_dir, world),
-        LedgerCommand::Path => print(world, &format!("{}\n", state_dir.join("ledger.db").display())),
+        LedgerCommand::Path => world.print(&format!("{}\n", state_dir.join("ledger.db").display())),
     }
 }
 
 /// Every run is looked at, also after one that is damaged.
 fn verify(run: Option<&str>, state_dir: &Path, world: &mut World) -> Result<u8, Failure> {
-    let ledger = Ledger::open_read_only(state_dir).map_err(ledger_failure)?;
+    let ledger = Ledger::open_read_only(state_dir)?;
     let file = if run.is_none() { ledger.check_file() } else { Ok(()) };
     let rows: Vec<RunRow> = match run {
         Some(prefix) => {
-            vec![ledger.find(prefix).and_then(|run| ledger.row(&run)).map_err(ledger_failure)?]
+            vec![ledger.find(prefix).and_then(|run| ledger.row(&run))?]
         }
-        None => ledger.runs(usize::MAX >> 1).map_err(ledger_failure)?,
+        None => ledger.runs(usize::MAX >> 1)?,
     };
     let (mut text, mut events, mut worst) = (String::new(), 0, file.err());
     for row in &rows {
@@ -50,16 +48,16 @@ fn verify(run: Option<&str>, state_dir: &Path, world: &mut World) -> Result<u8, 
     }
     let Some(error) = worst else {
         let runs = if rows.len() == 1 { "1 run".to_owned() } else { format!("{} runs", rows.len()) };
-        return print(world, &format!("{runs}, {events} events: each record is as it was written\n"));
+        return world.print(&format!("{runs}, {events} events: each record is as it was written\n"));
     };
-    print(world, &text)?;
-    Err(ledger_failure(error))
+    world.print(&text)?;
+    Err(error.into())
 }
 
 fn prune(args: &PruneArgs, state_dir: &Path, world: &mut World) -> Result<u8, Failure> {
     // An empty one need not be made for this.
-    drop(Ledger::open_read_only(state_dir).map_err(ledger_failure)?);
-    let mut ledger = Ledger::open(state_dir).map_err(ledger_failure)?;
+    drop(Ledger::open_read_only(state_dir)?);
+    let mut ledger = Ledger::open(state_dir)?;
     let stale = match (args.keep_runs, args.older_than) {
         (Some(keep), _) => Stale::AllBut(keep),
         (None, Some(age)) => {
@@ -69,7 +67,7 @@ fn prune(args: &PruneArgs, state_dir: &Path, world: &mut World) -> Result<u8, Fa
         (None, None) => return Err(Failure::usage("neither --keep-runs nor --older-than is given")),
     };
     let mut doomed: Vec<RunId> = Vec::new();
-    for row in ledger.stale(stale).map_err(ledger_failure)? {
+    for row in ledger.stale(stale)? {
         // A record that cannot be read keeps nobody from forgetting it.
         let open = ledger.state(&row.run).map_or(0, |state| state.tally.in_flight);
         match ledger.driver(&row.run) {
@@ -102,7 +100,7 @@ fn prune(args: &PruneArgs, state_dir: &Path, world: &mut World) -> Result<u8, Fa
     }
     confirm(doomed.len(), args.yes, world)?;
     let owner = world.by();
-    let forgotten = ledger.forget(&doomed, &owner).map_err(ledger_failure)?;
+    let forgotten = ledger.forget(&doomed, &owner)?;
     world.talk(format_args!("{} forgotten, with their logs", count(forgotten.len())));
     Ok(0)
 }
@@ -134,11 +132,11 @@ fn rescue(state_dir: &Path, world: &mut World) -> Result<u8, Failure> {
             return Ok(0);
         }
         Err(LedgerError::Corrupted { .. } | LedgerError::Damaged { .. }) => {}
-        Err(error) => return Err(ledger_failure(error)),
+        Err(error) => return Err(error.into()),
     }
-    let done = salvage(state_dir, world.clock.now()).map_err(ledger_failure)?;
+    let done = salvage(state_dir, world.clock.now())?;
     let text: String = done.runs.iter().map(line).collect();
-    print(world, &text)?;
+    world.print(&text)?;
     world.talk(format_args!("the damaged file is kept: {}", done.kept.display()));
     Ok(0)
 }

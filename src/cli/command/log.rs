@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    cli::{Failure, World, args::LogArgs, commands::print, failure::ledger_failure},
+    cli::{Failure, World, args::LogArgs},
     command::shows,
     host::HostName,
     ledger::Ledger,
@@ -15,16 +15,16 @@ use crate::{
 };
 
 pub(in crate::cli) fn log(args: &LogArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
-    let ledger = Ledger::open_read_only(&state_dir).map_err(ledger_failure)?;
-    let run = ledger.find(&args.run).map_err(ledger_failure)?;
+    let ledger = Ledger::open_read_only(&state_dir)?;
+    let run = ledger.find(&args.run)?;
     let host = HostName::new(&args.host).map_err(Failure::usage)?;
-    let state = ledger.state(&run).map_err(ledger_failure)?;
+    let state = ledger.state(&run)?;
     let found = state.host(&host).ok_or_else(|| Failure::usage(format!("{host} is not in run {run}")))?;
-    print(world, &ui::host_text(&state, found))?;
+    world.print(&ui::host_text(&state, found))?;
     let path = ledger.logs(&run, Arc::clone(&world.clock)).path(&host);
     match std::fs::File::open(&path) {
         Ok(mut file) => copy(&mut file, world),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => print(world, "(the host has said nothing)\n"),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => world.print("(the host has said nothing)\n"),
         Err(error) => Err(Failure::internal(format!("{}: {error}", path.display()))),
     }
 }

@@ -6,7 +6,6 @@ use crate::{
     cli::{
         Failure, World,
         args::PlanArgs,
-        commands::print,
         rollout::prepare::{Request, prepare},
     },
     ui,
@@ -29,5 +28,5 @@ pub(in crate::cli) fn plan(args: &PlanArgs, state_dir: PathBuf, world: &mut Worl
     } else {
         ui::plan_text(&prepared.plan, &digest, world.width(), world.paint(world.stdout_is_terminal), args.all)
     };
-    print(world, &text)
+    world.print(&text)
 }

@@ -6,8 +6,6 @@ use crate::{
     cli::{
         Failure, World,
         args::{ReportArgs, ReportFormat},
-        commands::print,
-        failure::ledger_failure,
         which_run::newest_or,
     },
     ledger::Ledger,
@@ -16,15 +14,15 @@ use crate::{
 };
 
 pub(in crate::cli) fn report(args: &ReportArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
-    let ledger = Ledger::open_read_only(&state_dir).map_err(ledger_failure)?;
+    let ledger = Ledger::open_read_only(&state_dir)?;
     let run = newest_or(&ledger, args.run.as_deref())?;
     // Asked first: what the controller recorded before it left is read after it.
     let running = !ledger.driver(&run).is_nobody();
-    let state = ledger.state(&run).map_err(ledger_failure)?;
+    let state = ledger.state(&run)?;
     let view = RunView { state: &state, running, now: world.clock.now() };
     let text = match args.format {
         ReportFormat::Markdown => report::markdown(&view, &world.zone()),
         ReportFormat::Json => format!("{:#}\n", report::json(&view)),
     };
-    print(world, &text)
+    world.print(&text)
 }

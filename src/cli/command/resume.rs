@@ -7,7 +7,6 @@ use crate::{
         Failure, World,
         args::ResumeArgs,
         command_lines::{line_of, next},
-        commands::print,
         connect::{
             finished_leases,
             jump_box::jump_box,
@@ -15,7 +14,6 @@ use crate::{
             roster::{Hosts, Overlay},
             transport::{forks, transport},
         },
-        failure::ledger_failure,
         outcome_selectors::Past,
         rollout::{
             carry_out::{Rollout, carry_out},
@@ -31,13 +29,13 @@ use crate::{
 
 pub(in crate::cli) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
     // Only read at first, so that nothing is made where no run was.
-    let run = which(&Ledger::open_read_only(&state_dir).map_err(ledger_failure)?, args.run.as_deref())?;
-    let ledger = Ledger::open(&state_dir).map_err(ledger_failure)?;
+    let run = which(&Ledger::open_read_only(&state_dir)?, args.run.as_deref())?;
+    let ledger = Ledger::open(&state_dir)?;
     let owner = world.by();
-    let lock = ledger.lock(&run, &owner).map_err(ledger_failure)?;
+    let lock = ledger.lock(&run, &owner)?;
     // What happens next rests on this record alone.
-    ledger.verify(&run).map_err(ledger_failure)?;
-    let mut state = ledger.state(&run).map_err(ledger_failure)?;
+    ledger.verify(&run)?;
+    let mut state = ledger.state(&run)?;
     same_program(&state, world)?;
     if let Some(why) = &state.cut {
         return Err(Failure::refused(format!("the end of this run's record is lost: {why}")).help(format!(
@@ -80,7 +78,7 @@ pub(in crate::cli) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut 
             connect: anew,
         },
     };
-    journal.append(std::slice::from_ref(&resumed)).map_err(ledger_failure)?;
+    journal.append(std::slice::from_ref(&resumed))?;
     state.apply(&resumed).map_err(Failure::internal)?;
     let jump_box = jump_box.agreed_with(&state.files);
     let programs = world.absolute(&logs.programs());
@@ -155,16 +153,13 @@ fn over(state: &mut RunState, next: &ui::CommandLines, world: &mut World) -> Res
         verbose: false,
         next: next.clone(),
     };
-    print(world, &page.render(&RunView { state, running: false, now: world.clock.now() }))?;
+    world.print(&page.render(&RunView { state, running: false, now: world.clock.now() }))?;
     Ok(Some(state.exit_code()))
 }
 
 fn which(ledger: &Ledger, asked: Option<&str>) -> Result<RunId, Failure> {
     match asked {
-        Some(prefix) => ledger.find(prefix).map_err(ledger_failure),
-        None => ledger
-            .last_run()
-            .map_err(ledger_failure)?
-            .ok_or_else(|| Failure::usage("there is no run to resume").help("patchwave runs")),
+        Some(prefix) => ledger.find(prefix).map_err(Failure::from),
+        None => ledger.last_run()?.ok_or_else(|| Failure::usage("there is no run to resume").help("patchwave runs")),
     }
 }

@@ -14,7 +14,6 @@ use crate::{
             roster::{Hosts, Overlay},
             transport::{forks, transport},
         },
-        failure::ledger_failure,
         rollout::{
             carry_out::{Rollout, carry_out},
             prepare::{Prepared, Request, changes, prepare},
@@ -79,8 +78,8 @@ pub(in crate::cli) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World)
     let controller = jump_box(&playbook, world).agreed_with(&started.plan.agreed.files);
     let first = Event { seq: 1, at: world.clock.now(), kind: Kind::RunStarted(Box::new(started)) };
     let state = RunState::begin(&first).map_err(Failure::internal)?;
-    let mut ledger = Ledger::open(&state_dir).map_err(ledger_failure)?;
-    let lock = ledger.begin(&first).map_err(ledger_failure)?;
+    let mut ledger = Ledger::open(&state_dir)?;
+    let lock = ledger.begin(&first)?;
     let logs = ledger.logs(&run, Arc::clone(&world.clock));
     let controller = controller.recorded_in(world.absolute(&logs.programs()));
     let journal = RunLedger::new(ledger, lock);

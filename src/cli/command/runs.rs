@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{
-    cli::{Failure, World, args::RunsArgs, commands::print, failure::ledger_failure},
+    cli::{Failure, World, args::RunsArgs},
     ledger::{Ledger, LedgerError},
     ui,
 };
@@ -14,15 +14,15 @@ pub(in crate::cli) fn runs(args: &RunsArgs, state_dir: PathBuf, world: &mut Worl
     match Ledger::open_read_only(&state_dir) {
         // No run yet is an answer.
         Err(LedgerError::Absent { .. }) => {}
-        Err(error) => return Err(ledger_failure(error)),
+        Err(error) => return Err(error.into()),
         Ok(ledger) => {
-            for row in ledger.runs(args.number).map_err(ledger_failure)? {
+            for row in ledger.runs(args.number)? {
                 let alive = !ledger.driver(&row.run).is_nobody();
                 // One that cannot be read does not hide the others.
                 match ledger.state(&row.run) {
                     Ok(state) => states.push((state, alive)),
                     Err(error @ (LedgerError::NewerRun { .. } | LedgerError::Damaged { .. })) => unread.push(error),
-                    Err(error) => return Err(ledger_failure(error)),
+                    Err(error) => return Err(error.into()),
                 }
             }
         }
@@ -33,14 +33,14 @@ pub(in crate::cli) fn runs(args: &RunsArgs, state_dir: PathBuf, world: &mut Worl
         ui::runs_text(&states, world.width(), world.zone())
     };
     if !states.is_empty() || unread.is_empty() {
-        print(world, &text)?;
+        world.print(&text)?;
     }
     let mut code = 0;
     for error in unread {
         if matches!(error, LedgerError::Damaged { .. }) {
             code = 3;
         }
-        world.talk(ledger_failure(error));
+        world.talk(Failure::from(error));
     }
     Ok(code)
 }

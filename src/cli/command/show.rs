@@ -9,8 +9,6 @@ use crate::{
         Failure, World,
         args::ShowArgs,
         command_lines::{line_of, next},
-        commands::print,
-        failure::ledger_failure,
         which_run::newest_or,
     },
     ledger::{Driver, Ledger},
@@ -20,7 +18,7 @@ use crate::{
 };
 
 pub(in crate::cli) fn show(args: &ShowArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
-    let ledger = Ledger::open_read_only(&state_dir).map_err(ledger_failure)?;
+    let ledger = Ledger::open_read_only(&state_dir)?;
     let run = newest_or(&ledger, args.run.as_deref())?;
     if args.json {
         let mut text = String::new();
@@ -29,12 +27,12 @@ pub(in crate::cli) fn show(args: &ShowArgs, state_dir: PathBuf, world: &mut Worl
             text.push('\n');
             Ok(())
         };
-        ledger.each_text(&run, take).map_err(ledger_failure)?;
-        return print(world, &text);
+        ledger.each_text(&run, take)?;
+        return world.print(&text);
     }
     // Asked first: what the controller recorded before it left is read after it.
     let driver = ledger.driver(&run);
-    let state = ledger.state(&run).map_err(ledger_failure)?;
+    let state = ledger.state(&run)?;
     if let Some(why) = &state.cut {
         world.talk(format_args!("run {run}: the end of its record is lost: {why}"));
     }
@@ -46,14 +44,14 @@ pub(in crate::cli) fn show(args: &ShowArgs, state_dir: PathBuf, world: &mut Worl
         }
     }
     // `@failed` means the newest run of a playbook; an older one is named.
-    let newest = ledger.last_run_of(&state.started.playbook_path).map_err(ledger_failure)? == Some(run);
+    let newest = ledger.last_run_of(&state.started.playbook_path)? == Some(run);
     let page = ui::Summary {
         width: world.width(),
         paint: world.paint(world.stdout_is_terminal),
         verbose: args.all,
         next: ui::CommandLines { newest, ..next(line_of(&state, world), &state_dir, world) },
     };
-    print(world, &page.render(&RunView { state: &state, running: !driver.is_nobody(), now: world.clock.now() }))
+    world.print(&page.render(&RunView { state: &state, running: !driver.is_nobody(), now: world.clock.now() }))
 }
 
 /// A recorded event as it may be shown. Only the first one, with the plan in it, holds addresses.

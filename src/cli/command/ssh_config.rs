@@ -1,7 +1,7 @@
 //! `patchwave ssh-config`: what ssh_config says of a host.
 
 use crate::{
-    cli::{Failure, World, args::SshConfigArgs, commands::print, connect::ssh_config::load},
+    cli::{Failure, World, args::SshConfigArgs, connect::ssh_config::load},
     sshconfig::{Destination, Query},
 };
 
@@ -24,5 +24,5 @@ pub(in crate::cli) fn ssh_config(args: &SshConfigArgs, world: &mut World) -> Res
     if let Err(problem) = resolved.connectable() {
         world.talk(format_args!("note: this program would not connect: {problem}"));
     }
-    print(world, &resolved.as_ssh_prints())
+    world.print(&resolved.as_ssh_prints())
 }

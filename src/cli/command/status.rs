@@ -3,10 +3,7 @@
 use std::{io::Write as _, path::PathBuf, time::Duration};
 
 use crate::{
-    cli::{
-        Failure, World, args::StatusArgs, command_lines::next, commands::print, failure::ledger_failure,
-        which_run::newest_or, world::terminal_size,
-    },
+    cli::{Failure, World, args::StatusArgs, command_lines::next, which_run::newest_or, world::terminal_size},
     event::{Event, RunId, RunState},
     ledger::{Driver, Ledger},
     rollout::{self, Directive, Ending, Limits, Now},
@@ -17,16 +14,16 @@ use crate::{
 const LOOK: Duration = Duration::from_millis(500);
 
 pub(in crate::cli) fn status(args: &StatusArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
-    let ledger = Ledger::open_read_only(&state_dir).map_err(ledger_failure)?;
+    let ledger = Ledger::open_read_only(&state_dir)?;
     let run = newest_or(&ledger, args.run.as_deref())?;
     let watcher = Watcher { program: next(String::new(), &state_dir, world).program, ledger, run };
     if args.watch {
         return watcher.watch(args.json, world);
     }
-    let state = watcher.ledger.state(&watcher.run).map_err(ledger_failure)?;
+    let state = watcher.ledger.state(&watcher.run)?;
     let status = watcher.status(&state, world);
     let text = if args.json { format!("{:#}\n", status.json(&state)) } else { status.render(&state) };
-    print(world, &text)
+    world.print(&text)
 }
 
 struct Watcher {
@@ -61,7 +58,7 @@ impl Watcher {
 
     /// Follows the run until no controller is running it.
     fn watch(&self, json: bool, world: &mut World) -> Result<u8, Failure> {
-        let mut state = self.ledger.state(&self.run).map_err(ledger_failure)?;
+        let mut state = self.ledger.state(&self.run)?;
         let mut lines =
             ui::Lines::new(Box::new(world.stdout.clone()), world.paint(world.stdout_is_terminal), world.zone());
         let redraw = world.stdout_is_terminal && !json;
@@ -82,14 +79,14 @@ impl Watcher {
             let status = Status { waits: waits(&state, status.now, &self.program), ..status };
             if json {
                 let text = format!("{}\n", status.json(&state));
-                if text != shown && print(world, &text).is_ok() {
+                if text != shown && world.print(&text).is_ok() {
                     shown = text;
                 }
             } else if redraw {
                 draw(&status.render(&state), &mut place, world)?;
             } else if shown.is_empty() {
                 shown = status.render(&state);
-                print(world, &shown)?;
+                world.print(&shown)?;
             } else if let Some(waits) = &status.waits {
                 lines.note(status.now, &format!("waits: {}", waits.sentence(&status.zone)));
             }
@@ -109,7 +106,7 @@ impl Watcher {
             events.push(event);
             Ok(())
         };
-        self.ledger.each(&self.run, state.seq, take).map_err(ledger_failure)?;
+        self.ledger.each(&self.run, state.seq, take)?;
         for event in &events {
             state.apply(event).map_err(Failure::internal)?;
             tell(state, event);

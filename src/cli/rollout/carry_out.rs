@@ -7,7 +7,6 @@ use tokio::sync::mpsc;
 use crate::{
     cli::{
         Failure, World,
-        commands::print,
         connect::{roster::Hosts, runtime::runtime},
         world::terminal_size,
     },
@@ -96,7 +95,7 @@ fn finish(ended: &engine::Ended, json: bool, next: &ui::CommandLines, world: &mu
     if json {
         world.talk(text.trim_end());
     } else {
-        print(world, &text)?;
+        world.print(&text)?;
     }
     if let Some(lost) = &ended.lost {
         let run = &ended.state.started.run;
