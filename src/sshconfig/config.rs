@@ -7,16 +7,20 @@ use std::{
 
 use super::{
     Outside, Person, Resolved, Sources, SshConfigError,
-    block::Block,
     error::{Place, Problem},
-    evaluate::{Evaluation, evaluate},
-    facts::{Fact, Facts},
-    gather::{Gathered, Setting, Value},
-    jump,
-    keyword::{Named, named},
-    line,
     load::{self, Said},
-    resolve,
+    matching::{
+        condition::Block,
+        evaluate::{Evaluation, evaluate},
+        facts::{Fact, Facts},
+    },
+    read::{
+        jump,
+        keyword::{Named, named},
+        line,
+        setting::{Setting, Value},
+    },
+    resolve::{gathered::Gathered, host},
 };
 use crate::target::spelling;
 
@@ -79,7 +83,7 @@ impl SshConfig {
     /// All lines that OpenSSH would refuse; files that it would not read.
     pub fn load(sources: &Sources, person: Person, outside: Arc<dyn Outside>) -> Result<Self, SshConfigError> {
         let blocks = load::load(sources, &person, &*outside)?;
-        let two_passes = super::evaluate::asks_for_two_passes(&blocks);
+        let two_passes = super::matching::evaluate::asks_for_two_passes(&blocks);
         Ok(Self { blocks, person, outside, two_passes, gathered: Mutex::default(), answers: Mutex::default() })
     }
 
@@ -113,7 +117,7 @@ impl SshConfig {
         for said in &settings {
             match said {
                 Said::Setting(setting) => {
-                    if let Some(fact) = super::block::fact(setting) {
+                    if let Some(fact) = Fact::of(setting) {
                         facts.take(&fact);
                     }
                 }
@@ -125,7 +129,7 @@ impl SshConfig {
         self.spelled(query, &facts)?;
         let evaluation = evaluate(self, facts)?;
         let gathered = self.gather(query, &settings, &evaluation)?;
-        resolve::resolve(self, evaluation.facts, gathered)
+        host::resolve(self, evaluation.facts, gathered)
     }
 
     /// Refuses a host or login that OpenSSH would not take from its command line.
@@ -155,7 +159,7 @@ impl SshConfig {
             }));
         }
         for path in &query.identities {
-            let path = super::token::tilde(path, &self.person, &*self.outside);
+            let path = super::read::token::tilde(path, &self.person, &*self.outside);
             let path = path.map_err(|why| SshConfigError::bad(&place, format!("-i: {why}")))?;
             // OpenSSH warns of one that is not there, and goes on without it.
             if self.outside.exists(&self.person.home.join(&path)) {
@@ -218,15 +222,17 @@ impl SshConfig {
 pub(super) fn known(fact: &Fact, facts: &Facts<'_>) -> Result<(), SshConfigError> {
     let Fact::Unknown { keyword, place } = fact else { return Ok(()) };
     let ignored = facts.ignore_unknown.as_deref();
-    if ignored.is_some_and(|list| super::pattern::listed(keyword, list, true) == super::pattern::Listed::Yes) {
+    if ignored
+        .is_some_and(|list| super::read::pattern::listed(keyword, list, true) == super::read::pattern::Listed::Yes)
+    {
         return Ok(());
     }
     let mut problem = Problem::new(place, format!("{keyword} is not a keyword of ssh_config"));
-    problem.help = super::keyword::nearest(keyword).map(|near| format!("did you mean {near}?"));
+    problem.help = super::read::keyword::nearest(keyword).map(|near| format!("did you mean {near}?"));
     Err(SshConfigError::Bad(vec![problem]))
 }
 
-fn own_keyword(name: &str) -> &'static super::keyword::Keyword {
+fn own_keyword(name: &str) -> &'static super::read::keyword::Keyword {
     match named(name) {
         Some(Named::Keyword(keyword)) => keyword,
         _ => unreachable!("the name is one of the table's"),

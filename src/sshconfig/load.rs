@@ -10,15 +10,18 @@ use std::{
 
 use super::{
     Outside, Person, Sources,
-    block::Block,
     error::{Place, Problem, SshConfigError},
-    facts::Fact,
-    gather::{self, Setting},
-    glob,
-    keyword::{Named, named},
-    line::{self, Line},
-    matching::{self, Condition},
-    token,
+    matching::{
+        condition::{self, Block, Condition},
+        facts::Fact,
+    },
+    read::{
+        glob,
+        keyword::{Named, named},
+        line::{self, Line},
+        setting::{self, Setting},
+        token,
+    },
 };
 
 /// As in OpenSSH.
@@ -158,8 +161,8 @@ impl Loader<'_> {
         }
         let condition = match named(&line.keyword) {
             Some(Named::Include) => return self.include(&line.words, &place, here),
-            Some(Named::Host) => matching::host(&line.words),
-            Some(Named::Match) => matching::criteria(line.text),
+            Some(Named::Host) => condition::host(&line.words),
+            Some(Named::Match) => condition::criteria(line.text),
             _ => {
                 self.setting(&line, &place, here.block);
                 return Ok(());
@@ -237,7 +240,7 @@ pub(super) enum Said {
 /// Reads such a line.
 pub(super) fn setting(line: &Line<'_>, place: &Place, person: &Person) -> Result<Said, Problem> {
     match named(&line.keyword) {
-        Some(Named::Keyword(keyword)) => match gather::read(keyword, line, person) {
+        Some(Named::Keyword(keyword)) => match setting::read(keyword, line, person) {
             Ok(value) => Ok(Said::Setting(Setting { keyword, value, place: place.clone() })),
             Err(why) => Err(Problem::new(place, format!("{}: {why}", line.keyword))),
         },

@@ -1,7 +1,7 @@
 //! What a keyword is: how its argument is written, what holds where nothing is said, and what becomes of it.
 //! The keywords themselves are in `table`.
 
-use super::{
+use crate::sshconfig::read::{
     algorithms::Family,
     forward::Direction,
     table::{ALIASES, KEYWORDS, NOTHING},
@@ -9,7 +9,7 @@ use super::{
 };
 
 /// How a keyword's argument is written.
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Choice(Choices),
     Number,
     /// Seconds; `none` says nothing.
@@ -40,7 +40,7 @@ pub(super) enum Kind {
 }
 
 /// What becomes of what a keyword says. Every keyword is one of these; there is no fourth.
-pub(super) enum Fate {
+pub(crate) enum Fate {
     /// It is followed; with what is ours about it.
     Honoured(&'static str),
     /// It would change where or how we connect, and is not followed: it refuses the host.
@@ -50,71 +50,71 @@ pub(super) enum Fate {
 }
 
 /// When a keyword refuses a host, and how that is told.
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     /// Values that are fine, in canonical form.
-    pub(super) fine: &'static [&'static str],
+    pub(crate) fine: &'static [&'static str],
     /// Whether the values that are fine are followed, rather than being the default only.
-    pub(super) partly: bool,
+    pub(crate) partly: bool,
     /// What OpenSSH would do, to follow the keyword and its value.
-    pub(super) would: &'static str,
+    pub(crate) would: &'static str,
     /// What to do about it.
-    pub(super) help: &'static str,
+    pub(crate) help: &'static str,
     /// Only when we connect: reading the configuration goes well.
-    pub(super) late: bool,
+    pub(crate) late: bool,
 }
 
 /// One keyword.
-pub(super) struct Keyword {
+pub(crate) struct Keyword {
     /// Lower-case, as `ssh -G` prints it.
-    pub(super) name: &'static str,
-    pub(super) kind: Kind,
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
     /// In canonical form; empty: nothing.
-    pub(super) default: &'static str,
-    pub(super) fate: Fate,
+    pub(crate) default: &'static str,
+    pub(crate) fate: Fate,
 }
 
 impl Keyword {
     /// A keyword that is followed.
-    pub(super) const fn honoured(name: &'static str, kind: Kind, default: &'static str) -> Self {
+    pub(crate) const fn honoured(name: &'static str, kind: Kind, default: &'static str) -> Self {
         Self { name, kind, default, fate: Fate::Honoured("") }
     }
 
     /// A word whose default is nothing, and which is followed.
-    pub(super) const fn word(name: &'static str) -> Self {
+    pub(crate) const fn word(name: &'static str) -> Self {
         Self::honoured(name, Kind::Word, "")
     }
 
     /// A flag that is followed.
-    pub(super) const fn flag(name: &'static str, default: &'static str) -> Self {
+    pub(crate) const fn flag(name: &'static str, default: &'static str) -> Self {
         Self::honoured(name, Kind::Choice(value::FLAG), default)
     }
 
     /// Tells what is ours about it.
-    pub(super) const fn note(mut self, note: &'static str) -> Self {
+    pub(crate) const fn note(mut self, note: &'static str) -> Self {
         self.fate = Fate::Honoured(note);
         self
     }
 
     /// Makes it one that changes nothing of where or how we connect.
-    pub(super) const fn harmless(mut self, why: &'static str) -> Self {
+    pub(crate) const fn harmless(mut self, why: &'static str) -> Self {
         self.fate = Fate::Harmless(why);
         self
     }
 
     /// Makes it one that refuses the host unless its value is one of `fine`.
-    pub(super) const fn refused(mut self, fine: &'static [&'static str], would: &'static str) -> Self {
+    pub(crate) const fn refused(mut self, fine: &'static [&'static str], would: &'static str) -> Self {
         self.fate = Fate::Refused(Refusal { fine, partly: false, would, help: "", late: false });
         self
     }
 
     /// The same, but only when we connect.
-    pub(super) const fn refused_late(mut self, fine: &'static [&'static str], would: &'static str) -> Self {
+    pub(crate) const fn refused_late(mut self, fine: &'static [&'static str], would: &'static str) -> Self {
         self.fate = Fate::Refused(Refusal { fine, partly: false, would, help: "", late: true });
         self
     }
 
     /// Makes it one that is followed as long as its value is one of `fine`, and refuses the host otherwise.
-    pub(super) const fn honoured_but(
+    pub(crate) const fn honoured_but(
         mut self,
         fine: &'static [&'static str],
         would: &'static str,
@@ -125,7 +125,7 @@ impl Keyword {
     }
 
     /// When it refuses a host, if it ever does.
-    pub(super) fn refusal(&self) -> Option<&Refusal> {
+    pub(crate) fn refusal(&self) -> Option<&Refusal> {
         match &self.fate {
             Fate::Refused(refusal) => Some(refusal),
             Fate::Honoured(_) | Fate::Harmless(_) => None,
@@ -135,7 +135,7 @@ impl Keyword {
 
 /// What a word at the beginning of a line is.
 #[derive(Clone, Copy)]
-pub(super) enum Named {
+pub(crate) enum Named {
     Host,
     Match,
     Include,
@@ -145,7 +145,7 @@ pub(super) enum Named {
 }
 
 /// Finds a lower-case word.
-pub(super) fn named(word: &str) -> Option<Named> {
+pub(crate) fn named(word: &str) -> Option<Named> {
     match word {
         "host" => return Some(Named::Host),
         "match" => return Some(Named::Match),
@@ -158,7 +158,7 @@ pub(super) fn named(word: &str) -> Option<Named> {
 }
 
 /// The known word nearest to an unknown one.
-pub(super) fn nearest(word: &str) -> Option<&'static str> {
+pub(crate) fn nearest(word: &str) -> Option<&'static str> {
     let names = KEYWORDS.iter().map(|keyword| keyword.name).chain(["host", "match", "include"]);
     let scored = names.map(|name| (strsim::damerau_levenshtein(word, name), name));
     scored.filter(|(distance, _)| *distance <= 3).min().map(|(_, name)| name)

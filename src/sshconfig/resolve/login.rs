@@ -1,7 +1,13 @@
-//! From keywords to [`LoginSettings`]: what may be tried to log in, in which order.
+//! How to log in, and what is set before each command: keywords to [`LoginSettings`] and [`Variables`].
 
-use super::{Problem, algorithms::Family, gather::Gathered, refuse::at};
-use crate::target::{LoginMethod, LoginSettings};
+use std::collections::BTreeMap;
+
+use crate::sshconfig::{
+    Problem,
+    read::{algorithms::Family, pattern},
+    resolve::gathered::Gathered,
+};
+use crate::target::{LoginMethod, LoginSettings, Variables};
 
 /// OpenSSH's names, in its usual order.
 const METHODS: [(&str, LoginMethod); 3] = [
@@ -10,11 +16,32 @@ const METHODS: [(&str, LoginMethod); 3] = [
     ("password", LoginMethod::Password),
 ];
 
+/// The locale would change the language in which a host answers, and its answers are read by programs.
+const LOCALE: [&str; 15] = [
+    "LANG",
+    "LANGUAGE",
+    "LC_ADDRESS",
+    "LC_ALL",
+    "LC_COLLATE",
+    "LC_CTYPE",
+    "LC_IDENTIFICATION",
+    "LC_MEASUREMENT",
+    "LC_MESSAGES",
+    "LC_MONETARY",
+    "LC_NAME",
+    "LC_NUMERIC",
+    "LC_PAPER",
+    "LC_TELEPHONE",
+    "LC_TIME",
+];
+/// Names and values together, in bytes: each command carries them.
+const MOST: usize = 8 << 10;
+
 /// What is said of logging in.
 ///
 /// # Errors
 /// Nothing that we could try is left.
-pub(super) fn login(gathered: &Gathered) -> Result<LoginSettings, Problem> {
+pub(crate) fn login(gathered: &Gathered) -> Result<LoginSettings, Problem> {
     let questions = gathered.number("numberofpasswordprompts");
     Ok(LoginSettings {
         methods: methods(gathered, questions)?,
@@ -46,7 +73,7 @@ fn methods(gathered: &Gathered, questions: Option<u32>) -> Result<Option<Vec<Log
     };
     if let (Some(names), true) = (preferred, order.is_empty()) {
         let message = format!("preferredauthentications {names} names no way of logging in that patchwave has");
-        let mut problem = at(gathered, "preferredauthentications", message);
+        let mut problem = gathered.problem("preferredauthentications", message);
         problem.help = Some("it has publickey, password and keyboard-interactive".to_owned());
         return Err(problem);
     }
@@ -54,10 +81,33 @@ fn methods(gathered: &Gathered, questions: Option<u32>) -> Result<Option<Vec<Log
     Ok(Some(left))
 }
 
+/// The variables for one host: those of the environment that are to be sent, then those that are set. As in OpenSSH, a
+/// name may come twice; the host keeps the last.
+///
+/// # Errors
+/// They are too many.
+pub(crate) fn variables(gathered: &Gathered, env: &BTreeMap<String, String>) -> Result<Variables, Problem> {
+    let sent = gathered.sent();
+    let wanted = |name: &str| sent.iter().any(|wanted| pattern::matches(name, wanted));
+    let mut found: Vec<(String, String)> = Vec::new();
+    if !sent.is_empty() {
+        found.extend(env.iter().filter(|(name, _)| wanted(name)).map(|(name, value)| (name.clone(), value.clone())));
+    }
+    let set = gathered.list("setenv").into_iter().flatten().filter_map(|pair| pair.split_once('='));
+    found.extend(set.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    found.retain(|(name, _)| !LOCALE.contains(&name.as_str()));
+    let size: usize = found.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if size > MOST {
+        let message = format!("sendenv and setenv stand for {size} bytes of variables; {MOST} is the most");
+        return Err(gathered.problem("setenv", message));
+    }
+    Ok(Variables(found))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{LoginMethod::*, *};
-    use crate::sshconfig::{Place, gather::Value};
+    use crate::sshconfig::{Place, read::setting::Value};
 
     fn gathered(lines: &[(&'static str, &str)]) -> Gathered {
         let mut gathered = Gathered::default();

@@ -4,14 +4,14 @@ use std::net::IpAddr;
 
 /// A network: its address, and how many of its bits count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Network {
+pub(crate) struct Network {
     address: IpAddr,
     bits: u8,
 }
 
 impl Network {
     /// Reads a list with commas; without a mask, an address stands for itself.
-    pub(super) fn list(text: &str) -> Result<Vec<Self>, String> {
+    pub(crate) fn list(text: &str) -> Result<Vec<Self>, String> {
         text.split(',').map(|one| Self::parse(one).ok_or_else(|| format!("{one:?} is no network"))).collect()
     }
 
@@ -27,7 +27,7 @@ impl Network {
     }
 
     /// Whether an address is in it.
-    pub(super) fn has(&self, address: IpAddr) -> bool {
+    pub(crate) fn has(&self, address: IpAddr) -> bool {
         address.is_ipv4() == self.address.is_ipv4() && number(address) & self.mask() == number(self.address)
     }
 

@@ -1,6 +1,6 @@
 //! `ProxyJump`, and the other places where `[user@]host[:port]` or `ssh://…` is written.
 
-use super::value;
+use crate::sshconfig::read::value;
 use crate::target::spelling;
 
 /// One host of a chain.
@@ -19,7 +19,7 @@ impl Hop {
     ///
     /// # Errors
     /// The name, and what is wrong with it.
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         spelling::address(&self.host).map_err(|why| format!("the host {:?} {why}", self.host))?;
         let user = self.user.as_deref().unwrap_or_default();
         spelling::login(user).map_err(|why| format!("the login {user:?} {why}"))
@@ -55,14 +55,14 @@ impl Destination {
 
 /// A chain as it was written and in parts; an empty chain is `none`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Jumps {
-    pub(super) hops: Vec<Hop>,
+pub(crate) struct Jumps {
+    pub(crate) hops: Vec<Hop>,
     /// In the form of `ssh -G`; `None` for `none`.
-    pub(super) shown: Option<String>,
+    pub(crate) shown: Option<String>,
 }
 
 /// Reads the argument of `ProxyJump`: first hop first.
-pub(super) fn parse(text: &str) -> Result<Jumps, String> {
+pub(crate) fn parse(text: &str) -> Result<Jumps, String> {
     if text.eq_ignore_ascii_case("none") {
         return Ok(Jumps { hops: Vec::new(), shown: None });
     }

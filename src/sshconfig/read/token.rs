@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Outside, Person};
 use crate::command::is_plain_word;
+use crate::sshconfig::{Outside, Person};
 
 /// What becomes of the text in which a token stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Meets {
+pub(crate) enum Meets {
     /// A path, a name, or a line that is only shown.
     Nobody,
     /// A shell of this machine: no value may be more than a word there.
@@ -34,7 +34,7 @@ impl Meets {
 ///
 /// # Errors
 /// A token or a variable that is not known, by name; a value that must not meet a shell.
-pub(super) fn expand(
+pub(crate) fn expand(
     text: &str,
     known: &[(char, &str)],
     env: Option<&BTreeMap<String, String>>,
@@ -75,7 +75,7 @@ pub(super) fn expand(
 }
 
 /// Replaces a leading `~` or `~user`.
-pub(super) fn tilde(text: &str, person: &Person, outside: &dyn Outside) -> Result<String, String> {
+pub(crate) fn tilde(text: &str, person: &Person, outside: &dyn Outside) -> Result<String, String> {
     let Some(rest) = text.strip_prefix('~') else { return Ok(text.to_owned()) };
     let (user, path) = rest.split_once('/').unwrap_or((rest, ""));
     let home = match user {

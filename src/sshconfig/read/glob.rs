@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Outside;
+use crate::sshconfig::Outside;
 
 /// The existing paths that an absolute `pattern` stands for, sorted.
-pub(super) fn expand(pattern: &str, outside: &dyn Outside) -> Vec<PathBuf> {
+pub(crate) fn expand(pattern: &str, outside: &dyn Outside) -> Vec<PathBuf> {
     if !pattern.contains(['*', '?', '[', '\\']) {
         let path = PathBuf::from(pattern);
         return if outside.exists(&path) { vec![path] } else { Vec::new() };

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use super::{AlgorithmList, Hop, Problem, gather::Gathered};
+use crate::sshconfig::{AlgorithmList, Hop, Problem, resolve::gathered::Gathered};
 use crate::target::{LoginSettings, Variables};
 
 /// What the configuration says of one host. Where a field is an `Option`, `None` means that nothing was said and the
@@ -70,21 +70,21 @@ pub struct Resolved {
     /// `Tag`.
     pub tag: Option<String>,
     /// Keywords that OpenSSH would follow when it connects and that stop us from connecting. `ssh -G` prints them.
-    pub(super) refused: Vec<Refused>,
-    pub(super) gathered: Arc<Gathered>,
-    pub(super) shown: Shown,
+    pub(crate) refused: Vec<Refused>,
+    pub(crate) gathered: Arc<Gathered>,
+    pub(crate) shown: Shown,
 }
 
 /// What `ssh -G` prints with tokens replaced.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Shown {
-    pub(super) user: String,
-    pub(super) home: PathBuf,
-    pub(super) control_path: Option<String>,
-    pub(super) identity_agent: Option<String>,
-    pub(super) forward_agent: Option<String>,
-    pub(super) remote_command: Option<String>,
-    pub(super) user_known_hosts: Option<Vec<String>>,
+pub(crate) struct Shown {
+    pub(crate) user: String,
+    pub(crate) home: PathBuf,
+    pub(crate) control_path: Option<String>,
+    pub(crate) identity_agent: Option<String>,
+    pub(crate) forward_agent: Option<String>,
+    pub(crate) remote_command: Option<String>,
+    pub(crate) user_known_hosts: Option<Vec<String>>,
 }
 
 /// Why a host whose configuration is fine cannot be connected to.

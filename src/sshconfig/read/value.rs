@@ -1,12 +1,12 @@
 //! The arguments of keywords: how each kind is written, and its one canonical form, which is also what `ssh -G` prints.
 
 /// A word and what it stands for.
-pub(super) type Choices = &'static [(&'static str, &'static str)];
+pub(crate) type Choices = &'static [(&'static str, &'static str)];
 
-pub(super) const FLAG: Choices = &[("true", "yes"), ("false", "no"), ("yes", "yes"), ("no", "no")];
-pub(super) const YES_NO_ASK: Choices =
+pub(crate) const FLAG: Choices = &[("true", "yes"), ("false", "no"), ("yes", "yes"), ("no", "no")];
+pub(crate) const YES_NO_ASK: Choices =
     &[("true", "true"), ("false", "false"), ("yes", "true"), ("no", "false"), ("ask", "ask")];
-pub(super) const STRICT: Choices = &[
+pub(crate) const STRICT: Choices = &[
     ("true", "true"),
     ("false", "false"),
     ("yes", "true"),
@@ -15,8 +15,8 @@ pub(super) const STRICT: Choices = &[
     ("ask", "ask"),
     ("accept-new", "accept-new"),
 ];
-pub(super) const FAMILY: Choices = &[("inet", "inet"), ("inet6", "inet6"), ("any", "any")];
-pub(super) const CONTROL: Choices = &[
+pub(crate) const FAMILY: Choices = &[("inet", "inet"), ("inet6", "inet6"), ("any", "any")];
+pub(crate) const CONTROL: Choices = &[
     ("true", "true"),
     ("yes", "true"),
     ("false", "false"),
@@ -25,7 +25,7 @@ pub(super) const CONTROL: Choices = &[
     ("ask", "ask"),
     ("autoask", "autoask"),
 ];
-pub(super) const TUNNEL: Choices = &[
+pub(crate) const TUNNEL: Choices = &[
     ("ethernet", "ethernet"),
     ("point-to-point", "point-to-point"),
     ("true", "point-to-point"),
@@ -33,12 +33,12 @@ pub(super) const TUNNEL: Choices = &[
     ("false", "false"),
     ("no", "false"),
 ];
-pub(super) const TTY: Choices =
+pub(crate) const TTY: Choices =
     &[("true", "true"), ("yes", "true"), ("false", "false"), ("no", "false"), ("force", "force"), ("auto", "auto")];
-pub(super) const SESSION: Choices = &[("none", "none"), ("subsystem", "subsystem"), ("default", "default")];
-pub(super) const CANONICALIZE: Choices =
+pub(crate) const SESSION: Choices = &[("none", "none"), ("subsystem", "subsystem"), ("default", "default")];
+pub(crate) const CANONICALIZE: Choices =
     &[("true", "true"), ("false", "false"), ("yes", "true"), ("no", "false"), ("always", "always")];
-pub(super) const PUBKEY: Choices = &[
+pub(crate) const PUBKEY: Choices = &[
     ("true", "true"),
     ("false", "false"),
     ("yes", "true"),
@@ -46,9 +46,9 @@ pub(super) const PUBKEY: Choices = &[
     ("unbound", "unbound"),
     ("host-bound", "host-bound"),
 ];
-pub(super) const COMPRESSION: Choices = &[("yes", "yes"), ("no", "no")];
-pub(super) const HASH: Choices = &[("md5", "MD5"), ("sha256", "SHA256"), ("sha1", "SHA1"), ("sha512", "SHA512")];
-pub(super) const LEVEL: Choices = &[
+pub(crate) const COMPRESSION: Choices = &[("yes", "yes"), ("no", "no")];
+pub(crate) const HASH: Choices = &[("md5", "MD5"), ("sha256", "SHA256"), ("sha1", "SHA1"), ("sha512", "SHA512")];
+pub(crate) const LEVEL: Choices = &[
     ("silent", "SILENT"),
     ("quiet", "SILENT"),
     ("fatal", "FATAL"),
@@ -60,7 +60,7 @@ pub(super) const LEVEL: Choices = &[
     ("debug2", "DEBUG2"),
     ("debug3", "DEBUG3"),
 ];
-pub(super) const FACILITY: Choices = &[
+pub(crate) const FACILITY: Choices = &[
     ("daemon", "DAEMON"),
     ("user", "USER"),
     ("auth", "AUTH"),
@@ -76,7 +76,7 @@ pub(super) const FACILITY: Choices = &[
 ];
 
 /// The canonical form of one of `choices`, which have no case.
-pub(super) fn choice(word: &str, choices: Choices) -> Result<String, String> {
+pub(crate) fn choice(word: &str, choices: Choices) -> Result<String, String> {
     match choices.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)) {
         Some((_, canonical)) => Ok((*canonical).to_owned()),
         None => {
@@ -87,7 +87,7 @@ pub(super) fn choice(word: &str, choices: Choices) -> Result<String, String> {
 }
 
 /// A number from 0 to 2³¹-1.
-pub(super) fn number(word: &str) -> Result<String, String> {
+pub(crate) fn number(word: &str) -> Result<String, String> {
     let digits = word.strip_prefix('+').unwrap_or(word);
     match digits.parse::<i32>() {
         Ok(n) if n >= 0 && digits.starts_with(|c: char| c.is_ascii_digit()) => Ok(n.to_string()),
@@ -96,7 +96,7 @@ pub(super) fn number(word: &str) -> Result<String, String> {
 }
 
 /// A port: a number, or one of the few names that somebody might write.
-pub(super) fn port(word: &str) -> Result<u16, String> {
+pub(crate) fn port(word: &str) -> Result<u16, String> {
     let named = match word {
         "ssh" => Some(22),
         "http" => Some(80),
@@ -113,7 +113,7 @@ pub(super) fn port(word: &str) -> Result<u16, String> {
 }
 
 /// Seconds from `1h30m`; TIME FORMATS in sshd_config(5).
-pub(super) fn seconds(word: &str) -> Result<i32, String> {
+pub(crate) fn seconds(word: &str) -> Result<i32, String> {
     let bad = || format!("{word:?} is not a time such as 30, 5m or 1h30m");
     let mut total: i32 = 0;
     let mut rest = word;
@@ -139,7 +139,7 @@ pub(super) fn seconds(word: &str) -> Result<i32, String> {
 }
 
 /// `RekeyLimit`: bytes with a suffix, then perhaps a time.
-pub(super) fn rekey(words: &[String]) -> Result<String, String> {
+pub(crate) fn rekey(words: &[String]) -> Result<String, String> {
     let (first, time) = match words {
         [first] => (first, None),
         [first, time] => (first, Some(time)),
@@ -172,7 +172,7 @@ fn scaled(word: &str) -> Result<i64, String> {
 }
 
 /// `ControlPersist`: a flag or a time.
-pub(super) fn persist(word: &str) -> Result<String, String> {
+pub(crate) fn persist(word: &str) -> Result<String, String> {
     match word {
         "no" | "false" => Ok("no".into()),
         "yes" | "true" => Ok("yes".into()),
@@ -184,7 +184,7 @@ pub(super) fn persist(word: &str) -> Result<String, String> {
 }
 
 /// `AddKeysToAgent`: a choice, a time, or `confirm` and a time.
-pub(super) fn add_keys(words: &[String]) -> Result<String, String> {
+pub(crate) fn add_keys(words: &[String]) -> Result<String, String> {
     const CHOICES: Choices = &[
         ("true", "true"),
         ("false", "false"),
@@ -210,7 +210,7 @@ pub(super) fn add_keys(words: &[String]) -> Result<String, String> {
 }
 
 /// `EscapeChar`: one character, `^` and a letter, or `none`.
-pub(super) fn escape(word: &str) -> Result<String, String> {
+pub(crate) fn escape(word: &str) -> Result<String, String> {
     let bytes = word.as_bytes();
     let control = bytes.len() == 2 && bytes[0] == b'^' && (64..128).contains(&bytes[1]);
     if word == "none" || bytes.len() == 1 || control {
@@ -221,7 +221,7 @@ pub(super) fn escape(word: &str) -> Result<String, String> {
 }
 
 /// `TunnelDevice`: `local[:remote]`, each a number or `any`.
-pub(super) fn tunnel_device(word: &str) -> Result<String, String> {
+pub(crate) fn tunnel_device(word: &str) -> Result<String, String> {
     let (local, remote) = word.split_once(':').unwrap_or((word, "any"));
     let one = |part: &str| {
         if part.eq_ignore_ascii_case("any") { Ok("any".to_owned()) } else { number(part) }
@@ -230,7 +230,7 @@ pub(super) fn tunnel_device(word: &str) -> Result<String, String> {
 }
 
 /// `StreamLocalBindMask`: an octal mask.
-pub(super) fn mask(word: &str) -> Result<String, String> {
+pub(crate) fn mask(word: &str) -> Result<String, String> {
     match u32::from_str_radix(word, 8) {
         Ok(mask) if mask <= 0o777 => Ok(format!("0{mask:o}")),
         _ => Err(format!("{word:?} is not an octal mask")),
@@ -238,7 +238,7 @@ pub(super) fn mask(word: &str) -> Result<String, String> {
 }
 
 /// `IPQoS`: one class, or one for interactive and one for other sessions.
-pub(super) fn qos(words: &[String]) -> Result<String, String> {
+pub(crate) fn qos(words: &[String]) -> Result<String, String> {
     match words {
         [both] => one_qos(both).map(|class| format!("{class} {class}")),
         [interactive, bulk] => Ok(format!("{} {}", one_qos(interactive)?, one_qos(bulk)?)),

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::{token, value};
+use crate::sshconfig::read::{token, value};
 
 /// Who opens the door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Direction {
+pub(crate) enum Direction {
     Local,
     Remote,
     /// Here, to wherever is asked for.
@@ -15,8 +15,8 @@ pub(super) enum Direction {
 
 /// One forwarding.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Forward {
-    pub(super) direction: Direction,
+pub(crate) struct Forward {
+    pub(crate) direction: Direction,
     from: End,
     /// `None`: wherever is asked for.
     to: Option<End>,
@@ -32,7 +32,7 @@ enum End {
 
 impl Forward {
     /// Reads the argument.
-    pub(super) fn read(direction: Direction, words: &[String], env: &BTreeMap<String, String>) -> Result<Self, String> {
+    pub(crate) fn read(direction: Direction, words: &[String], env: &BTreeMap<String, String>) -> Result<Self, String> {
         let bad = || format!("{:?} is no forwarding", words.join(" "));
         let (spec, dynamic) = match (direction, words) {
             (Direction::Dynamic, [at]) => (at.clone(), true),

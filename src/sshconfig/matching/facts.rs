@@ -4,45 +4,65 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use sha1::{Digest, Sha1};
 
-use super::{
+use crate::sshconfig::{
     Person,
-    token::{self, Meets},
+    read::{
+        setting::{Setting, Value},
+        token::{self, Meets},
+    },
 };
 
 /// The port where nothing else is said.
-pub(super) const SSH_PORT: u16 = 22;
+pub(crate) const SSH_PORT: u16 = 22;
 
 /// A setting that later conditions look at, or a word that may or may not be an error.
-pub(super) enum Fact {
+pub(crate) enum Fact {
     HostName(String),
     User(String),
     Port(u16),
     HostKeyAlias(String),
     Tag(String),
     IgnoreUnknown(String),
-    Unknown { keyword: String, place: super::Place },
+    Unknown { keyword: String, place: crate::sshconfig::Place },
+}
+
+impl Fact {
+    /// The fact in a setting.
+    pub(crate) fn of(setting: &Setting) -> Option<Self> {
+        let Value::Text(text) = &setting.value else { return None };
+        let text = text.clone();
+        Some(match setting.keyword.name {
+            "hostname" => Self::HostName(text),
+            "user" => Self::User(text),
+            "port" => Self::Port(text.parse().ok()?),
+            "hostkeyalias" => Self::HostKeyAlias(text),
+            "tag" => Self::Tag(text),
+            "ignoreunknown" => Self::IgnoreUnknown(text),
+            _ => return None,
+        })
+    }
 }
 
 /// First values so far.
 #[derive(Default)]
-pub(super) struct Facts<'a> {
+pub(crate) struct Facts<'a> {
     /// As it was asked for.
-    pub(super) original: &'a str,
+    pub(crate) original: &'a str,
     /// The name in the second pass.
-    pub(super) renamed: Option<String>,
-    pub(super) host_name: Option<String>,
-    pub(super) user: Option<String>,
-    pub(super) port: Option<u16>,
-    pub(super) alias: Option<String>,
-    pub(super) tag: Option<String>,
-    pub(super) ignore_unknown: Option<String>,
+    pub(crate) renamed: Option<String>,
+    pub(crate) host_name: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) port: Option<u16>,
+    pub(crate) alias: Option<String>,
+    pub(crate) tag: Option<String>,
+    pub(crate) ignore_unknown: Option<String>,
     /// Whether both passes are over.
-    pub(super) settled: bool,
+    pub(crate) settled: bool,
 }
 
 impl Facts<'_> {
     /// Takes a fact of an active block.
-    pub(super) fn take(&mut self, fact: &Fact) {
+    pub(crate) fn take(&mut self, fact: &Fact) {
         fn first<T: Clone>(place: &mut Option<T>, value: &T) {
             place.get_or_insert_with(|| value.clone());
         }
@@ -58,7 +78,7 @@ impl Facts<'_> {
     }
 
     /// The name to connect to, as far as it is known.
-    pub(super) fn host_now(&self) -> Result<Cow<'_, str>, String> {
+    pub(crate) fn host_now(&self) -> Result<Cow<'_, str>, String> {
         match (&self.renamed, &self.host_name) {
             (Some(name), _) => Ok(Cow::Borrowed(name)),
             (None, Some(name)) => token::expand(name, &[('h', self.original)], None, Meets::Nobody).map(Cow::Owned),
@@ -67,12 +87,12 @@ impl Facts<'_> {
     }
 
     /// The login so far.
-    pub(super) fn user<'b>(&'b self, person: &'b Person) -> &'b str {
+    pub(crate) fn user<'b>(&'b self, person: &'b Person) -> &'b str {
         self.user.as_deref().unwrap_or(&person.name)
     }
 
     /// Replaces the tokens that `Match exec` and most paths may hold; with `env`, variables as well.
-    pub(super) fn expand(
+    pub(crate) fn expand(
         &self,
         text: &str,
         person: &Person,

@@ -1,17 +1,22 @@
-//! `Host` and `Match`: their lines, and whether they hold.
+//! `Host` and `Match`: their lines, the settings below them ([`Block`]), and whether they hold.
 
-use super::{
+use crate::sshconfig::{
     Outside, Person,
     error::{Place, Problem, SshConfigError},
-    facts::Facts,
-    line::old_word,
-    network::Network,
-    pattern::{self, Listed},
-    token::{self, Meets},
+    matching::{
+        facts::{Fact, Facts},
+        network::Network,
+    },
+    read::{
+        line::old_word,
+        pattern::{self, Listed},
+        setting::Setting,
+        token::{self, Meets},
+    },
 };
 
 /// When a block holds.
-pub(super) enum Condition {
+pub(crate) enum Condition {
     Always,
     /// As that block does; what stands behind an `Include`.
     As(usize),
@@ -21,13 +26,13 @@ pub(super) enum Condition {
 }
 
 /// One criterion of `Match`.
-pub(super) struct Criterion {
-    pub(super) negated: bool,
-    pub(super) what: What,
+pub(crate) struct Criterion {
+    pub(crate) negated: bool,
+    pub(crate) what: What,
 }
 
 /// What a criterion asks.
-pub(super) enum What {
+pub(crate) enum What {
     All,
     Final,
     Canonical,
@@ -43,11 +48,37 @@ pub(super) enum What {
     Unanswered(&'static str),
 }
 
+/// Settings under one condition.
+pub(crate) struct Block {
+    /// The block whose `Include` brought this one; it must hold too.
+    pub(crate) outer: Option<usize>,
+    pub(crate) condition: Condition,
+    /// Where the condition stands.
+    pub(crate) place: Place,
+    /// Whether it is of the person's own file, rather than the system's.
+    pub(crate) own: bool,
+    pub(crate) settings: Vec<Setting>,
+    /// What of the settings later conditions look at, in order.
+    pub(crate) facts: Vec<Fact>,
+}
+
+impl Block {
+    pub(crate) fn new(outer: Option<usize>, condition: Condition, place: Place, own: bool) -> Self {
+        Self { outer, condition, place, own, settings: Vec::new(), facts: Vec::new() }
+    }
+
+    /// Adds a setting, and the fact in it.
+    pub(crate) fn add(&mut self, setting: Setting) {
+        self.facts.extend(Fact::of(&setting));
+        self.settings.push(setting);
+    }
+}
+
 /// What our sessions are, in the words of `Match sessiontype`.
 const SESSION: &str = "exec";
 
 /// Reads the patterns of `Host`.
-pub(super) fn host(words: &[String]) -> Result<Condition, String> {
+pub(crate) fn host(words: &[String]) -> Result<Condition, String> {
     if words.iter().any(String::is_empty) {
         return Err("Host has an empty pattern".into());
     }
@@ -59,7 +90,7 @@ pub(super) fn host(words: &[String]) -> Result<Condition, String> {
 }
 
 /// Reads the criteria of `Match`.
-pub(super) fn criteria(text: &str) -> Result<Condition, String> {
+pub(crate) fn criteria(text: &str) -> Result<Condition, String> {
     let mut rest = Some(text);
     let mut found = Vec::new();
     loop {
@@ -120,7 +151,7 @@ fn with_argument(name: &str, argument: String) -> Result<What, String> {
 }
 
 /// Whether a host that is called `name` (in this pass) is meant.
-pub(super) fn hosts(patterns: &[(bool, String)], name: &str) -> bool {
+pub(crate) fn hosts(patterns: &[(bool, String)], name: &str) -> bool {
     let mut found = false;
     for (negated, pattern) in patterns {
         if pattern::matches(name, pattern) {
@@ -134,16 +165,16 @@ pub(super) fn hosts(patterns: &[(bool, String)], name: &str) -> bool {
 }
 
 /// What asks whether a `Match` holds.
-pub(super) struct Asker<'a> {
-    pub(super) person: &'a Person,
-    pub(super) outside: &'a dyn Outside,
+pub(crate) struct Asker<'a> {
+    pub(crate) person: &'a Person,
+    pub(crate) outside: &'a dyn Outside,
     /// Whether this is the second pass.
-    pub(super) last_pass: bool,
+    pub(crate) last_pass: bool,
 }
 
 impl Asker<'_> {
     /// Whether all criteria hold. A command is run only when all before it hold.
-    pub(super) fn all(
+    pub(crate) fn all(
         &self,
         criteria: &[Criterion],
         facts: &Facts<'_>,
@@ -187,7 +218,7 @@ impl Asker<'_> {
     }
 
     /// `~` at the beginning of a path.
-    pub(super) fn tilde(&self, text: &str) -> Result<String, String> {
+    pub(crate) fn tilde(&self, text: &str) -> Result<String, String> {
         token::tilde(text, self.person, self.outside)
     }
 }

@@ -1,7 +1,7 @@
 //! All keywords of ssh_config(5), with what becomes of each. `docs/design/ssh-config.md` shows this table to people; a
 //! test keeps the two the same, another walks over what the installed `ssh` knows.
 
-use super::{
+use crate::sshconfig::read::{
     algorithms::Family,
     forward::Direction,
     keyword::{Keyword, Kind},
@@ -43,7 +43,7 @@ const OURS_ONLY: &str = "of what patchwave has; a list that leaves nothing refus
 const CONNECT_LIMIT: &str = "`--connect-timeout` wins over it";
 
 /// In the order of `ssh -G`, as far as it has one; those of newer releases than 9.2 last.
-pub(super) static KEYWORDS: &[Keyword] = &[
+pub(crate) static KEYWORDS: &[Keyword] = &[
     Keyword::word("user").note("with `%` or `${` in it, which releases read differently, it refuses the host"),
     Keyword::word("hostname"),
     Keyword::honoured("port", Kind::Port, "22"),
@@ -173,7 +173,7 @@ const LOCALE: &str =
     "but for the locale (`LANG`, `LC_ALL`, `LC_MESSAGES`, …): what hosts say must be readable by programs";
 
 /// Other names of the same.
-pub(super) const ALIASES: &[(&str, &str)] = &[
+pub(crate) const ALIASES: &[(&str, &str)] = &[
     ("challengeresponseauthentication", "kbdinteractiveauthentication"),
     ("skeyauthentication", "kbdinteractiveauthentication"),
     ("tisauthentication", "kbdinteractiveauthentication"),
@@ -190,7 +190,7 @@ pub(super) const ALIASES: &[(&str, &str)] = &[
 ];
 
 /// Of former releases, and of Debian's.
-pub(super) const NOTHING: &[&str] = &[
+pub(crate) const NOTHING: &[&str] = &[
     "afstokenpassing",
     "cipher",
     "compressionlevel",

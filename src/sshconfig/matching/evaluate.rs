@@ -2,25 +2,26 @@
 
 use std::{net::IpAddr, sync::PoisonError};
 
-use super::{
+use crate::sshconfig::{
     SshConfig, SshConfigError,
-    block::Block,
     config::known,
     error::Place,
-    facts::Facts,
-    matching::{self, Asker, Condition, What},
+    matching::{
+        condition::{self, Asker, Block, Condition, What},
+        facts::Facts,
+    },
 };
 
 /// The outcome of the walk.
-pub(super) struct Evaluation<'a> {
+pub(crate) struct Evaluation<'a> {
     /// Blocks whose settings hold, in order; those of the second pass after those of the first.
-    pub(super) active: Vec<usize>,
+    pub(crate) active: Vec<usize>,
     /// What is known in the end, the name to connect to included.
-    pub(super) facts: Facts<'a>,
+    pub(crate) facts: Facts<'a>,
 }
 
 /// Whether a criterion `final` stands anywhere, whether its block can hold or not.
-pub(super) fn asks_for_two_passes(blocks: &[Block]) -> bool {
+pub(crate) fn asks_for_two_passes(blocks: &[Block]) -> bool {
     blocks.iter().any(|block| match &block.condition {
         Condition::Match(criteria) => criteria.iter().any(|criterion| matches!(criterion.what, What::Final)),
         _ => false,
@@ -28,7 +29,7 @@ pub(super) fn asks_for_two_passes(blocks: &[Block]) -> bool {
 }
 
 /// Walks over the blocks, beginning with the facts of the command line.
-pub(super) fn evaluate<'a>(config: &SshConfig, mut facts: Facts<'a>) -> Result<Evaluation<'a>, SshConfigError> {
+pub(crate) fn evaluate<'a>(config: &SshConfig, mut facts: Facts<'a>) -> Result<Evaluation<'a>, SshConfigError> {
     let mut active = Vec::new();
     pass(config, &mut facts, &mut active, false)?;
     let name = facts.host_now().map_err(|why| {
@@ -58,8 +59,8 @@ fn pass(
                 Condition::Always => true,
                 Condition::As(other) => holds[*other],
                 Condition::Host(patterns) => match &facts.renamed {
-                    Some(name) => matching::hosts(patterns, name),
-                    None => matching::hosts(patterns, facts.original),
+                    Some(name) => condition::hosts(patterns, name),
+                    None => condition::hosts(patterns, facts.original),
                 },
                 Condition::Match(criteria) => asker.all(criteria, facts, &block.place, &mut run)?,
             };

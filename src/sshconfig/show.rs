@@ -1,11 +1,13 @@
-//! [`Resolved`] in the form of `ssh -G`.
+//! What is known, for people: [`Resolved`] in the form of `ssh -G`, and the table of all keywords.
 
 use std::fmt::{self, Write as _};
 
 use super::{
     Resolved,
-    keyword::{Keyword, Kind},
-    table::KEYWORDS,
+    read::{
+        keyword::{Fate, Keyword, Kind, Refusal},
+        table::KEYWORDS,
+    },
 };
 
 const USUAL_KEYS: [&str; 7] = ["id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk", "id_xmss", "id_dsa"];
@@ -25,7 +27,7 @@ impl Resolved {
         writeln!(out, "host {}", self.host)?;
         writeln!(out, "user {}", self.shown.user)?;
         writeln!(out, "hostname {}", self.host_name)?;
-        writeln!(out, "port {}", self.port.unwrap_or(super::facts::SSH_PORT))?;
+        writeln!(out, "port {}", self.port.unwrap_or(super::matching::facts::SSH_PORT))?;
         for keyword in KEYWORDS.iter().filter(|keyword| !matches!(keyword.name, "user" | "hostname" | "port")) {
             self.keyword(keyword, out)?;
         }
@@ -117,4 +119,36 @@ impl Resolved {
         let usual = self.gathered.list("userknownhostsfile").is_none_or(|list| list == ["~/.ssh/known_hosts"]);
         usual && self.gathered.text("verifyhostkeydns").is_none_or(|text| text == "false")
     }
+}
+
+/// One row of Markdown for each keyword, by name: what becomes of it, and what is to be said of that.
+pub fn keywords_in_markdown() -> String {
+    let mut keywords: Vec<&Keyword> = KEYWORDS.iter().collect();
+    keywords.sort_by_key(|keyword| keyword.name);
+    let mut text = String::new();
+    for keyword in keywords {
+        let (fate, note) = match &keyword.fate {
+            Fate::Honoured(note) => ("honoured", (*note).to_owned()),
+            Fate::Harmless(why) => ("harmless", (*why).to_owned()),
+            Fate::Refused(Refusal { fine, partly: true, would, .. }) => {
+                ("honoured", format!("{}; anything else is **refused**: it {would}", quoted(fine)))
+            }
+            Fate::Refused(Refusal { fine: [], would, .. }) => ("**refused**", format!("it {would}")),
+            Fate::Refused(Refusal { fine, would, .. }) => {
+                ("**refused**", format!("unless it is {}: it {would}", quoted(fine)))
+            }
+        };
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "| `{}` | {fate} | {note} |", keyword.name);
+    }
+    text
+}
+
+fn quoted(words: &[&str]) -> String {
+    let words = words.iter().map(|word| match *word {
+        "true" => "`yes`".to_owned(),
+        "false" => "`no`".to_owned(),
+        word => format!("`{word}`"),
+    });
+    words.collect::<Vec<_>>().join(", ")
 }

@@ -5,7 +5,7 @@ const BLANK: [char; 4] = [' ', '\t', '\r', '\n'];
 
 /// The next word by the old rule: ends at a blank or at one `=`, `"…"` may hold blanks.
 /// `None` when the text is used up or a quote is never closed.
-pub(super) fn old_word<'a>(rest: &mut Option<&'a str>) -> Option<String> {
+pub(crate) fn old_word<'a>(rest: &mut Option<&'a str>) -> Option<String> {
     let text: &'a str = (*rest)?;
     let Some(at) = text.find(|c| BLANK.contains(&c) || c == '"' || c == '=') else {
         *rest = None;
@@ -31,17 +31,17 @@ pub(super) fn old_word<'a>(rest: &mut Option<&'a str>) -> Option<String> {
 
 /// A line that says something.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Line<'a> {
+pub(crate) struct Line<'a> {
     /// Lower-case.
-    pub(super) keyword: String,
+    pub(crate) keyword: String,
     /// Everything behind the keyword, as it stands.
-    pub(super) text: &'a str,
+    pub(crate) text: &'a str,
     /// The same in words, up to a comment.
-    pub(super) words: Vec<String>,
+    pub(crate) words: Vec<String>,
 }
 
 /// Splits a line; `Ok(None)` is an empty line or a comment.
-pub(super) fn split(line: &str) -> Result<Option<Line<'_>>, &'static str> {
+pub(crate) fn split(line: &str) -> Result<Option<Line<'_>>, &'static str> {
     let full = line.trim_end_matches(|c| BLANK.contains(&c) || c == '\x0c');
     // A form feed may stand at the end of a line, but not for a whole one.
     let line = if full.is_empty() { line.get(..1).unwrap_or_default() } else { full };

@@ -2,7 +2,7 @@
 //! Source: PATTERNS in ssh_config(5).
 
 /// Whether the whole of `text` is what `pattern` describes. Linear in both but for the stars.
-pub(super) fn matches(text: &str, pattern: &str) -> bool {
+pub(crate) fn matches(text: &str, pattern: &str) -> bool {
     let (text, pattern) = (text.as_bytes(), pattern.as_bytes());
     let (mut t, mut p) = (0, 0);
     // Where to go back to: the last star, and how much of the text it has swallowed.
@@ -32,7 +32,7 @@ pub(super) fn matches(text: &str, pattern: &str) -> bool {
 
 /// What a list says of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Listed {
+pub(crate) enum Listed {
     /// A negated pattern matches: no, whatever else matches.
     Excluded,
     /// A pattern matches.
@@ -42,7 +42,7 @@ pub(super) enum Listed {
 }
 
 /// Matches `text` against a comma-separated list; with `lower`, the list's letters count as lower-case ones.
-pub(super) fn listed(text: &str, list: &str, lower: bool) -> Listed {
+pub(crate) fn listed(text: &str, list: &str, lower: bool) -> Listed {
     let mut found = Listed::No;
     for pattern in list.split(',') {
         let (negated, pattern) = match pattern.strip_prefix('!') {
@@ -61,7 +61,7 @@ pub(super) fn listed(text: &str, list: &str, lower: bool) -> Listed {
 }
 
 /// [`listed`] for host names, which have no case.
-pub(super) fn lists_host(host: &str, list: &str) -> bool {
+pub(crate) fn lists_host(host: &str, list: &str) -> bool {
     listed(&host.to_ascii_lowercase(), list, true) == Listed::Yes
 }
 

@@ -2,10 +2,8 @@
 
 use std::{path::Path, sync::Arc};
 
-use super::{
-    super::{FileText, Outside, Person, Query, Sources, SshConfig, keywords_in_markdown, table},
-    *,
-};
+use super::*;
+use crate::sshconfig::{FileText, Outside, Person, Query, Sources, SshConfig, keywords_in_markdown, read::table};
 
 /// A machine with one configuration and nothing else.
 struct One(String);
@@ -121,7 +119,7 @@ fn names_are_lower_case_and_stand_once() {
 
 #[test]
 fn the_page_for_people_tells_the_truth() {
-    let page = include_str!("../../docs/design/ssh-config.md");
+    let page = include_str!("../../../docs/design/ssh-config.md");
     let rows = keywords_in_markdown();
     assert!(page.contains(&rows), "docs/design/ssh-config.md must hold these rows:\n{rows}");
     let told = page.lines().filter(|line| line.starts_with("| `")).count();

@@ -2,45 +2,49 @@
 
 use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use super::{
+use crate::sshconfig::{
     AddressFamily, AgentSocket, AlgorithmList, HostKeyChecking, KeyPath, Problem, Proxy, Refused, Resolved, SshConfig,
     SshConfigError,
-    algorithms::Family,
-    environment::variables,
-    facts::{Facts, SSH_PORT},
-    gather::Gathered,
-    keyword::Kind,
     load::RELEASES_DIFFER,
-    login::login,
-    matching::Asker,
-    refuse::{at, refusals},
-    resolved::Shown,
-    table::KEYWORDS,
-    token::{self, Meets},
+    matching::{
+        condition::Asker,
+        facts::{Facts, SSH_PORT},
+    },
+    read::{
+        algorithms::Family,
+        keyword::Kind,
+        table::KEYWORDS,
+        token::{self, Meets},
+    },
+    resolve::{
+        gathered::Gathered,
+        login::{login, variables},
+        resolved::Shown,
+    },
 };
 use crate::target::spelling;
 
 /// Puts everything together.
-pub(super) fn resolve(
+pub(crate) fn resolve(
     config: &SshConfig,
     mut facts: Facts<'_>,
     gathered: Arc<Gathered>,
 ) -> Result<Resolved, SshConfigError> {
-    if let Some(problem) = refusals(&gathered, false).next() {
+    if let Some(problem) = gathered.refusals(false).next() {
         return Err(SshConfigError::Unsupported(problem));
     }
     facts.settled = true;
     if let Some(alias) = &mut facts.alias {
         *alias = alias.to_ascii_lowercase();
     }
-    let refused = refusals(&gathered, true).map(|problem| Refused { problem }).collect();
+    let refused = gathered.refusals(true).map(|problem| Refused { problem }).collect();
     let maker = Maker { config, facts: &facts, gathered: &gathered, refused };
     maker.algorithms()?;
     let shown = maker.shown()?;
     let attempts = gathered.number("connectionattempts").unwrap_or(1);
     if attempts == 0 {
         let text = "connectionattempts 0 leaves no attempt";
-        return Err(SshConfigError::Bad(vec![at(&gathered, "connectionattempts", text.into())]));
+        return Err(SshConfigError::Bad(vec![gathered.problem("connectionattempts", text.into())]));
     }
     maker.no_loop()?;
     Ok(maker.finish(attempts, shown))
@@ -67,7 +71,7 @@ impl Maker<'_> {
 
     fn path_of(&self, keyword: &str, text: &str) -> Result<String, SshConfigError> {
         self.path(text)
-            .map_err(|why| SshConfigError::Bad(vec![at(self.gathered, keyword, format!("{keyword}: {why}"))]))
+            .map_err(|why| SshConfigError::Bad(vec![self.gathered.problem(keyword, format!("{keyword}: {why}"))]))
     }
 
     /// Refuses lists that leave nothing.
@@ -78,7 +82,7 @@ impl Maker<'_> {
             };
             if family.names(spec).is_none() {
                 let message = format!("{} {spec} names no algorithm", keyword.name);
-                return Err(SshConfigError::Bad(vec![at(self.gathered, keyword.name, message)]));
+                return Err(SshConfigError::Bad(vec![self.gathered.problem(keyword.name, message)]));
             }
         }
         Ok(())
@@ -90,7 +94,7 @@ impl Maker<'_> {
         let person = &self.config.person;
         let remote = unless_none("remotecommand").map(|text| {
             let expanded = self.facts.expand(text, person, None, Meets::Nobody);
-            expanded.map_err(|why| SshConfigError::Bad(vec![at(self.gathered, "remotecommand", why)]))
+            expanded.map_err(|why| SshConfigError::Bad(vec![self.gathered.problem("remotecommand", why)]))
         });
         let files = match self.gathered.list("userknownhostsfile") {
             Some(list) if is_none(list) => Some(Vec::new()),
@@ -116,7 +120,7 @@ impl Maker<'_> {
         let port = self.facts.port.unwrap_or(SSH_PORT);
         if last.host == name && last.port.unwrap_or(SSH_PORT) == port && last.user.as_deref().unwrap_or(user) == user {
             let message = format!("proxyjump: {name} is its own bastion");
-            return Err(SshConfigError::Bad(vec![at(self.gathered, "proxyjump", message)]));
+            return Err(SshConfigError::Bad(vec![self.gathered.problem("proxyjump", message)]));
         }
         Ok(())
     }
@@ -145,7 +149,7 @@ impl Maker<'_> {
         let known = [('h', name.as_str()), ('n', facts.original), ('p', &port), ('r', &user)];
         let gathered = Arc::clone(self.gathered);
         let mut refuse = |keyword: &str, why: String| {
-            self.refused.push(Refused { problem: at(&gathered, keyword, format!("{keyword}: {why}")) });
+            self.refused.push(Refused { problem: gathered.problem(keyword, format!("{keyword}: {why}")) });
         };
         let mut hops = gathered.bastions().to_vec();
         if !hops.is_empty() {
@@ -187,7 +191,7 @@ impl Maker<'_> {
         if let Some(text) = self.gathered.text("bindaddress") {
             return text.parse().map(|address| vec![address]).map_err(|_| {
                 let message = format!("bindaddress {text} is a name; patchwave takes addresses only");
-                at(self.gathered, "bindaddress", message)
+                self.gathered.problem("bindaddress", message)
             });
         }
         let Some(interface) = self.gathered.text("bindinterface") else { return Ok(Vec::new()) };
@@ -198,7 +202,7 @@ impl Maker<'_> {
         let found: Vec<IpAddr> = [first(true), first(false)].into_iter().flatten().collect();
         if found.is_empty() {
             let message = format!("bindinterface {interface} is no interface that is up and has an address");
-            return Err(at(self.gathered, "bindinterface", message));
+            return Err(self.gathered.problem("bindinterface", message));
         }
         Ok(found)
     }
@@ -208,7 +212,8 @@ impl Maker<'_> {
         let keyword = "revokedhostkeys";
         let named = self.gathered.text(keyword).filter(|text| !text.eq_ignore_ascii_case("none"));
         let path = named.map(|text| self.path(text)).transpose();
-        path.map(|path| path.map(PathBuf::from)).map_err(|why| at(self.gathered, keyword, format!("{keyword}: {why}")))
+        path.map(|path| path.map(PathBuf::from))
+            .map_err(|why| self.gathered.problem(keyword, format!("{keyword}: {why}")))
     }
 
     fn agent(&self, shown: &Shown) -> AgentSocket {
@@ -233,7 +238,7 @@ impl Maker<'_> {
             [("hostname", host, spelling::address(host)), ("user", user, spelling::login(user))]
         {
             if let Err(why) = judged {
-                let problem = at(self.gathered, keyword, format!("{keyword} {text:?} {why}"));
+                let problem = self.gathered.problem(keyword, format!("{keyword} {text:?} {why}"));
                 self.refused.push(Refused { problem });
             }
         }
@@ -244,7 +249,7 @@ impl Maker<'_> {
         let certificate_files = self.keys("certificatefile");
         let proxy = self.proxy();
         if let Some(user) = self.gathered.text("user").filter(|user| user.contains("${") || user.contains('%')) {
-            let problem = at(self.gathered, "user", format!("user {user}: {RELEASES_DIFFER}"));
+            let problem = self.gathered.problem("user", format!("user {user}: {RELEASES_DIFFER}"));
             self.refused.push(Refused { problem });
         }
         self.names();

@@ -1,10 +1,10 @@
 //! Lists of algorithms: names, patterns, and the prefixes `+`, `-` and `^` that change a default.
 
-use super::pattern::{Listed, listed};
+use crate::sshconfig::read::pattern::{Listed, listed};
 
 /// What a list is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Family {
+pub(crate) enum Family {
     Kex,
     Cipher,
     Mac,
@@ -151,7 +151,7 @@ pub const USUAL_AUTHORITIES: &[&str] = &[
 const KINDS: &[&str] = &["ed25519", "ed25519-sk", "ecdsa", "ecdsa-sk", "dsa", "rsa"];
 
 impl Family {
-    pub(super) fn default(self) -> &'static [&'static str] {
+    pub(crate) fn default(self) -> &'static [&'static str] {
         match self {
             Self::Kex => KEX_DEFAULT,
             Self::Cipher => CIPHER_DEFAULT,
@@ -172,7 +172,7 @@ impl Family {
     }
 
     /// Whether OpenSSH takes the argument.
-    pub(super) fn valid(self, spec: &str) -> bool {
+    pub(crate) fn valid(self, spec: &str) -> bool {
         if spec.starts_with('-') {
             return true;
         }
@@ -192,14 +192,14 @@ impl Family {
     }
 
     /// The names that an argument stands for; `None` when there is none left or the argument cannot be used.
-    pub(super) fn names(self, spec: &str) -> Option<Vec<String>> {
+    pub(crate) fn names(self, spec: &str) -> Option<Vec<String>> {
         assemble(spec, self.default(), &self.all())
     }
 }
 
 /// The argument of `KexAlgorithms` and its like, as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct AlgorithmList(pub(super) String);
+pub struct AlgorithmList(pub(crate) String);
 
 impl AlgorithmList {
     /// Takes the argument as it was written; what cannot be used chooses nothing.

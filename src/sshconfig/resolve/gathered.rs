@@ -1,124 +1,36 @@
-//! Arguments to values, and values to what holds in the end: mostly the first, sometimes all.
+//! Settings to what holds in the end: mostly the first value, sometimes all. Knows which of them refuse the host.
 
 use std::collections::BTreeMap;
 
-use super::{
-    Person,
+use crate::sshconfig::{
     error::{Place, Problem},
-    forward::{Direction, Forward},
-    jump::{self, Jumps},
-    keyword::{Keyword, Kind},
-    line::Line,
-    pattern, token, value,
+    read::{
+        forward::{Direction, Forward},
+        jump::{Hop, Jumps},
+        keyword::{Keyword, Kind, Refusal},
+        pattern,
+        setting::{Setting, Value},
+        table::KEYWORDS,
+    },
 };
 
 /// OpenSSH's limits.
 const MOST_KEYS: usize = 100;
 const MOST_FILES: usize = 32;
 
-/// A keyword with its argument, in its place.
-pub(super) struct Setting {
-    pub(super) keyword: &'static Keyword,
-    pub(super) value: Value,
-    pub(super) place: Place,
-}
-
-/// An argument that was checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Value {
-    /// In canonical form.
-    Text(String),
-    List(Vec<String>),
-    Jumps(Jumps),
-    Forward(Forward),
-    /// Says nothing (`ConnectTimeout none`).
-    Unset,
-}
-
-/// Checks the argument of `keyword`.
-pub(super) fn read(keyword: &Keyword, line: &Line<'_>, person: &Person) -> Result<Value, String> {
-    let words = &line.words;
-    match keyword.kind {
-        Kind::Choice(choices) => value::choice(one(words)?, choices).map(Value::Text),
-        Kind::Number => value::number(one(words)?).map(Value::Text),
-        Kind::Time => match one(words)? {
-            "none" => Ok(Value::Unset),
-            word => value::seconds(word).map(|n| Value::Text(n.to_string())),
-        },
-        Kind::Port => value::port(one(words)?).map(|port| Value::Text(port.to_string())),
-        Kind::Word | Kind::KeyPath => one(words).map(|word| Value::Text(word.to_owned())),
-        Kind::Command => Ok(Value::Text(tail(line))),
-        Kind::Jump => jump::parse(&tail(line)).map(Value::Jumps),
-        Kind::Algorithms(family) => match one(words)? {
-            spec if family.valid(spec) => Ok(Value::Text(spec.to_owned())),
-            spec => Err(format!("{spec:?} names an algorithm that is not known")),
-        },
-        Kind::Agent => agent(one(words)?, person),
-        Kind::ForwardAgent => {
-            let word = one(words)?;
-            value::choice(word, value::FLAG).map(Value::Text).or_else(|_| agent(word, person))
-        }
-        Kind::List => list(words),
-        Kind::SendEnv => match words.iter().find(|word| word.is_empty() || word.contains('=')) {
-            Some(bad) => Err(format!("{bad:?} is no name of a variable")),
-            None => Ok(Value::List(words.clone())),
-        },
-        Kind::SetEnv => match words.iter().find(|word| !word.contains('=')) {
-            Some(bad) => Err(format!("{bad:?} is not NAME=value")),
-            None => Ok(Value::List(words.clone())),
-        },
-        Kind::Forward(direction) => Forward::read(direction, words, &person.env).map(Value::Forward),
-        Kind::Own(read) => read(one(words)?).map(Value::Text),
-        Kind::Owns(read) => read(words).map(Value::Text),
-    }
-}
-
-fn one(words: &[String]) -> Result<&str, String> {
-    match words {
-        [word] if !word.is_empty() => Ok(word),
-        [] | [_] => Err("has no argument".into()),
-        [_, more, ..] => Err(format!("takes one argument; {more:?} is one too many")),
-    }
-}
-
-/// The rest of the line, less blanks and equals signs before it.
-fn tail(line: &Line<'_>) -> String {
-    line.text.trim_start_matches([' ', '\t', '\r', '\n', '=']).to_owned()
-}
-
-fn list(words: &[String]) -> Result<Value, String> {
-    if words.iter().any(String::is_empty) {
-        return Err("has an empty argument".into());
-    }
-    if words.len() > 1 && words.iter().any(|word| word.eq_ignore_ascii_case("none")) {
-        return Err("has `none` beside other arguments".into());
-    }
-    Ok(Value::List(words.to_vec()))
-}
-
-fn agent(word: &str, person: &Person) -> Result<Value, String> {
-    token::expand(word, &[], Some(&person.env), token::Meets::Nobody)?;
-    if let Some(name) = word.strip_prefix('$').filter(|name| !name.starts_with('{'))
-        && (name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
-    {
-        return Err(format!("{word:?} is no name of a variable"));
-    }
-    Ok(Value::Text(word.to_owned()))
-}
-
 /// A key or certificate that was named.
 #[derive(Clone, Debug)]
-pub(super) struct NamedKey {
+pub(crate) struct NamedKey {
     /// As written.
-    pub(super) path: String,
-    pub(super) place: Place,
+    pub(crate) path: String,
+    pub(crate) place: Place,
     /// By the person, not by the system.
     own: bool,
 }
 
 /// What holds for a host, before tokens are replaced and defaults filled in.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Gathered {
+pub(crate) struct Gathered {
     values: BTreeMap<&'static str, (Value, Place)>,
     /// `IdentityFile` and `CertificateFile`.
     keys: BTreeMap<&'static str, Vec<NamedKey>>,
@@ -129,7 +41,7 @@ pub(super) struct Gathered {
 
 impl Gathered {
     /// Adds a setting of an active block, unless what came before it wins.
-    pub(super) fn take(&mut self, setting: &Setting, own: bool) -> Result<(), Problem> {
+    pub(crate) fn take(&mut self, setting: &Setting, own: bool) -> Result<(), Problem> {
         let name = setting.keyword.name;
         match (&setting.keyword.kind, &setting.value) {
             (_, Value::Unset) => {}
@@ -175,7 +87,7 @@ impl Gathered {
         Ok(())
     }
 
-    pub(super) fn first(&mut self, name: &'static str, value: Value, place: &Place) {
+    pub(crate) fn first(&mut self, name: &'static str, value: Value, place: &Place) {
         self.values.entry(name).or_insert_with(|| (value, place.clone()));
     }
 
@@ -200,21 +112,21 @@ impl Gathered {
         }
     }
 
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         match self.values.get(name) {
             Some((Value::Text(text), _)) => Some(text),
             _ => None,
         }
     }
 
-    pub(super) fn list(&self, name: &str) -> Option<&[String]> {
+    pub(crate) fn list(&self, name: &str) -> Option<&[String]> {
         match self.values.get(name) {
             Some((Value::List(words), _)) => Some(words),
             _ => None,
         }
     }
 
-    pub(super) fn jumps(&self) -> Option<&Jumps> {
+    pub(crate) fn jumps(&self) -> Option<&Jumps> {
         match self.values.get("proxyjump") {
             Some((Value::Jumps(jumps), _)) => Some(jumps),
             _ => None,
@@ -222,40 +134,74 @@ impl Gathered {
     }
 
     /// The chain of bastions; empty where there is none.
-    pub(super) fn bastions(&self) -> &[jump::Hop] {
+    pub(crate) fn bastions(&self) -> &[Hop] {
         self.jumps().map_or(&[], |jumps| &jumps.hops)
     }
 
-    pub(super) fn place(&self, name: &str) -> Option<&Place> {
+    pub(crate) fn place(&self, name: &str) -> Option<&Place> {
         self.values.get(name).map(|(_, place)| place)
     }
 
     /// In order.
-    pub(super) fn keys(&self, name: &str) -> &[NamedKey] {
+    pub(crate) fn keys(&self, name: &str) -> &[NamedKey] {
         self.keys.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// The forwardings of one kind, in order.
-    pub(super) fn forwards(&self, direction: Direction) -> impl Iterator<Item = &Forward> {
+    pub(crate) fn forwards(&self, direction: Direction) -> impl Iterator<Item = &Forward> {
         self.forwards.iter().filter(move |forward| forward.direction == direction)
     }
 
-    pub(super) fn sent(&self) -> &[String] {
+    pub(crate) fn sent(&self) -> &[String] {
         &self.sent
     }
 
     /// The text of a keyword, or its default.
-    pub(super) fn text_or_default(&self, keyword: &Keyword) -> Option<String> {
+    pub(crate) fn text_or_default(&self, keyword: &Keyword) -> Option<String> {
         let own = self.text(keyword.name).map(str::to_owned);
         own.or_else(|| (!keyword.default.is_empty()).then(|| keyword.default.to_owned()))
     }
 
     /// Whether a flag is on.
-    pub(super) fn flag(&self, name: &str, default: bool) -> bool {
+    pub(crate) fn flag(&self, name: &str, default: bool) -> bool {
         self.text(name).map_or(default, |text| text == "yes")
     }
 
-    pub(super) fn number(&self, name: &str) -> Option<u32> {
+    pub(crate) fn number(&self, name: &str) -> Option<u32> {
         self.text(name).and_then(|text| text.parse().ok())
+    }
+
+    /// A problem where `keyword` was said.
+    pub(crate) fn problem(&self, keyword: &str, message: String) -> Problem {
+        let place = self.place(keyword).cloned();
+        Problem { place: place.unwrap_or(Place { path: "ssh_config".into(), line: 0 }), message, help: None }
+    }
+
+    /// What is said and would change where or how we connect, but is not followed: the `late` ones matter only when we
+    /// connect.
+    pub(crate) fn refusals(&self, late: bool) -> impl Iterator<Item = Problem> {
+        KEYWORDS.iter().filter_map(move |keyword| {
+            let refusal = keyword.refusal().filter(|refusal| refusal.late == late)?;
+            self.refused(keyword, refusal)
+        })
+    }
+
+    fn refused(&self, keyword: &Keyword, refusal: &Refusal) -> Option<Problem> {
+        let name = keyword.name;
+        let text = match self.list(name) {
+            Some(words) => words.join(" "),
+            None => self.text(name)?.to_owned(),
+        };
+        if refusal.fine.iter().any(|word| word.eq_ignore_ascii_case(&text)) {
+            return None;
+        }
+        let shown = match text.as_str() {
+            "true" => "yes",
+            "false" => "no",
+            text => text,
+        };
+        let mut problem = self.problem(name, format!("{name} {shown} {}; patchwave does not do that", refusal.would));
+        problem.help = Some(refusal.help).filter(|help| !help.is_empty()).map(str::to_owned);
+        Some(problem)
     }
 }
