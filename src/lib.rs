@@ -4,7 +4,7 @@
 //!
 //! | floor | modules | what they are |
 //! |---|---|---|
-//! | 0 | [`host`] [`amount`] [`command`] [`clock`] [`mask`] [`spool`] [`regular`] | words, what hides secrets, where bytes wait, files that are files |
+//! | 0 | [`host`] [`amount`] [`command`] [`clock`] [`mask`] [`sensitive`] [`spool`] [`regular`] | words, what is a secret and what hides it, where bytes wait, files that are files |
 //! | 1 | [`yaml`] [`names`] | text with positions; many names in few words |
 //! | 2 | [`policy`] [`target`] | words made of words |
 //! | 3 | [`inventory`] [`playbook`] [`pkg`] [`sshconfig`] | files to checked data; what package managers say. Pure |
@@ -35,6 +35,7 @@ pub mod policy;
 pub mod regular;
 pub mod report;
 pub mod rollout;
+pub mod sensitive;
 pub mod sim;
 pub mod spool;
 pub mod sshconfig;

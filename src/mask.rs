@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 
 /// What stands for a secret.
 pub const MASK: &str = "********";
-/// Shorter ones are found everywhere by chance: hiding them would hide the rest, and say what they are.
-const SHORTEST: usize = 4;
+/// In bytes. Shorter ones are found everywhere by chance: hiding them would hide the rest, and say what they are.
+pub const SHORTEST: usize = 4;
 /// Longer ones (and lines of them) are looked for by their beginning.
 const LONGEST: usize = 4 << 10;
 /// A text of so many bytes may have been cut, so that only a part of a secret is left at an end of it.
@@ -183,14 +183,6 @@ fn hide_ends(text: &mut Vec<u8>, known: &[Zeroizing<Vec<u8>>]) {
     }
 }
 
-/// Whether the value of an environment variable with this name is a secret.
-pub fn names_a_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let says =
-        ["passw", "passphrase", "secret", "token", "credential", "api_key", "apikey", "access_key", "private_key"];
-    says.iter().any(|word| name.contains(word)) || name == "pass" || name.ends_with("_pass") || name.ends_with("_pwd")
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -267,23 +259,5 @@ mod tests {
         secrets(&["s3cret"]).hide_in_json(&mut value);
         assert_eq!(value, json!({ "a": [MASK, { "b": format!("x {MASK}") }], "n": 1, "s3": null }));
         assert_eq!(format!("{:?}", secrets(&["s3cret"]).masker()).matches("s3cret").count(), 0, "nor is it in Debug");
-    }
-
-    #[test]
-    fn names_of_variables_say_what_is_secret() {
-        for (name, secret) in [
-            ("DB_PASSWORD", true),
-            ("PGPASSWORD", true),
-            ("MYSQL_PWD", true),
-            ("API_TOKEN", true),
-            ("AWS_SECRET_ACCESS_KEY", true),
-            ("RESTIC_PASS", true),
-            ("PATH", false),
-            ("BYPASS", false),
-            ("PWD", false),
-            ("DEBIAN_FRONTEND", false),
-        ] {
-            assert_eq!(names_a_secret(name), secret, "{name}");
-        }
     }
 }

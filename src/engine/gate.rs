@@ -10,6 +10,7 @@ use super::Outside;
 use crate::{
     event::{RunStarted, StepPhase, StepRef, Verdict},
     host::HostName,
+    mask::Secrets,
     step::{self, Interrupted, Journal, StepCx},
     target::Target,
     transport::{Class, ConnectError, Link, NoSink, Phase, Session, Transport},
@@ -18,12 +19,14 @@ use crate::{
 /// Runs the gate steps of a stage in order; the first that is not fine decides.
 pub(super) async fn run(outside: Arc<Outside>, started: Arc<RunStarted>, stage: usize, wave: usize) -> (bool, String) {
     let Ok(host) = HostName::new("localhost") else { return (false, "no name for the jump box".to_owned()) };
-    let mut scope = outside.roster.gate_scope();
+    let secrets = Secrets::default();
+    let mut scope = outside.roster.gate_scope().teaching(&secrets);
     let (mut said, owner) = (String::new(), started.owner());
     for (index, spec) in started.plan.stages[stage].gate.iter().enumerate() {
         let mut attempt = 1;
         let result = loop {
-            let mut link = Link::new(Arc::new(Nowhere), Arc::new(Target::plain(host.clone(), "localhost")));
+            let target = Target { secrets: secrets.clone(), ..Target::plain(host.clone(), "localhost") };
+            let mut link = Link::new(Arc::new(Nowhere), Arc::new(target));
             let mut cx = StepCx {
                 run: &started.run,
                 host: &host,

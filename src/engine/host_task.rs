@@ -96,8 +96,8 @@ impl Walk {
         let link = Link::new(Arc::clone(&self.outside.transport), target);
         let mut luggage = Luggage {
             log: LogSink::open(self.outside.logs.as_ref(), host, link.secrets()),
+            scope: self.outside.roster.scope(host).teaching(link.secrets()),
             link,
-            scope: self.outside.roster.scope(host),
             leased: self.before.is_some(),
             rolled_back: false,
             touched: false,
@@ -114,7 +114,7 @@ impl Walk {
         // Of all steps: a host may repeat what an earlier controller sent it.
         let plan = &self.started.plan;
         for spec in plan.steps.iter().chain(&plan.on_failure) {
-            step::learn_secrets(spec, &luggage.scope, luggage.link.secrets());
+            step::learn_secrets(spec, &luggage.scope, luggage.link.secrets(), self.before.is_some());
         }
         let ended = self.to_the_outcome(&mut luggage).await;
         luggage.link.close().await;

@@ -1,7 +1,10 @@
 use secrecy::ExposeSecret as _;
 
 use super::super::Inventory;
-use crate::target::Target;
+use crate::{
+    sensitive,
+    target::{Method, Target},
+};
 
 /// What becomes of a variable that Ansible reads.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -183,4 +186,20 @@ fn the_names_of_paramiko_are_refused_where_it_is_the_client() {
         let error = target("sudo", &[("ansible_connection", "paramiko"), (name, "x")]).map(|_| ()).unwrap_err();
         assert!(error.contains(&format!("`{name}` is not supported")), "{error}");
     }
+}
+
+#[test]
+fn every_name_of_a_password_is_a_sensitive_one() {
+    use super::{KEY_FILE, PASSWORD, REFUSED, REFUSED_BY_PARAMIKO, of_method};
+    let become_ = [Method::Sudo, Method::Su, Method::Doas].map(|method| of_method(method).password);
+    for name in PASSWORD.iter().chain(become_.into_iter().flatten()) {
+        assert!(sensitive::name(name), "{name}");
+    }
+    let refused = REFUSED.iter().map(|(name, _)| name).chain(&REFUSED_BY_PARAMIKO);
+    let held = |name: &str| name.contains("pass") || name.ends_with("private_key");
+    for name in refused {
+        assert_eq!(sensitive::name(name), held(name), "{name}");
+    }
+    let files = KEY_FILE.iter().filter(|name| sensitive::name(name));
+    assert_eq!(files.count(), 0, "where a key is may be shown");
 }

@@ -7,8 +7,8 @@ use secrecy::SecretString;
 
 use super::{
     aliases::{self, REFUSED, REFUSED_BY_PARAMIKO},
-    group::{Host, Inventory},
-    template,
+    group::Inventory,
+    template::{self, Look},
 };
 use crate::{
     host::HostName,
@@ -68,15 +68,23 @@ impl Inventory {
         let Some(host) = self.host(name) else {
             return Err(Wrong { message: "is not in the inventory".into(), help: None, span: None });
         };
-        let vars = Vars { inventory: self, name, host };
+        let secrets = Secrets::default();
+        self.target_of(&Look { inventory: self, name, host, secrets: &secrets }).map_err(|mut wrong| {
+            secrets.hide_in(&mut wrong.message);
+            wrong
+        })
+    }
+
+    fn target_of(&self, look: &Look<'_>) -> Result<Target, Wrong> {
+        let vars = Vars(look);
         vars.check_connection()?;
         let escalation = vars.escalation()?;
         vars.check_unsupported(&escalation)?;
-        let settings = self.settings(host);
+        let settings = self.settings(look.host);
         let (ssh_args, proxy) = vars.ssh_args()?;
         let (address, user) = vars.destination()?;
         Ok(Target {
-            name: name.clone(),
+            name: look.name.clone(),
             address,
             port: vars.port()?,
             user,
@@ -90,7 +98,7 @@ impl Inventory {
             escalation,
             limits: vars.limits(settings.limits(), settings.says_connect())?,
             steal_lease: false,
-            secrets: Secrets::default(),
+            secrets: look.secrets.clone(),
             settled: None,
         })
     }
@@ -104,19 +112,15 @@ fn home(path: String) -> PathBuf {
     }
 }
 
-struct Vars<'a> {
-    inventory: &'a Inventory,
-    name: &'a HostName,
-    host: &'a Host,
-}
+struct Vars<'a>(&'a Look<'a>);
 
 impl Vars<'_> {
     /// The last of these names that is set, with where it was set and its resolved text. Empty text counts as unset,
     /// and leaves the option unset: no weaker name is asked.
     fn get(&self, names: &[&'static str]) -> Result<Option<(&'static str, Span, String)>, Wrong> {
         for &name in names.iter().rev() {
-            let Some(node) = self.inventory.var(self.host, name).filter(|node| !node.is_null()) else { continue };
-            let text = template::text(self.inventory, self.name, self.host, node).map_err(|no| Wrong {
+            let Some(node) = self.0.inventory.var(self.0.host, name).filter(|node| !node.is_null()) else { continue };
+            let text = template::text(self.0, node).map_err(|no| Wrong {
                 message: format!("`{name}` {}", no.why),
                 help: no.help,
                 span: Some(no.span),
@@ -156,7 +160,7 @@ impl Vars<'_> {
             Some((name, span, text)) => Some((Some((name, span)), text)),
             None => self.check_empty_address().map(|()| None)?,
         };
-        let (place, text) = written.unwrap_or_else(|| (None, self.name.as_str().to_owned()));
+        let (place, text) = written.unwrap_or_else(|| (None, self.0.name.as_str().to_owned()));
         let (login, address) = match text.rsplit_once('@') {
             Some((login, address)) => (Some(login), address),
             None => (None, text.as_str()),
@@ -178,7 +182,7 @@ impl Vars<'_> {
 
     /// Refuses an empty `ansible_ssh_host` over an `ansible_host` with an address: Ansible would reach nobody.
     fn check_empty_address(&self) -> Result<(), Wrong> {
-        let set = |name: &&str| self.inventory.var(self.host, name).filter(|node| !node.is_null());
+        let set = |name: &&str| self.0.inventory.var(self.0.host, name).filter(|node| !node.is_null());
         let mut set = aliases::ADDRESS.iter().rev().filter_map(|name| set(name).map(|node| (*name, node)));
         let (Some((empty, node)), Some((weaker, _))) = (set.next(), set.next()) else { return Ok(()) };
         let message = format!("`{empty}` is empty, and Ansible takes it before `{weaker}`");

@@ -12,6 +12,7 @@ use super::settings::Settings;
 use crate::{
     host::HostName,
     policy::Policy,
+    sensitive,
     yaml::{Key, Node, Problems, Source, Value, parse},
 };
 
@@ -143,7 +144,7 @@ impl Inventory {
     }
 
     /// The variables of a host, merged as Ansible merges them, with `inventory_hostname`, `inventory_hostname_short`
-    /// and `group_names`. `patchwave` is merged key by key. Empty for a host that the inventory does not have.
+    /// and `group_names`. `patchwave` is merged key by key, secrets are marked ([`sensitive::mark`]). Empty for a host that the inventory does not have.
     pub fn vars(&self, name: &HostName) -> Map<String, Json> {
         let Some(host) = self.host(name) else { return Map::new() };
         let set = &self.sets[host.set];
@@ -205,7 +206,7 @@ impl Inventory {
 /// `vars` with the layers laid over it in order.
 fn merged<L: AsRef<Layer>>(layers: &[L], mut vars: Map<String, Json>) -> Map<String, Json> {
     for (key, node) in layers.iter().flat_map(|layer| &layer.as_ref().vars) {
-        let value = node.to_json();
+        let value = sensitive::mark(&key.text, node.to_json());
         match (key.text.as_str(), vars.get_mut(&key.text), value) {
             ("patchwave", Some(Json::Object(below)), Json::Object(above)) => below.extend(above),
             (_, Some(slot), value) => *slot = value,

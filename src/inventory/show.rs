@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value as Json, json};
 
 use super::Inventory;
-use crate::host::HostName;
+use crate::{host::HostName, sensitive};
 
 /// Most lines of a graph: groups in several parents are written below each of them.
 const MOST_LINES: usize = 200_000;
@@ -62,7 +62,7 @@ impl Inventory {
             for own in ["inventory_hostname", "inventory_hostname_short", "group_names"] {
                 vars.remove(own);
             }
-            mask(&mut vars);
+            vars.values_mut().for_each(mask);
             hostvars.insert(name.as_str().to_owned(), Json::Object(vars));
         }
         let mut list = Map::new();
@@ -102,30 +102,13 @@ impl Inventory {
     }
 }
 
-/// Replaces the values of secrets, at every depth.
-fn mask(vars: &mut Map<String, Json>) {
-    for (key, value) in vars.iter_mut() {
-        if is_secret(key) {
-            *value = MASK.into();
-        } else {
-            mask_value(value);
-        }
-    }
-}
-
-fn mask_value(value: &mut Json) {
+/// Replaces marked and encrypted values, at every depth.
+fn mask(value: &mut Json) {
     match value {
+        value if sensitive::secret(value).is_some() => *value = MASK.into(),
         Json::Object(map) if map.contains_key("__ansible_vault") => *value = MASK.into(),
-        Json::Object(map) => mask(map),
-        Json::Array(items) => items.iter_mut().for_each(mask_value),
+        Json::Object(map) => map.values_mut().for_each(mask),
+        Json::Array(items) => items.iter_mut().for_each(mask),
         _ => {}
     }
-}
-
-fn is_secret(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    ["password", "passwd", "passphrase", "secret", "token"].iter().any(|word| key.contains(word))
-        || key.ends_with("_pass")
-        || key.ends_with("private_key")
-        || key == "pass"
 }

@@ -3,6 +3,8 @@
 use super::group::{Host, Inventory};
 use crate::{
     host::HostName,
+    mask::Secrets,
+    sensitive,
     yaml::{Node, Span},
 };
 
@@ -16,15 +18,18 @@ pub struct NoText {
     pub span: Span,
 }
 
-/// The text of `node`, its references to other variables of the host resolved.
-pub fn text(inventory: &Inventory, name: &HostName, host: &Host, node: &Node) -> Result<String, NoText> {
-    resolve(&Look { inventory, name, host }, node, 0)
+/// Whose variables are looked up.
+pub struct Look<'a> {
+    pub inventory: &'a Inventory,
+    pub name: &'a HostName,
+    pub host: &'a Host,
+    /// Learns the secrets among them.
+    pub secrets: &'a Secrets,
 }
 
-struct Look<'a> {
-    inventory: &'a Inventory,
-    name: &'a HostName,
-    host: &'a Host,
+/// The text of `node`, its references to other variables of the host resolved.
+pub fn text(look: &Look<'_>, node: &Node) -> Result<String, NoText> {
+    resolve(look, node, 0)
 }
 
 fn resolve(look: &Look<'_>, node: &Node, depth: usize) -> Result<String, NoText> {
@@ -78,7 +83,13 @@ fn reference(look: &Look<'_>, node: &Node, path: &str, depth: usize) -> Result<S
     }
     let found = look.inventory.var(look.host, first);
     match parts.try_fold(found, |at, key| at.map(|node| node.get(key))).flatten() {
-        Some(other) => resolve(look, other, depth + 1),
+        Some(other) => {
+            let text = resolve(look, other, depth + 1)?;
+            if path.split('.').any(sensitive::name) {
+                look.secrets.add(&text);
+            }
+            Ok(text)
+        }
         None => {
             let files: Vec<String> = look.inventory.encrypted.iter().map(|p| p.display().to_string()).collect();
             let help = (!files.is_empty())

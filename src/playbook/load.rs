@@ -9,7 +9,10 @@ use super::{
     steps::{self, Place},
     values::{self, Around},
 };
-use crate::yaml::{self, MapReader, Node, Problems, Source, Value, read};
+use crate::{
+    sensitive,
+    yaml::{self, MapReader, Node, Problems, Source, Value, read},
+};
 
 /// Loads the playbook at `path`.
 ///
@@ -91,7 +94,7 @@ impl Playbook {
     /// Lays `vars` (`-e`) over `vars:`. They win over the inventory too, as in Ansible, because `vars:` does.
     #[must_use]
     pub fn overlaid(mut self, vars: Map<String, Json>) -> Self {
-        self.vars.extend(vars);
+        self.vars.extend(sensitive::mark_all(vars));
         self
     }
 }

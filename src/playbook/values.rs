@@ -9,7 +9,10 @@ use super::{
     Template, TemplateList, files,
     template::{TemplateError, check},
 };
-use crate::yaml::{Node, Problems, Span, Value, read};
+use crate::{
+    sensitive,
+    yaml::{Node, Problems, Span, Value, read},
+};
 
 /// What the readers know besides the node: where files are.
 pub(super) struct Around {
@@ -170,7 +173,7 @@ fn is_identifier(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// `vars:`; texts in it may be templates.
+/// `vars:`; texts in it may be templates, secrets are marked.
 pub(super) fn vars(node: &Node, problems: &mut Problems) -> Option<Map<String, Json>> {
     match &node.value {
         Value::Null => return Some(Map::new()),
@@ -185,7 +188,7 @@ pub(super) fn vars(node: &Node, problems: &mut Problems) -> Option<Map<String, J
         }
     }
     match json(node, problems) {
-        Some(Json::Object(map)) => Some(map),
+        Some(Json::Object(map)) => Some(sensitive::mark_all(map)),
         _ => None,
     }
 }

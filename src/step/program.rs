@@ -8,8 +8,9 @@ use super::StepCx;
 use crate::{
     command::{Command, Exit, Output},
     event::StepResult,
-    mask::{Secrets, names_a_secret},
+    mask::Secrets,
     playbook::{StepSpec, Template, TemplateScope},
+    sensitive,
 };
 
 /// Most bytes of each stream that `register` keeps.
@@ -28,7 +29,7 @@ pub(super) fn with_environment(
             return Err(Box::new(StepResult::failed("bad-command", summary)));
         }
         let value = cx.scope.render(value)?;
-        if names_a_secret(name) {
+        if sensitive::name(name) {
             cx.link.secrets().add(&value);
         }
         command = command.env(name, value);
@@ -36,9 +37,13 @@ pub(super) fn with_environment(
     Ok(command)
 }
 
-/// Adds the secrets of this step's `environment:` that can be rendered with what is known now.
-pub fn learn_secrets(spec: &StepSpec, scope: &TemplateScope, secrets: &Secrets) {
-    let secret = spec.kind.environment().into_iter().flatten().filter(|(name, _)| names_a_secret(name));
+/// Adds the secrets of this step's `environment:` that can be rendered with what is known now. Where an earlier
+/// controller was at work, also what it may have made of secret variables.
+pub fn learn_secrets(spec: &StepSpec, scope: &TemplateScope, secrets: &Secrets, again: bool) {
+    if again && let Ok(spec) = serde_json::to_value(&spec.kind) {
+        scope.teach_all(&spec);
+    }
+    let secret = spec.kind.environment().into_iter().flatten().filter(|(name, _)| sensitive::name(name));
     secret.filter_map(|(_, value)| scope.render(value).ok()).for_each(|value| secrets.add(&value));
 }
 

@@ -3,15 +3,14 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::Span;
+use crate::sensitive;
 
 /// Most characters of the line that are shown.
 const WIDEST: usize = 110;
+/// Colons of a line that are looked at; what is behind more of them is not shown.
+const MOST_COLONS: usize = 60;
 /// Characters kept in front of the place in a longer line.
 const BEFORE: usize = 40;
-/// Words whose values are never shown.
-const SECRET: [&str; 8] = ["password", "passwd", "_pass", "secret", "token", "passphrase", "private_key", "webhook"];
-/// A word that holds one of them and may be shown: where a key is, not the key.
-const SHOWN: &str = "private_key_file";
 
 /// The excerpt, or nothing when the place is outside of the text or its line is empty.
 pub fn render(span: &Span) -> Option<String> {
@@ -50,12 +49,10 @@ fn in_secret_block(above: &str, line: &str) -> bool {
 
 /// Where the colon behind the first name of a secret is.
 fn behind_secret(line: &str) -> Option<usize> {
-    let lower = line.to_ascii_lowercase().replace(SHOWN, &"-".repeat(SHOWN.len()));
-    let colons = SECRET.iter().filter_map(|word| {
-        let at = lower.find(word)?;
-        Some(at + lower[at..].find(':')?)
-    });
-    colons.min()
+    // Names and colons stand near the beginning, and the work is quadratic.
+    let mut colons = line.match_indices(':').map(|(at, _)| at).take(MOST_COLONS);
+    let found = colons.find(|at| sensitive::name(&line[..*at]));
+    found.or_else(|| line.match_indices(':').nth(MOST_COLONS).map(|(at, _)| at))
 }
 
 /// The line with what stands behind a secret's name replaced.

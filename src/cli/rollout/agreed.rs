@@ -8,6 +8,7 @@ use std::{
 use crate::{
     cli::Failure,
     inventory::Inventory,
+    mask::Secrets,
     plan::Plan,
     playbook::{Playbook, Source, StepSpec, TemplateScope},
     step::{Controller, JumpBox, sources},
@@ -30,7 +31,8 @@ pub(in crate::cli) fn files(
             wanted.insert(name, path);
         }
     };
-    let of_playbook = TemplateScope::new(playbook.vars.clone());
+    let secrets = Secrets::default();
+    let of_playbook = TemplateScope::new(playbook.vars.clone()).teaching(&secrets);
     let gates = plan.stages.iter().flat_map(|stage| &stage.gate);
     gates.filter_map(StepSpec::source).for_each(|source| want(source, &of_playbook));
     let walk: Vec<Source<'_>> = plan.steps.iter().chain(&plan.on_failure).filter_map(StepSpec::source).collect();
@@ -40,12 +42,16 @@ pub(in crate::cli) fn files(
         for (host, ..) in plan.hosts().filter(|(host, ..)| inventory.has(&host.name)) {
             let mut vars = inventory.vars(&host.name);
             vars.extend(playbook.vars.clone());
-            let scope = TemplateScope::new(vars);
+            let scope = TemplateScope::new(vars).teaching(&secrets);
             of_hosts.iter().for_each(|source| want(*source, &scope));
         }
     }
     let mut files = BTreeMap::new();
     for (name, path) in wanted {
+        if secrets.hide(&name) != name {
+            return Err(Failure::refused("the name of a file that a step sends or runs holds a secret variable")
+                .help("names of files are recorded and shown: take one without the secret"));
+        }
         let sum = sources::sum(&path).map_err(|error| {
             Failure::refused(format!("{}: {error}", path.display()))
                 .help("a run is held to the text of its scripts, hooks and files, so each is read when it starts")

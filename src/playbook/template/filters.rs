@@ -3,6 +3,7 @@
 
 use std::cmp::Ordering;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use minijinja::{
     Environment, Error, Value,
     value::{Kwargs, Rest, ValueKind},
@@ -16,6 +17,12 @@ pub(super) fn add_to(env: &mut Environment<'static>) {
     env.add_filter("basename", |path: &str| basename(path).to_owned());
     env.add_filter("dirname", |path: &str| dirname(path).to_owned());
     env.add_filter("quote", quote);
+    env.add_filter("b64encode", |text: &str| STANDARD.encode(text));
+    env.add_filter("b64decode", |text: &str| {
+        let bytes =
+            STANDARD.decode(text.trim()).map_err(|_| refuse("a text that is not base64 was given to `b64decode`"))?;
+        String::from_utf8(bytes).map_err(|_| refuse("`b64decode` gives bytes that are not UTF-8 text"))
+    });
     env.add_filter("regex_replace", regex_replace);
     env.add_filter("regex_search", regex_search);
     env.add_filter("combine", combine);

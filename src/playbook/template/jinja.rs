@@ -2,9 +2,9 @@
 
 use std::{io, sync::LazyLock};
 
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value, escape_formatter};
 
-use super::{TemplateError, filters, tags::holds_tag};
+use super::{TemplateError, filters, tags::holds_tag, trace::Trace, vars::TRACE};
 
 /// Most bytes that one template may give.
 const MAX_RENDERED: usize = 1 << 20;
@@ -19,6 +19,13 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     env.set_fuel(Some(FUEL));
     env.set_debug(false); // debug output lists every referenced variable with its value
     env.remove_global("debug"); // so does this
+    env.set_formatter(|out, state, value| {
+        // What a macro writes is written once more by whoever calls it, and there the record is found.
+        if let Some(trace) = state.lookup(TRACE).and_then(|value| value.downcast_object::<Trace>()) {
+            trace.wrote(value);
+        }
+        escape_formatter(out, state, value)
+    });
     let syntax = minijinja::syntax::SyntaxConfig::builder().keep_trailing_newline(true).build();
     env.set_syntax(syntax.expect("the default delimiters are valid"));
     filters::add_to(&mut env);

@@ -8,6 +8,7 @@ mod filters;
 mod jinja;
 mod scope;
 mod tags;
+mod trace;
 mod vars;
 mod words;
 

@@ -11,18 +11,24 @@ use super::{
     error::UNNAMED,
     jinja,
     tags::{holds_tag, lone_expression},
+    trace::Trace,
     vars::Vars,
     words,
 };
+use crate::{mask::Secrets, sensitive};
 
 /// The variables that one host's templates see. Cheap to clone.
 ///
 /// Variables given to [`Scope::new`] come from files and may be templates themselves, rendered when they are used.
 /// What is [`set`](Scope::set) later comes from steps and hosts, and is never taken as a template.
+///
+/// A variable that is marked as a secret ([`sensitive::mark`]) has its value here as any other has. Whatever a template
+/// makes of it becomes known to the [`Secrets`] of [`Scope::teaching`].
 #[derive(Clone, Default)]
 pub struct Scope {
     given: Arc<Map<String, Json>>,
     found: Arc<Map<String, Json>>,
+    secrets: Secrets,
 }
 
 impl fmt::Debug for Scope {
@@ -35,7 +41,25 @@ impl fmt::Debug for Scope {
 impl Scope {
     /// A scope with these variables, which come from files.
     pub fn new(vars: Map<String, Json>) -> Self {
-        Self { given: Arc::new(vars), found: Arc::default() }
+        Self { given: Arc::new(vars), found: Arc::default(), secrets: Secrets::default() }
+    }
+
+    /// From now on `secrets` learn each secret that a template uses, and each text that is made of one.
+    #[must_use]
+    pub fn teaching(mut self, secrets: &Secrets) -> Self {
+        self.secrets = secrets.clone();
+        self
+    }
+
+    /// Renders every template of a step, or of any other JSON value, for the sake of its secrets: a host may repeat what
+    /// an earlier controller sent it. What cannot be rendered now is passed over.
+    pub fn teach_all(&self, json: &Json) {
+        match json {
+            Json::String(text) if holds_tag(text) => drop(self.render(&Template(text.clone()))),
+            Json::Array(items) => items.iter().for_each(|item| self.teach_all(item)),
+            Json::Object(map) => map.values().for_each(|item| self.teach_all(item)),
+            _ => {}
+        }
     }
 
     /// Sets or replaces one variable. Its value is taken as it is, templates in it are not rendered.
@@ -56,7 +80,7 @@ impl Scope {
         if !holds_tag(&template.0) {
             return Ok(template.0.clone());
         }
-        jinja::render(&template.0, self.context()).map_err(|error| self.hinted(error, &template.0))
+        self.traced(|context, _| jinja::render(&template.0, context)).map_err(|error| self.hinted(error, &template.0))
     }
 
     /// Renders a list: each item, or the one template that must give a list (or a single word).
@@ -125,7 +149,15 @@ impl Scope {
     }
 
     fn evaluate(&self, expression: &str) -> Result<Value, TemplateError> {
-        let value = jinja::evaluate(expression, self.context())
+        let value = self
+            .traced(|context, trace| {
+                let value = jinja::evaluate(expression, context)?;
+                match value.kind() {
+                    ValueKind::Seq | ValueKind::Iterable => value.try_iter()?.for_each(|item| trace.wrote(&item)),
+                    _ => trace.wrote(&value),
+                }
+                Ok(value)
+            })
             .map_err(|error| self.hinted(TemplateError::of(&error, expression), expression))?;
         match value.kind() {
             ValueKind::Undefined => {
@@ -140,8 +172,20 @@ impl Scope {
         }
     }
 
-    fn context(&self) -> Value {
-        Vars::new(Arc::clone(&self.given), Arc::clone(&self.found)).context()
+    /// Runs the engine over the variables, and once more with other secrets where it used some.
+    fn traced<T, E>(&self, run: impl Fn(Value, &Trace) -> Result<T, E>) -> Result<T, E> {
+        let over = |trace: &Arc<Trace>| {
+            run(Vars::new(Arc::clone(&self.given), Arc::clone(&self.found), Arc::clone(trace)).context(), trace)
+        };
+        let trace = Arc::new(Trace::default());
+        let result = over(&trace);
+        if trace.touched() {
+            let disguised = Arc::new(Trace::disguised());
+            // Where it fails, what it did not come to counts as secret.
+            drop(over(&disguised));
+            trace.learn(&disguised, &self.secrets);
+        }
+        result
     }
 
     /// Whether `a.b` leads to a value. What is a template itself counts as one: its value is not known here.
@@ -149,7 +193,7 @@ impl Scope {
         let mut parts = path.split('.');
         let Some(mut value) = parts.next().and_then(|name| self.get(name)) else { return false };
         for part in parts {
-            match value {
+            match sensitive::secret(value).unwrap_or(value) {
                 Json::Object(map) => match map.get(part) {
                     Some(inner) => value = inner,
                     None => return false,

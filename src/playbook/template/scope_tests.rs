@@ -178,3 +178,90 @@ fn a_value_from_a_host_is_never_a_template() {
     assert_eq!(scope.render(&Template("{{ motd }}{{ url }}".into())).unwrap(), "{{ password }}https://{{ password }}/");
     assert_eq!(scope.render_json(&json!({"a": ["{{ n }}", 1]})).unwrap(), json!({"a": ["3", 1]}));
 }
+
+fn with_secrets() -> (Scope, Secrets) {
+    let Json::Object(vars) = json!({
+        "api_token": "s3cr3t-T0k", "name": "web01", "dsn": "pg://u:{{ api_token }}@h/", "pin_secret": 4711,
+        "db": { "host": "dbhost", "password": "hunter22" }, "note_secret": "first line\nsecond: {{ name }}",
+        "dots_secret": "--....--",
+    }) else {
+        unreachable!("an object was written")
+    };
+    let secrets = Secrets::default();
+    (Scope::new(sensitive::mark_all(vars)).teaching(&secrets), secrets)
+}
+
+#[test]
+fn what_a_template_makes_of_a_secret_is_hidden_and_nothing_else() {
+    for (text, rendered, shown) in [
+        ("{{ api_token }} on {{ name }}", "s3cr3t-T0k on web01", "******** on web01"),
+        ("{{ name }} {{ api_token | upper }}!", "web01 S3CR3T-T0K!", "web01 ********!"),
+        ("{{ 'x' ~ api_token ~ 'y' }}", "xs3cr3t-T0ky", "********"),
+        ("{{ api_token | b64encode }}", "czNjcjN0LVQwaw==", "********"),
+        ("{{ api_token | b64encode | b64decode }}", "s3cr3t-T0k", "********"),
+        (
+            "{% set t = api_token | replace('-', '+') %}{{ name }} {{ t }} {{ name }}",
+            "web01 s3cr3t+T0k web01",
+            "web01 ******** web01",
+        ),
+        ("{{ dsn }} {{ name }}", "pg://u:s3cr3t-T0k@h/ web01", "******** web01"),
+        ("{% for c in [api_token, name] %}{{ c }},{% endfor %}", "s3cr3t-T0k,web01,", "********,web01,"),
+        ("{{ [name, api_token] | join('+') }}", "web01+s3cr3t-T0k", "********"),
+        ("{{ db | tojson }}", r#"{"host": "dbhost", "password": "hunter22"}"#, "********"),
+        ("{{ db.host }} {{ db.password | quote }}", "dbhost hunter22", "dbhost ********"),
+        (
+            "{% for k, v in db | items %}{{ k }}={{ v }} {% endfor %}",
+            "host=dbhost password=hunter22 ",
+            "host=dbhost password=******** ",
+        ),
+        ("{{ api_token[:4] }}", "s3cr", "********"),
+        ("{{ api_token[:3] }}", "s3c", "s3c"),
+        ("{{ 'a choice' if api_token else 'another' }}", "a choice", "a choice"),
+        ("{{ api_token | length }} {{ api_token == name }}", "10 False", "10 False"),
+        ("{{ pin_secret + 1 }} {{ pin_secret }}", "4712 4711", "******** ********"),
+        (
+            "{% macro m(x) %}<{{ x }}>{% endmacro %}{{ m(api_token) }} {{ name }}",
+            "<s3cr3t-T0k> web01",
+            "******** web01",
+        ),
+        ("{{ note_secret }}", "first line\nsecond: web01", "********\n********"),
+        ("{{ dots_secret }}", "--....--", "********"),
+        ("{{ name }}", "web01", "web01"),
+    ] {
+        let (scope, secrets) = with_secrets();
+        let text = scope.render(&Template(text.to_owned())).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!((text.as_str(), secrets.hide(&text).as_ref()), (rendered, shown));
+    }
+}
+
+#[test]
+fn expressions_lists_and_errors_make_secrets_known_too() {
+    let known = |with: &dyn Fn(&Scope), text: &str| {
+        let (scope, secrets) = with_secrets();
+        with(&scope);
+        secrets.hide(text).into_owned()
+    };
+    let whole = |text: &str| TemplateList::Whole(Template(text.to_owned()));
+    let told = |scope: &Scope| assert_eq!(scope.truth("api_token == 's3cr3t-T0k'"), Ok(true));
+    assert_eq!(known(&told, "s3cr3t-T0k"), "********");
+    let told =
+        |scope: &Scope| assert_eq!(scope.render_list(&whole("{{ [api_token | upper, name] }}")).unwrap().len(), 2);
+    assert_eq!(known(&told, "S3CR3T-T0K web01"), "******** web01");
+    let told = |scope: &Scope| {
+        for text in ["{{ api_token + 1 }}", "{{ missing[api_token] }}", "{{ api_token | bool }}", "{{ api_token.x.y }}"]
+        {
+            let message = scope.render(&Template(text.to_owned())).unwrap_err().message;
+            assert!(!message.contains("s3cr3t"), "{message}");
+        }
+    };
+    assert_eq!(known(&told, "s3cr3t-T0k"), "********");
+    let told = |scope: &Scope| scope.teach_all(&json!({ "a": ["{{ missing }}", { "b": "{{ api_token | upper }}" }] }));
+    assert_eq!(known(&told, "S3CR3T-T0K"), "********");
+    // What a host answers is taken as it is, whatever it looks like.
+    let told = |scope: &Scope| {
+        let mut scope = scope.clone();
+        scope.set("answer", sensitive::mark("token", json!("{{ name }}")));
+        assert!(scope.render(&Template("{{ answer }}".to_owned())).unwrap().contains("{{ name }}"));
+    };
+    assert_eq!(known(&told, "{{ name }}"), "{{ name }}");
+}

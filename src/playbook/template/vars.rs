@@ -17,12 +17,17 @@ use super::{
     error::refuse,
     jinja,
     tags::{holds_tag, lone_expression},
+    trace::Trace,
 };
+use crate::sensitive;
 
 /// How an inventory passes on a value with the tag `!vault`.
 const VAULT: &str = "__ansible_vault";
 /// And a text with the tag `!unsafe`, which is no template whatever stands in it.
 const UNSAFE: &str = "__ansible_unsafe";
+
+/// Where the engine's formatter finds the record of the render. No template can name it.
+pub(super) const TRACE: &str = "\0trace";
 
 /// How deep a variable may refer to another one.
 const MAX_DEPTH: u8 = 16;
@@ -39,11 +44,12 @@ pub(super) struct Vars {
     pub found: Arc<Map<String, Json>>,
     depth: u8,
     expansions: Arc<AtomicU32>,
+    trace: Arc<Trace>,
 }
 
 impl Vars {
-    pub fn new(given: Arc<Map<String, Json>>, found: Arc<Map<String, Json>>) -> Self {
-        Self { given, found, depth: 0, expansions: Arc::default() }
+    pub fn new(given: Arc<Map<String, Json>>, found: Arc<Map<String, Json>>, trace: Arc<Trace>) -> Self {
+        Self { given, found, depth: 0, expansions: Arc::default(), trace }
     }
 
     /// The value for the engine.
@@ -52,6 +58,9 @@ impl Vars {
     }
 
     fn lookup(&self, name: &str) -> Option<Value> {
+        if name == TRACE {
+            return Some(Value::from_dyn_object(Arc::clone(&self.trace)));
+        }
         if let Some(found) = self.found.get(name) {
             return Some(plain(found));
         }
@@ -60,6 +69,9 @@ impl Vars {
 
     /// A variable from a file, with the templates in it rendered.
     fn expanded(&self, name: &str, given: &Json) -> Result<Value, Error> {
+        if let Some(secret) = sensitive::secret(given) {
+            return self.expanded(name, secret).map(|value| self.trace.secret(value));
+        }
         Ok(match given {
             Json::String(text) if holds_tag(text) => self.rendered(name, text)?,
             Json::Array(items) => {
