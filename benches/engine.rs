@@ -16,7 +16,7 @@ use meter::{Asked, Table, apart, asked, holds, tell, timed};
 use patchwave::{
     clock::{Clock, SystemClock, TokioClock},
     engine::{self, Ended, Engine, Outside, Roster},
-    event::{Event, HostAt, Kind, RunId, RunStarted, RunState},
+    event::{Event, HostAt, Kind, RunId, RunResumed, RunStarted, RunState},
     host::HostName,
     inventory::{Inventory, NoRuns},
     ledger::{Journal, Ledger, LedgerError, Request, RunLedger},
@@ -153,19 +153,11 @@ impl World {
         let plan = plan::build(&inventory, &playbook, &selected).expect("a plan");
         let fleet = SimFleet::new(selected.into_iter().map(|host| (host, Faults::default())), LATENCY);
         let started = RunStarted {
-            run: RunId("20261122-020000-bnch".to_owned()),
-            digest: plan.digest(),
-            plan,
             playbook_path: "/bench.yml".to_owned(),
             inventory_paths: vec!["/inventory.yml".to_owned()],
-            limit: None,
-            extra_vars: vec![],
-            connect: vec![],
-            check: false,
             operator: "bench".to_owned(),
-            person: Default::default(),
             controller: "here".to_owned(),
-            version: String::new(),
+            ..RunStarted::of(RunId("20261122-020000-bnch".to_owned()), plan)
         };
         Arc::new(Self { inventory, started, fleet, forks, logs })
     }
@@ -293,17 +285,11 @@ fn resumed(hosts: usize) {
     tell("fold", fold);
     let ((), settle) = timed(|| {
         let lock = ledger.lock(&world.started.run, "bench@here").expect("a lock");
-        let kind = Kind::RunResumed {
+        let kind = Kind::RunResumed(Box::new(RunResumed {
             operator: "bench".to_owned(),
-            person: Default::default(),
-            version: String::new(),
-            files: Default::default(),
             controller: "here".to_owned(),
-            limit: None,
-            left_out: vec![],
-            accepted: None,
-            connect: None,
-        };
+            ..RunResumed::default()
+        }));
         let resumed = Event { seq: state.seq + 1, at: SystemClock.now(), kind };
         let mut ledger = RunLedger::new(ledger, lock);
         ledger.append(std::slice::from_ref(&resumed)).expect("an append");

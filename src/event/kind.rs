@@ -13,7 +13,7 @@ use crate::{
     plan::{Moment, Plan},
 };
 
-/// One durable fact. `seq` starts at 1 and has no gaps within a run.
+/// One durable fact. `seq` starts at 1 and has no gaps within a run. New ones are numbered by the engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// Its place in the run.
@@ -41,34 +41,7 @@ pub enum Kind {
     /// Always the first event.
     RunStarted(Box<RunStarted>),
     /// A controller took over a run that had been interrupted.
-    RunResumed {
-        /// Who: the account of the process. (In ledgers without `person`: what the environment said.)
-        operator: String,
-        /// The person behind that account, as far as it is known.
-        #[serde(default, skip_serializing_if = "Person::is_unknown")]
-        person: Person,
-        /// On which machine.
-        controller: String,
-        /// The version of that controller's program; empty: one that did not say it.
-        #[serde(default, skip_serializing_if = "String::is_empty")]
-        version: String,
-        /// `--limit`, as typed.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        limit: Option<String>,
-        /// Hosts without a slot that get none until the run is resumed again: they are outside the limit.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        left_out: Vec<HostName>,
-        /// What had changed in the files since the run was started, and was accepted. The recorded plan holds all the
-        /// same.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        accepted: Option<String>,
-        /// Files of the jump box whose new text was accepted, and what it is: these take the place of those in the plan.
-        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-        files: BTreeMap<String, String>,
-        /// How it reaches hosts, where that was said anew; as in [`RunStarted::connect`].
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        connect: Option<Vec<String>>,
-    },
+    RunResumed(Box<RunResumed>),
     /// The rest of the record was lost, and a salvaged ledger begins anew after its last good event. What happened
     /// since then is not known.
     RecordCut {
@@ -186,10 +159,60 @@ pub struct RunStarted {
 }
 
 impl RunStarted {
+    /// A run of `plan` about which nothing else is said: no paths, no options, no person.
+    pub fn of(run: RunId, plan: Plan) -> Self {
+        Self {
+            run,
+            digest: plan.digest(),
+            plan,
+            playbook_path: String::new(),
+            inventory_paths: Vec::new(),
+            limit: None,
+            extra_vars: Vec::new(),
+            connect: Vec::new(),
+            check: false,
+            operator: String::new(),
+            person: Person::default(),
+            controller: String::new(),
+            version: String::new(),
+        }
+    }
+
     /// Who drives it and where: `root@jump1 (login ann)`.
     pub fn owner(&self) -> String {
         self.person.beside(&format!("{}@{}", self.operator, self.controller))
     }
+}
+
+/// How a controller took a run over: who, with which program, and what of the first event it replaces.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunResumed {
+    /// Who: the account of the process. (In ledgers without `person`: what the environment said.)
+    pub operator: String,
+    /// The person behind that account, as far as it is known.
+    #[serde(default, skip_serializing_if = "Person::is_unknown")]
+    pub person: Person,
+    /// On which machine.
+    pub controller: String,
+    /// The version of that controller's program; empty: one that did not say it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub version: String,
+    /// `--limit`, as typed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
+    /// Hosts without a slot that get none until the run is resumed again: they are outside the limit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<HostName>,
+    /// What had changed in the files since the run was started, and was accepted. The recorded plan holds all the
+    /// same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<String>,
+    /// Files of the jump box whose new text was accepted, and what it is: these take the place of those in the plan.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, String>,
+    /// How it reaches hosts, where the resume said so; as in [`RunStarted::connect`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect: Option<Vec<String>>,
 }
 
 /// A run's id: its start in UTC and four random letters (`20261122-020003-kxfa`). Sorts by time.

@@ -13,7 +13,8 @@ mod tally;
 mod verdict;
 
 pub use kind::{
-    Event, Kind, Outcome, PackageChange, Progress, RunId, RunStarted, StepPhase, StepRef, StepResult, Stop, Verdict,
+    Event, Kind, Outcome, PackageChange, Progress, RunId, RunResumed, RunStarted, StepPhase, StepRef, StepResult, Stop,
+    Verdict,
 };
 pub use lease::{Ground, LostLease, TakenLease};
 pub use machine::Machine;

@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
-    Event, IllegalEvent, Kind, Outcome, PackageChange, RunId, RunStarted, RunState, StepPhase, StepRef, StepResult,
-    Verdict,
+    Event, IllegalEvent, Kind, Outcome, PackageChange, RunId, RunResumed, RunStarted, RunState, StepPhase, StepRef,
+    StepResult, Verdict,
 };
 use crate::{
     host::HostName,
     plan::{Domain, Plan, PlannedHost, Stage, Wave},
-    playbook::{Pause, Side, StepKind, StepSpec},
+    playbook::{Pause, StepKind, StepSpec},
     policy::{Mode, OnBudgetSpent, Spread},
 };
 
@@ -34,18 +34,7 @@ pub(crate) fn host(name: &str) -> HostName {
 }
 
 pub(crate) fn step_spec(name: &str) -> StepSpec {
-    StepSpec {
-        name: name.to_owned(),
-        kind: StepKind::Pause(Pause { duration: Duration::ZERO }),
-        when: None,
-        timeout: None,
-        retries: 0,
-        retry_delay: Duration::from_secs(5),
-        privileged: None,
-        on: Side::Host,
-        register: None,
-        guard: None,
-    }
+    StepSpec { name: name.to_owned(), ..StepSpec::of(StepKind::Pause(Pause { duration: Duration::ZERO })) }
 }
 
 /// Stages as `(name, waves of "a b c")`; the first of several waves is the canary.
@@ -128,36 +117,25 @@ pub(crate) fn rebooted() -> StepResult {
 
 /// Another controller takes over, and leaves these hosts out.
 pub(crate) fn resumed(left_out: &[&str]) -> Kind {
-    Kind::RunResumed {
+    Kind::RunResumed(Box::new(RunResumed {
         operator: "bob".to_owned(),
-        person: Default::default(),
-        version: String::new(),
-        files: Default::default(),
         controller: "jump".to_owned(),
-        limit: None,
         left_out: left_out.iter().map(|name| host(name)).collect(),
-        accepted: None,
-        connect: None,
-    }
+        ..RunResumed::default()
+    }))
 }
 
 impl Sample {
     /// A run of `plan` that has just started.
     pub(crate) fn of(plan: Plan) -> Self {
         let started = RunStarted {
-            run: RunId("20261122-020000-kxfa".to_owned()),
-            plan,
             digest: "3f9a2c1b77d0".to_owned(),
             playbook_path: "/srv/playbooks/rolling-patch.yml".to_owned(),
             inventory_paths: vec!["/srv/inventories/production.yml".to_owned()],
-            limit: None,
-            extra_vars: Vec::new(),
-            connect: Vec::new(),
-            check: false,
             operator: "ann".to_owned(),
-            person: Default::default(),
             controller: "jump".to_owned(),
             version: "0.1.0".to_owned(),
+            ..RunStarted::of(RunId("20261122-020000-kxfa".to_owned()), plan)
         };
         let event = Event { seq: 1, at: time(0), kind: Kind::RunStarted(Box::new(started)) };
         let state = RunState::begin(&event).unwrap();

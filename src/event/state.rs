@@ -238,18 +238,18 @@ impl RunState {
     }
 
     fn apply_kind(&mut self, event: &Event) -> Result<(), String> {
-        if self.finished && !matches!(event.kind, Kind::RunResumed { .. } | Kind::RecordCut { .. }) {
+        if self.finished && !matches!(event.kind, Kind::RunResumed(_) | Kind::RecordCut { .. }) {
             return Err("the run is finished".to_owned());
         }
         match &event.kind {
             Kind::RunStarted(_) => Err("the run has started before".to_owned()),
-            Kind::RunResumed { left_out, connect, files, version, .. } => {
-                self.leave_out(left_out)?;
-                self.files.extend(files.clone());
-                if !version.is_empty() {
-                    self.written_by.clone_from(version);
+            Kind::RunResumed(resumed) => {
+                self.leave_out(&resumed.left_out)?;
+                self.files.extend(resumed.files.clone());
+                if !resumed.version.is_empty() {
+                    self.written_by.clone_from(&resumed.version);
                 }
-                if let Some(connect) = connect {
+                if let Some(connect) = &resumed.connect {
                     self.connect.clone_from(connect);
                 }
                 self.finished = false;

@@ -47,19 +47,13 @@ pub(super) fn first(run: &str, hosts: usize) -> Event {
         agreed: Default::default(),
     };
     let started = RunStarted {
-        run: RunId(run.to_owned()),
-        plan,
         digest: "d".to_owned(),
         playbook_path: "/p/patch.yml".to_owned(),
         inventory_paths: vec!["/i/prod.yml".to_owned()],
-        limit: None,
-        extra_vars: Vec::new(),
-        connect: Vec::new(),
-        check: false,
         operator: "ann".to_owned(),
-        person: Default::default(),
         controller: "jump".to_owned(),
         version: "0.1.0".to_owned(),
+        ..RunStarted::of(RunId(run.to_owned()), plan)
     };
     Event { seq: 1, at: at(0), kind: Kind::RunStarted(Box::new(started)) }
 }

@@ -131,20 +131,7 @@ pub(super) fn over_walk(guard: Guard, mut steps: Vec<StepSpec>) -> Vec<StepSpec>
     }
     let undrain = steps.iter().rposition(|step| matches!(step.kind, StepKind::Undrain(_)));
     let at = undrain.filter(|at| !steps[*at..].iter().any(changes_host)).unwrap_or(steps.len());
-    let kind = StepKind::Confirm(guard);
-    let confirm = StepSpec {
-        name: kind.default_name(),
-        kind,
-        when: None,
-        timeout: None,
-        retries: 0,
-        retry_delay: Duration::from_secs(5),
-        privileged: None,
-        on: Side::Host,
-        register: None,
-        guard: None,
-    };
-    steps.insert(at, confirm);
+    steps.insert(at, StepSpec::of(StepKind::Confirm(guard)));
     steps
 }
 

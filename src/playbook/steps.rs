@@ -133,6 +133,22 @@ fn check_drains(node: &Node, problems: &mut Problems) {
 }
 
 impl StepSpec {
+    /// A step of this kind about which a playbook says nothing else.
+    pub fn of(kind: StepKind) -> Self {
+        Self {
+            name: kind.default_name(),
+            kind,
+            when: None,
+            timeout: None,
+            retries: 0,
+            retry_delay: Duration::from_secs(5),
+            privileged: None,
+            on: Side::Host,
+            register: None,
+            guard: None,
+        }
+    }
+
     /// The time limit of one attempt: `timeout:`, else the kind's default.
     pub fn limit(&self) -> Duration {
         self.timeout.unwrap_or_else(|| self.kind.default_timeout())

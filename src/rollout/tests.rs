@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Directive, Ending, Halt, Limits, Now, next};
 use crate::{
-    event::{Event, Kind, Outcome, RunId, RunStarted, RunState, Stop},
+    event::{Event, Kind, Outcome, RunId, RunResumed, RunStarted, RunState, Stop},
     host::HostName,
     plan::{Domain, Moment, Plan, PlannedHost, Stage, Wave},
     playbook::{CommandLine, CommandSpec, Side, StepKind, StepSpec, Template},
@@ -45,23 +45,13 @@ fn stage(name: &str, waves: &str) -> Stage {
 }
 
 fn gate() -> Vec<StepSpec> {
-    vec![StepSpec {
-        name: "gate".to_owned(),
-        kind: StepKind::Command(CommandSpec {
-            run: CommandLine::Shell(Template("true".to_owned())),
-            changes: false,
-            environment: Default::default(),
-            ok_codes: vec![0],
-        }),
-        when: None,
-        timeout: None,
-        retries: 0,
-        retry_delay: Duration::ZERO,
-        privileged: None,
-        on: Side::Controller,
-        register: None,
-        guard: None,
-    }]
+    let kind = StepKind::Command(CommandSpec {
+        run: CommandLine::Shell(Template("true".to_owned())),
+        changes: false,
+        environment: Default::default(),
+        ok_codes: vec![0],
+    });
+    vec![StepSpec { on: Side::Controller, ..StepSpec::of(kind) }]
 }
 
 impl Run {
@@ -76,21 +66,7 @@ impl Run {
             vars_digest: String::new(),
             agreed: Default::default(),
         };
-        let started = RunStarted {
-            run: RunId("r".to_owned()),
-            plan,
-            digest: String::new(),
-            playbook_path: String::new(),
-            inventory_paths: vec![],
-            limit: None,
-            extra_vars: vec![],
-            connect: vec![],
-            check: false,
-            operator: String::new(),
-            person: Default::default(),
-            controller: String::new(),
-            version: String::new(),
-        };
+        let started = RunStarted::of(RunId("r".to_owned()), plan);
         let now = "2026-11-22T02:00:00Z".parse().unwrap();
         let first = Event { seq: 1, at: now, kind: Kind::RunStarted(Box::new(started)) };
         Self { state: RunState::begin(&first).unwrap(), now, forks: 100 }
@@ -209,17 +185,11 @@ fn halt_stage_leaves_the_stage_and_goes_on_and_continue_never_stops() {
 }
 
 fn leave_out(names: &str) -> Kind {
-    Kind::RunResumed {
-        operator: "me".to_owned(),
-        person: Default::default(),
-        version: String::new(),
-        files: Default::default(),
-        controller: "jump".to_owned(),
+    Kind::RunResumed(Box::new(RunResumed {
         limit: Some("x".to_owned()),
         left_out: names.split_whitespace().map(|name| HostName::new(name).unwrap()).collect(),
-        accepted: None,
-        connect: None,
-    }
+        ..RunResumed::default()
+    }))
 }
 
 #[test]

@@ -23,7 +23,7 @@ use crate::{
     command::{Command, Exit, Output},
     event::{RunId, StepPhase, StepRef},
     host::HostName,
-    playbook::{Side, StepKind, StepSpec, TemplateScope},
+    playbook::{StepKind, StepSpec, TemplateScope},
     target::Target,
     transport::{Class, ConnectError, ExecError, Link, Phase, Session, Sink, Stream, Transport},
 };
@@ -333,18 +333,7 @@ impl Bench {
 
 /// A step of this kind and nothing else said.
 pub(crate) fn spec(kind: StepKind) -> StepSpec {
-    StepSpec {
-        name: "step".into(),
-        kind,
-        when: None,
-        timeout: None,
-        retries: 0,
-        retry_delay: Duration::from_secs(5),
-        privileged: None,
-        on: Side::Host,
-        register: None,
-        guard: None,
-    }
+    StepSpec { name: "step".into(), ..StepSpec::of(kind) }
 }
 
 /// Waits until `path` exists; fails after ten seconds.

@@ -70,18 +70,7 @@ mod tests {
     use crate::playbook::{Hook, Pause, StepKind, Template, Undrain};
 
     fn spec(kind: StepKind, on: Side) -> StepSpec {
-        StepSpec {
-            name: "x".to_owned(),
-            kind,
-            when: None,
-            timeout: None,
-            retries: 0,
-            retry_delay: Duration::ZERO,
-            privileged: None,
-            on,
-            register: None,
-            guard: None,
-        }
+        StepSpec { on, ..StepSpec::of(kind) }
     }
 
     fn hook(line: &str) -> Hook {

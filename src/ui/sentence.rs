@@ -2,7 +2,7 @@
 
 use super::{Paint, text};
 use crate::{
-    event::{Event, HostAt, HostState, Kind, Outcome, RunState, StepPhase, Stop, TakenLease, Verdict},
+    event::{Event, HostAt, HostState, Kind, Outcome, RunResumed, RunState, StepPhase, Stop, TakenLease, Verdict},
     plan::Moment,
     view::{Changes, Counts, RunView},
 };
@@ -42,7 +42,8 @@ pub(super) fn sentences(state: &RunState, event: &Event, paint: Paint) -> Vec<Se
                 ),
             )]
         }
-        Kind::RunResumed { operator, person, controller, left_out, accepted, .. } => {
+        Kind::RunResumed(resumed) => {
+            let RunResumed { operator, person, controller, left_out, accepted, .. } = &**resumed;
             let open = text::count(state.tally.in_flight, "host");
             let waiting = state.tally.waiting();
             let by = text::clean(&person.beside(&format!("{operator}@{controller}")), 100);

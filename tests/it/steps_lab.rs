@@ -10,7 +10,7 @@ use patchwave::{
     host::HostName,
     playbook::{
         CommandLine, CommandSpec, CopyFrom, CopySpec, Pause, Precheck, Reboot, RebootWhen, ServiceSpec, ServiceState,
-        Side, StepKind, StepSpec, Template, TemplateList, TemplateScope, Verify,
+        StepKind, StepSpec, Template, TemplateList, TemplateScope, Verify,
     },
     step::{self, Interrupted, Journal, JumpBox, StepCx, StepLog, job, lease},
     target::Target,
@@ -184,18 +184,7 @@ impl Host {
 }
 
 fn spec(kind: StepKind) -> StepSpec {
-    StepSpec {
-        name: "step".into(),
-        kind,
-        when: None,
-        timeout: None,
-        retries: 0,
-        retry_delay: Duration::from_secs(5),
-        privileged: None,
-        on: Side::Host,
-        register: None,
-        guard: None,
-    }
+    StepSpec { name: "step".into(), ..StepSpec::of(kind) }
 }
 
 async fn a_unit_outlives_its_follower(host: &mut Host) {

@@ -20,7 +20,7 @@ use crate::{
             drift,
         },
     },
-    event::{Event, HostAt, Kind, RunId, RunState},
+    event::{Event, HostAt, Kind, RunId, RunResumed, RunState},
     host::HostName,
     ledger::{Journal, Ledger, RunLedger, VERSION, is_newer},
     plan, rollout, step, ui,
@@ -66,7 +66,7 @@ pub(in crate::cli) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut 
     let resumed = Event {
         seq: state.seq + 1,
         at: world.clock.now(),
-        kind: Kind::RunResumed {
+        kind: Kind::RunResumed(Box::new(RunResumed {
             operator: world.who.account.clone(),
             person: world.who.person.clone(),
             controller: world.machine(),
@@ -76,7 +76,7 @@ pub(in crate::cli) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut 
             accepted: reentry.accepted,
             files: reentry.files,
             connect: anew,
-        },
+        })),
     };
     journal.append(std::slice::from_ref(&resumed))?;
     state.apply(&resumed).map_err(Failure::internal)?;

@@ -88,7 +88,7 @@ fn another_text_is_refused_by_resume_and_accepted_by_name() {
     assert_eq!(seen, "drain v2\ntell v2\n".repeat(2));
     let events = desk.events(&run);
     let resumed = events.iter().find_map(|event| match &event.kind {
-        Kind::RunResumed { accepted, files, .. } => Some((accepted.clone().unwrap(), files.clone())),
+        Kind::RunResumed(resumed) => Some((resumed.accepted.clone().unwrap(), resumed.files.clone())),
         _ => None,
     });
     let (accepted, files) = resumed.unwrap();
@@ -253,7 +253,7 @@ fn a_record_of_an_older_patchwave_is_resumed_and_held_to_the_texts_of_now() {
     let said = desk.run("resume").ended(0).says(&["2 ok", "was last run by patchwave 0.0.1; it goes on with"]);
     assert_eq!(on_host(&fleet, "web002.test", "mark"), "v2\n", "{}", said.page());
     let files = desk.events(&run).into_iter().find_map(|event| match event.kind {
-        Kind::RunResumed { files, .. } => Some(files),
+        Kind::RunResumed(resumed) => Some(resumed.files),
         _ => None,
     });
     assert_eq!(files.unwrap().len(), 4, "from here on it has sums");

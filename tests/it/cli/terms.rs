@@ -83,7 +83,7 @@ fn a_resume_may_be_limited_and_the_next_one_has_the_rest() {
     desk.run("resume --limit web005.test").ended(4).says(&["2 of them left out", "2 not started"]);
     let events = desk.events(&run);
     let left_out = events.iter().find_map(|event| match &event.kind {
-        Kind::RunResumed { limit, left_out, .. } => Some((limit.clone(), left_out.len())),
+        Kind::RunResumed(resumed) => Some((resumed.limit.clone(), resumed.left_out.len())),
         _ => None,
     });
     assert_eq!(left_out, Some((Some("web005.test".to_owned()), 2)));
@@ -113,7 +113,7 @@ fn changed_files_are_accepted_when_that_is_said_and_the_recorded_steps_are_done(
         .events(&run)
         .into_iter()
         .filter_map(|event| match event.kind {
-            Kind::RunResumed { accepted, .. } => accepted,
+            Kind::RunResumed(resumed) => resumed.accepted,
             _ => None,
         })
         .collect();

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use patchwave::{
     clock::{Clock, TokioClock},
     engine::{self, Ended, Engine, Outside, Roster, Signal},
-    event::{Event, Kind, RunId, RunStarted, RunState, StepPhase, Stop},
+    event::{Event, Kind, RunId, RunResumed, RunStarted, RunState, StepPhase, Stop},
     host::HostName,
     ledger::{Journal, LedgerError, Request},
     plan::{Plan, PlannedHost, Stage, Wave},
@@ -398,17 +398,11 @@ impl Stages {
             RunState::begin(&first).unwrap()
         } else {
             let mut state = RunState::fold(&events).unwrap();
-            let kind = Kind::RunResumed {
+            let kind = Kind::RunResumed(Box::new(RunResumed {
                 operator: "sim".to_owned(),
-                person: Default::default(),
-                version: String::new(),
-                files: Default::default(),
                 controller: "sim".to_owned(),
-                limit: None,
-                left_out: Vec::new(),
-                accepted: None,
-                connect: None,
-            };
+                ..RunResumed::default()
+            }));
             let resumed = Event { seq: state.seq + 1, at: now, kind };
             journal.append(std::slice::from_ref(&resumed)).unwrap();
             state.apply(&resumed).unwrap();
@@ -447,28 +441,19 @@ fn started(case: &Case, hosts: &[HostName], strict: bool) -> RunStarted {
         approve: None,
         gate: vec![],
     };
+    let plan = Plan {
+        playbook: "matrix".to_owned(),
+        stages: vec![stage],
+        steps: case.steps.clone(),
+        on_failure: vec![],
+        max_failures: None,
+        on_budget_spent: OnBudgetSpent::HaltRun,
+        vars_digest: String::new(),
+        agreed: Default::default(),
+    };
     RunStarted {
-        run: RunId("20261122-020000-mtrx".to_owned()),
-        plan: Plan {
-            playbook: "matrix".to_owned(),
-            stages: vec![stage],
-            steps: case.steps.clone(),
-            on_failure: vec![],
-            max_failures: None,
-            on_budget_spent: OnBudgetSpent::HaltRun,
-            vars_digest: String::new(),
-            agreed: Default::default(),
-        },
-        digest: String::new(),
-        playbook_path: String::new(),
-        inventory_paths: vec![],
-        limit: None,
-        extra_vars: vec![],
-        connect: vec![],
-        check: false,
         operator: "sim".to_owned(),
-        person: Default::default(),
         controller: "sim".to_owned(),
-        version: String::new(),
+        ..RunStarted::of(RunId("20261122-020000-mtrx".to_owned()), plan)
     }
 }

@@ -10,11 +10,11 @@ use jiff::{SignedDuration, Timestamp};
 use patchwave::{
     clock::{Clock, TokioClock},
     engine::{self, Ended, Engine, Outside, Roster},
-    event::{Event, HostAt, Kind, Outcome, Progress, RunId, RunStarted, RunState, Stop},
+    event::{Event, HostAt, Kind, Outcome, Progress, RunId, RunResumed, RunStarted, RunState, Stop},
     host::HostName,
     ledger::{Journal, LedgerError, MemoryJournal, Request, Wanted},
     plan::{Domain, Moment, Plan, PlannedHost, Stage, Wave},
-    playbook::{CommandLine, CommandSpec, Reboot, RebootWhen, Side, StepKind, StepSpec, Template, TemplateScope},
+    playbook::{CommandLine, CommandSpec, Reboot, RebootWhen, StepKind, StepSpec, Template, TemplateScope},
     policy::{Mode, OnBudgetSpent, Spread},
     rollout,
     sim::{Fault, Faults, SimFleet},
@@ -160,18 +160,7 @@ fn stage(rng: &mut fastrand::Rng, number: usize, hosts: &[HostName], spread: Opt
 }
 
 pub fn step(name: &str, kind: StepKind) -> StepSpec {
-    StepSpec {
-        name: name.to_owned(),
-        kind,
-        when: None,
-        timeout: None,
-        retries: 0,
-        retry_delay: Duration::from_secs(5),
-        privileged: None,
-        on: Side::Host,
-        register: None,
-        guard: None,
-    }
+    StepSpec { name: name.to_owned(), ..StepSpec::of(kind) }
 }
 
 pub fn transaction(name: &str) -> StepSpec {
@@ -344,7 +333,7 @@ impl Reporter for Watch {
                 self.last = state.host(host).map(|host| (host.stage, Instant::now()));
                 self.in_flight.remove(host);
             }
-            Kind::RunResumed { .. } => self.halted = false,
+            Kind::RunResumed(_) => self.halted = false,
             _ => {}
         }
         self.halted |= rollout::halt(state).is_some();
@@ -428,17 +417,11 @@ pub async fn drive(world: &World, mut journal: Shared) -> Ended {
         RunState::begin(&first).unwrap()
     } else {
         let mut state = RunState::fold(&events).unwrap();
-        let kind = Kind::RunResumed {
+        let kind = Kind::RunResumed(Box::new(RunResumed {
             operator: "sim".to_owned(),
-            person: Default::default(),
-            version: String::new(),
-            files: Default::default(),
             controller: "sim".to_owned(),
-            limit: None,
-            left_out: Vec::new(),
-            accepted: None,
-            connect: None,
-        };
+            ..RunResumed::default()
+        }));
         let resumed = Event { seq: state.seq + 1, at: clock.now(), kind };
         journal.append(std::slice::from_ref(&resumed)).unwrap();
         state.apply(&resumed).unwrap();
@@ -467,19 +450,9 @@ pub async fn drive(world: &World, mut journal: Shared) -> Ended {
 
 fn started(world: &World) -> RunStarted {
     RunStarted {
-        run: RunId("20261122-020000-seed".to_owned()),
-        plan: world.plan.clone(),
-        digest: String::new(),
-        playbook_path: String::new(),
-        inventory_paths: vec![],
-        limit: None,
-        extra_vars: vec![],
-        connect: vec![],
-        check: false,
         operator: "sim".to_owned(),
-        person: Default::default(),
         controller: "sim".to_owned(),
-        version: String::new(),
+        ..RunStarted::of(RunId("20261122-020000-seed".to_owned()), world.plan.clone())
     }
 }
 
