@@ -15,8 +15,8 @@ use std::{
 use meter::{Asked, Table, apart, asked, holds, tell, timed};
 use patchwave::{
     clock::{Clock, SystemClock, TokioClock},
-    engine::{self, Ended, Engine, Outside, Roster},
-    event::{Event, HostAt, Kind, RunId, RunResumed, RunStarted, RunState},
+    engine::{self, Begun, Engine, HostInputs, RunEnd, Surroundings},
+    event::{Event, HostAt, Kind, RunId, RunResumed, RunStarted},
     host::HostName,
     inventory::{Inventory, NoRuns},
     ledger::{Journal, Ledger, LedgerError, Request, RunLedger},
@@ -162,14 +162,20 @@ impl World {
         Arc::new(Self { inventory, started, fleet, forks, logs })
     }
 
-    fn first(&self, clock: &TokioClock) -> Event {
-        Event { seq: 1, at: clock.now(), kind: Kind::RunStarted(Box::new(self.started.clone())) }
+    /// A new run, in a ledger of this folder that has room for so many events.
+    fn start(&self, folder: &Path, room: usize) -> Begun {
+        let mut ledger = Ledger::open(folder).expect("a ledger");
+        let begun = engine::start(self.started.clone(), &start_of_time(), |first| {
+            let lock = ledger.begin(first)?;
+            Ok(Box::new(Cut { ledger: RunLedger::new(ledger, lock), room }))
+        });
+        begun.expect("a run")
     }
 }
 
 struct Everybody(Arc<World>);
 
-impl Roster for Everybody {
+impl HostInputs for Everybody {
     fn target(&self, host: &HostName) -> Result<Arc<Target>, String> {
         Ok(Arc::new(Target::plain(host.clone(), host.as_str())))
     }
@@ -177,9 +183,6 @@ impl Roster for Everybody {
         let mut vars = self.0.inventory.vars(host);
         vars.insert("service".into(), "ssh".into());
         TemplateScope::new(vars)
-    }
-    fn gate_scope(&self) -> TemplateScope {
-        TemplateScope::default()
     }
 }
 
@@ -208,26 +211,20 @@ fn start_of_time() -> TokioClock {
     TokioClock::starting_at("2026-11-22T02:00:00Z".parse().expect("a time"))
 }
 
-async fn drive(
-    world: &Arc<World>,
-    ledger: Ledger,
-    room: usize,
-    state: RunState,
-    lock: patchwave::ledger::RunLock,
-) -> Ended {
+async fn drive(world: &Arc<World>, folder: &Path, begun: Begun) -> RunEnd {
     let clock: Arc<dyn Clock> = Arc::new(start_of_time());
-    let logs = ledger.logs(&world.started.run, Arc::clone(&clock));
+    let logs = Ledger::open_read_only(folder).expect("a ledger").logs(&world.started.run, Arc::clone(&clock));
     let lines = ui::Lines::new(Box::new(std::io::sink()), plain(), jiff::tz::TimeZone::UTC);
     let (_signals, inbox) = mpsc::channel(1);
     let engine = Engine {
-        outside: Arc::new(Outside {
+        surroundings: Arc::new(Surroundings {
             transport: Arc::new(world.fleet.clone()),
             controller: Arc::new(JumpBox::new(".".into(), ".".into())),
             clock,
-            roster: Arc::new(Everybody(Arc::clone(world))),
-            logs: world.logs.then_some(logs),
+            inputs: Arc::new(Everybody(Arc::clone(world))),
+            gate_scope: TemplateScope::default(),
+            logs: world.logs.then(|| Arc::new(logs) as _),
         }),
-        journal: Box::new(Cut { ledger: RunLedger::new(ledger, lock), room }),
         reporter: Box::new(lines),
         forks: world.forks,
         tick: Duration::from_millis(250),
@@ -235,7 +232,7 @@ async fn drive(
         program: "patchwave".to_owned(),
         notices: None,
     };
-    engine::run(engine, state).await
+    engine::run(engine, begun).await
 }
 
 fn plain() -> ui::Paint {
@@ -247,12 +244,7 @@ fn whole(hosts: usize, forks: usize, logs: bool) {
     let folder = tempfile::tempdir().expect("a folder");
     let world = World::new(hosts, forks, logs, PLAYBOOK);
     let ((), cpu) = timed(|| {
-        let ended = paused(async {
-            let first = world.first(&start_of_time());
-            let mut ledger = Ledger::open(folder.path()).expect("a ledger");
-            let lock = ledger.begin(&first).expect("a run");
-            drive(&world, ledger, usize::MAX, RunState::begin(&first).expect("a state"), lock).await
-        });
+        let ended = paused(async { drive(&world, folder.path(), world.start(folder.path(), usize::MAX)).await });
         assert!(ended.lost.is_none() && ended.state.finished, "{:?} {:?}", ended.lost, ended.why);
         assert_eq!(ended.state.tally.ok, hosts);
         tell("events", ended.state.seq as f64);
@@ -272,32 +264,21 @@ fn resumed(hosts: usize) {
     );
     // Started; the first step begun and done; the second begun: then every host is in its upgrade.
     paused(async {
-        let first = world.first(&start_of_time());
-        let mut ledger = Ledger::open(folder.path()).expect("a ledger");
-        let lock = ledger.begin(&first).expect("a run");
-        let ended = drive(&world, ledger, hosts * 5, RunState::begin(&first).expect("a state"), lock).await;
+        let ended = drive(&world, folder.path(), world.start(folder.path(), hosts * 5)).await;
         assert!(ended.lost.is_some(), "the run was not cut off");
     });
     let ledger = Ledger::open(folder.path()).expect("a ledger");
-    let (mut state, fold) = timed(|| ledger.state(&world.started.run).expect("a state"));
+    let (state, fold) = timed(|| ledger.state(&world.started.run).expect("a state"));
     tell("events", state.seq as f64);
     tell("open", state.hosts.iter().filter(|host| host.at == HostAt::InFlight).count() as f64);
     tell("fold", fold);
     let ((), settle) = timed(|| {
         let lock = ledger.lock(&world.started.run, "bench@here").expect("a lock");
-        let kind = Kind::RunResumed(Box::new(RunResumed {
-            operator: "bench".to_owned(),
-            controller: "here".to_owned(),
-            ..RunResumed::default()
-        }));
-        let resumed = Event { seq: state.seq + 1, at: SystemClock.now(), kind };
-        let mut ledger = RunLedger::new(ledger, lock);
-        ledger.append(std::slice::from_ref(&resumed)).expect("an append");
-        state.apply(&resumed).expect("it follows");
-        drop(ledger);
-        let ledger = Ledger::open(folder.path()).expect("a ledger");
-        let lock = ledger.lock(&world.started.run, "bench@here").expect("a lock");
-        let ended = paused(async { drive(&world, ledger, usize::MAX, state, lock).await });
+        let resumed =
+            RunResumed { operator: "bench".to_owned(), controller: "here".to_owned(), ..RunResumed::default() };
+        let journal = Box::new(RunLedger::new(ledger, lock));
+        let begun = engine::take_over(state, resumed, &SystemClock, journal).expect("it follows");
+        let ended = paused(async { drive(&world, folder.path(), begun).await });
         assert!(ended.lost.is_none() && ended.state.finished, "{:?} {:?}", ended.lost, ended.why);
         let broken = ended.state.hosts.iter().find_map(|host| host.broke_at());
         assert_eq!(ended.state.tally.ok, hosts, "{broken:?}");
@@ -310,7 +291,8 @@ fn resumed(hosts: usize) {
 fn ledger_alone(events: usize, batch: usize) {
     let folder = tempfile::tempdir().expect("a folder");
     let world = World::new(events.div_ceil(2), 1, false, PLAYBOOK);
-    let first = paused(async { world.first(&start_of_time()) });
+    let started = Kind::RunStarted(Box::new(world.started.clone()));
+    let first = Event { seq: 1, at: SystemClock.now(), kind: started };
     let mut ledger = Ledger::open(folder.path()).expect("a ledger");
     let lock = ledger.begin(&first).expect("a run");
     let hosts = world.inventory.hosts().iter().cycle();

@@ -22,7 +22,7 @@ use house::House;
 /// A rule: the house in, findings out (`path:line: what is wrong: where it belongs`).
 type Rule = fn(&House) -> Vec<String>;
 
-const RULES: [(&str, Rule); 16] = [
+const RULES: [(&str, Rule); 17] = [
     ("floors: every module has one", floors::every_module_has_a_floor),
     ("floors: lower ones only", floors::lower_floors_only),
     ("floors: the pure ones do not wait", floors::pure_floors_do_not_wait),
@@ -34,6 +34,7 @@ const RULES: [(&str, Rule); 16] = [
     ("bans: wall time", bans::wall_time),
     ("bans: crates behind one door", bans::one_door),
     ("bans: step kinds by name", bans::step_kinds),
+    ("bans: events by hand", bans::events),
     ("files: length", files::length),
     ("files: header", files::header),
     ("files: names that say nothing", files::names),
@@ -184,6 +185,18 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "//! x\nuse crate::playbook::StepKind as K;\nfn f(k: K) { matches!(k, K::Reboot(_)) }",
         "belongs to `step/mod.rs`",
     ),
+    (
+        "bans: events by hand",
+        "src/cli/run.rs",
+        "//! x\nfn f() { let e = Event {\n seq: 1, at, kind }; }",
+        "src/cli/run.rs:2: an event is numbered here",
+    ),
+    (
+        "bans: events by hand",
+        "src/ledger/chain.rs",
+        "//! x\nfn f() { event::Event { seq, at, kind } }",
+        "`engine::start`",
+    ),
     ("files: length", "src/step/upgrade.rs", LONG, "src/step/upgrade.rs:501: more than 500 lines"),
     ("files: header", "src/step/upgrade.rs", "// what\nfn f() {}", "src/step/upgrade.rs:1: a module starts with `//!`"),
     ("files: names that say nothing", "src/step/utils.rs", "//! x", "src/step/utils.rs:1: `utils` says nothing"),
@@ -255,6 +268,8 @@ const GOOD: &[(&str, &str)] = &[
         "//! x\nfn f() { g().expect(\"the list was checked when it was loaded\"); \"unwrap() todo!\"; tokio::process::Command::new(\"a\"); }",
     ),
     ("src/step/mod.rs", "//! x\nfn f(k: &StepKind) { match k { StepKind::Upgrade(_) => {} } }"),
+    ("src/engine/event_writer.rs", "//! x\nfn f() { Event { seq: 1, at, kind } }"),
+    ("src/ui/mod.rs", "//! x\nfn f(e: &Event) { let Event { kind, .. } = e; IllegalEvent { seq: 1, why } }"),
     ("src/clock.rs", "//! x\nfn f() { jiff::Timestamp::now(); }"),
     (
         "src/demo/mod.rs",

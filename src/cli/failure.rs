@@ -5,7 +5,7 @@ use std::{
     fmt::{self, Write as _},
 };
 
-use crate::{command::shows, ledger::LedgerError};
+use crate::{command::shows, engine::BeginError, ledger::LedgerError};
 
 /// A command that was not carried out. Its exit code is one of product's: 1 our fault, 2 usage, 3 refused.
 #[derive(Debug)]
@@ -55,6 +55,15 @@ impl From<LedgerError> for Failure {
         };
         failure.help = help;
         failure
+    }
+}
+
+impl From<BeginError> for Failure {
+    fn from(error: BeginError) -> Self {
+        match error {
+            BeginError::Ledger(error) => error.into(),
+            BeginError::Illegal(error) => Self::internal(error),
+        }
     }
 }
 

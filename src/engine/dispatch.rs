@@ -1,197 +1,194 @@
-//! The dispatcher: the only writer of events, the only one who starts hosts.
+//! The dispatcher: it alone starts hosts, and all that is recorded passes through it.
 //!
-//! It takes what hosts, people and time say, one after the other; appends it to the journal, folds it, tells the
-//! reporter, then acknowledges. After that it asks the rollout rule what comes next.
+//! It takes what hosts, people and time say, one [`Input`] after the other, and has the consequences recorded. After
+//! that it asks the rollout rule what comes next. What it writes goes through `event_writer`.
 
-use std::{borrow::Cow, collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use jiff::Timestamp;
 use tokio::{
-    sync::{mpsc, oneshot},
-    task::JoinSet,
-    time::{Instant, MissedTickBehavior},
+    sync::mpsc,
+    task::{JoinError, JoinSet},
+    time::{Instant, Interval, MissedTickBehavior},
 };
 
 use super::{
-    Outside, Signal,
-    company::Company,
-    gate,
-    host_task::{Walk, Walked},
-    voice::{Ack, Message, Voice},
+    Begun, Engine, Notice, RunEnd, Signal, Surroundings,
+    event_writer::EventWriter,
+    gate::{self, GateEnd},
+    inbox::Inbox,
+    record::{Ack, Channel, Message},
+    walk::{Walk, WalkEnd},
 };
 use crate::{
-    event::{Event, HostAt, HostState, Kind, Outcome, RunState, StepResult, Stop},
+    event::{HostAt, HostState, Kind, Outcome, StepResult, Stop},
     host::HostName,
-    ledger::{Journal, Logs, Wanted},
     plan::Moment,
-    rollout::{self, Directive, Ending, Halt, Limits, Now},
-    ui::Reporter,
+    rollout::{self, Directive, Ending, Halt, Limits},
 };
 
-/// Messages taken from the hosts into one transaction.
-const BATCH: usize = 512;
-
-/// What a run needs besides its events.
-pub struct Engine {
-    /// Hosts, jump box, time.
-    pub outside: Arc<Outside>,
-    /// Where events become durable.
-    pub journal: Box<dyn Journal>,
-    /// Who shows them.
-    pub reporter: Box<dyn Reporter>,
-    /// Most hosts in flight.
-    pub forks: usize,
-    /// How often the reporter is told the time and the journal asked for requests.
-    pub tick: Duration,
-    /// Requests of this process: signals, the prompt.
-    pub signals: mpsc::Receiver<Signal>,
-    /// How this program is called in hints, with its state folder: `patchwave`.
-    pub program: String,
-    /// Told when the run begins to wait for a person.
-    pub notices: Option<mpsc::Sender<Notice>>,
-}
-
-/// Something a person in front of the terminal may answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// This stage waits for approval.
-    ApprovalWanted {
-        /// The stage's name.
-        stage: String,
-    },
-}
-
-/// How the controller's part of a run ended.
-#[derive(Debug)]
-pub struct Ended {
-    /// All that is known.
-    pub state: RunState,
-    /// Why no further host was started; `None` when all were.
-    pub why: Option<String>,
-    /// Why events could not be recorded, if that ended the run.
-    pub lost: Option<Lost>,
-}
-
-/// Events can no longer be recorded, so nothing may be done.
-#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{why}")]
-pub struct Lost {
-    /// What is wrong, for people.
-    pub why: String,
-    /// What to type next.
-    pub help: Option<String>,
-}
-
 /// Runs a run from where its events leave it: hosts that are open are settled first, then the rule is asked.
-pub async fn run(engine: Engine, state: RunState) -> Ended {
-    let (messages, inbox) = mpsc::channel(1024);
-    let rested = Now::by_the_record(&state, engine.outside.clock.now()).rested;
-    let mut dispatcher = Dispatcher {
-        engine,
-        state,
-        messages,
-        hosts: JoinSet::new(),
-        gate: JoinSet::new(),
-        settling: HashSet::new(),
-        lost: None,
-        said: None,
-        asked: None,
-        signals_open: true,
-        company: Company::default(),
-        starts: None,
-        rested: (rested, Instant::now()),
-    };
+pub async fn run(engine: Engine, begun: Begun) -> RunEnd {
+    let mut dispatcher = Dispatcher::new(engine, begun);
     dispatcher.settle();
-    dispatcher.work(inbox).await
+    dispatcher.work().await
 }
 
-struct Dispatcher {
-    engine: Engine,
-    state: RunState,
+pub(super) struct Dispatcher {
+    pub(super) writer: EventWriter,
+    surroundings: Arc<Surroundings>,
+    forks: usize,
+    pub(super) program: String,
+    pub(super) notices: Option<mpsc::Sender<Notice>>,
+    signals: mpsc::Receiver<Signal>,
+    signals_open: bool,
+    ticks: Interval,
+    /// Each host gets a clone.
     messages: mpsc::Sender<Message>,
-    hosts: JoinSet<(HostName, Walked)>,
-    gate: JoinSet<(usize, usize, bool, String)>,
+    pub(super) inbox: Inbox,
+    hosts: JoinSet<(HostName, WalkEnd)>,
+    gate: JoinSet<GateEnd>,
     /// Hosts that were open when the run was taken over. Nothing new starts before they are done.
     settling: HashSet<HostName>,
-    lost: Option<Lost>,
-    /// The last sentence said about the run as a whole, so that it is said once.
-    said: Option<String>,
     /// The approval that was asked for.
-    asked: Option<(usize, Moment)>,
-    signals_open: bool,
-    company: Company,
+    pub(super) asked: Option<(usize, Moment)>,
     /// Hosts may start; until then they wait for what others say, to be recorded with it.
     starts: Option<Instant>,
-    /// How long no host had been done any more at a moment, and that moment. Wall time is read once, where the run is
-    /// taken over; from there on the length is measured.
-    rested: (Duration, Instant),
 }
 
-enum Flow {
+/// One thing that the dispatcher has to take in.
+pub(super) enum Input {
+    /// A request of this process; `None`: there will be no more.
+    Signal(Option<Signal>),
+    /// Hosts have said something; it is in the inbox.
+    Said,
+    /// A gate is over.
+    GateDone(Result<GateEnd, JoinError>),
+    /// A host's task is over.
+    HostDone(Result<(HostName, WalkEnd), JoinError>),
+    /// Time to look for requests of other shells.
+    Tick,
+    /// The moment that the rule wanted to be asked again.
+    Woken,
+}
+
+/// What the rule leaves to do.
+pub(super) enum Flow {
+    /// Wait, at most until then.
     GoOn { until: Option<Instant> },
+    /// The run is over for this controller, for this reason.
     Over(Option<String>),
 }
 
 impl Dispatcher {
-    async fn work(mut self, mut inbox: mpsc::Receiver<Message>) -> Ended {
-        let mut ticks = tokio::time::interval(self.engine.tick);
+    pub(super) fn new(engine: Engine, begun: Begun) -> Self {
+        let mut ticks = tokio::time::interval(engine.tick);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut batch = Vec::with_capacity(BATCH);
+        let (messages, inbox) = Inbox::new();
+        Self {
+            writer: EventWriter::new(begun, engine.reporter, Arc::clone(&engine.surroundings.clock)),
+            surroundings: engine.surroundings,
+            forks: engine.forks,
+            program: engine.program,
+            notices: engine.notices,
+            signals: engine.signals,
+            signals_open: true,
+            ticks,
+            messages,
+            inbox,
+            hosts: JoinSet::new(),
+            gate: JoinSet::new(),
+            settling: HashSet::new(),
+            asked: None,
+            starts: None,
+        }
+    }
+
+    async fn work(mut self) -> RunEnd {
         let why = loop {
             let until = match self.decide() {
                 Flow::Over(why) => break why,
                 Flow::GoOn { until } => until,
             };
-            let wake = until.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
-            tokio::select! {
-                biased;
-                signal = self.engine.signals.recv(), if self.signals_open => match signal {
-                    Some(signal) => self.signal(signal),
-                    None => self.signals_open = false,
-                },
-                taken = inbox.recv_many(&mut batch, BATCH) => if taken > 0 {
-                    self.gather(&mut inbox, &mut batch).await;
-                    self.take(&mut batch);
-                },
-                Some(done) = self.gate.join_next() => self.gate_done(done),
-                Some(done) = self.hosts.join_next() => self.host_done(done),
-                _ = ticks.tick() => self.tick(),
-                () = tokio::time::sleep_until(wake) => {}
+            let input = self.next_input(until).await;
+            self.respond(input);
+            if let Some(lost) = self.writer.lost() {
+                let why = format!("the ledger cannot be written: {lost}");
+                self.abandon().await;
+                break Some(why);
             }
-            if self.state.stop == Some(Stop::Detach) || self.lost.is_some() {
-                self.hosts.shutdown().await;
-                self.gate.shutdown().await;
-                break self.lost.as_ref().map_or_else(
-                    || rollout::halt(&self.state).map(|halt| halt.to_string()),
-                    |error| Some(format!("the ledger cannot be written: {error}")),
-                );
+            if self.writer.state().stop == Some(Stop::Detach) {
+                self.abandon().await;
+                break self.halted();
             }
         };
-        if self.state.tally.in_flight == 0 && self.lost.is_none() {
-            self.append(vec![Kind::RunFinished]);
+        if self.writer.state().tally.in_flight == 0 && self.writer.lost().is_none() {
+            self.writer.append(vec![Kind::RunFinished]);
         }
-        self.tell_trouble(self.engine.outside.clock.now());
-        self.engine.reporter.finish(&self.state);
-        Ended { state: self.state, why, lost: self.lost }
+        self.tell_log_trouble();
+        let (state, lost) = self.writer.finish();
+        RunEnd { state, why, lost }
+    }
+
+    /// Waits for what happens next. What it has not taken when it is dropped is not lost.
+    async fn next_input(&mut self, until: Option<Instant>) -> Input {
+        let wake = until.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
+        let input = tokio::select! {
+            biased;
+            signal = self.signals.recv(), if self.signals_open => Input::Signal(signal),
+            () = self.inbox.wait() => Input::Said,
+            Some(done) = self.gate.join_next() => Input::GateDone(done),
+            Some(done) = self.hosts.join_next() => Input::HostDone(done),
+            _ = self.ticks.tick() => Input::Tick,
+            () = tokio::time::sleep_until(wake) => Input::Woken,
+        };
+        if matches!(input, Input::Said) {
+            let until = Instant::now() + self.writer.group_wait();
+            self.inbox.gather(self.writer.state().tally.in_flight, until).await;
+        }
+        input
+    }
+
+    /// Has the consequences recorded.
+    pub(super) fn respond(&mut self, input: Input) {
+        match input {
+            Input::Signal(Some(signal)) => self.signal(signal),
+            Input::Signal(None) => self.signals_open = false,
+            Input::Said => self.take_batch(),
+            Input::GateDone(done) => self.gate_done(done),
+            Input::HostDone(Ok((host, end))) => self.host_done(&host, end),
+            // The task was aborted.
+            Input::HostDone(Err(_)) | Input::Woken => {}
+            Input::Tick => {
+                self.writer.tick();
+                self.tell_log_trouble();
+                self.look_for_requests();
+            }
+        }
+    }
+
+    /// Ends all tasks where they are. Jobs on hosts go on.
+    async fn abandon(&mut self) {
+        self.hosts.shutdown().await;
+        self.gate.shutdown().await;
     }
 
     /// Asks the rule and does what it says, until it says to wait or to end.
-    fn decide(&mut self) -> Flow {
+    pub(super) fn decide(&mut self) -> Flow {
         loop {
             if !self.settling.is_empty() && !self.hosts.is_empty() {
                 return Flow::GoOn { until: None };
             }
-            match self.next() {
+            match self.ask_the_rule() {
                 Directive::Start(hosts) => match self.not_yet() {
                     Some(until) => return Flow::GoOn { until: Some(until) },
                     None => {
                         self.record_and_start(hosts, Vec::new());
                     }
                 },
-                Directive::WaitForHosts if self.hosts.is_empty() => return Flow::Over(self.stopped()),
+                Directive::WaitForHosts if self.hosts.is_empty() => return Flow::Over(self.halted()),
                 Directive::WaitForHosts => return Flow::GoOn { until: None },
                 Directive::Soak { left, why } => {
-                    self.say(format!("waiting: {why}"));
+                    self.writer.say(format!("waiting: {why}"));
                     return Flow::GoOn { until: Some(Instant::now() + left) };
                 }
                 Directive::WaitForApproval { stage, moment } => {
@@ -202,54 +199,57 @@ impl Dispatcher {
                     self.start_gate(stage, wave);
                     return Flow::GoOn { until: None };
                 }
-                Directive::Drain(why) => {
-                    let rest = match why {
-                        Halt::Asked(Stop::StepBorder | Stop::Detach) => "no other host starts",
-                        _ => "hosts in flight finish, no other host starts",
-                    };
-                    self.say(format!("halted: {why}; {rest}"));
-                    if self.hosts.is_empty() {
-                        return Flow::Over(self.stopped());
-                    }
-                    return Flow::GoOn { until: None };
-                }
-                Directive::Finished(Ending::AllStarted) => return Flow::Over(None),
-                Directive::Finished(Ending::Halted(why)) => {
-                    let text = format!("halted: {why}");
-                    if !self.said.as_ref().is_some_and(|said| said.starts_with(&text)) {
-                        self.say(text);
-                    }
-                    return Flow::Over(Some(why.to_string()));
-                }
-                Directive::Finished(Ending::Left { why }) => {
-                    self.say(format!("the rest is left: {why}"));
-                    return Flow::Over(Some(why));
-                }
+                Directive::Drain(why) => return self.drain(&why),
+                Directive::Finished(ending) => return self.over(ending),
             }
-            if self.lost.is_some() {
+            if self.writer.lost().is_some() {
                 return Flow::GoOn { until: None };
             }
         }
     }
 
+    fn drain(&mut self, why: &Halt) -> Flow {
+        let rest = match why {
+            Halt::Asked(Stop::StepBorder | Stop::Detach) => "no other host starts",
+            _ => "hosts in flight finish, no other host starts",
+        };
+        self.writer.say(format!("halted: {why}; {rest}"));
+        if self.hosts.is_empty() { Flow::Over(self.halted()) } else { Flow::GoOn { until: None } }
+    }
+
+    fn over(&mut self, ending: Ending) -> Flow {
+        Flow::Over(match ending {
+            Ending::AllStarted => None,
+            Ending::Halted(why) => {
+                let text = format!("halted: {why}");
+                if !self.writer.has_said(&text) {
+                    self.writer.say(text);
+                }
+                Some(why.to_string())
+            }
+            Ending::Left { why } => {
+                self.writer.say(format!("the rest is left: {why}"));
+                Some(why)
+            }
+        })
+    }
+
     /// What the rule says now.
-    fn next(&self) -> Directive {
-        let (rested, since) = self.rested;
-        let now = Now { wall: self.engine.outside.clock.now(), rested: rested + since.elapsed() };
-        rollout::next(&self.state, now, Limits { forks: self.engine.forks })
+    pub(super) fn ask_the_rule(&self) -> Directive {
+        rollout::next(self.writer.state(), self.writer.present(), Limits { forks: self.forks })
     }
 
-    fn stopped(&self) -> Option<String> {
-        rollout::halt(&self.state).map(|halt| halt.to_string())
+    fn halted(&self) -> Option<String> {
+        rollout::halt(self.writer.state()).map(|halt| halt.to_string())
     }
 
-    /// Until when hosts that may start wait for company; `None`: they start now.
+    /// Until when hosts that may start wait for what others say; `None`: they start now.
     fn not_yet(&mut self) -> Option<Instant> {
         let now = Instant::now();
-        let in_flight = self.state.tally.in_flight;
-        let until = *self.starts.get_or_insert_with(|| match in_flight {
+        let writer = &self.writer;
+        let until = *self.starts.get_or_insert_with(|| match writer.state().tally.in_flight {
             0 => now,
-            in_flight => now + self.company.wait(in_flight),
+            _ => now + writer.group_wait(),
         });
         (now < until).then_some(until)
     }
@@ -258,7 +258,7 @@ impl Dispatcher {
     fn record_and_start(&mut self, hosts: Vec<HostName>, said: Vec<Kind>) -> bool {
         self.starts = None;
         let started = hosts.iter().map(|host| Kind::HostStarted { host: host.clone() });
-        let recorded = self.append(started.chain(said).collect());
+        let recorded = self.writer.append(started.chain(said).collect());
         if recorded {
             for host in hosts {
                 self.spawn(host, None);
@@ -267,17 +267,18 @@ impl Dispatcher {
         recorded
     }
 
-    /// The hosts that wait for company and may start still.
+    /// The hosts that wait for what others say, and may start still.
     fn starting(&self) -> Vec<HostName> {
-        match self.next() {
+        match self.ask_the_rule() {
             Directive::Start(hosts) if self.starts.is_some() => hosts,
             _ => Vec::new(),
         }
     }
 
     /// Takes up every host that was open when the last controller ended.
-    fn settle(&mut self) {
-        let open: Vec<HostState> = self.state.hosts.iter().filter(|h| h.at == HostAt::InFlight).cloned().collect();
+    pub(super) fn settle(&mut self) {
+        let hosts = &self.writer.state().hosts;
+        let open: Vec<HostState> = hosts.iter().filter(|h| h.at == HostAt::InFlight).cloned().collect();
         for host in open {
             self.settling.insert(host.name.clone());
             self.spawn(host.name.clone(), Some(host));
@@ -286,15 +287,16 @@ impl Dispatcher {
 
     fn spawn(&mut self, host: HostName, before: Option<HostState>) {
         let walk = Walk {
-            outside: Arc::clone(&self.engine.outside),
-            started: Arc::clone(&self.state.started),
-            voice: Voice { host: host.clone(), messages: self.messages.clone() },
+            surroundings: Arc::clone(&self.surroundings),
+            started: Arc::clone(&self.writer.state().started),
+            record: Box::new(Channel { host: host.clone(), messages: self.messages.clone() }),
+            host: host.clone(),
             before,
         };
         self.hosts.spawn(async move {
             // A panic in a step is our fault; it must cost one host its outcome, not the run its end.
-            let walked = futures::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(walk.run())).await;
-            (host, walked.unwrap_or(Walked::Panicked))
+            let end = futures::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(walk.run())).await;
+            (host, end.unwrap_or(WalkEnd::Panicked))
         });
     }
 
@@ -302,36 +304,32 @@ impl Dispatcher {
         if !self.gate.is_empty() {
             return;
         }
-        let (outside, started) = (Arc::clone(&self.engine.outside), Arc::clone(&self.state.started));
-        self.say(format!("gate after wave {} of stage {}", wave + 1, started.plan.stages[stage].name));
-        self.gate.spawn(async move {
-            let (passed, summary) = gate::run(outside, started, stage, wave).await;
-            (stage, wave, passed, summary)
-        });
+        let (surroundings, started) = (Arc::clone(&self.surroundings), Arc::clone(&self.writer.state().started));
+        self.writer.say(format!("gate after wave {} of stage {}", wave + 1, started.plan.stages[stage].name));
+        self.gate.spawn(gate::run(surroundings, started, stage, wave));
     }
 
-    fn gate_done(&mut self, done: Result<(usize, usize, bool, String), tokio::task::JoinError>) {
-        match done {
-            Ok((stage, wave, passed, summary)) => {
-                self.append(vec![Kind::GateFinished { stage, wave, passed, summary }]);
-            }
+    fn gate_done(&mut self, done: Result<GateEnd, JoinError>) {
+        let kind = match done {
+            Ok(GateEnd { stage, wave, passed, summary }) => Kind::GateFinished { stage, wave, passed, summary },
             Err(error) => {
                 tracing::error!(%error, "a gate ended without an answer");
-                self.append(vec![Kind::StopRequested { how: Stop::Drain, by: "a gate without an answer".to_owned() }]);
+                Kind::StopRequested { how: Stop::Drain, by: "a gate without an answer".to_owned() }
             }
-        }
+        };
+        self.writer.append(vec![kind]);
     }
 
-    fn host_done(&mut self, done: Result<(HostName, Walked), tokio::task::JoinError>) {
-        let Ok((host, walked)) = done else { return };
-        if walked == Walked::Panicked {
-            self.close_after_panic(&host);
+    fn host_done(&mut self, host: &HostName, end: WalkEnd) {
+        if end == WalkEnd::Panicked {
+            self.close_after_panic(host);
         }
-        self.settling.remove(&host);
+        self.settling.remove(host);
     }
 
     fn close_after_panic(&mut self, host: &HostName) {
-        let Some(HostState { at: HostAt::InFlight, current, .. }) = self.state.host(host) else { return };
+        let state = self.writer.state();
+        let Some(HostState { at: HostAt::InFlight, current, .. }) = state.host(host) else { return };
         let mut kinds = Vec::new();
         if let Some(current) = current {
             let result = StepResult::unknown("bug", "patchwave itself failed in this step; its log says where")
@@ -340,152 +338,23 @@ impl Dispatcher {
             kinds.push(Kind::StepFinished { host: host.clone(), step: current.step, result });
         }
         kinds.push(Kind::HostFinished { host: host.clone(), outcome: Outcome::Unknown, lost_lease: None });
-        self.append(kinds);
-    }
-
-    /// Takes what other hosts say at the same moment; there is no waiting for hosts that have spoken.
-    async fn gather(&self, inbox: &mut mpsc::Receiver<Message>, batch: &mut Vec<Message>) {
-        let most = self.state.tally.in_flight.min(BATCH);
-        let until = Instant::now() + self.company.wait(self.state.tally.in_flight);
-        while batch.len() < most {
-            let more = inbox.recv_many(batch, most - batch.len());
-            if !matches!(tokio::time::timeout_at(until, more).await, Ok(n) if n > 0) {
-                return;
-            }
-        }
+        self.writer.append(kinds);
     }
 
     /// Records a batch of what hosts said, in one transaction, then answers.
-    fn take(&mut self, batch: &mut Vec<Message>) {
-        let mut said = Vec::with_capacity(2 * batch.len());
-        let mut acks: Vec<(oneshot::Sender<Ack>, Ack)> = Vec::with_capacity(batch.len());
-        let at_border = self.state.stop >= Some(Stop::StepBorder);
-        for message in batch.drain(..) {
-            match message {
-                Message::Progress(progress) => self.engine.reporter.progress(&progress),
-                Message::Record { mut kinds, ack } => {
-                    let next = kinds.iter().position(|kind| matches!(kind, Kind::StepStarted { .. }));
-                    let answer = match next.filter(|_| at_border) {
-                        Some(border) => {
-                            kinds.truncate(border);
-                            Ack::StopHere
-                        }
-                        None => Ack::Recorded,
-                    };
-                    said.append(&mut kinds);
-                    acks.push((ack, answer));
-                }
-            }
-        }
-        let recorded = said.is_empty() || self.record_and_start(self.starting(), said);
-        for (ack, answer) in acks {
+    fn take_batch(&mut self) {
+        let said = self.inbox.take(self.writer.state().stop >= Some(Stop::StepBorder));
+        said.progress.iter().for_each(|progress| self.writer.progress(progress));
+        let recorded = said.kinds.is_empty() || self.record_and_start(self.starting(), said.kinds);
+        for (ack, answer) in said.acks {
             let _ = ack.send(if recorded { answer } else { Ack::Leave });
         }
     }
 
-    /// Appends, folds, shows. False when the ledger is lost; then nothing was done.
-    fn append(&mut self, kinds: Vec<Kind>) -> bool {
-        if self.lost.is_some() {
-            return false;
-        }
-        let at = self.engine.outside.clock.now();
-        let first = self.state.seq + 1;
-        let events: Vec<Event> = kinds.into_iter().zip(first..).map(|(kind, seq)| Event { seq, at, kind }).collect();
-        if let Err(error) = self.engine.journal.append(&events) {
-            tracing::error!(%error, "the ledger is lost");
-            self.lost = Some(Lost { why: error.to_string(), help: error.help().map(Cow::into_owned) });
-            return false;
-        }
-        for event in &events {
-            if let Err(error) = self.state.apply(event) {
-                // What was recorded cannot be taken back, and a state that is not the fold of its events must not decide.
-                tracing::error!(%error, "an event does not fit the state");
-                self.lost = Some(Lost { why: error.to_string(), help: None });
-                return false;
-            }
-            if let Kind::HostFinished { host, .. } = &event.kind {
-                self.rested = (Duration::ZERO, Instant::now());
-                if let Some(took) = self.state.host(host).and_then(|host| host.took(at)) {
-                    self.company.ended(took);
-                }
-            }
-            self.engine.reporter.event(&self.state, event);
-        }
-        true
-    }
-
-    fn signal(&mut self, signal: Signal) {
-        match signal {
-            Signal::Harder { by } => {
-                let how = match self.state.stop {
-                    None => Stop::Drain,
-                    Some(Stop::Drain) => Stop::StepBorder,
-                    Some(Stop::StepBorder | Stop::Detach) => Stop::Detach,
-                };
-                self.stop(how, by);
-            }
-            Signal::Stop { how, by } => self.stop(how, by),
-            Signal::Approve { by } => self.approve(by),
-        }
-    }
-
-    fn stop(&mut self, how: Stop, by: String) {
-        if self.state.stop < Some(how) {
-            self.append(vec![Kind::StopRequested { how, by }]);
-        }
-    }
-
-    fn approve(&mut self, by: String) {
-        // A second yes to one question must not answer the next, which nobody has seen yet.
-        if let Directive::WaitForApproval { stage, moment } = self.next()
-            && self.asked == Some((stage, moment))
-        {
-            self.append(vec![Kind::Approved { stage, moment, by }]);
-        }
-    }
-
-    fn want_approval(&mut self, stage: usize, moment: Moment) {
-        if self.asked.replace((stage, moment)) == Some((stage, moment)) {
-            return;
-        }
-        let name = self.state.plan().stages[stage].name.clone();
-        let run = self.state.started.run.clone();
-        let now = self.engine.outside.clock.now();
-        let elsewhere = format!("{} approve {run}", self.engine.program);
-        match &self.engine.notices {
-            Some(notices) => {
-                let question = format!("stage {name} waits for approval {moment}: type yes, or elsewhere: {elsewhere}");
-                self.engine.reporter.ask(now, &question);
-                let _ = notices.try_send(Notice::ApprovalWanted { stage: name });
-            }
-            None => self.say(format!("stage {name} waits for approval {moment}: {elsewhere}")),
-        }
-    }
-
-    fn tick(&mut self) {
-        let now = self.engine.outside.clock.now();
-        self.engine.reporter.tick(&self.state, now);
-        self.tell_trouble(now);
-        for request in self.engine.journal.requests() {
-            match request.what {
-                Wanted::Stop(how) => self.stop(how, request.by),
-                Wanted::Approve { .. } => self.approve(request.by),
-            }
-        }
-    }
-
     /// Output that could not be logged stops nothing; it is told once.
-    fn tell_trouble(&mut self, now: Timestamp) {
-        if let Some(trouble) = self.engine.outside.logs.as_ref().and_then(Logs::take_trouble) {
-            self.engine.reporter.note(now, &trouble);
-        }
-    }
-
-    fn say(&mut self, sentence: String) {
-        if self.said.as_ref() != Some(&sentence) {
-            let now = self.engine.outside.clock.now();
-            self.engine.reporter.note(now, &sentence);
-            self.said = Some(sentence);
+    fn tell_log_trouble(&mut self) {
+        if let Some(trouble) = self.surroundings.logs.as_ref().and_then(|logs| logs.take_trouble()) {
+            self.writer.note(&trouble);
         }
     }
 }

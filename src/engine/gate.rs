@@ -6,21 +6,41 @@ use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use super::Outside;
+use super::Surroundings;
 use crate::{
     event::{RunStarted, StepPhase, StepRef, Verdict},
     host::HostName,
     mask::Secrets,
-    step::{self, Interrupted, Journal, StepCx},
+    step::{self, Interrupted, StepCx, StepJournal},
     target::Target,
     transport::{Class, ConnectError, Link, NoSink, Phase, Session, Transport},
 };
 
+/// How a gate ended.
+pub(super) struct GateEnd {
+    pub(super) stage: usize,
+    pub(super) wave: usize,
+    /// Whether the rollout goes on.
+    pub(super) passed: bool,
+    /// Why not, or what it said.
+    pub(super) summary: String,
+}
+
 /// Runs the gate steps of a stage in order; the first that is not fine decides.
-pub(super) async fn run(outside: Arc<Outside>, started: Arc<RunStarted>, stage: usize, wave: usize) -> (bool, String) {
+pub(super) async fn run(
+    surroundings: Arc<Surroundings>,
+    started: Arc<RunStarted>,
+    stage: usize,
+    wave: usize,
+) -> GateEnd {
+    let (passed, summary) = steps(&surroundings, &started, stage, wave).await;
+    GateEnd { stage, wave, passed, summary }
+}
+
+async fn steps(surroundings: &Surroundings, started: &RunStarted, stage: usize, wave: usize) -> (bool, String) {
     let Ok(host) = HostName::new("localhost") else { return (false, "no name for the jump box".to_owned()) };
     let secrets = Secrets::default();
-    let mut scope = outside.roster.gate_scope().teaching(&secrets);
+    let mut scope = surroundings.gate_scope.clone().teaching(&secrets);
     let (mut said, owner) = (String::new(), started.owner());
     for (index, spec) in started.plan.stages[stage].gate.iter().enumerate() {
         let mut attempt = 1;
@@ -45,8 +65,8 @@ pub(super) async fn run(outside: Arc<Outside>, started: Arc<RunStarted>, stage: 
                 resumed: false,
                 journal: &mut Mute,
                 log: &mut NoSink,
-                controller: &*outside.controller,
-                clock: Arc::clone(&outside.clock),
+                controller: &*surroundings.controller,
+                clock: Arc::clone(&surroundings.clock),
             };
             let deadline = cx.deadline + Duration::from_secs(30);
             let mut result = tokio::time::timeout_at(deadline, step::run(&mut cx)).await;
@@ -83,7 +103,7 @@ pub(super) async fn run(outside: Arc<Outside>, started: Arc<RunStarted>, stage: 
 /// A gate's notes go nowhere: it is run again after an interruption. Its programs are found again by their records.
 struct Mute;
 
-impl Journal for Mute {
+impl StepJournal for Mute {
     fn note<'a>(&'a mut self, _: &'a str, _: Value) -> BoxFuture<'a, Result<(), Interrupted>> {
         Box::pin(async { Ok(()) })
     }

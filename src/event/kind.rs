@@ -26,6 +26,16 @@ pub struct Event {
 }
 
 impl Event {
+    /// As a ledger gives it back: the number and the time are those that it was recorded with.
+    pub fn read_back(seq: u64, at: Timestamp, kind: Kind) -> Self {
+        Self { seq, at, kind }
+    }
+
+    /// Says, in a salvaged ledger, that the record of a run was lost after event number `last`.
+    pub fn cut_after(last: u64, at: Timestamp, why: String) -> Self {
+        Self { seq: last + 1, at, kind: Kind::RecordCut { why } }
+    }
+
     /// As it may be shown: a plan without the addresses of its webhooks, which are passwords.
     pub fn shown(&self) -> Cow<'_, Self> {
         let Kind::RunStarted(started) = &self.kind else { return Cow::Borrowed(self) };

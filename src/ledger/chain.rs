@@ -105,9 +105,7 @@ fn is_of(row: &RunRow, state: &RunState) -> bool {
 /// A stored row as the event it was.
 pub(super) fn parse(run: &RunId, seq: u64, at: &str, kind: &str) -> Result<Event, LedgerError> {
     let damaged = |why: String| LedgerError::Damaged { run: run.clone(), damage: Damage { seq, why } };
-    Ok(Event {
-        seq,
-        at: at.parse().map_err(|e| damaged(format!("its time cannot be read: {e}")))?,
-        kind: serde_json::from_str(kind).map_err(|e| damaged(format!("it cannot be read: {e}")))?,
-    })
+    let at = at.parse().map_err(|e| damaged(format!("its time cannot be read: {e}")))?;
+    let kind = serde_json::from_str(kind).map_err(|e| damaged(format!("it cannot be read: {e}")))?;
+    Ok(Event::read_back(seq, at, kind))
 }

@@ -13,6 +13,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
+    HostLog, HostLogs,
     place::Place,
     private::{self, private_folder},
 };
@@ -25,7 +26,7 @@ const LINGER: i64 = 1;
 /// Most bytes of one host's file; the rest of its output is dropped, and the file says so.
 const MOST: u64 = 64 << 20;
 
-/// The log folder of one run. Cheap to clone.
+/// The log folder of one run: a file for each host. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Logs {
     folder: PathBuf,
@@ -48,8 +49,8 @@ impl Logs {
     }
 
     /// The log of one host; appends to what an earlier controller wrote.
-    pub fn host(&self, host: &HostName) -> HostLog {
-        HostLog {
+    pub fn host(&self, host: &HostName) -> LogFile {
+        LogFile {
             path: self.path(host),
             logs: self.clone(),
             place: None,
@@ -70,19 +71,6 @@ impl Logs {
         self.folder.join("programs")
     }
 
-    /// The first failure to write any log, once: the disk is full, say.
-    pub fn take_trouble(&self) -> Option<String> {
-        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        match std::mem::replace(&mut *trouble, Trouble::Told) {
-            Trouble::New(text) => Some(text),
-            Trouble::None => {
-                *trouble = Trouble::None;
-                None
-            }
-            Trouble::Told => None,
-        }
-    }
-
     fn make_folder(&self) -> io::Result<()> {
         private_folder(&self.folder).map_err(io::Error::other)
     }
@@ -91,6 +79,24 @@ impl Logs {
         let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(*trouble, Trouble::None) {
             *trouble = Trouble::New(format!("{}: output is not logged: {error}", path.display()));
+        }
+    }
+}
+
+impl HostLogs for Logs {
+    fn host(&self, host: &HostName) -> Box<dyn HostLog> {
+        Box::new(Self::host(self, host))
+    }
+
+    fn take_trouble(&self) -> Option<String> {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        match std::mem::replace(&mut *trouble, Trouble::Told) {
+            Trouble::New(text) => Some(text),
+            Trouble::None => {
+                *trouble = Trouble::None;
+                None
+            }
+            Trouble::Told => None,
         }
     }
 }
@@ -107,9 +113,9 @@ fn file_name(host: &HostName) -> String {
     format!("{}~{hash}.log", &name[..200])
 }
 
-/// One host's log. What is gathered is written at the latest when it is dropped.
+/// One host's log file. A header line (`== 02:00:01 tag ==`, UTC) stands wherever the tag changes. What is gathered is written at the latest when it is dropped.
 #[derive(Debug)]
-pub struct HostLog {
+pub struct LogFile {
     path: PathBuf,
     logs: Logs,
     /// Where the log stands; `None` before its first use.
@@ -121,30 +127,26 @@ pub struct HostLog {
     flushed_at: Timestamp,
 }
 
-impl HostLog {
-    /// Appends `bytes` as they are. A header line (`== 02:00:01 tag ==`, UTC) stands wherever `tag` changes.
-    pub fn write(&mut self, tag: &str, bytes: &[u8]) {
+impl HostLog for LogFile {
+    fn write(&mut self, tag: &str, bytes: &[u8]) {
         if self.place().job.is_some() {
             self.switch(None);
         }
         self.gather(tag, bytes, bytes.len() as u64);
     }
 
-    /// Appends output of a job: what stands for the `raw` bytes that follow those which [`HostLog::job_offset`] counts.
-    pub fn write_job(&mut self, tag: &str, job: &str, bytes: &[u8], raw: u64) {
+    fn write_job(&mut self, tag: &str, job: &str, bytes: &[u8], raw: u64) {
         if self.place().job.as_deref() != Some(job) {
             self.switch(Some(job));
         }
         self.gather(tag, bytes, raw);
     }
 
-    /// Bytes of this job's output that are in the log, whoever put them there.
-    pub fn job_offset(&mut self, job: &str) -> u64 {
+    fn job_offset(&mut self, job: &str) -> u64 {
         self.place().offsets.get(job).copied().unwrap_or(0)
     }
 
-    /// Writes what is gathered, so that others can read it and the end of this process does not lose it.
-    pub fn flush(&mut self) {
+    fn flush(&mut self) {
         if self.buffer.is_empty() {
             return;
         }
@@ -158,7 +160,9 @@ impl HostLog {
         // Kept bytes of a full disk would pile up over ten thousand hosts.
         self.buffer.clear();
     }
+}
 
+impl LogFile {
     fn gather(&mut self, tag: &str, bytes: &[u8], raw: u64) {
         let now = self.logs.clock.now();
         if self.place().tag != tag {
@@ -291,7 +295,7 @@ impl HostLog {
     }
 }
 
-impl Drop for HostLog {
+impl Drop for LogFile {
     fn drop(&mut self) {
         self.flush();
     }

@@ -4,6 +4,7 @@
 mod chain;
 mod error;
 mod graft;
+mod host_log;
 mod journal;
 mod lock;
 mod log;
@@ -22,9 +23,10 @@ mod version;
 
 pub use chain::Damage;
 pub use error::LedgerError;
+pub use host_log::{HostLog, HostLogs};
 pub use journal::{MemoryJournal, RunLedger};
 pub use lock::{Driver, Holder, RunLock};
-pub use log::{HostLog, Logs};
+pub use log::{LogFile, Logs};
 pub use open::default_folder;
 pub use private::private_folder;
 pub use prune::Stale;

@@ -133,8 +133,7 @@ fn copy(old: &Connection, no: i64, fresh: &mut Ledger, now: Timestamp) -> Result
         fresh.append(&lock, piece)?;
     }
     if let Some(why) = &lost {
-        let cut = Event { seq: events + 1, at: now, kind: Kind::RecordCut { why: why.clone() } };
-        fresh.append(&lock, &[cut])?;
+        fresh.append(&lock, &[Event::cut_after(events, now, why.clone())])?;
     }
     Ok(Some(SalvagedRun { run: Some(run), events, lost }))
 }

@@ -54,7 +54,7 @@ pub struct StepCx<'a> {
     /// True when this attempt continues one that was interrupted by the end of a controller.
     pub resumed: bool,
     /// Durable notes and chatter.
-    pub journal: &'a mut dyn Journal,
+    pub journal: &'a mut dyn StepJournal,
     /// Where remote output goes (the host's log file).
     pub log: &'a mut dyn StepLog,
     /// The jump box.
@@ -116,8 +116,8 @@ impl StepLog for NoSink {
     fn flush(&mut self) {}
 }
 
-/// The step's voice.
-pub trait Journal: Send + Sync {
+/// What a step notes and says.
+pub trait StepJournal: Send + Sync {
     /// Records a fact before the step acts on it; durable when it returns.
     ///
     /// # Errors

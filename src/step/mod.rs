@@ -40,7 +40,7 @@ mod wait_for;
 
 pub use controller::JumpBox;
 use cx::Recovery;
-pub use cx::{Claim, Controller, HookOutput, Interrupted, Journal, NoEnd, Ran, StepCx, StepLog};
+pub use cx::{Claim, Controller, HookOutput, Interrupted, NoEnd, Ran, StepCx, StepJournal, StepLog};
 pub use program::learn_secrets;
 pub use result::Ended;
 

@@ -17,7 +17,7 @@ use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 use tokio::{io::AsyncReadExt, io::AsyncWriteExt, time::Instant};
 
-use super::{Claim, Controller, Interrupted, Journal, NoEnd, Ran, StepCx, StepLog};
+use super::{Claim, Controller, Interrupted, NoEnd, Ran, StepCx, StepJournal, StepLog};
 use crate::{
     clock::SystemClock,
     command::{Command, Exit, Output},
@@ -153,7 +153,7 @@ pub(crate) struct Notebook {
     pub closed: bool,
 }
 
-impl Journal for Notebook {
+impl StepJournal for Notebook {
     fn note<'a>(&'a mut self, key: &'a str, value: Value) -> BoxFuture<'a, Result<(), Interrupted>> {
         Box::pin(async move {
             if self.closed {

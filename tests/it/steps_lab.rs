@@ -12,7 +12,7 @@ use patchwave::{
         CommandLine, CommandSpec, CopyFrom, CopySpec, Pause, Precheck, Reboot, RebootWhen, ServiceSpec, ServiceState,
         StepKind, StepSpec, Template, TemplateList, TemplateScope, Verify,
     },
-    step::{self, Interrupted, Journal, JumpBox, StepCx, StepLog, job, lease},
+    step::{self, Interrupted, JumpBox, StepCx, StepJournal, StepLog, job, lease},
     target::Target,
     transport::{
         Link, NoSink, Sink, Stream,
@@ -80,7 +80,7 @@ struct Host {
 #[derive(Default)]
 struct Notes(Map<String, Value>);
 
-impl Journal for Notes {
+impl StepJournal for Notes {
     fn note<'a>(&'a mut self, key: &'a str, value: Value) -> BoxFuture<'a, Result<(), Interrupted>> {
         Box::pin(async move {
             self.0.insert(key.to_owned(), value);

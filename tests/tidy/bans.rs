@@ -83,6 +83,24 @@ pub fn environment(house: &House) -> Vec<String> {
     })
 }
 
+/// Who numbers events writes them, and there is one writer.
+pub fn events(house: &House) -> Vec<String> {
+    let mut found = Vec::new();
+    for source in house.program().filter(|s| !["src/engine/", "src/event/"].iter().any(|p| s.path.starts_with(p))) {
+        for tokens in source.tokens.windows(3) {
+            let word = |at: usize, expected: &str| matches!(&tokens[at].kind, Kind::Word(word) if word == expected);
+            if word(0, "Event") && is(tokens.get(1), "{") && word(2, "seq") {
+                found.push(format!(
+                    "{}:{}: an event is numbered here: only `engine/` writes events (`engine::start`, \
+                     `engine::take_over`, the dispatcher); what is read back is `Event::read_back`",
+                    source.path, tokens[0].line
+                ));
+            }
+        }
+    }
+    found
+}
+
 pub fn wall_time(house: &House) -> Vec<String> {
     let why = "ask the `Clock` that was handed in (wall time), or use `tokio::time::Instant` (deadlines); only these stand \
                still when a test pauses time";

@@ -20,9 +20,10 @@ use crate::{
             drift,
         },
     },
-    event::{Event, HostAt, Kind, RunId, RunResumed, RunState},
+    engine,
+    event::{HostAt, RunId, RunResumed, RunState},
     host::HostName,
-    ledger::{Journal, Ledger, RunLedger, VERSION, is_newer},
+    ledger::{Ledger, RunLedger, VERSION, is_newer},
     plan, rollout, step, ui,
     view::RunView,
 };
@@ -61,25 +62,21 @@ pub(in crate::cli) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut 
     let forks = forks(connect.forks, world);
     let open = state.tally.in_flight;
     let logs = ledger.logs(&run, Arc::clone(&world.clock));
-    let mut journal = RunLedger::new(ledger, lock);
     let left_out = reentry.left_out.len();
-    let resumed = Event {
-        seq: state.seq + 1,
-        at: world.clock.now(),
-        kind: Kind::RunResumed(Box::new(RunResumed {
-            operator: world.who.account.clone(),
-            person: world.who.person.clone(),
-            controller: world.machine(),
-            version: VERSION.to_owned(),
-            limit: args.limit.clone(),
-            left_out: reentry.left_out,
-            accepted: reentry.accepted,
-            files: reentry.files,
-            connect: anew,
-        })),
+    let resumed = RunResumed {
+        operator: world.who.account.clone(),
+        person: world.who.person.clone(),
+        controller: world.machine(),
+        version: VERSION.to_owned(),
+        limit: args.limit.clone(),
+        left_out: reentry.left_out,
+        accepted: reentry.accepted,
+        files: reentry.files,
+        connect: anew,
     };
-    journal.append(std::slice::from_ref(&resumed))?;
-    state.apply(&resumed).map_err(Failure::internal)?;
+    let journal = Box::new(RunLedger::new(ledger, lock));
+    let begun = engine::take_over(state, resumed, &*world.clock, journal)?;
+    let state = begun.state();
     let jump_box = jump_box.agreed_with(&state.files);
     let programs = world.absolute(&logs.programs());
     let limited = if left_out > 0 { format!(", {left_out} of them left out") } else { String::new() };
@@ -91,9 +88,7 @@ pub(in crate::cli) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut 
     ));
     carry_out(
         Rollout {
-            state,
-            opening: resumed,
-            journal: Box::new(journal),
+            begun,
             hosts: roster,
             controller: jump_box.recorded_in(programs),
             transport,

@@ -20,7 +20,8 @@ use crate::{
         },
         terminal::confirm::{confirm, in_windows},
     },
-    event::{Event, Kind, RunId, RunStarted, RunState},
+    engine,
+    event::{RunId, RunStarted},
     ledger::{Ledger, RunLedger, VERSION},
     plan,
 };
@@ -76,21 +77,19 @@ pub(in crate::cli) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World)
         plan,
     };
     let controller = jump_box(&playbook, world).agreed_with(&started.plan.agreed.files);
-    let first = Event { seq: 1, at: world.clock.now(), kind: Kind::RunStarted(Box::new(started)) };
-    let state = RunState::begin(&first).map_err(Failure::internal)?;
     let mut ledger = Ledger::open(&state_dir)?;
-    let lock = ledger.begin(&first)?;
     let logs = ledger.logs(&run, Arc::clone(&world.clock));
+    let begun = engine::start(started, &*world.clock, |first| {
+        let lock = ledger.begin(first)?;
+        Ok(Box::new(RunLedger::new(ledger, lock)))
+    })?;
     let controller = controller.recorded_in(world.absolute(&logs.programs()));
-    let journal = RunLedger::new(ledger, lock);
-    let next = next(line_of(&state, world), &state_dir, world);
+    let next = next(line_of(begun.state(), world), &state_dir, world);
     let log = world.shown(&state_dir.join("logs").join(&run.0));
     world.talk(format_args!("run {run}; log: {log}"));
     carry_out(
         Rollout {
-            state,
-            opening: first,
-            journal: Box::new(journal),
+            begun,
             hosts,
             controller,
             transport,

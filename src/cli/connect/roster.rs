@@ -11,7 +11,7 @@ use crate::{
         args::ConnectArgs,
         connect::{password_command, reach, ssh_config},
     },
-    engine::Roster,
+    engine::HostInputs,
     host::HostName,
     inventory::Inventory,
     playbook::TemplateScope,
@@ -49,9 +49,14 @@ impl Hosts {
     pub(in crate::cli) fn targets(&self, hosts: &[HostName]) -> Vec<Arc<Target>> {
         hosts.iter().filter_map(|host| self.targets.get(host).cloned()).collect()
     }
+
+    /// The variables that a gate's templates see: those of the playbook.
+    pub(in crate::cli) fn gate_scope(&self) -> TemplateScope {
+        TemplateScope::new(self.playbook_vars.clone())
+    }
 }
 
-impl Roster for Hosts {
+impl HostInputs for Hosts {
     fn target(&self, host: &HostName) -> Result<Arc<Target>, String> {
         self.targets.get(host).cloned().ok_or_else(|| format!("{host} is not in the inventory any more"))
     }
@@ -60,10 +65,6 @@ impl Roster for Hosts {
         let mut vars = self.inventory.vars(host);
         vars.extend(self.playbook_vars.clone());
         TemplateScope::new(vars)
-    }
-
-    fn gate_scope(&self) -> TemplateScope {
-        TemplateScope::new(self.playbook_vars.clone())
     }
 }
 

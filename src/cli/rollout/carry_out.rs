@@ -1,4 +1,4 @@
-//! What `run`, `resume` and `demo` share: a state in, the engine, the summary, an exit code out.
+//! What `run`, `resume` and `demo` share: a run that has begun in, the engine, the summary, an exit code out.
 
 use std::{io::Write as _, sync::Arc, time::Duration};
 
@@ -10,9 +10,9 @@ use crate::{
         connect::{roster::Hosts, runtime::runtime},
         world::terminal_size,
     },
-    engine::{self, Engine, Notice, Outside, Signal},
-    event::{Event, RunState, Stop},
-    ledger::{Journal, Logs},
+    engine::{self, Begun, Engine, Notice, Signal, Surroundings},
+    event::Stop,
+    ledger::Logs,
     step::JumpBox,
     transport::Transport,
     ui,
@@ -21,10 +21,7 @@ use crate::{
 
 /// A rollout that is ready to go.
 pub(in crate::cli) struct Rollout {
-    pub(in crate::cli) state: RunState,
-    /// What this controller recorded before the engine began.
-    pub(in crate::cli) opening: Event,
-    pub(in crate::cli) journal: Box<dyn Journal>,
+    pub(in crate::cli) begun: Begun,
     pub(in crate::cli) hosts: Hosts,
     pub(in crate::cli) controller: JumpBox,
     pub(in crate::cli) transport: Arc<dyn Transport>,
@@ -42,20 +39,20 @@ pub(in crate::cli) fn carry_out(rollout: Rollout, world: &mut World) -> Result<u
     let mut reporter: Box<dyn ui::Reporter> = reporter(rollout.json, world);
     if rollout.json {
         // A script gets every event; people have been told already.
-        reporter.event(&rollout.state, &rollout.opening);
+        reporter.event(rollout.begun.state(), rollout.begun.opening());
     }
     let programs = rollout.logs.programs();
     let (signals, signal_inbox) = mpsc::channel(16);
     let (notices, notice_inbox) = mpsc::channel(4);
     let engine = Engine {
-        outside: Arc::new(Outside {
+        surroundings: Arc::new(Surroundings {
             transport: rollout.transport,
             controller: Arc::new(rollout.controller),
             clock: Arc::clone(&world.clock),
-            roster: Arc::new(rollout.hosts),
-            logs: Some(rollout.logs),
+            gate_scope: rollout.hosts.gate_scope(),
+            inputs: Arc::new(rollout.hosts),
+            logs: Some(Arc::new(rollout.logs)),
         }),
-        journal: rollout.journal,
         reporter,
         forks: rollout.forks,
         tick: rollout.tick,
@@ -74,7 +71,7 @@ pub(in crate::cli) fn carry_out(rollout: Rollout, world: &mut World) -> Result<u
             move |line: &str| quiet.ask(|| drop(writeln!(stderr.clone(), "{line}")))
         };
         let answers = tokio::spawn(answer(notice_inbox, signals, Arc::clone(&world.hear), reply, world.by()));
-        let ended = engine::run(engine, rollout.state).await;
+        let ended = engine::run(engine, rollout.begun).await;
         answers.abort();
         Ok::<_, Failure>(ended)
     })?;
@@ -88,7 +85,7 @@ pub(in crate::cli) fn carry_out(rollout: Rollout, world: &mut World) -> Result<u
     finish(&ended, rollout.json, &rollout.next, world)
 }
 
-fn finish(ended: &engine::Ended, json: bool, next: &ui::CommandLines, world: &mut World) -> Result<u8, Failure> {
+fn finish(ended: &engine::RunEnd, json: bool, next: &ui::CommandLines, world: &mut World) -> Result<u8, Failure> {
     let terminal = if json { world.stderr_is_terminal } else { world.stdout_is_terminal };
     let page = ui::Summary { width: world.width(), paint: world.paint(terminal), verbose: false, next: next.clone() };
     let text = page.render(&RunView { state: &ended.state, running: false, now: world.clock.now() });

@@ -12,7 +12,7 @@ use patchwave::{
     inventory::Inventory,
     pkg::{Exact, PackageManager, apt::Apt},
     playbook::{self, Playbook, StepKind, StepSpec, TemplateScope},
-    step::{self, Interrupted, Journal, JumpBox, StepCx},
+    step::{self, Interrupted, JumpBox, StepCx, StepJournal},
     transport::{
         Link, NoSink,
         ssh::{SshOptions, SshTransport},
@@ -31,7 +31,7 @@ struct Walker {
 #[derive(Default)]
 struct Notes(Map<String, Value>);
 
-impl Journal for Notes {
+impl StepJournal for Notes {
     fn note<'a>(&'a mut self, key: &'a str, value: Value) -> BoxFuture<'a, Result<(), Interrupted>> {
         self.0.insert(key.to_owned(), value);
         Box::pin(async { Ok(()) })

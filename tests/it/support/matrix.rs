@@ -12,8 +12,8 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use patchwave::{
     clock::{Clock, TokioClock},
-    engine::{self, Ended, Engine, Outside, Roster, Signal},
-    event::{Event, Kind, RunId, RunResumed, RunStarted, RunState, StepPhase, Stop},
+    engine::{self, Engine, HostInputs, RunEnd, Signal, Surroundings},
+    event::{Event, Kind, RunId, RunStarted, RunState, StepPhase, Stop},
     host::HostName,
     ledger::{Journal, LedgerError, Request},
     plan::{Plan, PlannedHost, Stage, Wave},
@@ -25,7 +25,11 @@ use patchwave::{
 };
 use tokio::sync::{Notify, mpsc};
 
-use super::{cases::Case, sim_controller::SimController, simulation::Shared};
+use super::{
+    cases::Case,
+    sim_controller::SimController,
+    simulation::{Shared, resumed},
+};
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -264,7 +268,7 @@ impl Clock for JumpingClock {
 
 struct Names;
 
-impl Roster for Names {
+impl HostInputs for Names {
     fn target(&self, host: &HostName) -> Result<Arc<Target>, String> {
         Ok(Arc::new(Target::plain(host.clone(), host.as_str())))
     }
@@ -272,9 +276,6 @@ impl Roster for Names {
         let mut scope = TemplateScope::default();
         scope.set("inventory_hostname", host.as_str().into());
         scope
-    }
-    fn gate_scope(&self) -> TemplateScope {
-        TemplateScope::default()
     }
 }
 
@@ -324,11 +325,12 @@ pub async fn live_through(case: &Case, folder: &Path, strict: bool, strike: Opti
     let stage = Stages {
         trap: Arc::clone(&trap),
         journal: Shared::default(),
-        outside: Arc::new(Outside {
+        surroundings: Arc::new(Surroundings {
             transport: Arc::new(fleet.clone().watched(watcher)),
             controller: Arc::clone(&jump_box) as _,
             clock: Arc::new(JumpingClock { steady, jump }),
-            roster: Arc::new(Names),
+            inputs: Arc::new(Names),
+            gate_scope: TemplateScope::default(),
             logs: None,
         }),
         first: started(case, &hosts, strict),
@@ -363,14 +365,14 @@ pub async fn live_through(case: &Case, folder: &Path, strict: bool, strike: Opti
 struct Stages {
     trap: Arc<Trap>,
     journal: Shared,
-    outside: Arc<Outside>,
+    surroundings: Arc<Surroundings>,
     first: RunStarted,
     forks: usize,
 }
 
 impl Stages {
     /// One controller, to its end or its death.
-    async fn controller(&self, patience: Duration) -> Option<Ended> {
+    async fn controller(&self, patience: Duration) -> Option<RunEnd> {
         match tokio::time::timeout(patience, self.live()).await {
             Ok(ended) => ended,
             Err(_) => {
@@ -384,33 +386,25 @@ impl Stages {
         let _ = tokio::time::timeout(life, self.live()).await;
     }
 
-    async fn live(&self) -> Option<Ended> {
+    async fn live(&self) -> Option<RunEnd> {
         let (signals, inbox) = mpsc::channel(4);
         let handle = Handle { signals: Some(signals), ..Handle::default() };
         *self.trap.controller.lock().unwrap() = handle.clone();
         let (trap, shared) = (Arc::clone(&self.trap), self.journal.clone());
         let mut journal = TrapJournal { shared, trap, handle: handle.clone() };
         let events = self.journal.events();
-        let now = self.outside.clock.now();
-        let state = if events.is_empty() {
-            let first = Event { seq: 1, at: now, kind: Kind::RunStarted(Box::new(self.first.clone())) };
-            journal.append(std::slice::from_ref(&first)).unwrap();
-            RunState::begin(&first).unwrap()
+        let clock = &*self.surroundings.clock;
+        let begun = if events.is_empty() {
+            engine::start(self.first.clone(), clock, |first| {
+                journal.append(std::slice::from_ref(first))?;
+                Ok(Box::new(journal))
+            })
         } else {
-            let mut state = RunState::fold(&events).unwrap();
-            let kind = Kind::RunResumed(Box::new(RunResumed {
-                operator: "sim".to_owned(),
-                controller: "sim".to_owned(),
-                ..RunResumed::default()
-            }));
-            let resumed = Event { seq: state.seq + 1, at: now, kind };
-            journal.append(std::slice::from_ref(&resumed)).unwrap();
-            state.apply(&resumed).unwrap();
-            state
+            engine::take_over(RunState::fold(&events).unwrap(), resumed(), clock, Box::new(journal))
         };
+        let begun = begun.unwrap();
         let engine = Engine {
-            outside: Arc::clone(&self.outside),
-            journal: Box::new(journal),
+            surroundings: Arc::clone(&self.surroundings),
             reporter: Box::new(Silence),
             forks: self.forks,
             tick: Duration::from_secs(120),
@@ -421,7 +415,7 @@ impl Stages {
         tokio::select! {
             biased;
             () = handle.death.notified() => None,
-            ended = engine::run(engine, state) => Some(ended),
+            ended = engine::run(engine, begun) => Some(ended),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use patchwave::{
     clock::{Clock, TokioClock},
-    engine::{self, Ended, Engine, Outside, Roster},
+    engine::{self, Engine, HostInputs, RunEnd, Surroundings},
     event::{Event, HostAt, Kind, Outcome, Progress, RunId, RunResumed, RunStarted, RunState, Stop},
     host::HostName,
     ledger::{Journal, LedgerError, MemoryJournal, Request, Wanted},
@@ -393,51 +393,43 @@ impl Watch {
 
 struct Everybody;
 
-impl Roster for Everybody {
+impl HostInputs for Everybody {
     fn target(&self, host: &HostName) -> Result<Arc<Target>, String> {
         Ok(Arc::new(Target::plain(host.clone(), host.as_str())))
     }
     fn scope(&self, _: &HostName) -> TemplateScope {
         TemplateScope::default()
     }
-    fn gate_scope(&self) -> TemplateScope {
-        TemplateScope::default()
-    }
 }
 
 /// Starts a run of `world`, or goes on with what `journal` holds.
-pub async fn drive(world: &World, mut journal: Shared) -> Ended {
+pub async fn drive(world: &World, mut journal: Shared) -> RunEnd {
     let steady = TokioClock::starting_at("2026-11-22T02:00:00Z".parse().unwrap());
     let clock = Arc::new(SetClock { steady, began: Instant::now(), seed: world.clock });
     let events = journal.events();
     let mut watch = Watch { forks: world.forks, in_flight: HashSet::new(), halted: false, last: None };
-    let state = if events.is_empty() {
-        let first = Event { seq: 1, at: clock.now(), kind: Kind::RunStarted(Box::new(started(world))) };
-        journal.append(std::slice::from_ref(&first)).unwrap();
-        RunState::begin(&first).unwrap()
+    let begun = if events.is_empty() {
+        engine::start(started(world), &*clock, |first| {
+            journal.append(std::slice::from_ref(first))?;
+            Ok(Box::new(journal))
+        })
     } else {
-        let mut state = RunState::fold(&events).unwrap();
-        let kind = Kind::RunResumed(Box::new(RunResumed {
-            operator: "sim".to_owned(),
-            controller: "sim".to_owned(),
-            ..RunResumed::default()
-        }));
-        let resumed = Event { seq: state.seq + 1, at: clock.now(), kind };
-        journal.append(std::slice::from_ref(&resumed)).unwrap();
-        state.apply(&resumed).unwrap();
-        watch.in_flight = state.hosts.iter().filter(|h| h.at == HostAt::InFlight).map(|h| h.name.clone()).collect();
-        state
+        let state = RunState::fold(&events).unwrap();
+        let in_flight = state.hosts.iter().filter(|h| h.at == HostAt::InFlight);
+        watch.in_flight = in_flight.map(|h| h.name.clone()).collect();
+        engine::take_over(state, resumed(), &*clock, Box::new(journal))
     };
+    let begun = begun.unwrap();
     let (_signals, inbox) = mpsc::channel(1);
     let engine = Engine {
-        outside: Arc::new(Outside {
+        surroundings: Arc::new(Surroundings {
             transport: Arc::new(world.fleet.clone()),
             controller: Arc::new(patchwave::step::JumpBox::new(".".into(), ".".into())),
             clock,
-            roster: Arc::new(Everybody),
+            inputs: Arc::new(Everybody),
+            gate_scope: TemplateScope::default(),
             logs: None,
         }),
-        journal: Box::new(journal),
         reporter: Box::new(watch),
         forks: world.forks,
         tick: TICK,
@@ -445,7 +437,12 @@ pub async fn drive(world: &World, mut journal: Shared) -> Ended {
         program: "patchwave".to_owned(),
         notices: None,
     };
-    engine::run(engine, state).await
+    engine::run(engine, begun).await
+}
+
+/// Another controller.
+pub fn resumed() -> RunResumed {
+    RunResumed { operator: "sim".to_owned(), controller: "sim".to_owned(), ..RunResumed::default() }
 }
 
 fn started(world: &World) -> RunStarted {

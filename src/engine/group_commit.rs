@@ -1,5 +1,6 @@
-//! How long a fact waits for company before it is written. A transaction costs a flush of the disk, however much is in
-//! it; a wait costs each host a little of its time. Knows nothing of hosts but how long they took.
+//! Group commit: how long a fact waits for others before it is written with them. A transaction costs a flush of the
+//! disk, however much is in it; a wait costs each host a little of its time. Knows nothing of hosts but how long they
+//! took.
 
 use std::time::Duration;
 
@@ -13,14 +14,14 @@ const PART: u32 = 100_000;
 
 /// The walks that this controller saw end.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Company {
+pub(super) struct GroupCommit {
     walks: u32,
     took: Duration,
 }
 
-impl Company {
+impl GroupCommit {
     /// A host is done after so long.
-    pub(super) fn ended(&mut self, took: Duration) {
+    pub(super) fn walk_ended(&mut self, took: Duration) {
         self.walks = self.walks.saturating_add(1);
         self.took = self.took.saturating_add(took);
     }
@@ -41,9 +42,9 @@ mod tests {
     use super::*;
 
     fn wait(walks: &[u64], in_flight: usize) -> u128 {
-        let mut company = Company::default();
-        walks.iter().for_each(|secs| company.ended(Duration::from_secs(*secs)));
-        company.wait(in_flight).as_micros()
+        let mut commit = GroupCommit::default();
+        walks.iter().for_each(|secs| commit.walk_ended(Duration::from_secs(*secs)));
+        commit.wait(in_flight).as_micros()
     }
 
     #[test]

@@ -1,0 +1,171 @@
+//! One step of a host's walk, with all its attempts: from the fact that it begins to its result.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use super::{
+    record::StepRecord,
+    walk::{Walk, WalkEnd, WalkState},
+};
+use crate::{
+    event::{CurrentStep, Kind, StepRef, StepResult, Verdict},
+    playbook::{StepSpec, TemplateScope},
+    step::{self, StepCx, StepLog},
+};
+
+/// How much longer than its limit a step may take to say how it ended, before it is given up.
+const GRACE: Duration = Duration::from_secs(30);
+
+impl Walk {
+    /// One step with all its attempts; done ones are not done again.
+    pub(super) async fn one(&self, step: StepRef, spec: &StepSpec, walk: &mut WalkState) -> Result<Verdict, WalkEnd> {
+        if let Some(done) = self.before.as_ref().and_then(|before| before.result(step)) {
+            walk.saw(step, spec, done);
+            return Ok(done.verdict);
+        }
+        let begun = Instant::now();
+        let interrupted = self.before.as_ref().and_then(|b| b.current.as_ref()).filter(|c| c.step == step);
+        let mut result = match interrupted {
+            // A step that had begun goes on, whatever `when` says now: the host may be half changed.
+            Some(_) => {
+                self.commit(walk).await?;
+                self.attempts(step, spec, walk, interrupted).await?
+            }
+            None => match condition(spec, &walk.scope) {
+                Some(result) => {
+                    // What is skipped was never begun; what fails was.
+                    if result.verdict != Verdict::Skipped {
+                        walk.unrecorded.push(Kind::StepStarted { host: self.host.clone(), step, attempt: 1 });
+                    }
+                    result
+                }
+                None => self.attempts(step, spec, walk, None).await?,
+            },
+        };
+        result.took = begun.elapsed();
+        walk.learn_vars(&result);
+        walk.saw(step, spec, &result);
+        let verdict = result.verdict;
+        // A step that is done is not done again, so what it printed must not be lost with this process.
+        walk.log.flush();
+        walk.unrecorded.push(Kind::StepFinished { host: self.host.clone(), step, result });
+        Ok(verdict)
+    }
+
+    async fn attempts(
+        &self,
+        step: StepRef,
+        spec: &StepSpec,
+        walk: &mut WalkState,
+        interrupted: Option<&CurrentStep>,
+    ) -> Result<StepResult, WalkEnd> {
+        let first = interrupted.map_or(1, |current| current.attempt);
+        let mut notes = interrupted.map_or_else(Map::new, |current| current.notes.clone());
+        let mut attempt = first;
+        let mut earlier: Option<StepResult> = None;
+        loop {
+            if interrupted.is_none() || attempt > first {
+                walk.unrecorded.push(Kind::StepStarted { host: self.host.clone(), step, attempt });
+                self.commit(walk).await?;
+            }
+            let resumed = interrupted.is_some() && attempt == first;
+            let (result, noted) =
+                self.attempt(step, spec, walk, Attempt { number: attempt, resumed, notes: &notes }).await;
+            let result = match earlier.take() {
+                Some(earlier) => result.after(earlier),
+                None => result,
+            };
+            let again = matches!(result.verdict, Verdict::Failed | Verdict::Unreachable) && attempt <= spec.retries;
+            if !again {
+                if let Some(machine) = walk.link.take_news() {
+                    let (key, value) = machine.note();
+                    let host = self.host.clone();
+                    walk.unrecorded.push(Kind::StepNoted { host, step, key: key.to_owned(), value });
+                }
+                return Ok(result);
+            }
+            self.record.progress(&format!("{}: {}; trying again", spec.name, result.summary));
+            tokio::time::sleep(spec.retry_delay).await;
+            attempt += 1;
+            // As a controller that takes over would find them: a reboot that was asked for is not asked for again.
+            notes.extend(noted);
+            earlier = Some(result);
+        }
+    }
+
+    /// One attempt: its result, without secrets, and what it noted.
+    async fn attempt(
+        &self,
+        step: StepRef,
+        spec: &StepSpec,
+        walk: &mut WalkState,
+        attempt: Attempt<'_>,
+    ) -> (StepResult, Map<String, Value>) {
+        walk.leased |= step::takes_lease(spec) && !self.started.check;
+        walk.log.enter(&spec.name, attempt.number);
+        let limit = spec.limit();
+        let deadline = Instant::now() + limit;
+        let owner = self.started.owner();
+        let secrets = walk.link.secrets().clone();
+        let mut journal = StepRecord { record: &*self.record, host: &self.host, step, noted: Map::new(), secrets };
+        let mut cx = StepCx {
+            run: &self.started.run,
+            host: &self.host,
+            owner: &owner,
+            step,
+            attempt: attempt.number,
+            gate: None,
+            spec,
+            check: self.started.check,
+            scope: &walk.scope,
+            link: &mut walk.link,
+            deadline,
+            notes: attempt.notes,
+            guard: step::guard::Known::default(),
+            lost_lease: None,
+            resumed: attempt.resumed,
+            journal: &mut journal,
+            log: &mut walk.log,
+            controller: &*self.surroundings.controller,
+            clock: Arc::clone(&self.surroundings.clock),
+        };
+        let last = deadline + spec.settling() + GRACE;
+        let mut result = match tokio::time::timeout_at(last, step::run(&mut cx)).await {
+            Ok(result) => result,
+            Err(_) => overdue(spec, limit + spec.settling()),
+        };
+        // Here all that a host or a program said leaves the step.
+        result.hide(walk.link.secrets(), spec.register.as_deref());
+        (result, journal.noted)
+    }
+}
+
+/// Which attempt at a step it is.
+struct Attempt<'a> {
+    number: u32,
+    /// It goes on with one that the end of a controller interrupted.
+    resumed: bool,
+    /// What earlier attempts noted, that one included.
+    notes: &'a Map<String, Value>,
+}
+
+/// `Some` when the step is not to run: `when` is false, or cannot be evaluated.
+fn condition(spec: &StepSpec, scope: &TemplateScope) -> Option<StepResult> {
+    let when = spec.when.as_ref()?;
+    match scope.truth(when) {
+        Ok(true) => None,
+        Ok(false) => Some(StepResult::skipped(format!("not needed: `{when}` is false"))),
+        Err(error) => Some(StepResult::failed("template", format!("when: {error}"))),
+    }
+}
+
+fn overdue(spec: &StepSpec, limit: Duration) -> StepResult {
+    let summary = format!("no end within {} s; given up", (limit + GRACE).as_secs());
+    if step::is_change(&spec.kind) {
+        StepResult::unknown("timeout", summary).changed(true)
+    } else {
+        StepResult::failed("timeout", summary)
+    }
+}
