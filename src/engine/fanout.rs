@@ -23,18 +23,17 @@ pub struct Answer {
     pub took: Duration,
 }
 
-/// Runs `command` on every target, at most `forks` at once; answers come as they end. A target's deadlines begin when
+/// Runs its command on every target, at most `forks` at once; answers come as they end. A target's deadlines begin when
 /// it gets its slot. `sink` makes the place where one host's output goes, just before the command is sent there.
 pub fn fan_out<S: Sink + 'static>(
     transport: Arc<dyn Transport>,
-    targets: Vec<Arc<Target>>,
-    command: Arc<Command>,
+    targets: Vec<(Arc<Target>, Arc<Command>)>,
     forks: usize,
     sink: impl Fn(&HostName) -> S + Clone + Send + 'static,
 ) -> impl futures::Stream<Item = Answer> {
     stream::iter(targets)
-        .map(move |target| {
-            let (transport, command, sink) = (Arc::clone(&transport), Arc::clone(&command), sink.clone());
+        .map(move |(target, command)| {
+            let (transport, sink) = (Arc::clone(&transport), sink.clone());
             let host = target.name.clone();
             // A task per host: the others go on whatever one of them is at, on as many cores as the runtime has.
             let task = tokio::spawn(async move {

@@ -4,7 +4,7 @@ mod counting;
 mod gather;
 mod live;
 
-use std::{collections::HashMap, io::Write, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::HashMap, io::Write, path::PathBuf, sync::Arc, thread::JoinHandle, time::Duration};
 
 use futures::StreamExt;
 use tokio::sync::mpsc;
@@ -24,9 +24,11 @@ use crate::{
         },
         outcome_selectors::Past,
         rollout::prepare::load_inventory,
+        world::terminal_size,
     },
     command::Command,
     engine::{self, Answer, fan_out},
+    host::HostName,
     spool::Spool,
     target::Target,
     transport::Transport,
@@ -42,17 +44,9 @@ pub(in crate::cli) fn exec(args: &ExecArgs, state_dir: PathBuf, world: &mut Worl
     let selected = inventory.select(&args.pattern, &past).map_err(Failure::usage)?;
     let overlay = Overlay::new(&args.connect, world)?;
     let hosts = Hosts::new(Arc::new(inventory), Default::default(), &selected, &overlay)?;
-    let targets = hosts.targets(&selected);
-    let raise = args.raise || targets.iter().any(|target| target.escalation.on);
     let input = if args.stdin { read_input(world)? } else { Vec::new() };
-    let command = match args.command.as_slice() {
-        [line] => Command::sh("the command", line, [""; 0]),
-        words => Command::reads("the command", words.iter().cloned()),
-    };
-    // A command of a person may change the host: it is never sent twice.
-    let mut command = command.changing().privileged(raise).timeout(args.timeout).stdin(input);
-    // All of it goes to the spools.
-    command.keep = 0;
+    let command = command(args, input);
+    let targets = with_rights(hosts.targets(&selected), &command, args.raise);
     let transport = transport(&args.connect, world)?;
     let forks = forks(args.connect.forks, world);
     let log_dir = args.log_dir.as_deref().map(|dir| world.absolute(dir));
@@ -60,9 +54,32 @@ pub(in crate::cli) fn exec(args: &ExecArgs, state_dir: PathBuf, world: &mut Worl
         .map_err(|error| Failure::usage(format!("there is no place for the output: {error}")))?;
     // Its files live as long as it does.
     let outputs = Arc::new(outputs);
-    let results = gather(args, transport, targets, command, forks, Arc::clone(&outputs), world)?;
+    let results = gather(args, transport, targets, forks, Arc::clone(&outputs), world)?;
     show(args, &results, world)?;
     Ok(ui::exec_exit_code(&results))
+}
+
+/// What runs on every host.
+fn command(args: &ExecArgs, input: Vec<u8>) -> Command {
+    let command = match args.command.as_slice() {
+        [line] => Command::sh("the command", line, [""; 0]),
+        words => Command::reads("the command", words.iter().cloned()),
+    };
+    // A command of a person may change the host: it is never sent twice.
+    let mut command = command.changing().timeout(args.timeout).stdin(input);
+    // All of it goes to the spools.
+    command.keep = 0;
+    command
+}
+
+/// Each host with its command: with raised rights where its own `ansible_become` says so, or `--become` for all.
+fn with_rights(targets: Vec<Arc<Target>>, command: &Command, raise: bool) -> Vec<(Arc<Target>, Arc<Command>)> {
+    let [plain, raised] = [false, true].map(|raise| Arc::new(command.clone().privileged(raise)));
+    let choose = |target: Arc<Target>| {
+        let command = if raise || target.escalation.on { &raised } else { &plain };
+        (target, Arc::clone(command))
+    };
+    targets.into_iter().map(choose).collect()
 }
 
 fn read_input(world: &World) -> Result<Vec<u8>, Failure> {
@@ -77,50 +94,27 @@ fn read_input(world: &World) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// Runs the command everywhere, until every host has answered or somebody interrupts.
+/// Runs the commands, until every host has answered or somebody interrupts.
 fn gather(
     args: &ExecArgs,
     transport: Arc<dyn Transport>,
-    targets: Vec<Arc<Target>>,
-    command: Command,
+    targets: Vec<(Arc<Target>, Arc<Command>)>,
     forks: usize,
     outputs: Arc<Outputs>,
     world: &mut World,
 ) -> Result<Vec<ui::ExecResult>, Failure> {
-    let names: Vec<_> = outputs.hosts.iter().map(|output| output.host.clone()).collect();
-    let printer = (args.live || args.ordered).then(|| {
-        let printing = Printing {
-            stdout: world.stdout.clone(),
-            stderr: world.stderr.clone(),
-            most: most(world),
-            paint: world.paint(world.stdout_is_terminal),
-            ordered: args.ordered,
-        };
-        Live::start(outputs.hosts.clone(), printing)
-    });
-    // Lines that come as they come and a line that is drawn again and again do not share a terminal.
-    let count = (world.stderr_is_terminal && printer.is_none()).then(|| {
-        let stderr = Box::new(world.stderr.clone());
-        Counting::start(ui::Count::new(
-            stderr,
-            crate::cli::world::terminal_size,
-            world.paint(true),
-            &world.quiet,
-            &names,
-        ))
-    });
-    let live = printer.as_ref().map(|(live, _)| Arc::clone(live));
-    let mut ends: Vec<Option<(ui::ExecEnd, Duration)>> = names.iter().map(|_| None).collect();
+    let shown = Shown::start(args, &outputs, world);
+    let mut ends: Vec<Option<(ui::ExecEnd, Duration)>> = outputs.hosts.iter().map(|_| None).collect();
     let runtime = runtime()?;
     runtime.block_on(async {
         let (signals, mut interrupted) = mpsc::channel(1);
         // Held, so that without signals nothing ever comes.
         let _listening = if world.signals { engine::listen(signals.clone()).ok() } else { None };
         let sink = {
-            let (outputs, live) = (Arc::clone(&outputs), live.clone());
+            let (outputs, live) = (Arc::clone(&outputs), shown.live());
             move |host: &_| outputs.sink(host, live.as_ref())
         };
-        let mut answers = std::pin::pin!(fan_out(transport, targets, Arc::new(command), forks, sink));
+        let mut answers = std::pin::pin!(fan_out(transport, targets, forks, sink));
         let mut same: HashMap<[u8; 32], Spool> = HashMap::new();
         loop {
             tokio::select! {
@@ -130,17 +124,12 @@ fn gather(
                     let output = &outputs.hosts[at];
                     for spool in [&output.stdout, &output.stderr] {
                         spool.close();
-                        if live.is_none() {
+                        if shown.live().is_none() {
                             spool.share(same.entry(spool.digest()).or_insert_with(|| spool.clone()));
                         }
                     }
                     let end = ended(&answer);
-                    if let Some(live) = &live {
-                        live.ended(at);
-                    }
-                    if let Some(count) = &count {
-                        count.done(&answer.host, &end);
-                    }
+                    shown.ended(at, &answer.host, &end);
                     ends[at] = Some((end, answer.took));
                 }
                 _ = interrupted.recv() => break,
@@ -150,19 +139,70 @@ fn gather(
     });
     // Connections that are still open are cut, not waited for.
     runtime.shutdown_background();
-    if let Some(count) = count {
-        count.finish();
-    }
-    if let Some((live, thread)) = printer {
-        live.over();
-        let _ = thread.join();
-    }
+    shown.finish();
     let result = |(output, end): (&HostOutput, Option<(ui::ExecEnd, Duration)>)| {
         let (end, took) = end.unwrap_or_else(|| (unfinished(output.begun()), Duration::ZERO));
         let (stdout, stderr) = (output.stdout.clone(), output.stderr.clone());
         ui::ExecResult { host: output.host.clone(), end, took, stdout, stderr }
     };
     Ok(outputs.hosts.iter().zip(ends).map(result).collect())
+}
+
+/// What is shown while hosts are at work: their lines, a line that counts, or nothing.
+enum Shown {
+    Lines(Arc<Live>, JoinHandle<()>),
+    Count(Counting),
+    Nothing,
+}
+
+impl Shown {
+    fn start(args: &ExecArgs, outputs: &Outputs, world: &World) -> Self {
+        // Lines that come as they come and a line that is drawn again and again do not share a terminal.
+        if args.live || args.ordered {
+            let printing = Printing {
+                stdout: world.stdout.clone(),
+                stderr: world.stderr.clone(),
+                most: most(world),
+                paint: world.paint(world.stdout_is_terminal),
+                ordered: args.ordered,
+            };
+            let (live, thread) = Live::start(outputs.hosts.clone(), printing);
+            return Self::Lines(live, thread);
+        }
+        if !world.stderr_is_terminal {
+            return Self::Nothing;
+        }
+        let names: Vec<_> = outputs.hosts.iter().map(|output| output.host.clone()).collect();
+        let stderr = Box::new(world.stderr.clone());
+        let count = ui::Count::new(stderr, terminal_size, world.paint(true), &world.quiet, &names);
+        Self::Count(Counting::start(count))
+    }
+
+    fn live(&self) -> Option<Arc<Live>> {
+        match self {
+            Self::Lines(live, _) => Some(Arc::clone(live)),
+            Self::Count(_) | Self::Nothing => None,
+        }
+    }
+
+    fn ended(&self, at: usize, host: &HostName, end: &ui::ExecEnd) {
+        match self {
+            Self::Lines(live, _) => live.ended(at),
+            Self::Count(count) => count.done(host, end),
+            Self::Nothing => {}
+        }
+    }
+
+    fn finish(self) {
+        match self {
+            Self::Lines(live, thread) => {
+                live.over();
+                let _ = thread.join();
+            }
+            Self::Count(count) => count.finish(),
+            Self::Nothing => {}
+        }
+    }
 }
 
 /// One thread for all hosts: it has room for ten times what `--connect-rate` lets through, and to wake another costs as
@@ -243,4 +283,26 @@ fn show(args: &ExecArgs, results: &[ui::ExecResult], world: &mut World) -> Resul
         world.talk(format_args!("output: {}/HOST.out, HOST.err", dir.display()));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rights_are_raised_where_the_host_says_so_and_nowhere_else() {
+        let target = |name: &str, on: bool| {
+            let mut target = Target::plain(HostName::new(name).unwrap(), name);
+            target.escalation.on = on;
+            Arc::new(target)
+        };
+        let targets = || vec![target("a", false), target("b", true), target("c", false)];
+        let command = Command::sh("the command", "id", [""; 0]);
+        let raised = |all: bool| {
+            let with = with_rights(targets(), &command, all);
+            with.iter().map(|(_, command)| command.privileged).collect::<Vec<_>>()
+        };
+        assert_eq!(raised(false), [false, true, false]);
+        assert_eq!(raised(true), [true; 3]);
+    }
 }

@@ -302,6 +302,10 @@ fn a_record_of_a_newer_patchwave_is_shown_whole_and_not_resumed_cut_or_called_da
     fs::write(fleet.hosts().next().unwrap().folder().join("go"), "").unwrap();
     desk.run("run play.yml -i inv.yml --check").ended(0);
     desk.run("runs").ended(0).says(&["Texts", &said]);
+    let rows = desk.run("runs --json").ended(0).out;
+    let rows: Vec<serde_json::Value> = rows.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((rows.len(), rows[0].get("error"), &rows[1]["run"]), (2, None, &run.as_str().into()), "{rows:?}");
+    assert!(rows[1]["error"].as_str().unwrap().contains(&said), "{rows:?}");
     desk.run("ledger salvage").ended(3).says(&[&said]);
     assert_eq!(before.len(), before.len().min(ledger_bytes(&state).len()), "the file is as it was, with one more run");
 }
