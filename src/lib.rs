@@ -4,7 +4,7 @@
 //!
 //! | floor | modules | what they are |
 //! |---|---|---|
-//! | 0 | [`host`] [`amount`] [`command`] [`clock`] [`mask`] [`sensitive`] [`spool`] [`regular`] | words, what is a secret and what hides it, where bytes wait, files that are files |
+//! | 0 | [`host`] [`amount`] [`command`] [`clock`] [`mask`] [`sensitive`] [`prompt`] [`spool`] [`regular`] | words, what is a secret and what hides it, who can be asked, where bytes wait, files that are files |
 //! | 1 | [`yaml`] [`names`] | text with positions; many names in few words |
 //! | 2 | [`policy`] [`target`] | words made of words |
 //! | 3 | [`inventory`] [`playbook`] [`pkg`] [`sshconfig`] | files to checked data; what package managers say. Pure |
@@ -32,6 +32,7 @@ pub mod pkg;
 pub mod plan;
 pub mod playbook;
 pub mod policy;
+pub mod prompt;
 pub mod regular;
 pub mod report;
 pub mod rollout;

@@ -33,7 +33,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>, mut world: World) -> u8 {
         }
     };
     let ended = dispatch(&cli, &mut world);
-    (world.restore)();
+    world.prompt.restore();
     match ended {
         Ok(code) => code,
         Err(mut failure) => {

@@ -11,13 +11,11 @@ use std::{
 use super::{failure::Failure, terminal::keyboard::Keyboard, who::Who};
 use crate::{
     clock::{Clock, SystemClock},
+    prompt::Prompt,
     transport::Transport,
     ui::{Colour, Paint, Quiet, Size},
 };
 use jiff::tz::TimeZone;
-
-/// Asks a person something; `None` when nobody answers.
-pub type Ask<T> = dyn Fn(&str) -> Option<T> + Send + Sync;
 
 /// A stream that several may write to.
 #[derive(Clone)]
@@ -65,15 +63,8 @@ pub struct World {
     pub who: Who,
     /// Wall time.
     pub clock: Arc<dyn Clock>,
-    /// Answers a question on the terminal; `None` when nobody answers.
-    pub ask: Arc<Ask<String>>,
-    /// Asks for a secret on the terminal, without showing it; `None` when nobody answers.
-    pub ask_secret: Arc<Ask<secrecy::SecretString>>,
-    /// Reads a line for a question that stands on the screen already and may be answered elsewhere, too; `None` when no
-    /// line comes any more.
-    pub hear: Arc<dyn Fn() -> Option<String> + Send + Sync>,
-    /// Leaves the terminal as it was found, when the program ends while somebody is asked.
-    pub restore: Arc<dyn Fn() + Send + Sync>,
+    /// The person at the terminal.
+    pub prompt: Arc<dyn Prompt>,
     /// Reads standard input to its end, but at most so many bytes.
     pub input: Arc<Input>,
     /// Keeps questions and bars apart.
@@ -94,8 +85,6 @@ pub(super) fn terminal_size() -> Size {
 impl World {
     /// The real one.
     pub fn real() -> Self {
-        let keyboard = Keyboard::default();
-        let [plain, secret, open, end] = [0; 4].map(|_| keyboard.clone());
         Self {
             stdout: Out::new(std::io::stdout()),
             stderr: Out::new(std::io::stderr()),
@@ -109,10 +98,7 @@ impl World {
             who: Who::real(std::env::var("SUDO_USER").ok().as_deref().filter(|name| !name.is_empty())),
             folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
             clock: Arc::new(SystemClock),
-            ask: Arc::new(move |question| plain.ask(question)),
-            ask_secret: Arc::new(move |question| secret.ask_secret(question)),
-            hear: Arc::new(move || open.hear()),
-            restore: Arc::new(move || end.restore()),
+            prompt: Arc::new(Keyboard::default()),
             input: Arc::new(read_input),
             quiet: Quiet::default(),
             transport: None,

@@ -18,9 +18,11 @@ use patchwave::{
         ssh::{SshOptions, SshTransport},
     },
 };
-use secrecy::SecretString;
 
-use crate::support::sshd::{SshAgent, Sshd, keygen, need};
+use crate::support::{
+    prompt::Scripted,
+    sshd::{SshAgent, Sshd, keygen, need},
+};
 
 async fn connect(options: SshOptions, target: Target) -> Result<(), ConnectError> {
     let transport = SshTransport::new(options).expect("a transport");
@@ -73,10 +75,10 @@ async fn an_encrypted_key_is_asked_for_once_a_run() {
     let count = Arc::clone(&asked);
     let mut options = sshd.options();
     options.identities = vec![path.clone()];
-    options.passphrase = Some(Arc::new(move |_, _| {
+    options.prompt = Some(Scripted::new(move |_, _| {
         // The first answer is mistyped.
         let wrong = count.fetch_add(1, Ordering::SeqCst) == 0;
-        Some(SecretString::from(if wrong { "wrong" } else { "secret words" }.to_owned()))
+        Some(if wrong { "wrong" } else { "secret words" }.to_owned())
     }));
     let transport = SshTransport::new(options).unwrap();
     let connects = (0..5).map(|_| transport.connect(sshd.shared_target()));
@@ -97,7 +99,7 @@ async fn a_passphrase_is_not_asked_for_when_the_host_does_not_want_the_key() {
     keygen(&sshd.path("locked"), "ed25519", "secret");
     let mut options = sshd.options();
     options.identities = vec![sshd.path("locked"), sshd.path("user")];
-    options.passphrase = Some(Arc::new(|_, _| panic!("asked in vain")));
+    options.prompt = Some(Scripted::new(|_, _| panic!("asked in vain")));
     assert_eq!(connect(options, sshd.target()).await, Ok(()));
 }
 
@@ -152,9 +154,9 @@ async fn a_connection_that_ends_during_the_login_is_closed_not_refused() {
     let mut options = sshd.options();
     options.identities = vec![sshd.path("locked")];
     // Whoever is asked takes longer than the server waits.
-    options.passphrase = Some(Arc::new(|_, _| {
+    options.prompt = Some(Scripted::new(|_, _| {
         std::thread::sleep(Duration::from_millis(2500));
-        Some(SecretString::from("secret".to_owned()))
+        Some("secret".to_owned())
     }));
     let error = connect(options, sshd.target()).await.unwrap_err();
     assert_eq!((error.phase, error.class), (Phase::Auth, Class::Closed), "{error}");

@@ -16,9 +16,11 @@ use patchwave::{
         ssh::{SshOptions, SshTransport},
     },
 };
-use secrecy::SecretString;
 
-use crate::support::sshd::{SshAgent, Sshd, keygen, me, need};
+use crate::support::{
+    prompt::Scripted,
+    sshd::{SshAgent, Sshd, keygen, me, need},
+};
 
 async fn connect(options: SshOptions, target: Target) -> Result<(), ConnectError> {
     let transport = SshTransport::new(options).expect("a transport");
@@ -86,9 +88,9 @@ async fn an_encrypted_key_is_unlocked_where_its_certificate_is_wanted() {
     let (mut options, target) = with_key(&sshd, key.clone());
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
-    options.passphrase = Some(Arc::new(move |_, _| {
+    options.prompt = Some(Scripted::new(move |_, _| {
         count.fetch_add(1, Ordering::SeqCst);
-        Some(SecretString::from("secret words".to_owned()))
+        Some("secret words".to_owned())
     }));
     let transport = SshTransport::new(options.clone()).unwrap();
     for _ in 0..3 {

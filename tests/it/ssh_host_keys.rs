@@ -10,7 +10,10 @@ use patchwave::{
     },
 };
 
-use crate::support::sshd::{Sshd, keygen, need};
+use crate::support::{
+    prompt::Scripted,
+    sshd::{Sshd, keygen, need},
+};
 
 async fn refusal(sshd: &Sshd, known_hosts: &str, policy: HostKeyPolicy) -> Option<ConnectError> {
     fs::write(sshd.path("known_hosts"), known_hosts).expect("known_hosts");
@@ -276,7 +279,7 @@ async fn a_person_is_asked_once_for_each_name() {
         options.host_keys = HostKeyPolicy::Ask;
         let asked = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&asked);
-        options.question = Some(Arc::new(move |question: &str| {
+        options.prompt = Some(Scripted::new(move |question: &str, _| {
             count.fetch_add(1, Ordering::SeqCst);
             assert!(question.contains("SHA256:") && question.contains("127.0.0.1"), "{question}");
             std::thread::sleep(std::time::Duration::from_millis(1500));

@@ -21,6 +21,8 @@ use russh::{
 };
 use secrecy::SecretString;
 
+use crate::support::prompt::Scripted;
+
 /// How the server lets people in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rule {
@@ -152,10 +154,10 @@ async fn log_in_by(
     options.host_keys = HostKeyPolicy::AcceptNew;
     options.known_hosts.truncate(1);
     if let Some(code) = code {
-        options.dialogue = Some(Arc::new(move |prompt, echo| {
+        options.prompt = Some(Scripted::new(move |prompt: &str, echo| {
             assert!(prompt.contains("web01 asks: Verification code:") && !echo, "{prompt}");
             std::thread::sleep(Duration::from_millis(2500));
-            Some(code.to_owned().into())
+            Some(code.to_owned())
         }));
     }
     if matches!(rule, Rule::KeyThenPassword | Rule::KeyThenCode) {

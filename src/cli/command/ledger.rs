@@ -114,7 +114,7 @@ fn confirm(runs: usize, yes: bool, world: &World) -> Result<(), Failure> {
         return Err(Failure::refused(format!("{runs} would be forgotten, and nobody is there to confirm it"))
             .help("say --yes when it is meant"));
     }
-    match (world.ask)(&format!("Forget {runs} for ever? Type yes: ")).as_deref() {
+    match world.prompt.line(&format!("Forget {runs} for ever? Type yes: ")).as_deref() {
         Some("yes" | "YES" | "Yes") => Ok(()),
         _ => Err(Failure::refused("not confirmed; nothing was forgotten")),
     }

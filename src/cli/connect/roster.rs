@@ -100,7 +100,7 @@ impl Overlay {
                     prompt.trim_end_matches(": ")
                 )));
             }
-            (world.ask_secret)(prompt).map(Some).ok_or_else(|| Failure::refused("no password was given"))
+            world.prompt.secret(prompt).map(Some).ok_or_else(|| Failure::refused("no password was given"))
         };
         let password = match &args.password_command {
             Some(line) => Some(password_command::by_command(line, "--password-command", world)?),

@@ -2,16 +2,20 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use secrecy::SecretString;
+
 use crate::{
     cli::{
         Failure, World,
         args::{ConnectArgs, HostKeys},
     },
+    prompt::Prompt,
     target::HostKeyPolicy,
     transport::{
         Transport,
         ssh::{SshOptions, SshTransport},
     },
+    ui::Quiet,
 };
 
 /// The real transport, or the one that a test put into the world.
@@ -38,19 +42,29 @@ pub(in crate::cli) fn transport(args: &ConnectArgs, world: &World) -> Result<Arc
         options.global_known_hosts.clear();
     }
     if world.stdin_is_terminal {
-        let (ask, quiet) = (Arc::clone(&world.ask_secret), world.quiet.clone());
-        options.passphrase = Some(Arc::new(move |path, again| {
-            let wrong = if again { "That was not it. " } else { "" };
-            quiet.ask(|| ask(&format!("{wrong}Passphrase of {}: ", path.display())))
-        }));
-        let (ask, quiet) = (Arc::clone(&world.ask), world.quiet.clone());
-        options.question = Some(Arc::new(move |question| quiet.ask(|| ask(question))));
-        let (ask, secret, quiet) = (Arc::clone(&world.ask), Arc::clone(&world.ask_secret), world.quiet.clone());
-        options.dialogue = Some(Arc::new(move |prompt, echo| {
-            quiet.ask(|| if echo { ask(prompt).map(Into::into) } else { secret(prompt) })
-        }));
+        options.prompt = Some(Arc::new(Quietly { prompt: Arc::clone(&world.prompt), quiet: world.quiet.clone() }));
     }
     SshTransport::new(options).map(|t| Arc::new(t) as Arc<dyn Transport>).map_err(Failure::usage)
+}
+
+/// A person who is asked while nothing is drawn over the question.
+struct Quietly {
+    prompt: Arc<dyn Prompt>,
+    quiet: Quiet,
+}
+
+impl Prompt for Quietly {
+    fn line(&self, question: &str) -> Option<String> {
+        self.quiet.ask(|| self.prompt.line(question))
+    }
+
+    fn secret(&self, question: &str) -> Option<SecretString> {
+        self.quiet.ask(|| self.prompt.secret(question))
+    }
+
+    fn listen(&self) -> Option<String> {
+        self.prompt.listen()
+    }
 }
 
 /// Raises the limit of open files to what the system allows, and bounds `forks` by it.

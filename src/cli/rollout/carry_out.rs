@@ -13,6 +13,7 @@ use crate::{
     engine::{self, Begun, Engine, Notice, Signal, Surroundings},
     event::Stop,
     ledger::Logs,
+    prompt::Prompt,
     step::JumpBox,
     transport::Transport,
     ui,
@@ -70,7 +71,7 @@ pub(in crate::cli) fn carry_out(rollout: Rollout, world: &mut World) -> Result<u
             let (quiet, stderr) = (world.quiet.clone(), world.stderr.clone());
             move |line: &str| quiet.ask(|| drop(writeln!(stderr.clone(), "{line}")))
         };
-        let answers = tokio::spawn(answer(notice_inbox, signals, Arc::clone(&world.hear), reply, world.by()));
+        let answers = tokio::spawn(answer(notice_inbox, signals, Arc::clone(&world.prompt), reply, world.by()));
         let ended = engine::run(engine, rollout.begun).await;
         answers.abort();
         Ok::<_, Failure>(ended)
@@ -113,7 +114,7 @@ fn finish(ended: &engine::RunEnd, json: bool, next: &ui::CommandLines, world: &m
 async fn answer(
     mut notices: mpsc::Receiver<Notice>,
     signals: mpsc::Sender<Signal>,
-    hear: Arc<dyn Fn() -> Option<String> + Send + Sync>,
+    prompt: Arc<dyn Prompt>,
     reply: impl Fn(&str),
     by: String,
 ) {
@@ -121,8 +122,8 @@ async fn answer(
         // The question stands on the screen. Whatever is no yes is no answer: the run waits on, and says so once.
         let mut told = false;
         loop {
-            let hear = Arc::clone(&hear);
-            match tokio::task::spawn_blocking(move || hear()).await {
+            let prompt = Arc::clone(&prompt);
+            match tokio::task::spawn_blocking(move || prompt.listen()).await {
                 Ok(Some(word)) if word.eq_ignore_ascii_case("yes") => break,
                 Ok(Some(_)) if !std::mem::replace(&mut told, true) => {
                     reply("not approved: it waits on; `yes` goes on, Ctrl-C stops the run");

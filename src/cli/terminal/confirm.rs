@@ -34,7 +34,7 @@ pub(in crate::cli) fn confirm(plan: &Plan, yes: bool, check: bool, world: &mut W
             .help("say --yes when it is meant"));
     }
     let question = format!("This run touches {what}.\nType yes to go on: ");
-    match (world.ask)(&question).as_deref() {
+    match world.prompt.line(&question).as_deref() {
         Some("yes" | "YES" | "Yes") => Ok(()),
         _ => Err(Failure::refused("not confirmed; nothing was done")),
     }

@@ -5,7 +5,7 @@ use std::{
     fs::OpenOptions,
     io::{self, Write},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread::sleep,
@@ -21,17 +21,16 @@ use rustix::{
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
+use crate::prompt::Prompt;
+
 /// How often whoever listens looks whether somebody wants to ask.
 const LOOK: Duration = Duration::from_millis(50);
 /// No answer is longer.
 const LONGEST: usize = 4 << 10;
 
-/// The keyboard of the terminal that the program was started at. Clones share it.
-#[derive(Clone, Default)]
-pub(in crate::cli) struct Keyboard(Arc<Shared>);
-
+/// The keyboard of the terminal that the program was started at.
 #[derive(Default)]
-struct Shared {
+pub(in crate::cli) struct Keyboard {
     /// Held by whoever reads.
     turn: Mutex<()>,
     /// Questions that wait for their turn.
@@ -40,30 +39,28 @@ struct Shared {
     before: Mutex<Option<Termios>>,
 }
 
-impl Keyboard {
-    /// Asks a question, and reads one line.
-    pub(in crate::cli) fn ask(&self, question: &str) -> Option<String> {
-        self.0.alone(|| {
+impl Prompt for Keyboard {
+    fn line(&self, question: &str) -> Option<String> {
+        self.alone(|| {
             forget_typed();
             show(question);
-            line()
+            read_line()
         })
     }
 
-    /// Asks for a secret; what is typed is not shown. Ctrl-C is the signal that it always is, but on a terminal that
-    /// echoes again.
-    pub(in crate::cli) fn ask_secret(&self, question: &str) -> Option<SecretString> {
-        self.0.alone(|| {
+    /// Ctrl-C is the signal that it always is, but on a terminal that echoes again.
+    fn secret(&self, question: &str) -> Option<SecretString> {
+        self.alone(|| {
             let before = tcgetattr(io::stdin()).ok()?;
             let mut hidden = before.clone();
             hidden.local_modes -= LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG;
             hidden.special_codes[SpecialCodeIndex::VMIN] = 1;
             hidden.special_codes[SpecialCodeIndex::VTIME] = 0;
-            *self.0.before() = Some(before);
+            *self.before() = Some(before);
             // What was typed before is dropped.
             tcsetattr(io::stdin(), OptionalActions::Flush, &hidden).ok()?;
             show(question);
-            let typed = secret(|| byte(&mut [0]));
+            let typed = typed_secret(|| byte(&mut [0]));
             show("\n");
             self.restore();
             match typed {
@@ -77,32 +74,31 @@ impl Keyboard {
         })
     }
 
-    /// Reads a line for a question that stands on the screen, and goes back to that after any other question; `None`
-    /// when no line comes any more.
-    pub(in crate::cli) fn hear(&self) -> Option<String> {
+    /// Goes back to its question after any other one.
+    fn listen(&self) -> Option<String> {
         loop {
-            while self.0.waiting.load(Ordering::SeqCst) > 0 {
+            while self.waiting.load(Ordering::SeqCst) > 0 {
                 sleep(LOOK);
             }
-            let _turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner);
+            let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
             forget_typed();
-            while self.0.waiting.load(Ordering::SeqCst) == 0 {
+            while self.waiting.load(Ordering::SeqCst) == 0 {
                 if typed()? {
-                    return line();
+                    return read_line();
                 }
             }
         }
     }
 
     /// Makes the terminal echo again when a secret was being asked for.
-    pub(in crate::cli) fn restore(&self) {
-        if let Some(before) = self.0.before().take() {
+    fn restore(&self) {
+        if let Some(before) = self.before().take() {
             let _ = tcsetattr(io::stdin(), OptionalActions::Now, &before);
         }
     }
 }
 
-impl Shared {
+impl Keyboard {
     fn alone<T>(&self, read: impl FnOnce() -> T) -> T {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -153,7 +149,7 @@ fn byte(into: &mut [u8; 1]) -> Option<u8> {
     }
 }
 
-fn line() -> Option<String> {
+fn read_line() -> Option<String> {
     let mut line = Vec::new();
     loop {
         match byte(&mut [0]) {
@@ -176,7 +172,7 @@ enum Typed {
 }
 
 /// Reads keys up to the end of a line, with the few that a terminal would understand by itself.
-fn secret(mut key: impl FnMut() -> Option<u8>) -> Typed {
+fn typed_secret(mut key: impl FnMut() -> Option<u8>) -> Typed {
     let mut line = Zeroizing::new(Vec::with_capacity(LONGEST));
     loop {
         match key() {
@@ -219,7 +215,7 @@ mod tests {
             ("pa\u{3}ss\n", Err(true)),
         ] {
             let mut bytes = keys.bytes();
-            let typed = match secret(|| bytes.next()) {
+            let typed = match typed_secret(|| bytes.next()) {
                 Typed::Line(line) => Ok(line.expose_secret().to_owned()),
                 Typed::Nothing => Err(false),
                 Typed::Interrupt => Err(true),
@@ -227,6 +223,6 @@ mod tests {
             assert_eq!(typed.as_deref().map_err(|end| *end), expected, "{keys:?}");
         }
         let mut endless = std::iter::repeat_n(b'x', 2 * LONGEST).chain([b'\n']);
-        assert!(matches!(secret(|| endless.next()), Typed::Line(line) if line.expose_secret().len() == LONGEST));
+        assert!(matches!(typed_secret(|| endless.next()), Typed::Line(line) if line.expose_secret().len() == LONGEST));
     }
 }

@@ -13,7 +13,7 @@ use tokio::{
 
 use secrecy::SecretString;
 
-use super::{Dialogue, Question};
+use crate::prompt::Prompt;
 
 /// How often whoever waits looks whether the person has answered.
 const LOOK: Duration = Duration::from_millis(200);
@@ -22,8 +22,7 @@ const QUESTIONS: usize = 3;
 
 /// Whom to ask; shared by all connections of a run.
 pub(super) struct Asker {
-    question: Option<Arc<Question>>,
-    dialogue: Option<Arc<Dialogue>>,
+    prompt: Option<Arc<dyn Prompt>>,
     turns: Semaphore,
 }
 
@@ -43,13 +42,13 @@ pub(super) struct Turn<'a> {
 }
 
 impl Asker {
-    pub(super) fn new(question: Option<Arc<Question>>, dialogue: Option<Arc<Dialogue>>) -> Self {
-        Self { question, dialogue, turns: Semaphore::new(1) }
+    pub(super) fn new(prompt: Option<Arc<dyn Prompt>>) -> Self {
+        Self { prompt, turns: Semaphore::new(1) }
     }
 
     /// Whether somebody answers dialogues.
     pub(super) fn has_dialogue(&self) -> bool {
-        self.dialogue.is_some()
+        self.prompt.is_some()
     }
 
     pub(super) async fn turn(&self) -> Turn<'_> {
@@ -60,14 +59,14 @@ impl Asker {
 
 impl fmt::Debug for Asker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Asker").field("question", &self.question.is_some()).finish_non_exhaustive()
+        f.debug_struct("Asker").field("prompt", &self.prompt.is_some()).finish_non_exhaustive()
     }
 }
 
 impl Turn<'_> {
     /// The question of OpenSSH's client; the fingerprint, typed in full, is a yes.
     pub(super) async fn ask(&self, name: &str, algorithm: &str, print: &str) -> Said {
-        let Some(question) = self.asker.question.clone() else { return Said::Nothing };
+        let Some(prompt) = self.asker.prompt.clone() else { return Said::Nothing };
         let text = format!(
             "The host {name} is not known. It shows the key {algorithm} {print}.\nGo on and record it? \
              (yes/no/the fingerprint) "
@@ -75,7 +74,7 @@ impl Turn<'_> {
         let print = print.to_owned();
         let asked = tokio::task::spawn_blocking(move || {
             for _ in 0..QUESTIONS {
-                match question(&text) {
+                match prompt.line(&text) {
                     None => return Said::Nothing,
                     Some(word) if word.eq_ignore_ascii_case("yes") || word == print => return Said::Yes,
                     Some(word) if word.eq_ignore_ascii_case("no") => return Said::No,
@@ -91,14 +90,18 @@ impl Turn<'_> {
 impl Turn<'_> {
     /// The person's answers to what `host` asks; `None` when one of them is missing.
     pub(super) async fn answers(&self, host: &str, prompts: Vec<(String, bool)>) -> Option<Vec<SecretString>> {
-        let dialogue = self.asker.dialogue.clone()?;
+        let person = self.asker.prompt.clone()?;
         let host = host.to_owned();
         let asked = tokio::task::spawn_blocking(move || {
             // The name stands after the host's own words too: they may name another host.
             let question = |prompt: &str| {
                 format!("{host} asks: {prompt}\n(this is {host} asking; your answer is sent to {host}) ")
             };
-            prompts.iter().map(|(prompt, echo)| dialogue(&question(prompt), *echo)).collect()
+            let answer = |(prompt, echo): &(String, bool)| match echo {
+                true => person.line(&question(prompt)).map(Into::into),
+                false => person.secret(&question(prompt)),
+            };
+            prompts.iter().map(answer).collect()
         });
         asked.await.ok()?
     }
@@ -159,6 +162,23 @@ mod tests {
         assert_eq!(began.elapsed().as_secs(), 615);
     }
 
+    /// Answers one question after the other.
+    struct Answers(Mutex<std::vec::IntoIter<&'static str>>);
+
+    impl Prompt for Answers {
+        fn line(&self, _: &str) -> Option<String> {
+            self.0.lock().unwrap().next().map(str::to_owned)
+        }
+
+        fn secret(&self, question: &str) -> Option<SecretString> {
+            self.line(question).map(Into::into)
+        }
+
+        fn listen(&self) -> Option<String> {
+            None
+        }
+    }
+
     #[tokio::test]
     async fn yes_and_the_fingerprint_are_a_yes() {
         for (answers, said) in [
@@ -169,11 +189,9 @@ mod tests {
             (vec!["", "", "", "yes"], Said::No),
             (vec![], Said::Nothing),
         ] {
-            let answers = Mutex::new(answers.into_iter());
-            let asker =
-                Asker::new(Some(Arc::new(move |_: &str| answers.lock().unwrap().next().map(str::to_owned))), None);
+            let asker = Asker::new(Some(Arc::new(Answers(Mutex::new(answers.into_iter())))));
             assert_eq!(asker.turn().await.ask("web01", "ssh-ed25519", "SHA256:abc").await, said);
         }
-        assert_eq!(Asker::new(None, None).turn().await.ask("web01", "ssh-ed25519", "SHA256:abc").await, Said::Nothing);
+        assert_eq!(Asker::new(None).turn().await.ask("web01", "ssh-ed25519", "SHA256:abc").await, Said::Nothing);
     }
 }

@@ -75,8 +75,8 @@ impl Connector {
             revoked_files: Mutex::default(),
             agent: options.agent.clone().map(Agent::new).map(Arc::new),
             agents: Mutex::default(),
-            files: KeyFiles::new(options.passphrase.clone()),
-            asker: Arc::new(Asker::new(options.question.clone(), options.dialogue.clone())),
+            files: KeyFiles::new(options.prompt.clone()),
+            asker: Arc::new(Asker::new(options.prompt.clone())),
             options,
         };
         let trusted: Vec<PathBuf> = this.options.trusted().cloned().collect();

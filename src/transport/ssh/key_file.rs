@@ -17,14 +17,14 @@ use russh::keys::{
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OnceCell, Semaphore};
 
-use super::Passphrase;
+use crate::prompt::Prompt;
 
 /// No private key is larger.
 const LARGEST: u64 = 64 << 10;
 
 /// The key files of a run.
 pub(super) struct KeyFiles {
-    passphrase: Option<Arc<Passphrase>>,
+    prompt: Option<Arc<dyn Prompt>>,
     files: Mutex<HashMap<PathBuf, Arc<KeyFile>>>,
     certificates: Mutex<HashMap<PathBuf, NamedCertificate>>,
     /// One question at a time.
@@ -64,8 +64,8 @@ pub(super) struct NamedCertificate {
 }
 
 impl KeyFiles {
-    pub(super) fn new(passphrase: Option<Arc<Passphrase>>) -> Self {
-        Self { passphrase, files: Mutex::default(), certificates: Mutex::default(), asking: Semaphore::new(1) }
+    pub(super) fn new(prompt: Option<Arc<dyn Prompt>>) -> Self {
+        Self { prompt, files: Mutex::default(), certificates: Mutex::default(), asking: Semaphore::new(1) }
     }
 
     /// The file at `path`, read at the first call.
@@ -101,13 +101,13 @@ impl KeyFiles {
                 Content::Public(_) => return Err("holds no private key".to_owned()),
                 Content::Locked { text, .. } => text.clone(),
             };
-            let Some(passphrase) = self.passphrase.clone() else {
+            let Some(prompt) = self.prompt.clone() else {
                 return Err("is encrypted, and nobody can be asked for its passphrase".to_owned());
             };
             let _alone = self.asking.acquire().await.expect("the semaphore is never closed");
             let path = file.path.clone();
             // The question blocks on a person, and unlocking is slow on purpose.
-            let asked = tokio::task::spawn_blocking(move || ask(&path, &text, &*passphrase, questions)).await;
+            let asked = tokio::task::spawn_blocking(move || ask(&path, &text, &*prompt, questions)).await;
             asked.unwrap_or_else(|_| Err("could not be unlocked".to_owned()))
         });
         unlocked.await.clone()
@@ -169,9 +169,10 @@ fn certificate(path: &Path) -> Result<Certificate, String> {
     }
 }
 
-fn ask(path: &Path, text: &SecretString, passphrase: &Passphrase, questions: usize) -> Result<Arc<PrivateKey>, String> {
+fn ask(path: &Path, text: &SecretString, prompt: &dyn Prompt, questions: usize) -> Result<Arc<PrivateKey>, String> {
     for question in 0..questions {
-        let Some(answer) = passphrase(path, question > 0) else {
+        let wrong = if question > 0 { "That was not it. " } else { "" };
+        let Some(answer) = prompt.secret(&format!("{wrong}Passphrase of {}: ", path.display())) else {
             return Err("is encrypted, and no passphrase was given".to_owned());
         };
         if let Ok(key) = decode_secret_key(text.expose_secret(), Some(answer.expose_secret())) {

@@ -30,6 +30,6 @@ mod transport;
 mod verdict;
 mod wire;
 
-pub use options::{Dialogue, Passphrase, Question, SshOptions};
+pub use options::SshOptions;
 pub use transport::{SshTransport, StartError};
 pub use verdict::{ServerKeys, ServerKeysError, first_shown};

@@ -6,22 +6,11 @@ use std::{
     sync::Arc,
 };
 
-use secrecy::SecretString;
-
 use crate::{
     clock::{Clock, SystemClock},
+    prompt::Prompt,
     target::HostKeyPolicy,
 };
-
-/// Asks a person for the passphrase of a key file, `true` when the last answer did not fit; `None` when there is nobody to
-/// ask. May block.
-pub type Passphrase = dyn Fn(&Path, bool) -> Option<SecretString> + Send + Sync;
-
-/// Asks a person a question about a host key; `None` when there is nobody to ask. May block.
-pub type Question = dyn Fn(&str) -> Option<String> + Send + Sync;
-
-/// Asks a person what a host asks in a dialogue: its words, and whether the answer may be seen. May block.
-pub type Dialogue = dyn Fn(&str, bool) -> Option<SecretString> + Send + Sync;
 
 /// Options of the transport. Everything of the environment that matters is in here.
 #[derive(Clone)]
@@ -51,12 +40,9 @@ pub struct SshOptions {
     pub hosts_per_bastion_connection: usize,
     /// Tells whether a host certificate is valid now.
     pub clock: Arc<dyn Clock>,
-    /// Who can be asked for passphrases.
-    pub passphrase: Option<Arc<Passphrase>>,
-    /// Who can be asked about unknown host keys, for [`HostKeyPolicy::Ask`].
-    pub question: Option<Arc<Question>>,
-    /// Who can be asked for codes and the like, which a host wants besides a key or a password.
-    pub dialogue: Option<Arc<Dialogue>>,
+    /// Who can be asked for passphrases, about unknown host keys ([`HostKeyPolicy::Ask`]), and for codes and the like
+    /// that a host wants besides a key or a password; `None`: nobody.
+    pub prompt: Option<Arc<dyn Prompt>>,
 }
 
 impl SshOptions {
@@ -79,9 +65,7 @@ impl SshOptions {
             bastion_connections: 8,
             hosts_per_bastion_connection: 128,
             clock: Arc::new(SystemClock),
-            passphrase: None,
-            question: None,
-            dialogue: None,
+            prompt: None,
         }
     }
 
@@ -101,9 +85,7 @@ impl fmt::Debug for SshOptions {
             .field("identities", &self.identities)
             .field("agent", &self.agent)
             .field("handshakes", &self.handshakes)
-            .field("passphrase", &self.passphrase.is_some())
-            .field("question", &self.question.is_some())
-            .field("dialogue", &self.dialogue.is_some())
+            .field("prompt", &self.prompt.is_some())
             .finish()
     }
 }

@@ -18,6 +18,8 @@ use patchwave::{
 use regex::Regex;
 use tempfile::TempDir;
 
+use super::prompt::Scripted;
+
 /// How long anything may take before a test calls it hung.
 const HUNG: Duration = Duration::from_secs(240);
 
@@ -148,10 +150,7 @@ impl Desk {
             folder: self.folder(),
             who: cli::Who::account("ann"),
             clock: Arc::new(patchwave::clock::SystemClock),
-            ask: Arc::new(move |_| types.map(str::to_owned)),
-            hear: Arc::new(move || types.map(str::to_owned)),
-            restore: Arc::new(|| ()),
-            ask_secret: Arc::new(move |_| types.map(|word| word.to_owned().into())),
+            prompt: Scripted::new(move |_, _| types.map(str::to_owned)),
             transport: None,
             signals: false,
             input: std::sync::Arc::new(|_| Ok(Vec::new())),

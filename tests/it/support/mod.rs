@@ -3,6 +3,7 @@
 pub mod cases;
 pub mod cli;
 pub mod matrix;
+pub mod prompt;
 pub mod sim_controller;
 pub mod simulation;
 pub mod sshd;
