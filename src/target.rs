@@ -10,7 +10,11 @@ pub use bastion::{BastionCaps, settle_bastions};
 pub use proxy::{JumpHop, Proxy};
 pub use ssh::{AgentChoice, Family, LoginMethod, LoginSettings, SshSettings, Variables};
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use secrecy::SecretString;
 
@@ -30,7 +34,7 @@ pub struct Target {
     pub port: Option<u16>,
     /// `ansible_user`, if given.
     pub user: Option<String>,
-    /// `ansible_ssh_private_key_file`, if given (`~` expanded).
+    /// `ansible_ssh_private_key_file`, if given; [`Self::at_home`] replaces a `~/`.
     pub key_file: Option<PathBuf>,
     /// `ansible_password` / `ansible_ssh_pass`, if given.
     pub password: Option<SecretString>,
@@ -169,6 +173,38 @@ impl Target {
             steal_lease: false,
             secrets: Secrets::default(),
             settled: None,
+        }
+    }
+
+    /// The same with `~/…` of the key file in this home folder; without one it stays as it was written.
+    #[must_use]
+    pub fn at_home(mut self, home: Option<&Path>) -> Self {
+        if let (Some(file), Some(home)) = (&mut self.key_file, home)
+            && let Ok(rest) = file.strip_prefix("~")
+        {
+            *file = home.join(rest);
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_file_below_the_home_folder_is_found_there() {
+        let home = Some(Path::new("/home/ann"));
+        for (written, home, meant) in [
+            ("~/.ssh/id", home, "/home/ann/.ssh/id"),
+            ("/etc/id", home, "/etc/id"),
+            ("~bob/id", home, "~bob/id"),
+            ("keys/~/id", home, "keys/~/id"),
+            ("~/.ssh/id", None, "~/.ssh/id"),
+        ] {
+            let name = HostName::new("web01").expect("a name");
+            let target = Target { key_file: Some(written.into()), ..Target::plain(name, "web01") };
+            assert_eq!(target.at_home(home).key_file, Some(PathBuf::from(meant)), "{written}");
         }
     }
 }

@@ -130,6 +130,12 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     ("bans: processes", "src/step/verify.rs", "//! x\nuse std::process::Command;", "(`step/controller.rs`)"),
     ("bans: environment", "src/ledger/mod.rs", "//! x\nuse std::env::var;", "belongs to `cli/world.rs`"),
     (
+        "bans: environment",
+        "src/inventory/connect.rs",
+        "//! x\nfn f() { etcetera::home_dir(); }",
+        "connect.rs:2: `etcetera`: what the environment says",
+    ),
+    (
         "bans: wall time",
         "src/ledger/mod.rs",
         "//! x\nuse jiff::Timestamp;\nfn f() { Timestamp::now(); }",

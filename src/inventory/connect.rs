@@ -88,7 +88,7 @@ impl Inventory {
             address,
             port: vars.port()?,
             user,
-            key_file: vars.text(aliases::KEY_FILE)?.map(home),
+            key_file: vars.text(aliases::KEY_FILE)?.map(PathBuf::from),
             password: vars.password()?,
             ssh_args,
             proxy,
@@ -101,14 +101,6 @@ impl Inventory {
             secrets: look.secrets.clone(),
             settled: None,
         })
-    }
-}
-
-/// `~/…` from the home folder of whoever runs this.
-fn home(path: String) -> PathBuf {
-    match (path.strip_prefix("~/"), etcetera::home_dir()) {
-        (Some(rest), Ok(home)) => home.join(rest),
-        _ => PathBuf::from(path),
     }
 }
 

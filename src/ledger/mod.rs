@@ -27,7 +27,6 @@ pub use host_log::{HostLog, HostLogs};
 pub use journal::{MemoryJournal, RunLedger};
 pub use lock::{Driver, Holder, RunLock};
 pub use log::{LogFile, Logs};
-pub use open::default_folder;
 pub use private::private_folder;
 pub use prune::Stale;
 pub use request::{Request, Wanted};

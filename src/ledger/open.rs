@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use etcetera::BaseStrategy;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::{
@@ -54,13 +53,6 @@ const MIGRATIONS: &[&str] = &["
         what TEXT NOT NULL                    -- JSON
     ) STRICT;
 "];
-
-/// Where the ledger is when nobody says otherwise: `$XDG_STATE_HOME/patchwave`, else `~/.local/state/patchwave`.
-/// `None` without a home folder.
-pub fn default_folder() -> Option<PathBuf> {
-    let strategy = etcetera::base_strategy::choose_base_strategy().ok()?;
-    Some(strategy.state_dir().unwrap_or_else(|| strategy.data_dir()).join("patchwave"))
-}
 
 /// Opens for reading and writing; makes folder, file and schema where they are missing.
 pub(super) fn writable(folder: &Path) -> Result<(PathBuf, Connection), LedgerError> {

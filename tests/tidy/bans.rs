@@ -76,10 +76,16 @@ pub fn processes(house: &House) -> Vec<String> {
     })
 }
 
+/// Who reads the environment: the standard library, and crates that do it for their callers.
+const ENVIRONMENT: [&str; 9] =
+    ["std::env", "etcetera", "dirs", "dirs_next", "directories", "home", "xdg", "dotenvy", "envy"];
+
 pub fn environment(house: &House) -> Vec<String> {
     let why = "what the environment says belongs to `cli/world.rs`, and comes from there as a value";
     outside(house, &["src/main.rs", "src/cli/world.rs"], why, |path| {
-        path.begins_with("std::env").then(|| "std::env".to_owned())
+        let reads = ENVIRONMENT.iter().find(|name| path.begins_with(name))?;
+        // A single word that was not imported is a variable, not a crate.
+        (path.imported || path.segments.len() > 1).then(|| (*reads).to_owned())
     })
 }
 

@@ -1,6 +1,6 @@
 //! The engine's view of the inventory: how to reach a host, and what its templates see.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -9,7 +9,7 @@ use crate::{
     cli::{
         Failure,
         args::ConnectArgs,
-        connect::{password_command, reach, ssh_config},
+        connect::{password_command, reach, ssh_config, this_machine::home},
     },
     engine::HostInputs,
     host::HostName,
@@ -35,7 +35,8 @@ impl Hosts {
         overlay: &Overlay,
     ) -> Result<Self, Failure> {
         let targets = inventory.targets(hosts).map_err(Failure::usage)?;
-        let targets = targets.into_iter().map(|target| overlay.apply(target)).collect();
+        let targets =
+            targets.into_iter().map(|target| overlay.apply(target.at_home(overlay.home.as_deref()))).collect();
         let mut targets = match &overlay.config {
             Some(config) => reach::under(config, targets, overlay.trust_given)?,
             None => targets,
@@ -73,8 +74,10 @@ impl HostInputs for Hosts {
 #[derive(Default)]
 pub(in crate::cli) struct Overlay {
     user: Option<String>,
-    key: Option<std::path::PathBuf>,
+    key: Option<PathBuf>,
     config: Option<SshConfig>,
+    /// Where `~/` is.
+    home: Option<PathBuf>,
     trust_given: bool,
     password: Option<SecretString>,
     become_password: Option<SecretString>,
@@ -116,6 +119,7 @@ impl Overlay {
                 Some(_) if args.ssh_config.is_none() => None,
                 _ => Some(ssh_config::load(args.ssh_config.as_deref(), world)?),
             },
+            home: home(world),
             trust_given: args.known_hosts.is_some(),
             user: args.user.clone(),
             key: args.private_key.as_ref().map(|key| world.absolute(key)),

@@ -62,6 +62,14 @@ pub(in crate::cli) fn person(world: &World) -> Person {
     Person { name, uid, home, machine: world.machine(), env: world.env.clone() }
 }
 
+/// The home folder of whoever runs this: `HOME`, and the account's where it is not set.
+pub(in crate::cli) fn home(world: &World) -> Option<PathBuf> {
+    world.var("HOME").map(PathBuf::from).or_else(|| {
+        let uid = getuid().as_raw();
+        accounts().into_iter().find(|account| account.uid == uid).map(|account| account.home)
+    })
+}
+
 struct Account {
     name: String,
     uid: u32,
