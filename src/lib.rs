@@ -8,7 +8,7 @@
 //! | 1 | [`yaml`] [`names`] | text with positions; many names in few words |
 //! | 2 | [`policy`] [`target`] | words made of words |
 //! | 3 | [`inventory`] [`playbook`] [`pkg`] [`sshconfig`] | files to checked data; what package managers say. Pure |
-//! | 4 | [`plan`] | who is patched with whom, in what order. Pure |
+//! | 4 | [`plan`] [`reach`] | who is patched with whom, in what order; how a host is reached. Pure |
 //! | 5 | [`event`] | what happened, and the fold of it. Pure |
 //! | 6 | [`view`] | a run as it is now, for everybody who shows it. Pure |
 //! | 7 | [`rollout`] [`transport`] [`ledger`] [`ui`] [`report`] | may the next host start; SSH; SQLite; screen |
@@ -33,6 +33,7 @@ pub mod plan;
 pub mod playbook;
 pub mod policy;
 pub mod prompt;
+pub mod reach;
 pub mod regular;
 pub mod report;
 pub mod rollout;

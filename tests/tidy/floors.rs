@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Modules that turn values into values: no waiting, no files, no network, no chance.
-const PURE: [&str; 14] = [
+const PURE: [&str; 15] = [
     "amount",
     "command",
     "event",
@@ -15,6 +15,7 @@ const PURE: [&str; 14] = [
     "plan",
     "playbook",
     "policy",
+    "reach",
     "rollout",
     "inventory",
     "sshconfig",

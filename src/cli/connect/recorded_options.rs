@@ -1,17 +1,17 @@
 //! The options that say how hosts are reached, as words: what a run was started with is what its hints and its resume
 //! need. A password is asked for again; the command that prints one is named, never kept.
 
-use std::path::Path;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Parser;
 
-use crate::cli::{
-    Failure, World,
-    args::{ConnectArgs, HostKeys},
+use crate::{
+    cli::{
+        Failure, World,
+        args::{ConnectArgs, HostKeys},
+    },
+    reach::options::{self, Given, recorded, typed},
 };
-
-/// Stands for a value that is not recorded.
-const HIDDEN: &str = "…";
 
 /// The options alone.
 #[derive(Parser)]
@@ -45,88 +45,63 @@ pub(in crate::cli) fn words(args: &ConnectArgs, world: &World) -> Vec<String> {
         connect_timeout,
         auth_timeout,
     } = args;
-    let path = |path: &Path| world.absolute(path).display().to_string();
     let usual = read(&[]).ok();
-    let unusual =
-        |value: u32, of: fn(&ConnectArgs) -> u32| (usual.as_ref().map(of) != Some(value)).then(|| value.to_string());
-    let hidden = |command: &Option<String>| command.as_ref().map(|_| HIDDEN.to_owned());
+    let unusual = |value: u32, of: fn(&ConnectArgs) -> u32| {
+        (usual.as_ref().map(of) != Some(value)).then(|| Given::Text(value.to_string()))
+    };
+    let hidden = |command: &Option<String>| command.as_ref().map(|_| Given::Hidden);
+    let file = |path: &Option<PathBuf>| path.clone().map(Given::File);
     let policy = match host_keys {
         HostKeys::Strict => None,
-        HostKeys::AcceptNew => Some("accept-new".to_owned()),
-        HostKeys::Ask => Some("ask".to_owned()),
+        HostKeys::AcceptNew => Some("accept-new"),
+        HostKeys::Ask => Some("ask"),
     };
-    let config = |given: &String| if given == "none" { given.clone() } else { path(Path::new(given)) };
-    let time = |limit: &std::time::Duration| format!("{}ms", limit.as_millis());
-    let valued = [
-        ("--user", user.clone()),
-        ("--private-key", private_key.as_deref().map(path)),
+    let config = |given: &String| match given.as_str() {
+        "none" => Given::Text(given.clone()),
+        path => Given::File(path.into()),
+    };
+    let time = |limit: &Duration| Given::Text(format!("{}ms", limit.as_millis()));
+    let flag = |given: bool| given.then_some(Given::Flag);
+    let options = [
+        ("--user", user.clone().map(Given::Text)),
+        ("--private-key", file(private_key)),
         ("--ssh-config", ssh_config.as_ref().map(config)),
-        ("--host-keys", policy),
-        ("--known-hosts", known_hosts.as_deref().map(path)),
+        ("--host-keys", policy.map(|policy| Given::Text(policy.to_owned()))),
+        ("--known-hosts", file(known_hosts)),
         ("--password-command", hidden(password_command)),
         ("--become-password-command", hidden(become_password_command)),
         ("--forks", unusual(*forks, |usual| usual.forks)),
         ("--connect-rate", unusual(*connect_rate, |usual| usual.connect_rate)),
         ("--connect-timeout", connect_timeout.as_ref().map(time)),
         ("--auth-timeout", auth_timeout.as_ref().map(time)),
+        ("--ask-pass", flag(*ask_pass)),
+        ("--ask-become-pass", flag(*ask_become_pass)),
     ];
-    let mut words: Vec<String> = Vec::new();
-    for (option, value) in valued {
-        words.extend(value.into_iter().flat_map(|value| [option.to_owned(), value]));
-    }
-    for (option, given) in [("--ask-pass", *ask_pass), ("--ask-become-pass", *ask_become_pass)] {
-        words.extend(given.then(|| option.to_owned()));
-    }
-    words
+    recorded(&options, &world.folder)
 }
 
 /// Recorded words as they are typed: quoted, paths from the current folder.
 pub(in crate::cli) fn shown(words: &[String], world: &World) -> Vec<String> {
-    let one = |word: &String| match word.as_str() {
-        HIDDEN => word.clone(),
-        _ => {
-            let word = if word.starts_with('/') { world.shown(Path::new(word)) } else { word.clone() };
-            crate::command::quote(&word).unwrap_or(word)
-        }
-    };
-    words.iter().map(one).collect()
+    typed(words, |path| world.shown(path))
 }
 
-/// How many hosts at a time, and how long they may take: this says nothing of who logs in where.
-const PACE: [&str; 4] = ["--forks", "--connect-rate", "--connect-timeout", "--auth-timeout"];
-
-/// The options of a resume: those that are given with it, which are to be recorded then, else those of before. A pace that
-/// is given alone goes with those of before.
+/// The options of a resume ([`crate::reach::options::of_resume`]), and what it records of them.
 pub(in crate::cli) fn of_resume(
     given: &ConnectArgs,
-    recorded: &[String],
+    run: &[String],
     world: &mut World,
 ) -> Result<(ConnectArgs, Option<Vec<String>>), Failure> {
-    let anew = words(given, world);
-    let is_pace = |word: &String| !word.starts_with('-') || PACE.contains(&word.as_str());
-    if recorded.is_empty() || !anew.iter().all(is_pace) {
-        return Ok((given.clone(), Some(anew).filter(|anew| !anew.is_empty())));
+    let resumed = options::of_resume(&words(given, world), run).map_err(|missing| {
+        let line = shown(&missing.words, world).join(" ");
+        Failure::refused(format!("hosts of this run were reached with {line}, and that command is not recorded")).help(
+            "give that option to `resume` again, with the other connection options, so that open hosts can be reached",
+        )
+    })?;
+    if !resumed.as_before {
+        return Ok((given.clone(), resumed.record));
     }
-    let said = |option: &String| option.starts_with("--") && anew.contains(option);
-    let mut words: Vec<String> = Vec::new();
-    let mut before = recorded.iter();
-    while let Some(word) = before.next() {
-        // Each of these has one value.
-        match said(word) {
-            true => drop(before.next()),
-            false => words.push(word.clone()),
-        }
-    }
-    words.extend(anew.iter().cloned());
-    let line = shown(&words, world).join(" ");
-    if words.iter().any(|word| word == HIDDEN) {
-        return Err(Failure::refused(format!(
-            "hosts of this run were reached with {line}, and that command is not recorded"
-        ))
-        .help("say it again with `resume`, with the other options, so that open hosts can be reached"));
-    }
-    world.talk(format_args!("hosts are reached as before: {line}"));
-    Ok((read(&words)?, (!anew.is_empty()).then_some(words)))
+    world.talk(format_args!("hosts are reached as before: {}", shown(&resumed.words, world).join(" ")));
+    Ok((read(&resumed.words)?, resumed.record))
 }
 
 #[cfg(test)]

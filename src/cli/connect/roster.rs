@@ -9,12 +9,13 @@ use crate::{
     cli::{
         Failure,
         args::ConnectArgs,
-        connect::{password_command, reach, ssh_config, this_machine::home},
+        connect::{password_command, ssh_config, this_machine::home},
     },
     engine::HostInputs,
     host::HostName,
     inventory::Inventory,
     playbook::TemplateScope,
+    reach::ssh_config::{Refused, under},
     sshconfig::SshConfig,
     target::{SettledRuns, Target, settle_bastions, spelling},
 };
@@ -38,7 +39,7 @@ impl Hosts {
         let targets =
             targets.into_iter().map(|target| overlay.apply(target.at_home(overlay.home.as_deref()))).collect();
         let mut targets = match &overlay.config {
-            Some(config) => reach::under(config, targets, overlay.trust_given)?,
+            Some(config) => under(config, targets, overlay.trust_given).map_err(unreachable)?,
             None => targets,
         };
         settle_bastions(&mut targets);
@@ -55,6 +56,13 @@ impl Hosts {
     pub(in crate::cli) fn gate_scope(&self) -> TemplateScope {
         TemplateScope::new(self.playbook_vars.clone())
     }
+}
+
+fn unreachable(refused: Refused) -> Failure {
+    Failure::usage(refused).help(
+        "patchwave does not guess how to reach a host; `patchwave ssh-config HOST` shows what is said of one, \
+         `-F none` reads no ssh_config",
+    )
 }
 
 impl HostInputs for Hosts {

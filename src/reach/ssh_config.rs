@@ -1,10 +1,9 @@
 //! ssh_config laid under the inventory: what the inventory says wins, as in Ansible, which hands it to `ssh` as
 //! options.
 
-use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, path::Path, sync::Arc, time::Duration};
 
 use crate::{
-    cli::Failure,
     host::HostName,
     names,
     sshconfig::{self as conf, AddressFamily, AgentSocket, HostKeyChecking, Problem, Query, Resolved, SshConfig},
@@ -20,11 +19,7 @@ const WORDS: &str = "ansible_ssh_common_args";
 ///
 /// # Errors
 /// All hosts that cannot be reached as it says; hosts with the same problem share a message.
-pub(in crate::cli) fn under(
-    config: &SshConfig,
-    targets: Vec<Target>,
-    trust_given: bool,
-) -> Result<Vec<Target>, Failure> {
+pub fn under(config: &SshConfig, targets: Vec<Target>, trust_given: bool) -> Result<Vec<Target>, Refused> {
     let mut reach = Reach { config, trust_given, shared: HashMap::new() };
     let mut done = Vec::with_capacity(targets.len());
     let mut wrong: Vec<(String, Vec<HostName>)> = Vec::new();
@@ -41,11 +36,18 @@ pub(in crate::cli) fn under(
     if wrong.is_empty() {
         return Ok(done);
     }
-    let told: Vec<String> = wrong.iter().map(|(why, hosts)| format!("{}: {why}", names::fold(hosts))).collect();
-    Err(Failure::usage(told.join("\n")).help(
-        "patchwave does not guess how to reach a host; `patchwave ssh-config HOST` shows what is said of one, \
-         `-F none` reads no ssh_config",
-    ))
+    Err(Refused(wrong))
+}
+
+/// Hosts that cannot be reached as ssh_config says: each reason, with its hosts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused(pub Vec<(String, Vec<HostName>)>);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let told: Vec<String> = self.0.iter().map(|(why, hosts)| format!("{}: {why}", names::fold(hosts))).collect();
+        f.write_str(&told.join("\n"))
+    }
 }
 
 struct Reach<'a> {
@@ -271,3 +273,7 @@ fn options(words: &[String], query: &mut Query) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "ssh_config_tests.rs"]
+mod tests;
