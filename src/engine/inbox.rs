@@ -34,6 +34,12 @@ impl Inbox {
         (sender, Self { receiver, batch: Vec::with_capacity(BATCH) })
     }
 
+    /// Puts a message into the batch, as if a host had sent it.
+    #[cfg(test)]
+    pub(super) fn put(&mut self, message: Message) {
+        self.batch.push(message);
+    }
+
     /// Waits for the first message. What has come is kept when this is dropped.
     pub(super) async fn wait(&mut self) {
         self.receiver.recv_many(&mut self.batch, BATCH).await;

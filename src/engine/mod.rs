@@ -17,6 +17,13 @@ mod setup;
 mod signals;
 mod walk;
 
+#[cfg(test)]
+mod dispatch_tests;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod walk_tests;
+
 pub use begin::{BeginError, Begun, start, take_over};
 pub use dispatch::run;
 pub use event_writer::Lost;
