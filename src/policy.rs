@@ -1,7 +1,7 @@
 //! How a group of hosts is rolled out: batches, budget, soak, spread, window. Data, its reading and its merging only.
 //! Written under `patchwave:` in an inventory or in a playbook's `rollout:`; read by the planner. Start at [`Policy`].
 
-use std::{str::FromStr, time::Duration};
+use std::{fmt, str::FromStr, time::Duration};
 
 use croner::Cron;
 use jiff::{civil::date, tz::TimeZone};
@@ -97,6 +97,16 @@ pub struct Window {
     pub duration: Duration,
     /// IANA name.
     pub timezone: String,
+}
+
+impl fmt::Display for Window {
+    /// `0 2 * * SUN#2 for 4h Europe/Berlin`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.duration.as_secs();
+        let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+        let length: String = parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
+        write!(f, "{} for {length} {}", self.start, self.timezone)
+    }
 }
 
 impl Policy {

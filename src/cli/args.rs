@@ -183,6 +183,9 @@ pub struct PlanArgs {
     /// Only these hosts.
     #[arg(short, long, value_name = "PATTERN")]
     pub limit: Option<String>,
+    /// Show the plan of a run with --ignore-window.
+    #[arg(long)]
+    pub ignore_window: bool,
     /// The plan as JSON.
     #[arg(long)]
     pub json: bool,

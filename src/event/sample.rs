@@ -67,6 +67,7 @@ pub(crate) fn plan(stages: &[(&str, &[&str])]) -> Plan {
         on_failure: vec![step_spec("Restore the snapshot")],
         max_failures: None,
         on_budget_spent: OnBudgetSpent::HaltRun,
+        ignores_windows: false,
         vars_digest: String::new(),
         agreed: Default::default(),
     }

@@ -43,6 +43,7 @@ pub(super) fn first(run: &str, hosts: usize) -> Event {
         on_failure: Vec::new(),
         max_failures: None,
         on_budget_spent: OnBudgetSpent::HaltRun,
+        ignores_windows: false,
         vars_digest: String::new(),
         agreed: Default::default(),
     };

@@ -14,20 +14,21 @@ use super::{
     digest::{Marks, VarsDigest},
     spread::Filling,
     stages::{self, Candidate, Draft},
+    window::Windows,
 };
 use crate::{
     host::HostName,
     inventory::Inventory,
     names,
     playbook::Playbook,
-    policy::{Approve, Mode, Policy, Spread, Window},
+    policy::{Approve, Mode, Policy, Spread},
     yaml::Problems,
 };
 
 /// Plans a run of `playbook` over the `selected` hosts.
 ///
-/// Policy of a stage of the playbook wins over that of its `rollout`, which wins over the inventory's. Hosts of one
-/// stage with different policies get the most careful one. The order of `selected` is the order inside a stage.
+/// Policy of a stage of the playbook wins over that of its `rollout`, which wins over the inventory's; its window narrows
+/// the inventory's. Hosts of one stage with different policies get the most careful one. The order of `selected` is the order inside a stage.
 ///
 /// # Errors
 /// Nothing selected; hosts that the inventory does not have, without environment or risk (unless the playbook names its
@@ -57,6 +58,7 @@ pub fn build(inventory: &Inventory, playbook: &Playbook, selected: &[HostName]) 
         on_failure: playbook.on_failure.clone(),
         max_failures: rollout.max_failures.map(|amount| amount.of(total)),
         on_budget_spent: rollout.on_budget_spent.unwrap_or_default(),
+        ignores_windows: false,
         vars_digest: vars.digest,
         agreed: Agreed::default(),
     };
@@ -131,13 +133,13 @@ fn label(vars: &Map<String, Json>, name: &str) -> Option<Arc<str>> {
 #[derive(Default)]
 struct Shared {
     spreads: Vec<Arc<Spread>>,
-    windows: Vec<Arc<Window>>,
+    windows: Vec<Arc<Windows>>,
     unlabelled: IndexMap<String, Vec<HostName>>,
 }
 
 impl Shared {
-    fn host(&mut self, name: HostName, policy: &Policy, vars: &Variables) -> PlannedHost {
-        let window = policy.window.as_ref().map(|window| interned(&mut self.windows, window));
+    fn host(&mut self, name: HostName, policy: &Policy, windows: Option<Windows>, vars: &Variables) -> PlannedHost {
+        let window = windows.map(|windows| interned(&mut self.windows, &windows));
         let domain = policy.spread.as_ref().and_then(|spread| match vars.label(&spread.by, &name) {
             Some(value) => Some(Domain { spread: interned(&mut self.spreads, spread), value }),
             None => {
@@ -176,8 +178,9 @@ fn stage(draft: Draft<'_>, vars: &Variables, shared: &mut Shared) -> Stage {
     let mut policies: Vec<Policy> = Vec::new();
     let mut hosts = Vec::with_capacity(total);
     for Candidate { name, policy } in draft.hosts {
+        let windows = Windows::narrowed(policy.window.as_ref(), draft.above.window.as_ref());
         let policy = policy.overlaid(&draft.above);
-        hosts.push(shared.host(name, &policy, vars));
+        hosts.push(shared.host(name, &policy, windows, vars));
         if policies.last() != Some(&policy) {
             policies.push(policy);
         }

@@ -4,11 +4,11 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::Agreed;
+use super::{Agreed, window::Windows};
 use crate::{
     host::{Environment, HostName, Risk},
     playbook::StepSpec,
-    policy::{Mode, OnBudgetSpent, Spread, Window},
+    policy::{Mode, OnBudgetSpent, Spread},
 };
 
 /// Ordered stages of waves of hosts, and the steps that each host walks. Immutable once made.
@@ -26,6 +26,9 @@ pub struct Plan {
     pub max_failures: Option<usize>,
     /// What a spent budget of the run stops.
     pub on_budget_spent: OnBudgetSpent,
+    /// `--ignore-window`: no host has a window, whatever inventory and playbook say.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ignores_windows: bool,
     /// Per host, a hash of the variables that its steps can see: a changed inventory is another plan.
     pub vars_digest: String,
     /// What else is agreed to: files of the jump box, and by what a changed variable is named.
@@ -124,7 +127,7 @@ pub struct PlannedHost {
     pub domain: Option<Domain>,
     /// When it may be started.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub window: Option<Arc<Window>>,
+    pub window: Option<Arc<Windows>>,
 }
 
 /// A failure domain: never more than `spread.max_unavailable` of its hosts in flight or broken.

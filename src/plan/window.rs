@@ -1,4 +1,4 @@
-//! Maintenance windows at a moment: open until when, or open next when.
+//! Maintenance windows at a moment: open until when, or open next when. Start at [`Windows`] and [`open_until`].
 //!
 //! A window is a cron start, a real (not civil) length and a time zone, so that a night with a clock change is as long
 //! as any other. A start inside a spring gap opens when the gap ends (croner's rule).
@@ -7,13 +7,115 @@ use std::{cell::RefCell, str::FromStr};
 
 use croner::Cron;
 use jiff::{SignedDuration, Timestamp, Zoned, tz::TimeZone};
+use serde::{Deserialize, Serialize};
 
 use crate::policy::Window;
 
-/// When the window that is open at `now` closes; `None` when it is closed, or cannot be read (a loader checked it).
+/// How far ahead it is looked for a moment at which several windows are open.
+const HORIZON: SignedDuration = SignedDuration::from_hours(366 * 24);
+/// Most openings that are looked at on the way there: a window may open each minute.
+const MOST_OPENINGS: usize = 20_000;
+
+/// The windows of one host, which may start while all of them are open: the inventory's first, then the one by which the
+/// playbook narrows it. Never empty. In JSON one window is itself, several are a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "OneOrMore", try_from = "OneOrMore")]
+pub struct Windows(Vec<Window>);
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum OneOrMore {
+    One(Window),
+    More(Vec<Window>),
+}
+
+impl From<Windows> for OneOrMore {
+    fn from(mut windows: Windows) -> Self {
+        if windows.0.len() == 1 { Self::One(windows.0.remove(0)) } else { Self::More(windows.0) }
+    }
+}
+
+impl TryFrom<OneOrMore> for Windows {
+    type Error = &'static str;
+
+    fn try_from(windows: OneOrMore) -> Result<Self, Self::Error> {
+        match windows {
+            OneOrMore::One(window) => Ok(window.into()),
+            OneOrMore::More(windows) if windows.is_empty() => Err("a list of windows is not empty"),
+            OneOrMore::More(windows) => Ok(Self(windows)),
+        }
+    }
+}
+
+impl From<Window> for Windows {
+    fn from(window: Window) -> Self {
+        Self(vec![window])
+    }
+}
+
+impl Windows {
+    /// What is left when one may narrow the other; `None` when there is neither.
+    pub fn narrowed(window: Option<&Window>, by: Option<&Window>) -> Option<Self> {
+        let mut windows: Vec<Window> = window.into_iter().chain(by).cloned().collect();
+        windows.dedup();
+        (!windows.is_empty()).then_some(Self(windows))
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Window> {
+        self.0.iter()
+    }
+}
+
+/// When the first of the windows closes that are all open at `now`; `None` when one is closed, or cannot be read (a loader
+/// checked it).
+pub fn open_until(windows: &Windows, now: Timestamp) -> Option<Timestamp> {
+    windows.iter().try_fold(Timestamp::MAX, |end, window| Some(end.min(one_open_until(window, now)?)))
+}
+
+/// When the windows are open together next; `None`: not within a year, or nobody can tell.
+pub fn next_opening(windows: &Windows, now: Timestamp) -> Option<Timestamp> {
+    match search(windows, now) {
+        Search::Opens(at) => Some(at),
+        Search::NotInAYear | Search::Unknown => None,
+    }
+}
+
+/// True when it is certain that the windows are not open together within a year.
+pub fn never_open(windows: &Windows, now: Timestamp) -> bool {
+    search(windows, now) == Search::NotInAYear
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Search {
+    Opens(Timestamp),
+    NotInAYear,
+    /// There were too many openings to look at.
+    Unknown,
+}
+
+/// Goes from opening to opening: at each moment that is looked at, to the latest opening of a window that is closed.
+fn search(windows: &Windows, now: Timestamp) -> Search {
+    let end = now.saturating_add(HORIZON).unwrap_or(Timestamp::MAX);
+    let mut at = now;
+    for _ in 0..MOST_OPENINGS {
+        let closed = windows.iter().filter(|window| one_open_until(window, at).is_none());
+        let Some(next) = closed.map(|window| next_start(window, at).unwrap_or(Timestamp::MAX)).max() else {
+            return Search::Opens(at);
+        };
+        // One window alone may wait for a leap year.
+        if next > end && (windows.0.len() > 1 || next == Timestamp::MAX) {
+            return Search::NotInAYear;
+        }
+        at = next;
+    }
+    Search::Unknown
+}
+
+/// [`open_until`] for one window.
 ///
 /// Asked for every waiting host again and again, so an answer is remembered for as long as it holds.
-pub fn open_until(window: &Window, now: Timestamp) -> Option<Timestamp> {
+fn one_open_until(window: &Window, now: Timestamp) -> Option<Timestamp> {
     ANSWERS.with_borrow_mut(|answers| {
         let known = |answer: &&Answer| answer.from <= now && now < answer.to && answer.window == *window;
         if let Some(answer) = answers.iter().find(known) {
@@ -37,7 +139,7 @@ thread_local! {
     static ANSWERS: RefCell<Vec<Answer>> = const { RefCell::new(Vec::new()) };
 }
 
-/// What [`open_until`] says from one moment until before another one.
+/// What [`one_open_until`] says from one moment until before another one.
 struct Answer {
     window: Window,
     from: Timestamp,
@@ -62,7 +164,7 @@ fn answer(window: &Window, now: Timestamp) -> Answer {
 }
 
 /// When the window opens next after `now`.
-pub fn next_opening(window: &Window, now: Timestamp) -> Option<Timestamp> {
+fn next_start(window: &Window, now: Timestamp) -> Option<Timestamp> {
     let (cron, now) = prepare(window, now)?;
     cron.find_next_occurrence(&now, false).ok().map(|start| start.timestamp())
 }
@@ -73,86 +175,5 @@ fn prepare(window: &Window, now: Timestamp) -> Option<(Cron, Zoned)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    fn berlin(start: &str, hours: u64) -> Window {
-        Window {
-            start: start.to_owned(),
-            duration: Duration::from_secs(hours * 3600),
-            timezone: "Europe/Berlin".to_owned(),
-        }
-    }
-
-    #[test]
-    fn a_window_is_open_from_its_start_to_before_its_end() {
-        let window = berlin("0 2 * * SUN#2", 4);
-        for (now, until) in [
-            ("2026-11-08T00:59:59Z", None),
-            ("2026-11-08T01:00:00Z", Some("2026-11-08T05:00:00Z")),
-            ("2026-11-08T04:59:59Z", Some("2026-11-08T05:00:00Z")),
-            ("2026-11-08T05:00:00Z", None),
-            ("2026-11-15T02:00:00Z", None),
-        ] {
-            let until: Option<Timestamp> = until.map(|t: &str| t.parse().unwrap());
-            assert_eq!(open_until(&window, now.parse().unwrap()), until, "{now}");
-        }
-        let next = next_opening(&window, "2026-11-08T01:00:00Z".parse().unwrap());
-        assert_eq!(next, Some("2026-12-13T01:00:00Z".parse().unwrap()));
-    }
-
-    #[test]
-    fn a_clock_change_does_not_shorten_a_window() {
-        // 2026-03-29: 02:00 becomes 03:00 in Berlin.
-        let window = berlin("30 2 29 3 *", 4);
-        let until = open_until(&window, "2026-03-29T01:00:00Z".parse().unwrap());
-        assert_eq!(until, Some("2026-03-29T05:00:00Z".parse().unwrap()));
-        assert_eq!(open_until(&window, "2026-03-29T00:59:59Z".parse().unwrap()), None);
-    }
-
-    #[test]
-    fn an_hour_that_comes_twice_opens_once() {
-        // 2026-10-25: 03:00 becomes 02:00 in Berlin; 02:30 is 00:30Z, and again 01:30Z.
-        let window = berlin("30 2 * * *", 2);
-        for (now, until) in [
-            ("2026-10-25T00:29:59Z", None),
-            ("2026-10-25T00:30:00Z", Some("2026-10-25T02:30:00Z")),
-            ("2026-10-25T01:30:00Z", Some("2026-10-25T02:30:00Z")),
-            ("2026-10-25T02:30:00Z", None),
-        ] {
-            let until: Option<Timestamp> = until.map(|t: &str| t.parse().unwrap());
-            assert_eq!(open_until(&window, now.parse().unwrap()), until, "{now}");
-        }
-    }
-
-    #[test]
-    fn starts_that_overlap_keep_it_open_and_nonsense_keeps_it_closed() {
-        let window = berlin("0 * * * *", 2);
-        let until = open_until(&window, "2026-11-08T10:30:00.5Z".parse().unwrap());
-        assert_eq!(until, Some("2026-11-08T12:00:00Z".parse().unwrap()), "the latest start counts");
-        let now = "2026-11-08T10:30:00Z".parse().unwrap();
-        for (start, timezone) in [("never", "UTC"), ("0 2 * * *", "Mars/Base"), ("0 0 30 2 *", "UTC")] {
-            let window = Window { start: start.into(), timezone: timezone.into(), ..berlin("", 1) };
-            assert_eq!((open_until(&window, now), next_opening(&window, now)), (None, None), "{start} {timezone}");
-        }
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn what_is_remembered_is_what_would_be_computed(
-            hours in proptest::collection::vec(0..400_i64, 1..40),
-            start in proptest::sample::select(vec!["30 2 * * *", "0 * * * *", "0 2 * * SUN#L", "15 1 25 10 *", "never"]),
-            length in 1..30_u64,
-        ) {
-            let window = berlin(start, length);
-            let origin: Timestamp = "2026-10-20T00:00:00Z".parse().unwrap();
-            for hour in hours {
-                let now = origin + SignedDuration::from_mins(hour * 17);
-                let fresh = answer(&window, now).until;
-                proptest::prop_assert_eq!(open_until(&window, now), fresh, "{} {}", start, now);
-            }
-        }
-    }
-}
+#[path = "window_tests.rs"]
+mod tests;

@@ -18,6 +18,7 @@ pub fn json(view: &RunView<'_>) -> Value {
         "inventory_paths": started.inventory_paths,
         "limit": started.limit,
         "check": started.check,
+        "ignores_windows": started.plan.ignores_windows,
         "digest": started.digest,
         "operator": started.operator,
         "person": started.person,

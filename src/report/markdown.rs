@@ -60,6 +60,9 @@ fn head(page: &mut String, view: &RunView<'_>, zone: &TimeZone) {
         fact(page, "limit", limit);
     }
     fact(page, "plan", &started.digest);
+    if let Some(windows) = view.windows_ignored() {
+        fact(page, "windows", &windows);
+    }
     if state.resumes > 0 {
         fact(page, "resumed", &format!("{} times", state.resumes));
     }

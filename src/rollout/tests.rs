@@ -63,6 +63,7 @@ impl Run {
             on_failure: vec![],
             max_failures,
             on_budget_spent: OnBudgetSpent::HaltRun,
+            ignores_windows: false,
             vars_digest: String::new(),
             agreed: Default::default(),
         };
@@ -328,7 +329,7 @@ fn nobody_is_asked_about_hosts_that_cannot_start_and_a_halt_needs_no_yes() {
     let closed =
         Window { start: "0 3 * * *".to_owned(), duration: Duration::from_secs(3600), timezone: "UTC".to_owned() };
     let mut s = Stage { approve: Some(Moment::Before), ..stage("s", "a") };
-    s.waves[0].hosts[0].window = Some(Arc::new(closed));
+    s.waves[0].hosts[0].window = Some(Arc::new(closed.into()));
     assert!(matches!(Run::new(vec![s], None).next(), Directive::Finished(Ending::Left { .. })));
 
     let s = Stage { approve: Some(Moment::Before), ..stage("s", "c") };
@@ -406,7 +407,7 @@ fn hosts_outside_their_window_are_left() {
     let mut s = stage("s", "a | b");
     for wave in &mut s.waves {
         for host in &mut wave.hosts {
-            host.window = Some(Arc::new(window.clone()));
+            host.window = Some(Arc::new(window.clone().into()));
         }
     }
     let mut run = Run::new(vec![s], None);
@@ -421,7 +422,7 @@ fn a_canary_that_cannot_start_holds_its_stage_and_no_other() {
     let mut s = stage("s", "a b | c");
     s.waves[0].canary = true;
     for host in &mut s.waves[0].hosts {
-        host.window = Some(Arc::new(closed.clone()));
+        host.window = Some(Arc::new(closed.clone().into()));
     }
     let mut run = Run::new(vec![s.clone(), stage("t", "d")], None);
     run.starts("d").end("d", Outcome::Ok);

@@ -1,15 +1,16 @@
 //! A plan as a person reads it before saying yes: stages and waves as a table, the steps, the digest.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
 use super::{Paint, text};
 use crate::{
-    plan::{Plan, Stage, Wave},
+    plan::{Plan, Stage, Wave, window::Windows},
     playbook::StepSpec,
     policy::{Mode, OnBudgetSpent, Window},
+    view::WINDOWS_IGNORED,
 };
 
 /// Waves of a stage above which neighbours of one size share a line.
@@ -50,6 +51,9 @@ pub fn plan_text(plan: &Plan, digest: &str, width: u16, paint: Paint, verbose: b
 /// What a table has no room for.
 fn remarks(plan: &Plan) -> String {
     let mut lines = String::new();
+    if plan.ignores_windows {
+        lines.push_str(&format!("{WINDOWS_IGNORED}\n"));
+    }
     for (s, stage) in plan.stages.iter().enumerate() {
         let risk = stage.risk.filter(|risk| !stage.name.ends_with(risk.as_str()));
         let risk = risk.map(|risk| format!("highest risk in {}: {risk}", stage.name));
@@ -116,8 +120,8 @@ fn stages(plan: &Plan, width: u16, paint: Paint, verbose: bool) -> String {
 /// When its hosts may be started, one line per window.
 fn windows(stage: &Stage) -> BTreeSet<String> {
     let hosts = stage.waves.iter().flat_map(|wave| &wave.hosts);
-    let shown = |w: &Arc<Window>| format!("{} for {} {}", w.start, text::rest(w.duration), w.timezone);
-    hosts.filter_map(|host| host.window.as_ref().map(shown)).collect()
+    let shown = |windows: &Windows| windows.iter().map(Window::to_string).collect::<Vec<_>>().join(", and ");
+    hosts.filter_map(|host| host.window.as_deref().map(shown)).collect()
 }
 
 /// Lines of the table: name, size and the waves that share the line.
@@ -209,7 +213,7 @@ fn steps(steps: &[StepSpec]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{sync::Arc, time::Duration};
 
     use super::*;
     use crate::{
@@ -230,11 +234,12 @@ mod tests {
             ("production/critical", &["db1.example.com", "db2.example.com db3.example.com"]),
         ]);
         plan.max_failures = Some(2);
-        let window = Arc::new(Window {
+        let window = Window {
             start: "0 2 * * SUN#2".to_owned(),
             duration: Duration::from_secs(4 * 3600),
             timezone: "Europe/Berlin".to_owned(),
-        });
+        };
+        let window = Arc::new(Windows::from(window));
         let last = &mut plan.stages[2];
         last.risk = Some(Risk::Critical);
         last.soak = Duration::from_secs(600);

@@ -4,7 +4,7 @@ use super::{Paint, text};
 use crate::{
     event::{Event, HostAt, HostState, Kind, Outcome, RunResumed, RunState, StepPhase, Stop, TakenLease, Verdict},
     plan::Moment,
-    view::{Changes, Counts, RunView},
+    view::{Changes, Counts, RunView, WINDOWS_IGNORED},
 };
 
 /// One thing to say.
@@ -30,10 +30,11 @@ pub(super) fn sentences(state: &RunState, event: &Event, paint: Paint) -> Vec<Se
         Kind::RunStarted(started) => {
             let plan = &started.plan;
             let check = if started.check { ", check only: nothing is changed" } else { "" };
+            let windows = if plan.ignores_windows { format!(", {WINDOWS_IGNORED}") } else { String::new() };
             vec![loud(
                 "run",
                 format!(
-                    "{} of {:?}: {} in {}, plan {}{check}",
+                    "{} of {:?}: {} in {}, plan {}{windows}{check}",
                     started.run,
                     text::clean(&plan.playbook, 60),
                     text::count(state.tally.total, "host"),

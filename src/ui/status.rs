@@ -73,6 +73,7 @@ impl Status {
                 Counts::from(&state.tally).sentence()
             )),
         ];
+        lines.extend(view.windows_ignored().map(|line| self.paint.warn(&self.fit(&line))));
         if let Some(waits) = &self.waits {
             let left = |at: Timestamp| Duration::try_from(at.duration_since(self.now)).unwrap_or_default();
             let rest = waits.until.map(|at| format!(" ({} left)", text::duration(left(at)))).unwrap_or_default();
@@ -121,6 +122,7 @@ impl Status {
             "playbook": state.started.plan.playbook,
             "state": view.phase().as_str(),
             "driver": self.driver,
+            "ignores_windows": state.started.plan.ignores_windows,
             "started_at": state.started_at,
             "last_at": state.last_at,
             "waits": self.waits.as_ref().map(|waits| json!({

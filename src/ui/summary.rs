@@ -42,7 +42,8 @@ impl Summary {
     /// The page, with a line end behind each line.
     pub fn render(&self, view: &RunView<'_>) -> String {
         let (state, troubles) = (view.state, view.troubles());
-        let mut page = format!("{}\n\n{}\n\n", self.title(view), self.table(view, &troubles));
+        let windows = view.windows_ignored().map(|line| format!("{line}\n")).unwrap_or_default();
+        let mut page = format!("{}\n{windows}\n{}\n\n", self.title(view), self.table(view, &troubles));
         let broken: Vec<&Trouble<'_>> = troubles.iter().filter(|trouble| trouble.outcome.uses_budget()).collect();
         let shown = if self.verbose { broken.len() } else { broken.len().min(DETAILED) };
         for trouble in &broken[..shown] {

@@ -16,6 +16,6 @@ pub use changes::{Changes, PackageSet};
 pub use counts::Counts;
 pub use drained::Drained;
 pub use next::{Next, NextCommand};
-pub use run::{Phase, RunView};
+pub use run::{Phase, RunView, WINDOWS_IGNORED};
 pub use troubles::Trouble;
 pub use words::{clean, count, duration, first_line, step_name};

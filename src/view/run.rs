@@ -2,11 +2,14 @@
 
 use jiff::Timestamp;
 
-use super::Counts;
+use super::{Counts, clean};
 use crate::{
     event::{HostAt, HostState, RunState, Tally},
     host::HostName,
 };
+
+/// What is said wherever a plan without its windows is shown.
+pub const WINDOWS_IGNORED: &str = "maintenance windows ignored (--ignore-window)";
 
 /// A run at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +57,12 @@ impl<'a> RunView<'a> {
     #[must_use]
     pub fn running(self, running: bool) -> Self {
         Self { running, ..self }
+    }
+
+    /// `maintenance windows ignored (--ignore-window), by root@jump1`; `None` when the run keeps to them.
+    pub fn windows_ignored(&self) -> Option<String> {
+        let started = &self.state.started;
+        started.plan.ignores_windows.then(|| format!("{WINDOWS_IGNORED}, by {}", clean(&started.owner(), 100)))
     }
 
     /// What the run does.

@@ -18,6 +18,7 @@ pub(in crate::cli) fn plan(args: &PlanArgs, state_dir: PathBuf, world: &mut Worl
             inventories: &args.inventory.inventory,
             extra_vars: &args.inventory.extra_vars,
             limit: args.limit.as_deref(),
+            ignore_windows: args.ignore_window,
             state_dir,
         },
         world,

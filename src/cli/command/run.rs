@@ -33,6 +33,7 @@ pub(in crate::cli) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World)
             inventories: &args.inventory.inventory,
             extra_vars: &args.inventory.extra_vars,
             limit: args.limit.as_deref(),
+            ignore_windows: args.ignore_window,
             state_dir: state_dir.clone(),
         },
         world,
@@ -40,7 +41,7 @@ pub(in crate::cli) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World)
     let overlay = Overlay::new(&args.connect, world)?
         .stealing(args.steal_lease)
         .knowing(finished_leases::from_ledger(state_dir.clone()));
-    let Prepared { inventory, playbook, mut plan, hosts: names } = prepared;
+    let Prepared { inventory, playbook, plan, hosts: names } = prepared;
     let digest = plan.digest();
     let shown = plan.short_digest();
     let hosts = Hosts::new(inventory, playbook.vars.clone(), &names, &overlay)?;
@@ -49,12 +50,7 @@ pub(in crate::cli) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World)
         plan::twins(hosts.targets(&names).iter().map(Arc::as_ref)).or(()).map_err(Failure::usage)?;
     }
     world.talk(format_args!("{}, plan {shown}", plan.playbook));
-    // A check changes nothing, so that it may look at any time.
-    if args.ignore_window || args.check {
-        for host in plan.stages.iter_mut().flat_map(|s| &mut s.waves).flat_map(|w| &mut w.hosts) {
-            host.window = None;
-        }
-    } else {
+    if !args.check {
         in_windows(&plan, world.clock.now())?;
     }
     confirm(&plan, args.yes, args.check, world)?;

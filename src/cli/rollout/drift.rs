@@ -16,10 +16,9 @@ use crate::{
     host::HostName,
     inventory::Inventory,
     names,
-    plan::VarsChange,
-    playbook::{self, Playbook},
+    plan::{self, OutsideLimit, VarsChange},
+    playbook::Playbook,
     step::JumpBox,
-    yaml::Problems,
 };
 
 /// The terms on which a run goes on.
@@ -44,18 +43,7 @@ pub(in crate::cli) fn files(
     let extra = extra_vars(words, world)?;
     same_names(&started.extra_vars, words)?;
     let paths: Vec<PathBuf> = started.inventory_paths.iter().map(PathBuf::from).collect();
-    match (Inventory::load(&paths), playbook::load(Path::new(&started.playbook_path))) {
-        (Ok(inventory), Ok(playbook)) => {
-            Ok((inventory.with_extra_vars(&extra).map_err(Failure::usage)?, playbook.overlaid(extra)))
-        }
-        (inventory, playbook) => {
-            let mut problems = Problems::default();
-            for found in [inventory.err(), playbook.err()].into_iter().flatten() {
-                problems.extend(found);
-            }
-            Err(Failure::usage(problems))
-        }
-    }
+    plan::load(Path::new(&started.playbook_path), &paths, extra).map_err(Failure::usage)
 }
 
 /// A run goes on with the plan that it was started with, or not at all; its limit may only become narrower.
@@ -93,17 +81,22 @@ pub(in crate::cli) fn reentry(
                 .help("put it back: nobody can settle it otherwise"));
         }
     }
-    let mut left_out: HashSet<&HostName> = gone.iter().map(|host| &host.name).collect();
-    if let Some(limit) = &args.limit {
-        let wanted: HashSet<HostName> = inventory.select(limit, &past).map_err(Failure::usage)?.into_iter().collect();
-        left_out.extend(state.hosts.iter().map(|host| &host.name).filter(|name| !wanted.contains(*name)));
-        let starts = state.hosts.iter().any(|host| host.at == HostAt::Waiting && !left_out.contains(&host.name));
-        if !starts && state.tally.in_flight == 0 {
-            return Err(Failure::usage(format!("--limit {limit:?} names no host of this run that has not started")));
-        }
-    }
-    let waiting = state.hosts.iter().filter(|host| host.at == HostAt::Waiting);
-    let left_out = waiting.map(|host| &host.name).filter(|name| left_out.contains(name)).cloned().collect();
+    let waiting = || state.hosts.iter().filter(|host| host.at == HostAt::Waiting).map(|host| &host.name);
+    let here: Vec<HostName> = waiting().filter(|name| known.contains(name)).cloned().collect();
+    let starting: HashSet<HostName> = match &args.limit {
+        None => here.into_iter().collect(),
+        Some(limit) => match plan::within(&here, limit, inventory, &past) {
+            Ok(hosts) => hosts.into_iter().collect(),
+            Err(OutsideLimit::Pattern(error)) => return Err(Failure::usage(error)),
+            // Open hosts are settled all the same.
+            Err(OutsideLimit::None) if state.tally.in_flight > 0 => HashSet::new(),
+            Err(OutsideLimit::None) => {
+                let message = format!("--limit {limit:?} names no host of this run that has not started");
+                return Err(Failure::usage(message));
+            }
+        },
+    };
+    let left_out = waiting().filter(|name| !starting.contains(*name)).cloned().collect();
     Ok(Reentry { hosts, left_out, accepted, files })
 }
 
@@ -123,7 +116,7 @@ fn changes(
     if hosts.is_empty() {
         return Ok(changes);
     }
-    let now = crate::plan::build(inventory, playbook, hosts).map_err(Failure::usage)?;
+    let now = plan::build(inventory, playbook, hosts).map_err(Failure::usage)?;
     let then = &state.started.plan;
     if now.steps != then.steps || now.on_failure != then.on_failure {
         changes.push("the playbook's steps have changed".to_owned());

@@ -12,7 +12,7 @@ use crate::{
     host::HostName,
     inventory::Inventory,
     plan::{self, Plan},
-    playbook::{self, Playbook},
+    playbook::Playbook,
     step,
     yaml::{self, Problems},
 };
@@ -32,45 +32,29 @@ pub(in crate::cli) struct Request<'a> {
     pub(in crate::cli) inventories: &'a [PathBuf],
     pub(in crate::cli) extra_vars: &'a [String],
     pub(in crate::cli) limit: Option<&'a str>,
+    pub(in crate::cli) ignore_windows: bool,
     pub(in crate::cli) state_dir: PathBuf,
 }
 
 /// Loads, selects and plans; every fault of every file at once.
 pub(in crate::cli) fn prepare(request: &Request<'_>, world: &World) -> Result<Prepared, Failure> {
     let extra = extra_vars(request.extra_vars, world)?;
-    let paths: Vec<PathBuf> = request.inventories.to_vec();
-    let playbook = playbook::load(request.playbook);
-    let inventory = Inventory::load(&paths);
-    let (inventory, playbook) = match (inventory, playbook) {
-        (Ok(inventory), Ok(playbook)) => {
-            (inventory.with_extra_vars(&extra).map_err(Failure::usage)?, playbook.overlaid(extra))
-        }
-        (inventory, playbook) => {
-            let mut problems = Problems::default();
-            for found in [inventory.err(), playbook.err()].into_iter().flatten() {
-                problems.extend(found);
-            }
-            return Err(Failure::usage(problems));
-        }
-    };
+    let (inventory, playbook) = plan::load(request.playbook, request.inventories, extra).map_err(Failure::usage)?;
     let past = Past {
         state_dir: request.state_dir.clone(),
         playbook: Some(world.absolute(request.playbook).display().to_string()),
     };
-    let mut selected = inventory.select(&playbook.hosts, &past).map_err(Failure::usage)?;
-    if let Some(limit) = request.limit {
-        let limited: std::collections::HashSet<HostName> =
-            inventory.select(limit, &past).map_err(Failure::usage)?.into_iter().collect();
-        selected.retain(|host| limited.contains(host));
-        if selected.is_empty() {
-            let message =
-                format!("--limit {limit:?} and `hosts: {}` of the playbook have no host in common", playbook.hosts);
-            return Err(Failure::usage(message));
-        }
-    }
-    let mut plan = plan::build(&inventory, &playbook, &selected).map_err(Failure::usage)?;
+    let wanted = plan::Request {
+        playbook: &playbook,
+        inventory: &inventory,
+        limit: request.limit,
+        past: &past,
+        ignore_windows: request.ignore_windows,
+        now: world.clock.now(),
+    };
+    let mut plan = wanted.plan().map_err(Failure::usage)?;
     // A host that cannot be reached as it is written is told when it is about to be.
-    let targets: Vec<_> = selected.iter().filter_map(|host| inventory.target(host).ok()).collect();
+    let targets: Vec<_> = plan.hosts().filter_map(|(host, ..)| inventory.target(&host.name).ok()).collect();
     let mut problems = plan::endangered_ways(&plan, &targets);
     if changes(&playbook) {
         problems.extend(plan::twins(&targets));

@@ -6,8 +6,11 @@ use crate::{
     cli::{Failure, World},
     host::{HostName, Risk},
     names,
-    plan::{Plan, window},
-    policy::Window,
+    plan::{
+        Plan,
+        window::{self, Windows},
+    },
+    view::WINDOWS_IGNORED,
 };
 
 /// Says what would be touched, and asks where the risk is high. A run that may change nothing is not asked for.
@@ -25,6 +28,9 @@ pub(in crate::cli) fn confirm(plan: &Plan, yes: bool, check: bool, world: &mut W
         }
     }
     world.talk(format_args!("  {:<40} {total:>6} {}", "in all", if total == 1 { "host" } else { "hosts" }));
+    if plan.ignores_windows {
+        world.talk(format_args!("  {WINDOWS_IGNORED}"));
+    }
     if yes || check || risky.is_empty() {
         return Ok(());
     }
@@ -63,7 +69,7 @@ pub(in crate::cli) fn in_windows(plan: &Plan, now: Timestamp) -> Result<(), Fail
 }
 
 /// When a window opens next, by its own clock: `2026-12-13 02:00 CET`.
-fn next_opening(w: &Window, now: Timestamp) -> Option<String> {
-    let zone = TimeZone::get(&w.timezone).ok()?;
+fn next_opening(w: &Windows, now: Timestamp) -> Option<String> {
+    let zone = TimeZone::get(&w.iter().next()?.timezone).ok()?;
     Some(window::next_opening(w, now)?.to_zoned(zone).strftime("%Y-%m-%d %H:%M %Z").to_string())
 }

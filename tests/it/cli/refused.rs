@@ -54,7 +54,19 @@ fn a_window_that_is_closed() {
     "#);
     assert!(fleet.hosts().all(|host| host.logins() == 0));
     desk.run("run play.yml -i inv.yml --check").ended(0);
-    desk.run("run play.yml -i inv.yml --ignore-window").ended(0);
+    // The digest of a plan is that of its run, with windows and without; a check is a check of the same plan.
+    let digest = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()["digest"].clone();
+    let planned = |options: &str| digest(&desk.run(&format!("plan play.yml -i inv.yml --json{options}")).ended(0).out);
+    let ran = || digest(&desk.run("report --format json").ended(0).out);
+    assert_eq!(ran(), planned(""));
+    let told = ["maintenance windows ignored (--ignore-window)"];
+    desk.run("run play.yml -i inv.yml --ignore-window").ended(0).says(&told);
+    assert_eq!(ran(), planned(" --ignore-window"));
+    assert_ne!(planned(" --ignore-window"), planned(""));
+    desk.run("plan play.yml -i inv.yml --ignore-window").ended(0).says(&told);
+    for command in ["show", "status", "report"] {
+        desk.run(command).says(&["maintenance windows ignored (--ignore-window), by ann@jump"]);
+    }
 }
 
 #[test]

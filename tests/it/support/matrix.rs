@@ -442,6 +442,7 @@ fn started(case: &Case, hosts: &[HostName], strict: bool) -> RunStarted {
         on_failure: vec![],
         max_failures: None,
         on_budget_spent: OnBudgetSpent::HaltRun,
+        ignores_windows: false,
         vars_digest: String::new(),
         agreed: Default::default(),
     };

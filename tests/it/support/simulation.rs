@@ -58,6 +58,7 @@ impl World {
             on_failure: vec![],
             max_failures: rng.bool().then(|| rng.usize(0..=3)),
             on_budget_spent: OnBudgetSpent::HaltRun,
+            ignores_windows: false,
             vars_digest: String::new(),
             agreed: Default::default(),
         };
@@ -81,6 +82,7 @@ impl World {
             on_failure: vec![],
             max_failures: None,
             on_budget_spent: OnBudgetSpent::HaltRun,
+            ignores_windows: false,
             vars_digest: String::new(),
             agreed: Default::default(),
         };

@@ -1,0 +1,150 @@
+//! From what a person asks for to the plan that is carried out: both files, the selection within its limit, windows or
+//! none. All of it goes in before the digest is taken. Knows no arguments and no connection. Start at [`Request::plan`].
+
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use serde_json::{Map, Value as Json};
+
+use super::{
+    Plan, build,
+    window::{self, Windows},
+};
+use crate::{
+    host::HostName,
+    inventory::{Inventory, PastRuns, SelectError},
+    names,
+    playbook::{self, Playbook},
+    yaml::Problems,
+};
+
+/// Reads both files, with `extra` (`-e`) over their variables.
+///
+/// # Errors
+/// All that is wrong with either.
+pub fn load(
+    playbook: &Path,
+    inventories: &[PathBuf],
+    extra: Map<String, Json>,
+) -> Result<(Inventory, Playbook), Problems> {
+    let inventory = Inventory::load(inventories).and_then(|inventory| inventory.with_extra_vars(&extra));
+    match (inventory, playbook::load(playbook)) {
+        (Ok(inventory), Ok(playbook)) => Ok((inventory, playbook.overlaid(extra))),
+        (inventory, playbook) => {
+            let mut problems = Problems::default();
+            for found in [inventory.err(), playbook.err()].into_iter().flatten() {
+                problems.extend(found);
+            }
+            Err(problems)
+        }
+    }
+}
+
+/// Why a limit leaves nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OutsideLimit {
+    /// It cannot be read, or matches no host at all.
+    Pattern(SelectError),
+    /// It matches none of these hosts.
+    None,
+}
+
+/// Those of `hosts` that `limit` names, in their order; never none.
+///
+/// # Errors
+/// Why there is none.
+pub fn within(
+    hosts: &[HostName],
+    limit: &str,
+    inventory: &Inventory,
+    past: &dyn PastRuns,
+) -> Result<Vec<HostName>, OutsideLimit> {
+    let limited: HashSet<HostName> =
+        inventory.select(limit, past).map_err(OutsideLimit::Pattern)?.into_iter().collect();
+    let hosts: Vec<HostName> = hosts.iter().filter(|host| limited.contains(*host)).cloned().collect();
+    if hosts.is_empty() { Err(OutsideLimit::None) } else { Ok(hosts) }
+}
+
+/// What a plan is made from. A check is not among it: it carries out the same plan without changing anything, so that
+/// its digest is that of the run.
+pub struct Request<'a> {
+    /// What is done, on which of the hosts.
+    pub playbook: &'a Playbook,
+    /// All hosts.
+    pub inventory: &'a Inventory,
+    /// `--limit`: of the playbook's hosts only these.
+    pub limit: Option<&'a str>,
+    /// What `@failed` and the other outcome selectors look up.
+    pub past: &'a dyn PastRuns,
+    /// `--ignore-window`.
+    pub ignore_windows: bool,
+    /// From when on windows must be open together.
+    pub now: Timestamp,
+}
+
+impl Request<'_> {
+    /// The plan that is carried out, to the last window.
+    ///
+    /// # Errors
+    /// A pattern that cannot be read, a selection without a host, windows that never open together, and what [`build`]
+    /// finds.
+    pub fn plan(&self) -> Result<Plan, Problems> {
+        let mut plan = build(self.inventory, self.playbook, &self.selected()?)?;
+        if self.ignore_windows {
+            for host in plan.stages.iter_mut().flat_map(|stage| &mut stage.waves).flat_map(|wave| &mut wave.hosts) {
+                host.window = None;
+            }
+            plan.ignores_windows = true;
+        }
+        never_open(&plan, self.now).or(plan)
+    }
+
+    fn selected(&self) -> Result<Vec<HostName>, Problems> {
+        let hosts = self.inventory.select(&self.playbook.hosts, self.past).map_err(|error| error.problems)?;
+        let Some(limit) = self.limit else { return Ok(hosts) };
+        within(&hosts, limit, self.inventory, self.past).map_err(|outside| match outside {
+            OutsideLimit::Pattern(error) => error.problems,
+            OutsideLimit::None => {
+                let mut problems = Problems::default();
+                let pattern = &self.playbook.hosts;
+                problems.nowhere(format!(
+                    "--limit {limit:?} and `hosts: {pattern}` of the playbook have no host in common"
+                ));
+                problems
+            }
+        })
+    }
+}
+
+/// Hosts whose windows exclude each other. One window was looked at when it was loaded.
+fn never_open(plan: &Plan, now: Timestamp) -> Problems {
+    let mut hosts: IndexMap<String, (&Windows, Vec<HostName>)> = IndexMap::new();
+    for (host, ..) in plan.hosts() {
+        if let Some(windows) = host.window.as_deref().filter(|windows| windows.iter().count() > 1) {
+            let key = windows.iter().map(|window| format!("{window:?}")).collect();
+            hosts.entry(key).or_insert_with(|| (windows, Vec::new())).1.push(host.name.clone());
+        }
+    }
+    let mut problems = Problems::default();
+    for (windows, hosts) in hosts.into_values().filter(|(windows, _)| window::never_open(windows, now)) {
+        let shown: Vec<String> = windows.iter().map(|window| format!("`{window}`")).collect();
+        problems
+            .nowhere(format!(
+                "{} can never be started: the window of the inventory ({}) and that of the playbook ({}) are not open \
+                 together within a year",
+                names::fold(&hosts),
+                shown.first().map_or("", String::as_str),
+                shown.last().map_or("", String::as_str),
+            ))
+            .help("a playbook's `window` narrows the inventory's: choose one that lies within it, or remove it");
+    }
+    problems
+}
+
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;

@@ -1,0 +1,187 @@
+use std::time::Duration;
+
+use super::*;
+
+fn moment(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn window(start: &str, minutes: u64, timezone: &str) -> Window {
+    Window { start: start.to_owned(), duration: Duration::from_secs(minutes * 60), timezone: timezone.to_owned() }
+}
+
+fn berlin(start: &str, hours: u64) -> Windows {
+    Windows::from(window(start, hours * 60, "Europe/Berlin"))
+}
+
+#[test]
+fn a_window_is_open_from_its_start_to_before_its_end() {
+    let window = berlin("0 2 * * SUN#2", 4);
+    for (now, until) in [
+        ("2026-11-08T00:59:59Z", None),
+        ("2026-11-08T01:00:00Z", Some("2026-11-08T05:00:00Z")),
+        ("2026-11-08T04:59:59Z", Some("2026-11-08T05:00:00Z")),
+        ("2026-11-08T05:00:00Z", None),
+        ("2026-11-15T02:00:00Z", None),
+    ] {
+        let until: Option<Timestamp> = until.map(|t: &str| t.parse().unwrap());
+        assert_eq!(open_until(&window, now.parse().unwrap()), until, "{now}");
+    }
+    let next = next_opening(&window, moment("2026-11-08T05:00:00Z"));
+    assert_eq!(next, Some("2026-12-13T01:00:00Z".parse().unwrap()));
+}
+
+#[test]
+fn a_clock_change_does_not_shorten_a_window() {
+    // 2026-03-29: 02:00 becomes 03:00 in Berlin.
+    let window = berlin("30 2 29 3 *", 4);
+    let until = open_until(&window, "2026-03-29T01:00:00Z".parse().unwrap());
+    assert_eq!(until, Some("2026-03-29T05:00:00Z".parse().unwrap()));
+    assert_eq!(open_until(&window, "2026-03-29T00:59:59Z".parse().unwrap()), None);
+}
+
+#[test]
+fn an_hour_that_comes_twice_opens_once() {
+    // 2026-10-25: 03:00 becomes 02:00 in Berlin; 02:30 is 00:30Z, and again 01:30Z.
+    let window = berlin("30 2 * * *", 2);
+    for (now, until) in [
+        ("2026-10-25T00:29:59Z", None),
+        ("2026-10-25T00:30:00Z", Some("2026-10-25T02:30:00Z")),
+        ("2026-10-25T01:30:00Z", Some("2026-10-25T02:30:00Z")),
+        ("2026-10-25T02:30:00Z", None),
+    ] {
+        let until: Option<Timestamp> = until.map(|t: &str| t.parse().unwrap());
+        assert_eq!(open_until(&window, now.parse().unwrap()), until, "{now}");
+    }
+}
+
+#[test]
+fn starts_that_overlap_keep_it_open_and_nonsense_keeps_it_closed() {
+    let hourly = berlin("0 * * * *", 2);
+    let until = open_until(&hourly, "2026-11-08T10:30:00.5Z".parse().unwrap());
+    assert_eq!(until, Some("2026-11-08T12:00:00Z".parse().unwrap()), "the latest start counts");
+    let now = "2026-11-08T10:30:00Z".parse().unwrap();
+    for (start, timezone) in [("never", "UTC"), ("0 2 * * *", "Mars/Base"), ("0 0 30 2 *", "UTC")] {
+        let window = Windows::from(window(start, 60, timezone));
+        assert_eq!((open_until(&window, now), next_opening(&window, now)), (None, None), "{start} {timezone}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn what_is_remembered_is_what_would_be_computed(
+        hours in proptest::collection::vec(0..400_i64, 1..40),
+        start in proptest::sample::select(vec!["30 2 * * *", "0 * * * *", "0 2 * * SUN#L", "15 1 25 10 *", "never"]),
+        length in 1..30_u64,
+    ) {
+        let window = berlin(start, length);
+        let origin: Timestamp = "2026-10-20T00:00:00Z".parse().unwrap();
+        for hour in hours {
+            let now = origin + SignedDuration::from_mins(hour * 17);
+            let fresh = answer(&window.0[0], now).until;
+            proptest::prop_assert_eq!(open_until(&window, now), fresh, "{} {}", start, now);
+        }
+    }
+}
+
+/// The inventory's window, and the one that the playbook narrows it by.
+fn both(inventory: Window, playbook: Window) -> Windows {
+    Windows::narrowed(Some(&inventory), Some(&playbook)).unwrap()
+}
+
+#[test]
+fn two_windows_are_open_while_both_are() {
+    let nights = window("0 22 * * *", 8 * 60, "Europe/Berlin");
+    let sundays = window("0 0 * * SUN", 24 * 60, "UTC");
+    let windows = both(nights, sundays);
+    // Sunday 8 November 2026: the night ends at 05:00Z, the next begins at 21:00Z.
+    for (now, until) in [
+        ("2026-11-07T23:59:59Z", None),
+        ("2026-11-08T00:00:00Z", Some("2026-11-08T05:00:00Z")),
+        ("2026-11-08T05:00:00Z", None),
+        ("2026-11-08T20:59:59Z", None),
+        ("2026-11-08T21:00:00Z", Some("2026-11-09T00:00:00Z")),
+        ("2026-11-09T00:00:00Z", None),
+    ] {
+        assert_eq!(open_until(&windows, moment(now)), until.map(moment), "{now}");
+    }
+    for (now, opens) in [
+        ("2026-11-08T05:00:00Z", "2026-11-08T21:00:00Z"),
+        ("2026-11-09T00:00:00Z", "2026-11-15T00:00:00Z"),
+        ("2026-11-08T22:00:00Z", "2026-11-08T22:00:00Z"),
+    ] {
+        assert_eq!(next_opening(&windows, moment(now)), Some(moment(opens)), "{now}");
+    }
+}
+
+#[test]
+fn windows_that_never_meet_are_known() {
+    let now = moment("2026-01-01T00:00:00Z");
+    for (inventory, playbook, never) in [
+        // They touch, and the end is no part of a window.
+        (window("0 2 * * *", 120, "UTC"), window("0 4 * * *", 60, "UTC"), true),
+        (window("0 2 * * *", 121, "UTC"), window("0 4 * * *", 60, "UTC"), false),
+        (window("0 2 * * SAT", 60, "UTC"), window("0 2 * * SUN", 60, "UTC"), true),
+        (window("0 2 * * MON-FRI", 60, "UTC"), window("30 2 13 * *", 60, "UTC"), false),
+        // An hour apart in winter, two hours in summer.
+        (window("0 2 * * *", 60, "Europe/Berlin"), window("0 1 * * *", 60, "UTC"), false),
+        (window("0 4 * * *", 60, "Europe/Berlin"), window("0 1 * * *", 60, "UTC"), true),
+        (window("0 3 * 6 *", 60, "Europe/Berlin"), window("0 1 * * *", 60, "UTC"), false),
+        (window("0 2 * 6 *", 60, "Europe/Berlin"), window("0 1 * * *", 60, "UTC"), true),
+        // 02:30 is not there on 29 March, so that the window opens at 03:00.
+        (window("30 2 29 3 *", 60, "Europe/Berlin"), window("0 3 * * *", 30, "Europe/Berlin"), false),
+        (window("30 2 29 3 *", 60, "Europe/Berlin"), window("30 2 28 3 *", 10, "Europe/Berlin"), true),
+        (window("0 0 29 2 *", 60, "UTC"), window("0 0 * * *", 60, "UTC"), true),
+        // There is no 30 February, which a loader refuses.
+        (window("* * * * *", 1, "UTC"), window("0 0 30 2 *", 1, "UTC"), true),
+    ] {
+        let windows = both(inventory, playbook);
+        assert_eq!(never_open(&windows, now), never, "{windows:?}");
+        assert_eq!(next_opening(&windows, now).is_none(), never, "{windows:?}");
+    }
+    let leap_year = Windows::from(window("0 0 29 2 *", 60, "UTC"));
+    assert!(!never_open(&leap_year, now), "one window alone is what it is");
+    assert_eq!(next_opening(&leap_year, now), Some(moment("2028-02-29T00:00:00Z")));
+}
+
+#[test]
+fn one_window_is_written_as_ever_and_several_as_a_list() {
+    let (one, other) = (window("0 2 * * *", 60, "UTC"), window("0 3 * * *", 60, "UTC"));
+    let json = |windows: &Windows| serde_json::to_value(windows).unwrap();
+    let alone = Windows::narrowed(None, Some(&one)).unwrap();
+    assert_eq!(json(&alone), serde_json::to_value(&one).unwrap());
+    assert_eq!(both(one.clone(), one.clone()), alone, "a window narrows itself to itself");
+    let two = both(one.clone(), other.clone());
+    assert_eq!(json(&two), serde_json::to_value([one, other]).unwrap());
+    for windows in [alone, two] {
+        assert_eq!(serde_json::from_value::<Windows>(json(&windows)).unwrap(), windows);
+    }
+    assert!(serde_json::from_value::<Windows>(serde_json::json!([])).is_err());
+    assert_eq!(Windows::narrowed(None, None), None);
+}
+
+proptest::proptest! {
+    #[test]
+    fn together_means_each_of_them(
+        starts in proptest::collection::vec(
+            proptest::sample::select(vec!["30 2 * * *", "0 */5 * * *", "0 2 * * SUN#L", "15 1 25 10 *", "0 0 29 3 *"]), 2
+        ),
+        lengths in proptest::collection::vec(1..1500_u64, 2),
+        minutes in proptest::collection::vec(0..300_000_i64, 1..20),
+    ) {
+        let zones = ["Europe/Berlin", "America/New_York"];
+        let each: Vec<Window> = (0..2).map(|i| window(starts[i], lengths[i], zones[i])).collect();
+        let windows = both(each[0].clone(), each[1].clone());
+        let origin = moment("2026-03-01T00:00:00Z");
+        for minute in minutes {
+            let now = origin + SignedDuration::from_mins(minute);
+            let ends: Option<Vec<Timestamp>> = each.iter().map(|window| one_open_until(window, now)).collect();
+            proptest::prop_assert_eq!(open_until(&windows, now), ends.and_then(|ends| ends.into_iter().min()));
+            if let Some(at) = next_opening(&windows, now) {
+                proptest::prop_assert!(at >= now && open_until(&windows, at).is_some());
+                let before = at - SignedDuration::from_secs(1);
+                proptest::prop_assert!(at == now || before < now || open_until(&windows, before).is_none());
+            }
+        }
+    }
+}
