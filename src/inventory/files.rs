@@ -5,11 +5,13 @@ use std::{
     sync::Arc,
 };
 
-use super::{Inventory, load::Loader, vars_files};
+use super::{
+    Inventory,
+    load::Loader,
+    order, vars_files,
+    yaml::{self, CONVERT},
+};
 use crate::yaml::{Problem, Problems, Source};
-
-/// The way out for inventories that are not read.
-pub const CONVERT: &str = "convert it: `ansible-inventory -i FILE --list -y --output inventory.yml`";
 
 impl Inventory {
     /// Reads inventory files and the `group_vars/` and `host_vars/` beside them. Later files win over earlier ones.
@@ -23,7 +25,7 @@ impl Inventory {
         }
         for path in paths {
             match source(path) {
-                Ok(source) => loader.file(source),
+                Ok(source) => yaml::read(source, &mut loader),
                 Err(problem) => loader.problems.0.push(problem),
             }
         }
@@ -34,7 +36,7 @@ impl Inventory {
                 folders.push(folder);
             }
         }
-        loader.finish()
+        order::finish(loader)
     }
 
     /// An inventory from text, without anything beside it.
@@ -43,8 +45,8 @@ impl Inventory {
     /// All its problems.
     pub fn from_text(path: &str, text: &str) -> Result<Self, Problems> {
         let mut loader = Loader::new();
-        loader.file(Source::new(path, text));
-        loader.finish()
+        yaml::read(Source::new(path, text), &mut loader);
+        order::finish(loader)
     }
 }
 

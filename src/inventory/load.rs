@@ -1,16 +1,17 @@
-//! Documents to groups: `hosts`, `children` and `vars` of each group.
+//! What readers of inventory formats hand over: groups, hosts of groups, groups in groups, variables; each with its place.
+//! Knows no format. Readers are siblings of this file ([`super::yaml`]); what all of it comes to is made by
+//! [`super::order::finish`]. Start at [`Loader`].
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use super::{
     entry::{AllSaid, Said},
-    files,
-    group::{Group, Host, Inventory, Layer},
-    name, order, range,
+    group::{Group, Host, Layer},
+    name, range,
 };
 use crate::{
     host::HostName,
-    yaml::{Key, MapReader, Node, Problems, Source, Span, Value, parse, read},
+    yaml::{Key, Node, Problems, Span, Value, read},
 };
 
 /// What has been read so far.
@@ -28,6 +29,10 @@ pub struct Loader {
     said: AllSaid,
 }
 
+/// Where each host of one list was named, to find those that stand there twice.
+#[derive(Default)]
+pub struct Named(HashMap<usize, u32>);
+
 impl Loader {
     pub fn new() -> Self {
         let mut loader = Self {
@@ -41,21 +46,23 @@ impl Loader {
             encrypted: Vec::new(),
             said: AllSaid::default(),
         };
-        let (all, ungrouped) = (loader.group("all"), loader.group("ungrouped"));
+        let (all, ungrouped) = (loader.made("all"), loader.made("ungrouped"));
         loader.groups[all].children.push(ungrouped);
         loader.groups[ungrouped].parents.push(all);
         loader
     }
 
-    pub fn finish(mut self) -> Result<Inventory, Problems> {
-        order::check_cycles(&mut self);
-        if !self.problems.is_empty() {
-            return Err(self.problems);
+    /// The group of this name, made when it is new; `None`, with a problem, when no group can have it.
+    pub fn group(&mut self, key: &Key) -> Option<usize> {
+        if key.text.is_empty() || key.text.contains([',', '!', '&', '[', ']', ' ', '@', '~']) {
+            let message = format!("`{}` cannot be the name of a group", key.text);
+            self.problems.at(&key.span, message).help("letters, digits, _ - . : are fine");
+            return None;
         }
-        Ok(order::settle(self))
+        Some(self.made(&key.text))
     }
 
-    fn group(&mut self, name: &str) -> usize {
+    fn made(&mut self, name: &str) -> usize {
         if let Some(at) = self.group_index.get(name) {
             return *at;
         }
@@ -64,95 +71,29 @@ impl Loader {
         self.groups.len() - 1
     }
 
-    pub fn file(&mut self, source: Arc<Source>) {
-        let node = match parse(source) {
-            Ok(node) => node,
-            Err(problems) => return self.problems.extend(problems),
-        };
-        let Value::Map(groups) = node.value else {
-            let problem = match node.value {
-                Value::Null => self.problems.at(&node.span, "this inventory is empty"),
-                _ => self.problems.expected("groups (a mapping)", &node),
-            };
-            problem.help("an inventory looks like `all: {hosts: {web01: }}`");
-            return;
-        };
-        if let Some((key, _)) = groups.iter().find(|(key, node)| key.text == "plugin" && node.text().is_some()) {
-            self.problems
-                .at(&key.span, "this configures an inventory plugin; plugins are not run")
-                .help(files::CONVERT);
-            return;
-        }
-        for (key, node) in groups {
-            if let Some(group) = self.group_named(&key) {
-                self.group_body(group, &key, node);
-            }
-        }
-    }
-
-    /// The group of a key, made when it is new.
-    fn group_named(&mut self, key: &Key) -> Option<usize> {
-        if key.text.is_empty() || key.text.contains([',', '!', '&', '[', ']', ' ', '@', '~']) {
-            let message = format!("`{}` cannot be the name of a group", key.text);
-            self.problems.at(&key.span, message).help("letters, digits, _ - . : are fine");
+    /// A group inside another one; its number, unless it cannot stand there.
+    pub fn child(&mut self, group: usize, key: &Key) -> Option<usize> {
+        if key.text == "all" {
+            self.problems.at(&key.span, "`all` holds every group and cannot stand in one");
             return None;
         }
-        Some(self.group(&key.text))
+        let child = self.group(key)?;
+        self.edges.push((group, child, key.span.clone()));
+        Some(child)
     }
 
-    /// Reads what stands under a group's name. The depth of the recursion is bounded by the parser.
-    fn group_body(&mut self, group: usize, key: &Key, node: Node) {
-        let what = format!("group `{}`", key.text);
-        let Some(mut map) = MapReader::new(&node, &what, &mut self.problems) else { return };
-        for known in ["hosts", "children", "vars"] {
-            map.allow(known);
+    /// Variables of a group.
+    pub fn vars(&mut self, group: usize, vars: Vec<(Key, Node)>) {
+        let layer = Layer::new(vars, &mut self.problems);
+        if let Some(priority) = layer.get("ansible_group_priority") {
+            let read = read::whole(priority, i64::MIN, i64::MAX, &mut self.problems);
+            self.groups[group].priority = read.unwrap_or(1);
         }
-        map.finish();
-        let Value::Map(sections) = node.value else { return };
-        for (section, node) in sections {
-            match section.text.as_str() {
-                "hosts" => self.section_hosts(group, node),
-                "children" => self.section_children(group, node),
-                "vars" => self.section_vars(group, node),
-                _ => {}
-            }
-        }
+        self.groups[group].inline.push(Arc::new(layer));
     }
 
-    /// The entries of `hosts` or `children`: a mapping, nothing, or one name.
-    fn entries(&mut self, node: Node, what: &str) -> Vec<(Key, Node)> {
-        match node.value {
-            Value::Map(entries) => entries,
-            Value::Null => Vec::new(),
-            Value::String(text) if node.tag.is_none() => {
-                let nothing = Node { span: node.span.clone(), tag: None, value: Value::Null };
-                vec![(Key { text, span: node.span }, nothing)]
-            }
-            _ => {
-                self.problems.expected(what, &node).help("write each name as a key, with a colon: `web01:`");
-                Vec::new()
-            }
-        }
-    }
-
-    fn section_hosts(&mut self, group: usize, node: Node) {
-        // Where each host of this mapping was named, to find those that ranges name twice.
-        let mut seen: HashMap<usize, u32> = HashMap::new();
-        for (key, node) in self.entries(node, "host names (a mapping)") {
-            self.host_entry(group, &key, node, &mut seen);
-        }
-    }
-
-    fn host_entry(&mut self, group: usize, key: &Key, node: Node, seen: &mut HashMap<usize, u32>) {
-        let vars = match node.value {
-            Value::Map(vars) => vars,
-            Value::Null => Vec::new(),
-            _ => {
-                let what = format!("the variables of host `{}` (a mapping)", key.text);
-                self.problems.expected(&what, &node);
-                return;
-            }
-        };
+    /// The host, or the hosts of a range, that `key` names in a group, with their own variables.
+    pub fn host(&mut self, group: usize, key: &Key, vars: Vec<(Key, Node)>, named: &mut Named) {
         let (names, port) = match name::hosts(&key.text) {
             Ok(found) => found,
             Err(wrong) => {
@@ -178,7 +119,7 @@ impl Loader {
             match HostName::new(&name) {
                 Ok(name) => {
                     // One problem for the hosts of a range.
-                    if let Some(at) = self.host(group, name, key, &layers, seen)
+                    if let Some(at) = self.one_host(group, name, key, &layers, named)
                         && agrees
                     {
                         agrees = self.said.compare(&self.names[at], at, &said, &mut self.problems);
@@ -192,14 +133,14 @@ impl Loader {
         }
     }
 
-    /// Takes one host; its number, unless this mapping names it twice.
-    fn host(
+    /// Takes one host; its number, unless this list names it twice.
+    fn one_host(
         &mut self,
         group: usize,
         name: HostName,
         key: &Key,
         layers: &[Arc<Layer>],
-        seen: &mut HashMap<usize, u32>,
+        named: &mut Named,
     ) -> Option<usize> {
         let at = match self.index.get(&name) {
             Some(at) => *at,
@@ -210,7 +151,7 @@ impl Loader {
                 self.hosts.len() - 1
             }
         };
-        if let Some(line) = seen.insert(at, key.span.line) {
+        if let Some(line) = named.0.insert(at, key.span.line) {
             let message = format!("host `{name}` stands in this mapping for the second time");
             let help = format!("line {line} names it already: keep one of the two");
             self.problems.at(&key.span, message).help(help);
@@ -223,37 +164,6 @@ impl Loader {
             self.groups[group].hosts.push(at);
         }
         Some(at)
-    }
-
-    fn section_children(&mut self, group: usize, node: Node) {
-        for (key, node) in self.entries(node, "group names (a mapping)") {
-            if key.text == "all" {
-                self.problems.at(&key.span, "`all` holds every group and cannot stand in one");
-                continue;
-            }
-            if let Some(child) = self.group_named(&key) {
-                self.edges.push((group, child, key.span.clone()));
-                self.group_body(child, &key, node);
-            }
-        }
-    }
-
-    fn section_vars(&mut self, group: usize, node: Node) {
-        match node.value {
-            Value::Map(vars) => {
-                let layer = Layer::new(vars, &mut self.problems);
-                if let Some(priority) = layer.get("ansible_group_priority") {
-                    let range = (i64::MIN, i64::MAX);
-                    let read = read::whole(priority, range.0, range.1, &mut self.problems);
-                    self.groups[group].priority = read.unwrap_or(1);
-                }
-                self.groups[group].inline.push(Arc::new(layer));
-            }
-            Value::Null => {}
-            _ => {
-                self.problems.expected("variables (a mapping)", &node);
-            }
-        }
     }
 }
 

@@ -2,8 +2,12 @@ use std::{fs, path::Path};
 
 use serde_json::{Value as Json, json};
 
-use super::*;
-use crate::{amount::Amount, host::Risk, names};
+use super::super::Inventory;
+use crate::{
+    amount::Amount,
+    host::{HostName, Risk},
+    names,
+};
 
 fn inventory(text: &str) -> Inventory {
     Inventory::from_text("inv.yml", text).unwrap_or_else(|problems| panic!("{problems}"))

@@ -17,6 +17,7 @@ mod settings;
 mod show;
 mod template;
 mod vars_files;
+mod yaml;
 
 pub use group::{Group, Inventory};
 pub use select::{NoRuns, PastRuns, SelectError};

@@ -1,4 +1,5 @@
 //! What holds what: cycles, depths, the implicit `all` and `ungrouped`, and which variable wins.
+//! Start at [`finish`].
 //! Source: Ansible's `lib/ansible/inventory/{data,group,helpers}.py` and `vars/manager.py`.
 
 use std::{
@@ -10,12 +11,25 @@ use super::{
     group::{Group, GroupSet, Inventory, Layer},
     load::Loader,
 };
+use crate::yaml::Problems;
 
 const ALL: usize = 0;
 const UNGROUPED: usize = 1;
 
+/// What all that was read comes to.
+///
+/// # Errors
+/// All problems of all files.
+pub fn finish(mut loader: Loader) -> Result<Inventory, Problems> {
+    check_cycles(&mut loader);
+    if !loader.problems.is_empty() {
+        return Err(loader.problems);
+    }
+    Ok(settle(loader))
+}
+
 /// Adds what is known about children, and reports each cycle once, at the line that closes it.
-pub fn check_cycles(loader: &mut Loader) {
+fn check_cycles(loader: &mut Loader) {
     for (parent, child, span) in std::mem::take(&mut loader.edges) {
         if loader.groups[parent].children.contains(&child) {
             continue;
@@ -58,7 +72,7 @@ fn way(groups: &[Group], from: usize, to: usize) -> Option<Vec<usize>> {
 }
 
 /// Completes the tree and gives each host its set of groups.
-pub fn settle(mut loader: Loader) -> Inventory {
+fn settle(mut loader: Loader) -> Inventory {
     hang_under_all(&mut loader);
     set_depths(&mut loader.groups);
     let mut inventory = Inventory {
