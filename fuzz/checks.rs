@@ -9,8 +9,9 @@ use std::{
 
 use patchwave::{
     command::{Exit, Output},
+    facts::host_facts,
     inventory::{Inventory, NoRuns},
-    pkg::{self, Exact},
+    pkg::{self, Exact, Package, Transaction},
     playbook,
     sshconfig::{Destination, FileText, Outside, Person, Query, Sources, SshConfig},
     step,
@@ -110,15 +111,17 @@ pub fn host_output(bytes: &[u8]) {
         stderr: text.get(end + 1..).unwrap_or_default().to_vec(),
         dropped: 0,
     };
-    let _ = pkg::host_facts().read(&output).map(|facts| pkg::detect(&facts).is_ok());
+    let _ = host_facts(&pkg::programs()).read(&output).map(|facts| pkg::detect(&facts).is_ok());
     let set = [Exact { name: "openssl".to_owned(), version: "3.0.11-1".to_owned() }];
     for manager in pkg::ALL {
         let _ = manager.refresh().read(&output);
         let _ = manager.state().read(&output).map(|state| state.health());
         let _ = manager.lock_holders().read(&output);
         let _ = manager.pending(true, false).read(&output);
-        let _ = manager.simulate(&set).read(&output);
-        let _ = manager.simulate_purge(&["linux-image-1".to_owned()]).read(&output);
+        let _ = manager.simulate(&Transaction::upgrade(&set)).map(|query| query.read(&output));
+        let _ = manager
+            .simulate(&Transaction::removal(&[Package::named("linux-image-1")]))
+            .map(|query| query.read(&output));
         let _ = manager.reboot_reasons().read(&output);
         let _ = manager.kernels().read(&output);
         let text = output.text();

@@ -105,6 +105,23 @@ impl Command {
         self
     }
 
+    /// The same command behind shell text, which may end it before anything is done. A script gets it as its first lines,
+    /// everything else is run by a shell after it.
+    #[must_use]
+    pub fn behind(mut self, text: &str) -> Self {
+        match self.argv.as_mut_slice() {
+            [shell, option, script, ..] if shell == "/bin/sh" && option == "-c" => {
+                script.insert(0, '\n');
+                script.insert_str(0, text);
+            }
+            _ => {
+                let program = std::mem::take(&mut self.argv);
+                self.argv = Self::sh(self.label, &format!("{text}\nexec \"$@\""), program).argv;
+            }
+        }
+        self
+    }
+
     /// The program and its arguments in one list, behind `env` and the environment where there is one.
     pub fn words(&self) -> Vec<String> {
         let mut words = Vec::with_capacity(self.argv.len() + self.env.len() + 1);
@@ -321,6 +338,21 @@ impl Unreadable {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_behind_shell_text_is_what_it_was_unless_the_text_ends_it() {
+        let run = |command: &Command| {
+            let line = command.shell_line().unwrap();
+            let output = std::process::Command::new("/bin/sh").args(["-c", &line]).output().unwrap();
+            (output.status.code(), String::from_utf8(output.stdout).unwrap())
+        };
+        let script = Command::sh("x", "printf '%s|' \"$@\"; cat", ["a b", "c"]);
+        let program = Command::changes("x", ["printf", "%s|%s|", "a b", "c"]).env("E", "1");
+        for command in [script, program] {
+            assert_eq!(run(&command.clone().behind("true")), (Some(0), "a b|c|".to_owned()), "{command:?}");
+            assert_eq!(run(&command.behind("exit 114")), (Some(114), String::new()));
+        }
+    }
 
     #[test]
     fn hostile_arguments_stay_one_argument_each() {

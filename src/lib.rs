@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | 0 | [`host`] [`amount`] [`command`] [`clock`] [`mask`] [`sensitive`] [`prompt`] [`spool`] [`regular`] | words, what is a secret and what hides it, who can be asked, where bytes wait, files that are files |
 //! | 1 | [`yaml`] [`names`] | text with positions; many names in few words |
-//! | 2 | [`policy`] [`target`] | words made of words |
+//! | 2 | [`policy`] [`target`] [`facts`] | words made of words; what a host is |
 //! | 3 | [`inventory`] [`playbook`] [`pkg`] [`sshconfig`] | files to checked data; what package managers say. Pure |
 //! | 4 | [`plan`] [`reach`] | who is patched with whom, in what order; how a host is reached. Pure |
 //! | 5 | [`event`] | what happened, and the fold of it. Pure |
@@ -23,6 +23,7 @@ pub mod command;
 pub mod demo;
 pub mod engine;
 pub mod event;
+pub mod facts;
 pub mod host;
 pub mod inventory;
 pub mod ledger;

@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::Starts;
+use super::{Package, Starts};
 
 /// The running kernel and the installed ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -22,7 +22,7 @@ pub struct Kernels {
     /// What the boot loader will start; `None` where no file says so.
     pub starts: Option<Starts>,
     /// Packages that several kernels need (headers of one ABI), with the releases that need them.
-    pub shared: BTreeMap<String, BTreeSet<String>>,
+    pub shared: BTreeMap<Package, BTreeSet<String>>,
 }
 
 /// An installed kernel.
@@ -33,7 +33,7 @@ pub struct Kernel {
     /// What one kernel must have in common with another to take its place: `amd64`, `cloud-amd64`, `pve`.
     pub flavour: String,
     /// Packages of this release alone: image, modules, headers. None: somebody built it here.
-    pub packages: Vec<String>,
+    pub packages: Vec<Package>,
 }
 
 impl Kernels {
@@ -87,6 +87,15 @@ pub enum BootFiles {
     Image,
     /// A kernel, for which an image is made.
     Kernel,
+}
+
+/// What a boot needs below `/boot`, as patterns of a shell for names in that folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BootPatterns {
+    /// Kernels.
+    pub kernels: &'static str,
+    /// Images of the first root file system.
+    pub images: &'static str,
 }
 
 /// Why a host should be rebooted.

@@ -1,15 +1,13 @@
 //! Which package manager a host has, or why none of ours can serve it.
 
-use super::{ALL, HostFacts, PackageManager};
-
-/// Managers that hosts have and this program does not drive, in the order in which they are looked for.
-const FOREIGN: [&str; 6] = ["rpm-ostree", "dnf", "yum", "zypper", "apk", "pacman"];
+use super::{ALL, PackageManager, foreign::FOREIGN, names};
+use crate::facts::HostFacts;
 
 /// A host that cannot be patched by this release. Nothing on it was changed.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Refusal {
     /// Another package manager.
-    #[error("this release patches apt hosts; this one has {tool} ({system})")]
+    #[error("this release patches {} hosts; this one has {tool} ({system})", names())]
     Foreign {
         /// The program that was found.
         tool: String,
@@ -17,7 +15,7 @@ pub enum Refusal {
         system: String,
     },
     /// None that is known.
-    #[error("this release patches apt hosts; this one has no package manager that is known ({system})")]
+    #[error("this release patches {} hosts; this one has no package manager that is known ({system})", names())]
     Unknown {
         /// `PRETTY_NAME`.
         system: String,
@@ -53,7 +51,7 @@ pub fn detect(facts: &HostFacts) -> Result<&'static dyn PackageManager, Refusal>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pkg::OsRelease;
+    use crate::facts::OsRelease;
 
     #[test]
     fn hosts_without_apt_are_refused_by_the_name_of_what_they_have() {
@@ -71,8 +69,9 @@ mod tests {
             };
             detect(&facts).map(PackageManager::name).map_err(|refusal| refusal.to_string())
         };
-        let foreign =
-            |tool: &str, id: &str| Err(format!("this release patches apt hosts; this one has {tool} (The {id})"));
+        let foreign = |tool: &str, id: &str| {
+            Err(format!("this release patches {} hosts; this one has {tool} (The {id})", names()))
+        };
         assert_eq!(check("debian", "", &["apt-get"], None), Ok("apt"));
         assert_eq!(check("linuxmint", "ubuntu debian", &["apt-get"], None), Ok("apt"));
         assert_eq!(check("devuan", "", &["apt-get"], None), Ok("apt"), "an unknown family with apt alone");

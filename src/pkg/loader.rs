@@ -11,6 +11,15 @@ use crate::command::printable;
 /// Prints the lines that [`Seen::take`] reads. Wants `r`, the root.
 pub(super) const SCRIPT: &str = include_str!("loader.sh");
 
+/// How a package manager tells releases of kernels.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Releases {
+    /// Which is older.
+    pub order: fn(&str, &str) -> Ordering,
+    /// How the names end of what it leaves beside an image while it unpacks one, besides those that everybody uses.
+    pub leftovers: &'static [&'static str],
+}
+
 /// The kernel that the boot loader will start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Starts {
@@ -72,8 +81,8 @@ impl Seen {
         }
     }
 
-    /// The kernel that will be started; `None`: the files do not say. `order` is that of releases.
-    pub(super) fn starts(&self, order: impl Fn(&str, &str) -> Ordering) -> Option<Starts> {
+    /// The kernel that will be started; `None`: the files do not say.
+    pub(super) fn starts(&self, releases: Releases) -> Option<Starts> {
         let starts =
             |release: Option<String>, by: &str| Some(Starts { release: printable(&release?), by: by.to_owned() });
         if self.proxmox {
@@ -82,17 +91,17 @@ impl Seen {
         }
         let loader = self.efi("LoaderInfo").unwrap_or_default();
         if loader.starts_with("systemd-boot") || (self.grub.is_none() && !self.entries.is_empty()) {
-            let entry = self.entry(order)?;
-            return starts(self.release(&entry.linux).or_else(|| filled(&entry.version)), &entry.file);
+            let entry = self.entry(releases)?;
+            return starts(self.release(releases, &entry.linux).or_else(|| filled(&entry.version)), &entry.file);
         }
         if let Some(file) = &self.grub {
-            return starts(self.release(&self.grub_entry()?), file);
+            return starts(self.release(releases, &self.grub_entry()?), file);
         }
         if let Some(file) = &self.extlinux {
-            return starts(self.release(&self.label()?), file);
+            return starts(self.release(releases, &self.label()?), file);
         }
         let (link, _) = self.links.first()?;
-        starts(self.release(link), link)
+        starts(self.release(releases, link), link)
     }
 
     fn efi(&self, name: &str) -> Option<&str> {
@@ -104,18 +113,19 @@ impl Seen {
     }
 
     /// The release of an image's path: `/vmlinuz-6.1.0-99-amd64`, or a link to one.
-    fn release(&self, image: &str) -> Option<String> {
-        release_of(image).or_else(|| {
+    fn release(&self, releases: Releases, image: &str) -> Option<String> {
+        releases.of(image).or_else(|| {
             let (_, to) = self.links.iter().find(|(link, _)| link == image || link.ends_with(image))?;
-            release_of(to)
+            releases.of(to)
         })
     }
 
     /// As systemd-boot chooses: what was ordered for one boot, what was chosen, what is configured, the newest.
-    fn entry(&self, order: impl Fn(&str, &str) -> Ordering) -> Option<&Entry> {
+    fn entry(&self, releases: Releases) -> Option<&Entry> {
         let wanted = [self.efi("LoaderEntryOneShot"), self.efi("LoaderEntryDefault"), self.entry_default.as_deref()];
-        let release = |entry: &Entry| self.release(&entry.linux).or_else(|| filled(&entry.version)).unwrap_or_default();
-        let newest = |a: &&Entry, b: &&Entry| order(&release(a), &release(b));
+        let release =
+            |entry: &Entry| self.release(releases, &entry.linux).or_else(|| filled(&entry.version)).unwrap_or_default();
+        let newest = |a: &&Entry, b: &&Entry| (releases.order)(&release(a), &release(b));
         for wanted in wanted.into_iter().flatten() {
             let glob = globset::Glob::new(wanted.trim_end_matches(".conf")).ok()?.compile_matcher();
             let found = self.entries.iter().filter(|entry| glob.is_match(entry.name())).max_by(newest);
@@ -223,7 +233,7 @@ fn menu(lines: &[String]) -> Vec<Item> {
     top
 }
 
-/// Title and id of `menuentry 'Debian GNU/Linux' --class debian $menuentry_id_option 'gnulinux-simple-…' {`.
+/// Title and id of `menuentry 'GNU/Linux' --class gnu-linux $menuentry_id_option 'gnulinux-simple-…' {`.
 fn heading(line: &str) -> Item {
     let words = shlex::split(line.trim_end().trim_end_matches('{')).unwrap_or_default();
     let id = words.iter().position(|word| word == "$menuentry_id_option" || word == "--id");
@@ -245,22 +255,27 @@ fn filled(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// The release in the name of a kernel's image; `None` for backups, and for images whose name has none.
-pub(super) fn release_of(image: &str) -> Option<String> {
-    const LEFT: [&str; 6] = [".old", ".bak", ".dpkg-new", ".dpkg-old", ".dpkg-tmp", ".dpkg-bak"];
-    let name = image.rsplit('/').next()?;
-    let in_modules = image.strip_suffix("/vmlinuz").and_then(|folder| folder.rsplit_once("/modules/"));
-    let release = match in_modules {
-        Some((_, release)) => release,
-        None => ["vmlinuz-", "vmlinux-", "kernel-", "linux-"].iter().find_map(|start| name.strip_prefix(start))?,
-    };
-    let numbered = release.bytes().next().is_some_and(|b| b.is_ascii_digit());
-    (numbered && !LEFT.iter().any(|end| release.ends_with(end))).then(|| printable(release))
+impl Releases {
+    /// The release in the name of a kernel's image; `None` for backups, and for images whose name has none.
+    pub(super) fn of(&self, image: &str) -> Option<String> {
+        const BACKUPS: [&str; 2] = [".old", ".bak"];
+        let name = image.rsplit('/').next()?;
+        let in_modules = image.strip_suffix("/vmlinuz").and_then(|folder| folder.rsplit_once("/modules/"));
+        let release = match in_modules {
+            Some((_, release)) => release,
+            None => ["vmlinuz-", "vmlinux-", "kernel-", "linux-"].iter().find_map(|start| name.strip_prefix(start))?,
+        };
+        let numbered = release.bytes().next().is_some_and(|b| b.is_ascii_digit());
+        let mut left = BACKUPS.iter().chain(self.leftovers);
+        (numbered && !left.any(|end| release.ends_with(end))).then(|| printable(release))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const RELEASES: Releases = Releases { order: |a, b| a.cmp(b), leftovers: &[".new"] };
 
     fn starts(lines: &str) -> Option<String> {
         let mut seen = Seen::default();
@@ -268,7 +283,7 @@ mod tests {
             let (tag, rest) = line.split_once(' ').unwrap_or((line, ""));
             assert!(seen.take(tag, rest), "{line}");
         }
-        seen.starts(Ord::cmp).map(|starts| starts.release)
+        seen.starts(RELEASES).map(|starts| starts.release)
     }
 
     const MENU: &str = "grub /boot/grub/grub.cfg
@@ -354,11 +369,12 @@ g }
             ("/boot/vmlinuz-6.1.0-9-amd64", Some("6.1.0-9-amd64")),
             ("/usr/lib/modules/6.9.3/vmlinuz", Some("6.9.3")),
             ("/boot/vmlinuz-6.9.3.old", None),
+            ("/boot/vmlinuz-6.9.3.new", None),
             ("/boot/vmlinuz", None),
             ("/boot/kernel8.img", None),
             ("/boot/vmlinuz-rescue", None),
         ] {
-            assert_eq!(release_of(image).as_deref(), release, "{image}");
+            assert_eq!(RELEASES.of(image).as_deref(), release, "{image}");
         }
     }
 }

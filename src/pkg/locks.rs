@@ -42,8 +42,10 @@ pub fn stop_if_locked() -> String {
 
 /// Shell text that defines `packages_are_locked`: whether somebody holds the packages; `held` is then what was seen.
 pub fn are_locked() -> String {
+    let lists = ALL.iter().flat_map(|manager| manager.list_locks());
+    let lists: String = lists.map(|file| format!(" -e '^lock {file} '")).collect();
     format!(
-        "packages_are_locked() {{\nheld=$(\n{})\nprintf '%s\\n' \"$held\" | grep '^lock ' | grep -qv '/lists/lock '\n}}\n",
+        "packages_are_locked() {{\nheld=$(\n{})\nprintf '%s\\n' \"$held\" | grep '^lock ' | grep -qv -e '^$'{lists}\n}}\n",
         look()
     )
 }
@@ -61,9 +63,9 @@ pub fn locked(output: &Output) -> Result<Option<Vec<LockHolder>>, Unreadable> {
     read(&Output { stdout: answer.as_bytes().to_vec(), ..output.clone() }).map(Some)
 }
 
-/// Whether a manager needs this unit while it works, so that stopping it may cut a transaction.
-pub fn needs_unit(unit: &str) -> bool {
-    ALL.iter().any(|manager| manager.needs_unit(unit))
+/// True for a lock of the package lists, which a transaction does not need.
+pub fn is_lists(holder: &LockHolder) -> bool {
+    ALL.iter().any(|manager| manager.list_locks().contains(&holder.file.as_str()))
 }
 
 #[cfg(test)]
@@ -77,8 +79,9 @@ mod tests {
 
     #[test]
     fn a_script_that_stopped_says_who_holds_the_packages() {
-        let text = "hello\nlocked\nlock /var/lib/dpkg/lock-frontend 7 apt-get install asked\nin /user.slice/session-3.scope\nend\n";
-        let holders = locked(&said(text)).unwrap().unwrap();
+        let lock = "hello\nlocked\nlock /var/lib/dpkg/lock-frontend 7 apt-get install asked\n";
+        let text = format!("{lock}in /user.slice/session-3.scope\n{}", "end\n".repeat(ALL.len()));
+        let holders = locked(&said(&text)).unwrap().unwrap();
         assert_eq!(holders[0].to_string(), "apt-get (pid 7)");
         assert!(holders[0].runs_in("session-3.scope") && !holders[0].runs_in("session-3"));
         assert_eq!(locked(&said("asked\n")), Ok(None));
@@ -88,7 +91,8 @@ mod tests {
 
     #[test]
     fn the_look_of_all_managers_is_read_part_by_part() {
-        assert_eq!(read(&said("end\n")), Ok(Vec::new()));
-        assert!(read(&said("")).is_err());
+        let parts = |n: usize| read(&said(&"end\n".repeat(n)));
+        assert_eq!(parts(ALL.len()), Ok(Vec::new()));
+        assert!(parts(ALL.len() - 1).is_err() && read(&said("")).is_err());
     }
 }

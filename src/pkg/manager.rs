@@ -4,14 +4,23 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 
 use serde::Serialize;
 
-use super::{Boot, BootFiles, Exact, Health, HostFacts, Kernels, PackageState, Pending, RebootReason, Simulation};
-use crate::command::{Command, Query};
+use super::{
+    Boot, BootFiles, BootPatterns, CannotDo, Class, Health, Kernels, PackageState, Pending, RebootReason, Repair,
+    Simulation, Transaction, Trouble,
+};
+use crate::{
+    command::{Command, Query},
+    facts::HostFacts,
+};
 
 /// One package manager. Every function makes a command, or a command with its reader; none of them runs anything.
-/// Whoever runs it sets [`Command::privileged`].
+/// Rights are set by whoever runs it, in one place (`step/packages/ask.rs`).
 pub trait PackageManager: Send + Sync + fmt::Debug {
-    /// The word for people (`apt`).
+    /// The word for people.
     fn name(&self) -> &'static str;
+
+    /// The program that a host has where it may have this manager.
+    fn program(&self) -> &'static str;
 
     /// Whether this is the manager of such a host.
     fn serves(&self, facts: &HostFacts) -> bool;
@@ -32,23 +41,32 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
     /// Who holds a lock of the manager just now: a shell script without arguments.
     fn lock_holders(&self) -> Query<Vec<LockHolder>>;
 
+    /// Files whose lock guards the package lists alone: a transaction does not need them, and fetching them can be cut.
+    fn list_locks(&self) -> &'static [&'static str];
+
     /// Whether a transaction needs this unit of systemd's while it runs.
     fn needs_unit(&self, unit: &str) -> bool;
 
     /// What an upgrade of everything would do, with security and kernel updates told apart.
     fn pending(&self, allow_removals: bool, include_phased: bool) -> Query<Pending>;
 
-    /// What installing exactly `set` would do. `set` is not empty.
-    fn simulate(&self, set: &[Exact]) -> Query<Simulation>;
+    /// What a transaction would do, removals included, whether they are allowed or not.
+    ///
+    /// # Errors
+    /// What of it cannot be done. An empty one never can: each manager takes an empty list for something else.
+    fn simulate(&self, transaction: &Transaction) -> Result<Query<Simulation>, CannotDo>;
 
-    /// The transaction that installs exactly `set`, or only downloads it. `set` is not empty.
-    fn upgrade(&self, set: &[Exact], allow_removals: bool, lock_timeout: Duration, download_only: bool) -> Command;
+    /// Does a transaction.
+    ///
+    /// # Errors
+    /// As [`PackageManager::simulate`].
+    fn transact(&self, transaction: &Transaction) -> Result<Command, CannotDo>;
 
     /// Gives packages that came in as dependencies their mark back, where naming them takes it. `None`: nothing to do.
     fn restore_marks(&self, names: &BTreeSet<String>) -> Option<Command>;
 
     /// Finishes what an interrupted transaction left half done, in this order, removing nothing.
-    fn repair(&self, lock_timeout: Duration) -> Vec<Command>;
+    fn repair(&self, lock_timeout: Duration) -> Vec<Repair>;
 
     /// What went wrong, from the end of a transaction's output.
     fn explain(&self, output: &str) -> Option<Trouble>;
@@ -70,17 +88,20 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
         Query::new(command, move |output| query.read(output).map(|boot| boot.kernels))
     }
 
-    /// What purging `names` would do. `names` is not empty.
-    fn simulate_purge(&self, names: &[String]) -> Query<Simulation>;
-
-    /// Purges `names`, which are packages of old kernels. `names` is not empty.
-    fn purge(&self, names: &[String], lock_timeout: Duration) -> Command;
-
     /// Deletes downloaded archives.
     fn clean_cache(&self) -> Command;
 
     /// What a package of this name brings to `/boot`.
     fn boot_files(&self, name: &str) -> BootFiles;
+
+    /// What its kernels and their images are called in `/boot`.
+    fn boot_patterns(&self) -> BootPatterns;
+
+    /// Whether `text` can be the name of a package; anything else is put into no command line.
+    fn is_name(&self, text: &str) -> bool;
+
+    /// A name without the architecture, as people write it.
+    fn bare<'a>(&self, name: &'a str) -> &'a str;
 
     /// How two versions compare in this manager's own order.
     fn compare(&self, a: &str, b: &str) -> std::cmp::Ordering;
@@ -93,7 +114,7 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
 
     /// Why it says that it computes nothing (`lines`, its own words) although the package database is in order: the class
     /// of the failure, and what to type.
-    fn refusal(&self, lines: &[String]) -> (&'static str, String);
+    fn refusal(&self, lines: &[String]) -> (Class, String);
 
     /// Which of `names` it has heard of, be it that they are installed or that a source has them. `names` is not empty.
     fn known(&self, names: &[String]) -> Query<BTreeSet<String>>;
@@ -126,16 +147,11 @@ pub struct LockHolder {
     pub pid: u32,
     /// The program, without its interpreter and folder; empty when it is already gone.
     pub program: String,
-    /// The control group that it runs in, `/system.slice/apt-daily-upgrade.service`; empty when it is not known.
+    /// The control group that it runs in, `/system.slice/daily-upgrade.service`; empty when it is not known.
     pub group: String,
 }
 
 impl LockHolder {
-    /// True for the lock of the package lists, which a running upgrade does not need.
-    pub fn is_lists(&self) -> bool {
-        self.file.ends_with("/lists/lock")
-    }
-
     /// Whether it runs in this unit, or below it: stopping the unit ends it.
     pub fn runs_in(&self, unit: &str) -> bool {
         self.group.split('/').any(|part| part == unit)
@@ -151,15 +167,4 @@ impl fmt::Display for LockHolder {
             (false, pid) => write!(f, "{} (pid {pid})", self.program),
         }
     }
-}
-
-/// What a transaction's output says about its failure.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Trouble {
-    /// Stable short name: `lock`, `disk`, `dpkg`, `fetch`.
-    pub class: &'static str,
-    /// The package it is about, if one is named.
-    pub package: Option<String>,
-    /// One line for people.
-    pub summary: String,
 }

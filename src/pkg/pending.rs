@@ -1,8 +1,8 @@
 //! What an upgrade would do: the updates that are pending, and what becomes of an exact set.
 
-use std::fmt;
+use serde::Serialize;
 
-use serde::{Deserialize, Serialize};
+use super::{Exact, Package};
 
 /// What an upgrade of everything would do on a host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -10,7 +10,7 @@ pub struct Pending {
     /// By name, new packages included.
     pub updates: Vec<Update>,
     /// Packages that it would remove.
-    pub removals: Vec<String>,
+    pub removals: Vec<Package>,
     /// Whether any package source tells security fixes apart. Without one, an update that is not marked as a
     /// security fix may be one.
     pub knows_security: bool,
@@ -21,9 +21,9 @@ pub struct Pending {
 /// One pending update.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Update {
-    /// Name, with `:arch` for a foreign architecture.
+    /// Its name, as in [`super::PackageState`].
     pub name: String,
-    /// The installed version; `None`: a new package that another one needs.
+    /// The installed version, the newest of several; `None`: a new package that another one needs.
     pub from: Option<String>,
     /// The version that the manager would take.
     pub to: String,
@@ -47,28 +47,13 @@ pub enum Stays {
     PinnedBack,
 }
 
-/// A package in an exact version.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Exact {
-    /// Name, with `:arch` for a foreign architecture.
-    pub name: String,
-    /// The version.
-    pub version: String,
-}
-
-impl fmt::Display for Exact {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}={}", self.name, self.version)
-    }
-}
-
 /// What a transaction would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Simulation {
-    /// Versions that it would bring in; the installed version, if there is one, stands beside.
+    /// Versions that it would bring in, each with the installed version, the newest of several, if there is one.
     pub installs: Vec<(Exact, Option<String>)>,
     /// Packages that it would remove.
-    pub removals: Vec<String>,
+    pub removals: Vec<Package>,
     /// The manager's own words why it would do nothing; empty when it would.
     pub refused: Vec<String>,
 }

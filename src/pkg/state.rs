@@ -8,11 +8,14 @@ use std::{
 
 use serde::Serialize;
 
+use super::{Package, Versions};
+
 /// All packages of a host at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PackageState {
-    /// By name (`:arch` added for a foreign architecture). Only what has files on the host.
-    pub packages: BTreeMap<String, Installed>,
+    /// By name, with the architecture where the manager needs it to tell two apart. Only what has files on the host. Several
+    /// versions of one name may stand side by side (kernels); no list is empty.
+    pub packages: BTreeMap<String, Vec<Installed>>,
     /// A transaction was cut off and left a journal.
     pub interrupted: bool,
     /// Configuration files that the maintainer has changed and the host's own version was kept of.
@@ -21,7 +24,7 @@ pub struct PackageState {
     pub lists_age: Option<Duration>,
 }
 
-/// One installed package.
+/// One installed version of a package.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Installed {
     /// Its version.
@@ -44,20 +47,48 @@ pub struct Health {
 }
 
 impl PackageState {
+    /// Adds an installed version.
+    pub fn add(&mut self, name: impl Into<String>, installed: Installed) {
+        self.packages.entry(name.into()).or_default().push(installed);
+    }
+
+    /// The installed versions of a name.
+    pub fn of(&self, name: &str) -> &[Installed] {
+        self.packages.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether any version of `name` is there.
+    pub fn has(&self, name: &str) -> bool {
+        !self.of(name).is_empty()
+    }
+
+    /// Whether this package is there, in this version if it says one.
+    pub fn has_package(&self, package: &Package) -> bool {
+        let is_it = |installed: &Installed| package.version.as_ref().is_none_or(|it| *it == installed.version);
+        self.of(&package.name).iter().any(is_it)
+    }
+
     /// Whether the package database is in order.
     pub fn health(&self) -> Health {
-        let broken = self.packages.iter().filter_map(|(name, p)| Some((name.clone(), p.broken.clone()?))).collect();
+        let all = self.packages.iter().flat_map(|(name, versions)| versions.iter().map(move |one| (name, one)));
+        let broken = all.filter_map(|(name, one)| Some((name.clone(), one.broken.clone()?))).collect();
         Health { broken, interrupted: self.interrupted }
     }
 
     /// Names and versions.
-    pub fn versions(&self) -> BTreeMap<String, String> {
-        self.packages.iter().map(|(name, package)| (name.clone(), package.version.clone())).collect()
+    pub fn versions(&self) -> BTreeMap<String, Versions> {
+        let of = |all: &Vec<Installed>| all.iter().map(|one| one.version.clone()).collect();
+        self.packages.iter().map(|(name, all)| (name.clone(), of(all))).collect()
     }
 
     /// Whether `name` is installed and held.
     pub fn is_held(&self, name: &str) -> bool {
-        self.packages.get(name).is_some_and(|package| package.held)
+        self.of(name).iter().any(|one| one.held)
+    }
+
+    /// Whether `name` is installed and came in as a dependency.
+    pub fn is_auto(&self, name: &str) -> bool {
+        self.of(name).iter().any(|one| one.auto)
     }
 }
 

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     command::{Command, Exit, Output},
     host::HostName,
+    pkg,
 };
 
 /// How long a reboot is down.
@@ -263,8 +264,7 @@ impl SimHost {
             "guard-clean" => self.guard_clean(&args),
             "reboot-ask" => self.reboot_ask(&args),
             "reboot-refused" => "end\n".to_owned(),
-            "package-locks" if self.is_locked() => format!("{LOCK}end\n"),
-            "package-locks" => "end\n".to_owned(),
+            "package-locks" => if self.is_locked() { LOCK } else { "" }.to_owned() + &"end\n".repeat(pkg::ALL.len()),
             "reboot-mark" => if self.asked_to_reboot { "there\n" } else { "gone\n" }.to_owned(),
             "reboot-warn" => String::new(),
             "script" if self.disk_full => return refuse(1, "mktemp: No space left on device"),
@@ -326,7 +326,7 @@ impl SimHost {
             "apt-boot" => packages.boot(),
             "apt-mark-auto" if full => return refuse(100, "E: No space left on device"),
             "apt-mark-auto" => {
-                packages.mark_auto(&command.argv[2..]);
+                packages.mark_auto(command.argv.rsplit(|word| word == "auto").next().unwrap_or_default());
                 String::new()
             }
             "apt-clean" => {

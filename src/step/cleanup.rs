@@ -5,26 +5,20 @@ use std::collections::BTreeSet;
 
 use tokio::time::Instant;
 
-use super::{
-    Ended, StepCx,
-    job::{self, JobSpec, JobTrouble},
-    locks, remote,
-    result::unseen,
-    upgrade::ready,
-};
+use super::{Ended, StepCx, job, packages, result::unseen};
 use crate::{
-    command::Command,
-    event::{PackageChange, StepResult, Verdict},
-    pkg::{Kernels, PackageManager, PackageState},
+    event::{StepResult, Verdict},
+    pkg::{Class, Kernels, Package, PackageManager, PackageState, Transaction},
     playbook::Cleanup,
 };
 
 /// Runs the step. Running it again after an interruption finds its job again, or what is left to do.
 ///
 /// # Errors
-/// An early end, as its result. Classes: `unsupported`, `rights`, `lock`, `broken-packages`, `refused`, `dpkg`.
+/// An early end, as its result. Classes: `unsupported`, `rights`, `lock`, `broken-packages`, `refused`,
+/// `package-failed`, `cannot-do`, `cache`, those of a job, and those of a lost host.
 pub async fn run(cx: &mut StepCx<'_>, spec: &Cleanup) -> Ended {
-    let manager = ready::manager(cx).await?;
+    let manager = packages::for_changes(cx).await?;
     let result = match spec.old_kernels {
         Some(keep) => old_kernels(cx, manager, spec, keep).await?,
         None => StepResult::skipped("nothing to do"),
@@ -44,8 +38,8 @@ async fn archives(cx: &mut StepCx<'_>, manager: &dyn PackageManager, spec: &Clea
     let until = Instant::now() + spec.lock_timeout;
     loop {
         // Somebody's archives must not go while they are being installed.
-        locks::free(cx, until).await.map_err(|early| Box::new(with(*early, so_far.changed)))?;
-        let output = remote::change(cx, "deleting downloaded archives", manager.clean_cache().privileged(true)).await;
+        packages::free(cx, until).await.map_err(|early| Box::new(with(*early, so_far.changed)))?;
+        let output = packages::change(cx, "deleting downloaded archives", manager.clean_cache()).await;
         match output {
             Ok(output) if output.success() => {
                 let done = if so_far.changed {
@@ -58,13 +52,14 @@ async fn archives(cx: &mut StepCx<'_>, manager: &dyn PackageManager, spec: &Clea
             Ok(output) => {
                 let said = String::from_utf8_lossy(&output.stderr);
                 // Taken since the look: it was refused, and nothing was deleted.
-                if manager.explain(&said).is_some_and(|trouble| trouble.class == "lock") && Instant::now() < until {
-                    let waited = locks::wait(cx, "another package manager", until).await;
+                if manager.explain(&said).is_some_and(|trouble| trouble.class == Class::Lock) && Instant::now() < until
+                {
+                    let waited = packages::wait(cx, "another package manager", until).await;
                     waited.map_err(|early| Box::new(with(*early, so_far.changed)))?;
                     continue;
                 }
                 let summary = format!("{}; downloaded archives could not be deleted", so_far.summary);
-                return Ok(with(StepResult::failed("cache", summary).said(&output), so_far.changed));
+                return Ok(with(packages::failed(Class::Cache, summary).said(&output), so_far.changed));
             }
             Err(early) => return Err(Box::new(with(*early, so_far.changed))),
         }
@@ -74,7 +69,7 @@ async fn archives(cx: &mut StepCx<'_>, manager: &dyn PackageManager, spec: &Clea
 async fn old_kernels(cx: &mut StepCx<'_>, manager: &'static dyn PackageManager, spec: &Cleanup, keep: u32) -> Ended {
     // The manager's own job is found again by its note; a purge that is running would look like a foreign lock.
     let resumes = job::is_recalled(cx, "purge");
-    let noted = cx.notes.get("purge").and_then(|names| serde_json::from_value::<Vec<String>>(names.clone()).ok());
+    let noted = cx.notes.get("purge").and_then(|names| serde_json::from_value::<Vec<Package>>(names.clone()).ok());
     let names = match noted.filter(|names| resumes && !names.is_empty()) {
         Some(names) => names,
         None => {
@@ -83,7 +78,7 @@ async fn old_kernels(cx: &mut StepCx<'_>, manager: &'static dyn PackageManager, 
                 return Ok(StepResult::skipped("nothing to do: no old kernel"));
             }
             if cx.check {
-                return Ok(StepResult::ok(format!("would purge {}", names.join(", "))).found_work());
+                return Ok(StepResult::ok(format!("would purge {}", listed(&names))).found_work());
             }
             cx.journal.note("purge", serde_json::json!(names)).await?;
             names
@@ -98,82 +93,71 @@ async fn to_purge(
     manager: &'static dyn PackageManager,
     spec: &Cleanup,
     keep: u32,
-) -> Result<Vec<String>, Box<StepResult>> {
+) -> Result<Vec<Package>, Box<StepResult>> {
     if !cx.check {
-        locks::free(cx, Instant::now() + spec.lock_timeout).await?;
+        packages::free(cx, Instant::now() + spec.lock_timeout).await?;
     }
-    let health = ready::state(cx, manager).await?.health();
-    if !health.is_good() {
-        let summary = format!("the package database is broken: {health}");
-        return Err(Box::new(
-            StepResult::failed("broken-packages", summary).help(format!("on the host: {}", manager.mends(&health))),
-        ));
-    }
-    let mut query = manager.kernels();
-    query.command.privileged = true;
-    let kernels = remote::ask(cx, &query).await?;
+    packages::whole(manager, &packages::state(cx, manager).await?.health())?;
+    let kernels = packages::ask(cx, manager.kernels()).await?;
     let names = old(&kernels, keep as usize);
     if names.is_empty() {
         return Ok(names);
     }
-    let mut query = manager.simulate_purge(&names);
-    query.command.privileged = true;
-    let simulation = remote::ask(cx, &query).await?;
-    let refuse = |why: String| Box::new(StepResult::failed("refused", format!("old kernels are left alone: {why}")));
+    let simulation = packages::ask(cx, manager.simulate(&Transaction::removal(&names))?).await?;
+    let refuse = |why: String| Box::new(packages::failed(Class::Refused, format!("old kernels are left alone: {why}")));
     if let Some(first) = simulation.refused.first() {
         return Err(Box::new(refuse(first.clone()).detail(simulation.refused.clone())));
     }
     if let Some((exact, _)) = simulation.installs.first() {
         return Err(refuse(format!("purging them would install {exact}")));
     }
-    let meant: BTreeSet<&String> = names.iter().collect();
-    if let Some(other) = simulation.removals.iter().find(|name| !meant.contains(name)) {
+    let meant: BTreeSet<&Package> = names.iter().collect();
+    if let Some(other) = simulation.removals.iter().find(|package| !meant.contains(package)) {
         return Err(refuse(format!("purging them would remove {other} as well")));
     }
     Ok(names)
 }
 
-async fn purge(cx: &mut StepCx<'_>, manager: &'static dyn PackageManager, spec: &Cleanup, names: &[String]) -> Ended {
+async fn purge(cx: &mut StepCx<'_>, manager: &'static dyn PackageManager, spec: &Cleanup, names: &[Package]) -> Ended {
     cx.journal.progress(&format!("purging {} packages of old kernels", names.len()));
-    let before = ready::state(cx, manager).await?;
-    let command: Command = manager.purge(names, spec.lock_timeout).privileged(true);
-    let (how, said) = match job::run(cx, &JobSpec::new("purge", command)).await {
-        Ok(end) => (end.exit.to_string(), end.last_lines(5)),
-        // The packages say how far it came.
-        Err(trouble @ (JobTrouble::Lost { .. } | JobTrouble::Rebooted { .. })) => {
-            (trouble.to_string(), trouble.last_lines(5))
-        }
-        Err(trouble) => return Err(trouble.into()),
-    };
+    let before = packages::state(cx, manager).await?;
+    let transaction = Transaction { lock_timeout: spec.lock_timeout, ..Transaction::removal(names) };
+    let done = packages::run(cx, manager, "purge", &transaction).await?;
     let unseen = |early| unseen("old kernels were being purged", early);
-    let after = ready::state(cx, manager).await.map_err(unseen)?;
-    let left: Vec<&str> = names.iter().filter(|name| after.packages.contains_key(*name)).map(String::as_str).collect();
-    let result = if left.is_empty() && after.health().is_good() {
-        StepResult::ok(format!("purged {}", names.join(", ")))
+    let after = packages::state(cx, manager).await.map_err(unseen)?;
+    let left: Vec<&Package> = names.iter().filter(|package| after.has_package(package)).collect();
+    let health = after.health();
+    let result = if left.is_empty() && health.is_good() {
+        StepResult::ok(format!("purged {}", listed(names)))
     } else if left.is_empty() {
-        StepResult::failed("dpkg", format!("old kernels are purged, but the database is broken: {}", after.health()))
-            .detail(said)
-            .help(format!("on the host: {}", manager.mends(&after.health())))
+        packages::broken(manager, "old kernels are purged, but the database is broken", &health).detail(done.said)
     } else {
-        StepResult::failed("dpkg", format!("not purged ({}): {}", how, left.join(", ")))
-            .detail(said)
-            .help(format!("on the host: {}", manager.mends(&after.health())))
+        packages::failed(Class::Failed, format!("not purged ({}): {}", done.how, listed(left)))
+            .detail(done.said)
+            .help(format!("on the host: {}", manager.mends(&health)))
     };
-    Ok(with_changes(result, &before, &after))
+    Ok(with_changes(manager, result, &before, &after))
 }
 
-fn with_changes(mut result: StepResult, before: &PackageState, after: &PackageState) -> StepResult {
-    let gone = before.packages.iter().filter(|(name, _)| !after.packages.contains_key(*name));
-    result.packages = gone
-        .map(|(name, package)| PackageChange { name: name.clone(), from: Some(package.version.clone()), to: None })
-        .collect();
+fn with_changes(
+    manager: &dyn PackageManager,
+    mut result: StepResult,
+    before: &PackageState,
+    after: &PackageState,
+) -> StepResult {
+    let changes = packages::changes(manager, &before.versions(), &after.versions(), &[]);
+    result.packages = changes.into_iter().filter(|change| change.to.is_none()).collect();
     result.changed = !result.packages.is_empty();
     result
 }
 
+fn listed<'a>(packages: impl IntoIterator<Item = &'a Package>) -> String {
+    packages.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// Packages of all kernels but the running one, the one that the next boot should bring, the newest of each flavour, and
 /// `keep` others of each, newest first: another flavour is nothing to fall back on.
-fn old(kernels: &Kernels, keep: usize) -> Vec<String> {
+fn old(kernels: &Kernels, keep: usize) -> Vec<Package> {
     // Where the disk does not decide which kernel runs, nobody can say which of them is needed.
     if kernels.newest.is_none() {
         return Vec::new();
@@ -191,7 +175,7 @@ fn old(kernels: &Kernels, keep: usize) -> Vec<String> {
         gone.extend(others.skip(keep).map(|kernel| kernel.release.as_str()));
     }
     let own = kernels.installed.iter().filter(|kernel| gone.contains(kernel.release.as_str()));
-    let mut names: Vec<String> = own.flat_map(|kernel| kernel.packages.iter().cloned()).collect();
+    let mut names: Vec<Package> = own.flat_map(|kernel| kernel.packages.iter().cloned()).collect();
     let shared = kernels.shared.iter().filter(|(_, users)| users.iter().all(|user| gone.contains(user.as_str())));
     names.extend(shared.map(|(name, _)| name.clone()));
     names.sort();
@@ -202,7 +186,7 @@ fn old(kernels: &Kernels, keep: usize) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::{
-        pkg::Kernel,
+        pkg::{Kernel, Package},
         playbook::StepKind,
         step::{self, testing::Bench},
     };
@@ -216,13 +200,17 @@ mod tests {
                 .map(|release| Kernel {
                     release: (*release).into(),
                     flavour: release.split_once('+').map_or("", |(_, flavour)| flavour).to_owned(),
-                    packages: if release.contains("own") { vec![] } else { vec![format!("image-{release}")] },
+                    packages: if release.contains("own") {
+                        vec![]
+                    } else {
+                        vec![Package::named(&format!("image-{release}"))]
+                    },
                 })
                 .collect(),
             starts: None,
-            shared: [("headers-2".to_owned(), ["2a", "2b"].map(str::to_owned).into())].into(),
+            shared: [(Package::named("headers-2"), ["2a", "2b"].map(str::to_owned).into())].into(),
         };
-        old(&kernels, keep).join(" ")
+        listed(&old(&kernels, keep)).replace(", ", " ")
     }
 
     #[test]
@@ -246,7 +234,7 @@ mod tests {
         let bench = Bench::new(StepKind::Cleanup(Cleanup {
             old_kernels: Some(1),
             package_cache: true,
-            lock_timeout: locks::PATIENCE,
+            lock_timeout: packages::PATIENCE,
         }));
         bench.file("etc/os-release", "ID=debian\n");
         bench.file("simulation", simulation);

@@ -193,12 +193,11 @@ pub(super) fn told(cx: &StepCx<'_>, mut result: StepResult) -> StepResult {
     if result.class == "lease-lost" { result } else { result.detail([lost.to_string()]) }
 }
 
-/// The same command, a shell script that changes something, which does nothing unless the lease is still this run's.
-pub(super) fn checked(cx: &StepCx<'_>, mut command: Command) -> Command {
-    if let (Ok(run), Some(script)) = (quote(&cx.run.0), command.argv.get_mut(2)) {
-        *script = format!("{BASE}{HELD}run_of_lease={run}\n{LOST}{script}");
-    }
-    command
+/// The same command, which does nothing unless the lease is still this run's.
+pub(super) fn checked(cx: &StepCx<'_>, command: Command) -> Command {
+    // A run that cannot be written is nobody's, and has no lease.
+    let run = quote(&cx.run.0).unwrap_or_default();
+    command.behind(&format!("{BASE}{HELD}run_of_lease={run}\n{LOST}"))
 }
 
 /// The result of a command that [`checked`] kept from doing anything.

@@ -2,6 +2,7 @@
 //! A step sees its host, its spec and the jump box; never other hosts, never the ledger. Start at [`StepCx`].
 
 mod baseline;
+mod change;
 pub mod cleanup;
 mod command;
 mod controller;
@@ -14,7 +15,6 @@ mod hook;
 mod http;
 pub mod job;
 pub mod lease;
-mod locks;
 mod marked;
 mod notify;
 mod packages;

@@ -7,6 +7,7 @@ use super::{Ended, StepCx, baseline, command, disk, packages, remote, services};
 use crate::{
     command::{Command, Output, Query, Unreadable, printable},
     event::StepResult,
+    pkg::Class,
     playbook::Precheck,
 };
 
@@ -22,7 +23,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Precheck) -> Ended {
         disks(cx, spec, &mut wrong).await?;
     }
     if spec.packages_healthy {
-        wrong.extend(packages::trouble(cx).await?);
+        wrong.extend(packages::check(cx).await?);
     }
     if let Some(most) = spec.load_below {
         let load = remote::ask(cx, &load()).await?;
@@ -67,9 +68,9 @@ async fn disks(cx: &mut StepCx<'_>, spec: &Precheck, wrong: &mut Vec<StepResult>
             Some(free) if free >= least.div_ceil(1024) => {}
             Some(free) => {
                 let (free, least) = (disk::size(free.saturating_mul(1024)), disk::size(*least));
-                wrong.push(StepResult::failed("disk", format!("{path} has {free} free, {least} are needed")));
+                wrong.push(packages::failed(Class::Disk, format!("{path} has {free} free, {least} are needed")));
             }
-            None => wrong.push(StepResult::failed("disk", format!("{path} does not exist or cannot be measured"))),
+            None => wrong.push(packages::failed(Class::Disk, format!("{path} does not exist or cannot be measured"))),
         }
     }
     Ok(())

@@ -1,14 +1,11 @@
 //! Short commands of a step on its host, within the step's deadline, over as many connections as it takes.
-//! Reading commands are repeated after a loss; changing ones never. Start at [`read`] and [`change`].
+//! Reading commands are repeated after a loss; changing ones never (`change.rs`). Start at [`read`] and [`repeat`].
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{
-    StepCx,
-    result::{lost_change, unseen},
-};
+use super::{StepCx, result::unseen};
 use crate::{
     command::{Command, Output, Query},
     event::StepResult,
@@ -16,7 +13,7 @@ use crate::{
 };
 
 /// Even at the deadline a command gets so much time.
-const LEAST: Duration = Duration::from_secs(1);
+pub(super) const LEAST: Duration = Duration::from_secs(1);
 
 impl StepCx<'_> {
     /// Time left of this attempt.
@@ -111,26 +108,6 @@ pub async fn repeat(cx: &mut StepCx<'_>, what: &str, command: Command) -> Result
 pub async fn ask<T>(cx: &mut StepCx<'_>, query: &Query<T>) -> Result<T, LinkError> {
     let output = read(cx, &query.command).await?;
     query.read(&output).map_err(|unreadable| LinkError::Unreadable { label: query.command.label, unreadable })
-}
-
-/// Runs a short changing command, once: a host that is away before it was sent is waited for as in [`read`]. What it says
-/// goes to the host's log.
-///
-/// # Errors
-/// A result that is `Unknown` if the command was sent and its end is not known; `what` begins its sentence.
-pub async fn change(cx: &mut StepCx<'_>, what: &str, command: Command) -> Result<Output, Box<StepResult>> {
-    let command = command.changing();
-    let mut patience = Patience::new(cx, command.timeout);
-    loop {
-        let timed = command.clone().timeout(command.timeout.min(cx.remaining()).max(LEAST));
-        let error = match cx.link.exec(&timed, &mut *cx.log).await {
-            Ok(output) => return Ok(output),
-            Err(error) => error,
-        };
-        if error.outcome_unknown() || !patience.again(cx, &error).await {
-            return Err(lost_change(what, &error));
-        }
-    }
 }
 
 /// Whether waiting may help: all but a wrong key of the host and faults of this machine.

@@ -120,7 +120,8 @@ impl StepResult {
         self.changed |= earlier.changed;
         self.rebooted |= earlier.rebooted;
         for was in earlier.packages {
-            match self.packages.iter_mut().find(|now| now.name == was.name) {
+            // Several versions of a name may stand side by side: only what goes on from there is the same change.
+            match self.packages.iter_mut().find(|now| now.name == was.name && now.from == was.to) {
                 Some(now) => now.from = was.from,
                 None => self.packages.push(was),
             }
@@ -210,7 +211,7 @@ mod tests {
             from: (from != "-").then(|| from.to_owned()),
             to: (to != "-").then(|| to.to_owned()),
         };
-        let mut earlier = StepResult::failed("dpkg", "x").changed(true);
+        let mut earlier = StepResult::failed("x", "x").changed(true);
         earlier.rebooted = true;
         earlier.packages = vec![change("a", "1", "2"), change("b", "1", "2"), change("c", "1", "2")];
         let mut last = StepResult::ok("y");
@@ -218,5 +219,19 @@ mod tests {
         let both = last.after(earlier);
         assert_eq!((both.verdict, both.changed, both.rebooted), (Verdict::Ok, true, true));
         assert_eq!(both.packages, [change("a", "1", "2"), change("b", "1", "3"), change("d", "-", "1")]);
+    }
+
+    #[test]
+    fn versions_that_stand_side_by_side_are_changes_of_their_own() {
+        let change = |from: Option<&str>, to: Option<&str>| PackageChange {
+            name: "kern".to_owned(),
+            from: from.map(str::to_owned),
+            to: to.map(str::to_owned),
+        };
+        let mut earlier = StepResult::failed("x", "x");
+        earlier.packages = vec![change(None, Some("3"))];
+        let mut last = StepResult::ok("y");
+        last.packages = vec![change(Some("1"), None)];
+        assert_eq!(last.after(earlier).packages, [change(Some("1"), None), change(None, Some("3"))]);
     }
 }

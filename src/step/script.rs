@@ -46,7 +46,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Script) -> Ended {
         let command = program::with_environment(cx, Command::sh("script", LAUNCH, words), &spec.environment)?;
         let command = command.privileged(cx.rights());
         if spec.changes {
-            let job = JobSpec { name: "script", command, script: Some(bytes) };
+            let job = JobSpec { name: "script".into(), command, script: Some(bytes) };
             let end = job::run(cx, &job).await?;
             Output { exit: end.exit, stdout: end.tail, stderr: Vec::new(), dropped: 0 }
         } else {

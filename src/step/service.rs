@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::{
     Ended, StepCx,
     job::{self, JobSpec},
-    locks, remote,
+    packages, remote,
     result::unseen,
     services::{self, State},
 };
@@ -86,8 +86,8 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &ServiceSpec) -> Ended {
 /// Waits until no transaction needs one of these units or runs in it: stopping it would leave packages half done.
 async fn undisturbed(cx: &mut StepCx<'_>, units: &[String]) -> Result<(), Box<StepResult>> {
     // A part of the step's time is for the units themselves.
-    let until = Instant::now() + locks::PATIENCE.min(cx.remaining().saturating_sub(SETTLES));
-    locks::free_of(cx, until, |holder| units.iter().any(|unit| pkg::needs_unit(unit) || holder.runs_in(unit))).await
+    let until = Instant::now() + packages::PATIENCE.min(cx.remaining().saturating_sub(SETTLES));
+    packages::free_of(cx, until, |holder| units.iter().any(|unit| pkg::needs_unit(unit) || holder.runs_in(unit))).await
 }
 
 /// The states once they are as wanted, or after a while.

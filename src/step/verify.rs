@@ -6,7 +6,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Ended, StepCx, baseline, command, http, packages, precheck::together, remote, services};
+use super::{
+    Ended, StepCx, baseline, command, http,
+    packages::{self, Rights},
+    precheck::together,
+    remote, services,
+};
 use crate::{event::StepResult, playbook::Verify};
 
 /// A service that was just started needs a moment.
@@ -34,7 +39,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Verify) -> Ended {
         wrong.extend(kernel(cx, &mut said).await?);
     }
     if spec.packages_healthy {
-        wrong.extend(packages::trouble(cx).await?);
+        wrong.extend(packages::check(cx).await?);
     }
     if spec.journal_no_new_errors {
         wrong.extend(journal(cx).await?);
@@ -82,7 +87,7 @@ async fn moving_parts(cx: &mut StepCx<'_>, spec: &Verify) -> Result<Seen, Box<St
 
 /// Whether the newest kernel runs; where nobody can say which that is, why.
 async fn kernel(cx: &mut StepCx<'_>, said: &mut Vec<String>) -> Result<Option<StepResult>, Box<StepResult>> {
-    let mut query = packages::manager(cx).await?.kernels();
+    let mut query = packages::manager(cx, Rights::Own).await?.kernels();
     // A boot loader's files are often for root's eyes only.
     query.command.privileged = cx.rights();
     let kernels = remote::ask(cx, &query).await?;

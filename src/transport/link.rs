@@ -15,6 +15,7 @@ use super::{
 use crate::{
     command::{Command, Effect, Output, Query, Unreadable},
     event::Machine,
+    facts::HostFacts,
     mask::{Masker, Secrets},
     target::Target,
 };
@@ -29,6 +30,8 @@ pub struct Link {
     session: Option<Box<dyn Session>>,
     answers: bool,
     machine: Known,
+    /// What the host said of itself over this session, and whether it was asked with raised rights.
+    facts: Option<(bool, HostFacts)>,
 }
 
 /// Why a command has no answer.
@@ -90,7 +93,7 @@ impl Link {
         for password in [&target.password, &target.escalation.password].into_iter().flatten() {
             target.secrets.add(password.expose_secret());
         }
-        Self { transport, target, session: None, answers: false, machine: Known::default() }
+        Self { transport, target, session: None, answers: false, machine: Known::default(), facts: None }
     }
 
     /// The machine that an earlier controller saw here: no other is talked to.
@@ -111,6 +114,22 @@ impl Link {
     /// Takes the answer of [`Link::id_query`].
     pub fn learn_id(&mut self, id: Option<String>) {
         self.machine.learn_id(id);
+    }
+
+    /// What the host is, if it said so over this session and, where raised rights are wanted, with them. A reboot ends the
+    /// session, and with it what was known.
+    pub fn facts(&self, raised: bool) -> Option<&HostFacts> {
+        self.facts.as_ref().filter(|(with, _)| *with || !raised).map(|(_, facts)| facts)
+    }
+
+    /// Remembers what the host is.
+    pub fn learn_facts(&mut self, raised: bool, facts: HostFacts) {
+        self.facts = self.session.is_some().then_some((raised, facts));
+    }
+
+    /// Has the host asked again.
+    pub fn forget_facts(&mut self) {
+        self.facts = None;
     }
 
     /// The host it leads to.
@@ -171,6 +190,7 @@ impl Link {
 
     /// Drops the session; the next command opens a new one, with a new login.
     pub async fn close(&mut self) {
+        self.facts = None;
         if let Some(session) = self.session.take() {
             session.close().await;
         }

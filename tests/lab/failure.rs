@@ -41,7 +41,7 @@ fn a_broken_host_halts_the_wave_and_the_rest_follows_after_the_repair() {
     assert_eq!((events.steps("h2"), events.steps("h3")), (2, 4));
     assert_eq!(events.result("h3", 2)["rebooted"], true);
     let result = events.result("h2", 1);
-    assert_eq!((&result["verdict"], &result["class"]), (&"failed".into(), &"dpkg".into()), "{result}");
+    assert_eq!((&result["verdict"], &result["class"]), (&"failed".into(), &"package-failed".into()), "{result}");
     for host in ["h4", "h5"] {
         assert_eq!(lab.packages(host), before[host], "{host} was touched");
         assert_eq!(lab.on(host, "ls /var/lib/patchwave 2>/dev/null || echo none"), "none", "{host}");

@@ -69,7 +69,7 @@ steps:
     assert!(summary.contains("unattended-upgr"), "who holds it? {summary}");
     assert_eq!(events.outcome("h2"), "ok", "the lock was free in time");
     let (verdict, class, summary) = came(&events, "h3", 0);
-    assert_eq!((verdict.as_str(), class.as_str()), ("failed", "packages"), "{summary}");
+    assert_eq!((verdict.as_str(), class.as_str()), ("failed", "broken-packages"), "{summary}");
     assert!(summary.contains("lab-fail"), "{summary}");
     let (verdict, class, summary) = came(&events, "h4", 0);
     assert_eq!((verdict.as_str(), class.as_str()), ("failed", "disk"), "{summary}");

@@ -12,6 +12,7 @@ const PURE: [&str; 15] = [
     "event",
     "host",
     "pkg",
+    "facts",
     "plan",
     "playbook",
     "policy",

@@ -10,8 +10,8 @@ use super::{
 use crate::{
     command::{Output, Unreadable, printable},
     pkg::{
-        Boot, Kernel, Kernels, RebootReason,
-        loader::{self, release_of},
+        Boot, Kernel, Kernels, Package, RebootReason,
+        loader::{self, Releases},
     },
 };
 
@@ -19,6 +19,8 @@ use crate::{
 const TICKS: u64 = 100;
 /// Unpacking shortly before process 1 started is the boot itself (an image that was just made).
 const SLACK: u64 = 2;
+
+const RELEASES: Releases = Releases { order, leftovers: &[".dpkg-new", ".dpkg-old", ".dpkg-tmp", ".dpkg-bak"] };
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -97,7 +99,7 @@ fn start_ticks(stat: &str) -> Option<u64> {
 
 impl Seen {
     fn kernels(&self) -> Kernels {
-        let mut releases: Vec<String> = self.images.iter().filter_map(|image| release_of(image)).collect();
+        let mut releases: Vec<String> = self.images.iter().filter_map(|image| RELEASES.of(image)).collect();
         // By the release, as boot loaders do, not by the package's version.
         releases.sort_by(|a, b| order(a, b));
         releases.dedup();
@@ -111,7 +113,7 @@ impl Seen {
         Kernels {
             running: self.running.clone(),
             // Where the disk does not decide, its boot loader does not either.
-            starts: newest.as_ref().and_then(|_| self.loader.starts(order)),
+            starts: newest.as_ref().and_then(|_| self.loader.starts(RELEASES)),
             shared: self.shared(&releases),
             installed,
             newest,
@@ -119,22 +121,22 @@ impl Seen {
     }
 
     /// A package that goes by no release is upgraded in place, and is no old kernel's.
-    fn packages_of(&self, release: &str) -> Vec<String> {
-        let owners = self.owners.iter().filter(|(_, image)| release_of(image).as_deref() == Some(release));
+    fn packages_of(&self, release: &str) -> Vec<Package> {
+        let owners = self.owners.iter().filter(|(_, image)| RELEASES.of(image).as_deref() == Some(release));
         let owners = owners.map(|(name, _)| name).filter(|name| names(name, release));
         let named = self.packages.iter().filter(|name| is_part_of(name, release));
         let all: BTreeSet<&String> = owners.chain(named).collect();
-        all.into_iter().cloned().collect()
+        all.into_iter().map(|name| Package::named(name)).collect()
     }
 
     /// Headers of one ABI: `linux-headers-6.1.0-98-common`, `linux-headers-6.8.0-45`.
-    fn shared(&self, releases: &[String]) -> BTreeMap<String, BTreeSet<String>> {
-        let mut shared: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    fn shared(&self, releases: &[String]) -> BTreeMap<Package, BTreeSet<String>> {
+        let mut shared: BTreeMap<Package, BTreeSet<String>> = BTreeMap::new();
         for release in releases {
             let (abi, flavour) = abi_and_flavour(release);
             for name in [format!("linux-headers-{abi}"), format!("linux-headers-{abi}-common")] {
                 if !flavour.is_empty() && self.packages.contains(&name) {
-                    shared.entry(name).or_default().insert(release.clone());
+                    shared.entry(Package::named(&name)).or_default().insert(release.clone());
                 }
             }
         }

@@ -1,38 +1,13 @@
-//! Every command line that a Debian or Ubuntu host gets from us, and nothing that reads an answer.
+//! The questions that a Debian or Ubuntu host gets from us, and its small changes; nothing here reads an answer.
 //! Paths start with `${PATCHWAVE_ROOT-}` and programs are found through `PATH`, because the embedded fleet's hosts
 //! are folders. Start at the list in [`super`].
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crate::{
-    command::Command,
-    pkg::{Exact, loader},
-};
-
-/// Options of every transaction: nothing may ask, and edited configuration files stay.
-const TRANSACTION: [&str; 7] = [
-    "-y",
-    "-o",
-    "Dpkg::Options::=--force-confdef",
-    "-o",
-    "Dpkg::Options::=--force-confold",
-    // Only because it runs detached: dpkg's scripts then read /dev/null instead of waiting at a terminal of apt's own.
-    "-o",
-    "Dpkg::Use-Pty=0",
-];
-
-/// Environment of every transaction.
-const QUIET: [(&str, &str); 5] = [
-    ("DEBIAN_FRONTEND", "noninteractive"),
-    ("DEBIAN_PRIORITY", "critical"),
-    ("APT_LISTCHANGES_FRONTEND", "none"),
-    ("NEEDRESTART_SUSPEND", "1"),
-    ("UCF_FORCE_CONFFOLD", "1"),
-];
+use crate::{command::Command, pkg::loader};
 
 /// Lists are read, so a run that is repeated does no harm: the loser of two finds the lists locked.
 const REFRESH_LIMIT: Duration = Duration::from_secs(600);
-const TRANSACTION_LIMIT: Duration = Duration::from_secs(3600);
 
 /// `apt-refresh`. Without `Error-Mode=any`, apt returns 0 although no server could be reached.
 pub(super) fn refresh() -> Command {
@@ -107,65 +82,10 @@ pub(super) fn pending(allow_removals: bool, include_phased: bool) -> Command {
     Command::sh("apt-pending", PENDING, args).timeout(Duration::from_secs(180))
 }
 
-const SIMULATE: &str = r#"set -f
-set -- "$@" $(cat)
-exec apt-get -s -q -V -y -o APT::Get::Show-User-Simulation-Note=false "$@" </dev/null
-"#;
-
-/// `apt-simulate`: what installing exactly `set` would do. Without `--no-remove`, so that removals are named. The names
-/// come on standard input: one shell line holds 128 KiB at most.
-pub(super) fn simulate(set: &[Exact]) -> Command {
-    simulation("apt-simulate", &["install", "--only-upgrade"], set.iter().map(Exact::to_string))
-}
-
-fn simulation(label: &'static str, verb: &[&str], names: impl Iterator<Item = String>) -> Command {
-    Command::sh(label, SIMULATE, verb.iter().copied())
-        .stdin(names.collect::<Vec<_>>().join("\n"))
-        .timeout(Duration::from_secs(180))
-}
-
-/// `apt-upgrade` (or `apt-download`): the transaction. Never called with an empty set, which apt takes for "nothing
-/// is named" and some verbs for "everything".
-pub(super) fn upgrade(set: &[Exact], allow_removals: bool, lock_timeout: Duration, download_only: bool) -> Command {
-    assert!(!set.is_empty(), "an upgrade names its packages");
-    let mut words = transaction(lock_timeout);
-    if !allow_removals {
-        words.push("--no-remove".to_owned());
-    }
-    if download_only {
-        words.push("-d".to_owned());
-    }
-    words.extend(["install", "--only-upgrade"].map(str::to_owned));
-    words.extend(set.iter().map(Exact::to_string));
-    quiet(Command::changes(if download_only { "apt-download" } else { "apt-upgrade" }, words))
-}
-
 /// `apt-mark-auto`: gives back the mark that naming a package on apt's command line takes from it.
 pub(super) fn mark_auto(names: &BTreeSet<String>) -> Command {
     let argv = ["apt-mark", "auto"].map(str::to_owned).into_iter().chain(names.iter().cloned());
     Command::changes("apt-mark-auto", argv)
-}
-
-/// `dpkg-configure`, then `apt-fix`: finish what was begun, without removing anything.
-pub(super) fn repair(lock_timeout: Duration) -> Vec<Command> {
-    let configure = ["dpkg", "--force-confdef", "--force-confold", "--configure", "-a"];
-    let mut fix = transaction(lock_timeout);
-    fix.extend(["--no-remove", "-f", "install"].map(str::to_owned));
-    vec![quiet(Command::changes("dpkg-configure", configure)), quiet(Command::changes("apt-fix", fix))]
-}
-
-/// `apt-simulate-purge`.
-pub(super) fn simulate_purge(names: &[String]) -> Command {
-    simulation("apt-simulate-purge", &["purge"], names.iter().cloned())
-}
-
-/// `apt-purge`.
-pub(super) fn purge(names: &[String], lock_timeout: Duration) -> Command {
-    assert!(!names.is_empty(), "a purge names its packages");
-    let mut words = transaction(lock_timeout);
-    words.push("purge".to_owned());
-    words.extend(names.iter().cloned());
-    quiet(Command::changes("apt-purge", words))
 }
 
 /// `apt-clean`: the downloaded archives.
@@ -237,16 +157,4 @@ dpkg-query -W -f 'pkg\t${Package}\t${Version}\t${db:Status-Status}\n' "$@" 2>/de
 /// Kernels are what is in /boot: who brought them, and under which name, is asked for what is found there.
 pub(super) fn boot() -> Command {
     Command::sh("apt-boot", &format!("{BOOT}{}echo end\n", loader::SCRIPT), [""; 0])
-}
-
-fn transaction(lock_timeout: Duration) -> Vec<String> {
-    let mut words = vec!["apt-get".to_owned()];
-    words.extend(TRANSACTION.map(str::to_owned));
-    words.extend(["-o".to_owned(), format!("DPkg::Lock::Timeout={}", lock_timeout.as_secs())]);
-    words
-}
-
-fn quiet(mut command: Command) -> Command {
-    command.env.extend(QUIET.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    command.timeout(TRANSACTION_LIMIT)
 }

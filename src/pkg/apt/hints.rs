@@ -2,7 +2,7 @@
 //! begun mends nothing where a package is half there, and `apt-get -f install` would remove such a package.
 
 use super::lines::is_name;
-use crate::pkg::Health;
+use crate::pkg::{Class, Health};
 
 /// Finishes what was begun.
 pub(super) const REPAIR: &str = "dpkg --configure -a && apt-get -f install";
@@ -32,22 +32,22 @@ fn reinstall(names: &str) -> String {
 }
 
 /// For what apt says when it computes nothing.
-pub(super) fn refusal(lines: &[String]) -> (&'static str, String) {
+pub(super) fn refusal(lines: &[String]) -> (Class, String) {
     let says = |text: &str| lines.iter().any(|line| line.contains(text));
     let named =
         lines.iter().find_map(|line| line.split_once("E: The package ")?.1.split_once(" needs to be reinstalled"));
     if let Some((name, _)) = named.filter(|(name, _)| is_name(name)) {
-        return ("broken-packages", format!("on the host: {}", reinstall(name)));
+        return (Class::Broken, format!("on the host: {}", reinstall(name)));
     }
     if says("dpkg was interrupted") {
-        return ("broken-packages", format!("on the host: {REPAIR}"));
+        return (Class::Broken, format!("on the host: {REPAIR}"));
     }
     if says("Unmet dependencies") || says("unmet dependencies") {
         let help = "on the host: apt-get -f install; look first at what that would remove: apt-get -s -f install";
-        return ("broken-packages", help.to_owned());
+        return (Class::Broken, help.to_owned());
     }
     let help = "no package is broken: the problem is in sources, pins or holds; on the host: apt-get -s upgrade, apt-cache policy";
-    ("refused", help.to_owned())
+    (Class::Refused, help.to_owned())
 }
 
 #[cfg(test)]
@@ -82,22 +82,26 @@ mod tests {
         for (line, class, help) in [
             (
                 "E: The package lab-gone needs to be reinstalled, but I can't find an archive for it.",
-                "broken-packages",
+                Class::Broken,
                 "apt-get install --reinstall lab-gone",
             ),
             (
                 "E: Unmet dependencies. Try 'apt --fix-broken install' with no packages (or specify a solution).",
-                "broken-packages",
+                Class::Broken,
                 "apt-get -f install",
             ),
             (
                 "E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem. ",
-                "broken-packages",
+                Class::Broken,
                 "dpkg --configure -a",
             ),
-            ("E: Packages were downgraded and -y was used without --allow-downgrades.", "refused", "pins or holds"),
-            ("E: Unable to correct problems, you have held broken packages.", "refused", "pins or holds"),
-            ("E: Malformed entry 1 in list file /etc/apt/sources.list (Suite)", "refused", "sources"),
+            (
+                "E: Packages were downgraded and -y was used without --allow-downgrades.",
+                Class::Refused,
+                "pins or holds",
+            ),
+            ("E: Unable to correct problems, you have held broken packages.", Class::Refused, "pins or holds"),
+            ("E: Malformed entry 1 in list file /etc/apt/sources.list (Suite)", Class::Refused, "sources"),
         ] {
             let (is, said) = refusal(&[line.to_owned()]);
             assert_eq!(is, class, "{line}");

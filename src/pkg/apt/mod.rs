@@ -1,6 +1,6 @@
 //! apt and dpkg: Debian, Ubuntu and their kin.
 //! Knows what these programs print and mean; decides nothing about what may be upgraded.
-//! Start at the list below; `commands.rs` has each line in full, the other files read the answers.
+//! Start at the list below and at [`Apt`]; `commands.rs` has each line in full, the other files read the answers.
 //!
 //! All that a host of this kind must be able to do, and so all that the embedded fleet imitates. Answers of scripts
 //! end with a line `end`, so that a cut answer is not taken for a short one.
@@ -18,6 +18,7 @@
 //! | `apt-simulate` | script, names on standard input: `apt-get -s -q -V -y -o APT::Get::Show-User-Simulation-Note=false install --only-upgrade NAME=VERSION...` |
 //! | `apt-upgrade` | `apt-get -y -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=SECONDS --no-remove install --only-upgrade NAME=VERSION...` (a detached job) |
 //! | `apt-download` | the same with `-d` before `install` |
+//! | `apt-install` | as `apt-upgrade`, without `--only-upgrade`; nothing asks for it yet |
 //! | `apt-mark-auto` | `apt-mark auto NAME...` |
 //! | `dpkg-configure` | `dpkg --force-confdef --force-confold --configure -a` (a detached job) |
 //! | `apt-fix` | `apt-get` with the options of `apt-upgrade`, then `--no-remove -f install` (a detached job) |
@@ -28,121 +29,18 @@
 
 mod boot;
 mod commands;
-#[cfg(test)]
-mod golden;
 mod hints;
 mod kernel;
 mod lines;
 mod locks;
+mod manager;
 mod pending;
 mod policy;
 mod refresh;
 mod simulation;
 mod state;
+mod transaction;
 mod trouble;
 mod version;
 
-use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
-
-use super::{
-    Boot, BootFiles, Exact, Health, HostFacts, LockHolder, PackageManager, PackageState, Pending, Refresh, Simulation,
-    Trouble,
-};
-use crate::command::{Command, Query};
-
-/// apt and dpkg.
-#[derive(Clone, Copy, Debug)]
-pub struct Apt;
-
-impl PackageManager for Apt {
-    fn name(&self) -> &'static str {
-        "apt"
-    }
-
-    fn serves(&self, facts: &HostFacts) -> bool {
-        let family = facts.os.is_like("debian") || facts.os.is_like("ubuntu");
-        // On a system of another family apt may be there as a tool and drive nothing.
-        facts.tools.contains("apt-get") && (family || facts.tools.len() == 1)
-    }
-
-    fn refresh(&self) -> Query<Refresh> {
-        Query::new(commands::refresh(), refresh::read)
-    }
-
-    fn state(&self) -> Query<PackageState> {
-        Query::new(commands::state(), state::read)
-    }
-
-    fn lock_holders(&self) -> Query<Vec<LockHolder>> {
-        Query::new(commands::locks(), locks::read)
-    }
-
-    fn needs_unit(&self, unit: &str) -> bool {
-        locks::needs_unit(unit)
-    }
-
-    fn pending(&self, allow_removals: bool, include_phased: bool) -> Query<Pending> {
-        Query::new(commands::pending(allow_removals, include_phased), pending::read)
-    }
-
-    fn simulate(&self, set: &[Exact]) -> Query<Simulation> {
-        Query::new(commands::simulate(set), simulation::read)
-    }
-
-    fn upgrade(&self, set: &[Exact], allow_removals: bool, lock_timeout: Duration, download_only: bool) -> Command {
-        commands::upgrade(set, allow_removals, lock_timeout, download_only)
-    }
-
-    fn restore_marks(&self, names: &BTreeSet<String>) -> Option<Command> {
-        (!names.is_empty()).then(|| commands::mark_auto(names))
-    }
-
-    fn repair(&self, lock_timeout: Duration) -> Vec<Command> {
-        commands::repair(lock_timeout)
-    }
-
-    fn explain(&self, output: &str) -> Option<Trouble> {
-        trouble::read(output)
-    }
-
-    fn boot(&self) -> Query<Boot> {
-        Query::new(commands::boot(), boot::read)
-    }
-
-    fn simulate_purge(&self, names: &[String]) -> Query<Simulation> {
-        Query::new(commands::simulate_purge(names), simulation::read)
-    }
-
-    fn purge(&self, names: &[String], lock_timeout: Duration) -> Command {
-        commands::purge(names, lock_timeout)
-    }
-
-    fn clean_cache(&self) -> Command {
-        commands::clean()
-    }
-
-    fn boot_files(&self, name: &str) -> BootFiles {
-        kernel::boot_files(name)
-    }
-
-    fn compare(&self, a: &str, b: &str) -> Ordering {
-        version::compare(a, b)
-    }
-
-    fn repair_hint(&self) -> &'static str {
-        hints::REPAIR
-    }
-
-    fn mends(&self, health: &Health) -> String {
-        hints::mends(health)
-    }
-
-    fn refusal(&self, lines: &[String]) -> (&'static str, String) {
-        hints::refusal(lines)
-    }
-
-    fn known(&self, names: &[String]) -> Query<BTreeSet<String>> {
-        let wanted: BTreeSet<String> = names.iter().cloned().collect();
-        Query::new(commands::known(names), move |output| policy::known(&wanted, output))
-    }
-}
+pub use manager::Apt;

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     command::{Output, Unreadable, printable},
-    pkg::{Exact, Simulation, Stays},
+    pkg::{Exact, Package, Simulation, Stays},
 };
 
 /// A reading of apt's simulation, names that stay included.
@@ -36,8 +36,8 @@ pub(super) fn read_lines<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Out
         } else if let Some(rest) = line.strip_prefix("Remv ").or_else(|| line.strip_prefix("Purg ")) {
             let name = rest.split(' ').next().unwrap_or_default();
             // apt prints `Remv` first and `Purg` for the same package later, in one simulation.
-            if !outlook.simulation.removals.iter().any(|known| known == name) {
-                outlook.simulation.removals.push(name.to_owned());
+            if !outlook.simulation.removals.iter().any(|known| known.name == name) {
+                outlook.simulation.removals.push(Package::named(name));
             }
         } else if let Some(item) = line.strip_prefix("   ") {
             if let (Some(why), Some((name, _))) = (heading, item.split_once(' '))

@@ -30,8 +30,8 @@ pub(super) fn read(output: &Output) -> Result<PackageState, Unreadable> {
     if native.is_empty() || state.packages.is_empty() {
         return Err(Unreadable::new("dpkg names no architecture, or no package"));
     }
-    for (name, package) in &mut state.packages {
-        package.auto = auto.contains(name.as_str());
+    for (name, versions) in &mut state.packages {
+        versions.iter_mut().for_each(|package| package.auto = auto.contains(name.as_str()));
     }
     state.lists_age = lists.zip(now).map(|(then, now)| Duration::from_secs(now.saturating_sub(then)));
     Ok(state)
@@ -53,6 +53,6 @@ fn package(line: &str, native: &str, state: &mut PackageState) -> Result<(), Unr
     let foreign = architecture != native && architecture != "all" && !architecture.is_empty();
     let key = if foreign { format!("{name}:{architecture}") } else { name.to_owned() };
     let installed = Installed { version: version.to_owned(), broken, held: want == "hold", auto: false };
-    state.packages.insert(key, installed);
+    state.add(key, installed);
     Ok(())
 }

@@ -1,7 +1,10 @@
 //! Reads the end of a failed transaction's output: which package, and what kind of trouble.
 
 use super::lines::is_name;
-use crate::{command::printable, pkg::Trouble};
+use crate::{
+    command::printable,
+    pkg::{Class, Trouble},
+};
 
 /// The first cause, not the last line: after a failing script apt goes on and reports other things.
 pub(super) fn read(output: &str) -> Option<Trouble> {
@@ -9,21 +12,21 @@ pub(super) fn read(output: &str) -> Option<Trouble> {
     let trouble = |class, package, summary| Some(Trouble { class, package, summary });
     let package = failed_package(output);
     if let Some(line) = line_with("No space left on device").or_else(|| line_with("You don't have enough free space")) {
-        return trouble("disk", package, line);
+        return trouble(Class::Disk, package, line);
     }
     if let Some(name) = package {
         let why = reason(output, &name).unwrap_or_else(|| "its installation failed".to_owned());
-        return trouble("dpkg", Some(name), why);
+        return trouble(Class::Failed, Some(name), why);
     }
-    if let Some(line) = line_with("E: Could not get lock").or_else(|| line_with("frontend lock was locked by another"))
-    {
-        return trouble("lock", None, line);
+    let lock = line_with("E: Could not get lock").or_else(|| line_with("frontend lock was locked by another"));
+    if let Some(line) = lock.or_else(|| line_with("E: Unable to acquire the dpkg frontend lock")) {
+        return trouble(Class::Lock, None, line);
     }
     if let Some(line) = line_with("E: Failed to fetch").or_else(|| line_with("E: Unable to fetch some archives")) {
-        return trouble("fetch", None, line);
+        return trouble(Class::Fetch, None, line);
     }
     let first = output.lines().find(|line| line.starts_with("E: "))?;
-    trouble("apt", None, printable(first))
+    trouble(Class::Manager, None, printable(first))
 }
 
 /// `dpkg: error processing package NAME (--configure):` or `… archive /path/NAME_VERSION_ARCH.deb (--unpack):`.

@@ -176,15 +176,11 @@ pub(super) fn not_begun(cx: &mut StepCx<'_>) {
     }
 }
 
-/// The same command, a shell script that changes something, which does nothing once guard `id` has its verdict: the host
-/// may have been away since it was armed.
-pub(super) fn unless_over(mut command: Command, id: Option<&str>) -> Command {
-    if let (Some(id), Some(script)) = (id, command.argv.get_mut(2)) {
-        let verdict = format!("\"${{PATCHWAVE_ROOT-}}/var/lib/patchwave/guards/{id}/verdict\"");
-        *script =
-            format!("if [ -e {verdict} ]; then echo 'the guard of this change is over' >&2; exit 113; fi\n{script}");
-    }
-    command
+/// The same command, which does nothing once guard `id` has its verdict: the host may have been away since it was armed.
+pub(super) fn unless_over(command: Command, id: Option<&str>) -> Command {
+    let Some(id) = id else { return command };
+    let verdict = format!("\"${{PATCHWAVE_ROOT-}}/var/lib/patchwave/guards/{id}/verdict\"");
+    command.behind(&format!("if [ -e {verdict} ]; then echo 'the guard of this change is over' >&2; exit 113; fi"))
 }
 
 /// Sends the arming until its answer is heard; it attaches to itself.

@@ -40,7 +40,7 @@ const LEAST: Duration = Duration::from_secs(5);
 /// # Errors
 /// [`JobTrouble`], which says whether anything was changed.
 pub async fn run(cx: &mut StepCx<'_>, spec: &JobSpec) -> Result<JobEnd, JobTrouble> {
-    let memory = Memory::recall(cx, spec.name);
+    let memory = Memory::recall(cx, &spec.name);
     let logged = if memory.recalled { cx.log.job_offset(&memory.id) } else { 0 };
     let mut job = Job {
         spec,
@@ -57,7 +57,7 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &JobSpec) -> Result<JobEnd, JobTroub
         guard: None,
         refused: None,
     };
-    job.memory.keep(cx, spec.name).await?;
+    job.memory.keep(cx, &spec.name).await?;
     // Armed by an earlier job or step, the guard is about what that one did.
     let armed_before = cx.guard == guard::Known::Armed;
     let ended = job.run_to_end(cx).await;
@@ -209,7 +209,7 @@ impl Job<'_> {
         }
         if !self.memory.begun && !matches!(poll.state, State::Absent | State::Claimed) {
             self.memory.begun = true;
-            self.memory.keep(cx, self.spec.name).await?;
+            self.memory.keep(cx, &self.spec.name).await?;
         }
         if poll.chunk.is_empty() {
             return Ok(());
@@ -235,7 +235,7 @@ impl Job<'_> {
         // Whoever finds the code need not look at the output again.
         cx.log.flush();
         self.memory.code = Some(code);
-        self.memory.keep(cx, self.spec.name).await?;
+        self.memory.keep(cx, &self.spec.name).await?;
         let ack = payload::ack(&self.memory.id, self.spec.command.privileged).timeout(Duration::from_secs(10));
         // Without the mark the folder stays longer than it need, no more.
         let _ = cx.link.exec(&ack, &mut NoSink).await;

@@ -21,6 +21,8 @@ pub use end::{JobEnd, JobTrouble};
 pub use follow::run;
 pub(super) use payload::{program_text, run_file};
 
+use std::borrow::Cow;
+
 use super::StepCx;
 use crate::command::{Command, Output};
 
@@ -28,7 +30,7 @@ use crate::command::{Command, Output};
 #[derive(Clone, Debug)]
 pub struct JobSpec {
     /// Tells the jobs of one step apart (`install`, `repair`); lower-case letters, digits and `-`.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// What to run: arguments, environment and rights. Its standard input must be empty (a job reads `/dev/null`), its
     /// time limit does not count (a job is never killed), and the bytes it keeps are those of [`JobEnd::tail`].
     pub command: Command,
@@ -38,8 +40,8 @@ pub struct JobSpec {
 
 impl JobSpec {
     /// A job without a file.
-    pub fn new(name: &'static str, command: Command) -> Self {
-        Self { name, command, script: None }
+    pub fn new(name: impl Into<Cow<'static, str>>, command: Command) -> Self {
+        Self { name: name.into(), command, script: None }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::{Before, request};
+use super::{before::Before, request};
 use crate::{
     command::{Command, Output, Query, Unreadable, printable},
     event::StepResult,

@@ -5,12 +5,15 @@ use std::collections::BTreeSet;
 
 use tokio::time::Instant;
 
-use super::Before;
+use super::before::Before;
 use crate::{
     event::StepResult,
-    pkg::{BootFiles, Health, PackageManager},
+    pkg::{BootFiles, Class, Health, PackageManager},
     playbook::Reboot,
-    step::{StepCx, locks, packages, remote},
+    step::{
+        StepCx,
+        packages::{self, Rights},
+    },
 };
 
 /// What is wrong with the packages, in words.
@@ -26,7 +29,7 @@ pub(super) async fn before(
     if let Some((name, status)) = health.broken.iter().find(|(name, _)| boots(name)) {
         let summary = format!("{name} is {status}, and the host boots with it: it might not come back");
         let help = format!("repair it before the reboot, on the host: {}", manager.mends(&health));
-        return Err(Box::new(StepResult::failed("broken-packages", summary).help(help)));
+        return Err(Box::new(packages::failed(Class::Broken, summary).help(help)));
     }
     Ok(words(&health))
 }
@@ -34,13 +37,9 @@ pub(super) async fn before(
 /// What the reboot left broken is a failure; what was broken before is not the reboot's fault.
 ///
 /// # Errors
-/// The step's result: class `packages`, somebody who does not stop installing, or the host cannot be asked.
+/// The step's result: class `broken-packages`, somebody who does not stop installing, or the host cannot be asked.
 pub(super) async fn after(cx: &mut StepCx<'_>, spec: &Reboot, before: &Before) -> Result<(), Box<StepResult>> {
-    let manager = match packages::manager(cx).await {
-        Ok(manager) => manager,
-        Err(result) if result.class == "unsupported" => return Ok(()),
-        Err(result) => return Err(result),
-    };
+    let Ok(manager) = packages::find(cx, Rights::Raised).await? else { return Ok(()) };
     let until = Instant::now() + spec.lock_timeout;
     loop {
         let health = look(cx, manager).await?;
@@ -50,21 +49,18 @@ pub(super) async fn after(cx: &mut StepCx<'_>, spec: &Reboot, before: &Before) -
             return Ok(());
         }
         // What installs at boot has half-configured packages as a matter of course.
-        let holders = locks::holders(cx).await?;
-        if let Some(holder) = holders.iter().find(|holder| !holder.is_lists()) {
-            locks::wait(cx, &holder.to_string(), until).await?;
+        if let Some(holder) = packages::working(cx).await? {
+            packages::wait(cx, &holder.to_string(), until).await?;
             continue;
         }
         let summary = format!("it is up, but its packages are broken since the reboot: {}", new.join(", "));
         let help = format!("a transaction was cut off; on the host: {}", manager.mends(&health));
-        return Err(Box::new(StepResult::failed("packages", summary).help(help)));
+        return Err(Box::new(packages::failed(Class::Broken, summary).help(help)));
     }
 }
 
 async fn look(cx: &mut StepCx<'_>, manager: &dyn PackageManager) -> Result<Health, Box<StepResult>> {
-    let mut query = manager.health();
-    query.command.privileged = true;
-    Ok(remote::ask(cx, &query).await?)
+    Ok(packages::ask(cx, manager.health()).await?)
 }
 
 fn words(health: &Health) -> BTreeSet<String> {

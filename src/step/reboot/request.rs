@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Before;
+use super::before::Before;
 use crate::{
     command::{Command, Output, Query, Unreadable, printable},
     event::StepResult,
     pkg,
     playbook::Reboot,
     step::{
-        StepCx, guard, lease, locks,
+        StepCx, guard, lease, packages,
         remote::{self, Patience},
     },
 };
@@ -126,7 +126,7 @@ pub(super) async fn ask(
                 Answer::Asked => return asked(None),
                 Answer::Against(said) => return asked(Some(said)),
                 Answer::Locked(holder) => {
-                    locks::wait(cx, &holder, until).await?;
+                    packages::wait(cx, &holder, until).await?;
                     return Ok(None);
                 }
             },
@@ -161,7 +161,7 @@ fn answer(output: &Output) -> Answer {
     let against = || Answer::Against(format!("{} {}", output.exit, output.last_lines(1)));
     match pkg::locked(output) {
         Ok(Some(holders)) => {
-            let holder = holders.iter().find(|holder| !holder.is_lists());
+            let holder = holders.iter().find(|holder| !pkg::is_lists(holder));
             Answer::Locked(holder.map_or_else(|| "another process".to_owned(), ToString::to_string))
         }
         Ok(None) if output.text().lines().any(|line| matches!(line.trim(), "asked" | "other-boot")) => Answer::Asked,
@@ -203,7 +203,8 @@ mod tests {
 
     #[test]
     fn only_a_line_of_its_own_is_an_answer() {
-        let lock = "locked\nlock /var/lib/dpkg/lock 12 /usr/bin/dpkg --configure asked\nend\n";
+        let ends = "end\n".repeat(pkg::ALL.len());
+        let lock = &format!("locked\nlock /var/lib/dpkg/lock 12 /usr/bin/dpkg --configure asked\n{ends}");
         for (text, expected) in [
             ("asked\n", Answer::Asked),
             ("Welcome!\nother-boot\n", Answer::Asked),

@@ -155,11 +155,8 @@ impl Machine {
                 format!("running {kernel}\nmodules\n{flag}{first}{newest}{images}{}end\n", self.loader)
             }
             "package-locks" => {
-                if self.is_locked(false) {
-                    format!("{LOCK}end\n")
-                } else {
-                    "end\n".to_owned()
-                }
+                let held = if self.is_locked(false) { LOCK } else { "" };
+                held.to_owned() + &"end\n".repeat(crate::pkg::ALL.len())
             }
             "apt-state" => {
                 let row = |name: &str, status: &str| format!("pkg\t{name}\t1\tamd64\tinstall\t{status}\tok\n");
@@ -170,7 +167,7 @@ impl Machine {
             }
             "reboot-refused" if self.refuses.is_empty() => "end\n".to_owned(),
             "reboot-refused" => format!("{}refused 1\nend\n", self.refuses),
-            "reboot-ask" if self.is_locked(true) => format!("locked\n{LOCK}end\n"),
+            "reboot-ask" if self.is_locked(true) => format!("locked\n{LOCK}{}", "end\n".repeat(crate::pkg::ALL.len())),
             "reboot-ask" => {
                 let mut seen = self.seen.lock().unwrap();
                 seen.asked.get_or_insert_with(Instant::now);
@@ -282,9 +279,9 @@ async fn every_end_has_its_class() {
         ("the same, from the last look on", Machine { locked: 300, late: true, ..base() }, Verdict::Ok, ""),
         ("somebody installs for long", Machine { locked: 9999, ..base() }, Verdict::Failed, "lock"),
         ("the same, late", Machine { locked: 9999, late: true, ..base() }, Verdict::Failed, "lock"),
-        ("cut somebody's work", Machine { broken: [&[], &["nginx"]], ..base() }, Verdict::Failed, "packages"),
+        ("cut somebody's work", Machine { broken: [&[], &["nginx"]], ..base() }, Verdict::Failed, "broken-packages"),
         ("broken before", Machine { broken: [&["nginx"], &["nginx"]], ..base() }, Verdict::Ok, ""),
-        ("one more", Machine { broken: [&["nginx"], &["a", "nginx"]], ..base() }, Verdict::Failed, "packages"),
+        ("one more", Machine { broken: [&["nginx"], &["a", "nginx"]], ..base() }, Verdict::Failed, "broken-packages"),
         (
             "what installs at boot is waited for",
             Machine { broken: [&[], &["nginx"]], installs_at_boot: 60, ..base() },

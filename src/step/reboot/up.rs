@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::{Before, boot, health};
+use super::{before::Before, boot, health};
 use crate::{
     command::{Command, Query, Unreadable, printable},
     event::StepResult,

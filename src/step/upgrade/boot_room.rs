@@ -1,8 +1,7 @@
 //! Room in `/boot` before a kernel comes. A package manager counts what it unpacks; the image of the first root file
 //! system is made by the packages' scripts afterwards, and a full `/boot` leaves them half configured.
 //!
-//! Command line on the host, through `/bin/sh -c`: `df -P -k -- /boot` and the sizes of `/boot/vmlinu*` and
-//! `/boot/initr*`.
+//! Command line on the host, through `/bin/sh -c`: `df -P -k -- /boot` and the sizes of the kernels and images there.
 
 use std::time::Duration;
 
@@ -10,11 +9,11 @@ use super::plan::Planned;
 use crate::{
     command::{Command, Output, Query, Unreadable},
     event::StepResult,
-    pkg::{BootFiles, PackageManager},
+    pkg::{BootFiles, BootPatterns, Class, PackageManager},
     step::{
         StepCx,
         disk::{free_kib, size},
-        remote,
+        packages,
     },
 };
 
@@ -27,10 +26,7 @@ largest() {
   done
   echo "$most"
 }
-df -P -k -- "$b" 2>/dev/null | tail -n 1
-largest "$b"/vmlinu*
-largest "$b"/initr*
-echo end"#;
+df -P -k -- "$b" 2>/dev/null | tail -n 1"#;
 
 /// What a transaction brings to `/boot`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,10 +59,8 @@ pub(super) async fn check(
     if comes == Comes::default() {
         return Ok(());
     }
-    let mut command = Command::sh("boot-room", ROOM, [""; 0]).timeout(Duration::from_secs(60));
     // Images of the first root file system are often for root's eyes only.
-    command.privileged = true;
-    let Some(room) = remote::ask(cx, &Query::new(command, read)).await? else { return Ok(()) };
+    let Some(room) = packages::ask(cx, Query::new(command(manager), read)).await? else { return Ok(()) };
     let needed = needed(comes, room);
     if room.free >= needed {
         return Ok(());
@@ -75,7 +69,13 @@ pub(super) async fn check(
     let summary = format!("/boot has {} free, {} are needed {what}", size(room.free), size(needed));
     let help = "remove old kernels on the host (a `cleanup: { old_kernels: 1 }` step does), then run again with \
                 --limit @failed";
-    Err(Box::new(StepResult::failed("disk", summary).help(help)))
+    Err(Box::new(packages::failed(Class::Disk, summary).help(help)))
+}
+
+fn command(manager: &dyn PackageManager) -> Command {
+    let BootPatterns { kernels, images } = manager.boot_patterns();
+    let script = format!("{ROOM}\nlargest \"$b\"/{kernels}\nlargest \"$b\"/{images}\necho end");
+    Command::sh("boot-room", &script, [""; 0]).timeout(Duration::from_secs(60))
 }
 
 fn comes(manager: &dyn PackageManager, planned: &Planned) -> Comes {

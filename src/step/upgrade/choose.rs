@@ -4,7 +4,7 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use super::names::{Heard, is_pattern};
 use crate::{
-    pkg::{Exact, PackageState, Pending, Stays, Update},
+    pkg::{Exact, PackageManager, PackageState, Pending, Stays, Update},
     playbook::Scope,
 };
 
@@ -43,17 +43,17 @@ impl Wish {
         Ok(Self { scope, names_match: globs(&names)?, exclude: globs(exclude)?, names })
     }
 
-    fn covers(&self, update: &Update) -> bool {
+    fn covers(&self, manager: &dyn PackageManager, update: &Update) -> bool {
         match self.scope {
             Scope::All => true,
             Scope::Security => update.security.is_some(),
             Scope::Kernel => update.kernel,
-            Scope::Packages => matches(&self.names_match, &update.name),
+            Scope::Packages => matches(manager, &self.names_match, &update.name),
         }
     }
 
-    pub(super) fn excludes(&self, name: &str) -> bool {
-        matches(&self.exclude, name)
+    pub(super) fn excludes(&self, manager: &dyn PackageManager, name: &str) -> bool {
+        matches(manager, &self.exclude, name)
     }
 
     /// The scope in a sentence: `no security update pending`.
@@ -68,14 +68,14 @@ impl Wish {
 }
 
 /// Sorts the pending updates out. New packages are not named: they come with what needs them.
-pub(super) fn choose(wish: &Wish, pending: &Pending, state: &PackageState) -> Choice {
+pub(super) fn choose(wish: &Wish, manager: &dyn PackageManager, pending: &Pending, state: &PackageState) -> Choice {
     let mut choice = Choice::default();
     // Nobody can say that what is pinned to an older version needs no fix, so it is named with the security updates.
     let pinned = |update: &Update| update.stays == Some(Stays::PinnedBack) && wish.scope == Scope::Security;
-    let covered = |update: &&Update| update.from.is_some() && (wish.covers(update) || pinned(update));
+    let covered = |update: &&Update| update.from.is_some() && (wish.covers(manager, update) || pinned(update));
     for update in pending.updates.iter().filter(covered) {
         let name = update.name.clone();
-        if wish.excludes(&name) {
+        if wish.excludes(manager, &name) {
             choice.excluded.push(name);
         } else if state.is_held(&name) {
             choice.held.push(name);
@@ -90,7 +90,7 @@ pub(super) fn choose(wish: &Wish, pending: &Pending, state: &PackageState) -> Ch
             }
         }
     }
-    let is_there = |name: &String| state.packages.contains_key(name) || is_pattern(name);
+    let is_there = |name: &String| state.has(name) || is_pattern(name);
     choice.not_installed = wish.names.iter().filter(|name| !is_there(name)).cloned().collect();
     choice
 }
@@ -127,15 +127,15 @@ fn globs(patterns: &[String]) -> Result<GlobSet, String> {
     builder.build().map_err(|error| error.to_string())
 }
 
-/// `libc6` means `libc6:i386` as well.
-fn matches(globs: &GlobSet, name: &str) -> bool {
-    globs.is_match(name) || name.split_once(':').is_some_and(|(bare, _)| globs.is_match(bare))
+/// A name without an architecture means all of them.
+fn matches(manager: &dyn PackageManager, globs: &GlobSet, name: &str) -> bool {
+    globs.is_match(name) || globs.is_match(manager.bare(name))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pkg::Installed;
+    use crate::pkg::{Installed, apt::Apt};
 
     fn update(name: &str, from: Option<&str>, to: &str, security: Option<&str>, stays: Option<Stays>) -> Update {
         Update {
@@ -169,11 +169,11 @@ mod tests {
         let mut state = PackageState::default();
         for update in pending.updates.iter().filter(|update| update.from.is_some()) {
             let installed = Installed { held: update.name == "held", ..Installed::default() };
-            state.packages.insert(update.name.clone(), installed);
+            state.add(&update.name, installed);
         }
         let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         let wish = Wish::new(scope, owned(names), &owned(exclude)).unwrap();
-        let choice = choose(&wish, &pending, &state);
+        let choice = choose(&wish, &Apt, &pending, &state);
         let take: Vec<String> = choice.take.iter().map(Exact::to_string).collect();
         (take.join(" "), choice.left_out())
     }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::choose::{Choice, Wish};
 use crate::{
     event::StepResult,
-    pkg::{PackageManager, PackageState},
-    step::{StepCx, remote},
+    pkg::{Class, PackageManager, PackageState},
+    step::{StepCx, packages, remote},
     yaml::nearest,
 };
 
@@ -38,7 +38,7 @@ pub(super) async fn sort_out(
     }
     let named = std::mem::take(&mut choice.not_installed);
     // What cannot be a name is not put into a command line.
-    let asked: Vec<String> = named.iter().filter(|name| is_plain(name)).cloned().collect();
+    let asked: Vec<String> = named.iter().filter(|name| manager.is_name(name)).cloned().collect();
     let known = if asked.is_empty() { BTreeSet::new() } else { remote::ask(cx, &manager.known(&asked)).await? };
     let mut heard = Heard::default();
     for name in named {
@@ -61,16 +61,10 @@ fn nothing_known(manager: &dyn PackageManager, unknown: &[String], state: &Packa
     };
     let names = unknown.iter().map(one).collect::<Vec<_>>().join(", ");
     let manager = manager.name();
-    StepResult::failed("unknown-package", format!("{manager} knows none of these packages on this host: {names}"))
+    packages::failed(Class::UnknownPackage, format!("{manager} knows none of these packages on this host: {names}"))
         .help("look at the spelling in `packages`, and whether this host has the package source; nothing was changed")
 }
 
 pub(super) fn is_pattern(name: &str) -> bool {
     name.contains(['*', '?', '[', '{'])
-}
-
-fn is_plain(name: &str) -> bool {
-    let mut bytes = name.bytes();
-    bytes.next().is_some_and(|first| first.is_ascii_alphanumeric())
-        && bytes.all(|b| b.is_ascii_alphanumeric() || b"+.:-_".contains(&b))
 }

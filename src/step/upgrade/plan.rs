@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{
     event::{PackageChange, StepResult},
-    pkg::{Exact, PackageManager, PackageState, Pending, Simulation},
+    pkg::{Class, Exact, Package, PackageManager, PackageState, Pending, Simulation, Versions},
+    step::packages::failed,
 };
 
 /// What is about to be done, and what was there before. The note `plan`.
@@ -23,9 +24,9 @@ pub(super) struct Planned {
     /// Versions that will be there; `from` is `None` for a new package.
     pub changes: Vec<PackageChange>,
     /// Packages that will go.
-    pub removals: BTreeSet<String>,
+    pub removals: BTreeSet<Package>,
     /// Names and versions of everything before.
-    pub before: BTreeMap<String, String>,
+    pub before: BTreeMap<String, Versions>,
     /// Those of `changes` that came in as dependencies.
     pub auto: BTreeSet<String>,
     /// Configuration files that were waiting for a person already.
@@ -45,6 +46,24 @@ impl Planned {
         let named = self.changes.iter().filter(|change| change.from.is_some());
         named.filter_map(|change| Some(Exact { name: change.name.clone(), version: change.to.clone()? })).collect()
     }
+
+    /// The installed versions that a removal means; without any that is known, its name alone.
+    pub(super) fn versions_of<'a>(&'a self, package: &'a Package) -> Vec<(&'a str, Option<&'a str>)> {
+        let name = package.name.as_str();
+        let known = self.before.get(name).filter(|versions| !versions.0.is_empty());
+        match (&package.version, known) {
+            (None, Some(versions)) => versions.0.iter().map(|version| (name, Some(version.as_str()))).collect(),
+            (version, _) => vec![(name, version.as_deref())],
+        }
+    }
+
+    /// Whether this version of a package was meant to go.
+    pub(super) fn removes(&self, name: &str, version: Option<&str>) -> bool {
+        let is_it = |package: &Package| {
+            package.name == name && package.version.as_deref().is_none_or(|meant| Some(meant) == version)
+        };
+        self.removals.iter().any(is_it)
+    }
 }
 
 /// What a plan is made of.
@@ -63,27 +82,26 @@ impl Outlook<'_> {
     /// # Errors
     /// The step's result, when it is not. Nothing was changed.
     pub(super) fn plan(&self, simulation: &Simulation) -> Result<Planned, Box<StepResult>> {
-        let drift = |summary: String| Box::new(StepResult::failed("drift", summary));
+        let drift = |summary: String| Box::new(failed(Class::Drift, summary));
         if let Some(first) = simulation.refused.first() {
             let summary = format!("{} refuses the chosen updates: {first}", self.manager.name());
             return Err(Box::new(drift(summary).detail(simulation.refused.clone())));
         }
         if !self.allow_removals && !simulation.removals.is_empty() {
-            let summary = format!("the upgrade would remove {}", simulation.removals.join(", "));
-            return Err(Box::new(StepResult::failed("removals", summary).help(
+            let summary = format!("the upgrade would remove {}", listed(&simulation.removals));
+            return Err(Box::new(failed(Class::Removals, summary).help(
                 "look whether that is right, then set `allow_removals: true`, or leave out what needs it with `exclude`",
             )));
         }
-        let would: BTreeMap<&str, &str> =
-            simulation.installs.iter().map(|(exact, _)| (exact.name.as_str(), exact.version.as_str())).collect();
         for exact in &self.choice.take {
-            match would.get(exact.name.as_str()) {
-                Some(version) if *version == exact.version => {}
-                Some(version) => {
-                    return Err(drift(format!("{exact} was chosen, but version {version} would be installed")));
-                }
-                None => return Err(drift(format!("{exact} was chosen, but would not be installed"))),
+            let of_name = simulation.installs.iter().map(|(would, _)| would).filter(|would| would.name == exact.name);
+            if of_name.clone().any(|would| would == exact) {
+                continue;
             }
+            return Err(drift(match of_name.map(|would| &would.version).next() {
+                Some(version) => format!("{exact} was chosen, but version {version} would be installed"),
+                None => format!("{exact} was chosen, but would not be installed"),
+            }));
         }
         for (exact, from) in &simulation.installs {
             self.check_install(exact, from.as_deref())?;
@@ -101,19 +119,19 @@ impl Outlook<'_> {
         if self.choice.take.contains(exact) {
             return Ok(());
         }
-        if self.wish.excludes(&exact.name) {
+        if self.wish.excludes(self.manager, &exact.name) {
             let summary = format!("{} is excluded, but another update needs {exact}", exact.name);
             let help = "exclude what needs it as well, or take it out of `exclude`";
-            return Err(Box::new(StepResult::failed("excluded", summary).help(help)));
+            return Err(Box::new(failed(Class::Excluded, summary).help(help)));
         }
         let Some(from) = from else { return Ok(()) };
         if self.manager.compare(from, &exact.version) == Ordering::Greater {
             let summary = format!("{} would go back from {from} to {}", exact.name, exact.version);
-            return Err(Box::new(StepResult::failed("drift", summary)));
+            return Err(Box::new(failed(Class::Drift, summary)));
         }
         if !self.pending.updates.iter().any(|update| update.name == exact.name && update.to == exact.version) {
             let summary = format!("{exact} would be installed, but was not pending a moment ago");
-            return Err(Box::new(StepResult::failed("drift", summary)));
+            return Err(Box::new(failed(Class::Drift, summary)));
         }
         Ok(())
     }
@@ -125,7 +143,7 @@ impl Outlook<'_> {
             to: Some(exact.version.clone()),
         };
         let changes: Vec<PackageChange> = simulation.installs.iter().map(change).collect();
-        let is_auto = |name: &&String| self.state.packages.get(*name).is_some_and(|package| package.auto);
+        let is_auto = |name: &&String| self.state.is_auto(name);
         Planned {
             auto: changes.iter().map(|change| &change.name).filter(is_auto).cloned().collect(),
             changes,
@@ -137,6 +155,10 @@ impl Outlook<'_> {
             heard: self.choice.heard.clone(),
         }
     }
+}
+
+fn listed(packages: &[Package]) -> String {
+    packages.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -175,7 +197,7 @@ mod tests {
         let choice = Choice { take: installs(take).into_iter().map(|(exact, _)| exact).collect(), ..Choice::default() };
         let simulation = Simulation {
             installs: installs(would),
-            removals: removals.iter().map(|name| (*name).to_owned()).collect(),
+            removals: removals.iter().map(|name| Package::named(name)).collect(),
             refused: vec![],
         };
         let state = PackageState::default();

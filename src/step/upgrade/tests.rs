@@ -208,7 +208,7 @@ async fn a_failing_script_is_a_failure_with_the_package_and_what_to_type() {
                 script subprocess returned error exit status 1";
     bench.file("install", format!("cp \"$PATCHWAVE_ROOT/done\" \"$PATCHWAVE_ROOT/packages\"; echo '{text}'; exit 100"));
     let result = go(&mut bench).await;
-    assert_eq!((result.verdict, result.class.as_str(), result.changed), (Verdict::Failed, "dpkg", true));
+    assert_eq!((result.verdict, result.class.as_str(), result.changed), (Verdict::Failed, "package-failed", true));
     assert!(result.summary.starts_with("openssl: installed openssl package post-installation script"), "{result:?}");
     assert!(result.help.unwrap().contains("dpkg --configure -a"));
     assert!(!calls(&bench).contains("dpkg --force"), "nobody asked for a repair");

@@ -1,34 +1,14 @@
 //! Whether an upgrade succeeded: by the packages before, planned and after. The exit code is only evidence. Pure.
 
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::cmp::Ordering;
 
 use super::plan::Planned;
 use crate::{
     command::Exit,
     event::{PackageChange, StepResult},
-    pkg::{PackageManager, PackageState},
+    pkg::{Class, PackageManager, PackageState},
+    step::packages::{self, End},
 };
-
-/// How the transaction ended, as far as the host says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    /// It returned.
-    Exit(Exit),
-    /// It was killed, or is gone without a word.
-    Lost,
-    /// The host booted anew while it ran.
-    Rebooted,
-}
-
-impl End {
-    /// What an exit code means: 128 and more stand for a signal, and no package manager says such a thing by itself.
-    pub(super) fn of(exit: Exit) -> Self {
-        match exit {
-            Exit::Code(code) if code <= 128 => Self::Exit(exit),
-            _ => Self::Lost,
-        }
-    }
-}
 
 /// All that a verdict rests on.
 pub(super) struct Evidence<'a> {
@@ -110,21 +90,22 @@ impl Evidence<'_> {
         let planned = self.planned.changes.len();
         let done = format!("{} of {planned} planned versions are in", planned - difference.missing.len());
         let (class, what) = match (self.end, self.manager.explain(self.output)) {
-            (End::Lost, _) => ("interrupted", "the transaction was killed on the host".to_owned()),
-            (End::Rebooted, _) => ("interrupted", "the host rebooted during the transaction".to_owned()),
+            (End::Lost, _) => (Class::Interrupted, "the transaction was killed on the host".to_owned()),
+            (End::Rebooted, _) => (Class::Interrupted, "the host rebooted during the transaction".to_owned()),
             _ if !difference.lost.is_empty() => {
-                ("removals", format!("{} is gone without being planned", difference.lost.join(", ")))
+                (Class::Removals, format!("{} is gone without being planned", difference.lost.join(", ")))
             }
             (End::Exit(_), Some(trouble)) => match trouble.package {
                 Some(package) => (trouble.class, format!("{package}: {}", trouble.summary)),
                 None => (trouble.class, trouble.summary),
             },
-            (End::Exit(exit), None) if !health.is_good() => ("dpkg", format!("{health} ({exit})")),
-            (End::Exit(exit), None) => {
-                ("missing", format!("{} did not take {} ({exit})", self.manager.name(), difference.missing.join(", ")))
-            }
+            (End::Exit(exit), None) if !health.is_good() => (Class::Broken, format!("{health} ({exit})")),
+            (End::Exit(exit), None) => (
+                Class::Missing,
+                format!("{} did not take {} ({exit})", self.manager.name(), difference.missing.join(", ")),
+            ),
         };
-        let mut result = StepResult::failed(class, what).detail([done]);
+        let mut result = packages::failed(class, what).detail([done]);
         if !difference.missing.is_empty() {
             result.detail.push(format!("not in: {}", difference.missing.join(", ")));
         }
@@ -145,46 +126,33 @@ impl Evidence<'_> {
     }
 
     fn difference(&self) -> Difference {
-        let changes = changes(&self.planned.before, &self.after.versions());
+        let planned = &self.planned.changes;
+        let changes = packages::changes(self.manager, &self.planned.before, &self.after.versions(), planned);
         let mut difference = Difference { changes, ..Difference::default() };
-        for change in &self.planned.changes {
+        for change in planned {
             let Some(wanted) = change.to.as_deref() else { continue };
-            let is_in = self.after.packages.get(&change.name).is_some_and(|package| {
-                package.broken.is_none() && self.manager.compare(&package.version, wanted) != Ordering::Less
+            let back = packages::goes_back(self.manager, change);
+            let is_in = self.after.of(&change.name).iter().any(|package| {
+                let order = self.manager.compare(&package.version, wanted);
+                package.broken.is_none() && if back { order == Ordering::Equal } else { order != Ordering::Less }
             });
             if !is_in {
                 difference.missing.push(format!("{} {wanted}", change.name));
             }
         }
         for change in &difference.changes {
-            if change.to.is_none() {
-                if !self.planned.removals.contains(&change.name) {
-                    difference.lost.push(change.name.clone());
-                }
-            } else if !self.planned.changes.iter().any(|planned| planned.name == change.name) {
+            let gone = change.to.is_none();
+            if gone && self.planned.removes(&change.name, change.from.as_deref()) {
+                continue;
+            }
+            if gone && !self.after.has(&change.name) {
+                difference.lost.push(change.name.clone());
+            } else if !planned.iter().any(|planned| planned.name == change.name) {
                 difference.unplanned.push(change.name.clone());
             }
         }
         difference
     }
-}
-
-/// What is not as it was, by name.
-fn changes(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Vec<PackageChange> {
-    let change = |name: &String, from: Option<&String>, to: Option<&String>| PackageChange {
-        name: name.clone(),
-        from: from.cloned(),
-        to: to.cloned(),
-    };
-    let mut changes: Vec<PackageChange> = before
-        .iter()
-        .filter(|(name, version)| after.get(*name) != Some(version))
-        .map(|(name, version)| change(name, Some(version), after.get(name)))
-        .collect();
-    let new = after.iter().filter(|(name, _)| !before.contains_key(*name));
-    changes.extend(new.map(|(name, version)| change(name, None, Some(version))));
-    changes.sort_by(|a, b| a.name.cmp(&b.name));
-    changes
 }
 
 /// `4 packages upgraded`.

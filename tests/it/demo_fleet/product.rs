@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 
 use patchwave::{
     demo::{Fault, Fleet, FleetSpec},
+    facts::host_facts,
     inventory::Inventory,
-    pkg::{self, Exact, PackageManager, RebootReason, Refresh, apt::Apt},
+    pkg::{self, Class, Exact, Package, PackageManager, RebootReason, Refresh, Transaction, apt::Apt},
     transport::{
         Link, NoSink,
         ssh::{SshOptions, SshTransport},
@@ -35,7 +36,7 @@ fn exact(name: &str, version: &str) -> Exact {
 async fn every_question_is_answered_and_an_upgrade_changes_the_answers() {
     let fleet = start(&[]);
     let mut link = link(&fleet);
-    let facts = link.ask(&pkg::host_facts(), &mut NoSink).await.unwrap();
+    let facts = link.ask(&host_facts(&pkg::programs()), &mut NoSink).await.unwrap();
     assert_eq!(pkg::detect(&facts).unwrap().name(), "apt");
     assert_eq!((facts.uid, facts.boot_id), (Some(0), Some(fleet.host(HOST).unwrap().boot_id())));
     assert_eq!(link.ask(&Apt.refresh(), &mut NoSink).await.unwrap(), Refresh::Fresh);
@@ -53,25 +54,26 @@ async fn every_question_is_answered_and_an_upgrade_changes_the_answers() {
     assert_eq!((kernel.from.as_deref(), kernel.kernel, kernel.stays), (None, true, None));
 
     let set = [exact("openssl", "3.0.17-1~deb12u3"), exact("linux-image-amd64", "6.1.158-1")];
-    let simulation = link.ask(&Apt.simulate(&set), &mut NoSink).await.unwrap();
+    let simulation = link.ask(&Apt.simulate(&Transaction::upgrade(&set)).unwrap(), &mut NoSink).await.unwrap();
     let mut names: Vec<_> = simulation.installs.iter().map(|(exact, _)| exact.name.as_str()).collect();
     names.sort_unstable();
     assert_eq!(names, ["libssl3", "linux-image-6.1.0-41-amd64", "linux-image-amd64", "openssl"]);
-    let done = link.exec(&Apt.upgrade(&set, false, Duration::ZERO, false), &mut NoSink).await.unwrap();
+    let done = link.exec(&Apt.transact(&Transaction::upgrade(&set)).unwrap(), &mut NoSink).await.unwrap();
     assert!(done.success(), "{}", done.last_lines(5));
 
     let state = link.ask(&Apt.state(), &mut NoSink).await.unwrap();
-    assert_eq!(state.packages["libssl3"].version, "3.0.17-1~deb12u3");
-    assert!(state.packages["libssl3"].auto && !state.packages["openssl"].auto && state.health().is_good());
+    assert_eq!(state.of("libssl3")[0].version, "3.0.17-1~deb12u3");
+    assert!(state.is_auto("libssl3") && !state.is_auto("openssl") && state.health().is_good());
     let kernels = link.ask(&Apt.kernels(), &mut NoSink).await.unwrap();
     assert_eq!((kernels.running.as_str(), kernels.newest.as_deref()), ("6.1.0-40-amd64", Some("6.1.0-41-amd64")));
     let reasons = link.ask(&Apt.reboot_reasons(), &mut NoSink).await.unwrap();
     assert!(reasons.iter().any(|reason| matches!(reason, RebootReason::Flag { .. })), "{reasons:?}");
     assert!(reasons.iter().any(|reason| matches!(reason, RebootReason::Kernel { .. })), "{reasons:?}");
-    let old = ["linux-image-6.1.0-40-amd64".to_owned()];
-    let purge = link.ask(&Apt.simulate_purge(&old), &mut NoSink).await.unwrap();
+    let old = [Package::named("linux-image-6.1.0-40-amd64")];
+    let removal = Transaction::removal(&old);
+    let purge = link.ask(&Apt.simulate(&removal).unwrap(), &mut NoSink).await.unwrap();
     assert_eq!(purge.removals, old);
-    assert!(link.exec(&Apt.purge(&old, Duration::ZERO), &mut NoSink).await.unwrap().success());
+    assert!(link.exec(&Apt.transact(&removal).unwrap(), &mut NoSink).await.unwrap().success());
     assert!(link.exec(&Apt.clean_cache(), &mut NoSink).await.unwrap().success());
     assert_eq!(fleet.host(HOST).unwrap().unknown_commands(), "");
 }
@@ -80,13 +82,13 @@ async fn every_question_is_answered_and_an_upgrade_changes_the_answers() {
 async fn troubles_are_told_apart() {
     let set = [exact("openssl", "3.0.17-1~deb12u3")];
     for (fault, class, package) in [
-        (Fault::PostinstFails { package: "openssl".into() }, "dpkg", Some("openssl")),
-        (Fault::LockHeld, "lock", None),
-        (Fault::DiskFull, "disk", None),
+        (Fault::PostinstFails { package: "openssl".into() }, Class::Failed, Some("openssl")),
+        (Fault::LockHeld, Class::Lock, None),
+        (Fault::DiskFull, Class::Disk, None),
     ] {
         let fleet = start(std::slice::from_ref(&fault));
         let mut link = link(&fleet);
-        let output = link.exec(&Apt.upgrade(&set, false, Duration::ZERO, false), &mut NoSink).await.unwrap();
+        let output = link.exec(&Apt.transact(&Transaction::upgrade(&set)).unwrap(), &mut NoSink).await.unwrap();
         let both = format!("{}{}", output.text(), String::from_utf8_lossy(&output.stderr));
         let trouble = Apt.explain(&both).unwrap_or_else(|| panic!("{fault:?} is not explained:\n{both}"));
         assert_eq!((trouble.class, trouble.package.as_deref()), (class, package), "{fault:?}: {trouble:?}");
@@ -95,12 +97,12 @@ async fn troubles_are_told_apart() {
         let expected: &[&str] = if fault == Fault::LockHeld { &["unattended-upgrade (pid 4242)"] } else { &[] };
         assert_eq!(told, expected, "{fault:?}");
         let good = link.ask(&Apt.health(), &mut NoSink).await.unwrap().is_good();
-        assert_eq!(good, class != "dpkg", "{fault:?}");
+        assert_eq!(good, class != Class::Failed, "{fault:?}");
         fleet.host(HOST).unwrap().heal().unwrap();
         assert!(link.ask(&Apt.health(), &mut NoSink).await.unwrap().is_good(), "{fault:?} healed");
-        for command in Apt.repair(Duration::ZERO) {
-            let output = link.exec(&command, &mut NoSink).await.unwrap();
-            assert!(output.success(), "{}: {}", command.label, output.last_lines(5));
+        for repair in Apt.repair(Duration::ZERO) {
+            let output = link.exec(&repair.command, &mut NoSink).await.unwrap();
+            assert!(output.success(), "{}: {}", repair.name, output.last_lines(5));
         }
         assert_eq!(fleet.host(HOST).unwrap().unknown_commands(), "");
     }

@@ -10,7 +10,7 @@ use patchwave::{
     demo::{Demo, Fault, FleetSpec},
     event::{RunId, StepPhase, StepRef, StepResult, Verdict},
     inventory::Inventory,
-    pkg::{Exact, PackageManager, apt::Apt},
+    pkg::{Exact, PackageManager, Transaction, apt::Apt},
     playbook::{self, Playbook, StepKind, StepSpec, TemplateScope},
     step::{self, Interrupted, JumpBox, StepCx, StepJournal},
     transport::{
@@ -94,7 +94,7 @@ impl Walker {
             if matches!(spec.kind, StepKind::Upgrade(_)) {
                 let set = [("linux-image-amd64", "6.1.158-1"), ("nginx", "1.22.1-9+deb12u3")]
                     .map(|(name, version)| Exact { name: name.into(), version: version.into() });
-                let upgrade = Apt.upgrade(&set, false, Duration::ZERO, false);
+                let upgrade = Apt.transact(&Transaction::upgrade(&set)).unwrap();
                 let output = self.link.exec(&upgrade, &mut NoSink).await.unwrap();
                 assert!(output.success(), "{}", output.last_lines(9));
                 continue;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     event::Verdict,
-    pkg::{Installed, apt::Apt},
+    pkg::{Installed, Package, apt::Apt},
 };
 
 /// `name version`, `!` in front of what is half-configured.
@@ -10,7 +10,7 @@ fn state(lines: &[&str]) -> PackageState {
     for line in lines {
         let (name, version) = line.trim_start_matches('!').split_once(' ').unwrap();
         let broken = line.starts_with('!').then(|| "half-configured".to_owned());
-        state.packages.insert(name.into(), Installed { version: version.into(), broken, held: false, auto: false });
+        state.add(name, Installed { version: version.into(), broken, held: false, auto: false });
     }
     state
 }
@@ -28,7 +28,7 @@ fn judge_repaired(after: &[&str], removals: &[&str], end: End, repaired: bool, o
     };
     let planned = Planned {
         changes: vec![change("a", Some("1"), "2"), change("b", Some("1"), "2"), change("new", None, "1")],
-        removals: removals.iter().map(|name| (*name).to_owned()).collect(),
+        removals: removals.iter().map(|name| Package::named(name)).collect(),
         before: state(&["a 1", "b 1", "c 1"]).versions(),
         ..Planned::default()
     };
@@ -86,7 +86,7 @@ fn the_packages_decide_and_not_the_exit_code() {
             exit(100),
             FAILED,
             Verdict::Failed,
-            "dpkg",
+            "package-failed",
             "b: installed b package post-installation script subprocess returned error exit status 1",
         ),
         (
@@ -95,7 +95,7 @@ fn the_packages_decide_and_not_the_exit_code() {
             exit(0),
             "",
             Verdict::Failed,
-            "dpkg",
+            "broken-packages",
             "b is half-configured (exit code 0)",
         ),
         (
@@ -182,4 +182,27 @@ fn what_a_repair_completed_was_not_complete() {
     let result = judge_repaired(&["a 2", "!b 2", "c 1", "new 1"], &[], End::Lost, true, "");
     assert_eq!(result.verdict, Verdict::Failed);
     assert!(result.detail.contains(&format!("a repair was tried once: {hint}")), "{:?}", result.detail);
+}
+
+#[test]
+fn what_goes_back_is_in_only_in_the_very_version() {
+    let change = PackageChange { name: "a".into(), from: Some("2".into()), to: Some("1".into()) };
+    let planned = Planned { changes: vec![change], before: state(&["a 2"]).versions(), ..Planned::default() };
+    for (after, verdict) in [("a 1", Verdict::Ok), ("a 2", Verdict::Failed), ("!a 1", Verdict::Failed)] {
+        let (after, end) = (state(&[after]), exit(0));
+        let evidence =
+            Evidence { manager: &Apt, planned: &planned, after: &after, end: &end, repaired: false, output: "" };
+        assert_eq!(evidence.verdict().verdict, verdict, "{after:?}");
+    }
+}
+
+#[test]
+fn a_plan_that_was_noted_with_one_version_per_name_is_read() {
+    let old = serde_json::json!({
+        "changes": [], "removals": ["x"], "before": { "a": "1" }, "auto": [], "review": [], "left_out": [], "blocked": []
+    });
+    let planned: Planned = serde_json::from_value(old.clone()).unwrap();
+    assert_eq!(planned.before, state(&["a 1"]).versions());
+    assert!(planned.removes("x", Some("1")) && !planned.removes("a", Some("1")));
+    assert_eq!(serde_json::to_value(&planned).unwrap()["before"], old["before"]);
 }

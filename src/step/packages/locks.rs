@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{StepCx, remote};
+use super::{ask::ask, result::failed};
 use crate::{
     event::StepResult,
-    pkg::{self, LockHolder},
+    pkg::{self, Class, LockHolder},
+    step::StepCx,
 };
 
 /// How long somebody else's lock is waited for where the playbook does not say.
-pub(super) const PATIENCE: Duration = crate::playbook::LOCK_TIMEOUT;
+pub(in crate::step) const PATIENCE: Duration = crate::playbook::LOCK_TIMEOUT;
 /// Between two looks at a lock.
 const LOOK: Duration = Duration::from_secs(3);
 
@@ -23,34 +24,42 @@ type Early = Box<StepResult>;
 ///
 /// # Errors
 /// The step's result: class `lock` with who holds them, or an unreachable host.
-pub(super) async fn free(cx: &mut StepCx<'_>, until: Instant) -> Result<(), Early> {
+pub(in crate::step) async fn free(cx: &mut StepCx<'_>, until: Instant) -> Result<(), Early> {
     free_of(cx, until, |_| true).await
 }
 
 /// As [`free`], for those holders that matter.
-pub(super) async fn free_of(
+pub(in crate::step) async fn free_of(
     cx: &mut StepCx<'_>,
     until: Instant,
     matters: impl Fn(&LockHolder) -> bool,
 ) -> Result<(), Early> {
     loop {
         let holders = holders(cx).await?;
-        let Some(holder) = holders.iter().find(|holder| !holder.is_lists() && matters(holder)) else { return Ok(()) };
+        let Some(holder) = holders.iter().find(|holder| !pkg::is_lists(holder) && matters(holder)) else {
+            return Ok(());
+        };
         wait(cx, &holder.to_string(), until).await?;
     }
 }
 
 /// Everybody who holds a lock just now.
 pub(super) async fn holders(cx: &mut StepCx<'_>) -> Result<Vec<LockHolder>, Early> {
-    let mut query = pkg::lock_holders();
-    query.command.privileged = true;
-    Ok(remote::ask(cx, &query).await?)
+    Ok(ask(cx, pkg::lock_holders()).await?)
+}
+
+/// Who works on the packages just now, if anybody does.
+///
+/// # Errors
+/// An unreachable host, as its result.
+pub(in crate::step) async fn working(cx: &mut StepCx<'_>) -> Result<Option<LockHolder>, Early> {
+    Ok(holders(cx).await?.into_iter().find(|holder| !pkg::is_lists(holder)))
 }
 
 /// Waits a little, or gives up at `until`.
-pub(super) async fn wait(cx: &mut StepCx<'_>, holder: &str, until: Instant) -> Result<(), Early> {
+pub(in crate::step) async fn wait(cx: &mut StepCx<'_>, holder: &str, until: Instant) -> Result<(), Early> {
     if Instant::now() >= until || cx.remaining().is_zero() {
-        let result = StepResult::failed("lock", format!("lock held by {holder}"));
+        let result = failed(Class::Lock, format!("lock held by {holder}"));
         return Err(Box::new(result.help("wait until it is done, then run again with --limit @failed")));
     }
     cx.journal.progress(&format!("waiting for {holder}"));

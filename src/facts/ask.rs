@@ -1,15 +1,14 @@
-//! What kind of host this is: one round trip that works on every Linux host, whatever its package manager.
+//! The question: one round trip that works on every Linux host, whatever its package manager. Start at [`host_facts`].
 
-use std::collections::BTreeSet;
-
+use super::HostFacts;
 use crate::command::{Command, Output, Query, Unreadable, printable};
 
-/// Prints one fact per line, then `end`. Programs are only looked for, never started.
+/// Prints one fact per line, then `end`. The programs that are looked for are its arguments; none is started.
 const SCRIPT: &str = r#"r=${PATCHWAVE_ROOT-}
 for f in "$r/etc/os-release" "$r/usr/lib/os-release"; do
   if [ -r "$f" ]; then sed 's/^/os /' "$f"; break; fi
 done
-for t in apt-get dnf yum zypper apk pacman rpm-ostree transactional-update; do
+for t; do
   if command -v "$t" >/dev/null 2>&1; then echo "tool $t"; fi
 done
 echo "kernel $(uname -r)"
@@ -28,64 +27,9 @@ case ",$options," in *,ro,*) echo 'readonly read-only';; esac
 echo end
 "#;
 
-/// What a host is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HostFacts {
-    /// `/etc/os-release`.
-    pub os: OsRelease,
-    /// Package managers that are there (`apt-get`, `dnf`, …).
-    pub tools: BTreeSet<String>,
-    /// `uname -r`.
-    pub kernel: String,
-    /// The user that the question ran as; 0 is root.
-    pub uid: Option<u32>,
-    /// The kernel's boot id; `None` when it cannot be read.
-    pub boot_id: Option<String>,
-    /// Whether systemd is process 1.
-    pub systemd: bool,
-    /// The kind of container, if it is one.
-    pub container: Option<String>,
-    /// Why the root file system cannot be changed in place (`ostree`, `read-only`).
-    pub read_only: Option<String>,
-}
-
-/// The part of os-release that tells families apart. Format: os-release(5).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OsRelease {
-    /// `ID`.
-    pub id: String,
-    /// `ID_LIKE`, split.
-    pub id_like: Vec<String>,
-    /// `VERSION_ID`.
-    pub version_id: String,
-    /// `PRETTY_NAME`, for people; never empty after reading.
-    pub pretty_name: String,
-}
-
-impl OsRelease {
-    /// Whether `ID` or `ID_LIKE` is `family`.
-    pub fn is_like(&self, family: &str) -> bool {
-        self.id == family || self.id_like.iter().any(|id| id == family)
-    }
-
-    fn take(&mut self, assignment: &str) {
-        let Some((key, value)) = assignment.split_once('=') else { return };
-        // os-release is shell syntax restricted to assignments; a shell's word splitter undoes its quotes.
-        let value = shlex::split(value).and_then(|words| words.into_iter().next()).unwrap_or_default();
-        let value = printable(&value);
-        match key.trim() {
-            "ID" => self.id = value,
-            "ID_LIKE" => self.id_like = value.split_whitespace().map(str::to_owned).collect(),
-            "VERSION_ID" => self.version_id = value,
-            "PRETTY_NAME" => self.pretty_name = value,
-            _ => {}
-        }
-    }
-}
-
-/// Asks a host what it is.
-pub fn host_facts() -> Query<HostFacts> {
-    Query::new(Command::sh("host-facts", SCRIPT, [""; 0]), read)
+/// Asks a host what it is, and which of these programs it has.
+pub fn host_facts(programs: &[&str]) -> Query<HostFacts> {
+    Query::new(Command::sh("host-facts", SCRIPT, programs.iter().copied()), read)
 }
 
 fn read(output: &Output) -> Result<HostFacts, Unreadable> {
@@ -171,7 +115,7 @@ mod tests {
             std::fs::write(path, text).unwrap();
         }
         std::fs::create_dir_all(root.join("run/systemd/system")).unwrap();
-        let query = host_facts();
+        let query = host_facts(&["sh", "no-such-program"]);
         let out = std::process::Command::new("/bin/sh")
             .arg("-c")
             .arg(query.command.shell_line().unwrap())
@@ -181,6 +125,7 @@ mod tests {
         let facts = query.read(&answer(&String::from_utf8(out.stdout).unwrap())).unwrap();
         assert_eq!(facts.os.pretty_name, "Debian GNU/Linux 12 (bookworm)");
         assert_eq!(facts.container.as_deref(), Some("lxc"));
+        assert!(facts.tools.iter().eq(["sh"]), "{:?}", facts.tools);
         assert!(facts.systemd && facts.boot_id.is_some() && !facts.kernel.is_empty() && facts.uid.is_some());
         assert_eq!(facts.read_only, None, "the last mount over / counts");
     }

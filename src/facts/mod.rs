@@ -1,0 +1,8 @@
+//! What a host is, whatever its packages: distribution, kernel, boot, user, container. Pure; knows no package manager:
+//! which programs are looked for is said by whoever asks. Start at [`host_facts`].
+
+mod ask;
+mod host;
+
+pub use ask::host_facts;
+pub use host::{HostFacts, OsRelease};

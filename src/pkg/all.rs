@@ -1,0 +1,33 @@
+//! Every package manager that this program can drive, and what is asked of all of them at once.
+
+#[cfg(test)]
+use super::toy;
+use super::{PackageManager, apt, foreign::FOREIGN};
+
+/// Every package manager that this program can drive, in the order in which they are looked for.
+pub const ALL: &[&dyn PackageManager] = &[
+    &apt::Apt,
+    #[cfg(test)]
+    &toy::Toy,
+];
+
+/// The programs by which a host's manager is known, ours and foreign ones: what a host is asked for.
+pub fn programs() -> Vec<&'static str> {
+    let mut programs: Vec<&str> = ALL.iter().map(|manager| manager.program()).collect();
+    programs.extend(FOREIGN.iter().filter(|program| !ALL.iter().any(|manager| manager.program() == **program)));
+    programs
+}
+
+/// `a`, `a and b`, `a, b and c`: what this release patches, for people.
+pub fn names() -> String {
+    let names: Vec<&str> = ALL.iter().map(|manager| manager.name()).collect();
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => names.concat(),
+    }
+}
+
+/// Whether a manager needs this unit while it works, so that stopping it may cut a transaction.
+pub fn needs_unit(unit: &str) -> bool {
+    ALL.iter().any(|manager| manager.needs_unit(unit))
+}

@@ -1,0 +1,125 @@
+//! apt as a [`PackageManager`]: which command and which reader belong together.
+
+use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
+
+use super::{
+    boot, commands, hints, kernel, lines, locks, pending, policy, refresh, simulation, state, transaction, trouble,
+    version,
+};
+use crate::{
+    command::{Command, Query},
+    facts::HostFacts,
+    pkg::{
+        Boot, BootFiles, BootPatterns, CannotDo, Class, Health, LockHolder, PackageManager, PackageState, Pending,
+        Refresh, Repair, Simulation, Transaction, Trouble,
+    },
+};
+
+/// apt and dpkg.
+#[derive(Clone, Copy, Debug)]
+pub struct Apt;
+
+impl PackageManager for Apt {
+    fn name(&self) -> &'static str {
+        "apt"
+    }
+
+    fn program(&self) -> &'static str {
+        "apt-get"
+    }
+
+    fn serves(&self, facts: &HostFacts) -> bool {
+        let family = facts.os.is_like("debian") || facts.os.is_like("ubuntu");
+        // On a system of another family apt may be there as a tool and drive nothing.
+        facts.tools.contains("apt-get") && (family || facts.tools.len() == 1)
+    }
+
+    fn refresh(&self) -> Query<Refresh> {
+        Query::new(commands::refresh(), refresh::read)
+    }
+
+    fn state(&self) -> Query<PackageState> {
+        Query::new(commands::state(), state::read)
+    }
+
+    fn lock_holders(&self) -> Query<Vec<LockHolder>> {
+        Query::new(commands::locks(), locks::read)
+    }
+
+    fn list_locks(&self) -> &'static [&'static str] {
+        &["/var/lib/apt/lists/lock"]
+    }
+
+    fn needs_unit(&self, unit: &str) -> bool {
+        locks::needs_unit(unit)
+    }
+
+    fn pending(&self, allow_removals: bool, include_phased: bool) -> Query<Pending> {
+        Query::new(commands::pending(allow_removals, include_phased), pending::read)
+    }
+
+    fn simulate(&self, transaction: &Transaction) -> Result<Query<Simulation>, CannotDo> {
+        Ok(Query::new(transaction::simulate(transaction)?, simulation::read))
+    }
+
+    fn transact(&self, transaction: &Transaction) -> Result<Command, CannotDo> {
+        transaction::run(transaction)
+    }
+
+    fn restore_marks(&self, names: &BTreeSet<String>) -> Option<Command> {
+        (!names.is_empty()).then(|| commands::mark_auto(names))
+    }
+
+    fn repair(&self, lock_timeout: Duration) -> Vec<Repair> {
+        transaction::repair(lock_timeout)
+    }
+
+    fn explain(&self, output: &str) -> Option<Trouble> {
+        trouble::read(output)
+    }
+
+    fn boot(&self) -> Query<Boot> {
+        Query::new(commands::boot(), boot::read)
+    }
+
+    fn clean_cache(&self) -> Command {
+        commands::clean()
+    }
+
+    fn boot_files(&self, name: &str) -> BootFiles {
+        kernel::boot_files(name)
+    }
+
+    fn boot_patterns(&self) -> BootPatterns {
+        BootPatterns { kernels: "vmlinu*", images: "initr*" }
+    }
+
+    fn is_name(&self, text: &str) -> bool {
+        lines::is_name(text)
+    }
+
+    fn bare<'a>(&self, name: &'a str) -> &'a str {
+        name.split_once(':').map_or(name, |(bare, _)| bare)
+    }
+
+    fn compare(&self, a: &str, b: &str) -> Ordering {
+        version::compare(a, b)
+    }
+
+    fn repair_hint(&self) -> &'static str {
+        hints::REPAIR
+    }
+
+    fn mends(&self, health: &Health) -> String {
+        hints::mends(health)
+    }
+
+    fn refusal(&self, lines: &[String]) -> (Class, String) {
+        hints::refusal(lines)
+    }
+
+    fn known(&self, names: &[String]) -> Query<BTreeSet<String>> {
+        let wanted: BTreeSet<String> = names.iter().cloned().collect();
+        Query::new(commands::known(names), move |output| policy::known(&wanted, output))
+    }
+}

@@ -1,0 +1,59 @@
+//! A change of a host's packages, as a value. What a manager cannot do of it, it says; nothing is left out silently.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use super::{Exact, Package};
+
+/// What is to be done, in exact versions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Transaction {
+    /// Packages that are not there, or versions that come beside others of their name.
+    pub install: Vec<Exact>,
+    /// Newer versions of what is there. What is not there stays away.
+    pub upgrade: Vec<Exact>,
+    /// Older versions of what is there.
+    pub downgrade: Vec<Exact>,
+    /// Packages to remove, with their configuration.
+    pub remove: Vec<Package>,
+    /// Those of them that came in as dependencies and keep that mark. A manager that takes it from what is named gives it
+    /// back with [`super::PackageManager::restore_marks`].
+    pub auto: BTreeSet<String>,
+    /// Whether packages may go that `remove` does not name.
+    pub allow_removals: bool,
+    /// Fetch all that it needs and change nothing.
+    pub download_only: bool,
+    /// How long a lock of somebody else's is waited for.
+    pub lock_timeout: Duration,
+}
+
+impl Transaction {
+    /// An upgrade to exactly these versions.
+    pub fn upgrade(set: &[Exact]) -> Self {
+        Self { upgrade: set.to_vec(), ..Self::default() }
+    }
+
+    /// The removal of these packages, and of what cannot stay without them: that is seen in the simulation.
+    pub fn removal(packages: &[Package]) -> Self {
+        Self { remove: packages.to_vec(), allow_removals: true, ..Self::default() }
+    }
+}
+
+/// A transaction that a manager cannot do as it is asked for.
+#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{manager} cannot {what}")]
+pub struct CannotDo {
+    /// [`super::PackageManager::name`].
+    pub manager: &'static str,
+    /// What it cannot do, after "cannot".
+    pub what: &'static str,
+}
+
+/// A command that finishes what an interrupted transaction left half done.
+#[derive(Clone, Debug)]
+pub struct Repair {
+    /// Tells it from the others of its manager; the name of its job, so it must not change between versions. Lower-case
+    /// letters and digits.
+    pub name: &'static str,
+    /// What to run.
+    pub command: crate::command::Command,
+}

@@ -1,0 +1,98 @@
+//! What can be wrong with the packages of a host, or with a change of them, in one list of classes.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// The kind of a trouble. Its text is stable: it is the class of a step's result in the ledger and in reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// No manager of ours can serve the host.
+    Unsupported,
+    /// The manager needs rights that the commands do not have.
+    Rights,
+    /// Somebody else holds a lock.
+    Lock,
+    /// The package database is not in order, or a package is half installed.
+    Broken,
+    /// The manager refuses, though the package database is in order.
+    Refused,
+    /// The package lists could not be fetched.
+    Refresh,
+    /// No room on a disk.
+    Disk,
+    /// Packages could not be fetched.
+    Fetch,
+    /// A package could not be installed or removed: its script failed, or its archive is bad.
+    Failed,
+    /// The manager gave up for a reason of its own.
+    Manager,
+    /// The manager's own way cannot do what is asked for.
+    CannotDo,
+    /// The host knows none of the named packages.
+    UnknownPackage,
+    /// No source tells security fixes apart.
+    NoSecuritySource,
+    /// Not what was chosen, or planned, would be done.
+    Drift,
+    /// Packages would go, or are gone, without being planned.
+    Removals,
+    /// An excluded package is needed by another update.
+    Excluded,
+    /// The manager ended well and did not do what was planned.
+    Missing,
+    /// The transaction was cut off.
+    Interrupted,
+    /// Downloaded archives could not be deleted.
+    Cache,
+}
+
+impl Class {
+    /// Its stable text.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unsupported => "unsupported",
+            Self::Rights => "rights",
+            Self::Lock => "lock",
+            Self::Broken => "broken-packages",
+            Self::Refused => "refused",
+            Self::Refresh => "refresh",
+            Self::Disk => "disk",
+            Self::Fetch => "fetch",
+            Self::Failed => "package-failed",
+            Self::Manager => "package-manager",
+            Self::CannotDo => "cannot-do",
+            Self::UnknownPackage => "unknown-package",
+            Self::NoSecuritySource => "no-security-source",
+            Self::Drift => "drift",
+            Self::Removals => "removals",
+            Self::Excluded => "excluded",
+            Self::Missing => "missing",
+            Self::Interrupted => "interrupted",
+            Self::Cache => "cache",
+        }
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Class {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// What a transaction's output says about its failure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Trouble {
+    /// Which kind it is.
+    pub class: Class,
+    /// The package it is about, if one is named.
+    pub package: Option<String>,
+    /// One line for people.
+    pub summary: String,
+}

@@ -1,0 +1,54 @@
+//! Whether a host's packages are in order and free. Looks only.
+
+use super::{
+    ask::ask,
+    locks,
+    manager::{Rights, find},
+    result::{broken, failed},
+};
+use crate::{
+    event::StepResult,
+    pkg::{Class, Health, PackageManager, PackageState},
+    step::StepCx,
+};
+
+/// The sentence of a broken database before anything was done.
+const BROKEN: &str = "the package database is broken";
+
+/// What is wrong with the host's packages, as a failure; `None` if nothing is.
+///
+/// # Errors
+/// An unreachable host, as its result.
+pub(in crate::step) async fn check(cx: &mut StepCx<'_>) -> Result<Option<StepResult>, Box<StepResult>> {
+    let manager = match find(cx, Rights::Raised).await? {
+        Ok(manager) => manager,
+        Err(refusal) => return Ok(Some(failed(Class::Unsupported, refusal.to_string()))),
+    };
+    let health = ask(cx, manager.health()).await?;
+    if !health.is_good() {
+        return Ok(Some(broken(manager, BROKEN, &health)));
+    }
+    Ok(locks::working(cx).await?.map(|holder| {
+        failed(Class::Lock, format!("the package lock is held by {holder}"))
+            .help("wait until it is done, then run again with --limit @failed")
+    }))
+}
+
+/// All packages, marks and unfinished business.
+///
+/// # Errors
+/// An unreachable host, as its result.
+pub(in crate::step) async fn state(
+    cx: &mut StepCx<'_>,
+    manager: &dyn PackageManager,
+) -> Result<PackageState, Box<StepResult>> {
+    Ok(ask(cx, manager.state()).await?)
+}
+
+/// The failure that a database which is not in order is, before anything was done.
+///
+/// # Errors
+/// That failure, class `broken-packages`.
+pub(in crate::step) fn whole(manager: &dyn PackageManager, health: &Health) -> Result<(), Box<StepResult>> {
+    if health.is_good() { Ok(()) } else { Err(Box::new(broken(manager, BROKEN, health))) }
+}

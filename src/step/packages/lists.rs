@@ -1,0 +1,43 @@
+//! Fetching the package lists.
+
+use tokio::time::Instant;
+
+use super::{ask::ask, locks, result::failed};
+use crate::{
+    event::StepResult,
+    pkg::{self, Class, PackageManager, Refresh},
+    step::StepCx,
+};
+
+/// Fetches the package lists. Their lock has no time-out of the manager's own, so it is waited for here.
+///
+/// # Errors
+/// The step's result: class `refresh`, class `lock`, or an unreachable host.
+pub(in crate::step) async fn refresh(
+    cx: &mut StepCx<'_>,
+    manager: &dyn PackageManager,
+    until: Instant,
+) -> Result<(), Box<StepResult>> {
+    cx.journal.progress("fetching package lists");
+    loop {
+        match ask(cx, manager.refresh()).await? {
+            Refresh::Fresh => return Ok(()),
+            Refresh::Locked { pid } => {
+                let known = locks::holders(cx).await?.into_iter().find(pkg::is_lists);
+                let name = match (known, pid) {
+                    (Some(holder), _) => holder.to_string(),
+                    (None, Some(pid)) => format!("pid {pid}"),
+                    (None, None) => "another process".to_owned(),
+                };
+                locks::wait(cx, &name, until).await?;
+            }
+            Refresh::Failed { lines } => {
+                let first = lines.first().map_or("no reason given", String::as_str);
+                let summary = format!("the package lists could not be fetched: {first}");
+                let help =
+                    "look at the host's package sources and its way to them; with old lists nothing is installed";
+                return Err(Box::new(failed(Class::Refresh, summary).detail(lines.clone()).help(help)));
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Which package manager a host has. What the host is, is asked once over a connection, and again after a new one: every
+//! reboot ends the old one.
+
+use super::result::failed;
+use crate::{
+    event::StepResult,
+    facts::{HostFacts, host_facts},
+    pkg::{self, Class, PackageManager, Refusal},
+    step::{StepCx, remote},
+    transport::LinkError,
+};
+
+type Manager = &'static dyn PackageManager;
+
+/// The rights with which a host is asked what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::step) enum Rights {
+    /// Raised: for whoever goes on to the packages.
+    Raised,
+    /// Those of the step's own commands.
+    Own,
+}
+
+/// What the host is. An answer that was given with raised rights holds for those without them, too.
+async fn facts(cx: &mut StepCx<'_>, rights: Rights) -> Result<HostFacts, LinkError> {
+    let raised = rights == Rights::Raised || cx.rights();
+    if let Some(known) = cx.link.facts(raised) {
+        return Ok(known.clone());
+    }
+    let mut query = host_facts(&pkg::programs());
+    query.command.privileged = raised;
+    let facts = remote::ask(cx, &query).await?;
+    cx.link.learn_facts(raised, facts.clone());
+    Ok(facts)
+}
+
+/// The host's package manager, or why none of ours can serve it.
+///
+/// # Errors
+/// An unreachable host.
+pub(in crate::step) async fn find(cx: &mut StepCx<'_>, rights: Rights) -> Result<Result<Manager, Refusal>, LinkError> {
+    let found = pkg::detect(&facts(cx, rights).await?);
+    if found.is_err() {
+        // The playbook may be about to change that.
+        cx.link.forget_facts();
+    }
+    Ok(found)
+}
+
+/// The host's package manager.
+///
+/// # Errors
+/// The step's result: an unreachable host, or one that this release cannot serve (class `unsupported`).
+pub(in crate::step) async fn manager(cx: &mut StepCx<'_>, rights: Rights) -> Result<Manager, Box<StepResult>> {
+    find(cx, rights).await?.map_err(|refusal| Box::new(failed(Class::Unsupported, refusal.to_string())))
+}
+
+/// The host's package manager, for a step that is about to change packages.
+///
+/// # Errors
+/// As [`manager`], and class `rights`.
+pub(in crate::step) async fn for_changes(cx: &mut StepCx<'_>) -> Result<Manager, Box<StepResult>> {
+    let manager = manager(cx, Rights::Raised).await?;
+    let uid = facts(cx, Rights::Raised).await?.uid;
+    if uid == Some(0) {
+        return Ok(manager);
+    }
+    cx.link.forget_facts();
+    let who = uid.map_or("an unknown user".to_owned(), |uid| format!("user {uid}"));
+    let summary = format!("{} needs root, but commands run as {who}", manager.name());
+    Err(Box::new(failed(Class::Rights, summary).help("let ansible_become_user be root, or absent")))
+}

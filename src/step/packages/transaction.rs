@@ -1,0 +1,126 @@
+//! A change of packages as one detached job, how it ended, and what is not as it was. Whether that is a success is decided
+//! by the step, from the packages; an exit code is evidence.
+
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use super::ask::raised;
+use crate::{
+    command::Exit,
+    event::{PackageChange, StepResult},
+    pkg::{PackageManager, Transaction, Versions},
+    step::{
+        StepCx,
+        job::{self, JobSpec, JobTrouble},
+    },
+};
+
+/// How a transaction ended, as far as the host says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::step) enum End {
+    /// It returned.
+    Exit(Exit),
+    /// It was killed, or is gone without a word.
+    Lost,
+    /// The host rebooted while it ran.
+    Rebooted,
+}
+
+impl End {
+    /// What an exit code means: 128 and more stand for a signal, and no package manager says such a thing by itself.
+    pub(in crate::step) fn of(exit: Exit) -> Self {
+        match exit {
+            Exit::Code(code) if code <= 128 => Self::Exit(exit),
+            _ => Self::Lost,
+        }
+    }
+}
+
+/// A transaction that is over.
+pub(in crate::step) struct Done {
+    pub end: End,
+    /// How it ended, for people.
+    pub how: String,
+    /// The end of its output.
+    pub output: Vec<u8>,
+    /// Its last lines, for people.
+    pub said: Vec<String>,
+}
+
+/// Starts the transaction as a job of this name or finds it again, and follows it to its end.
+///
+/// # Errors
+/// The step's result: what the manager cannot do, a job that was not begun or still runs, or an unreachable host.
+pub(in crate::step) async fn run(
+    cx: &mut StepCx<'_>,
+    manager: &dyn PackageManager,
+    name: &'static str,
+    transaction: &Transaction,
+) -> Result<Done, Box<StepResult>> {
+    const SAID: usize = 5;
+    let command = raised(manager.transact(transaction)?);
+    match job::run(cx, &JobSpec::new(name, command)).await {
+        Ok(end) => {
+            let (how, said) = (end.exit.to_string(), end.last_lines(SAID));
+            Ok(Done { end: End::of(end.exit), how, output: end.tail, said })
+        }
+        // The packages say how far it came.
+        Err(trouble) => {
+            let (how, said) = (trouble.to_string(), trouble.last_lines(SAID));
+            match trouble {
+                JobTrouble::Lost { tail, .. } => Ok(Done { end: End::Lost, how, output: tail, said }),
+                JobTrouble::Rebooted { tail, .. } => Ok(Done { end: End::Rebooted, how, output: tail, said }),
+                trouble => Err(trouble.into()),
+            }
+        }
+    }
+}
+
+/// What is not as it was, by name. One version in the place of another is one change; where several versions of a name
+/// stand side by side, one takes the place of another only if that was planned, and every other comes or goes by itself.
+pub(in crate::step) fn changes(
+    manager: &dyn PackageManager,
+    before: &BTreeMap<String, Versions>,
+    after: &BTreeMap<String, Versions>,
+    planned: &[PackageChange],
+) -> Vec<PackageChange> {
+    let none = Versions::default();
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let mut changes = Vec::new();
+    for name in names {
+        let (was, is) = (before.get(name).unwrap_or(&none), after.get(name).unwrap_or(&none));
+        let older = |a: &&String, b: &&String| manager.compare(a, b).then_with(|| a.cmp(b));
+        let mut gone: Vec<&String> = was.0.difference(&is.0).collect();
+        let mut new: Vec<&String> = is.0.difference(&was.0).collect();
+        gone.sort_by(older);
+        new.sort_by(older);
+        let mut change = |from: Option<&String>, to: Option<&String>| {
+            changes.push(PackageChange { name: name.clone(), from: from.cloned(), to: to.cloned() });
+        };
+        if was.0.len() <= 1 && is.0.len() <= 1 {
+            if !(gone.is_empty() && new.is_empty()) {
+                change(gone.first().copied(), new.first().copied());
+            }
+            continue;
+        }
+        for planned in planned.iter().filter(|planned| planned.name == *name) {
+            let of = |list: &[&String], version: &Option<String>| {
+                list.iter().position(|one| Some(one.as_str()) == version.as_deref())
+            };
+            if let (Some(from), Some(to)) = (of(&gone, &planned.from), of(&new, &planned.to)) {
+                change(Some(gone.remove(from)), Some(new.remove(to)));
+            }
+        }
+        gone.into_iter().for_each(|version| change(Some(version), None));
+        new.into_iter().for_each(|version| change(None, Some(version)));
+    }
+    changes
+}
+
+/// Whether `change` goes back to an older version.
+pub(in crate::step) fn goes_back(manager: &dyn PackageManager, change: &PackageChange) -> bool {
+    let both = change.from.as_deref().zip(change.to.as_deref());
+    both.is_some_and(|(from, to)| manager.compare(from, to) == Ordering::Greater)
+}

@@ -1,0 +1,73 @@
+//! Whether and why a host is to be rebooted, and what must be known of it before. Looks only.
+
+use std::collections::BTreeSet;
+
+use tokio::time::Instant;
+
+use super::{before::Before, boot, health};
+use crate::{
+    event::StepResult,
+    pkg::{Boot, Class},
+    playbook::{Reboot, RebootWhen},
+    step::{
+        StepCx, baseline,
+        packages::{self, Rights},
+        remote,
+    },
+};
+
+/// The answer.
+pub(super) enum Need {
+    Yes(Box<Before>),
+    /// With the reason.
+    No(String),
+}
+
+/// Whether and why the host is to be rebooted, and what must be known before.
+pub(super) async fn need(cx: &mut StepCx<'_>, spec: &Reboot) -> Result<Need, Box<StepResult>> {
+    let manager = match packages::find(cx, Rights::Raised).await? {
+        Ok(manager) => Some(manager),
+        // A reboot that is wanted in any case needs no package manager.
+        Err(_) if spec.when == RebootWhen::Always => None,
+        Err(refusal) => return Err(Box::new(packages::failed(Class::Unsupported, refusal.to_string()))),
+    };
+    let (mut why, mut kernel) = (String::new(), None);
+    let (mut loader, mut danger, mut passed_over) = (None, None, None);
+    if let Some(manager) = manager {
+        if !cx.check {
+            // While somebody installs, neither the packages nor the kernels say what they will be.
+            packages::free(cx, Instant::now() + spec.lock_timeout).await?;
+        }
+        let Boot { kernels, reasons } = packages::ask(cx, manager.boot()).await?;
+        why = reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        passed_over = kernels.passed_over();
+        kernel = kernels.next().map(str::to_owned);
+        loader = kernels.starts.as_ref().map(|starts| starts.by.clone());
+        danger = kernels.danger();
+    }
+    if why.is_empty() {
+        if spec.when == RebootWhen::Required {
+            let but = passed_over.map(|but| format!("; {but}")).unwrap_or_default();
+            return Ok(Need::No(format!("no reboot needed{but}")));
+        }
+        why = "the playbook asks for it".to_owned();
+    }
+    if let Some(danger) = danger {
+        let summary = format!("{danger}; it was not rebooted");
+        let help = "on the host: let the boot loader start the kernel that is meant (update-grub, or its default entry), \
+                    or remove the kernels that are not; then run it again with --limit @failed";
+        return Err(Box::new(StepResult::failed("boot-loader", summary).help(help)));
+    }
+    let broken = match manager {
+        Some(manager) => health::before(cx, manager).await?,
+        None => BTreeSet::new(),
+    };
+    let boot = remote::ask(cx, &boot::boot_id()).await?;
+    let failed_units = match remote::ask(cx, &baseline::query(None, true)).await {
+        Ok(now) => now.seen.failed_units,
+        // Then every failed unit counts as new: too strict rather than too lax.
+        Err(_) => BTreeSet::new(),
+    };
+    cx.journal.progress(&format!("needs a reboot: {why}"));
+    Ok(Need::Yes(Box::new(Before { boot, kernel, loader, failed_units, why, broken })))
+}

@@ -1,0 +1,101 @@
+//! The reboot from its beginning to its proof, and how one that was asked for before is gone on with.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{
+    before::Before,
+    boot,
+    need::{Need, need},
+    request, up,
+};
+use crate::{
+    event::StepResult,
+    pkg::Class,
+    playbook::Reboot,
+    step::{
+        Ended, StepCx,
+        guard::{self, Outlives},
+        lease, packages, remote,
+    },
+};
+
+const NOTE: &str = "reboot";
+
+pub(in crate::step) async fn run(cx: &mut StepCx<'_>, spec: &Reboot) -> Ended {
+    // Whatever attempt noted it: one reboot has been asked for in this step, and there is no other.
+    let noted = cx.notes.get(NOTE).cloned().and_then(|value| serde_json::from_value::<Before>(value).ok());
+    if let Some(before) = noted {
+        let asked = Instant::now();
+        let deadline = cx.deadline.min(asked + spec.timeout);
+        match remote::ask(cx, &boot::boot_id()).await {
+            Ok(now) if now != before.boot => {}
+            // The request is bound to the old boot id, so that asking again cannot bring a second reboot.
+            Ok(_) => {
+                lease::acquire(cx).await?;
+                return reboot(cx, spec, before).await;
+            }
+            // It may be on its way down or up.
+            Err(error) if error.unreachable() => drop(boot::wait(cx, &before, None, deadline, deadline).await?),
+            Err(error) => return Err(error.into()),
+        }
+        return up::prove(cx, spec, &before, asked, deadline).await;
+    }
+    let before = match need(cx, spec).await? {
+        Need::Yes(before) => *before,
+        Need::No(why) => return Ok(StepResult::skipped(why)),
+    };
+    if cx.check {
+        return Ok(StepResult::would(format!("would reboot: {}", before.why)));
+    }
+    let mut before = before;
+    if !spec.warn.is_zero() {
+        request::warn(cx, spec).await?;
+        // Somebody may have installed something in these minutes.
+        before = match need(cx, spec).await? {
+            Need::Yes(before) => *before,
+            Need::No(why) => return Ok(StepResult::skipped(why)),
+        };
+    }
+    cx.journal.note(NOTE, serde_json::to_value(&before).unwrap_or_default()).await?;
+    reboot(cx, spec, before).await
+}
+
+async fn reboot(cx: &mut StepCx<'_>, spec: &Reboot, mut before: Before) -> Ended {
+    let until = Instant::now() + spec.lock_timeout;
+    // Nobody waits for a lock with a guard armed, whose time runs.
+    if cx.spec.guard.is_some() {
+        packages::free(cx, until).await?;
+    }
+    let guard = guard::arm_or_stop(cx, Outlives::Reboot).await?;
+    let asked = loop {
+        match request::ask(cx, &before, guard.as_deref(), until).await {
+            Ok(Some(asked)) => break asked,
+            // Somebody installed packages and is done: neither they nor the kernels are what they were.
+            Ok(None) => match need(cx, spec).await {
+                // One that somebody else rebooted meanwhile is not rebooted again.
+                Ok(Need::Yes(now)) if now.boot == before.boot => {
+                    before = *now;
+                    cx.journal.note(NOTE, serde_json::to_value(&before).unwrap_or_default()).await?;
+                }
+                Ok(_) => {}
+                Err(result) => {
+                    guard::not_begun(cx);
+                    return Err(result);
+                }
+            },
+            Err(result) => {
+                if [Class::Lock.as_str(), "lease-lost"].contains(&result.class.as_str()) {
+                    guard::not_begun(cx);
+                }
+                return Err(result);
+            }
+        }
+    };
+    let deadline = cx.deadline.min(asked.at + spec.timeout);
+    // A host that said no may go down all the same, but not after a long time.
+    let patience = if asked.against.is_some() { deadline.min(asked.at + Duration::from_secs(60)) } else { deadline };
+    boot::wait(cx, &before, asked.against, patience, deadline).await?;
+    up::prove(cx, spec, &before, asked.at, deadline).await
+}

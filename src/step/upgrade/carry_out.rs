@@ -1,0 +1,81 @@
+//! The transaction itself: started or found again, followed to its end, finished once if it was cut off, and judged.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use super::{plan::Planned, report, verdict::Evidence};
+use crate::{
+    event::StepResult,
+    pkg::{PackageManager, PackageState, Transaction},
+    playbook::Upgrade,
+    step::{
+        Ended, StepCx,
+        packages::{self, Done, End, Moment},
+    },
+};
+
+/// The name of the transaction's job.
+pub(super) const JOB: &str = "install";
+/// Even a spent lock budget leaves the transaction this long for a lock that was taken a moment ago.
+const LEAST_LOCK_WAIT: Duration = Duration::from_secs(30);
+
+/// Starts the transaction or finds it again, follows it to its end, and judges by the packages.
+pub(super) async fn transact(
+    cx: &mut StepCx<'_>,
+    manager: &'static dyn PackageManager,
+    spec: &Upgrade,
+    planned: Planned,
+) -> Ended {
+    cx.journal.progress(&format!("upgrading {} packages", planned.changes.len()));
+    let patience = spec.lock_timeout.max(LEAST_LOCK_WAIT);
+    let transaction = Transaction {
+        auto: planned.auto.clone(),
+        allow_removals: spec.allow_removals,
+        lock_timeout: patience,
+        ..Transaction::upgrade(&planned.named())
+    };
+    let Done { end, output, .. } = packages::run(cx, manager, JOB, &transaction).await?;
+    let mut after = after(cx, manager).await?;
+    let mut repaired = packages::was_begun(cx, manager, Moment::After);
+    if !matches!(end, End::Exit(_)) && !after.health().is_good() {
+        // Cut off from outside: finishing it once is what an operator would do.
+        packages::mend(cx, manager, Moment::After, patience).await?;
+        after = self::after(cx, manager).await?;
+        repaired = true;
+    }
+    let output = String::from_utf8_lossy(&output);
+    let evidence = Evidence { manager, planned: &planned, after: &after, end: &end, repaired, output: &output };
+    let mut result = evidence.verdict();
+    restore_marks(cx, manager, &planned, &after, &mut result).await;
+    let names: Vec<String> = result.packages.iter().map(|change| change.name.clone()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    Ok(report::with_facts(cx, manager, result, &names, &planned.heard).await)
+}
+
+/// After a transaction only the packages can say what happened; without them it is not known.
+async fn after(cx: &mut StepCx<'_>, manager: &dyn PackageManager) -> Result<PackageState, Box<StepResult>> {
+    packages::state(cx, manager).await.map_err(|cause| {
+        let summary = format!("the transaction ran, but the packages cannot be read: {}", cause.summary);
+        let help = cause.help.clone().unwrap_or_else(|| "patchwave resume (it looks again)".to_owned());
+        Box::new(StepResult::unknown(&cause.class, summary).changed(true).help(help))
+    })
+}
+
+/// Naming a package takes its mark as a dependency from it; without it the package is never cleaned up again.
+async fn restore_marks(
+    cx: &mut StepCx<'_>,
+    manager: &dyn PackageManager,
+    planned: &Planned,
+    after: &PackageState,
+    result: &mut StepResult,
+) {
+    let lost = |name: &&String| after.has(name) && !after.is_auto(name);
+    let lost: BTreeSet<String> = planned.auto.iter().filter(lost).cloned().collect();
+    let Some(command) = manager.restore_marks(&lost) else { return };
+    let why = match packages::change(cx, "marking packages", command).await {
+        Ok(output) if output.success() => return,
+        Ok(output) => output.last_lines(1),
+        Err(early) => early.summary,
+    };
+    let names: Vec<&str> = lost.iter().map(String::as_str).collect();
+    result.detail.push(format!("not marked as dependencies again ({why}): {}", names.join(", ")));
+}

@@ -1,0 +1,92 @@
+//! What an upgrade that changed nothing says, and the variable that every upgrade leaves.
+
+use serde_json::json;
+
+use super::{
+    choose::{Choice, Wish},
+    names::Heard,
+    plan::Planned,
+    verdict,
+};
+use crate::{
+    event::{PackageChange, StepResult},
+    pkg::{PackageManager, PackageState},
+    step::{Ended, StepCx, packages},
+};
+
+/// Nothing is taken.
+pub(super) async fn nothing(
+    cx: &mut StepCx<'_>,
+    manager: &dyn PackageManager,
+    wish: &Wish,
+    choice: &Choice,
+    state: &PackageState,
+) -> Ended {
+    let left_out = choice.left_out();
+    let mut summary = format!("nothing to do: no {} pending", wish.noun());
+    if !left_out.is_empty() {
+        summary = format!("nothing to do ({})", left_out.join("; "));
+    }
+    let result = StepResult::skipped(summary).detail(lists_age(cx, state));
+    Ok(with_facts(cx, manager, result, &[], &choice.heard).await)
+}
+
+/// `--check` ends here.
+pub(super) async fn would(
+    cx: &mut StepCx<'_>,
+    manager: &dyn PackageManager,
+    planned: &Planned,
+    state: &PackageState,
+) -> Ended {
+    let counted = verdict::count(planned.changes.len(), "would be upgraded");
+    let mut all: Vec<PackageChange> = planned.changes.clone();
+    all.extend(
+        planned.removals.iter().flat_map(|package| planned.versions_of(package)).map(|(name, version)| PackageChange {
+            name: name.to_owned(),
+            from: version.map(str::to_owned),
+            to: None,
+        }),
+    );
+    let mut result = StepResult::ok(format!("{counted} ({})", verdict::upgraded(&all))).found_work();
+    result.detail = all.iter().map(|change| verdict::upgraded(std::slice::from_ref(change))).collect();
+    result.detail.extend(planned.left_out.iter().cloned());
+    result.detail.extend(lists_age(cx, state));
+    let names: Vec<&str> = planned.changes.iter().map(|change| change.name.as_str()).collect();
+    Ok(with_facts(cx, manager, result, &names, &planned.heard).await)
+}
+
+/// `--check` changes nothing, the package lists included: it says how old its answer is.
+fn lists_age(cx: &StepCx<'_>, state: &PackageState) -> Option<String> {
+    let age = state.lists_age.filter(|_| cx.check)?;
+    let hours = age.as_secs() / 3600;
+    Some(if hours == 0 {
+        "by package lists that are less than an hour old".to_owned()
+    } else {
+        format!("by package lists that are {hours} h old (a check does not fetch new ones)")
+    })
+}
+
+/// Adds the variable `upgrade`: what changed, and whether the host should be rebooted.
+pub(super) async fn with_facts(
+    cx: &mut StepCx<'_>,
+    manager: &dyn PackageManager,
+    mut result: StepResult,
+    names: &[&str],
+    heard: &Heard,
+) -> StepResult {
+    let reasons = match packages::ask(cx, manager.reboot_reasons()).await {
+        Ok(reasons) => Some(reasons.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        Err(error) => {
+            result.detail.push(format!("whether a reboot is needed is not known: {error}"));
+            None
+        }
+    };
+    let required = reasons.as_ref().map(|reasons| !reasons.is_empty());
+    let mut facts = json!({ "packages": names.len(), "names": names, "reboot_required": required, "reasons": reasons });
+    if let Some(facts) = facts.as_object_mut().filter(|_| !heard.unknown.is_empty() || !heard.known.is_empty()) {
+        // What no host of the run knows is told at its end.
+        facts.insert("known".to_owned(), json!(heard.known));
+        facts.insert("unknown".to_owned(), json!(heard.unknown));
+    }
+    result.var("upgrade", facts)
+}
