@@ -1,5 +1,5 @@
-//! Engine and ledger: 10,000 hosts × 5 steps over the simulated fleet, into a real ledger in a temporary folder; the same
-//! run cut off in the middle and taken up again; the ledger alone. `cargo bench --bench engine [-- HOSTS]`
+//! Engine and ledger: 10,000 hosts × 5 steps over the simulated fleet, into a real ledger in a temporary folder; the
+//! same run cut off in the middle and taken up again; the ledger alone. `cargo bench --bench engine [-- HOSTS]`
 //!
 //! Where a flush of the disk is dear in CPU (a virtual machine), `TMPDIR=/dev/shm` shows what the program itself takes.
 

@@ -70,8 +70,8 @@ fn part(shape: &str, hosts: usize) {
     meter::tell("peak", meter::peak_kib("self").expect("this process lives") as f64);
 }
 
-/// `hosts` hosts in ten groups over three environments: each with variables of its own, with a failure domain on top, or
-/// all by ranges.
+/// `hosts` hosts in ten groups over three environments: each with variables of its own, with a failure domain on top,
+/// or all by ranges.
 fn inventory(shape: &str, hosts: usize) -> String {
     let mut text = String::from("all:\n  children:\n");
     for group in 0..10 {

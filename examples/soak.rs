@@ -1,9 +1,9 @@
 //! A soak test, started by hand: `cargo build && cargo run --example soak -- [--seconds 600] [--seed N]`.
 //!
-//! Round after round, the real program patches an embedded fleet (real SSH, sh and processes; simulated packages) and is
-//! killed at random (SIGKILL, SIGTERM, SIGINT) and resumed, while hosts break, reboot and are repaired at random. After
-//! each run the ledger must be whole, every host must have an outcome, and the hosts' own logs must hold each transaction
-//! and each change at most once; after the repairs a second run must leave every host well.
+//! Round after round, the real program patches an embedded fleet (real SSH, sh and processes; simulated packages) and
+//! is killed at random (SIGKILL, SIGTERM, SIGINT) and resumed, while hosts break, reboot and are repaired at random.
+//! After each run the ledger must be whole, every host must have an outcome, and the hosts' own logs must hold each
+//! transaction and each change at most once; after the repairs a second run must leave every host well.
 
 use std::{
     collections::BTreeMap,

@@ -101,7 +101,8 @@ impl Outside for OneFile {
     }
 }
 
-/// What a host prints. The first byte says with which exit code, the rest is split between the streams at the first NUL.
+/// What a host prints. The first byte says with which exit code, the rest is split between the streams at the first
+/// NUL.
 pub fn host_output(bytes: &[u8]) {
     let (code, text) = bytes.split_first().map_or((0, bytes), |(code, text)| (*code, text));
     let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());

@@ -1,7 +1,7 @@
-//! The least that a connection can cost: the bare cryptography of one key exchange and one login (curve25519, an Ed25519
-//! host key, an Ed25519 user key). As OpenSSL does it, which the targets are made for: two X25519, one verification, one
-//! signature, by `openssl speed`. And with the primitives that russh uses, hot, with the hashes: on processors for
-//! which those have vector code, little more than half of it.
+//! The least that a connection can cost: the bare cryptography of one key exchange and one login (curve25519, an
+//! Ed25519 host key, an Ed25519 user key). As OpenSSL does it, which the targets are made for: two X25519, one
+//! verification, one signature, by `openssl speed`. And with the primitives that russh uses, hot, with the hashes: on
+//! processors for which those have vector code, little more than half of it.
 
 use std::{hint::black_box, process::Command};
 
@@ -27,7 +27,8 @@ pub fn of_openssl() -> Option<f64> {
     let output =
         Command::new("openssl").args(["speed", "-mr", "-seconds", "1", "ecdhx25519", "ed25519"]).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
-    // `+F5:index:bits:agreements per second:…` and `+F6:index:bits:name:signatures per second:verifications per second`.
+    // `+F5:index:bits:agreements per second:…` and `+F6:index:bits:name:signatures per second:verifications per
+    // second`.
     let rates = |kind: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(kind))?;
         Some(line.split(':').filter_map(|word| word.parse::<f64>().ok()).collect::<Vec<_>>())

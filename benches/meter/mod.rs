@@ -1,5 +1,5 @@
-//! What a process uses: CPU and peak memory, from `/proc` (Linux only). CPU time instead of a clock on the wall, because
-//! a machine that has other work to do makes the wall slow and leaves CPU time nearly alone.
+//! What a process uses: CPU and peak memory, from `/proc` (Linux only). CPU time instead of a clock on the wall,
+//! because a machine that has other work to do makes the wall slow and leaves CPU time nearly alone.
 //!
 //! Each measurement runs in a process of its own ([`apart`]), so that the memory of one is not counted for the next.
 #![allow(dead_code, reason = "each benchmark is a program of its own and uses some of it")]

@@ -229,7 +229,7 @@ impl Loader<'_> {
     }
 }
 
-/// What a line that is no condition says.
+/// What a line that is not a condition says.
 pub(super) enum Said {
     Setting(Setting),
     /// A word that is not known, which may be fine: `IgnoreUnknown` decides that for each host.

@@ -1,7 +1,6 @@
-//! `ssh_config` as OpenSSH reads it: files to directives, directives and a host to settings.
-//! Opens no connection, reads no file and starts no program itself: all of that comes through [`Outside`]. Start at
-//! [`SshConfig`], then `load` (files to blocks), `matching/` (which blocks hold for a host) and `resolve/` (what follows
-//! from them).
+//! `ssh_config` as OpenSSH reads it: files to directives, directives and a host to settings. Opens no connection, reads
+//! no file and starts no program itself: all of that comes through [`Outside`]. Start at [`SshConfig`], then `load`
+//! (files to blocks), `matching/` (which blocks hold for a host) and `resolve/` (what follows from them).
 //!
 //! Source of the rules: ssh_config(5) of OpenSSH 9.2, and what `ssh -G` answers (`tests/it/ssh_config/` compares).
 

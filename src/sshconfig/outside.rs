@@ -12,7 +12,7 @@ pub trait Outside: Send + Sync {
     /// A file's text and who may write to it; a folder is an empty file, as in OpenSSH.
     ///
     /// # Errors
-    /// The system's; `NotFound` is told from the rest.
+    /// The system's; `NotFound` is distinguished.
     fn read(&self, path: &Path) -> io::Result<FileText>;
 
     /// The names in a folder, in any order; empty when it cannot be listed.

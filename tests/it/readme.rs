@@ -1,5 +1,5 @@
-//! The examples are true: each YAML block of README.md and docs/ is loaded, and every file of inventories/ is planned with
-//! every file of playbooks/.
+//! The examples are true: each YAML block of README.md and docs/ is loaded, and every file of inventories/ is planned
+//! with every file of playbooks/.
 
 use std::{
     fs,

@@ -1,4 +1,5 @@
-//! The rollout rules over random fleets and faults, and a crash after every event. Paused time: hours take milliseconds.
+//! The rollout rules over random fleets and faults, and a crash after every event. Paused time: hours take
+//! milliseconds.
 
 use patchwave::event::{Event, HostAt, Outcome, RunState};
 

@@ -1,5 +1,5 @@
-//! Confirm or roll back, on hosts that really lock us out: whatever happens, the host gets back to where we can reach it,
-//! and the record says what it did.
+//! Confirm or roll back, on hosts that really lock us out: whatever happens, the host gets back to where we can reach
+//! it, and the record says what it did.
 
 use crate::{
     events::{Events, is},

@@ -1,5 +1,5 @@
-//! One host, two jump boxes, or one that forgets: as long as a job works on the host nobody else changes it, and a run that
-//! lost its lease says so. Also what others may have put in the way: folders, full disks, clocks.
+//! One host, two jump boxes, or one that forgets: as long as a job works on the host nobody else changes it, and a run
+//! that lost its lease says so. Also what others may have put in the way: folders, full disks, clocks.
 
 use std::fs;
 

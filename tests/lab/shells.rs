@@ -1,5 +1,5 @@
-//! Login shells × ways to raised rights × start-up files, on Debian 12 and 13: each of them does the work and proves it,
-//! or is refused in its own words and has done nothing.
+//! Login shells × ways to raised rights × start-up files, on Debian 12 and 13: each of them does the work and proves
+//! it, or is refused in its own words and has done nothing.
 
 use std::{collections::BTreeMap, fs};
 

@@ -1,5 +1,5 @@
-//! Somebody else installs packages while a wave comes by: whatever would take the host, or what its packages need, waits
-//! and then refuses. And reboots that the host itself refuses.
+//! Somebody else installs packages while a wave comes by: whatever would take the host, or what its packages need,
+//! waits and then refuses. And reboots that the host itself refuses.
 
 use serde_json::Value;
 

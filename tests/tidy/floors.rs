@@ -86,7 +86,7 @@ pub fn lower_floors_only(house: &House) -> Vec<String> {
 }
 
 /// The segment right below the crate's root, for a path that goes there.
-fn top_module_used<'a>(source: &Source, path: &'a CodePath) -> Option<&'a str> {
+pub fn top_module_used<'a>(source: &Source, path: &'a CodePath) -> Option<&'a str> {
     let used = match path.segments[0].as_str() {
         "crate" => path.segments.get(1),
         "super" => {

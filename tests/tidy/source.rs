@@ -52,6 +52,10 @@ pub struct CodePath {
     pub imported: bool,
     /// How many inline modules stand around it.
     pub inline: usize,
+    /// The name that a `use` gives it.
+    pub name: Option<String>,
+    /// That name, if the `use` is visible elsewhere (`pub use`).
+    pub passed_on: Option<String>,
 }
 
 impl CodePath {
@@ -149,7 +153,7 @@ fn mark(c: char) -> Kind {
     MARKS.iter().find(|m| m.starts_with(c)).map_or(Kind::Other, |m| Kind::Mark(m))
 }
 
-fn block_comment_end(chars: &[char], mut i: usize) -> usize {
+pub fn block_comment_end(chars: &[char], mut i: usize) -> usize {
     let mut depth = 0;
     while i < chars.len() {
         match (chars[i], chars.get(i + 1)) {
@@ -167,7 +171,7 @@ fn block_comment_end(chars: &[char], mut i: usize) -> usize {
 }
 
 /// The content and the end of a string that begins at `i`: plain, byte, C, raw.
-fn string(chars: &[char], i: usize) -> Option<(String, usize)> {
+pub fn string(chars: &[char], i: usize) -> Option<(String, usize)> {
     let mut at = i;
     while at < i + 2 && matches!(chars.get(at), Some('b' | 'c' | 'r')) {
         at += 1;
@@ -195,7 +199,7 @@ fn string(chars: &[char], i: usize) -> Option<(String, usize)> {
 }
 
 /// The end of a character literal or a lifetime.
-fn quote_end(chars: &[char], i: usize) -> usize {
+pub fn quote_end(chars: &[char], i: usize) -> usize {
     if chars.get(i + 1) == Some(&'\\') {
         let mut at = i + 3;
         while at < chars.len() && chars[at] != '\'' {
@@ -226,7 +230,7 @@ pub fn is(token: Option<&Token>, mark: &'static str) -> bool {
 }
 
 /// The index after the bracket that closes the one at `open`.
-fn after_closing(tokens: &[Token], open: usize) -> usize {
+pub fn after_closing(tokens: &[Token], open: usize) -> usize {
     let mut depth = 0usize;
     for (i, token) in tokens.iter().enumerate().skip(open) {
         match token.kind {
@@ -329,14 +333,22 @@ fn paths(tokens: &[Token]) -> Vec<CodePath> {
         match &tokens[i].kind {
             Kind::Mark("{") => braces.push(i >= 2 && word(tokens.get(i - 2)) == Some("mod")),
             Kind::Mark("}") => drop(braces.pop()),
+            // `pub(super)` says who may look, and uses nothing.
+            Kind::Word(w) if w == "pub" && is(tokens.get(i + 1), "(") && is_a_scope(tokens.get(i + 2)) => {
+                i = after_closing(tokens, i + 1);
+                continue;
+            }
             Kind::Word(w) if w == "use" => {
                 let mut tree = Vec::new();
+                let public = i > 0 && (word(tokens.get(i - 1)) == Some("pub") || is(tokens.get(i - 1), ")"));
                 i = use_tree(tokens, i + 1, &mut Vec::new(), &mut tree);
                 for (segments, alias, line) in tree {
-                    if let Some(name) = alias.or_else(|| segments.last().cloned()) {
-                        imports.insert(name, segments.clone());
+                    let name = alias.or_else(|| segments.last().cloned());
+                    if let Some(name) = &name {
+                        imports.insert(name.clone(), segments.clone());
                     }
-                    found.push(CodePath { segments, line, is_macro: false, imported: true, inline });
+                    let passed_on = name.clone().filter(|_| public);
+                    found.push(CodePath { segments, line, is_macro: false, imported: true, inline, name, passed_on });
                 }
                 continue;
             }
@@ -350,7 +362,8 @@ fn paths(tokens: &[Token]) -> Vec<CodePath> {
                     i += 2;
                 }
                 let is_macro = is(tokens.get(i + 1), "!") && !is(tokens.get(i + 2), "=");
-                found.push(CodePath { segments, line, is_macro, imported: false, inline });
+                let path = CodePath { segments, line, is_macro, imported: false, inline, name: None, passed_on: None };
+                found.push(path);
             }
             _ => {}
         }
@@ -362,6 +375,10 @@ fn paths(tokens: &[Token]) -> Vec<CodePath> {
         }
     }
     found
+}
+
+fn is_a_scope(token: Option<&Token>) -> bool {
+    word(token).is_some_and(|word| ["crate", "in", "self", "super"].contains(&word))
 }
 
 type Imported = (Vec<String>, Option<String>, usize);

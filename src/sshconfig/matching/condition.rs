@@ -146,7 +146,7 @@ fn with_argument(name: &str, argument: String) -> Result<What, String> {
         "exec" => What::Exec(argument),
         "command" => What::Unanswered("command"),
         "version" => What::Unanswered("version"),
-        _ => return Err(format!("`{name}` is no criterion of Match")),
+        _ => return Err(format!("`{name}` is not a criterion of Match")),
     })
 }
 
@@ -200,7 +200,7 @@ impl Asker<'_> {
                 What::SessionType(list) => pattern::listed(SESSION, list, false) == Listed::Yes,
                 What::Unanswered(name) => {
                     let message = format!(
-                        "Match {name} asks for what patchwave cannot tell: it is no release of OpenSSH, and sends many \
+                        "Match {name} asks for what patchwave cannot tell: it is not a release of OpenSSH, and sends many \
                          commands over one connection"
                     );
                     return Err(SshConfigError::Unsupported(Problem::new(place, message)));

@@ -12,7 +12,7 @@ pub(crate) struct Network {
 impl Network {
     /// Reads a list with commas; without a mask, an address stands for itself.
     pub(crate) fn list(text: &str) -> Result<Vec<Self>, String> {
-        text.split(',').map(|one| Self::parse(one).ok_or_else(|| format!("{one:?} is no network"))).collect()
+        text.split(',').map(|one| Self::parse(one).ok_or_else(|| format!("{one:?} is not a network"))).collect()
     }
 
     fn parse(text: &str) -> Option<Self> {

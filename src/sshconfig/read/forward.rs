@@ -1,4 +1,5 @@
-//! Port forwardings: read and shown as `ssh -G` shows them, never set up. Follows `parse_forward` of OpenSSH's readconf.c.
+//! Port forwardings: read and shown as `ssh -G` shows them, never set up. Follows `parse_forward` of OpenSSH's
+//! readconf.c.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -33,7 +34,7 @@ enum End {
 impl Forward {
     /// Reads the argument.
     pub(crate) fn read(direction: Direction, words: &[String], env: &BTreeMap<String, String>) -> Result<Self, String> {
-        let bad = || format!("{:?} is no forwarding", words.join(" "));
+        let bad = || format!("{:?} is not a forwarding", words.join(" "));
         let (spec, dynamic) = match (direction, words) {
             (Direction::Dynamic, [at]) => (at.clone(), true),
             (Direction::Remote, [at]) => (at.clone(), true),

@@ -49,7 +49,7 @@ pub(crate) enum Fate {
     Harmless(&'static str),
 }
 
-/// When a keyword refuses a host, and how that is told.
+/// When a keyword refuses a host, and how that is said.
 pub(crate) struct Refusal {
     /// Values that are fine, in canonical form.
     pub(crate) fine: &'static [&'static str],

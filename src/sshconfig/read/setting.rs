@@ -56,7 +56,7 @@ pub(crate) fn read(keyword: &Keyword, line: &Line<'_>, person: &Person) -> Resul
         }
         Kind::List => list(words),
         Kind::SendEnv => match words.iter().find(|word| word.is_empty() || word.contains('=')) {
-            Some(bad) => Err(format!("{bad:?} is no name of a variable")),
+            Some(bad) => Err(format!("{bad:?} is not the name of a variable")),
             None => Ok(Value::List(words.clone())),
         },
         Kind::SetEnv => match words.iter().find(|word| !word.contains('=')) {
@@ -97,7 +97,7 @@ fn agent(word: &str, person: &Person) -> Result<Value, String> {
     if let Some(name) = word.strip_prefix('$').filter(|name| !name.starts_with('{'))
         && (name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
     {
-        return Err(format!("{word:?} is no name of a variable"));
+        return Err(format!("{word:?} is not the name of a variable"));
     }
     Ok(Value::Text(word.to_owned()))
 }

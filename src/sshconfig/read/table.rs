@@ -156,7 +156,7 @@ pub(crate) static KEYWORDS: &[Keyword] = &[
     idle_of("controlpersist", Kind::Own(value::persist), "no", OWN_CONNECTION),
     idle_of("escapechar", Kind::Own(value::escape), "~", NO_TERMINAL),
     idle_of("ipqos", Kind::Owns(value::qos), "lowdelay throughput", "packets carry no mark"),
-    idle_of("rekeylimit", Kind::Owns(value::rekey), "0 0", "keys are exchanged anew after 1 GiB"),
+    idle_of("rekeylimit", Kind::Owns(value::rekey), "0 0", "keys are exchanged again after 1 GiB"),
     idle_of("streamlocalbindmask", Kind::Own(value::mask), "0177", NO_FORWARDING),
     idle_of("syslogfacility", Kind::Choice(value::FACILITY), "USER", OWN_OUTPUT),
     Keyword::honoured("proxycommand", Kind::Command, ""),

@@ -216,7 +216,7 @@ pub(crate) fn escape(word: &str) -> Result<String, String> {
     if word == "none" || bytes.len() == 1 || control {
         Ok(word.to_owned())
     } else {
-        Err(format!("{word:?} is no escape character"))
+        Err(format!("{word:?} is not an escape character"))
     }
 }
 
@@ -280,7 +280,7 @@ fn one_qos(word: &str) -> Result<String, String> {
     let named = NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)).map(|(_, value)| *value);
     let hex = word.strip_prefix("0x").and_then(|digits| u32::from_str_radix(digits, 16).ok());
     let value = named.or(hex).or_else(|| word.parse().ok()).filter(|value| *value <= 255);
-    let value = value.ok_or_else(|| format!("{word:?} is no class of service"))?;
+    let value = value.ok_or_else(|| format!("{word:?} is not a class of service"))?;
     Ok(NAMES
         .iter()
         .find(|(_, known)| *known == value)

@@ -178,7 +178,7 @@ impl Maker<'_> {
         }
     }
 
-    /// What cannot be honoured stops us from connecting; the rest is told all the same.
+    /// What cannot be honoured stops us from connecting; the rest is shown all the same.
     fn or_refuse<T: Default>(&mut self, made: Result<T, Problem>) -> T {
         made.unwrap_or_else(|problem| {
             self.refused.push(Refused { problem });
@@ -201,7 +201,7 @@ impl Maker<'_> {
         let first = |v4: bool| addresses.iter().map(|(_, address)| *address).find(|address| address.is_ipv4() == v4);
         let found: Vec<IpAddr> = [first(true), first(false)].into_iter().flatten().collect();
         if found.is_empty() {
-            let message = format!("bindinterface {interface} is no interface that is up and has an address");
+            let message = format!("bindinterface {interface} is not an interface that is up and has an address");
             return Err(self.gathered.problem("bindinterface", message));
         }
         Ok(found)

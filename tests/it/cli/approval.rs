@@ -79,7 +79,8 @@ fn another_process_opens_the_gate() {
     "#);
 }
 
-/// A stage of one wave: whoever says `approve: true` there is asked before anything is touched, and by nobody's `--yes`.
+/// A stage of one wave: whoever says `approve: true` there is asked before anything is touched, and by nobody's
+/// `--yes`.
 #[test]
 fn a_stage_of_one_wave_waits_before_its_first_host_and_an_approval_outlives_its_controller() {
     for policy in ["batch: 100%, approve: true", "batch: 1, approve: before, soak: 1s"] {

@@ -1,4 +1,5 @@
-//! A program on the jump box when its controller is killed: `resume` waits for it, and never starts a second one beside.
+//! A program on the jump box when its controller is killed: `resume` waits for it, and never starts a second one
+//! beside.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,5 @@
-//! A host that repeats what it was told: its secrets are in no output, no event, no log and no page. Against a real sshd.
+//! A host that repeats what it was told: its secrets are in no output, no event, no log and no page. Against a real
+//! sshd.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 

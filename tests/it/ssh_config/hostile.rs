@@ -1,4 +1,5 @@
-//! Names that are programs for a shell: refused where `ssh` refuses them, and never run by any keyword that ends in one.
+//! Names that are programs for a shell: refused where `ssh` refuses them, and never run by any keyword that ends in
+//! one.
 
 use std::{path::Path, process::Command};
 

@@ -211,7 +211,8 @@ impl Trap {
     }
 }
 
-/// The ledger: moments before and after each event of a host; nothing is written by a dead controller or on a full disk.
+/// The ledger: moments before and after each event of a host; nothing is written by a dead controller or on a full
+/// disk.
 struct TrapJournal {
     shared: Shared,
     trap: Arc<Trap>,

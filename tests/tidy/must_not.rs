@@ -1,0 +1,133 @@
+//! What ARCHITECTURE.md says that a module must not do: which rule keeps it, or that it is a matter of trust.
+
+use crate::{
+    house::House,
+    source::{CodePath, Source},
+};
+
+const PAGE: &str = "ARCHITECTURE.md";
+
+/// Who keeps a "must not".
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum By {
+    /// A rule of ours, by name.
+    Rule(&'static str),
+    /// People who read the code.
+    Trust,
+}
+
+use By::{Rule, Trust};
+
+const FLOORS: By = Rule("floors: lower ones only");
+const PURE: By = Rule("floors: the pure ones do not wait");
+const USES: By = Rule("must not: what a lower floor offers and a module leaves");
+
+/// The first module of a row of the table of floors, a "must not" of it, and who keeps it.
+const KEPT: &[(&str, &str, By)] = &[
+    ("host", "do IO", PURE),
+    ("spool", "know what they mean", FLOORS),
+    ("regular", "know a format", FLOORS),
+    ("yaml", "know a key of any format", Trust),
+    ("policy", "know where that was written", Trust),
+    ("inventory", "open a connection", PURE),
+    ("inventory", "know a playbook", FLOORS),
+    ("playbook", "know a host", FLOORS),
+    ("pkg", "run anything", PURE),
+    ("pkg", "decide anything", Trust),
+    ("plan", "leave a choice to the engine", Trust),
+    ("event", "hold what can be computed", Trust),
+    ("view", "draw", FLOORS),
+    ("view", "wait", PURE),
+    ("view", "know a program name", Trust),
+    ("rollout", "wait", PURE),
+    ("rollout", "remember", Trust),
+    ("transport", "know a step", FLOORS),
+    ("transport", "print", Rule("bans: printing")),
+    ("ledger", "know what a step does", FLOORS),
+    ("ui", "decide", Trust),
+    ("ui", "count", Trust),
+    ("report", "decide", Trust),
+    ("report", "count", Trust),
+    ("step", "see other hosts", Trust),
+    ("step", "or the ledger", USES),
+    ("engine", "know a step kind", Rule("bans: step kinds by name")),
+    ("engine", "or a rule", Trust),
+    ("demo", "know a rollout", USES),
+    ("sim", "be used by a command", USES),
+    ("cli", "be used by anybody", FLOORS),
+];
+
+/// Modules and the lower ones that they leave alone, though the floors would allow it; and why.
+const LEFT: &[(&str, &str, &str)] = &[
+    ("step", "ledger", "a step says what happened; the dispatcher records it"),
+    ("step", "rollout", "a step works on its host; who starts next is decided elsewhere"),
+    ("demo", "rollout", "a simulated host does what its commands say"),
+    ("sim", "rollout", "a simulated host does what its commands say"),
+    ("cli", "sim", "no command runs on hosts without sockets"),
+];
+
+pub fn left_alone(house: &House) -> Vec<String> {
+    let mut found = Vec::new();
+    for source in house.program() {
+        for (own, other, why) in LEFT.iter().filter(|(own, ..)| source.top() == Some(own)) {
+            for path in source.paths.iter().filter(|path| goes_to(source, path, other)) {
+                found.push(format!(
+                    "{}:{}: `{own}` must not use `{other}`: {why} (ARCHITECTURE.md, the table of floors)",
+                    source.path, path.line
+                ));
+            }
+        }
+    }
+    found
+}
+
+fn goes_to(source: &Source, path: &CodePath, other: &str) -> bool {
+    crate::floors::top_module_used(source, path) == Some(other)
+}
+
+pub fn said(house: &House) -> Vec<String> {
+    let Some((_, page)) = house.others.iter().find(|(path, _)| path == PAGE) else { return Vec::new() };
+    let mut found = Vec::new();
+    let mut seen = Vec::new();
+    for (i, line) in page.lines().enumerate() {
+        let Some((modules, cell)) = row(line) else { continue };
+        for part in cell.split(", ") {
+            seen.push((modules[0], part));
+            match KEPT.iter().find(|(module, text, _)| *module == modules[0] && *text == part) {
+                None => found.push(format!(
+                    "{PAGE}:{}: nothing says who keeps \"`{}` must not {part}\": name a rule in KEPT of \
+                     tests/tidy/must_not.rs, or say there that it is trust",
+                    i + 1,
+                    modules[0]
+                )),
+                Some((_, _, Rule(rule))) if !crate::RULES.iter().any(|(name, _)| name == rule) => {
+                    found.push(format!("{PAGE}:{}: the rule {rule:?} that keeps {part:?} is not there", i + 1));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    let gone = KEPT.iter().filter(|(module, text, _)| !seen.is_empty() && !seen.contains(&(*module, *text)));
+    found.extend(gone.map(|(module, text, _)| {
+        format!("{PAGE}:1: \"`{module}` must not {text}\" is not said there any more: take it out of KEPT, or say it")
+    }));
+    found
+}
+
+/// Modules and the "must not" of a row of the table of floors: three cells, the first one of names in backticks only.
+fn row(line: &str) -> Option<(Vec<&str>, &str)> {
+    let mut cells = line.strip_prefix('|')?.trim_end().strip_suffix('|')?.split('|').map(str::trim);
+    let (first, _, cell) = (cells.next()?, cells.next()?, cells.next()?);
+    let modules: Vec<&str> = first.split('`').skip(1).step_by(2).collect();
+    let only_names = first.split('`').step_by(2).all(|between| between.trim().is_empty());
+    (!modules.is_empty() && only_names && cells.next().is_none()).then_some((modules, cell))
+}
+
+#[test]
+fn every_rule_that_keeps_something_is_there() {
+    for (module, text, by) in KEPT {
+        if let Rule(rule) = by {
+            assert!(crate::RULES.iter().any(|(name, _)| name == rule), "{module} must not {text}: no rule {rule:?}");
+        }
+    }
+}
