@@ -2,23 +2,18 @@
 
 use std::{
     os::unix::fs::PermissionsExt,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use patchwave::{
     command::{Command, Exit},
     target::{Escalation, Method, Target},
-    transport::{Class, NoSink, Session, Sink, Stream, Transport},
+    transport::{Class, NoSink, Sink, Stream},
 };
 use rustix::process::Signal;
 use secrecy::SecretString;
 
 use crate::support::sshd::{Sshd, signal};
-
-async fn session(sshd: &Sshd, target: Target) -> Box<dyn Session> {
-    sshd.transport().connect(Arc::new(target)).await.expect("a session")
-}
 
 /// Counts, and can keep two streams apart.
 #[derive(Default)]
@@ -39,7 +34,7 @@ impl Sink for Count {
 #[tokio::test]
 async fn floods_on_both_streams_arrive_whole() {
     let Some(sshd) = Sshd::start("") else { return };
-    let mut session = session(&sshd, sshd.target()).await;
+    let mut session = sshd.session(sshd.target()).await;
     let script = "(head -c 8388608 /dev/zero >&2) & head -c 8388608 /dev/zero; wait";
     let mut command = Command::sh("flood", script, [""; 0]);
     command.keep = 1000;
@@ -53,7 +48,7 @@ async fn floods_on_both_streams_arrive_whole() {
 #[tokio::test]
 async fn much_input_comes_back_through_cat() {
     let Some(sshd) = Sshd::start("") else { return };
-    let mut session = session(&sshd, sshd.target()).await;
+    let mut session = sshd.session(sshd.target()).await;
     let input: Vec<u8> = (0..5 << 20).map(|n: u32| (n % 253) as u8).collect();
     let mut command = Command::reads("cat", ["cat"]).stdin(input.clone());
     command.keep = 8 << 20;
@@ -64,7 +59,7 @@ async fn much_input_comes_back_through_cat() {
 #[tokio::test]
 async fn a_signal_is_told_by_its_name() {
     let Some(sshd) = Sshd::start("") else { return };
-    let mut session = session(&sshd, sshd.target()).await;
+    let mut session = sshd.session(sshd.target()).await;
     for name in ["KILL", "TERM", "SEGV"] {
         let command = Command::sh("suicide", &format!("kill -{name} $$"), [""; 0]);
         let output = session.exec(&command, &mut NoSink).await.expect("it ends");
@@ -75,7 +70,7 @@ async fn a_signal_is_told_by_its_name() {
 #[tokio::test]
 async fn a_command_whose_connection_dies_is_lost_and_was_sent() {
     let Some(sshd) = Sshd::start("") else { return };
-    let mut session = session(&sshd, sshd.target()).await;
+    let mut session = sshd.session(sshd.target()).await;
     let command = Command::reads("sleep", ["sleep", "30"]);
     let kill = async {
         tokio::time::sleep(Duration::from_millis(400)).await;
@@ -96,7 +91,7 @@ async fn a_peer_that_stands_still_is_found_by_keepalives() {
     let Some(sshd) = Sshd::start("") else { return };
     let mut target = sshd.target();
     target.limits.silence = Duration::from_secs(2);
-    let mut session = session(&sshd, target).await;
+    let mut session = sshd.session(target).await;
     let stop = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
         sshd.session_pids().into_iter().for_each(|pid| signal(pid, Signal::STOP));
@@ -119,7 +114,7 @@ async fn a_silent_command_is_not_taken_for_a_dead_peer() {
     let Some(sshd) = Sshd::start("") else { return };
     let mut target = sshd.target();
     target.limits.silence = Duration::from_secs(1);
-    let mut session = session(&sshd, target).await;
+    let mut session = sshd.session(target).await;
     let output = session.exec(&Command::reads("sleep", ["sleep", "4"]), &mut NoSink).await.expect("it ends");
     assert!(output.success());
 }
@@ -127,7 +122,7 @@ async fn a_silent_command_is_not_taken_for_a_dead_peer() {
 #[tokio::test]
 async fn closing_a_dead_session_is_quick() {
     let Some(sshd) = Sshd::start("") else { return };
-    let session = session(&sshd, sshd.target()).await;
+    let session = sshd.session(sshd.target()).await;
     sshd.session_pids().into_iter().for_each(|pid| signal(pid, Signal::STOP));
     let begun = Instant::now();
     session.close().await;
@@ -202,7 +197,7 @@ fn privileged() -> Command {
 async fn sudo_raises_with_and_without_a_password() {
     for (mode, password) in [("free", None), ("free", Some("pass")), ("password", Some("pass"))] {
         let Some(sshd) = with_sudo(mode) else { return };
-        let mut session = session(&sshd, raised(&sshd, password)).await;
+        let mut session = sshd.session(raised(&sshd, password)).await;
         for _ in 0..2 {
             let output = session.exec(&privileged(), &mut NoSink).await.unwrap_or_else(|e| panic!("{mode}: {e}"));
             assert_eq!(output.exit, Exit::Code(3));
@@ -222,7 +217,7 @@ async fn a_sudo_that_refuses_is_told_and_the_command_was_not_sent() {
         ("slow", None, "within 2 s"),
     ] {
         let Some(sshd) = with_sudo(mode) else { return };
-        let mut session = session(&sshd, raised(&sshd, password)).await;
+        let mut session = sshd.session(raised(&sshd, password)).await;
         let mark = sshd.path("ran");
         let command = Command::changes("touch", ["touch", mark.to_str().expect("a path")]).privileged(true);
         let error = session.exec(&command, &mut NoSink).await.expect_err("refused");
@@ -240,7 +235,7 @@ async fn nothing_is_raised_for_whom_it_is_already() {
     let Some(sshd) = with_sudo("denied") else { return };
     let mut target = raised(&sshd, None);
     target.escalation.user = Some(crate::support::sshd::me());
-    let mut session = session(&sshd, target).await;
+    let mut session = sshd.session(target).await;
     assert_eq!(session.exec(&privileged(), &mut NoSink).await.expect("it ends").exit, Exit::Code(3));
 }
 
@@ -258,7 +253,7 @@ async fn the_real_programs_lead_to_other_users() {
         }
         let mut target = sshd.target();
         target.escalation = Escalation { on: true, method, user: Some("nobody".to_owned()), password: None };
-        let mut session = session(&sshd, target).await;
+        let mut session = sshd.session(target).await;
         let command = Command::sh("who", "id -un; cat; exit 4", [""; 0]).privileged(true).stdin("the input");
         let output = session.exec(&command, &mut NoSink).await.unwrap_or_else(|error| panic!("{program}: {error}"));
         assert_eq!((output.exit, output.stdout.as_slice()), (Exit::Code(4), &b"nobody\nthe input"[..]), "{program}");
@@ -267,7 +262,7 @@ async fn the_real_programs_lead_to_other_users() {
     let mut target = sshd.target();
     target.escalation =
         Escalation { on: true, method: Method::Su, user: Some("no-such-user".to_owned()), password: None };
-    let mut session = session(&sshd, target).await;
+    let mut session = sshd.session(target).await;
     let command = Command::reads("true", ["true"]).privileged(true);
     let error = session.exec(&command, &mut NoSink).await.expect_err("nobody is called so");
     assert_eq!((error.sent, error.class), (false, Class::Escalation), "{error}");

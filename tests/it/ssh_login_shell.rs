@@ -3,21 +3,16 @@
 
 use std::{
     path::Path,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use patchwave::{
     command::{Command, Exit},
     target::{Escalation, Method, Target},
-    transport::{Class, NoSink, Session, Sink, Stream, Transport},
+    transport::{Class, NoSink, Sink, Stream},
 };
 
 use crate::support::sshd::{Sshd, need};
-
-async fn session(sshd: &Sshd, target: Target) -> Box<dyn Session> {
-    sshd.transport().connect(Arc::new(target)).await.expect("a session")
-}
 
 /// A server on which everybody has this login shell.
 fn with_shell(shell: &Path) -> Option<Sshd> {
@@ -46,7 +41,7 @@ async fn every_login_shell_runs_what_it_is_given_and_tells_the_exit_code() {
             }
         }
         for (who, target) in targets {
-            let mut session = session(&sshd, target).await;
+            let mut session = sshd.session(target).await;
             for code in [0, 1, 7] {
                 let script = "[ -z \"$1\" ] || id -un\nprintf '%s|' \"$2\" '!\\\n'; cat\nexit $3";
                 let command = Command::sh("t", script, [who, "it's\n\\here!", &code.to_string()]);
@@ -72,7 +67,7 @@ async fn what_a_login_shell_does_not_run_was_not_sent_in_its_own_words() {
         let Some(sshd) = shell.as_deref().and_then(with_shell) else { continue };
         let mark = sshd.path("ran");
         for target in [sshd.target(), raised(&sshd, Method::Sudo, "nobody")] {
-            let mut session = session(&sshd, target.clone()).await;
+            let mut session = sshd.session(target.clone()).await;
             let command = Command::changes("touch", ["touch", mark.to_str().expect("a path")]);
             let command = command.privileged(target.escalation.on);
             let error = session.exec(&command, &mut NoSink).await.expect_err("it ran nothing");
@@ -88,7 +83,7 @@ async fn nothing_is_run_for_whom_standard_error_is_standard_output() {
     let Some(sshd) = Sshd::start("ForceCommand exec 2>&1; exec sh -c \"$SSH_ORIGINAL_COMMAND\"") else { return };
     let mark = sshd.path("ran");
     for target in [sshd.target(), raised(&sshd, Method::Sudo, "nobody")] {
-        let mut session = session(&sshd, target.clone()).await;
+        let mut session = sshd.session(target.clone()).await;
         let command = Command::changes("touch", ["touch", mark.to_str().expect("a path")]);
         let begun = Instant::now();
         let error = session.exec(&command.privileged(target.escalation.on), &mut NoSink).await.expect_err("refused");
@@ -112,7 +107,7 @@ impl Sink for Slow {
 #[tokio::test]
 async fn an_exit_code_is_not_hidden_by_who_holds_the_output_open() {
     let Some(sshd) = Sshd::start("") else { return };
-    let mut session = session(&sshd, sshd.target()).await;
+    let mut session = sshd.session(sshd.target()).await;
     for (left_behind, most) in [("sleep 30", 20), ("while sleep 0.1; do echo I live; done", 20)] {
         let script = format!("({left_behind}) & echo $!; echo said; exit 3");
         let mut command = Command::sh("leaves", &script, [""; 0]);
@@ -130,7 +125,7 @@ async fn an_exit_code_is_not_hidden_by_who_holds_the_output_open() {
 #[tokio::test]
 async fn output_that_comes_late_is_whole_for_a_slow_reader() {
     let Some(sshd) = Sshd::start("") else { return };
-    let mut session = session(&sshd, sshd.target()).await;
+    let mut session = sshd.session(sshd.target()).await;
     // Long enough for several windows of the channel; what sleeps keeps the channel from its end.
     let script = "sleep 20 & head -c 12582912 /dev/zero; exit 5";
     let mut count = Slow(0);
@@ -141,7 +136,7 @@ async fn output_that_comes_late_is_whole_for_a_slow_reader() {
 #[tokio::test]
 async fn one_session_at_a_time_is_enough() {
     let Some(sshd) = Sshd::start("MaxSessions 1") else { return };
-    let mut session = session(&sshd, sshd.target()).await;
+    let mut session = sshd.session(sshd.target()).await;
     for n in 0..20 {
         let command = Command::sh("t", "cat; exit $1", [n.to_string()]).stdin("the input");
         let output = session.exec(&command, &mut NoSink).await.unwrap_or_else(|error| panic!("command {n}: {error}"));
@@ -156,7 +151,7 @@ async fn one_session_at_a_time_is_enough() {
 #[tokio::test]
 async fn a_host_without_sessions_names_the_setting() {
     let Some(sshd) = Sshd::start("MaxSessions 0") else { return };
-    let mut session = session(&sshd, sshd.target()).await;
+    let mut session = sshd.session(sshd.target()).await;
     let error = session.exec(&Command::reads("true", ["true"]), &mut NoSink).await.expect_err("refused");
     assert_eq!((error.sent, error.class), (false, Class::Protocol), "{error}");
     assert!(error.help.is_some_and(|help| help.contains("MaxSessions")));

@@ -13,7 +13,10 @@ use std::{
 use patchwave::{
     host::HostName,
     target::Target,
-    transport::ssh::{SshOptions, SshTransport},
+    transport::{
+        Session, Transport as _,
+        ssh::{SshOptions, SshTransport},
+    },
 };
 use tempfile::TempDir;
 
@@ -102,6 +105,11 @@ impl Sshd {
 
     pub fn transport(&self) -> SshTransport {
         SshTransport::new(self.options()).expect("a transport")
+    }
+
+    /// A session to this target.
+    pub async fn session(&self, target: Target) -> Box<dyn Session> {
+        self.transport().connect(Arc::new(target)).await.expect("a session")
     }
 
     pub fn target(&self) -> Target {
