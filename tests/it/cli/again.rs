@@ -1,35 +1,32 @@
 //! What is left of a run, run again: `@failed`, `@RUN:not_started`, `@unfinished`.
 
-use patchwave::demo::{Fault, Fleet, FleetSpec};
+use patchwave::demo::Fault;
 
-use crate::support::cli::{Desk, all_imitated};
+use crate::support::case::Case;
 
 #[test]
 fn the_failed_host_and_then_the_rest() {
-    let spec = FleetSpec::quick(5).broken("web002.test", Fault::PostinstFails { package: "openssl".into() });
-    let fleet = Fleet::start(spec).unwrap();
-    let desk = Desk::of(&fleet);
-    desk.run("run play.yml -i inv.yml").ended(6);
-    let first = desk.last_run();
-    let hosts = |pattern: &str| desk.run(&format!("inventory hosts -i inv.yml {pattern}")).ended(0).out;
+    let site = Case::hosts(5).broken("web002.test", Fault::PostinstFails { package: "openssl".into() }).site();
+    site.run("run play.yml -i inv.yml").ended(6);
+    let first = site.last_run();
+    let hosts = |pattern: &str| site.run(&format!("inventory hosts -i inv.yml {pattern}")).ended(0).out;
     assert_eq!(hosts("@failed"), "web002.test\n");
     assert_eq!(hosts("@not_started"), "web004.test\nweb005.test\n");
     assert_eq!(hosts("@unfinished"), "web002.test\nweb004.test\nweb005.test\n");
     assert_eq!(hosts(&format!("'@{first}:unfinished:!@failed'")), "web004.test\nweb005.test\n");
-    desk.run("plan play.yml -i inv.yml --limit @unreachable").ended(2);
+    site.run("plan play.yml -i inv.yml --limit @unreachable").ended(2);
 
-    fleet.host("web002.test").unwrap().heal().unwrap();
-    desk.run("run play.yml -i inv.yml --limit @failed").ended(0).says(&["1 host: 1 ok"]);
-    desk.run(&format!("run play.yml -i inv.yml --limit @{first}:not_started")).ended(0).says(&["2 hosts: 2 ok"]);
-    all_imitated(&fleet);
+    site.named("web002.test").heal().unwrap();
+    site.run("run play.yml -i inv.yml --limit @failed").ended(0).says(&["1 host: 1 ok"]);
+    site.run(&format!("run play.yml -i inv.yml --limit @{first}:not_started")).ended(0).says(&["2 hosts: 2 ok"]);
     // The last run of the playbook is fine now, and the first one says still what it was.
-    insta::assert_snapshot!(desk.run("run play.yml -i inv.yml --limit @failed").page(), @r#"
+    insta::assert_snapshot!(site.run("run play.yml -i inv.yml --limit @failed").page(), @r#"
     exit code 2
     -- stderr
     error: the last run has no host that is failed
       help: nothing is left to run again
     "#);
-    insta::assert_snapshot!(desk.run("plan play.yml -i inv.yml --limit @unfinished").page(), @r#"
+    insta::assert_snapshot!(site.run("plan play.yml -i inv.yml --limit @unfinished").page(), @r#"
     exit code 2
     -- stderr
     error: the last run has no host that is unfinished
@@ -37,6 +34,6 @@ fn the_failed_host_and_then_the_rest() {
     "#);
     assert_eq!(hosts(&format!("@{first}:failed")), "web002.test\n");
     // What is to be typed names the run, since others came after it.
-    desk.run(&format!("show {first}")).ended(0).says(&["--limit @20260101-000000-abcd:failed"]);
-    assert!(fleet.hosts().all(|host| host.boots() == 2), "each host was rebooted once");
+    site.run(&format!("show {first}")).ended(0).says(&["--limit @20260101-000000-abcd:failed"]);
+    assert!(site.fleet.hosts().all(|host| host.boots() == 2), "each host was rebooted once");
 }

@@ -6,12 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use patchwave::{
-    demo::{Fleet, FleetSpec},
-    event::{Event, Kind},
-};
-
-use crate::support::cli::Desk;
+use crate::support::case::{Case, finished};
 
 /// The library of the lab that puts what stands in `file` between a program and its wall clock.
 fn library(folder: &Path, file: &Path) -> std::path::PathBuf {
@@ -26,23 +21,17 @@ fn library(folder: &Path, file: &Path) -> std::path::PathBuf {
     made
 }
 
-fn ended(events: &[Event]) -> usize {
-    events.iter().filter(|event| matches!(event.kind, Kind::HostFinished { .. })).count()
-}
-
 #[test]
 fn a_soak_is_as_long_as_it_says_whatever_the_clock_says() {
     const SOAK: Duration = Duration::from_secs(4);
     for jump in ["86400", "-7200"] {
-        let fleet = Fleet::start(FleetSpec::quick(2)).unwrap();
-        let desk = Desk::of(&fleet);
-        desk.write("inv.yml", &fleet.inventory().replace("canary: 1, batch: [50%, 100%]", "batch: 1, soak: 4s"));
-        desk.write("play.yml", "name: Soak\nsteps:\n  - command: \"true\"\n");
-        let clock = desk.write("clock", "0");
-        let mut command = desk.command("run play.yml -i inv.yml");
-        command.env("LD_PRELOAD", library(&desk.folder(), &clock));
-        let running = desk.started(command);
-        desk.until("the end of the first wave", |events| ended(events) == 1);
+        let site =
+            Case::hosts(2).policy("batch: 1, soak: 4s").play("name: Soak\nsteps:\n  - command: \"true\"\n").site();
+        let clock = site.write("clock", "0");
+        let mut command = site.command("run play.yml -i inv.yml");
+        command.env("LD_PRELOAD", library(&site.folder(), &clock));
+        let running = site.started(command);
+        site.until("the end of the first wave", |events| finished(events) == 1);
         let began = Instant::now();
         std::fs::write(&clock, jump).unwrap();
         running.end().ended(0).says(&["2 hosts: 2 ok"]);
@@ -50,7 +39,7 @@ fn a_soak_is_as_long_as_it_says_whatever_the_clock_says() {
         assert!(took > SOAK - Duration::from_millis(700), "{jump}: the soak was cut short: {took:?}");
         assert!(took < SOAK + Duration::from_secs(60), "{jump}: the soak took {took:?}");
         // The events are told in the wall's time: the clock did jump.
-        let events = desk.events(&desk.last_run());
+        let events = site.events(&site.last_run());
         let far = events.last().unwrap().at.duration_since(events[0].at).as_secs();
         assert!(!(0..3600).contains(&far), "{jump}: {far}");
     }

@@ -2,18 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use patchwave::demo::{Fault, Fleet, FleetSpec};
+use patchwave::demo::Fault;
 use serde_json::Value;
 
-use crate::support::cli::Desk;
+use crate::support::case::Case;
 
 #[test]
 fn the_same_output_is_folded() {
-    let fleet = Fleet::start(FleetSpec::quick(4)).unwrap();
-    let desk = Desk::of(&fleet);
+    let site = Case::hosts(4).site();
     let line =
         "exec -i inv.yml all -- 'case $PATCHWAVE_ROOT in *3.test) echo odd one; echo why >&2;; *) echo same;; esac'";
-    insta::assert_snapshot!(desk.run(line).page(), @r#"
+    insta::assert_snapshot!(site.run(line).page(), @r#"
     exit code 0
     -- stdout
     ── web[001-002,004].test (3 hosts): ok
@@ -25,19 +24,18 @@ fn the_same_output_is_folded() {
     4 hosts: 4 ok
     "#);
     // Words are words, not shell.
-    desk.run("exec -i inv.yml web001.test -- echo 'a  b' '$HOME'").ended(0).says(&["a  b $HOME"]);
+    site.run("exec -i inv.yml web001.test -- echo 'a  b' '$HOME'").ended(0).says(&["a  b $HOME"]);
 }
 
 #[test]
 fn each_way_to_end_has_its_code() {
-    let spec = FleetSpec::quick(4)
+    let site = Case::hosts(4)
         .broken("web004.test", Fault::Refuses)
-        .broken("web003.test", Fault::DropsDuringCommand { containing: "cut-here".into(), times: 1 });
-    let fleet = Fleet::start(spec).unwrap();
-    let desk = Desk::of(&fleet);
-    desk.run("exec -i inv.yml web001.test -- true").ended(0);
+        .broken("web003.test", Fault::DropsDuringCommand { containing: "cut-here".into(), times: 1 })
+        .site();
+    site.run("exec -i inv.yml web001.test -- true").ended(0);
     let all = "exec -i inv.yml all -- 'case $PATCHWAVE_ROOT in *2.test) exit 3;; esac'";
-    insta::assert_snapshot!(desk.run(all).page(), @r#"
+    insta::assert_snapshot!(site.run(all).page(), @r#"
     exit code 6
     -- stdout
     ── web[001,003].test (2 hosts): ok
@@ -48,7 +46,7 @@ fn each_way_to_end_has_its_code() {
     -- stderr
     4 hosts: 2 ok, 1 exit code 3, 1 unreachable
     "#);
-    insta::assert_snapshot!(desk.run("exec -i inv.yml web004.test,web001.test -- true").page(), @r#"
+    insta::assert_snapshot!(site.run("exec -i inv.yml web004.test,web001.test -- true").page(), @r#"
     exit code 5
     -- stdout
     ── web001.test: ok
@@ -58,7 +56,7 @@ fn each_way_to_end_has_its_code() {
     -- stderr
     2 hosts: 1 ok, 1 unreachable
     "#);
-    insta::assert_snapshot!(desk.run("exec -i inv.yml all -- 'sleep 1; : cut-here; exit 1'").page(), @r#"
+    insta::assert_snapshot!(site.run("exec -i inv.yml all -- 'sleep 1; : cut-here; exit 1'").page(), @r#"
     exit code 7
     -- stdout
     ── web[001-002].test (2 hosts): exit code 1
@@ -74,10 +72,9 @@ fn each_way_to_end_has_its_code() {
 
 #[test]
 fn a_command_that_does_not_end() {
-    let fleet = Fleet::start(FleetSpec::quick(2)).unwrap();
-    let desk = Desk::of(&fleet);
     let began = Instant::now();
-    let said = desk.run("exec -i inv.yml all --timeout 1s -- 'case $PATCHWAVE_ROOT in *2.test) sleep 300;; esac'");
+    let said =
+        Case::hosts(2).run("exec -i inv.yml all --timeout 1s -- 'case $PATCHWAVE_ROOT in *2.test) sleep 300;; esac'");
     assert!(began.elapsed() < Duration::from_secs(100));
     insta::assert_snapshot!(said.page(), @r#"
     exit code 7
@@ -93,9 +90,8 @@ fn a_command_that_does_not_end() {
 
 #[test]
 fn json_has_an_object_per_host() {
-    let fleet = Fleet::start(FleetSpec::quick(3).broken("web002.test", Fault::Refuses)).unwrap();
-    let desk = Desk::of(&fleet);
-    let said = desk.run("exec -i inv.yml all --json -- 'printf \"a\\377\"; echo b >&2; exit 4'").ended(6);
+    let case = Case::hosts(3).broken("web002.test", Fault::Refuses);
+    let said = case.run("exec -i inv.yml all --json -- 'printf \"a\\377\"; echo b >&2; exit 4'").ended(6);
     let rows: Vec<Value> = said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let hosts: Vec<&str> = rows.iter().map(|row| row["host"].as_str().unwrap()).collect();
     assert_eq!(hosts, ["web001.test", "web002.test", "web003.test"]);
@@ -105,11 +101,9 @@ fn json_has_an_object_per_host() {
 
 #[test]
 fn nobody_is_not_everybody() {
-    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
-    let desk = Desk::of(&fleet);
+    let site = Case::hosts(1).site();
     for pattern in ["'all:!all'", "nosuch", "''", "@failed"] {
-        let said = desk.run(&format!("exec -i inv.yml {pattern} -- true")).ended(2);
-        assert_eq!(said.out, "");
+        site.run(&format!("exec -i inv.yml {pattern} -- true")).ended(2).prints("");
     }
-    assert_eq!(fleet.hosts().next().unwrap().logins(), 0);
+    assert_eq!(site.logins(), 0);
 }

@@ -6,9 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use patchwave::demo::{Fault, Fleet, FleetSpec};
+use patchwave::demo::Fault;
 
-use crate::support::cli::{Desk, all_imitated};
+use crate::support::{
+    case::{Case, Site},
+    cli::Said,
+};
 
 const HOST: &str = "web002.test";
 
@@ -45,8 +48,8 @@ fn guards(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Locks us out of the second host while its command runs, and then lets the command end.
-fn lock_out(fleet: &Fleet) {
-    let host = fleet.host(HOST).unwrap();
+fn lock_out(site: &Site) {
+    let host = site.named(HOST);
     appears(&host.folder().join("changed"));
     host.break_with(Fault::Refuses).unwrap();
     fs::write(host.folder().join("locked"), "").unwrap();
@@ -55,8 +58,8 @@ fn lock_out(fleet: &Fleet) {
 }
 
 /// Lets time pass on the second host until it has rolled back, and lets us in again.
-fn undone(fleet: &Fleet) {
-    let host = fleet.host(HOST).unwrap();
+fn undone(site: &Site) {
+    let host = site.named(HOST);
     let (decided, code) = (guards(host.folder())[0].join("verdict"), guards(host.folder())[0].join("rc"));
     // Whatever its watchdog saw first, more than its time has passed when it looks again. The rollback is timed, too.
     for seconds in (1..600).map(|n| 1000 * n) {
@@ -70,44 +73,38 @@ fn undone(fleet: &Fleet) {
     host.heal().unwrap();
 }
 
-fn is_told(desk: &Desk, fleet: &Fleet, said: crate::support::cli::Said) {
-    let run = desk.last_run();
+fn is_told(site: &Site, said: Said) {
+    let run = site.last_run();
     said.ended(6).says(&["3 hosts: 2 ok, 1 failed", "rolled back by the host: no new connection confirmed within 1 s"]);
-    let log = desk.run(&format!("log {run} {HOST}")).ended(0).says(&["the rollback ended with exit code 0"]);
+    let log = site.run(&format!("log {run} {HOST}")).ended(0).says(&["the rollback ended with exit code 0"]);
     assert_eq!(log.out.lines().filter(|line| *line == "undone").count(), 1, "{}", log.page());
-    for host in fleet.hosts() {
+    for host in site.fleet.hosts() {
         let locked = host.name() == HOST;
         assert_eq!(host.folder().join("changed").exists(), !locked, "{}", host.name());
         assert_eq!(guards(host.folder()).len(), usize::from(locked), "{}", host.name());
         let units = fs::read_dir(host.folder().join("etc/systemd/system/sysinit.target.wants"));
         assert_eq!(units.into_iter().flatten().count(), 0, "{}", host.name());
     }
-    let undone = fs::read_to_string(fleet.host(HOST).unwrap().folder().join("undone")).unwrap();
-    assert_eq!(undone, "undone\n", "it rolls back once");
-    all_imitated(fleet);
+    assert_eq!(site.on(HOST, "undone"), "undone\n", "it rolls back once");
 }
 
 #[test]
 fn a_host_that_refuses_us_undoes_the_change() {
-    let fleet = Fleet::start(FleetSpec::quick(3)).unwrap();
-    let desk = Desk::of(&fleet);
-    desk.write("play.yml", LOCKS);
-    up_for(fleet.host(HOST).unwrap().folder(), 100);
-    let running = desk.start("run play.yml -i inv.yml");
-    lock_out(&fleet);
-    undone(&fleet);
-    is_told(&desk, &fleet, running.end());
+    let site = Case::hosts(3).play(LOCKS).site();
+    up_for(site.named(HOST).folder(), 100);
+    let running = site.start("run play.yml -i inv.yml");
+    lock_out(&site);
+    undone(&site);
+    is_told(&site, running.end());
 }
 
 #[test]
 fn a_guard_outlives_a_reboot_that_somebody_asks_for_and_the_end_of_the_controller() {
-    let fleet = Fleet::start(FleetSpec { systemd: true, ..FleetSpec::quick(3) }).unwrap();
-    let desk = Desk::of(&fleet);
-    desk.write("play.yml", LOCKS);
-    let host = fleet.host(HOST).unwrap();
+    let site = Case::hosts(3).systemd().play(LOCKS).site();
+    let host = site.named(HOST);
     up_for(host.folder(), 500);
-    let running = desk.start("run play.yml -i inv.yml");
-    lock_out(&fleet);
+    let running = site.start("run play.yml -i inv.yml");
+    lock_out(&site);
     running.signal(rustix::process::Signal::KILL);
     running.end().ended(128 + 9);
     host.reboot();
@@ -118,8 +115,8 @@ fn a_guard_outlives_a_reboot_that_somebody_asks_for_and_the_end_of_the_controlle
         std::thread::sleep(Duration::from_millis(20));
     }
     assert!(!host.folder().join("undone").exists());
-    undone(&fleet);
-    is_told(&desk, &fleet, desk.really("resume"));
+    undone(&site);
+    is_told(&site, site.really("resume"));
 }
 
 const REBOOTS: &str = "name: Three reboots under one guard
@@ -132,13 +129,10 @@ steps:
 
 #[test]
 fn the_reboots_of_a_guarded_walk_are_no_sign_of_trouble() {
-    let fleet = Fleet::start(FleetSpec { systemd: true, ..FleetSpec::quick(1) }).unwrap();
-    let desk = Desk::of(&fleet);
-    desk.write("play.yml", REBOOTS);
-    let host = fleet.hosts().next().unwrap();
-    desk.really("run play.yml -i inv.yml").ended(0).says(&["1 ok"]);
+    let site = Case::hosts(1).systemd().play(REBOOTS).site();
+    let host = site.host();
+    site.really("run play.yml -i inv.yml").ended(0).says(&["1 ok"]);
     assert_eq!((host.boots(), host.folder().join("undone").exists(), guards(host.folder()).len()), (4, false, 0));
-    all_imitated(&fleet);
 }
 
 const REBOOT: &str = "name: Guarded reboot
@@ -149,22 +143,17 @@ steps:
 
 #[test]
 fn a_guarded_reboot_is_confirmed_where_systemd_is_and_refused_elsewhere() {
-    let fleet = Fleet::start(FleetSpec { systemd: true, ..FleetSpec::quick(1) }).unwrap();
-    let desk = Desk::of(&fleet);
-    desk.write("play.yml", REBOOT);
-    let host = fleet.hosts().next().unwrap();
-    desk.run("run play.yml -i inv.yml --check")
+    let site = Case::hosts(1).systemd().play(REBOOT).site();
+    let host = site.host();
+    site.run("run play.yml -i inv.yml --check")
         .ended(0)
         .says(&["guarded: unless confirmed within 1 s, the host would run: touch"]);
     assert_eq!((guards(host.folder()).len(), host.boots()), (0, 1));
-    desk.really("run play.yml -i inv.yml").ended(0).says(&["1 ok"]);
+    site.really("run play.yml -i inv.yml").ended(0).says(&["1 ok"]);
     assert_eq!((host.boots(), host.folder().join("undone").exists(), guards(host.folder()).len()), (2, false, 0));
-    all_imitated(&fleet);
 
-    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
-    let desk = Desk::of(&fleet);
-    desk.write("play.yml", REBOOT);
-    let host = fleet.hosts().next().unwrap();
-    desk.really("run play.yml -i inv.yml").ended(6).says(&["so nothing was changed: without systemd"]);
+    let site = Case::hosts(1).play(REBOOT).site();
+    let host = site.host();
+    site.really("run play.yml -i inv.yml").ended(6).says(&["so nothing was changed: without systemd"]);
     assert_eq!((host.boots(), guards(host.folder()).len()), (1, 0));
 }

@@ -2,28 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use patchwave::demo::{Fleet, FleetSpec};
+use crate::support::{case::Case, cli::running};
 
-use crate::support::cli::{Desk, running};
-
-fn desk(fleet: &Fleet, step: &str) -> Desk {
-    let desk = Desk::of(fleet);
-    desk.write(
-        "play.yml",
-        &format!("name: Hooks\nsteps:\n  - {step}\n  - command: echo more >>$PATCHWAVE_ROOT/more\n"),
-    );
-    desk
+fn case(step: &str) -> Case {
+    Case::hosts(1).play(format!("name: Hooks\nsteps:\n  - {step}\n  - command: echo more >>$PATCHWAVE_ROOT/more\n"))
 }
 
 /// The page of a run whose first step must fail, with nothing done after it.
 fn fails(step: &str) -> String {
-    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
-    let mut desk = desk(&fleet, step);
-    desk.columns = Some(400);
-    desk.program("hooks/fails", "#!/bin/sh\necho 'no room for a snapshot' >&2\nexit 7\n");
-    desk.program("hooks/silent", "#!/bin/sh\n");
-    let said = desk.run("run play.yml -i inv.yml").ended(6);
-    assert!(!fleet.hosts().next().unwrap().folder().join("more").exists(), "the host went on");
+    let site = case(step).columns(400).site();
+    site.program("hooks/fails", "#!/bin/sh\necho 'no room for a snapshot' >&2\nexit 7\n");
+    site.program("hooks/silent", "#!/bin/sh\n");
+    let said = site.run("run play.yml -i inv.yml").ended(6);
+    assert!(!site.host().folder().join("more").exists(), "the host went on");
     let page = said.plain(said.out.split("1 host: 1 failed").next().unwrap());
     // The table is as wide as the path of the temporary folder wants it.
     page.lines()
@@ -64,9 +55,8 @@ fn an_undefined_variable() {
 
 #[test]
 fn a_hook_that_is_missing_is_found_before_anything_is_touched() {
-    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
-    let desk = desk(&fleet, "snapshot: { run: hooks/nosuch }");
-    insta::assert_snapshot!(desk.run("run play.yml -i inv.yml").page(), @r#"
+    let site = case("snapshot: { run: hooks/nosuch }").site();
+    insta::assert_snapshot!(site.run("run play.yml -i inv.yml").page(), @r#"
     exit code 2
     -- stderr
     error: play.yml:3:22: missing hook `hooks/nosuch`: there is no such file beside the playbook or above it
@@ -74,9 +64,9 @@ fn a_hook_that_is_missing_is_found_before_anything_is_touched() {
     3 |   - snapshot: { run: hooks/nosuch }
       |                      ^^^^^^^^^^^^
     "#);
-    desk.write("hooks/nosuch", "#!/bin/sh\n");
-    desk.run("run play.yml -i inv.yml").ended(2).says(&["is not executable", "chmod +x"]);
-    assert_eq!(fleet.hosts().next().unwrap().logins(), 0);
+    site.write("hooks/nosuch", "#!/bin/sh\n");
+    site.run("run play.yml -i inv.yml").ended(2).says(&["is not executable", "chmod +x"]);
+    assert_eq!(site.logins(), 0);
 }
 
 #[test]
@@ -128,11 +118,10 @@ fn a_hook_that_fails_or_says_nothing() {
 
 #[test]
 fn a_hook_that_hangs_is_killed_with_its_children() {
-    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
-    let desk = desk(&fleet, "{ snapshot: { run: hooks/hangs }, timeout: 1s }");
-    desk.program("hooks/hangs", "#!/bin/sh\ntrap '' TERM\nsleep 98761 &\nsleep 98762\n");
+    let site = case("{ snapshot: { run: hooks/hangs }, timeout: 1s }").site();
+    site.program("hooks/hangs", "#!/bin/sh\ntrap '' TERM\nsleep 98761 &\nsleep 98762\n");
     let began = Instant::now();
-    let said = desk.run("run play.yml -i inv.yml").ended(6);
+    let said = site.run("run play.yml -i inv.yml").ended(6);
     assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
     assert!(!running("sleep 9876"), "a child of the hook is left");
     said.says(&["did not end in time and was killed"]);

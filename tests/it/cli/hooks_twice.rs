@@ -1,38 +1,22 @@
 //! A program on the jump box when its controller is killed: `resume` waits for it, and never starts a second one
 //! beside.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use patchwave::{
-    demo::{Fleet, FleetSpec},
-    event::Kind,
-};
-use rustix::process::Signal;
-
-use crate::support::cli::Desk;
+use crate::support::case::Case;
 
 /// Runs a playbook whose program takes a while, kills the controller in the middle of it, and resumes. What the program
 /// wrote down.
 fn killed(play: &str, code: u8, ends: &str) -> String {
     // A gate stands between waves.
     let hosts = if play.contains("gate") { 2 } else { 1 };
-    let fleet = Fleet::start(FleetSpec::quick(hosts)).unwrap();
-    let desk = Desk::of(&fleet);
-    let log = desk.folder().join("did");
+    let site = Case::hosts(hosts).play(format!("name: Slow\n{play}\n")).site();
+    let log = site.folder().join("did");
     let program = format!("#!/bin/sh\necho begin >>{0}\nsleep 3\n{ends}\necho end >>{0}\necho id-1\n", log.display());
-    desk.program("hooks/slow", &program);
-    desk.write("play.yml", &format!("name: Slow\n{play}\n"));
-    let running = desk.start("run play.yml -i inv.yml");
-    desk.until("the first event", |events| events.iter().any(|event| matches!(event.kind, Kind::HostStarted { .. })));
+    site.program("hooks/slow", &program);
     let did = || std::fs::read_to_string(&log).unwrap_or_default();
-    let until = Instant::now() + Duration::from_secs(60);
-    while !did().contains("begin") {
-        assert!(Instant::now() < until, "it never began: {play}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    running.signal(Signal::KILL);
-    running.end().ended(128 + 9);
-    desk.really("resume").ended(code);
+    site.killed("run play.yml -i inv.yml", "the beginning of the program", |_| did().contains("begin"));
+    site.really("resume").ended(code);
     // Whatever was started beside would still be at work.
     std::thread::sleep(Duration::from_millis(500));
     did()

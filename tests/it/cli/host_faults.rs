@@ -13,15 +13,17 @@ use patchwave::{
     event::{Kind, Outcome},
 };
 
-use crate::support::cli::{Desk, PLAYBOOK, all_imitated};
+use crate::support::{
+    case::{Case, Site},
+    cli::PLAYBOOK,
+};
 
 /// All hosts at once, whatever breaks; short waits.
 const POLICY: &str = "      vars:
         patchwave: { canary: 0, batch: 100%, max_failures: 100%, connect_timeout: 2s, handshake_timeout: 2s, auth_timeout: 3s }
 ";
 
-fn fleet() -> Fleet {
-    let spec = FleetSpec::quick(17);
+fn site() -> Site {
     let faults = [
         (2, Fault::Refuses),
         (3, Fault::Silent),
@@ -34,8 +36,8 @@ fn fleet() -> Fleet {
         (14, Fault::ServiceStaysDown { unit: "nginx".into() }),
         (16, Fault::DropsDuringCommand { containing: "apt-get".into(), times: 1 }),
     ];
-    let spec = faults.into_iter().fold(spec, |spec, (n, fault)| spec.broken(&name(n), fault));
-    Fleet::start(spec).unwrap()
+    let case = Case::hosts(17).columns(200).play(PLAYBOOK.replace("timeout: 60s", "timeout: 20s"));
+    faults.into_iter().fold(case, |case, (n, fault)| case.broken(&name(n), fault)).site()
 }
 
 fn name(n: usize) -> String {
@@ -43,12 +45,12 @@ fn name(n: usize) -> String {
 }
 
 /// A second login key, which no host knows; another host's key on file; a password for sudo; a half-done package.
-fn spoil(fleet: &Fleet, desk: &Desk) {
+fn spoil(site: &Site) {
     let other = Fleet::start(FleetSpec::instant(1)).unwrap();
-    let key = desk.write("other-key", &std::fs::read_to_string(other.key_file()).unwrap());
+    let key = site.write("other-key", &std::fs::read_to_string(other.key_file()).unwrap());
     std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    let mut inventory = fleet.inventory();
-    let port = |n: usize| fleet.host(&name(n)).unwrap().port();
+    let mut inventory = site.fleet.inventory();
+    let port = |n: usize| site.named(&name(n)).port();
     let mut add = |n: usize, vars: &str| {
         let at = format!("ansible_port: {} }}", port(n));
         assert!(inventory.contains(&at));
@@ -64,23 +66,23 @@ fn spoil(fleet: &Fleet, desk: &Desk) {
     let inventory = inventory.replacen("{ canary: 0,", "{ environment: production, canary: 0,", 1);
     let inventory =
         inventory.replace("patchwave: { risk: medium, canary: 1, batch: [50%, 100%] }", "patchwave: { risk: medium }");
-    desk.write("inv.yml", &inventory);
+    site.write("inv.yml", &inventory);
 
-    let known = std::fs::read_to_string(fleet.known_hosts()).unwrap();
+    let known = std::fs::read_to_string(site.fleet.known_hosts()).unwrap();
     let key_of = |n: usize| {
         let line = known.lines().find(|line| line.starts_with(&format!("[127.0.0.1]:{} ", port(n)))).unwrap();
         line.split_once(' ').unwrap().1.to_owned()
     };
     let swapped = known.replace(&key_of(6), &key_of(1));
-    std::fs::write(fleet.known_hosts(), swapped).unwrap();
+    std::fs::write(site.fleet.known_hosts(), swapped).unwrap();
 
-    let table = fleet.host(&name(9)).unwrap().folder().join("sim/installed");
+    let table = site.named(&name(9)).folder().join("sim/installed");
     let text = std::fs::read_to_string(&table).unwrap();
     let spoilt = text.replacen("\tinstalled\t", "\thalf-configured\t", 1);
     assert_ne!(text, spoilt);
     std::fs::write(table, spoilt).unwrap();
 
-    let sudo = fleet.folder().join("bin/sudo");
+    let sudo = site.fleet.folder().join("bin/sudo");
     std::fs::write(
         &sudo,
         "#!/bin/sh
@@ -96,18 +98,14 @@ esac
 
 #[test]
 fn every_fault_has_its_outcome_and_its_reason() {
-    let fleet = fleet();
-    let mut desk = Desk::of(&fleet);
-    desk.columns = Some(200);
-    spoil(&fleet, &desk);
-    desk.write("play.yml", &PLAYBOOK.replace("timeout: 60s", "timeout: 20s"));
-    fleet.host(&name(13)).unwrap().break_with(Fault::NewHostKey).unwrap();
+    let site = site();
+    spoil(&site);
+    site.named(&name(13)).break_with(Fault::NewHostKey).unwrap();
     let began = Instant::now();
-    let said = desk.run("run play.yml -i inv.yml");
+    let said = site.run("run play.yml -i inv.yml");
     let took = began.elapsed();
-    all_imitated(&fleet);
-    let run = desk.last_run();
-    let events = desk.events(&run);
+    let run = site.last_run();
+    let events = site.events(&run);
     let found: Vec<String> = (1..=17)
         .map(|n| {
             let name = name(n);
@@ -237,13 +235,11 @@ exec {}/systemctl \"$@\"
 
 #[test]
 fn a_second_attempt_at_a_reboot_is_no_second_reboot() {
-    let fleet = Fleet::start(FleetSpec { systemd: true, ..FleetSpec::quick(1) }).unwrap();
-    let host = fleet.hosts().next().unwrap();
-    fails_a_unit_when_it_boots(host.folder(), &host.boot_id());
-    let desk = Desk::of(&fleet);
     let steps = "  - reboot: { when: always, timeout: 60s, stable: 1s }\n    retries: 1\n    retry_delay: 1s\n";
-    desk.write("play.yml", &format!("name: Boot\nsteps:\n{steps}"));
+    let site = Case::hosts(1).systemd().steps(steps).site();
+    let host = site.host();
+    fails_a_unit_when_it_boots(host.folder(), &host.boot_id());
     // What failed in the reboot is not excused as what had failed before the next.
-    desk.run("run play.yml -i inv.yml").ended(6).says(&["it is up, but failed after the reboot: late.service"]);
+    site.run("run play.yml -i inv.yml").ended(6).says(&["it is up, but failed after the reboot: late.service"]);
     assert_eq!(host.boots(), 2, "it was rebooted once");
 }

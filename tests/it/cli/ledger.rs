@@ -1,17 +1,18 @@
 //! `runs`, `show`, `log`: the ledger read back.
 
-use patchwave::demo::{Fault, Fleet, FleetSpec};
+use patchwave::demo::Fault;
 
-use crate::support::cli::Desk;
+use crate::support::{case::Case, cli::Desk};
 
 #[test]
 fn a_run_that_halted() {
-    let fleet = Fleet::start(FleetSpec::quick(3).broken("web002.test", Fault::DiskFull)).unwrap();
-    let desk = Desk::of(&fleet);
-    desk.write("play.yml", &crate::support::cli::PLAYBOOK.replace("when: required", "when: required, warn: 0s"));
-    let said = desk.run("run play.yml -i inv.yml").ended(6);
-    let run = desk.last_run();
-    insta::assert_snapshot!(desk.run("runs").page(), @r#"
+    let site = Case::hosts(3)
+        .broken("web002.test", Fault::DiskFull)
+        .play(crate::support::cli::PLAYBOOK.replace("when: required", "when: required, warn: 0s"))
+        .site();
+    let said = site.run("run play.yml -i inv.yml").ended(6);
+    let run = site.last_run();
+    insta::assert_snapshot!(site.run("runs").page(), @r#"
     exit code 0
     -- stdout
     run                    playbook  started           by   state    hosts
@@ -21,10 +22,10 @@ fn a_run_that_halted() {
     "#);
     // The same page that stood at the end of the run.
     assert_eq!(
-        desk.run("show").ended(0).page(),
+        site.run("show").ended(0).page(),
         said.page().split("-- stderr").next().unwrap().replace("exit code 6", "exit code 0")
     );
-    insta::assert_snapshot!(desk.run(&format!("show {run} --all")).page(), @r#"
+    insta::assert_snapshot!(site.run(&format!("show {run} --all")).page(), @r#"
     exit code 0
     -- stdout
     Patch, run 20260101-000000-abcd, 1s
@@ -49,27 +50,27 @@ fn a_run_that_halted() {
       # then the other host
       patchwave run play.yml -i inv.yml --limit @20260101-000000-abcd:not_started
     "#);
-    insta::assert_snapshot!(desk.run(&format!("log {run} web002.test")).page(), @r#"
+    insta::assert_snapshot!(site.run(&format!("log {run} web002.test")).page(), @r#"
     exit code 0
     -- stdout
     web002.test: failed
       failed      Ready  (1s): / has 0 MiB free, 1.0 GiB are needed
     (the host has said nothing)
     "#);
-    insta::assert_snapshot!(desk.run(&format!("log {run} web003.test")).page(), @r#"
+    insta::assert_snapshot!(site.run(&format!("log {run} web003.test")).page(), @r#"
     exit code 0
     -- stdout
     web003.test: not started
       it had no slot in this run
     (the host has said nothing)
     "#);
-    desk.run(&format!("log {run} web001.test")).ended(0).says(&["Setting up openssl"]);
-    insta::assert_snapshot!(desk.run(&format!("log {run} web009.test")).page(), @r#"
+    site.run(&format!("log {run} web001.test")).ended(0).says(&["Setting up openssl"]);
+    insta::assert_snapshot!(site.run(&format!("log {run} web009.test")).page(), @r#"
     exit code 2
     -- stderr
     error: web009.test is not in run 20260101-000000-abcd
     "#);
-    insta::assert_snapshot!(desk.run("show 1999").page(), @r#"
+    insta::assert_snapshot!(site.run("show 1999").page(), @r#"
     exit code 2
     -- stderr
     error: there is no run "1999" in this ledger

@@ -6,12 +6,7 @@ use std::{
     process::Command,
 };
 
-use patchwave::{
-    demo::{Fleet, FleetSpec},
-    event::Kind,
-};
-
-use crate::support::cli::Desk;
+use crate::support::case::{Case, Site, begun};
 
 /// A small file system in memory; unmounted when dropped.
 struct Small(PathBuf);
@@ -36,91 +31,62 @@ impl Drop for Small {
     }
 }
 
-fn desk(fleet: &Fleet) -> Desk {
-    let desk = Desk::of(fleet);
-    desk.write("inv.yml", &fleet.inventory().replace("canary: 1, batch: [50%, 100%]", "batch: 1"));
-    desk.write("play.yml", "name: Slow\nsteps:\n  - command: echo once >>$PATCHWAVE_ROOT/once; sleep 2\n");
-    desk
+fn site(hosts: usize) -> Site {
+    Case::hosts(hosts).one_by_one().steps("  - command: echo once >>$PATCHWAVE_ROOT/once; sleep 2\n").site()
+}
+
+/// A run that is refused with these lines, before any host is touched.
+#[track_caller]
+fn refused(site: &Site, line: &str, says: &[&str]) {
+    site.run(line).ended(3).says(says).prints("");
+    assert_eq!(site.logins(), 0);
 }
 
 #[test]
 fn a_disk_that_is_full_from_the_beginning() {
-    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
-    let desk = desk(&fleet);
-    let Some(_disk) = Small::mount(&desk.folder().join("state"), "size=16k") else { return };
-    let said = desk.run("run play.yml -i inv.yml").ended(3);
-    insta::assert_snapshot!(said.page(), @r#"
-    exit code 3
-    -- stderr
-    Slow, plan 0123456789ab
-      production/medium                             1 host in 1 wave
-      in all                                        1 host
-    error: state/ledger.db: the disk is full
-    help: make room on that disk
-    "#);
-    assert_eq!(fleet.hosts().next().unwrap().logins(), 0);
+    let site = site(1);
+    let Some(_disk) = Small::mount(&site.folder().join("state"), "size=16k") else { return };
+    let says = ["1 host in 1 wave\n", "\nerror: state/ledger.db: the disk is full\nhelp: make room on that disk\n"];
+    refused(&site, "run play.yml -i inv.yml", &says);
 }
+
+const ELSEWHERE: &str = "\nhelp: check owner and mount of that folder, or name another one with `--state-dir DIR`; no host \
+                         was touched without a record\n";
 
 #[test]
 fn a_disk_that_may_not_be_written() {
-    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
-    let desk = desk(&fleet);
-    let Some(_disk) = Small::mount(&desk.folder().join("state"), "ro") else { return };
-    let said = desk.run("run play.yml -i inv.yml").ended(3);
-    insta::assert_snapshot!(said.page(), @r#"
-    exit code 3
-    -- stderr
-    Slow, plan 0123456789ab
-      production/medium                             1 host in 1 wave
-      in all                                        1 host
-    error: state/ledger.db: cannot be written: Read-only file system (os error 30)
-    help: check owner and mount of that folder, or name another one with `--state-dir DIR`; no host was touched without a record
-    "#);
-    assert_eq!(fleet.hosts().next().unwrap().logins(), 0);
+    let site = site(1);
+    let Some(_disk) = Small::mount(&site.folder().join("state"), "ro") else { return };
+    let error = "\nerror: state/ledger.db: cannot be written: Read-only file system (os error 30)";
+    refused(&site, "run play.yml -i inv.yml", &[error, ELSEWHERE]);
 }
 
 #[test]
 fn a_folder_of_somebody_else_and_a_file_in_its_place() {
-    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
-    let desk = desk(&fleet);
-    desk.write(
+    let site = site(1);
+    site.write(
         "state/ledger.db",
         "this is no ledger, it is a long letter to a friend, of more than a hundred bytes, and so on and so on\n",
     );
-    insta::assert_snapshot!(desk.run("run play.yml -i inv.yml").ended(3).page(), @r#"
-    exit code 3
-    -- stderr
-    Slow, plan 0123456789ab
-      production/medium                             1 host in 1 wave
-      in all                                        1 host
-    error: state/ledger.db: the ledger is damaged on disk: it does not begin as a database does (damaged, or another file)
-    help: `patchwave ledger verify` says which runs are hurt; `patchwave ledger salvage` makes a new ledger of the good events of each run and keeps the old file as a copy
-    "#);
-    desk.write("file", "");
-    insta::assert_snapshot!(desk.run("run play.yml -i inv.yml --state-dir file").ended(3).page(), @r#"
-    exit code 3
-    -- stderr
-    Slow, plan 0123456789ab
-      production/medium                             1 host in 1 wave
-      in all                                        1 host
-    error: file: cannot be written: it is not a folder
-    help: check owner and mount of that folder, or name another one with `--state-dir DIR`; no host was touched without a record
-    "#);
-    assert_eq!(fleet.hosts().next().unwrap().logins(), 0);
+    let damaged = "\nerror: state/ledger.db: the ledger is damaged on disk: it does not begin as a database does (damaged, or \
+                   another file)\nhelp: `patchwave ledger verify` says which runs are hurt; `patchwave ledger salvage` makes a \
+                   new ledger of the good events of each run and keeps the old file as a copy\n";
+    refused(&site, "run play.yml -i inv.yml", &[damaged]);
+    site.write("file", "");
+    let error = "\nerror: file: cannot be written: it is not a folder";
+    refused(&site, "run play.yml -i inv.yml --state-dir file", &[error, ELSEWHERE]);
 }
 
 #[test]
 fn a_disk_that_fills_up_during_a_run() {
-    let fleet = Fleet::start(FleetSpec::quick(3)).unwrap();
-    let desk = desk(&fleet);
-    let Some(_disk) = Small::mount(&desk.folder().join("state"), "size=1m") else { return };
-    let running = desk.start("run play.yml -i inv.yml");
-    desk.until("a host that works", |events| events.iter().any(|e| matches!(e.kind, Kind::StepStarted { .. })));
-    let filler = desk.folder().join("state/filler");
+    let site = site(3);
+    let Some(_disk) = Small::mount(&site.folder().join("state"), "size=1m") else { return };
+    let running = site.start("run play.yml -i inv.yml");
+    site.until("a host that works", |events| begun(events) > 0);
+    let filler = site.folder().join("state/filler");
     let full = fs::write(&filler, vec![b'x'; 2 << 20]);
     assert!(full.is_err(), "the disk is not full");
-    let said = running.end();
-    insta::assert_snapshot!(said.page(), @r#"
+    insta::assert_snapshot!(running.end().page(), @r#"
     exit code 7
     -- stdout
     Slow, run 20260101-000000-abcd, 1s
@@ -157,11 +123,10 @@ fn a_disk_that_fills_up_during_a_run() {
     jobs that run on hosts go on
     help: make room on that disk; then: patchwave resume 20260101-000000-abcd
     "#);
-    let begun = |fleet: &Fleet| fleet.hosts().filter(|host| host.folder().join("once").exists()).count();
-    assert!(begun(&fleet) < 3, "it went on without a ledger");
+    assert!(site.lines("once") < 3, "it went on without a ledger");
     fs::remove_file(filler).unwrap();
-    desk.really("resume").ended(0).says(&["3 hosts: 3 ok"]);
-    for host in fleet.hosts() {
+    site.really("resume").ended(0).says(&["3 hosts: 3 ok"]);
+    for host in site.fleet.hosts() {
         assert_eq!(fs::read_to_string(host.folder().join("once")).unwrap(), "once\n", "{}", host.name());
     }
 }

@@ -128,7 +128,7 @@ fn in_a_pipe_it_is_as_wide_as_a_page() {
 #[test]
 fn the_digest_is_of_the_plan_and_json_says_it_whole() {
     let desk = desk();
-    let json = |line: &str| -> serde_json::Value { serde_json::from_str(&desk.run(line).ended(0).out).unwrap() };
+    let json = |line: &str| desk.run(line).ended(0).json();
     let whole = json("plan play.yml -i inv.yml --json");
     let again = json("plan play.yml -i inv.yml --json");
     assert_eq!(whole["digest"], again["digest"]);

@@ -1,24 +1,20 @@
 //! What may not be done now: exit code 3, with who or what stands in the way, and nothing touched.
 
-use patchwave::demo::{Fleet, FleetSpec};
+use crate::support::case::{Case, Site};
 
-use crate::support::cli::Desk;
-
-/// One host at a critical risk, in a window that is open for a minute in a leap year.
-fn desk(fleet: &Fleet, policy: &str) -> Desk {
-    let desk = Desk::of(fleet);
-    let inventory = fleet.inventory().replace("risk: medium,", &format!("{policy},"));
-    assert_ne!(inventory, fleet.inventory());
-    desk.write("inv.yml", &inventory);
-    desk.write("play.yml", "name: Look\nsteps:\n  - command: \"true\"\n");
-    desk
+/// The hosts' risk and window, and a look at them.
+fn site(hosts: usize, policy: &str) -> Site {
+    let site = Case::hosts(hosts).play("name: Look\nsteps:\n  - command: \"true\"\n").site();
+    let inventory = site.fleet.inventory().replace("risk: medium,", &format!("{policy},"));
+    assert_ne!(inventory, site.fleet.inventory());
+    site.write("inv.yml", &inventory);
+    site
 }
 
 #[test]
 fn a_high_risk_that_nobody_confirms() {
-    let fleet = Fleet::start(FleetSpec::quick(2)).unwrap();
-    let mut desk = desk(&fleet, "risk: critical");
-    insta::assert_snapshot!(desk.run("run play.yml -i inv.yml").page(), @r#"
+    let mut site = site(2, "risk: critical");
+    insta::assert_snapshot!(site.run("run play.yml -i inv.yml").page(), @r#"
     exit code 3
     -- stderr
     Look, plan 0123456789ab
@@ -28,67 +24,64 @@ fn a_high_risk_that_nobody_confirms() {
     help: say --yes when it is meant
     "#);
     for answer in ["no", "", "y"] {
-        desk.types = Some(answer);
-        desk.run("run play.yml -i inv.yml").ended(3).says(&["not confirmed; nothing was done"]);
+        site.types = Some(answer);
+        site.run("run play.yml -i inv.yml").ended(3).says(&["not confirmed; nothing was done"]);
     }
-    assert!(fleet.hosts().all(|host| host.logins() == 0));
-    assert!(!desk.folder().join("state/ledger.db").exists());
-    desk.types = Some("yes");
-    desk.run("run play.yml -i inv.yml").ended(0);
-    desk.types = None;
-    desk.run("run play.yml -i inv.yml --yes").ended(0);
-    desk.run("run play.yml -i inv.yml --check").ended(0);
+    assert!(site.logins() == 0);
+    assert!(!site.folder().join("state/ledger.db").exists());
+    site.types = Some("yes");
+    site.run("run play.yml -i inv.yml").ended(0);
+    site.types = None;
+    site.run("run play.yml -i inv.yml --yes").ended(0);
+    site.run("run play.yml -i inv.yml --check").ended(0);
 }
 
 #[test]
 fn a_window_that_is_closed() {
-    let fleet = Fleet::start(FleetSpec::quick(2)).unwrap();
-    let desk = desk(&fleet, "risk: low, window: { start: '0 0 29 2 *', duration: 1m, timezone: UTC }");
-    let said = desk.run("run play.yml -i inv.yml").ended(3);
-    insta::assert_snapshot!(said.page(), @r#"
+    let site = site(2, "risk: low, window: { start: '0 0 29 2 *', duration: 1m, timezone: UTC }");
+    insta::assert_snapshot!(site.run("run play.yml -i inv.yml").ended(3).page(), @r#"
     exit code 3
     -- stderr
     Look, plan 0123456789ab
     error: the maintenance window of web[001-002].test is closed now; it opens on 2026-01-01 00:00 UTC
     help: wait for it, leave these hosts out with --limit, or say --ignore-window
     "#);
-    assert!(fleet.hosts().all(|host| host.logins() == 0));
-    desk.run("run play.yml -i inv.yml --check").ended(0);
+    assert!(site.logins() == 0);
+    site.run("run play.yml -i inv.yml --check").ended(0);
     // The digest of a plan is that of its run, with windows and without; a check is a check of the same plan.
     let digest = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()["digest"].clone();
-    let planned = |options: &str| digest(&desk.run(&format!("plan play.yml -i inv.yml --json{options}")).ended(0).out);
-    let ran = || digest(&desk.run("report --format json").ended(0).out);
+    let planned = |options: &str| digest(&site.run(&format!("plan play.yml -i inv.yml --json{options}")).ended(0).out);
+    let ran = || digest(&site.run("report --format json").ended(0).out);
     assert_eq!(ran(), planned(""));
     let told = ["maintenance windows ignored (--ignore-window)"];
-    desk.run("run play.yml -i inv.yml --ignore-window").ended(0).says(&told);
+    site.run("run play.yml -i inv.yml --ignore-window").ended(0).says(&told);
     assert_eq!(ran(), planned(" --ignore-window"));
     assert_ne!(planned(" --ignore-window"), planned(""));
-    desk.run("plan play.yml -i inv.yml --ignore-window").ended(0).says(&told);
+    site.run("plan play.yml -i inv.yml --ignore-window").ended(0).says(&told);
     for command in ["show", "status", "report"] {
-        desk.run(command).says(&["maintenance windows ignored (--ignore-window), by ann@jump"]);
+        site.run(command).says(&["maintenance windows ignored (--ignore-window), by ann@jump"]);
     }
 }
 
 #[test]
 fn a_run_that_somebody_else_drives_and_one_that_nobody_does() {
-    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
-    let desk = desk(&fleet, "risk: low");
-    desk.write("play.yml", "name: Slow\nsteps:\n  - command: sleep 3\n");
-    let running = desk.start("run play.yml -i inv.yml");
-    let run = desk.until("a host that started", |events| events.len() > 2);
-    let resume = desk.run("resume").ended(3);
+    let site = site(1, "risk: low");
+    site.write("play.yml", "name: Slow\nsteps:\n  - command: sleep 3\n");
+    let running = site.start("run play.yml -i inv.yml");
+    let run = site.until("a host that started", |events| events.len() > 2);
+    let resume = site.run("resume").ended(3);
     insta::assert_snapshot!(resume.page(), @r#"
     exit code 3
     -- stderr
     error: run 20260101-000000-abcd is driven by ann@jump, process 1, since 2026-01-01 00:00 UTC
     help: `patchwave status RUN` shows how far it is; `patchwave stop RUN` asks it to drain
     "#);
-    desk.run("runs").ended(0).says(&["running"]);
+    site.run("runs").ended(0).says(&["running"]);
     running.end().ended(0);
     for command in ["approve", "stop"] {
-        desk.run(&format!("{command} {run}")).ended(3).says(&["no controller is running run"]);
+        site.run(&format!("{command} {run}")).ended(3).says(&["no controller is running run"]);
     }
-    insta::assert_snapshot!(desk.run(&format!("stop {run}")).page(), @r#"
+    insta::assert_snapshot!(site.run(&format!("stop {run}")).page(), @r#"
     exit code 3
     -- stderr
     error: no controller is running run 20260101-000000-abcd
@@ -98,12 +91,11 @@ fn a_run_that_somebody_else_drives_and_one_that_nobody_does() {
 
 #[test]
 fn passwords_that_nobody_can_type() {
-    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
-    let desk = desk(&fleet, "risk: low");
-    insta::assert_snapshot!(desk.run("run play.yml -i inv.yml -K").page(), @r#"
+    let site = site(1, "risk: low");
+    insta::assert_snapshot!(site.run("run play.yml -i inv.yml -K").page(), @r#"
     exit code 3
     -- stderr
     error: the sudo password cannot be asked for: there is no terminal
     "#);
-    desk.run("exec -i inv.yml all -k -- true").ended(3);
+    site.run("exec -i inv.yml all -k -- true").ended(3);
 }

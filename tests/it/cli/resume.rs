@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use patchwave::{
-    demo::{Fault, Fleet, FleetSpec},
+    demo::Fault,
     event::{Event, Kind},
 };
-use rustix::process::Signal;
 
-use crate::support::cli::{Desk, all_imitated};
+use crate::support::case::Case;
 
 /// Whether the package transaction has been sent to each of these hosts.
 fn upgrading(names: &[&str]) -> impl Fn(&[Event]) -> bool {
@@ -24,47 +23,36 @@ fn upgrading(names: &[&str]) -> impl Fn(&[Event]) -> bool {
 
 #[test]
 fn a_killed_controller_leaves_nothing_half_done() {
-    let spec = ["web002.test", "web003.test"]
-        .into_iter()
-        .fold(FleetSpec::quick(5), |spec, name| spec.broken(name, Fault::SlowInstall(Duration::from_secs(3))));
-    let fleet = Fleet::start(spec).unwrap();
-    let desk = Desk::of(&fleet);
-    let running = desk.start("run play.yml -i inv.yml");
-    let run = desk.until("two upgrades", upgrading(&["web002.test", "web003.test"]));
-    running.signal(Signal::KILL);
-    running.end().ended(128 + 9);
-    desk.run("runs").ended(0).says(&["interrupted"]);
-    desk.run("show").ended(0).says(&["patchwave resume 20260101-000000-abcd"]);
-    let said = desk.really("resume").ended(0).says(&["5 hosts: 5 ok"]);
-    all_imitated(&fleet);
-    for host in fleet.hosts() {
+    let slow = ["web002.test", "web003.test"];
+    let fault = Fault::SlowInstall(Duration::from_secs(3));
+    let site = slow.into_iter().fold(Case::hosts(5), |case, name| case.broken(name, fault.clone())).site();
+    let run = site.killed("run play.yml -i inv.yml", "two upgrades", upgrading(&slow));
+    site.run("runs").ended(0).says(&["interrupted"]);
+    site.run("show").ended(0).says(&["patchwave resume 20260101-000000-abcd"]);
+    let said = site.really("resume").ended(0).says(&["5 hosts: 5 ok"]);
+    for host in site.fleet.hosts() {
         assert_eq!(host.boots(), 2, "{}: {}", host.name(), said.page());
     }
     // One transaction for each host, though its step may have been begun by two controllers.
-    for name in ["web002.test", "web003.test"] {
-        let log = desk.run(&format!("log {run} {name}")).ended(0);
+    for name in slow {
+        let log = site.run(&format!("log {run} {name}")).ended(0);
         assert_eq!(log.out.matches("Setting up openssl").count(), 1, "{}", log.page());
     }
-    desk.really("resume").ended(0).says(&["all its hosts are done, there is nothing to resume"]);
+    site.really("resume").ended(0).says(&["all its hosts are done, there is nothing to resume"]);
 }
 
 #[test]
 fn a_playbook_that_changed_is_not_the_same_run() {
-    let fleet = Fleet::start(FleetSpec::quick(2)).unwrap();
-    let desk = Desk::of(&fleet);
-    desk.write("play.yml", "name: Slow\nsteps:\n  - command: sleep 30\n");
-    let running = desk.start("run play.yml -i inv.yml");
-    desk.until("a host that started", |events| events.len() > 2);
-    running.signal(Signal::KILL);
-    running.end();
-    desk.write("play.yml", "name: Slow\nsteps:\n  - command: sleep 31\n");
-    insta::assert_snapshot!(desk.run("resume").page(), @r#"
+    let site = Case::hosts(2).steps("  - command: sleep 30\n").site();
+    site.killed("run play.yml -i inv.yml", "a host that started", |events| events.len() > 2);
+    site.write("play.yml", "name: Slow\nsteps:\n  - command: sleep 31\n");
+    insta::assert_snapshot!(site.run("resume").page(), @r#"
     exit code 3
     -- stderr
     error: the playbook's steps have changed, so this is not the plan any more that the run was started with
     help: put the files back; or say --accept-changed-plan: the recorded steps are carried out, with the variables and the texts of now; or start a new run with --limit @unfinished
     "#);
-    insta::assert_snapshot!(desk.run("resume -e a=b").page(), @r#"
+    insta::assert_snapshot!(site.run("resume -e a=b").page(), @r#"
     exit code 2
     -- stderr
     error: the run was started with other extra variables: none

@@ -1,19 +1,15 @@
 //! `run`: what an operator reads while a fleet is patched, and at the end.
 
 use patchwave::{
-    demo::{Fault, Fleet, FleetSpec},
+    demo::Fault,
     event::{Event, RunState},
 };
 
-use crate::support::cli::{Desk, all_imitated};
+use crate::support::case::Case;
 
 #[test]
 fn a_fleet_that_is_fine() {
-    let fleet = Fleet::start(FleetSpec::quick(3)).unwrap();
-    let desk = Desk::of(&fleet);
-    let said = desk.run("run play.yml -i inv.yml");
-    all_imitated(&fleet);
-    insta::assert_snapshot!(said.page(), @r#"
+    insta::assert_snapshot!(Case::hosts(3).run("run play.yml -i inv.yml").page(), @r#"
     exit code 0
     -- stdout
     Patch, run 20260101-000000-abcd, 1s
@@ -45,12 +41,8 @@ fn a_fleet_that_is_fine() {
 
 #[test]
 fn a_run_that_halts() {
-    let spec = FleetSpec::quick(5).broken("web002.test", Fault::PostinstFails { package: "openssl".into() });
-    let fleet = Fleet::start(spec).unwrap();
-    let desk = Desk::of(&fleet);
-    let said = desk.run("run play.yml -i inv.yml");
-    all_imitated(&fleet);
-    insta::assert_snapshot!(said.page(), @r#"
+    let case = Case::hosts(5).broken("web002.test", Fault::PostinstFails { package: "openssl".into() });
+    insta::assert_snapshot!(case.run("run play.yml -i inv.yml").page(), @r#"
     exit code 6
     -- stdout
     Patch, run 20260101-000000-abcd, 1s
@@ -115,14 +107,12 @@ fn a_run_that_halts() {
 
 #[test]
 fn check_changes_nothing_and_says_what_would_be_done() {
-    let fleet = Fleet::start(FleetSpec::quick(2)).unwrap();
-    let desk = Desk::of(&fleet);
-    let before: Vec<String> = fleet.hosts().map(|host| installed(&host)).collect();
-    let said = desk.run("run play.yml -i inv.yml --check");
-    all_imitated(&fleet);
-    let after: Vec<String> = fleet.hosts().map(|host| installed(&host)).collect();
+    let site = Case::hosts(2).site();
+    let before: Vec<String> = site.fleet.hosts().map(|host| installed(&host)).collect();
+    let said = site.run("run play.yml -i inv.yml --check");
+    let after: Vec<String> = site.fleet.hosts().map(|host| installed(&host)).collect();
     assert_eq!(before, after);
-    assert!(fleet.hosts().all(|host| host.boots() == 1));
+    assert!(site.fleet.hosts().all(|host| host.boots() == 1));
     insta::assert_snapshot!(said.page(), @r#"
     exit code 0
     -- stdout
@@ -159,15 +149,13 @@ fn installed(host: &patchwave::demo::Host<'_>) -> String {
 
 #[test]
 fn json_is_events_and_nothing_else() {
-    let spec = FleetSpec::quick(2).broken("web001.test", Fault::DiskFull);
-    let fleet = Fleet::start(spec).unwrap();
-    let desk = Desk::of(&fleet);
-    let said = desk.run("run play.yml -i inv.yml --json").ended(6);
+    let site = Case::hosts(2).broken("web001.test", Fault::DiskFull).site();
+    let said = site.run("run play.yml -i inv.yml --json").ended(6);
     let events: Vec<Event> =
         said.out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect();
     let state = RunState::fold(&events).unwrap();
     assert!(state.finished);
     assert_eq!(state.exit_code(), 6);
-    assert_eq!(events, desk.events(&state.started.run.0));
+    assert_eq!(events, site.events(&state.started.run.0));
     said.says(&["2 hosts: 1 failed, 1 not started"]);
 }

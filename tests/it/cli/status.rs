@@ -1,46 +1,41 @@
 //! `status`, `report` and `ledger …`: a run seen from another shell, and its record.
 
-use patchwave::demo::{Fleet, FleetSpec};
-use serde_json::Value;
-
-use crate::support::cli::Desk;
+use crate::support::{case::Case, cli::Desk};
 
 #[test]
 fn a_live_run_is_seen_and_watched_from_another_shell() {
-    let fleet = Fleet::start(FleetSpec::quick(2)).unwrap();
-    let desk = Desk::of(&fleet);
-    desk.write("inv.yml", &fleet.inventory().replace("canary: 1, batch: [50%, 100%]", "batch: 1, approve: true"));
-    let go = desk.folder().join("go");
+    let site = Case::hosts(2).policy("batch: 1, approve: true").site();
+    let go = site.folder().join("go");
     let waits = format!("until [ -e '{}' ]; do sleep 0.1; done", go.display());
-    desk.write("play.yml", &format!("name: Slow\nsteps:\n  - name: Sleeps\n    command: \"{waits}\"\n"));
-    let running = desk.start("run play.yml -i inv.yml");
-    let run = desk.until("a step that began", |events| events.len() > 3);
-    desk.run("status").ended(0).says(&["driven by ann@", "1 in flight, 1 not started", "web001.test", "Sleeps"]);
-    let show = desk.run("show").ended(0).says(&["in flight", "Sleeps", "patchwave status", "--watch"]);
+    site.write("play.yml", &format!("name: Slow\nsteps:\n  - name: Sleeps\n    command: \"{waits}\"\n"));
+    let running = site.start("run play.yml -i inv.yml");
+    let run = site.until("a step that began", |events| events.len() > 3);
+    site.run("status").ended(0).says(&["driven by ann@", "1 in flight, 1 not started", "web001.test", "Sleeps"]);
+    let show = site.run("show").ended(0).says(&["in flight", "Sleeps", "patchwave status", "--watch"]);
     assert!(!show.out.contains("unknown"), "{}", show.out);
-    desk.run("report").ended(0).says(&[
+    site.run("report").ended(0).says(&[
         "it still runs",
         "1 in flight, 0 failed",
         "- **web001.test**: in \"Sleeps\" since",
     ]);
-    let seen: Value = serde_json::from_str(&desk.run(&format!("status {run} --json")).ended(0).out).unwrap();
+    let seen = site.run(&format!("status {run} --json")).ended(0).json();
     assert_eq!((&seen["state"], &seen["in_flight"][0]["step"]), (&"running".into(), &"Sleeps".into()), "{seen}");
-    desk.write("go", "");
+    site.write("go", "");
     let approve = std::thread::scope(|scope| {
-        let watch = scope.spawn(|| desk.run("status --watch"));
-        desk.until("the first host that is done", |events| events.len() > 6);
+        let watch = scope.spawn(|| site.run("status --watch"));
+        site.until("the first host that is done", |events| events.len() > 6);
         std::thread::sleep(std::time::Duration::from_millis(700));
-        let waits = desk.run("status").ended(0);
-        desk.run(&format!("approve {run}")).ended(0);
+        let waits = site.run("status").ended(0);
+        site.run(&format!("approve {run}")).ended(0);
         running.end().ended(0);
         watch.join().unwrap().ended(0).says(&["waits: approval of stage", "approved", "2 ok"]);
         waits
     });
     approve.says(&["waits: approval of stage", "patchwave approve 20260101-000000-abcd"]);
-    desk.run("status").ended(0).says(&["\ndone\n", "2 ok"]);
-    desk.run("status --watch --json").ended(0);
-    desk.run("report").ended(0).says(&["# Slow: every selected host is ok", "web001.test"]);
-    let report: Value = serde_json::from_str(&desk.run("report --format json").ended(0).out).unwrap();
+    site.run("status").ended(0).says(&["\ndone\n", "2 ok"]);
+    site.run("status --watch --json").ended(0);
+    site.run("report").ended(0).says(&["# Slow: every selected host is ok", "web001.test"]);
+    let report = site.run("report --format json").ended(0).json();
     assert_eq!(report["exit_code"], 0);
 }
 
@@ -56,37 +51,35 @@ fn runs(desk: &Desk, many: usize) -> Vec<String> {
 
 #[test]
 fn the_record_is_checked_saved_and_forgotten() {
-    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
-    let mut desk = Desk::of(&fleet);
-    desk.write("play.yml", "name: Quick\nsteps:\n  - command: 'true'\n");
-    desk.run("ledger verify").ended(2);
-    desk.run("ledger prune --keep-runs 1").ended(2);
-    let runs = runs(&desk, 3);
-    let db = desk.folder().join("state/ledger.db");
-    assert_eq!(desk.run("ledger path").ended(0).out, format!("{}\n", db.display()));
-    desk.run("ledger verify").ended(0).says(&["3 runs,"]);
-    desk.run("ledger salvage").ended(0).says(&["nothing is wrong"]);
+    let mut site = Case::hosts(1).play("name: Quick\nsteps:\n  - command: 'true'\n").site();
+    site.run("ledger verify").ended(2);
+    site.run("ledger prune --keep-runs 1").ended(2);
+    let runs = runs(&site, 3);
+    let db = site.folder().join("state/ledger.db");
+    assert_eq!(site.run("ledger path").ended(0).out, format!("{}\n", db.display()));
+    site.run("ledger verify").ended(0).says(&["3 runs,"]);
+    site.run("ledger salvage").ended(0).says(&["nothing is wrong"]);
 
-    desk.run("ledger prune").ended(2);
-    desk.run("ledger prune --older-than 1h").ended(0).says(&["no run is to be forgotten"]);
-    desk.run("ledger prune --keep-runs 2").ended(3).says(&["nobody is there to confirm it", "--yes"]);
-    desk.types = Some("no");
-    desk.run("ledger prune --keep-runs 2").ended(3).says(&["nothing was forgotten"]);
-    desk.types = Some("yes");
-    desk.run("ledger prune --keep-runs 2").ended(0).says(&["1 run forgotten"]);
-    desk.run(&format!("show {}", runs[0])).ended(2);
-    assert!(!desk.folder().join("state/logs").join(&runs[0]).exists());
+    site.run("ledger prune").ended(2);
+    site.run("ledger prune --older-than 1h").ended(0).says(&["no run is to be forgotten"]);
+    site.run("ledger prune --keep-runs 2").ended(3).says(&["nobody is there to confirm it", "--yes"]);
+    site.types = Some("no");
+    site.run("ledger prune --keep-runs 2").ended(3).says(&["nothing was forgotten"]);
+    site.types = Some("yes");
+    site.run("ledger prune --keep-runs 2").ended(0).says(&["1 run forgotten"]);
+    site.run(&format!("show {}", runs[0])).ended(2);
+    assert!(!site.folder().join("state/logs").join(&runs[0]).exists());
 
     let sql = rusqlite::Connection::open(&db).unwrap();
     sql.execute("UPDATE events SET kind = replace(kind, 'ann', 'eve') WHERE seq = 1 AND no = 3", []).unwrap();
     sql.execute("UPDATE events SET at = '2026-01-01T00:00:00Z' WHERE seq = 3 AND no = 2", []).unwrap();
     drop(sql);
-    desk.run(&format!("ledger verify {}", runs[1])).ended(3).says(&["damaged at event 3", "ledger salvage"]);
-    desk.run("resume").ended(3).says(&["damaged at event 1"]);
-    desk.run("ledger salvage").ended(0).says(&["cut after 2 events", "the damaged file is kept"]);
-    desk.run("ledger verify").ended(0).says(&["1 run,"]);
-    desk.run("show").ended(0).says(&["the end of its record is lost", "unknown"]);
-    desk.run("resume").ended(3).says(&["the end of this run's record is lost", ":unfinished"]);
+    site.run(&format!("ledger verify {}", runs[1])).ended(3).says(&["damaged at event 3", "ledger salvage"]);
+    site.run("resume").ended(3).says(&["damaged at event 1"]);
+    site.run("ledger salvage").ended(0).says(&["cut after 2 events", "the damaged file is kept"]);
+    site.run("ledger verify").ended(0).says(&["1 run,"]);
+    site.run("show").ended(0).says(&["the end of its record is lost", "unknown"]);
+    site.run("resume").ended(3).says(&["the end of this run's record is lost", ":unfinished"]);
 }
 
 #[test]

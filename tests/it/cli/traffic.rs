@@ -1,33 +1,30 @@
 //! Drained hosts on which a step is not fine: when they get their traffic back, and what is said when they do not.
 
-use patchwave::demo::{Fleet, FleetSpec};
-
-use crate::support::cli::{Desk, Said};
+use crate::support::{
+    case::{Case, Site},
+    cli::Said,
+};
 
 /// A host's walk with drain, a change and undrain, where each hook writes its name down. A hook whose name is in
 /// `failing` fails.
-struct Walk {
-    fleet: Fleet,
-    desk: Desk,
-}
+struct Walk(Site);
 
 impl Walk {
     fn new() -> Self {
-        let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
-        let desk = Desk::of(&fleet);
+        let site = Case::hosts(1).site();
         for hook in ["drain", "undrain", "snapshot", "restore", "page"] {
             let text = format!(
                 "#!/bin/sh\necho {hook} >>{0}/order\n[ ! -e {0}/fails-{hook} ] || exit 7\necho id\n",
-                desk.folder().display()
+                site.folder().display()
             );
-            desk.program(&format!("hooks/{hook}"), &text);
+            site.program(&format!("hooks/{hook}"), &text);
         }
-        Self { fleet, desk }
+        Self(site)
     }
 
     /// Runs the walk with these steps; what the hooks wrote, and what was said.
     fn run(&self, undrain: &str, on_failure: &str, failing: &str) -> (String, Said) {
-        let folder = self.desk.folder();
+        let folder = self.0.folder();
         for old in std::fs::read_dir(&folder).unwrap().flatten() {
             let name = old.file_name().to_string_lossy().into_owned();
             if name == "order" || name.starts_with("fails-") {
@@ -35,21 +32,21 @@ impl Walk {
             }
         }
         for name in failing.split_whitespace() {
-            self.desk.write(&format!("fails-{name}"), "");
+            self.0.write(&format!("fails-{name}"), "");
         }
         let change = match failing {
             _ if failing.contains("change") => "'false'",
             _ if failing.contains("look") => "{run: 'false', changes: no}",
             _ => "'true'",
         };
-        self.desk.write(
+        self.0.write(
             "play.yml",
             &format!(
                 "name: Traffic\nsteps:\n  - drain: hooks/drain\n  - snapshot: hooks/snapshot\n  - command: {change}\n  \
                  - undrain: {undrain}\non_failure: {on_failure}\n"
             ),
         );
-        let said = self.desk.run("run play.yml -i inv.yml");
+        let said = self.0.run("run play.yml -i inv.yml");
         let order = std::fs::read_to_string(folder.join("order")).unwrap_or_default();
         (order.split_whitespace().collect::<Vec<_>>().join(" "), said)
     }
@@ -85,7 +82,6 @@ fn traffic_comes_back_after_everything_else_and_only_to_a_host_that_may_serve() 
         let stays = !failing.is_empty() && !order.contains("undrain");
         assert_eq!(said.out.contains("stays drained"), stays, "{}", said.page());
     }
-    drop(walk.fleet);
 }
 
 #[test]
@@ -112,8 +108,8 @@ fn the_last_page_names_the_hosts_that_stay_drained_and_what_to_type() {
       patchwave log 20260101-000000-abcd web001.test     # everything it printed
       patchwave run play.yml -i inv.yml --limit @failed  # when fixed: retry 1 host
     "#);
-    let run = walk.desk.last_run();
+    let run = walk.0.last_run();
     for line in [format!("show {run}"), format!("report {run}")] {
-        walk.desk.run(&line).says(&["stays drained"]);
+        walk.0.run(&line).says(&["stays drained"]);
     }
 }

@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use patchwave::demo::{Fleet, FleetSpec};
 use rustix::process::Signal;
 
-use crate::support::cli::{Desk, Said};
+use crate::support::{case::Case, cli::Said};
 
 /// What follows `patchwave` in the one line that begins so and holds `part`.
 #[track_caller]
@@ -22,73 +21,65 @@ fn noted(said: &Said, part: &str) -> bool {
 
 #[test]
 fn a_rerun_reaches_hosts_as_the_run_did() {
-    let fleet = Fleet::start(FleetSpec::quick(2)).unwrap();
-    let desk = Desk::of(&fleet);
-    desk.write("play.yml", "name: Broken\nsteps:\n  - command: exit 1\n");
-    let said = desk.run("run play.yml -i inv.yml --connect-rate 7 --auth-timeout 9s").ended(6);
+    let site = Case::hosts(2).play("name: Broken\nsteps:\n  - command: exit 1\n").site();
+    let said = site.run("run play.yml -i inv.yml --connect-rate 7 --auth-timeout 9s").ended(6);
     let again = printed(&said.out, "--limit @failed");
     assert_eq!(again, "run play.yml -i inv.yml --connect-rate 7 --auth-timeout 9000ms --limit @failed");
-    assert_eq!(printed(&desk.run("show").out, "--limit @failed"), again, "the ledger knows it as well");
-    let said = desk.run(&again).ended(6);
+    assert_eq!(printed(&site.run("show").out, "--limit @failed"), again, "the ledger knows it as well");
+    let said = site.run(&again).ended(6);
     assert_eq!(printed(&said.out, "--limit @failed"), again);
 }
 
 #[test]
 fn a_check_leads_to_another_check_of_its_own_hosts() {
-    let fleet = Fleet::start(FleetSpec::quick(2)).unwrap();
-    let desk = Desk::of(&fleet);
-    desk.write("play.yml", "name: Tight\nsteps:\n  - precheck: { disk_free: { /: 900TiB } }\n");
-    let said = desk.run("run play.yml -i inv.yml --check").ended(6);
-    let run = desk.last_run();
+    let site = Case::hosts(2).play("name: Tight\nsteps:\n  - precheck: { disk_free: { /: 900TiB } }\n").site();
+    let said = site.run("run play.yml -i inv.yml --check").ended(6);
+    let run = site.last_run();
     let again = printed(&said.out, ":failed");
     assert_eq!(again, format!("run play.yml -i inv.yml --check --limit @{run}:failed"));
-    desk.run(&again).ended(6).says(&["(check only)"]);
+    site.run(&again).ended(6).says(&["(check only)"]);
 }
 
 #[test]
 fn a_resume_reaches_hosts_as_the_run_did() {
-    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
-    let desk = Desk::of(&fleet);
-    desk.write("play.yml", "name: Slow\nsteps:\n  - command: sleep 5\n");
+    let site = Case::hosts(1).steps("  - command: sleep 5\n").site();
     // Without this file no host is known.
-    let inventory = std::fs::read_to_string(desk.folder().join("inv.yml")).unwrap();
-    std::fs::copy(fleet.known_hosts(), desk.folder().join("kh")).unwrap();
-    desk.write("inv.yml", &inventory.replace(&fleet.known_hosts().display().to_string(), "/nowhere"));
+    let inventory = std::fs::read_to_string(site.folder().join("inv.yml")).unwrap();
+    std::fs::copy(site.fleet.known_hosts(), site.folder().join("kh")).unwrap();
+    site.write("inv.yml", &inventory.replace(&site.fleet.known_hosts().display().to_string(), "/nowhere"));
     let killed = |line: &str, events: usize| {
-        let running = desk.start(line);
-        desk.until("a controller that works", |all| all.len() >= events);
+        let running = site.start(line);
+        site.until("a controller that works", |all| all.len() >= events);
         running.signal(Signal::KILL);
         running.end().ended(128 + 9);
     };
     // Started, its host, its step.
     killed("run play.yml -i inv.yml --known-hosts kh", 3);
-    let line = printed(&desk.run("show").out, "resume");
+    let line = printed(&site.run("show").out, "resume");
     // What a resume says in its place holds from then on, for hints as well.
-    std::fs::rename(desk.folder().join("kh"), desk.folder().join("kh2")).unwrap();
-    let events = desk.events(&desk.last_run()).len();
+    std::fs::rename(site.folder().join("kh"), site.folder().join("kh2")).unwrap();
+    let events = site.events(&site.last_run()).len();
     killed("resume --known-hosts kh2", events + 1);
-    let said = desk.run(&line).ended(0);
+    let said = site.run(&line).ended(0);
     assert!(noted(&said, "hosts are reached as before: --known-hosts kh2\n"), "{}", said.page());
-    assert!(desk.run("show --json").out.contains("\"connect\":[\"--known-hosts\""));
+    assert!(site.run("show --json").out.contains("\"connect\":[\"--known-hosts\""));
 }
 
 #[test]
 fn the_way_to_approve_names_the_ledger() {
-    let fleet = Fleet::start(FleetSpec::quick(2)).unwrap();
-    let desk = Desk::of(&fleet);
-    desk.write("inv.yml", &fleet.inventory().replace("canary: 1, batch: [50%, 100%]", "batch: 1, approve: true"));
-    desk.write("play.yml", "name: Quick\nsteps:\n  - command: 'true'\n");
-    let running = desk.start("--state-dir elsewhere run play.yml -i inv.yml");
+    let site =
+        Case::hosts(2).policy("batch: 1, approve: true").play("name: Quick\nsteps:\n  - command: 'true'\n").site();
+    let running = site.start("--state-dir elsewhere run play.yml -i inv.yml");
     let end = Instant::now() + Duration::from_secs(200);
     let line = loop {
-        let said = desk.run("--state-dir elsewhere status");
+        let said = site.run("--state-dir elsewhere status");
         if said.out.contains("waits: approval") {
             break printed(&said.out, "approve");
         }
         assert!(Instant::now() < end, "{}", said.page());
         std::thread::sleep(Duration::from_millis(50));
     };
-    desk.run(&line).ended(0);
+    site.run(&line).ended(0);
     let said = running.end().ended(0);
     assert!(noted(&said, &format!("waits for approval after its first wave: patchwave {line}\n")), "{}", said.page());
 }

@@ -6,13 +6,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use patchwave::{
-    demo::{Fleet, FleetSpec},
-    event::Kind,
-};
 use rustix::process::Signal;
 
-use crate::support::cli::{Desk, Said};
+use crate::support::case::{Case, begun};
 
 /// Answers 204 to everybody; the paths that were asked for.
 fn serve() -> (u16, Arc<Mutex<Vec<String>>>) {
@@ -32,54 +28,47 @@ fn serve() -> (u16, Arc<Mutex<Vec<String>>>) {
     (port, asked)
 }
 
-#[track_caller]
-fn shows_nothing(said: &Said) {
-    for secret in ["s3cret", "S3C", "RET"] {
-        assert!(!said.out.contains(secret) && !said.err.contains(secret), "{secret}: {}", said.page());
-    }
-}
+/// What no page may show.
+const SECRETS: [&str; 3] = ["s3cret", "S3C", "RET"];
 
 #[test]
 fn an_address_is_sent_by_a_resume_and_shown_by_nobody() {
     let (port, asked) = serve();
-    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
-    let desk = Desk::of(&fleet);
+    let site = Case::hosts(1).site();
     let play = format!(
         "name: Tell\nsteps:\n  - pause: 3s\n  - notify: {{ webhook: \"http://127.0.0.1:{port}/T0/s3cret\", message: hi }}\n  \
          - verify: {{ http: [ {{ url: \"http://u:s3cret@127.0.0.1:{port}/health?t=s3cret\", status: 204 }} ] }}\n  - wait_for: \
          {{ http: {{ url: \"http://127.0.0.1:{port}/?t=s3cret\", status: 204 }} }}\n"
     );
-    desk.write("play.yml", &play);
+    site.write("play.yml", &play);
     for line in ["plan play.yml -i inv.yml", "plan play.yml -i inv.yml --json"] {
-        shows_nothing(&desk.run(line).ended(0));
+        site.run(line).ended(0).never_says(&SECRETS);
     }
-    let running = desk.start("run play.yml -i inv.yml --json");
-    desk.until("the pause", |events| events.iter().any(|event| matches!(event.kind, Kind::StepStarted { .. })));
+    let running = site.start("run play.yml -i inv.yml --json");
+    site.until("the pause", |events| begun(events) > 0);
     running.signal(Signal::KILL);
-    shows_nothing(&running.end());
-    let resumed = desk.really("resume --json").ended(0);
-    shows_nothing(&resumed);
+    running.end().never_says(&SECRETS);
+    let resumed = site.really("resume --json").ended(0).never_says(&SECRETS);
     assert_eq!(*asked.lock().unwrap(), ["/T0/s3cret", "/health?t=s3cret", "/?t=s3cret"], "{}", resumed.page());
     for line in ["show", "show --all", "show --json", "status"] {
-        shows_nothing(&desk.run(line));
+        site.run(line).never_says(&SECRETS);
     }
 }
 
 #[test]
 fn of_an_address_that_cannot_be_read_nothing_is_shown() {
-    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
-    let desk = Desk::of(&fleet);
+    let site = Case::hosts(1).site();
     for url in ["https://bot:S3C/RET@h/", "https://bot:S3C#RET@h/", "S3CRET", "https://h:S3C\\@RET"] {
         let written = url.replace('\\', "\\\\");
-        desk.write("play.yml", &format!("name: Tell\nsteps:\n  - notify: {{ webhook: \"{written}\", message: hi }}\n"));
-        shows_nothing(&desk.run("run play.yml -i inv.yml").ended(2).says(&["address"]));
+        site.write("play.yml", &format!("name: Tell\nsteps:\n  - notify: {{ webhook: \"{written}\", message: hi }}\n"));
+        site.run("run play.yml -i inv.yml").ended(2).says(&["address"]).never_says(&SECRETS);
         // Nobody knows what it is before it is rendered.
         let play = format!(
             "name: Tell\nvars: {{ hook: \"{written}\" }}\nsteps:\n  - notify: {{ webhook: \"{{{{ hook }}}}\", message: hi }}\n"
         );
-        desk.write("play.yml", &play);
-        let said = desk.run("run play.yml -i inv.yml").ended(6).says(&["it is not shown, it may be secret"]);
-        shows_nothing(&said);
-        shows_nothing(&desk.run("show --json").ended(0));
+        site.write("play.yml", &play);
+        let said = site.run("run play.yml -i inv.yml").ended(6);
+        said.says(&["it is not shown, it may be secret"]).never_says(&SECRETS);
+        site.run("show --json").ended(0).never_says(&SECRETS);
     }
 }

@@ -10,13 +10,9 @@ use std::{
     process::Stdio,
 };
 
-use patchwave::{
-    cli::Who,
-    demo::{Fleet, FleetSpec},
-    event::{Event, Kind},
-};
+use patchwave::{cli::Who, event::Kind};
 
-use crate::support::cli::Desk;
+use crate::support::case::{Case, Site, finished};
 
 /// Somebody who is nobody here.
 const STRANGER: u32 = 65534;
@@ -26,15 +22,9 @@ fn is_root() -> bool {
 }
 
 /// One host after the other, with a wait for a person after the first.
-fn desk(fleet: &Fleet) -> Desk {
-    let desk = Desk::of(fleet);
-    desk.write("inv.yml", &fleet.inventory().replace("canary: 1, batch: [50%, 100%]", "batch: 1, approve: true"));
-    desk.write("play.yml", "name: Slow\nsteps:\n  - command: echo once >>$PATCHWAVE_ROOT/once\n");
-    desk
-}
-
-fn finished(events: &[Event]) -> usize {
-    events.iter().filter(|event| matches!(event.kind, Kind::HostFinished { .. })).count()
+fn site(hosts: usize) -> Site {
+    let case = Case::hosts(hosts).policy("batch: 1, approve: true");
+    case.steps("  - command: echo once >>$PATCHWAVE_ROOT/once\n").site()
 }
 
 fn mode(path: &Path) -> u32 {
@@ -43,21 +33,20 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn the_processs_account_is_recorded_and_what_is_made_is_private_whatever_the_umask() {
-    let fleet = Fleet::start(FleetSpec::quick(2)).unwrap();
-    let desk = desk(&fleet);
+    let site = site(2);
     let lie = |mut command: std::process::Command| {
         command.env("USER", "mallory").env("LOGNAME", "mallory").env("SUDO_USER", "ceo").env("SUDO_UID", "7");
         command
     };
-    let real = lie(desk.command("run play.yml -i inv.yml"));
+    let real = lie(site.command("run play.yml -i inv.yml"));
     let mut run = std::process::Command::new("/bin/sh");
     run.args(["-c", "umask 0; exec \"$@\"", "sh"]).arg(real.get_program()).args(real.get_args());
-    run.current_dir(desk.folder()).env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    run.current_dir(site.folder()).env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     run.envs(real.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let running = run.spawn().unwrap();
-    let id = desk.until("the end of the first wave", |events| finished(events) == 1);
+    let id = site.until("the end of the first wave", |events| finished(events) == 1);
     // While it runs, so that the journal files of the database are there.
-    let state = desk.folder().join("state");
+    let state = site.folder().join("state");
     let logs = state.join("logs").join(&id);
     assert!(state.join("ledger.db-wal").exists());
     for path in [
@@ -72,31 +61,26 @@ fn the_processs_account_is_recorded_and_what_is_made_is_private_whatever_the_uma
     ] {
         assert_eq!(mode(&path) & 0o077, 0, "{}: {:o}", path.display(), mode(&path));
     }
-    let approved = lie(desk.command(&format!("approve {id}"))).output().unwrap();
+    let approved = lie(site.command(&format!("approve {id}"))).output().unwrap();
     assert!(approved.status.success(), "{approved:?}");
     assert!(running.wait_with_output().unwrap().status.success());
     let me = Who::real(Some("ceo"));
-    let events = desk.events(&id);
-    let Kind::RunStarted(started) = &events[0].kind else { panic!("{:?}", events[0]) };
+    let started = site.fact(&id, |kind| if let Kind::RunStarted(started) = kind { Some(started) } else { None });
     assert_eq!((&started.operator, &started.person), (&me.account, &me.person));
-    let by = events.iter().find_map(|event| match &event.kind {
-        Kind::Approved { by, .. } => Some(by.clone()),
-        _ => None,
-    });
-    assert_eq!(by.unwrap(), me.person.beside(&format!("{}@{}", me.account, started.controller)));
-    let all = serde_json::to_string(&events).unwrap();
+    let by = site.fact(&id, |kind| if let Kind::Approved { by, .. } = kind { Some(by) } else { None });
+    assert_eq!(by, me.person.beside(&format!("{}@{}", me.account, started.controller)));
+    let all = serde_json::to_string(&site.events(&id)).unwrap();
     assert!(!all.contains("mallory") && !me.account.contains("ceo"), "{all}");
 }
 
 #[test]
 fn a_record_that_others_may_write_is_refused_by_every_command_and_nothing_is_done() {
-    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
-    let desk = desk(&fleet);
-    desk.run("run play.yml -i inv.yml --check").ended(0);
-    let run = desk.last_run();
-    let state = desk.folder().join("state");
+    let site = site(1);
+    site.run("run play.yml -i inv.yml --check").ended(0);
+    let run = site.last_run();
+    let state = site.folder().join("state");
     let lock = state.join("logs").join(&run).join("controller.lock");
-    let logins = fleet.hosts().next().unwrap().logins();
+    let logins = site.logins();
     type Spoil = fn(&Path);
     let open: Spoil = |path| fs::set_permissions(path, fs::Permissions::from_mode(mode(path) | 0o022)).unwrap();
     let strange: Spoil = |path| chown(path, Some(STRANGER), None).unwrap();
@@ -122,7 +106,7 @@ fn a_record_that_others_may_write_is_refused_by_every_command_and_nothing_is_don
             let before = fs::metadata(&path).unwrap();
             spoil(&path);
             for command in &commands {
-                let page = desk.run(command);
+                let page = site.run(command);
                 assert!(page.code == 3 || command.contains('@'), "{}: {command}: {}", path.display(), page.page());
                 page.says(&[said]);
             }
@@ -132,13 +116,13 @@ fn a_record_that_others_may_write_is_refused_by_every_command_and_nothing_is_don
         // A lock that somebody else may take away says nothing.
         let before = fs::metadata(&lock).unwrap();
         spoil(&lock);
-        desk.run("ledger prune --keep-runs 0 --yes").ended(3).says(&[said]);
+        site.run("ledger prune --keep-runs 0 --yes").ended(3).says(&[said]);
         fs::set_permissions(&lock, before.permissions()).unwrap();
         chown(&lock, Some(std::os::unix::fs::MetadataExt::uid(&before)), None).unwrap();
     }
-    assert_eq!(fleet.hosts().next().unwrap().logins(), logins, "no host was touched");
+    assert_eq!(site.logins(), logins, "no host was touched");
     open(&state);
-    insta::assert_snapshot!(desk.run("runs").page(), @r#"
+    insta::assert_snapshot!(site.run("runs").page(), @r#"
     exit code 3
     -- stderr
     error: state: others may write there (mode 0722), and so could change the record or approve in your name
@@ -148,26 +132,25 @@ fn a_record_that_others_may_write_is_refused_by_every_command_and_nothing_is_don
 
 #[test]
 fn a_folder_that_somebody_prepared_is_not_filled_and_a_log_that_was_open_is_closed() {
-    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
-    let desk = desk(&fleet);
+    let site = site(1);
     // As in /tmp: whoever comes first makes the file.
-    let shared: PathBuf = desk.write("shared/ledger.db", "");
+    let shared: PathBuf = site.write("shared/ledger.db", "");
     let folder = shared.parent().unwrap();
-    let victim = desk.write("victim", "");
+    let victim = site.write("victim", "");
     std::os::unix::fs::symlink(&victim, folder.join("patchwave.log")).unwrap();
     fs::set_permissions(&shared, fs::Permissions::from_mode(0o666)).unwrap();
     fs::set_permissions(folder, fs::Permissions::from_mode(0o1777)).unwrap();
-    desk.really("run play.yml -i inv.yml --state-dir shared -vv")
+    site.really("run play.yml -i inv.yml --state-dir shared -vv")
         .ended(3)
         .says(&["others may write there", "chmod go-w"]);
     assert_eq!(fs::read(&shared).unwrap(), b"", "nothing was recorded there");
     assert_eq!(fs::read(&victim).unwrap(), b"", "nothing was written through a link");
-    assert_eq!(fleet.hosts().next().unwrap().logins(), 0);
-    let log = desk.write("state/patchwave.log", "");
+    assert_eq!(site.logins(), 0);
+    let log = site.write("state/patchwave.log", "");
     fs::set_permissions(&log, fs::Permissions::from_mode(0o644)).unwrap();
     // One host and so one wave: nobody is to be asked for it here.
-    desk.write("inv.yml", &fleet.inventory());
-    desk.really("run play.yml -i inv.yml").ended(0);
+    site.write("inv.yml", &site.fleet.inventory());
+    site.really("run play.yml -i inv.yml").ended(0);
     assert_eq!(mode(&log), 0o600);
 }
 
@@ -177,23 +160,22 @@ fn doubt_whether_somebody_drives_a_run_is_said_as_doubt() {
         eprintln!("NOT RUN: another account needs root");
         return;
     }
-    let fleet = Fleet::start(FleetSpec::quick(2)).unwrap();
-    let desk = desk(&fleet);
-    let running = desk.start("run play.yml -i inv.yml");
-    let run = desk.until("the end of the first wave", |events| finished(events) == 1);
+    let site = site(2);
+    let running = site.start("run play.yml -i inv.yml");
+    let run = site.until("the end of the first wave", |events| finished(events) == 1);
     // Readable for others, on purpose; but for the lock.
-    let state = desk.folder().join("state");
+    let state = site.folder().join("state");
     let readable = |path: &Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-    for folder in [desk.folder(), state.clone(), state.join("logs"), state.join("logs").join(&run)] {
+    for folder in [site.folder(), state.clone(), state.join("logs"), state.join("logs").join(&run)] {
         readable(&folder, 0o755);
     }
     for file in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
         readable(&state.join(file), 0o644);
     }
     let as_stranger = |line: &str| {
-        let mut command = desk.command(line);
+        let mut command = site.command(line);
         // The program itself may lie where nobody else may look.
-        let copy = desk.folder().join("patchwave");
+        let copy = site.folder().join("patchwave");
         if !copy.exists() {
             fs::copy(env!("CARGO_BIN_EXE_patchwave"), &copy).unwrap();
         }
@@ -214,6 +196,6 @@ fn doubt_whether_somebody_drives_a_run_is_said_as_doubt() {
         let text = as_stranger(&line);
         assert!(!text.contains("no controller is running") && text.contains("cannot be written"), "{line}: {text}");
     }
-    desk.run(&format!("approve {run}")).ended(0);
+    site.run(&format!("approve {run}")).ended(0);
     running.end().ended(0);
 }

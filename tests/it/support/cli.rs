@@ -13,7 +13,7 @@ use std::{
 use patchwave::{
     cli::{self, World, world::Out},
     demo::Fleet,
-    event::Event,
+    event::{Event, Kind},
 };
 use regex::Regex;
 use tempfile::TempDir;
@@ -203,6 +203,26 @@ impl Desk {
         said.out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
     }
 
+    /// What `pick` makes of the first event of a run that it takes; panics where there is none.
+    #[track_caller]
+    pub fn fact<T>(&self, run: &str, pick: impl Fn(Kind) -> Option<T>) -> T {
+        self.facts(run, pick).into_iter().next().unwrap_or_else(|| panic!("{:#?}", self.events(run)))
+    }
+
+    /// What `pick` makes of each event of a run that it takes.
+    pub fn facts<T>(&self, run: &str, pick: impl Fn(Kind) -> Option<T>) -> Vec<T> {
+        self.events(run).into_iter().filter_map(|event| pick(event.kind)).collect()
+    }
+
+    /// Starts a line, and kills it as soon as `what` is in the ledger of the newest run; gives back its id.
+    pub fn killed(&self, line: &str, what: &str, found: impl Fn(&[Event]) -> bool) -> String {
+        let running = self.start(line);
+        let run = self.until(what, found);
+        running.signal(rustix::process::Signal::KILL);
+        running.end().ended(128 + 9);
+        run
+    }
+
     /// Waits until `what` is in the ledger of the newest run; gives back its id.
     pub fn until(&self, what: &str, found: impl Fn(&[Event]) -> bool) -> String {
         let deadline = Instant::now() + HUNG;
@@ -294,6 +314,28 @@ impl Said {
         self
     }
 
+    /// Panics if one of the streams holds one of these texts.
+    #[track_caller]
+    pub fn never_says(self, texts: &[&str]) -> Self {
+        for text in texts {
+            assert!(!self.out.contains(text) && !self.err.contains(text), "said: {text}\n{}", self.page());
+        }
+        self
+    }
+
+    /// Panics unless this is all of its standard output.
+    #[track_caller]
+    pub fn prints(self, text: &str) -> Self {
+        assert_eq!(self.out, text, "{}", self.page());
+        self
+    }
+
+    /// Its standard output, one JSON value.
+    #[track_caller]
+    pub fn json(self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
+    }
+
     /// Panics unless one of the streams holds each of these texts.
     #[track_caller]
     pub fn says(self, texts: &[&str]) -> Self {
@@ -334,14 +376,6 @@ fn rules() -> &'static [(Regex, &'static str)] {
         .map(|(rule, with)| (Regex::new(rule).unwrap(), with))
         .into()
     })
-}
-
-/// Panics if a simulated host was asked for something that it does not imitate.
-#[track_caller]
-pub fn all_imitated(fleet: &Fleet) {
-    for host in fleet.hosts() {
-        assert_eq!(host.unknown_commands(), "", "{}", host.name());
-    }
 }
 
 /// Whether a process whose command line holds `text` is there.

@@ -1,5 +1,6 @@
 //! What the integration tests are written with.
 
+pub mod case;
 pub mod cases;
 pub mod cli;
 pub mod matrix;
