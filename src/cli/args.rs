@@ -49,6 +49,8 @@ pub enum Command {
     /// Let a run that waits for approval go on.
     Approve(RunArg),
     /// Let a run drain: no new host starts, hosts in flight finish.
+    ///
+    /// A second time: hosts stop before their next step. A third time: it leaves at once, jobs on hosts go on.
     Stop(RunArg),
     /// What an inventory means.
     #[command(subcommand)]

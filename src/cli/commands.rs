@@ -13,7 +13,6 @@ use super::{
     command_lines,
     state_dir::state_dir,
 };
-use crate::{event::Stop, ledger::Wanted};
 
 /// Runs one command line to its end; the exit code is for the process.
 pub fn main(args: impl IntoIterator<Item = OsString>, mut world: World) -> u8 {
@@ -80,8 +79,8 @@ fn dispatch(cli: &Cli, world: &mut World) -> Result<u8, Failure> {
         Command::Status(args) => status::status(args, state, world),
         Command::Report(args) => report::report(args, state, world),
         Command::Ledger(command) => ledger::ledger(command, state, world),
-        Command::Approve(args) => ask::ask(&args.run, Wanted::Approve { stage: None }, state, world),
-        Command::Stop(args) => ask::ask(&args.run, Wanted::Stop(Stop::Drain), state, world),
+        Command::Approve(args) => ask::approve(&args.run, state, world),
+        Command::Stop(args) => ask::stop(&args.run, state, world),
         Command::KnownHosts(command) => known_hosts::known_hosts(command, world),
         Command::SshConfig(args) => ssh_config::ssh_config(args, world),
         Command::Demo(args) => demo::demo(args, world),

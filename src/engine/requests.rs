@@ -13,12 +13,7 @@ impl Dispatcher {
     pub(super) fn signal(&mut self, signal: Signal) {
         match signal {
             Signal::Harder { by } => {
-                let how = match self.writer.state().stop {
-                    None => Stop::Drain,
-                    Some(Stop::Drain) => Stop::StepBorder,
-                    Some(Stop::StepBorder | Stop::Detach) => Stop::Detach,
-                };
-                self.stop(how, by);
+                self.stop(Stop::harder(self.writer.state().stop), by);
             }
             Signal::Stop { how, by } => self.stop(how, by),
             Signal::Approve { by } => self.approve(by),

@@ -391,6 +391,17 @@ pub enum Stop {
     Detach,
 }
 
+impl Stop {
+    /// The next request after this one: what Ctrl-C or `stop` means when it is said again.
+    pub fn harder(asked: Option<Self>) -> Self {
+        match asked {
+            None => Self::Drain,
+            Some(Self::Drain) => Self::StepBorder,
+            Some(Self::StepBorder | Self::Detach) => Self::Detach,
+        }
+    }
+}
+
 /// Chatter: what a host does just now. May be dropped.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {

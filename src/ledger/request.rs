@@ -49,6 +49,23 @@ impl Ledger {
         Ok(())
     }
 
+    /// The hardest stop that was asked of `run` and that its controller has not taken yet.
+    ///
+    /// # Errors
+    /// [`LedgerError::UnknownRun`], or what keeps the ledger from being read.
+    pub fn stop_requested(&self, run: &RunId) -> Result<Option<Stop>, LedgerError> {
+        let row = self.row(run)?;
+        let told = |e: rusqlite::Error| LedgerError::sqlite(&self.path, &e);
+        let mut statement = self.db.prepare("SELECT what FROM requests WHERE no = ?").map_err(told)?;
+        let rows = statement.query_map([row.no], |row| row.get::<_, String>(0)).map_err(told)?;
+        let rows = rows.collect::<Result<Vec<String>, _>>().map_err(told)?;
+        let stop = |what: &String| match serde_json::from_str(what) {
+            Ok(Wanted::Stop(how)) => Some(how),
+            _ => None,
+        };
+        Ok(rows.iter().filter_map(stop).max())
+    }
+
     /// Takes the requests for `run`, oldest first. Each is given once. Cheap when there are none: nothing is written.
     ///
     /// # Errors

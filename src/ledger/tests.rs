@@ -349,6 +349,7 @@ fn requests_are_given_once_in_order() {
     for request in &asked {
         other.request(&run(), request).unwrap();
     }
+    assert_eq!(other.stop_requested(&run()).unwrap(), Some(Stop::Drain));
     assert!(matches!(other.request(&RunId("x".into()), &asked[0]), Err(LedgerError::UnknownRun { .. })));
     assert_eq!(journal.requests(), asked);
     assert_eq!(journal.requests(), []);

@@ -4,35 +4,53 @@ use std::path::PathBuf;
 
 use crate::{
     cli::{Failure, World},
-    event::Stop,
+    event::{RunId, Stop},
     ledger::{Driver, Ledger, Request, Wanted},
 };
 
-/// Leaves a request for the controller of a run.
-pub(in crate::cli) fn ask(prefix: &str, what: Wanted, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
-    // Only read at first, so that nothing is made where no run was.
-    let run = Ledger::open_read_only(&state_dir).and_then(|ledger| ledger.find(prefix))?;
-    let mut ledger = Ledger::open(&state_dir)?;
-    let holder = match ledger.driver(&run) {
-        Driver::Holder(holder) => holder,
-        Driver::Nobody => {
-            return Err(Failure::refused(format!("no controller is running run {run}"))
-                .help(format!("patchwave show {run}, or patchwave resume {run}")));
-        }
-        Driver::Unclear(why) => {
-            return Err(Failure::refused(format!(
-                "whether a controller is running run {run} cannot be seen from here: {why}"
-            ))
-            .help("nothing was requested; use the account that started the run"));
-        }
-    };
-    let request = Request { at: world.clock.now(), by: world.by(), what };
-    ledger.request(&run, &request)?;
-    let told = match what {
-        Wanted::Stop(Stop::Drain) => "no new host starts; hosts in flight finish",
-        Wanted::Stop(_) => "the run stops",
-        Wanted::Approve { .. } => "the stage that waits goes on",
+/// Lets the stage that waits go on.
+pub(in crate::cli) fn approve(prefix: &str, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
+    let (ledger, run, holder) = driven(prefix, &state_dir)?;
+    ask(ledger, &run, Wanted::Approve { stage: None }, world)?;
+    world.talk(format_args!("run {run} ({holder}): the stage that waits goes on"));
+    Ok(0)
+}
+
+/// Stops a run, each time in a harder way, as Ctrl-C does.
+pub(in crate::cli) fn stop(prefix: &str, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
+    let (ledger, run, holder) = driven(prefix, &state_dir)?;
+    // What was asked for and has not been taken yet counts as well.
+    let asked = ledger.state(&run)?.stop.max(ledger.stop_requested(&run)?);
+    let how = Stop::harder(asked);
+    ask(ledger, &run, Wanted::Stop(how), world)?;
+    let told = match how {
+        Stop::Drain => "no new host starts; hosts in flight finish (stop again: before their next step)",
+        Stop::StepBorder => "no new host starts; hosts in flight stop before their next step (stop again: leave now)",
+        Stop::Detach => "it leaves now; jobs on the hosts go on",
     };
     world.talk(format_args!("run {run} ({holder}): {told}"));
     Ok(0)
+}
+
+/// The run, and who is running it.
+fn driven(prefix: &str, state_dir: &std::path::Path) -> Result<(Ledger, RunId, String), Failure> {
+    // Only read at first, so that nothing is made where no run was.
+    let run = Ledger::open_read_only(state_dir).and_then(|ledger| ledger.find(prefix))?;
+    let ledger = Ledger::open(state_dir)?;
+    match ledger.driver(&run) {
+        Driver::Holder(holder) => Ok((ledger, run, holder.to_string())),
+        Driver::Nobody => {
+            Err(Failure::refused(format!("no controller is running run {run}")).help(format!("patchwave show {run}")))
+        }
+        Driver::Unclear(why) => {
+            Err(Failure::refused(format!("whether a controller is running run {run} cannot be seen from here: {why}"))
+                .help("nothing was requested; use the account that started the run"))
+        }
+    }
+}
+
+/// Leaves a request for the controller of a run.
+fn ask(mut ledger: Ledger, run: &RunId, what: Wanted, world: &World) -> Result<(), Failure> {
+    let request = Request { at: world.clock.now(), by: world.by(), what };
+    Ok(ledger.request(run, &request)?)
 }

@@ -77,8 +77,9 @@ fn another_process_stops_it() {
     let site = site(3, "batch: 1", 2);
     let running = site.start("run play.yml -i inv.yml");
     let run = site.until("a host that works", a_host_has_begun(&site));
-    let line = "(ann@jump, process 1, since 2026-01-01 00:00 UTC): no new host starts; hosts in flight finish\n";
-    site.run(&format!("stop {run}")).ended(0).prints("").says(&[line]);
+    let who = "(ann@jump, process 1, since 2026-01-01 00:00 UTC)";
+    let line = format!("{who}: no new host starts; hosts in flight finish (stop again: before their next step)\n");
+    site.run(&format!("stop {run}")).ended(0).prints("").says(&[&line]);
     insta::assert_snapshot!(running.end().ended(4).page(), @r#"
     exit code 4
     -- stdout
