@@ -10,11 +10,12 @@
 //! | 3 | [`inventory`] [`playbook`] [`pkg`] [`sshconfig`] | files to checked data; what package managers say. Pure |
 //! | 4 | [`plan`] [`reach`] | who is patched with whom, in what order; how a host is reached. Pure |
 //! | 5 | [`event`] | what happened, and the fold of it. Pure |
-//! | 6 | [`view`] | a run as it is now, for everybody who shows it. Pure |
-//! | 7 | [`rollout`] [`transport`] [`ledger`] [`ui`] [`report`] | may the next host start; SSH; SQLite; screen |
-//! | 8 | [`step`] | what one step does on one host |
-//! | 9 | [`engine`] [`demo`] [`sim`] | the only concurrent code; the embedded fleet; a fleet without sockets |
-//! | 10 | [`cli`] | wiring |
+//! | 6 | [`rollout`] | may the next host start. Pure |
+//! | 7 | [`view`] | a run as it is now, for everybody who shows it. Pure |
+//! | 8 | [`transport`] [`ledger`] [`ui`] [`report`] | SSH; SQLite; screen |
+//! | 9 | [`step`] | what one step does on one host |
+//! | 10 | [`engine`] [`demo`] [`sim`] | the only concurrent code; the embedded fleet; a fleet without sockets |
+//! | 11 | [`cli`] | wiring |
 
 pub mod amount;
 pub mod cli;

@@ -46,7 +46,7 @@ impl Past {
 /// `unfinished` is all that is neither `ok` nor left out on purpose.
 fn matches(word: &str, outcome: Outcome) -> bool {
     match word {
-        "unfinished" => outcome.uses_budget() || outcome == Outcome::NotStarted,
+        "unfinished" => outcome.is_unfinished(),
         word => outcome.as_str() == word,
     }
 }
@@ -57,17 +57,9 @@ mod tests {
 
     #[test]
     fn unfinished_is_everything_that_still_has_to_be_done() {
-        let all = [
-            Outcome::Ok,
-            Outcome::Failed,
-            Outcome::Unreachable,
-            Outcome::Unknown,
-            Outcome::Skipped,
-            Outcome::NotStarted,
-        ];
-        let of = |word| all.into_iter().filter(|o| matches(word, *o)).map(Outcome::as_str).collect::<Vec<_>>();
-        assert_eq!(of("unfinished"), ["failed", "unreachable", "unknown", "not_started"]);
-        assert_eq!(of("failed"), ["failed"]);
+        let of = |word| Outcome::ALL.into_iter().filter(|o| matches(word, *o)).map(Outcome::as_str).collect::<Vec<_>>();
+        assert_eq!(of("unfinished"), ["failed", "unreachable", "unknown", "paused", "not_started"]);
+        assert_eq!((of("failed"), of("paused")), (vec!["failed"], vec!["paused"]));
         assert_eq!(of("not_started"), ["not_started"]);
         assert!(of("nonsense").is_empty());
     }

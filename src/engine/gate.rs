@@ -1,4 +1,4 @@
-//! A stage's gate: steps on the jump box between two waves.
+//! A stage's gate: steps on the jump box after a wave.
 
 use std::{sync::Arc, time::Duration};
 

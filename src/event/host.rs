@@ -7,12 +7,19 @@ use jiff::Timestamp;
 use super::{HostAt, HostState, Outcome, StepPhase, StepRef, StepResult, Verdict};
 
 impl HostState {
-    /// Its outcome as it would be if no more happened.
+    /// Its outcome as it would be if no more happened. `StepStarted` is durable before a step does anything, so a host in
+    /// flight without a step that has begun is as its last recorded step left it: `paused`, or what that step made of it.
     pub fn outcome(&self) -> Outcome {
-        match self.at {
-            HostAt::Waiting => Outcome::NotStarted,
-            HostAt::InFlight => Outcome::Unknown,
-            HostAt::Done(outcome) => outcome,
+        match (self.at, self.broke_at()) {
+            (HostAt::Waiting, _) => Outcome::NotStarted,
+            (HostAt::Done(outcome), _) => outcome,
+            (HostAt::InFlight, _) if self.current.is_some() || self.cut => Outcome::Unknown,
+            (HostAt::InFlight, None) => Outcome::Paused,
+            (HostAt::InFlight, Some((_, result))) => match result.verdict {
+                Verdict::Unreachable => Outcome::Unreachable,
+                Verdict::Unknown => Outcome::Unknown,
+                Verdict::Ok | Verdict::Skipped | Verdict::Failed => Outcome::Failed,
+            },
         }
     }
 

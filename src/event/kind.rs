@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{LostLease, Person};
+use super::{LostLease, Outcome, Person};
 use crate::{
     host::HostName,
     mask::Secrets,
@@ -96,7 +96,7 @@ pub enum Kind {
     HostFinished {
         /// Who.
         host: HostName,
-        /// How. Never `NotStarted`.
+        /// How. Never `Paused` or `NotStarted`.
         outcome: Outcome,
         /// Another run took the host's lease before this one was done; it was seen when the lease was to be given back.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -334,49 +334,6 @@ pub enum Verdict {
     Unreachable,
     /// It may or may not have been done.
     Unknown,
-}
-
-/// A host's end in a run. Every selected host has exactly one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// All steps are proved.
-    Ok,
-    /// A step failed.
-    Failed,
-    /// It could not be reached, or was lost.
-    Unreachable,
-    /// What is on it cannot be known from here.
-    Unknown,
-    /// It was left out on purpose.
-    Skipped,
-    /// It never got its slot.
-    NotStarted,
-}
-
-impl Outcome {
-    /// `failed`, `unreachable` and `unknown` use up the budget.
-    pub fn uses_budget(self) -> bool {
-        matches!(self, Self::Failed | Self::Unreachable | Self::Unknown)
-    }
-
-    /// The word in files, tables and selections.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Failed => "failed",
-            Self::Unreachable => "unreachable",
-            Self::Unknown => "unknown",
-            Self::Skipped => "skipped",
-            Self::NotStarted => "not_started",
-        }
-    }
-}
-
-impl std::fmt::Display for Outcome {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.as_str())
-    }
 }
 
 /// How a run is asked to stop; only rises.

@@ -4,7 +4,9 @@
 mod host;
 mod kind;
 mod lease;
+mod left;
 mod machine;
+mod outcome;
 mod person;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -13,11 +15,11 @@ mod tally;
 mod verdict;
 
 pub use kind::{
-    Event, Kind, Outcome, PackageChange, Progress, RunId, RunResumed, RunStarted, StepPhase, StepRef, StepResult, Stop,
-    Verdict,
+    Event, Kind, PackageChange, Progress, RunId, RunResumed, RunStarted, StepPhase, StepRef, StepResult, Stop, Verdict,
 };
 pub use lease::{Ground, LostLease, TakenLease};
 pub use machine::Machine;
+pub use outcome::Outcome;
 pub use person::{Person, account_of};
 pub use state::{CurrentStep, HostAt, HostState, IllegalEvent, RunState, StageState, WaveState};
 pub use tally::Tally;

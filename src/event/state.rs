@@ -84,6 +84,8 @@ pub struct HostState {
     pub leases: Vec<TakenLease>,
     /// Another run took the host's lease from this one; it was seen at the end.
     pub lost_lease: Option<LostLease>,
+    /// It was in flight where the record is cut: what happened on it after that is lost.
+    pub cut: bool,
     domain: Option<Domain>,
 }
 
@@ -217,8 +219,7 @@ impl RunState {
         self.domains.get(&domain_key(domain)).copied().unwrap_or(0)
     }
 
-    /// Every host with its outcome as it would be if no more happened: a host in flight is `unknown`, a waiting one
-    /// `not_started`.
+    /// Every host with its outcome as it would be if no more happened ([`HostState::outcome`]).
     pub fn outcomes(&self) -> impl Iterator<Item = (&HostState, Outcome)> {
         self.hosts.iter().map(|host| (host, host.outcome()))
     }
@@ -259,6 +260,7 @@ impl RunState {
             }
             Kind::RecordCut { why } => {
                 self.cut = Some(why.clone());
+                self.hosts.iter_mut().for_each(|host| host.cut = host.at == HostAt::InFlight);
                 Ok(())
             }
             Kind::HostStarted { host } => self.host_started(host, event.at),
@@ -336,6 +338,7 @@ impl RunState {
                         machine: None,
                         leases: Vec::new(),
                         lost_lease: None,
+                        cut: false,
                         domain: host.domain.clone(),
                     });
                 }
@@ -397,6 +400,8 @@ impl RunState {
         stage.tally.start();
         let wave = &mut stage.waves[wave];
         wave.tally.start();
+        // The gate has not seen this host.
+        wave.gate.take_if(|(passed, _)| *passed);
         while wave.cursor < wave.tally.total && self.hosts[wave.first + wave.cursor].at != HostAt::Waiting {
             wave.cursor += 1;
         }
@@ -425,7 +430,7 @@ impl RunState {
     }
 
     fn host_finished(&mut self, name: &HostName, outcome: Outcome, at: Timestamp) -> Result<(), String> {
-        if outcome == Outcome::NotStarted {
+        if matches!(outcome, Outcome::NotStarted | Outcome::Paused) {
             return Err(format!("{name} was started"));
         }
         let host = self.in_flight(name)?;

@@ -75,6 +75,7 @@ fn what_cannot_follow_is_an_error_and_changes_nothing() {
         (&walking, step_finished("s1", 1, Verdict::Ok), "not in that step"),
         (&walking, step_finished("s1", 1, Verdict::Skipped), "not in that step"),
         (&walking, finished("s1", Outcome::NotStarted), "was started"),
+        (&walking, finished("s1", Outcome::Paused), "was started"),
         (&walking, finished("s1", Outcome::Ok), "is in a step"),
         (&between, step_started("s1", 0, 2), "has done that step"),
         (&between, step_finished("s1", 0, Verdict::Skipped), "has done that step"),
@@ -148,7 +149,7 @@ fn counts_agree_on_every_level_after_every_event() {
     assert_eq!(state.tally, Tally { total: 6, in_flight: 1, ok: 2, failed: 1, unreachable: 1, unknown: 0, skipped: 0 });
     assert_eq!((state.tally.broken(), state.tally.done(), state.tally.waiting()), (2, 4, 1));
     let outcomes: Vec<_> = state.outcomes().map(|(h, o)| format!("{} {o}", h.name)).collect();
-    assert_eq!(outcomes, ["s1 ok", "s2 ok", "s3 failed", "p1 unknown", "p2 unreachable", "p3 not_started"]);
+    assert_eq!(outcomes, ["s1 ok", "s2 ok", "s3 failed", "p1 paused", "p2 unreachable", "p3 not_started"]);
 }
 
 #[test]
@@ -253,6 +254,12 @@ fn records_of_the_first_version_are_read_and_a_cut_one_says_so() {
     let mut sample = sample();
     sample.tell(Kind::RunFinished).tell(Kind::RecordCut { why: "a bad page".to_owned() });
     assert_eq!(sample.state.cut.as_deref(), Some("a bad page"));
+    // What happened to a host in flight after the cut is lost, so it is not paused.
+    let mut cut = self::sample();
+    cut.start("s1");
+    assert_eq!(cut.state.host(&host("s1")).unwrap().outcome(), Outcome::Paused);
+    cut.tell(Kind::RecordCut { why: "a bad page".to_owned() });
+    assert_eq!(cut.state.host(&host("s1")).unwrap().outcome(), Outcome::Unknown);
 }
 
 #[test]

@@ -51,7 +51,7 @@ impl Tally {
             Outcome::Unreachable => self.unreachable += 1,
             Outcome::Unknown => self.unknown += 1,
             Outcome::Skipped => self.skipped += 1,
-            Outcome::NotStarted => unreachable!("refused before"),
+            Outcome::NotStarted | Outcome::Paused => unreachable!("refused before"),
         }
     }
 }

@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{RunState, Tally};
+use super::RunState;
 
 impl RunState {
-    /// The exit code of `run` and `resume`: `7` some outcome is unknown, `6` hosts failed, `5` hosts unreachable and none
-    /// failed, `4` hosts not started and none broken, `0` every selected host is ok. A host that is still in flight when
-    /// the controller leaves is unknown. (`1` to `3` are never about hosts.)
-    /// A run in which all hosts are ok is no success all the same where a package was named that none of them knows: `6`.
+    /// The exit code of `run` and `resume`: that of the gravest outcome ([`super::Outcome::exit_code`]). A run in which all
+    /// hosts are ok is no success all the same where a package was named that none of them knows (`6`), and where a gate
+    /// did not pass or has not run (`4`). (`1` to `3` are never about hosts.)
     pub fn exit_code(&self) -> u8 {
-        match self.tally.exit_code() {
+        match self.outcomes().map(|(_, outcome)| outcome.exit_code()).max().unwrap_or(0) {
             0 if !self.unknown_packages().is_empty() => 6,
+            0 if self.stopped_early() => 4,
             code => code,
         }
     }
@@ -31,27 +31,9 @@ impl RunState {
     }
 }
 
-impl Tally {
-    /// As [`RunState::exit_code`], over these hosts.
-    pub fn exit_code(&self) -> u8 {
-        if self.unknown + self.in_flight > 0 {
-            7
-        } else if self.failed > 0 {
-            6
-        } else if self.unreachable > 0 {
-            5
-        } else if self.waiting() > 0 {
-            4
-        } else {
-            0
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::event::{Verdict, sample::*};
+    use crate::event::{Kind, Outcome, Stop, Verdict, sample::*};
 
     /// What each of three hosts knows of the named packages, and what the run ends with.
     #[test]
@@ -73,20 +55,52 @@ mod tests {
 
     #[test]
     fn every_combination_has_the_code_of_its_gravest_part() {
-        for bits in 0..64usize {
-            let bit = |i: usize| (bits >> i) & 1;
-            let mut tally = Tally {
-                total: 0,
-                in_flight: bit(0),
-                unknown: bit(1),
-                failed: bit(2),
-                unreachable: bit(3),
-                ok: 1,
-                skipped: bit(5),
-            };
-            tally.total = tally.in_flight + tally.done() + bit(4);
-            let gravest = [(0, 7), (1, 7), (2, 6), (3, 5), (4, 4)].iter().find(|(i, _)| bit(*i) == 1);
-            assert_eq!(tally.exit_code(), gravest.map_or(0, |(_, code)| *code), "{tally:?}");
+        let done = [Outcome::Unknown, Outcome::Failed, Outcome::Unreachable, Outcome::Skipped];
+        for bits in 0..128usize {
+            let bit = |i: usize| (bits >> i) & 1 == 1;
+            let mut sample = Sample::of(plan(&[("all", &["ok h0 h1 h2 h3 h4 h5 h6"])]));
+            sample.good("ok");
+            for i in 0..7 {
+                let name = format!("h{i}");
+                match i {
+                    6 if bit(6) => continue,
+                    _ if !bit(i) => sample.good(&name),
+                    0..4 => sample.start(&name).finish(&name, done[i]),
+                    4 => sample.start(&name).begin(&name, main_step(0)),
+                    _ => sample.start(&name),
+                };
+            }
+            // In a step, unknown, failed, unreachable, between two steps, not started.
+            let gravest = [(4, 7), (0, 7), (1, 6), (2, 5), (5, 4), (6, 4)].iter().find(|(i, _)| bit(*i));
+            assert_eq!(sample.state.exit_code(), gravest.map_or(0, |(_, code)| *code), "{bits:b}");
+        }
+    }
+
+    /// Ended in the last wave: the gate passed, did not pass, was not waited for, or has not been asked yet.
+    #[test]
+    fn a_gate_after_the_last_wave_has_its_say() {
+        for (gate, stopped, finished, code) in [
+            (Some(true), false, true, 0),
+            (Some(false), false, true, 4),
+            (None, true, true, 4),
+            (None, false, false, 4),
+            // As versions ended that ran no gate there.
+            (None, false, true, 0),
+        ] {
+            let mut plan = plan(&[("all", &["a"])]);
+            plan.stages[0].gate = vec![step_spec("No errors in the shop")];
+            let mut sample = Sample::of(plan);
+            sample.good("a");
+            if let Some(passed) = gate {
+                sample.tell(Kind::GateFinished { stage: 0, wave: 0, passed, summary: "x".to_owned() });
+            }
+            if stopped {
+                sample.tell(Kind::StopRequested { how: Stop::Drain, by: "me".to_owned() });
+            }
+            if finished {
+                sample.tell(Kind::RunFinished);
+            }
+            assert_eq!(sample.state.exit_code(), code, "{gate:?} {stopped} {finished}");
         }
     }
 }

@@ -24,7 +24,7 @@ const MOST_GUESSES: usize = 50;
 
 /// The runs that `@failed` and its kin look up.
 pub trait PastRuns {
-    /// Hosts with `outcome` (`failed`, `unreachable`, `unknown`, `not_started`, or `unfinished` for all four) in `run`,
+    /// Hosts with `outcome` (`failed`, `unreachable`, `unknown`, `paused`, `not_started`, or `unfinished` for all) in `run`,
     /// or in the last run when it has no name.
     ///
     /// # Errors

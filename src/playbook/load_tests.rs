@@ -287,11 +287,11 @@ fn each_mistake_around_the_steps_has_its_message() {
         ),
         (
             "steps: [pause: 1s]\nrollout: {gate: [upgrade: all]}\n",
-            "2:18: a gate may hold command, script, wait_for, notify and pause only: it runs between two waves, for no host",
+            "2:18: a gate may hold command, script, wait_for, notify and pause only: it runs after a wave, for no host",
         ),
         (
             "steps: [pause: 1s]\nrollout: {gate: [{command: x, on: host}]}\n",
-            "2:35: a gate runs on the controller, between two waves",
+            "2:35: a gate runs on the controller, after a wave",
         ),
         ("steps: [pause: 1s]\non_failure: [drain: x]\n", "2:14: `drain` belongs in `steps:`"),
     ] {

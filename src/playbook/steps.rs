@@ -84,7 +84,7 @@ fn side(key: &Key, on: Option<&Node>, place: Place, problems: &mut Problems) -> 
     let why = match side {
         Some(Side::Controller) if !kind.on_controller => format!("`{}` cannot run on the controller", key.text),
         Some(Side::Host) if !kind.on_host => format!("`{}` always runs on the controller", key.text),
-        Some(Side::Host) if place == Place::Gate => "a gate runs on the controller, between two waves".to_owned(),
+        Some(Side::Host) if place == Place::Gate => "a gate runs on the controller, after a wave".to_owned(),
         _ => return side.unwrap_or(default),
     };
     problems.at(&node.span, why);
@@ -100,7 +100,7 @@ fn check_place(key: &Key, place: Place, problems: &mut Problems) {
             "`undrain` belongs in `steps:`; where its `drain` ran it is asked after `on_failure`, too"
         }
         Place::Gate if !matches!(kind, "command" | "script" | "wait_for" | "notify" | "pause") => {
-            "a gate may hold command, script, wait_for, notify and pause only: it runs between two waves, for no host"
+            "a gate may hold command, script, wait_for, notify and pause only: it runs after a wave, for no host"
         }
         _ => return,
     };

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The run as one object. Every host of the plan stands in `hosts` with exactly one outcome; `in_flight` is one only while
-/// a controller is running the run (`driven`), and what it would be without its controller is `unknown`.
+/// a controller is running the run (`driven`), and `exit_code` is null then.
 pub fn json(view: &RunView<'_>) -> Value {
     let (state, started) = (view.state, &view.state.started);
     json!({
@@ -28,20 +28,21 @@ pub fn json(view: &RunView<'_>) -> Value {
         "last_at": state.last_at,
         "finished": state.finished,
         "resumes": state.resumes,
-        "exit_code": state.exit_code(),
+        "exit_code": view.exit_code(),
+        "stopped_because": view.stopped_because(),
         "unknown_packages": state.unknown_packages(),
         "driven": view.running,
-        "counts": view.counts(&state.tally),
-        "stages": state.stages.iter().zip(&started.plan.stages).map(|(stage, planned)| json!({
+        "counts": view.counts(),
+        "stages": state.stages.iter().zip(&started.plan.stages).enumerate().map(|(s, (stage, planned))| json!({
             "name": planned.name,
             "environment": planned.environment,
             "risk": planned.risk,
-            "counts": view.counts(&stage.tally),
+            "counts": view.stage_counts(s),
             "approved_by": stage.approvals.last().map(|(_, by)| by),
             "approvals": stage.approvals.iter().map(|(moment, by)| json!({ "moment": moment, "by": by })).collect::<Vec<_>>(),
-            "waves": stage.waves.iter().zip(&planned.waves).map(|(wave, planned)| json!({
+            "waves": stage.waves.iter().zip(&planned.waves).enumerate().map(|(w, (wave, planned))| json!({
                 "canary": planned.canary,
-                "counts": view.counts(&wave.tally),
+                "counts": view.wave_counts(s, w),
                 "gate": wave.gate.as_ref().map(|(passed, summary)| json!({ "passed": passed, "summary": summary })),
             })).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
@@ -105,12 +106,14 @@ mod tests {
         let outcomes: Vec<_> = value["hosts"].as_array().unwrap().iter().map(|h| h["outcome"].clone()).collect();
         assert_eq!(outcomes, ["ok", "failed", "unknown", "not_started"]);
         let expected = json!({
-            "total": 4, "ok": 1, "failed": 1, "unreachable": 0, "unknown": 1, "skipped": 0, "in_flight": 0,
-            "not_started": 1
+            "total": 4, "ok": 1, "failed": 1, "unreachable": 0, "unknown": 1, "skipped": 0, "paused": 0,
+            "in_flight": 0, "not_started": 1
         });
         assert_eq!(value["counts"], expected);
         assert_eq!(value["exit_code"], 7);
+        assert_eq!(value["stopped_because"], Value::Null);
         let driven = json(&RunView::of(&sample.state).running(true));
+        assert_eq!(driven["exit_code"], Value::Null);
         let counted = &driven["counts"];
         assert_eq!((&counted["unknown"], &counted["in_flight"]), (&json!(0), &json!(1)));
         let open = &driven["hosts"][2];

@@ -6,13 +6,14 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
     command::printable,
+    event::Outcome,
     host::HostName,
     names,
     view::{RunView, step_name},
 };
 
 /// The page; times are shown in `zone`. Hosts with the same package changes share a table. While a controller is running
-/// the run, its hosts in flight go on; after that nobody knows about them.
+/// the run, its hosts in flight go on; after that they are paused, or nobody knows about them.
 pub fn markdown(view: &RunView<'_>, zone: &TimeZone) -> String {
     let mut page = String::new();
     head(&mut page, view, zone);
@@ -32,6 +33,7 @@ fn head(page: &mut String, view: &RunView<'_>, zone: &TimeZone) {
     let verdict = match state.exit_code() {
         _ if view.running => "it still runs",
         0 => "every selected host is ok",
+        4 if state.tally.waiting() + state.tally.in_flight == 0 => "every host is ok, but a gate did not pass",
         4 => "it stopped early, no host broke",
         5 => "hosts were unreachable",
         6 if state.tally.failed == 0 => "every host is ok, but no host knows a package that was named",
@@ -66,10 +68,13 @@ fn head(page: &mut String, view: &RunView<'_>, zone: &TimeZone) {
     if state.resumes > 0 {
         fact(page, "resumed", &format!("{} times", state.resumes));
     }
-    let counts = view.counts(&state.tally);
+    if let Some(why) = view.stopped_because() {
+        fact(page, "stopped because", &why);
+    }
+    let counts = view.counts();
     let open = if view.running { format!("{} in flight, ", counts.in_flight) } else { String::new() };
     let broken = format!("{} failed, {} unreachable, {} unknown", counts.failed, counts.unreachable, counts.unknown);
-    let rest = format!("{} skipped, {} not started", counts.skipped, counts.not_started);
+    let rest = format!("{} paused, {} not started, {} skipped", counts.paused, counts.not_started, counts.skipped);
     fact(page, "hosts", &format!("{}: {} ok, {open}{broken}, {rest}", counts.total, counts.ok));
 }
 
@@ -77,11 +82,11 @@ fn stages(page: &mut String, view: &RunView<'_>) {
     let state = view.state;
     line(
         page,
-        "\n## Stages\n\n| stage | wave | hosts | ok | broken | not started | gate |\n|---|---|---|---|---|---|---|",
+        "\n## Stages\n\n| stage | wave | hosts | ok | broken | paused | not started | gate |\n|---|---|---|---|---|---|---|---|",
     );
-    for (stage, planned) in state.stages.iter().zip(&state.plan().stages) {
+    for (s, (stage, planned)) in state.stages.iter().zip(&state.plan().stages).enumerate() {
         for (i, (wave, shape)) in stage.waves.iter().zip(&planned.waves).enumerate() {
-            let counts = view.counts(&wave.tally);
+            let counts = view.wave_counts(s, i);
             let canary = if shape.canary { " (canary)" } else { "" };
             let gate = match &wave.gate {
                 Some((true, _)) => "passed".to_owned(),
@@ -89,12 +94,13 @@ fn stages(page: &mut String, view: &RunView<'_>) {
                 None => String::new(),
             };
             let name = escape(&planned.name);
-            let counts = format!("{} | {} | {} | {}", counts.total, counts.ok, counts.broken(), counts.not_started);
+            let (ok, broken, paused) = (counts.ok, counts.broken(), counts.paused);
+            let counts = format!("{} | {ok} | {broken} | {paused} | {}", counts.total, counts.not_started);
             line(page, &format!("| {name} | {}{canary} | {counts} | {gate} |", i + 1));
         }
         for (moment, by) in &stage.approvals {
             let cell = format!("approved {moment} by {}", escape(by));
-            line(page, &format!("| {} | | | | | | {cell} |", escape(&planned.name)));
+            line(page, &format!("| {} | | | | | | | {cell} |", escape(&planned.name)));
         }
     }
 }
@@ -116,7 +122,10 @@ fn hosts(page: &mut String, view: &RunView<'_>, zone: &TimeZone) {
 
 fn in_flight(page: &mut String, view: &RunView<'_>, zone: &TimeZone) {
     let (open, plan) = (view.in_flight(), view.state.plan());
-    if open.is_empty() || !view.running {
+    if !view.running {
+        return paused(page, view);
+    }
+    if open.is_empty() {
         return;
     }
     line(page, "\n## In flight\n");
@@ -126,6 +135,17 @@ fn in_flight(page: &mut String, view: &RunView<'_>, zone: &TimeZone) {
             |current| format!("in \"{}\" since {}", escape(&step_name(plan, current.step)), time(current.since, zone)),
         );
         line(page, &format!("- **{}**: {doing}", host.name));
+    }
+}
+
+/// Hosts that stopped between two steps.
+fn paused(page: &mut String, view: &RunView<'_>) {
+    let paused = view.in_flight().into_iter().filter(|host| host.outcome() == Outcome::Paused);
+    for (i, host) in paused.enumerate() {
+        if i == 0 {
+            line(page, "\n## Paused\n");
+        }
+        line(page, &format!("- **{}**: {}", host.name, escape(&view.between(host))));
     }
 }
 
@@ -262,16 +282,16 @@ mod tests {
         - playbook: /srv/playbooks/rolling-patch.yml
         - inventory: /srv/inventories/production.yml
         - plan: 3f9a2c1b77d0
-        - hosts: 5: 2 ok, 1 failed, 0 unreachable, 1 unknown, 0 skipped, 1 not started
+        - hosts: 5: 2 ok, 1 failed, 0 unreachable, 1 unknown, 0 paused, 1 not started, 0 skipped
 
         ## Stages
 
-        | stage | wave | hosts | ok | broken | not started | gate |
-        |---|---|---|---|---|---|---|
-        | staging | 1 | 2 | 2 | 0 | 0 |  |
-        | production | 1 (canary) | 1 | 0 | 1 | 0 |  |
-        | production | 2 | 2 | 0 | 1 | 1 |  |
-        | production | | | | | | approved after its first wave by bob@jump |
+        | stage | wave | hosts | ok | broken | paused | not started | gate |
+        |---|---|---|---|---|---|---|---|
+        | staging | 1 | 2 | 2 | 0 | 0 | 0 |  |
+        | production | 1 (canary) | 1 | 0 | 1 | 0 | 0 |  |
+        | production | 2 | 2 | 0 | 1 | 0 | 1 |  |
+        | production | | | | | | | approved after its first wave by bob@jump |
 
         ## Hosts
 

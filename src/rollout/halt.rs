@@ -3,28 +3,27 @@
 use std::fmt;
 
 use crate::{
-    event::{RunState, StageState, Stop},
-    plan::Stage,
+    event::{RunState, Stop},
     policy::OnBudgetSpent,
 };
 
 /// Why no further host of the run starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Halt {
-    /// More hosts of one stage broke than it bears.
+    /// More hosts of one stage broke than it tolerates.
     StageBudget {
         /// The stage's name.
         stage: String,
         /// Hosts that broke.
         broken: usize,
-        /// Hosts that it bears.
+        /// Hosts that it tolerates.
         max: usize,
     },
-    /// More hosts of the run broke than it bears.
+    /// More hosts of the run broke than it tolerates.
     RunBudget {
         /// Hosts that broke.
         broken: usize,
-        /// Hosts that it bears.
+        /// Hosts that it tolerates.
         max: usize,
     },
     /// The gate after a wave did not pass.
@@ -73,8 +72,8 @@ pub fn halt(state: &RunState) -> Option<Halt> {
     {
         return Some(Halt::RunBudget { broken, max });
     }
-    for (stage, stage_state) in plan.stages.iter().zip(&state.stages) {
-        if budget_spent(stage, stage_state) && stage.on_budget_spent == OnBudgetSpent::HaltRun {
+    for (s, (stage, stage_state)) in plan.stages.iter().zip(&state.stages).enumerate() {
+        if state.budget_spent(s) && stage.on_budget_spent == OnBudgetSpent::HaltRun {
             let (broken, max) = (stage_state.tally.broken(), stage.max_failures);
             return Some(Halt::StageBudget { stage: stage.name.clone(), broken, max });
         }
@@ -88,9 +87,4 @@ pub fn halt(state: &RunState) -> Option<Halt> {
         }
     }
     None
-}
-
-/// True when the stage bears no more: the number of its broken hosts is more than `max_failures`.
-pub(super) fn budget_spent(stage: &Stage, state: &StageState) -> bool {
-    state.tally.broken() > stage.max_failures
 }

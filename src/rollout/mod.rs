@@ -1,12 +1,14 @@
 //! May the next host start? Plan and state in, one [`Directive`] out.
 //! Pure: no clock but the present handed in, no memory but the recorded facts; a decision is made anew each time.
-//! Start at [`next`]; the reasons to stop are in [`halt`].
+//! Start at [`next`]; the reasons to stop are in [`halt`], what is still to come in [`prospect`].
 
 mod halt;
 mod next;
+mod prospect;
 
 pub use halt::{Halt, halt};
 pub use next::{Directive, Ending, Limits, Now, next};
+pub use prospect::{Prospect, prospect};
 
 #[cfg(test)]
 mod tests;

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::halt::{Halt, budget_spent, halt};
+use super::halt::{Halt, halt};
 use crate::{
     event::{HostAt, RunState},
     host::HostName,
     plan::{Moment, PlannedHost, Stage, window},
-    policy::{Mode, OnBudgetSpent},
+    policy::Mode,
 };
 
 /// What the dispatcher does next.
@@ -99,10 +99,14 @@ pub fn next(state: &RunState, now: Now, limits: Limits) -> Directive {
     let mut before: Option<(usize, usize)> = None;
     for (s, stage) in state.plan().stages.iter().enumerate() {
         let stage_state = &state.stages[s];
-        let halted = budget_spent(stage, stage_state) && stage.on_budget_spent == OnBudgetSpent::HaltStage;
-        if halted {
+        if state.stage_halted(s) {
             if stage_state.tally.in_flight > 0 {
                 return Directive::WaitForHosts;
+            }
+            if stage_state.tally.waiting() > 0 {
+                left.get_or_insert_with(|| {
+                    format!("stage {} is halted, its max_failures is {}", stage.name, stage.max_failures)
+                });
             }
             continue;
         }
@@ -159,6 +163,9 @@ pub fn next(state: &RunState, now: Now, limits: Limits) -> Directive {
     if state.tally.in_flight > 0 {
         return Directive::WaitForHosts;
     }
+    if let Some((stage, wave)) = state.gate_due() {
+        return Directive::RunGate { stage, wave };
+    }
     Directive::Finished(left.map_or(Ending::AllStarted, |why| Ending::Left { why }))
 }
 
@@ -170,11 +177,12 @@ fn passage(state: &RunState, s: usize, w: usize, now: Now) -> Option<Directive> 
         return Some(Directive::WaitForHosts);
     }
     // A check has changed nothing that would have to be watched.
-    if wave.gate.is_none() && now.rested < stage.soak && !state.started.check {
+    let watched = !state.started.check;
+    if watched && wave.gate.is_none() && now.rested < stage.soak {
         let left = stage.soak - now.rested;
         return Some(Directive::Soak { left, why: format!("soak after wave {} of stage {}", w + 1, stage.name) });
     }
-    if !stage.gate.is_empty() && wave.gate.is_none() {
+    if watched && !stage.gate.is_empty() && wave.gate.is_none() {
         return Some(Directive::RunGate { stage: s, wave: w });
     }
     let moment = Moment::AfterCanary;

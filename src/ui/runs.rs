@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::text;
 use crate::{
-    event::{HostState, Outcome, RunState, Verdict},
-    view::{Counts, RunView},
+    event::{HostAt, HostState, Outcome, RunState, Verdict},
+    view::RunView,
 };
 
 /// One run of a table: its state, and whether a controller is running it.
@@ -32,8 +32,8 @@ pub fn runs_text(runs: &[RunLine], width: u16, zone: TimeZone) -> String {
             playbook,
             at,
             by,
-            phase(state, *alive).to_owned(),
-            hosts(state, *alive),
+            view(state, *alive).phase().as_str().to_owned(),
+            view(state, *alive).counts().sentence(),
         ]);
     }
     // An id in two pieces could not be typed again, and a date is read at a glance.
@@ -66,26 +66,23 @@ pub fn runs_json(runs: &[RunLine]) -> Vec<Value> {
                 "check": state.started.check,
                 "limit": state.started.limit,
                 "digest": state.started.digest,
-                "state": phase(state, *alive),
-                "exit_code": state.exit_code(),
-                "hosts": Counts::from(&state.tally),
+                "state": view(state, *alive).phase().as_str(),
+                "exit_code": view(state, *alive).exit_code(),
+                "hosts": view(state, *alive).counts(),
             })
         })
         .collect()
 }
 
-fn phase(state: &RunState, running: bool) -> &'static str {
-    RunView::of(state).running(running).phase().as_str()
-}
-
-fn hosts(state: &RunState, running: bool) -> String {
-    Counts::from(&state.tally).sentence_with(if running { "in flight" } else { "open" })
+fn view(state: &RunState, running: bool) -> RunView<'_> {
+    RunView::of(state).running(running)
 }
 
 /// One host's walk, a line per step, with what a failed one said.
-pub fn host_text(state: &RunState, host: &HostState) -> String {
-    let outcome = host.outcome();
-    let mut page = format!("{}: {}\n", host.name, text::outcome(outcome));
+pub fn host_text(view: &RunView<'_>, host: &HostState) -> String {
+    let (state, outcome) = (view.state, host.outcome());
+    let word = if view.goes_on(host) { "in flight" } else { text::outcome(outcome) };
+    let mut page = format!("{}: {word}\n", host.name);
     for (step, result) in &host.steps {
         let name = text::step_name(state.plan(), *step);
         let verdict = match result.verdict {
@@ -107,7 +104,9 @@ pub fn host_text(state: &RunState, host: &HostState) -> String {
     }
     if let Some(current) = &host.current {
         let name = text::step_name(state.plan(), current.step);
-        page.push_str(&format!("  open        {} (attempt {})\n", text::clean(&name, 60), current.attempt));
+        page.push_str(&format!("  {word:<11} {} (attempt {})\n", text::clean(&name, 60), current.attempt));
+    } else if host.at == HostAt::InFlight && outcome == Outcome::Paused {
+        page.push_str(&format!("  {word:<11} {}\n", view.between(host)));
     }
     for line in host.lease_lines() {
         page.push_str(&format!("  lease       {}\n", text::first_line(&line, 400)));

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Paint, sentence, text};
 use crate::{
-    event::{HostState, RunState, Tally},
+    event::{HostState, RunState},
     view::{Counts, Phase, RunView},
 };
 
@@ -70,7 +70,7 @@ impl Status {
                 "began {} ago, last record {} ago: {}",
                 text::duration(view.since(state.started_at)),
                 text::duration(view.since(state.last_at)),
-                Counts::from(&state.tally).sentence()
+                view.counts().sentence()
             )),
         ];
         lines.extend(view.windows_ignored().map(|line| self.paint.warn(&self.fit(&line))));
@@ -82,11 +82,12 @@ impl Status {
         }
         lines.push(String::new());
         for (stage, _) in state.stages.iter().enumerate() {
-            lines.extend(waves(state, stage).iter().map(|line| self.fit(line)));
+            lines.extend(waves(&view, stage).iter().map(|line| self.fit(line)));
         }
         let open = view.in_flight();
         if !open.is_empty() {
-            lines.extend([String::new(), "in flight".to_owned()]);
+            let what = if view.running { "in flight" } else { "no controller is running these" };
+            lines.extend([String::new(), what.to_owned()]);
             lines.extend(open.iter().take(LISTED).map(|host| self.fit(&host_line(&view, host))));
             if open.len() > LISTED {
                 lines.push(format!("  and {} more", open.len() - LISTED));
@@ -97,20 +98,20 @@ impl Status {
 
     /// The same as one object.
     pub fn json(&self, state: &RunState) -> Value {
-        let stages = state.stages.iter().zip(&state.plan().stages).map(|(stage, planned)| {
-            let waves = stage.waves.iter().zip(&planned.waves);
+        let view = self.view(state);
+        let stages = state.plan().stages.iter().enumerate().map(|(s, planned)| {
             json!({
                 "name": planned.name,
-                "waves": waves.map(|(wave, planned)| json!({
-                    "canary": planned.canary, "hosts": Counts::from(&wave.tally),
+                "waves": planned.waves.iter().enumerate().map(|(w, planned)| json!({
+                    "canary": planned.canary, "hosts": view.wave_counts(s, w),
                 })).collect::<Vec<_>>(),
             })
         });
-        let view = self.view(state);
         let open = view.in_flight().into_iter().map(|host| {
             let current = host.current.as_ref();
             json!({
                 "host": host.name,
+                "outcome": view.host_word(host),
                 "since": host.started_at,
                 "step": current.map(|current| text::step_name(state.plan(), current.step)),
                 "step_since": current.map(|current| current.since),
@@ -128,10 +129,10 @@ impl Status {
             "waits": self.waits.as_ref().map(|waits| json!({
                 "for": waits.what, "why": waits.why, "until": waits.until, "command": waits.command,
             })),
-            "hosts": Counts::from(&state.tally),
+            "hosts": view.counts(),
             "stages": stages.collect::<Vec<_>>(),
             "in_flight": open.collect::<Vec<_>>(),
-            "exit_code": state.exit_code(),
+            "exit_code": view.exit_code(),
         })
     }
 
@@ -146,7 +147,7 @@ impl Status {
             (None, Phase::Done) => "done".to_owned(),
             (None, phase) => {
                 // A spent budget or a failed gate is not resumed away: `show` says what goes on from there.
-                let verb = if phase == Phase::Stopped { "show" } else { "resume" };
+                let verb = if view.can_resume() { "resume" } else { "show" };
                 format!("{}, no controller is running it: {} {verb} {run}", phase.as_str(), self.program)
             }
         }
@@ -160,13 +161,18 @@ impl Status {
 fn host_line(view: &RunView<'_>, host: &HostState) -> String {
     let name = text::clean(host.name.as_str(), 40);
     match (view.in_step_for(host), view.step_of(host)) {
+        _ if !view.running => {
+            let (_, _, why) = view.why(host);
+            format!("  {:<11}  {name:<24}  {why}", text::outcome(host.outcome()))
+        }
         (Some(since), Some(step)) => format!("  {name:<24}  {:>7}  {step}", text::duration(since)),
         _ => format!("  {name:<24}  between steps"),
     }
 }
 
 /// A line per wave; waves that are wholly done, or wholly ahead, share one.
-fn waves(state: &RunState, stage: usize) -> Vec<String> {
+fn waves(view: &RunView<'_>, stage: usize) -> Vec<String> {
+    let state = view.state;
     let waves = &state.stages[stage].waves;
     let kind = |i: usize| match &waves[i].tally {
         tally if tally.ok == tally.total => 1,
@@ -185,9 +191,9 @@ fn waves(state: &RunState, stage: usize) -> Vec<String> {
         } else {
             format!("{}, waves {} to {} of {}", state.plan().stages[stage].name, first + 1, last + 1, waves.len())
         };
-        let mut sum = Tally::default();
-        waves[first..=last].iter().for_each(|wave| sum += wave.tally);
-        lines.push(format!("  {:<44}  {}", name, Counts::from(&sum).sentence()));
+        let mut sum = Counts::default();
+        (first..=last).for_each(|wave| sum += view.wave_counts(stage, wave));
+        lines.push(format!("  {:<44}  {}", name, sum.sentence()));
         first = last + 1;
     }
     lines
@@ -196,7 +202,7 @@ fn waves(state: &RunState, stage: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::sample::*;
+    use crate::event::{Kind, sample::*};
 
     fn status(now: Timestamp) -> Status {
         Status {
@@ -249,14 +255,49 @@ mod tests {
         assert_eq!(json["stages"][0]["waves"][1]["hosts"]["in_flight"], 2);
     }
 
+    /// Killed while a host was in a step, between two steps, or after a host that halts the run; ended in order.
     #[test]
     fn a_run_that_nobody_drives_says_how_to_go_on() {
-        let mut sample = Sample::of(plan(&[("edge", &["a b"])]));
-        sample.start("a");
-        let page = status(sample.now()).render(&sample.state);
+        let fresh = || Sample::of(plan(&[("edge", &["a", "b"])]));
+        let page = |sample: &Sample| status(sample.now()).render(&sample.state);
+        let mut sample = fresh();
+        sample.start("a").begin("a", main_step(0));
+        let text = page(&sample);
         assert!(
-            page.contains("interrupted, no controller is running it: patchwave resume 20261122-020000-kxfa\n"),
-            "{page}"
+            text.contains("interrupted, no controller is running it: patchwave resume 20261122-020000-kxfa\n"),
+            "{text}"
+        );
+        assert!(text.contains("1 unknown, 1 not started\n"), "{text}");
+        sample.end("a", main_step(0), result(crate::event::Verdict::Ok, ""));
+        let text = page(&sample);
+        assert!(
+            text.contains("paused, no controller is running it: patchwave resume 20261122-020000-kxfa\n"),
+            "{text}"
+        );
+        assert!(text.contains("1 paused, 1 not started\n"), "{text}");
+        let place =
+            "paused       a                         after \"Ready to be patched\", before \"Security updates\"\n";
+        assert!(text.contains(place), "{text}");
+        for gone in ["in flight", "unknown", "open", "interrupted"] {
+            assert!(!text.contains(gone), "{gone}: {text}");
+        }
+        let json = status(sample.now()).json(&sample.state);
+        assert_eq!((&json["exit_code"], &json["in_flight"][0]["outcome"]), (&json!(4), &json!("paused")));
+        let driven = Status { driver: Some("ann@jump".to_owned()), ..status(sample.now()) };
+        assert_eq!(driven.json(&sample.state)["exit_code"], Value::Null);
+        let mut sample = fresh();
+        sample.bad("a", "lock", "held");
+        let text = page(&sample);
+        assert!(
+            text.contains("interrupted, no controller is running it: patchwave show 20261122-020000-kxfa\n"),
+            "{text}"
+        );
+        let mut sample = fresh();
+        sample.good("a").tell(Kind::RunFinished);
+        let text = page(&sample);
+        assert!(
+            text.contains("stopped, no controller is running it: patchwave resume 20261122-020000-kxfa\n"),
+            "{text}"
         );
     }
 }

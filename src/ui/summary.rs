@@ -4,8 +4,8 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Tab
 
 use super::{Paint, remarks, text};
 use crate::{
-    event::{HostState, Outcome, RunState},
-    view::{Changes, Counts, NextCommand, RunView, Trouble},
+    event::{HostState, Outcome},
+    view::{Changes, NextCommand, RunView, Trouble},
 };
 
 /// Hosts above which the ok ones of a stage share a line.
@@ -47,7 +47,7 @@ impl Summary {
         let broken: Vec<&Trouble<'_>> = troubles.iter().filter(|trouble| trouble.outcome.uses_budget()).collect();
         let shown = if self.verbose { broken.len() } else { broken.len().min(DETAILED) };
         for trouble in &broken[..shown] {
-            page.push_str(&self.detail(state, trouble));
+            page.push_str(&self.detail(view, trouble));
         }
         if broken.len() > shown {
             let (more, run) = (broken.len() - shown, &state.started.run);
@@ -56,12 +56,12 @@ impl Summary {
         if state.started.check {
             page.push_str(&findings(view));
         }
-        page.push_str(&format!(
-            "{}: {}\n",
-            text::count(state.tally.total, "host"),
-            Counts::from(&state.tally).sentence()
-        ));
-        page.push_str(&format!("changed: {}\n", changed(&Changes::on(&state.hosts))));
+        page.push_str(&format!("{}: {}\n", text::count(state.tally.total, "host"), view.counts().sentence()));
+        if let Some(why) = view.stopped_because() {
+            let line = format!("stopped: {}", text::clean(&why, 400));
+            page.push_str(&format!("{}\n", text::wrap(&line, usize::from(self.width))));
+        }
+        page.push_str(&format!("changed: {}\n", changed(view, &state.hosts.iter().collect::<Vec<_>>())));
         page.push_str(&self.leases(view));
         page.push_str(&remarks::drained(view, usize::from(self.width)));
         page.push_str(&remarks::unknown_packages(state));
@@ -221,12 +221,12 @@ impl Summary {
     }
 
     /// What the first host of a trouble said, and what is not as it was on all of them.
-    fn detail(&self, state: &RunState, trouble: &Trouble<'_>) -> String {
+    fn detail(&self, view: &RunView<'_>, trouble: &Trouble<'_>) -> String {
         let names = text::hosts(
             trouble.hosts.iter().map(|host| &host.name),
             usize::from(self.width).saturating_sub(48).max(30),
         );
-        let step = trouble.step.map(|step| format!(" at {:?}", text::step_name(state.plan(), step)));
+        let step = trouble.step.map(|step| format!(" at {:?}", text::step_name(view.state.plan(), step)));
         let head = format!("{}{} on {names}", text::outcome(trouble.outcome), step.unwrap_or_default());
         let mut lines = format!("{}\n", self.paint.bad(&head));
         let result = trouble.hosts[0].broke_at().map(|(_, result)| result);
@@ -236,7 +236,7 @@ impl Summary {
         for line in result.iter().flat_map(|result| &result.detail).take(6) {
             lines.push_str(&format!("  | {}\n", text::clean(line, 300)));
         }
-        lines.push_str(&format!("  changed: {}\n", changed(&Changes::on(trouble.hosts.iter().copied()))));
+        lines.push_str(&format!("  changed: {}\n", changed(view, &trouble.hosts)));
         if let Some(help) = result.and_then(|result| result.help.as_deref()) {
             // Steps do not know where the ledger is.
             let help = help.replace("`patchwave ", &format!("`{} ", self.next.program));
@@ -251,6 +251,7 @@ impl Summary {
         let (program, run) = (&self.next.program, &view.state.started.run);
         let line = |command| match command {
             NextCommand::Log(host) => format!("{program} log {run} {host}"),
+            NextCommand::Approve => format!("{program} approve {run}"),
             NextCommand::Watch => format!("{program} status {run} --watch"),
             NextCommand::Resume => format!("{program} resume {run}"),
             NextCommand::Rerun(limit) => format!("{} --limit {limit}", self.next.run),
@@ -270,7 +271,7 @@ const IN_FLIGHT: Look = ("in flight", Color::Cyan);
 fn look(outcome: Outcome) -> Look {
     let colour = match outcome {
         Outcome::Ok => Color::Green,
-        Outcome::Skipped | Outcome::NotStarted => Color::Yellow,
+        Outcome::Skipped | Outcome::Paused | Outcome::NotStarted => Color::Yellow,
         Outcome::Failed | Outcome::Unreachable | Outcome::Unknown => Color::Red,
     };
     (text::outcome(outcome), colour)
@@ -282,8 +283,9 @@ fn folded(hosts: &[&HostState]) -> String {
 }
 
 /// `27 packages on 9 hosts, 5 reboots`, or `nothing`.
-fn changed(changes: &Changes) -> String {
-    let Changes { packages, upgraded, reboots, other, open } = *changes;
+fn changed(view: &RunView<'_>, hosts: &[&HostState]) -> String {
+    let Changes { packages, upgraded, reboots, other, open } = Changes::on(hosts.iter().copied());
+    let going = hosts.iter().filter(|host| view.goes_on(host)).count();
     let mut parts = Vec::new();
     if packages > 0 {
         parts.push(format!("{} on {}", text::count(packages, "package"), text::count(upgraded, "host")));
@@ -294,9 +296,11 @@ fn changed(changes: &Changes) -> String {
     if other > 0 {
         parts.push(format!("other things on {}", text::count(other, "host")));
     }
-    if open > 0 {
-        let still = if parts.is_empty() { "nothing that is known yet; " } else { "" };
-        parts.push(format!("{still}{} still open", text::count(open, "host")));
+    let still = if parts.is_empty() { "nothing that is known; " } else { "" };
+    if going > 0 {
+        parts.push(format!("{still}{} in flight", text::count(going, "host")));
+    } else if open > 0 {
+        parts.push(format!("{still}{} unknown", text::count(open, "host")));
     }
     if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::event::{Kind, StepResult, Verdict, sample::*};
+use crate::event::{Kind, StepResult, Stop, Verdict, sample::*};
 
 fn page(sample: &Sample, width: u16, verbose: bool) -> String {
     let next = CommandLines {
@@ -159,7 +159,10 @@ fn a_lease_that_was_another_runs_is_told_once() {
     let text = page(&sample, 120, false);
     let line = "lease: a: its lease was taken from run R1[2J of bob@jump2, 61 min after that run last reported (--steal-lease)\n";
     assert_eq!(text.matches(line).count(), 1, "{text}");
-    assert_eq!(crate::ui::host_text(&sample.state, &sample.state.hosts[0]).matches("run R1[2J of bob").count(), 1);
+    assert_eq!(
+        crate::ui::host_text(&RunView::of(&sample.state), &sample.state.hosts[0]).matches("run R1[2J of bob").count(),
+        1
+    );
     assert!(!page(&Sample::of(plan(&[("all", &["a"])])), 120, true).contains("lease"));
 }
 
@@ -168,7 +171,7 @@ fn what_to_type_depends_on_what_is_left() {
     let hints = |sample: &Sample| page(sample, 200, false).split_once("next:\n").map(|(_, hints)| hints.to_owned());
     let fresh = || Sample::of(plan(&[("all", &["a b c"])]));
     let mut all_fine = fresh();
-    all_fine.good("a").good("b").good("c");
+    all_fine.good("a").good("b").good("c").tell(Kind::RunFinished);
     assert_eq!(hints(&all_fine), None);
     let mut drained = fresh();
     drained.good("a").tell(Kind::RunFinished);
@@ -178,9 +181,10 @@ fn what_to_type_depends_on_what_is_left() {
     let mut detached = fresh();
     detached.good("a").start("b").begin("b", main_step(1)).tell(Kind::RunFinished);
     let text = hints(&detached).unwrap();
-    assert!(text.contains("resume 20261122-020000-kxfa  ") && text.contains("settles the 1 host left"), "{text}");
+    let settles = "resume 20261122-020000-kxfa  # settles the 1 unknown host, then goes on";
+    assert!(text.contains(settles), "{text}");
     assert!(!text.contains("--limit"), "{text}");
-    assert!(page(&detached, 80, false).contains("1 host still open\n\nnext:"));
+    assert!(page(&detached, 80, false).contains("1 reboot, 1 host unknown\n\nnext:"));
     let mut mixed = fresh();
     mixed.bad("a", "x", "y").walk("b", vec![result(Verdict::Unknown, "lost")]).good("c");
     let text = hints(&mixed).unwrap();
@@ -217,11 +221,44 @@ fn a_run_with_a_controller_shows_what_its_hosts_do() {
     not started  d
 
     4 hosts: 1 ok, 2 in flight, 1 not started
-    changed: 2 packages on 1 host, 1 reboot, 2 hosts still open
+    changed: 2 packages on 1 host, 1 reboot, 2 hosts in flight
 
     next:
       patchwave status 20261122-020000-kxfa --watch  # follows it
     "#);
     let page = summary.render(&view);
     assert!(page.contains("unknown") && page.contains("had begun when the controller left"), "{page}");
+    assert!(page.contains("4 hosts: 1 ok, 1 unknown, 1 paused, 1 not started\n"), "{page}");
+}
+
+/// A run that was stopped at the step border: one word for the host, and no other.
+#[test]
+fn a_paused_host_has_one_word() {
+    let mut sample = Sample::of(plan(&[("edge", &["h1 h2"])]));
+    let stop = |how| Kind::StopRequested { how, by: "Ctrl-C".to_owned() };
+    sample.start("h1").begin("h1", main_step(0)).tell(stop(Stop::Drain)).tell(stop(Stop::StepBorder));
+    sample.end("h1", main_step(0), result(Verdict::Ok, "ready"));
+    insta::assert_snapshot!(page(&sample, 80, false), @r#"
+    Rolling patch wave, run 20261122-020000-kxfa, 0.0s
+
+    outcome      hosts   reason                        packages  reboot  took
+    paused       h1      after "Ready to be patched",         0  no      0.0s
+                         before "Security updates"
+    not started  h2
+
+    2 hosts: 1 paused, 1 not started
+    changed: nothing
+
+    next:
+      # goes on with the 1 paused host and the 1 not started
+      patchwave resume 20261122-020000-kxfa
+    "#);
+    assert_eq!(sample.state.exit_code(), 4);
+    let log = crate::ui::host_text(&RunView::of(&sample.state), &sample.state.hosts[0]);
+    assert!(log.starts_with("h1: paused\n"), "{log}");
+    let row = crate::ui::runs_text(&[(sample.state.clone(), false)], 120, jiff::tz::TimeZone::UTC);
+    assert!(row.contains("paused") && row.contains("1 paused, 1 not started"), "{row}");
+    for word in ["unknown", "in flight", "open", "interrupted"] {
+        assert!(!page(&sample, 80, true).contains(word) && !row.contains(word), "{word}");
+    }
 }

@@ -19,7 +19,7 @@ pub struct Changes {
     pub reboots: usize,
     /// Hosts on which neither happened and something else changed.
     pub other: usize,
-    /// Hosts still in flight: more may come.
+    /// Hosts in a step that has not ended: more may come, or may have come.
     pub open: usize,
 }
 
@@ -34,7 +34,7 @@ impl Changes {
             all.reboots += usize::from(rebooted);
             let other = packages == 0 && !rebooted && host.steps.iter().any(|(_, result)| result.changed);
             all.other += usize::from(other);
-            all.open += usize::from(host.at == HostAt::InFlight);
+            all.open += usize::from(host.at == HostAt::InFlight && host.current.is_some());
         }
         all
     }
@@ -67,7 +67,7 @@ mod tests {
     fn each_host_counts_once() {
         let mut sample = Sample::of(plan(&[("edge", &["a b c d"])]));
         let touched = crate::event::StepResult { changed: true, ..result(Verdict::Ok, "written") };
-        sample.good("a").walk("b", vec![touched]).start("c");
+        sample.good("a").walk("b", vec![touched]).start("c").begin("c", main_step(0)).start("d");
         let expected = Changes { packages: 2, upgraded: 1, reboots: 1, other: 1, open: 1 };
         assert_eq!(Changes::on(&sample.state.hosts), expected);
         let sets = RunView::of(&sample.state).package_sets();

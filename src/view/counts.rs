@@ -1,9 +1,11 @@
-//! Counts of hosts in the shape that all readers show, JSON included. `Counts::from` keeps hosts in flight apart;
-//! `RunView::counts` gives each host one outcome.
+//! Counts of hosts in the shape that all readers show, JSON included. `RunView::counts` gives each host one word;
+//! `Counts::from` knows a tally only, in which hosts in flight stand apart.
+
+use std::ops::AddAssign;
 
 use serde::Serialize;
 
-use crate::event::Tally;
+use crate::event::{Outcome, Tally};
 
 /// How many hosts are where. As JSON the keys are the names of the fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -20,6 +22,8 @@ pub struct Counts {
     pub unknown: usize,
     /// Left out on purpose.
     pub skipped: usize,
+    /// Between two steps, and no controller is running the run.
+    pub paused: usize,
     /// With a slot, not done.
     pub in_flight: usize,
     /// Without a slot yet.
@@ -35,6 +39,7 @@ impl From<&Tally> for Counts {
             unreachable: tally.unreachable,
             unknown: tally.unknown,
             skipped: tally.skipped,
+            paused: 0,
             in_flight: tally.in_flight,
             not_started: tally.waiting(),
         }
@@ -47,24 +52,49 @@ impl Counts {
         self.failed + self.unreachable + self.unknown
     }
 
-    /// `9 ok, 1 failed, 2 not started`: only what there is.
-    pub fn sentence(&self) -> String {
-        self.sentence_with("in flight")
+    /// One more host with this outcome.
+    pub fn add(&mut self, outcome: Outcome) {
+        self.total += 1;
+        let count = match outcome {
+            Outcome::Ok => &mut self.ok,
+            Outcome::Failed => &mut self.failed,
+            Outcome::Unreachable => &mut self.unreachable,
+            Outcome::Unknown => &mut self.unknown,
+            Outcome::Skipped => &mut self.skipped,
+            Outcome::Paused => &mut self.paused,
+            Outcome::NotStarted => &mut self.not_started,
+        };
+        *count += 1;
     }
 
-    /// The same with another word for the hosts in flight: without a controller they are `open`.
-    pub fn sentence_with(&self, in_flight: &str) -> String {
+    /// `9 ok, 1 failed, 2 not started`: only what there is.
+    pub fn sentence(&self) -> String {
         let parts = [
             (self.ok, "ok"),
             (self.failed, "failed"),
             (self.unreachable, "unreachable"),
             (self.unknown, "unknown"),
             (self.skipped, "skipped"),
-            (self.in_flight, in_flight),
+            (self.paused, "paused"),
+            (self.in_flight, "in flight"),
             (self.not_started, "not started"),
         ];
         let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
         if parts.is_empty() { "no hosts".to_owned() } else { parts.join(", ") }
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.total += other.total;
+        self.ok += other.ok;
+        self.failed += other.failed;
+        self.unreachable += other.unreachable;
+        self.unknown += other.unknown;
+        self.skipped += other.skipped;
+        self.paused += other.paused;
+        self.in_flight += other.in_flight;
+        self.not_started += other.not_started;
     }
 }
 

@@ -1,11 +1,11 @@
-//! Hosts in flight: in which step, for how long, in which attempt.
+//! Hosts in flight: in which step, for how long, in which attempt; or between which steps.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::{RunView, clean, step_name};
-use crate::event::{HostAt, HostState, StepPhase};
+use crate::event::{HostAt, HostState, StepPhase, StepRef};
 
 impl<'a> RunView<'a> {
     /// Hosts in flight, the one that is longest in its step first.
@@ -26,6 +26,20 @@ impl<'a> RunView<'a> {
         };
         let attempt = if current.attempt > 1 { format!(" (attempt {})", current.attempt) } else { String::new() };
         Some(format!("{name}{phase}{attempt}"))
+    }
+
+    /// Between which steps a paused host stopped: `after "Security updates", before "Reboot where it is needed"`.
+    pub fn between(&self, host: &HostState) -> String {
+        let (plan, last) = (self.state.plan(), host.steps.last().map(|(step, _)| *step));
+        let next = StepRef { phase: StepPhase::Main, index: last.map_or(0, |step| step.index + 1) };
+        let before = match plan.steps.get(next.index) {
+            Some(_) => format!("before {:?}", step_name(plan, next)),
+            None => "before its end".to_owned(),
+        };
+        match last {
+            Some(last) => format!("after {:?}, {before}", step_name(plan, last)),
+            None => before,
+        }
     }
 
     /// For how long the host has been in its step; `None` between two steps.

@@ -1,8 +1,13 @@
-//! What to type next, as data: a command with its arguments, and the reason.
+//! What to type next, as data: a command with its arguments, and the reason. Each does what its reason says: the rollout
+//! rule is asked what a resume would come to ([`crate::rollout::prospect`]).
 //! Knows no program name, state folder or connection option: who shows a command adds them. Start at [`RunView::next`].
 
-use super::{RunView, Trouble, count};
-use crate::host::HostName;
+use super::{RunView, Trouble, clean, count};
+use crate::{
+    event::{HostAt, Outcome},
+    host::HostName,
+    rollout::{self, Directive, Ending, Limits, Now, Prospect},
+};
 
 /// One command and why it is to be typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +25,8 @@ pub enum NextCommand {
     Log(HostName),
     /// `status RUN --watch`.
     Watch,
+    /// `approve RUN`.
+    Approve,
     /// `resume RUN`.
     Resume,
     /// The line that started the run, with this limit (`@failed,@unreachable`).
@@ -30,40 +37,121 @@ impl RunView<'_> {
     /// Commands with their reasons, in the order in which they are to be typed. `newest`: no later run of this playbook
     /// is recorded, so that `@failed` means this one. `troubles` are those of [`RunView::troubles`].
     pub fn next(&self, troubles: &[Trouble<'_>], newest: bool) -> Vec<Next> {
-        let (tally, run) = (&self.state.tally, &self.state.started.run);
         let mut all = Vec::new();
         let mut add = |command: NextCommand, why: String| all.push(Next { command, why });
         if let Some(first) = troubles.iter().find(|trouble| trouble.outcome.uses_budget()) {
             add(NextCommand::Log(first.hosts[0].name.clone()), "everything it printed".to_owned());
         }
+        let run = &self.state.started.run;
         if self.running {
+            if let Some(stage) = self.waits_for_approval() {
+                add(NextCommand::Approve, format!("lets stage {stage} go on"));
+            }
             add(NextCommand::Watch, "follows it".to_owned());
-            return all;
+        } else if self.state.cut.is_some() {
+            let open = self.state.outcomes().filter(|(_, outcome)| outcome.is_unfinished()).count();
+            if open > 0 {
+                let why = format!("after a look at them: {}, whose record is cut", count(open, "host"));
+                add(NextCommand::Rerun(format!("@{run}:unfinished")), why);
+            }
+        } else if self.state.tally.in_flight > 0 {
+            add(NextCommand::Resume, self.settles());
+        } else {
+            let prospect = rollout::prospect(self.state, self.now);
+            if let Some(why) = self.goes_on_with(&prospect) {
+                add(NextCommand::Resume, why);
+            }
+            for (limit, why) in self.again(&prospect, newest) {
+                add(NextCommand::Rerun(limit), why);
+            }
         }
-        if tally.in_flight > 0 {
-            let open = count(tally.in_flight, "host");
-            add(NextCommand::Resume, format!("settles the {open} left in flight, then goes on"));
-            return all;
+        all
+    }
+
+    /// Whether a resume goes on with something.
+    pub fn can_resume(&self) -> bool {
+        let open = self.state.tally.in_flight > 0;
+        let free = || self.goes_on_with(&rollout::prospect(self.state, self.now)).is_some();
+        !self.running && self.state.cut.is_none() && (open || free())
+    }
+
+    fn waits_for_approval(&self) -> Option<String> {
+        let now = Now::by_the_record(self.state, self.now);
+        match rollout::next(self.state, now, Limits { forks: usize::MAX }) {
+            Directive::WaitForApproval { stage, .. } => Some(self.stage_name(stage)),
+            _ => None,
         }
+    }
+
+    fn stage_name(&self, stage: usize) -> String {
+        clean(&self.state.plan().stages[stage].name, 60)
+    }
+
+    /// What a resume does with the hosts that are open, and after that.
+    fn settles(&self) -> String {
+        let open: Vec<Outcome> =
+            self.state.hosts.iter().filter(|host| host.at == HostAt::InFlight).map(|host| host.outcome()).collect();
+        let paused = open.iter().all(|outcome| *outcome == Outcome::Paused);
+        let what = match open.iter().all(|outcome| *outcome == Outcome::Unknown) {
+            _ if paused => format!("goes on with the {}", count(open.len(), "paused host")),
+            true => format!("settles the {}", count(open.len(), "unknown host")),
+            false => format!("settles the {}", count(open.len(), "open host")),
+        };
+        let waiting = self.state.tally.waiting();
+        match rollout::halt(&self.state.as_resumed()) {
+            Some(_) if waiting > 0 => format!("{what}; no other host starts"),
+            None if waiting > 0 && paused => format!("{what} and the {waiting} not started"),
+            None if waiting > 0 => format!("{what}, then goes on"),
+            _ => what,
+        }
+    }
+
+    /// What a resume goes on with when no host is open.
+    fn goes_on_with(&self, prospect: &Prospect) -> Option<String> {
+        let rest = || format!("goes on with the {} not started", count(prospect.free, "host"));
+        match &prospect.first {
+            Directive::Start(_) | Directive::Soak { .. } | Directive::WaitForHosts => Some(rest()),
+            Directive::WaitForApproval { stage, .. } => {
+                Some(format!("waits for the approval of stage {}, then {}", self.stage_name(*stage), rest()))
+            }
+            Directive::RunGate { .. } if prospect.free == 0 => Some("runs the gate that has not run".to_owned()),
+            Directive::RunGate { .. } => Some(format!("runs the gate, then {}", rest())),
+            Directive::Finished(Ending::Left { .. }) if prospect.closed > 0 => {
+                let hosts = count(prospect.closed, "host");
+                Some(format!("when the maintenance window is open: goes on with the {hosts} not started"))
+            }
+            Directive::Finished(Ending::AllStarted) if !self.state.finished => {
+                Some("records that it is over".to_owned())
+            }
+            Directive::Finished(_) | Directive::Drain(_) => None,
+        }
+    }
+
+    /// Limits of new runs, each with its reason: for broken hosts, and for those that no resume starts.
+    fn again(&self, prospect: &Prospect, newest: bool) -> Vec<(String, String)> {
+        let (tally, run) = (&self.state.tally, &self.state.started.run);
+        let mut all = Vec::new();
         // `@failed` is about the last run that was no mere check.
         let newest = newest && !self.state.started.check;
         let named = |word: &str| if newest { format!("@{word}") } else { format!("@{run}:{word}") };
         let broken = [(tally.failed, "failed"), (tally.unreachable, "unreachable"), (tally.unknown, "unknown")];
         let broken: Vec<String> = broken.iter().filter(|(n, _)| *n > 0).map(|(_, word)| named(word)).collect();
         if !broken.is_empty() {
-            let why = format!("when fixed: retry {}", count(tally.broken(), "host"));
-            add(NextCommand::Rerun(broken.join(",")), why);
+            all.push((broken.join(","), format!("when fixed: retry {}", count(tally.broken(), "host"))));
         }
-        if tally.waiting() > 0 {
-            let left = count(tally.waiting(), "host");
-            if broken.is_empty() {
-                add(NextCommand::Resume, format!("goes on with the {left} not started"));
-            } else {
-                // The run before this one will be another one by then, so it is named.
-                let left = left.trim_start_matches("1 ");
-                add(NextCommand::Rerun(format!("@{run}:not_started")), format!("then the other {left}"));
-            }
+        if prospect.held > 0 {
+            let left = count(prospect.held, "host");
+            let why = match broken.is_empty() {
+                true => format!("when the gate passes again: the {left} not started"),
+                false => format!("then the other {}", left.trim_start_matches("1 ")),
+            };
+            // The run before this one will be another one by then, so it is named.
+            all.push((format!("@{run}:not_started"), why));
         }
         all
     }
 }
+
+#[cfg(test)]
+#[path = "next_tests.rs"]
+mod tests;

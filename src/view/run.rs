@@ -4,8 +4,9 @@ use jiff::Timestamp;
 
 use super::{Counts, clean};
 use crate::{
-    event::{HostAt, HostState, RunState, Tally},
+    event::{HostAt, HostState, Outcome, RunState},
     host::HostName,
+    rollout::{self, Directive, Ending, Halt, Limits, Now},
 };
 
 /// What is said wherever a plan without its windows is shown.
@@ -16,7 +17,7 @@ pub const WINDOWS_IGNORED: &str = "maintenance windows ignored (--ignore-window)
 pub struct RunView<'a> {
     /// What its events say.
     pub state: &'a RunState,
-    /// Whether a controller is running it: then its hosts in flight go on; else nobody knows about them.
+    /// Whether a controller is running it: then its hosts in flight go on.
     pub running: bool,
     /// The moment.
     pub now: Timestamp,
@@ -27,11 +28,13 @@ pub struct RunView<'a> {
 pub enum Phase {
     /// A controller is running it.
     Running,
-    /// Every selected host had its slot, and the run ended.
+    /// All was done that the plan says, and the run ended.
     Done,
-    /// It ended with hosts that were not started.
+    /// It ended with hosts that were not started, or with a gate that did not pass.
     Stopped,
-    /// Its controller left without an end.
+    /// Its controller stopped or left, and its hosts in flight are between two steps.
+    Paused,
+    /// Its controller left in the middle of a step, or without an end.
     Interrupted,
 }
 
@@ -42,6 +45,7 @@ impl Phase {
             Self::Running => "running",
             Self::Done => "done",
             Self::Stopped => "stopped",
+            Self::Paused => "paused",
             Self::Interrupted => "interrupted",
         }
     }
@@ -69,8 +73,9 @@ impl<'a> RunView<'a> {
     pub fn phase(&self) -> Phase {
         match (self.running, self.state.finished) {
             (true, _) => Phase::Running,
+            (false, _) if self.is_paused() => Phase::Paused,
             (false, false) => Phase::Interrupted,
-            (false, true) if self.state.tally.waiting() > 0 => Phase::Stopped,
+            (false, true) if self.state.stopped_early() => Phase::Stopped,
             (false, true) => Phase::Done,
         }
     }
@@ -85,13 +90,61 @@ impl<'a> RunView<'a> {
         if self.goes_on(host) { "in_flight" } else { host.outcome().as_str() }
     }
 
-    /// The counts with one outcome for each host: hosts in flight are `unknown` when no controller is running the run.
-    pub fn counts(&self, tally: &Tally) -> Counts {
-        let counts = Counts::from(tally);
-        match self.running {
-            true => counts,
-            false => Counts { unknown: counts.unknown + counts.in_flight, in_flight: 0, ..counts },
+    /// Hosts are in flight, and each of them is paused.
+    fn is_paused(&self) -> bool {
+        let mut open = self.state.hosts.iter().filter(|host| host.at == HostAt::InFlight).peekable();
+        open.peek().is_some() && open.all(|host| host.outcome() == Outcome::Paused)
+    }
+
+    /// How the run ends for scripts; `None` while a controller is running it.
+    pub fn exit_code(&self) -> Option<u8> {
+        (!self.running).then(|| self.state.exit_code())
+    }
+
+    /// Why a run that nobody runs did not do all that its plan says, where its hosts do not show it: a gate, a window, a
+    /// full failure domain, a limit, a stage that is halted.
+    pub fn stopped_because(&self) -> Option<String> {
+        let state = self.state;
+        if self.running || state.tally.in_flight > 0 {
+            return None;
         }
+        match rollout::next(state, Now::by_the_record(state, self.now), Limits { forks: usize::MAX }) {
+            Directive::Finished(Ending::Halted(why @ Halt::Gate { .. })) => Some(why.to_string()),
+            Directive::Finished(Ending::Left { why }) => Some(why),
+            _ if state.tally.waiting() == 0 && state.stopped_early() => {
+                let (stage, wave) = state.gate_due()?;
+                let stage = &state.plan().stages[stage].name;
+                Some(format!("the gate after wave {} of stage {stage} has not run", wave + 1))
+            }
+            _ => None,
+        }
+    }
+
+    /// The counts with one word for each host: that of [`RunView::host_word`].
+    pub fn counts(&self) -> Counts {
+        self.count(&self.state.hosts)
+    }
+
+    /// The same over one stage.
+    pub fn stage_counts(&self, stage: usize) -> Counts {
+        self.count(self.state.hosts.iter().filter(|host| host.stage == stage))
+    }
+
+    /// The same over one wave.
+    pub fn wave_counts(&self, stage: usize, wave: usize) -> Counts {
+        self.count(self.state.wave_hosts(stage, wave))
+    }
+
+    fn count<'h>(&self, hosts: impl IntoIterator<Item = &'h HostState>) -> Counts {
+        let mut counts = Counts::default();
+        for host in hosts {
+            if self.goes_on(host) {
+                counts += Counts { total: 1, in_flight: 1, ..Counts::default() };
+            } else {
+                counts.add(host.outcome());
+            }
+        }
+        counts
     }
 
     /// A line for each lease that went from one run to another, with the host.
@@ -106,21 +159,38 @@ mod tests {
     use crate::event::{Kind, sample::*};
 
     #[test]
-    fn a_host_in_flight_is_unknown_once_its_controller_is_gone() {
+    fn a_host_in_flight_without_a_controller_is_paused_or_unknown() {
         let mut sample = Sample::of(plan(&[("edge", &["a b c"])]));
         sample.good("a").start("b");
-        let gone = RunView::of(&sample.state);
-        let word = |view: RunView<'_>| view.host_word(&sample.state.hosts[1]);
-        assert_eq!((gone.phase().as_str(), word(gone)), ("interrupted", "unknown"));
-        let runs = gone.running(true);
-        assert_eq!((runs.phase().as_str(), word(runs)), ("running", "in_flight"));
-        let seen = |view: RunView<'_>| {
-            let counts = view.counts(&sample.state.tally);
-            (counts.ok, counts.unknown, counts.in_flight, counts.not_started)
+        let seen = |sample: &Sample, running: bool| {
+            let view = RunView::of(&sample.state).running(running);
+            let counts = view.counts();
+            let numbers = (counts.ok, counts.unknown, counts.paused, counts.in_flight, counts.not_started);
+            let word = view.host_word(&sample.state.hosts[1]);
+            (view.phase().as_str(), word, numbers, view.broken().count(), view.troubles().len(), view.exit_code())
         };
-        assert_eq!((seen(gone), seen(runs)), ((1, 1, 0, 1), (1, 0, 1, 1)));
-        assert_eq!((gone.broken().count(), runs.broken().count()), (1, 0));
-        assert_eq!((gone.troubles().len(), runs.troubles().len()), (1, 0));
+        assert_eq!(seen(&sample, false), ("paused", "paused", (1, 0, 1, 0, 1), 0, 1, Some(4)));
+        assert_eq!(seen(&sample, true), ("running", "in_flight", (1, 0, 0, 1, 1), 0, 0, None));
+        sample.begin("b", main_step(0));
+        assert_eq!(seen(&sample, false), ("interrupted", "unknown", (1, 1, 0, 0, 1), 1, 1, Some(7)));
+        assert_eq!(seen(&sample, true), ("running", "in_flight", (1, 0, 0, 1, 1), 0, 0, None));
+        sample.end("b", main_step(0), failure("disk", "/ is full"));
+        assert_eq!(seen(&sample, false), ("interrupted", "failed", (1, 0, 0, 0, 1), 1, 1, Some(6)));
+    }
+
+    #[test]
+    fn what_the_hosts_do_not_show_is_said() {
+        let gated = |passed| {
+            let mut plan = plan(&[("edge", &["a"])]);
+            plan.stages[0].gate = vec![step_spec("No errors in the shop")];
+            let mut sample = Sample::of(plan);
+            sample.good("a").tell(Kind::GateFinished { stage: 0, wave: 0, passed, summary: "5 errors".to_owned() });
+            sample.tell(Kind::RunFinished);
+            let view = RunView::of(&sample.state);
+            (view.phase().as_str(), view.stopped_because())
+        };
+        let why = "the gate after wave 1 of stage edge did not pass: 5 errors";
+        assert_eq!((gated(true), gated(false)), (("done", None), ("stopped", Some(why.to_owned()))));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::{RunView, first_line, step_name};
-use crate::event::{HostState, Outcome, StepRef};
+use crate::event::{HostAt, HostState, Outcome, StepRef};
 
 /// One trouble and all hosts that have it.
 #[derive(Clone, Debug)]
@@ -61,7 +61,9 @@ impl<'a> RunView<'a> {
     pub fn why<'h>(&self, host: &'h HostState) -> (Option<StepRef>, &'h str, String) {
         if let Some((step, result)) = host.broke_at() {
             let reason = first_line(&result.summary, 300);
-            let reason = host.and_then().map_or(reason.clone(), |then| format!("{reason}; {then}"));
+            let open = (host.at == HostAt::InFlight).then(|| "its walk has not ended".to_owned());
+            let then: Vec<String> = std::iter::once(reason).chain(host.and_then()).chain(open).collect();
+            let reason = then.join("; ");
             return (Some(step), &result.class, reason);
         }
         if let Some(current) = &host.current {
@@ -73,7 +75,8 @@ impl<'a> RunView<'a> {
             return (None, "lease-lost", first_line(&lost.to_string(), 300));
         }
         match (host.outcome(), host.steps.last()) {
-            (Outcome::Unknown, _) => (None, "", "it was between two steps when the controller left".to_owned()),
+            (Outcome::Paused, _) => (None, "", self.between(host)),
+            (Outcome::Unknown, _) => (None, "", "the record ends here".to_owned()),
             (_, Some((step, result))) => (Some(*step), &result.class, first_line(&result.summary, 300)),
             (_, None) => (None, "", String::new()),
         }

@@ -1,7 +1,7 @@
 //! The rollout rules over random fleets and faults, and a crash after every event. Paused time: hours take
 //! milliseconds.
 
-use patchwave::event::{Event, HostAt, Outcome, RunState};
+use patchwave::event::{Event, HostAt, Outcome, RunState, Verdict};
 
 use crate::support::simulation::{Shared, World, drive, over_cores, paused, settled};
 
@@ -83,6 +83,10 @@ fn a_crash_inside_a_transaction_is_resumed_to_the_end() {
     assert!(ok > 1_000, "{ok} hosts ok");
 }
 
+fn fine(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Ok | Verdict::Skipped)
+}
+
 /// A run whose controller dies before event `room + 1`, and a second controller that goes on. Returns the hosts that
 /// ended well.
 fn cut_and_resume(seed: u64, room: usize, journal: Shared) -> usize {
@@ -90,11 +94,18 @@ fn cut_and_resume(seed: u64, room: usize, journal: Shared) -> usize {
     fastrand::seed(seed);
     let first = paused(drive(&world, journal.clone()));
     assert!(first.lost.is_some(), "seed {seed} was not cut at {room}");
-    // What the ledger tells after the crash: every host has one outcome, and none that was open is ok.
+    // What the ledger tells after the crash: every host has one outcome, none that was open is ok, and one that is
+    // paused has no step that has begun and not ended.
     for (host, outcome) in settled(&world, &journal.events()).outcomes() {
         let expected = match host.at {
             HostAt::Waiting => Outcome::NotStarted,
-            HostAt::InFlight => Outcome::Unknown,
+            HostAt::InFlight if host.current.is_some() => Outcome::Unknown,
+            HostAt::InFlight => match host.steps.iter().find(|(_, result)| !fine(result.verdict)) {
+                None => Outcome::Paused,
+                Some((_, result)) if result.verdict == Verdict::Unreachable => Outcome::Unreachable,
+                Some((_, result)) if result.verdict == Verdict::Unknown => Outcome::Unknown,
+                Some(_) => Outcome::Failed,
+            },
             HostAt::Done(outcome) => outcome,
         };
         assert_eq!(outcome, expected, "seed {seed} cut at {room}: {}", host.name);
@@ -120,6 +131,8 @@ fn a_host_that_stops_at_a_border_has_its_last_step_recorded_and_the_next_not_beg
         let open: Vec<_> = ended.state.hosts.iter().filter(|host| host.at == HostAt::InFlight).collect();
         for host in &open {
             assert_eq!(host.current, None, "seed {seed}: {} is in a step", host.name);
+            let broke = host.steps.iter().any(|(_, result)| !fine(result.verdict));
+            assert_eq!(host.outcome() == Outcome::Paused, !broke, "seed {seed}: {}", host.name);
         }
         let stopped = open.iter().filter(|host| !host.steps.is_empty()).count();
         journal.heal();

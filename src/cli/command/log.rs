@@ -12,15 +12,17 @@ use crate::{
     host::HostName,
     ledger::Ledger,
     ui,
+    view::RunView,
 };
 
 pub(in crate::cli) fn log(args: &LogArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
     let ledger = Ledger::open_read_only(&state_dir)?;
     let run = ledger.find(&args.run)?;
     let host = HostName::new(&args.host).map_err(Failure::usage)?;
+    let running = !ledger.driver(&run).is_nobody();
     let state = ledger.state(&run)?;
     let found = state.host(&host).ok_or_else(|| Failure::usage(format!("{host} is not in run {run}")))?;
-    world.print(&ui::host_text(&state, found))?;
+    world.print(&ui::host_text(&RunView::of(&state).running(running), found))?;
     let path = ledger.logs(&run, Arc::clone(&world.clock)).path(&host);
     match std::fs::File::open(&path) {
         Ok(mut file) => copy(&mut file, world),

@@ -24,7 +24,9 @@ use crate::{
     event::{HostAt, RunId, RunResumed, RunState},
     host::HostName,
     ledger::{Ledger, RunLedger, VERSION, is_newer},
-    plan, rollout, step, ui,
+    plan,
+    rollout::{self, Halt},
+    step, ui,
     view::RunView,
 };
 
@@ -133,14 +135,16 @@ fn over(state: &mut RunState, next: &ui::CommandLines, world: &mut World) -> Res
         return Ok(None);
     }
     let run = state.started.run.clone();
-    if state.tally.waiting() == 0 {
+    // A resume takes back what people asked for; a spent budget or a gate it does not.
+    state.stop = None;
+    let halted = rollout::halt(state);
+    let gate_left = state.gate_due().is_some() || matches!(halted, Some(Halt::Gate { .. }));
+    if state.tally.waiting() == 0 && !gate_left {
         let hosts = if state.tally.total == 1 { "its host is" } else { "all its hosts are" };
         world.talk(format_args!("run {run}: {hosts} done, there is nothing to resume"));
         return Ok(Some(state.exit_code()));
     }
-    // A resume takes back what people asked for; a spent budget or a gate it does not.
-    state.stop = None;
-    let Some(why) = rollout::halt(state) else { return Ok(None) };
+    let Some(why) = halted else { return Ok(None) };
     world.talk(format_args!("run {run} stays halted: {why}"));
     let page = ui::Summary {
         width: world.width(),

@@ -44,7 +44,7 @@ impl Watcher {
         };
         // What people asked for is over with the controller that they asked; a resume takes it back.
         let asked = driver.is_none() && state.stop.is_some();
-        let done = state.tally.waiting() + state.tally.in_flight == 0;
+        let done = state.tally.in_flight == 0 && !state.stopped_early();
         Status {
             width: world.width(),
             paint: world.paint(world.stdout_is_terminal),

@@ -131,26 +131,23 @@ fn a_key_drains_and_a_second_one_stops_at_the_next_step() {
     let said = running.end();
     assert_eq!(site.lines("twice"), 1, "{}", said.page());
     insta::assert_snapshot!(said.page(), @r#"
-    exit code 7
+    exit code 4
     -- stdout
     Slow, run 20260101-000000-abcd, 1s
 
     outcome  hosts            reason                         packages  reboot  took
     ok       web001.test                                            0  no 1s
-    unknown  web002.test      it was between two steps when         0  no 1s
-                              the controller left
+    paused   web002.test      after "Command: echo once             0  no 1s
+                              >>$PATCHWAVE_ROOT/once;
+                              slee…", before "Command: echo
+                              twice
+                              >>$PATCHWAVE_ROOT/twice"
 
-    unknown on web002.test
-      changed: other things on 1 host, 1 host still open
-
-    2 hosts: 1 ok, 1 in flight
-    changed: other things on 2 hosts, 1 host still open
+    2 hosts: 1 ok, 1 paused
+    changed: other things on 2 hosts
 
     next:
-      # everything it printed
-      patchwave log 20260101-000000-abcd web002.test
-      # settles the 1 host left in flight, then goes on
-      patchwave resume 20260101-000000-abcd
+      patchwave resume 20260101-000000-abcd  # goes on with the 1 paused host
     -- stderr
     run 20260101-000000-abcd: 1 of 2 hosts are done, 0 open and settled first, 1 not started
     00:00:00  wave         production/medium, wave 2 of 2: 1 host
@@ -161,6 +158,26 @@ fn a_key_drains_and_a_second_one_stops_at_the_next_step() {
     "#);
     site.really("resume").ended(0).says(&["2 hosts: 2 ok"]);
     assert_eq!((site.lines("once"), site.lines("twice")), (2, 2));
+}
+
+/// `stop` climbs as Ctrl-C does, whether the controller has taken the request before or not.
+#[test]
+fn another_process_stops_it_in_a_harder_way_each_time() {
+    for (times, code) in [(2, 4), (3, 7)] {
+        let site = site(2, "batch: 1", 3);
+        let running = site.start("run play.yml -i inv.yml");
+        let run = site.until("a host that works", a_host_has_begun(&site));
+        let told = ["hosts in flight finish", "stop before their next step", "it leaves now; jobs on the hosts go on"];
+        for told in &told[..times] {
+            site.run(&format!("stop {run}")).ended(0).says(&[told]);
+        }
+        let word = if code == 4 { "1 paused, 1 not started" } else { "1 unknown, 1 not started" };
+        running.end().ended(code).says(&[word]);
+        assert_eq!(site.lines("twice"), 0);
+        site.run("runs").ended(0).says(&[word]);
+        site.really("resume").ended(0).says(&["2 hosts: 2 ok"]);
+        assert_eq!((site.lines("once"), site.lines("twice")), (2, 2));
+    }
 }
 
 fn drained(event: &Event) -> bool {
@@ -191,15 +208,15 @@ fn a_termination_detaches_and_a_resume_settles() {
     not started  web002.test
 
     unknown at "Command: echo once >>$PATCHWAVE_ROOT/once; slee…" on web001.test
-      changed: nothing that is known yet; 1 host still open
+      changed: nothing that is known; 1 host unknown
 
-    2 hosts: 1 in flight, 1 not started
-    changed: nothing that is known yet; 1 host still open
+    2 hosts: 1 unknown, 1 not started
+    changed: nothing that is known; 1 host unknown
 
     next:
       # everything it printed
       patchwave log 20260101-000000-abcd web001.test
-      # settles the 1 host left in flight, then goes on
+      # settles the 1 unknown host, then goes on
       patchwave resume 20260101-000000-abcd
     -- stderr
     Slow, plan 0123456789ab

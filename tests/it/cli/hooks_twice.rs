@@ -8,9 +8,7 @@ use crate::support::case::Case;
 /// Runs a playbook whose program takes a while, kills the controller in the middle of it, and resumes. What the program
 /// wrote down.
 fn killed(play: &str, code: u8, ends: &str) -> String {
-    // A gate stands between waves.
-    let hosts = if play.contains("gate") { 2 } else { 1 };
-    let site = Case::hosts(hosts).play(format!("name: Slow\n{play}\n")).site();
+    let site = Case::hosts(1).play(format!("name: Slow\n{play}\n")).site();
     let log = site.folder().join("did");
     let program = format!("#!/bin/sh\necho begin >>{0}\nsleep 3\n{ends}\necho end >>{0}\necho id-1\n", log.display());
     site.program("hooks/slow", &program);

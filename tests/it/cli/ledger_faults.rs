@@ -103,15 +103,15 @@ fn a_disk_that_fills_up_during_a_run() {
     not started  web003.test
 
     unknown at "Command: echo once >>$PATCHWAVE_ROOT/once; slee…" on web001.test
-      changed: nothing that is known yet; 1 host still open
+      changed: nothing that is known; 1 host unknown
 
-    3 hosts: 1 in flight, 2 not started
-    changed: nothing that is known yet; 1 host still open
+    3 hosts: 1 unknown, 2 not started
+    changed: nothing that is known; 1 host unknown
 
     next:
       # everything it printed
       patchwave log 20260101-000000-abcd web001.test
-      # settles the 1 host left in flight, then goes on
+      # settles the 1 unknown host, then goes on
       patchwave resume 20260101-000000-abcd
     -- stderr
     Slow, plan 0123456789ab
