@@ -5,10 +5,12 @@
 mod halt;
 mod next;
 mod prospect;
+mod tolerance;
 
 pub use halt::{Halt, halt};
 pub use next::{Directive, Ending, Limits, Now, next};
 pub use prospect::{Prospect, prospect};
+pub use tolerance::{Tolerance, Tolerated, tolerance};
 
 #[cfg(test)]
 mod tests;

@@ -19,6 +19,7 @@ mod sentence;
 mod status;
 mod summary;
 mod text;
+mod tolerated;
 
 pub use bars::{Bars, Size};
 pub use count::Count;

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
-use super::{Paint, text};
+use super::{Paint, text, tolerated};
 use crate::{
     plan::{Plan, Stage, Wave, window::Windows},
     playbook::StepSpec,
-    policy::{Mode, OnBudgetSpent, Window},
+    policy::{Mode, Window},
+    rollout::{self, Tolerance},
     view::WINDOWS_IGNORED,
 };
 
@@ -21,16 +22,10 @@ const LISTED: usize = 8;
 pub fn plan_text(plan: &Plan, digest: &str, width: u16, paint: Paint, verbose: bool) -> String {
     let hosts = plan.hosts().count();
     let head = format!("{}, plan {digest}", paint.strong(&text::clean(&plan.playbook, 60)));
-    let mut page = format!(
-        "{head}\n{} in {}{}\n\n{}\n\n",
-        text::count(hosts, "host"),
-        text::count(plan.stages.len(), "stage"),
-        match plan.max_failures {
-            Some(n) => format!(", {} as soon as more than {n} break in the whole run", stops(plan.on_budget_spent)),
-            None => String::new(),
-        },
-        stages(plan, width, paint, verbose)
-    );
+    let tolerance = rollout::tolerance(plan);
+    let size = format!("{} in {}", text::count(hosts, "host"), text::count(plan.stages.len(), "stage"));
+    let size = text::wrap(&format!("{size}; {}", tolerated::headline(plan, &tolerance)), width.into());
+    let mut page = format!("{head}\n{size}\n\n{}\n\n", stages(plan, &tolerance, width, paint, verbose));
     page.push_str(&remarks(plan));
     page.push_str(&paint.strong("each host walks"));
     page.push('\n');
@@ -74,15 +69,7 @@ pub fn plan_json(plan: &Plan, digest: &str) -> Value {
     json!({ "digest": digest, "hosts": plan.hosts().count(), "plan": plan.shown() })
 }
 
-fn stops(what: OnBudgetSpent) -> &'static str {
-    match what {
-        OnBudgetSpent::HaltRun => "halts",
-        OnBudgetSpent::HaltStage => "halts the stage",
-        OnBudgetSpent::Continue => "goes on even",
-    }
-}
-
-fn stages(plan: &Plan, width: u16, paint: Paint, verbose: bool) -> String {
+fn stages(plan: &Plan, tolerance: &Tolerance, width: u16, paint: Paint, verbose: bool) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_width(width).set_content_arrangement(ContentArrangement::Dynamic);
     if paint.colours() {
@@ -91,8 +78,8 @@ fn stages(plan: &Plan, width: u16, paint: Paint, verbose: bool) -> String {
         table.force_no_tty();
     }
     let bold = |text: &str| Cell::new(text).add_attribute(Attribute::Bold);
-    table.set_header(["stage", "wave", "size", "hosts", "failures"].map(bold));
-    for stage in &plan.stages {
+    table.set_header(["stage", "wave", "size", "hosts", "tolerated"].map(bold));
+    for (stage, tolerated) in plan.stages.iter().zip(&tolerance.stages) {
         for (i, (wave, size, members)) in waves(stage, verbose).into_iter().enumerate() {
             let most = if verbose { usize::MAX } else { usize::from(width) };
             let names = text::hosts(members.iter().flat_map(|wave| &wave.hosts).map(|host| &host.name), most);
@@ -101,7 +88,7 @@ fn stages(plan: &Plan, width: u16, paint: Paint, verbose: bool) -> String {
                 Cell::new(wave),
                 Cell::new(size).set_alignment(CellAlignment::Right),
                 Cell::new(names),
-                Cell::new(if i == 0 { bears(stage) } else { String::new() }),
+                Cell::new(if i == 0 { tolerated::column(*tolerated) } else { String::new() }),
             ]);
         }
     }
@@ -147,31 +134,22 @@ fn waves(stage: &Stage, verbose: bool) -> Vec<(String, String, Vec<&Wave>)> {
     lines
 }
 
-/// How many broken hosts it bears, and what more of them stop.
-fn bears(stage: &Stage) -> String {
-    match stage.on_budget_spent {
-        OnBudgetSpent::HaltRun => stage.max_failures.to_string(),
-        OnBudgetSpent::HaltStage => format!("{} (stage)", stage.max_failures),
-        OnBudgetSpent::Continue => "any".to_owned(),
-    }
-}
-
-/// What the waves of a stage are waited for with. Only what will happen, if all goes well: nothing is waited for after
-/// the last wave of the run.
+/// What the waves of a stage are waited for with. Only what will happen, if all goes well: after the last wave of the run
+/// its gate is run, and nothing else is waited for.
 fn between(plan: &Plan, s: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let stage = &plan.stages[s];
     let last = plan.stages[s + 1..].iter().all(|later| later.waves.is_empty());
-    let (name, alone) = (&stage.name, last && stage.waves.len() < 2);
+    let (name, gate) = (&stage.name, !stage.gate.is_empty());
     let rest = (!stage.soak.is_zero()).then(|| format!("rest {}", text::rest(stage.soak)));
-    let gate = (!stage.gate.is_empty()).then(|| "run the gate".to_owned());
-    let parts: Vec<String> = rest.into_iter().chain(gate).collect();
-    if !parts.is_empty() && !alone {
-        let but = if last { " but the last" } else { "" };
-        lines.push(format!("after each wave of {name}{but}: {}", parts.join(", then ")));
-    }
-    if !stage.gate.is_empty() && alone {
-        lines.push(format!("{name}: its gate is not run, because no wave follows"));
+    match (rest, gate) {
+        (Some(rest), true) if !last => lines.push(format!("after each wave of {name}: {rest}, then run the gate")),
+        (rest, gate) => {
+            let rest = rest.filter(|_| !(last && stage.waves.len() < 2));
+            let but = if last { " but the last" } else { "" };
+            lines.extend(rest.map(|rest| format!("after each wave of {name}{but}: {rest}")));
+            lines.extend(gate.then(|| format!("after each wave of {name}: run the gate")));
+        }
     }
     match stage.approve {
         Some(moment) if plan.approvals().any(|approval| approval == (s, moment)) => {
@@ -221,6 +199,7 @@ mod tests {
         host::Risk,
         plan::Moment,
         playbook::{CommandLine, Guard, StepKind, Template},
+        policy::OnBudgetSpent,
     };
 
     fn rich() -> Plan {
@@ -267,18 +246,20 @@ mod tests {
     fn a_plan_on_80_columns() {
         insta::assert_snapshot!(shown(80), @r#"
         Rolling patch wave, plan 3f9a2c1b77d0
-        50 hosts in 3 stages, halts as soon as more than 2 break in the whole run
+        50 hosts in 3 stages; halts at the first failed host in staging and
+        production/critical, or when more than 2 hosts fail in all
 
-        stage                 wave      size    hosts                    failures
+        stage                 wave      size    hosts                    tolerated
         staging               1              2  s[1-2].example.com       0
-        edge                  1 canary       1  edge01.example.com       3 (stage)
+        edge                  1 canary       1  edge01.example.com       2 (run)
                               2-12      4 each  edge[02-45].example.com
         production/critical   1 canary       1  db1.example.com          0
                               2              2  db[2-3].example.com
 
         highest risk in edge: low
         window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin
-        after each wave of production/critical but the last: rest 10m, then run the gate
+        after each wave of production/critical but the last: rest 10m
+        after each wave of production/critical: run the gate
         production/critical: waits for approval after its first wave
 
         each host walks
@@ -296,18 +277,19 @@ mod tests {
     fn a_plan_on_200_columns() {
         insta::assert_snapshot!(shown(200), @r#"
         Rolling patch wave, plan 3f9a2c1b77d0
-        50 hosts in 3 stages, halts as soon as more than 2 break in the whole run
+        50 hosts in 3 stages; halts at the first failed host in staging and production/critical, or when more than 2 hosts fail in all
 
-        stage                 wave      size    hosts                    failures
+        stage                 wave      size    hosts                    tolerated
         staging               1              2  s[1-2].example.com       0
-        edge                  1 canary       1  edge01.example.com       3 (stage)
+        edge                  1 canary       1  edge01.example.com       2 (run)
                               2-12      4 each  edge[02-45].example.com
         production/critical   1 canary       1  db1.example.com          0
                               2              2  db[2-3].example.com
 
         highest risk in edge: low
         window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin
-        after each wave of production/critical but the last: rest 10m, then run the gate
+        after each wave of production/critical but the last: rest 10m
+        after each wave of production/critical: run the gate
         production/critical: waits for approval after its first wave
 
         each host walks
@@ -335,17 +317,18 @@ mod tests {
         let one: &[(&str, &[&str])] = &[("db", &["db1"])];
         assert_eq!(
             waits(one, Moment::Before),
-            "db: its gate is not run, because no wave follows\ndb: waits for approval before its first host"
+            "after each wave of db: run the gate\ndb: waits for approval before its first host"
         );
         assert_eq!(
             waits(one, Moment::AfterCanary),
-            "db: its gate is not run, because no wave follows\n\
+            "after each wave of db: run the gate\n\
              db: no approval is asked for, because no wave follows its only one"
         );
         assert_eq!(
             waits(&[("web", &["w1"]), ("db", &["db1", "db2"])], Moment::AfterCanary),
             "after each wave of web: rest 1m, then run the gate\nweb: waits for approval after its first wave\n\
-             after each wave of db but the last: rest 1m, then run the gate\ndb: waits for approval after its first wave"
+             after each wave of db but the last: rest 1m\nafter each wave of db: run the gate\n\
+             db: waits for approval after its first wave"
         );
     }
 

@@ -154,7 +154,7 @@ fn a_gate_that_did_not_pass_is_not_resumed_away() {
 fn windows_canaries_and_failure_domains() {
     let closed =
         Window { start: "0 4 * * *".to_owned(), duration: Duration::from_secs(3600), timezone: "UTC".to_owned() };
-    let closed = Arc::new(closed);
+    let closed = Arc::new(closed.into());
     let mut window = fleet();
     window.stages[1].waves[0].hosts[0].window = Some(Arc::clone(&closed));
     let mut sample = Sample::of(window);

@@ -41,9 +41,9 @@ fn on_80_columns() {
     exit code 0
     -- stdout
     Patch, plan 0123456789ab
-    27 hosts in 3 stages
+    27 hosts in 3 stages; halts at the first failed host
 
-    stage                 wave      size    hosts                       failures
+    stage                 wave      size    hosts                       tolerated
     staging/medium        1              2  app[1-2].stage.example.com  0
                           2              2  app[3-4].stage.example.com
     production/low        1 canary       1  edge01.example.com          0
@@ -74,9 +74,9 @@ fn on_200_columns_with_every_host() {
     exit code 0
     -- stdout
     Patch, plan 0123456789ab
-    27 hosts in 3 stages
+    27 hosts in 3 stages; halts at the first failed host
 
-    stage                 wave      size    hosts                       failures
+    stage                 wave      size    hosts                       tolerated
     staging/medium        1              2  app[1-2].stage.example.com  0
                           2              2  app[3-4].stage.example.com
     production/low        1 canary       1  edge01.example.com          0
@@ -107,9 +107,9 @@ fn in_a_pipe_it_is_as_wide_as_a_page() {
     exit code 0
     -- stdout
     Patch, plan 0123456789ab
-    3 hosts in 1 stage
+    3 hosts in 1 stage; halts at the first failed host
 
-    stage                 wave      size    hosts                failures
+    stage                 wave      size    hosts                tolerated
     production/critical   1 canary       1  db1.example.com      0
                           2              1  db2.example.com
                           3              1  db3.example.com
