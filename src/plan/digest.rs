@@ -1,6 +1,6 @@
 //! Fingerprints: of a plan, so that what was looked at is what is run; of variables, so that a changed inventory is seen.
-//! What is hashed is JSON without spaces: a plan's fields in the order of its types, variables with sorted keys. Secrets
-//! are left out: the hash of a short one can be searched for.
+//! What is hashed is JSON without spaces: a plan's fields in the order of its types, variables with sorted keys. Of a
+//! secret only a few bits go in: the hash of a short one can be searched for.
 
 use std::collections::BTreeMap;
 
@@ -65,7 +65,7 @@ impl VarsDigest {
     }
 
     fn part(&mut self, name: &str, vars: &Map<String, Json>) {
-        for (key, value) in vars.iter().filter(|(_, value)| may_be_hashed(value)) {
+        for (key, value) in vars.iter().filter(|(key, value)| !is_login(key, value)) {
             self.text.clear();
             string(name, &mut self.text);
             canonical(value, &mut self.text);
@@ -76,7 +76,7 @@ impl VarsDigest {
         }
         self.text.clear();
         string(name, &mut self.text);
-        map(vars.iter(), &mut self.text);
+        map(vars.iter().filter(|(key, value)| !is_login(key, value)), &mut self.text);
         self.text.push(b'\n');
         self.hasher.update(&self.text);
     }
@@ -100,16 +100,28 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn may_be_hashed(value: &Json) -> bool {
-    sensitive::secret(value).is_none()
+/// A secret that says how to log in, not what is done. It stays out altogether.
+fn is_login(name: &str, value: &Json) -> bool {
+    name.starts_with("ansible_") && sensitive::secret(value).is_some()
+}
+
+/// So few bits of a secret that nobody can search for it, and enough to see that it has changed.
+fn mark(secret: &Json, out: &mut Vec<u8>) {
+    let mut text = Vec::new();
+    canonical(secret, &mut text);
+    let sum = hex(&Sha256::digest(&text));
+    string(sum.get(..NAME_MARK).unwrap_or_default(), out);
 }
 
 fn canonical(json: &Json, out: &mut Vec<u8>) {
+    if let Some(secret) = sensitive::secret(json) {
+        return mark(secret, out);
+    }
     match json {
         Json::Object(object) => map(object.iter(), out),
         Json::Array(items) => {
             out.push(b'[');
-            for (i, item) in items.iter().filter(|item| may_be_hashed(item)).enumerate() {
+            for (i, item) in items.iter().enumerate() {
                 if i > 0 {
                     out.push(b',');
                 }
@@ -123,7 +135,7 @@ fn canonical(json: &Json, out: &mut Vec<u8>) {
 }
 
 fn map<'a>(entries: impl Iterator<Item = (&'a String, &'a Json)>, out: &mut Vec<u8>) {
-    let mut entries: Vec<_> = entries.filter(|(_, value)| may_be_hashed(value)).collect();
+    let mut entries: Vec<_> = entries.collect();
     entries.sort_by_key(|(key, _)| *key);
     out.push(b'{');
     for (i, (key, value)) in entries.into_iter().enumerate() {
@@ -168,9 +180,12 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_not_hashed() {
+    fn of_a_secret_a_few_bits_are_hashed_and_of_a_login_none() {
         assert_eq!(vars(json!({"ansible_password": "a"})), vars(json!({"ansible_become_pass": "b"})));
-        assert_eq!(vars(json!({"db": {"token": 1, "a": [{"secret": 2}]}})), vars(json!({"db": {"a": [{}]}})));
+        assert_ne!(vars(json!({"db": {"token": "a"}})), vars(json!({"db": {"token": "b"}})), "a change is seen");
+        let digests: std::collections::BTreeSet<String> =
+            (0..20_000).map(|pin| vars(json!({"a": [{"pin_secret": pin}]}))).collect();
+        assert!(digests.len() <= 1 << (4 * NAME_MARK), "{} digests tell secrets apart", digests.len());
         assert_ne!(vars(json!({"token_auth": true})), vars(json!({"token_auth": false})), "no secret, but a setting");
     }
 
@@ -181,16 +196,19 @@ mod tests {
             name in "([a-z]{1,4}_)?(pass|password|token|secret|pwd|path|passive|private_key|private_key_file|api_key)(_[a-z]{1,4})?"
         ) {
             use crate::inventory::Inventory;
+            let login = format!("ansible_{name}");
             let list = |value: &str| {
-                let text = format!("all: {{ hosts: {{ h: {{ {name}: {value} }} }} }}\n");
+                let text = format!("all: {{ hosts: {{ h: {{ {name}: {value}, {login}: {value} }} }} }}\n");
                 let inventory = Inventory::from_text("i.yml", &text).unwrap_or_else(|problems| panic!("{problems}"));
                 let host = HostName::new("h").unwrap();
-                (inventory.list_json().to_string(), vars(Json::Object(inventory.vars(&host))))
+                let seen = inventory.vars(&host).into_iter().filter(|(name, _)| *name == login).collect();
+                let shown = inventory.list_json()["_meta"]["hostvars"]["h"][&name].to_string();
+                (shown, vars(Json::Object(seen)))
             };
             let secret = sensitive::name(&name);
             let ((one, digest), (other, digest_of_other)) = (list("S3cr3tOne"), list("S3cr3tTwo"));
             proptest::prop_assert_eq!(!one.contains("S3cr3t") && !other.contains("S3cr3t"), secret);
-            proptest::prop_assert_eq!(digest == digest_of_other, secret);
+            proptest::prop_assert_eq!(digest == digest_of_other, sensitive::name(&login));
             let bad = format!("all:\n  hosts:\n    'a b': {{ {name}: S3cr3tOne }}\n");
             let told = Inventory::from_text("i.yml", &bad).unwrap_err().to_string();
             proptest::prop_assert!(told.contains("'a b'"), "{told}");
