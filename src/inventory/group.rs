@@ -13,7 +13,7 @@ use crate::{
     host::HostName,
     policy::Policy,
     sensitive,
-    yaml::{Key, Node, Problems, Source, Value, parse},
+    yaml::{Key, Node, Problems, Source, Span, Value, parse},
 };
 
 /// All hosts and groups of a set of inventory files.
@@ -75,7 +75,11 @@ impl Layer {
     }
 
     pub fn get(&self, name: &str) -> Option<&Node> {
-        self.vars.iter().find(|(key, _)| key.text == name).map(|(_, node)| node)
+        self.entry(name).map(|(_, node)| node)
+    }
+
+    fn entry(&self, name: &str) -> Option<&(Key, Node)> {
+        self.vars.iter().find(|(key, _)| key.text == name)
     }
 }
 
@@ -160,9 +164,19 @@ impl Inventory {
 
     /// One variable of a host, where it was written last.
     pub(super) fn var<'a>(&'a self, host: &'a Host, name: &str) -> Option<&'a Node> {
-        let own = || host.layers.iter().rev().find_map(|layer| layer.get(name));
-        let groups = || self.sets[host.set].layers.iter().rev().find_map(|layer| layer.get(name));
-        self.extra.get(name).or_else(own).or_else(groups)
+        self.entry(host, name).map(|(_, node)| node)
+    }
+
+    fn entry<'a>(&'a self, host: &'a Host, name: &str) -> Option<&'a (Key, Node)> {
+        let own = || host.layers.iter().rev().find_map(|layer| layer.entry(name));
+        let groups = || self.sets[host.set].layers.iter().rev().find_map(|layer| layer.entry(name));
+        self.extra.entry(name).or_else(own).or_else(groups)
+    }
+
+    /// Where a variable of a host is written that is encrypted, or that has an encrypted part.
+    pub fn sealed(&self, host: &HostName, variable: &str) -> Option<&Span> {
+        let (key, node) = self.entry(self.host(host)?, variable)?;
+        node.holds_vault().then_some(&key.span)
     }
 
     /// What `patchwave` says about the rollout of a host: parents first, then children, then the host.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value as Json, json};
 
 use super::Inventory;
-use crate::{host::HostName, sensitive};
+use crate::{host::HostName, sensitive, yaml::VAULT};
 
 /// Most lines of a graph: groups in several parents are written below each of them.
 const MOST_LINES: usize = 200_000;
@@ -106,7 +106,7 @@ impl Inventory {
 fn mask(value: &mut Json) {
     match value {
         value if sensitive::secret(value).is_some() => *value = MASK.into(),
-        Json::Object(map) if map.contains_key("__ansible_vault") => *value = MASK.into(),
+        Json::Object(map) if map.contains_key(VAULT) => *value = MASK.into(),
         Json::Object(map) => map.values_mut().for_each(mask),
         Json::Array(items) => items.iter_mut().for_each(mask),
         _ => {}

@@ -5,7 +5,7 @@ use crate::{
     host::HostName,
     mask::Secrets,
     sensitive,
-    yaml::{Node, Span},
+    yaml::{Node, SEALED, Span},
 };
 
 /// Deepest chain of variables that refer to each other.
@@ -36,10 +36,7 @@ fn resolve(look: &Look<'_>, node: &Node, depth: usize) -> Result<String, NoText>
     let fail =
         |why: String, help: Option<&str>| Err(NoText { why, help: help.map(str::to_owned), span: node.span.clone() });
     if node.is_vault() {
-        return fail(
-            "is encrypted (!vault), and patchwave does not decrypt".into(),
-            Some("use an SSH key or agent, or pass the value with -e"),
-        );
+        return fail(SEALED.into(), Some("use an SSH key or agent, or pass the value with -e"));
     }
     if let Some(text) = node.unsafe_text() {
         return Ok(text.to_owned());

@@ -12,6 +12,7 @@ use super::{
     Agreed, Domain, Moment, Plan, PlannedHost, Stage, Wave,
     careful::StageRules,
     digest::{Marks, VarsDigest},
+    sealed::Sealed,
     spread::Filling,
     stages::{self, Candidate, Draft},
     window::Windows,
@@ -40,7 +41,7 @@ pub fn build(inventory: &Inventory, playbook: &Playbook, selected: &[HostName]) 
         return Err(problems);
     }
     let total = hosts.len();
-    let vars = Variables::collect(&hosts, inventory, playbook);
+    let vars = Variables::collect(&hosts, inventory, playbook, &mut problems);
     let rollout = &playbook.rollout;
     let drafts = if rollout.stages.is_empty() {
         problems.extend(inventory.missing_labels(selected));
@@ -92,7 +93,7 @@ struct Variables {
 }
 
 impl Variables {
-    fn collect(hosts: &[Candidate], inventory: &Inventory, playbook: &Playbook) -> Self {
+    fn collect(hosts: &[Candidate], inventory: &Inventory, playbook: &Playbook, problems: &mut Problems) -> Self {
         let rollout = &playbook.rollout;
         let above = [&rollout.policy].into_iter().chain(rollout.stages.iter().map(|stage| &stage.policy));
         let mut wanted: HashSet<&str> = HashSet::new();
@@ -102,15 +103,18 @@ impl Variables {
         let mut digest = VarsDigest::default();
         digest.shared(&playbook.vars);
         let mut labels = HashMap::new();
+        let mut sealed = Sealed::new(playbook);
         for host in hosts {
             let vars = inventory.vars(&host.name);
             digest.host(&host.name, &vars);
+            sealed.host(&host.name, &vars, inventory);
             for name in &wanted {
                 if let Some(value) = label(&vars, name) {
                     labels.insert(((*name).to_owned(), host.name.clone()), value);
                 }
             }
         }
+        sealed.report(problems);
         let (digest, marks) = digest.finish();
         Self { digest, marks, labels }
     }

@@ -9,6 +9,7 @@ mod careful;
 mod digest;
 mod model;
 mod request;
+mod sealed;
 mod spread;
 mod stages;
 mod twins;

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     sensitive,
-    yaml::{Node, Problems, Span, Value, read},
+    yaml::{Node, Problems, SEALED, Span, Value, read},
 };
 
 /// What the readers know besides the node: where files are.
@@ -215,6 +215,10 @@ fn literal(text: &str) -> String {
 }
 
 fn check_texts(node: &Node, problems: &mut Problems) {
+    if node.is_vault() {
+        problems.at(&node.span, format!("this {SEALED}"));
+        return;
+    }
     match &node.value {
         Value::String(text) if node.tag.is_none() => {
             if let Err(error) = check::template(&Template(text.clone())) {

@@ -9,6 +9,8 @@ use crate::sensitive;
 const WIDEST: usize = 110;
 /// Colons of a line that are looked at; what is behind more of them is not shown.
 const MOST_COLONS: usize = 60;
+/// Behind it stands what is encrypted.
+const VAULT: [&str; 2] = ["!vault", super::VAULT];
 /// Characters kept in front of the place in a longer line.
 const BEFORE: usize = 40;
 
@@ -40,7 +42,8 @@ fn in_secret_block(above: &str, line: &str) -> bool {
             continue;
         }
         least = indent(line);
-        if behind_secret(line).is_some_and(|colon| line[colon + 1..].trim_start().starts_with(['|', '>'])) {
+        let block = |at: usize| line[at..].trim_start().starts_with(['|', '>']);
+        if behind_secret(line).is_some_and(|colon| block(colon + 1)) || behind_vault(line).is_some_and(block) {
             return true;
         }
     }
@@ -55,8 +58,17 @@ fn behind_secret(line: &str) -> Option<usize> {
     found.or_else(|| line.match_indices(':').nth(MOST_COLONS).map(|(at, _)| at))
 }
 
-/// The line with what stands behind a secret's name replaced.
+/// Where an encrypted value begins.
+fn behind_vault(line: &str) -> Option<usize> {
+    VAULT.iter().filter_map(|mark| line.find(mark).map(|at| at + mark.len())).min()
+}
+
+/// The line with what stands behind a secret's name, or is encrypted, replaced.
 fn masked(line: &str) -> String {
+    if let Some(at) = behind_vault(line).filter(|at| behind_secret(line).is_none_or(|colon| colon > *at)) {
+        let block = line[at..].trim_start().starts_with(['|', '>']) || line[at..].trim().is_empty();
+        return if block { line.to_owned() } else { format!("{} ***", &line[..at]) };
+    }
     match behind_secret(line) {
         Some(colon) if !line[colon + 1..].trim().is_empty() => format!("{}: ***", &line[..colon]),
         // An address with a login or a query.

@@ -13,7 +13,7 @@ mod source;
 mod units;
 
 pub use map::{MapReader, nearest};
-pub use node::{Key, Node, Value};
+pub use node::{Key, Node, SEALED, VAULT, Value, holds_vault};
 pub use parse::parse;
 pub use problem::{Problem, Problems, Span};
 pub use source::Source;

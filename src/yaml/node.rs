@@ -6,6 +6,20 @@ use super::Span;
 
 /// The key under which JSON says that a text is no template.
 const UNSAFE: &str = "__ansible_unsafe";
+/// The key under which JSON says that a value is encrypted.
+pub const VAULT: &str = "__ansible_vault";
+
+/// Why an encrypted value is of no use, behind its name.
+pub const SEALED: &str = "is encrypted (!vault), and patchwave does not decrypt";
+
+/// Whether an encrypted value, as [`Node::to_json`] gives it, is in this one.
+pub fn holds_vault(value: &Json) -> bool {
+    match value {
+        Json::Object(map) => map.contains_key(VAULT) || map.values().any(holds_vault),
+        Json::Array(items) => items.iter().any(holds_vault),
+        _ => false,
+    }
+}
 
 /// One value of a document.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,9 +77,19 @@ impl Node {
         self.value == Value::Null
     }
 
-    /// True for `!vault`: a value that is encrypted and stays so.
+    /// True for `!vault`, or `{"__ansible_vault": …}`, which is how JSON says it: a value that is encrypted and stays so.
     pub fn is_vault(&self) -> bool {
-        matches!(self.tag.as_deref(), Some("!vault" | "!vault-encrypted"))
+        matches!(self.tag.as_deref(), Some("!vault" | "!vault-encrypted")) || self.get(VAULT).is_some()
+    }
+
+    /// Whether an encrypted value is in this one.
+    pub fn holds_vault(&self) -> bool {
+        match &self.value {
+            _ if self.is_vault() => true,
+            Value::Seq(items) => items.iter().any(Self::holds_vault),
+            Value::Map(entries) => entries.iter().any(|(_, node)| node.holds_vault()),
+            _ => false,
+        }
     }
 
     /// The value under `key`, when this is a mapping that has it.
@@ -106,7 +130,7 @@ impl Node {
     pub fn to_json(&self) -> Json {
         let marked = |mark: &str, text: &str| Json::Object(Map::from_iter([(mark.to_owned(), text.into())]));
         if self.is_vault() {
-            return marked("__ansible_vault", self.text().unwrap_or_default());
+            return marked(VAULT, self.get(VAULT).unwrap_or(self).text().unwrap_or_default());
         }
         match &self.value {
             Value::String(text) if text.contains('{') && self.unsafe_text().is_some() => marked(UNSAFE, text),

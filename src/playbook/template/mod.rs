@@ -1,6 +1,6 @@
 //! Jinja templates, `when:` expressions and command lines over one host's variables.
 //! The only module that imports the template crate; its messages name variables and never show a value.
-//! Start at [`Scope`]; what a loader needs is in [`check`].
+//! Start at [`Scope`]; what a loader needs is in [`check`] and [`used`].
 
 pub mod check;
 mod error;
@@ -9,6 +9,7 @@ mod jinja;
 mod scope;
 mod tags;
 mod trace;
+pub mod used;
 mod vars;
 mod words;
 

@@ -68,7 +68,7 @@ fn errors_name_the_variable_and_no_value() {
         ("{{ missing ~ 'x' }}", "`missing` is undefined"),
         ("{{ broken }}", "`missing_one` is undefined (in the variable `broken`)"),
         ("{{ loop_a }}", "the variable `loop_a` refers to itself, or to others more than 16 deep"),
-        ("{{ sealed }}", "the variable `sealed` is encrypted (!vault), which cannot be opened yet"),
+        ("{{ sealed }}", "the variable `sealed` is encrypted (!vault), and patchwave does not decrypt"),
         ("{{ password + 1 }}", "`password + 1` cannot be computed: invalid operation"),
         ("{{ password | int }}", "`int` cannot be computed: invalid operation"),
         ("{{ 'x' | regex_replace('(', '') }}", "a regular expression is not valid (or compiles to more than 1 MiB)"),

@@ -19,11 +19,12 @@ use super::{
     tags::{holds_tag, lone_expression},
     trace::Trace,
 };
-use crate::sensitive;
+use crate::{
+    sensitive,
+    yaml::{SEALED, VAULT},
+};
 
-/// How an inventory passes on a value with the tag `!vault`.
-const VAULT: &str = "__ansible_vault";
-/// And a text with the tag `!unsafe`, which is no template whatever stands in it.
+/// How an inventory passes on a text with the tag `!unsafe`, which is no template whatever stands in it.
 const UNSAFE: &str = "__ansible_unsafe";
 
 /// Where the engine's formatter finds the record of the render. No template can name it.
@@ -78,7 +79,7 @@ impl Vars {
                 items.iter().map(|item| self.expanded(name, item)).collect::<Result<Vec<_>, _>>()?.into()
             }
             Json::Object(map) if map.contains_key(VAULT) => {
-                return Err(refuse(format!("the variable `{name}` is encrypted (!vault), which cannot be opened yet")));
+                return Err(refuse(format!("the variable `{name}` {SEALED}")));
             }
             Json::Object(map) if map.len() == 1 && map.get(UNSAFE).is_some_and(Json::is_string) => plain(&map[UNSAFE]),
             Json::Object(map) => {
