@@ -23,6 +23,7 @@ mod refused;
 mod repeats;
 mod resume;
 mod run;
+mod secret_variables;
 mod status;
 mod streams;
 mod terms;
