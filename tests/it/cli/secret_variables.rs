@@ -3,7 +3,11 @@
 
 use std::{fs, path::Path};
 
-use patchwave::demo::{Fleet, FleetSpec};
+use patchwave::{
+    demo::{Fleet, FleetSpec},
+    event::Kind,
+};
+use rustix::process::Signal;
 
 use crate::support::cli::{Desk, Said};
 
@@ -104,4 +108,24 @@ fn a_secret_variable_is_used_and_shown_nowhere() {
         "vars: { api_token: s3cr3t-T0k }\nsteps: [{ command: 'x {{ api_token', zzz: { TOKEN: hunter22 } }]\n",
     );
     hides(&desk.run("plan bad.yml -i inv.yml").ended(2));
+}
+
+#[test]
+fn what_a_job_says_of_a_secret_is_hidden_by_the_controller_that_takes_over() {
+    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
+    let desk = desk(&fleet);
+    let play = "name: Job\nsteps:\n  - command: \"while ! [ -e $PATCHWAVE_ROOT/go ]; do sleep 0.05; done; \
+                echo late {{ api_token | upper }}; exit 4\"\n";
+    desk.write("play.yml", play);
+    let running = desk.start("run play.yml -i inv.yml -e extra_token=extra-S3CR --json");
+    desk.until("a job that began", |events| {
+        events.iter().any(|event| matches!(&event.kind, Kind::StepNoted { value, .. } if value["begun"] == true))
+    });
+    running.signal(Signal::KILL);
+    hides(&running.end());
+    fleet.hosts().for_each(|host| fs::write(host.folder().join("go"), "").unwrap());
+    let resumed = desk.really("resume -e extra_token=extra-S3CR --json");
+    hides(&resumed);
+    resumed.ended(6).says(&["late ********"]);
+    holds_nothing(&desk.folder().join("state"));
 }
