@@ -23,8 +23,8 @@ const SHOWN: &str = "private_key_file";
 /// The only key of a marked value.
 const MARK: &str = "__patchwave_secret";
 
-/// Whether what stands under this name is a secret: `db_password`, `API-TOKEN`, `ansible_become_pass`. Of a longer text,
-/// whether some word of it is such a name.
+/// Whether what stands under this name is a secret: `db_password`, `API-TOKEN`, `ansible_become_pass`. Of a longer
+/// text, whether some word of it is such a name.
 pub fn name(text: &str) -> bool {
     let text = text.to_ascii_lowercase().replace(['-', ' '], "_").replace(SHOWN, "");
     if PARTS.iter().any(|part| text.contains(part)) {

@@ -148,7 +148,8 @@ impl Inventory {
     }
 
     /// The variables of a host, merged as Ansible merges them, with `inventory_hostname`, `inventory_hostname_short`
-    /// and `group_names`. `patchwave` is merged key by key, secrets are marked ([`sensitive::mark`]). Empty for a host that the inventory does not have.
+    /// and `group_names`. `patchwave` is merged key by key, secrets are marked ([`sensitive::mark`]). Empty for a host
+    /// that the inventory does not have.
     pub fn vars(&self, name: &HostName) -> Map<String, Json> {
         let Some(host) = self.host(name) else { return Map::new() };
         let set = &self.sets[host.set];

@@ -1,5 +1,5 @@
-//! What readers of inventory formats hand over: groups, hosts of groups, groups in groups, variables; each with its place.
-//! Knows no format. Readers are siblings of this file ([`super::yaml`]); what all of it comes to is made by
+//! What readers of inventory formats hand over: groups, hosts of groups, groups in groups, variables; each with its
+//! place. Knows no format. Readers are siblings of this file ([`super::yaml`]); what all of it comes to is made by
 //! [`super::order::finish`]. Start at [`Loader`].
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};

@@ -1,5 +1,5 @@
-//! Ansible's YAML inventories: `hosts`, `children` and `vars` of each group, handed to the [`Loader`]. Knows how they are
-//! written, and nothing of what they come to. Start at [`read`].
+//! Ansible's YAML inventories: `hosts`, `children` and `vars` of each group, handed to the [`Loader`]. Knows how they
+//! are written, and nothing of what they come to. Start at [`read`].
 
 use std::sync::Arc;
 

@@ -28,8 +28,9 @@ use crate::{
 
 /// Plans a run of `playbook` over the `selected` hosts.
 ///
-/// Policy of a stage of the playbook wins over that of its `rollout`, which wins over the inventory's; its window narrows
-/// the inventory's. Hosts of one stage with different policies get the most careful one. The order of `selected` is the order inside a stage.
+/// Policy of a stage of the playbook wins over that of its `rollout`, which wins over the inventory's; its window
+/// narrows the inventory's. Hosts of one stage with different policies get the most careful one. The order of
+/// `selected` is the order inside a stage.
 ///
 /// # Errors
 /// Nothing selected; hosts that the inventory does not have, without environment or risk (unless the playbook names its

@@ -1,5 +1,6 @@
 //! From what a person asks for to the plan that is carried out: both files, the selection within its limit, windows or
-//! none. All of it goes in before the digest is taken. Knows no arguments and no connection. Start at [`Request::plan`].
+//! none. All of it goes in before the digest is taken. Knows no arguments and no connection. Start at
+//! [`Request::plan`].
 
 use std::{
     collections::HashSet,

@@ -1,4 +1,4 @@
-//! Encrypted variables that steps use: an error of the plan, with its place. One that no step uses is no hindrance, since
+//! Encrypted variables that steps use: an error of the plan, with its place. One that no step uses does no harm, since
 //! inventories are shared with programs that decrypt.
 
 use std::collections::{BTreeSet, HashMap};

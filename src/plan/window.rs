@@ -16,8 +16,8 @@ const HORIZON: SignedDuration = SignedDuration::from_hours(366 * 24);
 /// Most openings that are looked at on the way there: a window may open each minute.
 const MOST_OPENINGS: usize = 20_000;
 
-/// The windows of one host, which may start while all of them are open: the inventory's first, then the one by which the
-/// playbook narrows it. Never empty. In JSON one window is itself, several are a list.
+/// The windows of one host, which may start while all of them are open: the inventory's first, then the one by which
+/// the playbook narrows it. Never empty. In JSON one window is itself, several are a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "OneOrMore", try_from = "OneOrMore")]
 pub struct Windows(Vec<Window>);
@@ -67,8 +67,8 @@ impl Windows {
     }
 }
 
-/// When the first of the windows closes that are all open at `now`; `None` when one is closed, or cannot be read (a loader
-/// checked it).
+/// When the first of the windows closes that are all open at `now`; `None` when one is closed, or cannot be read (a
+/// loader checked it).
 pub fn open_until(windows: &Windows, now: Timestamp) -> Option<Timestamp> {
     windows.iter().try_fold(Timestamp::MAX, |end, window| Some(end.min(one_open_until(window, now)?)))
 }

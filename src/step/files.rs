@@ -28,7 +28,10 @@ pub(super) async fn read_agreed(
             return Err(Box::new(StepResult::failed("file-changed", why).help(sources::PUT_BACK)));
         }
         None if cx.check => {}
-        None => cx.journal.note("file", json!({ "name": name, "sha256": sum })).await?,
+        None => {
+            let name = cx.link.secrets().hide(name).into_owned();
+            cx.journal.note("file", json!({ "name": name, "sha256": sum })).await?;
+        }
     }
     Ok(bytes)
 }

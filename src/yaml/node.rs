@@ -77,7 +77,8 @@ impl Node {
         self.value == Value::Null
     }
 
-    /// True for `!vault`, or `{"__ansible_vault": …}`, which is how JSON says it: a value that is encrypted and stays so.
+    /// True for `!vault`, or `{"__ansible_vault": …}`, which is how JSON says it: a value that is encrypted and stays
+    /// so.
     pub fn is_vault(&self) -> bool {
         matches!(self.tag.as_deref(), Some("!vault" | "!vault-encrypted")) || self.get(VAULT).is_some()
     }
@@ -124,9 +125,9 @@ impl Node {
         }
     }
 
-    /// The same value as JSON. `!vault` becomes `{"__ansible_vault": …}` as in `ansible-inventory`, and `!unsafe` with a
-    /// brace in it `{"__ansible_unsafe": …}`; numbers that JSON lacks (`.inf`, `.nan`) become their text; other tags are
-    /// dropped.
+    /// The same value as JSON. `!vault` becomes `{"__ansible_vault": …}` as in `ansible-inventory`, and `!unsafe` with
+    /// a brace in it `{"__ansible_unsafe": …}`; numbers that JSON lacks (`.inf`, `.nan`) become their text; other tags
+    /// are dropped.
     pub fn to_json(&self) -> Json {
         let marked = |mark: &str, text: &str| Json::Object(Map::from_iter([(mark.to_owned(), text.into())]));
         if self.is_vault() {

@@ -51,8 +51,8 @@ impl Scope {
         self
     }
 
-    /// Renders every template of a step, or of any other JSON value, for the sake of its secrets: a host may repeat what
-    /// an earlier controller sent it. What cannot be rendered now is passed over.
+    /// Renders every template of a step, or of any other JSON value, for the sake of its secrets: a host may repeat
+    /// what an earlier controller sent it. What cannot be rendered now is passed over.
     pub fn teach_all(&self, json: &Json) {
         match json {
             Json::String(text) if holds_tag(text) => drop(self.render(&Template(text.clone()))),

@@ -1,8 +1,8 @@
 //! What one render makes of secrets: the secret values that it looked up, and each text that it wrote since.
 //!
-//! Which of those texts depend on a secret is found by rendering again with every secret disguised: a text that comes out
-//! the same holds none. So filters, concatenation, `set` and loops need no rules of their own, and a host's name beside a
-//! password stays readable. Start at [`Trace::learn`].
+//! Which of those texts depend on a secret is found by rendering again with every secret disguised: a text that comes
+//! out the same holds none. So filters, concatenation, `set` and loops need no rules of their own, and a host's name
+//! beside a password stays readable. Start at [`Trace::learn`].
 
 use std::{
     fmt,
@@ -105,8 +105,8 @@ impl Trace {
         self.found().written.push(text);
     }
 
-    /// Hands over the secrets of this render, and all that it made of them: what `disguised`, the same render with other
-    /// secrets, has written otherwise or not at all.
+    /// Hands over the secrets of this render, and all that it made of them: what `disguised`, the same render with
+    /// other secrets, has written otherwise or not at all.
     pub fn learn(&self, disguised: &Self, into: &Secrets) {
         let (found, other) = (self.found(), disguised.found());
         found.secrets.iter().for_each(|secret| into.add(secret));

@@ -24,7 +24,7 @@ use crate::{
     yaml::{SEALED, VAULT},
 };
 
-/// How an inventory passes on a text with the tag `!unsafe`, which is no template whatever stands in it.
+/// How an inventory passes on a text with the tag `!unsafe`, which is not a template, whatever it holds.
 const UNSAFE: &str = "__ansible_unsafe";
 
 /// Where the engine's formatter finds the record of the render. No template can name it.
