@@ -4,7 +4,11 @@ use std::{io, sync::LazyLock};
 
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value, escape_formatter};
 
-use super::{TemplateError, filters, tags::holds_tag, trace::Trace, vars::TRACE};
+use super::{
+    TemplateError, filters,
+    tags::holds_tag,
+    trace::{TRACE, Trace},
+};
 
 /// Most bytes that one template may give.
 const MAX_RENDERED: usize = 1 << 20;

@@ -20,6 +20,9 @@ use zeroize::Zeroizing;
 
 use crate::mask::{SHORTEST, Secrets};
 
+/// The name under which the engine's formatter finds the record of the render. No template can write it.
+pub(super) const TRACE: &str = "\0trace";
+
 type Text = Zeroizing<String>;
 
 /// The record of one render.

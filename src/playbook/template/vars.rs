@@ -17,7 +17,7 @@ use super::{
     error::refuse,
     jinja,
     tags::{holds_tag, lone_expression},
-    trace::Trace,
+    trace::{TRACE, Trace},
 };
 use crate::{
     sensitive,
@@ -26,9 +26,6 @@ use crate::{
 
 /// How an inventory passes on a text with the tag `!unsafe`, which is not a template, whatever it holds.
 const UNSAFE: &str = "__ansible_unsafe";
-
-/// Where the engine's formatter finds the record of the render. No template can name it.
-pub(super) const TRACE: &str = "\0trace";
 
 /// How deep a variable may refer to another one.
 const MAX_DEPTH: u8 = 16;
