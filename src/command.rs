@@ -25,7 +25,7 @@ pub enum Effect {
 /// One command for one host: an argument vector, never a shell string.
 #[derive(Clone, Debug)]
 pub struct Command {
-    /// A stable short name (`boot-id`, `apt-installed`) for logs, errors and the simulated fleet.
+    /// A stable short name (`boot-id`, `disk-free`) for logs, errors and the simulated fleet.
     pub label: &'static str,
     /// Program and arguments.
     pub argv: Vec<String>,
@@ -105,8 +105,8 @@ impl Command {
         self
     }
 
-    /// The same command behind shell text, which may end it before anything is done. A script gets it as its first lines,
-    /// everything else is run by a shell after it.
+    /// The same command behind shell text, which may end it before anything is done. A script gets it as its first
+    /// lines, everything else is run by a shell after it.
     #[must_use]
     pub fn behind(mut self, text: &str) -> Self {
         match self.argv.as_mut_slice() {

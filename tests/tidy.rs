@@ -18,6 +18,8 @@ mod floors;
 mod house;
 #[path = "tidy/must_not.rs"]
 mod must_not;
+#[path = "tidy/managers.rs"]
+mod managers;
 #[path = "tidy/promises.rs"]
 mod promises;
 #[path = "tidy/prose.rs"]
@@ -32,7 +34,7 @@ use house::House;
 /// A rule: the house in, findings out (`path:line: what is wrong: where it belongs`).
 type Rule = fn(&House) -> Vec<String>;
 
-const RULES: [(&str, Rule); 19] = [
+const RULES: [(&str, Rule); 25] = [
     ("floors: every module has one", floors::every_module_has_a_floor),
     ("floors: lower ones only", floors::lower_floors_only),
     ("floors: the pure ones do not wait", floors::pure_floors_do_not_wait),
@@ -49,6 +51,7 @@ const RULES: [(&str, Rule); 19] = [
     ("files: header", files::header),
     ("files: names that say nothing", files::names),
     ("files: what must not be shipped", files::shipped),
+    ("managers: known in one place", managers::known_in_one_place),
     ("promises: what keeps them is there", promises::kept),
     ("must not: what a lower floor offers and a module leaves", must_not::left_alone),
     ("must not: somebody keeps it", must_not::said),
@@ -206,7 +209,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "bans: step kinds by name",
         "src/engine/mod.rs",
         "//! x\nuse crate::playbook::StepKind as K;\nfn f(k: K) { matches!(k, K::Reboot(_)) }",
-        "belongs to `step/mod.rs`",
+        "belongs to `step/kinds.rs`",
     ),
     (
         "bans: events by hand",
@@ -236,6 +239,20 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "Cargo.lock:2: `aws-lc-sys`",
     ),
     ("files: what must not be shipped", "Cargo.lock", "[[package]]\nname = \"serde_yaml\"\n", "serde-saphyr"),
+    (
+        "managers: known in one place",
+        "src/step/cleanup.rs",
+        "//! x\nfn f() -> &'static str { \"on the host: dpkg --configure -a\" }",
+        "src/step/cleanup.rs:2: `dpkg`",
+    ),
+    (
+        "managers: known in one place",
+        "src/step/verify.rs",
+        "//! x\nuse crate::pkg::apt::Apt;",
+        "belongs to `pkg/<manager>/`",
+    ),
+    ("managers: known in one place", "src/pkg/all.rs", "//! x\nconst A: &str = \"the apt hosts\";", "`apt`"),
+    ("managers: known in one place", "src/step/job/start.sh", "#!/bin/sh\ndnf -y upgrade", "start.sh:2: `dnf`"),
     (
         "promises: what keeps them is there",
         "docs/design/promises.md",
@@ -341,7 +358,9 @@ const GOOD: &[(&str, &str)] = &[
         "src/step/controller.rs",
         "//! x\nfn f() { g().expect(\"the list was checked when it was loaded\"); \"unwrap() todo!\"; tokio::process::Command::new(\"a\"); }",
     ),
-    ("src/step/mod.rs", "//! x\nfn f(k: &StepKind) { match k { StepKind::Upgrade(_) => {} } }"),
+    ("src/step/kinds.rs", "//! x\nfn f(k: &StepKind) { match k { StepKind::Upgrade(_) => {} } }"),
+    ("src/pkg/apt/hints.rs", "//! x\nconst REPAIR: &str = \"dpkg --configure -a\";"),
+    ("src/pkg/all.rs", "//! x\nuse super::apt;\nfn f() { adapt(\"adapted\"); apt::Apt; }"),
     ("src/engine/event_writer.rs", "//! x\nfn f() { Event { seq: 1, at, kind } }"),
     ("src/ui/mod.rs", "//! x\nfn f(e: &Event) { let Event { kind, .. } = e; IllegalEvent { seq: 1, why } }"),
     ("src/clock.rs", "//! x\nfn f() { jiff::Timestamp::now(); }"),

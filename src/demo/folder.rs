@@ -1,5 +1,5 @@
 //! A host as a folder: what stands in it, what a boot renews, what a repair puts right.
-//! Shared knowledge with the shims, which read and write the same files; `shims/sim.sh` and `shims/dpkg-db.sh` say
+//! Shared knowledge with the shims, which read and write the same files; `shims/sim.sh` and `debian/shims/dpkg-db.sh` say
 //! what the tables hold.
 
 use std::{
@@ -38,16 +38,9 @@ impl Folder {
     /// A Debian host with pending updates. `install` is what a package set takes, in seconds.
     pub(super) fn create(&self, host: &HostSpec, install: f64) -> io::Result<()> {
         self.create_bare()?;
-        for folder in [
-            "boot",
-            "etc",
-            "proc/sys/kernel/random",
-            "run",
-            "sim/fault",
-            "sim/unit",
-            "var/lib/dpkg/updates",
-            "var/lib/apt/lists",
-        ] {
+        for folder in
+            ["boot", "etc", "proc/sys/kernel/random", "run", "sim/fault", "sim/unit"].iter().chain(&debian::FOLDERS)
+        {
             fs::create_dir_all(self.path.join(folder))?;
         }
         self.lay("etc/hostname", &format!("{}\n", host.name))?;
@@ -58,7 +51,7 @@ impl Folder {
         self.lay("sim/install-seconds", &format!("{install:.2}\n"))?;
         self.lay("proc/mounts", "/dev/vda1 / ext4 rw,relatime 0 0\n")?;
         self.lay("proc/locks", "")?;
-        self.lay("var/lib/dpkg/lock-frontend", "")?;
+        self.lay(debian::LOCK, "")?;
         self.lay("sim/kernel", &format!("{}\n", debian::KERNEL))?;
         self.lay(&format!("boot/vmlinuz-{}", debian::KERNEL), "")?;
         for unit in ["ssh", "cron", "systemd-journald", host.role.service()] {
@@ -118,12 +111,12 @@ impl Folder {
         if *fault == Fault::LockHeld { self.show_lock_holder() } else { Ok(()) }
     }
 
-    /// A process that holds dpkg's lock, as `/proc` shows it (proc_locks(5)).
+    /// A process that holds the lock of the packages, as `/proc` shows it (proc_locks(5)).
     fn show_lock_holder(&self) -> io::Result<()> {
         let holder = self.path.join("proc/4242");
         fs::create_dir_all(holder.join("fd"))?;
-        self.write("proc/4242/cmdline", "/usr/bin/python3\0/usr/bin/unattended-upgrade\0")?;
-        let lock = self.path.join("var/lib/dpkg/lock-frontend");
+        self.write("proc/4242/cmdline", debian::HOLDER)?;
+        let lock = self.path.join(debian::LOCK);
         if !holder.join("fd/7").exists() {
             symlink(&lock, holder.join("fd/7"))?;
         }

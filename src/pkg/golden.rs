@@ -1,9 +1,10 @@
-//! Answers of real hosts, read: `tests/golden/pkg/MANAGER/QUERY/CASE/`, for every manager that there is. Each case has the
-//! command as it was run, status, both streams, the value that must come of them, and where it was captured. Start at
-//! [`QUERIES`]: a folder's name and the question that it means.
+//! Answers of real hosts, read: `tests/golden/pkg/MANAGER/QUERY/CASE/`, for every manager that there is. Each case has
+//! the command as it was run, status, both streams, the value that must come of them, and where it was captured. Start
+//! at [`QUERIES`]: a folder's name and the question that it means.
 //!
-//! `PATCHWAVE_BLESS=1` writes `command` and `expected.json` again; the answer itself then has to be captured again where
-//! the command changed: run the line in `command`, with the bytes of `stdin` (if there is such a file) as its input.
+//! `PATCHWAVE_BLESS=1` writes `command` and `expected.json` again; the answer itself then has to be captured again
+//! where the command changed: run the line in `command`, with the bytes of `stdin` (if there is such a file) as its
+//! input.
 
 use std::{
     fs,

@@ -1,5 +1,5 @@
-//! Who holds the locks of a host's packages, whichever manager they belong to: one question for all of them, and the same
-//! look for scripts that must not go on while somebody does. Knows no file of any manager; each says how it looks.
+//! Who holds the locks of a host's packages, whichever manager they belong to: one question for all of them, and the
+//! same look for scripts that must not go on while somebody does. Knows no file of any manager; each says how it looks.
 
 use super::{ALL, LockHolder};
 use crate::command::{Command, Output, Query, Unreadable};

@@ -112,8 +112,8 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
     /// What an operator types on the host to mend a package database in this condition.
     fn mends(&self, health: &Health) -> String;
 
-    /// Why it says that it computes nothing (`lines`, its own words) although the package database is in order: the class
-    /// of the failure, and what to type.
+    /// Why it says that it computes nothing (`lines`, its own words) although the package database is in order: the
+    /// class of the failure, and what to type.
     fn refusal(&self, lines: &[String]) -> (Class, String);
 
     /// Which of `names` it has heard of, be it that they are installed or that a source has them. `names` is not empty.

@@ -19,8 +19,8 @@ impl fmt::Display for Exact {
     }
 }
 
-/// An installed package, and which of its versions where several stand side by side. Written as `name` or `name=version`,
-/// in notes and for people.
+/// An installed package, and which of its versions where several stand side by side. Written as `name` or
+/// `name=version`, in notes and for people.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", from = "String")]
 pub struct Package {

@@ -13,8 +13,8 @@ use super::{Package, Versions};
 /// All packages of a host at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PackageState {
-    /// By name, with the architecture where the manager needs it to tell two apart. Only what has files on the host. Several
-    /// versions of one name may stand side by side (kernels); no list is empty.
+    /// By name, with the architecture where the manager needs it to tell two apart. Only what has files on the host.
+    /// Several versions of one name may stand side by side (kernels); no list is empty.
     pub packages: BTreeMap<String, Vec<Installed>>,
     /// A transaction was cut off and left a journal.
     pub interrupted: bool,

@@ -15,8 +15,8 @@ pub struct Transaction {
     pub downgrade: Vec<Exact>,
     /// Packages to remove, with their configuration.
     pub remove: Vec<Package>,
-    /// Those of them that came in as dependencies and keep that mark. A manager that takes it from what is named gives it
-    /// back with [`super::PackageManager::restore_marks`].
+    /// Those of them that came in as dependencies and keep that mark. A manager that takes it from what is named gives
+    /// it back with [`super::PackageManager::restore_marks`].
     pub auto: BTreeSet<String>,
     /// Whether packages may go that `remove` does not name.
     pub allow_removals: bool,

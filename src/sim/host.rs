@@ -12,11 +12,11 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use super::{
+    debian::{DISK_FULL, FACTS, KERNEL, LOCK, Packages},
     fault::{Fault, Faults, Strike},
     guard::Guard,
     job::{Job, Stand, Work},
     lease::Holder,
-    packages::{KERNEL, Packages},
 };
 use crate::{
     command::{Command, Exit, Output},
@@ -26,7 +26,6 @@ use crate::{
 
 /// How long a reboot is down.
 const DOWN: Duration = Duration::from_secs(20);
-const LOCK: &str = "lock /var/lib/dpkg/lock-frontend 812 apt-get install\n";
 pub(super) const FULL: &str = "cannot be written (is the disk full?)";
 
 /// What a host says to a command, and when.
@@ -214,13 +213,11 @@ impl SimHost {
         job.stand = stand;
         job.output += match stand {
             Stand::Done(0) => "all done\n",
-            Stand::Done(100) => "dpkg: error: failed to write status database: No space left on device\n",
+            Stand::Done(100) => DISK_FULL,
             _ => "half done\n",
         };
         match (&job.work, &mut self.packages) {
-            (Work::Install(words), Some(packages)) => packages.install(words, half),
-            (Work::Purge(names), Some(packages)) => packages.purge(names, half),
-            (Work::Repair, Some(packages)) if !half => packages.configure(),
+            (Work::Packages(change), Some(packages)) => change.apply(packages, half),
             (Work::Service { units, active }, _) => {
                 self.stopped.retain(|unit| !units.contains(unit));
                 if half || !active {
@@ -306,36 +303,18 @@ impl SimHost {
     }
 
     fn packages_answer(&mut self, label: &str, command: &Command) -> Reply {
-        let full = self.disk_full;
         let Some(packages) = &mut self.packages else {
             return refuse(127, &format!("the simulated host does not know {label}"));
         };
-        let stdin = String::from_utf8_lossy(&command.stdin);
-        let text = match label {
-            "apt-state" => packages.state(),
-            "apt-refresh" if full => return refuse(100, "E: Write error - write (28: No space left on device)"),
-            "apt-refresh" => "Reading package lists...\n".to_owned(),
-            "apt-pending" => match packages.outlook() {
-                Some(outlook) => outlook,
-                None => return refuse(100, "E: Unmet dependencies."),
-            },
-            "apt-simulate" => packages.simulate(&stdin),
-            "apt-simulate-purge" => packages.simulate_purge(&stdin),
-            // No source has more than what is installed.
-            "apt-known" => String::new(),
-            "apt-boot" => packages.boot(),
-            "apt-mark-auto" if full => return refuse(100, "E: No space left on device"),
-            "apt-mark-auto" => {
-                packages.mark_auto(command.argv.rsplit(|word| word == "auto").next().unwrap_or_default());
-                String::new()
+        match packages.answer(command, self.disk_full) {
+            Ok(text) => {
+                if label.ends_with("-clean") {
+                    self.did("clean");
+                }
+                Reply::Now(output(0, text))
             }
-            "apt-clean" => {
-                self.did("clean");
-                String::new()
-            }
-            label => return refuse(127, &format!("the simulated host does not know {label}")),
-        };
-        Reply::Now(output(0, text))
+            Err((code, why)) => refuse(code, &why),
+        }
     }
 
     /// Whether a job works on the packages.
@@ -348,10 +327,7 @@ impl SimHost {
         if self.packages.is_none() {
             return format!("kernel sim\nuid 0\nboot {boot}\nend\n");
         }
-        format!(
-            "os ID=debian\nos PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\ntool apt-get\nkernel {KERNEL}\nuid 0\n\
-             boot {boot}\nsystemd\nend\n"
-        )
+        format!("{FACTS}kernel {KERNEL}\nuid 0\nboot {boot}\nsystemd\nend\n")
     }
 
     fn df_line(&self) -> String {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::debian::Change;
+
 /// How long a job of its own takes.
 const LONG: Duration = Duration::from_secs(40);
 const SHORT: Duration = Duration::from_secs(4);
@@ -11,12 +13,8 @@ const SHORT: Duration = Duration::from_secs(4);
 /// What a job does, read from its program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Work {
-    /// `apt-get install NAME=VERSION…`.
-    Install(Vec<String>),
-    /// `dpkg --configure -a`, `apt-get -f install`.
-    Repair,
-    /// `apt-get purge NAME…`.
-    Purge(Vec<String>),
+    /// A change of packages.
+    Packages(Change),
     /// Units and whether they run afterwards.
     Service { units: Vec<String>, active: bool },
     /// A command after which nobody gets in any more.
@@ -30,18 +28,10 @@ impl Work {
     pub(super) fn read(program: &[u8]) -> Self {
         let text = String::from_utf8_lossy(program);
         let words = text.split_once("\nexec ").and_then(|(_, rest)| shlex::split(rest)).unwrap_or_default();
-        let after = |verb: &str| {
-            let at = words.iter().position(|word| word == verb);
-            at.map(|at| words[at + 1..].iter().filter(|word| !word.starts_with('-')).cloned().collect::<Vec<_>>())
-        };
+        if let Some(change) = Change::read(&words) {
+            return Self::Packages(change);
+        }
         match words.first().map(String::as_str) {
-            Some("dpkg") => Self::Repair,
-            Some("apt-get") if words.iter().any(|word| word == "-f") => Self::Repair,
-            Some("apt-get") => match (after("install"), after("purge")) {
-                (Some(words), _) => Self::Install(words),
-                (_, Some(names)) => Self::Purge(names),
-                _ => Self::Other,
-            },
             // `/bin/sh -c SCRIPT sh VERB UNIT…`
             Some("/bin/sh") if words.get(2).is_some_and(|script| script.contains("systemctl \"$verb\"")) => {
                 Self::Service {
@@ -56,14 +46,15 @@ impl Work {
 
     pub(super) fn takes(&self) -> Duration {
         match self {
-            Self::Service { .. } | Self::Repair => SHORT,
+            Self::Service { .. } => SHORT,
+            Self::Packages(change) if change.is_short() => SHORT,
             _ => LONG,
         }
     }
 
     /// Whether it holds the lock of the packages.
     pub(super) fn locks(&self) -> bool {
-        matches!(self, Self::Install(_) | Self::Repair | Self::Purge(_))
+        matches!(self, Self::Packages(_))
     }
 }
 

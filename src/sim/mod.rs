@@ -4,12 +4,12 @@
 //! benchmark of the engine. Proves nothing about a shell or a package manager; the embedded fleet and the lab do.
 //! Start at [`SimFleet`]; what one host does is in `host`, what can go wrong in [`Fault`].
 
+mod debian;
 mod fault;
 mod guard;
 mod host;
 mod job;
 mod lease;
-mod packages;
 
 pub use fault::{Fault, Faults};
 
@@ -27,9 +27,9 @@ use crate::{
     target::Target,
     transport::{Class, ConnectError, ExecError, Phase, Session, Sink, Stream, Transport},
 };
+use debian::Packages;
 use fault::Strike;
 use host::{Reply, SimHost};
-use packages::Packages;
 
 /// After so long a peer that says nothing is found to be lost.
 const KEEPALIVES: Duration = Duration::from_secs(60);

@@ -10,11 +10,12 @@ use crate::{
     event::StepResult,
 };
 
-/// Runs a short changing command, once: a host that is away before it was sent is waited for as in [`read`]. What it says
-/// goes to the host's log. It does nothing unless the host's lease is still this run's.
+/// Runs a short changing command, once: a host that is away before it was sent is waited for as in [`read`]. What it
+/// says goes to the host's log. It does nothing unless the host's lease is still this run's.
 ///
 /// # Errors
-/// A result that is `Unknown` if the command was sent and its end is not known (`what` begins its sentence), and class `lease-lost`.
+/// A result that is `Unknown` if the command was sent and its end is not known (`what` begins its sentence), and class
+/// `lease-lost`.
 pub(super) async fn change(cx: &mut StepCx<'_>, what: &str, command: Command) -> Result<Output, Box<StepResult>> {
     let command = lease::checked(cx, command.changing());
     let mut patience = Patience::new(cx, command.timeout);

@@ -155,8 +155,8 @@ fn listed<'a>(packages: impl IntoIterator<Item = &'a Package>) -> String {
     packages.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// Packages of all kernels but the running one, the one that the next boot should bring, the newest of each flavour, and
-/// `keep` others of each, newest first: another flavour is nothing to fall back on.
+/// Packages of all kernels but the running one, the one that the next boot should bring, the newest of each flavour,
+/// and `keep` others of each, newest first: another flavour is nothing to fall back on.
 fn old(kernels: &Kernels, keep: usize) -> Vec<Package> {
     // Where the disk does not decide which kernel runs, nobody can say which of them is needed.
     if kernels.newest.is_none() {

@@ -224,13 +224,3 @@ pub struct HookOutput {
     /// How it ended, and its output.
     pub output: crate::command::Output,
 }
-
-/// What may be done with a step that was running when its controller ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Recovery {
-    /// Run it again: it only looks, or running it twice does no harm.
-    Rerun,
-    /// Run it with `resumed`: it finds out from its notes, and from the host or the jump box, how far it came, or says
-    /// that nobody can know.
-    Probe,
-}

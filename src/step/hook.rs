@@ -4,7 +4,7 @@
 use super::{
     Claim, Ended, NoEnd, StepCx,
     job::{self, JobSpec},
-    sources,
+    kinds, sources,
 };
 use crate::{
     command::{Command, Output},
@@ -82,10 +82,10 @@ pub(super) async fn on_controller(cx: &mut StepCx<'_>, command: &Command) -> Res
         id: cx.named_attempt(command.label),
         begun: cx.resumed,
         // A gate is not noted to have begun; what it started is recorded all the same.
-        keeps_end: (cx.resumed || cx.gate.is_some()) && super::keeps_end(kind),
-        once: (cx.resumed || cx.gate.is_some()) && super::runs_once(kind),
+        keeps_end: (cx.resumed || cx.gate.is_some()) && kinds::keeps_end(kind),
+        once: (cx.resumed || cx.gate.is_some()) && kinds::runs_once(kind),
     };
-    let changes = super::is_change(kind);
+    let changes = kinds::is_change(kind);
     let program = command.argv.first().map_or("", String::as_str);
     match cx.controller.run(&command, &claim, &mut *cx.log).await {
         Ok(hook) => Ok(hook.output),
@@ -102,12 +102,12 @@ pub(super) async fn on_controller(cx: &mut StepCx<'_>, command: &Command) -> Res
 /// that a second attempt would work beside it.
 fn killed(kind: &StepKind, program: &str, left: &[String]) -> StepResult {
     let killed = format!("{program} did not end in time and was killed");
-    let touches = super::is_change(kind) && kind.environment().is_some();
+    let touches = kinds::is_change(kind) && kind.environment().is_some();
     if left.is_empty() {
         return StepResult::failed("timeout", killed).changed(touches).help("give the step a longer `timeout:`");
     }
     let summary = format!("{killed}; what it had started still runs: process {}", left.join(", "));
-    match super::is_change(kind) {
+    match kinds::is_change(kind) {
         true => StepResult::unknown("timeout", summary).changed(touches).help(
             "end these processes on the jump box, look at what they did, then run it again with --limit @unknown",
         ),

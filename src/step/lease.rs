@@ -1,9 +1,9 @@
-//! One lease per host while a run changes it, on the host itself, so that a second jump box is refused by name.
-//! Taken by the first change of a run on the host, kept fresh by every change, given back when the walk ends. While a job
+//! One lease per host while a run changes it, on the host itself, so that a second jump box is refused by name. Taken
+//! by the first change of a run on the host, kept fresh by every change, given back when the walk ends. While a job
 //! works on the host nobody else gets it, whatever its age. Start at [`acquire`].
 //!
-//! Command lines on the host, all through `/bin/sh -c`: `id -u`, `mkdir -p`, `chmod 700`, `flock -w 10 9` (where it is),
-//! `date +%s`, `touch -c`, `stat -c %Y|%a|%u|%s`, `find`, `head`, `rm -f`, `mv -f`, `ln`, `cat`. Files:
+//! Command lines on the host, all through `/bin/sh -c`: `id -u`, `mkdir -p`, `chmod 700`, `flock -w 10 9` (where it
+//! is), `date +%s`, `touch -c`, `stat -c %Y|%a|%u|%s`, `find`, `head`, `rm -f`, `mv -f`, `ln`, `cat`. Files:
 //! `/var/lib/patchwave/lease`, `lease.seen`, `lease.lock`, `lost/RUN`, `jobs/*/pid`; as root also those of
 //! `/var/tmp/patchwave-UID/jobs`; `/proc/PID/stat`, `/proc/uptime`, `/proc/sys/kernel/random/boot_id`.
 
@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use self::answer::{Answer, Other, answer};
-use super::{StepCx, remote};
+use super::{StepCx, kinds, remote};
 use crate::{
     command::{Command, Exit, Output, Query, printable, quote},
     event::{Ground, LostLease, RunId, StepResult, TakenLease, Verdict, account_of},
@@ -208,13 +208,13 @@ pub(super) fn kept_from(output: &Output) -> Option<Box<StepResult>> {
     }
 }
 
-/// Gives the lease back, at the end of a host's walk. Quiet: a lease that is left behind expires. Says if it was another
-/// run's by then.
+/// Gives the lease back, at the end of a host's walk. Quiet: a lease that is left behind expires. Says if it was
+/// another run's by then.
 pub async fn release(link: &mut Link, run: &RunId, steps: &[StepSpec]) -> Option<LostLease> {
     let mut rights: Vec<bool> = steps
         .iter()
-        .filter(|step| super::takes_lease(step))
-        .map(|step| super::wants_rights(step, link.target()))
+        .filter(|step| kinds::takes_lease(step))
+        .map(|step| kinds::wants_rights(step, link.target()))
         .collect();
     rights.sort_unstable();
     rights.dedup();
@@ -240,7 +240,7 @@ fn acquire_query(cx: &StepCx<'_>, from: Option<(String, Ground)>) -> Query<Answe
     let command =
         Command::sh("lease-acquire", ACQUIRE, [&cx.run.0, &owner, &own, from.as_deref().unwrap_or("-"), &least, force])
             .timeout(Duration::from_secs(30))
-            .privileged(super::wants_rights(cx.spec, cx.link.target()));
+            .privileged(kinds::wants_rights(cx.spec, cx.link.target()));
     Query::new(command, answer)
 }
 

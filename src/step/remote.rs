@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{StepCx, result::unseen};
+use super::{StepCx, kinds, result::unseen};
 use crate::{
     command::{Command, Output, Query},
     event::StepResult,
@@ -21,9 +21,9 @@ impl StepCx<'_> {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// Whether the commands of this step run with raised rights: see [`super::wants_rights`].
+    /// Whether the commands of this step run with raised rights: see [`kinds::wants_rights`].
     pub fn rights(&self) -> bool {
-        super::wants_rights(self.spec, self.link.target())
+        kinds::wants_rights(self.spec, self.link.target())
     }
 }
 
@@ -123,8 +123,8 @@ pub(super) fn may_pass(error: &LinkError) -> bool {
     )
 }
 
-/// The pause before the next try after `losses` others: growing to 8 s, of random length so that a thousand hosts do not
-/// come back at once, never past the deadline.
+/// The pause before the next try after `losses` others: growing to 8 s, of random length so that a thousand hosts do
+/// not come back at once, never past the deadline.
 pub(super) async fn pause(cx: &StepCx<'_>, losses: u32) {
     let most = 400u64 << losses.min(4);
     let long = Duration::from_millis(fastrand::u64(most / 2..=most + most / 4));

@@ -1,8 +1,8 @@
 //! Units of a host: whether they are active, and what makes them so. Shared by precheck, verify and service.
 //!
-//! Command lines on the host, through `/bin/sh -c`: `systemctl is-active -- UNIT…`, `systemctl show -p LoadState --value --
-//! UNIT`, `systemctl list-unit-files --no-legend --no-pager` where `/run/systemd/system` is, else `service NAME status` and
-//! `/etc/init.d`.
+//! Command lines on the host, through `/bin/sh -c`: `systemctl is-active -- UNIT…`, `systemctl show -p LoadState
+//! --value -- UNIT`, `systemctl list-unit-files --no-legend --no-pager` where `/run/systemd/system` is, else `service
+//! NAME status` and `/etc/init.d`.
 
 use std::{collections::BTreeMap, time::Duration};
 

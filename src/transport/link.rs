@@ -116,8 +116,8 @@ impl Link {
         self.machine.learn_id(id);
     }
 
-    /// What the host is, if it said so over this session and, where raised rights are wanted, with them. A reboot ends the
-    /// session, and with it what was known.
+    /// What the host is, if it said so over this session and, where raised rights are wanted, with them. A reboot ends
+    /// the session, and with it what was known.
     pub fn facts(&self, raised: bool) -> Option<&HostFacts> {
         self.facts.as_ref().filter(|(with, _)| *with || !raised).map(|(_, facts)| facts)
     }

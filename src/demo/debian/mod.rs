@@ -21,6 +21,29 @@ ID=debian
 HOME_URL="https://www.debian.org/"
 "#;
 
+/// Its package programs, as `shims/` has the others, and what they read.
+pub(super) const PROGRAMS: &[(&str, &str)] = &[
+    ("apt-cache", include_str!("shims/apt-cache.sh")),
+    ("apt-get", include_str!("shims/apt-get.sh")),
+    ("apt-mark", include_str!("shims/apt-mark.sh")),
+    ("dpkg", include_str!("shims/dpkg.sh")),
+    ("dpkg-query", include_str!("shims/dpkg-query.sh")),
+    ("dpkg-db.sh", include_str!("shims/dpkg-db.sh")),
+];
+
+/// Programs that must not be those of the machine itself. No package manager that this program looks for is among them:
+/// a host that has one is taken for one of its kind.
+pub(super) const ABSENT: &[&str] = &["apt"];
+
+/// Folders that its package programs want.
+pub(super) const FOLDERS: [&str; 2] = ["var/lib/dpkg/updates", "var/lib/apt/lists"];
+
+/// The file whose lock a transaction takes.
+pub(super) const LOCK: &str = "var/lib/dpkg/lock-frontend";
+
+/// What holds it where the lock is held: a process's command line.
+pub(super) const HOLDER: &str = "/usr/bin/python3\0/usr/bin/unattended-upgrade\0";
+
 /// `sim/installed`: name, version, architecture, want, status, error flag, mark.
 pub(super) fn installed(role: Role) -> String {
     rows(INSTALLED, |word| word == "all" || word == role.as_str()).fold(String::new(), |mut table, row| {

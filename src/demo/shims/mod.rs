@@ -4,14 +4,11 @@
 
 use std::{fs, io, os::unix::fs::PermissionsExt as _, path::Path};
 
+use super::debian;
+
 /// Name and text of every program.
 const PROGRAMS: &[(&str, &str)] = &[
-    ("apt-cache", include_str!("apt-cache.sh")),
-    ("apt-get", include_str!("apt-get.sh")),
-    ("apt-mark", include_str!("apt-mark.sh")),
     ("df", include_str!("df.sh")),
-    ("dpkg", include_str!("dpkg.sh")),
-    ("dpkg-query", include_str!("dpkg-query.sh")),
     ("id", include_str!("id.sh")),
     ("journalctl", include_str!("journalctl.sh")),
     ("poweroff", include_str!("shutdown.sh")),
@@ -23,20 +20,18 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("uname", include_str!("uname.sh")),
     ("wall", include_str!("wall.sh")),
     // What the others read.
-    ("dpkg-db.sh", include_str!("dpkg-db.sh")),
     ("sim.sh", include_str!("sim.sh")),
 ];
 
-/// Programs that would act on the machine itself: they fail, and say so. No package manager stands here, because a host
-/// that has one under this name would be taken for one of its kind.
-const ABSENT: &[&str] = &["apt", "halt", "init", "systemd-inhibit", "telinit"];
+/// Programs that would act on the machine itself: they fail, and say so.
+const ABSENT: &[&str] = &["halt", "init", "systemd-inhibit", "telinit"];
 
 /// Writes them into `fleet/bin`.
 pub(super) fn install(fleet: &Path) -> io::Result<()> {
     let bin = fleet.join("bin");
     fs::create_dir(&bin)?;
-    let absent = ABSENT.iter().map(|name| (*name, include_str!("absent.sh")));
-    for (name, text) in PROGRAMS.iter().copied().chain(absent) {
+    let absent = ABSENT.iter().chain(debian::ABSENT).map(|name| (*name, include_str!("absent.sh")));
+    for (name, text) in PROGRAMS.iter().chain(debian::PROGRAMS).copied().chain(absent) {
         let path = bin.join(name);
         fs::write(&path, text)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;

@@ -1,5 +1,5 @@
-//! What an operator types on a host whose packages are not in order. Each condition has its own way out: finishing what was
-//! begun mends nothing where a package is half there, and `apt-get -f install` would remove such a package.
+//! What an operator types on a host whose packages are not in order. Each condition has its own way out: finishing what
+//! was begun mends nothing where a package is half there, and `apt-get -f install` would remove such a package.
 
 use super::lines::is_name;
 use crate::pkg::{Class, Health};

@@ -90,8 +90,8 @@ impl Line<'_> {
     }
 }
 
-/// `apt-simulate`, `apt-simulate-purge`: what a transaction would do. Without `--no-remove`, so that removals are named.
-/// The names come on standard input: one shell line holds 128 KiB at most.
+/// `apt-simulate`, `apt-simulate-purge`: what a transaction would do. Without `--no-remove`, so that removals are
+/// named. The names come on standard input: one shell line holds 128 KiB at most.
 pub(super) fn simulate(transaction: &Transaction) -> Result<Command, CannotDo> {
     let line = Line::of(transaction)?;
     let label = if matches!(line, Line::Purge(_)) { "apt-simulate-purge" } else { "apt-simulate" };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     event::{StepResult, Verdict},
-    playbook::{Cleanup, Scope, StepKind, Upgrade},
+    playbook::{Cleanup, Precheck, Scope, StepKind, Upgrade, Verify},
     step::{self, testing::Bench},
 };
 
@@ -141,4 +141,48 @@ async fn who_holds_the_toys_lock_is_waited_for() {
     bench.file("run/toy-lock", "lock /run/toy-lock 7 toy\n");
     let result = go(&mut bench).await;
     assert_eq!((result.class.as_str(), result.summary.as_str()), ("lock", "lock held by toy (pid 7)"), "{result:?}");
+}
+
+/// Runs one step of a walk: over the connection of those before.
+async fn then(bench: &mut Bench, kind: StepKind) -> StepResult {
+    bench.spec = step::testing::spec(kind);
+    go(bench).await
+}
+
+fn precheck() -> StepKind {
+    let (disk_free, packages_healthy) = (std::collections::BTreeMap::new(), true);
+    StepKind::Precheck(Precheck { disk_free, packages_healthy, load_below: None, services: None, command: None })
+}
+
+fn verify() -> StepKind {
+    StepKind::Verify(Verify {
+        services: None,
+        kernel_newest: true,
+        journal_no_new_errors: false,
+        packages_healthy: true,
+        http: vec![],
+        ports: vec![],
+        command: None,
+    })
+}
+
+#[tokio::test]
+async fn a_walk_asks_once_what_the_host_is_and_again_over_a_new_connection() {
+    let cleanup = || Cleanup { old_kernels: Some(9), package_cache: false, lock_timeout: Duration::from_secs(1) };
+    let mut bench = host(upgrade(false));
+    for kind in [precheck(), upgrade(false), verify(), StepKind::Cleanup(cleanup())] {
+        let result = then(&mut bench, kind).await;
+        assert!(matches!(result.verdict, Verdict::Ok | Verdict::Skipped), "{result:?}");
+    }
+    // One question where the four steps asked five.
+    assert_eq!(bench.count("host-facts"), 1);
+    bench.link.close().await;
+    assert_eq!(then(&mut bench, verify()).await.verdict, Verdict::Ok);
+    assert_eq!(bench.count("host-facts"), 2, "it may have rebooted");
+    // A refusal is not remembered: the playbook may be about to change what was in the way.
+    bench.link.close().await;
+    bench.file("proc/mounts", "/dev/sda1 / ext4 ro 0 0\n");
+    assert_eq!(then(&mut bench, precheck()).await.class, "unsupported");
+    bench.file("proc/mounts", "/dev/sda1 / ext4 rw 0 0\n");
+    assert_eq!(then(&mut bench, precheck()).await.verdict, Verdict::Ok);
 }

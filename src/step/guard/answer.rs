@@ -97,6 +97,11 @@ fn no_answer(output: &Output) -> Unreadable {
     Unreadable::new(format!("no answer about the guard ({}) {}", output.exit, output.last_lines(1)))
 }
 
+/// How many readers of the guard scripts' answers understand this output.
+pub(in crate::step) fn answers_understood(output: &Output) -> usize {
+    usize::from(arming(output).is_ok()) + usize::from(settled(output).is_ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Outlives;
+use super::known::Outlives;
 use crate::{
     command::{Command, Unquotable, printable},
     pkg,

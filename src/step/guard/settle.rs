@@ -1,10 +1,11 @@
 //! The end of a guarded step, and of a guarded walk: what became of the guard decides.
 
 use super::{
-    Known, LOOK,
+    arm::LOOK,
     commands::{self, Wish},
     fate::{self, Fate},
-    handed_on, id, note,
+    known::Known,
+    noted::{handed_on, id, note},
 };
 use crate::{
     command::printable,

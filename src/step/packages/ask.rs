@@ -7,13 +7,45 @@ use crate::{
     transport::LinkError,
 };
 
+/// The rights with which a host is asked about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::step) enum Rights {
+    /// Raised: for whoever goes on to the packages.
+    Raised,
+    /// Those of the step's own commands.
+    Own,
+}
+
+impl Rights {
+    /// Whether that means raised rights for this step.
+    pub(super) fn are_raised(self, cx: &StepCx<'_>) -> bool {
+        self == Self::Raised || cx.rights()
+    }
+}
+
+/// Asks with these rights.
+///
+/// # Errors
+/// As [`remote::ask`].
+pub(super) async fn ask_with<T>(cx: &mut StepCx<'_>, rights: Rights, mut query: Query<T>) -> Result<T, LinkError> {
+    query.command.privileged = rights.are_raised(cx);
+    remote::ask(cx, &query).await
+}
+
 /// Asks with raised rights.
 ///
 /// # Errors
 /// As [`remote::ask`].
-pub(in crate::step) async fn ask<T>(cx: &mut StepCx<'_>, mut query: Query<T>) -> Result<T, LinkError> {
-    query.command = raised(query.command);
-    remote::ask(cx, &query).await
+pub(in crate::step) async fn ask<T>(cx: &mut StepCx<'_>, query: Query<T>) -> Result<T, LinkError> {
+    ask_with(cx, Rights::Raised, query).await
+}
+
+/// Asks with the rights of a step that only looks.
+///
+/// # Errors
+/// As [`remote::ask`].
+pub(in crate::step) async fn look<T>(cx: &mut StepCx<'_>, query: Query<T>) -> Result<T, LinkError> {
+    ask_with(cx, Rights::Own, query).await
 }
 
 /// Runs a short change with raised rights, once.

@@ -1,9 +1,9 @@
 //! Whether a host's packages are in order and free. Looks only.
 
 use super::{
-    ask::ask,
+    ask::{Rights, ask},
     locks,
-    manager::{Rights, find},
+    manager::find,
     result::{broken, failed},
 };
 use crate::{

@@ -1,35 +1,27 @@
-//! Which package manager a host has. What the host is, is asked once over a connection, and again after a new one: every
-//! reboot ends the old one.
+//! Which package manager a host has. What the host is, is asked once over a connection, and again after a new one:
+//! every reboot ends the old one.
 
-use super::result::failed;
+use super::{
+    ask::{Rights, ask_with},
+    result::failed,
+};
 use crate::{
     event::StepResult,
     facts::{HostFacts, host_facts},
     pkg::{self, Class, PackageManager, Refusal},
-    step::{StepCx, remote},
+    step::StepCx,
     transport::LinkError,
 };
 
 type Manager = &'static dyn PackageManager;
 
-/// The rights with which a host is asked what it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::step) enum Rights {
-    /// Raised: for whoever goes on to the packages.
-    Raised,
-    /// Those of the step's own commands.
-    Own,
-}
-
 /// What the host is. An answer that was given with raised rights holds for those without them, too.
 async fn facts(cx: &mut StepCx<'_>, rights: Rights) -> Result<HostFacts, LinkError> {
-    let raised = rights == Rights::Raised || cx.rights();
+    let raised = rights.are_raised(cx);
     if let Some(known) = cx.link.facts(raised) {
         return Ok(known.clone());
     }
-    let mut query = host_facts(&pkg::programs());
-    query.command.privileged = raised;
-    let facts = remote::ask(cx, &query).await?;
+    let facts = ask_with(cx, rights, host_facts(&pkg::programs())).await?;
     cx.link.learn_facts(raised, facts.clone());
     Ok(facts)
 }

@@ -1,4 +1,5 @@
-//! Finishing what an earlier transaction left half done: every command that the manager names for it, as a job of its own.
+//! Finishing what an earlier transaction left half done: every command that the manager names for it, as a job of its
+//! own.
 
 use std::time::Duration;
 

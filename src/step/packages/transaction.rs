@@ -1,5 +1,5 @@
-//! A change of packages as one detached job, how it ended, and what is not as it was. Whether that is a success is decided
-//! by the step, from the packages; an exit code is evidence.
+//! A change of packages as one detached job, how it ended, and what is not as it was. Whether that is a success is
+//! decided by the step, from the packages; an exit code is evidence.
 
 use std::{
     cmp::Ordering,
@@ -79,7 +79,8 @@ pub(in crate::step) async fn run(
 }
 
 /// What is not as it was, by name. One version in the place of another is one change; where several versions of a name
-/// stand side by side, one takes the place of another only if that was planned, and every other comes or goes by itself.
+/// stand side by side, one takes the place of another only if that was planned, and every other comes or goes by
+/// itself.
 pub(in crate::step) fn changes(
     manager: &dyn PackageManager,
     before: &BTreeMap<String, Versions>,

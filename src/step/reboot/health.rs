@@ -1,5 +1,5 @@
-//! The packages before and after a reboot. Before it, so that no host is sent into a boot that its packages are not ready
-//! for; after it, because whoever began to install something since the last look was cut off.
+//! The packages before and after a reboot. Before it, so that no host is sent into a boot that its packages are not
+//! ready for; after it, because whoever began to install something since the last look was cut off.
 
 use std::collections::BTreeSet;
 

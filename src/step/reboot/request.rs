@@ -28,9 +28,9 @@ systemd=
 [ -d "$root/run/systemd/system" ] && command -v systemd-run >/dev/null 2>&1 && systemd=1
 # An earlier request whose answer was lost, and which is about to do it.
 [ -z "$systemd" ] || ! systemctl is-active --quiet "$unit" || { echo asked; exit 0; }"#;
-/// Between [`SAME_BOOT`] and this the packages are looked at.
-/// The mark in /run goes with a reboot, even with one that is too quick to be seen and keeps the boot id. A reboot that is
-/// refused writes into it who refused it; a shell that the shutdown itself ends writes nothing.
+/// Between [`SAME_BOOT`] and this the packages are looked at. The mark in /run goes with a reboot, even with one that
+/// is too quick to be seen and keeps the boot id. A reboot that is refused writes into it who refused it; a shell that
+/// the shutdown itself ends writes nothing.
 const ASK: &str = r#"mark=$root/run/patchwave-reboot
 : >"$mark"
 refused='code=$?; [ "$code" -ge 128 ] || echo "refused $code" >>"$0"; exit "$code"'
@@ -94,15 +94,15 @@ pub(super) struct Asked {
     pub against: Option<String>,
 }
 
-/// Asks for the reboot, once nobody works on the packages: they are looked at in the request itself, so that nothing can
-/// begin between the look and the request.
-/// With `guard`, the id of one, it is not asked for once that has its verdict.
+/// Asks for the reboot, once nobody works on the packages: they are looked at in the request itself, so that nothing
+/// can begin between the look and the request. With `guard`, the id of one, it is not asked for once that has its
+/// verdict.
 ///
 /// `None`: somebody installed packages; once they are done, what was known before must be looked at again.
 ///
 /// # Errors
-/// The step's result: the packages stayed locked until `until` (class `lock`), or the host cannot be reached. The reboot
-/// was not asked for.
+/// The step's result: the packages stayed locked until `until` (class `lock`), or the host cannot be reached. The
+/// reboot was not asked for.
 pub(super) async fn ask(
     cx: &mut StepCx<'_>,
     before: &Before,

@@ -1,8 +1,8 @@
 //! Which pending updates a step takes. Pure; start at [`choose`].
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
+use serde::{Deserialize, Serialize};
 
-use super::names::{Heard, is_pattern};
 use crate::{
     pkg::{Exact, PackageManager, PackageState, Pending, Stays, Update},
     playbook::Scope,
@@ -32,6 +32,13 @@ pub(super) struct Choice {
     pub not_installed: Vec<String>,
     /// Which of the names mean anything here.
     pub heard: Heard,
+}
+
+/// Which of the named packages the host's package manager has heard of. Patterns are not among them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Heard {
+    pub known: Vec<String>,
+    pub unknown: Vec<String>,
 }
 
 impl Wish {
@@ -125,6 +132,10 @@ fn globs(patterns: &[String]) -> Result<GlobSet, String> {
         builder.add(Glob::new(pattern).map_err(|error| format!("{pattern:?} is no pattern: {}", error.kind()))?);
     }
     builder.build().map_err(|error| error.to_string())
+}
+
+pub(super) fn is_pattern(name: &str) -> bool {
+    name.contains(['*', '?', '[', '{'])
 }
 
 /// A name without an architecture means all of them.

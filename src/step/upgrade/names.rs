@@ -3,22 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-
-use super::choose::{Choice, Wish};
+use super::choose::{Choice, Heard, Wish, is_pattern};
 use crate::{
     event::StepResult,
     pkg::{Class, PackageManager, PackageState},
-    step::{StepCx, packages, remote},
+    step::{StepCx, packages},
     yaml::nearest,
 };
-
-/// Which of the named packages the host's package manager has heard of. Patterns are not among them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Heard {
-    pub known: Vec<String>,
-    pub unknown: Vec<String>,
-}
 
 /// Tells names that are unknown from those of packages that are merely not installed.
 ///
@@ -39,7 +30,7 @@ pub(super) async fn sort_out(
     let named = std::mem::take(&mut choice.not_installed);
     // What cannot be a name is not put into a command line.
     let asked: Vec<String> = named.iter().filter(|name| manager.is_name(name)).cloned().collect();
-    let known = if asked.is_empty() { BTreeSet::new() } else { remote::ask(cx, &manager.known(&asked)).await? };
+    let known = if asked.is_empty() { BTreeSet::new() } else { packages::ask(cx, manager.known(&asked)).await? };
     let mut heard = Heard::default();
     for name in named {
         let list = if known.contains(&name) { &mut choice.not_installed } else { &mut heard.unknown };
@@ -63,8 +54,4 @@ fn nothing_known(manager: &dyn PackageManager, unknown: &[String], state: &Packa
     let manager = manager.name();
     packages::failed(Class::UnknownPackage, format!("{manager} knows none of these packages on this host: {names}"))
         .help("look at the spelling in `packages`, and whether this host has the package source; nothing was changed")
-}
-
-pub(super) fn is_pattern(name: &str) -> bool {
-    name.contains(['*', '?', '[', '{'])
 }

@@ -8,10 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    choose::{Choice, Wish},
-    names::Heard,
-};
+use super::choose::{Choice, Heard, Wish};
 use crate::{
     event::{PackageChange, StepResult},
     pkg::{Class, Exact, Package, PackageManager, PackageState, Pending, Simulation, Versions},

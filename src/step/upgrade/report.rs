@@ -3,8 +3,7 @@
 use serde_json::json;
 
 use super::{
-    choose::{Choice, Wish},
-    names::Heard,
+    choose::{Choice, Heard, Wish},
     plan::Planned,
     verdict,
 };

@@ -132,8 +132,8 @@ fn every_fault_has_its_outcome_and_its_reason() {
     web006.test unreachable step 0, host-key-changed: the host key of [127.0.0.1]:22 has changed: it shows ssh-ed25519 SHA256:…, [fleet]/known_hosts:6 has another
     web007.test failed step 0, disk: / has 0 MiB free, 1.0 GiB are needed
     web008.test failed step 0, lock: the package lock is held by unattended-upgrade (pid 1)
-    web009.test failed step 0, packages: the package database is broken: base-files is half-configured
-    web010.test failed step 1, dpkg: openssl: installed openssl package post-installation script subprocess returned error exit status 1
+    web009.test failed step 0, broken-packages: the package database is broken: base-files is half-configured
+    web010.test failed step 1, package-failed: openssl: installed openssl package post-installation script subprocess returned error exit status 1
     web011.test unreachable step 2, never-came-back: it went down and is not back after 1 s
     web012.test failed step 2, same-boot-id: it went away and came back with the same boot id (waited 1 s)
     web013.test failed step 2, host-key-changed: after the reboot the host has another key: the host key of [127.0.0.1]:22 has changed: it shows ssh-ed25519 SHA256:…, [fleet]/known_hosts:13 has another

@@ -4,15 +4,15 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 /// The running kernel.
-pub(super) const KERNEL: &str = "6.1.0-98-amd64";
+pub(in crate::sim) const KERNEL: &str = "6.1.0-98-amd64";
 /// What an update of openssl brings.
-pub(super) const NEW: &str = "3.0.15-1";
+const NEW: &str = "3.0.15-1";
 const OLD: &str = "3.0.11-1";
 const HALF: &str = "half-configured";
 
 /// All packages of a host: openssl and its library have a pending security fix, the kernels 96 and 97 are old.
 #[derive(Clone, Debug)]
-pub(super) struct Packages(BTreeMap<String, Package>);
+pub(in crate::sim) struct Packages(BTreeMap<String, Package>);
 
 #[derive(Clone, Debug)]
 struct Package {
@@ -35,11 +35,11 @@ impl Default for Packages {
 }
 
 impl Packages {
-    pub(super) fn healthy(&self) -> bool {
+    pub(in crate::sim) fn healthy(&self) -> bool {
         self.0.values().all(|package| package.status == "installed")
     }
 
-    pub(super) fn version(&self, name: &str) -> Option<&str> {
+    pub(in crate::sim) fn version(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|package| package.version.as_str())
     }
 

@@ -1,0 +1,41 @@
+//! What the host says about its packages, by the label of the question.
+
+use super::packages::Packages;
+use crate::command::Command;
+
+/// Who it is, for `host-facts`.
+pub(in crate::sim) const FACTS: &str =
+    "os ID=debian\nos PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\ntool apt-get\n";
+/// Somebody holds the lock, for `package-locks`.
+pub(in crate::sim) const LOCK: &str = "lock /var/lib/dpkg/lock-frontend 812 apt-get install\n";
+/// The end of a transaction for which the disk had no room.
+pub(in crate::sim) const DISK_FULL: &str = "dpkg: error: failed to write status database: No space left on device\n";
+
+/// An exit code and what is said with it.
+type Refusal = (u32, String);
+
+impl Packages {
+    /// The answer to a question about packages, or to a small change of them; `full`: the disk is.
+    pub(in crate::sim) fn answer(&mut self, command: &Command, full: bool) -> Result<String, Refusal> {
+        let stdin = String::from_utf8_lossy(&command.stdin);
+        let refused = |text: &str| Err((100, text.to_owned()));
+        match command.label {
+            "apt-state" => Ok(self.state()),
+            "apt-refresh" if full => refused("E: Write error - write (28: No space left on device)"),
+            "apt-refresh" => Ok("Reading package lists...\n".to_owned()),
+            "apt-pending" => self.outlook().map_or_else(|| refused("E: Unmet dependencies."), Ok),
+            "apt-simulate" => Ok(self.simulate(&stdin)),
+            "apt-simulate-purge" => Ok(self.simulate_purge(&stdin)),
+            // No source has more than what is installed.
+            "apt-known" => Ok(String::new()),
+            "apt-boot" => Ok(self.boot()),
+            "apt-mark-auto" if full => refused("E: No space left on device"),
+            "apt-mark-auto" => {
+                self.mark_auto(command.argv.rsplit(|word| word == "auto").next().unwrap_or_default());
+                Ok(String::new())
+            }
+            "apt-clean" => Ok(String::new()),
+            label => Err((127, format!("the simulated host does not know {label}"))),
+        }
+    }
+}

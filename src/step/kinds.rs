@@ -1,0 +1,92 @@
+//! What is true of each kind of step: whether it changes its host, needs the lease or raised rights, and what becomes
+//! of it when its controller dies in the middle. The only place besides `act.rs` that tells kinds apart.
+
+use crate::{
+    event::{StepResult, Verdict},
+    playbook::{Side, StepKind, StepSpec},
+    target::Target,
+};
+
+/// What may be done with a step that was running when its controller ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recovery {
+    /// Run it again: it only looks, or running it twice does no harm.
+    Rerun,
+    /// Run it with `resumed`: it finds out from its notes, and from the host or the jump box, how far it came, or says
+    /// that nobody can know.
+    Probe,
+}
+
+/// What may be done with a step that was running when its controller ended.
+pub(super) fn recovery(spec: &StepSpec) -> Recovery {
+    match &spec.kind {
+        // They know from their notes what they did, or follow their job.
+        StepKind::Upgrade(_)
+        | StepKind::Cleanup(_)
+        | StepKind::Reboot(_)
+        | StepKind::Pause(_)
+        | StepKind::Confirm(_) => Recovery::Probe,
+        kind if !is_change(kind) => Recovery::Rerun,
+        // Doing it twice is doing it once.
+        StepKind::Copy(_) => Recovery::Rerun,
+        // A host knows its jobs, and the jump box its programs.
+        _ => Recovery::Probe,
+    }
+}
+
+/// Whether a program on the jump box whose end nobody can know must not be run again.
+pub(super) fn runs_once(kind: &StepKind) -> bool {
+    // A second snapshot does no harm, and balancers are told a wish, not a difference.
+    is_change(kind) && !matches!(kind, StepKind::Snapshot(_) | StepKind::Drain(_) | StepKind::Undrain(_))
+}
+
+/// Whether a program on the jump box that has ended, without anybody to note it, is not run again.
+pub(super) fn keeps_end(kind: &StepKind) -> bool {
+    // A second message does harm to nobody, but what was sent need not be sent again. What only looks looks at now.
+    is_change(kind) || matches!(kind, StepKind::Notify(_))
+}
+
+/// Whether a step of this kind may change its host, or something about it outside (a snapshot, a load balancer).
+pub fn is_change(kind: &StepKind) -> bool {
+    match kind {
+        StepKind::Precheck(_)
+        | StepKind::Verify(_)
+        | StepKind::WaitFor(_)
+        | StepKind::Pause(_)
+        | StepKind::Notify(_) => false,
+        StepKind::Command(command) => command.changes,
+        StepKind::Script(script) => script.changes,
+        StepKind::Snapshot(_)
+        | StepKind::SnapshotRestore(_)
+        | StepKind::Upgrade(_)
+        | StepKind::Reboot(_)
+        | StepKind::Copy(_)
+        | StepKind::Service(_)
+        | StepKind::Drain(_)
+        | StepKind::Undrain(_)
+        | StepKind::Confirm(_)
+        | StepKind::Cleanup(_) => true,
+    }
+}
+
+/// Whether the host is not, or may not be, as it was before this step: hooks around the change do not count.
+pub fn has_touched(spec: &StepSpec, result: &StepResult) -> bool {
+    let around = matches!(spec.kind, StepKind::Drain(_) | StepKind::Undrain(_) | StepKind::Snapshot(_));
+    !around && (result.changed || matches!(result.verdict, Verdict::Unknown | Verdict::Unreachable))
+}
+
+/// Whether a step changes the host itself, so that it needs the host's lease.
+pub fn takes_lease(spec: &StepSpec) -> bool {
+    spec.on == Side::Host && is_change(&spec.kind) && !spec.kind.ends_guard()
+}
+
+/// Whether a step's commands on the host run with raised rights. What changes the system always does; for a login as
+/// root that means nothing.
+pub fn wants_rights(spec: &StepSpec, target: &Target) -> bool {
+    match spec.kind {
+        StepKind::Upgrade(_) | StepKind::Reboot(_) | StepKind::Service(_) | StepKind::Cleanup(_) => true,
+        // A rollback must see the job that it waits for.
+        _ if spec.guard.as_ref().is_some_and(|guard| !guard.whole_walk) => true,
+        _ => spec.privileged.unwrap_or(target.escalation.on),
+    }
+}

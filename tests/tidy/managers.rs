@@ -1,0 +1,55 @@
+//! What is known of one package manager stays in its folder: names of managers, their programs and their distributions.
+
+use crate::{
+    house::House,
+    source::{Kind, Source},
+};
+
+/// Words of one package manager or one family of distributions.
+const WORDS: [&str; 13] =
+    ["apt", "dpkg", "deb", "debian", "ubuntu", "rpm", "dnf", "yum", "fedora", "zypper", "pacman", "apk", "alpine"];
+
+/// Where the managers are put together: they are named there, and nothing is said of them.
+const LISTS: [&str; 2] = ["src/pkg/mod.rs", "src/pkg/all.rs"];
+
+const WHY: &str = "what is known of one package manager belongs to `pkg/<manager>/` (of a simulated host to `debian/`); everybody \
+                   else asks `PackageManager`";
+
+pub fn known_in_one_place(house: &House) -> Vec<String> {
+    let mut found: Vec<String> = house.program().filter(|source| !is_home(&source.path)).flat_map(code).collect();
+    // What a host runs is text, too.
+    let scripts = house.others.iter().filter(|(path, _)| path.starts_with("src/") && path.ends_with(".sh"));
+    for (path, text) in scripts.filter(|(path, _)| !is_home(path)) {
+        for (i, line) in text.lines().enumerate() {
+            found.extend(named(line).map(|word| format!("{path}:{}: `{word}`: {WHY}", i + 1)));
+        }
+    }
+    found
+}
+
+fn is_home(path: &str) -> bool {
+    path.contains("/debian/") || path.strip_prefix("src/pkg/").is_some_and(|rest| rest.contains('/'))
+}
+
+fn code(source: &Source) -> Vec<String> {
+    let lists = LISTS.contains(&source.path.as_str());
+    let mut found = Vec::new();
+    for token in &source.tokens {
+        let word = match &token.kind {
+            Kind::Text(text) => named(text).next(),
+            Kind::Word(word) if !lists && !source.path.contains("/demo/") && !source.path.contains("/sim/") => {
+                named(word).next()
+            }
+            _ => None,
+        };
+        found.extend(word.map(|word| format!("{}:{}: `{word}`: {WHY}", source.path, token.line)));
+    }
+    found
+}
+
+/// The words of managers in a text, each as a word of its own.
+fn named(text: &str) -> impl Iterator<Item = &'static str> {
+    let lower = text.to_lowercase();
+    let words: Vec<String> = lower.split(|c: char| !c.is_ascii_alphanumeric()).map(str::to_owned).collect();
+    WORDS.into_iter().filter(move |word| words.iter().any(|own| own == word))
+}
