@@ -4,6 +4,7 @@
 mod address;
 mod files;
 mod guard;
+mod guard_spec;
 mod kinds;
 mod load;
 #[cfg(test)]
@@ -17,7 +18,7 @@ mod values;
 
 pub use address::{Address, hide_addresses};
 pub use files::{find as find_beside, root};
-pub use guard::Guard;
+pub use guard_spec::Guard;
 pub use load::{load, load_text};
 pub use sources::Source;
 pub use spec::{

@@ -10,11 +10,12 @@ mod problem;
 pub mod read;
 mod scalar;
 mod source;
+mod span;
 mod units;
 
 pub use map::{MapReader, nearest};
 pub use node::{Key, Node, SEALED, VAULT, Value, holds_vault};
 pub use parse::parse;
-pub use problem::{Problem, Problems, Span};
-pub use source::Source;
+pub use problem::{Problem, Problems};
+pub use span::{Source, Span};
 pub use units::{parse_bytes, parse_duration};

@@ -1,26 +1,11 @@
 //! What is wrong with a file, where, and how it is shown.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
-use super::{Node, Source, excerpt};
+use super::{Node, Span, excerpt};
 
 /// Most problems that are written out; the rest is counted.
 const MOST_SHOWN: usize = 50;
-
-/// A stretch of a source: where a node or a word stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Span {
-    /// The file.
-    pub source: Arc<Source>,
-    /// 1-based.
-    pub line: u32,
-    /// 1-based, in characters.
-    pub column: u32,
-    /// Byte offset of its first character in the text.
-    pub start: usize,
-    /// Byte offset behind its last character.
-    pub end: usize,
-}
 
 /// One thing that is wrong, with its place and, where one is known, a way out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,7 +94,8 @@ impl fmt::Display for Problem {
 impl std::error::Error for Problems {}
 
 impl fmt::Display for Problems {
-    /// Every problem, those without a place first, then by file and line, and a count at the end when there are several.
+    /// Every problem, those without a place first, then by file and line, and a count at the end when there are
+    /// several.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = |p: &Problem| p.span.as_ref().map(|s| (s.source.path.clone(), s.line, s.column));
         let mut sorted: Vec<&Problem> = self.0.iter().collect();

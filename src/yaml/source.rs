@@ -1,36 +1,19 @@
-//! A file that was read into memory, bounded and checked to be text.
+//! How a file is read into memory: bounded, and checked to be text.
 
-use std::{
-    io::ErrorKind,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{io::ErrorKind, path::Path, sync::Arc};
 
-use super::{Problem, Problems};
+use super::{Problem, Problems, Source};
 use crate::regular;
 
 /// Largest file that is read, in bytes.
 const LARGEST: u64 = 64 << 20;
 
-/// A file that was read: its path as the operator wrote it, and its text.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Source {
-    /// As given on the command line or found beside another file.
-    pub path: PathBuf,
-    /// The whole text.
-    pub text: String,
-}
-
 impl Source {
-    /// A source from text in memory.
-    pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Arc<Self> {
-        Arc::new(Self { path: path.into(), text: text.into() })
-    }
-
     /// Reads a file.
     ///
     /// # Errors
-    /// A missing or unreadable file, a folder, a pipe, a device, more than 64 MiB, or bytes that are not UTF-8, each named with the path.
+    /// A missing or unreadable file, a folder, a pipe, a device, more than 64 MiB, or bytes that are not UTF-8, each
+    /// named with the path.
     pub fn load(path: &Path) -> Result<Arc<Self>, Problem> {
         let problem = |message: String, help: Option<&str>| Problem {
             span: None,

@@ -166,7 +166,7 @@ fn every_link_leads_somewhere() {
 fn the_playbook_page_has_every_step() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = fs::read_to_string(root.join("docs/playbook.md")).unwrap();
-    // A step without a kind is told all kinds there are.
+    // For a step without a kind the error lists all kinds.
     let problems = playbook::load_text(&root.join("p.yml"), "steps: [{name: nothing}]").unwrap_err().to_string();
     let (_, kinds) = problems.split_once("it needs one of: ").unwrap_or_else(|| panic!("{problems}"));
     let kinds: Vec<&str> = kinds.trim().split(", ").collect();

@@ -1,4 +1,4 @@
-//! Logging in to a real sshd: keys, passphrases, agents, and how refusals are told.
+//! Logging in to a real sshd: keys, passphrases, agents, and how refusals are reported.
 
 use std::{
     io::Write,

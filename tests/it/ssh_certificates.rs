@@ -97,7 +97,7 @@ async fn an_encrypted_key_is_unlocked_where_its_certificate_is_wanted() {
         transport.connect(Arc::new(target.clone())).await.expect("a session").close().await;
     }
     assert_eq!(asked.load(Ordering::SeqCst), 1);
-    // A certificate that the host does not want is no reason to ask.
+    // A certificate that the host does not want is not a reason to ask.
     certify(&dir.path().join("ca"), &key, &["-n", "somebody-else"]);
     assert!(connect(options, target).await.is_err());
     assert_eq!(asked.load(Ordering::SeqCst), 1);

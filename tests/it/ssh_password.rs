@@ -240,7 +240,7 @@ async fn a_person_gives_the_code() {
         let (result, seen) = log_in_with(Rule::KeyThenCode, DIALOGUE, password, Some("123456")).await;
         assert_eq!((result, seen), (Ok(()), seen_of(&["key", "dialogue", "answer 123456"])), "{password:?}");
     }
-    // With nobody there, it is told what was asked.
+    // With nobody there, the error says what was asked.
     let (result, _) = log_in_with(Rule::KeyThenCode, DIALOGUE, Some("pass"), None).await;
     let error = result.unwrap_err();
     assert!(error.class == Class::Auth && error.message.contains("Verification code"), "{error}");

@@ -215,7 +215,7 @@ fn whatever_hits_a_host_around_its_reboot_it_reboots_once_more_at_most() {
         (ClockBack, Between, "ok"),
         (DpkgDisk, Between, "ok"),
         (JobDisk, Between, "ok"),
-        // Sooner or later than the proof that the host is up: it is told apart, or it is just once more up.
+        // Sooner or later than the proof that the host is up: it is seen as another boot, or the host is just up again.
         (ForcedReboot, Down, ""),
         (Power, Down, ""),
         (Reboot, After, "ok"),

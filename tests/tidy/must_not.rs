@@ -131,3 +131,27 @@ fn every_rule_that_keeps_something_is_there() {
         }
     }
 }
+
+pub fn bad() -> Vec<crate::Example> {
+    let example = |rule, path, text: &str, expected| (rule, path, text.to_owned(), expected);
+    vec![
+        example(
+            "must not: what a lower floor offers and a module leaves",
+            "src/step/mod.rs",
+            "//! x\nuse crate::ledger::Ledger;",
+            "src/step/mod.rs:2: `step` must not use `ledger`: a step says what happened",
+        ),
+        example(
+            "must not: somebody keeps it",
+            PAGE,
+            "| `step` | what one step does | see other hosts, eat |",
+            "ARCHITECTURE.md:1: nothing says who keeps \"`step` must not eat\"",
+        ),
+        example(
+            "must not: somebody keeps it",
+            PAGE,
+            "| `step` | what one step does | see other hosts |",
+            "\"`step` must not or the ledger\" is not said there any more",
+        ),
+    ]
+}

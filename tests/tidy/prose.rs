@@ -57,13 +57,19 @@ const PLAIN: (&[&str], &[&str]) = (&["there "], &[" longer", " more than", " les
 
 pub const ENGLISH: &str = "prose: plain English";
 
-/// Comments and texts of the program, and pages. What a host or another program said stands in fixtures, not there.
+/// Comments and texts of the program, comments of the tests, and pages.
 pub fn english(house: &House) -> Vec<String> {
     let mut found = Vec::new();
     let code = house.sources.iter().map(|source| (&source.path, pieces(&source.text)));
     let pages = house.others.iter().filter(|(path, _)| path.ends_with(".md") && !path.starts_with("tests/"));
     let pages = pages.map(|(path, text)| (path, vec![(1, text.clone())]));
-    for (path, pieces) in code.chain(pages) {
+    // Texts of tests quote what hosts and other programs say; the list itself stands in `tests/tidy/`.
+    let tests = house.others.iter().filter(|(path, _)| path.ends_with(".rs") && !path.starts_with("tests/tidy"));
+    let tests = tests.map(|(path, text)| {
+        let comments = pieces(text).into_iter().filter(|(_, piece)| piece.starts_with("//") || piece.starts_with("/*"));
+        (path, comments.collect())
+    });
+    for (path, pieces) in code.chain(pages).chain(tests) {
         for (line, text) in pieces {
             for (words, instead) in WORDS {
                 found.extend(positions(&text, words).map(|at| {
@@ -145,4 +151,25 @@ fn whole_words_only() {
     };
     check("Is no, is not, this no, is none; is no", &[0, 33]);
     check("there is no host, and it is no longer there", &[]);
+}
+
+pub fn bad() -> Vec<crate::Example> {
+    let long = "A sentence that goes on, ".repeat(5);
+    let example = |rule, path, text: &str, expected| (rule, path, text.to_owned(), expected);
+    vec![
+        (WIDTH, "src/step/copy.rs", format!("//! x\n// {long}"), "src/step/copy.rs:2: prose has 120 columns at most"),
+        (WIDTH, "docs/a.md", long, "docs/a.md:1: prose has 120 columns at most"),
+        example(ENGLISH, "src/step/copy.rs", "//! x\n\n/// Begins anew.\nfn f() {}", "src/step/copy.rs:3: \"anew\""),
+        example(ENGLISH, "src/step/copy.rs", "//! x\nconst A: &str = \"a\n`x` is no range\";", "copy.rs:3: \"is no\""),
+        example(ENGLISH, "tests/it/a.rs", "//! x\n// It is told.\n", "tests/it/a.rs:2: \"is told\""),
+        example(ENGLISH, "docs/a.md", "fine\nNobody drives it.", "docs/a.md:2: \"nobody drives\""),
+    ]
+}
+
+#[test]
+fn tables_blocks_of_code_and_addresses_may_be_wide() {
+    let long = "wide ".repeat(40);
+    for text in [format!("| {long} |"), format!("```\n{long}\n```"), format!("see https://example.com/{long}")] {
+        assert_eq!(width(&House::with("docs/a.md", &text)), [""; 0], "{text}");
+    }
 }

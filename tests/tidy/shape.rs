@@ -133,3 +133,31 @@ fn has_a_reason(above: &[&str]) -> bool {
     own.take_while(|line| line.starts_with("//") || line.starts_with("#["))
         .any(|line| line.strip_prefix("// long: ").is_some_and(|why| why.len() > 10))
 }
+
+/// A file with a function of so many lines below this text.
+fn with_function(before: &str, lines: usize) -> String {
+    format!("//! x\n{before}fn f() {{\n{}}}\n", "1;\n".repeat(lines - 2))
+}
+
+pub fn bad() -> Vec<crate::Example> {
+    let declares = "mod a;\npub use a::{\n B,\n C,\n};\n";
+    let heavy = with_function(declares, MOST_IN_A_MOD + 1);
+    vec![
+        (MODS, "src/step/mod.rs", heavy, "src/step/mod.rs:1: 41 lines of code besides `mod` and `use`"),
+        (FUNCTIONS, "src/step/copy.rs", with_function("// Long.\n", 71), "src/step/copy.rs:3: `f` has 71 lines"),
+    ]
+}
+
+#[test]
+fn what_is_just_short_enough_or_has_a_reason_is_fine() {
+    let long = "// long: one page, and each line of it needs the one above.\n#[inline]\n";
+    let files = [
+        ("src/step/mod.rs", with_function("mod a;\npub(crate) use a::{\n B,\n C,\n};\n", MOST_IN_A_MOD)),
+        ("src/step/copy.rs", with_function("", MOST_LINES)),
+        ("src/step/copy.rs", with_function(long, MOST_LINES + 20)),
+    ];
+    for (path, text) in files {
+        let house = House::with(path, &text);
+        assert_eq!([light_mods(&house), short_functions(&house)].concat(), [""; 0], "{text}");
+    }
+}

@@ -170,7 +170,7 @@ fn an_address_that_became_that_of_another_host_of_the_run_is_refused() {
     site.run("resume --accept-changed-plan").ended(2).says(&["web[001-002].test are one machine"]);
 }
 
-/// Writes the events of the only run anew, with their hashes, as another program would have written them.
+/// Writes the events of the only run again, with their hashes, as another program would have written them.
 fn rewrite(desk: &Desk, change: impl Fn(u64, &mut Value)) {
     let db = Connection::open(desk.folder().join("state/ledger.db")).unwrap();
     let run: String = db.query_row("SELECT run FROM runs", [], |row| row.get(0)).unwrap();

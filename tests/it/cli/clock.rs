@@ -38,7 +38,7 @@ fn a_soak_is_as_long_as_it_says_whatever_the_clock_says() {
         let took = began.elapsed();
         assert!(took > SOAK - Duration::from_millis(700), "{jump}: the soak was cut short: {took:?}");
         assert!(took < SOAK + Duration::from_secs(60), "{jump}: the soak took {took:?}");
-        // The events are told in the wall's time: the clock did jump.
+        // The events carry the wall's time: the clock did jump.
         let events = site.events(&site.last_run());
         let far = events.last().unwrap().at.duration_since(events[0].at).as_secs();
         assert!(!(0..3600).contains(&far), "{jump}: {far}");

@@ -1,5 +1,5 @@
 //! What the program says about itself, and about a command line that it does not understand. The pages are files in
-//! `snapshots/`: `INSTA_UPDATE=always cargo test --test it cli::help` writes them anew; read the difference.
+//! `snapshots/`: `INSTA_UPDATE=always cargo test --test it cli::help` writes them again; read the difference.
 
 use crate::support::cli::Desk;
 

@@ -137,7 +137,7 @@ async fn a_process_outlives_its_connection_but_not_the_fleet() {
 #[test]
 fn two_hundred_hosts_start_fast_and_a_blocking_client_is_served() {
     let began = Instant::now();
-    // Without folders: the speed of a disk under other load is no property of the fleet.
+    // Without folders: the speed of a disk under other load is not a property of the fleet.
     let fleet = Fleet::start(FleetSpec::instant(200)).unwrap();
     let took = began.elapsed();
     assert!(took < Duration::from_secs(10), "200 hosts took {took:?}; idle it is a fifth of a second");

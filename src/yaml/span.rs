@@ -1,0 +1,34 @@
+//! A text with its path, and stretches of it: what nodes and problems point at.
+
+use std::{path::PathBuf, sync::Arc};
+
+/// A file that was read: its path as the operator wrote it, and its text.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Source {
+    /// As given on the command line or found beside another file.
+    pub path: PathBuf,
+    /// The whole text.
+    pub text: String,
+}
+
+impl Source {
+    /// A source from text in memory.
+    pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Arc<Self> {
+        Arc::new(Self { path: path.into(), text: text.into() })
+    }
+}
+
+/// A stretch of a source: where a node or a word stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The file.
+    pub source: Arc<Source>,
+    /// 1-based.
+    pub line: u32,
+    /// 1-based, in characters.
+    pub column: u32,
+    /// Byte offset of its first character in the text.
+    pub start: usize,
+    /// Byte offset behind its last character.
+    pub end: usize,
+}
