@@ -16,36 +16,84 @@
 //! | 9 | [`step`] | what one step does on one host |
 //! | 10 | [`engine`] [`demo`] [`sim`] | the only concurrent code; the embedded fleet; a fleet without sockets |
 //! | 11 | [`cli`] | wiring |
+//!
+//! `main` needs [`cli`] alone. The feature `testing` opens the rest to tests, benches and fuzz targets, and adds what
+//! only they use. Without it rustc sees what nothing uses.
 
-pub mod amount;
+// A module may give more names than the program says.
+#![cfg_attr(not(feature = "testing"), allow(unused_imports))]
+
 pub mod cli;
-pub mod clock;
-pub mod command;
-pub mod demo;
-pub mod engine;
-pub mod event;
-pub mod facts;
-pub mod host;
-pub mod inventory;
-pub mod ledger;
-pub mod mask;
-pub mod names;
-pub mod pkg;
-pub mod plan;
-pub mod playbook;
-pub mod policy;
-pub mod prompt;
-pub mod reach;
-pub mod regular;
-pub mod report;
-pub mod rollout;
-pub mod sensitive;
-pub mod sim;
-pub mod spool;
-pub mod sshconfig;
-pub mod step;
-pub mod target;
-pub mod transport;
-pub mod ui;
-pub mod view;
-pub mod yaml;
+
+#[cfg(feature = "testing")]
+macro_rules! open {
+    ($($module:ident)*) => { $(pub mod $module;)* };
+}
+
+#[cfg(feature = "testing")]
+open! {
+    amount clock command demo engine event facts host inventory ledger mask names pkg plan playbook policy prompt reach
+    regular report rollout sensitive sim spool sshconfig step target transport ui view yaml
+}
+
+#[cfg(not(feature = "testing"))]
+mod amount;
+#[cfg(not(feature = "testing"))]
+mod clock;
+#[cfg(not(feature = "testing"))]
+mod command;
+#[cfg(not(feature = "testing"))]
+#[allow(dead_code, reason = "tests break the fleet in more ways than the command does")]
+mod demo;
+#[cfg(not(feature = "testing"))]
+mod engine;
+#[cfg(not(feature = "testing"))]
+mod event;
+#[cfg(not(feature = "testing"))]
+mod facts;
+#[cfg(not(feature = "testing"))]
+mod host;
+#[cfg(not(feature = "testing"))]
+mod inventory;
+#[cfg(not(feature = "testing"))]
+mod ledger;
+#[cfg(not(feature = "testing"))]
+mod mask;
+#[cfg(not(feature = "testing"))]
+mod names;
+#[cfg(not(feature = "testing"))]
+mod pkg;
+#[cfg(not(feature = "testing"))]
+mod plan;
+#[cfg(not(feature = "testing"))]
+mod playbook;
+#[cfg(not(feature = "testing"))]
+mod policy;
+#[cfg(not(feature = "testing"))]
+mod prompt;
+#[cfg(not(feature = "testing"))]
+mod reach;
+#[cfg(not(feature = "testing"))]
+mod regular;
+#[cfg(not(feature = "testing"))]
+mod report;
+#[cfg(not(feature = "testing"))]
+mod rollout;
+#[cfg(not(feature = "testing"))]
+mod sensitive;
+#[cfg(not(feature = "testing"))]
+mod spool;
+#[cfg(not(feature = "testing"))]
+mod sshconfig;
+#[cfg(not(feature = "testing"))]
+mod step;
+#[cfg(not(feature = "testing"))]
+mod target;
+#[cfg(not(feature = "testing"))]
+mod transport;
+#[cfg(not(feature = "testing"))]
+mod ui;
+#[cfg(not(feature = "testing"))]
+mod view;
+#[cfg(not(feature = "testing"))]
+mod yaml;

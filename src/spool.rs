@@ -50,7 +50,8 @@ impl Spool {
         })))
     }
 
-    /// A stream in memory, for tests and examples.
+    /// A stream in memory.
+    #[cfg(feature = "testing")]
     pub fn of(bytes: &[u8]) -> Self {
         let this = Self::new(PathBuf::new(), false, u64::MAX);
         let mut inner = this.lock();
@@ -173,11 +174,6 @@ impl Spool {
             let _ = std::fs::remove_file(&inner.path);
             (inner.path, inner.filed, inner.memory) = (path, filed, memory);
         }
-    }
-
-    /// Where the bytes of a kept stream are found afterwards.
-    pub fn path(&self) -> PathBuf {
-        self.lock().path.clone()
     }
 }
 

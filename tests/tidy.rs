@@ -16,10 +16,10 @@ mod files;
 mod floors;
 #[path = "tidy/house.rs"]
 mod house;
-#[path = "tidy/must_not.rs"]
-mod must_not;
 #[path = "tidy/managers.rs"]
 mod managers;
+#[path = "tidy/must_not.rs"]
+mod must_not;
 #[path = "tidy/promises.rs"]
 mod promises;
 #[path = "tidy/prose.rs"]

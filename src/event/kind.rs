@@ -170,6 +170,7 @@ pub struct RunStarted {
 
 impl RunStarted {
     /// A run of `plan` about which nothing else is said: no paths, no options, no person.
+    #[cfg(feature = "testing")]
     pub fn of(run: RunId, plan: Plan) -> Self {
         Self {
             run,

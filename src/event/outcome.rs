@@ -24,10 +24,6 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 7] =
-        [Self::Ok, Self::Failed, Self::Unreachable, Self::Unknown, Self::Paused, Self::NotStarted, Self::Skipped];
-
     /// `failed`, `unreachable` and `unknown` use up the budget.
     pub fn uses_budget(self) -> bool {
         matches!(self, Self::Failed | Self::Unreachable | Self::Unknown)
@@ -61,6 +57,14 @@ impl Outcome {
             Self::Unknown => 7,
         }
     }
+}
+
+/// The table of the documentation.
+#[cfg(feature = "testing")]
+impl Outcome {
+    /// All of them, in the order of the documentation.
+    pub const ALL: [Self; 7] =
+        [Self::Ok, Self::Failed, Self::Unreachable, Self::Unknown, Self::Paused, Self::NotStarted, Self::Skipped];
 
     /// What it means, for the documentation.
     pub fn means(self) -> &'static str {

@@ -43,6 +43,7 @@ impl Inventory {
     ///
     /// # Errors
     /// All its problems.
+    #[cfg(feature = "testing")]
     pub fn from_text(path: &str, text: &str) -> Result<Self, Problems> {
         let mut loader = Loader::new();
         yaml::read(Source::new(path, text), &mut loader);

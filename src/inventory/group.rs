@@ -100,22 +100,12 @@ impl Inventory {
         &self.names
     }
 
-    /// Every group, `all` and `ungrouped` first, then in the order of the files.
-    pub fn groups(&self) -> impl Iterator<Item = &Group> {
-        self.groups.iter()
-    }
-
     /// True when the inventory has this host.
     pub fn has(&self, host: &HostName) -> bool {
         self.index.contains_key(host)
     }
 
     /// Names of the groups of a host, ancestors included, without `all`, sorted: Ansible's `group_names`.
-    pub fn group_names(&self, host: &HostName) -> Vec<&str> {
-        let Some(host) = self.host(host) else { return Vec::new() };
-        self.group_names_of(host)
-    }
-
     fn group_names_of(&self, host: &Host) -> Vec<&str> {
         let groups = self.sets[host.set].groups.iter().filter(|group| **group != 0);
         let mut names: Vec<&str> = groups.map(|group| self.groups[*group].name.as_str()).collect();

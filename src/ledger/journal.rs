@@ -15,11 +15,6 @@ impl RunLedger {
     pub fn new(ledger: Ledger, lock: RunLock) -> Self {
         Self { ledger, lock }
     }
-
-    /// The run.
-    pub fn run(&self) -> &RunId {
-        self.lock.run()
-    }
 }
 
 impl Journal for RunLedger {
@@ -36,6 +31,7 @@ impl Journal for RunLedger {
 }
 
 /// A journal in memory that can be made to fail, or to be cut off: what it holds is what a crashed controller left.
+#[cfg(feature = "testing")]
 #[derive(Clone, Debug, Default)]
 pub struct MemoryJournal {
     /// What was recorded.
@@ -46,6 +42,7 @@ pub struct MemoryJournal {
     pub room: Option<usize>,
 }
 
+#[cfg(feature = "testing")]
 impl MemoryJournal {
     /// An empty one that fails once it holds `room` events.
     pub fn with_room(room: usize) -> Self {
@@ -53,6 +50,7 @@ impl MemoryJournal {
     }
 }
 
+#[cfg(feature = "testing")]
 impl Journal for MemoryJournal {
     /// All or nothing, as the ledger.
     fn append(&mut self, events: &[Event]) -> Result<(), LedgerError> {

@@ -50,6 +50,7 @@ pub enum Driver {
 
 impl Driver {
     /// The controller that is known to drive it.
+    #[cfg(feature = "testing")]
     pub fn holder(&self) -> Option<&Holder> {
         match self {
             Self::Holder(holder) => Some(holder),

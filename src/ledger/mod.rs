@@ -24,7 +24,9 @@ mod version;
 pub use chain::Damage;
 pub use error::LedgerError;
 pub use host_log::{HostLog, HostLogs};
-pub use journal::{MemoryJournal, RunLedger};
+#[cfg(feature = "testing")]
+pub use journal::MemoryJournal;
+pub use journal::RunLedger;
 pub use lock::{Driver, Holder, RunLock};
 pub use log::{LogFile, Logs};
 pub use private::private_folder;

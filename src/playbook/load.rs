@@ -1,11 +1,11 @@
 //! A playbook file into a [`Playbook`], or everything that is wrong with it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Map, Value as Json};
 
 use super::{
-    Playbook, files, guard, rollout,
+    Playbook, guard, rollout,
     steps::{self, Place},
     values::{self, Around},
 };
@@ -27,6 +27,7 @@ pub fn load(path: &Path) -> Result<Playbook, Problems> {
 ///
 /// # Errors
 /// As [`load`].
+#[cfg(feature = "testing")]
 pub fn load_text(path: &Path, text: &str) -> Result<Playbook, Problems> {
     read_source(Source::new(path, text))
 }
@@ -85,12 +86,6 @@ fn playbook(node: &Node, around: &Around, problems: &mut Problems) -> Option<Pla
 }
 
 impl Playbook {
-    /// The file that `relative` names: beside the playbook, else in its parent folders up to the project's top, the
-    /// first that holds `.git`, `inventories` or `playbooks`. `None` when there is none.
-    pub fn find(&self, relative: impl AsRef<Path>) -> Option<PathBuf> {
-        files::find(&self.path, relative.as_ref())
-    }
-
     /// Lays `vars` (`-e`) over `vars:`. They win over the inventory too, as in Ansible, because `vars:` does.
     #[must_use]
     pub fn overlaid(mut self, vars: Map<String, Json>) -> Self {

@@ -19,7 +19,9 @@ mod values;
 pub use address::{Address, hide_addresses};
 pub use files::{find as find_beside, root};
 pub use guard_spec::Guard;
-pub use load::{load, load_text};
+pub use load::load;
+#[cfg(feature = "testing")]
+pub use load::load_text;
 pub use sources::Source;
 pub use spec::{
     Cleanup, CommandLine, CommandSpec, Condition, CopyFrom, CopySpec, Hook, HttpCheck, LOCK_TIMEOUT, Notify, Pause,

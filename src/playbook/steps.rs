@@ -158,11 +158,6 @@ impl StepSpec {
     pub fn settling(&self) -> Duration {
         self.guard.as_ref().filter(|guard| !guard.whole_walk).map_or(Duration::ZERO, Guard::patience)
     }
-
-    /// The time limit that the kind has when the step says none.
-    pub fn default_timeout(&self) -> Duration {
-        self.kind.default_timeout()
-    }
 }
 
 impl StepKind {

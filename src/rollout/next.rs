@@ -86,7 +86,8 @@ impl Now {
     }
 }
 
-/// What to do next, given all that happened and the present moment.
+/// What to do next, given all that happened and the present moment. The reasons stand here in the order in which they
+/// count, in one function, so that none can be asked before another.
 pub fn next(state: &RunState, now: Now, limits: Limits) -> Directive {
     if let Some(why) = halt(state) {
         return if state.tally.in_flight > 0 {

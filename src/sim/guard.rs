@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     host::{FULL, SimHost},
-    job::Stand as JobStand,
+    job::JobState,
 };
 
 /// How long a watchdog takes to see that its time is over.
@@ -16,7 +16,7 @@ const BOOTS: u32 = 3;
 
 /// How a guard stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stand {
+pub(super) enum GuardState {
     Armed,
     Confirmed,
     RolledBack,
@@ -31,7 +31,7 @@ pub(super) struct Guard {
     pub(super) boots: u32,
     /// It was asked to roll back at once.
     pub(super) now: bool,
-    pub(super) stand: Stand,
+    pub(super) state: GuardState,
 }
 
 impl Guard {
@@ -44,25 +44,25 @@ impl Guard {
 
     /// Whether it rolls back now, for the first and only time.
     pub(super) fn rolls_back(&mut self, quiet: Instant) -> bool {
-        let due = self.stand == Stand::Armed && self.due(quiet) <= Instant::now();
+        let due = self.state == GuardState::Armed && self.due(quiet) <= Instant::now();
         if due {
-            self.stand = Stand::RolledBack;
+            self.state = GuardState::RolledBack;
         }
         due
     }
 
     /// Whether it has its verdict.
     pub(super) fn is_over(&self) -> bool {
-        self.stand != Stand::Armed
+        self.state != GuardState::Armed
     }
 
     /// Its state as `settle.sh` tells it.
     pub(super) fn told(&self, offset: usize, job_runs: bool) -> String {
-        match self.stand {
-            Stand::Armed if self.now && job_runs => "patchwave-guard held - 0 -\n".to_owned(),
-            Stand::Armed => "patchwave-guard armed - 0 -\n".to_owned(),
-            Stand::Confirmed => "patchwave-guard confirmed - 0 -\n".to_owned(),
-            Stand::RolledBack => {
+        match self.state {
+            GuardState::Armed if self.now && job_runs => "patchwave-guard held - 0 -\n".to_owned(),
+            GuardState::Armed => "patchwave-guard armed - 0 -\n".to_owned(),
+            GuardState::Confirmed => "patchwave-guard confirmed - 0 -\n".to_owned(),
+            GuardState::RolledBack => {
                 let said = "undone\n";
                 format!("patchwave-guard rolled-back 0 {} -\n{}", said.len(), said.get(offset..).unwrap_or_default())
             }
@@ -83,18 +83,18 @@ impl SimHost {
 
     pub(super) fn is_guarded(&mut self) -> bool {
         self.settle();
-        self.guards.values().any(|guard| guard.stand == Stand::Armed)
+        self.guards.values().any(|guard| guard.state == GuardState::Armed)
     }
 
     pub(super) fn guard_of_another(&self, run: &str) -> Option<&Guard> {
-        self.guards.values().find(|guard| guard.run != run && guard.stand == Stand::Armed)
+        self.guards.values().find(|guard| guard.run != run && guard.state == GuardState::Armed)
     }
 
     /// `id run owner seconds boot size watchdog limit`, and the rollback on standard input.
     pub(super) fn guard_arm(&mut self, args: &[&str]) -> String {
         let (id, run) = (args[0], args[1]);
         match self.guards.get_mut(id) {
-            Some(guard) if guard.stand == Stand::Armed => {
+            Some(guard) if guard.state == GuardState::Armed => {
                 // Its run is back on the host.
                 guard.boots = 1;
                 return "patchwave-guard armed \n".to_owned();
@@ -115,7 +115,7 @@ impl SimHost {
             since: Instant::now(),
             boots: 1,
             now: false,
-            stand: Stand::Armed,
+            state: GuardState::Armed,
         };
         self.guards.insert(id.to_owned(), guard);
         self.did("guard armed");
@@ -131,18 +131,18 @@ impl SimHost {
 
     /// `id wish offset most wait`.
     pub(super) fn guard_settle(&mut self, args: &[&str]) -> String {
-        let job_runs = self.jobs.values().any(|job| job.stand == JobStand::Runs);
+        let job_runs = self.jobs.values().any(|job| job.state == JobState::Runs);
         let Some(guard) = self.guards.get_mut(args[0]) else { return "patchwave-guard absent - 0 -\n".to_owned() };
-        match (args[1], guard.stand) {
-            ("confirm", Stand::Armed) => guard.stand = Stand::Confirmed,
-            (_, Stand::Armed) => guard.now = true,
+        match (args[1], guard.state) {
+            ("confirm", GuardState::Armed) => guard.state = GuardState::Confirmed,
+            (_, GuardState::Armed) => guard.now = true,
             _ => {}
         }
         guard.told(args[2].parse().unwrap_or(0), job_runs)
     }
 
     pub(super) fn guard_clean(&mut self, args: &[&str]) -> String {
-        if self.guards.get(args[0]).is_some_and(|guard| guard.stand == Stand::Confirmed) {
+        if self.guards.get(args[0]).is_some_and(|guard| guard.state == GuardState::Confirmed) {
             self.guards.remove(args[0]);
         }
         String::new()

@@ -15,7 +15,7 @@ use super::{
     debian::{DISK_FULL, FACTS, KERNEL, LOCK, Packages},
     fault::{Fault, Faults, Strike},
     guard::Guard,
-    job::{Job, Stand, Work},
+    job::{Job, JobState, Work},
     lease::Holder,
 };
 use crate::{
@@ -105,7 +105,7 @@ impl SimHost {
 
     pub(super) fn is_busy(&mut self) -> bool {
         self.settle();
-        self.jobs.values().any(|job| job.stand == Stand::Runs)
+        self.jobs.values().any(|job| job.state == JobState::Runs)
     }
 
     pub(super) fn is_off(&self) -> bool {
@@ -178,42 +178,42 @@ impl SimHost {
     pub(super) fn kill_jobs(&mut self, code: Option<u32>) {
         self.settle();
         let running: Vec<String> =
-            self.jobs.iter().filter(|(_, job)| job.stand == Stand::Runs).map(|(id, _)| id.clone()).collect();
+            self.jobs.iter().filter(|(_, job)| job.state == JobState::Runs).map(|(id, _)| id.clone()).collect();
         for id in running {
             self.quiet = Instant::now();
-            self.end(&id, code.map_or(Stand::Lost, Stand::Done), true);
+            self.end(&id, code.map_or(JobState::Lost, JobState::Done), true);
         }
     }
 
     /// Lets the jobs end whose time has come.
     pub(super) fn settle(&mut self) {
         let now = Instant::now();
-        let due = |(_, job): &(&String, &Job)| job.stand == Stand::Runs && job.ends_at() <= now;
+        let due = |(_, job): &(&String, &Job)| job.state == JobState::Runs && job.ends_at() <= now;
         let due: Vec<(String, bool)> = self.jobs.iter().filter(due).map(|(id, job)| (id.clone(), job.doomed)).collect();
         let fails = self.faults.has(Fault::TransactionFails);
         for (id, doomed) in due {
             self.quiet = self.jobs.get(&id).map_or(self.quiet, |job| self.quiet.max(job.ends_at()));
             let no_room = self.disk_full && self.jobs.get(&id).is_some_and(|job| job.work.locks());
             match (doomed, fails, no_room) {
-                (true, ..) => self.end(&id, Stand::Lost, true),
-                (_, true, _) => self.end(&id, Stand::Done(1), true),
-                (.., true) => self.end(&id, Stand::Done(100), true),
-                _ => self.end(&id, Stand::Done(0), false),
+                (true, ..) => self.end(&id, JobState::Lost, true),
+                (_, true, _) => self.end(&id, JobState::Done(1), true),
+                (.., true) => self.end(&id, JobState::Done(100), true),
+                _ => self.end(&id, JobState::Done(0), false),
             }
         }
-        let busy = self.jobs.values().any(|job| job.stand == Stand::Runs);
+        let busy = self.jobs.values().any(|job| job.state == JobState::Runs);
         if !(busy || self.off || self.is_down()) {
             self.watch();
         }
     }
 
     /// Ends a job with its effect, or with half of it.
-    fn end(&mut self, id: &str, stand: Stand, half: bool) {
+    fn end(&mut self, id: &str, state: JobState, half: bool) {
         let Some(job) = self.jobs.get_mut(id) else { return };
-        job.stand = stand;
-        job.output += match stand {
-            Stand::Done(0) => "all done\n",
-            Stand::Done(100) => DISK_FULL,
+        job.state = state;
+        job.output += match state {
+            JobState::Done(0) => "all done\n",
+            JobState::Done(100) => DISK_FULL,
             _ => "half done\n",
         };
         match (&job.work, &mut self.packages) {
@@ -319,7 +319,7 @@ impl SimHost {
 
     /// Whether a job works on the packages.
     fn is_locked(&self) -> bool {
-        self.jobs.values().any(|job| job.stand == Stand::Runs && job.work.locks())
+        self.jobs.values().any(|job| job.state == JobState::Runs && job.work.locks())
     }
 
     fn facts(&self) -> String {
@@ -385,7 +385,7 @@ impl SimHost {
             boot: self.boot,
             starts: 1,
             work: Work::read(&program[..script_at.map_or(program.len(), |at| at - 1)]),
-            stand: Stand::Runs,
+            state: JobState::Runs,
             output: "begun\n".to_owned(),
             doomed: self.faults.has(Fault::TransactionKilled),
         };
@@ -393,7 +393,7 @@ impl SimHost {
         if self.is_too_late(program)
             && let Some(job) = self.jobs.get_mut(id)
         {
-            (job.stand, job.output) = (Stand::Done(113), "the guard of this change is over\n".to_owned());
+            (job.state, job.output) = (JobState::Done(113), "the guard of this change is over\n".to_owned());
         }
         "patchwave-job started setsid\n".to_owned()
     }
@@ -408,10 +408,10 @@ impl SimHost {
         let offset = args[1].parse().unwrap_or(0);
         let size = job.output.len();
         let news = job.output.get(offset..).unwrap_or_default();
-        let (state, code) = match job.stand {
-            Stand::Done(code) => ("done", code.to_string()),
-            Stand::Lost => ("gone", "-".to_owned()),
-            Stand::Runs => ("alive", "-".to_owned()),
+        let (state, code) = match job.state {
+            JobState::Done(code) => ("done", code.to_string()),
+            JobState::Lost => ("gone", "-".to_owned()),
+            JobState::Runs => ("alive", "-".to_owned()),
         };
         let lost = self.thief_of(args[4]).unwrap_or_default();
         let answer = output(0, format!("patchwave-job {state} {code} {size} {then} {now} {lost}\n{news}"));

@@ -60,7 +60,7 @@ impl Work {
 
 /// How a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stand {
+pub(super) enum JobState {
     Runs,
     /// It left this exit code.
     Done(u32),
@@ -73,7 +73,7 @@ pub(super) struct Job {
     pub(super) boot: u64,
     pub(super) starts: u32,
     pub(super) work: Work,
-    pub(super) stand: Stand,
+    pub(super) state: JobState,
     pub(super) output: String,
     /// Somebody kills it after half of its time.
     pub(super) doomed: bool,

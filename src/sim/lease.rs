@@ -2,7 +2,7 @@
 
 use super::{
     host::{FULL, SimHost},
-    job::Stand,
+    job::JobState,
 };
 
 /// Who has or had the lease.
@@ -20,7 +20,7 @@ impl SimHost {
             let (run, owner, within) = (&guard.run, &guard.owner, guard.within.as_secs());
             return format!("patchwave-lease\nguarded\n{run}\n{owner}\n{within}\narmed - 0 600\n");
         }
-        let jobs = self.jobs.iter().filter(|(id, job)| job.stand == Stand::Runs && !id.starts_with(own));
+        let jobs = self.jobs.iter().filter(|(id, job)| job.state == JobState::Runs && !id.starts_with(own));
         let mut jobs: Vec<String> = jobs.map(|(id, _)| id.clone()).collect();
         jobs.sort();
         let other =
@@ -55,7 +55,7 @@ impl SimHost {
         if let Some(thief) = self.lost.get(run) {
             return format!("patchwave-lease\nlost\n{}\n{}\n", thief.run, thief.owner);
         }
-        let works = self.jobs.iter().any(|(id, job)| job.stand == Stand::Runs && id.split('.').next() == Some(run));
+        let works = self.jobs.iter().any(|(id, job)| job.state == JobState::Runs && id.split('.').next() == Some(run));
         if !works && self.is_of(run) {
             self.lease = None;
         }

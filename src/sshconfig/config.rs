@@ -87,23 +87,6 @@ impl SshConfig {
         Ok(Self { blocks, person, outside, two_passes, gathered: Mutex::default(), answers: Mutex::default() })
     }
 
-    /// An empty configuration: what `-F none` gives.
-    pub fn empty(person: Person, outside: Arc<dyn Outside>) -> Self {
-        Self {
-            blocks: Vec::new(),
-            person,
-            outside,
-            two_passes: false,
-            gathered: Mutex::default(),
-            answers: Mutex::default(),
-        }
-    }
-
-    /// Who asks.
-    pub fn person(&self) -> &Person {
-        &self.person
-    }
-
     /// What holds for a host.
     ///
     /// # Errors

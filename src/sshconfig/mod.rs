@@ -21,4 +21,5 @@ pub use read::{
     jump::{Destination, Hop},
 };
 pub use resolve::resolved::{AddressFamily, AgentSocket, HostKeyChecking, KeyPath, Proxy, Refused, Resolved};
+#[cfg(feature = "testing")]
 pub use show::keywords_in_markdown;

@@ -122,6 +122,7 @@ impl Resolved {
 }
 
 /// One row of Markdown for each keyword, by name: what becomes of it, and what is to be said of that.
+#[cfg(feature = "testing")]
 pub fn keywords_in_markdown() -> String {
     let mut keywords: Vec<&Keyword> = KEYWORDS.iter().collect();
     keywords.sort_by_key(|keyword| keyword.name);
@@ -144,6 +145,7 @@ pub fn keywords_in_markdown() -> String {
     text
 }
 
+#[cfg(feature = "testing")]
 fn quoted(words: &[&str]) -> String {
     let words = words.iter().map(|word| match *word {
         "true" => "`yes`".to_owned(),

@@ -249,6 +249,7 @@ fn release_command(run: &RunId, privileged: bool) -> Command {
 }
 
 /// Whether this is an answer about a lease.
+#[cfg(feature = "testing")]
 pub(super) fn understands(output: &Output) -> bool {
     answer(output).is_ok()
 }

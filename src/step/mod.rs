@@ -3,6 +3,7 @@
 //! [`StepCx`].
 
 mod act;
+#[cfg(feature = "testing")]
 mod answers;
 mod attempt;
 mod baseline;
@@ -43,6 +44,7 @@ pub mod upgrade;
 mod verify;
 mod wait_for;
 
+#[cfg(feature = "testing")]
 pub use answers::answers_understood;
 pub use attempt::run;
 pub use controller::JumpBox;

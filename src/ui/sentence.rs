@@ -2,7 +2,11 @@
 
 use super::{Paint, text};
 use crate::{
-    event::{Event, HostAt, HostState, Kind, Outcome, RunResumed, RunState, StepPhase, Stop, TakenLease, Verdict},
+    event::{
+        Event, HostAt, HostState, Kind, Outcome, RunResumed, RunStarted, RunState, StepPhase, StepRef, StepResult,
+        Stop, TakenLease, Verdict,
+    },
+    host::HostName,
     plan::Moment,
     view::{Changes, Counts, RunView, WINDOWS_IGNORED},
 };
@@ -25,88 +29,32 @@ fn line(word: &str, painted: impl Fn(&str) -> String, rest: &str) -> String {
 
 /// All there is to say about `event`; `state` holds it already.
 pub(super) fn sentences(state: &RunState, event: &Event, paint: Paint) -> Vec<Sentence> {
-    let loud = |word: &str, rest: String| Sentence { text: line(word, |w| paint.strong(w), &rest), loud: true };
     match &event.kind {
-        Kind::RunStarted(started) => {
-            let plan = &started.plan;
-            let check = if started.check { ", check only: nothing is changed" } else { "" };
-            let windows = if plan.ignores_windows { format!(", {WINDOWS_IGNORED}") } else { String::new() };
-            vec![loud(
-                "run",
-                format!(
-                    "{} of {:?}: {} in {}, plan {}{windows}{check}",
-                    started.run,
-                    text::clean(&plan.playbook, 60),
-                    text::count(state.tally.total, "host"),
-                    text::count(plan.stages.len(), "stage"),
-                    started.digest.get(..12).unwrap_or(&started.digest),
-                ),
-            )]
+        Kind::RunStarted(started) => vec![loud("run", run_starts(state, started), paint)],
+        Kind::RunResumed(resumed) => vec![loud("resumed", run_goes_on(state, resumed), paint)],
+        Kind::RecordCut { why } => {
+            vec![loud("cut", format!("the record ends here: {}", text::first_line(why, 200)), paint)]
         }
-        Kind::RunResumed(resumed) => {
-            let RunResumed { operator, person, controller, left_out, accepted, .. } = &**resumed;
-            let open = text::count(state.tally.in_flight, "host");
-            let waiting = state.tally.waiting();
-            let by = text::clean(&person.beside(&format!("{operator}@{controller}")), 100);
-            let mut rest = format!("by {by}: {open} in flight, {waiting} not started");
-            if !left_out.is_empty() {
-                rest.push_str(&format!(", {} of them left out", left_out.len()));
-            }
-            if let Some(what) = accepted {
-                rest.push_str(&format!("; accepted: {}", text::first_line(what, 200)));
-            }
-            vec![loud("resumed", rest)]
-        }
-        Kind::RecordCut { why } => vec![loud("cut", format!("the record ends here: {}", text::first_line(why, 200)))],
         Kind::HostStarted { host } => state.host(host).map(|host| wave_begins(state, host, paint)).unwrap_or_default(),
         Kind::StepStarted { host, step, attempt } if *attempt > 1 => {
             let rest = format!("{host}  {}: attempt {attempt}", text::step_name(state.plan(), *step));
             vec![Sentence { text: line("again", |w| w.to_owned(), &rest), loud: false }]
         }
+        Kind::StepStarted { .. } => Vec::new(),
         Kind::StepNoted { host, key, value, .. } => {
             let lease = TakenLease::read(key, value);
-            lease
-                .map(|lease| loud("lease", format!("{host}  {}", text::first_line(&lease.to_string(), 400))))
-                .into_iter()
-                .collect()
+            lease.map(|lease| of_lease(host, &lease.to_string(), paint)).into_iter().collect()
         }
-        Kind::StepStarted { .. } => Vec::new(),
-        Kind::StepFinished { host, step, result } => {
-            if matches!(result.verdict, Verdict::Ok | Verdict::Skipped) {
-                return Vec::new();
-            }
-            let word = match result.verdict {
-                Verdict::Unreachable => "unreachable",
-                Verdict::Unknown => "unknown",
-                _ => "failed",
-            };
-            let after = match step.phase {
-                StepPhase::OnFailure => " (after the failure)",
-                StepPhase::Always => " (at the end)",
-                StepPhase::Main | StepPhase::Gate => "",
-            };
-            let name = text::step_name(state.plan(), *step);
-            let mut rest = format!("{host}  {name}{after}: {}", text::first_line(&result.summary, 400));
-            for detail in result.detail.iter().take(8) {
-                rest.push_str(&format!("\n{:WORD$}  | {}", "", text::clean(detail, 400)));
-            }
-            if let Some(help) = &result.help {
-                rest.push_str(&format!("\n{:WORD$}  try: {}", "", text::clean(help, 400)));
-            }
-            vec![Sentence { text: line(word, |w| paint.bad(w), &rest), loud: true }]
+        Kind::StepFinished { result, .. } if matches!(result.verdict, Verdict::Ok | Verdict::Skipped) => Vec::new(),
+        Kind::StepFinished { host, step, result } => vec![step_broke(state, host, *step, result, paint)],
+        Kind::HostFinished { host, outcome, lost_lease } => {
+            let Some(host) = state.host(host) else { return Vec::new() };
+            let mut said: Vec<_> =
+                lost_lease.iter().map(|lost| of_lease(&host.name, &lost.to_string(), paint)).collect();
+            said.push(host_is_done(state, host, *outcome, paint));
+            said.extend(wave_ends(state, host, paint));
+            said
         }
-        Kind::HostFinished { host, outcome, lost_lease } => state
-            .host(host)
-            .map(|host| {
-                let lost = lost_lease
-                    .iter()
-                    .map(|lost| format!("{}  {}", host.name, text::first_line(&lost.to_string(), 400)));
-                let mut said: Vec<_> = lost.map(|lost| loud("lease", lost)).collect();
-                said.push(host_is_done(state, host, *outcome, paint));
-                said.extend(wave_ends(state, host, paint));
-                said
-            })
-            .unwrap_or_default(),
         Kind::GateFinished { stage, wave, passed, summary } => {
             let verdict = if *passed { "passed" } else { "did not pass" };
             let rest = format!("{} {verdict}: {}", wave_name(state, *stage, *wave), text::first_line(summary, 400));
@@ -116,27 +64,90 @@ pub(super) fn sentences(state: &RunState, event: &Event, paint: Paint) -> Vec<Se
         Kind::Approved { stage, moment, by } => {
             let name = state.plan().stages.get(*stage).map_or("", |stage| &stage.name);
             let does = if *moment == Moment::Before { "begins" } else { "goes on" };
-            vec![loud("approved", format!("{name} {does}; by {}", text::clean(by, 100)))]
+            vec![loud("approved", format!("{name} {does}; by {}", text::clean(by, 100)), paint)]
         }
         Kind::StopRequested { how, by } => {
-            let what = match how {
-                Stop::Drain => "no new host starts, hosts in flight finish",
-                Stop::StepBorder => "no new host starts, hosts in flight stop at their next step",
-                Stop::Detach => "leaving now; jobs on the hosts go on",
-            };
-            let mut rest = format!("{what} ({} in flight); by {}", state.tally.in_flight, text::clean(by, 100));
-            match how {
-                _ if by != "Ctrl-C" => {}
-                Stop::Drain if state.tally.in_flight > 0 => {
-                    rest.push_str("; Ctrl-C again: stop before their next step");
-                }
-                Stop::StepBorder => rest.push_str("; Ctrl-C again: leave now, jobs on the hosts go on"),
-                Stop::Drain | Stop::Detach => {}
-            }
-            vec![Sentence { text: line("stop", |w| paint.warn(w), &rest), loud: true }]
+            let text = line("stop", |w| paint.warn(w), &stop_is_asked(state, *how, by));
+            vec![Sentence { text, loud: true }]
         }
-        Kind::RunFinished => vec![loud("over", Counts::from(&state.tally).sentence())],
+        Kind::RunFinished => vec![loud("over", Counts::from(&state.tally).sentence(), paint)],
     }
+}
+
+fn loud(word: &str, rest: String, paint: Paint) -> Sentence {
+    Sentence { text: line(word, |w| paint.strong(w), &rest), loud: true }
+}
+
+/// A lease was taken from another run, or lost to one.
+fn of_lease(host: &HostName, what: &str, paint: Paint) -> Sentence {
+    loud("lease", format!("{host}  {}", text::first_line(what, 400)), paint)
+}
+
+fn run_starts(state: &RunState, started: &RunStarted) -> String {
+    let plan = &started.plan;
+    let check = if started.check { ", check only: nothing is changed" } else { "" };
+    let windows = if started.plan.ignores_windows { format!(", {WINDOWS_IGNORED}") } else { String::new() };
+    format!(
+        "{} of {:?}: {} in {}, plan {}{windows}{check}",
+        started.run,
+        text::clean(&plan.playbook, 60),
+        text::count(state.tally.total, "host"),
+        text::count(plan.stages.len(), "stage"),
+        started.digest.get(..12).unwrap_or(&started.digest),
+    )
+}
+
+fn run_goes_on(state: &RunState, resumed: &RunResumed) -> String {
+    let RunResumed { operator, person, controller, left_out, accepted, .. } = resumed;
+    let open = text::count(state.tally.in_flight, "host");
+    let waiting = state.tally.waiting();
+    let by = text::clean(&person.beside(&format!("{operator}@{controller}")), 100);
+    let mut rest = format!("by {by}: {open} in flight, {waiting} not started");
+    if !left_out.is_empty() {
+        rest.push_str(&format!(", {} of them left out", left_out.len()));
+    }
+    if let Some(what) = accepted {
+        rest.push_str(&format!("; accepted: {}", text::first_line(what, 200)));
+    }
+    rest
+}
+
+fn step_broke(state: &RunState, host: &HostName, step: StepRef, result: &StepResult, paint: Paint) -> Sentence {
+    let word = match result.verdict {
+        Verdict::Unreachable => "unreachable",
+        Verdict::Unknown => "unknown",
+        Verdict::Ok | Verdict::Skipped | Verdict::Failed => "failed",
+    };
+    let after = match step.phase {
+        StepPhase::OnFailure => " (after the failure)",
+        StepPhase::Always => " (at the end)",
+        StepPhase::Main | StepPhase::Gate => "",
+    };
+    let name = text::step_name(state.plan(), step);
+    let mut rest = format!("{host}  {name}{after}: {}", text::first_line(&result.summary, 400));
+    for detail in result.detail.iter().take(8) {
+        rest.push_str(&format!("\n{:WORD$}  | {}", "", text::clean(detail, 400)));
+    }
+    if let Some(help) = &result.help {
+        rest.push_str(&format!("\n{:WORD$}  try: {}", "", text::clean(help, 400)));
+    }
+    Sentence { text: line(word, |w| paint.bad(w), &rest), loud: true }
+}
+
+fn stop_is_asked(state: &RunState, how: Stop, by: &str) -> String {
+    let what = match how {
+        Stop::Drain => "no new host starts, hosts in flight finish",
+        Stop::StepBorder => "no new host starts, hosts in flight stop at their next step",
+        Stop::Detach => "leaving now; jobs on the hosts go on",
+    };
+    let mut rest = format!("{what} ({} in flight); by {}", state.tally.in_flight, text::clean(by, 100));
+    match how {
+        _ if by != "Ctrl-C" => {}
+        Stop::Drain if state.tally.in_flight > 0 => rest.push_str("; Ctrl-C again: stop before their next step"),
+        Stop::StepBorder => rest.push_str("; Ctrl-C again: leave now, jobs on the hosts go on"),
+        Stop::Drain | Stop::Detach => {}
+    }
+    rest
 }
 
 /// `production/critical, wave 2 of 5`, `edge, wave 1 of 3 (canary)`.

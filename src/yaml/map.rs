@@ -42,11 +42,6 @@ impl<'n, 'p> MapReader<'n, 'p> {
         Some(Self { problems, what, span: &node.span, entries, taken, known: Vec::new() })
     }
 
-    /// Where the mapping stands.
-    pub fn span(&self) -> &'n Span {
-        self.span
-    }
-
     /// The value of `key`, which is known from now on.
     pub fn take(&mut self, key: &'static str) -> Option<&'n Node> {
         self.take_entry(key).map(|(_, node)| node)
@@ -87,14 +82,6 @@ impl<'n, 'p> MapReader<'n, 'p> {
     /// Declares a key as known without reading it.
     pub fn allow(&mut self, key: &'static str) {
         self.take_entry(key);
-    }
-
-    /// The entries that nobody has taken so far, in the order of the file. They count as taken.
-    pub fn rest(&mut self) -> Vec<(&'n Key, &'n Node)> {
-        let rest = self.entries.iter().zip(&self.taken).filter(|(_, taken)| !**taken);
-        let rest = rest.map(|((key, node), _)| (key, node)).collect();
-        self.taken.fill(true);
-        rest
     }
 
     /// Reports every key that nobody asked for, with the nearest known one, or all known ones when none is near.

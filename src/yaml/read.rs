@@ -16,12 +16,7 @@ pub fn bool(node: &Node, problems: &mut Problems) -> Option<bool> {
     }
 }
 
-/// A text. Numbers, `yes` and dates keep the text as it was written.
-pub fn string(node: &Node, problems: &mut Problems) -> Option<String> {
-    text(node, "a text", problems).map(str::to_owned)
-}
-
-/// As [`string`], but not empty.
+/// A text that is not empty. Numbers, `yes` and dates keep the text as it was written.
 pub fn word(node: &Node, problems: &mut Problems) -> Option<String> {
     let text = text(node, "a text", problems)?;
     if text.trim().is_empty() {
@@ -54,11 +49,6 @@ pub fn text<'n>(node: &'n Node, what: &str, problems: &mut Problems) -> Option<&
 /// A whole number from 0 to 4,294,967,295.
 pub fn u32(node: &Node, problems: &mut Problems) -> Option<u32> {
     whole(node, 0, u32::MAX, problems)
-}
-
-/// A whole number from 0 to 65535.
-pub fn u16(node: &Node, problems: &mut Problems) -> Option<u16> {
-    whole(node, 0, u16::MAX, problems)
 }
 
 /// A whole number from `least` to `most`. Text that is a number (from a template, or quoted) is one too.

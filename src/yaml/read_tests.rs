@@ -17,14 +17,14 @@ fn value<T>(text: &str, reader: impl Fn(&Node, &mut Problems) -> Option<T>) -> T
 
 #[test]
 fn wrong_types_say_what_was_expected_and_found() {
-    let names = |node: &Node, problems: &mut Problems| list(node, "a list of host names", problems, string);
+    let names = |node: &Node, problems: &mut Problems| list(node, "a list of host names", problems, word);
     assert_eq!(problem("k: 5", names), "r.yml:1:4: expected a list of host names, found a number");
     assert_eq!(problem("k: [a, [b]]", names), "r.yml:1:8: expected a text, found a list");
     assert_eq!(problem("k: 'yes'", bool), "r.yml:1:4: expected yes or no, found a text");
-    assert_eq!(problem("k: {}", string), "r.yml:1:4: expected a text, found a mapping");
-    assert_eq!(problem("k: ~", string), "r.yml:1:4: expected a text, found nothing");
-    assert_eq!(problem("k: !vault x", string), "r.yml:1:11: expected a text, found an encrypted value (!vault)");
-    assert_eq!(problem("k: 70000", u16), "r.yml:1:4: 70000 is not between 0 and 65535");
+    assert_eq!(problem("k: {}", word), "r.yml:1:4: expected a text, found a mapping");
+    assert_eq!(problem("k: ~", word), "r.yml:1:4: expected a text, found nothing");
+    assert_eq!(problem("k: !vault x", word), "r.yml:1:11: expected a text, found an encrypted value (!vault)");
+    assert_eq!(problem("k: 70000", |n, p| whole(n, 0, u16::MAX, p)), "r.yml:1:4: 70000 is not between 0 and 65535");
     assert_eq!(problem("k: 1.5", u32), "r.yml:1:4: expected a whole number, found a number");
     assert_eq!(problem("k: soon", duration), "r.yml:1:4: expected a length of time like 90s, 5m, 1h30m or 2d");
     assert_eq!(problem("k: 1Gi", bytes), "r.yml:1:4: expected a size like 150MiB, 1GiB or 500M");
@@ -42,14 +42,14 @@ fn a_name_is_one_printable_line() {
 
 #[test]
 fn values_keep_what_was_written() {
-    assert_eq!(value("k: 1.10", string), "1.10");
-    assert_eq!(value("k: on", string), "on");
-    assert_eq!(value("k: 0644", string), "0644");
+    assert_eq!(value("k: 1.10", word), "1.10");
+    assert_eq!(value("k: on", word), "on");
+    assert_eq!(value("k: 0644", word), "0644");
     assert_eq!(value("k: '7'", u32), 7);
     assert_eq!(value("k: 90", duration), Duration::from_secs(90));
     assert_eq!(value("k: 25%", amount), Amount::Percent(25));
-    assert_eq!(value("k: ", |n, p| list(n, "x", p, string)), Vec::<String>::new());
-    assert_eq!(value("k: a", |n, p| list_or_single(n, "x", p, string)), ["a"]);
+    assert_eq!(value("k: ", |n, p| list(n, "x", p, word)), Vec::<String>::new());
+    assert_eq!(value("k: a", |n, p| list_or_single(n, "x", p, word)), ["a"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Modules that turn values into values: no waiting, no files, no network, no chance.
-const PURE: [&str; 15] = [
+const PURE: &[&str] = &[
     "amount",
     "command",
     "event",

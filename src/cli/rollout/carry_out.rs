@@ -76,6 +76,7 @@ pub(in crate::cli) fn carry_out(rollout: Rollout, world: &mut World) -> Result<u
         answers.abort();
         Ok::<_, Failure>(ended)
     })?;
+    tracing::debug!(why = ended.why, "the run is over for this controller");
     // A prompt may still wait for a line; the process must not wait for it.
     runtime.shutdown_background();
     let state = &ended.state;

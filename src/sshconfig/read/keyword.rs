@@ -40,6 +40,7 @@ pub(crate) enum Kind {
 }
 
 /// What becomes of what a keyword says. Every keyword is one of these; there is no fourth.
+#[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "the page of all keywords says it"))]
 pub(crate) enum Fate {
     /// It is followed; with what is ours about it.
     Honoured(&'static str),
@@ -54,6 +55,7 @@ pub(crate) struct Refusal {
     /// Values that are fine, in canonical form.
     pub(crate) fine: &'static [&'static str],
     /// Whether the values that are fine are followed, rather than being the default only.
+    #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "the page of all keywords says it"))]
     pub(crate) partly: bool,
     /// What OpenSSH would do, to follow the keyword and its value.
     pub(crate) would: &'static str,

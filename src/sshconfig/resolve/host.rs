@@ -304,7 +304,6 @@ impl Maker<'_> {
             authorities: gathered.text("casignaturealgorithms").and_then(|spec| Family::Authority.names(spec)),
             required_rsa_size: gathered.number("requiredrsasize"),
             environment,
-            tag: facts.tag.clone(),
             refused: self.refused,
             gathered: Arc::clone(gathered),
             shown,

@@ -67,8 +67,6 @@ pub struct Resolved {
     pub required_rsa_size: Option<u32>,
     /// `SetEnv` and `SendEnv`, less the locale.
     pub environment: Variables,
-    /// `Tag`.
-    pub tag: Option<String>,
     /// Keywords that OpenSSH would follow when it connects and that stop us from connecting. `ssh -G` prints them.
     pub(crate) refused: Vec<Refused>,
     pub(crate) gathered: Arc<Gathered>,

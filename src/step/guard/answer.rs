@@ -98,6 +98,7 @@ fn no_answer(output: &Output) -> Unreadable {
 }
 
 /// How many readers of the guard scripts' answers understand this output.
+#[cfg(feature = "testing")]
 pub(in crate::step) fn answers_understood(output: &Output) -> usize {
     usize::from(arming(output).is_ok()) + usize::from(settled(output).is_ok())
 }

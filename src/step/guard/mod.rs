@@ -22,6 +22,7 @@ mod settle;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "testing")]
 pub(super) use answer::answers_understood;
 pub use arm::{Armed, arm, arm_or_stop, over};
 pub(super) use arm::{not_begun, unless_over, would};

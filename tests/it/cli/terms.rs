@@ -89,8 +89,7 @@ fn changed_files_are_accepted_when_that_is_said_and_the_recorded_steps_are_done(
     for host in ["web001.test", "web002.test"] {
         assert_eq!(site.on(host, "what"), "then\n", "{host}");
     }
-    let accepted =
-        site.facts(&run, |kind| if let Kind::RunResumed(resumed) = kind { resumed.accepted } else { None });
+    let accepted = site.facts(&run, |kind| if let Kind::RunResumed(resumed) = kind { resumed.accepted } else { None });
     assert_eq!(accepted[0], "web002.test left the inventory; the playbook's steps have changed");
     assert_eq!(accepted[1], "the playbook's steps have changed");
 }
