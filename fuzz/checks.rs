@@ -13,7 +13,7 @@ use patchwave::{
     inventory::{Inventory, NoRuns},
     pkg::{self, Exact, Package, Transaction},
     playbook,
-    sshconfig::{Destination, FileText, Outside, Person, Query, Sources, SshConfig},
+    sshconfig::{Destination, FileText, LocalMachine, Person, Query, Sources, SshConfig},
     step,
     transport::ssh::known_hosts::{KnownName, OfferedKey, RevokedKeys, TrustFile, TrustStore, Verdict},
 };
@@ -73,7 +73,7 @@ pub fn ssh_config(bytes: &[u8]) {
 /// The world of one configuration: itself, and a small one for every `Include`.
 struct OneFile(Vec<u8>);
 
-impl Outside for OneFile {
+impl LocalMachine for OneFile {
     fn read(&self, path: &Path) -> io::Result<FileText> {
         let included: &[u8] = b"Host *\n User included\nMatch final\n Port 22\n";
         let bytes = if path.ends_with(".ssh/config") { &self.0 } else { included };

@@ -1,4 +1,4 @@
-//! A command for a host, what it answered, and the pair of a command and its reader.
+//! A command for a host, its output, and the pair of a command and its parser.
 //! The only place that quotes for a shell; nothing here does IO. Start at [`Command`] and [`Query`].
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -6,19 +6,19 @@ use std::{fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-/// Directories searched on a host, whatever its login shell says.
+/// Directories searched on a host, whatever its login shell sets.
 ///
 /// The embedded fleet sets `PATCHWAVE_ROOT` in its sessions: its hosts are folders. On a real host the variable is
-/// absent (sshd passes no such variable and sudo drops it) and every path is what it says.
+/// absent (sshd passes no such variable and sudo drops it) and every path is used as it is.
 pub const REMOTE_PATH: &str =
     "${PATCHWAVE_ROOT:+$PATCHWAVE_ROOT/bin:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Whether running a command twice matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Effect {
-    /// Looks only: may be run again after a lost connection.
+    /// Only reads: may be run again after a lost connection.
     Reads,
-    /// Changes the host: never run again blindly.
+    /// Changes the host: never simply run again.
     Changes,
 }
 
@@ -29,17 +29,17 @@ pub struct Command {
     pub label: &'static str,
     /// Program and arguments.
     pub argv: Vec<String>,
-    /// Environment besides `LC_ALL=C` and `PATH`.
+    /// Environment in addition to `LC_ALL=C` and `PATH`.
     pub env: Vec<(String, String)>,
-    /// Bytes for standard input; without any it is `/dev/null` or at its end.
+    /// Bytes for standard input; without any it is empty.
     pub stdin: Bytes,
     /// How long it may take once sent.
     pub timeout: Duration,
     /// Whether it may be repeated.
     pub effect: Effect,
-    /// Run with raised rights (the host's `become` method).
+    /// Run with elevated privileges (the host's `become` method).
     pub privileged: bool,
-    /// Most bytes kept of each output stream; the rest is counted and dropped (it still reaches the log).
+    /// The most bytes kept of each output stream; the rest is counted and dropped (it still reaches the log).
     pub keep: usize,
 }
 
@@ -63,7 +63,7 @@ impl Command {
         Self { effect: Effect::Changes, ..Self::reads(label, argv) }
     }
 
-    /// A `/bin/sh` script with positional arguments; `Reads` until said otherwise.
+    /// A `/bin/sh` script with positional arguments; it only reads until [`Command::changing`] says otherwise.
     pub fn sh<S: Into<String>>(label: &'static str, script: &str, args: impl IntoIterator<Item = S>) -> Self {
         let mut argv = vec!["/bin/sh".to_owned(), "-c".to_owned(), script.to_owned(), "sh".to_owned()];
         argv.extend(args.into_iter().map(Into::into));
@@ -84,7 +84,7 @@ impl Command {
         self
     }
 
-    /// Asks for raised rights.
+    /// Asks for elevated privileges.
     #[must_use]
     pub fn privileged(mut self, yes: bool) -> Self {
         self.privileged = yes;
@@ -105,8 +105,8 @@ impl Command {
         self
     }
 
-    /// The same command behind shell text, which may end it before anything is done. A script gets it as its first
-    /// lines, everything else is run by a shell after it.
+    /// The same command after shell text, which may end it before anything is done. A script gets it as its first
+    /// lines; everything else is run by a shell after it.
     #[must_use]
     pub fn behind(mut self, text: &str) -> Self {
         match self.argv.as_mut_slice() {
@@ -122,7 +122,7 @@ impl Command {
         self
     }
 
-    /// The program and its arguments in one list, behind `env` and the environment where there is one.
+    /// The program and its arguments in one list, after `env` and the environment where there is one.
     pub fn words(&self) -> Vec<String> {
         let mut words = Vec::with_capacity(self.argv.len() + self.env.len() + 1);
         if !self.env.is_empty() {
@@ -137,7 +137,7 @@ impl Command {
     /// `transport/ssh`: it may be any shell.)
     ///
     /// # Errors
-    /// [`Unquotable`] when an argument holds a NUL byte, which no argument of any program can.
+    /// [`Unquotable`] when an argument contains a NUL byte, which no program can receive.
     pub fn shell_line(&self) -> Result<String, Unquotable> {
         let mut line = format!("LC_ALL=C PATH=\"{REMOTE_PATH}\"; export LC_ALL PATH; exec");
         for word in self.words() {
@@ -151,16 +151,16 @@ impl Command {
 /// Quotes one argument for a POSIX shell.
 ///
 /// # Errors
-/// [`Unquotable`] when it holds a NUL byte.
+/// [`Unquotable`] when it contains a NUL byte.
 pub fn quote(arg: &str) -> Result<String, Unquotable> {
     shlex::try_quote(arg).map(|q| q.into_owned()).map_err(|_| Unquotable)
 }
 
-/// Quotes one argument so that POSIX shells, zsh, fish, csh and tcsh all read the same from it. Within single quotes fish
-/// takes a backslash for itself and csh a `!`, so these stand outside, each behind a backslash.
+/// Quotes one argument so that POSIX shells, zsh, fish, csh and tcsh all read it alike. Within single quotes fish
+/// interprets a backslash and csh a `!`, so these are put outside, each after a backslash.
 ///
 /// # Errors
-/// [`Unquotable`] when it holds a NUL byte, or a newline, which no spelling gives to both csh and the others.
+/// [`Unquotable`] when it contains a NUL byte, or a newline, which cannot be quoted for both csh and the others.
 pub fn quote_for_any_shell(arg: &str) -> Result<String, Unquotable> {
     if arg.contains(['\0', '\n']) {
         return Err(Unquotable);
@@ -188,8 +188,8 @@ pub fn quote_for_any_shell(arg: &str) -> Result<String, Unquotable> {
     Ok(quoted)
 }
 
-/// Whether every shell reads a text as one word that means itself, and no program as an option: what may stand in a
-/// shell line that somebody else wrote, where nothing can be quoted (`%h` in a `ProxyCommand`).
+/// Whether every shell reads a text as one literal word, and no program as an option: what may be inserted into a shell
+/// line that somebody else wrote, where nothing can be quoted (`%h` in a `ProxyCommand`).
 pub fn is_plain_word(text: &str) -> bool {
     let fine = |c: char| c.is_ascii_alphanumeric() || "._-:@%+/".contains(c);
     !text.is_empty() && !text.starts_with('-') && text.chars().all(fine)
@@ -197,7 +197,7 @@ pub fn is_plain_word(text: &str) -> bool {
 
 /// An argument that no program can receive.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
-#[error("an argument holds a NUL byte")]
+#[error("an argument contains a NUL byte")]
 pub struct Unquotable;
 
 /// How a command ended on the host.
@@ -218,7 +218,7 @@ impl fmt::Display for Exit {
     }
 }
 
-/// What a command answered. Bytes from outside: may be anything.
+/// The output of a command. Bytes from outside: may be anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
     /// How it ended.
@@ -259,9 +259,9 @@ pub fn printable(line: &str) -> String {
     line.chars().filter(|c| *c == '\t' || shows(*c)).take(400).collect()
 }
 
-/// Whether a character may reach a screen. Not one that steers a terminal, that turns the reading direction, that has no
-/// width, or that looks like a blank and is none: a hostile host writes with those what people should not see, or moves
-/// away what they should. All outputs ask here.
+/// Whether a character may reach a screen. Not if it controls a terminal, changes the reading direction, has no width,
+/// or looks like a blank and is not: a hostile host could use it to hide text, or to push text off the screen.
+/// Everything that prints asks here.
 pub fn shows(c: char) -> bool {
     !(c.is_control()
         || matches!(c,
@@ -269,19 +269,19 @@ pub fn shows(c: char) -> bool {
             '\u{ad}' | '\u{34f}' | '\u{61c}'
             // Fillers of Hangul and Khmer, Mongolian selectors.
             | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-            // Spaces without width, joiners, marks and turns of direction, separators of lines.
+            // Spaces without width, joiners, direction marks and overrides, line separators.
             | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
             // An empty Braille cell, more fillers.
             | '\u{2800}' | '\u{3164}' | '\u{ffa0}'
-            // Selectors of variants, byte order mark, annotations.
+            // Variation selectors, byte order mark, annotations.
             | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}'
-            // Of shorthand and of notes.
+            // Controls of shorthand and of musical notation.
             | '\u{1bca0}'..='\u{1bca3}' | '\u{1d159}' | '\u{1d173}'..='\u{1d17a}'
-            // Tags, and selectors again.
+            // Tags, and more selectors.
             | '\u{e0000}'..='\u{e0fff}'))
 }
 
-/// A command together with the reader of its answer, so that the two cannot be mismatched.
+/// A command together with the parser of its output, so that the two cannot be mismatched.
 pub struct Query<T> {
     /// What to run.
     pub command: Command,
@@ -303,24 +303,24 @@ impl<T> fmt::Debug for Query<T> {
 }
 
 impl<T> Query<T> {
-    /// Pairs `command` with `read`. A truncated answer never reaches `read`.
+    /// Pairs `command` with `read`. Truncated output never reaches `read`.
     pub fn new(command: Command, read: impl Fn(&Output) -> Result<T, Unreadable> + Send + Sync + 'static) -> Self {
         Self { command, read: Arc::new(read) }
     }
 
-    /// Reads an answer.
+    /// Parses the output.
     ///
     /// # Errors
-    /// [`Unreadable`] when the answer is truncated or does not have the expected form.
+    /// [`Unreadable`] when the output is truncated or does not have the expected form.
     pub fn read(&self, output: &Output) -> Result<T, Unreadable> {
         if output.dropped > 0 {
-            return Err(Unreadable::new(format!("the answer is longer than {} bytes", self.command.keep)));
+            return Err(Unreadable::new(format!("the output is longer than {} bytes", self.command.keep)));
         }
         (self.read)(output)
     }
 }
 
-/// An answer that does not have the form its command promises.
+/// Output that does not have the expected form.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{why}")]
 pub struct Unreadable {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// The inventory name of one host. Cheap to clone; ordered and hashed by its text.
 ///
 /// A valid name is 1 to 253 characters of `[A-Za-z0-9._:@%-]`, does not start with `-`, `.`, `@` or `%`,
-/// and holds no path separator, so that it is safe as an argument, as a word of a shell line and, as
+/// and contains no path separator, so that it is safe as an argument, as a word of a shell line and, as
 /// [`HostName::as_file_name`] has it, as a file name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -39,7 +39,7 @@ impl HostName {
             return bad("it starts with '-', '.', '@' or '%'");
         }
         if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:@%-".contains(&b)) {
-            return bad("only letters, digits and . _ : @ % - may stand in it");
+            return bad("only letters, digits and . _ : @ % - are allowed");
         }
         Ok(Self(name.into()))
     }
@@ -49,7 +49,7 @@ impl HostName {
         &self.0
     }
 
-    /// The name as a file name, no two names as the same one: `%` and `:` as in a URL.
+    /// The name as a file name, different for different names: `%` and `:` as in a URL.
     pub fn as_file_name(&self) -> String {
         self.0.replace('%', "%25").replace(':', "%3A")
     }
@@ -99,7 +99,7 @@ impl std::borrow::Borrow<str> for HostName {
 pub struct Environment(Arc<str>);
 
 impl Environment {
-    /// Wraps a name; emptiness is the loader's business.
+    /// Wraps a name; the loader checks that it is not empty.
     pub fn new(name: &str) -> Self {
         Self(name.into())
     }
@@ -131,7 +131,7 @@ pub enum Risk {
 }
 
 impl Risk {
-    /// All levels, rising.
+    /// All levels, from low to critical.
     pub const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Critical];
 
     /// The word used in files.

@@ -1,4 +1,4 @@
-//! Secrets that were sent to a host, kept out of what comes back from there, over the borders of pieces.
+//! Masks the secrets that were sent to a host in what comes back from it, also across the pieces of a stream.
 //! Knows neither hosts nor steps. Start at [`Secrets`]; [`Masker`] is for a stream.
 
 use std::{
@@ -10,13 +10,13 @@ use std::{
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-/// What stands for a secret.
+/// What replaces a secret.
 pub const MASK: &str = "********";
-/// In bytes. Shorter ones are found everywhere by chance: hiding them would hide the rest, and say what they are.
+/// In bytes. Shorter ones occur everywhere by chance: masking them would hide other text, and reveal what they are.
 pub const SHORTEST: usize = 4;
-/// Longer ones (and lines of them) are looked for by their beginning.
+/// Of longer ones (and of their lines) only the beginning is searched for.
 const LONGEST: usize = 4 << 10;
-/// A text of so many bytes may have been cut, so that only a part of a secret is left at an end of it.
+/// A text of this many bytes may have been cut, so that only part of a secret is left at one end.
 const MAY_BE_CUT: usize = 300;
 
 type Known = Arc<Vec<Zeroizing<Vec<u8>>>>;
@@ -32,8 +32,8 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Adds one. Of several lines each is one of its own, since programs repeat them line by line. Too short a line is
-    /// not looked for.
+    /// Adds one. Each of several lines counts as a secret, because programs repeat them line by line. Lines that are
+    /// too short are not masked.
     pub fn add(&self, secret: &str) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         // An error quotes what a host said, with its quotation marks escaped.
@@ -55,7 +55,7 @@ impl Secrets {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A whole text without secrets; nor with a part of one at an end where it may have been cut.
+    /// A whole text without secrets, and without a part of one at an end where it may have been cut.
     pub fn hide<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let known = self.known();
         if known.is_empty() {
@@ -68,7 +68,7 @@ impl Secrets {
         if hidden == text.as_bytes() {
             return Cow::Borrowed(text);
         }
-        // Only where a secret ends inside of a character, which a text of ours never does.
+        // Only where a secret ends inside a character, which never happens in our texts.
         Cow::Owned(String::from_utf8(hidden).unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned()))
     }
 
@@ -89,13 +89,13 @@ impl Secrets {
         }
     }
 
-    /// Begins a stream.
+    /// Starts a stream.
     pub fn masker(&self) -> Masker {
         Masker { secrets: self.clone(), held: Vec::new() }
     }
 }
 
-/// A stream without secrets. It holds back what may be the beginning of one, so never more than the longest of them.
+/// A stream without secrets. It holds back what may be the beginning of one, never more than the longest of them.
 #[derive(Clone)]
 pub struct Masker {
     secrets: Secrets,
@@ -109,7 +109,7 @@ impl fmt::Debug for Masker {
 }
 
 impl Masker {
-    /// Takes a piece and gives what can be said now, with the number of raw bytes that this stands for.
+    /// Takes a piece and returns what can be shown now, with the number of raw bytes that it replaces.
     pub fn take<'p>(&mut self, piece: &'p [u8]) -> (Cow<'p, [u8]>, u64) {
         let known = self.secrets.known();
         if known.is_empty() && self.held.is_empty() {
@@ -145,7 +145,7 @@ fn replace(bytes: &[u8], known: &[Zeroizing<Vec<u8>>], whole: bool) -> (Vec<u8>,
         out.extend_from_slice(&bytes[at..at + next]);
         at += next;
         let rest = &bytes[at..];
-        // A longer one that may still come is waited for, also where a shorter one is there.
+        // Waits for a longer secret that may still come, even where a shorter one matches.
         if !whole && known.iter().any(|secret| rest.len() < secret.len() && secret.starts_with(rest)) {
             return (out, at);
         }
@@ -164,9 +164,9 @@ fn replace(bytes: &[u8], known: &[Zeroizing<Vec<u8>>], whole: bool) -> (Vec<u8>,
     (out, bytes.len())
 }
 
-/// Hides a part of a secret with which a text begins or ends.
+/// Masks a part of a secret at the beginning or end of a text.
 fn hide_ends(text: &mut Vec<u8>, known: &[Zeroizing<Vec<u8>>]) {
-    // A mark of ours may stand where it was cut.
+    // Our own mark may be where it was cut.
     let mark = "\u{2026}".as_bytes();
     let end = if text.ends_with(mark) { text.len() - mark.len() } else { text.len() };
     let tail = |secret: &Zeroizing<Vec<u8>>| {
@@ -233,7 +233,7 @@ mod tests {
         let mut masker = lines.masker();
         assert_eq!(masker.take(b"no delay\n").0, &b"no delay\n"[..]);
         assert_eq!(masker.take(b"the las").0, &b"the "[..]);
-        // One that becomes known in the middle counts from then on.
+        // One that is added in the middle counts from then on.
         lines.add("later");
         assert_eq!(masker.take(b"t one, later").0, &b"last one, ********"[..]);
     }

@@ -5,11 +5,11 @@ use std::{collections::HashMap, fmt::Write as _, ops::RangeInclusive};
 
 use crate::host::HostName;
 
-/// Most names that [`expand`] makes.
+/// The most names that [`expand`] makes.
 const MOST: usize = 1_000_000;
 
-/// A set of names in few words. Each name stands once; names that differ in one number share a bracket, in the order of
-/// their numbers; groups stand in the order of their first names.
+/// A set of names in few words. Each name appears once; names that differ in one number share a bracket, in the order
+/// of their numbers; groups are in the order of their first names.
 pub fn fold(names: &[HostName]) -> String {
     let mut groups: Vec<((&str, &str), Vec<&str>)> = Vec::new();
     let mut index: HashMap<(&str, &str, bool), usize> = HashMap::new();
@@ -54,9 +54,9 @@ pub fn expand(text: &str) -> Result<Vec<String>, String> {
         let end = close + rest[close..].find(',').unwrap_or(rest.len() - close);
         for run in rest[open + 1..close].split(',') {
             let (from, to) = run.split_once('-').unwrap_or((run, run));
-            let range = bounds(from, to).ok_or_else(|| format!("`{run}` is no run of numbers"))?;
+            let range = bounds(from, to).ok_or_else(|| format!("`{run}` is not a range of numbers"))?;
             if names.len() as u64 + (range.end() - range.start()) >= MOST as u64 {
-                return Err(format!("these are more than {MOST} names"));
+                return Err(format!("more than {MOST} names"));
             }
             let width = from.len();
             names.extend(range.map(|n| format!("{}{n:0width$}{}", &rest[..open], &rest[close + 1..end])));
@@ -70,7 +70,7 @@ pub fn expand(text: &str) -> Result<Vec<String>, String> {
 pub fn is_folded(inside: &str) -> bool {
     let run = |run: &str| match run.split_once('-') {
         None => bounds(run, run).is_some(),
-        // Leading zeros on the left are there on the right.
+        // Leading zeros on the left are on the right too.
         Some((from, to)) => {
             bounds(from, to).is_some_and(|range| range.start() < range.end())
                 && to.len() >= from.len()
@@ -87,12 +87,12 @@ pub fn is_ipv6(text: &str) -> bool {
     !zone.is_empty() && zone.bytes().all(fine) && address.parse::<std::net::Ipv6Addr>().is_ok()
 }
 
-/// Head, number and tail. The number is the last one in front of the first dot, for an address the last one at all.
+/// Head, number and tail. The number is the last one before the first dot, or the last one of an address.
 fn split(name: &str) -> (&str, &str, &str) {
     let label = if name.parse::<std::net::IpAddr>().is_ok() { name } else { name.split('.').next().unwrap_or(name) };
     let Some(last) = label.rfind(|c: char| c.is_ascii_digit()) else { return (name, "", "") };
     let first = label[..last].rfind(|c: char| !c.is_ascii_digit()).map_or(0, |at| at + 1);
-    // Longer numbers do not fit into 64 bits; hexadecimal parts of an address are no numbers.
+    // Longer numbers do not fit into 64 bits; hexadecimal parts of an address are not numbers.
     if last + 1 - first > 18 || name.contains(':') {
         return (name, "", "");
     }

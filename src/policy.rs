@@ -1,4 +1,4 @@
-//! How a group of hosts is rolled out: batches, budget, soak, spread, window. Data, its reading and its merging only.
+//! How a group of hosts is rolled out: batches, budget, soak, spread, window. Only the data, its parsing and merging.
 //! Written under `patchwave:` in an inventory or in a playbook's `rollout:`; read by the planner. Start at [`Policy`].
 
 use std::{fmt, str::FromStr, time::Duration};
@@ -13,7 +13,7 @@ use crate::{
     yaml::{MapReader, Node, Problems, Value, nearest, read},
 };
 
-/// One layer of policy; what is `None` is left to the layer below.
+/// One layer of policy; a field that is `None` is left to the layer below.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
     /// The environment (inventory only).
@@ -24,17 +24,17 @@ pub struct Policy {
     pub canary: Option<u32>,
     /// Sizes of the waves after the canary; the last repeats. Never empty, never zero.
     pub batch: Option<Vec<Amount>>,
-    /// Broken hosts that are still borne by the stage.
+    /// How many failed hosts the stage tolerates.
     pub max_failures: Option<Amount>,
-    /// Rest after each wave.
+    /// How long to wait after each wave.
     pub soak: Option<Duration>,
     /// Whether and when a person is asked.
     pub approve: Option<Approve>,
     /// Whether a wave waits for its slowest host.
     pub mode: Option<Mode>,
-    /// Hosts of one failure domain that may be out at once.
+    /// How many hosts of one failure domain may be out at once.
     pub spread: Option<Spread>,
-    /// What a spent budget stops.
+    /// What stops when the failure budget is spent.
     pub on_budget_spent: Option<OnBudgetSpent>,
     /// When hosts may be started.
     pub window: Option<Window>,
@@ -44,7 +44,7 @@ pub struct Policy {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Approve {
-    /// Nobody is asked.
+    /// No approval is needed.
     #[default]
     No,
     /// `after_canary`: after the first wave of the stage.
@@ -59,7 +59,7 @@ pub enum Approve {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// A wave ends before the next begins.
+    /// A wave ends before the next one starts.
     #[default]
     Waves,
     /// After the canary, a host that is done is replaced at once.
@@ -71,24 +71,24 @@ pub enum Mode {
 pub struct Spread {
     /// The host variable whose value names the failure domain.
     pub by: String,
-    /// Most hosts of one value in flight or broken at once, over all stages. At least 1.
+    /// The most hosts of one value in flight or failed at once, over all stages. At least 1.
     pub max_unavailable: u32,
 }
 
-/// What happens when more hosts broke than the budget bears.
+/// What happens when failures exceed the budget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnBudgetSpent {
-    /// No host of the run starts any more.
+    /// No more hosts of the run are started.
     #[default]
     HaltRun,
-    /// No host of this stage starts any more; later stages go on.
+    /// No more hosts of this stage are started; later stages continue.
     HaltStage,
-    /// The failure is noted, nothing stops.
+    /// The failure is recorded, nothing stops.
     Continue,
 }
 
-/// When hosts may be started: a cron expression, a length, a time zone.
+/// When hosts may be started: a cron expression, a duration, a time zone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     /// Cron fields with `#` and `L` (`0 2 * * SUN#2`).
@@ -110,7 +110,7 @@ impl fmt::Display for Window {
 }
 
 impl Policy {
-    /// What is said in `above` wins.
+    /// What is set in `above` wins.
     #[must_use]
     pub fn overlaid(&self, above: &Self) -> Self {
         macro_rules! pick {
@@ -199,7 +199,9 @@ fn batch(node: &Node, problems: &mut Problems) -> Option<Vec<Amount>> {
     let sizes = read::list_or_single(node, "a number, a percentage or a list of them", problems, |node, problems| {
         let size = read::amount(node, problems)?;
         if size.is_zero() {
-            problems.at(&node.span, "a batch of no host never ends").help("1 is one host at a time, 100% all at once");
+            problems
+                .at(&node.span, "a batch needs at least one host")
+                .help("1 is one host at a time, 100% all at once");
             return None;
         }
         Some(size)
@@ -218,12 +220,12 @@ fn cron(node: &Node, problems: &mut Problems) -> Option<String> {
         format!("a window starts at five cron fields (minute hour day month weekday), found {fields}")
     } else {
         match Cron::from_str(text) {
-            // Any moment will do: a date like 30 February does not come at all.
+            // Any start time will do: a date like 30 February never comes.
             Ok(cron) if cron.find_next_occurrence(&date(2024, 1, 1).at(0, 0, 0, 0), true).is_ok() => {
                 return Some(text.to_owned());
             }
             Ok(_) => "this window never opens".to_owned(),
-            Err(error) => format!("this is no cron expression: {error}"),
+            Err(error) => format!("this is not a valid cron expression: {error}"),
         }
     };
     problems.at(&node.span, why).help("\"0 2 * * SUN#2\" is 02:00 on the second Sunday of the month");

@@ -1,8 +1,8 @@
-//! Files that a person may point at, read whole: what is no file is refused before it is opened, so that a named pipe or
-//! a device hangs nobody. Knows no format and no folder. Start at [`read`].
+//! Files that a person may name, read whole: anything that is not a file is refused before it is opened, because a
+//! named pipe or a device could block. Knows no format and no folder. Start at [`read`].
 //!
-//! `/dev/null` is an empty file. Standard input and a shell's process substitution (`/dev/stdin`, `/dev/fd/63`) are read
-//! as well, for as long as [`PATIENCE`].
+//! `/dev/null` is an empty file. Standard input and a shell's process substitution (`/dev/stdin`, `/dev/fd/63`) are
+//! read as well, for as long as [`PATIENCE`].
 
 use std::{
     fs::{self, File, Metadata, OpenOptions},
@@ -18,17 +18,17 @@ use rustix::{
 };
 use tokio::time::Instant;
 
-/// How long standard input, or a program whose output stands for a file, may take.
+/// How long standard input, or a program whose output is used as a file, may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The content of a file: at most one byte more than `most`, so that the caller can tell that it is larger.
 ///
 /// # Errors
-/// The system's, and [`ErrorKind::InvalidInput`] for a named pipe, a device or a socket.
+/// The system's error, and [`ErrorKind::InvalidInput`] for a named pipe, a device or a socket.
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = opened(path, is_stream(path))?;
     let mut bytes = Vec::new();
-    let mut limited = Patient { file, until: Instant::now() + PATIENCE }.take(most.saturating_add(1));
+    let mut limited = WithDeadline { file, until: Instant::now() + PATIENCE }.take(most.saturating_add(1));
     limited.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
@@ -36,23 +36,23 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 /// Opens a file for reading.
 ///
 /// # Errors
-/// As [`read`]; a stream is no file here.
+/// As [`read`]; a stream is not a file here.
 pub fn open(path: &Path) -> io::Result<File> {
     opened(path, false)
 }
 
 fn opened(path: &Path, streams: bool) -> io::Result<File> {
     check_kind(&fs::metadata(path)?, streams)?;
-    // What took the file's place since must not hang us either.
+    // Whatever has replaced the file since then must not block us either.
     let file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
     check_kind(&file.metadata()?, streams)?;
     Ok(file)
 }
 
-/// Whether something that is there, if it is, may be opened as a file.
+/// Whether the path, if it exists, may be opened as a file.
 ///
 /// # Errors
-/// As [`read`], but a file that is not there is fine.
+/// As [`read`], but a missing file is fine.
 pub fn check(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {
         Ok(found) => check_kind(&found, false),
@@ -81,20 +81,20 @@ fn check_kind(found: &Metadata, streams: bool) -> io::Result<()> {
     Err(io::Error::new(ErrorKind::InvalidInput, format!("is {what}, not a file")))
 }
 
-/// Reads until a deadline; a file of a disk is always ready.
-struct Patient {
+/// Reads until a deadline; a file on a disk is always ready.
+struct WithDeadline {
     file: File,
     until: Instant,
 }
 
-impl Read for Patient {
+impl Read for WithDeadline {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let left = self.until.saturating_duration_since(Instant::now());
             let limit = Timespec::try_from(left).map_err(io::Error::other)?;
             match poll(&mut [PollFd::new(&self.file, PollFlags::IN)], Some(&limit)) {
                 Ok(0) => {
-                    let message = format!("said nothing more for {} s, and did not end", PATIENCE.as_secs());
+                    let message = format!("sent nothing more for {} s, and did not end", PATIENCE.as_secs());
                     return Err(io::Error::new(ErrorKind::TimedOut, message));
                 }
                 Ok(_) => {}

@@ -11,7 +11,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-/// Bytes that are gathered before they go to the file; a stream that stays below never touches the disk.
+/// Bytes that are collected before they go to the file; a shorter stream never touches the disk.
 const MEMORY: usize = 32 << 10;
 
 /// Where a stream's bytes are. Clones are the same stream.
@@ -21,7 +21,7 @@ pub struct Spool(Arc<Mutex<Inner>>);
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
-    /// Everything goes to the file in the end, however little it is.
+    /// In the end everything goes to the file, however little it is.
     keep: bool,
     most: u64,
     file: Option<File>,
@@ -65,7 +65,7 @@ impl Spool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends. A file that cannot be written costs the bytes, which are counted, and never stops whoever writes.
+    /// Appends. If the file cannot be written, the bytes are dropped and counted; the writer is never stopped.
     pub fn write(&self, bytes: &[u8]) {
         let mut inner = self.lock();
         let room = inner.most.saturating_sub(inner.length());
@@ -84,7 +84,7 @@ impl Spool {
         }
     }
 
-    /// Nothing more comes: the file is written, if there is one, and its descriptor given back.
+    /// Ends the stream: the file is written, if there is one, and its descriptor closed.
     pub fn close(&self) {
         let mut inner = self.lock();
         if inner.file.is_some() || (inner.keep && !inner.memory.is_empty()) {
@@ -93,12 +93,12 @@ impl Spool {
         inner.file = None;
     }
 
-    /// Bytes that are there.
+    /// Bytes that were kept.
     pub fn length(&self) -> u64 {
         self.lock().length()
     }
 
-    /// Bytes that are not.
+    /// Bytes that were dropped.
     pub fn dropped(&self) -> u64 {
         self.lock().dropped
     }
@@ -108,7 +108,7 @@ impl Spool {
         self.lock().trouble.clone()
     }
 
-    /// Two streams with the same digest hold the same bytes.
+    /// Two streams with the same digest have the same bytes.
     pub fn digest(&self) -> [u8; 32] {
         self.lock().hash.clone().finalize().into()
     }
@@ -127,7 +127,7 @@ impl Spool {
                 None => File::open(&inner.path)?.read_at(&mut buffer[..most], offset)?,
             };
         }
-        // Across the border, so that what comes in one piece is not torn where the file ends.
+        // Across the end of the file, so that a piece is not split there.
         let from = (offset + read as u64).checked_sub(inner.filed).and_then(|from| usize::try_from(from).ok());
         if let Some(rest) = from.and_then(|from| inner.memory.get(from..)) {
             let n = rest.len().min(buffer.len() - read);
@@ -160,7 +160,7 @@ impl Spool {
         Ok(bytes)
     }
 
-    /// Gives up its own bytes for those of a stream that holds the same.
+    /// Drops its own bytes and uses those of a stream with the same content.
     pub fn share(&self, same: &Self) {
         if Arc::ptr_eq(&self.0, &same.0) || self.digest() != same.digest() {
             return;
@@ -184,7 +184,7 @@ impl Inner {
 
     fn flush(&mut self) {
         if let Err(error) = self.append() {
-            // What is lost is the end of the stream, never a hole in it.
+            // Only the end of the stream is lost; there are no gaps.
             self.dropped += self.memory.len() as u64;
             self.trouble = Some(format!("{}: {error}", self.path.display()));
         }
@@ -203,7 +203,7 @@ impl Inner {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    // A file of an earlier time is replaced, not written through: it may be a link.
+    // An older file is replaced, not written through: it may be a link.
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}

@@ -1,4 +1,4 @@
-//! How to reach one host: address, login, keys, raised rights, deadlines.
+//! How to reach one host: address, login, keys, privilege escalation, deadlines.
 //! Data only; made from the inventory, used by the transport. Start at [`Target`].
 
 mod bastion;
@@ -20,7 +20,7 @@ use secrecy::SecretString;
 
 use crate::{host::HostName, mask::Secrets};
 
-/// Where sshd listens when nothing is said (RFC 4253, section 4.1).
+/// sshd's default port (RFC 4253, section 4.1).
 pub const SSH_PORT: u16 = 22;
 
 /// Everything a transport needs to open a session on one host.
@@ -39,36 +39,36 @@ pub struct Target {
     /// `ansible_password` / `ansible_ssh_pass`, if given.
     pub password: Option<SecretString>,
     /// Words of `ansible_ssh_common_args` and `ansible_ssh_extra_args`, split as a shell would. A transport that does
-    /// not understand one refuses the host and names it.
+    /// not support one refuses the host and names it.
     pub ssh_args: Vec<String>,
-    /// What stands in between (`-J`, `ProxyJump`, `ProxyCommand` of the arguments above, which do not repeat it);
-    /// `None`: nobody has said.
+    /// What is in between (`-J`, `ProxyJump`, `ProxyCommand` of the arguments above, which do not repeat it); `None`:
+    /// not set.
     pub proxy: Option<Proxy>,
-    /// `patchwave.bastion_connections` and `patchwave.bastion_handshakes`: what this host says of the bastions before
-    /// it; [`settle_bastions`] makes one word of all of them.
+    /// `patchwave.bastion_connections` and `patchwave.bastion_handshakes`: this host's limits for the bastions
+    /// before it; [`settle_bastions`] merges those of all hosts.
     pub bastion: BastionCaps,
-    /// What ssh_config says beside; hosts share it.
+    /// Further settings from ssh_config; hosts share them.
     pub ssh: Arc<SshSettings>,
     /// `patchwave.host_key_checking`: `None` takes the command line's choice.
     pub host_keys: Option<HostKeyPolicy>,
-    /// How a privileged command gets its rights.
+    /// How a privileged command is run.
     pub escalation: Escalation,
     /// Deadlines of the phases.
     pub limits: Limits,
     /// `--steal-lease`: a change takes the host's lease even if another run has it.
     pub steal_lease: bool,
-    /// What is kept out of all that comes back from the host: its passwords, answers that a person typed, and what steps
-    /// send there.
+    /// What is masked in everything that comes back from the host: its passwords, answers that a person typed, and what
+    /// steps send there.
     pub secrets: Secrets,
-    /// Which runs are known here to be done with a host, so that a lease they left there counts no more.
+    /// Which runs are known here to be done with a host, so that a lease they left there no longer counts.
     pub settled: Option<SettledRuns>,
 }
 
-/// Says of a run and a host whether this jump box knows that the run is done with the host.
+/// Tells whether this jump box knows that a run is done with a host.
 #[derive(Clone)]
 pub struct SettledRuns(pub Arc<IsSettled>);
 
-/// Run and host in, whether the one is done with the other out. May read a file.
+/// Takes a run and a host, and returns whether the run is done with the host. May read a file.
 pub type IsSettled = dyn Fn(&str, &HostName) -> bool + Send + Sync;
 
 impl std::fmt::Debug for SettledRuns {
@@ -77,7 +77,7 @@ impl std::fmt::Debug for SettledRuns {
     }
 }
 
-/// What to do with the key of a host that is not on file.
+/// What to do with a host key that is not on file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HostKeyPolicy {
     /// Refuse it (the default).
@@ -95,11 +95,11 @@ pub struct Limits {
     pub connect: Duration,
     /// Banner, key exchange and host key. Default 15 s.
     pub handshake: Duration,
-    /// Somebody said how long the handshake may take, and not only the connection.
+    /// The limit of the handshake was set, not only that of the connection.
     pub own_handshake: bool,
     /// Authentication. Default 20 s.
     pub auth: Duration,
-    /// Getting raised rights, password prompt included. Default 20 s.
+    /// Privilege escalation, password prompt included. Default 20 s.
     pub escalate: Duration,
     /// Silence of the peer, found by keepalives. Default 60 s.
     pub silence: Duration,
@@ -119,8 +119,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// With another limit for the connection, if there is one. As with ssh's `ConnectTimeout` it is that of the handshake
-    /// too, unless that has one of its own: a host that takes the connection and says nothing is as dead as the others.
+    /// With another limit for the connection, if there is one. As with ssh's `ConnectTimeout` it applies to the
+    /// handshake too, unless that has its own: a host that accepts the connection and sends nothing is just as dead.
     #[must_use]
     pub fn connecting_within(self, limit: Option<Duration>) -> Self {
         let Some(limit) = limit else { return self };
@@ -128,10 +128,10 @@ impl Limits {
     }
 }
 
-/// `ansible_become*`: how a privileged command is raised.
+/// `ansible_become*`: how a privileged command is run.
 #[derive(Clone, Debug, Default)]
 pub struct Escalation {
-    /// `ansible_become`: raise commands of steps that do not say.
+    /// `ansible_become`: the default for steps that do not set it.
     pub on: bool,
     /// `ansible_become_method`.
     pub method: Method,
@@ -141,7 +141,7 @@ pub struct Escalation {
     pub password: Option<SecretString>,
 }
 
-/// A program that raises rights.
+/// A program for privilege escalation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Method {
     /// `sudo`, with or without a password.

@@ -1,5 +1,5 @@
 //! One command on a simulated host: `/bin/sh -c LINE`, its streams with backpressure, its end.
-//! Behaves as sshd without a terminal does: a client that goes away leaves the process, whose next write fails.
+//! Behaves like sshd without a terminal: when the client goes away the process stays, and its next write fails.
 
 use std::{os::unix::process::ExitStatusExt as _, process::ExitStatus, sync::Arc};
 
@@ -111,7 +111,7 @@ async fn listen(mut from_client: ChannelReadHalf, mut stdin: Option<ChildStdin>,
                 if let Some(pipe) = &mut stdin
                     && pipe.write_all(&data).await.is_err()
                 {
-                    // The process does not want any more; the rest is read and dropped.
+                    // The process reads no more; the rest is read and dropped.
                     stdin = None;
                 }
             }
@@ -127,7 +127,7 @@ async fn listen(mut from_client: ChannelReadHalf, mut stdin: Option<ChildStdin>,
     }
 }
 
-/// The signals that SSH has names for and processes die of.
+/// The signals that SSH has names for and that end processes.
 const SIGNALS: [(Signal, Sig); 11] = [
     (Signal::ABORT, Sig::ABRT),
     (Signal::ALARM, Sig::ALRM),

@@ -1,31 +1,31 @@
 //! The ways in which a simulated host can be broken, and where each one takes effect.
-//! Knows no sockets and no shell: `machine` and `door` act on the network faults, the shims on the others.
+//! Knows no sockets and no shell: `machine` and `ssh_server` act on the network faults, the shims on the others.
 
 use std::time::Duration;
 
 /// One thing that is wrong with a host. A host can have several.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nobody listens on the port. Open connections go on.
+    /// Nothing listens on the port. Open connections stay.
     Refuses,
     /// New connections are accepted and never answered.
     Silent,
     /// The connection closes as soon as the client offers a key.
     DropsDuringAuth,
-    /// The connection closes right after a command whose line contains this text was started; the command goes on.
+    /// The connection closes right after a command whose line contains this text was started; the command continues.
     DropsDuringCommand {
         /// What the command line must contain; empty is every command.
         containing: String,
         /// How often it happens before the host behaves again.
         times: u32,
     },
-    /// Open connections turn half-open: what is sent is swallowed, nothing comes back. New ones are [`Fault::Silent`].
+    /// Open connections become half-open: what is sent is lost, nothing comes back. New ones are [`Fault::Silent`].
     Freezes,
     /// A reboot goes down and never comes up (until healed).
     NeverComesBack,
     /// A reboot comes up with the boot id it had.
     SameBootId,
-    /// A reboot comes up with another host key, which is not in the fleet's `known_hosts`.
+    /// A reboot comes up with a different host key, which is not in the fleet's `known_hosts`.
     NewHostKey,
     /// The script that configures this package after it was unpacked fails: `apt-get` ends with 100.
     PostinstFails {

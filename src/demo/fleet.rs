@@ -1,4 +1,4 @@
-//! The fleet: starts the hosts, hears their power buttons, and leaves nothing behind.
+//! The fleet: starts the hosts, watches their power buttons, and leaves nothing behind.
 //! Runs on its own threads, so that it serves any client, blocking ones included. Start at [`Fleet::start`].
 
 use std::{
@@ -22,9 +22,9 @@ use super::{
     spec::{FleetSpec, HostSpec},
 };
 
-/// How long the processes of a fleet that ends may take to die.
+/// How long the processes of a fleet may take to end.
 const DEATH: Duration = Duration::from_secs(5);
-/// What a running command may still say before its host goes down.
+/// How long a running command may still print before its host goes down.
 const LAST_WORDS: Duration = Duration::from_millis(120);
 
 /// Simulated hosts on loopback. When it is dropped every process is killed and its folder removed.
@@ -44,7 +44,7 @@ pub struct FleetError {
     source: io::Error,
 }
 
-/// Puts a sentence in front of an error of the file system or the network.
+/// Puts a text in front of an error of the file system or the network.
 fn cannot(what: impl Into<String>) -> impl FnOnce(io::Error) -> FleetError {
     let what = what.into();
     move |source| FleetError { what, source }
@@ -57,7 +57,7 @@ fn raise_file_limit(hosts: u64) {
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_some_and(|current| current < wanted) {
         let current = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
-        // Refused, the fleet starts all the same and says so if it runs out.
+        // If this is refused, the fleet starts all the same, and reports an error when it runs out.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(current), maximum: limit.maximum });
     }
 }
@@ -69,12 +69,13 @@ impl Fleet {
     /// [`FleetError`]: no temporary folder, no free port, too many open files.
     pub fn start(spec: FleetSpec) -> Result<Self, FleetError> {
         raise_file_limit(spec.hosts.len() as u64);
-        let folder = tempfile::Builder::new().prefix("patchwave-fleet-").tempdir().map_err(cannot("a folder"))?;
-        let root = folder.path().canonicalize().map_err(cannot("its folder"))?;
-        shims::install(&root).map_err(cannot("the simulated programs"))?;
+        let folder =
+            tempfile::Builder::new().prefix("patchwave-fleet-").tempdir().map_err(cannot("temporary folder"))?;
+        let root = folder.path().canonicalize().map_err(cannot("temporary folder"))?;
+        shims::install(&root).map_err(cannot("simulated programs"))?;
         let ring = KeyRing::random();
         let login = ring.login();
-        keys::write_login(&login, &root.join(LOGIN_KEY)).map_err(|e| cannot("its key")(io::Error::other(e)))?;
+        keys::write_login(&login, &root.join(LOGIN_KEY)).map_err(|e| cannot("login key")(io::Error::other(e)))?;
         let shared = Arc::new(Shared {
             login: login.public_key().clone(),
             keys: ring,
@@ -87,7 +88,7 @@ impl Fleet {
             .thread_name("fleet")
             .enable_all()
             .build()
-            .map_err(cannot("its threads"))?;
+            .map_err(cannot("threads"))?;
         // From here on a failure drops a whole fleet, which cleans up.
         let mut fleet = Self { spec, machines: Vec::new(), runtime: Some(runtime), power_buttons: None, folder };
         fleet.switch_on(&shared)?;
@@ -120,16 +121,16 @@ impl Fleet {
             runtime.spawn(Arc::clone(&machine).serve());
             self.machines.push(machine);
         }
-        fs::write(shared.root.join(KNOWN_HOSTS), known_hosts).map_err(cannot("its known_hosts"))
+        fs::write(shared.root.join(KNOWN_HOSTS), known_hosts).map_err(cannot("known_hosts"))
     }
 
     /// A pipe into which the shims of `reboot` and `poweroff` write their host's name.
     fn watch_power_buttons(&self, root: &Path) -> Result<JoinHandle<()>, FleetError> {
         let path = root.join(POWER);
         let mode = rustix::fs::Mode::from(0o600);
-        rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).map_err(|e| cannot("its power buttons")(e.into()))?;
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).map_err(|e| cannot("power button pipe")(e.into()))?;
         // Open for both, so that neither end ever waits for the other.
-        let pipe = fs::OpenOptions::new().read(true).write(true).open(&path).map_err(cannot("its power buttons"))?;
+        let pipe = fs::OpenOptions::new().read(true).write(true).open(&path).map_err(cannot("power button pipe"))?;
         let machines = self.machines.clone();
         let runtime = self.runtime.as_ref().expect("a fleet has its runtime until it is dropped").handle().clone();
         let listen = move || {
@@ -148,7 +149,7 @@ impl Fleet {
                 });
             }
         };
-        std::thread::Builder::new().name("power-buttons".into()).spawn(listen).map_err(cannot("its threads"))
+        std::thread::Builder::new().name("power-buttons".into()).spawn(listen).map_err(cannot("threads"))
     }
 
     /// What was started.
@@ -156,7 +157,7 @@ impl Fleet {
         &self.spec
     }
 
-    /// The fleet's folder; the hosts' stand in it.
+    /// The fleet's folder; those of the hosts are in it.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -230,7 +231,7 @@ impl<'a> Host<'a> {
         self.spec
     }
 
-    /// Its port on 127.0.0.1; the same over all its reboots.
+    /// Its port on 127.0.0.1, which stays the same over reboots.
     pub fn port(&self) -> u16 {
         self.machine.port()
     }
@@ -250,7 +251,7 @@ impl<'a> Host<'a> {
         self.machine.logins()
     }
 
-    /// How often it came up, its first time included. It listens again when this rises.
+    /// How often it came up, the first time included. It listens again when this increases.
     pub fn boots(&self) -> usize {
         self.machine.boots()
     }
@@ -273,7 +274,7 @@ impl<'a> Host<'a> {
         self.machine.break_with(fault)
     }
 
-    /// Takes every fault away and leaves the host as a repair would: packages configured, services started, on.
+    /// Removes every fault and leaves the host as a repair would: packages configured, services started, switched on.
     ///
     /// # Errors
     /// Its folder cannot be written.

@@ -1,6 +1,5 @@
-//! A host as a folder: what stands in it, what a boot renews, what a repair puts right.
-//! Shared knowledge with the shims, which read and write the same files; `shims/sim.sh` and `debian/shims/dpkg-db.sh` say
-//! what the tables hold.
+//! A host as a folder: what is in it, what a boot renews, what a repair fixes.
+//! The shims read and write the same files; `shims/sim.sh` and `debian/shims/dpkg-db.sh` say what the tables contain.
 
 use std::{
     fs,
@@ -43,26 +42,26 @@ impl Folder {
         {
             fs::create_dir_all(self.path.join(folder))?;
         }
-        self.lay("etc/hostname", &format!("{}\n", host.name))?;
-        self.lay("etc/os-release", debian::OS_RELEASE)?;
-        self.lay("proc/loadavg", "0.08 0.03 0.01 1/123 4567\n")?;
-        self.lay("sim/installed", &debian::installed(host.role))?;
-        self.lay("sim/available", &debian::available(host.role, host.kernel_update))?;
-        self.lay("sim/install-seconds", &format!("{install:.2}\n"))?;
-        self.lay("proc/mounts", "/dev/vda1 / ext4 rw,relatime 0 0\n")?;
-        self.lay("proc/locks", "")?;
-        self.lay(debian::LOCK, "")?;
-        self.lay("sim/kernel", &format!("{}\n", debian::KERNEL))?;
-        self.lay(&format!("boot/vmlinuz-{}", debian::KERNEL), "")?;
+        self.create_file("etc/hostname", &format!("{}\n", host.name))?;
+        self.create_file("etc/os-release", debian::OS_RELEASE)?;
+        self.create_file("proc/loadavg", "0.08 0.03 0.01 1/123 4567\n")?;
+        self.create_file("sim/installed", &debian::installed(host.role))?;
+        self.create_file("sim/available", &debian::available(host.role, host.kernel_update))?;
+        self.create_file("sim/install-seconds", &format!("{install:.2}\n"))?;
+        self.create_file("proc/mounts", "/dev/vda1 / ext4 rw,relatime 0 0\n")?;
+        self.create_file("proc/locks", "")?;
+        self.create_file(debian::LOCK, "")?;
+        self.create_file("sim/kernel", &format!("{}\n", debian::KERNEL))?;
+        self.create_file(&format!("boot/vmlinuz-{}", debian::KERNEL), "")?;
         for unit in ["ssh", "cron", "systemd-journald", host.role.service()] {
-            self.lay(&format!("sim/unit/{unit}"), "active\n")?;
+            self.create_file(&format!("sim/unit/{unit}"), "active\n")?;
         }
         fs::create_dir_all(self.path.join("lib/modules").join(debian::KERNEL))
     }
 
-    /// Makes the host say that systemd runs it, from its next boot on.
+    /// From its next boot on, the host reports that systemd runs it.
     pub(super) fn with_systemd(&self) -> io::Result<()> {
-        self.lay("sim/systemd", "")
+        self.create_file("sim/systemd", "")
     }
 
     /// What a boot renews.
@@ -91,7 +90,7 @@ impl Folder {
         self.set_units(|unit| if unit == stays_down { "failed\n" } else { "active\n" })
     }
 
-    /// The command lines of the units that somebody wants started early in a boot. Only systemd does that.
+    /// The command lines of the units that are started early in a boot. Only systemd does that.
     pub(super) fn starts_at_boot(&self) -> Vec<String> {
         if !self.path.join("run/systemd/system").exists() {
             return Vec::new();
@@ -124,7 +123,7 @@ impl Folder {
         self.write("proc/locks", &format!("1: POSIX  ADVISORY  WRITE 4242 fe:01:{inode} 0 EOF\n"))
     }
 
-    /// What an operator leaves behind after a repair.
+    /// The state after an operator's repair.
     pub(super) fn heal(&self) -> io::Result<()> {
         for fault in fs::read_dir(self.path.join("sim/fault"))?.flatten() {
             fs::remove_file(fault.path())?;
@@ -154,11 +153,11 @@ impl Folder {
     }
 
     /// Writes a file of a host that does not run yet.
-    fn lay(&self, file: &str, content: &str) -> io::Result<()> {
+    fn create_file(&self, file: &str, content: &str) -> io::Result<()> {
         fs::write(self.path.join(file), content)
     }
 
-    /// Writes beside the file and renames, so that no shim reads half of it.
+    /// Writes a new file and renames it, so that no shim reads half of it.
     fn write(&self, file: &str, content: &str) -> io::Result<()> {
         let target = self.path.join(file);
         let beside = target.with_file_name(".new");

@@ -1,4 +1,4 @@
-//! The inventory of a fleet, as a person would write it: Ansible's YAML, with `patchwave` beside.
+//! The inventory of a fleet, as a person would write it: Ansible's YAML, with a `patchwave` key.
 //! Text only; the loader of inventories is not needed to make it.
 
 use std::{collections::BTreeMap, fmt::Write as _};
@@ -62,7 +62,7 @@ fn write_group(text: &mut String, environment: &str, role: Role, hosts: &[Host<'
     }
 }
 
-/// The part of `patchwave` that an environment says; production says the rest by role.
+/// The `patchwave` settings of an environment; production sets the rest by role.
 fn environment_policy(environment: &str) -> &'static str {
     match environment {
         "development" => "          risk: low\n          batch: 100%\n",
@@ -71,7 +71,7 @@ fn environment_policy(environment: &str) -> &'static str {
     }
 }
 
-/// How careful production is, by what breaks.
+/// The settings of production, by the risk of the role.
 fn role_policy(role: Role) -> &'static str {
     match role {
         Role::Edge => "            patchwave: { risk: low, canary: 1, batch: 100% }\n",

@@ -1,5 +1,5 @@
 //! Host keys, cheap and different for every host, and the one key that may log in.
-//! All come from one random secret, so that nobody else on the machine can guess the login.
+//! All come from one random secret, so that no other user of the machine can guess the login.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ pub(super) struct KeyRing {
 }
 
 impl KeyRing {
-    /// A ring nobody can guess.
+    /// A random secret.
     pub(super) fn random() -> Self {
         let key = Ed25519Keypair::random(&mut russh::keys::key::safe_rng());
         Self { secret: key.private.to_bytes() }

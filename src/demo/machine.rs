@@ -1,6 +1,6 @@
-//! One simulated host while the fleet lives: its port, its power, its connections, what is wrong with it.
-//! Knows SSH only as something that `door` speaks, and packages only as files that `folder` lays out.
-//! Start at [`Machine`]; [`Machine::serve`] is its life.
+//! One simulated host while the fleet runs: its port, its power, its connections, its faults.
+//! Leaves SSH to `ssh_server`, and packages to the files that `folder` writes.
+//! Start at [`Machine`]; [`Machine::serve`] is its main loop.
 
 use std::{
     borrow::Cow,
@@ -31,13 +31,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{door::Door, fault::Fault, folder::Folder, keys::KeyRing, processes, wire::Wire};
+use super::{fault::Fault, folder::Folder, host_socket::HostSocket, keys::KeyRing, processes, ssh_server::SshServer};
 
-/// The login name on every host. It is the simulated root: nothing is raised, nothing needs to be.
+/// The login name on every host. It is the simulated root, so no command needs escalation.
 pub(super) const USER: &str = "root";
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 128;
-/// How long the processes of a host that goes down may take to die.
+/// How long the processes of a host that goes down may take to end.
 const DEATH: Duration = Duration::from_secs(5);
 
 /// What all hosts of a fleet share.
@@ -60,7 +60,7 @@ pub(super) struct Machine {
     _reserved: TcpSocket,
     shared: Arc<Shared>,
     listener: Mutex<Option<TcpListener>>,
-    /// Rings when there is a listener again.
+    /// Notified when there is a listener again.
     opened: Notify,
     power: RwLock<Power>,
     faults: Mutex<Vec<Fault>>,
@@ -72,7 +72,7 @@ pub(super) struct Machine {
 /// The part of a host that a reboot renews.
 struct Power {
     on: bool,
-    /// The fleet ends: it never comes on again.
+    /// The fleet ends: it is never switched on again.
     gone: bool,
     /// Ends every connection of this boot.
     connections: CancellationToken,
@@ -80,7 +80,7 @@ struct Power {
 }
 
 impl Machine {
-    /// Reserves a port; nobody listens yet.
+    /// Reserves a port; nothing listens yet.
     pub(super) fn new(name: String, folder: Folder, shared: Arc<Shared>, faults: Vec<Fault>) -> io::Result<Self> {
         let reserved = bound(0)?;
         let key = shared.keys.host(&name, 0);
@@ -117,7 +117,7 @@ impl Machine {
         &self.shared.login
     }
 
-    /// The host key that stands in the fleet's `known_hosts`.
+    /// The host key in the fleet's `known_hosts`.
     pub(super) fn known_key(&self) -> PublicKey {
         self.shared.keys.host(&self.name, 0).public_key().clone()
     }
@@ -165,17 +165,17 @@ impl Machine {
             cut.cancelled().await;
             return;
         }
-        let wire = Wire::new(stream, cut.clone(), Arc::clone(&self.frozen));
-        let handshake = russh::server::run_stream(config, wire, Door::new(Arc::clone(&self), cut));
+        let socket = HostSocket::new(stream, cut.clone(), Arc::clone(&self.frozen));
+        let handshake = russh::server::run_stream(config, socket, SshServer::new(Arc::clone(&self), cut));
         if let Ok(session) = handshake.await {
-            // A connection that breaks is the client's news, not the server's.
+            // The client reports a connection that breaks; the server need not.
             let _ = session.await;
         }
     }
 
     /// Starts `/bin/sh -c line` as its own process group, in the host's folder.
     pub(super) fn spawn(&self, line: &[u8]) -> io::Result<Child> {
-        // Held while the process starts, so that none slips through a power-off.
+        // Held while the process starts, so that none starts during a power-off.
         let power = self.power.read().unwrap_or_else(PoisonError::into_inner);
         if !power.on {
             return Err(io::Error::other("it is switched off"));
@@ -198,8 +198,8 @@ impl Machine {
             .spawn()
     }
 
-    /// What a shell would say, on standard output and standard error, to `true` in a fleet for benchmarks, however it is
-    /// wrapped: the client's words before the command, if it asks for them.
+    /// What a shell would print, on standard output and standard error, for `true` in a fleet for benchmarks, however
+    /// it is wrapped: the client's markers before the command, if it asks for them.
     pub(super) fn answer_without_a_process(&self, line: &[u8]) -> Option<[String; 2]> {
         let line = std::str::from_utf8(line).ok().filter(|_| self.shared.instant)?;
         if line != "true" && !line.ends_with(" true") && !line.ends_with(" /bin/sh -c true sh") {
@@ -214,7 +214,7 @@ impl Machine {
         })
     }
 
-    /// Goes down, and comes back after the fleet's down time unless a fault forbids it.
+    /// Goes down, and comes back after the fleet's down time unless a fault prevents it.
     pub(super) async fn reboot(self: Arc<Self>) {
         let machine = Arc::clone(&self);
         // Killing scans /proc, which blocks.
@@ -241,7 +241,7 @@ impl Machine {
         true
     }
 
-    /// As [`Machine::power_off`], for ever; whoever calls it sees to the processes.
+    /// As [`Machine::power_off`], for ever; the caller ends the processes.
     pub(super) fn shut_for_good(&self) {
         let mut power = self.power.write().unwrap_or_else(PoisonError::into_inner);
         power.on = false;
@@ -258,7 +258,7 @@ impl Machine {
         }
         if !self.shared.instant {
             let same_id = self.has(|fault| *fault == Fault::SameBootId);
-            // A folder that cannot be written shows as a host with its old boot id: a failure that a test sees.
+            // If the folder cannot be written, the host keeps its old boot id: a failure that a test sees.
             let _ = self.folder.boot(same_id);
         }
         let generation = u32::from(self.has(|fault| *fault == Fault::NewHostKey));
@@ -268,24 +268,24 @@ impl Machine {
         drop(power);
         self.frozen.store(false, Ordering::Relaxed);
         for program in self.folder.starts_at_boot() {
-            // One that cannot be started shows as a unit that is not there: a failure that a test sees.
+            // If one cannot be started, its unit is missing: a failure that a test sees.
             let _ = self.spawn(format!("exec setsid -f {program} </dev/null >/dev/null 2>&1").as_bytes());
         }
         self.open();
         self.boots.fetch_add(1, Ordering::Release);
     }
 
-    /// Listens, unless a fault forbids it.
+    /// Listens, unless a fault prevents it.
     fn open(&self) {
         let mut listener = self.listener();
         if listener.is_none() && self.is_on() && !self.has(|fault| *fault == Fault::Refuses) {
-            // The port is reserved; should it fail all the same, the host stays unreachable and every test sees it.
+            // The port is reserved; if it fails all the same, the host stays unreachable and every test sees it.
             *listener = bound(self.port).and_then(|socket| socket.listen(BACKLOG)).ok();
             self.opened.notify_one();
         }
     }
 
-    /// Adds a fault; it holds at once.
+    /// Adds a fault, which takes effect at once.
     pub(super) fn break_with(&self, fault: Fault) -> io::Result<()> {
         self.folder.note_fault(&fault)?;
         match fault {
@@ -297,14 +297,14 @@ impl Machine {
         Ok(())
     }
 
-    /// Writes the faults the host was born with into its folder.
+    /// Writes the faults that the host starts with into its folder.
     pub(super) fn note_faults(&self) -> io::Result<()> {
         let faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner).clone();
         faults.iter().try_for_each(|fault| self.folder.note_fault(fault))
     }
 
-    /// Takes all faults away and leaves the host as an operator would who repaired it: packages configured, services
-    /// started, its known host key, switched on.
+    /// Removes all faults and leaves the host as an operator would after a repair: packages configured, services
+    /// started, with its known host key, switched on.
     pub(super) fn heal(&self) -> io::Result<()> {
         let had = std::mem::take(&mut *self.faults.lock().unwrap_or_else(PoisonError::into_inner));
         self.frozen.store(false, Ordering::Relaxed);
@@ -328,7 +328,7 @@ impl Machine {
         self.has(|fault| *fault == Fault::DropsDuringAuth)
     }
 
-    /// Whether the connection is to be cut under this command; counts down.
+    /// Whether to cut the connection during this command; counts down.
     pub(super) fn drops_during(&self, line: &[u8]) -> bool {
         let line = String::from_utf8_lossy(line);
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).iter_mut().any(|fault| match fault {
@@ -357,7 +357,7 @@ fn bound(port: u16) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-/// `plain_kex` leaves the key exchange that every client has, so that clients can be compared by their own cost.
+/// `plain_kex` keeps only the key exchange that every client has, so that clients can be compared by their own cost.
 fn server_config(key: PrivateKey, plain_kex: bool) -> Config {
     let mut preferred = Preferred::DEFAULT;
     if plain_kex {

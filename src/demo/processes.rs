@@ -1,5 +1,5 @@
 //! Finds and ends the processes of a simulated host, detached ones included.
-//! A process belongs to a host when its environment says so or when it stands in the host's folder.
+//! A process belongs to a host when its environment says so or when its working directory is in the host's folder.
 
 use std::{fs, os::unix::ffi::OsStrExt as _, path::Path, time::Duration};
 
@@ -18,7 +18,7 @@ pub fn below(root: &Path) -> Vec<u32> {
 
 fn belongs(pid: u32, root: &Path, marker: &[u8]) -> bool {
     let marked = fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| {
-        // `/…/host-a` is no prefix of `/…/host-ab`: the value ends there, or goes on below it.
+        // `/…/host-a` must not match `/…/host-ab`: the value ends there, or continues below it.
         environment
             .split(|b| *b == 0)
             .any(|variable| variable.strip_prefix(marker).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/")))
@@ -29,9 +29,9 @@ fn belongs(pid: u32, root: &Path, marker: &[u8]) -> bool {
 /// How long a killed process is given before the next look.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// Kills them until none is left, for about `limit`; gives back those that remain (zombies do not count).
+/// Kills them until none is left, for about `limit`; returns those that remain (zombies do not count).
 pub(super) fn end_all(root: &Path, limit: Duration) -> Vec<u32> {
-    // Counted, not timed: it runs on plain threads, whatever a test does to its clock.
+    // Counted, not timed: it runs on plain threads, and a test may have paused its clock.
     for _ in 0..limit.as_millis() / PAUSE.as_millis() {
         let alive = below(root);
         if alive.is_empty() {

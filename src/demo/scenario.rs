@@ -1,4 +1,4 @@
-//! The demo as a project folder and a story: what `patchwave demo` runs, what is broken, and what it says.
+//! The demo: the project folder that `patchwave demo` runs, the host that fails, and the texts in between.
 //! Runs nothing itself; the command line does. Start at [`Demo::prepare`].
 
 use std::{
@@ -15,7 +15,7 @@ use super::{
 
 /// The shipped playbook.
 const PLAYBOOK: &str = include_str!("../../playbooks/rolling-patch.yml");
-/// What the demo changes in it, and to what: nobody is logged in who could be warned, and nobody should have to wait.
+/// What the demo changes in it, and to what: there is nobody to warn, and waits should be short.
 const SHORTENED: (&str, &str) = ("warn: 1m,", "warn: 0s, stable: 1s,");
 /// What breaks on the host that is to fail: its new `openssl` cannot be configured.
 const PACKAGE: &str = "openssl";
@@ -30,13 +30,13 @@ pub struct DemoOptions {
     pub fail: Option<String>,
 }
 
-/// A running fleet with a project beside it.
+/// A running fleet with a project folder.
 pub struct Demo {
     fleet: Fleet,
     broken: String,
 }
 
-/// Why there is no demo.
+/// Why the demo cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
     /// Not a number of hosts that can be started.
@@ -88,7 +88,7 @@ impl Demo {
         Self::from_spec(FleetSpec::demo_of(count), options.fail.as_deref())
     }
 
-    /// As [`Demo::prepare`], with hosts of one's own, for tests that do not want to wait.
+    /// As [`Demo::prepare`], with other hosts, for tests that should not wait.
     ///
     /// # Errors
     /// As [`Demo::prepare`].
@@ -122,7 +122,7 @@ impl Demo {
         &self.fleet
     }
 
-    /// The project's folder; a good place for the demo's ledger as well, since it goes when the demo ends.
+    /// The project's folder, which is removed when the demo ends; the demo's ledger can go there as well.
     pub fn project(&self) -> PathBuf {
         self.fleet.folder().join("project")
     }
@@ -150,7 +150,7 @@ impl Demo {
         self.fleet.host(&self.broken).map_or(Ok(()), |host| host.heal())
     }
 
-    /// What is said before the first run.
+    /// The text before the first run.
     pub fn opening(&self) -> String {
         let count = self.fleet.spec().hosts.len();
         let hosts = if count == 1 { "1 host".to_owned() } else { format!("{count} hosts") };
@@ -163,18 +163,18 @@ impl Demo {
         )
     }
 
-    /// What is said between the halt and the rerun.
+    /// The text between the halt and the rerun.
     pub fn intermission(&self) -> String {
         format!(
-            "The rollout stopped at {}: what was in flight finished, nothing else was started.\n\
-             Now an operator repairs {PACKAGE} on it (simulated), and it is run again with --limit @failed, then the rest.\n",
+            "The rollout stopped at {}: the hosts in flight were finished, no other host was started.\n\
+            Now an operator repairs {PACKAGE} there (simulated). Then it is run again with --limit @failed, and for the rest.\n",
             self.broken
         )
     }
 
-    /// What is said at the end.
+    /// The text at the end.
     pub fn closing(&self) -> String {
-        "Every simulated host is patched. Try it on hosts of your own: README.md has a quick start\n".to_owned()
+        "Every simulated host is patched. Try it on your own hosts: README.md has a quick start\n".to_owned()
     }
 }
 

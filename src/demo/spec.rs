@@ -15,11 +15,11 @@ pub struct FleetSpec {
     pub install: (Duration, Duration),
     /// How long a reboot is down.
     pub down: Duration,
-    /// Decides the jitter, and nothing else.
+    /// The seed of the jitter only.
     pub seed: u64,
-    /// The hosts say that systemd runs them, so that a client takes that way; else it uses `setsid` and `service`.
+    /// The hosts report that systemd runs them, so that a client uses it; else it uses `setsid` and `service`.
     pub systemd: bool,
-    /// Answer the command `true` without a process, and leave the hosts' folders out: for benchmarks of SSH alone.
+    /// Answer the command `true` without a process, and omit the hosts' folders: for benchmarks of SSH alone.
     pub instant: bool,
 }
 
@@ -32,7 +32,7 @@ pub struct HostSpec {
     pub environment: &'static str,
     /// What it does.
     pub role: Role,
-    /// A kernel update is pending, so that it asks for a reboot.
+    /// A kernel update is pending, so that a reboot is needed.
     pub kernel_update: bool,
     /// What is wrong with it from the beginning.
     pub faults: Vec<Fault>,
@@ -62,7 +62,7 @@ impl Role {
         }
     }
 
-    /// The unit that makes the host useful.
+    /// The unit of its main service.
     pub fn service(self) -> &'static str {
         match self {
             Self::Edge => "haproxy",
@@ -96,7 +96,7 @@ const DEMO: [(&str, &str, Role, usize); 9] = [
 ];
 
 impl FleetSpec {
-    /// The demo: 24 hosts in three environments, slow enough to be watched, nothing broken.
+    /// The demo: 24 hosts in three environments, slow enough to watch, nothing broken.
     pub fn demo() -> Self {
         Self::demo_of(24)
     }

@@ -141,7 +141,7 @@ inv.yml:6:22: unknown key `serail` in `patchwave`
   |                      ^^^^^^
   help: it may hold: canary, batch, max_failures, soak, approve, mode, spread, on_budget_spent, window, environment, risk, host_key_checking, bastion_connections, bastion_handshakes, connect_timeout, handshake_timeout, auth_timeout, escalate_timeout, silence_timeout
 
-inv.yml:6:40: a batch of no host never ends
+inv.yml:6:40: a batch needs at least one host
   |
 6 |   vars: {patchwave: {serail: 1, batch: 0, soack: 5m}}
   |                                        ^
@@ -167,7 +167,7 @@ inv.yml:4:5: host `web2` stands in this mapping for the second time
   |     ^^^^
   help: line 3 names it already: keep one of the two"
     );
-    assert!(error("web: {hosts: {a: , a: }}\n").contains("inv.yml:1:20: `a` stands here for the second time"));
+    assert!(error("web: {hosts: {a: , a: }}\n").contains("inv.yml:1:20: duplicate key `a`"));
     assert_eq!(
         error("a: {children: {b: }}\nb:\n  children:\n    c:\n      children:\n        a:\n"),
         "\
@@ -411,7 +411,7 @@ fn extra_variables_are_checked_like_a_file() {
     assert_eq!(
         inventory.with_extra_vars(extra.as_object().unwrap()).unwrap_err().to_string(),
         "\
--e:1:22: `hgih` is not known here; did you mean `high`?
+-e:1:22: `hgih` is not a valid value; did you mean `high`?
   |
 1 | {\"patchwave\":{\"risk\":\"hgih\"}}
   |                      ^^^^^^

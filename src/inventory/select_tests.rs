@@ -144,7 +144,7 @@ fn what_is_misspelt_or_empty_is_an_error() {
             "web[1-3]",
             "`web[1-3]` lists hosts that are not there: web[1-3]\n  help: for places in the group write a colon: `web[1:3]`",
         ),
-        ("web[1-99999999]", "`web[1-99999999]`: these are more than 1000000 names"),
+        ("web[1-99999999]", "`web[1-99999999]`: more than 1000000 names"),
         ("@not_started", "the last run has no host that is not started\n  help: nothing is left to run again"),
         ("@r9:failed", "`@failed`: there is no such run"),
         (

@@ -45,9 +45,9 @@ fn every_key_is_read() {
 #[test]
 fn bad_batches_are_load_time_errors() {
     for (text, expected) in [
-        ("batch: 0", "p.yml:1:8: a batch of no host never ends"),
-        ("batch: 0%", "p.yml:1:8: a batch of no host never ends"),
-        ("batch: [1, 0]", "p.yml:1:12: a batch of no host never ends"),
+        ("batch: 0", "p.yml:1:8: a batch needs at least one host"),
+        ("batch: 0%", "p.yml:1:8: a batch needs at least one host"),
+        ("batch: [1, 0]", "p.yml:1:12: a batch needs at least one host"),
         ("batch: -1", "p.yml:1:8: \"-1\" is neither a number nor a percentage from 0% to 100%"),
         ("batch: 101%", "p.yml:1:8: \"101%\" is neither a number nor a percentage from 0% to 100%"),
         ("batch: 1.5", "p.yml:1:8: \"1.5\" is neither"),
@@ -55,16 +55,16 @@ fn bad_batches_are_load_time_errors() {
         ("batch:", "`batch` is empty"),
         ("batch: {a: 1}", "p.yml:1:8: expected a number, a percentage or a list of them, found a mapping"),
         ("canary: -1", "p.yml:1:9: -1 is not between 0 and 4294967295"),
-        ("risk: hgih", "p.yml:1:7: `hgih` is not known here; did you mean `high`?"),
+        ("risk: hgih", "p.yml:1:7: `hgih` is not a valid value; did you mean `high`?"),
         ("spread: {max_unavailable: 1}", "`spread` needs the key `by`"),
         ("spread: {by: rack, max_unavailable: 0}", "0 is not between 1 and 4294967295"),
         ("soak: 5x", "expected a length of time like 90s, 5m, 1h30m or 2d"),
         ("environment: ''", "this must not be empty"),
-        ("approve: befor", "p.yml:1:10: `befor` is not known here; did you mean `before`?"),
-        ("approve: 'yes'", "p.yml:1:10: `yes` is not known here"),
+        ("approve: befor", "p.yml:1:10: `befor` is not a valid value; did you mean `before`?"),
+        ("approve: 'yes'", "p.yml:1:10: `yes` is not a valid value"),
         ("approve: 1", "help: it may be: before, after_canary, yes, no"),
         ("window: {start: 0 2 30 2 *, duration: 1h, timezone: UTC}", "p.yml:1:17: this window never opens"),
-        ("window: {start: 0 25 * * *, duration: 1h, timezone: UTC}", "this is no cron expression"),
+        ("window: {start: 0 25 * * *, duration: 1h, timezone: UTC}", "this is not a valid cron expression"),
     ] {
         let (_, problems) = policy(text);
         assert!(problems.contains(expected), "{text}: {problems}");

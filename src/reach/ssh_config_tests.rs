@@ -8,12 +8,12 @@ use std::{
 };
 
 use super::*;
-use crate::sshconfig::{FileText, Outside, Person, Sources};
+use crate::sshconfig::{FileText, LocalMachine, Person, Sources};
 
 /// One file, and nothing else in the world.
 struct One(&'static str);
 
-impl Outside for One {
+impl LocalMachine for One {
     fn read(&self, _: &Path) -> io::Result<FileText> {
         Ok(FileText { bytes: self.0.into(), writable_by: None })
     }

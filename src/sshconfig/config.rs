@@ -1,4 +1,4 @@
-//! [`SshConfig`]: read once, asked for each host.
+//! [`SshConfig`]: read once, queried for each host.
 
 use std::{
     collections::HashMap,
@@ -6,9 +6,9 @@ use std::{
 };
 
 use super::{
-    Outside, Person, Resolved, Sources, SshConfigError,
+    LocalMachine, Person, Resolved, Sources, SshConfigError,
     error::{Place, Problem},
-    load::{self, Said},
+    load::{self, ParsedLine},
     matching::{
         condition::Block,
         evaluate::{Evaluation, evaluate},
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::target::spelling;
 
-/// What is asked for one host: the words of an `ssh` command line.
+/// The query for one host: what an `ssh` command line says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query {
     /// The host as it is named: an alias, a name or an address.
@@ -33,7 +33,7 @@ pub struct Query {
     pub user: Option<String>,
     /// `-p`.
     pub port: Option<u16>,
-    /// `-i`: files that must be there.
+    /// `-i`: files that must exist.
     pub identities: Vec<String>,
     /// `-J`.
     pub jumps: Option<String>,
@@ -44,7 +44,7 @@ pub struct Query {
 }
 
 impl Query {
-    /// Where its words come from.
+    /// Where its options come from.
     fn place(&self) -> Place {
         let source = if self.source.is_empty() { "command-line" } else { &self.source };
         Place { path: source.into(), line: 0 }
@@ -55,19 +55,19 @@ impl Query {
 pub struct SshConfig {
     pub(super) blocks: Vec<Block>,
     pub(super) person: Person,
-    pub(super) outside: Arc<dyn Outside>,
-    /// Whether some `Match final` asks for a second pass.
+    pub(super) local: Arc<dyn LocalMachine>,
+    /// Whether some `Match final` needs a second pass.
     pub(super) two_passes: bool,
-    /// Settings by the options and blocks that they come from: most hosts of a fleet share them.
-    gathered: Mutex<HashMap<Origin, Arc<Gathered>>>,
-    /// What `Match exec` said, by command.
+    /// Settings, by the options and blocks that they come from: most hosts of a fleet share them.
+    gathered: Mutex<HashMap<CacheKey, Arc<Gathered>>>,
+    /// The results of `Match exec`, by command.
     pub(super) answers: Mutex<HashMap<String, Result<bool, String>>>,
 }
 
-/// The part of a query that is put before the files, and the blocks that hold.
-type Origin = (Given, Vec<usize>);
+/// The options of a query, and the blocks that apply.
+type CacheKey = (Given, Vec<usize>);
 
-/// The part of a query that is put before the files.
+/// The options of a query, which come before the files.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Given {
     identities: Vec<String>,
@@ -81,17 +81,17 @@ impl SshConfig {
     ///
     /// # Errors
     /// All lines that OpenSSH would refuse; files that it would not read.
-    pub fn load(sources: &Sources, person: Person, outside: Arc<dyn Outside>) -> Result<Self, SshConfigError> {
-        let blocks = load::load(sources, &person, &*outside)?;
+    pub fn load(sources: &Sources, person: Person, local: Arc<dyn LocalMachine>) -> Result<Self, SshConfigError> {
+        let blocks = load::load(sources, &person, &*local)?;
         let two_passes = super::matching::evaluate::asks_for_two_passes(&blocks);
-        Ok(Self { blocks, person, outside, two_passes, gathered: Mutex::default(), answers: Mutex::default() })
+        Ok(Self { blocks, person, local, two_passes, gathered: Mutex::default(), answers: Mutex::default() })
     }
 
-    /// What holds for a host.
+    /// The settings for a host.
     ///
     /// # Errors
-    /// Bad options, a `Match exec` that cannot be run, a keyword that is not known; a keyword that OpenSSH honours and
-    /// we do not, by name.
+    /// Bad options, a `Match exec` that cannot be run, an unknown keyword; a keyword that OpenSSH honours and we do
+    /// not, by name.
     pub fn resolve(&self, query: &Query) -> Result<Resolved, SshConfigError> {
         let settings = self.options(query)?;
         let mut facts = Facts { original: &query.host, ..Facts::default() };
@@ -99,23 +99,23 @@ impl SshConfig {
         facts.port = query.port;
         for said in &settings {
             match said {
-                Said::Setting(setting) => {
+                ParsedLine::Setting(setting) => {
                     if let Some(fact) = Fact::of(setting) {
                         facts.take(&fact);
                     }
                 }
-                Said::Unknown(fact) => known(fact, &facts)?,
-                Said::Nothing => {}
+                ParsedLine::Unknown(fact) => known(fact, &facts)?,
+                ParsedLine::Nothing => {}
             }
         }
-        // Before any condition: a command of `Match exec` may name both.
+        // Before any condition: a command of `Match exec` may contain both.
         self.spelled(query, &facts)?;
         let evaluation = evaluate(self, facts)?;
         let gathered = self.gather(query, &settings, &evaluation)?;
         host::resolve(self, evaluation.facts, gathered)
     }
 
-    /// Refuses a host or login that OpenSSH would not take from its command line.
+    /// Refuses a host or login that OpenSSH would not accept on its command line.
     fn spelled(&self, query: &Query, facts: &Facts<'_>) -> Result<(), SshConfigError> {
         let bad = |what: &str, text: &str, why: &str| {
             Err(SshConfigError::bad(&query.place(), format!("the {what} {text:?} {why}")))
@@ -127,26 +127,26 @@ impl SshConfig {
         spelling::login(user).or_else(|why| bad("login", user, why))
     }
 
-    /// The query's options, read.
-    fn options(&self, query: &Query) -> Result<Vec<Said>, SshConfigError> {
+    /// The query's options, parsed.
+    fn options(&self, query: &Query) -> Result<Vec<ParsedLine>, SshConfigError> {
         let place = query.place();
         let mut settings = Vec::new();
         if let Some(jumps) = &query.jumps {
             let bad = |why| SshConfigError::bad(&place, format!("-J: {why}"));
             let jumps = jump::parse(jumps).map_err(bad)?;
             jumps.hops.iter().try_for_each(jump::Hop::check).map_err(bad)?;
-            settings.push(Said::Setting(Setting {
+            settings.push(ParsedLine::Setting(Setting {
                 keyword: own_keyword("proxyjump"),
                 value: Value::Jumps(jumps),
                 place: place.clone(),
             }));
         }
         for path in &query.identities {
-            let path = super::read::token::tilde(path, &self.person, &*self.outside);
+            let path = super::read::token::tilde(path, &self.person, &*self.local);
             let path = path.map_err(|why| SshConfigError::bad(&place, format!("-i: {why}")))?;
-            // OpenSSH warns of one that is not there, and goes on without it.
-            if self.outside.exists(&self.person.home.join(&path)) {
-                settings.push(Said::Setting(Setting {
+            // OpenSSH warns about a missing file, and continues without it.
+            if self.local.exists(&self.person.home.join(&path)) {
+                settings.push(ParsedLine::Setting(Setting {
                     keyword: own_keyword("identityfile"),
                     value: Value::Text(path),
                     place: place.clone(),
@@ -166,11 +166,11 @@ impl SshConfig {
         Ok(settings)
     }
 
-    /// The settings of the query and of the active blocks; first values win.
+    /// The settings of the query and of the active blocks; the first value wins.
     fn gather(
         &self,
         query: &Query,
-        settings: &[Said],
+        settings: &[ParsedLine],
         evaluation: &Evaluation<'_>,
     ) -> Result<Arc<Gathered>, SshConfigError> {
         let given = Given {
@@ -186,7 +186,7 @@ impl SshConfig {
         let mut gathered = Gathered::default();
         let problem = |problem: Problem| SshConfigError::Bad(vec![problem]);
         for said in settings {
-            if let Said::Setting(setting) = said {
+            if let ParsedLine::Setting(setting) = said {
                 gathered.take(setting, true).map_err(problem)?;
             }
         }
@@ -201,7 +201,7 @@ impl SshConfig {
     }
 }
 
-/// Refuses a word that is not known, unless it is to be ignored.
+/// Refuses an unknown keyword, unless `IgnoreUnknown` covers it.
 pub(super) fn known(fact: &Fact, facts: &Facts<'_>) -> Result<(), SshConfigError> {
     let Fact::Unknown { keyword, place } = fact else { return Ok(()) };
     let ignored = facts.ignore_unknown.as_deref();
@@ -210,7 +210,7 @@ pub(super) fn known(fact: &Fact, facts: &Facts<'_>) -> Result<(), SshConfigError
     {
         return Ok(());
     }
-    let mut problem = Problem::new(place, format!("{keyword} is not a keyword of ssh_config"));
+    let mut problem = Problem::new(place, format!("{keyword} is not an ssh_config keyword"));
     problem.help = super::read::keyword::nearest(keyword).map(|near| format!("did you mean {near}?"));
     Err(SshConfigError::Bad(vec![problem]))
 }

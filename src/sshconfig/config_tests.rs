@@ -18,7 +18,7 @@ struct Fake {
     runs: AtomicUsize,
 }
 
-impl Outside for Fake {
+impl LocalMachine for Fake {
     fn read(&self, path: &Path) -> io::Result<FileText> {
         let text = self.files.get(path).ok_or(io::ErrorKind::NotFound)?;
         Ok(FileText { bytes: text.clone().into_bytes(), writable_by: None })

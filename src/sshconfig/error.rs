@@ -1,11 +1,11 @@
-//! What can be wrong, and where it stands.
+//! What can be wrong, and where.
 
 use std::{fmt, sync::Arc};
 
 /// A line of a file, or the command line.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place {
-    /// The file as it was named, or what else the option came from.
+    /// The file as it was named, or another source of the option.
     pub path: Arc<str>,
     /// Counted from 1; 0 where there are no lines.
     pub line: usize,
@@ -47,7 +47,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// A configuration that does not hold together, or that cannot be honoured.
+/// A configuration that is invalid, or that cannot be honoured.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SshConfigError {
     /// Lines that OpenSSH would refuse as well; all of them.
@@ -61,7 +61,7 @@ pub enum SshConfigError {
     Unreadable {
         /// As it was named.
         path: String,
-        /// The system's words, or ours about owner and mode.
+        /// The system's error, or ours about owner and mode.
         why: String,
     },
 }

@@ -1,5 +1,5 @@
-//! Files to blocks: reads, splits, follows `Include`. All that is wrong in any file is found here, for OpenSSH refuses
-//! a file for every host when one line of it is bad.
+//! Files to blocks: reads, splits, follows `Include`. Finds everything that is wrong in any file, because OpenSSH
+//! refuses a file for every host when one line of it is bad.
 
 use std::{
     collections::HashMap,
@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    Outside, Person, Sources,
+    LocalMachine, Person, Sources,
     error::{Place, Problem, SshConfigError},
     matching::{
         condition::{self, Block, Condition},
@@ -26,18 +26,18 @@ use super::{
 
 /// As in OpenSSH.
 const DEEPEST: usize = 16;
-/// Included files in all; OpenSSH has no limit but patience.
+/// The most included files in total; OpenSSH has no limit.
 const MOST_FILES: usize = 5_000;
-/// Of tokens and variables where older releases of OpenSSH take them as they stand.
+/// For tokens and variables where older releases of OpenSSH take them literally.
 pub(super) const RELEASES_DIFFER: &str =
-    "releases of OpenSSH differ on what `%` and `${…}` mean here; write what they stand for";
-/// Problems that are shown.
+    "releases of OpenSSH differ on what `%` and `${…}` mean here; write the value itself";
+/// The most problems that are shown.
 const MOST_PROBLEMS: usize = 20;
 
 /// Reads everything that `sources` name.
-pub(super) fn load(sources: &Sources, person: &Person, outside: &dyn Outside) -> Result<Vec<Block>, SshConfigError> {
+pub(super) fn load(sources: &Sources, person: &Person, local: &dyn LocalMachine) -> Result<Vec<Block>, SshConfigError> {
     let mut loader =
-        Loader { person, outside, blocks: Vec::new(), problems: Vec::new(), texts: HashMap::new(), files: 0 };
+        Loader { person, local, blocks: Vec::new(), problems: Vec::new(), texts: HashMap::new(), files: 0 };
     match sources {
         Sources::None => {}
         Sources::Only(path) => loader.root(path, true, Absent::Refused, Trust::Any)?,
@@ -61,23 +61,23 @@ enum Absent {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Trust {
     Any,
-    /// Nobody else may write to it.
+    /// No other user may write to it.
     Checked,
 }
 
 struct Loader<'a> {
     person: &'a Person,
-    outside: &'a dyn Outside,
+    local: &'a dyn LocalMachine,
     blocks: Vec<Block>,
     problems: Vec<Problem>,
     texts: HashMap<PathBuf, Arc<str>>,
     files: usize,
 }
 
-/// Where a line stands, and what it belongs to.
-struct Here {
+/// Where a line is, and what it belongs to.
+struct Position {
     path: Arc<str>,
-    /// Of the person's own file, or included from there.
+    /// In the user's own file, or included from there.
     own: bool,
     depth: usize,
     outer: Option<usize>,
@@ -102,7 +102,7 @@ impl Loader<'_> {
         let shown = path.display().to_string();
         let unreadable = |why: String| SshConfigError::Unreadable { path: shown.clone(), why };
         if depth > DEEPEST {
-            let why = format!("is included at a depth of more than {DEEPEST}; does a file include itself?");
+            let why = format!("is nested more than {DEEPEST} includes deep; does a file include itself?");
             return Err(unreadable(why));
         }
         self.files += 1;
@@ -116,11 +116,11 @@ impl Loader<'_> {
         };
         let place = Place { path: shown.as_str().into(), line: 0 };
         let block = self.open(Block::new(outer, Condition::Always, place.clone(), own));
-        let mut here = Here { path: place.path, own, depth, outer, block };
+        let mut position = Position { path: place.path, own, depth, outer, block };
         for (text, number) in text.split('\n').zip(1..) {
             // A C string ends there.
             let text = text.split('\0').next().unwrap_or_default();
-            self.line(text, number, &mut here)?;
+            self.line(text, number, &mut position)?;
         }
         Ok(())
     }
@@ -129,10 +129,10 @@ impl Loader<'_> {
         if let Some(text) = self.texts.get(path) {
             return Ok(Arc::clone(text));
         }
-        let file = self.outside.read(path)?;
+        let file = self.local.read(path)?;
         if let Some(who) = file.writable_by.filter(|_| trust == Trust::Checked) {
             let why =
-                format!("can be written by {who}, so it is not believed; `chmod go-w` it, or `chown` it to yourself");
+                format!("can be written by {who}, so it is not trusted; `chmod go-w` it, or `chown` it to yourself");
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
         }
         let text: Arc<str> = String::from_utf8_lossy(&file.bytes).into();
@@ -145,8 +145,8 @@ impl Loader<'_> {
         self.blocks.len() - 1
     }
 
-    fn line(&mut self, text: &str, number: usize, here: &mut Here) -> Result<(), SshConfigError> {
-        let place = Place { path: Arc::clone(&here.path), line: number };
+    fn line(&mut self, text: &str, number: usize, position: &mut Position) -> Result<(), SshConfigError> {
+        let place = Place { path: Arc::clone(&position.path), line: number };
         let line = match line::split(text) {
             Ok(None) => return Ok(()),
             Ok(Some(line)) => line,
@@ -160,16 +160,16 @@ impl Loader<'_> {
             return Ok(());
         }
         let condition = match named(&line.keyword) {
-            Some(Named::Include) => return self.include(&line.words, &place, here),
+            Some(Named::Include) => return self.include(&line.words, &place, position),
             Some(Named::Host) => condition::host(&line.words),
             Some(Named::Match) => condition::criteria(line.text),
             _ => {
-                self.setting(&line, &place, here.block);
+                self.setting(&line, &place, position.block);
                 return Ok(());
             }
         };
         match condition {
-            Ok(condition) => here.block = self.open(Block::new(here.outer, condition, place, here.own)),
+            Ok(condition) => position.block = self.open(Block::new(position.outer, condition, place, position.own)),
             Err(why) => self.problem(&place, why),
         }
         Ok(())
@@ -177,9 +177,9 @@ impl Loader<'_> {
 
     fn setting(&mut self, line: &Line<'_>, place: &Place, block: usize) {
         match setting(line, place, self.person) {
-            Ok(Said::Setting(setting)) => self.blocks[block].add(setting),
-            Ok(Said::Unknown(fact)) => self.blocks[block].facts.push(fact),
-            Ok(Said::Nothing) => {}
+            Ok(ParsedLine::Setting(setting)) => self.blocks[block].add(setting),
+            Ok(ParsedLine::Unknown(fact)) => self.blocks[block].facts.push(fact),
+            Ok(ParsedLine::Nothing) => {}
             Err(problem) => {
                 if self.problems.len() < MOST_PROBLEMS {
                     self.problems.push(problem);
@@ -188,7 +188,7 @@ impl Loader<'_> {
         }
     }
 
-    fn include(&mut self, patterns: &[String], place: &Place, here: &mut Here) -> Result<(), SshConfigError> {
+    fn include(&mut self, patterns: &[String], place: &Place, position: &mut Position) -> Result<(), SshConfigError> {
         for pattern in patterns {
             if pattern.contains("${") || pattern.contains('%') {
                 self.problem(place, format!("Include {pattern}: {RELEASES_DIFFER}"));
@@ -196,11 +196,11 @@ impl Loader<'_> {
             }
             let absolute = if pattern.is_empty() {
                 Err("Include has an empty argument".to_owned())
-            } else if pattern.starts_with('~') && !here.own {
+            } else if pattern.starts_with('~') && !position.own {
                 Err(format!("Include {pattern}: a system file has no home folder"))
             } else if pattern.starts_with(['/', '~']) {
-                token::tilde(pattern, self.person, self.outside)
-            } else if here.own {
+                token::tilde(pattern, self.person, self.local)
+            } else if position.own {
                 Ok(format!("{}/.ssh/{pattern}", self.person.home.display()))
             } else {
                 Ok(format!("/etc/ssh/{pattern}"))
@@ -212,13 +212,13 @@ impl Loader<'_> {
                     continue;
                 }
             };
-            for path in glob::expand(&absolute, self.outside) {
-                self.file(&path, here.own, Absent::Fine, Trust::Checked, Some(here.block), here.depth + 1)?;
+            for path in glob::expand(&absolute, self.local) {
+                self.file(&path, position.own, Absent::Fine, Trust::Checked, Some(position.block), position.depth + 1)?;
             }
         }
-        // What follows holds when the block before the Include held, but after what was included.
-        let again = Block::new(here.outer, Condition::As(here.block), place.clone(), here.own);
-        here.block = self.open(again);
+        // What follows has the condition of the block before the Include, but comes after what was included.
+        let again = Block::new(position.outer, Condition::As(position.block), place.clone(), position.own);
+        position.block = self.open(again);
         Ok(())
     }
 
@@ -229,25 +229,25 @@ impl Loader<'_> {
     }
 }
 
-/// What a line that is not a condition says.
-pub(super) enum Said {
+/// The content of a line that is not a condition.
+pub(super) enum ParsedLine {
     Setting(Setting),
-    /// A word that is not known, which may be fine: `IgnoreUnknown` decides that for each host.
+    /// An unknown keyword, which may be fine: `IgnoreUnknown` decides that for each host.
     Unknown(Fact),
     Nothing,
 }
 
-/// Reads such a line.
-pub(super) fn setting(line: &Line<'_>, place: &Place, person: &Person) -> Result<Said, Problem> {
+/// Parses such a line.
+pub(super) fn setting(line: &Line<'_>, place: &Place, person: &Person) -> Result<ParsedLine, Problem> {
     match named(&line.keyword) {
         Some(Named::Keyword(keyword)) => match setting::read(keyword, line, person) {
-            Ok(value) => Ok(Said::Setting(Setting { keyword, value, place: place.clone() })),
+            Ok(value) => Ok(ParsedLine::Setting(Setting { keyword, value, place: place.clone() })),
             Err(why) => Err(Problem::new(place, format!("{}: {why}", line.keyword))),
         },
-        Some(Named::Nothing) => Ok(Said::Nothing),
+        Some(Named::Nothing) => Ok(ParsedLine::Nothing),
         Some(Named::Host | Named::Match | Named::Include) => {
-            Err(Problem::new(place, format!("{} may stand in a file only", line.keyword)))
+            Err(Problem::new(place, format!("{} is allowed in a file only", line.keyword)))
         }
-        None => Ok(Said::Unknown(Fact::Unknown { keyword: line.keyword.clone(), place: place.clone() })),
+        None => Ok(ParsedLine::Unknown(Fact::Unknown { keyword: line.keyword.clone(), place: place.clone() })),
     }
 }

@@ -1,11 +1,11 @@
-//! What is known, for people: [`Resolved`] in the form of `ssh -G`, and the table of all keywords.
+//! Output for people: [`Resolved`] in the form of `ssh -G`, and the table of all keywords.
 
 use std::fmt::{self, Write as _};
 
 use super::{
     Resolved,
     read::{
-        keyword::{Fate, Keyword, Kind, Refusal},
+        keyword::{Handling, Keyword, Kind, Refusal},
         table::KEYWORDS,
     },
 };
@@ -88,7 +88,7 @@ impl Resolved {
         Some(if own.is_empty() { "none".to_owned() } else { own.join(" ") })
     }
 
-    /// Keywords that are printed in a way of their own; the outer `None`: this is not one.
+    /// Keywords that are printed in a special form; the outer `None`: this is not one.
     fn special(&self, name: &str) -> Option<Option<String>> {
         let text = self.gathered.text(name);
         let unless_none = || text.filter(|text| !text.eq_ignore_ascii_case("none")).map(str::to_owned);
@@ -121,26 +121,26 @@ impl Resolved {
     }
 }
 
-/// One row of Markdown for each keyword, by name: what becomes of it, and what is to be said of that.
+/// One row of Markdown for each keyword, by name: how it is handled, with a note.
 #[cfg(feature = "testing")]
 pub fn keywords_in_markdown() -> String {
     let mut keywords: Vec<&Keyword> = KEYWORDS.iter().collect();
     keywords.sort_by_key(|keyword| keyword.name);
     let mut text = String::new();
     for keyword in keywords {
-        let (fate, note) = match &keyword.fate {
-            Fate::Honoured(note) => ("honoured", (*note).to_owned()),
-            Fate::Harmless(why) => ("harmless", (*why).to_owned()),
-            Fate::Refused(Refusal { fine, partly: true, would, .. }) => {
+        let (handling, note) = match &keyword.handling {
+            Handling::Honoured(note) => ("honoured", (*note).to_owned()),
+            Handling::Harmless(why) => ("harmless", (*why).to_owned()),
+            Handling::Refused(Refusal { fine, partly: true, would, .. }) => {
                 ("honoured", format!("{}; anything else is **refused**: it {would}", quoted(fine)))
             }
-            Fate::Refused(Refusal { fine: [], would, .. }) => ("**refused**", format!("it {would}")),
-            Fate::Refused(Refusal { fine, would, .. }) => {
+            Handling::Refused(Refusal { fine: [], would, .. }) => ("**refused**", format!("it {would}")),
+            Handling::Refused(Refusal { fine, would, .. }) => {
                 ("**refused**", format!("unless it is {}: it {would}", quoted(fine)))
             }
         };
         // Writing to a string does not fail.
-        let _ = writeln!(text, "| `{}` | {fate} | {note} |", keyword.name);
+        let _ = writeln!(text, "| `{}` | {handling} | {note} |", keyword.name);
     }
     text
 }

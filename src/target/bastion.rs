@@ -1,20 +1,20 @@
-//! What bastions bear: said by the hosts behind them, which need not agree.
+//! The limits of bastions: set by the hosts behind them, which need not agree.
 
 use std::collections::HashMap;
 
 use super::{JumpHop, Proxy, Target};
 
-/// What one bastion bears; `None`: the transport's own numbers.
+/// The limits of one bastion; `None`: the transport's own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct BastionCaps {
-    /// Most connections to it, over all hosts behind it.
+    /// The most connections to it, for all hosts behind it.
     pub connections: Option<u32>,
-    /// Most hosts on their way to a login through it at a time.
+    /// The most hosts that may be logging in through it at the same time.
     pub handshakes: Option<u32>,
 }
 
 impl BastionCaps {
-    /// The smaller number of the two counts.
+    /// The smaller of each two limits.
     fn and(self, other: Self) -> Self {
         let smaller = |a: Option<u32>, b: Option<u32>| a.into_iter().chain(b).min();
         Self {
@@ -24,7 +24,7 @@ impl BastionCaps {
     }
 }
 
-/// Gives each bastion of these targets one pair of caps: the smallest that a host behind it says.
+/// Gives each bastion of these targets one pair of caps: the smallest that a host behind it sets.
 pub fn settle_bastions(targets: &mut [Target]) {
     fn hops(target: &mut Target) -> &mut [JumpHop] {
         match &mut target.proxy {

@@ -1,4 +1,4 @@
-//! What stands between here and a host: jump hosts, or a command whose standard streams are the connection.
+//! What is between here and a host: jump hosts, or a command whose standard streams are the connection.
 //! Sources: ssh_config(5), `ProxyJump` and `ProxyCommand`; ssh(1), `-J`.
 
 use std::{sync::Arc, time::Duration};
@@ -8,7 +8,7 @@ use super::{BastionCaps, HostKeyPolicy, SshSettings};
 /// The way to a host that is not reached directly.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Proxy {
-    /// Said to be reached directly (`ProxyJump none`), whatever others say.
+    /// Explicitly reached directly (`ProxyJump none`), whatever other settings say.
     None,
     /// Through these hosts, the first from here; never empty.
     Jump(Vec<JumpHop>),
@@ -19,13 +19,13 @@ pub enum Proxy {
 /// One host of a chain of jumps.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct JumpHop {
-    /// Who logs in there, if it is said.
+    /// The login there, if it is set.
     pub user: Option<String>,
     /// Its name or address.
     pub host: String,
-    /// Its port, if it is said.
+    /// Its port, if it is set.
     pub port: Option<u16>,
-    /// What ssh_config says of it beside.
+    /// Its further settings from ssh_config.
     pub ssh: Arc<SshSettings>,
     /// Its own `ProxyCommand`, as in [`Proxy::Command`]; for the first of a chain.
     pub command: Option<String>,
@@ -35,7 +35,7 @@ pub struct JumpHop {
     pub connect: Option<Duration>,
     /// Its own longest silence (`ServerAlive…`); else that of the host behind.
     pub silence: Option<Duration>,
-    /// What it bears.
+    /// Its limits.
     pub caps: BastionCaps,
 }
 
@@ -43,7 +43,7 @@ impl Proxy {
     /// Reads the value of `ProxyJump`: `none`, or `[user@]host[:port]` and `ssh://[user@]host[:port]`, with commas.
     ///
     /// # Errors
-    /// The part that is no such thing.
+    /// The part that is not valid.
     pub fn jump(text: &str) -> Result<Self, String> {
         if text.eq_ignore_ascii_case("none") {
             return Ok(Self::None);
@@ -63,7 +63,7 @@ impl Proxy {
     }
 
     /// Takes the first `-J`, `-o ProxyJump=` or `-o ProxyCommand=` out of ssh's arguments, and those after it, which
-    /// ssh passes over. Everything else stays.
+    /// ssh ignores. Everything else stays.
     ///
     /// # Errors
     /// The words that cannot be read.
@@ -99,7 +99,7 @@ impl Proxy {
     }
 }
 
-/// The proxy that the text after `-o` asks for, if it is about one.
+/// The proxy that the text after `-o` sets, if it sets one.
 fn option(text: &str) -> Result<Option<Proxy>, String> {
     let text = text.trim_start();
     let (name, value) = text.split_once(|c: char| c == '=' || c.is_whitespace()).unwrap_or((text, ""));
@@ -114,7 +114,7 @@ fn option(text: &str) -> Result<Option<Proxy>, String> {
 }
 
 impl JumpHop {
-    /// Reads `[user@]host[:port]` or `ssh://[user@]host[:port]`; an IPv6 address with a port stands in brackets.
+    /// Reads `[user@]host[:port]` or `ssh://[user@]host[:port]`; an IPv6 address with a port needs brackets.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let text = text.strip_prefix("ssh://").map_or(text, |rest| rest.strip_suffix('/').unwrap_or(rest));

@@ -1,9 +1,10 @@
-//! Which texts may be the address of a host, and which a login name: OpenSSH's own rules.
-//! Knows nothing of where a text was written; whoever reads one from outside asks here, before it is used anywhere.
+//! Which texts are valid as the address of a host, and which as a login name: OpenSSH's own rules.
+//! Knows nothing of where a text was written; every text from outside is checked here before it is used.
 //! Start at [`address`] and [`login`].
 //!
-//! Source: `valid_hostname` and `valid_ruser` in ssh.c of OpenSSH 9.2 in Debian 12; `tests/it/hostile_names.rs` holds
-//! them against the real `ssh`. What meets a shell is judged more strictly there ([`crate::command::is_plain_word`]).
+//! Source: `valid_hostname` and `valid_ruser` in ssh.c of OpenSSH 9.2 in Debian 12; `tests/it/hostile_names.rs`
+//! compares them with the real `ssh`. What reaches a shell is checked more strictly there
+//! ([`crate::command::is_plain_word`]).
 
 /// Whether a text may be the name or address of a host.
 ///
@@ -14,7 +15,7 @@ pub fn address(text: &str) -> Result<(), &'static str> {
     match text {
         _ if text.starts_with('-') => Err("must not begin with `-`"),
         _ if text.contains(bad) => {
-            Err("must not hold blanks, control characters, or any of ' ` \" $ \\ ; & < > | ( ) { } ,")
+            Err("must not contain blanks, control characters, or any of ' ` \" $ \\ ; & < > | ( ) { } ,")
         }
         _ => Ok(()),
     }
@@ -29,9 +30,9 @@ pub fn login(text: &str) -> Result<(), &'static str> {
     let mut after_blank = text.split(char::is_whitespace).skip(1);
     match text {
         _ if text.starts_with('-') || after_blank.any(|word| word.starts_with('-')) => {
-            Err("must not begin with `-`, nor hold one behind a blank")
+            Err("must not begin with `-`, or have one after a blank")
         }
-        _ if text.contains(bad) => Err("must not hold control characters, or any of ' ` \" ; & < > | ( ) { }"),
+        _ if text.contains(bad) => Err("must not contain control characters, or any of ' ` \" ; & < > | ( ) { }"),
         _ if text.ends_with('\\') => Err("must not end with `\\`"),
         _ => Ok(()),
     }

@@ -1,13 +1,13 @@
-//! What ssh_config and ssh's options say of a connection, beside the name, the port, the login and the way.
+//! What ssh_config and ssh's options set for a connection, apart from address, port, login and proxy.
 
 use std::{fmt, net::IpAddr, path::PathBuf};
 
-/// Settings of a client for one host or bastion. Where nothing is said, the transport's own hold.
+/// Settings of a client for one host or bastion. Where nothing is set, the transport's own apply.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SshSettings {
-    /// `IdentityFile`, in order, behind the key that the inventory names.
+    /// `IdentityFile`, in order, after the key that the inventory names.
     pub identity_files: Vec<PathBuf>,
-    /// `CertificateFile`, in order. Where there is one, a certificate beside a key is not looked at.
+    /// `CertificateFile`, in order. If there is one, certificates beside keys are ignored.
     pub certificate_files: Vec<PathBuf>,
     /// `IdentityAgent`.
     pub agent: AgentChoice,
@@ -25,7 +25,7 @@ pub struct SshSettings {
     pub family: Family,
     /// `BindAddress`, or the addresses of `BindInterface`, one a family; empty: any.
     pub bind: Vec<IpAddr>,
-    /// `ConnectionAttempts`: tries to connect, a second apart; `None` is one.
+    /// `ConnectionAttempts`, one second apart; `None` is one.
     pub attempts: Option<u32>,
     /// `TCPKeepAlive no`.
     pub no_tcp_keepalive: bool,
@@ -43,15 +43,15 @@ pub struct SshSettings {
     pub least_rsa: Option<u32>,
     /// How to log in.
     pub login: LoginSettings,
-    /// `SetEnv` and `SendEnv`: what is said of the environment before a command.
+    /// `SetEnv` and `SendEnv`: variables that are set before a command.
     pub variables: Variables,
 }
 
-/// The least size of RSA keys where nothing is said.
+/// The default of `RequiredRSASize`.
 const LEAST_RSA: u32 = 1024;
 
 impl SshSettings {
-    /// RSA keys of fewer bits are neither believed nor offered.
+    /// RSA keys of fewer bits are neither accepted nor offered.
     pub fn least_rsa(&self) -> u32 {
         self.least_rsa.unwrap_or(LEAST_RSA)
     }
@@ -68,13 +68,13 @@ pub struct LoginSettings {
     pub accepted_keys: Option<Vec<String>>,
     /// `NumberOfPasswordPrompts`: how often a person is asked for one passphrase.
     pub questions: Option<u32>,
-    /// `BatchMode`: nobody is asked anything.
+    /// `BatchMode`: no question is asked.
     pub batch: bool,
     /// `KbdInteractiveDevices`.
     pub devices: Option<String>,
 }
 
-/// A way of logging in.
+/// A login method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LoginMethod {
     /// `publickey`.

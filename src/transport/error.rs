@@ -1,8 +1,8 @@
-//! Why a host could not be reached, or a command's end is not known.
+//! Why a host could not be reached, or why a command's result is unknown.
 
 use std::fmt;
 
-/// The phase of a connection in which something went wrong.
+/// The connection phase in which something went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// Name lookup.
@@ -19,44 +19,44 @@ pub enum Phase {
     Auth,
     /// Opening a channel.
     Channel,
-    /// Getting raised rights.
+    /// Privilege escalation.
     Escalate,
-    /// A command was on its way or running.
+    /// A command was being sent, or was running.
     Exec,
 }
 
-/// The kind of failure, stable and short, for folding equal failures of many hosts.
+/// The kind of failure: short and stable, so that equal failures of many hosts can be grouped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
     /// The name has no address.
     Resolve,
-    /// Nobody listens.
+    /// Nothing listens on the port.
     Refused,
     /// No answer in time.
     TimedOut,
     /// The peer hung up or reset.
     Closed,
-    /// The peer does not speak SSH, or no common algorithm.
+    /// The peer does not speak SSH, or there is no common algorithm.
     Protocol,
-    /// The key of the host is not on file.
+    /// The host key is not on file.
     HostKeyUnknown,
-    /// Another key is on file.
+    /// A different host key is on file.
     HostKeyChanged,
     /// The key is revoked.
     HostKeyRevoked,
-    /// Another machine answers than the one that the walk began on.
+    /// A different machine answers than the one on which the host's steps started.
     OtherMachine,
-    /// No way of logging in was accepted.
+    /// No login method was accepted.
     Auth,
     /// sudo, doas or su refused.
     Escalation,
-    /// The login shell did not come to the command, or keeps what the command answers.
+    /// The login shell did not run the command, or redirects its output.
     LoginShell,
     /// The connection was lost while a command ran.
     Lost,
-    /// The command ran longer than it may.
+    /// The command exceeded its timeout.
     CommandTimeout,
-    /// Something here, not there: a missing key file, an unsupported option, too many open files.
+    /// A local problem: a missing key file, an unsupported option, too many open files.
     Local,
 }
 
@@ -93,25 +93,25 @@ impl fmt::Display for Class {
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{message}")]
 pub struct ConnectError {
-    /// How far it came.
+    /// The phase in which it failed.
     pub phase: Phase,
     /// What kind.
     pub class: Class,
-    /// What happened, for people; holds no secret.
+    /// What happened, for people; contains no secret.
     pub message: String,
-    /// What to type next, where something can be typed.
+    /// What to type next, if there is something to type.
     pub help: Option<String>,
 }
 
-/// A command did not run to a known end.
+/// A command whose result is unknown, or that was not run.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{message}")]
 pub struct ExecError {
-    /// False: the host never saw the command. True: it may have run, wholly or in part.
+    /// False: the host never saw the command. True: it may have run, completely or in part.
     pub sent: bool,
     /// What kind.
     pub class: Class,
-    /// What happened, for people; holds no secret.
+    /// What happened, for people; contains no secret.
     pub message: String,
     /// What to type next, where something can be typed.
     pub help: Option<String>,

@@ -1,4 +1,4 @@
-//! One host's connection over its whole walk: opened when first needed, opened again when it was lost.
+//! One host's connection for all its steps: opened when first needed, reopened when it was lost.
 //! Repeats reading commands after a loss; a changing command is never sent twice.
 
 use std::sync::Arc;
@@ -23,14 +23,14 @@ use crate::{
 /// How often a reading command is sent again after its connection was lost.
 const READ_TRIES: u32 = 5;
 
-/// A host's connection that mends itself.
+/// A host's connection, which is reopened when it is lost.
 pub struct Link {
     transport: Arc<dyn Transport>,
     target: Arc<Target>,
     session: Option<Box<dyn Session>>,
     answers: bool,
     machine: Known,
-    /// What the host said of itself over this session, and whether it was asked with raised rights.
+    /// The host's facts from this session, and whether they were asked with elevated privileges.
     facts: Option<(bool, HostFacts)>,
 }
 
@@ -43,7 +43,7 @@ pub enum LinkError {
     /// The command may have run.
     #[error(transparent)]
     Exec(#[from] ExecError),
-    /// The answer came, but not in its form.
+    /// The answer arrived but could not be parsed.
     #[error("{label}: {unreadable}")]
     Unreadable {
         /// [`Command::label`].
@@ -54,7 +54,7 @@ pub enum LinkError {
 }
 
 impl LinkError {
-    /// The kind of failure, for folding.
+    /// The kind of failure, for grouping.
     pub fn class(&self) -> &'static str {
         match self {
             Self::Connect(error) => error.class.as_str(),
@@ -63,7 +63,7 @@ impl LinkError {
         }
     }
 
-    /// What to type next, where something can be typed.
+    /// What to type next, if there is something to type.
     pub fn help(&self) -> Option<&str> {
         match self {
             Self::Connect(error) => error.help.as_deref(),
@@ -81,7 +81,7 @@ impl LinkError {
         }
     }
 
-    /// True when the connection went away under a command that may have changed the host.
+    /// True when the connection was lost during a command that may have changed the host.
     pub fn outcome_unknown(&self) -> bool {
         matches!(self, Self::Exec(error) if error.sent)
     }
@@ -96,58 +96,60 @@ impl Link {
         Self { transport, target, session: None, answers: false, machine: Known::default(), facts: None }
     }
 
-    /// The machine that an earlier controller saw here: no other is talked to.
+    /// Accepts only this machine from now on: the one that an earlier controller saw here.
     pub fn stay_on(&mut self, machine: Machine) {
         self.machine.stay_on(machine);
     }
 
-    /// What is known of the machine and was not taken before, to be recorded.
+    /// What is known about the machine and has not been recorded yet.
     pub fn take_news(&mut self) -> Option<Machine> {
         self.machine.take_news()
     }
 
-    /// What asks the machine for its id, unless that was done. Every machine has a key; not every one has an id.
+    /// The query for the machine id, unless it was asked already. Every machine has a host key, but not every one has
+    /// an id.
     pub fn id_query(&self) -> Option<Query<Option<String>>> {
         self.machine.wants_id().then(machine::id)
     }
 
-    /// Takes the answer of [`Link::id_query`].
+    /// Stores the answer to [`Link::id_query`].
     pub fn learn_id(&mut self, id: Option<String>) {
         self.machine.learn_id(id);
     }
 
-    /// What the host is, if it said so over this session and, where raised rights are wanted, with them. A reboot ends
-    /// the session, and with it what was known.
+    /// The host's facts, if it was asked over this session and, where elevated privileges are wanted, with them. A
+    /// reboot ends the session and clears them.
     pub fn facts(&self, raised: bool) -> Option<&HostFacts> {
         self.facts.as_ref().filter(|(with, _)| *with || !raised).map(|(_, facts)| facts)
     }
 
-    /// Remembers what the host is.
+    /// Stores the host's facts.
     pub fn learn_facts(&mut self, raised: bool, facts: HostFacts) {
         self.facts = self.session.is_some().then_some((raised, facts));
     }
 
-    /// Has the host asked again.
+    /// Clears the facts, so that the host is asked again.
     pub fn forget_facts(&mut self) {
         self.facts = None;
     }
 
-    /// The host it leads to.
+    /// The host it connects to.
     pub fn target(&self) -> &Target {
         &self.target
     }
 
-    /// What the host must not tell anybody of what it was told.
+    /// The secrets that were sent to the host; they are masked in everything it returns.
     pub fn secrets(&self) -> &Secrets {
         &self.target.secrets
     }
 
-    /// True once a session was opened, whatever became of it, until [`Link::give_up`]: the host is worth waiting for.
+    /// True once a session was opened, even if it was lost later, until [`Link::give_up`]: waiting for the host makes
+    /// sense.
     pub fn has_answered(&self) -> bool {
         self.answers
     }
 
-    /// Notes that the host was waited for in vain.
+    /// Notes that the host did not come back while we waited for it.
     pub fn give_up(&mut self) {
         self.answers = false;
     }
@@ -181,8 +183,8 @@ impl Link {
         Ok(())
     }
 
-    /// A transport names the host first. Whoever has a link shows the name already, and folds hosts with the same trouble.
-    /// It quotes the host, which may repeat what it was told.
+    /// Removes the host's name, which transports put first: callers show it already, and group hosts with equal errors.
+    /// Masks secrets, because the message quotes the host.
     fn unnamed(&self, message: String) -> String {
         let rest = message.strip_prefix(self.target.name.as_str()).and_then(|rest| rest.strip_prefix(": "));
         self.secrets().hide(rest.unwrap_or(&message)).into_owned()
@@ -196,8 +198,8 @@ impl Link {
         }
     }
 
-    /// Runs a command. A reading command whose connection is lost is sent again over a new one, within its timeout. `sink`
-    /// gets no secrets. The answer is as the host gave it, for those who read it: what they tell people of it goes through
+    /// Runs a command. A reading command whose connection is lost is sent again over a new one, within its timeout.
+    /// `sink` gets no secrets. The returned output is not masked, for parsing; what is shown to people must go through
     /// [`Link::secrets`].
     ///
     /// # Errors
@@ -228,7 +230,7 @@ impl Link {
         }
     }
 
-    /// Runs a query and reads its answer.
+    /// Runs a query and parses its answer.
     ///
     /// # Errors
     /// As [`Link::exec`], and [`LinkError::Unreadable`].
@@ -238,7 +240,7 @@ impl Link {
     }
 }
 
-/// A sink that gets no secrets.
+/// Masks secrets on their way to a sink.
 struct Hiding<'a> {
     sink: &'a mut dyn Sink,
     stdout: Masker,

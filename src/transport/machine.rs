@@ -1,4 +1,4 @@
-//! Which machine a link leads to: the first that answers, or the one that the ledger names; never another one after it.
+//! Which machine a link talks to: the first that answers, or the one that the ledger names, and no other later.
 
 use super::{Class, ConnectError, NoSink, Phase, Session};
 use crate::{
@@ -9,15 +9,15 @@ use crate::{
 const ASK: &str = r#"r=${PATCHWAVE_ROOT-}
 cat "$r/etc/machine-id" 2>/dev/null || cat "$r/var/lib/dbus/machine-id" 2>/dev/null || echo none"#;
 
-/// What a link knows of its machine.
+/// What a link knows about its machine.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     machine: Machine,
-    /// An earlier controller saw it: then everything that it knew is compared.
+    /// Whether an earlier controller saw it; then everything that was recorded is compared.
     expected: bool,
     /// Whether it was asked for its id.
     asked: bool,
-    /// Whether something is known that nobody has recorded.
+    /// Whether something is known that has not been recorded yet.
     news: bool,
 }
 
@@ -34,28 +34,28 @@ impl Known {
         *self = Self { machine, expected: true, ..Self::default() };
     }
 
-    /// Whether the machine's id was not asked for yet. A transport that shows no key tells no machines apart.
+    /// Whether the machine id has not been asked for yet. A transport without host keys cannot tell machines apart.
     pub(super) fn wants_id(&self) -> bool {
         self.machine.key.is_some() && self.machine.id.is_none() && !self.asked
     }
 
-    /// Adds the id that the machine said, if it has one.
+    /// Adds the id that the machine reported, if it has one.
     pub(super) fn learn_id(&mut self, id: Option<String>) {
         self.asked = true;
         self.news |= id.is_some();
         self.machine.id = id;
     }
 
-    /// What is known, if it is more than what was taken before.
+    /// What is known, if there is anything new since the last call.
     pub(super) fn take_news(&mut self) -> Option<Machine> {
         std::mem::take(&mut self.news).then(|| self.machine.clone())
     }
 
-    /// Lets a new session pass if it leads to the same machine as those before.
+    /// Accepts a new session if it leads to the same machine as the earlier ones.
     pub(super) async fn check(&mut self, session: &mut dyn Session, address: &str) -> Result<(), ConnectError> {
         let mut seen = Machine { key: session.host_key(), id: None };
         if self.expected && self.machine.id.is_some() && self.machine.may_be(&seen) {
-            // Machines that were copied may share a host key. A host that cannot say its id now is known by its key.
+            // Cloned machines may share a host key. A host that cannot report its id now is identified by its key.
             let query = id();
             let answer = session.exec(&query.command, &mut NoSink).await;
             seen.id = answer.ok().and_then(|output| query.read(&output).ok()).flatten();
@@ -75,11 +75,11 @@ fn other(address: &str, began: &Machine, seen: &Machine) -> ConnectError {
     ConnectError {
         phase: Phase::HostKey,
         class: Class::OtherMachine,
-        message: format!("another machine answers at {address}: {seen}; this host's steps were begun on {began}"),
+        message: format!("another machine answers at {address}: {seen}; this host's steps started on {began}"),
         help: Some(
-            "nothing was sent to it. Look at the machine that the steps were begun on: a job may still run there, and it \
-             keeps its lease. If it is the same machine with a new host key or a new system, look how far it came; then \
-             run again with --limit @unknown"
+            "nothing was sent to it. Check the machine on which the steps started: a job may still be running there, \
+             and it keeps its lease. If it is the same machine, reinstalled or with a new host key, check how far it \
+             got; then run again with --limit @unknown"
                 .to_owned(),
         ),
     }
@@ -142,7 +142,7 @@ mod tests {
     #[tokio::test]
     async fn a_walk_stays_on_the_machine_that_answered_first() {
         let mut known = Known::default();
-        assert!(!known.wants_id(), "nobody is there yet");
+        assert!(!known.wants_id(), "no session yet");
         assert!(passes(&mut known, Shown("a", None)).await);
         assert!(known.wants_id());
         known.learn_id(Machine::id_of(ONE));
@@ -161,7 +161,7 @@ mod tests {
             // A copy with the same key.
             (Some("a"), Some(ONE), Shown("a", Some(TWO)), false),
             (Some("a"), Some(ONE), Shown("b", Some(ONE)), false),
-            // One that cannot say its id just now is known by its key.
+            // One that cannot report its id just now is identified by its key.
             (Some("a"), Some(ONE), Shown("a", None), true),
             (Some("a"), Some(ONE), Shown("a", Some("none")), true),
             (Some("a"), None, Shown("a", Some(TWO)), true),

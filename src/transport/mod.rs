@@ -1,5 +1,5 @@
 //! How a command reaches a host: [`Transport`] opens a [`Session`], a session runs [`Command`]s.
-//! Knows no step, prints nothing; only [`Link`] tries again. An error says whether the command was sent.
+//! Knows no step, prints nothing; only [`Link`] retries. An error says whether the command was sent.
 //! Start at [`Transport`]; [`ssh`] is the real one.
 
 mod error;
@@ -22,7 +22,7 @@ use crate::{
 
 /// Opens sessions. Shared by all hosts of a run.
 pub trait Transport: Send + Sync {
-    /// Opens a session within the target's deadlines, which begin now (never while the host queued).
+    /// Opens a session within the target's deadlines, which start when the host leaves the queue.
     fn connect(&self, target: Arc<Target>) -> BoxFuture<'_, Result<Box<dyn Session>, ConnectError>>;
 }
 
@@ -51,7 +51,7 @@ impl Sink for NoSink {
 
 /// One open, authenticated connection to one host.
 pub trait Session: Send + Sync {
-    /// Runs one command to its end, with raised rights if it asks for them, within its timeout.
+    /// Runs one command to its end, with elevated privileges if it asks for them, within its timeout.
     fn exec<'a>(&'a mut self, command: &'a Command, sink: &'a mut dyn Sink)
     -> BoxFuture<'a, Result<Output, ExecError>>;
 
@@ -60,6 +60,6 @@ pub trait Session: Send + Sync {
         None
     }
 
-    /// Says good-bye within a second or two; never fails.
+    /// Disconnects within a second or two; never fails.
     fn close(self: Box<Self>) -> BoxFuture<'static, ()>;
 }

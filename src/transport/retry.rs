@@ -1,35 +1,35 @@
-//! Whether a connection that could not be opened is tried again, and after which pause. Only a peer that hung up before
-//! the login is: it has seen nothing of us. Refusals, time-outs and bad keys are answers.
+//! Whether a failed connection is retried, and after which pause. Only a peer that hung up before the login is retried:
+//! it has seen nothing of us. Refusals, time-outs and bad keys are final.
 
 use std::time::Duration;
 
 use super::{Class, ConnectError, Phase};
 use crate::target::Limits;
 
-/// Tries when the peer hangs up before its banner: sshd says "later" like this (`MaxStartups`).
+/// Attempts when the peer hangs up before its banner, which is how sshd says "later" (`MaxStartups`).
 const TRIES_BEFORE_BANNER: u32 = 8;
-/// Tries when it hangs up in the key exchange.
+/// Attempts when it hangs up during the key exchange.
 const TRIES: u32 = 3;
-/// The longest first pause; each further one may be twice as long.
+/// The longest first pause; each later one may be twice as long as the one before.
 const FIRST: Duration = Duration::from_millis(500);
 /// The longest pause.
 const LONGEST: Duration = Duration::from_secs(8);
 
-/// The tries of one connection.
+/// The retries of one connection.
 #[derive(Debug)]
 pub(super) struct Retries {
     done: u32,
-    /// What the pauses may take yet, together.
+    /// The time left for all further pauses together.
     left: Duration,
 }
 
 impl Retries {
-    /// Pauses add up to the deadlines of connect and handshake at most.
+    /// All pauses together take at most the deadlines of connect and handshake.
     pub(super) fn new(limits: &Limits) -> Self {
         Self { done: 0, left: limits.connect + limits.handshake }
     }
 
-    /// How long to wait before the next try; `None`: this error is the answer.
+    /// How long to wait before the next attempt; `None`: do not retry.
     pub(super) fn after(&mut self, error: &ConnectError) -> Option<Duration> {
         self.done += 1;
         let most = match (error.class, error.phase) {

@@ -5,16 +5,16 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use super::Span;
 use crate::sensitive;
 
-/// Most characters of the line that are shown.
+/// The most characters of the line that are shown.
 const WIDEST: usize = 110;
-/// Colons of a line that are looked at; what is behind more of them is not shown.
+/// The most colons of a line that are examined; anything after more of them is not shown.
 const MOST_COLONS: usize = 60;
 /// Behind it stands what is encrypted.
 const VAULT: [&str; 2] = ["!vault", super::VAULT];
 /// Characters kept in front of the place in a longer line.
 const BEFORE: usize = 40;
 
-/// The excerpt, or nothing when the place is outside of the text or its line is empty.
+/// The excerpt, or `None` when the place is outside the text or its line is empty.
 pub fn render(span: &Span) -> Option<String> {
     let text = &span.source.text;
     let head = text.get(..span.start)?;
@@ -50,9 +50,9 @@ fn in_secret_block(above: &str, line: &str) -> bool {
     false
 }
 
-/// Where the colon behind the first name of a secret is.
+/// Where the colon after the first name of a secret is.
 fn behind_secret(line: &str) -> Option<usize> {
-    // Names and colons stand near the beginning, and the work is quadratic.
+    // Names and colons are near the beginning, and the work is quadratic.
     let mut colons = line.match_indices(':').map(|(at, _)| at).take(MOST_COLONS);
     let found = colons.find(|at| sensitive::name(&line[..*at]));
     found.or_else(|| line.match_indices(':').nth(MOST_COLONS).map(|(at, _)| at))
@@ -63,7 +63,7 @@ fn behind_vault(line: &str) -> Option<usize> {
     VAULT.iter().filter_map(|mark| line.find(mark).map(|at| at + mark.len())).min()
 }
 
-/// The line with what stands behind a secret's name, or is encrypted, replaced.
+/// The line, with what follows a secret's name, or is encrypted, replaced.
 fn masked(line: &str) -> String {
     if let Some(at) = behind_vault(line).filter(|at| behind_secret(line).is_none_or(|colon| colon > *at)) {
         let block = line[at..].trim_start().starts_with(['|', '>']) || line[at..].trim().is_empty();

@@ -27,8 +27,8 @@ pub struct MapReader<'n, 'p> {
 }
 
 impl<'n, 'p> MapReader<'n, 'p> {
-    /// Begins to read `node`, which is `what` ("a stage"). Nothing (`key:` alone) is an empty mapping; anything
-    /// else that is no mapping is a problem and gives `None`.
+    /// Starts to read `node`, which is `what` ("a stage"). Nothing (`key:` alone) is an empty mapping; anything else
+    /// that is not a mapping is a problem and gives `None`.
     pub fn new(node: &'n Node, what: &'n str, problems: &'p mut Problems) -> Option<Self> {
         let entries: &[(Key, Node)] = match &node.value {
             Value::Map(entries) if node.tag.is_none() => entries,
@@ -42,7 +42,7 @@ impl<'n, 'p> MapReader<'n, 'p> {
         Some(Self { problems, what, span: &node.span, entries, taken, known: Vec::new() })
     }
 
-    /// The value of `key`, which is known from now on.
+    /// The value of `key`, which counts as known from now on.
     pub fn take(&mut self, key: &'static str) -> Option<&'n Node> {
         self.take_entry(key).map(|(_, node)| node)
     }
@@ -84,7 +84,7 @@ impl<'n, 'p> MapReader<'n, 'p> {
         self.take_entry(key);
     }
 
-    /// Reports every key that nobody asked for, with the nearest known one, or all known ones when none is near.
+    /// Reports every key that was not asked for, with the nearest known one, or all known ones when none is near.
     pub fn finish(self) {
         for ((key, _), _) in self.entries.iter().zip(&self.taken).filter(|(_, taken)| !**taken) {
             let message = format!("unknown key `{}` in {}", key.text, self.what);
@@ -100,7 +100,7 @@ impl<'n, 'p> MapReader<'n, 'p> {
 
 /// The candidate that a mistyped `word` most likely means.
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
-    // Long words are no typing mistakes, and the distance is quadratic.
+    // Long words are not typing mistakes, and the distance is quadratic.
     if word.len() > 80 {
         return None;
     }

@@ -4,7 +4,7 @@ use serde_json::{Map, Number, Value as Json};
 
 use super::Span;
 
-/// The key under which JSON says that a text is no template.
+/// The key under which JSON says that a text is not a template.
 const UNSAFE: &str = "__ansible_unsafe";
 /// The key under which JSON says that a value is encrypted.
 pub const VAULT: &str = "__ansible_vault";
@@ -24,7 +24,7 @@ pub fn holds_vault(value: &Json) -> bool {
 /// One value of a document.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
-    /// Where it stands. A value that came through an alias stands where its anchor is.
+    /// Where it is. A value that came through an alias is where its anchor is.
     pub span: Span,
     /// A tag that YAML itself does not define, with its `!`: `!vault`, `!unsafe`.
     pub tag: Option<Box<str>>,
@@ -37,7 +37,7 @@ pub struct Node {
 pub enum Value {
     /// Nothing, `~` or `null`.
     Null,
-    /// `true`, `yes`, `on` and their kin.
+    /// `true`, `yes`, `on` and so on.
     Bool(bool),
     /// A whole number.
     Int(i64),
@@ -72,7 +72,7 @@ impl Node {
         }
     }
 
-    /// True for `key:` with nothing behind it, `~` and `null`.
+    /// True for `key:` with nothing after it, `~` and `null`.
     pub fn is_null(&self) -> bool {
         self.value == Value::Null
     }

@@ -1,6 +1,7 @@
 //! The YAML parser's events, turned into a tree: aliases copied, merge keys resolved, duplicates refused, all bounded.
 //!
-//! It reads events rather than serde's data model because only they keep the text, the place and the tag of every scalar.
+//! It reads events rather than serde's data model because only they keep the text, the place and the tag of every
+//! scalar.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,18 +12,18 @@ use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, Span as Place, Tag
 
 use super::{Key, Node, Problem, Problems, Source, Span, Value, scalar};
 
-/// Most nodes of a document, copies through aliases not counted.
+/// The most nodes of a document, copies through aliases not counted.
 const MOST_NODES: usize = 20_000_000;
-/// Most nodes that aliases may copy.
+/// The most nodes that aliases may copy.
 const MOST_COPIES: usize = 1_000_000;
-/// Deepest nesting, aliases included. Every walk over a tree may recurse because of this bound.
+/// The deepest nesting, aliases included. Because of this bound, code may recurse over a tree.
 const DEEPEST: usize = 100;
 
 /// Reads one document. An empty one is [`Value::Null`].
 ///
 /// # Errors
-/// Text that is no YAML, a second document, duplicate keys (all of them), keys that are not words, anchors that hold
-/// themselves, and documents that are too deep or grow too large through aliases.
+/// Text that is not YAML, a second document, duplicate keys (all of them), keys that are not words, anchors that
+/// contain themselves, and documents that are too deep or grow too large through aliases.
 pub fn parse(source: Arc<Source>) -> Result<Node, Problems> {
     let mut options = options! { flow_nesting_limit: DEEPEST, block_nesting_limit: DEEPEST };
     options.set_emit_comments(false);
@@ -136,8 +137,9 @@ impl Tree {
             Event::SequenceEnd | Event::MappingEnd => self.end(place),
             Event::Alias(id) => self.alias(id, place),
             Event::DocumentStart(..) if self.root.is_some() => {
-                let mut problem = problem(&self.place(place), "a second document begins here; a file holds one");
-                problem.help("put it into a file of its own");
+                let mut problem =
+                    problem(&self.place(place), "a second document starts here; a file may have only one");
+                problem.help("put it into a separate file");
                 Err(problem)
             }
             _ => Ok(()),
@@ -182,14 +184,14 @@ impl Tree {
         self.add(Node { span: open.span, tag: open.tag, value }, open.anchor, open.nodes + 1, open.height + 1)
     }
 
-    /// Refuses duplicates, then puts merged entries that the mapping does not have itself in front.
+    /// Refuses duplicates, then adds the merged entries that the mapping does not have itself at the front.
     fn mapping(&mut self, entries: Vec<(Key, Node)>, merged: Vec<(Key, Node)>) -> Vec<(Key, Node)> {
         let mut seen: HashMap<&str, u32> = HashMap::with_capacity(entries.len());
         for (key, _) in &entries {
             if let Some(line) = seen.insert(&key.text, key.span.line) {
                 self.problems
-                    .at(&key.span, format!("`{}` stands here for the second time", key.text))
-                    .help(format!("it stands on line {line} already: remove one of the two"));
+                    .at(&key.span, format!("duplicate key `{}`", key.text))
+                    .help(format!("it is already on line {line}: remove one of the two"));
             }
         }
         if merged.is_empty() {
@@ -204,7 +206,7 @@ impl Tree {
     fn alias(&mut self, id: usize, place: &Place) -> Result<(), Problem> {
         let span = self.place(place);
         let Some(anchor) = self.anchors.get(&id) else {
-            return Err(problem(&span, "this alias stands inside its own anchor"));
+            return Err(problem(&span, "this alias is inside its own anchor"));
         };
         let (node, nodes, height) = (anchor.node.clone(), anchor.nodes, anchor.height);
         self.copies = self.copies.saturating_add(nodes);
@@ -227,7 +229,7 @@ impl Tree {
     fn add(&mut self, node: Node, anchor: usize, nodes: usize, height: usize) -> Result<(), Problem> {
         self.nodes += 1;
         if self.nodes > MOST_NODES {
-            return Err(problem(&node.span, format!("this file holds more than {MOST_NODES} values")));
+            return Err(problem(&node.span, format!("this file has more than {MOST_NODES} values")));
         }
         if anchor != 0 {
             self.anchors.insert(anchor, Anchor { node: node.clone(), nodes, height });
@@ -285,7 +287,7 @@ fn scalar_value(text: &str, plain: bool, tag: Option<&Tag>, span: &Span) -> Resu
         }),
         _ => Some(as_text()),
     };
-    fits.map(|value| (value, None)).ok_or_else(|| problem(span, format!("this is not what its tag `!!{core}` says")))
+    fits.map(|value| (value, None)).ok_or_else(|| problem(span, format!("this does not match its tag `!!{core}`")))
 }
 
 fn no_word(span: &Span) -> Problem {

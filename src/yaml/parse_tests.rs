@@ -47,7 +47,7 @@ fn core_tags_decide_and_other_tags_stay() {
         json("a: !!str 5\nb: !!int '7'\nc: !!float 1\nd: !!str\n"),
         json!({"a": "5", "b": 7, "c": 1.0, "d": ""})
     );
-    assert!(error("a: !!int x\n").contains("t.yml:1:10: this is not what its tag `!!int` says"));
+    assert!(error("a: !!int x\n").contains("t.yml:1:10: this does not match its tag `!!int`"));
     let node = read("a:\n  - !vault |\n    $ANSIBLE_VAULT;1.1\n    6133\n  - !unsafe '{{ x }}'\n").unwrap();
     let Value::Seq(items) = &node.get("a").unwrap().value else { panic!("a list") };
     assert!(items[0].is_vault());
@@ -73,7 +73,7 @@ fn merge_keys_and_aliases() {
     assert_eq!(json("a: &k b\n*k : 1\n"), json!({"a": "b", "b": 1}));
     assert!(error("a: {<<: 1}\n").contains("`<<` takes a mapping or a list of mappings"));
     assert!(error("a: *nobody\n").starts_with("t.yml:1:4: this is not YAML:"));
-    assert!(error("a: &a [*a]\n").contains("this alias stands inside its own anchor"));
+    assert!(error("a: &a [*a]\n").contains("this alias is inside its own anchor"));
 }
 
 #[test]
@@ -81,17 +81,17 @@ fn every_duplicate_key_is_found() {
     assert_eq!(
         error("a:\n  b: 1\n  b: 2\nc: 1\na: 3\n"),
         "\
-t.yml:3:3: `b` stands here for the second time
+t.yml:3:3: duplicate key `b`
   |
 3 |   b: 2
   |   ^
-  help: it stands on line 2 already: remove one of the two
+  help: it is already on line 2: remove one of the two
 
-t.yml:5:1: `a` stands here for the second time
+t.yml:5:1: duplicate key `a`
   |
 5 | a: 3
   | ^
-  help: it stands on line 1 already: remove one of the two
+  help: it is already on line 1: remove one of the two
 
 2 problems"
     );
@@ -112,7 +112,7 @@ fn other_bad_documents() {
         ("a: {{ x }}\n", "a value that begins with a template needs quotes: \"{{ name }}\""),
         ("[1]: 2\n", "a key must be a single word"),
         (": 2\n", "a key is missing here"),
-        ("a: 1\n---\nb: 2\n", "t.yml:2:1: a second document begins here; a file holds one"),
+        ("a: 1\n---\nb: 2\n", "t.yml:2:1: a second document starts here; a file may have only one"),
         ("a: 1\n b: 2\n", "t.yml:2:"),
         ("a:\n\t- 1\n", "t.yml:2:"),
         ("a: 'x\n", "t.yml:"),

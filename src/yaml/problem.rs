@@ -4,10 +4,10 @@ use std::fmt;
 
 use super::{Node, Span, excerpt};
 
-/// Most problems that are written out; the rest is counted.
+/// The most problems that are written out; the rest is counted.
 const MOST_SHOWN: usize = 50;
 
-/// One thing that is wrong, with its place and, where one is known, a way out.
+/// One thing that is wrong, with its place and, where one is known, a fix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Where.
@@ -18,7 +18,7 @@ pub struct Problem {
     pub help: Option<String>,
 }
 
-/// All that is wrong with a set of files. An error when it is not empty.
+/// Everything that is wrong with a set of files. An error when it is not empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
 
@@ -66,7 +66,7 @@ impl From<Problem> for Problems {
 }
 
 impl Problem {
-    /// Adds the way out.
+    /// Adds the fix.
     pub fn help(&mut self, help: impl Into<String>) {
         self.help = Some(help.into());
     }

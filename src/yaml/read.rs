@@ -1,11 +1,12 @@
-//! Readers of single values, for [`MapReader::read`](super::MapReader::read). Each reports what is wrong and gives `None`.
+//! Readers of single values, for [`MapReader::read`](super::MapReader::read). Each reports what is wrong and returns
+//! `None`.
 
 use std::time::Duration;
 
 use super::{Node, Problems, Value, nearest, parse_bytes, parse_duration};
 use crate::{amount::Amount, command::shows};
 
-/// `true`, `yes`, `on` and their kin, unquoted.
+/// `true`, `yes`, `on` and so on, unquoted.
 pub fn bool(node: &Node, problems: &mut Problems) -> Option<bool> {
     match node.value {
         Value::Bool(b) if node.tag.is_none() => Some(b),
@@ -26,7 +27,7 @@ pub fn word(node: &Node, problems: &mut Problems) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// A name that people are shown: one line, without anything that steers a terminal.
+/// A name that is shown to people: one line, without anything that controls a terminal.
 pub fn name(node: &Node, problems: &mut Problems) -> Option<String> {
     let text = word(node, problems)?.trim().to_owned();
     if text.chars().any(|c| !shows(c)) {
@@ -109,8 +110,8 @@ pub fn one_of<T: Copy>(node: &Node, words: &[(&str, T)], problems: &mut Problems
     }
     let shown: String = text.chars().take(60).collect();
     match nearest(text, words.iter().map(|(word, _)| *word)) {
-        Some(near) => problems.at(&node.span, format!("`{shown}` is not known here; did you mean `{near}`?")),
-        None => problems.at(&node.span, format!("`{shown}` is not known here")),
+        Some(near) => problems.at(&node.span, format!("`{shown}` is not a valid value; did you mean `{near}`?")),
+        None => problems.at(&node.span, format!("`{shown}` is not a valid value")),
     }
     .help(format!("it may be: {}", all()));
     None
@@ -137,7 +138,7 @@ pub fn list<'n, T>(
     }
 }
 
-/// As [`list`], where a single item may stand without brackets.
+/// As [`list`], where a single item needs no brackets.
 pub fn list_or_single<'n, T>(
     node: &'n Node,
     what: &str,

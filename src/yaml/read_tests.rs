@@ -29,7 +29,7 @@ fn wrong_types_say_what_was_expected_and_found() {
     assert_eq!(problem("k: soon", duration), "r.yml:1:4: expected a length of time like 90s, 5m, 1h30m or 2d");
     assert_eq!(problem("k: 1Gi", bytes), "r.yml:1:4: expected a size like 150MiB, 1GiB or 500M");
     let words = |node: &Node, problems: &mut Problems| one_of(node, &[("waves", 1), ("sliding", 2)], problems);
-    assert_eq!(problem("k: slidng", words), "r.yml:1:4: `slidng` is not known here; did you mean `sliding`?");
+    assert_eq!(problem("k: slidng", words), "r.yml:1:4: `slidng` is not a valid value; did you mean `sliding`?");
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub fn resolve(text: &str) -> Value {
         "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => return Value::Bool(false),
         _ => {}
     }
-    // Most words begin with a letter: no number does.
+    // Most words start with a letter; no number does.
     if text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) {
         if let Some(number) = int(text) {
             return Value::Int(number);

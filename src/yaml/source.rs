@@ -5,7 +5,7 @@ use std::{io::ErrorKind, path::Path, sync::Arc};
 use super::{Problem, Problems, Source};
 use crate::regular;
 
-/// Largest file that is read, in bytes.
+/// The largest file that is read, in bytes.
 const LARGEST: u64 = 64 << 20;
 
 impl Source {
@@ -26,7 +26,7 @@ impl Source {
                 return Err(match error.kind() {
                     ErrorKind::NotFound => problem("there is no such file".into(), None),
                     ErrorKind::PermissionDenied => {
-                        problem("this user may not read the file".into(), Some("check its owner and mode with `ls -l`"))
+                        problem("no permission to read the file".into(), Some("check its owner and mode with `ls -l`"))
                     }
                     ErrorKind::IsADirectory => problem("is a folder, not a file".into(), None),
                     ErrorKind::InvalidInput => problem(error.to_string(), None),

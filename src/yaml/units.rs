@@ -1,14 +1,14 @@
-//! Lengths of time and sizes, as operators write them. Integer arithmetic only.
+//! Durations and sizes, as operators write them. Integer arithmetic only.
 
 use std::time::Duration;
 
-/// Longest time that may be asked for: a year, far below what a clock can add.
+/// The longest duration: a year, far below what a clock can add.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// Reads `90s`, `5m`, `1h30m`, `4h`, `2d`, `1w`, `500ms`; a bare whole number is seconds.
 ///
 /// # Errors
-/// Anything else, and more than 366 days; the text says what would do.
+/// Anything else, and more than 366 days; the text says what is accepted.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     const FORM: &str = "a length of time like 90s, 5m, 1h30m or 2d";
     let text = text.trim();
@@ -51,7 +51,7 @@ fn too_long() -> String {
 /// are powers of 1000.
 ///
 /// # Errors
-/// Anything else, and more than 64 bits hold.
+/// Anything else, and what does not fit into 64 bits.
 pub fn parse_bytes(text: &str) -> Result<u64, String> {
     let bad = || "expected a size like 150MiB, 1GiB or 500M".to_owned();
     let text = text.trim();
@@ -75,7 +75,7 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
     }
     let digits: u128 = format!("{whole}{fraction}").parse().map_err(|_| bad())?;
     let scaled = digits * unit / 10u128.pow(fraction.len() as u32);
-    u64::try_from(scaled).map_err(|_| "this is more than 64 bits hold".to_owned())
+    u64::try_from(scaled).map_err(|_| "this does not fit into 64 bits".to_owned())
 }
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ async fn a_closed_port_is_refused() {
     let port = free_port();
     let error = fails(target("127.0.0.1", port)).await;
     assert_eq!((error.phase, error.class), (Phase::Connect, Class::Refused));
-    assert_eq!(error.message, format!("web01: nobody listens on 127.0.0.1:{port}"));
+    assert_eq!(error.message, format!("web01: 127.0.0.1:{port} refused the connection"));
 }
 
 #[tokio::test]

@@ -90,7 +90,7 @@ async fn an_encrypted_key_is_asked_for_once_a_run() {
     let options = SshOptions { identities: vec![path], ..sshd.options() };
     let error = connect(options, sshd.target()).await.unwrap_err();
     assert_eq!((error.phase, error.class), (Phase::Auth, Class::Local));
-    assert!(error.message.contains("is encrypted, and nobody can be asked"), "{error}");
+    assert!(error.message.contains("is encrypted, and there is no terminal"), "{error}");
 }
 
 #[tokio::test]

@@ -206,7 +206,7 @@ async fn what_is_wrong_behind_a_bastion_and_with_it_is_told_apart() {
 
     let error = fails(&transport, Arc::new(behind(site.behind.fleet_target(1), &[port]))).await;
     assert_eq!((error.phase, error.class), (Phase::Connect, Class::Refused));
-    let words = format!("web001: through bastion 127.0.0.1:{port}: nobody listens on 127.0.0.1:{port}");
+    let words = format!("web001: through bastion 127.0.0.1:{port}: 127.0.0.1:{port} refused the connection");
     assert_eq!(error.message, words);
 
     // The bastion's key is checked under its own name, whoever is behind it.

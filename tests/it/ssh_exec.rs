@@ -212,7 +212,7 @@ async fn sudo_raises_with_and_without_a_password() {
 async fn a_sudo_that_refuses_is_told_and_the_command_was_not_sent() {
     for (mode, password, part) in [
         ("password", None, "a password is required"),
-        ("password", Some("wrong"), "did not take the password"),
+        ("password", Some("wrong"), "did not accept the password"),
         ("denied", None, "is not in the sudoers file"),
         ("slow", None, "within 2 s"),
     ] {

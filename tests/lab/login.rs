@@ -168,8 +168,8 @@ fn passwords_and_dialogues_as_pam_judges_them() {
         ("talk-wrong", "auth", "the login as talk was refused; tried keyboard-interactive"),
         ("locked", "auth", "the login as locked was refused; tried password"),
         ("root", "auth", "the login as root was refused; tried key"),
-        ("oath", "auth", "the host asks \"One-time password (OATH) for `oath':\", which the password does not answer"),
-        ("changes", "auth", "Current password:\", which the password does not answer"),
+        ("oath", "auth", "the host asks \"One-time password (OATH) for `oath':\", which is not a password prompt"),
+        ("changes", "auth", "Current password:\", which is not a password prompt"),
         ("keycode", "auth", "the login as keycode needs more than key"),
         ("over", "closed", "it says \"Your account has expired; please contact your system administrator.\""),
         ("over-key", "closed", "it says \"Your account has expired; please contact your system administrator.\""),
@@ -240,7 +240,7 @@ fn a_login_password_and_another_for_sudo_typed_or_fetched() {
         assert!(code == Some(0) && said.contains("root\n"), "{host}: {said}");
     }
     let (code, said) = store(login, su, "as-root");
-    assert!(code == Some(6) && said.contains("sudo did not take the password for root"), "{said}");
+    assert!(code == Some(6) && said.contains("sudo did not accept the password for root"), "{said}");
     assert!(!said.contains(own), "{said}");
 }
 

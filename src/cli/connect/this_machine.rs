@@ -20,7 +20,7 @@ use rustix::process::{Pid, Signal, getuid, kill_process_group};
 use crate::{
     cli::World,
     regular,
-    sshconfig::{FileText, Outside, Person},
+    sshconfig::{FileText, LocalMachine, Person},
 };
 
 /// A configuration is small; more than this is something else.
@@ -118,7 +118,7 @@ fn addresses() -> Vec<(String, IpAddr)> {
     up.filter_map(address).collect()
 }
 
-impl Outside for Machine {
+impl LocalMachine for Machine {
     fn read(&self, path: &Path) -> io::Result<FileText> {
         let path = self.folder.join(path);
         let about = fs::metadata(&path)?;

@@ -1,5 +1,5 @@
 //! What is installed on a simulated host and what its archives offer: real Debian 12 names and versions.
-//! Two tables, and their form for the shims. The versions of one package stand in order, oldest first, so that the
+//! Two tables, and their form for the shims. The versions of one package are in order, oldest first, so that the
 //! shims need not compare versions.
 
 use std::fmt::Write as _;

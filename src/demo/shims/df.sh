@@ -21,7 +21,7 @@ broken disk && [ -z "$inodes" ] && free=0
     echo "Filesystem     1024-blocks     Used Available Capacity Mounted on"
 rc=0
 for path; do
-    # Paths come with the host's folder in front; what is not there is an error, as for the real one.
+    # Paths start with the host's folder; a missing path is an error, as for the real one.
     [ -e "$path" ] || [ -e "$root$path" ] || { echo "df: $path: No such file or directory" >&2; rc=1; continue; }
     echo "/dev/vda1         $size $((size - free)) $free $((100 * (size - free) / size))% /"
 done

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Imitates id on a simulated host, where everybody is root.
+# Imitates id on a simulated host, where every user is root.
 . "$PATCHWAVE_ROOT/bin/sim.sh"
 case "$*" in
 -u | -ur | -g) echo 0 ;;

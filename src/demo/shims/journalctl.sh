@@ -1,5 +1,5 @@
 #!/bin/sh
-# Imitates journalctl on a simulated host. The journal starts anew at each boot.
+# Imitates journalctl on a simulated host. The journal is empty after each boot.
 . "$PATCHWAVE_ROOT/bin/sim.sh"
 all="$*"
 priority= lines=1000000 since=0 until=99999999999 format=short

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Imitates `service NAME status|start|stop|restart|reload` on a simulated host, by way of its systemctl.
+# Imitates `service NAME status|start|stop|restart|reload` on a simulated host, through its systemctl.
 . "$PATCHWAVE_ROOT/bin/sim.sh"
 [ $# -eq 2 ] || unknown "$@"
 case $2 in

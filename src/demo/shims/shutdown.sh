@@ -1,6 +1,6 @@
 #!/bin/sh
-# Imitates shutdown, reboot and poweroff on a simulated host. A warning of N minutes takes N tenths of a second, so
-# that nobody waits for a host that is not there.
+# Imitates shutdown, reboot and poweroff on a simulated host. A warning of N minutes takes N tenths of a second, because
+# nobody is logged in on a simulated host.
 . "$PATCHWAVE_ROOT/bin/sim.sh"
 all="$*"
 case $program in
@@ -36,7 +36,7 @@ now | 0)
     printf 'USEC=%s000000\nWARN_WALL=1\nMODE=%s\n' "$(($(date +%s) + when * 60))" "$button" >"$schedule"
     log info systemd-logind "The system will $button in $when minutes.$message"
     echo "Shutdown scheduled, use 'shutdown -c' to cancel." >&2
-    # The schedule is the switch: whoever takes it away cancels.
+    # Removing the schedule cancels the shutdown.
     (
         sleep "$((when / 10)).$((when % 10))"
         [ -e "$schedule" ] && press "$button"

@@ -1,4 +1,4 @@
-# What all simulated programs know: where their host is, what is wrong with it, how to be honest.
+# What all simulated programs share: where their host is, its faults, and the error for what they do not imitate.
 # Read with `.` by the others.
 root=${PATCHWAVE_ROOT:?belongs to a simulated host of patchwave}
 sim=$root/sim
@@ -6,7 +6,7 @@ program=${0##*/}
 host=${root##*/host-}
 tab=$(printf '\t')
 
-# A command line that is not imitated fails loudly and is written down for the tests.
+# A command line that is not imitated fails with an error and is recorded for the tests.
 unknown() {
     printf '%s %s\n' "$program" "$*" >>"$root/shim-unknown.log"
     echo "$program: the simulated host does not imitate: $program $*" >&2
@@ -22,10 +22,10 @@ log() {
     printf '%s\t%s\t%s: %s\n' "$_priority" "$(date "+%s$tab%b %d %H:%M:%S")" "$_who" "$*" >>"$sim/journal"
 }
 
-# $1: reboot or poweroff. Open for both, so that it never waits, not even for a fleet that is gone.
+# $1: reboot or poweroff. Opened for reading and writing, so that it never waits, not even for a fleet that has ended.
 press() { printf '%s %s\n' "$1" "$host" 1<>"${root%/*}/power"; }
 
-# $1: unit. A unit that is broken fails whenever it is started.
+# $1: unit. A broken unit fails whenever it is started.
 start_unit() {
     if broken service && [ "$(cat "$sim/fault/service")" = "$1" ]; then
         echo failed >"$sim/unit/$1"

@@ -100,7 +100,7 @@ show)
 start | restart | try-restart | reload | reload-or-restart)
     for unit in $names; do
         start=$(program_of "$unit")
-        # Word splitting is meant: it is a program and its arguments.
+        # Word splitting is intended: it is a program and its arguments.
         if [ -n "$start" ]; then setsid -f $start </dev/null >/dev/null 2>&1 && continue; fi
         exists "$unit" || { echo "Failed to $verb $unit.service: Unit $unit.service not found." >&2; exit 5; }
         if ! start_unit "$unit"; then

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Imitates `systemd-run --unit=NAME [-p …] [--on-active=SECONDS] PROGRAM…` on a simulated host with a session of its own.
+# Imitates `systemd-run --unit=NAME [-p …] [--on-active=SECONDS] PROGRAM…` on a simulated host, in its own session.
 . "$PATCHWAVE_ROOT/bin/sim.sh"
 all="$*"
 unit= delay=0

@@ -1,7 +1,7 @@
 //! `Host` and `Match`: their lines, the settings below them ([`Block`]), and whether they hold.
 
 use crate::sshconfig::{
-    Outside, Person,
+    LocalMachine, Person,
     error::{Place, Problem, SshConfigError},
     matching::{
         facts::{Fact, Facts},
@@ -11,14 +11,14 @@ use crate::sshconfig::{
         line::old_word,
         pattern::{self, Listed},
         setting::Setting,
-        token::{self, Meets},
+        token::{self, UsedIn},
     },
 };
 
-/// When a block holds.
+/// When a block applies.
 pub(crate) enum Condition {
     Always,
-    /// As that block does; what stands behind an `Include`.
+    /// When that block applies; for what follows an `Include`.
     As(usize),
     /// Patterns; true for the negated ones.
     Host(Vec<(bool, String)>),
@@ -31,7 +31,7 @@ pub(crate) struct Criterion {
     pub(crate) what: What,
 }
 
-/// What a criterion asks.
+/// What a criterion tests.
 pub(crate) enum What {
     All,
     Final,
@@ -44,21 +44,21 @@ pub(crate) enum What {
     LocalNetwork(Vec<Network>),
     SessionType(String),
     Exec(String),
-    /// What newer releases know and we cannot answer: this one.
+    /// This criterion of newer releases, which we cannot answer.
     Unanswered(&'static str),
 }
 
 /// Settings under one condition.
 pub(crate) struct Block {
-    /// The block whose `Include` brought this one; it must hold too.
+    /// The block whose `Include` brought this one; it must apply too.
     pub(crate) outer: Option<usize>,
     pub(crate) condition: Condition,
-    /// Where the condition stands.
+    /// Where the condition is.
     pub(crate) place: Place,
-    /// Whether it is of the person's own file, rather than the system's.
+    /// Whether it is in the user's own file, rather than the system's.
     pub(crate) own: bool,
     pub(crate) settings: Vec<Setting>,
-    /// What of the settings later conditions look at, in order.
+    /// The settings that later conditions depend on, in order.
     pub(crate) facts: Vec<Fact>,
 }
 
@@ -74,7 +74,7 @@ impl Block {
     }
 }
 
-/// What our sessions are, in the words of `Match sessiontype`.
+/// Our sessions, as `Match sessiontype` calls them.
 const SESSION: &str = "exec";
 
 /// Reads the patterns of `Host`.
@@ -109,7 +109,7 @@ pub(crate) fn criteria(text: &str) -> Result<Condition, String> {
         if name == "all" {
             let after = old_word(&mut rest).filter(|after| !after.is_empty());
             if found.len() > 1 || after.is_some_and(|after| !after.starts_with('#')) {
-                return Err("`all` stands alone, or behind `final` or `canonical`".into());
+                return Err("`all` must be alone, or follow `final` or `canonical`".into());
             }
             found.push(Criterion { negated, what: What::All });
             return Ok(Condition::Match(found));
@@ -146,11 +146,11 @@ fn with_argument(name: &str, argument: String) -> Result<What, String> {
         "exec" => What::Exec(argument),
         "command" => What::Unanswered("command"),
         "version" => What::Unanswered("version"),
-        _ => return Err(format!("`{name}` is not a criterion of Match")),
+        _ => return Err(format!("`{name}` is not a Match criterion")),
     })
 }
 
-/// Whether a host that is called `name` (in this pass) is meant.
+/// Whether the patterns match a host that is called `name` in this pass.
 pub(crate) fn hosts(patterns: &[(bool, String)], name: &str) -> bool {
     let mut found = false;
     for (negated, pattern) in patterns {
@@ -164,15 +164,15 @@ pub(crate) fn hosts(patterns: &[(bool, String)], name: &str) -> bool {
     found
 }
 
-/// What asks whether a `Match` holds.
-pub(crate) struct Asker<'a> {
+/// Tells whether a `Match` holds.
+pub(crate) struct Matcher<'a> {
     pub(crate) person: &'a Person,
-    pub(crate) outside: &'a dyn Outside,
+    pub(crate) local: &'a dyn LocalMachine,
     /// Whether this is the second pass.
     pub(crate) last_pass: bool,
 }
 
-impl Asker<'_> {
+impl Matcher<'_> {
     /// Whether all criteria hold. A command is run only when all before it hold.
     pub(crate) fn all(
         &self,
@@ -194,19 +194,19 @@ impl Asker<'_> {
                     pattern::listed(facts.tag.as_deref().unwrap_or_default(), list, false) == Listed::Yes
                 }
                 What::LocalNetwork(networks) => {
-                    let own = self.outside.addresses();
+                    let own = self.local.addresses();
                     own.iter().any(|(_, address)| networks.iter().any(|network| network.has(*address)))
                 }
                 What::SessionType(list) => pattern::listed(SESSION, list, false) == Listed::Yes,
                 What::Unanswered(name) => {
                     let message = format!(
-                        "Match {name} asks for what patchwave cannot tell: it is not a release of OpenSSH, and sends many \
-                         commands over one connection"
+                        "Match {name} cannot be answered: patchwave is not a release of OpenSSH, and sends many \
+                        commands over one connection"
                     );
                     return Err(SshConfigError::Unsupported(Problem::new(place, message)));
                 }
                 What::Exec(command) => {
-                    let command = facts.expand(command, self.person, None, Meets::Shell).map_err(bad)?;
+                    let command = facts.expand(command, self.person, None, UsedIn::Shell).map_err(bad)?;
                     run(&command).map_err(|why| bad(format!("exec {command:?}: {why}")))?
                 }
             };
@@ -219,7 +219,7 @@ impl Asker<'_> {
 
     /// `~` at the beginning of a path.
     pub(crate) fn tilde(&self, text: &str) -> Result<String, String> {
-        token::tilde(text, self.person, self.outside)
+        token::tilde(text, self.person, self.local)
     }
 }
 

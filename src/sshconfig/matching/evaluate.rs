@@ -1,4 +1,4 @@
-//! Which blocks hold for a host: one walk over the conditions, or two where `Match final` asks for it.
+//! Which blocks apply to a host: one pass over the conditions, or two where `Match final` needs it.
 
 use std::{net::IpAddr, sync::PoisonError};
 
@@ -7,20 +7,20 @@ use crate::sshconfig::{
     config::known,
     error::Place,
     matching::{
-        condition::{self, Asker, Block, Condition, What},
+        condition::{self, Block, Condition, Matcher, What},
         facts::Facts,
     },
 };
 
-/// The outcome of the walk.
+/// The result of all passes.
 pub(crate) struct Evaluation<'a> {
-    /// Blocks whose settings hold, in order; those of the second pass after those of the first.
+    /// Blocks whose settings apply, in order; those of the second pass after those of the first.
     pub(crate) active: Vec<usize>,
     /// What is known in the end, the name to connect to included.
     pub(crate) facts: Facts<'a>,
 }
 
-/// Whether a criterion `final` stands anywhere, whether its block can hold or not.
+/// Whether there is a criterion `final` anywhere, even in a block that cannot apply.
 pub(crate) fn asks_for_two_passes(blocks: &[Block]) -> bool {
     blocks.iter().any(|block| match &block.condition {
         Condition::Match(criteria) => criteria.iter().any(|criterion| matches!(criterion.what, What::Final)),
@@ -28,7 +28,7 @@ pub(crate) fn asks_for_two_passes(blocks: &[Block]) -> bool {
     })
 }
 
-/// Walks over the blocks, beginning with the facts of the command line.
+/// Goes through the blocks, starting with the facts of the command line.
 pub(crate) fn evaluate<'a>(config: &SshConfig, mut facts: Facts<'a>) -> Result<Evaluation<'a>, SshConfigError> {
     let mut active = Vec::new();
     pass(config, &mut facts, &mut active, false)?;
@@ -49,7 +49,7 @@ fn pass(
     active: &mut Vec<usize>,
     last_pass: bool,
 ) -> Result<(), SshConfigError> {
-    let asker = Asker { person: &config.person, outside: &*config.outside, last_pass };
+    let matcher = Matcher { person: &config.person, local: &*config.local, last_pass };
     let mut run = |command: &str| exec(config, command);
     let mut holds = vec![false; config.blocks.len()];
     for (at, block) in config.blocks.iter().enumerate() {
@@ -62,7 +62,7 @@ fn pass(
                     Some(name) => condition::hosts(patterns, name),
                     None => condition::hosts(patterns, facts.original),
                 },
-                Condition::Match(criteria) => asker.all(criteria, facts, &block.place, &mut run)?,
+                Condition::Match(criteria) => matcher.all(criteria, facts, &block.place, &mut run)?,
             };
         for fact in &block.facts {
             known(fact, facts)?;
@@ -82,7 +82,7 @@ fn exec(config: &SshConfig, command: &str) -> Result<bool, String> {
     if let Some(known) = config.answers.lock().unwrap_or_else(PoisonError::into_inner).get(command) {
         return known.clone();
     }
-    let answer = config.outside.succeeds(command);
+    let answer = config.local.succeeds(command);
     config.answers.lock().unwrap_or_else(PoisonError::into_inner).insert(command.to_owned(), answer.clone());
     answer
 }

@@ -1,4 +1,4 @@
-//! What is known of a host at one point of the walk over the blocks: enough for the next condition.
+//! What is known about a host at one point of the pass over the blocks: enough for the next condition.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -8,14 +8,14 @@ use crate::sshconfig::{
     Person,
     read::{
         setting::{Setting, Value},
-        token::{self, Meets},
+        token::{self, UsedIn},
     },
 };
 
-/// The port where nothing else is said.
+/// The default port.
 pub(crate) const SSH_PORT: u16 = 22;
 
-/// A setting that later conditions look at, or a word that may or may not be an error.
+/// A setting that later conditions depend on, or an unknown keyword, which may be an error.
 pub(crate) enum Fact {
     HostName(String),
     User(String),
@@ -46,7 +46,7 @@ impl Fact {
 /// First values so far.
 #[derive(Default)]
 pub(crate) struct Facts<'a> {
-    /// As it was asked for.
+    /// The host as it was asked for.
     pub(crate) original: &'a str,
     /// The name in the second pass.
     pub(crate) renamed: Option<String>,
@@ -81,7 +81,7 @@ impl Facts<'_> {
     pub(crate) fn host_now(&self) -> Result<Cow<'_, str>, String> {
         match (&self.renamed, &self.host_name) {
             (Some(name), _) => Ok(Cow::Borrowed(name)),
-            (None, Some(name)) => token::expand(name, &[('h', self.original)], None, Meets::Nobody).map(Cow::Owned),
+            (None, Some(name)) => token::expand(name, &[('h', self.original)], None, UsedIn::Text).map(Cow::Owned),
             (None, None) => Ok(Cow::Borrowed(self.original)),
         }
     }
@@ -97,7 +97,7 @@ impl Facts<'_> {
         text: &str,
         person: &Person,
         env: Option<&BTreeMap<String, String>>,
-        meets: Meets,
+        used_in: UsedIn,
     ) -> Result<String, String> {
         if !text.contains(['%', '$']) {
             return Ok(text.to_owned());
@@ -108,7 +108,7 @@ impl Facts<'_> {
         let home = person.home.to_string_lossy();
         let short = person.machine.split('.').next().unwrap_or_default();
         let uid = person.uid.to_string();
-        // In `Match exec` the name stands in for an alias; afterwards, what was asked for does.
+        // Without an alias, `Match exec` gets the name; afterwards it is the host as asked for.
         let alias = self.alias.as_deref().unwrap_or(if self.settled { self.original } else { &host });
         let hash = hash(&[&person.machine, &host, &port, user]);
         let known = [
@@ -124,7 +124,7 @@ impl Facts<'_> {
             ('r', user),
             ('u', &person.name),
         ];
-        token::expand(text, &known, env, meets)
+        token::expand(text, &known, env, used_in)
     }
 }
 

@@ -1,5 +1,5 @@
-//! Which blocks hold for a host. Knows what a condition looks at (`facts`), not what the settings below it mean. Start
-//! at `evaluate`.
+//! Which blocks apply to a host. Knows what a condition depends on (`facts`), not what the settings below it mean.
+//! Start at `evaluate`.
 
 pub(super) mod condition;
 pub(super) mod evaluate;

@@ -10,7 +10,7 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// Reads a list with commas; without a mask, an address stands for itself.
+    /// Parses a list with commas; an address without a mask is that address alone.
     pub(crate) fn list(text: &str) -> Result<Vec<Self>, String> {
         text.split(',').map(|one| Self::parse(one).ok_or_else(|| format!("{one:?} is not a network"))).collect()
     }
@@ -22,7 +22,7 @@ impl Network {
         };
         let most = width(address);
         let network = Self { address, bits: if bits == u8::MAX { most } else { bits } };
-        // As OpenSSH has it, nothing may stand behind the mask.
+        // As in OpenSSH, no bit may be set beyond the mask.
         (network.bits <= most && number(address) & !network.mask() == 0).then_some(network)
     }
 

@@ -2,7 +2,7 @@
 
 use crate::sshconfig::read::pattern::{Listed, listed};
 
-/// What a list is about.
+/// The kind of algorithms in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
     Kex,
@@ -136,7 +136,7 @@ const KEY_ALL: &[&str] = &[
     "rsa-sha2-512",
     "rsa-sha2-512-cert-v01@openssh.com",
 ];
-/// What may sign a host's certificate where `CASignatureAlgorithms` says nothing.
+/// What may sign a host's certificate: the default of `CASignatureAlgorithms`.
 pub const USUAL_AUTHORITIES: &[&str] = &[
     "ssh-ed25519",
     "ecdsa-sha2-nistp256",
@@ -147,7 +147,7 @@ pub const USUAL_AUTHORITIES: &[&str] = &[
     "rsa-sha2-512",
     "rsa-sha2-256",
 ];
-/// Short names that OpenSSH takes for a key's kind, and that stand for nothing in a list.
+/// Short names of key kinds that OpenSSH accepts, and that select nothing in a list.
 const KINDS: &[&str] = &["ed25519", "ed25519-sk", "ecdsa", "ecdsa-sk", "dsa", "rsa"];
 
 impl Family {
@@ -171,7 +171,7 @@ impl Family {
         }
     }
 
-    /// Whether OpenSSH takes the argument.
+    /// Whether OpenSSH accepts the argument.
     pub(crate) fn valid(self, spec: &str) -> bool {
         if spec.starts_with('-') {
             return true;
@@ -191,23 +191,23 @@ impl Family {
         }
     }
 
-    /// The names that an argument stands for; `None` when there is none left or the argument cannot be used.
+    /// The names that an argument selects; `None` when none is left or the argument is invalid.
     pub(crate) fn names(self, spec: &str) -> Option<Vec<String>> {
         assemble(spec, self.default(), &self.all())
     }
 }
 
-/// The argument of `KexAlgorithms` and its like, as it was written.
+/// The argument of `KexAlgorithms` or a similar keyword, as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AlgorithmList(pub(crate) String);
 
 impl AlgorithmList {
-    /// Takes the argument as it was written; what cannot be used chooses nothing.
+    /// Takes the argument as it was written; an invalid one chooses nothing.
     pub fn new(spec: &str) -> Self {
         Self(spec.to_owned())
     }
 
-    /// The algorithms to offer, for a client that offers `ours` where nothing is said and can do `all`.
+    /// The algorithms to offer, for a client that offers `ours` by default and supports `all`.
     /// Empty when nothing is left.
     pub fn choose(&self, ours: &[&str], all: &[&str]) -> Vec<String> {
         assemble(&self.0, ours, all).unwrap_or_default()

@@ -5,12 +5,12 @@ use std::{collections::BTreeMap, fmt};
 
 use crate::sshconfig::read::{token, value};
 
-/// Who opens the door.
+/// Which side listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
     Local,
     Remote,
-    /// Here, to wherever is asked for.
+    /// This side, for any target that is asked for.
     Dynamic,
 }
 
@@ -19,7 +19,7 @@ pub(crate) enum Direction {
 pub(crate) struct Forward {
     pub(crate) direction: Direction,
     from: End,
-    /// `None`: wherever is asked for.
+    /// `None`: any target that is asked for.
     to: Option<End>,
 }
 
@@ -34,14 +34,14 @@ enum End {
 impl Forward {
     /// Reads the argument.
     pub(crate) fn read(direction: Direction, words: &[String], env: &BTreeMap<String, String>) -> Result<Self, String> {
-        let bad = || format!("{:?} is not a forwarding", words.join(" "));
+        let bad = || format!("{:?} is not a port forwarding", words.join(" "));
         let (spec, dynamic) = match (direction, words) {
             (Direction::Dynamic, [at]) => (at.clone(), true),
             (Direction::Remote, [at]) => (at.clone(), true),
             (Direction::Local | Direction::Remote, [at, to]) if !to.is_empty() => (format!("{at}:{to}"), false),
-            _ => return Err("is not [address:]port and, where it has one, a target".into()),
+            _ => return Err("is not [address:]port, with a target where one is needed".into()),
         };
-        let spec = token::expand(&spec, &[], Some(env), token::Meets::Nobody)?;
+        let spec = token::expand(&spec, &[], Some(env), token::UsedIn::Text)?;
         let fields = fields(spec.trim_start()).ok_or_else(bad)?;
         let (from, to) = ends(&fields).ok_or_else(bad)?;
         let door = match from {
@@ -58,7 +58,7 @@ impl Forward {
     }
 }
 
-/// Fields between colons; one in brackets is taken as it stands. At most four.
+/// Fields between colons; one in brackets is taken literally. At most four.
 fn fields(text: &str) -> Option<Vec<String>> {
     let mut found = Vec::new();
     let mut rest = text;
@@ -115,7 +115,7 @@ impl fmt::Display for End {
     }
 }
 
-/// As `ssh -G` prints it, behind the keyword.
+/// As `ssh -G` prints it, after the keyword.
 impl fmt::Display for Forward {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.to, self.direction) {

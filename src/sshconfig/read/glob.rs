@@ -2,28 +2,28 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::sshconfig::Outside;
+use crate::sshconfig::LocalMachine;
 
-/// The existing paths that an absolute `pattern` stands for, sorted.
-pub(crate) fn expand(pattern: &str, outside: &dyn Outside) -> Vec<PathBuf> {
+/// The existing paths that match an absolute `pattern`, sorted.
+pub(crate) fn expand(pattern: &str, local: &dyn LocalMachine) -> Vec<PathBuf> {
     if !pattern.contains(['*', '?', '[', '\\']) {
         let path = PathBuf::from(pattern);
-        return if outside.exists(&path) { vec![path] } else { Vec::new() };
+        return if local.exists(&path) { vec![path] } else { Vec::new() };
     }
     let mut found = vec![PathBuf::from("/")];
     for part in pattern.split('/').filter(|part| !part.is_empty()) {
         found = if part.contains(['*', '?', '[', '\\']) {
-            found.iter().flat_map(|folder| within(folder, part, outside)).collect()
+            found.iter().flat_map(|folder| within(folder, part, local)).collect()
         } else {
-            found.iter().map(|folder| folder.join(part)).filter(|path| outside.exists(path)).collect()
+            found.iter().map(|folder| folder.join(part)).filter(|path| local.exists(path)).collect()
         };
     }
     found
 }
 
-fn within(folder: &Path, part: &str, outside: &dyn Outside) -> Vec<PathBuf> {
-    let mut names = outside.list(folder);
-    // A leading dot is never met by a wildcard.
+fn within(folder: &Path, part: &str, local: &dyn LocalMachine) -> Vec<PathBuf> {
+    let mut names = local.list(folder);
+    // A wildcard never matches a leading dot.
     names.retain(|name| (part.starts_with('.') || !name.starts_with('.')) && fits(name, part));
     names.sort_unstable();
     names.into_iter().map(|name| folder.join(name)).collect()
@@ -101,7 +101,7 @@ fn pieces(part: &str) -> Vec<Piece> {
     found
 }
 
-/// `[…]` behind its bracket; a first `]` is a member, `!` and `^` negate.
+/// `[…]` after its first bracket; a first `]` is a member, `!` and `^` negate.
 fn set(chars: &[char], mut i: usize) -> Option<(Piece, usize)> {
     let not = matches!(chars.get(i), Some('!' | '^'));
     i += usize::from(not);

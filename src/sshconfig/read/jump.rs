@@ -6,7 +6,7 @@ use crate::target::spelling;
 /// One host of a chain.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Hop {
-    /// As written; its own section of the configuration says more.
+    /// As written; its own section of the configuration may say more.
     pub host: String,
     /// `None`: what that section says.
     pub user: Option<String>,
@@ -15,7 +15,7 @@ pub struct Hop {
 }
 
 impl Hop {
-    /// Whether OpenSSH would take its names from a command line.
+    /// Whether OpenSSH would accept its names on a command line.
     ///
     /// # Errors
     /// The name, and what is wrong with it.
@@ -38,7 +38,7 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// Reads it; `None` when it is none.
+    /// Parses it; `None` when it is not one.
     pub fn parse(text: &str) -> Option<Self> {
         if text.starts_with("ssh://") {
             let Hop { host, user, port } = uri(text)?;
@@ -104,7 +104,7 @@ fn uri(text: &str) -> Option<Hop> {
         }
         None => (None, rest),
     };
-    // A path is not allowed; the stroke before it is.
+    // A path is not allowed; the slash before it is.
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     let (host, port) = host_and_port(rest)?;
     if !host.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -133,7 +133,7 @@ fn host_and_port(text: &str) -> Option<(String, &str)> {
     (!host.is_empty()).then(|| (host.to_owned(), port))
 }
 
-/// `Some(None)` without a port, `None` when it is none.
+/// `Some(None)` without a port, `None` when it is invalid.
 fn some_port(text: &str) -> Option<Option<u16>> {
     if text.is_empty() { Some(None) } else { value::port(text).ok().map(Some) }
 }

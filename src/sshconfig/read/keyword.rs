@@ -1,4 +1,4 @@
-//! What a keyword is: how its argument is written, what holds where nothing is said, and what becomes of it.
+//! What a keyword is: how its argument is written, its default, and how it is handled.
 //! The keywords themselves are in `table`.
 
 use crate::sshconfig::read::{
@@ -12,7 +12,7 @@ use crate::sshconfig::read::{
 pub(crate) enum Kind {
     Choice(Choices),
     Number,
-    /// Seconds; `none` says nothing.
+    /// Seconds; `none` leaves it unset.
     Time,
     Port,
     /// One word.
@@ -25,7 +25,7 @@ pub(crate) enum Kind {
     Algorithms(Family),
     /// A path that adds to those before it.
     KeyPath,
-    /// A socket: a path, `$NAME` or a word of its own.
+    /// A socket: a path, `$NAME` or a special word.
     Agent,
     /// A flag or a socket.
     ForwardAgent,
@@ -33,35 +33,35 @@ pub(crate) enum Kind {
     SetEnv,
     /// Port forwardings: read, never set up.
     Forward(Direction),
-    /// One word of a form of its own.
+    /// One word with its own syntax.
     Own(fn(&str) -> Result<String, String>),
-    /// Words of a form of their own.
+    /// Words with their own syntax.
     Owns(fn(&[String]) -> Result<String, String>),
 }
 
-/// What becomes of what a keyword says. Every keyword is one of these; there is no fourth.
+/// How a keyword is handled. Every keyword is one of these.
 #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "the page of all keywords says it"))]
-pub(crate) enum Fate {
-    /// It is followed; with what is ours about it.
+pub(crate) enum Handling {
+    /// It is followed; with a note on where patchwave differs.
     Honoured(&'static str),
-    /// It would change where or how we connect, and is not followed: it refuses the host.
+    /// It would change where or how we connect, and is not followed: the host is refused.
     Refused(Refusal),
-    /// It changes nothing of where or how we connect; this is why, or what becomes of it.
+    /// It does not change where or how we connect; with the reason, or what happens instead.
     Harmless(&'static str),
 }
 
-/// When a keyword refuses a host, and how that is said.
+/// When a host is refused because of a keyword, and what the message says.
 pub(crate) struct Refusal {
-    /// Values that are fine, in canonical form.
+    /// Accepted values, in canonical form.
     pub(crate) fine: &'static [&'static str],
-    /// Whether the values that are fine are followed, rather than being the default only.
+    /// Whether the accepted values are followed, rather than being the default only.
     #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "the page of all keywords says it"))]
     pub(crate) partly: bool,
     /// What OpenSSH would do, to follow the keyword and its value.
     pub(crate) would: &'static str,
     /// What to do about it.
     pub(crate) help: &'static str,
-    /// Only when we connect: reading the configuration goes well.
+    /// Only when we connect: the configuration can be read.
     pub(crate) late: bool,
 }
 
@@ -72,16 +72,16 @@ pub(crate) struct Keyword {
     pub(crate) kind: Kind,
     /// In canonical form; empty: nothing.
     pub(crate) default: &'static str,
-    pub(crate) fate: Fate,
+    pub(crate) handling: Handling,
 }
 
 impl Keyword {
     /// A keyword that is followed.
     pub(crate) const fn honoured(name: &'static str, kind: Kind, default: &'static str) -> Self {
-        Self { name, kind, default, fate: Fate::Honoured("") }
+        Self { name, kind, default, handling: Handling::Honoured("") }
     }
 
-    /// A word whose default is nothing, and which is followed.
+    /// A word that is followed and has no default.
     pub(crate) const fn word(name: &'static str) -> Self {
         Self::honoured(name, Kind::Word, "")
     }
@@ -91,58 +91,58 @@ impl Keyword {
         Self::honoured(name, Kind::Choice(value::FLAG), default)
     }
 
-    /// Tells what is ours about it.
+    /// Adds a note on where patchwave differs.
     pub(crate) const fn note(mut self, note: &'static str) -> Self {
-        self.fate = Fate::Honoured(note);
+        self.handling = Handling::Honoured(note);
         self
     }
 
-    /// Makes it one that changes nothing of where or how we connect.
+    /// Makes it a keyword that does not change where or how we connect.
     pub(crate) const fn harmless(mut self, why: &'static str) -> Self {
-        self.fate = Fate::Harmless(why);
+        self.handling = Handling::Harmless(why);
         self
     }
 
-    /// Makes it one that refuses the host unless its value is one of `fine`.
+    /// Refuses the host unless the value is one of `fine`.
     pub(crate) const fn refused(mut self, fine: &'static [&'static str], would: &'static str) -> Self {
-        self.fate = Fate::Refused(Refusal { fine, partly: false, would, help: "", late: false });
+        self.handling = Handling::Refused(Refusal { fine, partly: false, would, help: "", late: false });
         self
     }
 
     /// The same, but only when we connect.
     pub(crate) const fn refused_late(mut self, fine: &'static [&'static str], would: &'static str) -> Self {
-        self.fate = Fate::Refused(Refusal { fine, partly: false, would, help: "", late: true });
+        self.handling = Handling::Refused(Refusal { fine, partly: false, would, help: "", late: true });
         self
     }
 
-    /// Makes it one that is followed as long as its value is one of `fine`, and refuses the host otherwise.
+    /// Follows it if its value is one of `fine`, and refuses the host otherwise.
     pub(crate) const fn honoured_but(
         mut self,
         fine: &'static [&'static str],
         would: &'static str,
         help: &'static str,
     ) -> Self {
-        self.fate = Fate::Refused(Refusal { fine, partly: true, would, help, late: true });
+        self.handling = Handling::Refused(Refusal { fine, partly: true, would, help, late: true });
         self
     }
 
-    /// When it refuses a host, if it ever does.
+    /// When a host is refused because of it, if ever.
     pub(crate) fn refusal(&self) -> Option<&Refusal> {
-        match &self.fate {
-            Fate::Refused(refusal) => Some(refusal),
-            Fate::Honoured(_) | Fate::Harmless(_) => None,
+        match &self.handling {
+            Handling::Refused(refusal) => Some(refusal),
+            Handling::Honoured(_) | Handling::Harmless(_) => None,
         }
     }
 }
 
-/// What a word at the beginning of a line is.
+/// What the first word of a line is.
 #[derive(Clone, Copy)]
 pub(crate) enum Named {
     Host,
     Match,
     Include,
     Keyword(&'static Keyword),
-    /// OpenSSH takes it and does nothing.
+    /// OpenSSH accepts it and does nothing.
     Nothing,
 }
 

@@ -1,14 +1,14 @@
-//! Every keyword has exactly one fate, it is the one that the page for people tells, and it comes true.
+//! Every keyword is handled in exactly one way, and as `docs/design/ssh-config.md` says.
 
 use std::{path::Path, sync::Arc};
 
 use super::*;
-use crate::sshconfig::{FileText, Outside, Person, Query, Sources, SshConfig, keywords_in_markdown, read::table};
+use crate::sshconfig::{FileText, LocalMachine, Person, Query, Sources, SshConfig, keywords_in_markdown, read::table};
 
 /// A machine with one configuration and nothing else.
 struct One(String);
 
-impl Outside for One {
+impl LocalMachine for One {
     fn read(&self, _: &Path) -> std::io::Result<FileText> {
         Ok(FileText { bytes: self.0.clone().into_bytes(), writable_by: None })
     }
@@ -104,13 +104,13 @@ fn what_a_keyword_says_is_followed_or_refused_or_changes_nothing() {
 }
 
 #[test]
-fn names_are_lower_case_and_stand_once() {
+fn names_are_lower_case_and_unique() {
     let mut seen = std::collections::BTreeSet::new();
     let aliases = table::ALIASES.iter().map(|(alias, _)| *alias);
     for name in table::KEYWORDS.iter().map(|keyword| keyword.name).chain(aliases).chain(table::NOTHING.iter().copied())
     {
         assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()), "{name}");
-        assert!(seen.insert(name), "{name} stands twice");
+        assert!(seen.insert(name), "{name} is there twice");
     }
     for (alias, name) in table::ALIASES {
         assert!(table::KEYWORDS.iter().any(|keyword| keyword.name == *name), "{alias} stands for {name}");
@@ -118,10 +118,10 @@ fn names_are_lower_case_and_stand_once() {
 }
 
 #[test]
-fn the_page_for_people_tells_the_truth() {
+fn the_documentation_matches_the_table() {
     let page = include_str!("../../../docs/design/ssh-config.md");
     let rows = keywords_in_markdown();
     assert!(page.contains(&rows), "docs/design/ssh-config.md must hold these rows:\n{rows}");
-    let told = page.lines().filter(|line| line.starts_with("| `")).count();
-    assert_eq!(told, table::KEYWORDS.len(), "docs/design/ssh-config.md has other rows besides");
+    let documented = page.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(documented, table::KEYWORDS.len(), "docs/design/ssh-config.md has additional rows");
 }

@@ -1,5 +1,5 @@
-//! One line to a keyword and its arguments. Two kinds of splitting live side by side in OpenSSH: an old one for the
-//! keyword and for `Match`, and one with escapes for all other arguments.
+//! One line to a keyword and its arguments. OpenSSH has two ways of splitting: an old one for the keyword
+//! and for `Match`, and one with escapes for all other arguments.
 
 const BLANK: [char; 4] = [' ', '\t', '\r', '\n'];
 
@@ -29,12 +29,12 @@ pub(crate) fn old_word<'a>(rest: &mut Option<&'a str>) -> Option<String> {
     Some(word.to_owned())
 }
 
-/// A line that says something.
+/// A line that is not empty and not a comment.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Line<'a> {
     /// Lower-case.
     pub(crate) keyword: String,
-    /// Everything behind the keyword, as it stands.
+    /// Everything after the keyword, unchanged.
     pub(crate) text: &'a str,
     /// The same in words, up to a comment.
     pub(crate) words: Vec<String>,
@@ -43,7 +43,7 @@ pub(crate) struct Line<'a> {
 /// Splits a line; `Ok(None)` is an empty line or a comment.
 pub(crate) fn split(line: &str) -> Result<Option<Line<'_>>, &'static str> {
     let full = line.trim_end_matches(|c| BLANK.contains(&c) || c == '\x0c');
-    // A form feed may stand at the end of a line, but not for a whole one.
+    // A form feed may be at the end of a line, but not be the whole line.
     let line = if full.is_empty() { line.get(..1).unwrap_or_default() } else { full };
     let mut rest = Some(line);
     let mut keyword = old_word(&mut rest);

@@ -1,11 +1,11 @@
 //! Patterns with `*` and `?`, and comma-separated lists of them with `!`.
 //! Source: PATTERNS in ssh_config(5).
 
-/// Whether the whole of `text` is what `pattern` describes. Linear in both but for the stars.
+/// Whether `pattern` matches the whole of `text`. Linear in both, except for stars.
 pub(crate) fn matches(text: &str, pattern: &str) -> bool {
     let (text, pattern) = (text.as_bytes(), pattern.as_bytes());
     let (mut t, mut p) = (0, 0);
-    // Where to go back to: the last star, and how much of the text it has swallowed.
+    // Where to go back to: the last star, and how much of the text it has matched.
     let mut star = None;
     while t < text.len() {
         match pattern.get(p) {
@@ -30,7 +30,7 @@ pub(crate) fn matches(text: &str, pattern: &str) -> bool {
     pattern[p..].iter().all(|&c| c == b'*')
 }
 
-/// What a list says of a text.
+/// Whether a list matches a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Listed {
     /// A negated pattern matches: no, whatever else matches.
@@ -41,7 +41,7 @@ pub(crate) enum Listed {
     No,
 }
 
-/// Matches `text` against a comma-separated list; with `lower`, the list's letters count as lower-case ones.
+/// Matches `text` against a comma-separated list; with `lower`, the list is taken in lower case.
 pub(crate) fn listed(text: &str, list: &str, lower: bool) -> Listed {
     let mut found = Listed::No;
     for pattern in list.split(',') {

@@ -12,7 +12,7 @@ use crate::sshconfig::{
     },
 };
 
-/// A keyword with its argument, in its place.
+/// A keyword with its argument and its place.
 pub(crate) struct Setting {
     pub(crate) keyword: &'static Keyword,
     pub(crate) value: Value,
@@ -27,7 +27,7 @@ pub(crate) enum Value {
     List(Vec<String>),
     Jumps(Jumps),
     Forward(Forward),
-    /// Says nothing (`ConnectTimeout none`).
+    /// Unset (`ConnectTimeout none`).
     Unset,
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn read(keyword: &Keyword, line: &Line<'_>, person: &Person) -> Resul
         Kind::Jump => jump::parse(&tail(line)).map(Value::Jumps),
         Kind::Algorithms(family) => match one(words)? {
             spec if family.valid(spec) => Ok(Value::Text(spec.to_owned())),
-            spec => Err(format!("{spec:?} names an algorithm that is not known")),
+            spec => Err(format!("{spec:?} names an unknown algorithm")),
         },
         Kind::Agent => agent(one(words)?, person),
         Kind::ForwardAgent => {
@@ -56,7 +56,7 @@ pub(crate) fn read(keyword: &Keyword, line: &Line<'_>, person: &Person) -> Resul
         }
         Kind::List => list(words),
         Kind::SendEnv => match words.iter().find(|word| word.is_empty() || word.contains('=')) {
-            Some(bad) => Err(format!("{bad:?} is not the name of a variable")),
+            Some(bad) => Err(format!("{bad:?} is not a variable name")),
             None => Ok(Value::List(words.clone())),
         },
         Kind::SetEnv => match words.iter().find(|word| !word.contains('=')) {
@@ -77,7 +77,7 @@ fn one(words: &[String]) -> Result<&str, String> {
     }
 }
 
-/// The rest of the line, less blanks and equals signs before it.
+/// The rest of the line, without the blanks and equals signs before it.
 fn tail(line: &Line<'_>) -> String {
     line.text.trim_start_matches([' ', '\t', '\r', '\n', '=']).to_owned()
 }
@@ -87,17 +87,17 @@ fn list(words: &[String]) -> Result<Value, String> {
         return Err("has an empty argument".into());
     }
     if words.len() > 1 && words.iter().any(|word| word.eq_ignore_ascii_case("none")) {
-        return Err("has `none` beside other arguments".into());
+        return Err("has `none` together with other arguments".into());
     }
     Ok(Value::List(words.to_vec()))
 }
 
 fn agent(word: &str, person: &Person) -> Result<Value, String> {
-    token::expand(word, &[], Some(&person.env), token::Meets::Nobody)?;
+    token::expand(word, &[], Some(&person.env), token::UsedIn::Text)?;
     if let Some(name) = word.strip_prefix('$').filter(|name| !name.starts_with('{'))
         && (name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
     {
-        return Err(format!("{word:?} is not the name of a variable"));
+        return Err(format!("{word:?} is not a variable name"));
     }
     Ok(Value::Text(word.to_owned()))
 }

@@ -1,5 +1,5 @@
-//! All keywords of ssh_config(5), with what becomes of each. `docs/design/ssh-config.md` shows this table to people; a
-//! test keeps the two the same, another walks over what the installed `ssh` knows.
+//! All keywords of ssh_config(5), and how each is handled. `docs/design/ssh-config.md` shows this table to people; one
+//! test keeps the two the same, another compares it with what the installed `ssh` knows.
 
 use crate::sshconfig::read::{
     algorithms::Family,
@@ -8,15 +8,15 @@ use crate::sshconfig::read::{
     value,
 };
 
-const NO_FORWARDING: &str = "nothing is forwarded, neither ports nor displays nor tunnels";
-const NO_TERMINAL: &str = "commands run without a terminal and without a person typing";
-const NO_KERBEROS: &str = "Kerberos is never tried; a host that takes nothing else refuses the login";
+const NO_FORWARDING: &str = "nothing is forwarded: no ports, displays or tunnels";
+const NO_TERMINAL: &str = "commands run without a terminal and without interactive input";
+const NO_KERBEROS: &str = "Kerberos is never tried; a host that accepts nothing else refuses the login";
 const NO_HOSTBASED: &str = "matters for HostbasedAuthentication only, which is refused";
 const NO_CANONICAL: &str = "matters for CanonicalizeHostname only, which is refused";
-const OWN_CONNECTION: &str = "each host has one connection of our own already";
-const OWN_OUTPUT: &str = "what is shown and logged is up to patchwave's own options";
+const OWN_CONNECTION: &str = "each host has a single connection of patchwave's own";
+const OWN_OUTPUT: &str = "patchwave has its own options for output and logs";
 
-/// A flag that changes nothing of where or how we connect.
+/// A flag that does not change where or how we connect.
 const fn idle(name: &'static str, default: &'static str, why: &'static str) -> Keyword {
     Keyword::flag(name, default).harmless(why)
 }
@@ -26,7 +26,7 @@ const fn idle_word(name: &'static str, why: &'static str) -> Keyword {
     Keyword::word(name).harmless(why)
 }
 
-/// The same with an argument of another form.
+/// The same with another kind of argument.
 const fn idle_of(name: &'static str, kind: Kind, default: &'static str, why: &'static str) -> Keyword {
     Keyword::honoured(name, kind, default).harmless(why)
 }
@@ -39,20 +39,20 @@ const fn algorithms(name: &'static str, family: Family) -> Keyword {
     Keyword::honoured(name, Kind::Algorithms(family), "")
 }
 
-const OURS_ONLY: &str = "of what patchwave has; a list that leaves nothing refuses the host";
-const CONNECT_LIMIT: &str = "`--connect-timeout` wins over it";
+const OURS_ONLY: &str = "among those that patchwave supports; if none is left, the host is refused";
+const CONNECT_LIMIT: &str = "`--connect-timeout` overrides it";
 
 /// In the order of `ssh -G`, as far as it has one; those of newer releases than 9.2 last.
 pub(crate) static KEYWORDS: &[Keyword] = &[
-    Keyword::word("user").note("with `%` or `${` in it, which releases read differently, it refuses the host"),
+    Keyword::word("user").note("with `%` or `${` in it, which releases read differently, the host is refused"),
     Keyword::word("hostname"),
     Keyword::honoured("port", Kind::Port, "22"),
     choice("addressfamily", value::FAMILY, "any"),
-    Keyword::flag("batchmode", "no").note("nobody is asked anything; a password that is at hand is used all the same"),
+    Keyword::flag("batchmode", "no").note("no question is asked; a configured password is still used"),
     idle("canonicalizefallbacklocal", "yes", NO_CANONICAL),
     choice("canonicalizehostname", value::CANONICALIZE, "false")
         .refused(&["false"], "would look the name up and rewrite it"),
-    Keyword::flag("checkhostip", "no").refused_late(&["no"], "would look for the address in known_hosts as well"),
+    Keyword::flag("checkhostip", "no").refused_late(&["no"], "would also look up the address in known_hosts"),
     idle_of("compression", Kind::Choice(value::COMPRESSION), "no", "nothing is compressed"),
     idle_of("controlmaster", Kind::Choice(value::CONTROL), "false", OWN_CONNECTION),
     idle("enablesshkeysign", "no", NO_HOSTBASED),
@@ -63,7 +63,7 @@ pub(crate) static KEYWORDS: &[Keyword] = &[
     idle("forwardx11trusted", "yes", NO_FORWARDING),
     idle("gatewayports", "no", NO_FORWARDING),
     idle("gssapiauthentication", "no", NO_KERBEROS),
-    Keyword::flag("gssapikeyexchange", "no").refused(&["no"], "would exchange keys by Kerberos"),
+    Keyword::flag("gssapikeyexchange", "no").refused(&["no"], "would exchange keys with Kerberos"),
     idle("gssapidelegatecredentials", "no", NO_KERBEROS),
     idle("gssapitrustdns", "no", NO_KERBEROS),
     idle("gssapirenewalforcesrekey", "no", NO_KERBEROS),
@@ -71,43 +71,42 @@ pub(crate) static KEYWORDS: &[Keyword] = &[
     idle_word("gssapiclientidentity", NO_KERBEROS),
     idle_word("gssapiserveridentity", NO_KERBEROS),
     Keyword::flag("hashknownhosts", "no"),
-    Keyword::flag("hostbasedauthentication", "no").refused(&["no"], "would log in by this machine's host key"),
+    Keyword::flag("hostbasedauthentication", "no").refused(&["no"], "would log in with this machine's host key"),
     Keyword::flag("identitiesonly", "no"),
     Keyword::flag("kbdinteractiveauthentication", "yes"),
     Keyword::flag("nohostauthenticationforlocalhost", "no")
         .refused(&["no"], "would trust any host key on this machine"),
     Keyword::flag("passwordauthentication", "yes"),
-    idle("permitlocalcommand", "no", "no command is run here after a login"),
+    idle("permitlocalcommand", "no", "no local command is run after login"),
     Keyword::flag("proxyusefdpass", "no").refused(&["no"], "would take a socket from ProxyCommand"),
-    choice("pubkeyauthentication", value::PUBKEY, "true").note("`unbound` and `host-bound` are `yes`"),
+    choice("pubkeyauthentication", value::PUBKEY, "true").note("`unbound` and `host-bound` count as `yes`"),
     idle_of("requesttty", Kind::Choice(value::TTY), "auto", NO_TERMINAL),
     choice("sessiontype", value::SESSION, "default")
-        .refused_late(&["default"], "would leave no place for our commands"),
+        .refused_late(&["default"], "would leave no way to run our commands"),
     idle("stdinnull", "no", NO_TERMINAL),
     idle("forkafterauthentication", "no", NO_TERMINAL),
     idle("streamlocalbindunlink", "no", NO_FORWARDING),
     choice("stricthostkeychecking", value::STRICT, "ask").honoured_but(
         &["true", "ask", "accept-new"],
-        "would believe host keys that have changed",
+        "would accept changed host keys",
         "write `StrictHostKeyChecking accept-new`, which records the keys of new hosts and refuses changed ones; or \
-         `patchwave: { host_key_checking: accept-new }` in the inventory, which wins over ssh_config",
+         `patchwave: { host_key_checking: accept-new }` in the inventory, which overrides ssh_config",
     ),
     Keyword::flag("tcpkeepalive", "yes"),
     idle_of("tunnel", Kind::Choice(value::TUNNEL), "false", NO_FORWARDING),
-    choice("verifyhostkeydns", value::YES_NO_ASK, "false")
-        .refused(&["false", "ask"], "would trust host keys that the DNS names"),
+    choice("verifyhostkeydns", value::YES_NO_ASK, "false").refused(&["false", "ask"], "would trust host keys from DNS"),
     idle("visualhostkey", "no", OWN_OUTPUT),
-    idle_of("updatehostkeys", Kind::Choice(value::YES_NO_ASK), "", "no further keys of a host are learnt"),
+    idle_of("updatehostkeys", Kind::Choice(value::YES_NO_ASK), "", "no further keys of a host are recorded"),
     idle("enableescapecommandline", "no", NO_TERMINAL),
     idle_of("canonicalizemaxdots", Kind::Number, "1", NO_CANONICAL),
-    Keyword::honoured("connectionattempts", Kind::Number, "1").note("up to 60 of them"),
+    Keyword::honoured("connectionattempts", Kind::Number, "1").note("at most 60"),
     idle_of("forwardx11timeout", Kind::Time, "1200", NO_FORWARDING),
     Keyword::honoured("numberofpasswordprompts", Kind::Number, "3")
-        .note("for passphrases; a password is shown to a host once, and with 0 never"),
+        .note("for passphrases; a password is sent to a host once, and never with 0"),
     Keyword::honoured("serveralivecountmax", Kind::Number, "3"),
-    Keyword::honoured("serveraliveinterval", Kind::Time, "").note("0 leaves patchwave's own limit of silence"),
+    Keyword::honoured("serveraliveinterval", Kind::Time, "").note("with 0, patchwave's own limit applies"),
     Keyword::honoured("requiredrsasize", Kind::Number, "1024"),
-    Keyword::word("bindaddress").note("a name in place of an address refuses the host"),
+    Keyword::word("bindaddress").note("with a name instead of an address, the host is refused"),
     Keyword::word("bindinterface"),
     algorithms("ciphers", Family::Cipher).note(OURS_ONLY),
     idle_word("controlpath", OWN_CONNECTION),
@@ -119,22 +118,23 @@ pub(crate) static KEYWORDS: &[Keyword] = &[
     Keyword::word("kbdinteractivedevices"),
     algorithms("kexalgorithms", Family::Kex).note(OURS_ONLY),
     algorithms("casignaturealgorithms", Family::Authority),
-    idle_of("localcommand", Kind::Command, "", "no command is run here after a login"),
-    Keyword::honoured("remotecommand", Kind::Command, "").refused_late(&["none"], "would run in place of our commands"),
+    idle_of("localcommand", Kind::Command, "", "no local command is run after login"),
+    Keyword::honoured("remotecommand", Kind::Command, "").refused_late(&["none"], "would run instead of our commands"),
     idle_of("loglevel", Kind::Choice(value::LEVEL), "INFO", OWN_OUTPUT),
     algorithms("macs", Family::Mac).note(OURS_ONLY),
-    Keyword::word("pkcs11provider").refused(&["none"], "would log in with keys of a token; an agent can hold them"),
-    idle_of("securitykeyprovider", Kind::Word, "internal", "security keys sign by way of the agent"),
-    Keyword::word("preferredauthentications").note("methods that patchwave has; a list without any refuses the host"),
+    Keyword::word("pkcs11provider").refused(&["none"], "would log in with keys of a token; use an agent for them"),
+    idle_of("securitykeyprovider", Kind::Word, "internal", "security keys sign through the agent"),
+    Keyword::word("preferredauthentications")
+        .note("among those that patchwave supports; if none is left, the host is refused"),
     algorithms("pubkeyacceptedalgorithms", Family::Key),
     Keyword::word("revokedhostkeys"),
     idle_of("xauthlocation", Kind::Word, "/usr/bin/xauth", NO_FORWARDING),
     Keyword::honoured("knownhostscommand", Kind::Command, "")
-        .refused(&["none"], "would trust host keys that a program names"),
+        .refused(&["none"], "would trust host keys from a program"),
     idle_of("dynamicforward", Kind::Forward(Direction::Dynamic), "", NO_FORWARDING),
     idle_of("localforward", Kind::Forward(Direction::Local), "", NO_FORWARDING),
     idle_of("remoteforward", Kind::Forward(Direction::Remote), "", NO_FORWARDING),
-    Keyword::honoured("identityfile", Kind::KeyPath, "").note("the public half chooses a key of the agent"),
+    Keyword::honoured("identityfile", Kind::KeyPath, "").note("a public key file selects a key of the agent"),
     idle_of("canonicaldomains", Kind::List, "none", NO_CANONICAL),
     Keyword::honoured("certificatefile", Kind::KeyPath, ""),
     Keyword::honoured("globalknownhostsfile", Kind::List, "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"),
@@ -144,35 +144,29 @@ pub(crate) static KEYWORDS: &[Keyword] = &[
     idle_of("logverbose", Kind::List, "none", OWN_OUTPUT),
     idle_of("permitremoteopen", Kind::List, "any", NO_FORWARDING),
     idle_of("addkeystoagent", Kind::Owns(value::add_keys), "false", "no key is added to the agent"),
-    idle_of(
-        "forwardagent",
-        Kind::ForwardAgent,
-        "no",
-        "the agent is never forwarded: a host that is patched has no use for it",
-    ),
+    idle_of("forwardagent", Kind::ForwardAgent, "no", "the agent is never forwarded: patching does not need it"),
     Keyword::honoured("connecttimeout", Kind::Time, "none").note(CONNECT_LIMIT),
     idle_of("tunneldevice", Kind::Own(value::tunnel_device), "any:any", NO_FORWARDING),
     Keyword::honoured("canonicalizepermittedcnames", Kind::List, "none").refused(&["none"], "would rewrite the name"),
     idle_of("controlpersist", Kind::Own(value::persist), "no", OWN_CONNECTION),
     idle_of("escapechar", Kind::Own(value::escape), "~", NO_TERMINAL),
-    idle_of("ipqos", Kind::Owns(value::qos), "lowdelay throughput", "packets carry no mark"),
+    idle_of("ipqos", Kind::Owns(value::qos), "lowdelay throughput", "packets are not marked"),
     idle_of("rekeylimit", Kind::Owns(value::rekey), "0 0", "keys are exchanged again after 1 GiB"),
     idle_of("streamlocalbindmask", Kind::Own(value::mask), "0177", NO_FORWARDING),
     idle_of("syslogfacility", Kind::Choice(value::FACILITY), "USER", OWN_OUTPUT),
     Keyword::honoured("proxycommand", Kind::Command, ""),
     Keyword::honoured("proxyjump", Kind::Jump, "").note("over shared connections"),
     Keyword::word("tag"),
-    idle_of("channeltimeout", Kind::List, "", "no session waits idle"),
+    idle_of("channeltimeout", Kind::List, "", "no channel stays idle"),
     idle_word("obscurekeystroketiming", NO_TERMINAL),
     Keyword::word("refuseconnection").refused(&[], "refuses the connection"),
-    idle_word("versionaddendum", "patchwave says its own version"),
+    idle_word("versionaddendum", "patchwave sends its own version"),
     idle("warnweakcrypto", "", OWN_OUTPUT),
 ];
 
-const LOCALE: &str =
-    "but for the locale (`LANG`, `LC_ALL`, `LC_MESSAGES`, …): what hosts say must be readable by programs";
+const LOCALE: &str = "except the locale (`LANG`, `LC_ALL`, `LC_MESSAGES`, …): programs parse what hosts print";
 
-/// Other names of the same.
+/// Other names of keywords.
 pub(crate) const ALIASES: &[(&str, &str)] = &[
     ("challengeresponseauthentication", "kbdinteractiveauthentication"),
     ("skeyauthentication", "kbdinteractiveauthentication"),
@@ -189,7 +183,7 @@ pub(crate) const ALIASES: &[(&str, &str)] = &[
     ("smartcarddevice", "pkcs11provider"),
 ];
 
-/// Of former releases, and of Debian's.
+/// Keywords of former releases, and of Debian's.
 pub(crate) const NOTHING: &[&str] = &[
     "afstokenpassing",
     "cipher",

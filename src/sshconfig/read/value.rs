@@ -1,6 +1,6 @@
 //! The arguments of keywords: how each kind is written, and its one canonical form, which is also what `ssh -G` prints.
 
-/// A word and what it stands for.
+/// A word and its canonical form.
 pub(crate) type Choices = &'static [(&'static str, &'static str)];
 
 pub(crate) const FLAG: Choices = &[("true", "yes"), ("false", "no"), ("yes", "yes"), ("no", "no")];
@@ -75,13 +75,13 @@ pub(crate) const FACILITY: Choices = &[
     ("local7", "LOCAL7"),
 ];
 
-/// The canonical form of one of `choices`, which have no case.
+/// The canonical form of one of `choices`, whatever its case.
 pub(crate) fn choice(word: &str, choices: Choices) -> Result<String, String> {
     match choices.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)) {
         Some((_, canonical)) => Ok((*canonical).to_owned()),
         None => {
             let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-            Err(format!("{word:?} is none of {}", names.join(", ")))
+            Err(format!("{word:?} is not one of {}", names.join(", ")))
         }
     }
 }
@@ -95,7 +95,7 @@ pub(crate) fn number(word: &str) -> Result<String, String> {
     }
 }
 
-/// A port: a number, or one of the few names that somebody might write.
+/// A port: a number, or one of a few common names.
 pub(crate) fn port(word: &str) -> Result<u16, String> {
     let named = match word {
         "ssh" => Some(22),
@@ -143,7 +143,7 @@ pub(crate) fn rekey(words: &[String]) -> Result<String, String> {
     let (first, time) = match words {
         [first] => (first, None),
         [first, time] => (first, Some(time)),
-        _ => return Err("takes a size and perhaps a time".into()),
+        _ => return Err("takes a size and an optional time".into()),
     };
     let bytes = if first == "default" { 0 } else { scaled(first)? };
     if bytes != 0 && bytes < 16 {

@@ -1,4 +1,4 @@
-//! Settings to what holds in the end: mostly the first value, sometimes all. Knows which of them refuse the host.
+//! Merges settings: mostly the first value wins, sometimes all count. Knows for which of them the host is refused.
 
 use std::collections::BTreeMap;
 
@@ -24,11 +24,11 @@ pub(crate) struct NamedKey {
     /// As written.
     pub(crate) path: String,
     pub(crate) place: Place,
-    /// By the person, not by the system.
+    /// In the user's file, not in the system's.
     own: bool,
 }
 
-/// What holds for a host, before tokens are replaced and defaults filled in.
+/// The settings for a host, before tokens are replaced and defaults filled in.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Gathered {
     values: BTreeMap<&'static str, (Value, Place)>,
@@ -40,7 +40,7 @@ pub(crate) struct Gathered {
 }
 
 impl Gathered {
-    /// Adds a setting of an active block, unless what came before it wins.
+    /// Adds a setting of an active block, unless an earlier one wins.
     pub(crate) fn take(&mut self, setting: &Setting, own: bool) -> Result<(), Problem> {
         let name = setting.keyword.name;
         match (&setting.keyword.kind, &setting.value) {
@@ -69,7 +69,7 @@ impl Gathered {
                     return Err(Problem::new(&setting.place, message));
                 }
             }
-            // Of the two, the first to be named silences the other; but `ProxyJump none` leaves a ProxyCommand alone.
+            // Of the two, the first one named disables the other; but `ProxyJump none` leaves a ProxyCommand alone.
             (Kind::Jump, value) if !self.values.contains_key("proxycommand") => {
                 self.first(name, value.clone(), &setting.place);
             }
@@ -95,7 +95,7 @@ impl Gathered {
         let name = setting.keyword.name;
         let keys = self.keys.entry(name).or_default();
         if keys.len() >= MOST_KEYS {
-            return Err(Problem::new(&setting.place, format!("{name} stands for more than {MOST_KEYS} files")));
+            return Err(Problem::new(&setting.place, format!("{name} names more than {MOST_KEYS} files")));
         }
         if !keys.iter().any(|known| known.own == own && known.path == path) {
             keys.push(NamedKey { path: path.to_owned(), place: setting.place.clone(), own });
@@ -171,13 +171,13 @@ impl Gathered {
         self.text(name).and_then(|text| text.parse().ok())
     }
 
-    /// A problem where `keyword` was said.
+    /// A problem at the place where `keyword` was set.
     pub(crate) fn problem(&self, keyword: &str, message: String) -> Problem {
         let place = self.place(keyword).cloned();
         Problem { place: place.unwrap_or(Place { path: "ssh_config".into(), line: 0 }), message, help: None }
     }
 
-    /// What is said and would change where or how we connect, but is not followed: the `late` ones matter only when we
+    /// What is set and would change where or how we connect, but is not followed: the `late` ones matter only when we
     /// connect.
     pub(crate) fn refusals(&self, late: bool) -> impl Iterator<Item = Problem> {
         KEYWORDS.iter().filter_map(move |keyword| {

@@ -7,14 +7,14 @@ use crate::sshconfig::{
     SshConfigError,
     load::RELEASES_DIFFER,
     matching::{
-        condition::Asker,
+        condition::Matcher,
         facts::{Facts, SSH_PORT},
     },
     read::{
         algorithms::Family,
         keyword::Kind,
         table::KEYWORDS,
-        token::{self, Meets},
+        token::{self, UsedIn},
     },
     resolve::{
         gathered::Gathered,
@@ -38,35 +38,35 @@ pub(crate) fn resolve(
         *alias = alias.to_ascii_lowercase();
     }
     let refused = gathered.refusals(true).map(|problem| Refused { problem }).collect();
-    let maker = Maker { config, facts: &facts, gathered: &gathered, refused };
-    maker.algorithms()?;
-    let shown = maker.shown()?;
+    let resolver = Resolver { config, facts: &facts, gathered: &gathered, refused };
+    resolver.algorithms()?;
+    let shown = resolver.shown()?;
     let attempts = gathered.number("connectionattempts").unwrap_or(1);
     if attempts == 0 {
-        let text = "connectionattempts 0 leaves no attempt";
+        let text = "connectionattempts 0 allows no attempt";
         return Err(SshConfigError::Bad(vec![gathered.problem("connectionattempts", text.into())]));
     }
-    maker.no_loop()?;
-    Ok(maker.finish(attempts, shown))
+    resolver.no_loop()?;
+    Ok(resolver.finish(attempts, shown))
 }
 
 fn is_none(list: &[String]) -> bool {
     matches!(list, [word] if word.eq_ignore_ascii_case("none"))
 }
 
-struct Maker<'a> {
+struct Resolver<'a> {
     config: &'a SshConfig,
     facts: &'a Facts<'a>,
     gathered: &'a Arc<Gathered>,
     refused: Vec<Refused>,
 }
 
-impl Maker<'_> {
+impl Resolver<'_> {
     /// `~`, tokens and variables.
     fn path(&self, text: &str) -> Result<String, String> {
         let person = &self.config.person;
-        let asker = Asker { person, outside: &*self.config.outside, last_pass: true };
-        self.facts.expand(&asker.tilde(text)?, person, Some(&person.env), Meets::Nobody)
+        let matcher = Matcher { person, local: &*self.config.local, last_pass: true };
+        self.facts.expand(&matcher.tilde(text)?, person, Some(&person.env), UsedIn::Text)
     }
 
     fn path_of(&self, keyword: &str, text: &str) -> Result<String, SshConfigError> {
@@ -74,7 +74,7 @@ impl Maker<'_> {
             .map_err(|why| SshConfigError::Bad(vec![self.gathered.problem(keyword, format!("{keyword}: {why}"))]))
     }
 
-    /// Refuses lists that leave nothing.
+    /// Refuses lists that select nothing.
     fn algorithms(&self) -> Result<(), SshConfigError> {
         for keyword in KEYWORDS {
             let (Kind::Algorithms(family), Some(spec)) = (&keyword.kind, self.gathered.text(keyword.name)) else {
@@ -93,7 +93,7 @@ impl Maker<'_> {
         let unless_none = |keyword: &str| self.gathered.text(keyword).filter(|text| !text.eq_ignore_ascii_case("none"));
         let person = &self.config.person;
         let remote = unless_none("remotecommand").map(|text| {
-            let expanded = self.facts.expand(text, person, None, Meets::Nobody);
+            let expanded = self.facts.expand(text, person, None, UsedIn::Text);
             expanded.map_err(|why| SshConfigError::Bad(vec![self.gathered.problem("remotecommand", why)]))
         });
         let files = match self.gathered.list("userknownhostsfile") {
@@ -125,7 +125,7 @@ impl Maker<'_> {
         Ok(())
     }
 
-    /// Key files whose names can be made out; the others stop us from connecting.
+    /// Key files whose names can be resolved; the others stop us from connecting.
     fn keys(&mut self, keyword: &str) -> Vec<KeyPath> {
         let mut found = Vec::new();
         let gathered = Arc::clone(self.gathered);
@@ -155,7 +155,7 @@ impl Maker<'_> {
         if !hops.is_empty() {
             for hop in &mut hops {
                 for text in [Some(&mut hop.host), hop.user.as_mut()].into_iter().flatten() {
-                    match token::expand(text, &known, None, Meets::Nobody) {
+                    match token::expand(text, &known, None, UsedIn::Text) {
                         Ok(expanded) => *text = expanded,
                         Err(why) => refuse("proxyjump", why),
                     }
@@ -168,7 +168,7 @@ impl Maker<'_> {
         }
         match gathered.text("proxycommand").filter(|text| !text.eq_ignore_ascii_case("none")) {
             None => Proxy::Direct,
-            Some(command) => match token::expand(command, &known, None, Meets::Shell) {
+            Some(command) => match token::expand(command, &known, None, UsedIn::Shell) {
                 Ok(command) => Proxy::Command(command),
                 Err(why) => {
                     refuse("proxycommand", why);
@@ -178,7 +178,7 @@ impl Maker<'_> {
         }
     }
 
-    /// What cannot be honoured stops us from connecting; the rest is shown all the same.
+    /// What cannot be honoured stops us from connecting; the rest is resolved all the same.
     fn or_refuse<T: Default>(&mut self, made: Result<T, Problem>) -> T {
         made.unwrap_or_else(|problem| {
             self.refused.push(Refused { problem });
@@ -186,16 +186,17 @@ impl Maker<'_> {
         })
     }
 
-    /// `BindAddress`, else the addresses of `BindInterface`: the first of each family, in OpenSSH's order of merit.
+    /// `BindAddress`, else the addresses of `BindInterface`: the first of each family, in OpenSSH's order of
+    /// preference.
     fn bind(&self) -> Result<Vec<IpAddr>, Problem> {
         if let Some(text) = self.gathered.text("bindaddress") {
             return text.parse().map(|address| vec![address]).map_err(|_| {
-                let message = format!("bindaddress {text} is a name; patchwave takes addresses only");
+                let message = format!("bindaddress {text} is a name; patchwave accepts addresses only");
                 self.gathered.problem("bindaddress", message)
             });
         }
         let Some(interface) = self.gathered.text("bindinterface") else { return Ok(Vec::new()) };
-        let mut addresses = self.config.outside.addresses();
+        let mut addresses = self.config.local.addresses();
         addresses.retain(|(name, _)| name == interface);
         addresses.sort_by_key(|(_, address)| is_local(*address));
         let first = |v4: bool| addresses.iter().map(|(_, address)| *address).find(|address| address.is_ipv4() == v4);
@@ -207,7 +208,7 @@ impl Maker<'_> {
         Ok(found)
     }
 
-    /// `RevokedHostKeys`, with tokens as newer releases have it.
+    /// `RevokedHostKeys`, with tokens as in newer releases.
     fn revoked(&self) -> Result<Option<PathBuf>, Problem> {
         let keyword = "revokedhostkeys";
         let named = self.gathered.text(keyword).filter(|text| !text.eq_ignore_ascii_case("none"));
@@ -230,7 +231,7 @@ impl Maker<'_> {
         }
     }
 
-    /// Refuses a host or login that OpenSSH would not take from its command line, wherever it was written.
+    /// Refuses a host or login that OpenSSH would not accept on its command line, wherever it was written.
     fn names(&mut self) {
         let host = self.facts.renamed.as_deref().unwrap_or_default();
         let user = self.facts.user.as_deref().unwrap_or_default();
@@ -293,7 +294,7 @@ impl Maker<'_> {
             bind,
             connect_timeout: seconds("connecttimeout"),
             connection_attempts: attempts,
-            // As Debian's OpenSSH has it.
+            // As in Debian's OpenSSH.
             alive_interval: seconds("serveraliveinterval").or(batch.then_some(Duration::from_secs(300))),
             alive_count: gathered.number("serveralivecountmax").unwrap_or(3),
             tcp_keep_alive: gathered.flag("tcpkeepalive", true),
@@ -311,7 +312,7 @@ impl Maker<'_> {
     }
 }
 
-/// Addresses that OpenSSH takes only where an interface has no other.
+/// Addresses that OpenSSH uses only where an interface has no other.
 fn is_local(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => address.is_loopback(),

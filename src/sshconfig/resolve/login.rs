@@ -16,7 +16,7 @@ const METHODS: [(&str, LoginMethod); 3] = [
     ("password", LoginMethod::Password),
 ];
 
-/// The locale would change the language in which a host answers, and its answers are read by programs.
+/// The locale would change the language of a host's output, which is parsed.
 const LOCALE: [&str; 15] = [
     "LANG",
     "LANGUAGE",
@@ -37,10 +37,10 @@ const LOCALE: [&str; 15] = [
 /// Names and values together, in bytes: each command carries them.
 const MOST: usize = 8 << 10;
 
-/// What is said of logging in.
+/// The login settings.
 ///
 /// # Errors
-/// Nothing that we could try is left.
+/// No method is left that we could try.
 pub(crate) fn login(gathered: &Gathered) -> Result<LoginSettings, Problem> {
     let questions = gathered.number("numberofpasswordprompts");
     Ok(LoginSettings {
@@ -53,7 +53,7 @@ pub(crate) fn login(gathered: &Gathered) -> Result<LoginSettings, Problem> {
     })
 }
 
-/// `None`: nothing is said, and patchwave's own order holds.
+/// `None`: nothing is set, and patchwave's own order applies.
 fn methods(gathered: &Gathered, questions: Option<u32>) -> Result<Option<Vec<LoginMethod>>, Problem> {
     let preferred = gathered.text("preferredauthentications");
     let off = |method: LoginMethod| match method {
@@ -72,9 +72,9 @@ fn methods(gathered: &Gathered, questions: Option<u32>) -> Result<Option<Vec<Log
         None => vec![LoginMethod::Keys, LoginMethod::Password, LoginMethod::Interactive],
     };
     if let (Some(names), true) = (preferred, order.is_empty()) {
-        let message = format!("preferredauthentications {names} names no way of logging in that patchwave has");
+        let message = format!("preferredauthentications {names} names no login method that patchwave supports");
         let mut problem = gathered.problem("preferredauthentications", message);
-        problem.help = Some("it has publickey, password and keyboard-interactive".to_owned());
+        problem.help = Some("it supports publickey, password and keyboard-interactive".to_owned());
         return Err(problem);
     }
     let left: Vec<LoginMethod> = order.into_iter().filter(|method| !off(*method)).collect();
@@ -85,7 +85,7 @@ fn methods(gathered: &Gathered, questions: Option<u32>) -> Result<Option<Vec<Log
 /// name may come twice; the host keeps the last.
 ///
 /// # Errors
-/// They are too many.
+/// There are too many.
 pub(crate) fn variables(gathered: &Gathered, env: &BTreeMap<String, String>) -> Result<Variables, Problem> {
     let sent = gathered.sent();
     let wanted = |name: &str| sent.iter().any(|wanted| pattern::matches(name, wanted));
@@ -98,7 +98,7 @@ pub(crate) fn variables(gathered: &Gathered, env: &BTreeMap<String, String>) -> 
     found.retain(|(name, _)| !LOCALE.contains(&name.as_str()));
     let size: usize = found.iter().map(|(name, value)| name.len() + value.len()).sum();
     if size > MOST {
-        let message = format!("sendenv and setenv stand for {size} bytes of variables; {MOST} is the most");
+        let message = format!("sendenv and setenv add up to {size} bytes of variables; the limit is {MOST}");
         return Err(gathered.problem("setenv", message));
     }
     Ok(Variables(found))
@@ -137,6 +137,6 @@ mod tests {
             Some(&[Interactive]),
         );
         let none = methods(&gathered(&[("preferredauthentications", "gssapi-with-mic,hostbased")]), None);
-        assert!(none.unwrap_err().to_string().contains("names no way"));
+        assert!(none.unwrap_err().to_string().contains("names no login method"));
     }
 }

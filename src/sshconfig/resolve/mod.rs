@@ -1,4 +1,4 @@
-//! From the settings that hold for a host to how it is reached. Start at `host`, which puts a `Resolved` together.
+//! From the settings that apply to a host to how it is reached. Start at `host`, which puts a `Resolved` together.
 
 pub(super) mod gathered;
 pub(super) mod host;

@@ -5,13 +5,13 @@ use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 use crate::sshconfig::{AlgorithmList, Hop, Problem, resolve::gathered::Gathered};
 use crate::target::{LoginSettings, Variables};
 
-/// What the configuration says of one host. Where a field is an `Option`, `None` means that nothing was said and the
-/// client's default holds.
+/// The configuration of one host. Where a field is an `Option`, `None` means that nothing is set and the client's
+/// default applies.
 #[derive(Clone, Debug)]
 pub struct Resolved {
     /// The host as it was asked for.
     pub host: String,
-    /// `HostName`: where to connect to, in lower case; `host` where nothing is said.
+    /// `HostName`: where to connect to, in lower case; `host` where it is not set.
     pub host_name: String,
     /// `User`.
     pub user: Option<String>,
@@ -29,7 +29,7 @@ pub struct Resolved {
     pub user_known_hosts: Option<Vec<PathBuf>>,
     /// `GlobalKnownHostsFile`; an empty list is `none`.
     pub global_known_hosts: Option<Vec<PathBuf>>,
-    /// `RevokedHostKeys`; `none` is nothing said.
+    /// `RevokedHostKeys`; `none` counts as not set.
     pub revoked_host_keys: Option<PathBuf>,
     /// `HostKeyAlias`, in lower case.
     pub host_key_alias: Option<String>,
@@ -85,15 +85,15 @@ pub(crate) struct Shown {
     pub(crate) user_known_hosts: Option<Vec<String>>,
 }
 
-/// Why a host whose configuration is fine cannot be connected to.
+/// Why we cannot connect to a host although its configuration is valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// What is said, where.
+    /// What is set, and where.
     pub problem: Problem,
 }
 
 impl Resolved {
-    /// Whether everything that is said can be honoured by a client without a terminal that runs commands.
+    /// Whether everything that is set can be honoured by a client without a terminal that runs commands.
     ///
     /// # Errors
     /// The first keyword that cannot be, with its place.
@@ -135,11 +135,11 @@ pub enum HostKeyChecking {
     Ask,
     /// Record new keys, refuse changed ones.
     AcceptNew,
-    /// Believe everything.
+    /// Accept everything.
     No,
 }
 
-/// What stands between us and the host.
+/// What is between us and the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Proxy {
     /// Nothing.

@@ -1,5 +1,5 @@
-//! The SSH agent: which keys it holds, asked once a run, and signatures from it, a few at a time.
-//! The list is read here, not by russh: there one key that cannot be decoded hides all others.
+//! The SSH agent: which keys it holds (asked once per run), and signatures from it, a few at a time.
+//! The list is parsed here, not by russh, where one key that cannot be decoded hides all others.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -15,17 +15,17 @@ use tokio::{
     time::timeout,
 };
 
-/// Connections to the agent at a time. It signs one thing after the other on each.
+/// Simultaneous connections to the agent, which handles one request at a time on each.
 const CONNECTIONS: usize = 4;
-/// A list must come within this; a signature has the login's deadline (it may ask for a touch).
+/// The deadline for the list; a signature has the login's deadline (the token may need a touch).
 const ANSWER: Duration = Duration::from_secs(5);
-/// The longest list that is read.
+/// The longest list that is accepted.
 const LONGEST: u32 = 256 << 10;
 /// draft-miller-ssh-agent, section 5.1.
 const REQUEST_IDENTITIES: u8 = 11;
 const IDENTITIES_ANSWER: u8 = 12;
 
-/// An agent's socket and what is behind it.
+/// An agent's socket and its keys.
 #[derive(Debug)]
 pub(super) struct Agent {
     socket: PathBuf,
@@ -38,7 +38,7 @@ impl Agent {
         Self { socket, places: Semaphore::new(CONNECTIONS), identities: OnceCell::new() }
     }
 
-    /// The keys it holds, without those that cannot be read; or why it has no answer.
+    /// The keys it holds, without those that cannot be decoded; or why there is no answer.
     pub(super) async fn identities(&self) -> Result<&[AgentIdentity], &str> {
         let listed = self.identities.get_or_init(|| async {
             let answer = timeout(ANSWER, self.ask()).await;
@@ -72,7 +72,7 @@ impl Agent {
     }
 }
 
-/// Reads an answer: a count, then pairs of blob and comment.
+/// Parses an answer: a count, then pairs of blob and comment.
 fn identities(list: &[u8]) -> Vec<AgentIdentity> {
     let Some((&IDENTITIES_ANSWER, rest)) = list.split_first() else { return Vec::new() };
     let mut rest = rest.get(4..).unwrap_or_default();

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{sshconfig::AlgorithmList, target::SshSettings};
 
-/// Keepalives that may stay unanswered; the peer is given up one interval after the last.
+/// Keepalives that may stay unanswered; one interval after the last the connection is closed.
 const KEEPALIVES: u32 = 3;
 
 const KEX: &[kex::Name] = &[
@@ -32,7 +32,7 @@ const KEX: &[kex::Name] = &[
     kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT,
 ];
 
-/// What stands at the end of [`KEX`] and is no key exchange.
+/// The entries at the end of [`KEX`] that are not key exchange methods.
 const MARKS: [kex::Name; 2] = [kex::EXTENSION_SUPPORT_AS_CLIENT, kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT];
 
 /// Only where ssh_config asks for it by name.
@@ -64,8 +64,8 @@ const HOST_KEYS: &[Algorithm] = &[
     Algorithm::Rsa { hash: Some(HashAlg::Sha256) },
 ];
 
-/// What a host is asked for: the algorithms of its keys on file first, so that a host with several keys shows one that
-/// is known. Follows `order_hostkeyalgs` of OpenSSH's sshconnect2.c.
+/// Which host keys are requested: the algorithms of the keys on file first, so that a host with several keys shows one
+/// that is known. Follows `order_hostkeyalgs` of OpenSSH's sshconnect2.c.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct HostKeyOrder {
     known: u8,
@@ -90,8 +90,8 @@ impl HostKeyOrder {
         pick(true).chain(pick(false)).collect()
     }
 
-    /// The kinds that may come in a certificate, which is asked for before any plain key. One of an authority that is
-    /// not on file is worth its plain key, so other kinds than the ones on file must not be drawn to the front.
+    /// The kinds that are requested as certificates, before all plain keys. A certificate of an authority that is not
+    /// on file counts as its plain key only, so kinds that are not on file must not move to the front.
     pub(super) fn certificates(self) -> Vec<Algorithm> {
         let all = self.authority || self.known == 0 || self.known & 1 != 0;
         HOST_KEYS
@@ -109,7 +109,7 @@ pub(super) struct Configs {
     made: Mutex<HashMap<(HostKeyOrder, Duration, Wanted), Arc<Config>>>,
 }
 
-/// What ssh_config says of algorithms, as written.
+/// The algorithm settings of ssh_config, as written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Wanted {
     kex: Option<String>,
@@ -119,10 +119,10 @@ struct Wanted {
 }
 
 impl Configs {
-    /// The configuration for a host key order and the longest silence of a peer that is borne.
+    /// The configuration for a host key order and the longest allowed silence of a peer.
     ///
     /// # Errors
-    /// ssh_config leaves no algorithm that we have.
+    /// ssh_config leaves no algorithm that patchwave supports.
     pub(super) fn get(
         &self,
         order: HostKeyOrder,
@@ -146,7 +146,7 @@ impl Configs {
     }
 }
 
-/// Those of `all` that ssh_config wants, in its order; `ours` where it says nothing or changes the default.
+/// Those of `all` that ssh_config names, in its order; based on `ours` where it names none or changes the default.
 fn choose<T: Clone>(
     keyword: &str,
     spec: Option<&String>,
@@ -161,9 +161,12 @@ fn choose<T: Clone>(
     let names = AlgorithmList::new(spec).choose(&own, &every);
     let found: Vec<T> = names.iter().filter_map(|n| all.iter().find(|one| name(one) == *n).cloned()).collect();
     if found.is_empty() {
-        let mut error =
-            failed(Phase::KeyExchange, Class::Local, format!("{keyword} {spec} leaves nothing that patchwave has"));
-        error.help = Some(format!("patchwave has {}", every.join(", ")));
+        let mut error = failed(
+            Phase::KeyExchange,
+            Class::Local,
+            format!("{keyword} {spec} leaves no algorithm that patchwave supports"),
+        );
+        error.help = Some(format!("patchwave supports {}", every.join(", ")));
         return Err(error);
     }
     Ok(found)
@@ -180,7 +183,7 @@ fn config(order: HostKeyOrder, silence: Duration, wanted: &Wanted) -> Result<Con
         choose("HostKeyAlgorithms", wanted.host_keys.as_ref(), &list, &[&list, OLD_HOST_KEYS].concat(), what)
     };
     let keys = of(order.algorithms(), plain_name);
-    // A list may want certificates only, or none.
+    // A list may name only certificates, or none.
     let certificates = of(order.certificates(), certificate_name);
     let (keys, certificates) = match (keys, certificates) {
         (Err(error), Err(_)) => return Err(error),
@@ -188,7 +191,7 @@ fn config(order: HostKeyOrder, silence: Duration, wanted: &Wanted) -> Result<Con
     };
     Ok(Config {
         client_id: SshId::Standard(Cow::Borrowed(concat!("SSH-2.0-patchwave_", env!("CARGO_PKG_VERSION")))),
-        // Rekeying by time is rare on purpose: a walk over a host takes minutes, and idle sessions have died of it.
+        // Rekeying by time is rare on purpose: a host's steps take minutes, and rekeying has broken idle sessions.
         limits: russh::Limits::new(1 << 30, 1 << 30, Duration::from_secs(24 * 3600)),
         window_size: 256 << 10,
         maximum_packet_size: 32 << 10,
@@ -201,7 +204,7 @@ fn config(order: HostKeyOrder, silence: Duration, wanted: &Wanted) -> Result<Con
             mac: Cow::Owned(macs),
             compression: Cow::Borrowed(&[compression::NONE]),
         },
-        // A quiet upgrade may say nothing for minutes; only unanswered keepalives end a session.
+        // An upgrade may print nothing for minutes; only unanswered keepalives end a session.
         inactivity_timeout: None,
         keepalive_interval: Some((silence / (KEEPALIVES + 1)).max(Duration::from_millis(50))),
         keepalive_max: KEEPALIVES as usize,
@@ -214,7 +217,7 @@ fn plain_name(algorithm: &Algorithm) -> String {
     algorithm.to_string()
 }
 
-/// The name of the same in a certificate.
+/// The algorithm's name in certificates.
 fn certificate_name(algorithm: &Algorithm) -> String {
     format!("{algorithm}-cert-v01@openssh.com")
 }

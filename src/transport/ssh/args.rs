@@ -1,11 +1,11 @@
-//! The words of `ansible_ssh_common_args` that are understood here. Anything else refuses the host: an option that
-//! changes where or how we connect must not be passed over.
+//! The options of `ansible_ssh_common_args` that are supported. A host with any other is refused: an option that
+//! changes where or how we connect must not be ignored.
 
 use std::{path::PathBuf, time::Duration};
 
 use crate::target::HostKeyPolicy;
 
-/// What the words ask for.
+/// What the options set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct SshArgs {
     pub(super) host_keys: Option<HostKeyPolicy>,
@@ -14,7 +14,7 @@ pub(super) struct SshArgs {
     pub(super) silence: Option<Duration>,
 }
 
-/// Reads the words; the error names the first that is not understood.
+/// Parses the options; the error names the first that is not supported.
 pub(super) fn read(words: &[String]) -> Result<SshArgs, String> {
     let mut args = SshArgs::default();
     let mut interval = None;
@@ -36,7 +36,7 @@ pub(super) fn read(words: &[String]) -> Result<SshArgs, String> {
                 args.host_keys.get_or_insert(match value.to_ascii_lowercase().as_str() {
                     "yes" | "true" => HostKeyPolicy::Strict,
                     "accept-new" => HostKeyPolicy::AcceptNew,
-                    // "no" believes changed keys as well: never.
+                    // "no" would accept changed keys as well: never.
                     _ => return Err(refuse()),
                 });
             }
@@ -54,7 +54,7 @@ pub(super) fn read(words: &[String]) -> Result<SshArgs, String> {
                 interval.get_or_insert(seconds()?);
             }
             "serveralivecountmax" => count = value.parse().map_err(|_| refuse())?,
-            // Multiplexing is what one connection per host already does; these change nothing else.
+            // Multiplexing is done already, with one connection per host; the others do not matter here.
             "controlmaster" | "controlpersist" | "controlpath" | "loglevel" | "batchmode" => {}
             "forwardagent" | "forwardx11" | "compression" if value.eq_ignore_ascii_case("no") => {}
             _ => return Err(refuse()),

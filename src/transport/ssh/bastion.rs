@@ -1,6 +1,6 @@
 //! Connections to jump hosts, shared by the hosts behind them: opened once, watched by keepalives, opened again when
 //! one has died. Knows chains of hops; must not know steps, nor what runs through a stream.
-//! Start at [`Bastions::ticket`]; a [`Ticket`] is a host's share of one connection.
+//! Start at [`Bastions::share`]; a [`BastionShare`] is a host's share of one connection.
 
 use std::{
     collections::HashMap,
@@ -21,23 +21,23 @@ use tokio::{
 
 use super::{
     super::{Class, ConnectError, Phase, retry::Retries},
-    connector::{Connector, Errand, Over},
+    byte_stream::ByteStream,
+    connector::{Connector, Destination, Via},
     failure::{connect as failed, span},
     handshake::Connection,
-    line::Line,
     proxy_command::ProxyCommand,
 };
 use crate::target::{BastionCaps, JumpHop, Limits, SSH_PORT};
 
-/// Hosts that may be on their way to a login over one connection.
+/// Hosts that may be logging in at the same time over one connection.
 const ON_THE_WAY: usize = 64;
 
-/// A way through jump hosts. Hosts with equal chains share connections.
+/// A chain of jump hosts. Hosts with equal chains share connections.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Chain {
     /// Never empty; the first is nearest to us.
     hops: Vec<JumpHop>,
-    /// The key file of the hosts behind, which is tried on the way, too.
+    /// The key file of the hosts behind it, which is tried on the jump hosts too.
     key_file: Option<PathBuf>,
 }
 
@@ -52,30 +52,30 @@ pub(super) struct Bastions {
 struct Pool {
     /// For people and for telling endpoints apart: `b1,ops@b2:2222`.
     chain: Arc<str>,
-    /// Most connections.
+    /// The most connections.
     most: usize,
-    /// Where the bastion has a cap of its own: the places of all connections together.
+    /// For a bastion with its own limit: the permits of all connections together.
     places: Option<Arc<Semaphore>>,
     shards: Mutex<Vec<Arc<Shard>>>,
 }
 
-/// One connection, over its lives.
+/// One connection, which may be reopened.
 struct Shard {
     hosts: AtomicUsize,
     places: Arc<Semaphore>,
-    /// Held while a connection is opened, so that one is.
-    life: tokio::sync::Mutex<Life>,
+    /// Held while a connection is opened, so that only one is.
+    state: tokio::sync::Mutex<ShardState>,
 }
 
 #[derive(Default)]
-struct Life {
+struct ShardState {
     open: Option<Arc<Connection>>,
-    /// When the last attempt failed, and how: it answers everybody who waited for it.
+    /// When and how the last attempt failed; everyone who waited for it gets this error.
     failed: Option<(Instant, ConnectError)>,
 }
 
 /// A host's share of a bastion's connection.
-pub(super) struct Ticket {
+pub(super) struct BastionShare {
     name: String,
     chain: Arc<str>,
     connection: Arc<Connection>,
@@ -105,7 +105,7 @@ impl Chain {
     }
 
     fn last(&self) -> &JumpHop {
-        self.hops.last().expect("a chain is made with a hop at least")
+        self.hops.last().expect("a chain has at least one hop")
     }
 
     fn before(&self) -> Option<Self> {
@@ -121,20 +121,26 @@ fn shown(hop: &JumpHop) -> String {
 }
 
 impl Bastions {
-    /// A share of a connection to the chain's last hop; opened, hop by hop, where there is none. Each hop has the
-    /// deadlines of `limits` for itself.
-    pub(super) fn ticket<'a>(
+    /// A share of a connection to the chain's last hop, which is opened hop by hop if there is none. The deadlines of
+    /// `limits` apply to each hop.
+    pub(super) fn share<'a>(
         &'a self,
         connector: &'a Connector,
         chain: &'a Chain,
         limits: Limits,
-    ) -> BoxFuture<'a, Result<Ticket, ConnectError>> {
+    ) -> BoxFuture<'a, Result<BastionShare, ConnectError>> {
         Box::pin(async move {
             let pool = self.pool(chain, connector.options.bastion_connections);
             let seat = pool.seat(connector.options.hosts_per_bastion_connection);
             let connection = self.connection(connector, chain, limits, &seat.0).await?;
             let places = Arc::clone(&seat.0.places);
-            Ok(Ticket { name: shown(chain.last()), chain: Arc::clone(&pool.chain), connection, _seat: seat, places })
+            Ok(BastionShare {
+                name: shown(chain.last()),
+                chain: Arc::clone(&pool.chain),
+                connection,
+                _seat: seat,
+                places,
+            })
         })
     }
 
@@ -149,7 +155,7 @@ impl Bastions {
         pool
     }
 
-    /// The shard's connection: the one there is, or a new one. Who waited for an attempt that failed takes its error.
+    /// The shard's connection: the existing one, or a new one. Whoever waited for a failed attempt gets its error.
     async fn connection(
         &self,
         connector: &Connector,
@@ -158,20 +164,20 @@ impl Bastions {
         shard: &Shard,
     ) -> Result<Arc<Connection>, ConnectError> {
         let came = Instant::now();
-        let mut life = shard.life.lock().await;
-        if let Some(open) = life.open.as_ref().filter(|open| !open.handle.is_closed()) {
+        let mut state = shard.state.lock().await;
+        if let Some(open) = state.open.as_ref().filter(|open| !open.handle.is_closed()) {
             return Ok(Arc::clone(open));
         }
-        if let Some((_, error)) = life.failed.as_ref().filter(|(at, _)| *at >= came) {
+        if let Some((_, error)) = state.failed.as_ref().filter(|(at, _)| *at >= came) {
             return Err(error.clone());
         }
-        life.open = None;
+        state.open = None;
         let mut retries = Retries::new(&limits);
         let error = loop {
             match self.open(connector, chain, limits).await {
                 Ok(connection) => {
                     let connection = Arc::new(connection);
-                    life.open = Some(Arc::clone(&connection));
+                    state.open = Some(Arc::clone(&connection));
                     return Ok(connection);
                 }
                 Err(Lost::Before(error)) => break error,
@@ -181,7 +187,7 @@ impl Bastions {
                 },
             }
         };
-        life.failed = Some((Instant::now(), error.clone()));
+        state.failed = Some((Instant::now(), error.clone()));
         Err(error)
     }
 
@@ -189,42 +195,43 @@ impl Bastions {
         let hop = chain.last();
         let port = hop.port.unwrap_or(SSH_PORT);
         let user = hop.user.as_deref().unwrap_or(&connector.options.user);
-        let over = match (chain.before(), &hop.command) {
-            (Some(before), _) => Over::Bastion(self.ticket(connector, &before, limits).await.map_err(Lost::Before)?),
+        let via = match (chain.before(), &hop.command) {
+            (Some(before), _) => Via::Bastion(self.share(connector, &before, limits).await.map_err(Lost::Before)?),
             (None, Some(template)) => {
                 let command = ProxyCommand::expand(template, &hop.host, port, user).map_err(Lost::Here)?;
-                Over::Command(command)
+                Via::Command(command)
             }
-            (None, None) => Over::Network,
+            (None, None) => Via::Network,
         };
         let check = connector.host_key_check((&hop.host, port), None, hop.host_keys, &hop.ssh).map_err(Lost::Here)?;
         let agent = connector.agent(&hop.ssh);
-        // The host's password is none of the bastion's business.
-        let ways = connector.ways((user, &hop.host), (chain.key_file.as_deref(), false), &hop.ssh, agent.as_deref());
+        // The bastion must not see the host's password.
+        let credentials =
+            connector.credentials((user, &hop.host), (chain.key_file.as_deref(), false), &hop.ssh, agent.as_deref());
         let limits = limits.connecting_within(hop.connect);
         let limits = Limits { silence: hop.silence.unwrap_or(limits.silence), ..limits };
         connector
-            .reach(Errand { host: &hop.host, port, check, ways, limits, ssh: &hop.ssh }, over)
+            .connect(Destination { host: &hop.host, port, check, credentials, limits, ssh: &hop.ssh }, via)
             .await
             .map_err(Lost::Here)
     }
 }
 
-/// Where opening a bastion's connection ended.
+/// Where opening a bastion's connection failed.
 enum Lost {
-    /// At a hop before it; told already.
+    /// At an earlier hop, which the error names already.
     Before(ConnectError),
     Here(ConnectError),
 }
 
-/// A bastion's failure as that of the hosts behind it.
+/// Turns a bastion's failure into one of the hosts behind it.
 fn through(hop: &JumpHop, error: ConnectError) -> ConnectError {
     let message = format!("through bastion {}: {}", shown(hop), error.message);
     ConnectError { phase: Phase::Connect, message, ..error }
 }
 
 impl Pool {
-    /// `most` connections, unless the bastion bears fewer or more.
+    /// At most `most` connections, unless the bastion has its own limit.
     fn new(chain: String, caps: BastionCaps, most: usize) -> Self {
         let number = |cap: u32| usize::try_from(cap).unwrap_or(usize::MAX);
         Self {
@@ -235,7 +242,7 @@ impl Pool {
         }
     }
 
-    /// A seat on the shard with the fewest hosts, or on a new one when all are full and there may be more.
+    /// A seat on the shard with the fewest hosts, or on a new one when all are full and another is allowed.
     fn seat(&self, full: usize) -> Seat {
         let mut shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
         let emptiest = shards.iter().min_by_key(|shard| shard.hosts.load(Ordering::Relaxed)).cloned();
@@ -245,7 +252,7 @@ impl Pool {
                 let shard = Arc::new(Shard {
                     hosts: AtomicUsize::new(0),
                     places: self.places.clone().unwrap_or_else(|| Arc::new(Semaphore::new(ON_THE_WAY))),
-                    life: tokio::sync::Mutex::default(),
+                    state: tokio::sync::Mutex::default(),
                 });
                 shards.push(Arc::clone(&shard));
                 shard
@@ -256,46 +263,46 @@ impl Pool {
     }
 }
 
-impl Ticket {
+impl BastionShare {
     /// The bastion, for people.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// The whole chain, for telling what is behind it apart.
+    /// The whole chain, to tell apart what is behind it.
     pub(super) fn chain(&self) -> Arc<str> {
         Arc::clone(&self.chain)
     }
 
-    /// The places for those on their way through.
+    /// The permits for hosts that are logging in through it.
     pub(super) fn places(&self) -> &Arc<Semaphore> {
         &self.places
     }
 
-    /// Looks at the connection from outside the ticket, which goes with its stream.
+    /// Watches the connection without the share, which moves into the stream.
     pub(super) fn watch(&self) -> Watch {
         Watch { name: self.name.clone(), connection: Arc::clone(&self.connection) }
     }
 
     /// A stream to a host that the bastion can reach.
-    pub(super) async fn forward(self, host: &str, port: u16, limit: Duration) -> Result<Line, ConnectError> {
+    pub(super) async fn forward(self, host: &str, port: u16, limit: Duration) -> Result<ByteStream, ConnectError> {
         let (to, stream) = oneshot::channel();
         let connection = Arc::clone(&self.connection);
         let peer = host.to_owned();
-        // A task of its own: a channel that comes when nobody waits any more must be closed, or the bastion keeps it.
+        // In its own task: a channel that opens after we stopped waiting must be closed, or the bastion keeps it.
         tokio::spawn(async move {
             let opening = connection.handle.channel_open_direct_tcpip(peer, u32::from(port), "127.0.0.1", 0);
             let _ = to.send(opening.await.map(Channel::into_stream));
         });
         let name = &self.name;
         match timeout(limit, stream).await {
-            Ok(Ok(Ok(stream))) => Ok(Line::Forwarded(Box::new(stream), self)),
+            Ok(Ok(Ok(stream))) => Ok(ByteStream::Forwarded(Box::new(stream), self)),
             Ok(Ok(Err(russh::Error::ChannelOpenFailure(reason)))) => Err(refused(name, host, port, &reason)),
             Ok(Ok(Err(_)) | Err(_)) => Err(lost(name, &self.connection)),
             Err(_) => {
                 let message = format!("through bastion {name}: no answer from {host}:{port} within {}", span(limit));
                 let mut error = failed(Phase::Connect, Class::TimedOut, message);
-                error.help = Some("is the host up, and may the bastion reach it?".to_owned());
+                error.help = Some("is the host up, and can the bastion reach it?".to_owned());
                 Err(error)
             }
         }
@@ -309,7 +316,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// The failure of everything that ran through it, if it is gone. What ran through notices a moment earlier.
+    /// The error of everything that ran through it, if it is lost. Its streams notice that a moment earlier.
     pub(super) async fn lost(&self) -> Option<ConnectError> {
         for _ in 0..10 {
             if self.connection.handle.is_closed() {
@@ -322,7 +329,7 @@ impl Watch {
 }
 
 fn lost(name: &str, connection: &Connection) -> ConnectError {
-    let why = connection.news.end().map_or_else(|| "it was closed".to_owned(), |end| end.why);
+    let why = connection.status.end().map_or_else(|| "it was closed".to_owned(), |end| end.why);
     failed(Phase::Connect, Class::Closed, format!("through bastion {name}: its connection was lost: {why}"))
 }
 
@@ -331,17 +338,19 @@ fn refused(bastion: &str, host: &str, port: u16, reason: &ChannelOpenFailure) ->
         ChannelOpenFailure::AdministrativelyProhibited => (
             Class::Local,
             format!("it refuses to forward connections to {host}:{port} (administratively prohibited)"),
-            "`AllowTcpForwarding` and `PermitOpen` in its sshd_config, and the options of the key there, decide that",
+            "check `AllowTcpForwarding` and `PermitOpen` in its sshd_config, and the options in its authorized_keys",
         ),
         ChannelOpenFailure::ConnectFailed => (
             Class::Refused,
-            format!("it cannot connect to {host}:{port}: nobody listens, or the name or the way is unknown to it"),
-            "the bastion looks the name up, not this machine; is the host up?",
+            format!(
+                "it cannot connect to {host}:{port}: nothing listens there, or it has no address or route for the host"
+            ),
+            "is the host up? its name is looked up on the bastion, not on this machine",
         ),
         other => (
             Class::Protocol,
-            format!("it opens no channel to {host}:{port} ({})", crate::command::printable(&format!("{other:?}"))),
-            "its log says why",
+            format!("it refused a channel to {host}:{port} ({})", crate::command::printable(&format!("{other:?}"))),
+            "see the log of its sshd",
         ),
     };
     let mut error = failed(Phase::Connect, class, format!("through bastion {bastion}: {what}"));

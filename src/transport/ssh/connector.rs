@@ -1,5 +1,5 @@
 //! One connection, to a host or to a bastion: its place in the queue, its stream, key exchange, host key and login.
-//! Knows what all connections of a run share; must not know where a stream leads through, beyond [`Over`].
+//! Knows what all connections of a run share; must not know what a stream runs over, beyond [`Via`].
 
 use std::{
     collections::HashMap,
@@ -12,21 +12,21 @@ use tokio::time::sleep;
 use super::{
     super::{Class, ConnectError, Phase},
     SshOptions,
+    abortable::{Abortable, StreamControl},
     agent::Agent,
     algorithms::{Configs, HostKeyOrder},
-    ask_key::Asker,
-    bastion::Ticket,
+    bastion::BastionShare,
+    byte_stream::ByteStream,
     dial::{Dialer, dial},
     failure::connect as failed,
     handshake::{Connection, shake},
     host_key::{HostKeyCheck, KeyRules},
     key_file::{KeyFile, KeyFiles},
     known_hosts::{KnownHostsError, KnownName, RevokedKeys, TrustFile, TrustStore},
-    line::Line,
-    login::{Ways, login},
-    pace::{Endpoint, PATIENCE, Pace, Place},
+    login::{Credentials, login},
+    prompter::Prompter,
     proxy_command::ProxyCommand,
-    wire::{Tap, Wire},
+    throttle::{Endpoint, PATIENCE, Place, Throttle},
 };
 use crate::target::{AgentChoice, HostKeyPolicy, Limits, SshSettings};
 
@@ -37,29 +37,29 @@ pub(super) struct Connector {
     agent: Option<Arc<Agent>>,
     agents: Mutex<HashMap<PathBuf, Arc<Agent>>>,
     pub(super) files: KeyFiles,
-    pub(super) asker: Arc<Asker>,
+    pub(super) prompter: Arc<Prompter>,
     trust: Arc<TrustStore>,
     trust_files: Mutex<HashMap<PathBuf, Arc<TrustFile>>>,
     revoked_files: Mutex<HashMap<PathBuf, Result<Arc<RevokedKeys>, String>>>,
-    pace: Pace,
+    throttle: Throttle,
     dialer: Dialer,
     configs: Configs,
 }
 
-/// Whom to connect to, and as whom.
-pub(super) struct Errand<'a> {
+/// Which host to connect to, and how to log in.
+pub(super) struct Destination<'a> {
     pub(super) host: &'a str,
     pub(super) port: u16,
     pub(super) check: HostKeyCheck,
-    pub(super) ways: Ways<'a>,
+    pub(super) credentials: Credentials<'a>,
     pub(super) limits: Limits,
     pub(super) ssh: &'a SshSettings,
 }
 
 /// What the stream runs over.
-pub(super) enum Over {
+pub(super) enum Via {
     Network,
-    Bastion(Ticket),
+    Bastion(BastionShare),
     Command(ProxyCommand),
 }
 
@@ -67,7 +67,7 @@ impl Connector {
     /// Reads the known_hosts files; opens no connection.
     pub(super) fn new(options: SshOptions) -> Result<Self, KnownHostsError> {
         let mut this = Self {
-            pace: Pace::new(&options),
+            throttle: Throttle::new(&options),
             dialer: Dialer::new(),
             configs: Configs::default(),
             trust: Arc::default(),
@@ -76,7 +76,7 @@ impl Connector {
             agent: options.agent.clone().map(Agent::new).map(Arc::new),
             agents: Mutex::default(),
             files: KeyFiles::new(options.prompt.clone()),
-            asker: Arc::new(Asker::new(options.prompt.clone())),
+            prompter: Arc::new(Prompter::new(options.prompt.clone())),
             options,
         };
         let trusted: Vec<PathBuf> = this.options.trusted().cloned().collect();
@@ -98,8 +98,8 @@ impl Connector {
         Ok(TrustStore::new(store))
     }
 
-    /// Key files: those that were named for the host, and the usual ones. `alone`: the first key leaves no room for
-    /// the usual ones.
+    /// Key files: those that are named for the host, and the usual ones. `alone`: with a `first` key, the usual ones
+    /// are not used.
     fn identities(
         &self,
         first: Option<&Path>,
@@ -128,7 +128,7 @@ impl Connector {
         }
     }
 
-    /// The question about a host's key. `own` files stand in for the user's, and ssh_config may name others for both.
+    /// The check of a host's key. `own` files replace the user's; ssh_config may name others for both.
     pub(super) fn host_key_check(
         &self,
         (address, port): (&str, u16),
@@ -157,7 +157,7 @@ impl Connector {
             store,
             revoked,
             rules: KeyRules::new(ssh),
-            // An alias stands for name and port.
+            // An alias replaces name and port.
             name: match &ssh.host_key_alias {
                 Some(alias) => KnownName::new(alias, 22),
                 None => KnownName::new(address, port),
@@ -167,8 +167,8 @@ impl Connector {
             address: address.to_owned(),
             port,
             clock: Arc::clone(&self.options.clock),
-            asker: Arc::clone(&self.asker),
-            thinking: Arc::default(),
+            prompter: Arc::clone(&self.prompter),
+            prompt_time: Arc::default(),
         })
     }
 
@@ -179,22 +179,22 @@ impl Connector {
         read.clone().map_err(|why| {
             let message = format!("RevokedHostKeys {}: {why}", path.display());
             let mut error = failed(Phase::HostKey, Class::Local, message);
-            error.help = Some("as with ssh, no host key is believed until the file can be read".to_owned());
+            error.help = Some("as with ssh, every host key is refused until the file can be read".to_owned());
             error
         })
     }
 
-    /// With what a host may be logged in to; nothing of a password.
-    pub(super) fn ways<'a>(
+    /// The credentials for a host, without a password.
+    pub(super) fn credentials<'a>(
         &'a self,
         (user, host): (&'a str, &'a str),
         (first, alone): (Option<&Path>, bool),
         ssh: &'a SshSettings,
         agent: Option<&'a Agent>,
-    ) -> Ways<'a> {
+    ) -> Credentials<'a> {
         let (named, usual) = self.identities(first, alone, ssh);
         let certificates = ssh.certificate_files.iter().map(|path| self.files.certificate(path));
-        Ways {
+        Credentials {
             user,
             named,
             usual,
@@ -206,98 +206,100 @@ impl Connector {
             password: None,
             secrets: None,
             host,
-            asker: &self.asker,
+            prompter: &self.prompter,
         }
     }
 
-    /// Connects and logs in. Waiting for a place costs nothing of the deadlines.
-    pub(super) async fn reach(&self, errand: Errand<'_>, over: Over) -> Result<Connection, ConnectError> {
-        let road = self.road(&errand, over).await?;
-        let (endpoint, way) = match &road {
-            Road::Found(found) => (Endpoint::Address(found.addresses[0]), None),
-            Road::Bastion(ticket) => {
-                let host = errand.host.to_owned();
-                (Endpoint::Behind(ticket.chain(), host, errand.port), Some(ticket.places()))
+    /// Connects and logs in. Time spent in the queue does not count against the deadlines.
+    pub(super) async fn connect(&self, destination: Destination<'_>, via: Via) -> Result<Connection, ConnectError> {
+        let route = self.route(&destination, via).await?;
+        let (endpoint, way) = match &route {
+            Route::Found(found) => (Endpoint::Address(found.addresses[0]), None),
+            Route::Bastion(share) => {
+                let host = destination.host.to_owned();
+                (Endpoint::Behind(share.chain(), host, destination.port), Some(share.places()))
             }
-            Road::Command(_) => {
-                (Endpoint::Behind("".into(), errand.host.to_owned(), errand.port), Some(&self.pace.commands))
-            }
+            Route::Command(_) => (
+                Endpoint::Behind("".into(), destination.host.to_owned(), destination.port),
+                Some(&self.throttle.commands),
+            ),
         };
-        let mut place = self.pace.enter(endpoint, way).await;
-        let tap = OnceLock::new();
-        let result = patient(Box::pin(self.attempt(errand, road, &tap)), &tap, &mut place).await;
+        let mut place = self.throttle.enter(endpoint, way).await;
+        let control = OnceLock::new();
+        let result = lend_when_silent(Box::pin(self.attempt(destination, route, &control)), &control, &mut place).await;
         place.settle(&result);
         result
     }
 
-    async fn road(&self, errand: &Errand<'_>, over: Over) -> Result<Road, ConnectError> {
-        Ok(match over {
-            Over::Network => {
-                let mut found = self.dialer.find(errand.host, errand.port, errand.limits.connect).await?;
-                found.keep(errand.ssh, errand.host)?;
-                Road::Found(found)
+    async fn route(&self, destination: &Destination<'_>, via: Via) -> Result<Route, ConnectError> {
+        Ok(match via {
+            Via::Network => {
+                let mut found =
+                    self.dialer.find(destination.host, destination.port, destination.limits.connect).await?;
+                found.keep(destination.ssh, destination.host)?;
+                Route::Found(found)
             }
-            Over::Bastion(ticket) => Road::Bastion(ticket),
-            Over::Command(command) => Road::Command(command),
+            Via::Bastion(share) => Route::Bastion(share),
+            Via::Command(command) => Route::Command(command),
         })
     }
 
     async fn attempt(
         &self,
-        errand: Errand<'_>,
-        road: Road,
-        greeted: &OnceLock<Arc<Tap>>,
+        destination: Destination<'_>,
+        route: Route,
+        greeted: &OnceLock<Arc<StreamControl>>,
     ) -> Result<Connection, ConnectError> {
-        let Errand { host, port, check, ways, limits, ssh } = errand;
+        let Destination { host, port, check, credentials, limits, ssh } = destination;
         let (known, certificates) = check.store.expected(&check.name);
         let config = self.configs.get(HostKeyOrder::new(&known, certificates), limits.silence, ssh)?;
         let mut handshake = limits.handshake;
-        let (line, peer, talk) = match road {
-            Road::Found(found) => {
+        let (stream, peer, report) = match route {
+            Route::Found(found) => {
                 let (stream, address) = dial(&found, limits.silence).await?;
-                (Line::Direct(stream), address.to_string(), None)
+                (ByteStream::Direct(stream), address.to_string(), None)
             }
-            Road::Bastion(ticket) => {
-                let peer = format!("{host}:{port} through bastion {}", ticket.name());
-                (ticket.forward(host, port, limits.connect).await?, peer, None)
+            Route::Bastion(share) => {
+                let peer = format!("{host}:{port} through bastion {}", share.name());
+                (share.forward(host, port, limits.connect).await?, peer, None)
             }
-            Road::Command(command) => {
-                let (pipe, talk) = command.start()?;
-                // It connects in its own time.
+            Route::Command(command) => {
+                let (pipe, report) = command.start()?;
+                // The time that the command takes to connect cannot be told from the handshake.
                 handshake += limits.connect;
-                (Line::Piped(pipe), talk.name().to_owned(), Some(talk))
+                (ByteStream::Piped(pipe), report.name().to_owned(), Some(report))
             }
         };
-        let (wire, tap) = Wire::new(line);
-        let _ = greeted.set(Arc::clone(&tap));
-        let mut connection = match (shake((wire, tap), &peer, config, check, handshake).await, talk) {
+        let (stream, control) = Abortable::new(stream);
+        let _ = greeted.set(Arc::clone(&control));
+        let mut connection = match (shake((stream, control), &peer, config, check, handshake).await, report) {
             (Ok(connection), _) => connection,
-            (Err(error), Some(talk)) => return Err(talk.explain(error).await),
+            (Err(error), Some(report)) => return Err(report.explain(error).await),
             (Err(error), None) => return Err(error),
         };
-        login(&mut connection, ways, limits.auth).await?;
+        login(&mut connection, credentials, limits.auth).await?;
         Ok(connection)
     }
 }
 
-/// What the stream will run over, with what must be known of it beforehand.
-enum Road {
+/// What the stream will run over, with the address already looked up.
+enum Route {
     Found(super::dial::Found),
-    Bastion(Ticket),
+    Bastion(BastionShare),
     Command(ProxyCommand),
 }
 
-/// Runs an attempt; a peer that shows no banner for a while lends its place to others.
-async fn patient<T>(
+/// Runs an attempt; if the peer shows no banner for a while, others may use its permits.
+async fn lend_when_silent<T>(
     mut attempt: impl Future<Output = T> + Unpin,
-    greeted: &OnceLock<Arc<Tap>>,
+    greeted: &OnceLock<Arc<StreamControl>>,
     place: &mut Place,
 ) -> T {
     tokio::select! {
         result = &mut attempt => return result,
         () = sleep(PATIENCE) => {}
     }
-    if greeted.get().is_none_or(|tap| !tap.speaks_ssh()) {
+    if greeted.get().is_none_or(|control| !control.speaks_ssh()) {
         place.lend();
     }
     attempt.await

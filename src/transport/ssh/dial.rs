@@ -1,4 +1,4 @@
-//! From a name to an open TCP connection, within one deadline for both; the time in between is not counted.
+//! Name lookup and TCP connect, with one deadline for both; the time in between is not counted.
 
 use std::{
     io,
@@ -22,13 +22,13 @@ use crate::target::SshSettings;
 
 /// Each lookup blocks a thread, and cannot be cut short.
 const LOOKUPS: usize = 64;
-/// `ConnectionAttempts` counts up to here.
+/// The limit of `ConnectionAttempts`.
 const MOST_TRIES: u32 = 60;
 const BETWEEN_TRIES: Duration = Duration::from_secs(1);
-/// The least that one address of several is given.
+/// The least time for each of several addresses.
 const LEAST: Duration = Duration::from_millis(250);
 
-/// Where a host is.
+/// A host's addresses.
 #[derive(Debug)]
 pub(super) struct Found {
     /// Never empty.
@@ -37,16 +37,16 @@ pub(super) struct Found {
     limit: Duration,
     /// What is left of it.
     left: Duration,
-    /// Our end, one address a family at most; empty: any.
+    /// Local addresses, at most one per family; empty: any.
     from: Vec<IpAddr>,
-    /// How often to try, a second apart.
+    /// How many attempts, one second apart.
     tries: u32,
-    /// Whether the kernel looks after a silent peer.
+    /// Whether TCP keepalives are on.
     keepalive: bool,
 }
 
 impl Found {
-    /// Keeps the addresses of the family that is wanted, and remembers where to connect from.
+    /// Keeps the addresses of the wanted family, and sets the local address.
     pub(super) fn keep(&mut self, ssh: &SshSettings, host: &str) -> Result<(), ConnectError> {
         self.from.clone_from(&ssh.bind);
         self.tries = ssh.attempts.unwrap_or(1).clamp(1, MOST_TRIES);
@@ -60,7 +60,7 @@ impl Found {
             false => Ok(()),
             true => Err(unresolved(
                 host,
-                "it has no address of the family that AddressFamily, BindAddress or BindInterface wants",
+                "it has no address of the family that AddressFamily, BindAddress or BindInterface requires",
             )),
         }
     }
@@ -70,7 +70,7 @@ impl Found {
     }
 }
 
-/// A connection, from an address of ours if one is wanted.
+/// Connects, from a certain local address if one is set.
 async fn connect(to: SocketAddr, from: &[IpAddr]) -> io::Result<TcpStream> {
     let Some(from) = from.iter().find(|from| from.is_ipv4() == to.is_ipv4()) else {
         return TcpStream::connect(to).await;
@@ -91,7 +91,7 @@ impl Dialer {
         Self { lookups: Arc::new(Semaphore::new(LOOKUPS)) }
     }
 
-    /// Looks a host up. The deadline begins when the lookup has its place.
+    /// Looks a host up. The deadline starts with the lookup, not in the queue before it.
     pub(super) async fn find(&self, host: &str, port: u16, limit: Duration) -> Result<Found, ConnectError> {
         match host.parse::<IpAddr>() {
             Ok(ip) => Ok(Found::new(vec![SocketAddr::new(ip, port)], limit, limit)),
@@ -112,7 +112,7 @@ impl Dialer {
             Ok(Ok(found)) => found,
             Ok(Err(panicked)) => Err(io::Error::other(panicked)),
             Err(_) => {
-                let message = format!("the name {host} was not looked up within {}", span(limit));
+                let message = format!("looking up {host} timed out after {}", span(limit));
                 return Err(failed(Phase::Resolve, Class::TimedOut, message));
             }
         };
@@ -126,8 +126,8 @@ impl Dialer {
     }
 }
 
-/// Connects to the first address that answers, in what the lookup has left of the deadline; as often as
-/// `ConnectionAttempts` says. The pauses in between count against no deadline, as in OpenSSH.
+/// Connects to the first address that answers, within what the lookup has left of the deadline, up to
+/// `ConnectionAttempts` times. The pauses in between count against no deadline, as in OpenSSH.
 pub(super) async fn dial(found: &Found, silence: Duration) -> Result<(TcpStream, SocketAddr), ConnectError> {
     let mut deadline = Instant::now() + found.left;
     for _ in 1..found.tries {
@@ -141,7 +141,7 @@ pub(super) async fn dial(found: &Found, silence: Duration) -> Result<(TcpStream,
     try_all(found, silence, deadline).await
 }
 
-/// Nobody listened, or nobody answered, so far.
+/// Whether the host may answer a later attempt.
 fn worth_another(error: &ConnectError) -> bool {
     matches!(error.class, Class::Refused | Class::TimedOut | Class::Closed)
 }
@@ -159,7 +159,7 @@ async fn try_all(found: &Found, silence: Duration, deadline: Instant) -> Result<
             }
             Ok(Err(error)) => last = Some(refused(*address, &error)),
             Err(_) => {
-                // An address that said no is a better answer than one that said nothing.
+                // A refusal says more than a timeout.
                 last.get_or_insert_with(|| {
                     let message = format!("no answer from {address} within {}", span(found.limit));
                     let mut error = failed(Phase::Connect, Class::TimedOut, message);
@@ -174,7 +174,7 @@ async fn try_all(found: &Found, silence: Duration, deadline: Instant) -> Result<
     Err(last.unwrap_or_else(|| failed(Phase::Resolve, Class::Resolve, "the name has no address")))
 }
 
-/// getaddrinfo's words, without those that std puts before them.
+/// getaddrinfo's message, without the prefix that std adds.
 fn lookup_reason(error: &io::Error) -> String {
     let text = error.to_string();
     text.strip_prefix("failed to lookup address information: ").unwrap_or(&text).to_owned()
@@ -182,7 +182,7 @@ fn lookup_reason(error: &io::Error) -> String {
 
 fn unresolved(host: &str, why: &str) -> ConnectError {
     let mut error = failed(Phase::Resolve, Class::Resolve, format!("the name {host} cannot be resolved: {why}"));
-    error.help = Some(format!("`getent hosts {host}` asks the same question; `ansible_host` gives an address"));
+    error.help = Some(format!("try `getent hosts {host}`, or set an address with `ansible_host`"));
     error
 }
 
@@ -190,12 +190,12 @@ fn refused(address: SocketAddr, error: &io::Error) -> ConnectError {
     use io::ErrorKind as Kind;
     match error.kind() {
         Kind::ConnectionRefused => {
-            let mut refused = failed(Phase::Connect, Class::Refused, format!("nobody listens on {address}"));
+            let mut refused = failed(Phase::Connect, Class::Refused, format!("{address} refused the connection"));
             refused.help = Some("is sshd running there, and is `ansible_port` right?".to_owned());
             refused
         }
         Kind::ConnectionReset | Kind::ConnectionAborted => {
-            // It was open for a moment: sshd drops what is too much like this, too.
+            // It was open for a moment: sshd also drops excess connections like this.
             failed(Phase::Banner, Class::Closed, format!("{address} closed the connection before its banner"))
         }
         Kind::TimedOut | Kind::HostUnreachable | Kind::NetworkUnreachable => {
@@ -204,14 +204,14 @@ fn refused(address: SocketAddr, error: &io::Error) -> ConnectError {
         _ => {
             let mut local = failed(Phase::Connect, Class::Local, format!("cannot connect to {address}: {error}"));
             if error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) {
-                local.help = Some("raise the limit of open files (`ulimit -n`) or lower `--forks`".to_owned());
+                local.help = Some("raise the open file limit (`ulimit -n`) or lower `--forks`".to_owned());
             }
             local
         }
     }
 }
 
-/// Small packets go at once; a peer that vanished is noticed by the kernel too. Failing here harms nothing.
+/// Sends small packets at once, and lets the kernel notice a vanished peer too. Failing here does no harm.
 fn tune(stream: &TcpStream, silence: Duration, keepalive: bool) {
     let _ = stream.set_nodelay(true);
     if keepalive {
@@ -236,7 +236,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_host_that_comes_up_is_tried_again() {
-        // An address of its own, so that nobody else takes the port in between.
+        // A separate address, so that no other test takes the port in between.
         let address = TcpListener::bind("127.77.0.1:0").await.unwrap().local_addr().unwrap();
         let mut ssh = SshSettings::default();
         assert_eq!(dial(&found(address, &ssh), Duration::from_secs(9)).await.unwrap_err().class, Class::Refused);

@@ -1,4 +1,4 @@
-//! The words of failures, in one place, so that they read alike.
+//! Constructors of failures, in one place, so that they read alike.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Banner, key exchange and host key over an open stream, within one deadline; what a peer's hanging up means.
+//! Banner, key exchange and host key over an open stream, within one deadline; what it means when the peer hangs up.
 
 use std::{
     io,
@@ -12,30 +12,30 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     super::{Class, ConnectError, Phase},
+    abortable::{AbortOnDrop, Abortable, StreamControl},
     failure::{connect as failed, span},
     host_key::HostKeyCheck,
-    wire::{Cut, Tap, Wire},
 };
 
-/// What sshd says, since 9.8, to an address that it keeps out (its `sshd.c`).
+/// What sshd sends, since 9.8, to an address that it penalises (its `sshd.c`).
 const PENALTY: &str = "Not allowed at this time";
 
 /// A connection whose host key was accepted, not logged in yet.
 pub(super) struct Connection {
     pub(super) handle: Handle<Peer>,
-    pub(super) news: Arc<News>,
+    pub(super) status: Arc<ConnectionStatus>,
     /// Ends the connection's task when it is dropped.
-    pub(super) _cut: Cut,
+    pub(super) _abort: AbortOnDrop,
 }
 
-/// What the connection's own task has learnt.
+/// What the connection's own task has reported.
 #[derive(Debug, Default)]
-pub(super) struct News {
-    inner: Mutex<NewsInner>,
+pub(super) struct ConnectionStatus {
+    inner: Mutex<StatusInner>,
 }
 
 #[derive(Debug, Default)]
-struct NewsInner {
+struct StatusInner {
     banner: String,
     end: Option<End>,
     key: Option<String>,
@@ -52,9 +52,9 @@ pub(super) struct End {
 /// Who ended it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HowEnded {
-    /// The peer said good-bye in words.
+    /// The peer sent a disconnect message.
     Disconnected,
-    /// The peer refused the last login and offers no other way.
+    /// The peer refused the last login and offers no other method.
     NoMethodLeft,
     /// The stream ended or broke.
     Broken,
@@ -64,7 +64,7 @@ pub(super) enum HowEnded {
     Protocol,
 }
 
-impl News {
+impl ConnectionStatus {
     /// The text that the host shows before login, for example that it is still booting. Printable.
     pub(super) fn banner(&self) -> String {
         self.lock().banner.clone()
@@ -80,7 +80,7 @@ impl News {
         self.lock().end.clone()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, NewsInner> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, StatusInner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -88,7 +88,7 @@ impl News {
 /// The client side's handler.
 pub(super) struct Peer {
     check: HostKeyCheck,
-    news: Arc<News>,
+    status: Arc<ConnectionStatus>,
 }
 
 /// What ends a connection's task.
@@ -111,7 +111,7 @@ impl client::Handler for Peer {
         match self.check.check(shown).await {
             Ok(()) => {
                 let print = shown.public_key().fingerprint(russh::keys::HashAlg::Sha256).to_string();
-                self.news.lock().key = Some(print);
+                self.status.lock().key = Some(print);
                 Ok(true)
             }
             Err(refusal) => Err(PeerError::HostKey(Box::new(refusal))),
@@ -120,7 +120,7 @@ impl client::Handler for Peer {
 
     async fn auth_banner(&mut self, banner: &str, _: &mut client::Session) -> Result<(), PeerError> {
         let line = banner.lines().map(crate::command::printable).find(|line| !line.trim().is_empty());
-        self.news.lock().banner = line.unwrap_or_default();
+        self.status.lock().banner = line.unwrap_or_default();
         Ok(())
     }
 
@@ -135,14 +135,14 @@ impl client::Handler for Peer {
                 End { how: HowEnded::Protocol, why: refusal.message }
             }
         };
-        self.news.lock().end.get_or_insert(end);
+        self.status.lock().end.get_or_insert(end);
         Ok(())
     }
 }
 
 fn ended(error: &russh::Error) -> End {
     let (how, why) = match error {
-        russh::Error::NoAuthMethod => (HowEnded::NoMethodLeft, "no way of logging in is left".to_owned()),
+        russh::Error::NoAuthMethod => (HowEnded::NoMethodLeft, "no login method is left".to_owned()),
         russh::Error::KeepaliveTimeout => (HowEnded::Silent, "the host has stopped answering".to_owned()),
         russh::Error::IO(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             (HowEnded::Broken, "the host closed the connection".to_owned())
@@ -156,9 +156,9 @@ fn ended(error: &russh::Error) -> End {
     End { how, why }
 }
 
-/// Shakes hands over `wire`.
+/// Does the handshake over `stream`.
 pub(super) async fn shake<S>(
-    (wire, tap): (Wire<S>, Arc<Tap>),
+    (stream, control): (Abortable<S>, Arc<StreamControl>),
     peer: &str,
     config: Arc<Config>,
     check: HostKeyCheck,
@@ -167,59 +167,59 @@ pub(super) async fn shake<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    // From here on every way out that is not a connection cuts the stream.
-    let cut = Cut(Arc::clone(&tap));
-    let news = Arc::new(News::default());
-    let thinking = Arc::clone(&check.thinking);
-    let handler = Peer { check, news: Arc::clone(&news) };
+    // From here on, every exit without a connection aborts the stream.
+    let abort = AbortOnDrop(Arc::clone(&control));
+    let status = Arc::new(ConnectionStatus::default());
+    let prompt_time = Arc::clone(&check.prompt_time);
+    let handler = Peer { check, status: Arc::clone(&status) };
     tokio::select! {
-        shaken = client::connect_stream(config, wire, handler) => match shaken {
-            Ok(handle) => Ok(Connection { handle, news, _cut: cut }),
+        shaken = client::connect_stream(config, stream, handler) => match shaken {
+            Ok(handle) => Ok(Connection { handle, status, _abort: abort }),
             Err(PeerError::HostKey(refusal)) => Err(*refusal),
-            Err(PeerError::Protocol(error)) => Err(broken(peer, &tap, &error)),
+            Err(PeerError::Protocol(error)) => Err(broken(peer, &control, &error)),
         },
-        () = thinking.over(limit) => Err(late(peer, &tap, limit)),
+        () = prompt_time.over(limit) => Err(late(peer, &control, limit)),
     }
 }
 
-fn late(peer: &str, tap: &Tap, limit: Duration) -> ConnectError {
+fn late(peer: &str, control: &StreamControl, limit: Duration) -> ConnectError {
     let limit = span(limit);
-    if tap.speaks_ssh() {
+    if control.speaks_ssh() {
         let message = format!("{peer} did not finish the key exchange within {limit}");
         return failed(Phase::KeyExchange, Class::TimedOut, message);
     }
-    let message = match tap.greeting_text() {
+    let message = match control.greeting_text() {
         text if text.is_empty() => format!("no SSH banner from {peer} within {limit}"),
         text => format!("no SSH banner from {peer} within {limit}, but {text:?}"),
     };
     let mut error = failed(Phase::Banner, Class::TimedOut, message);
     error.help =
-        Some("the host takes connections but sshd does not answer: it may be overloaded or booting".to_owned());
+        Some("the host accepts connections but sshd does not answer: it may be overloaded or booting".to_owned());
     error
 }
 
-fn broken(peer: &str, tap: &Tap, error: &russh::Error) -> ConnectError {
-    let phase = if tap.speaks_ssh() { Phase::KeyExchange } else { Phase::Banner };
+fn broken(peer: &str, control: &StreamControl, error: &russh::Error) -> ConnectError {
+    let phase = if control.speaks_ssh() { Phase::KeyExchange } else { Phase::Banner };
     let end = ended(error);
     match (phase, end.how) {
         (Phase::Banner, HowEnded::Protocol) => {
-            let message = format!("{peer} does not speak SSH: it sends {:?}", tap.greeting_text());
+            let message = format!("{peer} does not speak SSH: it sent {:?}", control.greeting_text());
             let mut error = failed(phase, Class::Protocol, message);
             error.help = Some("is `ansible_port` the port of sshd?".to_owned());
             error
         }
         (Phase::Banner, _) => {
-            let text = tap.greeting_text();
+            let text = control.greeting_text();
             let message = match text.is_empty() {
                 true => format!("{peer} closed the connection before its banner"),
                 false => format!("{peer} closed the connection before its banner, saying {text:?}"),
             };
             let mut error = failed(phase, Class::Closed, message);
             error.help = Some(match text.starts_with(PENALTY) {
-                true => "sshd keeps this address out for a while, because logins from here failed or were left \
-                     (`PerSourcePenalties`); wait some minutes, or name it in `PerSourcePenaltyExemptList` there"
+                true => "sshd blocks this address for a while, because logins from here failed or were abandoned \
+                (`PerSourcePenalties`); wait a few minutes, or list it in `PerSourcePenaltyExemptList` there"
                     .to_owned(),
-                false => "sshd drops connections beyond `MaxStartups`, and hosts denied by its rules".to_owned(),
+                false => "sshd drops connections beyond `MaxStartups`, and those that its rules deny".to_owned(),
             });
             error
         }

@@ -1,4 +1,4 @@
-//! Whether to go on with a host that has shown its key, and what to say when not.
+//! Whether the key that a host shows is accepted, and the error when it is not.
 
 use std::{path::Path, sync::Arc};
 
@@ -11,9 +11,9 @@ use russh::keys::{
 
 use super::{
     super::{Class, ConnectError, Phase},
-    ask_key::{Asker, Said, Thinking},
     failure::connect as failed,
     known_hosts::{Certified, KnownName, OfferedKey, RevokedKeys, TrustStore, Verdict},
+    prompter::{PromptTime, Prompter, Reply},
 };
 use crate::{
     clock::Clock,
@@ -21,7 +21,7 @@ use crate::{
     target::{HostKeyPolicy, SshSettings},
 };
 
-/// Which keys and certificates are good enough, whoever shows them.
+/// What every key and certificate must meet.
 #[derive(Clone, Debug)]
 pub(super) struct KeyRules {
     /// `RequiredRSASize`.
@@ -42,14 +42,14 @@ impl KeyRules {
             return Ok(());
         }
         let (bits, least) = (rsa.key_size(), self.least_rsa);
-        let message = format!("the host key of {name} is an RSA key of {bits} bits, RequiredRSASize wants {least}");
+        let message = format!("the host key of {name} is an RSA key of {bits} bits, but RequiredRSASize is {least}");
         let mut error = failed(Phase::HostKey, Class::Protocol, message);
-        error.help = Some("give the host a longer key; `HostKeyAlgorithms -rsa-*` asks for one of another kind".into());
+        error.help = Some("give the host a longer key, or request another kind with `HostKeyAlgorithms -rsa-*`".into());
         Err(error)
     }
 }
 
-/// The question that one host's key is put to.
+/// The check of one host's key.
 #[derive(Clone, Debug)]
 pub(super) struct HostKeyCheck {
     pub(super) store: Arc<TrustStore>,
@@ -60,18 +60,18 @@ pub(super) struct HostKeyCheck {
     pub(super) rules: KeyRules,
     /// Whether names are recorded as hashes.
     pub(super) hash_names: bool,
-    /// The address and port, for what can be typed.
+    /// The address and port, for suggested commands.
     pub(super) address: String,
     pub(super) port: u16,
     /// Tells whether a certificate is valid now.
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) asker: Arc<Asker>,
+    pub(super) prompter: Arc<Prompter>,
     /// Time that a person took; it counts against no deadline.
-    pub(super) thinking: Arc<Thinking>,
+    pub(super) prompt_time: Arc<PromptTime>,
 }
 
 impl HostKeyCheck {
-    /// Goes on, or says why not. Records a new key where the policy allows it.
+    /// Accepts the key, or says why not. Records a new key where the policy allows it.
     pub(super) async fn check(&self, shown: &PublicKeyOrCertificate) -> Result<(), ConnectError> {
         let key = offered(shown, self.clock.now(), &self.rules)?;
         let print = shown.public_key().fingerprint(russh::keys::HashAlg::Sha256).to_string();
@@ -87,20 +87,20 @@ impl HostKeyCheck {
         }
     }
 
-    /// Asks, unless somebody was asked about this very name while we waited for our turn.
+    /// Asks, unless the same name was asked about while we waited for our turn.
     async fn ask(&self, key: OfferedKey, print: &str) -> Result<(), ConnectError> {
-        let _thinking = self.thinking.begin();
-        let turn = self.asker.turn().await;
+        let _thinking = self.prompt_time.begin();
+        let turn = self.prompter.turn().await;
         match self.store.check(&self.name, &key) {
             Verdict::Accept => return Ok(()),
             verdict @ Verdict::Unknown { .. } => match turn.ask(self.name.as_str(), &key.algorithm, print).await {
-                Said::Yes => {}
-                Said::No => {
+                Reply::Yes => {}
+                Reply::No => {
                     let name = self.name.as_str();
                     let message = format!("the host key of {name} was not confirmed: {} {print}", key.algorithm);
                     return Err(failed(Phase::HostKey, Class::HostKeyUnknown, message));
                 }
-                Said::Nothing => return Err(self.refusal(&verdict, &key, print)),
+                Reply::Nothing => return Err(self.refusal(&verdict, &key, print)),
             },
             verdict => return Err(self.refusal(&verdict, &key, print)),
         }
@@ -131,11 +131,13 @@ impl HostKeyCheck {
         let (class, message, help) = match verdict {
             Verdict::Changed { known } => (
                 Class::HostKeyChanged,
-                format!("the host key of {name} has changed: it shows {algorithm} {print}, {known} has another"),
                 format!(
-                    "somebody may be in between. If the host was reinstalled: compare the fingerprint on its console, \
-                     then `ssh-keygen -R '{name}' -f {}` and record the new key",
-                    typed(&known.path)
+                    "the host key of {name} has changed: it shows {algorithm} {print}, but {known} has a different one"
+                ),
+                format!(
+                    "this may be a man-in-the-middle attack. If the host was reinstalled: compare the fingerprint on its \
+                     console, then `ssh-keygen -R '{name}' -f {}` and record the new key",
+                    shell_word(&known.path)
                 ),
             ),
             Verdict::Revoked { by } => (
@@ -150,11 +152,11 @@ impl HostKeyCheck {
                     None => format!("the host key of {name} is not on file: {algorithm} {print}"),
                 },
                 format!(
-                    "compare the fingerprint on the host's console, then `ssh-keyscan{} {} >> {}`; or `patchwave … \
-                     --host-keys accept-new` to record keys of new hosts as they come",
+                    "compare the fingerprint on the host's console, then `ssh-keyscan{} {} >> {}`; or use \
+                    `--host-keys accept-new` to record the keys of new hosts automatically",
                     if self.port == 22 { String::new() } else { format!(" -p {}", self.port) },
-                    typed(Path::new(&self.address)),
-                    self.store.path().map_or_else(|| "~/.ssh/known_hosts".to_owned(), typed),
+                    shell_word(Path::new(&self.address)),
+                    self.store.path().map_or_else(|| "~/.ssh/known_hosts".to_owned(), shell_word),
                 ),
             ),
             Verdict::Accept => unreachable!("an accepted key is not refused"),
@@ -164,12 +166,12 @@ impl HostKeyCheck {
 }
 
 /// A path, or an address, as a word of a command line.
-fn typed(path: &Path) -> String {
+fn shell_word(path: &Path) -> String {
     let path = path.display().to_string();
     crate::command::quote(&path).unwrap_or(path)
 }
 
-/// The key in the words of the trust store.
+/// The key in the form of the trust store.
 fn offered(shown: &PublicKeyOrCertificate, now: Timestamp, rules: &KeyRules) -> Result<OfferedKey, ConnectError> {
     let key: PublicKey = shown.public_key();
     let blob = key.public_key_bytes();
@@ -193,24 +195,24 @@ pub(super) fn certified(certificate: &Certificate, now: Timestamp, rules: &KeyRu
     }
 }
 
-/// Kind, dates, options and signature; whose signature it is, is the trust store's question.
+/// Checks kind, dates, options and signature; the trust store decides whether the signer is trusted.
 fn valid(certificate: &Certificate, now: Timestamp, rules: &KeyRules) -> Result<(), String> {
     let now = u64::try_from(now.as_second()).map_err(|_| "the clock is before 1970".to_owned())?;
     if certificate.cert_type() != CertType::Host {
         return Err("it is a user certificate".to_owned());
     }
     if now < certificate.valid_after() {
-        return Err("its time has not come yet".to_owned());
+        return Err("it is not valid yet".to_owned());
     }
     if now >= certificate.valid_before() {
         return Err("it has expired".to_owned());
     }
     if certificate.critical_options().iter().next().is_some() {
-        return Err("it has critical options, and none is known for hosts".to_owned());
+        return Err("it has critical options, but none are defined for hosts".to_owned());
     }
     let signed = certificate.signature().algorithm();
     if !rules.authorities.iter().any(|name| name == signed.as_str()) {
-        return Err(format!("it is signed with {signed}, which CASignatureAlgorithms leaves out"));
+        return Err(format!("it is signed with {signed}, which CASignatureAlgorithms does not allow"));
     }
     // Checks the signature against the authority's key inside; whether that key is trusted is compared by the store.
     let authority = certificate.signature_key().fingerprint(russh::keys::HashAlg::Sha256);

@@ -1,4 +1,4 @@
-//! Private key files: each is read once a run, and unlocked once a run if it is encrypted.
+//! Private key files: each is read once per run, and unlocked once per run if it is encrypted.
 
 use std::{
     collections::HashMap,
@@ -49,7 +49,7 @@ pub(super) enum Content {
     Bad(String),
     /// A key in the clear.
     Ready(Arc<PrivateKey>),
-    /// An encrypted key; its public half if it can be seen.
+    /// An encrypted key; its public half if it can be read.
     Locked { text: SecretString, public: Option<PublicKey> },
     /// The public half; an agent may hold the private one, or a token behind it.
     Public(PublicKey),
@@ -59,7 +59,7 @@ pub(super) enum Content {
 #[derive(Clone)]
 pub(super) struct NamedCertificate {
     pub(super) path: PathBuf,
-    /// The user certificate; else why it is none.
+    /// The user certificate, or why there is none.
     pub(super) content: Result<Certificate, String>,
 }
 
@@ -87,22 +87,22 @@ impl KeyFiles {
         certificates.entry(path.to_owned()).or_insert_with(read).clone()
     }
 
-    /// The private key, asking for the passphrase at most so often if this is the first time; waits for whoever else
-    /// is being asked.
+    /// The private key. The first call asks for the passphrase, at most `questions` times; waits while another question
+    /// is open.
     pub(super) async fn unlock(&self, file: &Arc<KeyFile>, questions: usize) -> Result<Arc<PrivateKey>, String> {
         if questions == 0 && file.ready().is_none() {
-            return Err("is encrypted, and ssh_config wants nobody to be asked for its passphrase".to_owned());
+            return Err("is encrypted, and BatchMode in ssh_config forbids asking for its passphrase".to_owned());
         }
         let unlocked = file.unlocked.get_or_init(|| async {
             let text = match &file.content {
                 Content::Ready(key) => return Ok(Arc::clone(key)),
                 Content::Absent => return Err("does not exist".to_owned()),
                 Content::Bad(why) => return Err(why.clone()),
-                Content::Public(_) => return Err("holds no private key".to_owned()),
+                Content::Public(_) => return Err("contains no private key".to_owned()),
                 Content::Locked { text, .. } => text.clone(),
             };
             let Some(prompt) = self.prompt.clone() else {
-                return Err("is encrypted, and nobody can be asked for its passphrase".to_owned());
+                return Err("is encrypted, and there is no terminal to ask for its passphrase".to_owned());
             };
             let _alone = self.asking.acquire().await.expect("the semaphore is never closed");
             let path = file.path.clone();
@@ -142,8 +142,8 @@ impl KeyFile {
         }
     }
 
-    /// What signs in the place of `key`, which is this file's, where that is Ed25519: with its public half worked out
-    /// once, which takes as long as a signature.
+    /// The signer for this file's `key` if that is Ed25519: its public half is computed once, because that takes as
+    /// long as a signature.
     pub(super) fn ed25519(&self, key: &PrivateKey) -> Option<&SigningKey> {
         let made = self.ed25519.get_or_init(|| key.key_data().ed25519().and_then(|pair| pair.try_into().ok()));
         made.as_ref()
@@ -156,13 +156,13 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// The user certificate in a file. One that cannot be read is none, as OpenSSH has it: the key may do without.
+/// The user certificate in a file. As in OpenSSH, one that cannot be read is ignored: the key may be enough.
 fn certificate(path: &Path) -> Result<Certificate, String> {
     let file = std::fs::metadata(path).map_err(|error| error.to_string())?;
     if !file.is_file() || file.len() > LARGEST {
-        return Err("is no certificate".to_owned());
+        return Err("is not a certificate".to_owned());
     }
-    let certificate = load_openssh_certificate(path).map_err(|_| "is no certificate that can be read".to_owned())?;
+    let certificate = load_openssh_certificate(path).map_err(|_| "cannot be read as a certificate".to_owned())?;
     match certificate.cert_type() {
         CertType::User => Ok(certificate),
         CertType::Host => Err("is a host certificate".to_owned()),
@@ -179,7 +179,7 @@ fn ask(path: &Path, text: &SecretString, prompt: &dyn Prompt, questions: usize) 
             return Ok(Arc::new(key));
         }
     }
-    Err("is encrypted, and no passphrase fitted".to_owned())
+    Err("is encrypted, and no passphrase was right".to_owned())
 }
 
 fn read(path: &Path) -> Content {
@@ -197,7 +197,7 @@ fn read(path: &Path) -> Content {
     if let Some(public) = public(path) {
         return Content::Public(public);
     }
-    // The rule of OpenSSH: a private key of ours that others may read is not used.
+    // As in OpenSSH: a private key of ours that others may read is not used.
     let mode = metadata.permissions().mode() & 0o777;
     if metadata.uid() == rustix::process::geteuid().as_raw() && mode & 0o077 != 0 {
         return Content::Bad(format!("is readable by others (mode {mode:04o}); `chmod 600 {}`", path.display()));
@@ -218,7 +218,7 @@ fn public(path: &Path) -> Option<PublicKey> {
 fn decode(path: &Path, text: SecretString) -> Content {
     let beside = || public(&with_ending(path, ".pub"));
     if let Ok(key) = PrivateKey::from_openssh(text.expose_secret()) {
-        // The private half of these is in a security token, which is reached by way of the agent.
+        // The private half of these is in a security token, which is reached through the agent.
         if matches!(key.algorithm(), Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256) {
             return Content::Public(key.public_key().clone());
         }
@@ -231,7 +231,7 @@ fn decode(path: &Path, text: SecretString) -> Content {
         Ok(key) if !key.is_encrypted() => Content::Ready(Arc::new(key)),
         _ if text.expose_secret().contains("ENCRYPTED") => Content::Locked { text, public: beside() },
         Ok(_) => Content::Locked { text, public: beside() },
-        Err(error) => Content::Bad(format!("is no private key that can be read: {error}")),
+        Err(error) => Content::Bad(format!("cannot be read as a private key: {error}")),
     }
 }
 

@@ -1,19 +1,19 @@
-//! The line for a login shell, whichever it is: `exec /bin/sh -c '…'` with words that POSIX shells, fish, csh and tcsh
-//! all read alike. That /bin/sh looks at what came through, says so in two words, and becomes the command.
-//! Knows nothing of what a host answers: that is `begin`. Start at [`line`].
+//! The command line for any login shell: `exec /bin/sh -c '…'`, quoted so that POSIX shells, fish, csh and tcsh all
+//! read it alike. That /bin/sh checks its arguments, prints two markers, and becomes the command.
+//! Knows nothing of the host's output: that is `output_marker`. Start at [`line`].
 
 use crate::command::{REMOTE_PATH, Unquotable, quote_for_any_shell};
 
-/// Said behind the words by a /bin/sh whose arguments are not those that were sent.
+/// Printed after the markers by a /bin/sh whose arguments are not those that were sent.
 pub(super) const MANGLED: &str = "-mangled";
-/// Said behind the words by a /bin/sh whose output goes elsewhere, or both streams to one place.
+/// Printed after the markers by a /bin/sh whose output is redirected, or whose two streams are merged.
 pub(super) const REDIRECTED: &str = "-redirected";
 
-/// The line that runs `words`. The halves stand in it apart from each other, so that a shell that repeats the line (an
-/// error, a trace) does not say the words: the first and then the second half on standard output, the other way round
-/// on standard error.
+/// The line that runs `words`. It keeps the halves apart, so that a shell that repeats the line (an error, a trace)
+/// does not print the markers. These are the first and then the second half on standard output, and the reverse on
+/// standard error.
 pub(super) fn line(halves: &[String; 2], words: &[String]) -> Result<String, Unquotable> {
-    let newline = stand_in(words);
+    let newline = newline_substitute(words);
     let sent: Vec<String> =
         halves.iter().cloned().chain(words.iter().map(|word| word.replace('\n', &newline))).collect();
     let mut line = format!("exec /bin/sh -c {} sh", quote_for_any_shell(&script(&sent, &newline))?);
@@ -24,8 +24,8 @@ pub(super) fn line(halves: &[String; 2], words: &[String]) -> Result<String, Unq
     Ok(line)
 }
 
-/// What /bin/sh does first. Builtins only: a fork on each host for each command would be felt. Neither `'` nor `!` nor a
-/// backslash is in it, so that it needs no more quoting.
+/// What /bin/sh does first. Builtins only: a fork for each command on each host would be too slow. It contains no `'`,
+/// `!` or backslash, so that it needs no more quoting.
 fn script(sent: &[String], newline: &str) -> String {
     // A shell that reads the quotes in its own way loses or adds characters. Some shells count bytes, some characters.
     let all = sent.join(" ");
@@ -49,8 +49,8 @@ fn script(sent: &[String], newline: &str) -> String {
     script + "exec \"$@\""
 }
 
-/// What travels instead of a newline, which csh takes from nobody: a text that is in none of the words.
-fn stand_in(words: &[String]) -> String {
+/// The replacement for a newline, which csh does not accept even in quotes: a text that is in none of the words.
+fn newline_substitute(words: &[String]) -> String {
     let taken = |text: &String| words.iter().any(|word| word.contains(text.as_str()));
     (0_u32..).map(|n| format!(",{n},")).find(|text| !taken(text)).expect("words are finite")
 }
@@ -61,7 +61,7 @@ mod tests {
 
     use super::*;
 
-    /// The kinds of login shells there are. bash and dash are everywhere; the others say loudly that they are not.
+    /// The kinds of login shells there are. bash and dash are everywhere; missing ones are reported.
     const SHELLS: [&str; 6] = ["bash", "dash", "zsh", "fish", "tcsh", "csh"];
 
     fn halves() -> [String; 2] {
@@ -85,7 +85,7 @@ mod tests {
         words.iter().map(|word| (*word).to_owned()).collect()
     }
 
-    /// Every word comes through every shell as it is, behind our words, and with the right exit code.
+    /// Every word comes through every shell unchanged, after our markers, and with the right exit code.
     fn check(arguments: &[String]) {
         let mut sent = words(&["/bin/sh", "-c", "printf '<%s>' \"$@\"; exit 3", "sh"]);
         sent.extend_from_slice(arguments);

@@ -1,4 +1,4 @@
-//! What the caller says once for all hosts of a run.
+//! The settings for all hosts of a run.
 
 use std::{
     fmt,
@@ -12,7 +12,7 @@ use crate::{
     target::HostKeyPolicy,
 };
 
-/// Options of the transport. Everything of the environment that matters is in here.
+/// Options of the transport. Everything taken from the environment is in here.
 #[derive(Clone)]
 pub struct SshOptions {
     /// The login where a target names none.
@@ -23,25 +23,25 @@ pub struct SshOptions {
     pub global_known_hosts: Vec<PathBuf>,
     /// What to do with unknown host keys where a target does not say.
     pub host_keys: HostKeyPolicy,
-    /// Key files that are tried where a target names none; those that do not exist are passed over.
+    /// Key files that are tried where a target names none; those that do not exist are skipped.
     pub identities: Vec<PathBuf>,
     /// The socket of an SSH agent.
     pub agent: Option<PathBuf>,
-    /// Most connections between name lookup and login at a time. A host that waits for its place spends nothing of
-    /// its deadlines.
+    /// The most connections between name lookup and login at a time. Time spent in the queue does not count against
+    /// a host's deadlines.
     pub handshakes: usize,
-    /// Most of them to one sshd. sshd drops some beyond ten (`MaxStartups`).
+    /// The most of them to one sshd, which drops some beyond ten (`MaxStartups`).
     pub handshakes_per_endpoint: usize,
-    /// New connections per second, after a small burst; 0 is no limit. Kind to firewalls, directories and name servers.
+    /// New connections per second, after a small burst; 0: no limit. Spares firewalls, directories and name servers.
     pub connects_per_second: u32,
-    /// Most connections to one bastion; each carries about [`Self::hosts_per_bastion_connection`] hosts.
+    /// The most connections to one bastion; each carries about [`Self::hosts_per_bastion_connection`] hosts.
     pub bastion_connections: usize,
-    /// Hosts over one connection to a bastion before another is opened: one connection is one core's work at most.
+    /// Hosts over one connection to a bastion before another is opened: one connection uses one core at most.
     pub hosts_per_bastion_connection: usize,
     /// Tells whether a host certificate is valid now.
     pub clock: Arc<dyn Clock>,
     /// Who can be asked for passphrases, about unknown host keys ([`HostKeyPolicy::Ask`]), and for codes and the like
-    /// that a host wants besides a key or a password; `None`: nobody.
+    /// that a host wants in addition to a key or a password; `None`: nobody.
     pub prompt: Option<Arc<dyn Prompt>>,
 }
 

@@ -1,4 +1,4 @@
-//! What a running command has answered so far: all of it to the sink, a bounded part of it kept.
+//! The output of a running command: all of it goes to the sink, a bounded part is kept.
 
 use super::super::{Sink, Stream};
 use crate::command::{Exit, Output};

@@ -12,11 +12,11 @@ use tokio::{
 
 use super::{
     super::{Class, ExecError, Session, Sink, Stream},
-    begin::{Beginning, Begun, Unfit},
-    escalate::{Next, Raise},
+    escalate::{Elevation, Next},
     failure::{sent, span, unsent},
-    handshake::{Connection, HowEnded, News},
+    handshake::{Connection, ConnectionStatus, HowEnded},
     output::Collector,
+    output_marker::{OutputMarker, Reached, Unfit},
 };
 use crate::{
     command::{Command, Effect, Exit, Output},
@@ -25,15 +25,15 @@ use crate::{
 
 /// A healthy host opens a channel at once.
 const CHANNEL: Duration = Duration::from_secs(10);
-/// Good-byes and clean-ups that nobody waits for longer.
+/// The most time for disconnects and clean-ups.
 const BRIEFLY: Duration = Duration::from_secs(2);
-/// A host with `MaxSessions 1` counts a channel until it has read that we closed it, too.
+/// A host with `MaxSessions 1` also counts a channel until it has read that we closed it.
 const OPEN_AGAIN: [Duration; 3] = [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(500)];
-/// How long output may take to come to its end by itself after the exit status.
+/// How long output may take to end by itself after the exit status.
 const SETTLE: Duration = Duration::from_secs(1);
-/// The longest that output is waited for after the exit status.
+/// The longest wait for output after the exit status.
 const REST: Duration = Duration::from_secs(60);
-/// Less than this in one round trip, after the exit status, is not the end of a long output.
+/// With fewer bytes than this in one round trip after the exit status, the command's own output has ended.
 const LITTLE: u64 = 16 << 10;
 /// SSH_EXTENDED_DATA_STDERR (RFC 4254, section 5.2).
 const STDERR: u32 = 1;
@@ -42,9 +42,9 @@ const STDERR: u32 = 1;
 pub(super) struct SshSession {
     pub(super) connection: Connection,
     pub(super) target: Arc<Target>,
-    /// Who is logged in.
+    /// The user who is logged in.
     pub(super) user: String,
-    /// The longest silence that is borne.
+    /// The longest allowed silence.
     pub(super) silence: Duration,
 }
 
@@ -58,7 +58,7 @@ impl Session for SshSession {
     }
 
     fn host_key(&self) -> Option<String> {
-        self.connection.news.key()
+        self.connection.status.key()
     }
 
     fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
@@ -75,16 +75,16 @@ impl Session for SshSession {
 
 impl SshSession {
     async fn run(&mut self, command: &Command, sink: &mut dyn Sink) -> Result<Output, ExecError> {
-        let raise = self.needs_raising(command).then(|| Raise::new(&self.target.escalation));
-        let beginning = Beginning::new();
+        let elevation = self.needs_elevation(command).then(|| Elevation::new(&self.target.escalation));
+        let marker = OutputMarker::new();
         let words = command.words();
-        let words = raise.iter().fold(words, |words, raise| raise.words(words));
-        let line = beginning.line(&words).map_err(|error| {
+        let words = elevation.iter().fold(words, |words, elevation| elevation.words(words));
+        let line = marker.line(&words).map_err(|error| {
             unsent(Class::Local, format!("{} cannot be sent to {}: {error}", command.label, self.target.name))
         })?;
         let (read, write) = self.open_channel(command).await?;
         self.say_variables(&write, command).await?;
-        // What cannot be handed to the connection's task was not sent; it hangs when the peer takes no more bytes.
+        // What cannot be handed to the connection's task was not sent; this blocks when the peer accepts no more data.
         match timeout(CHANNEL, write.exec(true, line)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Err(self.lost(command, false)),
@@ -94,15 +94,15 @@ impl SshSession {
         let mut running = Running {
             command,
             session: self,
-            beginning,
-            raise,
+            marker,
+            elevation,
             read,
             feed: Some(feed),
             out: Collector::new(command.keep, sink),
             exit: None,
             ended: false,
             closed: false,
-            // Without raising, the command is on its way now; with it, only our word starts it.
+            // Without escalation, the command counts as sent now; with it, only our go-ahead starts it.
             sent: false,
         };
         let result = running.finish(&write, items).await;
@@ -112,7 +112,7 @@ impl SshSession {
         result.and_then(|()| running.outcome())
     }
 
-    fn needs_raising(&self, command: &Command) -> bool {
+    fn needs_elevation(&self, command: &Command) -> bool {
         command.privileged && self.user != self.target.escalation.user.as_deref().unwrap_or("root")
     }
 
@@ -135,14 +135,14 @@ impl SshSession {
                 None => {
                     let mut error =
                         unsent(Class::Protocol, format!("{name} refused a channel for {label} ({reason:?})"));
-                    error.help = Some("look at `MaxSessions` in the host's sshd_config: 1 is enough".to_owned());
+                    error.help = Some("check `MaxSessions` in the host's sshd_config: 1 is enough".to_owned());
                     return Err(error);
                 }
             }
         }
     }
 
-    /// `SetEnv` and `SendEnv`. A host takes what its `AcceptEnv` names and passes over the rest, without an answer.
+    /// `SetEnv` and `SendEnv`. A host accepts what its `AcceptEnv` names and silently ignores the rest.
     async fn say_variables(&self, write: &ChannelWriteHalf<Msg>, command: &Command) -> Result<(), ExecError> {
         let saying = async {
             for (name, value) in &self.target.ssh.variables.0 {
@@ -157,15 +157,15 @@ impl SshSession {
         }
     }
 
-    /// The peer takes no more bytes.
+    /// The peer accepts no more data.
     fn full(&self, command: &Command) -> ExecError {
         let (name, label) = (&self.target.name, command.label);
-        unsent(Class::TimedOut, format!("{name} takes no more bytes; {label} was not sent"))
+        unsent(Class::TimedOut, format!("{name} accepts no more data; {label} was not sent"))
     }
 
     fn lost(&self, command: &Command, was_sent: bool) -> ExecError {
         let (name, label) = (&self.target.name, command.label);
-        let why = why_ended(&self.connection.news, self.silence);
+        let why = why_ended(&self.connection.status, self.silence);
         match was_sent {
             true => sent(Class::Lost, format!("the connection to {name} was lost while {label} ran: {why}")),
             false => unsent(Class::Lost, format!("the connection to {name} was lost before {label} was sent: {why}")),
@@ -173,8 +173,8 @@ impl SshSession {
     }
 }
 
-fn why_ended(news: &News, silence: Duration) -> String {
-    match news.end() {
+fn why_ended(status: &ConnectionStatus, silence: Duration) -> String {
+    match status.end() {
         Some(end) if end.how == HowEnded::Silent => format!("no sign of life for {}", span(silence)),
         Some(end) => end.why,
         None => "the host closed the connection".to_owned(),
@@ -185,16 +185,16 @@ fn why_ended(news: &News, silence: Duration) -> String {
 struct Running<'a> {
     command: &'a Command,
     session: &'a SshSession,
-    /// What the login shell says before it comes to what was sent.
-    beginning: Beginning,
-    /// For a command that needs raising.
-    raise: Option<Raise>,
+    /// Tells the login shell's output from the command's.
+    marker: OutputMarker,
+    /// For a command that needs escalation.
+    elevation: Option<Elevation>,
     read: ChannelReadHalf,
     /// What goes to standard input; dropped after the last.
     feed: Option<UnboundedSender<Bytes>>,
     out: Collector<'a>,
     exit: Option<Exit>,
-    /// No more output of the command comes.
+    /// The command's output has ended.
     ended: bool,
     /// By the host.
     closed: bool,
@@ -202,14 +202,14 @@ struct Running<'a> {
 }
 
 impl Running<'_> {
-    /// Drives the command to its end. Reading never waits for writing, nor writing for reading.
+    /// Runs the command to its end. Reading never waits for writing, nor writing for reading.
     async fn finish(
         &mut self,
         write: &ChannelWriteHalf<Msg>,
         mut items: mpsc::UnboundedReceiver<Bytes>,
     ) -> Result<(), ExecError> {
         let mut deadline = Instant::now() + self.session.target.limits.escalate;
-        if self.raise.is_none() {
+        if self.elevation.is_none() {
             deadline = self.start(Bytes::new());
         }
         let mut feeding = std::pin::pin!(async {
@@ -234,9 +234,9 @@ impl Running<'_> {
         }
     }
 
-    /// Takes the rest of the output after the exit status. sshd ends the output when nobody holds it open any more, and
-    /// that may be somebody whom the command left behind, for as long as he lives. So the host is asked for a sign of
-    /// life, which comes after all that it had sent before; when little came meanwhile, the command's own has ended.
+    /// Takes the rest of the output after the exit status. sshd ends the output when no process holds it open any more,
+    /// and a background process of the command may hold it for as long as it runs. So the host is pinged: the reply
+    /// comes after everything sent before it. If little output came meanwhile, the command's own output has ended.
     async fn rest(&mut self) -> Result<(), ExecError> {
         let (session, end) = (self.session, Instant::now() + REST);
         let mut pause = SETTLE;
@@ -252,7 +252,7 @@ impl Running<'_> {
                         return Ok(());
                     },
                     () = &mut round => break,
-                    // Without an answer nobody knows whether that was all.
+                    // Without a reply it is unknown whether that was all.
                     () = sleep_until(end) => {
                         self.ended |= self.out.taken() > before;
                         return Ok(());
@@ -260,7 +260,7 @@ impl Running<'_> {
                 }
             }
             // The end of the connection ends the round, too, and is the next message.
-            let lives = session.connection.news.end().is_none() && !session.connection.handle.is_closed();
+            let lives = session.connection.status.end().is_none() && !session.connection.handle.is_closed();
             if lives && self.out.taken() - before < LITTLE {
                 self.ended = true;
                 return Ok(());
@@ -269,7 +269,7 @@ impl Running<'_> {
         }
     }
 
-    /// Gives the word, if one is needed, and the command's input; from now on it counts as sent.
+    /// Sends the go-ahead, if one is needed, and the command's input; from now on it counts as sent.
     fn start(&mut self, word: Bytes) -> Instant {
         self.sent = true;
         if let Some(feed) = self.feed.take() {
@@ -310,25 +310,25 @@ impl Running<'_> {
     }
 
     fn output(&mut self, stream: Stream, data: &[u8]) -> Result<Step, ExecError> {
-        let data = self.beginning.hear(stream, data);
-        if let Some(unfit) = self.beginning.unfit() {
+        let data = self.marker.observe(stream, data);
+        if let Some(unfit) = self.marker.unfit() {
             return Err(self.unfit(unfit));
         }
-        let Some(raise) = &mut self.raise else {
+        let Some(elevation) = &mut self.elevation else {
             self.out.take(stream, &data);
             return Ok(Step::On);
         };
-        if !raise.waits() {
+        if !elevation.waits() {
             match stream {
                 Stream::Stdout => self.out.take(stream, &data),
-                Stream::Stderr => self.out.take(stream, &raise.follow(&data)),
+                Stream::Stderr => self.out.take(stream, &elevation.follow(&data)),
             }
             return Ok(Step::On);
         }
-        if stream == Stream::Stdout && !raise.prompts_on_stdout() {
+        if stream == Stream::Stdout && !elevation.prompts_on_stdout() {
             return Ok(Step::On);
         }
-        match raise.hear(&data) {
+        match elevation.observe(&data) {
             Next::Wait => Ok(Step::On),
             Next::Answer(password) => {
                 if let Some(feed) = &self.feed {
@@ -337,67 +337,68 @@ impl Running<'_> {
                 Ok(Step::On)
             }
             // It has ended meanwhile.
-            Next::Go(_) if self.exit.is_some() => Err(not_raised(&self.session.target, raise, &raise.ended())),
+            Next::Go(_) if self.exit.is_some() => {
+                Err(not_elevated(&self.session.target, elevation, &elevation.ended()))
+            }
             Next::Go(word) => Ok(Step::Started(self.start(word))),
-            Next::Refused(why) => Err(not_raised(&self.session.target, raise, &why)),
+            Next::Refused(why) => Err(not_elevated(&self.session.target, elevation, &why)),
         }
     }
 
-    /// The exit code is the command's only where our /bin/sh has said that it runs the command.
+    /// The exit code is the command's only if our /bin/sh has reported that it runs the command.
     fn outcome(mut self) -> Result<Output, ExecError> {
         let waits = self.waits();
         let Some(exit) = self.exit.take().filter(|_| self.ended || waits) else {
-            // Ended without a status, or cut before its last output: nobody knows.
+            // Ended without a status, or cut off before its last output: the result is unknown.
             return Err(self.session.lost(self.command, self.sent));
         };
-        if self.beginning.begun() != Begun::Yes {
+        if self.marker.reached() != Reached::Yes {
             return Err(self.not_begun(&format!("ended ({exit})")));
         }
-        match self.raise.as_ref().filter(|raise| !raise.runs()) {
-            Some(raise) => Err(not_raised(&self.session.target, raise, &raise.ended())),
+        match self.elevation.as_ref().filter(|elevation| !elevation.runs()) {
+            Some(elevation) => Err(not_elevated(&self.session.target, elevation, &elevation.ended())),
             None => Ok(self.out.finish(exit)),
         }
     }
 
-    /// Whether it is sure that nothing of the command has run: the raised shell was not given our word.
+    /// Whether it is certain that nothing of the command has run: the elevated shell did not get the go-ahead.
     fn waits(&self) -> bool {
-        self.raise.as_ref().is_some_and(Raise::waits)
+        self.elevation.as_ref().is_some_and(Elevation::waits)
     }
 
-    /// The login shell did not come to the command, so that what became of it says nothing about the command.
+    /// The login shell did not reach the command, so its own end says nothing about the command.
     fn not_begun(&self, what: &str) -> ExecError {
         let (user, name, label) = (&self.session.user, &self.session.target.name, self.command.label);
-        let said = self.beginning.said();
+        let said = self.marker.said();
         let colon = if said.is_empty() { "" } else { ": " };
-        if self.beginning.begun() == Begun::Half && !self.waits() {
-            let why =
-                format!("the login shell of {user} on {name} sends a part of what {label} answers somewhere else");
+        if self.marker.reached() == Reached::Half && !self.waits() {
+            let why = format!("the login shell of {user} on {name} redirects part of the output of {label}");
             return ExecError { help: Some(STREAMS.to_owned()), ..sent(Class::LoginShell, why) };
         }
-        // Not a word from it or from us: it may as well have sent both streams elsewhere and run the command.
+        // No output and no marker: it may have redirected both streams and run the command.
         if said.is_empty() && self.sent && !self.waits() && self.command.effect == Effect::Changes {
             let why = format!(
-                "the login shell of {user} on {name} {what} and sent no output; whether {label} ran is not known"
+                "the login shell of {user} on {name} {what} and sent no output; whether {label} ran is unknown"
             );
             return ExecError { help: Some(STREAMS.to_owned()), ..sent(Class::LoginShell, why) };
         }
-        let why = format!("the login shell of {user} on {name} {what} before {label} began{colon}{said}");
+        let why = format!("the login shell of {user} on {name} {what} before {label} started{colon}{said}");
         let mut error = unsent(Class::LoginShell, why);
         // sshd's own words (session.c); it runs nothing else until then.
         error.help = Some(match said.starts_with("Password change required") {
-            true => format!("log in once at a terminal, like `ssh {user}@{name}`, and give {user} a new password"),
-            false => "look at `ssh HOST true`: a shell like nologin or rbash, a forced command, or start-up files that end it?"
+            true => format!("log in once at a terminal with `ssh {user}@{name}`, and set a new password"),
+            false => "try `ssh HOST true`: is it nologin, a shell like rbash, a forced command, or a start-up file that exits?"
                 .to_owned(),
         });
         error
     }
 
-    /// Our /bin/sh was there and did not run the command.
+    /// Our /bin/sh started, but did not run the command.
     fn unfit(&self, unfit: Unfit) -> ExecError {
         let (user, name, label) = (&self.session.user, &self.session.target.name, self.command.label);
         let (why, help) = match unfit {
             Unfit::Mangled => {
-                ("changes the quoted words of a command line", "give it a shell like sh, bash, zsh, fish or tcsh")
+                ("changes the quoted words of a command line", "use a login shell like sh, bash, zsh, fish or tcsh")
             }
             Unfit::Redirected => ("redirects standard output or standard error", STREAMS),
         };
@@ -407,40 +408,40 @@ impl Running<'_> {
 
     fn late(&self) -> ExecError {
         let (name, label) = (&self.session.target.name, self.command.label);
-        let begun = self.beginning.begun() == Begun::Yes;
-        if let Some(raise) = self.raise.as_ref().filter(|raise| raise.waits()) {
+        let begun = self.marker.reached() == Reached::Yes;
+        if let Some(elevation) = self.elevation.as_ref().filter(|elevation| elevation.waits()) {
             let limit = span(self.session.target.limits.escalate);
             return match begun {
-                true => not_raised(&self.session.target, raise, &format!("{} within {limit}", raise.ended())),
+                true => not_elevated(&self.session.target, elevation, &format!("{} within {limit}", elevation.ended())),
                 false => self.not_begun(&format!("was still in its start-up files after {limit}")),
             };
         }
         let limit = span(self.command.timeout);
-        let shell = if begun { "" } else { " (its login shell has not come to it)" };
-        let why = format!("{label} did not end within {limit} on {name}; it was left running{shell}");
+        let shell = if begun { "" } else { " (its login shell has not reached it)" };
+        let why = format!("{label} did not finish within {limit} on {name}; it was left running{shell}");
         let mut error = sent(Class::CommandTimeout, why);
         error.help = Some("the step's `timeout` sets how long it may take".to_owned());
         error
     }
 }
 
-/// What to do about a login shell whose streams lead elsewhere.
+/// The help for a login shell that redirects its streams.
 const STREAMS: &str =
-    "look in its start-up files (`.bashrc`, `.zshenv`) for lines like `exec 2>&1`: let only terminals have them";
+    "look in its start-up files (`.bashrc`, `.zshenv`) for lines like `exec 2>&1`, and run them at terminals only";
 
-/// The rights were not given, so that the command was not sent.
-fn not_raised(target: &Target, raise: &Raise, why: &str) -> ExecError {
+/// The escalation failed, so the command was not sent.
+fn not_elevated(target: &Target, elevation: &Elevation, why: &str) -> ExecError {
     let mut error = unsent(Class::Escalation, format!("{}: {why}", target.name));
-    error.help = Some(raise.help().to_owned());
+    error.help = Some(elevation.help().to_owned());
     error
 }
 
 /// What a message means for the loop.
 enum Step {
     On,
-    /// The command has started and must be over by then.
+    /// The command has started and must end by then.
     Started(Instant),
-    /// The command, or what was started for it, has ended. Output may come yet.
+    /// The command, or what was started for it, has ended. Output may still come.
     Exited,
     Done,
 }

@@ -10,17 +10,17 @@ use super::{
     agent::Agent,
     args::{self, SshArgs},
     bastion::{Bastions, Chain},
-    connector::{Connector, Errand, Over},
+    connector::{Connector, Destination, Via},
     failure::connect as failed,
     handshake::Connection,
     known_hosts::KnownHostsError,
-    login::Ways,
+    login::Credentials,
     proxy_command::ProxyCommand,
     session::SshSession,
 };
 use crate::target::{Limits, Proxy, SSH_PORT, Target};
 
-/// How often a host is tried again because its bastion's connection died under it.
+/// How often a host is retried because its bastion's connection was lost.
 const BASTION_TRIES: u32 = 5;
 
 /// Connects over the network, as OpenSSH's client would.
@@ -55,29 +55,29 @@ impl SshTransport {
         let agent = self.connector.agent(&target.ssh);
         let host = Host { target: &target, user: &user, args: &args, limits, agent: agent.as_deref() };
         let connection = match &target.proxy {
-            None | Some(Proxy::None) => self.connector.reach(self.errand(&host)?, Over::Network).await?,
+            None | Some(Proxy::None) => self.connector.connect(self.destination(&host)?, Via::Network).await?,
             Some(Proxy::Command(template)) => {
                 let command = ProxyCommand::expand(template, &target.address, host.port(), &user)?;
-                self.connector.reach(self.errand(&host)?, Over::Command(command)).await?
+                self.connector.connect(self.destination(&host)?, Via::Command(command)).await?
             }
             Some(Proxy::Jump(hops)) => {
                 let chain = Chain::new(hops.clone(), target.key_file.clone());
-                let none = || failed(Phase::Connect, Class::Local, "a chain of jumps without a host");
+                let none = || failed(Phase::Connect, Class::Local, "a jump chain without a host");
                 self.through(&chain.ok_or_else(none)?, &host).await?
             }
         };
         Ok(SshSession { connection, target, user, silence: limits.silence })
     }
 
-    /// Through bastions. When the bastion's connection dies under the attempt, the host has seen no command, and its
-    /// next attempt opens the bastion again.
+    /// Through bastions. When the bastion's connection is lost during the attempt, the host has seen no command, and
+    /// the next attempt reconnects to the bastion.
     async fn through(&self, chain: &Chain, host: &Host<'_>) -> Result<Connection, ConnectError> {
         let mut tries = 0;
         loop {
             tries += 1;
-            let ticket = self.bastions.ticket(&self.connector, chain, host.limits).await?;
-            let bastion = ticket.watch();
-            let error = match self.connector.reach(self.errand(host)?, Over::Bastion(ticket)).await {
+            let share = self.bastions.share(&self.connector, chain, host.limits).await?;
+            let bastion = share.watch();
+            let error = match self.connector.connect(self.destination(host)?, Via::Bastion(share)).await {
                 Err(error) if error.class == Class::Closed => error,
                 result => return result,
             };
@@ -89,21 +89,21 @@ impl SshTransport {
         }
     }
 
-    fn errand<'a>(&'a self, host: &Host<'a>) -> Result<Errand<'a>, ConnectError> {
+    fn destination<'a>(&'a self, host: &Host<'a>) -> Result<Destination<'a>, ConnectError> {
         let Host { target, user, args, limits, .. } = *host;
         let ssh = &target.ssh;
         let key = target.key_file.as_deref();
-        // Ansible's arguments win over nothing that was said for the host itself.
+        // Ansible's arguments never override settings of the host itself.
         let policy = target.host_keys.or(args.host_keys);
         let place = (target.address.as_str(), host.port());
-        Ok(Errand {
+        Ok(Destination {
             host: &target.address,
             port: host.port(),
             check: self.connector.host_key_check(place, args.known_hosts.as_deref(), policy, ssh)?,
-            ways: Ways {
+            credentials: Credentials {
                 password: target.password.as_ref(),
                 secrets: Some(&target.secrets),
-                ..self.connector.ways((user, target.name.as_str()), (key, true), ssh, host.agent)
+                ..self.connector.credentials((user, target.name.as_str()), (key, true), ssh, host.agent)
             },
             limits,
             ssh,
@@ -111,7 +111,7 @@ impl SshTransport {
     }
 }
 
-/// A target with everything that was said about it put together.
+/// A target with all its settings.
 #[derive(Clone, Copy)]
 struct Host<'a> {
     target: &'a Target,
@@ -129,10 +129,9 @@ impl Host<'_> {
 
 fn unsupported(word: &str) -> ConnectError {
     let mut error =
-        failed(Phase::Connect, Class::Local, format!("`{word}` in ansible_ssh_common_args is not understood"));
-    error.help = Some(
-        "patchwave does not guess how to reach a host; take the option out, or say it in the inventory".to_owned(),
-    );
+        failed(Phase::Connect, Class::Local, format!("`{word}` in ansible_ssh_common_args is not supported"));
+    error.help =
+        Some("patchwave does not guess how to reach a host; remove the option, or set it in the inventory".to_owned());
     error
 }
 

@@ -72,11 +72,11 @@ fn a_host_that_stands_twice() {
     insta::assert_snapshot!(refused(&desk(&inventory, PLAYBOOK), ""), @r#"
     exit code 2
     -- stderr
-    error: inv.yml:5:32: `web1` stands here for the second time
+    error: inv.yml:5:32: duplicate key `web1`
       |
     5 |       hosts: { web1: , web2: , web1: }
       |                                ^^^^
-      help: it stands on line 5 already: remove one of the two
+      help: it is already on line 5: remove one of the two
     "#);
 }
 

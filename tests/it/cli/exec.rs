@@ -41,7 +41,7 @@ fn each_way_to_end_has_its_code() {
     ── web[001,003].test (2 hosts): ok
     ── web002.test: exit code 3
     ── web004.test: unreachable
-    nobody listens on 127.0.0.1:22
+    127.0.0.1:22 refused the connection
     try: is sshd running there, and is `ansible_port` right?
     -- stderr
     4 hosts: 2 ok, 1 exit code 3, 1 unreachable
@@ -51,7 +51,7 @@ fn each_way_to_end_has_its_code() {
     -- stdout
     ── web001.test: ok
     ── web004.test: unreachable
-    nobody listens on 127.0.0.1:22
+    127.0.0.1:22 refused the connection
     try: is sshd running there, and is `ansible_port` right?
     -- stderr
     2 hosts: 1 ok, 1 unreachable
@@ -61,7 +61,7 @@ fn each_way_to_end_has_its_code() {
     -- stdout
     ── web[001-002].test (2 hosts): exit code 1
     ── web004.test: unreachable
-    nobody listens on 127.0.0.1:22
+    127.0.0.1:22 refused the connection
     try: is sshd running there, and is `ansible_port` right?
     ── web003.test: unknown
     the connection to web003.test was lost while the command ran: the host closed the connection
@@ -81,7 +81,7 @@ fn a_command_that_does_not_end() {
     -- stdout
     ── web001.test: ok
     ── web002.test: unknown
-    the command did not end within 1 s on web002.test; it was left running
+    the command did not finish within 1 s on web002.test; it was left running
     try: `--timeout` sets how long it may take
     -- stderr
     2 hosts: 1 ok, 1 unknown

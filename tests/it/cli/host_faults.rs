@@ -125,22 +125,22 @@ fn every_fault_has_its_outcome_and_its_reason() {
         .collect();
     insta::assert_snapshot!(said.plain(&found.join("\n")), @r#"
     web001.test ok
-    web002.test unreachable step 0, refused: nobody listens on 127.0.0.1:22
+    web002.test unreachable step 0, refused: 127.0.0.1:22 refused the connection
     web003.test unreachable step 0, timed-out: no SSH banner from 127.0.0.1:22 within 1 s
     web004.test unreachable step 0, closed: the login as root was cut off: the host closed the connection
     web005.test unreachable step 0, auth: the login as root was refused; tried key other-key (SHA256:…); the host allows publickey
-    web006.test unreachable step 0, host-key-changed: the host key of [127.0.0.1]:22 has changed: it shows ssh-ed25519 SHA256:…, [fleet]/known_hosts:6 has another
+    web006.test unreachable step 0, host-key-changed: the host key of [127.0.0.1]:22 has changed: it shows ssh-ed25519 SHA256:…, but [fleet]/known_hosts:6 has a different one
     web007.test failed step 0, disk: / has 0 MiB free, 1.0 GiB are needed
     web008.test failed step 0, lock: the package lock is held by unattended-upgrade (pid 1)
     web009.test failed step 0, broken-packages: the package database is broken: base-files is half-configured
     web010.test failed step 1, package-failed: openssl: installed openssl package post-installation script subprocess returned error exit status 1
     web011.test unreachable step 2, never-came-back: it went down and is not back after 1 s
     web012.test failed step 2, same-boot-id: it went away and came back with the same boot id (waited 1 s)
-    web013.test failed step 2, host-key-changed: after the reboot the host has another key: the host key of [127.0.0.1]:22 has changed: it shows ssh-ed25519 SHA256:…, [fleet]/known_hosts:13 has another
+    web013.test failed step 2, host-key-changed: after the reboot the host has another key: the host key of [127.0.0.1]:22 has changed: it shows ssh-ed25519 SHA256:…, but [fleet]/known_hosts:13 has a different one
     web014.test failed step 0, service: nginx is inactive
-    web015.test failed step 0, escalation: sudo did not give the rights of deploy: sudo: a password is required
+    web015.test failed step 0, escalation: could not become deploy with sudo: sudo: a password is required
     web016.test ok
-    web017.test failed step 0, escalation: sudo did not take the password for deploy
+    web017.test failed step 0, escalation: sudo did not accept the password for deploy
     "#);
     assert_eq!(said.code, 6, "{}", said.page());
     // The table is as wide as the path of the temporary folder wants it.
@@ -173,18 +173,18 @@ fn every_fault_has_its_outcome_and_its_reason() {
 
     failed at "Reboot" on web013.test
       changed: 11 packages on 1 host
-      try: somebody may be in between. If the host was reinstalled: compare the fingerprint on its console, then `ssh-keygen -R '[127.0.0.1]:22' -f [fleet]/known_hosts` and record the new key
+      try: this may be a man-in-the-middle attack. If the host was reinstalled: compare the fingerprint on its console, then `ssh-keygen -R '[127.0.0.1]:22' -f [fleet]/known_hosts` and record the new key
 
     failed at "Ready" on web014.test
       changed: nothing
 
     failed at "Ready" on web015.test
       changed: nothing
-      try: give the password (`-K`, or `ansible_become_password`), or the user a rule without one (`NOPASSWD`)
+      try: set the password (`-K` or `ansible_become_password`), or give the user a `NOPASSWD` rule
 
     failed at "Ready" on web017.test
       changed: nothing
-      try: is the password right (`-K`, or `ansible_become_password`), and may the user do that?
+      try: is the password right (`-K` or `ansible_become_password`), and is the user allowed to do that?
 
     unreachable at "Ready" on web002.test
       changed: nothing

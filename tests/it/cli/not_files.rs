@@ -77,7 +77,7 @@ fn null_is_empty_and_a_stream_is_read() {
     let dir = folder();
     let exec = "exec -i inv.yml -F /dev/null --known-hosts /dev/null --connect-timeout 1s all -- true";
     let out = run(dir.path(), exec, Stdio::null());
-    assert!(said(&out).contains("nobody listens on 127.0.0.1:9"), "{}", said(&out));
+    assert!(said(&out).contains("127.0.0.1:9 refused the connection"), "{}", said(&out));
     let input = fs::File::open(dir.path().join("inv.yml")).unwrap();
     let out = run(dir.path(), "inventory hosts -i /dev/stdin", input.into());
     assert_eq!((out.status.code(), said(&out).as_str()), (Some(0), "web\n"));

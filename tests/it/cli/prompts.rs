@@ -78,7 +78,7 @@ fn questions_of_a_run_stand_alone() {
     for columns in [80, 200] {
         let _ = fs::remove_file(site.desk.folder().join("known"));
         let mut terminal = site.at_terminal(columns, "run play.yml --yes");
-        let at = terminal.until(0, "(yes/no/the fingerprint) ");
+        let at = terminal.until(0, "(yes/no/fingerprint) ");
         waits(&terminal);
         terminal.press("yes\n");
         let at = terminal.until(at, &format!("Passphrase of {}: ", site.sshd.path("locked").display()));
@@ -112,7 +112,7 @@ fn a_key_or_a_signal_at_a_question_leaves_a_terminal_that_echoes() {
     for (line, question, code) in [
         ("exec -k all -- true", "SSH password: ", 130),
         ("exec -K all -- true", "sudo password: ", 130),
-        ("exec all -- true", "(yes/no/the fingerprint) ", 4),
+        ("exec all -- true", "(yes/no/fingerprint) ", 4),
         ("run play.yml", "Passphrase of ", 5),
     ] {
         let _ = fs::remove_file(&known);

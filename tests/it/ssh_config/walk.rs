@@ -61,7 +61,7 @@ fn nothing_that_ssh_knows_is_unknown_here() {
     for word in &known {
         let pair = Pair::new(&format!("Host nobody\n{word} 1\n"));
         let text = String::from_utf8_lossy(&pair.ours(&["web"]).stderr).into_owned();
-        assert!(!text.contains("is not a keyword"), "ssh knows {word}, and we do not");
+        assert!(!text.contains("is not an ssh_config keyword"), "ssh knows {word}, and we do not");
     }
     // And the other way round: what ssh prints is in the table by its own name.
     let rows = patchwave::sshconfig::keywords_in_markdown();

@@ -86,7 +86,7 @@ fn what_cannot_be_honoured_stops_it_before_anything_is_sent() {
     // Another key on file under the alias; and nothing in common.
     for (from, to, named) in [
         ("HostKeyAlias fleet", "HostKeyAlias other", "not on file"),
-        ("KexAlgorithms curve25519-sha256", "KexAlgorithms sntrup761x25519-sha512@openssh.com", "leaves nothing"),
+        ("KexAlgorithms curve25519-sha256", "KexAlgorithms sntrup761x25519-sha512@openssh.com", "leaves no algorithm"),
         ("AddressFamily inet", "AddressFamily inet6", "family"),
         ("IdentityFile DIR/user", "IdentityFile DIR/user\n PubkeyAuthentication no", "log in"),
     ] {

@@ -57,7 +57,7 @@ update() {
     echo "Reading package lists..."
 }
 
-# The sources, in the words of the format that is asked for.
+# The sources, in the format that is asked for.
 indextargets() {
     printf '%s\n' "bookworm/main|debian|Debian|oldstable|bookworm" \
         "bookworm-updates/main|debian|Debian|oldstable-updates|bookworm-updates" \
@@ -176,7 +176,7 @@ upgrade() {
     fi
 }
 
-# As the real one keeps it; a job of patchwave stands behind what was asked for.
+# As the real one keeps it; a job of patchwave follows what was asked for.
 history() {
     mkdir -p "$root/var/log/apt"
     printf 'Start-Date: %s\nCommandline: apt-get %s\nRequested-By: %s\n\n' \
@@ -200,7 +200,7 @@ transaction() {
             print "Preparing to unpack .../" $1 "_" $3 "_amd64.deb ..."
             print "Unpacking " $1 " (" $3 ")" ($2 == "-" ? "" : " over (" $2 ")") " ..."
         }' "$1"
-        # One rename for all that is unpacked; new packages come behind, marked as automatic.
+        # One rename for all that is unpacked; new packages come last, marked as automatic.
         awk -F"$tab" -v OFS="$tab" 'FILENAME ~ /transaction/ { to[$1] = $3; next }
             $1 in to { $2 = to[$1]; $5 = "unpacked"; delete to[$1] } { print }
             END { for (name in to) print name, to[name], "amd64", "install", "unpacked", "ok", "auto" }' \
@@ -211,7 +211,7 @@ transaction() {
     pause=$(awk -v many="$many" -v slow="$(cat "$sim/fault/slow" 2>/dev/null)" \
         '{ t = $1 + slow; printf (t > 0 && many > 0) ? "%.3f" : "0", t / (many ? many : 1) }' "$sim/install-seconds")
     rm -f "$1"
-    # Word splitting is meant: names hold no spaces.
+    # Word splitting is intended: names have no spaces.
     configure_all "$pause" $queue && exit 0
     echo "E: Sub-process /usr/bin/dpkg returned an error code (1)" >&2
     exit 100

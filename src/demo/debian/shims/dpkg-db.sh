@@ -2,7 +2,7 @@
 # sim/installed: name, version, architecture, want, status, error flag, mark (tabs between)
 # sim/available: name, version, architecture, suite, what it brings along; versions of a package oldest first
 
-# Rewrites sim/installed with an awk program; never seen half.
+# Rewrites sim/installed with an awk program, in one rename.
 rewrite() {
     awk -F"$tab" -v OFS="$tab" "$@" "$sim/installed" >"$sim/installed.$$" && mv "$sim/installed.$$" "$sim/installed"
 }
@@ -17,7 +17,7 @@ unfinished() { awk -F"$tab" '$5 == "unpacked" || $5 == "half-configured" { print
 
 lock_holder="process 4242 (unattended-upgr)"
 
-# Takes dpkg's lock or says as apt does why not. $1: seconds to wait
+# Takes dpkg's lock, or says why not, as apt does. $1: seconds to wait
 take_lock() {
     _left=$1
     while broken lock || ! mkdir "$sim/busy" 2>/dev/null; do

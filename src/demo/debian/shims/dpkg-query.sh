@@ -24,7 +24,7 @@ case $1 in
 -f=* | --showformat=*) format=${1#*=} && shift ;;
 esac
 case "$*" in -*) unknown "$all" ;; esac
-# awk would read the backslashes of an assignment itself, so the format travels in the environment.
+# awk would interpret backslashes in an assignment, so the format is passed in the environment.
 FORMAT=$format awk -F"$tab" -v patterns="$*" '
     BEGIN {
         count = split(patterns, list, " ")

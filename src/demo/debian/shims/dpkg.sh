@@ -14,7 +14,7 @@ case "$*" in
         exit 2
     fi
     take_lock 0
-    # Word splitting is meant: names hold no spaces.
+    # Word splitting is intended: names have no spaces.
     configure_all 0 $(unfinished)
     ;;
 --audit | -C) ;;

@@ -36,10 +36,10 @@ pub struct TrustFile {
     hashed: Vec<(HashedName, u32)>,
     tried: Mutex<Tried>,
     /// Lines that this process appended: (name, entry).
-    learned: Mutex<Vec<(String, Entry)>>,
+    appended: Mutex<Vec<(String, Entry)>>,
 }
 
-/// What has been found out about hashed names: trying a line costs a hash.
+/// Results for hashed names: testing a line costs a hash.
 #[derive(Debug, Default)]
 struct Tried {
     names: HashMap<Box<str>, Vec<u32>>,
@@ -79,7 +79,7 @@ impl TrustFile {
     pub fn parse(path: &Path, bytes: &[u8]) -> Self {
         let mut this = Self { path: path.to_owned(), ..Self::default() };
         for (number, raw) in (1u32..).zip(bytes.split(|byte| *byte == b'\n')) {
-            // Bytes that are no UTF-8 can only stand in comments of lines that mean something.
+            // In valid lines, bytes that are not UTF-8 can only be in comments.
             let text = String::from_utf8_lossy(raw);
             let Some(line) = line::parse(&text) else { continue };
             let index = u32::try_from(this.entries.len()).expect("64 MiB hold fewer than 2^32 lines");
@@ -98,12 +98,12 @@ impl TrustFile {
         this
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The numbers of the lines that name `name`, rising (what `ssh-keygen -F` finds).
+    /// The numbers of the lines that name `name`, ascending (what `ssh-keygen -F` finds).
     pub fn find(&self, name: &str) -> Vec<u32> {
         self.matching(&name.to_ascii_lowercase()).filter(|entry| entry.seen).map(|entry| entry.line).collect()
     }
@@ -118,7 +118,7 @@ impl TrustFile {
         found.into_iter().map(|index| &self.entries[index as usize])
     }
 
-    /// Tries the hashed lines, once for each name. A line that is the hash of one name is that of no other.
+    /// Tests the hashed lines, once for each name. A line is the hash of one name only.
     fn hashed_lines(&self, name: &str) -> Vec<u32> {
         if self.hashed.is_empty() {
             return Vec::new();
@@ -135,7 +135,7 @@ impl TrustFile {
     }
 
     /// The lines that this process appended. Holding the guard keeps others from appending.
-    pub(super) fn learned(&self) -> MutexGuard<'_, Vec<(String, Entry)>> {
-        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn appended(&self) -> MutexGuard<'_, Vec<(String, Entry)>> {
+        self.appended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,5 +1,5 @@
-//! OpenSSH's key revocation lists (KRL): keys by themselves or by their hashes, certificates by serial number or key id.
-//! Source of the format: PROTOCOL.krl of OpenSSH. What cannot be read is an error, never passed over.
+//! OpenSSH's key revocation lists (KRL): keys, plain or by hash, and certificates by serial number or key id.
+//! Source of the format: PROTOCOL.krl of OpenSSH. Anything that cannot be parsed is an error, never ignored.
 
 use std::collections::HashSet;
 
@@ -41,7 +41,7 @@ impl Krl {
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
         let mut rest = bytes;
         if number32(&mut rest)? != VERSION {
-            return Err("is of another version".to_owned());
+            return Err("has an unsupported version".to_owned());
         }
         for _ in ["its version", "its date", "flags"] {
             number64(&mut rest)?;
@@ -62,7 +62,7 @@ impl Krl {
                 3 => strings(section, &mut krl.sha1)?,
                 5 => strings(section, &mut krl.sha256)?,
                 255 => extension(&mut section)?,
-                other => return Err(format!("has a section of the unknown kind {other}")),
+                other => return Err(format!("has a section of unknown kind {other}")),
             }
         }
         Ok(krl)
@@ -104,7 +104,7 @@ impl Certificates {
                     section = &[];
                 }
                 0x39 => extension(&mut section)?,
-                other => return Err(format!("has a list of certificates of the unknown kind {other}")),
+                other => return Err(format!("has a list of certificates of unknown kind {other}")),
             }
             if !section.is_empty() {
                 return Err(TOO_LONG.to_owned());
@@ -134,8 +134,8 @@ fn bit(number: &[u8], n: u64) -> bool {
     byte.is_some_and(|byte| byte & (1 << (n % 8)) != 0)
 }
 
-const TOO_SHORT: &str = "ends in the middle of something";
-const TOO_LONG: &str = "has bytes that belong to nothing";
+const TOO_SHORT: &str = "is truncated";
+const TOO_LONG: &str = "has excess bytes";
 
 fn byte(rest: &mut &[u8]) -> Result<u8, String> {
     let (first, after) = rest.split_first().ok_or(TOO_SHORT)?;
@@ -169,13 +169,13 @@ fn strings(mut section: &[u8], into: &mut HashSet<Vec<u8>>) -> Result<(), String
     Ok(())
 }
 
-/// Passes over an extension, unless it must be understood.
+/// Skips an extension, unless it is critical.
 fn extension(section: &mut &[u8]) -> Result<(), String> {
     let name = String::from_utf8_lossy(string(section)?).into_owned();
     let critical = byte(section)? != 0;
     string(section)?;
     match critical {
-        true => Err(format!("needs the extension {name:?}, which is not known")),
+        true => Err(format!("requires the unknown extension {name:?}")),
         false => Ok(()),
     }
 }

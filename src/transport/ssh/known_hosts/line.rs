@@ -1,4 +1,4 @@
-//! One line of a known_hosts file. Follows `hostkeys_foreach` of OpenSSH's hostfile.c: a line that is not whole is skipped.
+//! One line of a known_hosts file. Follows `hostkeys_foreach` of OpenSSH's hostfile.c: an incomplete line is skipped.
 
 use base64::{
     Engine,
@@ -15,12 +15,12 @@ const BLOB: GeneralPurpose = GeneralPurpose::new(
 /// No key of any algorithm is longer (RSA with 16384 bits has 2 KiB).
 const LONGEST_BLOB: usize = 16 << 10;
 
-/// What a line says of its key.
+/// What a line says about its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Marker {
     /// The hosts have this key.
     Plain,
-    /// Certificates signed by this key speak for the hosts.
+    /// Certificates signed by this key are valid for the hosts.
     CertAuthority,
     /// This key must never be accepted for the hosts.
     Revoked,
@@ -43,7 +43,7 @@ pub(super) struct Line<'a> {
     pub(super) seen: bool,
     /// The first field: a pattern list, or a hash.
     pub(super) hosts: &'a str,
-    /// `None`: the line names the hosts, but no key that can be read.
+    /// `None`: the line names the hosts, but has no readable key.
     pub(super) key: Option<FiledKey>,
 }
 
@@ -63,8 +63,8 @@ pub(super) fn parse(line: &str) -> Option<Line<'_>> {
             "@revoked" => Marker::Revoked,
             _ => return None,
         };
-        // OpenSSH looks for a blank first and so passes over markers that end with a tab. A revocation is meant all
-        // the same; a trust in an authority that `ssh` does not share is not given.
+        // OpenSSH looks for a space first and so ignores markers that end with a tab. A revocation counts all the
+        // same; an authority that `ssh` does not trust is not trusted here.
         seen = rest.as_bytes().get(word.len()) == Some(&b' ') || !rest.contains(' ');
         if !seen && marker == Marker::CertAuthority {
             return None;
@@ -82,7 +82,7 @@ pub(super) fn parse(line: &str) -> Option<Line<'_>> {
     Some(Line { marker, seen, hosts, key: parse_key(after) })
 }
 
-/// Reads `algorithm base64 comment`; a key whose blob does not say the same algorithm is none.
+/// Reads `algorithm base64 comment`; a key whose blob names a different algorithm is invalid.
 pub(super) fn parse_key(text: &str) -> Option<FiledKey> {
     let mut words = text.split(BLANKS).filter(|word| !word.is_empty());
     let (algorithm, encoded) = (words.next()?, words.next()?);

@@ -36,7 +36,7 @@ impl KnownName {
         Self { full: name.to_ascii_lowercase(), bare: None }
     }
 
-    /// The text that stands in a known_hosts line.
+    /// The text as it is in a known_hosts line.
     pub fn as_str(&self) -> &str {
         &self.full
     }
@@ -91,12 +91,12 @@ fn glob_matches(pattern: &[u8], name: &[u8]) -> bool {
     pattern[p..].iter().all(|c| *c == b'*')
 }
 
-/// A list that can be looked up by its items, with nothing to match.
+/// Whether a list has no patterns, so that its items can be looked up.
 pub(super) fn is_plain(list: &str) -> bool {
     !list.contains(['*', '?', '!']) && list.split(',').all(|item| item.len() < LONGEST_PATTERN)
 }
 
-/// `|1|salt|hash`: HMAC-SHA1 of the name under the salt. The keyed state is kept, as every host asks it once.
+/// `|1|salt|hash`: HMAC-SHA1 of the name under the salt. The keyed state is kept, because every host tests it once.
 #[derive(Clone, Debug)]
 pub(super) struct HashedName {
     keyed: Hmac<Sha1>,
@@ -120,7 +120,7 @@ impl HashedName {
     }
 }
 
-/// A name under a salt of its own, as `HashKnownHosts` has it.
+/// A name hashed with its own salt, as with `HashKnownHosts`.
 pub(super) fn hashed_name(name: &str) -> io::Result<String> {
     let mut salt = [0; 20];
     safe_rng().fill_bytes(&mut salt);

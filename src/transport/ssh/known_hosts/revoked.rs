@@ -1,5 +1,5 @@
-//! `RevokedHostKeys`: keys that no host may show, in a file of public keys or in a KRL. Follows `sshkey_check_revoked` of
-//! OpenSSH's authfile.c: a file that cannot be read to its end revokes everything, which the caller sees to.
+//! `RevokedHostKeys`: keys that no host may show, in a file of public keys or in a KRL. Follows `sshkey_check_revoked`
+//! of OpenSSH's authfile.c: a file that cannot be read to its end revokes every key, which the caller ensures.
 
 use std::{collections::HashMap, path::Path};
 
@@ -52,7 +52,7 @@ impl RevokedKeys {
         Ok(Self { path: path.to_owned(), content })
     }
 
-    /// Who says that this key, the certificate around it, or its authority is revoked.
+    /// Which line revokes this key, the certificate around it, or its authority.
     pub fn revokes(&self, key: &OfferedKey) -> Option<Place> {
         let line = match &self.content {
             Content::Krl(krl) => krl.revokes(key).then_some(0),
@@ -73,7 +73,7 @@ fn keys(bytes: &[u8]) -> Result<HashMap<Box<[u8]>, u32>, String> {
         if text.is_empty() || text.starts_with('#') {
             continue;
         }
-        let key = line::parse_key(text).ok_or_else(|| format!("line {number} is no public key"))?;
+        let key = line::parse_key(text).ok_or_else(|| format!("line {number} is not a public key"))?;
         found.entry(key.blob).or_insert(number);
     }
     Ok(found)
@@ -92,7 +92,7 @@ mod tests {
         let by = parse(&format!("# old ones\n\n  {A} a comment\n")).unwrap().revokes(&key);
         assert_eq!(by.map(|place| place.line), Some(3));
         assert!(parse("").unwrap().revokes(&key).is_none());
-        assert_eq!(parse(&format!("{A}\nnonsense\n")).unwrap_err(), "line 2 is no public key");
+        assert_eq!(parse(&format!("{A}\nnonsense\n")).unwrap_err(), "line 2 is not a public key");
         assert!(RevokedKeys::load(Path::new("/absent/revoked")).is_err());
     }
 

@@ -12,11 +12,11 @@ use super::{
     line::{self, Marker},
 };
 
-/// The files that are believed, in their order; new keys go to the first.
+/// The trusted files, in order; new keys go to the first.
 #[derive(Clone, Debug, Default)]
 pub struct TrustStore {
     pub(super) files: Vec<Arc<TrustFile>>,
-    /// The first file is not ours to write, or keeps nothing.
+    /// The first file must not be written, or is `/dev/null`.
     pub(super) read_only: bool,
 }
 
@@ -36,17 +36,18 @@ pub struct OfferedKey {
 pub struct Certified {
     /// The wire form of the key that signed it.
     pub authority: Vec<u8>,
-    /// Names it speaks for, letter by letter. Without any it speaks for every host that its authority is on file for.
+    /// The names it is valid for, compared exactly. Without any it is valid for every host that its authority is on
+    /// file for.
     pub principals: Vec<String>,
-    /// Its number; 0 is none.
+    /// Its serial number; 0: none.
     pub serial: u64,
-    /// What its authority calls it.
+    /// The key id that its authority gave it.
     pub key_id: String,
     /// Whether it is valid at all now (kind, dates, options, signature); else why not.
     pub valid: Result<(), String>,
 }
 
-/// Where a line stands.
+/// Where a line is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The file.
@@ -74,14 +75,14 @@ pub enum Verdict {
         /// One of them.
         known: Place,
     },
-    /// Nobody knows.
+    /// No key is on file for it.
     Unknown {
         /// Why a certificate did not help, where one was shown.
         note: Option<String>,
     },
     /// Never.
     Revoked {
-        /// Who says so.
+        /// The line that revokes it.
         by: Place,
     },
 }
@@ -100,7 +101,7 @@ impl TrustStore {
         Self { files, read_only: false }
     }
 
-    /// The same, but no key is recorded: there is no file of the user's own, or it is `/dev/null`.
+    /// The same, but no key is recorded: the user has no file, or it is `/dev/null`.
     pub fn read_only(self) -> Self {
         Self { read_only: true, ..self }
     }
@@ -127,8 +128,8 @@ impl TrustStore {
             // A certificate is issued for hosts, without ports.
             let host = name.bare.as_deref().unwrap_or(&name.full);
             let trusted = self.trusts(&name.full, certificate);
-            // As OpenSSH does, before it looks at the key inside: without an authority for the name with its port,
-            // whatever is on file without the port.
+            // As in OpenSSH, before the key inside is checked: if no authority is on file for the name with its port,
+            // what is on file without the port is enough.
             if let (false, Some(bare)) = (trusted, name.bare.as_deref())
                 && ((self.trusts(bare, certificate) && usable(certificate, host).is_ok())
                     || self.check_plain(bare, key) == Verdict::Accept)
@@ -140,7 +141,7 @@ impl TrustStore {
                 Err(why) if trusted || name.bare.as_deref().is_some_and(|bare| self.trusts(bare, certificate)) => {
                     note = Some(why);
                 }
-                _ => note = Some("it shows a certificate of an authority that is not on file for it".to_owned()),
+                _ => note = Some("its certificate is from an authority that is not on file for it".to_owned()),
             }
         }
         match self.check_plain(&name.full, key) {
@@ -152,8 +153,8 @@ impl TrustStore {
         }
     }
 
-    /// The algorithms of the keys on file for `name`, and whether an authority speaks for it: what to ask the host for.
-    /// Keys on file without the port have no say, as in OpenSSH.
+    /// The algorithms of the keys on file for `name`, and whether an authority is on file for it: what to request from
+    /// the host. Keys on file without the port do not count, as in OpenSSH.
     pub fn expected(&self, name: &KnownName) -> (Vec<String>, bool) {
         let entries = self.entries(&name.full);
         let keys = |marker| {
@@ -163,7 +164,7 @@ impl TrustStore {
         let mut algorithms: Vec<String> = Vec::new();
         let mut passed: Vec<&str> = Vec::new();
         for key in keys(Marker::Plain) {
-            // The first key of a kind stands for it; a revoked one is nothing to ask for.
+            // The first key of a kind decides; a revoked one is not requested.
             if passed.contains(&&*key.algorithm) {
                 continue;
             }
@@ -214,8 +215,8 @@ impl TrustStore {
         let mut found = Vec::new();
         for file in &self.files {
             found.extend(file.matching(name).map(|entry| (file.path().to_owned(), entry.clone())));
-            let learned = file.learned();
-            let mine = learned.iter().filter(|(known, _)| known == name);
+            let appended = file.appended();
+            let mine = appended.iter().filter(|(known, _)| known == name);
             found.extend(mine.map(|(_, entry)| (file.path().to_owned(), entry.clone())));
         }
         found

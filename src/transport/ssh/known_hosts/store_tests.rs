@@ -45,7 +45,7 @@ fn verdicts() {
     // Without the port a matching key is believed; another one does not make the host known.
     check(&[&web_a], "web", 2222, A, "accept");
     check(&[&web_a], "web", 2222, B, "unknown");
-    // Revocation wins wherever it stands.
+    // Revocation wins wherever it is.
     check(&[&format!("{web_a}\n@revoked * {A}")], "web", 22, A, "revoked");
     check(&[&web_a, &format!("@revoked web {A}")], "web", 22, A, "revoked");
     check(&[&format!("@revoked web {A}"), &web_a], "web", 22, A, "revoked");
@@ -53,7 +53,7 @@ fn verdicts() {
     check(&[&format!("{web_a}\n@revoked db {A}")], "web", 22, A, "accept");
     check(&[&format!("@revoked web {A}")], "web", 22, B, "unknown");
     check(&[&format!("*.example.com,!bad.example.com {A}")], "bad.example.com", 22, A, "unknown");
-    // A line that holds no readable key knows nothing.
+    // A line without a readable key does not count.
     check(&["web ssh-ed25519 AAAA"], "web", 22, A, "unknown");
     // An authority's own key is not the host's key.
     check(&[&format!("@cert-authority * {A}")], "web", 22, A, "unknown");
@@ -139,7 +139,7 @@ proptest::proptest! {
             let lines = file.find(&name);
             assert!(lines.is_sorted() && lines.iter().all(|line| *line > 0));
             let store = TrustStore::new(vec![Arc::new(file)]);
-            // Random text holds no whole key, so nothing is known, and surely nothing is believed.
+            // Random text holds no whole key, so nothing is known, and nothing is trusted.
             let verdict = store.check(&KnownName::new(&name, 22), &key(A));
             assert_eq!(word(&verdict), "unknown");
         }

@@ -16,9 +16,9 @@ use super::{
 };
 
 impl Login<'_> {
-    /// All that the agent holds, but for what was tried already.
+    /// Tries everything that the agent holds, except what was tried already.
     pub(super) async fn agent(&mut self) -> Result<Try, ConnectError> {
-        let Some(agent) = self.ways.agent else { return Ok(Try::Next) };
+        let Some(agent) = self.credentials.agent else { return Ok(Try::Next) };
         let identities = match agent.identities().await {
             Ok(identities) => identities,
             Err(why) => {
@@ -39,7 +39,7 @@ impl Login<'_> {
 
     /// The agent's identity for `public`.
     pub(super) async fn held(&self, public: &PublicKey) -> Option<AgentIdentity> {
-        let identities = self.ways.agent?.identities().await.ok()?;
+        let identities = self.credentials.agent?.identities().await.ok()?;
         identities
             .iter()
             .find(|identity| matches!(identity, AgentIdentity::PublicKey { key, .. } if key.key_data() == public.key_data()))
@@ -48,7 +48,7 @@ impl Login<'_> {
 
     /// One of the agent's identities. A failing agent is noted; it does not end the login.
     pub(super) async fn identity(&mut self, identity: &AgentIdentity) -> Result<Try, ConnectError> {
-        let Some(agent) = self.ways.agent else { return Ok(Try::Next) };
+        let Some(agent) = self.credentials.agent else { return Ok(Try::Next) };
         let (name, data, bytes, form) = match identity {
             AgentIdentity::PublicKey { key, comment } => {
                 let name = format!("agent key {comment} ({})", key.fingerprint(HashAlg::Sha256));
@@ -80,11 +80,16 @@ impl Login<'_> {
             let signing = async {
                 match identity {
                     AgentIdentity::PublicKey { key, .. } => {
-                        handle.authenticate_publickey_with(self.ways.user, key.clone(), hash, &mut signer).await
+                        handle.authenticate_publickey_with(self.credentials.user, key.clone(), hash, &mut signer).await
                     }
                     AgentIdentity::Certificate { certificate, .. } => {
                         handle
-                            .authenticate_certificate_with(self.ways.user, certificate.clone(), hash, &mut signer)
+                            .authenticate_certificate_with(
+                                self.credentials.user,
+                                certificate.clone(),
+                                hash,
+                                &mut signer,
+                            )
                             .await
                     }
                 }

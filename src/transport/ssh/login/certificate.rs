@@ -19,10 +19,10 @@ use super::{
 };
 
 impl Login<'_> {
-    /// The certificates that were named, each with the key that it is for: a file's, or the agent's. One without such
-    /// a key is passed over, as in OpenSSH.
+    /// The named certificates, each with its key, from a file or the agent. One without a key is skipped, as in
+    /// OpenSSH.
     pub(super) async fn named_certificates(&mut self) -> Result<Try, ConnectError> {
-        for named in self.ways.certificates.clone().unwrap_or_default() {
+        for named in self.credentials.certificates.clone().unwrap_or_default() {
             if self.allows(MethodKind::PublicKey) && self.named_certificate(&named).await? == Try::In {
                 return Ok(Try::In);
             }
@@ -44,7 +44,7 @@ impl Login<'_> {
         if let Some(key) = file.as_ref().and_then(|file| file.ready()) {
             return self.certificate(&name, certificate, WithKey(key)).await;
         }
-        if (file.is_some() || !self.ways.rules.identities_only) && self.held(&public).await.is_some() {
+        if (file.is_some() || !self.credentials.rules.identities_only) && self.held(&public).await.is_some() {
             return self.by_agent(&name, certificate).await;
         }
         let Some(file) = file.filter(|file| file.is_locked()) else {
@@ -62,19 +62,19 @@ impl Login<'_> {
 
     /// The file with the private half of `public`.
     fn file_of(&self, public: &PublicKey) -> Option<Arc<KeyFile>> {
-        let files = self.ways.named.iter().chain(&self.ways.usual);
+        let files = self.credentials.named.iter().chain(&self.credentials.usual);
         let of = |file: &&Arc<KeyFile>| file.public().is_some_and(|own| own.key_data() == public.key_data());
         files.into_iter().find(of).cloned()
     }
 
     /// The certificate beside a key, unless others were named.
     pub(super) fn beside(&self, file: &KeyFile) -> Option<Certificate> {
-        file.certificate.clone().filter(|_| self.ways.certificates.is_none())
+        file.certificate.clone().filter(|_| self.credentials.certificates.is_none())
     }
 
     /// Has the agent sign with the plain key of a certificate from a file.
     pub(super) async fn by_agent(&mut self, name: &str, certificate: Certificate) -> Result<Try, ConnectError> {
-        let Some(agent) = self.ways.agent else { return Ok(Try::Next) };
+        let Some(agent) = self.credentials.agent else { return Ok(Try::Next) };
         match timeout_at(self.deadline, agent.signer()).await {
             Err(_) => Err(self.agent_late()),
             Ok(Ok((client, _place))) => self.certificate(name, certificate, WithAgent(client)).await,
@@ -105,7 +105,7 @@ impl Login<'_> {
         let Some(hash) = hash.first().copied() else { return Ok(Try::Next) };
         let (mut signer, at_work) = Watched::new(signer);
         let handle = &mut self.connection.handle;
-        let signing = handle.authenticate_certificate_with(self.ways.user, certificate, hash, &mut signer);
+        let signing = handle.authenticate_certificate_with(self.credentials.user, certificate, hash, &mut signer);
         match timeout_at(self.deadline, signing).await {
             Err(_) if at_work.load(Ordering::Relaxed) => Err(self.agent_late()),
             Err(_) => Err(self.late()),
@@ -118,7 +118,7 @@ impl Login<'_> {
         }
     }
 
-    /// Asks the host whether it would take a certificate, without signing anything.
+    /// Asks the host whether it would accept a certificate, without signing anything.
     pub(super) async fn certificate_wanted(
         &mut self,
         name: &str,
@@ -132,7 +132,7 @@ impl Login<'_> {
         let Some(hash) = hash.first().copied() else { return Ok(false) };
         let handle = &mut self.connection.handle;
         let mut signer = OnlyAsking;
-        let asking = handle.authenticate_certificate_with(self.ways.user, certificate, hash, &mut signer);
+        let asking = handle.authenticate_certificate_with(self.credentials.user, certificate, hash, &mut signer);
         match timeout_at(self.deadline, asking).await {
             Err(_) => Err(self.late()),
             Ok(Err(Asked::Wanted)) => Ok(true),

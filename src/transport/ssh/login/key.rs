@@ -20,9 +20,9 @@ use super::{
 };
 
 impl Login<'_> {
-    /// One file: with its key if it is in the clear, with the agent's if that holds it, else after a question.
+    /// Tries one file: with its key if that is in the clear, with the agent if that holds it, else after a question.
     pub(super) async fn file(&mut self, file: &Arc<KeyFile>) -> Result<Try, ConnectError> {
-        let named = self.ways.named.iter().any(|named| named.path == file.path);
+        let named = self.credentials.named.iter().any(|named| named.path == file.path);
         match &file.content {
             Content::Absent if named => self.pass(file, "does not exist"),
             Content::Bad(why) => self.pass(file, why),
@@ -48,11 +48,11 @@ impl Login<'_> {
             }
             if !file.is_locked() {
                 if named {
-                    self.pass(file, "is there with its public half alone, and no agent holds the other");
+                    self.pass(file, "has only its public half, and no agent holds the private one");
                 }
                 return Ok(Try::Next);
             }
-            // A person is asked only when the host would take the key.
+            // A person is asked only when the host would accept the key.
             if !self.wanted(file, public).await? {
                 return Ok(Try::Next);
             }
@@ -66,7 +66,7 @@ impl Login<'_> {
     /// The private key of a locked file; `None`, with a note, when there is no passphrase.
     pub(super) async fn unlock(&mut self, file: &Arc<KeyFile>) -> Option<Arc<PrivateKey>> {
         let asked = Instant::now();
-        let unlocked = self.ways.files.unlock(file, self.ways.questions()).await;
+        let unlocked = self.credentials.files.unlock(file, self.credentials.questions()).await;
         self.deadline += asked.elapsed();
         match unlocked {
             Ok(key) => Some(key),
@@ -94,7 +94,7 @@ impl Login<'_> {
 
     pub(super) fn is_chosen(&self, public: &PublicKey) -> bool {
         // The first alone: each further one may cost one try only.
-        let chosen = self.ways.named.first().and_then(|file| file.public());
+        let chosen = self.credentials.named.first().and_then(|file| file.public());
         chosen.is_some_and(|chosen| chosen.key_data() == public.key_data())
     }
 
@@ -102,7 +102,7 @@ impl Login<'_> {
         self.note(format!("{} {why}", file.path.display()));
     }
 
-    /// Asks the host whether it would take a key, without signing anything.
+    /// Asks the host whether it would accept a key, without signing anything.
     async fn wanted(&mut self, file: &KeyFile, public: PublicKey) -> Result<bool, ConnectError> {
         if let Some(certificate) = self.beside(file)
             && self.certificate_wanted(&beside_name(file), certificate).await?
@@ -118,7 +118,7 @@ impl Login<'_> {
         for hash in self.hashes(&public.algorithm(), Form::Plain, chosen).await? {
             let mut signer = OnlyAsking;
             let handle = &mut self.connection.handle;
-            let asking = handle.authenticate_publickey_with(self.ways.user, public.clone(), hash, &mut signer);
+            let asking = handle.authenticate_publickey_with(self.credentials.user, public.clone(), hash, &mut signer);
             match timeout_at(self.deadline, asking).await {
                 Err(_) => return Err(self.late()),
                 Ok(Err(Asked::Wanted)) => return Ok(true),
@@ -142,7 +142,7 @@ impl Login<'_> {
         }
         let chosen = self.is_chosen(key.public_key());
         for hash in self.hashes(&key.algorithm(), Form::Plain, chosen).await? {
-            let (handle, user) = (&mut self.connection.handle, self.ways.user);
+            let (handle, user) = (&mut self.connection.handle, self.credentials.user);
             let signing = async {
                 if let Some(quick) = file.ed25519(&key) {
                     let public = key.public_key().clone();

@@ -9,9 +9,9 @@ use tokio::time::Instant;
 use super::super::{
     super::ConnectError,
     agent::Agent,
-    ask_key::Asker,
     handshake::Connection,
     key_file::{KeyFile, KeyFiles, NamedCertificate},
+    prompter::Prompter,
 };
 use crate::{
     mask::Secrets,
@@ -22,17 +22,17 @@ use crate::{
 const TRIES: usize = 6;
 /// The default of `NumberOfPasswordPrompts`.
 const QUESTIONS: usize = 3;
-/// The order where nothing is said. A password that is at hand is shown plainly before a dialogue is begun.
+/// The default order. A configured password is sent directly before a dialogue is tried.
 const USUAL: [LoginMethod; 3] = [LoginMethod::Keys, LoginMethod::Password, LoginMethod::Interactive];
 
-/// With what one host may be logged in to.
-pub(in super::super) struct Ways<'a> {
+/// What may be used to log in to one host.
+pub(in super::super) struct Credentials<'a> {
     pub(in super::super) user: &'a str,
-    /// Key files that were named for the host.
+    /// Key files that are named for the host.
     pub(in super::super) named: Vec<Arc<KeyFile>>,
     /// Key files that are tried when the target names none.
     pub(in super::super) usual: Vec<Arc<KeyFile>>,
-    /// Certificates that were named; then those beside keys are not looked at.
+    /// Named certificates; if there are any, those beside keys are ignored.
     pub(in super::super) certificates: Option<Vec<NamedCertificate>>,
     pub(in super::super) agent: Option<&'a Agent>,
     pub(in super::super) rules: &'a LoginSettings,
@@ -40,22 +40,22 @@ pub(in super::super) struct Ways<'a> {
     pub(in super::super) least_rsa: u32,
     pub(in super::super) files: &'a KeyFiles,
     pub(in super::super) password: Option<&'a SecretString>,
-    /// Where answers go that a person types, and what no question may repeat.
+    /// Collects what a person types; also masks the host's questions.
     pub(in super::super) secrets: Option<&'a Secrets>,
-    /// What a person is told who is asked for a code.
+    /// The host's name, for the person who is asked for a code.
     pub(in super::super) host: &'a str,
-    pub(in super::super) asker: &'a Asker,
+    pub(in super::super) prompter: &'a Prompter,
 }
 
-impl Ways<'_> {
+impl Credentials<'_> {
     /// How often a person is asked for a passphrase.
     pub(super) fn questions(&self) -> usize {
         if self.rules.batch { 0 } else { self.rules.questions.map_or(QUESTIONS, |n| n as usize) }
     }
 
-    /// Whether a person answers what a host asks.
+    /// Whether a person can answer the host's questions.
     pub(super) fn has_person(&self) -> bool {
-        self.asker.has_dialogue() && !self.rules.batch
+        self.prompter.has_dialogue() && !self.rules.batch
     }
 }
 
@@ -68,10 +68,10 @@ pub(super) enum Try {
 /// One login under way.
 pub(super) struct Login<'a> {
     pub(super) connection: &'a mut Connection,
-    pub(super) ways: Ways<'a>,
+    pub(super) credentials: Credentials<'a>,
     pub(super) limit: Duration,
     pub(super) deadline: Instant,
-    /// What was accepted without being enough, for people.
+    /// What was accepted but is not enough, for people.
     pub(super) taken: Vec<String>,
     /// What was refused, for people.
     pub(super) tried: Vec<String>,
@@ -81,22 +81,22 @@ pub(super) struct Login<'a> {
     pub(super) seen: Vec<Vec<u8>>,
     /// What the host still allows, once it has said so.
     pub(super) allowed: Option<MethodSet>,
-    /// The password was shown to the host.
+    /// The password was sent to the host.
     pub(super) shown: bool,
-    /// The host took the password and wants more.
+    /// The host accepted the password and wants more.
     pub(super) password_taken: bool,
-    /// A dialogue came to nothing.
+    /// A dialogue failed.
     talked: bool,
 }
 /// Logs in, or says what was tried.
 pub(in super::super) async fn login(
     connection: &mut Connection,
-    ways: Ways<'_>,
+    credentials: Credentials<'_>,
     limit: Duration,
 ) -> Result<(), ConnectError> {
     let mut login = Login {
         connection,
-        ways,
+        credentials,
         limit,
         deadline: Instant::now() + limit,
         taken: Vec::new(),
@@ -114,9 +114,9 @@ pub(in super::super) async fn login(
     }
 }
 impl Login<'_> {
-    /// Walks over the methods, and again whenever one was taken without being enough.
+    /// Goes through the methods, and starts over whenever one was accepted but is not enough.
     async fn run(&mut self) -> Result<Try, ConnectError> {
-        let methods = self.ways.rules.methods.clone().unwrap_or_else(|| USUAL.to_vec());
+        let methods = self.credentials.rules.methods.clone().unwrap_or_else(|| USUAL.to_vec());
         loop {
             let taken = self.taken.len();
             for method in &methods {
@@ -135,21 +135,21 @@ impl Login<'_> {
         }
     }
 
-    /// What was named for the host comes first, for the host counts the tries; then the agent's keys, then the usual
+    /// Keys named for the host come first, because the host counts the tries; then the agent's keys, then the usual
     /// ones.
     async fn keys(&mut self) -> Result<Try, ConnectError> {
         if self.named_certificates().await? == Try::In {
             return Ok(Try::In);
         }
-        for file in self.ways.named.clone() {
+        for file in self.credentials.named.clone() {
             if self.file(&file).await? == Try::In {
                 return Ok(Try::In);
             }
         }
-        if !self.ways.rules.identities_only && self.agent().await? == Try::In {
+        if !self.credentials.rules.identities_only && self.agent().await? == Try::In {
             return Ok(Try::In);
         }
-        for file in self.ways.usual.clone() {
+        for file in self.credentials.usual.clone() {
             if self.file(&file).await? == Try::In {
                 return Ok(Try::In);
             }
@@ -158,18 +158,18 @@ impl Login<'_> {
     }
 
     async fn by_password(&mut self) -> Result<Try, ConnectError> {
-        let Some(password) = self.ways.password.filter(|_| !self.shown) else { return Ok(Try::Next) };
+        let Some(password) = self.credentials.password.filter(|_| !self.shown) else { return Ok(Try::Next) };
         if self.allowed.is_none() && self.ask_what_is_allowed().await? == Try::In {
             return Ok(Try::In);
         }
         if self.allows(MethodKind::Password) { self.password(password).await } else { Ok(Try::Next) }
     }
 
-    /// A password that was refused is not shown a second time in another way: accounts get locked. One that was taken
-    /// may not be all: what the host wants now is a dialogue.
+    /// A refused password is not sent again by another method: accounts get locked. After an accepted one the host may
+    /// want a dialogue as well.
     async fn by_dialogue(&mut self) -> Result<Try, ConnectError> {
         let refused = self.shown && !self.password_taken;
-        if refused || self.talked || (self.ways.password.is_none() && !self.ways.has_person()) {
+        if refused || self.talked || (self.credentials.password.is_none() && !self.credentials.has_person()) {
             return Ok(Try::Next);
         }
         if self.allowed.is_none() && self.ask_what_is_allowed().await? == Try::In {
@@ -185,17 +185,17 @@ impl Login<'_> {
         Ok(tried)
     }
 
-    /// Keeps what could not be tried, once.
+    /// Records what could not be tried, once.
     pub(super) fn note(&mut self, what: String) {
         if !self.passed.contains(&what) {
             self.passed.push(what);
         }
     }
 
-    /// False when the host has said that it does not take this, or when a further try would end the connection.
+    /// False when the host does not allow this method, or when a further try would end the connection.
     pub(super) fn allows(&self, kind: MethodKind) -> bool {
         // The last try is kept for the password.
-        let kept = usize::from(self.ways.password.is_some() && !self.shown && kind == MethodKind::PublicKey);
+        let kept = usize::from(self.credentials.password.is_some() && !self.shown && kind == MethodKind::PublicKey);
         self.tried.len() + kept < TRIES && self.allowed.as_ref().is_none_or(|allowed| allowed.contains(&kind))
     }
 }

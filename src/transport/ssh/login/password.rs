@@ -1,4 +1,4 @@
-//! Tries with the password, asked for plainly or in a dialogue; a dialogue may want a person besides.
+//! Tries with the password, sent directly or in a dialogue; a dialogue may also need a person.
 
 use russh::client::{AuthResult, KeyboardInteractiveAuthResponse as Interactive, Prompt};
 use secrecy::{ExposeSecret, SecretString};
@@ -9,17 +9,17 @@ use super::{
     order::{Login, Try},
 };
 
-/// Rounds of questions that are borne.
+/// The most rounds of questions.
 const ROUNDS: usize = 8;
-/// Questions in one of them.
+/// The most questions in one round.
 const QUESTIONS: usize = 8;
-/// Columns of a question.
+/// The most columns of a question.
 const MOST: usize = 200;
 
 impl Login<'_> {
     pub(super) async fn password(&mut self, password: &SecretString) -> Result<Try, ConnectError> {
         self.shown = true;
-        let asking = self.connection.handle.authenticate_password(self.ways.user, password.expose_secret());
+        let asking = self.connection.handle.authenticate_password(self.credentials.user, password.expose_secret());
         match timeout_at(self.deadline, asking).await {
             Err(_) => Err(self.late()),
             Ok(Err(_)) => Err(self.ended().await),
@@ -32,10 +32,10 @@ impl Login<'_> {
 
     /// Answers a dialogue: a hidden question for the password with it, once; other questions are put to a person.
     pub(super) async fn interactive(&mut self) -> Result<Try, ConnectError> {
-        let mut password = self.ways.password.filter(|_| !self.shown);
+        let mut password = self.credentials.password.filter(|_| !self.shown);
         let handle = &mut self.connection.handle;
-        let devices = self.ways.rules.devices.clone();
-        let start = handle.authenticate_keyboard_interactive_start(self.ways.user, devices);
+        let devices = self.credentials.rules.devices.clone();
+        let start = handle.authenticate_keyboard_interactive_start(self.credentials.user, devices);
         let mut reply = timeout_at(self.deadline, start).await;
         for _ in 0..ROUNDS {
             let responses = match reply {
@@ -63,7 +63,7 @@ impl Login<'_> {
         Ok(Try::Next)
     }
 
-    /// The answers to one round; or what nobody answers.
+    /// The answers to one round, or why there are none.
     async fn responses(
         &mut self,
         prompts: &[Prompt],
@@ -82,31 +82,33 @@ impl Login<'_> {
             return Err(format!("the host asks {} questions at once", prompts.len()));
         }
         let shown = |prompt: &Prompt| {
-            let hide =
-                |text: &str| self.ways.secrets.map_or_else(|| text.to_owned(), |known| known.hide(text).into_owned());
-            // Before it is cut, too: a part of a secret is not recognised.
+            let hide = |text: &str| {
+                self.credentials.secrets.map_or_else(|| text.to_owned(), |known| known.hide(text).into_owned())
+            };
+            // Also before it is cut: a part of a secret is not recognised.
             hide(&one_line(&hide(&prompt.prompt)))
         };
         let first = shown(first);
-        if self.ways.has_person() {
+        if self.credentials.has_person() {
             let prompts = prompts.iter().map(|prompt| (shown(prompt), prompt.echo));
             let asked = Instant::now();
-            let answers = self.ways.asker.turn().await.answers(self.ways.host, prompts.collect()).await;
+            let answers =
+                self.credentials.prompter.turn().await.answers(self.credentials.host, prompts.collect()).await;
             self.deadline += asked.elapsed();
             if let Some(answers) = answers {
-                if let Some(secrets) = self.ways.secrets {
+                if let Some(secrets) = self.credentials.secrets {
                     answers.iter().for_each(|answer| secrets.add(answer.expose_secret()));
                 }
                 return Ok(answers.iter().map(|answer| answer.expose_secret().to_owned()).collect());
             }
             return Err(format!("the host asks {first:?}, and nobody answered"));
         }
-        Err(format!("the host asks {first:?}, which the password does not answer"))
+        Err(format!("the host asks {first:?}, which is not a password prompt"))
     }
 }
 
-/// What sshd asks, in one line: PAM's notices stand above the question. Of a long text its beginning and its end: it must
-/// not push away who asks.
+/// What sshd asks, in one line: PAM's notices come before the question. A long text is cut in the middle, so that it
+/// cannot push the host's name off the screen.
 fn one_line(prompt: &str) -> String {
     let shown = |word: &str| word.chars().filter(|c| crate::command::shows(*c)).collect::<String>();
     let words = prompt.split_whitespace().map(shown).filter(|word| !word.is_empty());
@@ -127,12 +129,12 @@ fn one_line(prompt: &str) -> String {
     format!("{} \u{2026} {}", front.trim_end(), back.trim_start())
 }
 
-/// The most columns that these characters take.
+/// The most columns that these characters can take.
 fn cells(chars: impl IntoIterator<Item = char>) -> usize {
     chars.into_iter().map(|c| if c.is_ascii() { 1 } else { 2 }).sum()
 }
 
-/// A hidden question that is surely not for the password.
+/// A hidden question that is certainly not for the password.
 fn asks_for_a_code(prompt: &str) -> bool {
     let prompt = prompt.to_lowercase();
     ["code", "token", "otp", "one-time", "verification", "second factor", "passphrase for"]

@@ -17,15 +17,15 @@ impl Login<'_> {
     /// Whether a key is long enough and of a kind that may be used; else says why not.
     pub(super) fn fits(&mut self, name: &str, key: &KeyData, form: Form) -> bool {
         let why = match key {
-            KeyData::Rsa(rsa) if rsa.key_size() < self.ways.least_rsa => {
-                format!("has {} bits, RequiredRSASize wants {}", rsa.key_size(), self.ways.least_rsa)
+            KeyData::Rsa(rsa) if rsa.key_size() < self.credentials.least_rsa => {
+                format!("has {} bits, but RequiredRSASize is {}", rsa.key_size(), self.credentials.least_rsa)
             }
             _ => {
-                let accepted = self.ways.rules.accepted_keys.as_deref();
+                let accepted = self.credentials.rules.accepted_keys.as_deref();
                 if signatures(&key.algorithm(), form).any(|(name, _)| accepts(accepted, &name)) {
                     return true;
                 }
-                "is of a kind that PubkeyAcceptedAlgorithms leaves out".to_owned()
+                "is of a kind that PubkeyAcceptedAlgorithms does not allow".to_owned()
             }
         };
         self.note(format!("{name} {why}"));
@@ -50,11 +50,11 @@ impl Login<'_> {
             Ok(Err(_)) => return Err(self.ended().await),
             Ok(Ok(announced)) => announced,
         };
-        let hashes = rsa_hashes(announced, self.ways.rules.accepted_keys.as_deref(), form, chosen);
+        let hashes = rsa_hashes(announced, self.credentials.rules.accepted_keys.as_deref(), form, chosen);
         if hashes.is_empty() {
             self.note(match announced {
-                Some(None) => "the host takes RSA keys with SHA-1 only".to_owned(),
-                _ => "PubkeyAcceptedAlgorithms leaves no RSA signature that the host takes".to_owned(),
+                Some(None) => "the host accepts RSA keys with SHA-1 only".to_owned(),
+                _ => "PubkeyAcceptedAlgorithms allows no RSA signature that the host accepts".to_owned(),
             });
         }
         Ok(hashes)
@@ -81,7 +81,7 @@ fn signatures(algorithm: &Algorithm, form: Form) -> impl Iterator<Item = (String
     })
 }
 
-/// Where nothing is said, everything is accepted but RSA with SHA-1, as in OpenSSH.
+/// By default everything is accepted except RSA with SHA-1, as in OpenSSH.
 fn accepts(accepted: Option<&[String]>, name: &str) -> bool {
     match accepted {
         Some(names) => names.iter().any(|known| known == name),

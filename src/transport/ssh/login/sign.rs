@@ -63,7 +63,7 @@ impl russh::Signer for WithEd25519<'_> {
     }
 }
 
-/// The request, as the signer gives it back: with the signature behind it, as one string (RFC 4252, section 7).
+/// The request, as the signer returns it: followed by the signature, as one string (RFC 4252, section 7).
 fn append(request: &mut Vec<u8>, signature: &Signature) -> Result<(), NotSigned> {
     signature.encode_prefixed(request).map_err(|error| NotSigned(error.to_string()))
 }
@@ -89,7 +89,7 @@ impl russh::Signer for WithAgent {
     }
 }
 
-/// Tells whether its signer is at work: then a login that is late waits for it, and not for the host.
+/// Tells whether its signer is busy: then a late login is waiting for the signer, not for the host.
 pub(super) struct Watched<S> {
     signer: S,
     at_work: Arc<AtomicBool>,

@@ -1,4 +1,4 @@
-//! The process: its streams as one, its end with the stream's end, its last words for the error.
+//! The process: its standard streams as one stream, its end together with the stream, its last output for the error.
 
 use std::{
     io,
@@ -25,11 +25,11 @@ use super::{
     ProxyCommand,
 };
 
-/// Bytes of its standard error that are kept: the last ones.
+/// How many bytes of its standard error are kept, from the end.
 const KEPT: usize = 1024;
-/// A program that ends by itself when its streams close may do so.
+/// How long a program may take to end by itself when its streams close.
 const GRACE: Duration = Duration::from_millis(200);
-/// How often that is looked at.
+/// How often that is checked.
 const LOOK: Duration = Duration::from_millis(20);
 /// How long an error waits for the process's end.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -42,11 +42,11 @@ pub(in super::super) struct Pipe {
     _release: oneshot::Sender<()>,
 }
 
-/// What is known of the process beside its streams.
-pub(in super::super) struct Talk {
+/// What is known about the process apart from its streams.
+pub(in super::super) struct ChildReport {
     /// For people: `ProxyCommand nc`.
     name: String,
-    heard: Arc<Mutex<Vec<u8>>>,
+    tail: Arc<Mutex<Vec<u8>>>,
     /// `None` while it runs.
     ended: watch::Receiver<Option<Ended>>,
 }
@@ -56,7 +56,7 @@ struct Ended(Option<ExitStatus>);
 
 impl ProxyCommand {
     /// Starts it.
-    pub(in super::super) fn start(&self) -> Result<(Pipe, Talk), ConnectError> {
+    pub(in super::super) fn start(&self) -> Result<(Pipe, ChildReport), ConnectError> {
         let name = format!("ProxyCommand {}", self.program);
         let mut child = Command::new("/bin/sh")
             .args(["-c", &format!("exec {}", self.line)])
@@ -74,19 +74,19 @@ impl ProxyCommand {
         };
         let (release, released) = oneshot::channel();
         let (tell, ended) = watch::channel(None);
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        tokio::spawn(mind(group, errors, released, Arc::clone(&heard), tell));
-        Ok((Pipe { output, input: Some(input), _release: release }, Talk { name, heard, ended }))
+        let tail = Arc::new(Mutex::new(Vec::new()));
+        tokio::spawn(supervise(group, errors, released, Arc::clone(&tail), tell));
+        Ok((Pipe { output, input: Some(input), _release: release }, ChildReport { name, tail, ended }))
     }
 }
 
-impl Talk {
+impl ChildReport {
     /// The name of the process, in place of an address.
     pub(in super::super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Adds what the process has said and how it ended to a failure over its streams, which are closed by now.
+    /// Adds the process's last output and its exit code to a failure of its streams, which are closed by now.
     pub(in super::super) async fn explain(mut self, mut error: ConnectError) -> ConnectError {
         if !matches!(error.class, Class::Closed | Class::TimedOut | Class::Protocol) {
             return error;
@@ -95,14 +95,14 @@ impl Talk {
         let status = ended.ok().and_then(Result::ok).and_then(|ended| *ended).and_then(|Ended(status)| status);
         if let Some(code) = status.and_then(|status| status.code()).filter(|_| error.class == Class::Closed) {
             error.message = format!("{} ended with exit code {code}", self.name);
-            error.help = Some("the same line with the host's address in it shows more in a shell".to_owned());
-            // The shell did not find it, or could not run it: no second try changes that.
+            error.help = Some("run the same command in a shell, with the host's address in it, to see more".to_owned());
+            // The shell did not find it, or could not run it: a retry does not help.
             if matches!(code, 126 | 127) {
                 (error.phase, error.class) = (Phase::Connect, Class::Local);
             }
         }
-        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = String::from_utf8_lossy(&heard).into_owned();
+        let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = String::from_utf8_lossy(&tail).into_owned();
         if let Some(line) = text.lines().rev().map(crate::command::printable).find(|line| !line.trim().is_empty()) {
             let line: String = line.chars().take(200).collect();
             error.message = format!("{}; it said {line:?}", error.message);
@@ -111,16 +111,16 @@ impl Talk {
     }
 }
 
-/// A process and its kin; killed when dropped before its end was taken.
+/// A process group; killed when dropped before its leader was reaped.
 struct Group(Child);
 
 impl Group {
     fn leader(&self) -> Option<Pid> {
-        // No id once its end was taken: the number may be somebody else's by then.
+        // No id once it was reaped: the number may belong to another process by then.
         self.0.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
     }
 
-    /// True once the leader has ended; its end is not taken.
+    /// True once the leader has ended; does not reap it.
     fn over(&self) -> bool {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
         self.leader().is_none_or(|pid| !matches!(waitid(WaitId::Pid(pid), options), Ok(None)))
@@ -139,18 +139,18 @@ impl Drop for Group {
     }
 }
 
-async fn mind(
+async fn supervise(
     mut group: Group,
     mut errors: ChildStderr,
     mut released: oneshot::Receiver<()>,
-    heard: Arc<Mutex<Vec<u8>>>,
+    tail: Arc<Mutex<Vec<u8>>>,
     tell: watch::Sender<Option<Ended>>,
 ) {
     let mut open = true;
     while open {
         tokio::select! {
             _ = &mut released => break,
-            more = hear(&mut errors, &heard) => open = more,
+            more = keep_tail(&mut errors, &tail) => open = more,
         }
     }
     if !open {
@@ -163,21 +163,21 @@ async fn mind(
     };
     let _ = timeout(GRACE, grace).await;
     group.kill();
-    let _ = timeout(GRACE, async { while open && hear(&mut errors, &heard).await {} }).await;
+    let _ = timeout(GRACE, async { while open && keep_tail(&mut errors, &tail).await {} }).await;
     let status = timeout(LAST_WORDS, group.0.wait()).await.ok().and_then(Result::ok);
     tell.send_replace(Some(Ended(status)));
 }
 
-/// Keeps the end of what comes; false when no more comes.
-async fn hear(errors: &mut ChildStderr, heard: &Mutex<Vec<u8>>) -> bool {
+/// Keeps the last part of the output; false at its end.
+async fn keep_tail(errors: &mut ChildStderr, tail: &Mutex<Vec<u8>>) -> bool {
     let mut buffer = [0; 512];
     match errors.read(&mut buffer).await {
         Ok(0) | Err(_) => false,
         Ok(n) => {
-            let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
-            heard.extend_from_slice(&buffer[..n]);
-            let over = heard.len().saturating_sub(KEPT);
-            heard.drain(..over);
+            let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
+            tail.extend_from_slice(&buffer[..n]);
+            let over = tail.len().saturating_sub(KEPT);
+            tail.drain(..over);
             true
         }
     }

@@ -1,4 +1,4 @@
-//! The shell line of one host. Values come from an inventory and meet a shell: what a shell could read as more than a
+//! The shell line of one host. Values from an inventory go to a shell here: one that a shell could read as more than a
 //! word is refused. Source: ssh_config(5), `ProxyCommand` and TOKENS.
 
 use super::super::{
@@ -50,7 +50,7 @@ fn plain(text: &str) -> Option<&str> {
 }
 
 fn not_plain(what: &str, text: &str) -> String {
-    format!("the {what} {:?} cannot be put into a ProxyCommand", crate::command::printable(text))
+    format!("the {what} {:?} cannot be used in a ProxyCommand", crate::command::printable(text))
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! The byte stream below one SSH session, with a switch that cuts it and a note of how the peer greeted us.
-//! russh waits without end in several places; cutting the stream is what ends its task whatever it waits for.
+//! The byte stream below one SSH session, which can be aborted from outside and keeps the peer's greeting.
+//! russh waits without a deadline in several places; aborting the stream ends its task whatever it waits for.
 
 use std::{
     io,
@@ -22,19 +22,19 @@ const GREETING: usize = 200;
 /// that is one system call rather than three.
 const AHEAD: usize = 4 << 10;
 
-/// A stream that can be cut from outside.
-pub(super) struct Wire<S> {
+/// A stream that can be aborted from outside.
+pub(super) struct Abortable<S> {
     stream: S,
-    tap: Arc<Tap>,
+    control: Arc<StreamControl>,
     greeted: bool,
     /// Read, and not asked for yet. Holds no memory while it is empty: sessions idle for hours.
     ahead: Bytes,
 }
 
-/// The outside of a [`Wire`].
+/// Controls an [`Abortable`] from outside.
 #[derive(Debug, Default)]
-pub(super) struct Tap {
-    cut: AtomicBool,
+pub(super) struct StreamControl {
+    aborted: AtomicBool,
     reader: AtomicWaker,
     writer: AtomicWaker,
     greeting: Mutex<Greeting>,
@@ -46,17 +46,17 @@ struct Greeting {
     speaks_ssh: bool,
 }
 
-impl<S> Wire<S> {
-    pub(super) fn new(stream: S) -> (Self, Arc<Tap>) {
-        let tap = Arc::new(Tap::default());
-        (Self { stream, tap: Arc::clone(&tap), greeted: false, ahead: Bytes::new() }, tap)
+impl<S> Abortable<S> {
+    pub(super) fn new(stream: S) -> (Self, Arc<StreamControl>) {
+        let control = Arc::new(StreamControl::default());
+        (Self { stream, control: Arc::clone(&control), greeted: false, ahead: Bytes::new() }, control)
     }
 }
 
-impl Tap {
+impl StreamControl {
     /// Ends the stream, in both directions, at once.
-    pub(super) fn cut(&self) {
-        self.cut.store(true, Ordering::SeqCst);
+    pub(super) fn abort(&self) {
+        self.aborted.store(true, Ordering::SeqCst);
         self.reader.wake();
         self.writer.wake();
     }
@@ -91,20 +91,20 @@ impl Tap {
     }
 }
 
-/// Cuts the stream when it goes out of scope, so that an abandoned attempt leaves no task behind.
-pub(super) struct Cut(pub(super) Arc<Tap>);
+/// Aborts the stream when it goes out of scope, so that an abandoned attempt leaves no task behind.
+pub(super) struct AbortOnDrop(pub(super) Arc<StreamControl>);
 
-impl Drop for Cut {
+impl Drop for AbortOnDrop {
     fn drop(&mut self) {
-        self.0.cut();
+        self.0.abort();
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for Abortable<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        this.tap.reader.register(cx.waker());
-        if this.tap.cut.load(Ordering::SeqCst) {
+        this.control.reader.register(cx.waker());
+        if this.control.aborted.load(Ordering::SeqCst) {
             return Poll::Ready(Ok(()));
         }
         if !this.ahead.is_empty() {
@@ -119,7 +119,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
         let mut read = ReadBuf::uninit(&mut room);
         ready!(Pin::new(&mut this.stream).poll_read(cx, &mut read))?;
         if !this.greeted {
-            this.greeted = this.tap.note(read.filled());
+            this.greeted = this.control.note(read.filled());
         }
         let (now, later) = read.filled().split_at(read.filled().len().min(buf.remaining()));
         buf.put_slice(now);
@@ -128,18 +128,18 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Abortable<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.tap.writer.register(cx.waker());
-        if self.tap.cut.load(Ordering::SeqCst) {
+        self.control.writer.register(cx.waker());
+        if self.control.aborted.load(Ordering::SeqCst) {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.tap.writer.register(cx.waker());
-        if self.tap.cut.load(Ordering::SeqCst) {
+        self.control.writer.register(cx.waker());
+        if self.control.aborted.load(Ordering::SeqCst) {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
         Pin::new(&mut self.stream).poll_flush(cx)
@@ -159,12 +159,12 @@ mod tests {
     #[tokio::test]
     async fn a_cut_ends_a_waiting_reader_and_a_waiting_writer() {
         let (near, _far) = tokio::io::duplex(16);
-        let (wire, tap) = Wire::new(near);
-        let (mut read, mut write) = tokio::io::split(wire);
+        let (stream, control) = Abortable::new(near);
+        let (mut read, mut write) = tokio::io::split(stream);
         let reading = tokio::spawn(async move { read.read(&mut [0; 8]).await });
         let writing = tokio::spawn(async move { write.write_all(&[0; 64]).await });
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        tap.cut();
+        control.abort();
         assert_eq!(reading.await.unwrap().unwrap(), 0);
         assert!(writing.await.unwrap().is_err());
     }
@@ -196,13 +196,13 @@ mod tests {
             }
             bytes
         };
-        let (mut wire, tap) = Wire::new(Counted { bytes: &BYTES, reads: 0 });
+        let (mut stream, control) = Abortable::new(Counted { bytes: &BYTES, reads: 0 });
         let mut seen = Vec::new();
         for length in [1, 4, 200, 16, 3_000, 875, 4_500, 1_404, 1] {
             let mut piece = vec![0; length];
             let mut got = 0;
             while got < length {
-                match wire.read(&mut piece[got..]).await.unwrap() {
+                match stream.read(&mut piece[got..]).await.unwrap() {
                     0 => break,
                     n => got += n,
                 }
@@ -211,23 +211,23 @@ mod tests {
         }
         assert!(seen == BYTES);
         // 4,096 three times, and the end.
-        assert_eq!(wire.stream.reads, 4);
-        assert!(!tap.speaks_ssh() && wire.ahead.is_empty());
+        assert_eq!(stream.stream.reads, 4);
+        assert!(!control.speaks_ssh() && stream.ahead.is_empty());
     }
 
     #[tokio::test]
     async fn the_greeting_is_kept_until_the_peer_speaks_ssh() {
         let (near, mut far) = tokio::io::duplex(64);
-        let (mut wire, tap) = Wire::new(near);
+        let (mut stream, control) = Abortable::new(near);
         far.write_all(b"\r\nHTTP/1.1 400 \x1b[31mBad\r\n").await.unwrap();
         let mut buffer = [0; 64];
-        assert_ne!(wire.read(&mut buffer).await.unwrap(), 0);
-        assert_eq!(tap.greeting_text(), "HTTP/1.1 400 [31mBad");
-        assert!(!tap.speaks_ssh());
+        assert_ne!(stream.read(&mut buffer).await.unwrap(), 0);
+        assert_eq!(control.greeting_text(), "HTTP/1.1 400 [31mBad");
+        assert!(!control.speaks_ssh());
         for byte in b"SSH-2.0-x" {
             far.write_all(&[*byte]).await.unwrap();
-            assert_eq!(wire.read(&mut buffer).await.unwrap(), 1);
+            assert_eq!(stream.read(&mut buffer).await.unwrap(), 1);
         }
-        assert!(tap.speaks_ssh());
+        assert!(control.speaks_ssh());
     }
 }

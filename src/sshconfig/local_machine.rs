@@ -1,4 +1,4 @@
-//! What a configuration needs from outside: files, programs, and who asks. The caller hands it in.
+//! What a configuration needs from the local machine: files, programs, and the user. The caller provides it.
 
 use std::{
     collections::BTreeMap,
@@ -8,17 +8,17 @@ use std::{
 };
 
 /// Reads files and runs `Match exec`.
-pub trait Outside: Send + Sync {
+pub trait LocalMachine: Send + Sync {
     /// A file's text and who may write to it; a folder is an empty file, as in OpenSSH.
     ///
     /// # Errors
-    /// The system's; `NotFound` is distinguished.
+    /// The system's error; `NotFound` must be told apart from the rest.
     fn read(&self, path: &Path) -> io::Result<FileText>;
 
     /// The names in a folder, in any order; empty when it cannot be listed.
     fn list(&self, folder: &Path) -> Vec<String>;
 
-    /// Whether something is there.
+    /// Whether the path exists.
     fn exists(&self, path: &Path) -> bool;
 
     /// The home folder of another user.
@@ -27,7 +27,7 @@ pub trait Outside: Send + Sync {
     /// The addresses of the network interfaces that are up, with their names.
     fn addresses(&self) -> Vec<(String, IpAddr)>;
 
-    /// Whether a shell command ends with 0. Must have a deadline.
+    /// Whether a shell command exits with 0. Must have a deadline.
     ///
     /// # Errors
     /// The command could not be run to its end.
@@ -39,11 +39,11 @@ pub trait Outside: Send + Sync {
 pub struct FileText {
     /// The content.
     pub bytes: Vec<u8>,
-    /// Who else may have written it, in words; `None` when only root and the person themselves may.
+    /// Who else may write to it, for people; `None` when only root and the user may.
     pub writable_by: Option<String>,
 }
 
-/// Who asks, and where.
+/// The user, and the machine.
 #[derive(Clone, Debug, Default)]
 pub struct Person {
     /// `%u`: the login name.

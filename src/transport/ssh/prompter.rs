@@ -1,4 +1,5 @@
-//! Asking a person, about host keys and for codes: one question at a time; what they take counts against no deadline.
+//! Asks the person at the terminal about host keys and for codes, one question at a time. Waiting for them counts
+//! against no deadline.
 
 use std::{
     fmt,
@@ -15,85 +16,85 @@ use secrecy::SecretString;
 
 use crate::prompt::Prompt;
 
-/// How often whoever waits looks whether the person has answered.
+/// How often a waiting connection checks for an answer.
 const LOOK: Duration = Duration::from_millis(200);
-/// Answers that are neither yes nor no, nor the fingerprint.
+/// How often the question is asked until the answer is yes, no or the fingerprint.
 const QUESTIONS: usize = 3;
 
-/// Whom to ask; shared by all connections of a run.
-pub(super) struct Asker {
+/// Asks the person at the terminal; shared by all connections of a run.
+pub(super) struct Prompter {
     prompt: Option<Arc<dyn Prompt>>,
     turns: Semaphore,
 }
 
-/// What the person says.
+/// The person's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Said {
+pub(super) enum Reply {
     Yes,
     No,
-    /// Nobody is there.
+    /// There is nobody to ask.
     Nothing,
 }
 
 /// The right to ask now.
 pub(super) struct Turn<'a> {
-    asker: &'a Asker,
+    prompter: &'a Prompter,
     _place: SemaphorePermit<'a>,
 }
 
-impl Asker {
+impl Prompter {
     pub(super) fn new(prompt: Option<Arc<dyn Prompt>>) -> Self {
         Self { prompt, turns: Semaphore::new(1) }
     }
 
-    /// Whether somebody answers dialogues.
+    /// Whether a person can answer dialogues.
     pub(super) fn has_dialogue(&self) -> bool {
         self.prompt.is_some()
     }
 
     pub(super) async fn turn(&self) -> Turn<'_> {
         let place = self.turns.acquire().await.expect("the semaphore is never closed");
-        Turn { asker: self, _place: place }
+        Turn { prompter: self, _place: place }
     }
 }
 
-impl fmt::Debug for Asker {
+impl fmt::Debug for Prompter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Asker").field("prompt", &self.prompt.is_some()).finish_non_exhaustive()
+        f.debug_struct("Prompter").field("prompt", &self.prompt.is_some()).finish_non_exhaustive()
     }
 }
 
 impl Turn<'_> {
-    /// The question of OpenSSH's client; the fingerprint, typed in full, is a yes.
-    pub(super) async fn ask(&self, name: &str, algorithm: &str, print: &str) -> Said {
-        let Some(prompt) = self.asker.prompt.clone() else { return Said::Nothing };
+    /// Asks what OpenSSH's client asks; the full fingerprint counts as yes.
+    pub(super) async fn ask(&self, name: &str, algorithm: &str, print: &str) -> Reply {
+        let Some(prompt) = self.prompter.prompt.clone() else { return Reply::Nothing };
         let text = format!(
-            "The host {name} is not known. It shows the key {algorithm} {print}.\nGo on and record it? \
-             (yes/no/the fingerprint) "
+            "The host {name} is not known. Its key is {algorithm} {print}.\nContinue and record it? \
+            (yes/no/fingerprint) "
         );
         let print = print.to_owned();
         let asked = tokio::task::spawn_blocking(move || {
             for _ in 0..QUESTIONS {
                 match prompt.line(&text) {
-                    None => return Said::Nothing,
-                    Some(word) if word.eq_ignore_ascii_case("yes") || word == print => return Said::Yes,
-                    Some(word) if word.eq_ignore_ascii_case("no") => return Said::No,
+                    None => return Reply::Nothing,
+                    Some(word) if word.eq_ignore_ascii_case("yes") || word == print => return Reply::Yes,
+                    Some(word) if word.eq_ignore_ascii_case("no") => return Reply::No,
                     Some(_) => {}
                 }
             }
-            Said::No
+            Reply::No
         });
-        asked.await.unwrap_or(Said::Nothing)
+        asked.await.unwrap_or(Reply::Nothing)
     }
 }
 
 impl Turn<'_> {
-    /// The person's answers to what `host` asks; `None` when one of them is missing.
+    /// The person's answers to the questions of `host`; `None` when one is missing.
     pub(super) async fn answers(&self, host: &str, prompts: Vec<(String, bool)>) -> Option<Vec<SecretString>> {
-        let person = self.asker.prompt.clone()?;
+        let person = self.prompter.prompt.clone()?;
         let host = host.to_owned();
         let asked = tokio::task::spawn_blocking(move || {
-            // The name stands after the host's own words too: they may name another host.
+            // The name also follows the host's own text, which may name another host.
             let question = |prompt: &str| {
                 format!("{host} asks: {prompt}\n(this is {host} asking; your answer is sent to {host}) ")
             };
@@ -109,18 +110,18 @@ impl Turn<'_> {
 
 /// How long one connection has waited for a person.
 #[derive(Debug, Default)]
-pub(super) struct Thinking(Mutex<(Duration, Option<Instant>)>);
+pub(super) struct PromptTime(Mutex<(Duration, Option<Instant>)>);
 
-/// While it lives, a person is being waited for.
-pub(super) struct Waiting<'a>(&'a Thinking);
+/// While it exists, the connection is waiting for a person.
+pub(super) struct Waiting<'a>(&'a PromptTime);
 
-impl Thinking {
+impl PromptTime {
     pub(super) fn begin(&self) -> Waiting<'_> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).1 = Some(Instant::now());
         Waiting(self)
     }
 
-    /// Ends when `limit` has passed, the waiting for people not counted.
+    /// Returns after `limit`, not counting the time spent waiting for people.
     pub(super) async fn over(&self, limit: Duration) {
         let began = Instant::now();
         loop {
@@ -129,7 +130,7 @@ impl Thinking {
             if since.is_none() && Instant::now() >= end {
                 return;
             }
-            // Until the question is answered nobody knows when the end is.
+            // Until the question is answered the end is unknown.
             tokio::time::sleep_until(if since.is_some() { Instant::now() + LOOK } else { end }).await;
         }
     }
@@ -149,16 +150,16 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn thinking_counts_against_no_deadline() {
-        let thinking = Thinking::default();
+    async fn waiting_for_a_person_counts_against_no_deadline() {
+        let prompt_time = PromptTime::default();
         let began = Instant::now();
         let person = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            let waiting = thinking.begin();
+            let waiting = prompt_time.begin();
             tokio::time::sleep(Duration::from_secs(600)).await;
             drop(waiting);
         };
-        tokio::join!(thinking.over(Duration::from_secs(15)), person);
+        tokio::join!(prompt_time.over(Duration::from_secs(15)), person);
         assert_eq!(began.elapsed().as_secs(), 615);
     }
 
@@ -182,16 +183,16 @@ mod tests {
     #[tokio::test]
     async fn yes_and_the_fingerprint_are_a_yes() {
         for (answers, said) in [
-            (vec!["yes"], Said::Yes),
-            (vec!["", "y", "YES"], Said::Yes),
-            (vec!["SHA256:abc"], Said::Yes),
-            (vec!["no"], Said::No),
-            (vec!["", "", "", "yes"], Said::No),
-            (vec![], Said::Nothing),
+            (vec!["yes"], Reply::Yes),
+            (vec!["", "y", "YES"], Reply::Yes),
+            (vec!["SHA256:abc"], Reply::Yes),
+            (vec!["no"], Reply::No),
+            (vec!["", "", "", "yes"], Reply::No),
+            (vec![], Reply::Nothing),
         ] {
-            let asker = Asker::new(Some(Arc::new(Answers(Mutex::new(answers.into_iter())))));
-            assert_eq!(asker.turn().await.ask("web01", "ssh-ed25519", "SHA256:abc").await, said);
+            let prompter = Prompter::new(Some(Arc::new(Answers(Mutex::new(answers.into_iter())))));
+            assert_eq!(prompter.turn().await.ask("web01", "ssh-ed25519", "SHA256:abc").await, said);
         }
-        assert_eq!(Asker::new(None).turn().await.ask("web01", "ssh-ed25519", "SHA256:abc").await, Said::Nothing);
+        assert_eq!(Prompter::new(None).turn().await.ask("web01", "ssh-ed25519", "SHA256:abc").await, Reply::Nothing);
     }
 }

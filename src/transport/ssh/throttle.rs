@@ -1,5 +1,5 @@
-//! How fast connections are opened: overall, to one sshd, through one bastion, and per second. A host that waits here
-//! spends nothing of its deadlines. Knows no address family and no stream; start at [`Pace::enter`].
+//! Limits how fast connections are opened: overall, to one sshd, through one bastion, and per second. Time spent here
+//! does not count against a host's deadlines. Knows no address family and no stream; start at [`Throttle::enter`].
 
 use std::{
     collections::HashMap,
@@ -17,21 +17,21 @@ use tokio::{
 use super::{
     super::{Class, ConnectError, Phase},
     SshOptions,
-    gate::{Gate, GatePlace},
+    connect_limit::{ConnectLimit, ConnectPermit},
 };
 
-/// Who has not shown its banner by then lends its place to somebody else, and goes on without: hosts that are down must
-/// not keep the others waiting.
+/// A peer that has not shown its banner by then goes on without its permits, which others may use: hosts that are down
+/// must not keep the others waiting.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
-/// Places for those that were dropped before a banner, all together: many names may be one sshd.
+/// Permits, in total, for hosts that were dropped before a banner: many names may be one sshd.
 const SECOND_TRIES: usize = 8;
-/// Proxy commands that are being started at a time.
+/// Proxy commands that may be starting at the same time.
 const COMMANDS: usize = 32;
-/// New connections that may begin at once before the rate holds them back.
+/// New connections that may start at once before the rate limit applies.
 const BURST: u32 = 32;
-/// Those that the rate holds back are let go together, so often: twenty connections that wake the program once cost a
+/// How often connections that wait for the rate limit are released, in groups: twenty that wake the program once cost a
 /// third less than twenty that wake it one by one.
-const HANDFUL: Duration = Duration::from_millis(100);
+const RELEASE: Duration = Duration::from_millis(100);
 
 /// An sshd, as far as can be known from here.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -42,64 +42,64 @@ pub(super) enum Endpoint {
     Behind(Arc<str>, String, u16),
 }
 
-/// The pacing of all connections of a run.
-pub(super) struct Pace {
+/// The limits for all connections of a run.
+pub(super) struct Throttle {
     places: Arc<Semaphore>,
     second: Arc<Semaphore>,
-    /// Proxy commands on their way.
+    /// Proxy commands that are starting.
     pub(super) commands: Arc<Semaphore>,
     per_endpoint: usize,
-    gates: Mutex<HashMap<Endpoint, Arc<Gate>>>,
+    sshds: Mutex<HashMap<Endpoint, Arc<ConnectLimit>>>,
     rate: Rate,
 }
 
-impl fmt::Debug for Pace {
+impl fmt::Debug for Throttle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pace").field("places", &self.places.available_permits()).finish_non_exhaustive()
+        f.debug_struct("Throttle").field("places", &self.places.available_permits()).finish_non_exhaustive()
     }
 }
 
-/// Leave to try one connection.
+/// Permission for one connection attempt.
 pub(super) struct Place {
-    gate: GatePlace,
-    /// What others may have meanwhile, when the peer is silent.
+    sshd: ConnectPermit,
+    /// Permits that others may use while the peer is silent.
     lent: Vec<OwnedSemaphorePermit>,
 }
 
-impl Pace {
+impl Throttle {
     pub(super) fn new(options: &SshOptions) -> Self {
         Self {
             places: Arc::new(Semaphore::new(options.handshakes.max(1))),
             second: Arc::new(Semaphore::new(SECOND_TRIES)),
             commands: Arc::new(Semaphore::new(COMMANDS)),
             per_endpoint: options.handshakes_per_endpoint,
-            gates: Mutex::default(),
+            sshds: Mutex::default(),
             rate: Rate::new(options.connects_per_second),
         }
     }
 
-    /// Waits until one more connection may be tried. `way` are the places of what stands in between.
+    /// Waits until one more connection may be tried. `way` holds the permits of the bastion or command in between.
     pub(super) async fn enter(&self, endpoint: Endpoint, way: Option<&Arc<Semaphore>>) -> Place {
-        let gate = self.gate(endpoint);
-        // Always in this order, so that nobody waits in a ring. What only one sshd has comes first.
-        let gate_place = gate.enter().await;
-        let second = gate.crowded().then_some(&self.second);
+        let sshd = self.sshd(endpoint);
+        // Always in this order, to avoid a deadlock: the limit of this sshd comes first.
+        let permit = sshd.enter().await;
+        let second = sshd.dropping().then_some(&self.second);
         let mut lent = Vec::new();
         for places in way.into_iter().chain(second).chain([&self.places]) {
             lent.push(Arc::clone(places).acquire_owned().await.expect("the semaphore is never closed"));
         }
         self.rate.turn().await;
-        Place { gate: gate_place, lent }
+        Place { sshd: permit, lent }
     }
 
-    fn gate(&self, endpoint: Endpoint) -> Arc<Gate> {
-        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(gates.entry(endpoint).or_insert_with(|| Arc::new(Gate::new(self.per_endpoint))))
+    fn sshd(&self, endpoint: Endpoint) -> Arc<ConnectLimit> {
+        let mut sshds = self.sshds.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(sshds.entry(endpoint).or_insert_with(|| Arc::new(ConnectLimit::new(self.per_endpoint))))
     }
 }
 
 impl Place {
-    /// Gives back what others can use while this peer is silent; its own sshd still counts it.
+    /// Returns the permits that others can use while this peer is silent; its own sshd still counts it.
     pub(super) fn lend(&mut self) {
         self.lent.clear();
     }
@@ -107,8 +107,8 @@ impl Place {
     /// How the attempt ended.
     pub(super) fn settle<T>(self, result: &Result<T, ConnectError>) {
         match result {
-            Ok(_) => self.gate.welcomed(),
-            Err(error) if error.class == Class::Closed && error.phase == Phase::Banner => self.gate.dropped(),
+            Ok(_) => self.sshd.logged_in(),
+            Err(error) if error.class == Class::Closed && error.phase == Phase::Banner => self.sshd.dropped(),
             Err(_) => {}
         }
     }
@@ -124,7 +124,7 @@ struct Rate {
 
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
-    /// Handfuls are counted from here.
+    /// Releases are counted from here.
     began: Instant,
     due: Instant,
 }
@@ -135,7 +135,7 @@ impl Rate {
         Self { interval, bucket: Mutex::new(None) }
     }
 
-    /// Waits for the next token, and for those that come in the same handful.
+    /// Waits for the next token, and for those that are released together with it.
     async fn turn(&self) {
         if self.interval.is_zero() {
             return;
@@ -152,8 +152,8 @@ impl Rate {
         };
         if at > now {
             let passed = at.saturating_duration_since(began).as_nanos();
-            let handfuls = u32::try_from(passed.div_ceil(HANDFUL.as_nanos())).unwrap_or(u32::MAX);
-            sleep_until(began + HANDFUL * handfuls).await;
+            let releases = u32::try_from(passed.div_ceil(RELEASE.as_nanos())).unwrap_or(u32::MAX);
+            sleep_until(began + RELEASE * releases).await;
         }
     }
 }
@@ -164,10 +164,10 @@ mod tests {
 
     use super::*;
 
-    fn pace(change: impl Fn(&mut SshOptions)) -> Pace {
+    fn throttle(change: impl Fn(&mut SshOptions)) -> Throttle {
         let mut options = SshOptions::for_user("me", None, None);
         change(&mut options);
-        Pace::new(&options)
+        Throttle::new(&options)
     }
 
     fn at(port: u16) -> Endpoint {
@@ -178,11 +178,11 @@ mod tests {
         Err(ConnectError { phase: Phase::Banner, class: Class::Closed, message: String::new(), help: None })
     }
 
-    /// Places that can be had now for endpoints that differ.
-    async fn fitting(pace: &Pace, endpoints: impl Iterator<Item = Endpoint>) -> Vec<Place> {
+    /// The places that are free now for these endpoints.
+    async fn fitting(throttle: &Throttle, endpoints: impl Iterator<Item = Endpoint>) -> Vec<Place> {
         let mut places = Vec::new();
         for endpoint in endpoints {
-            match timeout(Duration::from_millis(1), pace.enter(endpoint, None)).await {
+            match timeout(Duration::from_millis(1), throttle.enter(endpoint, None)).await {
                 Ok(place) => places.push(place),
                 Err(_) => break,
             }
@@ -192,59 +192,59 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn connections_are_bounded_overall_and_for_each_sshd() {
-        let pace = pace(|options| options.connects_per_second = 0);
-        assert_eq!(fitting(&pace, std::iter::repeat_n(at(1), 20)).await.len(), 8);
-        let mut all = fitting(&pace, (1..=500).map(at)).await;
+        let throttle = throttle(|options| options.connects_per_second = 0);
+        assert_eq!(fitting(&throttle, std::iter::repeat_n(at(1), 20)).await.len(), 8);
+        let mut all = fitting(&throttle, (1..=500).map(at)).await;
         assert_eq!(all.len(), 256);
-        // A silent peer lends its place to others; its sshd still counts it.
+        // Others may use a silent peer's place; its sshd still counts it.
         all[0].lend();
-        assert_eq!(fitting(&pace, (300..400).map(at)).await.len(), 1);
+        assert_eq!(fitting(&throttle, (300..400).map(at)).await.len(), 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn those_that_were_dropped_come_back_a_few_at_a_time() {
-        let pace = pace(|options| options.connects_per_second = 0);
-        for place in fitting(&pace, (1..=100).map(at)).await {
+        let throttle = throttle(|options| options.connects_per_second = 0);
+        for place in fitting(&throttle, (1..=100).map(at)).await {
             place.settle(&drop_before_banner());
         }
-        let back = fitting(&pace, (1..=100).map(at)).await;
+        let back = fitting(&throttle, (1..=100).map(at)).await;
         assert_eq!(back.len(), SECOND_TRIES);
-        // Who was never dropped does not wait behind them.
-        assert_eq!(fitting(&pace, (101..=150).map(at)).await.len(), 50);
+        // Hosts that were never dropped do not wait behind them.
+        assert_eq!(fitting(&throttle, (101..=150).map(at)).await.len(), 50);
         back.into_iter().for_each(|place| place.settle(&Ok(())));
-        assert_eq!(fitting(&pace, (1..=8).map(at)).await.len(), 8);
+        assert_eq!(fitting(&throttle, (1..=8).map(at)).await.len(), 8);
     }
 
     #[tokio::test(start_paused = true)]
     async fn new_connections_come_at_the_rate_after_a_burst() {
-        let pace = pace(|options| options.connects_per_second = 100);
+        let throttle = throttle(|options| options.connects_per_second = 100);
         let begun = Instant::now();
         for port in 1..=132 {
-            drop(pace.enter(at(port), None).await);
+            drop(throttle.enter(at(port), None).await);
         }
         let took = begun.elapsed();
         assert!((Duration::from_millis(980)..Duration::from_millis(1100)).contains(&took), "{took:?}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_the_rate_holds_back_is_let_go_in_handfuls() {
-        let pace = Arc::new(pace(|options| options.connects_per_second = 200));
+    async fn what_the_rate_holds_back_is_released_in_groups() {
+        let throttle = Arc::new(throttle(|options| options.connects_per_second = 200));
         let begun = Instant::now();
         let waiting = (1..=232).map(|port| {
-            let pace = Arc::clone(&pace);
+            let throttle = Arc::clone(&throttle);
             tokio::spawn(async move {
-                drop(pace.enter(at(port), None).await);
+                drop(throttle.enter(at(port), None).await);
                 begun.elapsed().as_millis()
             })
         });
-        let mut let_go: Vec<u128> = Vec::new();
+        let mut released: Vec<u128> = Vec::new();
         for task in waiting.collect::<Vec<_>>() {
-            let_go.push(task.await.unwrap());
+            released.push(task.await.unwrap());
         }
-        let_go.sort_unstable();
-        let handfuls: Vec<&[u128]> = let_go.chunk_by(|a, b| b - a <= 5).collect();
-        let sizes: Vec<usize> = handfuls.iter().map(|handful| handful.len()).collect();
+        released.sort_unstable();
+        let releases: Vec<&[u128]> = released.chunk_by(|a, b| b - a <= 5).collect();
+        let sizes: Vec<usize> = releases.iter().map(|release| release.len()).collect();
         assert_eq!(sizes, [33, 20, 20, 20, 20, 20, 20, 20, 20, 20, 19]);
-        assert!((1000..1010).contains(let_go.last().unwrap()), "{let_go:?}");
+        assert!((1000..1010).contains(released.last().unwrap()), "{released:?}");
     }
 }

@@ -1,5 +1,5 @@
 //! The SSH server of one connection: who may log in, and which command goes to the shell.
-//! Knows no packages and no reboots. Start at [`Door`]; `exec` runs what comes through it.
+//! Knows no packages and no reboots. Start at [`SshServer`]; `exec` runs the commands.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{exec, machine::Machine};
 
 /// One connection as the server sees it.
-pub(super) struct Door {
+pub(super) struct SshServer {
     machine: Arc<Machine>,
     /// Ends this connection.
     cut: CancellationToken,
@@ -24,30 +24,30 @@ pub(super) struct Door {
 /// The most channels of one connection that wait for their command (OpenSSH's `MaxSessions`).
 const MAX_WAITING: usize = 10;
 
-impl Door {
-    /// A door to `machine`.
+impl SshServer {
+    /// The server of one connection to `machine`.
     pub(super) fn new(machine: Arc<Machine>, cut: CancellationToken) -> Self {
         Self { machine, cut, waiting: HashMap::new() }
     }
 
-    fn may_enter(&self, user: &str, key: &ssh_key::PublicKey) -> Auth {
+    fn authenticate(&self, user: &str, key: &ssh_key::PublicKey) -> Auth {
         let known = user == self.machine.user() && key.key_data() == self.machine.login().key_data();
         if known { Auth::Accept } else { Auth::reject() }
     }
 }
 
-impl Handler for Door {
+impl Handler for SshServer {
     type Error = russh::Error;
 
     async fn auth_publickey_offered(&mut self, user: &str, offer: PublicKeyOffer<'_>) -> Result<Auth, Self::Error> {
         if self.machine.drops_during_auth() {
             self.cut.cancel();
         }
-        Ok(self.may_enter(user, offer.public_key))
+        Ok(self.authenticate(user, offer.public_key))
     }
 
     async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
-        Ok(self.may_enter(user, key.public_key))
+        Ok(self.authenticate(user, key.public_key))
     }
 
     async fn auth_succeeded(&mut self, _: &mut Session) -> Result<(), Self::Error> {
@@ -108,7 +108,7 @@ impl Handler for Door {
     }
 
     async fn env_request(&mut self, id: ChannelId, _: &str, _: &str, session: &mut Session) -> Result<(), Self::Error> {
-        // As a server without `AcceptEnv`: refused, and the client goes on without it.
+        // Like a server without `AcceptEnv`: refused, and the client continues without it.
         session.channel_failure(id)
     }
 
@@ -118,7 +118,7 @@ impl Handler for Door {
     }
 }
 
-impl Door {
+impl SshServer {
     /// No terminal, no login shell, no subsystem: the fleet runs commands.
     fn refuse(&mut self, id: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
         session.channel_failure(id)

@@ -1,5 +1,5 @@
-//! The verdict on a server whose keys are in a file: which of them the two sides would agree on, and what it is worth.
-//! No connection; the question of `patchwave known-hosts check`.
+//! The keys of a server, read from a file, and which of them it would show to us. Opens no connection; this is for
+//! `patchwave known-hosts check`.
 
 use jiff::Timestamp;
 use russh::keys::{Certificate, PublicKey, PublicKeyBase64};
@@ -15,7 +15,7 @@ use crate::target::SshSettings;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerKeys(Vec<OfferedKey>);
 
-/// A line of a file of server keys that is none.
+/// Why a file of server keys cannot be used.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ServerKeysError {
     /// This line, from 1.
@@ -25,7 +25,7 @@ pub enum ServerKeysError {
         line: usize,
     },
     /// There is no line with a key.
-    #[error("it holds no key")]
+    #[error("it contains no key")]
     Empty,
 }
 
@@ -69,7 +69,7 @@ pub fn first_shown<'k>(store: &TrustStore, name: &KnownName, server: &'k ServerK
     let (known, authority) = store.expected(name);
     let order = HostKeyOrder::new(&known, authority);
     let of_kind = |certified: bool, algorithm: &str| {
-        // The signature's hash is no property of an RSA key.
+        // The signature's hash is not a property of an RSA key.
         let kind = if algorithm.starts_with("rsa-sha2-") { "ssh-rsa" } else { algorithm };
         server.0.iter().find(|key| key.certificate.is_some() == certified && key.algorithm == kind)
     };

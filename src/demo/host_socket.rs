@@ -18,41 +18,41 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// The server's end of one connection.
-pub(super) struct Wire {
+pub(super) struct HostSocket {
     stream: TcpStream,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     frozen: Arc<AtomicBool>,
 }
 
-impl Wire {
+impl HostSocket {
     /// `cut` ends the connection; while `frozen` is set nothing passes in either direction.
     pub(super) fn new(stream: TcpStream, cut: CancellationToken, frozen: Arc<AtomicBool>) -> Self {
         Self { stream, cut: Box::pin(cut.cancelled_owned()), frozen }
     }
 
     /// `Some` when the connection is cut or must not be touched.
-    fn barred<T>(&mut self, cx: &mut Context<'_>) -> Option<Poll<io::Result<T>>> {
+    fn blocked<T>(&mut self, cx: &mut Context<'_>) -> Option<Poll<io::Result<T>>> {
         if self.cut.as_mut().poll(cx).is_ready() {
             return Some(Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())));
         }
-        // No waker is kept besides that of `cut`: what froze stays frozen, as a half-open connection does.
+        // No waker is kept except that of `cut`: what froze stays frozen, like a half-open connection.
         self.frozen.load(Ordering::Relaxed).then_some(Poll::Pending)
     }
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for HostSocket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if let Some(answer) = self.barred(cx) {
+        if let Some(answer) = self.blocked(cx) {
             return answer;
         }
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for HostSocket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match self.barred(cx) {
-            // Swallowed, so that the session goes on believing in its peer.
+        match self.blocked(cx) {
+            // Dropped silently, so that the session still believes that its peer is there.
             Some(Poll::Pending) => Poll::Ready(Ok(buf.len())),
             Some(answer) => answer,
             None => Pin::new(&mut self.stream).poll_write(cx, buf),

@@ -12,17 +12,17 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{bastion::Ticket, proxy_command::Pipe};
+use super::{bastion::BastionShare, proxy_command::Pipe};
 
 /// A stream to a host.
-pub(super) enum Line {
+pub(super) enum ByteStream {
     Direct(TcpStream),
-    /// The ticket counts the host on its bastion for as long as the stream is there.
-    Forwarded(Box<ChannelStream<Msg>>, #[expect(dead_code, reason = "held, not read")] Ticket),
+    /// The share counts the host on its bastion for as long as the stream exists.
+    Forwarded(Box<ChannelStream<Msg>>, #[expect(dead_code, reason = "held, not read")] BastionShare),
     Piped(Pipe),
 }
 
-impl AsyncRead for Line {
+impl AsyncRead for ByteStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Direct(stream) => Pin::new(stream).poll_read(cx, buf),
@@ -32,7 +32,7 @@ impl AsyncRead for Line {
     }
 }
 
-impl AsyncWrite for Line {
+impl AsyncWrite for ByteStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Direct(stream) => Pin::new(stream).poll_write(cx, bytes),
