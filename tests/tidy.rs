@@ -20,6 +20,8 @@ mod house;
 mod managers;
 #[path = "tidy/must_not.rs"]
 mod must_not;
+#[path = "tidy/outcomes.rs"]
+mod outcomes;
 #[path = "tidy/promises.rs"]
 mod promises;
 #[path = "tidy/prose.rs"]

@@ -228,74 +228,6 @@ fn soak_comes_after_every_wave_but_the_last_of_the_run() {
     run.passes(60).starts("c").end("c", Outcome::Ok).says(OVER);
 }
 
-#[test]
-fn a_gate_runs_after_the_soak_and_a_failed_one_halts() {
-    for passed in [true, false] {
-        let s = Stage { soak: Duration::from_secs(60), gate: gate(), ..stage("s", "a | b") };
-        let mut run = Run::new(vec![s], None);
-        run.starts("a").end("a", Outcome::Ok).passes(60).says(Directive::RunGate { stage: 0, wave: 0 });
-        run.push(Kind::GateFinished { stage: 0, wave: 0, passed, summary: "x".to_owned() });
-        if passed {
-            run.starts("b");
-        } else {
-            let why = Halt::Gate { stage: "s".to_owned(), wave: 1, summary: "x".to_owned() };
-            run.says(Directive::Finished(Ending::Halted(why)));
-        }
-    }
-}
-
-/// One wave or several: each is looked at. A gate of a stage that is halted, or in a check, is not run.
-#[test]
-fn a_gate_runs_after_the_last_wave_as_well() {
-    for waves in ["a", "a | b"] {
-        for passed in [true, false] {
-            let s = Stage { soak: Duration::from_secs(60), gate: gate(), ..stage("s", waves) };
-            let last = s.waves.len() - 1;
-            let mut run = Run::new(vec![s], None);
-            run.starts("a").end("a", Outcome::Ok);
-            if last > 0 {
-                run.passes(60).says(Directive::RunGate { stage: 0, wave: 0 });
-                run.push(Kind::GateFinished { stage: 0, wave: 0, passed: true, summary: String::new() });
-                run.starts("b").end("b", Outcome::Ok);
-            }
-            // Nothing follows that could be waited for: no soak.
-            run.says(Directive::RunGate { stage: 0, wave: last });
-            run.push(Kind::GateFinished { stage: 0, wave: last, passed, summary: "x".to_owned() });
-            let why = Halt::Gate { stage: "s".to_owned(), wave: last + 1, summary: "x".to_owned() };
-            run.says(if passed { OVER } else { Directive::Finished(Ending::Halted(why)) });
-            assert_eq!(run.state.exit_code(), if passed { 0 } else { 4 }, "{waves} {passed}");
-        }
-    }
-    let s = Stage { gate: gate(), on_budget_spent: OnBudgetSpent::HaltStage, ..stage("s", "a | b") };
-    let mut run = Run::new(vec![s], None);
-    run.starts("a").end("a", Outcome::Failed);
-    assert!(matches!(run.next(), Directive::Finished(Ending::Left { .. })), "{:?}", run.next());
-    let mut run = Run::new(vec![Stage { gate: gate(), ..stage("s", "a | b") }], None);
-    Arc::make_mut(&mut run.state.started).check = true;
-    run.starts("a").end("a", Outcome::Ok).starts("b").end("b", Outcome::Ok).says(OVER);
-}
-
-/// The gate after a wave that a limit cut is run, and run again once the rest of the wave is done.
-#[test]
-fn hosts_that_come_late_are_looked_at_as_well() {
-    let s = Stage { gate: gate(), ..stage("s", "a b | c") };
-    let mut run = Run::new(vec![s], None);
-    let passes = |run: &mut Run, wave| {
-        run.says(Directive::RunGate { stage: 0, wave });
-        run.push(Kind::GateFinished { stage: 0, wave, passed: true, summary: String::new() });
-    };
-    run.push(leave_out("b"));
-    run.starts("a").end("a", Outcome::Ok);
-    passes(&mut run, 0);
-    run.starts("c").end("c", Outcome::Ok);
-    passes(&mut run, 1);
-    assert!(matches!(run.next(), Directive::Finished(Ending::Left { .. })), "{:?}", run.next());
-    run.push(leave_out(""));
-    run.starts("b").end("b", Outcome::Ok);
-    passes(&mut run, 0);
-    run.says(OVER);
-}
-
 /// A soak is a length: whatever the wall clock says, it is over when so much time has passed.
 #[test]
 fn the_wall_clock_neither_shortens_nor_lengthens_a_soak() {
@@ -503,3 +435,6 @@ fn an_empty_wave_is_passed_over_and_an_empty_plan_is_over() {
     Run::new(vec![stage("s", " | a")], None).starts("a").end("a", Outcome::Ok).says(OVER);
     Run::new(vec![], None).says(OVER);
 }
+
+#[path = "gate_tests.rs"]
+mod gates;

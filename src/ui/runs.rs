@@ -44,6 +44,8 @@ pub fn runs_text(runs: &[RunLine], width: u16, zone: TimeZone) -> String {
         u16::MAX,
     );
     text::keep_whole(&mut table, 2, "2026-01-01 00:00".len(), u16::MAX);
+    let phases = runs.iter().map(|(state, alive)| view(state, *alive).phase().as_str().len());
+    text::keep_whole(&mut table, 4, phases.max().unwrap_or(0), u16::MAX);
     if let Some(first) = table.column_mut(0) {
         first.set_padding((0, 1));
     }

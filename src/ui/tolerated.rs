@@ -12,9 +12,12 @@ use crate::{
 /// Stages that a clause names.
 const NAMED: usize = 3;
 
+/// Names of stages by the number of broken hosts that they tolerate.
+type ByLimit<'a> = IndexMap<usize, Vec<&'a str>>;
+
 /// When the run halts: `halts at the first failed host`, `halts when more than 3 hosts fail in edge`.
 pub(super) fn headline(plan: &Plan, tolerance: &Tolerance) -> String {
-    let (mut run, mut alone): (IndexMap<usize, Vec<&str>>, IndexMap<usize, Vec<&str>>) = Default::default();
+    let (mut run, mut alone) = (ByLimit::new(), ByLimit::new());
     for (stage, tolerated) in plan.stages.iter().zip(&tolerance.stages) {
         match tolerated {
             Tolerated::ThenRun(max) => run.entry(*max).or_default().push(&stage.name),
@@ -64,7 +67,7 @@ fn more_than(max: usize) -> String {
 }
 
 /// `; edge stops alone when more than 3 of its hosts fail`.
-fn and_alone(alone: &IndexMap<usize, Vec<&str>>) -> String {
+fn and_alone(alone: &ByLimit<'_>) -> String {
     let clause = |(max, stages): (&usize, &Vec<&str>)| {
         let (stop, their) = if stages.len() == 1 { ("stops", "its") } else { ("each stop", "their") };
         let when = match max {

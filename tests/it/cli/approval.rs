@@ -174,7 +174,7 @@ fn another_process_stops_it_in_a_harder_way_each_time() {
         let word = if code == 4 { "1 paused, 1 not started" } else { "1 unknown, 1 not started" };
         running.end().ended(code).says(&[word]);
         assert_eq!(site.lines("twice"), 0);
-        site.run("runs").ended(0).says(&[word]);
+        site.run("status").ended(0).says(&[word]);
         site.really("resume").ended(0).says(&["2 hosts: 2 ok"]);
         assert_eq!((site.lines("once"), site.lines("twice")), (2, 2));
     }

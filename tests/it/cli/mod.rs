@@ -10,6 +10,7 @@ mod demo;
 mod exec;
 mod guard;
 mod help;
+mod hints;
 mod hooks;
 mod hooks_twice;
 mod host_faults;
