@@ -5,7 +5,7 @@
 //! | floor | modules | what they are |
 //! |---|---|---|
 //! | 0 | [`host`] [`amount`] [`command`] [`clock`] [`mask`] [`sensitive`] [`prompt`] [`spool`] [`regular`] | words, what is a secret and what hides it, who can be asked, where bytes wait, files that are files |
-//! | 1 | [`yaml`] [`names`] | text with positions; many names in few words |
+//! | 1 | [`yaml`] [`names`] [`hint`] | text with positions; many names in few words; what to type next |
 //! | 2 | [`policy`] [`target`] [`facts`] | words made of words; what a host is |
 //! | 3 | [`inventory`] [`playbook`] [`pkg`] [`sshconfig`] | files to checked data; what package managers say. Pure |
 //! | 4 | [`plan`] [`reach`] | who is patched with whom, in what order; how a host is reached. Pure |
@@ -32,7 +32,7 @@ macro_rules! open {
 
 #[cfg(feature = "testing")]
 open! {
-    amount clock command demo engine event facts host inventory ledger mask names pkg plan playbook policy prompt reach
+    amount clock command demo engine event facts hint host inventory ledger mask names pkg plan playbook policy prompt reach
     regular report rollout sensitive sim spool sshconfig step target transport ui view yaml
 }
 
@@ -51,6 +51,8 @@ mod engine;
 mod event;
 #[cfg(not(feature = "testing"))]
 mod facts;
+#[cfg(not(feature = "testing"))]
+mod hint;
 #[cfg(not(feature = "testing"))]
 mod host;
 #[cfg(not(feature = "testing"))]

@@ -27,12 +27,16 @@ pub(super) fn line_of(state: &RunState, world: &World) -> String {
 
 /// The command lines that hints are made of; `run` is `run PLAYBOOK -i INVENTORY`.
 pub(super) fn next(run: String, state_dir: &Path, world: &World) -> ui::CommandLines {
-    let default = super::state_dir::state_dir(None, world).ok();
-    let program = if default.as_deref() == Some(state_dir) {
-        "patchwave".to_owned()
-    } else {
-        let dir = world.shown(state_dir);
-        format!("patchwave --state-dir {}", crate::command::quote(&dir).unwrap_or(dir))
-    };
+    let program = program(state_dir, world);
     ui::CommandLines { run: format!("{program} {run}"), program, newest: true }
+}
+
+/// How this program is called in commands, so that they find this state folder.
+pub(super) fn program(state_dir: &Path, world: &World) -> String {
+    let default = super::state_dir::state_dir(None, world).ok();
+    if default.as_deref() == Some(state_dir) {
+        return "patchwave".to_owned();
+    }
+    let dir = world.shown(state_dir);
+    format!("patchwave --state-dir {}", crate::command::quote(&dir).unwrap_or(dir))
 }

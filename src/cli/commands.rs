@@ -35,24 +35,16 @@ pub fn main(args: impl IntoIterator<Item = OsString>, mut world: World) -> u8 {
     world.prompt.restore();
     match ended {
         Ok(code) => code,
-        Err(mut failure) => {
-            failure.help = failure.help.map(|help| addressed(&help, &cli, &world));
-            world.talk(&failure);
+        Err(failure) => {
+            // Whoever failed knows neither the program's name nor where the ledger is.
+            let program = match state_dir(cli.state_dir.as_deref(), &world) {
+                Ok(dir) => command_lines::program(&dir, &world),
+                Err(_) => "patchwave".to_owned(),
+            };
+            world.talk(failure.told(&program));
             failure.code
         }
     }
-}
-
-/// A way out whose commands find this ledger: those of another state folder are told so.
-fn addressed(help: &str, cli: &Cli, world: &World) -> String {
-    let Ok(state) = state_dir(cli.state_dir.as_deref(), world) else { return help.to_owned() };
-    let program = command_lines::next(String::new(), &state, world).program;
-    let mut help = help.to_owned();
-    for command in Cli::command().get_subcommands() {
-        let name = command.get_name();
-        help = help.replace(&format!("patchwave {name}"), &format!("{program} {name}"));
-    }
-    help
 }
 
 fn dispatch(cli: &Cli, world: &mut World) -> Result<u8, Failure> {

@@ -1,11 +1,8 @@
 //! Why a command ended without doing its work: an exit code, a sentence, a way out.
 
-use std::{
-    borrow::Cow,
-    fmt::{self, Write as _},
-};
+use std::fmt;
 
-use crate::{command::shows, engine::BeginError, ledger::LedgerError};
+use crate::{command::shows, engine::BeginError, hint::Hint, ledger::LedgerError};
 
 /// A command that was not carried out. Its exit code is one of product's: 1 our fault, 2 usage, 3 refused.
 #[derive(Debug)]
@@ -15,7 +12,7 @@ pub struct Failure {
     /// What is wrong; may be several lines.
     pub message: String,
     /// What to type next.
-    pub help: Option<String>,
+    pub help: Option<Hint>,
 }
 
 impl Failure {
@@ -36,8 +33,8 @@ impl Failure {
 
     /// Adds the way out.
     #[must_use]
-    pub fn help(mut self, help: impl fmt::Display) -> Self {
-        self.help = Some(help.to_string());
+    pub fn help(mut self, help: impl Into<Hint>) -> Self {
+        self.help = Some(help.into());
         self
     }
 }
@@ -46,7 +43,7 @@ impl Failure {
 /// misspelt.
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
-        let help = error.help().map(Cow::into_owned);
+        let help = error.help();
         let mut failure = match error {
             LedgerError::Absent { .. } | LedgerError::UnknownRun { .. } | LedgerError::Ambiguous { .. } => {
                 Self::usage(error)
@@ -68,19 +65,22 @@ impl From<BeginError> for Failure {
 }
 
 /// Files, paths and hosts are quoted in messages, and may hold anything.
-fn harmless(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    text.chars().filter(|c| matches!(c, '\n' | '\t') || shows(*c)).try_for_each(|c| f.write_char(c))
+fn harmless(text: &str) -> String {
+    text.chars().filter(|c| matches!(c, '\n' | '\t') || shows(*c)).collect()
+}
+
+impl Failure {
+    /// The whole of it for a person; `program` is how this program is called in commands.
+    pub fn told(&self, program: &str) -> String {
+        let message = harmless(self.message.trim_end());
+        let help = self.help.as_ref().map(|help| format!("\nhelp: {}", harmless(&help.render(program))));
+        format!("error: {message}{}", help.unwrap_or_default())
+    }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("error: ")?;
-        harmless(self.message.trim_end(), f)?;
-        if let Some(help) = &self.help {
-            f.write_str("\nhelp: ")?;
-            harmless(help, f)?;
-        }
-        Ok(())
+        f.write_str(&self.told("patchwave"))
     }
 }
 
@@ -92,5 +92,14 @@ mod tests {
     fn nothing_in_a_message_steers_a_terminal() {
         let failure = Failure::usage("a \x1b[2Jkey\u{9b}1m\nb\u{202e}").help("c\x07");
         assert_eq!(failure.to_string(), "error: a [2Jkey1m\nb\nhelp: c");
+    }
+
+    #[test]
+    fn commands_of_a_help_find_the_ledger() {
+        let failure = Failure::refused("no").help(Hint::words("see ").and_command("runs", &[]).and("; ask runs"));
+        assert_eq!(
+            failure.told("patchwave --state-dir s"),
+            "error: no\nhelp: see `patchwave --state-dir s runs`; ask runs"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! The only writer of events once a run has begun: append to the journal, fold, show, in this order.
 //! Decides nothing and starts nothing. Start at [`EventWriter::append`].
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -9,6 +9,7 @@ use super::{Begun, group_commit::GroupCommit};
 use crate::{
     clock::Clock,
     event::{Event, Kind, Progress, RunState},
+    hint::Hint,
     ledger::{Journal, Request},
     rollout::Now,
     ui::Reporter,
@@ -21,7 +22,7 @@ pub struct Lost {
     /// What is wrong, for people.
     pub why: String,
     /// What to type next.
-    pub help: Option<String>,
+    pub help: Option<Hint>,
 }
 
 /// The journal of a run, the state that its events make, and who shows them.
@@ -78,7 +79,7 @@ impl EventWriter {
         let events: Vec<Event> = kinds.into_iter().zip(first..).map(|(kind, seq)| Event { seq, at, kind }).collect();
         if let Err(error) = self.journal.append(&events) {
             tracing::error!(%error, "the ledger is lost");
-            self.lost = Some(Lost { why: error.to_string(), help: error.help().map(Cow::into_owned) });
+            self.lost = Some(Lost { why: error.to_string(), help: error.help() });
             return false;
         }
         for event in &events {

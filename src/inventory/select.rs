@@ -11,6 +11,7 @@ use super::{
     pattern::{self, Join, Matcher, Reference},
 };
 use crate::{
+    hint::Hint,
     host::HostName,
     names,
     yaml::{Problem, Problems, Source, Span, nearest},
@@ -70,7 +71,7 @@ impl Inventory {
             chosen.iter().zip(&self.names).filter(|(chosen, _)| **chosen).map(|(_, name)| name.clone()).collect();
         if hosts.is_empty() && problems.is_empty() {
             let problem = problems.nowhere(format!("no host is left by the pattern `{pattern}`"));
-            problem.help("`patchwave inventory graph` shows the groups and their hosts");
+            problem.help(graph(" shows the groups and their hosts"));
         }
         if problems.is_empty() { Ok(hosts) } else { Err(SelectError { pattern: pattern.to_owned(), problems }) }
     }
@@ -250,7 +251,7 @@ impl Selection<'_> {
         let base = term.split('[').next().unwrap_or_default();
         let help = match term.ends_with(']') && self.inventory.group_index.contains_key(base) {
             true => format!("for places in the group write a colon: `{}`", term.replace('-', ":")),
-            false => "`patchwave inventory graph` shows all hosts".to_owned(),
+            false => graph(" shows all hosts").into(),
         };
         Err(problem(format!("`{term}` lists hosts that are not there: {}", names::fold(&missing)), Some(help)))
     }
@@ -267,9 +268,14 @@ impl Selection<'_> {
         let near = if self.problems.0.len() < MOST_GUESSES { nearest(term, known) } else { None };
         match near {
             Some(near) => problem(format!("{message}; did you mean `{near}`?"), None),
-            None => problem(message, Some("`patchwave inventory graph` shows all of them".into())),
+            None => problem(message, Some(graph(" shows all of them").into())),
         }
     }
+}
+
+/// Where to see what there is.
+fn graph(shows: &str) -> Hint {
+    Hint::command("inventory", &["graph"]).and(shows)
 }
 
 fn lines(source: &Arc<Source>) -> Vec<Term> {

@@ -1,14 +1,11 @@
 //! What can be wrong with a ledger, for the person who has to put it right at night.
 
-use std::{
-    borrow::Cow,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
 use super::Holder;
-use crate::event::RunId;
+use crate::{event::RunId, hint::Hint};
 
 /// Why the ledger did not do what was asked. Displays one line; [`LedgerError::help`] says what to type next.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
@@ -175,62 +172,65 @@ fn join(candidates: &[RunId]) -> String {
 
 impl LedgerError {
     /// What to do about it, in one sentence.
-    pub fn help(&self) -> Option<Cow<'static, str>> {
+    pub fn help(&self) -> Option<Hint> {
         let typed = |path: &Path| {
             let path = path.display().to_string();
             crate::command::quote(&path).unwrap_or(path)
         };
-        match self {
-            Self::Foreign { path, .. } => Some(
-                format!(
-                    "run it as that account (`sudo -u ACCOUNT -H patchwave …`), or name another state folder with \
-                     `--state-dir DIR`; if it is meant to be yours: `chown \"$(id -un)\" {}`, after a look at what is in it",
-                    typed(path)
-                )
-                .into(),
-            ),
-            Self::Open { path, .. } => Some(
-                format!(
-                    "`chmod go-w {}`, after a look at what is in it (`patchwave ledger verify`, `patchwave runs`); \
-                     or name another state folder with `--state-dir DIR`",
-                    typed(path)
-                )
-                .into(),
-            ),
-            _ => self.fixed_help().map(Cow::Borrowed),
-        }
-    }
-
-    fn fixed_help(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Absent { .. } => "`patchwave run` records one; `--state-dir DIR` names another state folder",
-            Self::Full { .. } => "make room on that disk",
-            Self::NotWritable { .. } => {
-                "check owner and mount of that folder, or name another one with `--state-dir DIR`; no host was touched without a record"
+            Self::Foreign { path, .. } => Hint::words(format!(
+                "run it as that account (`sudo -u ACCOUNT -H patchwave …`), or name another state folder with \
+                 `--state-dir DIR`; if it is meant to be yours: `chown \"$(id -un)\" {}`, after a look at what is in it",
+                typed(path)
+            )),
+            Self::Open { path, .. } => {
+                Hint::words(format!("`chmod go-w {}`, after a look at what is in it (", typed(path)))
+                    .and_command("ledger", &["verify"])
+                    .and(", ")
+                    .and_command("runs", &[])
+                    .and("); or name another state folder with `--state-dir DIR`")
             }
-            Self::NotALedger { .. } => "move it away, or name another state folder with `--state-dir DIR`",
-            Self::Corrupted { .. } => {
-                "`patchwave ledger verify` says which runs are hurt; `patchwave ledger salvage` makes a new ledger of the good events of each run and keeps the old file as a copy"
+            Self::Absent { .. } => {
+                Hint::command("run", &[]).and(" records one; `--state-dir DIR` names another state folder")
             }
-            Self::Hopeless { .. } => {
-                "take it from a backup, or move it away and start with an empty one: the logs of earlier runs are whole in `logs` beside it, and what ran on a host is told by `patchwave exec HOSTS -- ls /var/lib/patchwave/jobs`"
+            Self::Full { .. } => Hint::words("make room on that disk"),
+            Self::NotWritable { .. } => Hint::words(
+                "check owner and mount of that folder, or name another one with `--state-dir DIR`; no host was touched \
+                 without a record",
+            ),
+            Self::NotALedger { .. } => {
+                Hint::words("move it away, or name another state folder with `--state-dir DIR`")
             }
-            Self::Busy { .. } => "find it with `fuser -v` on that file; try again when it is gone",
-            Self::Newer { .. } => "use the newer patchwave, or another state folder with `--state-dir DIR`",
-            Self::NewerRun { .. } => {
-                "nothing is wrong with the record: use that patchwave for this run; `patchwave show RUN --json` prints it as it was written"
+            Self::Corrupted { .. } => Hint::command("ledger", &["verify"])
+                .and(" says which runs are hurt; ")
+                .and_command("ledger", &["salvage"])
+                .and(" makes a new ledger of the good events of each run and keeps the old file as a copy"),
+            Self::Hopeless { .. } => Hint::words(
+                "take it from a backup, or move it away and start with an empty one: the logs of earlier runs are whole \
+                 in `logs` beside it, and what ran on a host is told by ",
+            )
+            .and_command("exec", &["HOSTS", "--", "ls", "/var/lib/patchwave/jobs"]),
+            Self::Busy { .. } => Hint::words("find it with `fuser -v` on that file; try again when it is gone"),
+            Self::Newer { .. } => {
+                Hint::words("use the newer patchwave, or another state folder with `--state-dir DIR`")
             }
-            Self::Doubt { .. } => "run it as the account that owns the state folder",
-            Self::Locked { .. } => "`patchwave status RUN` shows how far it is; `patchwave stop RUN` asks it to drain",
+            Self::NewerRun { .. } => Hint::words("nothing is wrong with the record: use that patchwave for this run; ")
+                .and_command("show", &["RUN", "--json"])
+                .and(" prints it as it was written"),
+            Self::Doubt { .. } => Hint::words("run it as the account that owns the state folder"),
+            Self::Locked { .. } => Hint::command("status", &["RUN"])
+                .and(" shows how far it is; ")
+                .and_command("stop", &["RUN"])
+                .and(" asks it to drain"),
             Self::UnknownRun { .. } | Self::Ambiguous { .. } => {
-                "`patchwave runs` lists them; the four letters at the end are enough"
+                Hint::command("runs", &[]).and(" lists them; the four letters at the end are enough")
             }
-            Self::Damaged { .. } => {
-                "do not resume this run: look at its hosts with `patchwave exec`, then start a new one; `patchwave ledger salvage` keeps its good events"
-            }
-            Self::Foreign { .. } | Self::Open { .. } | Self::Exists { .. } | Self::Gap { .. } | Self::Io { .. } => {
-                return None;
-            }
+            Self::Damaged { .. } => Hint::words("do not resume this run: look at its hosts with ")
+                .and_command("exec", &[])
+                .and(", then start a new one; ")
+                .and_command("ledger", &["salvage"])
+                .and(" keeps its good events"),
+            Self::Exists { .. } | Self::Gap { .. } | Self::Io { .. } => return None,
         })
     }
 

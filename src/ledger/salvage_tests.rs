@@ -93,7 +93,7 @@ fn without_its_header_or_its_first_page_a_ledger_is_read_all_the_same() {
             fs::write(&db, &bytes).unwrap();
             let refused = Ledger::open_read_only(folder.path()).unwrap_err();
             assert!(matches!(refused, LedgerError::Corrupted { .. }), "{refused}");
-            assert!(refused.help().unwrap().contains("ledger salvage"));
+            assert!(refused.help().unwrap().to_string().contains("ledger salvage"));
             let done = salvage(folder.path(), at(5000)).unwrap();
             assert_eq!(fs::read(&done.kept).unwrap(), bytes, "the old file is kept");
             let ledger = Ledger::open(folder.path()).unwrap();
@@ -114,7 +114,7 @@ fn what_is_no_ledger_at_all_is_left_as_it_was() {
         fs::write(&db, text).unwrap();
         let refused = salvage(folder.path(), at(5000)).unwrap_err();
         assert!(matches!(refused, LedgerError::Hopeless { .. }), "{refused}");
-        assert!(refused.help().unwrap().contains("backup"));
+        assert!(refused.help().unwrap().to_string().contains("backup"));
         assert_eq!(fs::read(&db).unwrap(), text);
         let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(left, ["ledger.db"]);

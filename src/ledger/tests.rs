@@ -298,7 +298,7 @@ fn what_is_wrong_with_the_file_is_told_apart() {
     let ledger = Ledger::open(&state).unwrap();
     let error = ledger.events(&run()).unwrap_err();
     assert!(matches!(error, LedgerError::Corrupted { .. }), "{error:?}");
-    assert!(error.help().unwrap().contains("copy"));
+    assert!(error.help().unwrap().to_string().contains("copy"));
     assert!(matches!(ledger.check_file(), Err(LedgerError::Corrupted { .. })));
 }
 
@@ -310,7 +310,7 @@ fn a_full_disk_records_nothing_and_says_so() {
     ledger.db.pragma_update_and_check(None, "max_page_count", pages + 2, |_| Ok(())).unwrap();
     let error = ledger.append(&lock, &later(2, 4000)).unwrap_err();
     assert!(matches!(error, LedgerError::Full { .. }), "{error:?}");
-    assert!(error.help().unwrap().contains("make room"));
+    assert!(error.help().unwrap().to_string().contains("make room"));
     assert_eq!(ledger.row(&run()).unwrap().last_seq, 1);
     ledger.db.pragma_update_and_check(None, "max_page_count", 1_000_000, |_| Ok(())).unwrap();
     ledger.append(&lock, &later(2, 4000)).unwrap();

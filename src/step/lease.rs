@@ -20,6 +20,7 @@ use super::{StepCx, kinds, remote};
 use crate::{
     command::{Command, Exit, Output, Query, printable, quote},
     event::{Ground, LostLease, RunId, StepResult, TakenLease, Verdict, account_of},
+    hint::Hint,
     playbook::StepSpec,
     transport::{Link, NoSink},
 };
@@ -143,11 +144,15 @@ fn refused(cx: &StepCx<'_>, other: &Other) -> Box<StepResult> {
     };
     let first = match owner.is_empty() {
         _ if *run == cx.run.0 || is_settled(cx, run) => "wait until the job is over, then run it again".to_owned(),
-        _ if account_of(owner) == account_of(cx.owner) => {
-            format!("it is a run of yours: `patchwave status {run}`, `patchwave resume {run}`")
-        }
+        _ if account_of(owner) == account_of(cx.owner) => Hint::words("it is a run of yours: ")
+            .and_command("status", &[run])
+            .and(", ")
+            .and_command("resume", &[run])
+            .to_string(),
         true => "wait until the job is over, then run it again".to_owned(),
-        false => format!("ask {owner}, or finish that run there with `patchwave resume {run}`"),
+        false => Hint::words(format!("ask {owner}, or finish that run there with "))
+            .and_command("resume", &[run])
+            .to_string(),
     };
     let then = match jobs.first().map(|job| job.split(' ').next().unwrap_or(job)) {
         None => {

@@ -35,6 +35,7 @@ pub struct Bars {
     size: Arc<dyn Fn() -> Size + Send + Sync>,
     paint: Paint,
     zone: TimeZone,
+    program: String,
     chatter: HashMap<HostName, String>,
     pending: String,
     last_note: String,
@@ -62,6 +63,7 @@ impl Bars {
             size,
             paint,
             zone,
+            program: "patchwave".to_owned(),
             chatter: HashMap::new(),
             pending: String::new(),
             last_note: String::new(),
@@ -69,6 +71,12 @@ impl Bars {
             asked: false,
             quiet: Quiet::default(),
         }
+    }
+
+    /// How this program is called in commands, with its state folder.
+    #[must_use]
+    pub fn called(self, program: &str) -> Self {
+        Self { program: program.to_owned(), ..self }
     }
 
     /// Leaves the screen to questions that are asked through `quiet`.
@@ -103,7 +111,7 @@ impl Bars {
 
 impl Reporter for Bars {
     fn event(&mut self, state: &RunState, event: &Event) {
-        for sentence in sentence::sentences(state, event, self.paint).into_iter().filter(|s| s.loud) {
+        for sentence in sentence::sentences(state, event, self.paint, &self.program).into_iter().filter(|s| s.loud) {
             self.pending.push_str(&stamped(event.at, &self.zone, self.paint, &sentence.text));
         }
         self.asked = false;

@@ -12,13 +12,20 @@ pub struct Lines {
     out: Box<dyn Write + Send>,
     paint: Paint,
     zone: TimeZone,
+    program: String,
     last_note: String,
 }
 
 impl Lines {
     /// Writes to `out`, with times of `zone`.
     pub fn new(out: Box<dyn Write + Send>, paint: Paint, zone: TimeZone) -> Self {
-        Self { out, paint, zone, last_note: String::new() }
+        Self { out, paint, zone, program: "patchwave".to_owned(), last_note: String::new() }
+    }
+
+    /// How this program is called in commands, with its state folder.
+    #[must_use]
+    pub fn called(self, program: &str) -> Self {
+        Self { program: program.to_owned(), ..self }
     }
 
     fn say(&mut self, at: Timestamp, text: &str) {
@@ -41,7 +48,7 @@ pub(super) fn stamped(at: Timestamp, zone: &TimeZone, paint: Paint, text: &str) 
 
 impl Reporter for Lines {
     fn event(&mut self, state: &RunState, event: &Event) {
-        for sentence in sentence::sentences(state, event, self.paint) {
+        for sentence in sentence::sentences(state, event, self.paint, &self.program) {
             self.say(event.at, &sentence.text);
         }
     }

@@ -2,17 +2,17 @@
 //! who approved what.
 
 use super::text;
-use crate::{event::RunState, view::RunView};
+use crate::{event::RunState, hint::Hint, view::RunView};
 
 /// Hosts that stay drained, those of one reason together, with what to type for one of them.
-pub(super) fn drained(view: &RunView<'_>, width: usize) -> String {
+pub(super) fn drained(view: &RunView<'_>, width: usize, program: &str) -> String {
     let mut lines = String::new();
     for group in view.drained() {
         let stay = if group.hosts.len() == 1 { "stays drained" } else { "stay drained" };
         let names = text::hosts(group.hosts.iter().map(|host| &host.name), 60);
         let line = format!("drained: {names} {stay}: {}", text::clean(group.why, 200));
         let first = text::clean(group.hosts[0].name.as_str(), 60);
-        let example = format!("{first}: {}", text::clean(group.help, 300));
+        let example = format!("{first}: {}", text::clean(&Hint::read(group.help).render(program), 300));
         lines.push_str(&format!("{}\n", text::wrap(&line, width)));
         lines.push_str(&format!("  {}\n", text::wrap(&example, width.saturating_sub(2)).replace('\n', "\n  ")));
     }

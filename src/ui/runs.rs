@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::text;
 use crate::{
     event::{HostAt, HostState, Outcome, RunState, Verdict},
+    hint::Hint,
     view::RunView,
 };
 
@@ -80,8 +81,8 @@ fn view(state: &RunState, running: bool) -> RunView<'_> {
     RunView::of(state).running(running)
 }
 
-/// One host's walk, a line per step, with what a failed one said.
-pub fn host_text(view: &RunView<'_>, host: &HostState) -> String {
+/// One host's walk, a line per step, with what a failed one said. `program` is how this program is called in commands.
+pub fn host_text(view: &RunView<'_>, host: &HostState, program: &str) -> String {
     let (state, outcome) = (view.state, host.outcome());
     let word = if view.goes_on(host) { "in flight" } else { text::outcome(outcome) };
     let mut page = format!("{}: {word}\n", host.name);
@@ -101,7 +102,10 @@ pub fn host_text(view: &RunView<'_>, host: &HostState) -> String {
             page.push_str(&format!("              {}\n", text::first_line(line, 400)));
         }
         if let Some(help) = &result.help {
-            page.push_str(&format!("              try: {}\n", text::first_line(help, 400)));
+            page.push_str(&format!(
+                "              try: {}\n",
+                text::first_line(&Hint::read(help).render(program), 400)
+            ));
         }
     }
     if let Some(current) = &host.current {

@@ -6,6 +6,7 @@ use crate::{
         Event, HostAt, HostState, Kind, Outcome, RunResumed, RunStarted, RunState, StepPhase, StepRef, StepResult,
         Stop, TakenLease, Verdict,
     },
+    hint::Hint,
     host::HostName,
     plan::Moment,
     view::{Changes, Counts, RunView, WINDOWS_IGNORED},
@@ -27,8 +28,9 @@ fn line(word: &str, painted: impl Fn(&str) -> String, rest: &str) -> String {
     format!("{}  {rest}", painted(&format!("{word:<WORD$}")))
 }
 
-/// All there is to say about `event`; `state` holds it already.
-pub(super) fn sentences(state: &RunState, event: &Event, paint: Paint) -> Vec<Sentence> {
+/// All there is to say about `event`; `state` holds it already; `program` is how this program is called in
+/// commands.
+pub(super) fn sentences(state: &RunState, event: &Event, paint: Paint, program: &str) -> Vec<Sentence> {
     match &event.kind {
         Kind::RunStarted(started) => vec![loud("run", run_starts(state, started), paint)],
         Kind::RunResumed(resumed) => vec![loud("resumed", run_goes_on(state, resumed), paint)],
@@ -46,7 +48,7 @@ pub(super) fn sentences(state: &RunState, event: &Event, paint: Paint) -> Vec<Se
             lease.map(|lease| of_lease(host, &lease.to_string(), paint)).into_iter().collect()
         }
         Kind::StepFinished { result, .. } if matches!(result.verdict, Verdict::Ok | Verdict::Skipped) => Vec::new(),
-        Kind::StepFinished { host, step, result } => vec![step_broke(state, host, *step, result, paint)],
+        Kind::StepFinished { host, step, result } => vec![step_broke(state, host, *step, result, paint, program)],
         Kind::HostFinished { host, outcome, lost_lease } => {
             let Some(host) = state.host(host) else { return Vec::new() };
             let mut said: Vec<_> =
@@ -112,7 +114,14 @@ fn run_goes_on(state: &RunState, resumed: &RunResumed) -> String {
     rest
 }
 
-fn step_broke(state: &RunState, host: &HostName, step: StepRef, result: &StepResult, paint: Paint) -> Sentence {
+fn step_broke(
+    state: &RunState,
+    host: &HostName,
+    step: StepRef,
+    result: &StepResult,
+    paint: Paint,
+    program: &str,
+) -> Sentence {
     let word = match result.verdict {
         Verdict::Unreachable => "unreachable",
         Verdict::Unknown => "unknown",
@@ -129,7 +138,7 @@ fn step_broke(state: &RunState, host: &HostName, step: StepRef, result: &StepRes
         rest.push_str(&format!("\n{:WORD$}  | {}", "", text::clean(detail, 400)));
     }
     if let Some(help) = &result.help {
-        rest.push_str(&format!("\n{:WORD$}  try: {}", "", text::clean(help, 400)));
+        rest.push_str(&format!("\n{:WORD$}  try: {}", "", text::clean(&Hint::read(help).render(program), 400)));
     }
     Sentence { text: line(word, |w| paint.bad(w), &rest), loud: true }
 }

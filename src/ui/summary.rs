@@ -5,6 +5,7 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Tab
 use super::{Paint, remarks, text};
 use crate::{
     event::{HostState, Outcome},
+    hint::Hint,
     view::{Changes, NextCommand, RunView, Trouble},
 };
 
@@ -63,7 +64,7 @@ impl Summary {
         }
         page.push_str(&format!("changed: {}\n", changed(view, &state.hosts.iter().collect::<Vec<_>>())));
         page.push_str(&self.leases(view));
-        page.push_str(&remarks::drained(view, usize::from(self.width)));
+        page.push_str(&remarks::drained(view, usize::from(self.width), &self.next.program));
         page.push_str(&remarks::unknown_packages(state));
         page.push_str(&remarks::approvals(state));
         let hints = self.hints(view, &troubles);
@@ -238,8 +239,7 @@ impl Summary {
         }
         lines.push_str(&format!("  changed: {}\n", changed(view, &trouble.hosts)));
         if let Some(help) = result.and_then(|result| result.help.as_deref()) {
-            // Steps do not know where the ledger is.
-            let help = help.replace("`patchwave ", &format!("`{} ", self.next.program));
+            let help = Hint::read(help).render(&self.next.program);
             lines.push_str(&format!("  try: {}\n", text::clean(&help, 300)));
         }
         lines.push('\n');

@@ -160,7 +160,9 @@ fn a_lease_that_was_another_runs_is_told_once() {
     let line = "lease: a: its lease was taken from run R1[2J of bob@jump2, 61 min after that run last reported (--steal-lease)\n";
     assert_eq!(text.matches(line).count(), 1, "{text}");
     assert_eq!(
-        crate::ui::host_text(&RunView::of(&sample.state), &sample.state.hosts[0]).matches("run R1[2J of bob").count(),
+        crate::ui::host_text(&RunView::of(&sample.state), &sample.state.hosts[0], "patchwave")
+            .matches("run R1[2J of bob")
+            .count(),
         1
     );
     assert!(!page(&Sample::of(plan(&[("all", &["a"])])), 120, true).contains("lease"));
@@ -254,7 +256,7 @@ fn a_paused_host_has_one_word() {
       patchwave resume 20261122-020000-kxfa
     "#);
     assert_eq!(sample.state.exit_code(), 4);
-    let log = crate::ui::host_text(&RunView::of(&sample.state), &sample.state.hosts[0]);
+    let log = crate::ui::host_text(&RunView::of(&sample.state), &sample.state.hosts[0], "patchwave");
     assert!(log.starts_with("h1: paused\n"), "{log}");
     let row = crate::ui::runs_text(&[(sample.state.clone(), false)], 120, jiff::tz::TimeZone::UTC);
     assert!(row.contains("paused") && row.contains("1 paused, 1 not started"), "{row}");

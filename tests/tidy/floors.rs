@@ -10,6 +10,7 @@ const PURE: &[&str] = &[
     "amount",
     "command",
     "event",
+    "hint",
     "host",
     "pkg",
     "facts",

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::{
     cli::{Failure, World},
     event::{RunId, Stop},
+    hint::Hint,
     ledger::{Driver, Ledger, Request, Wanted},
 };
 
@@ -40,7 +41,7 @@ fn driven(prefix: &str, state_dir: &std::path::Path) -> Result<(Ledger, RunId, S
     match ledger.driver(&run) {
         Driver::Holder(holder) => Ok((ledger, run, holder.to_string())),
         Driver::Nobody => {
-            Err(Failure::refused(format!("no controller is running run {run}")).help(format!("patchwave show {run}")))
+            Err(Failure::refused(format!("no controller is running run {run}")).help(Hint::command("show", &[&run.0])))
         }
         Driver::Unclear(why) => {
             Err(Failure::refused(format!("whether a controller is running run {run} cannot be seen from here: {why}"))

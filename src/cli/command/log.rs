@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    cli::{Failure, World, args::LogArgs},
+    cli::{Failure, World, args::LogArgs, command_lines::program},
     command::shows,
     host::HostName,
     ledger::Ledger,
@@ -22,7 +22,7 @@ pub(in crate::cli) fn log(args: &LogArgs, state_dir: PathBuf, world: &mut World)
     let running = !ledger.driver(&run).is_nobody();
     let state = ledger.state(&run)?;
     let found = state.host(&host).ok_or_else(|| Failure::usage(format!("{host} is not in run {run}")))?;
-    world.print(&ui::host_text(&RunView::of(&state).running(running), found))?;
+    world.print(&ui::host_text(&RunView::of(&state).running(running), found, &program(&state_dir, world)))?;
     let path = ledger.logs(&run, Arc::clone(&world.clock)).path(&host);
     match std::fs::File::open(&path) {
         Ok(mut file) => copy(&mut file, world),

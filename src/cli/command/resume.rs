@@ -22,6 +22,7 @@ use crate::{
     },
     engine,
     event::{HostAt, RunId, RunResumed, RunState},
+    hint::Hint,
     host::HostName,
     ledger::{Ledger, RunLedger, VERSION, is_newer},
     plan,
@@ -41,10 +42,11 @@ pub(in crate::cli) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut 
     let mut state = ledger.state(&run)?;
     same_program(&state, world)?;
     if let Some(why) = &state.cut {
-        return Err(Failure::refused(format!("the end of this run's record is lost: {why}")).help(format!(
-            "what was done after it is not known: look at its hosts with `patchwave exec`, then start a new run with \
-             --limit @{run}:unfinished"
-        )));
+        return Err(Failure::refused(format!("the end of this run's record is lost: {why}")).help(
+            Hint::words("what was done after it is not known: look at its hosts with ")
+                .and_command("exec", &[])
+                .and(format!(", then start a new run with --limit @{run}:unfinished")),
+        ));
     }
     let next = next(line_of(&state, world), &state_dir, world);
     if let Some(code) = over(&mut state, &next, world)? {
@@ -159,6 +161,8 @@ fn over(state: &mut RunState, next: &ui::CommandLines, world: &mut World) -> Res
 fn which(ledger: &Ledger, asked: Option<&str>) -> Result<RunId, Failure> {
     match asked {
         Some(prefix) => ledger.find(prefix).map_err(Failure::from),
-        None => ledger.last_run()?.ok_or_else(|| Failure::usage("there is no run to resume").help("patchwave runs")),
+        None => ledger
+            .last_run()?
+            .ok_or_else(|| Failure::usage("there is no run to resume").help(Hint::command("runs", &[]))),
     }
 }

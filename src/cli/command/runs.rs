@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use crate::{
-    cli::{Failure, World, args::RunsArgs},
+    cli::{Failure, World, args::RunsArgs, command_lines::program},
     ledger::{Ledger, LedgerError, RunRow},
     ui,
 };
@@ -33,12 +33,13 @@ pub(in crate::cli) fn runs(args: &RunsArgs, state_dir: PathBuf, world: &mut Worl
         None if read.is_empty() && !unread.is_empty() => 0,
         None => world.print(&ui::runs_text(&read, world.width(), world.zone()))?,
     };
+    let program = program(&state_dir, world);
     let mut code = 0;
     for error in unread {
         if matches!(error, LedgerError::Damaged { .. }) {
             code = 3;
         }
-        world.talk(Failure::from(error));
+        world.talk(Failure::from(error).told(&program));
     }
     Ok(code)
 }

@@ -59,8 +59,9 @@ impl Watcher {
     /// Follows the run until no controller is running it.
     fn watch(&self, json: bool, world: &mut World) -> Result<u8, Failure> {
         let mut state = self.ledger.state(&self.run)?;
-        let mut lines =
-            ui::Lines::new(Box::new(world.stdout.clone()), world.paint(world.stdout_is_terminal), world.zone());
+        let paint = world.paint(world.stdout_is_terminal);
+        let lines = ui::Lines::new(Box::new(world.stdout.clone()), paint, world.zone());
+        let mut lines = lines.called(&self.program);
         let redraw = world.stdout_is_terminal && !json;
         let (mut place, mut shown) = (ui::Redraw::default(), String::new());
         loop {

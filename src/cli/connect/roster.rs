@@ -12,6 +12,7 @@ use crate::{
         connect::{password_command, ssh_config, this_machine::home},
     },
     engine::HostInputs,
+    hint::Hint,
     host::HostName,
     inventory::Inventory,
     playbook::TemplateScope,
@@ -60,8 +61,9 @@ impl Hosts {
 
 fn unreachable(refused: Refused) -> Failure {
     Failure::usage(refused).help(
-        "patchwave does not guess how to reach a host; `patchwave ssh-config HOST` shows what is said of one, \
-         `-F none` reads no ssh_config",
+        Hint::words("patchwave does not guess how to reach a host; ")
+            .and_command("ssh-config", &["HOST"])
+            .and(" shows what is said of one, `-F none` reads no ssh_config"),
     )
 }
 

@@ -12,6 +12,7 @@ use crate::{
     },
     engine::{self, Begun, Engine, Notice, Signal, Surroundings},
     event::Stop,
+    hint::Hint,
     ledger::Logs,
     prompt::Prompt,
     step::JumpBox,
@@ -37,7 +38,7 @@ pub(in crate::cli) struct Rollout {
 /// Carries it out. The exit code follows product's order.
 pub(in crate::cli) fn carry_out(rollout: Rollout, world: &mut World) -> Result<u8, Failure> {
     let runtime = runtime()?;
-    let mut reporter: Box<dyn ui::Reporter> = reporter(rollout.json, world);
+    let mut reporter: Box<dyn ui::Reporter> = reporter(rollout.json, &rollout.next.program, world);
     if rollout.json {
         // A script gets every event; people have been told already.
         reporter.event(rollout.begun.state(), rollout.begun.opening());
@@ -98,11 +99,11 @@ fn finish(ended: &engine::RunEnd, json: bool, next: &ui::CommandLines, world: &m
     }
     if let Some(lost) = &ended.lost {
         let run = &ended.state.started.run;
-        let help = lost.help.as_ref().map_or_else(String::new, |help| format!("{help}; then: "));
+        let help = lost.help.clone().map_or_else(Hint::default, |help| help.and("; then: "));
         return Err(Failure {
             code: ended.state.exit_code().max(1),
             message: format!("the ledger cannot be written, so the run was left: {lost}\njobs that run on hosts go on"),
-            help: Some(format!("{help}{} resume {run}", next.program)),
+            help: Some(help.and_command("resume", &[&run.0])),
         });
     }
     if ended.state.stop == Some(Stop::Detach) && ended.state.tally.in_flight > 0 {
@@ -137,14 +138,15 @@ async fn answer(
     }
 }
 
-fn reporter(json: bool, world: &World) -> Box<dyn ui::Reporter> {
+fn reporter(json: bool, program: &str, world: &World) -> Box<dyn ui::Reporter> {
     if json {
         Box::new(ui::Json::new(Box::new(world.stdout.clone()), Box::new(world.stderr.clone())))
     } else if world.stderr_is_terminal {
         let stderr = Box::new(world.stderr.clone());
         let bars = ui::Bars::new(stderr, terminal_size, world.paint(true), world.zone());
-        Box::new(bars.quiet(&world.quiet))
+        Box::new(bars.called(program).quiet(&world.quiet))
     } else {
-        Box::new(ui::Lines::new(Box::new(world.stderr.clone()), world.paint(false), world.zone()))
+        let lines = ui::Lines::new(Box::new(world.stderr.clone()), world.paint(false), world.zone());
+        Box::new(lines.called(program))
     }
 }

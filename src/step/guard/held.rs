@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::{command::printable, event::StepResult};
+use crate::{command::printable, event::StepResult, hint::Hint};
 
 /// A guard of another run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl Held {
     /// The refusal of a change.
     pub(in crate::step) fn refusal(&self) -> StepResult {
         let (owner, run) = (printable(&self.owner), printable(&self.run));
-        let ask = format!("ask {owner}, or finish that run there with `patchwave resume {run}`");
+        let ask = Hint::words(format!("ask {owner}, or finish that run there with ")).and_command("resume", &[&run]);
         let (summary, help) = match self.act {
             Act::Armed => (
                 format!(
@@ -56,13 +56,13 @@ impl Held {
                      within {} s",
                     self.within.as_secs()
                 ),
-                format!("{ask}, or wait until it is over"),
+                ask.and(", or wait until it is over"),
             ),
             Act::Waits => (
                 format!(
                     "a guard of {owner}, run {run}, rolls the host back when a job or an installation there has ended"
                 ),
-                format!("{ask}, or wait until it is over"),
+                ask.and(", or wait until it is over"),
             ),
             Act::RollsBack(process, since) => {
                 let shown = process.map(|process| format!(" (process {process})")).unwrap_or_default();
@@ -72,7 +72,7 @@ impl Held {
                 let end = process.map(|process| format!("; on the host `kill -TERM -{process}` ends it"));
                 (
                     format!("the host is rolling back a change of {owner}, run {run}, for {since} s now{shown}{limit}"),
-                    format!("wait until it has ended{}; {ask}", end.unwrap_or_default()),
+                    Hint::words(format!("wait until it has ended{}; ", end.unwrap_or_default())).and_hint(ask),
                 )
             }
         };

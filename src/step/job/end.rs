@@ -3,6 +3,7 @@
 use crate::{
     command::{Exit, Unquotable, printable},
     event::StepResult,
+    hint::Hint,
     step::Interrupted,
     transport::{Class, LinkError},
 };
@@ -113,9 +114,9 @@ impl From<JobTrouble> for Box<StepResult> {
             JobTrouble::Link { error, begun: Some(id) } => {
                 // What another machine means is told by the error itself.
                 let help = error.help().filter(|_| error.class() == Class::OtherMachine.as_str());
-                StepResult::unknown(error.class(), format!("lost while job {id} ran: {error}"))
-                    .changed(true)
-                    .help(help.unwrap_or("patchwave resume (it finds the job again)"))
+                StepResult::unknown(error.class(), format!("lost while job {id} ran: {error}")).changed(true).help(
+                    help.map_or_else(|| Hint::command("resume", &[]).and(" (it finds the job again)"), Hint::from),
+                )
             }
             JobTrouble::Guard(result) | JobTrouble::Lease(result) => return result,
             JobTrouble::Interrupted(interrupted) => return interrupted.into(),

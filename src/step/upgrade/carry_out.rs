@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use super::{plan::Planned, report, verdict::Evidence};
 use crate::{
     event::StepResult,
+    hint::Hint,
     pkg::{PackageManager, PackageState, Transaction},
     playbook::Upgrade,
     step::{
@@ -55,7 +56,8 @@ pub(super) async fn transact(
 async fn after(cx: &mut StepCx<'_>, manager: &dyn PackageManager) -> Result<PackageState, Box<StepResult>> {
     packages::state(cx, manager).await.map_err(|cause| {
         let summary = format!("the transaction ran, but the packages cannot be read: {}", cause.summary);
-        let help = cause.help.clone().unwrap_or_else(|| "patchwave resume (it looks again)".to_owned());
+        let help =
+            cause.help.clone().unwrap_or_else(|| Hint::command("resume", &[]).and(" (it looks again)").to_string());
         Box::new(StepResult::unknown(&cause.class, summary).changed(true).help(help))
     })
 }

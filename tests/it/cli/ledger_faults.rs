@@ -121,7 +121,7 @@ fn a_disk_that_fills_up_during_a_run() {
     00:00:00  wave         production/medium, wave 1 of 3: 1 host
     error: the ledger cannot be written, so the run was left: state/ledger.db: the disk is full
     jobs that run on hosts go on
-    help: make room on that disk; then: patchwave resume 20260101-000000-abcd
+    help: make room on that disk; then: `patchwave resume 20260101-000000-abcd`
     "#);
     assert!(site.lines("once") < 3, "it went on without a ledger");
     fs::remove_file(filler).unwrap();

@@ -85,7 +85,7 @@ fn a_run_that_somebody_else_drives_and_one_that_nobody_does() {
     exit code 3
     -- stderr
     error: no controller is running run 20260101-000000-abcd
-    help: patchwave show 20260101-000000-abcd
+    help: `patchwave show 20260101-000000-abcd`
     "#);
 }
 
