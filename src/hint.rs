@@ -68,7 +68,8 @@ impl Hint {
         })
     }
 
-    /// Reads a recorded hint: a command is a code span that begins with the program's plain name, `` `patchwave VERB …` ``.
+    /// Reads a recorded hint: a command is a code span that begins with the program's plain name,
+    /// `` `patchwave VERB …` ``.
     pub fn read(text: &str) -> Self {
         let (mut hint, mut rest) = (Self::default(), text);
         while let Some(at) = rest.find("`patchwave ") {

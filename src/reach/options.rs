@@ -116,7 +116,7 @@ mod tests {
             ("--user ann", "", own("--user ann", Some("--user ann"))),
             ("--forks 3", "", own("--forks 3", Some("--forks 3"))),
             ("", "--user deploy --forks 9", before("--user deploy --forks 9", None)),
-            // Who logs in is said anew: nothing of before.
+            // Who logs in is said again: nothing of before counts.
             ("--ask-pass", "--user deploy", own("--ask-pass", Some("--ask-pass"))),
             ("--user ann --forks 3", "--known-hosts /k", own("--user ann --forks 3", Some("--user ann --forks 3"))),
             // A pace alone goes with what was before, in place of its own kind.

@@ -218,7 +218,7 @@ fn patience(found: &Resolved) -> Option<Duration> {
     found.connect_timeout.filter(|limit| !limit.is_zero())
 }
 
-/// The longest silence that `ServerAlive…` bears.
+/// The longest silence that `ServerAlive…` tolerates.
 fn silence(found: &Resolved) -> Option<Duration> {
     let interval = found.alive_interval.filter(|interval| !interval.is_zero())?;
     Some(interval.saturating_mul(found.alive_count.saturating_add(1)))
