@@ -62,7 +62,7 @@ fn read(output: &Output) -> Result<HostFacts, Unreadable> {
     Ok(facts)
 }
 
-/// A UUID as the kernel prints it: anything else (an error text, half a line) is no boot id.
+/// A UUID as the kernel prints it: anything else (an error text, half a line) is not a boot id.
 fn is_boot_id(text: &str) -> bool {
     text.len() == 36 && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')
 }

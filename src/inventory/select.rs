@@ -25,8 +25,8 @@ const MOST_GUESSES: usize = 50;
 
 /// The runs that `@failed` and its kin look up.
 pub trait PastRuns {
-    /// Hosts with `outcome` (`failed`, `unreachable`, `unknown`, `paused`, `not_started`, or `unfinished` for all) in `run`,
-    /// or in the last run when it has no name.
+    /// Hosts with `outcome` (`failed`, `unreachable`, `unknown`, `paused`, `not_started`, or `unfinished` for all) in
+    /// `run`, or in the last run when it has no name.
     ///
     /// # Errors
     /// A text for people: there is no such run.

@@ -1,6 +1,6 @@
-//! What to type next, as data: a command with its arguments, and the reason. Each does what its reason says: the rollout
-//! rule is asked what a resume would come to ([`crate::rollout::prospect`]).
-//! Knows no program name, state folder or connection option: who shows a command adds them. Start at [`RunView::next`].
+//! What to type next, as data: a command with its arguments, and the reason. Each does what its reason says: the
+//! rollout rule is asked what a resume would come to ([`crate::rollout::prospect`]). Knows no program name, state
+//! folder or connection option: who shows a command adds them. Start at [`RunView::next`].
 
 use super::{RunView, Trouble, clean, count};
 use crate::{

@@ -101,8 +101,8 @@ impl<'a> RunView<'a> {
         (!self.running).then(|| self.state.exit_code())
     }
 
-    /// Why a run that nobody runs did not do all that its plan says, where its hosts do not show it: a gate, a window, a
-    /// full failure domain, a limit, a stage that is halted.
+    /// Why a run that nobody runs did not do all that its plan says, where its hosts do not show it: a gate, a window,
+    /// a full failure domain, a limit, a stage that is halted.
     pub fn stopped_because(&self) -> Option<String> {
         let state = self.state;
         if self.running || state.tally.in_flight > 0 {
