@@ -174,8 +174,8 @@ fn whatever_hits_a_transaction_it_ran_once_and_the_truth_is_told() {
         (Wrapper, "ok"),
         (Apt, "ok"),
         // apt lives and says what it knows: nothing is repaired behind its back.
-        (Dpkg, "failed: apt"),
-        (Script, "failed: dpkg"),
+        (Dpkg, "failed: package-manager"),
+        (Script, "failed: package-failed"),
         // Cut off without a word: repaired once.
         (All, "ok"),
         (ForcedReboot, "ok"),

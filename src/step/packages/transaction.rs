@@ -6,7 +6,9 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use super::ask::raised;
+use tokio::time::Instant;
+
+use super::{ask::raised, locks};
 use crate::{
     command::Exit,
     event::{PackageChange, StepResult},
@@ -61,21 +63,27 @@ pub(in crate::step) async fn run(
 ) -> Result<Done, Box<StepResult>> {
     const SAID: usize = 5;
     let command = raised(manager.transact(transaction)?);
-    match job::run(cx, &JobSpec::new(name, command)).await {
+    let done = match job::run(cx, &JobSpec::new(name, command)).await {
         Ok(end) => {
             let (how, said) = (end.exit.to_string(), end.last_lines(SAID));
-            Ok(Done { end: End::of(end.exit), how, output: end.tail, said })
+            Done { end: End::of(end.exit), how, output: end.tail, said }
         }
         // The packages say how far it came.
         Err(trouble) => {
             let (how, said) = (trouble.to_string(), trouble.last_lines(SAID));
             match trouble {
-                JobTrouble::Lost { tail, .. } => Ok(Done { end: End::Lost, how, output: tail, said }),
-                JobTrouble::Rebooted { tail, .. } => Ok(Done { end: End::Rebooted, how, output: tail, said }),
-                trouble => Err(trouble.into()),
+                JobTrouble::Lost { tail, .. } => Done { end: End::Lost, how, output: tail, said },
+                JobTrouble::Rebooted { tail, .. } => Done { end: End::Rebooted, how, output: tail, said },
+                trouble => return Err(trouble.into()),
             }
         }
+    };
+    if done.end == End::Lost {
+        // What it started may still be at work, and the packages are in the middle of it. A lock that stays is seen in
+        // what is read next; this wait decides nothing.
+        let _ = locks::free(cx, Instant::now() + transaction.lock_timeout).await;
     }
+    Ok(done)
 }
 
 /// What is not as it was, by name. One version in the place of another is one change; where several versions of a name
