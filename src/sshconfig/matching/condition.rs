@@ -200,7 +200,7 @@ impl Matcher<'_> {
                 What::SessionType(list) => pattern::listed(SESSION, list, false) == Listed::Yes,
                 What::Unanswered(name) => {
                     let message = format!(
-                        "Match {name} cannot be answered: patchwave is not a release of OpenSSH, and sends many \
+                        "Match {name} cannot be answered: this program is not a release of OpenSSH, and sends many \
                         commands over one connection"
                     );
                     return Err(SshConfigError::Unsupported(Problem::new(place, message)));
