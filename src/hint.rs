@@ -68,6 +68,11 @@ impl Hint {
         })
     }
 
+    /// Whether there is a command in it.
+    pub fn has_commands(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Command { .. }))
+    }
+
     /// Reads a recorded hint: a command is a code span that begins with the program's plain name,
     /// `` `patchwave VERB …` ``.
     pub fn read(text: &str) -> Self {

@@ -169,6 +169,9 @@ pub struct RunArgs {
     /// Events as NDJSON on standard output; the summary goes to standard error.
     #[arg(long)]
     pub json: bool,
+    /// The state folder goes when the program ends (the demo's).
+    #[arg(skip)]
+    pub temporary: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub connect: ConnectArgs,
@@ -366,6 +369,10 @@ pub enum LedgerCommand {
     Verify {
         /// Only this run.
         run: Option<String>,
+        /// Look for this hash as well, which was noted at the end of a run, or is in its report: it finds a record that
+        /// was cut or rewritten with hashes that fit.
+        #[arg(long, value_name = "HASH", value_parser = crate::ledger::noted_head)]
+        head: Option<String>,
     },
     /// Forget old runs, with their logs.
     Prune(PruneArgs),
@@ -475,6 +482,9 @@ pub struct DemoArgs {
     /// The host that fails (default: one in the middle of production).
     #[arg(long, value_name = "HOST")]
     pub fail: Option<String>,
+    /// Keep the record of the demo's runs, to look around in it; the simulated hosts are gone all the same.
+    #[arg(long)]
+    pub keep: bool,
     /// Events as NDJSON on standard output.
     #[arg(long)]
     pub json: bool,

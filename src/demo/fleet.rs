@@ -27,13 +27,16 @@ const DEATH: Duration = Duration::from_secs(5);
 /// How long a running command may still print before its host goes down.
 const LAST_WORDS: Duration = Duration::from_millis(120);
 
-/// Simulated hosts on loopback. When it is dropped every process is killed and its folder removed.
+/// Simulated hosts on loopback. When it is dropped every process is killed and its folder removed, but for what is
+/// kept.
 pub struct Fleet {
     spec: FleetSpec,
     machines: Vec<Arc<Machine>>,
     runtime: Option<Runtime>,
     power_buttons: Option<JoinHandle<()>>,
     folder: TempDir,
+    /// What stays of the folder.
+    kept: Option<&'static str>,
 }
 
 /// Why a fleet could not be started.
@@ -90,7 +93,8 @@ impl Fleet {
             .build()
             .map_err(cannot("threads"))?;
         // From here on a failure drops a whole fleet, which cleans up.
-        let mut fleet = Self { spec, machines: Vec::new(), runtime: Some(runtime), power_buttons: None, folder };
+        let mut fleet =
+            Self { spec, machines: Vec::new(), runtime: Some(runtime), power_buttons: None, folder, kept: None };
         fleet.switch_on(&shared)?;
         fleet.power_buttons = Some(fleet.watch_power_buttons(&root)?);
         Ok(fleet)
@@ -162,6 +166,11 @@ impl Fleet {
         self.folder.path()
     }
 
+    /// Leaves one entry of the folder where it is when the hosts end; all else goes.
+    pub fn keep(&mut self, entry: &'static str) {
+        self.kept = Some(entry);
+    }
+
     /// The private key that may log in.
     pub fn key_file(&self) -> PathBuf {
         self.folder().join(LOGIN_KEY)
@@ -208,6 +217,16 @@ impl Drop for Fleet {
         processes::end_all(self.folder(), DEATH);
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
+        }
+        if let Some(kept) = self.kept {
+            self.folder.disable_cleanup(true);
+            for entry in fs::read_dir(self.folder()).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if entry.file_name() != kept && fs::remove_file(&path).is_err() {
+                    // What is left of a host is in nobody's way.
+                    let _ = fs::remove_dir_all(&path);
+                }
+            }
         }
     }
 }

@@ -17,6 +17,8 @@ use super::{
 const PLAYBOOK: &str = include_str!("../../playbooks/rolling-patch.yml");
 /// What the demo changes in it, and to what: there is nobody to warn, and waits should be short.
 const SHORTENED: (&str, &str) = ("warn: 1m,", "warn: 0s, stable: 1s,");
+/// The project's folder in the fleet's.
+const PROJECT: &str = "project";
 /// What breaks on the host that is to fail: its new `openssl` cannot be configured.
 const PACKAGE: &str = "openssl";
 
@@ -122,9 +124,15 @@ impl Demo {
         &self.fleet
     }
 
-    /// The project's folder, which is removed when the demo ends; the demo's ledger can go there as well.
+    /// The project's folder; a good place for the demo's ledger as well, since it goes when the demo ends, unless it is
+    /// kept.
     pub fn project(&self) -> PathBuf {
-        self.fleet.folder().join("project")
+        self.fleet.folder().join(PROJECT)
+    }
+
+    /// Lets the project stay when the demo ends.
+    pub fn keep(&mut self) {
+        self.fleet.keep(PROJECT);
     }
 
     /// The inventory file.
@@ -157,7 +165,7 @@ impl Demo {
         format!(
             "{hosts} on 127.0.0.1, all of them SIMULATED.\n\
              Real: SSH servers, keys, the shell, the jobs on the hosts. Imitated: packages, services, kernels, reboots.\n\
-             Nothing is installed, nothing needs root, and nothing is left behind.\n\
+             Nothing is installed, nothing needs root, and the hosts are gone when the demo ends.\n\
              {} will fail: the new {PACKAGE} cannot be configured there. Watch what the rollout does about it.\n",
             self.broken
         )

@@ -295,7 +295,22 @@ pub struct StepResult {
     pub took: Duration,
 }
 
+/// The class of a step that is fine though its message was not sent.
+const NOT_SENT: &str = "not-sent";
+
 impl StepResult {
+    /// The same end for a host that is none the worse for it: its message reached nobody.
+    #[must_use]
+    pub fn unsent(self) -> Self {
+        let summary = format!("not sent: {}", self.summary);
+        Self { verdict: Verdict::Ok, class: NOT_SENT.to_owned(), summary, ..self }
+    }
+
+    /// Whether this is a message that reached nobody.
+    pub fn is_unsent(&self) -> bool {
+        self.verdict == Verdict::Ok && self.class == NOT_SENT
+    }
+
     /// Without secrets in what people read. What a step left for itself in variables (`guard`, `baseline`) stays as it is,
     /// since later steps compare it.
     pub fn hide(&mut self, secrets: &Secrets, register: Option<&str>) {

@@ -1,7 +1,9 @@
-//! The hash chain over the events of one run: an edited, removed or added record is noticed.
+//! The hash chain over the events of one run: an edited, removed or added record is noticed, unless somebody made new
+//! hashes as well. That is found with a hash that was noted elsewhere (`head`).
 //!
 //! `hash = SHA-256(hash before ‖ seq as 8 bytes, big-endian ‖ at ‖ 0x00 ‖ kind)`, `at` and `kind` as stored; before the
-//! first event stands the SHA-256 of the run's id. The newest hash stands in `runs.head` too.
+//! first event stands the SHA-256 of the run's id. The newest hash stands in `runs.head` too. The entries of the
+//! ledger's own history are chained in the same way (`history`).
 
 use sha2::{Digest, Sha256};
 

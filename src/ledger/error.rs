@@ -150,6 +150,34 @@ pub enum LedgerError {
         /// Where and how.
         damage: super::Damage,
     },
+    /// The ledger's own history is not as it was written, or does not fit the runs that are there.
+    #[error("{}: the ledger's history does not fit, at entry {n}: {why}", path.display())]
+    History {
+        /// The database.
+        path: PathBuf,
+        /// The entry.
+        n: u64,
+        /// What is wrong.
+        why: String,
+    },
+    /// A hash that somebody has noted is in no record.
+    #[error("no event{} has the hash {head}", run.as_ref().map_or_else(String::new, |run| format!(" of run {run}")))]
+    HeadMissing {
+        /// As typed.
+        head: String,
+        /// Where it was looked for; `None`: everywhere.
+        run: Option<RunId>,
+    },
+    /// A hash that somebody has noted was the last one of a run that was pruned.
+    #[error("run {run} ended with it, and was forgotten by {by} at {at}")]
+    HeadForgotten {
+        /// The run.
+        run: RunId,
+        /// Who.
+        by: String,
+        /// When.
+        at: String,
+    },
     /// Anything else the system or SQLite said.
     #[error("{}: {why}", path.display())]
     Io {
@@ -230,7 +258,17 @@ impl LedgerError {
                 .and(", then start a new one; ")
                 .and_command("ledger", &["salvage"])
                 .and(" keeps its good events"),
-            Self::Exists { .. } | Self::Gap { .. } | Self::Io { .. } => return None,
+            Self::History { .. } => Hint::words(
+                "a run that is gone can only come from a copy of the file (a backup, `ledger.db.damaged-…`); ",
+            )
+            .and_command("ledger", &["salvage"])
+            .and(" goes on with the runs that are there, says so in the history, and keeps this file"),
+            Self::HeadMissing { .. } => Hint::words(
+                "the record was cut or rewritten since that hash was noted, or it is another ledger's (",
+            )
+            .and_command("ledger", &["path"])
+            .and("): compare it with a copy"),
+            Self::HeadForgotten { .. } | Self::Exists { .. } | Self::Gap { .. } | Self::Io { .. } => return None,
         })
     }
 

@@ -113,7 +113,8 @@ fn file_name(host: &HostName) -> String {
     format!("{}~{hash}.log", &name[..200])
 }
 
-/// One host's log file. A header line (`== 02:00:01 tag ==`, UTC) stands wherever the tag changes. What is gathered is written at the latest when it is dropped.
+/// One host's log file. A header line (`== 02:00:01 tag ==`, UTC) stands wherever the tag changes. What is gathered is
+/// written at the latest when it is dropped.
 #[derive(Debug)]
 pub struct LogFile {
     path: PathBuf,

@@ -4,6 +4,11 @@
 mod chain;
 mod error;
 mod graft;
+mod head;
+mod history;
+mod history_check;
+#[cfg(test)]
+mod history_tests;
 mod host_log;
 mod journal;
 mod lock;
@@ -23,6 +28,7 @@ mod version;
 
 pub use chain::Damage;
 pub use error::LedgerError;
+pub use head::{FoundHead, noted_head};
 pub use host_log::{HostLog, HostLogs};
 #[cfg(feature = "testing")]
 pub use journal::MemoryJournal;

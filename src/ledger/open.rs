@@ -23,7 +23,8 @@ pub(super) const BUSY: Duration = Duration::from_secs(10);
 const APPLICATION: i64 = 0x5057_5645;
 
 /// One step of the schema per entry; an entry never changes once it was released.
-const MIGRATIONS: &[&str] = &["
+pub(super) const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE runs (
         no            INTEGER PRIMARY KEY,    -- rises with each run
         run           TEXT NOT NULL UNIQUE,   -- 20261122-020003-kxfa
@@ -52,7 +53,16 @@ const MIGRATIONS: &[&str] = &["
         by   TEXT NOT NULL,
         what TEXT NOT NULL                    -- JSON
     ) STRICT;
-"];
+",
+    "
+    CREATE TABLE history (
+        n    INTEGER PRIMARY KEY,             -- from 1, without gaps
+        at   TEXT NOT NULL,                   -- RFC 3339, UTC
+        what TEXT NOT NULL,                   -- what happened to the ledger itself, JSON with the tag `event`
+        hash BLOB NOT NULL                    -- SHA-256 of: hash before, n, at, what (see chain.rs)
+    ) STRICT;
+",
+];
 
 /// Opens for reading and writing; makes folder, file and schema where they are missing.
 pub(super) fn writable(folder: &Path) -> Result<(PathBuf, Connection), LedgerError> {
@@ -93,7 +103,7 @@ fn prepare(path: &Path, db: &mut Connection) -> Result<(), LedgerError> {
 }
 
 /// Brings the schema to the last of `steps`, or leaves it as it was.
-fn migrate(path: &Path, db: &mut Connection, steps: &[&str]) -> Result<(), LedgerError> {
+pub(super) fn migrate(path: &Path, db: &mut Connection, steps: &[&str]) -> Result<(), LedgerError> {
     let told = |e: rusqlite::Error| LedgerError::sqlite(path, &e);
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
     // Another process may have been first.
@@ -190,19 +200,20 @@ mod tests {
     fn an_older_schema_is_brought_up_to_date_whole_or_not_at_all() {
         let folder = tempfile::tempdir().unwrap();
         let (path, mut db) = writable(folder.path()).unwrap();
-        let first = MIGRATIONS[0];
-        let broken = [first, "ALTER TABLE runs ADD COLUMN ticket TEXT; SELECT nonsense"];
+        let known = MIGRATIONS.len();
+        let with = |step| [MIGRATIONS, &[step]].concat();
+        let broken = with("ALTER TABLE runs ADD COLUMN ticket TEXT; SELECT nonsense");
         assert!(migrate(&path, &mut db, &broken).is_err());
-        assert_eq!(version(&path, &db, 1).unwrap(), 1);
+        assert_eq!(version(&path, &db, known).unwrap(), known as i64);
         db.prepare("SELECT ticket FROM runs").unwrap_err();
-        let newer = [first, "ALTER TABLE runs ADD COLUMN ticket TEXT"];
+        let newer = with("ALTER TABLE runs ADD COLUMN ticket TEXT");
         migrate(&path, &mut db, &newer).unwrap();
         migrate(&path, &mut db, &newer).unwrap();
-        assert_eq!(version(&path, &db, 2).unwrap(), 2);
+        assert_eq!(version(&path, &db, known + 1).unwrap(), known as i64 + 1);
         db.prepare("SELECT ticket FROM runs").unwrap();
         drop(db);
         // This program is then the older one.
-        let expected = LedgerError::Newer { path, found: 2, known: 1 };
+        let expected = LedgerError::Newer { path, found: known as i64 + 1, known: known as i64 };
         assert_eq!(writable(folder.path()).unwrap_err(), expected);
         assert_eq!(readable(folder.path()).unwrap_err(), expected);
     }

@@ -1,8 +1,8 @@
 //! How far each job's output is in a host's log, in a file beside the log: `db1.pos` beside `db1.log`.
 //!
 //! Replaced as a whole after each piece that went into the log, so that a controller that is killed between the two
-//! leaves a log that is longer than its place says. The next one cuts it there and asks the job for the rest: no byte is
-//! lost, none is there twice.
+//! leaves a log that is longer than its place says. The next one cuts it there and asks the job for the rest: no byte
+//! is lost, none is there twice.
 
 use std::{
     collections::BTreeMap,

@@ -1,6 +1,6 @@
 //! Whose the record is: folder and files must be this process's account's (or root's), and nobody else may write there.
-//! Otherwise somebody else could say what was done, or approve in another's name. As ssh does with keys, it is looked at
-//! where a file is found, not only where it is made. Start at [`check`].
+//! Otherwise somebody else could say what was done, or approve in another's name. As ssh does with keys, it is looked
+//! at where a file is found, not only where it is made. Start at [`check`].
 
 use std::{
     fs::{self, Metadata},

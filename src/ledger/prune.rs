@@ -1,9 +1,16 @@
 //! Forgetting old runs, so that years of them do not fill a disk.
 
 use jiff::Timestamp;
+use rusqlite::TransactionBehavior;
 
-use super::{Ledger, LedgerError, RunRow};
-use crate::event::RunId;
+use super::{
+    Ledger, LedgerError, RunRow,
+    history::{self, Happened},
+};
+use crate::{
+    clock::{Clock as _, SystemClock},
+    event::RunId,
+};
 
 /// Which runs may be forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +49,7 @@ impl Ledger {
                 Err(LedgerError::Locked { .. }) => continue,
                 Err(error) => return Err(error),
             };
-            self.forget_one(run)?;
+            self.forget_one(run, owner)?;
             drop(lock);
             forgotten.push(run.clone());
         }
@@ -55,10 +62,16 @@ impl Ledger {
         Ok(forgotten)
     }
 
-    fn forget_one(&mut self, run: &RunId) -> Result<(), LedgerError> {
+    fn forget_one(&mut self, run: &RunId, owner: &str) -> Result<(), LedgerError> {
         let no = self.row(run)?.no;
         let told = |e: rusqlite::Error| LedgerError::sqlite(&self.path, &e);
-        let tx = self.db.transaction().map_err(told)?;
+        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
+        // It may have grown since it was looked at.
+        let stand = history::stands(&tx).map_err(told)?.into_iter().find(|stand| stand.run == *run);
+        if let Some(stand) = stand {
+            let forgotten = Happened::RunForgotten { stand, by: owner.to_owned() };
+            history::append(&tx, &SystemClock.now().to_string(), &forgotten).map_err(told)?;
+        }
         for sql in
             ["DELETE FROM requests WHERE no = ?", "DELETE FROM events WHERE no = ?", "DELETE FROM runs WHERE no = ?"]
         {

@@ -14,8 +14,11 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::{
     Ledger, LedgerError, chain, graft,
+    history::{self, Happened},
     lock::{Driver, RunLock},
-    open, version,
+    open,
+    store::{Stored, insert_run},
+    version,
 };
 use crate::event::{Event, Kind, RunId, RunState};
 
@@ -69,12 +72,24 @@ fn rebuild(folder: &Path, workshop: &Path, stamp: &str, now: Timestamp) -> Resul
     for no in numbers(&old) {
         runs.extend(copy(&old, no, &mut fresh, now)?);
     }
+    let kept = folder.join(format!("ledger.db.damaged-{stamp}"));
+    tell_history(&old, &fresh, &kept, now).map_err(|e| LedgerError::sqlite(&fresh.path, &e))?;
     // The last connection that closes leaves one whole file.
     drop((fresh, old));
     nobody_is_here(folder)?;
-    let kept = folder.join(format!("ledger.db.damaged-{stamp}"));
     swap(&path, &workshop.join("ledger.db"), &kept)?;
     Ok(Salvaged { runs, kept })
+}
+
+/// The history as far as it can be read, and then that this was done: from here on these runs are what must be there.
+fn tell_history(old: &Connection, fresh: &Ledger, kept: &Path, now: Timestamp) -> rusqlite::Result<()> {
+    let tx = fresh.db.unchecked_transaction()?;
+    for entry in history::good_entries(old) {
+        history::insert(&tx, &entry)?;
+    }
+    let kept = kept.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    history::append(&tx, &now.to_string(), &Happened::Salvaged { kept, runs: history::stands(&tx)? })?;
+    tx.commit()
 }
 
 /// Whether any event can be read that is as it was written.
@@ -114,7 +129,7 @@ fn copy(old: &Connection, no: i64, fresh: &mut Ledger, now: Timestamp) -> Result
         .query_row("SELECT run, last_seq FROM runs WHERE no = ?", [no], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()
         .unwrap_or_default();
-    let (good, mut lost) = good_events(old, no);
+    let (good, stored, mut lost) = good_events(old, no);
     refuse_newer(old, no, &good, lost.is_some())?;
     let known = row.as_ref().map(|(run, _)| RunId(run.clone()));
     let Some(Event { kind: Kind::RunStarted(started), .. }) = good.first() else {
@@ -128,11 +143,12 @@ fn copy(old: &Connection, no: i64, fresh: &mut Ledger, now: Timestamp) -> Result
         None if matches!(good.last(), Some(Event { kind: Kind::RunFinished, .. })) => None,
         None => Some("whether more happened cannot be read".to_owned()),
     });
-    let lock = fresh.begin(&good[0])?;
-    for piece in good[1..].chunks(1000) {
-        fresh.append(&lock, piece)?;
-    }
+    // As they were written: a hash that somebody has noted stays true.
+    let told = |e: rusqlite::Error| LedgerError::sqlite(&fresh.path, &e);
+    let tx = fresh.db.unchecked_transaction().map_err(told)?;
+    insert_run(&tx, started, &stored).and_then(|()| tx.commit()).map_err(told)?;
     if let Some(why) = &lost {
+        let lock = fresh.lock(&run, "ledger salvage")?;
         fresh.append(&lock, &[Event::cut_after(events, now, why.clone())])?;
     }
     Ok(Some(SalvagedRun { run: Some(run), events, lost }))
@@ -153,8 +169,8 @@ fn refuse_newer(old: &Connection, no: i64, good: &[Event], is_cut: bool) -> Resu
 }
 
 /// The events of one run that are as they were written and follow each other, and what is wrong with the next one.
-fn good_events(old: &Connection, no: i64) -> (Vec<Event>, Option<String>) {
-    let mut good: Vec<Event> = Vec::new();
+fn good_events(old: &Connection, no: i64) -> (Vec<Event>, Vec<Stored>, Option<String>) {
+    let (mut good, mut stored) = (Vec::<Event>::new(), Vec::new());
     let mut before: Option<chain::Hash> = None;
     let mut state: Option<RunState> = None;
     let mut take = |row: &rusqlite::Row<'_>| -> Result<(), String> {
@@ -181,6 +197,7 @@ fn good_events(old: &Connection, no: i64) -> (Vec<Event>, Option<String>) {
         }
         before = Some(linked);
         good.push(event);
+        stored.push(Stored { at, kind, hash: linked });
         Ok(())
     };
     let mut read = || -> Result<(), String> {
@@ -194,7 +211,7 @@ fn good_events(old: &Connection, no: i64) -> (Vec<Event>, Option<String>) {
         Ok(())
     };
     let lost = read().err();
-    (good, lost)
+    (good, stored, lost)
 }
 
 /// Puts the new file in the place of the old one.

@@ -8,9 +8,11 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use super::{
     Driver, LedgerError, Logs, RunLock,
     chain::{self, Hash},
+    head::hex,
+    history::{self, Happened, Stand},
     open, version,
 };
-use crate::event::{Event, Kind, RunId, RunState};
+use crate::event::{Event, Kind, RunId, RunStarted, RunState};
 
 /// An open ledger. One process may have several; writers wait for each other.
 #[derive(Debug)]
@@ -86,30 +88,16 @@ impl Ledger {
         }
         let lock = RunLock::take(&self.run_folder(run), run, &started.owner())?;
         let (at, kind) = texts(first, &self.path)?;
-        let hash = chain::link(&chain::origin(run), 1, &at, &kind);
         let told = |e: rusqlite::Error| LedgerError::sqlite(&self.path, &e);
         let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
         let known = tx.query_row("SELECT 1 FROM runs WHERE run = ?", [&run.0], |_| Ok(())).optional().map_err(told)?;
         if known.is_some() {
             return Err(LedgerError::Exists { run: run.clone() });
         }
-        tx.execute(
-            "INSERT INTO runs (run, playbook, playbook_path, check_only, hosts, started_at, last_at, last_seq, head)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, 1, ?7)",
-            params![
-                run.0,
-                started.plan.playbook,
-                started.playbook_path,
-                started.check,
-                started.plan.hosts().count() as i64,
-                at,
-                hash
-            ],
-        )
-        .map_err(told)?;
-        let no = tx.last_insert_rowid();
-        tx.execute("INSERT INTO events (no, seq, at, kind, hash) VALUES (?, 1, ?, ?, ?)", params![no, at, kind, hash])
-            .map_err(told)?;
+        let began = history::append(&tx, &at, &Happened::RunBegan { run: run.clone() }).map_err(told)?;
+        let kind = history::anchored(&kind, &began);
+        let hash = chain::link(&chain::origin(run), 1, &at, &kind);
+        insert_run(&tx, started, &[Stored { at, kind, hash }]).map_err(told)?;
         tx.commit().map_err(told)?;
         Ok(lock)
     }
@@ -145,7 +133,7 @@ impl Ledger {
             .map_err(told)?;
         let (no, mut seq, mut hash): (i64, u64, Hash) =
             head.ok_or_else(|| LedgerError::UnknownRun { asked: run.0.clone() })?;
-        let mut last_at = String::new();
+        let (mut last_at, mut ended) = (String::new(), None);
         {
             let mut insert = tx
                 .prepare_cached("INSERT INTO events (no, seq, at, kind, hash) VALUES (?, ?, ?, ?, ?)")
@@ -158,12 +146,18 @@ impl Ledger {
                 seq = event.seq;
                 hash = chain::link(&hash, seq, &at, &kind);
                 insert.execute(params![no, seq as i64, at, kind, hash]).map_err(told)?;
+                if matches!(event.kind, Kind::RunFinished) {
+                    ended = Some((at.clone(), Stand { run: run.clone(), seq, head: hex(&hash) }));
+                }
                 last_at = at;
             }
         }
         tx.prepare_cached("UPDATE runs SET last_seq = ?, last_at = ?, head = ? WHERE no = ?")
             .and_then(|mut s| s.execute(params![seq as i64, last_at, hash, no]))
             .map_err(told)?;
+        if let Some((at, stand)) = ended {
+            history::append(&tx, &at, &Happened::RunEnded(stand)).map_err(told)?;
+        }
         tx.commit().map_err(told)
     }
 
@@ -339,6 +333,39 @@ impl Ledger {
         }
         Ok(())
     }
+}
+
+/// One event as it is stored.
+pub(super) struct Stored {
+    pub(super) at: String,
+    pub(super) kind: String,
+    pub(super) hash: Hash,
+}
+
+/// Writes a run with these events, of which the first is the one that `started` was read from.
+pub(super) fn insert_run(db: &Connection, started: &RunStarted, events: &[Stored]) -> rusqlite::Result<()> {
+    let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(()) };
+    db.execute(
+        "INSERT INTO runs (run, playbook, playbook_path, check_only, hosts, started_at, last_at, last_seq, head)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        params![
+            started.run.0,
+            started.plan.playbook,
+            started.playbook_path,
+            started.check,
+            started.plan.hosts().count() as i64,
+            first.at,
+            last.at,
+            events.len() as i64,
+            last.hash,
+        ],
+    )?;
+    let no = db.last_insert_rowid();
+    let mut insert = db.prepare_cached("INSERT INTO events (no, seq, at, kind, hash) VALUES (?, ?, ?, ?, ?)")?;
+    for (seq, event) in (1i64..).zip(events) {
+        insert.execute(params![no, seq, event.at, event.kind, event.hash])?;
+    }
+    Ok(())
 }
 
 fn texts(event: &Event, path: &Path) -> Result<(String, String), LedgerError> {

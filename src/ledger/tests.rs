@@ -287,7 +287,7 @@ fn what_is_wrong_with_the_file_is_told_apart() {
     fresh();
     rusqlite::Connection::open(&db).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let error = Ledger::open(&state).unwrap_err();
-    assert_eq!(error, LedgerError::Newer { path: db.clone(), found: 99, known: 1 });
+    assert_eq!(error, LedgerError::Newer { path: db.clone(), found: 99, known: 2 });
     assert!(matches!(Ledger::open_read_only(&state), Err(LedgerError::Newer { .. })));
 
     fresh();

@@ -162,7 +162,7 @@ fn steps_have_sides_names_and_limits() {
     }
     let notify =
         step("notify: {webhook: 'https://x/', message: m}, register: r, become: no, retries: 3, retry_delay: 1s");
-    assert_eq!((notify.on, notify.limit()), (Side::Controller, Duration::from_secs(30)));
+    assert_eq!((notify.on, notify.limit()), (Side::Controller, Duration::from_secs(10)));
     assert_eq!((notify.register.as_deref(), notify.privileged, notify.retries), (Some("r"), Some(false), 3));
 }
 
@@ -240,6 +240,7 @@ fn each_mistake_in_a_step_has_its_message() {
         ("wait_for: {port: 1, path: /x}", "2:33: `wait_for` waits for one thing"),
         ("wait_for: {path: /x, host: y}", "2:28: `host` belongs to `port`"),
         ("notify: {message: m}", "2:15: `notify` needs the key `command` or `webhook`"),
+        ("notify: {command: x, message: m, required: maybe}", "2:50: expected yes or no, found a text"),
         ("notify: {command: x}", "2:15: `notify` needs the key `message`"),
         ("cleanup: {old_kernels: 0}", "2:30: 0 is not between 1 and 100"),
         ("cleanup: {}", "2:16: `cleanup` cleans nothing"),

@@ -449,6 +449,9 @@ pub enum Notify {
         run: Template,
         /// The text.
         message: Template,
+        /// `required:`: a message that is not sent fails the step.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        required: bool,
     },
     /// `webhook:`: a POST of JSON.
     Webhook {
@@ -458,6 +461,9 @@ pub enum Notify {
         body: Option<Value>,
         /// The text.
         message: Template,
+        /// `required:`: a message that is not sent fails the step.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        required: bool,
     },
 }
 

@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use crate::{
     event::{Ground, HostState},
-    view::{RunView, step_name},
+    view::{Record, RunView, step_name},
 };
 
 /// The run as one object. Every host of the plan stands in `hosts` with exactly one outcome; `in_flight` is one only while
 /// a controller is running the run (`driven`), and `exit_code` is null then.
-pub fn json(view: &RunView<'_>) -> Value {
+pub fn json(view: &RunView<'_>, record: Option<&Record>) -> Value {
     let (state, started) = (view.state, &view.state.started);
     json!({
         "run": started.run,
@@ -20,6 +20,7 @@ pub fn json(view: &RunView<'_>) -> Value {
         "check": started.check,
         "ignores_windows": started.plan.ignores_windows,
         "digest": started.digest,
+        "record": record.map(|record| json!({ "events": record.events, "head": record.head })),
         "operator": started.operator,
         "person": started.person,
         "controller": started.controller,
@@ -102,7 +103,9 @@ mod tests {
         let mut sample = Sample::of(plan(&[("staging", &["s1"]), ("production", &["p1", "p2 p3"])]));
         sample.good("s1").bad("p1", "lock", "held").start("p2").begin("p2", main_step(0));
         sample.note("p2", main_step(0), "lease.stolen", json!({ "run": "R1", "owner": "bob@jump2", "age_s": 60 }));
-        let value = json(&RunView::of(&sample.state));
+        let record = Record { events: 9, head: "00ff".repeat(16) };
+        let value = json(&RunView::of(&sample.state), Some(&record));
+        assert_eq!(value["record"], json!({ "events": 9, "head": record.head }));
         let outcomes: Vec<_> = value["hosts"].as_array().unwrap().iter().map(|h| h["outcome"].clone()).collect();
         assert_eq!(outcomes, ["ok", "failed", "unknown", "not_started"]);
         let expected = json!({
@@ -112,7 +115,7 @@ mod tests {
         assert_eq!(value["counts"], expected);
         assert_eq!(value["exit_code"], 7);
         assert_eq!(value["stopped_because"], Value::Null);
-        let driven = json(&RunView::of(&sample.state).running(true));
+        let driven = json(&RunView::of(&sample.state).running(true), None);
         assert_eq!(driven["exit_code"], Value::Null);
         let counted = &driven["counts"];
         assert_eq!((&counted["unknown"], &counted["in_flight"]), (&json!(0), &json!(1)));

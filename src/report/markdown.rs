@@ -9,26 +9,27 @@ use crate::{
     event::Outcome,
     host::HostName,
     names,
-    view::{RunView, step_name},
+    view::{Record, RunView, step_name},
 };
 
 /// The page; times are shown in `zone`. Hosts with the same package changes share a table. While a controller is running
 /// the run, its hosts in flight go on; after that they are paused, or nobody knows about them.
-pub fn markdown(view: &RunView<'_>, zone: &TimeZone) -> String {
+pub fn markdown(view: &RunView<'_>, record: Option<&Record>, zone: &TimeZone) -> String {
     let mut page = String::new();
-    head(&mut page, view, zone);
+    head(&mut page, view, record, zone);
     stages(&mut page, view);
     hosts(&mut page, view, zone);
     in_flight(&mut page, view, zone);
     troubles(&mut page, view);
     drained(&mut page, view);
+    unsent(&mut page, view);
     leases(&mut page, view);
     unknown(&mut page, view);
     packages(&mut page, view);
     page
 }
 
-fn head(page: &mut String, view: &RunView<'_>, zone: &TimeZone) {
+fn head(page: &mut String, view: &RunView<'_>, record: Option<&Record>, zone: &TimeZone) {
     let (state, started) = (view.state, &view.state.started);
     let verdict = match state.exit_code() {
         _ if view.running => "it still runs",
@@ -62,6 +63,9 @@ fn head(page: &mut String, view: &RunView<'_>, zone: &TimeZone) {
         fact(page, "limit", limit);
     }
     fact(page, "plan", &started.digest);
+    if let Some(record) = record {
+        fact(page, "record", &format!("{} events, head {}", record.events, record.head));
+    }
     if let Some(windows) = view.windows_ignored() {
         fact(page, "windows", &windows);
     }
@@ -195,6 +199,16 @@ fn drained(page: &mut String, view: &RunView<'_>) {
     }
 }
 
+fn unsent(page: &mut String, view: &RunView<'_>) {
+    for (i, one) in view.unsent().into_iter().enumerate() {
+        if i == 0 {
+            line(page, "\n## Messages that reached nobody\n");
+        }
+        let hosts: Vec<HostName> = one.hosts.into_iter().cloned().collect();
+        line(page, &format!("- **{}**: {}", escape(&names::fold(&hosts)), escape(&one.why)));
+    }
+}
+
 fn unknown(page: &mut String, view: &RunView<'_>) {
     let names = view.state.unknown_packages();
     if !names.is_empty() {
@@ -272,7 +286,8 @@ mod tests {
         sample.start("db2").begin("db2", main_step(1));
         let from = serde_json::json!({ "run": "R1", "owner": "bob@jump2", "age_s": 60 });
         sample.note("db2", main_step(1), "lease.left_behind", from).tell(Kind::RunFinished);
-        insta::assert_snapshot!(markdown(&RunView::of(&sample.state), &TimeZone::UTC), @r#"
+        let record = Record { events: 9, head: "00ff".repeat(16) };
+        insta::assert_snapshot!(markdown(&RunView::of(&sample.state), Some(&record), &TimeZone::UTC), @r#"
         # Rolling patch wave: what is on some host is not known
 
         - run: 20261122-020000-kxfa
@@ -282,6 +297,7 @@ mod tests {
         - playbook: /srv/playbooks/rolling-patch.yml
         - inventory: /srv/inventories/production.yml
         - plan: 3f9a2c1b77d0
+        - record: 9 events, head 00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff
         - hosts: 5: 2 ok, 1 failed, 0 unreachable, 1 unknown, 0 paused, 1 not started, 0 skipped
 
         ## Stages

@@ -14,10 +14,9 @@ use std::{
 };
 
 use futures::future::BoxFuture;
-use serde_json::Value;
 use tokio::{net::TcpStream, time::timeout};
 
-use super::{Claim, Controller, HookOutput, NoEnd, Ran, sources::Held};
+use super::{Ask, Claim, Controller, HookOutput, NoEnd, Ran, sources::Held};
 use crate::{command::Command, transport::Sink};
 
 /// Most bytes of an HTTP answer that are kept.
@@ -78,18 +77,18 @@ impl JumpBox {
         client.as_ref().map_err(Clone::clone)
     }
 
-    async fn request(&self, url: &str, body: Option<&Value>) -> Result<(u16, Vec<u8>), String> {
+    async fn request(&self, url: &str, ask: Ask<'_>) -> Result<(u16, Vec<u8>), String> {
         // An address may hold a secret, so that it never stands in an error.
         let say = |error: reqwest::Error| causes(&error.without_url());
         let client = self.client()?;
-        let request = match body {
-            Some(json) => client.post(url).header("content-type", "application/json").body(json.to_string()),
-            None => client.get(url),
+        let request = match ask {
+            Ask::Post(json) => client.post(url).header("content-type", "application/json").body(json.to_string()),
+            Ask::Status | Ask::Text => client.get(url),
         };
         let mut response = request.send().await.map_err(say)?;
         let status = response.status().as_u16();
         let mut kept = Vec::new();
-        if body.is_some() {
+        if !matches!(ask, Ask::Text) {
             // Whether a message was taken is said by the status; the rest of the answer may never come.
             return Ok((status, kept));
         }
@@ -115,11 +114,11 @@ impl Controller for JumpBox {
     fn http<'a>(
         &'a self,
         url: &'a str,
-        body: Option<&'a Value>,
+        ask: Ask<'a>,
         limit: Duration,
     ) -> BoxFuture<'a, Result<(u16, Vec<u8>), String>> {
         Box::pin(async move {
-            match timeout(limit, self.request(url, body)).await {
+            match timeout(limit, self.request(url, ask)).await {
                 Ok(answer) => answer,
                 Err(_) => Err(format!("no answer within {} s", limit.as_secs_f64().ceil())),
             }
@@ -216,18 +215,24 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let _ = stream.read(&mut [0; 1024]).await;
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nslow").await.unwrap();
-            std::future::pending::<()>().await;
+            let mut streams = Vec::new();
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let _ = stream.read(&mut [0; 1024]).await;
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nslow").await.unwrap();
+                streams.push(stream);
+            }
         });
         let (_root, jump_box) = jump_box();
         let (url, limit) = (format!("http://127.0.0.1:{port}/s3cret"), Duration::from_secs(5));
         let body = serde_json::json!({ "text": "done" });
-        assert_eq!(jump_box.http(&url, Some(&body), limit).await, Ok((200, Vec::new())));
+        assert_eq!(jump_box.http(&url, Ask::Post(&body), limit).await, Ok((200, Vec::new())));
+        assert_eq!(jump_box.http(&url, Ask::Status, limit).await, Ok((200, Vec::new())));
+        let patience = Duration::from_millis(300);
+        assert!(jump_box.http(&url, Ask::Text, patience).await.is_err(), "the text is not there");
         let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/s3cret", silent.local_addr().unwrap());
-        let answer = jump_box.http(&url, Some(&body), Duration::from_millis(1500)).await;
+        let answer = jump_box.http(&url, Ask::Post(&body), Duration::from_millis(1500)).await;
         assert_eq!(answer, Err("no answer within 2 s".to_owned()));
     }
 
@@ -244,8 +249,8 @@ mod tests {
         let (_root, jump_box) = jump_box();
         let url = format!("http://127.0.0.1:{port}/s3cret");
         let limit = Duration::from_secs(5);
-        assert_eq!(jump_box.http(&url, None, limit).await, Ok((503, b"sad".to_vec())));
-        let error = jump_box.http(&url, None, limit).await.unwrap_err();
+        assert_eq!(jump_box.http(&url, Ask::Text, limit).await, Ok((503, b"sad".to_vec())));
+        let error = jump_box.http(&url, Ask::Text, limit).await.unwrap_err();
         assert!(!error.contains("s3cret"), "{error}");
         assert!(jump_box.connects("127.0.0.1", port, limit).await.is_err());
     }

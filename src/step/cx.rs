@@ -143,15 +143,14 @@ pub trait Controller: Send + Sync {
     /// Why it has no end of its own, or none that is known.
     fn run<'a>(&'a self, command: &'a Command, claim: &'a Claim, log: &'a mut dyn Sink) -> Ran<'a>;
 
-    /// A request over HTTP; `body` is JSON for a POST, `None` is a GET, of whose answer at most
-    /// 1 MiB is kept; of a POST only the status is waited for.
+    /// A request over HTTP. No more of the answer is waited for than is asked for.
     ///
     /// # Errors
     /// Why there is no answer, for people.
     fn http<'a>(
         &'a self,
         url: &'a str,
-        body: Option<&'a Value>,
+        ask: Ask<'a>,
         timeout: Duration,
     ) -> BoxFuture<'a, Result<(u16, Vec<u8>), String>>;
 
@@ -171,6 +170,17 @@ pub trait Controller: Send + Sync {
     fn changed<'a>(&'a self, _argv: Option<&'a [String]>) -> BoxFuture<'a, Option<String>> {
         Box::pin(async { None })
     }
+}
+
+/// What is asked of an HTTP server.
+#[derive(Clone, Copy, Debug)]
+pub enum Ask<'a> {
+    /// To take this JSON (POST). Only the status is waited for.
+    Post(&'a Value),
+    /// For its status (GET).
+    Status,
+    /// For its text as well (GET), of which at most 1 MiB is kept.
+    Text,
 }
 
 /// The end of a program that [`Controller::run`] runs.

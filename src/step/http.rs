@@ -1,6 +1,6 @@
 //! HTTP checks from the jump box, shared by verify and wait_for.
 
-use super::StepCx;
+use super::{Ask, StepCx};
 use crate::{
     event::StepResult,
     playbook::{Address, HttpCheck},
@@ -18,7 +18,9 @@ pub(super) async fn holds(cx: &StepCx<'_>, check: &HttpCheck) -> Result<Result<(
         Ok(address) => address.page(),
         Err(why) => return Ok(Err(format!("the http check: {why}"))),
     };
-    let (status, body) = match cx.controller.http(&url, None, check.timeout.min(cx.remaining())).await {
+    // A page that never ends has its status all the same.
+    let ask = if text.is_some() { Ask::Text } else { Ask::Status };
+    let (status, body) = match cx.controller.http(&url, ask, check.timeout.min(cx.remaining())).await {
         Ok(answer) => answer,
         Err(why) => return Ok(Err(format!("{shown}: {why}"))),
     };

@@ -48,7 +48,7 @@ mod wait_for;
 pub use answers::answers_understood;
 pub use attempt::run;
 pub use controller::JumpBox;
-pub use cx::{Claim, Controller, HookOutput, Interrupted, NoEnd, Ran, StepCx, StepJournal, StepLog};
+pub use cx::{Ask, Claim, Controller, HookOutput, Interrupted, NoEnd, Ran, StepCx, StepJournal, StepLog};
 pub use kinds::{has_touched, is_change, takes_lease, wants_rights};
 pub use program::learn_secrets;
 pub use result::Ended;

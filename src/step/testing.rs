@@ -17,7 +17,7 @@ use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 use tokio::{io::AsyncReadExt, io::AsyncWriteExt, time::Instant};
 
-use super::{Claim, Controller, Interrupted, NoEnd, Ran, StepCx, StepJournal, StepLog};
+use super::{Ask, Claim, Controller, Interrupted, NoEnd, Ran, StepCx, StepJournal, StepLog};
 use crate::{
     clock::SystemClock,
     command::{Command, Exit, Output},
@@ -200,12 +200,7 @@ impl Controller for NoController {
         Box::pin(async { Err(NoEnd::Failed("no programs here".to_owned())) })
     }
 
-    fn http<'a>(
-        &'a self,
-        _: &'a str,
-        _: Option<&'a Value>,
-        _: Duration,
-    ) -> BoxFuture<'a, Result<(u16, Vec<u8>), String>> {
+    fn http<'a>(&'a self, _: &'a str, _: Ask<'a>, _: Duration) -> BoxFuture<'a, Result<(u16, Vec<u8>), String>> {
         Box::pin(async { Err("no network here".to_owned()) })
     }
 

@@ -1,7 +1,7 @@
 //! The live screen: a bar for each wave in flight and for the run, a line for each slow or failing host.
 //!
-//! One indicatif bar holds the whole panel as its message, so that a redraw is one write whatever has changed; what must
-//! stay is printed above it. [`panel`] is pure: state, time and size in, lines out.
+//! One indicatif bar holds the whole panel as its message, so that a redraw is one write whatever has changed; what
+//! must stay is printed above it. [`panel`] is pure: state, time and size in, lines out.
 
 use std::{collections::HashMap, io::Write, sync::Arc, time::Duration};
 

@@ -7,10 +7,13 @@ use std::{
     time::Duration,
 };
 
-use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use super::{Paint, diff, text};
+use super::{
+    Paint, diff,
+    exec_fold::{Group, groups},
+    text,
+};
 use crate::{command::Exit, host::HostName, spool::Spool};
 
 /// Longer output is not compared line by line.
@@ -82,7 +85,7 @@ impl ExecEnd {
         }
     }
 
-    fn rank(&self) -> u8 {
+    pub(super) fn rank(&self) -> u8 {
         match self {
             Self::Code(0) => 0,
             Self::NoAnswer { unknown: true, .. } => 3,
@@ -104,24 +107,6 @@ pub struct ExecLook {
     pub diff: bool,
     /// Only the ends that are not fine, without output: it was shown as it came.
     pub ends_only: bool,
-}
-
-/// Hosts with the same end and the same output.
-struct Group<'a> {
-    end: &'a ExecEnd,
-    members: Vec<&'a ExecResult>,
-}
-
-fn groups(results: &[ExecResult], ends_only: bool) -> Vec<Group<'_>> {
-    type Key<'a> = (&'a ExecEnd, Option<[[u8; 32]; 2]>);
-    let mut groups: IndexMap<Key<'_>, Vec<&ExecResult>> = IndexMap::new();
-    for result in results {
-        let output = (!ends_only).then(|| [result.stdout.digest(), result.stderr.digest()]);
-        groups.entry((&result.end, output)).or_default().push(result);
-    }
-    let mut groups: Vec<Group<'_>> = groups.into_iter().map(|((end, _), members)| Group { end, members }).collect();
-    groups.sort_by_key(|group| (group.end.rank(), Reverse(group.members.len()), group.members[0].host.clone()));
-    groups
 }
 
 /// The blocks, the fine ones first, the broken ones nearest to the prompt.
@@ -147,7 +132,7 @@ pub fn exec_blocks(results: &[ExecResult], look: ExecLook, out: &mut dyn Write) 
 fn block(group: &Group<'_>, reference: Option<&Group<'_>>, look: ExecLook, out: &mut dyn Write) -> io::Result<()> {
     let first = group.members[0];
     let differs = reference.map(|reference| reference.members[0]);
-    writeln!(out, "{}", head(group.end, &group.members, differs.is_some(), look.paint))?;
+    writeln!(out, "{}", head(&group.end, &group.members, differs.is_some(), look.paint))?;
     if !look.ends_only {
         for (front, stream, other) in [
             ("", &first.stdout, differs.map(|other| &other.stdout)),
@@ -169,7 +154,7 @@ fn block(group: &Group<'_>, reference: Option<&Group<'_>>, look: ExecLook, out: 
             .map_or_else(String::new, |why| format!(": {why}"));
         writeln!(out, "({dropped} more bytes were not kept{why})")?;
     }
-    if let ExecEnd::NoAnswer { why, help, .. } = group.end {
+    if let ExecEnd::NoAnswer { why, help, .. } = &group.end {
         writeln!(out, "{}", text::first_line(why, 400))?;
         if let Some(help) = help {
             writeln!(out, "try: {}", text::first_line(help, 400))?;
@@ -220,8 +205,8 @@ pub fn exec_line(host: &HostName, line: &[u8], most: usize, paint: Paint) -> Str
     format!("{} {}\n", paint.strong(&format!("{host}:")), text::clean(&String::from_utf8_lossy(line), most))
 }
 
-/// One host as an object. Of each stream it holds at most a mebibyte; what is left out counts as dropped. Output that is
-/// not UTF-8 has its bad bytes replaced and says so.
+/// One host as an object. Of each stream it holds at most a mebibyte; what is left out counts as dropped. Output that
+/// is not UTF-8 has its bad bytes replaced and says so.
 ///
 /// # Errors
 /// A spool cannot be read.

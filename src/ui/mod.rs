@@ -6,6 +6,7 @@ mod bars;
 mod count;
 mod diff;
 mod exec;
+mod exec_fold;
 mod json;
 mod lines;
 mod paint;

@@ -134,8 +134,8 @@ fn waves(stage: &Stage, verbose: bool) -> Vec<(String, String, Vec<&Wave>)> {
     lines
 }
 
-/// What the waves of a stage are waited for with. Only what will happen, if all goes well: after the last wave of the run
-/// its gate is run, and nothing else is waited for.
+/// What the waves of a stage are waited for with. Only what will happen, if all goes well: after the last wave of the
+/// run its gate is run, and nothing else is waited for.
 fn between(plan: &Plan, s: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let stage = &plan.stages[s];

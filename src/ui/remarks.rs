@@ -1,8 +1,12 @@
 //! What the last page of a run says besides outcomes: hosts that got no traffic back, packages that no host knows, and
-//! who approved what.
+//! who approved what; and the hash that speaks for the record.
 
 use super::text;
-use crate::{event::RunState, hint::Hint, view::RunView};
+use crate::{
+    event::RunState,
+    hint::Hint,
+    view::{Record, RunView, Unsent},
+};
 
 /// Hosts that stay drained, those of one reason together, with what to type for one of them.
 pub(super) fn drained(view: &RunView<'_>, width: usize, program: &str) -> String {
@@ -17,6 +21,15 @@ pub(super) fn drained(view: &RunView<'_>, width: usize, program: &str) -> String
         lines.push_str(&format!("  {}\n", text::wrap(&example, width.saturating_sub(2)).replace('\n', "\n  ")));
     }
     lines
+}
+
+/// Messages that reached nobody, with the hosts that they were about.
+pub(super) fn unsent(view: &RunView<'_>) -> String {
+    let line = |one: &Unsent<'_>| {
+        let names = text::hosts(one.hosts.iter().copied(), 60);
+        format!("warning: {} {} ({names})\n", text::count(one.hosts.len(), "message"), text::clean(&one.why, 300))
+    };
+    view.unsent().iter().map(line).collect()
 }
 
 /// Named packages that mean nothing to any host: most likely misspelt.
@@ -37,4 +50,16 @@ pub(super) fn approvals(state: &RunState) -> String {
         }
     }
     lines
+}
+
+/// The hash of the last event, short and whole: noted elsewhere, it finds a record that was rewritten.
+pub(super) fn record(record: Option<&Record>) -> String {
+    record.map_or_else(String::new, |record| {
+        format!(
+            "record: {}, head {}\n  in full: {}\n",
+            text::count(usize::try_from(record.events).unwrap_or(usize::MAX), "event"),
+            record.short(),
+            record.head
+        )
+    })
 }

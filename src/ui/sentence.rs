@@ -47,6 +47,9 @@ pub(super) fn sentences(state: &RunState, event: &Event, paint: Paint, program: 
             let lease = TakenLease::read(key, value);
             lease.map(|lease| of_lease(host, &lease.to_string(), paint)).into_iter().collect()
         }
+        Kind::StepFinished { host, step, result } if result.is_unsent() => {
+            not_sent(state, host, *step, result, paint).into_iter().collect()
+        }
         Kind::StepFinished { result, .. } if matches!(result.verdict, Verdict::Ok | Verdict::Skipped) => Vec::new(),
         Kind::StepFinished { host, step, result } => vec![step_broke(state, host, *step, result, paint, program)],
         Kind::HostFinished { host, outcome, lost_lease } => {
@@ -112,6 +115,14 @@ fn run_goes_on(state: &RunState, resumed: &RunResumed) -> String {
         rest.push_str(&format!("; accepted: {}", text::first_line(what, 200)));
     }
     rest
+}
+
+/// A chat that is away is said once, and counted at the end.
+fn not_sent(state: &RunState, host: &HostName, step: StepRef, result: &StepResult, paint: Paint) -> Option<Sentence> {
+    let name = text::step_name(state.plan(), step);
+    let rest = format!("{host}  {name}: {}", text::first_line(&result.summary, 400));
+    let first = RunView::of(state).is_first_unsent(host, result);
+    first.then(|| Sentence { text: line("warning", |w| paint.warn(w), &rest), loud: true })
 }
 
 fn step_broke(

@@ -4,9 +4,9 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Tab
 
 use super::{Paint, remarks, text};
 use crate::{
-    event::{HostState, Outcome},
+    event::{HostState, Outcome, RunState},
     hint::Hint,
-    view::{Changes, NextCommand, RunView, Trouble},
+    view::{Changes, NextCommand, Record, RunView, Trouble},
 };
 
 /// Hosts above which the ok ones of a stage share a line.
@@ -35,8 +35,10 @@ pub struct Summary {
     pub paint: Paint,
     /// List every host.
     pub verbose: bool,
-    /// What the hints are made of.
-    pub next: CommandLines,
+    /// What the hints are made of; `None`: nothing is named that could be typed, since the ledger will be gone.
+    pub next: Option<CommandLines>,
+    /// How far the record goes, where that is known.
+    pub record: Option<Record>,
 }
 
 impl Summary {
@@ -51,8 +53,7 @@ impl Summary {
             page.push_str(&self.detail(view, trouble));
         }
         if broken.len() > shown {
-            let (more, run) = (broken.len() - shown, &state.started.run);
-            page.push_str(&format!("and {more} more: {} show {run} --all\n\n", self.next.program));
+            page.push_str(&format!("and {} more{}\n\n", broken.len() - shown, self.show_all(state)));
         }
         if state.started.check {
             page.push_str(&findings(view));
@@ -64,9 +65,11 @@ impl Summary {
         }
         page.push_str(&format!("changed: {}\n", changed(view, &state.hosts.iter().collect::<Vec<_>>())));
         page.push_str(&self.leases(view));
-        page.push_str(&remarks::drained(view, usize::from(self.width), &self.next.program));
+        page.push_str(&remarks::drained(view, usize::from(self.width), self.program()));
+        page.push_str(&remarks::unsent(view));
         page.push_str(&remarks::unknown_packages(state));
         page.push_str(&remarks::approvals(state));
+        page.push_str(&remarks::record(self.record.as_ref()));
         let hints = self.hints(view, &troubles);
         if !hints.is_empty() {
             page.push_str(&self.next_lines(&hints));
@@ -83,10 +86,15 @@ impl Summary {
             .map(|(host, line)| format!("lease: {host}: {}\n", text::first_line(&line, 400)))
             .collect();
         if let Some(more) = view.leases().count().checked_sub(shown).filter(|more| *more > 0) {
-            let run = &view.state.started.run;
-            lines.push_str(&format!("and {more} more leases: {} show {run} --all\n", self.next.program));
+            lines.push_str(&format!("and {more} more leases{}\n", self.show_all(view.state)));
         }
         lines
+    }
+
+    /// `: patchwave show RUN --all`.
+    fn show_all(&self, state: &RunState) -> String {
+        let run = &state.started.run;
+        self.next.as_ref().map_or_else(String::new, |next| format!(": {} show {run} --all", next.program))
     }
 
     /// A command and its reason in a line, or the reasons above, where the lines would be too long.
@@ -238,25 +246,33 @@ impl Summary {
             lines.push_str(&format!("  | {}\n", text::clean(line, 300)));
         }
         lines.push_str(&format!("  changed: {}\n", changed(view, &trouble.hosts)));
-        if let Some(help) = result.and_then(|result| result.help.as_deref()) {
-            let help = Hint::read(help).render(&self.next.program);
+        let help = result.and_then(|result| result.help.as_deref()).map(Hint::read);
+        // Without a program to call there is no ledger for a command to find.
+        if let Some(help) = help.filter(|help| self.next.is_some() || !help.has_commands()) {
+            let help = help.render(self.program());
             lines.push_str(&format!("  try: {}\n", text::clean(&help, 300)));
         }
         lines.push('\n');
         lines
     }
 
+    /// How this program is called in commands.
+    fn program(&self) -> &str {
+        self.next.as_ref().map_or("patchwave", |next| &next.program)
+    }
+
     /// Command lines with their reasons.
     fn hints(&self, view: &RunView<'_>, troubles: &[Trouble<'_>]) -> Vec<(String, String)> {
-        let (program, run) = (&self.next.program, &view.state.started.run);
+        let Some(CommandLines { program, run: again, newest }) = &self.next else { return Vec::new() };
+        let run = &view.state.started.run;
         let line = |command| match command {
             NextCommand::Log(host) => format!("{program} log {run} {host}"),
             NextCommand::Approve => format!("{program} approve {run}"),
             NextCommand::Watch => format!("{program} status {run} --watch"),
             NextCommand::Resume => format!("{program} resume {run}"),
-            NextCommand::Rerun(limit) => format!("{} --limit {limit}", self.next.run),
+            NextCommand::Rerun(limit) => format!("{again} --limit {limit}"),
         };
-        view.next(troubles, self.next.newest).into_iter().map(|next| (line(next.command), next.why)).collect()
+        view.next(troubles, *newest).into_iter().map(|next| (line(next.command), next.why)).collect()
     }
 }
 

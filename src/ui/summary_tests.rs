@@ -7,7 +7,7 @@ fn page(sample: &Sample, width: u16, verbose: bool) -> String {
         program: "patchwave".into(),
         newest: true,
     };
-    let summary = Summary { width, paint: Paint::plain(), verbose, next };
+    let summary = Summary { width, paint: Paint::plain(), verbose, next: Some(next), record: None };
     let page = summary.render(&RunView::of(&sample.state));
     let command = |line: &str| line.starts_with("  patchwave") || line.starts_with("  |");
     for line in page.lines().filter(|line| !command(line)) {
@@ -200,7 +200,7 @@ fn hostile_output_reaches_no_terminal() {
     let broken = StepResult { detail: vec![evil.clone(); 9], help: Some(evil.clone()), ..failure("x", &evil) };
     sample.walk("a", vec![broken]);
     let next = CommandLines { run: "r".into(), program: "p".into(), newest: true };
-    let summary = Summary { width: 80, paint: Paint::plain(), verbose: true, next };
+    let summary = Summary { width: 80, paint: Paint::plain(), verbose: true, next: Some(next), record: None };
     let text = summary.render(&RunView::of(&sample.state));
     assert!(text.chars().all(|c| c == '\n' || !c.is_control()));
     assert!(text.len() < 20_000);
@@ -211,7 +211,7 @@ fn a_run_with_a_controller_shows_what_its_hosts_do() {
     let mut sample = Sample::of(plan(&[("edge", &["a b c", "d"])]));
     sample.good("a").start("b").begin("b", main_step(1)).wait(61).start("c");
     let next = CommandLines { run: "r".into(), program: "patchwave".into(), newest: true };
-    let summary = Summary { width: 120, paint: Paint::plain(), verbose: false, next };
+    let summary = Summary { width: 120, paint: Paint::plain(), verbose: false, next: Some(next), record: None };
     let view = RunView { now: sample.now(), ..RunView::of(&sample.state) };
     insta::assert_snapshot!(summary.render(&view.running(true)), @r#"
     Rolling patch wave, run 20261122-020000-kxfa, 1m04s
@@ -263,4 +263,24 @@ fn a_paused_host_has_one_word() {
     for word in ["unknown", "in flight", "open", "interrupted"] {
         assert!(!page(&sample, 80, true).contains(word) && !row.contains(word), "{word}");
     }
+}
+
+#[test]
+fn messages_that_reached_nobody_are_counted_and_the_record_has_its_head() {
+    let mut sample = Sample::of(plan(&[("all", &["web01 web02 web03"])]));
+    for host in ["web01", "web02", "web03"] {
+        let why = format!("https://chat.example.com: no answer for {host} within 10 s");
+        sample.walk(host, vec![failure("notify", &why).unsent(), result(Verdict::Ok, "fine")]);
+    }
+    let record = Record { events: 9, head: "00ff".repeat(16) };
+    let summary = Summary { width: 80, paint: Paint::plain(), verbose: false, next: None, record: Some(record) };
+    let page = summary.render(&RunView::of(&sample.state));
+    let end = page.split_once("\n\n3 hosts").unwrap().1;
+    insta::assert_snapshot!(end, @r"
+    : 3 ok
+    changed: nothing
+    warning: 3 messages not sent: https://chat.example.com: no answer for … within … s (web[01-03])
+    record: 9 events, head 00ff00ff00ff00ff
+      in full: 00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff
+    ");
 }

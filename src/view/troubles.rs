@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::{RunView, first_line, step_name};
+use super::{RunView, first_line, shape, step_name};
 use crate::event::{HostAt, HostState, Outcome, StepRef};
 
 /// One trouble and all hosts that have it.
@@ -81,30 +81,6 @@ impl<'a> RunView<'a> {
             (_, None) => (None, "", String::new()),
         }
     }
-}
-
-/// The text without what differs from host to host: its own name (whole or short) and numbers.
-fn shape(reason: &str, host: &str) -> String {
-    let mut text = reason.replace(host, "…");
-    let short = host.split('.').next().unwrap_or(host);
-    // A short name like `a` would eat letters of other words.
-    if short.len() >= 3 && short.parse::<u64>().is_err() {
-        text = text.replace(short, "…");
-    }
-    let mut shape = String::with_capacity(text.len());
-    let mut in_number = false;
-    for c in text.chars() {
-        if c.is_ascii_digit() {
-            if !in_number {
-                shape.push('…');
-            }
-            in_number = true;
-        } else {
-            shape.push(c);
-            in_number = false;
-        }
-    }
-    shape
 }
 
 #[cfg(test)]

@@ -179,3 +179,18 @@ fn a_flood_before_a_stalled_reader_is_bounded_and_nothing_is_lost() {
     assert!(each <= 512 << 10, "{} KiB more for each host", each >> 10);
     eprintln!("{} KiB for each flooding host", each >> 10);
 }
+
+#[test]
+fn the_time_limit_holds_for_a_host_that_floods() {
+    let Some(sshd) = Sshd::start("") else { return };
+    fleet(&sshd, 1);
+    for stream in ["", " >&2"] {
+        let output = exec(&sshd, &["--json", "--timeout", "2s"], &format!("exec yes{stream}")).output().unwrap();
+        assert_eq!(code(&output), 7, "{}", text(&output.stderr));
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(answer["class"], "command-timeout");
+        // With the login, and with a good-bye that nobody has to wait for.
+        let took = answer["took_ms"].as_u64().unwrap();
+        assert!((2000..4000).contains(&took), "{took} ms");
+    }
+}

@@ -139,6 +139,16 @@ async fn a_peer_that_hangs_up_is_closed() {
             "{error:?}"
         );
     }
+    for said in ["HTTP/1.1 400 Bad Request", "hello"] {
+        let port = peer(move |s| drop(s.write_all(format!("{said}\r\n").as_bytes())));
+        let help = fails(target("127.0.0.1", port)).await.help.unwrap();
+        assert!(!help.contains("MaxStartups"), "{help}");
+        assert_eq!(
+            help.contains("not an SSH server (it answers HTTP): a proxy or"),
+            said.starts_with("HTTP"),
+            "{help}"
+        );
+    }
     let error = fails(target("127.0.0.1", peer(|s| drop(s.write_all(b"SSH-2.0-x\r\n"))))).await;
     assert_eq!((error.phase, error.class), (Phase::KeyExchange, Class::Closed), "{error}");
 }
@@ -152,6 +162,7 @@ async fn a_peer_that_speaks_something_else_is_shown() {
     let error = fails(target("127.0.0.1", port)).await;
     assert_eq!((error.phase, error.class), (Phase::Banner, Class::Protocol));
     assert!(error.message.contains("\"HTTP/1.1 400 Bad Request\""), "{error}");
+    assert!(error.help.unwrap().contains("it answers HTTP"));
     let endless = peer(|s| while s.write_all(&[b'x'; 4096]).is_ok() {});
     assert_eq!(fails(target("127.0.0.1", endless)).await.class, Class::Protocol);
     let garbage = peer(|s| {

@@ -10,7 +10,7 @@
 #                                    also when this process is killed with SIGKILL
 #   lab.sh hold N                    the same for test programs: prints the state directory
 #                                    when the hosts are up, lives until its stdin ends
-#   lab.sh up N | down               a lab that stays until `down`
+#   lab.sh up N | down               a lab that stays until `down`, which leaves nothing, wherever LAB_STATE is
 #   lab.sh build [SUITE...]          make or reuse the cached trees (up, with, hold do it too)
 #   lab.sh probe                     exit 0 if this machine can run a lab; else 77 and the reason
 #
@@ -198,6 +198,13 @@ sweep() {       # STATE CGROUP_MOUNT: all that a lab has outside of its namespac
     rm -rf --one-file-system "$1"
 }
 
+bury() {        # what a dead lab left at $LAB_STATE, wherever that is
+    [ -d "$LAB_STATE" ] || return 0
+    ! alive || return 0
+    [ -p "$LAB_STATE/tie" ] || { [ -z "$(ls -A "$LAB_STATE")" ] || die "$LAB_STATE is no lab's: it is left alone"; }
+    sweep "$LAB_STATE" "$(cgmount)"
+}
+
 gc() {
     local d
     for d in "$LAB_LIVE"/*/; do
@@ -214,6 +221,7 @@ locked() {      # CMD...: while no other lab starts or is swept
 claim() {
     gc
     alive && die "a lab is already up at $LAB_STATE"
+    bury
     mkdir -p "$LAB_STATE"/{host,log}; mkfifo "$LAB_STATE/tie"
     exec 8>"$LAB_STATE/lock"; flock 8           # held by the lab's own processes: this is what `alive` asks
     echo "$(cgself)/lab-$(basename "$LAB_STATE")" >"$LAB_STATE/cgroup"
@@ -295,6 +303,7 @@ down() {
         u=$(ps -o ppid= -p "$p" | tr -d ' '); kill -KILL "$p" || :
         while [ -n "$u" ] && kill -0 "$u" 2>/dev/null && alive; do sleep 0.02; done
     fi
+    locked bury
     locked gc
 }
 

@@ -107,6 +107,23 @@ check "killed: every process is gone" until_ gone "$tmp/pids"
 check "killed: its directory is gone" until_ [ ! -d "$other" ]
 is "the first lab lives" "$("$L" ssh h3 echo yes)" yes
 
+# --- a state directory of one's own: `down` removes it, and `up` works again, also after a death
+own=$tmp/own/lab
+for round in 1 2; do
+    check "up $round in $own" env LAB_STATE="$own" "$L" up 1
+    is "it answers" "$(LAB_STATE=$own "$L" ssh h1 echo yes)" yes
+    check "down $round" env LAB_STATE="$own" "$L" down
+    check "down $round: its directory is gone" [ ! -e "$own" ]
+done
+check "up, to be killed" env LAB_STATE="$own" "$L" up 1
+kill -KILL "$(<"$own/init.pid")"
+check "up over what a dead lab left" env LAB_STATE="$own" "$L" up 1
+check "down" env LAB_STATE="$own" "$L" down
+check "nothing is left of it" [ ! -e "$own" ]
+mkdir -p "$own"; echo precious >"$own/file"
+check "what is no lab's is left alone" not env LAB_STATE="$own" "$L" down
+is "and is there" "$(<"$own/file")" precious
+
 # --- the end
 tree "$(<"$LAB_STATE/init.pid")" >"$tmp/pids"
 exec {lab_in}>&-

@@ -1,91 +1,208 @@
 //! `patchwave demo`: the whole main job on the embedded fleet, with the very commands that an operator types.
+//! Its ledger goes with it unless it is kept, so its runs name no command that leads there.
 
-use std::path::PathBuf;
+use std::path::Path;
+
+use tokio::sync::mpsc;
 
 use crate::{
     cli::{
         Failure, World,
         args::{ConnectArgs, DemoArgs, HostKeys, InventoryArgs, RunArgs},
         command::run::run,
+        connect::runtime::runtime,
     },
+    command::quote,
     demo::{Demo, DemoOptions},
+    engine::{self, Signal},
+    event::RunState,
     ledger::Ledger,
 };
 
 /// The exit code of a run in which a host failed.
 const FAILED: u8 = 6;
+/// The exit code of a run that stopped early.
+const STOPPED: u8 = 4;
 
 pub(in crate::cli) fn demo(args: &DemoArgs, world: &mut World) -> Result<u8, Failure> {
+    // Before there is anything that a signal could leave behind.
+    let mut stops = Stops::listen(world)?;
     let options = DemoOptions { hosts: Some(args.hosts as usize), fail: args.fail.clone() };
-    let demo = Demo::prepare(&options).map_err(Failure::usage)?;
+    let mut demo = Demo::prepare(&options).map_err(Failure::usage)?;
     let state_dir = demo.project().join("state");
     // The operator's own agent has no business with simulated hosts.
     world.env.remove("SSH_AUTH_SOCK");
     world.talk(demo.opening());
-    let first = walk(&demo, args, None, state_dir.clone(), world)?;
-    if first != FAILED {
-        let broken = demo.broken();
-        return Err(Failure::internal(format!("the first run should have failed at {broken}, and ended with {first}")));
+    let told = Telling { demo: &demo, args, state_dir: &state_dir, stops: &mut stops }.story(world);
+    let keep = args.keep || (matches!(told, Ok(End::Whole)) && wants_it(args, world));
+    let keep = keep && state_dir.exists();
+    if keep {
+        demo.keep();
     }
-    let halted = last_run(&state_dir)?;
-    world.talk(format_args!("\n{}", demo.intermission()));
-    demo.heal().map_err(|error| Failure::internal(format!("the simulated host cannot be repaired: {error}")))?;
-    let second = walk(&demo, args, Some("@failed"), state_dir.clone(), world)?;
-    if second != 0 {
-        return Ok(second);
+    // The hosts end here.
+    drop(demo);
+    let code = match told? {
+        End::Whole => 0,
+        End::Stopped(code) => {
+            world.talk("\nThe demo was stopped, and its simulated hosts are gone.");
+            code
+        }
+        End::Other(code) => {
+            world.talk("\nThe demo did not go as planned; what its last run says above is why. Its hosts are gone.");
+            code
+        }
+    };
+    if keep {
+        look_around(&state_dir, world);
     }
-    if halted.1 > 0 {
-        world.talk("\nThe repaired host is fine. Now the hosts that had not been started:\n");
-        let third = walk(&demo, args, Some(&format!("@{}:not_started", halted.0)), state_dir, world)?;
-        if third != 0 {
-            return Ok(third);
+    Ok(code)
+}
+
+/// Asks whoever saw it to the end.
+fn wants_it(args: &DemoArgs, world: &World) -> bool {
+    let asked = world.stdin_is_terminal && world.stderr_is_terminal && !args.json;
+    let question = "Keep the record of these runs, to look around in it? Type yes: ";
+    asked && world.prompt.line(question).is_some_and(|answer| answer.eq_ignore_ascii_case("yes"))
+}
+
+/// What can be typed about the record that was kept; the last line is a command.
+fn look_around(state_dir: &Path, world: &mut World) {
+    let typed = |path: &Path| {
+        let path = path.display().to_string();
+        quote(&path).unwrap_or(path)
+    };
+    let folder = state_dir.ancestors().nth(2).unwrap_or(state_dir);
+    world.talk(format_args!(
+        "\nThe record of these runs is kept, the simulated hosts are gone. When you are done: rm -r {}\n\
+         To look around (also with `log`, `report` and `ledger verify` in the place of `show`):\n\
+         patchwave --state-dir {dir} show\n\
+         patchwave --state-dir {dir} runs",
+        typed(folder),
+        dir = typed(state_dir)
+    ));
+}
+
+/// How the demo ended.
+enum End {
+    /// As it was meant to.
+    Whole,
+    /// Somebody stopped it.
+    Stopped(u8),
+    /// A run ended in another way.
+    Other(u8),
+}
+
+/// The demo while it goes on.
+struct Telling<'a> {
+    demo: &'a Demo,
+    args: &'a DemoArgs,
+    state_dir: &'a Path,
+    stops: &'a mut Stops,
+}
+
+impl Telling<'_> {
+    fn story(&mut self, world: &mut World) -> Result<End, Failure> {
+        let halted = match self.walk(None, FAILED, world)? {
+            Ok(state) => state,
+            Err(end) => return Ok(end),
+        };
+        world.talk(format_args!("\n{}", self.demo.intermission()));
+        let cannot = |error| Failure::internal(format!("the simulated host cannot be repaired: {error}"));
+        self.demo.heal().map_err(cannot)?;
+        if let Err(end) = self.walk(Some("@failed".to_owned()), 0, world)? {
+            return Ok(end);
+        }
+        if halted.tally.waiting() > 0 {
+            world.talk("\nThe repaired host is fine. Now the hosts that had not been started:\n");
+            let rest = format!("@{}:not_started", halted.started.run);
+            if let Err(end) = self.walk(Some(rest), 0, world)? {
+                return Ok(end);
+            }
+        }
+        world.talk(format_args!("\n{}", self.demo.closing()));
+        Ok(End::Whole)
+    }
+
+    /// One run that is to end with this code; the error is the end of the demo.
+    fn walk(
+        &mut self,
+        limit: Option<String>,
+        expected: u8,
+        world: &mut World,
+    ) -> Result<Result<RunState, End>, Failure> {
+        if self.stops.came() {
+            return Ok(Err(End::Stopped(STOPPED)));
+        }
+        let limited = limit.iter().map(|limit| format!(" --limit {limit}")).collect::<String>();
+        world.talk(format_args!("What `patchwave run PLAYBOOK -i INVENTORY --yes{limited}` does:\n"));
+        let code = run(&self.arguments(limit), self.state_dir.to_owned(), world)?;
+        let state = newest(self.state_dir)?;
+        Ok(match () {
+            () if self.stops.came() || state.stop.is_some() => Err(End::Stopped(code)),
+            () if code != expected => Err(End::Other(code)),
+            () => Ok(state),
+        })
+    }
+
+    fn arguments(&self, limit: Option<String>) -> RunArgs {
+        RunArgs {
+            playbook: self.demo.playbook(),
+            inventory: InventoryArgs { inventory: vec![self.demo.inventory()], extra_vars: Vec::new() },
+            limit,
+            check: false,
+            yes: true,
+            ignore_window: false,
+            steal_lease: false,
+            json: self.args.json,
+            temporary: true,
+            connect: ConnectArgs {
+                ssh_config: Some("none".to_owned()),
+                user: None,
+                private_key: None,
+                host_keys: HostKeys::Strict,
+                known_hosts: Some(self.demo.fleet().known_hosts()),
+                ask_pass: false,
+                ask_become_pass: false,
+                password_command: None,
+                become_password_command: None,
+                forks: 256,
+                connect_rate: 0,
+                connect_timeout: None,
+                auth_timeout: None,
+            },
         }
     }
-    world.talk(format_args!("\n{}", demo.closing()));
-    Ok(0)
 }
 
-/// The newest run, and how many of its hosts were never started.
-fn last_run(state_dir: &std::path::Path) -> Result<(String, usize), Failure> {
+/// The newest run.
+fn newest(state_dir: &Path) -> Result<RunState, Failure> {
     let ledger = Ledger::open_read_only(state_dir)?;
     let run = ledger.last_run()?.ok_or_else(|| Failure::internal("the ledger is empty"))?;
-    let state = ledger.state(&run)?;
-    Ok((run.to_string(), state.tally.waiting()))
+    Ok(ledger.state(&run)?)
 }
 
-fn walk(
-    demo: &Demo,
-    args: &DemoArgs,
-    limit: Option<&str>,
-    state_dir: PathBuf,
-    world: &mut World,
-) -> Result<u8, Failure> {
-    let limited = limit.map(|limit| format!(" --limit {limit}")).unwrap_or_default();
-    world.talk(format_args!("$ patchwave run playbooks/rolling-patch.yml -i inventories/demo.yml --yes{limited}\n"));
-    let arguments = RunArgs {
-        playbook: demo.playbook(),
-        inventory: InventoryArgs { inventory: vec![demo.inventory()], extra_vars: Vec::new() },
-        limit: limit.map(str::to_owned),
-        check: false,
-        yes: true,
-        ignore_window: false,
-        steal_lease: false,
-        json: args.json,
-        connect: ConnectArgs {
-            ssh_config: Some("none".to_owned()),
-            user: None,
-            private_key: None,
-            host_keys: HostKeys::Strict,
-            known_hosts: Some(demo.fleet().known_hosts()),
-            ask_pass: false,
-            ask_become_pass: false,
-            password_command: None,
-            become_password_command: None,
-            forks: 256,
-            connect_rate: 0,
-            connect_timeout: None,
-            auth_timeout: None,
-        },
-    };
-    run(&arguments, state_dir, world)
+/// Signals that ask the demo to stop, also between two of its runs: a signal that ends the program would leave hosts.
+struct Stops {
+    inbox: mpsc::Receiver<Signal>,
+    _runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Stops {
+    fn listen(world: &World) -> Result<Self, Failure> {
+        let (signals, inbox) = mpsc::channel(16);
+        if !world.signals {
+            return Ok(Self { inbox, _runtime: None });
+        }
+        let runtime = runtime()?;
+        {
+            let _inside = runtime.enter();
+            engine::listen(signals).map_err(|e| Failure::internal(format!("signals cannot be handled: {e}")))?;
+        }
+        Ok(Self { inbox, _runtime: Some(runtime) })
+    }
+
+    /// Whether one came since it was last asked.
+    fn came(&mut self) -> bool {
+        self.inbox.try_recv().is_ok()
+    }
 }

@@ -10,7 +10,8 @@ use crate::{
         args::{LedgerCommand, PruneArgs},
     },
     event::RunId,
-    ledger::{Driver, Ledger, LedgerError, RunRow, SalvagedRun, Stale, salvage},
+    ledger::{Driver, FoundHead, Ledger, LedgerError, RunRow, SalvagedRun, Stale, salvage},
+    view::Record,
 };
 
 pub(in crate::cli) fn ledger(
@@ -19,7 +20,7 @@ pub(in crate::cli) fn ledger(
     world: &mut World,
 ) -> Result<u8, Failure> {
     match command {
-        LedgerCommand::Verify { run } => verify(run.as_deref(), &state_dir, world),
+        LedgerCommand::Verify { run, head } => verify(run.as_deref(), head.as_deref(), &state_dir, world),
         LedgerCommand::Prune(args) => prune(args, &state_dir, world),
         LedgerCommand::Salvage => rescue(&state_dir, world),
         LedgerCommand::Path => world.print(&format!("{}\n", state_dir.join("ledger.db").display())),
@@ -27,13 +28,12 @@ pub(in crate::cli) fn ledger(
 }
 
 /// Every run is looked at, also after one that is damaged.
-fn verify(run: Option<&str>, state_dir: &Path, world: &mut World) -> Result<u8, Failure> {
+fn verify(run: Option<&str>, head: Option<&str>, state_dir: &Path, world: &mut World) -> Result<u8, Failure> {
     let ledger = Ledger::open_read_only(state_dir)?;
     let file = if run.is_none() { ledger.check_file() } else { Ok(()) };
-    let rows: Vec<RunRow> = match run {
-        Some(prefix) => {
-            vec![ledger.find(prefix).and_then(|run| ledger.row(&run))?]
-        }
+    let run = run.map(|prefix| ledger.find(prefix)).transpose()?;
+    let rows: Vec<RunRow> = match &run {
+        Some(run) => vec![ledger.row(run)?],
         None => ledger.runs(usize::MAX >> 1)?,
     };
     let (mut text, mut events, mut worst) = (String::new(), 0, file.err());
@@ -46,12 +46,44 @@ fn verify(run: Option<&str>, state_dir: &Path, world: &mut World) -> Result<u8, 
             }
         }
     }
-    let Some(error) = worst else {
-        let runs = if rows.len() == 1 { "1 run".to_owned() } else { format!("{} runs", rows.len()) };
-        return world.print(&format!("{runs}, {events} events: each record is as it was written\n"));
-    };
+    let history = ledger.verify_history().unwrap_or_else(|error| {
+        let _ = writeln!(text, "{error}");
+        worst.get_or_insert(error);
+        None
+    });
+    if let Some(error) = worst {
+        world.print(&text)?;
+        return Err(error.into());
+    }
+    let events = if events == 1 { "1 event".to_owned() } else { format!("{events} events") };
+    let _ = writeln!(text, "{}, {events}: the hashes fit", count(rows.len()));
+    if let Some(Record { head, .. }) = history {
+        let _ = writeln!(text, "ledger: head {head}");
+    }
+    let found = head.map(|head| (head, ledger.find_head(head, run.as_ref())));
+    match &found {
+        Some((head, Ok(place))) => {
+            let _ = writeln!(text, "{head} is {}", place_of(place));
+        }
+        Some((_, Err(_))) => {}
+        None => world.talk(
+            "That finds accidents and careless edits. Whoever can write the file can make hashes that fit: a hash that \
+             was noted elsewhere finds that, `patchwave ledger verify --head HASH`",
+        ),
+    }
     world.print(&text)?;
-    Err(error.into())
+    found.map_or(Ok(0), |(_, place)| place.map(|_| 0).map_err(Failure::from))
+}
+
+/// What a hash that was found is the hash of.
+fn place_of(place: &FoundHead) -> String {
+    match place {
+        FoundHead::Event { run, seq, last_seq } if seq == last_seq => format!("event {seq} of run {run}, its last"),
+        FoundHead::Event { run, seq, last_seq } => {
+            format!("event {seq} of run {run}, whose record goes on to event {last_seq}")
+        }
+        FoundHead::History { n, last } => format!("entry {n} of {last} of the ledger's history"),
+    }
 }
 
 fn prune(args: &PruneArgs, state_dir: &Path, world: &mut World) -> Result<u8, Failure> {
@@ -131,7 +163,7 @@ fn rescue(state_dir: &Path, world: &mut World) -> Result<u8, Failure> {
             world.talk("nothing is wrong with this ledger; nothing was done");
             return Ok(0);
         }
-        Err(LedgerError::Corrupted { .. } | LedgerError::Damaged { .. }) => {}
+        Err(LedgerError::Corrupted { .. } | LedgerError::Damaged { .. } | LedgerError::History { .. }) => {}
         Err(error) => return Err(error.into()),
     }
     let done = salvage(state_dir, world.clock.now())?;
@@ -144,7 +176,8 @@ fn rescue(state_dir: &Path, world: &mut World) -> Result<u8, Failure> {
 /// Fails with the first thing that is wrong.
 fn whole(ledger: &Ledger) -> Result<(), LedgerError> {
     ledger.check_file()?;
-    ledger.runs(usize::MAX >> 1)?.iter().try_for_each(|row| ledger.verify(&row.run))
+    ledger.runs(usize::MAX >> 1)?.iter().try_for_each(|row| ledger.verify(&row.run))?;
+    ledger.verify_history().map(drop)
 }
 
 fn line(run: &SalvagedRun) -> String {

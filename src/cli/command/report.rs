@@ -18,11 +18,11 @@ pub(in crate::cli) fn report(args: &ReportArgs, state_dir: PathBuf, world: &mut 
     let run = newest_or(&ledger, args.run.as_deref())?;
     // Asked first: what the controller recorded before it left is read after it.
     let running = !ledger.driver(&run).is_nobody();
-    let state = ledger.state(&run)?;
+    let (record, state) = (ledger.record(&run)?, ledger.state(&run)?);
     let view = RunView { state: &state, running, now: world.clock.now() };
     let text = match args.format {
-        ReportFormat::Markdown => report::markdown(&view, &world.zone()),
-        ReportFormat::Json => format!("{:#}\n", report::json(&view)),
+        ReportFormat::Markdown => report::markdown(&view, Some(&record), &world.zone()),
+        ReportFormat::Json => format!("{:#}\n", report::json(&view, Some(&record))),
     };
     world.print(&text)
 }

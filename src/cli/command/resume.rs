@@ -16,7 +16,7 @@ use crate::{
         },
         outcome_selectors::Past,
         rollout::{
-            carry_out::{Rollout, carry_out},
+            carry_out::{Rollout, carry_out, record_of},
             drift,
         },
     },
@@ -100,6 +100,8 @@ pub(in crate::cli) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut 
             json: args.json,
             next,
             logs,
+            record: record_of(state_dir, run),
+            temporary: false,
             tick: Duration::from_millis(250),
         },
         world,
@@ -152,7 +154,8 @@ fn over(state: &mut RunState, next: &ui::CommandLines, world: &mut World) -> Res
         width: world.width(),
         paint: world.paint(world.stdout_is_terminal),
         verbose: false,
-        next: next.clone(),
+        next: Some(next.clone()),
+        record: None,
     };
     world.print(&page.render(&RunView { state, running: false, now: world.clock.now() }))?;
     Ok(Some(state.exit_code()))

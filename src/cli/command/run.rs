@@ -15,7 +15,7 @@ use crate::{
             transport::{forks, transport},
         },
         rollout::{
-            carry_out::{Rollout, carry_out},
+            carry_out::{Rollout, carry_out, record_of},
             prepare::{Prepared, Request, changes, prepare},
         },
         terminal::confirm::{confirm, in_windows},
@@ -82,7 +82,10 @@ pub(in crate::cli) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World)
     let controller = controller.recorded_in(world.absolute(&logs.programs()));
     let next = next(line_of(begun.state(), world), &state_dir, world);
     let log = world.shown(&state_dir.join("logs").join(&run.0));
-    world.talk(format_args!("run {run}; log: {log}"));
+    match args.temporary {
+        true => world.talk(format_args!("run {run}")),
+        false => world.talk(format_args!("run {run}; log: {log}")),
+    }
     carry_out(
         Rollout {
             begun,
@@ -93,6 +96,8 @@ pub(in crate::cli) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World)
             json: args.json,
             next,
             logs,
+            record: record_of(state_dir, run),
+            temporary: args.temporary,
             tick: Duration::from_millis(250),
         },
         world,

@@ -32,7 +32,7 @@ pub(in crate::cli) fn show(args: &ShowArgs, state_dir: PathBuf, world: &mut Worl
     }
     // Asked first: what the controller recorded before it left is read after it.
     let driver = ledger.driver(&run);
-    let state = ledger.state(&run)?;
+    let (record, state) = (ledger.record(&run)?, ledger.state(&run)?);
     if let Some(why) = &state.cut {
         world.talk(format_args!("run {run}: the end of its record is lost: {why}"));
     }
@@ -49,7 +49,8 @@ pub(in crate::cli) fn show(args: &ShowArgs, state_dir: PathBuf, world: &mut Worl
         width: world.width(),
         paint: world.paint(world.stdout_is_terminal),
         verbose: args.all,
-        next: ui::CommandLines { newest, ..next(line_of(&state, world), &state_dir, world) },
+        next: Some(ui::CommandLines { newest, ..next(line_of(&state, world), &state_dir, world) }),
+        record: Some(record),
     };
     world.print(&page.render(&RunView { state: &state, running: !driver.is_nobody(), now: world.clock.now() }))
 }

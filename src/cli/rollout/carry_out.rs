@@ -1,6 +1,6 @@
 //! What `run`, `resume` and `demo` share: a run that has begun in, the engine, the summary, an exit code out.
 
-use std::{io::Write as _, sync::Arc, time::Duration};
+use std::{io::Write as _, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
@@ -11,14 +11,14 @@ use crate::{
         world::terminal_size,
     },
     engine::{self, Begun, Engine, Notice, Signal, Surroundings},
-    event::Stop,
+    event::{RunId, Stop},
     hint::Hint,
-    ledger::Logs,
+    ledger::{Ledger, Logs},
     prompt::Prompt,
     step::JumpBox,
     transport::Transport,
     ui,
-    view::RunView,
+    view::{Record, RunView},
 };
 
 /// A rollout that is ready to go.
@@ -31,8 +31,17 @@ pub(in crate::cli) struct Rollout {
     pub(in crate::cli) json: bool,
     pub(in crate::cli) next: ui::CommandLines,
     pub(in crate::cli) logs: Logs,
+    /// How far the record goes, read from the ledger when the run is over.
+    pub(in crate::cli) record: Box<dyn FnOnce() -> Option<Record>>,
+    /// The ledger goes when the program ends, so that nothing is named that could be typed.
+    pub(in crate::cli) temporary: bool,
     /// How long a host that finishes stays before the next screen, in the demo.
     pub(in crate::cli) tick: Duration,
+}
+
+/// Reads how far the record of `run` goes. A ledger that cannot be read has been complained about.
+pub(in crate::cli) fn record_of(state_dir: PathBuf, run: RunId) -> Box<dyn FnOnce() -> Option<Record>> {
+    Box::new(move || Ledger::open_read_only(&state_dir).and_then(|ledger| ledger.record(&run)).ok())
 }
 
 /// Carries it out. The exit code follows product's order.
@@ -81,16 +90,24 @@ pub(in crate::cli) fn carry_out(rollout: Rollout, world: &mut World) -> Result<u
     // A prompt may still wait for a line; the process must not wait for it.
     runtime.shutdown_background();
     let state = &ended.state;
+    let record = (rollout.record)();
     if state.tally.in_flight + state.tally.waiting() == 0 && state.stop.is_none() && ended.lost.is_none() {
         // Nobody will ask again how they ended.
         let _ = std::fs::remove_dir_all(programs);
     }
-    finish(&ended, rollout.json, &rollout.next, world)
+    let next = (!rollout.temporary).then_some(rollout.next);
+    finish(&ended, rollout.json, (next, record), world)
 }
 
-fn finish(ended: &engine::RunEnd, json: bool, next: &ui::CommandLines, world: &mut World) -> Result<u8, Failure> {
+fn finish(
+    ended: &engine::RunEnd,
+    json: bool,
+    (next, record): (Option<ui::CommandLines>, Option<Record>),
+    world: &mut World,
+) -> Result<u8, Failure> {
     let terminal = if json { world.stderr_is_terminal } else { world.stdout_is_terminal };
-    let page = ui::Summary { width: world.width(), paint: world.paint(terminal), verbose: false, next: next.clone() };
+    let (width, paint) = (world.width(), world.paint(terminal));
+    let page = ui::Summary { width, paint, verbose: false, next: next.clone(), record };
     let text = page.render(&RunView { state: &ended.state, running: false, now: world.clock.now() });
     if json {
         world.talk(text.trim_end());
@@ -99,14 +116,21 @@ fn finish(ended: &engine::RunEnd, json: bool, next: &ui::CommandLines, world: &m
     }
     if let Some(lost) = &ended.lost {
         let run = &ended.state.started.run;
-        let help = lost.help.clone().map_or_else(Hint::default, |help| help.and("; then: "));
+        let mut help = lost.help.clone();
+        if next.is_some() {
+            let before = help.map_or_else(Hint::default, |help| help.and("; then: "));
+            help = Some(before.and_command("resume", &[&run.0]));
+        }
         return Err(Failure {
             code: ended.state.exit_code().max(1),
             message: format!("the ledger cannot be written, so the run was left: {lost}\njobs that run on hosts go on"),
-            help: Some(help.and_command("resume", &[&run.0])),
+            help,
         });
     }
-    if ended.state.stop == Some(Stop::Detach) && ended.state.tally.in_flight > 0 {
+    if let Some(next) = next
+        && ended.state.stop == Some(Stop::Detach)
+        && ended.state.tally.in_flight > 0
+    {
         world.talk(format_args!("left; go on with: {} resume {}", next.program, ended.state.started.run));
     }
     Ok(ended.state.exit_code())

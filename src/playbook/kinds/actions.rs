@@ -175,12 +175,14 @@ pub(super) fn pause(node: &Node, _: &Around, problems: &mut Problems) -> Option<
     Some(StepKind::Pause(Pause { duration }))
 }
 
-/// `notify: {command: LINE, message: ..}` or `notify: {webhook: URL, message: .., body: ..}`.
+/// `notify: {command: LINE, message: ..}` or `notify: {webhook: URL, message: .., body: ..}`, with `required: yes` where
+/// the host is not fine without it.
 pub(super) fn notify(node: &Node, around: &Around, problems: &mut Problems) -> Option<StepKind> {
     let mut map = MapReader::new(node, "`notify`", problems)?;
     let command = map.take("command");
     let webhook = map.take("webhook");
     let body_at = map.take("body");
+    let required = map.read("required", read::bool).unwrap_or(false);
     let body = body_at.and_then(|node| values::json(node, map.problems));
     let message = match (map.take("message"), &body) {
         (Some(message), _) => values::filled(message, map.problems),
@@ -199,11 +201,11 @@ pub(super) fn notify(node: &Node, around: &Around, problems: &mut Problems) -> O
             if let Some(run) = &run {
                 needs_program(line, run, around, map.problems);
             }
-            run.zip(message).map(|(run, message)| Notify::Command { run, message })
+            run.zip(message).map(|(run, message)| Notify::Command { run, message, required })
         }
         (None, Some(url)) => {
             let url = web_address(url, map.problems);
-            url.zip(message).map(|(url, message)| Notify::Webhook { url, body, message })
+            url.zip(message).map(|(url, message)| Notify::Webhook { url, body, message, required })
         }
         (Some(_), Some(second)) => {
             map.problems.at(&second.span, "`notify` has `command` or `webhook`, not both").help("make them two steps");

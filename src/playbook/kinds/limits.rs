@@ -38,7 +38,7 @@ impl StepKind {
             Self::Command(_) | Self::Script(_) | Self::Drain(_) | Self::Undrain(_) => 10 * MINUTE,
             Self::Snapshot(_) | Self::SnapshotRestore(_) | Self::Cleanup(_) => 15 * MINUTE,
             Self::Upgrade(_) => 60 * MINUTE,
-            Self::Notify(_) => Duration::from_secs(30),
+            Self::Notify(_) => Duration::from_secs(10),
             Self::Confirm(guard) => guard.patience() + MINUTE,
             Self::Pause(pause) => pause.duration.saturating_add(MINUTE),
             Self::Reboot(reboot) => reboot.warn.saturating_add(reboot.timeout).saturating_add(reboot.lock_timeout),

@@ -19,6 +19,8 @@ use super::{
 
 /// What sshd sends, since 9.8, to an address that it penalises (its `sshd.c`).
 const PENALTY: &str = "Not allowed at this time";
+/// What it says to a connection beyond `MaxStartups`.
+const CROWDED: &str = "Exceeded MaxStartups";
 
 /// A connection whose host key was accepted, not logged in yet.
 pub(super) struct Connection {
@@ -193,9 +195,23 @@ fn late(peer: &str, control: &StreamControl, limit: Duration) -> ConnectError {
         text => format!("no SSH banner from {peer} within {limit}, but {text:?}"),
     };
     let mut error = failed(Phase::Banner, Class::TimedOut, message);
-    error.help =
-        Some("the host accepts connections but sshd does not answer: it may be overloaded or booting".to_owned());
+    let booting =
+        || "the host accepts connections but sshd does not answer: it may be overloaded or booting".to_owned();
+    error.help = Some(not_sshd(&control.greeting_text()).unwrap_or_else(booting));
     error
+}
+
+/// What it is, when a greeting shows that it is not sshd.
+fn not_sshd(greeting: &str) -> Option<String> {
+    let who = match greeting {
+        text if text.starts_with("HTTP/") || text.starts_with('<') => {
+            "it answers HTTP): a proxy or a web server on this port?"
+        }
+        text if text.starts_with("220") => "it greets like a mail or FTP server): is `ansible_port` right?",
+        text if text.starts_with("RFB ") => "it answers VNC): is `ansible_port` right?",
+        _ => return None,
+    };
+    Some(format!("this is not an SSH server ({who}"))
 }
 
 fn broken(peer: &str, control: &StreamControl, error: &russh::Error) -> ConnectError {
@@ -205,7 +221,8 @@ fn broken(peer: &str, control: &StreamControl, error: &russh::Error) -> ConnectE
         (Phase::Banner, HowEnded::Protocol) => {
             let message = format!("{peer} does not speak SSH: it sent {:?}", control.greeting_text());
             let mut error = failed(phase, Class::Protocol, message);
-            error.help = Some("is `ansible_port` the port of sshd?".to_owned());
+            let other = || "is `ansible_port` the port of sshd?".to_owned();
+            error.help = Some(not_sshd(&control.greeting_text()).unwrap_or_else(other));
             error
         }
         (Phase::Banner, _) => {
@@ -215,11 +232,18 @@ fn broken(peer: &str, control: &StreamControl, error: &russh::Error) -> ConnectE
                 false => format!("{peer} closed the connection before its banner, saying {text:?}"),
             };
             let mut error = failed(phase, Class::Closed, message);
-            error.help = Some(match text.starts_with(PENALTY) {
-                true => "sshd blocks this address for a while, because logins from here failed or were abandoned \
-                (`PerSourcePenalties`); wait a few minutes, or list it in `PerSourcePenaltyExemptList` there"
-                    .to_owned(),
-                false => "sshd drops connections beyond `MaxStartups`, and those that its rules deny".to_owned(),
+            error.help = Some(match text.as_str() {
+                text if text.starts_with(PENALTY) => {
+                    "sshd blocks this address for a while, because logins from here failed or were abandoned \
+                     (`PerSourcePenalties`); wait a few minutes, or list it in `PerSourcePenaltyExemptList` there"
+                        .to_owned()
+                }
+                text if text.is_empty() || text.starts_with(CROWDED) => {
+                    "sshd drops connections beyond `MaxStartups`, and those that its rules deny".to_owned()
+                }
+                text => not_sshd(text).unwrap_or_else(|| {
+                    "is this sshd? Is `ansible_port` right, or is there something in front of it?".to_owned()
+                }),
             });
             error
         }

@@ -106,10 +106,20 @@ impl SshSession {
             sent: false,
         };
         let result = running.finish(&write, items).await;
-        if result.is_err() || !running.closed {
+        let open = result.is_err() || !running.closed;
+        // Before the channel is closed: with nobody who reads, the connection's task waits for a reader of what a host
+        // floods us with, and takes no good-bye from us.
+        let result = match result {
+            Ok(()) => running.outcome(),
+            Err(error) => {
+                drop(running);
+                Err(error)
+            }
+        };
+        if open {
             let _ = timeout(BRIEFLY, write.close()).await;
         }
-        result.and_then(|()| running.outcome())
+        result
     }
 
     fn needs_elevation(&self, command: &Command) -> bool {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::cli::Desk;
+use crate::support::{cli::Desk, terminal::Terminal};
 
 #[test]
 fn it_shows_the_canary_the_waves_the_halt_and_the_rerun() {
@@ -32,6 +32,98 @@ fn it_shows_the_canary_the_waves_the_halt_and_the_rerun() {
     let left: Vec<_> = std::fs::read_dir(&temporary).unwrap().flatten().map(|entry| entry.path()).collect();
     assert!(left.is_empty(), "left behind: {left:?}");
     assert!(!desk.folder().join("state").exists(), "the demo keeps its ledger to itself");
+    assert_eq!(commands(&format!("{out}\n{err}")), [""; 0], "a command into a folder that is gone:\n{out}\n{err}");
+    assert!(!err.contains(&temporary.display().to_string()), "{err}");
+}
+
+/// The commands of patchwave that can be typed as they are printed, without the program: those with a word for people to
+/// fill in (`PLAYBOOK`) cannot.
+fn commands(text: &str) -> Vec<String> {
+    text.lines()
+        .flat_map(|line| line.match_indices("patchwave ").map(move |(at, word)| &line[at + word.len()..]))
+        .map(|rest| rest.split(['`', '#']).next().unwrap().trim().to_owned())
+        .filter(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '-'))
+        .filter(|rest| !rest.split(' ').any(|word| word.len() > 1 && word.chars().all(|c| c.is_ascii_uppercase())))
+        .collect()
+}
+
+#[test]
+fn what_it_prints_can_be_typed_when_its_record_is_kept() {
+    let desk = Desk::empty();
+    let temporary = desk.folder().join("kept");
+    std::fs::create_dir(&temporary).unwrap();
+    let mut command = desk.command("demo --hosts 1 --keep");
+    command.env("TMPDIR", &temporary);
+    let said = desk.started(command).end().ended(0);
+    let printed = commands(&format!("{}\n{}", said.out, said.err));
+    assert_eq!(printed.len(), 2, "{}", said.page());
+    for line in &printed {
+        desk.run(line).ended(0).says(&["Rolling patch"]);
+    }
+    let last = said.err.lines().last().unwrap();
+    assert_eq!(last.strip_prefix("patchwave "), Some(printed[1].as_str()), "the last line is a command");
+    let left: Vec<_> = std::fs::read_dir(&temporary).unwrap().flatten().map(|entry| entry.path()).collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    let kept: Vec<_> = std::fs::read_dir(&left[0]).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    assert_eq!(kept, ["project"], "keys and hosts are gone");
+}
+
+#[test]
+fn whoever_stops_it_is_told_so_and_nothing_is_left() {
+    use rustix::process::Signal;
+    let stopped = |signals: &[Signal]| {
+        let desk = Desk::empty();
+        let temporary = desk.folder().join("tmp");
+        std::fs::create_dir(&temporary).unwrap();
+        let mut command = desk.command("demo --hosts 8");
+        command.env("TMPDIR", &temporary);
+        let running = desk.started(command);
+        let until = Instant::now() + Duration::from_secs(120);
+        let begun = || {
+            let fleet = std::fs::read_dir(&temporary).unwrap().flatten().next()?.path();
+            let line = format!("--state-dir {} runs --json", fleet.join("project/state").display());
+            desk.run(&line).out.starts_with('{').then_some(())
+        };
+        while begun().is_none() {
+            assert!(Instant::now() < until, "it does not begin");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        for signal in signals {
+            running.signal(*signal);
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        let said = running.end();
+        let page = said.page();
+        assert!([4, 7].contains(&said.code), "{page}");
+        assert!(page.contains("The demo was stopped") && !page.contains("error:"), "{page}");
+        assert!(!page.contains("should have") && !page.contains("Every simulated host"), "{page}");
+        assert_eq!(commands(&page), [""; 0], "{page}");
+        let left: Vec<_> = std::fs::read_dir(&temporary).unwrap().flatten().map(|entry| entry.path()).collect();
+        assert!(left.is_empty(), "left behind: {left:?}");
+    };
+    std::thread::scope(|scope| {
+        for signals in [&[Signal::INT][..], &[Signal::INT, Signal::INT], &[Signal::TERM]] {
+            scope.spawn(move || stopped(signals));
+        }
+    });
+}
+
+#[test]
+fn at_a_terminal_it_asks_whether_its_record_is_kept() {
+    let desk = Desk::empty();
+    for (answer, kept) in [("yes", 1), ("no", 0)] {
+        let temporary = desk.folder().join(answer);
+        std::fs::create_dir(&temporary).unwrap();
+        let mut outer = std::process::Command::new("env");
+        outer.args(["-u", "SSH_AUTH_SOCK"]).env("TMPDIR", &temporary).env("HOME", desk.folder());
+        let line = format!("{} demo --hosts 1", env!("CARGO_BIN_EXE_patchwave"));
+        let mut terminal = Terminal::start(outer, 100, &line);
+        terminal.answer(0, "Keep the record of these runs, to look around in it? Type yes: ", answer);
+        let (code, text) = terminal.end();
+        assert_eq!(code, 0, "{text}");
+        assert_eq!(text.contains("The record of these runs is kept"), kept == 1, "{text}");
+        assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), kept, "{text}");
+    }
 }
 
 #[test]

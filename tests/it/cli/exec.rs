@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use patchwave::demo::Fault;
 use serde_json::Value;
 
-use crate::support::case::Case;
+use crate::support::{case::Case, cli::Desk};
 
 #[test]
 fn the_same_output_is_folded() {
@@ -106,4 +106,29 @@ fn nobody_is_not_everybody() {
         site.run(&format!("exec -i inv.yml {pattern} -- true")).ended(2).prints("");
     }
     assert_eq!(site.logins(), 0);
+}
+
+#[test]
+fn hosts_that_fail_alike_share_a_block() {
+    let desk = Desk::empty();
+    let hosts: String = (1..=30).map(|n| format!("    web{n:03}.example.invalid:\n")).collect();
+    desk.write("inv.yml", &format!("all:\n  hosts:\n{hosts}"));
+    let said = desk.run("exec -i inv.yml all -- true").ended(5);
+    assert_eq!(said.out.lines().count(), 3, "{}", said.page());
+    assert!(
+        said.out
+            .starts_with("── web[001-030].example.invalid (30 hosts): unreachable\nthe name … cannot be resolved: "),
+        "{}",
+        said.out
+    );
+    assert!(said.out.lines().last().unwrap().starts_with("try: "), "{}", said.out);
+    let site = Case::hosts(4).site();
+    let known = site.write("kh", "");
+    let said = site.run(&format!("exec -i inv.yml --known-hosts {} all -- true", known.display())).ended(5);
+    assert_eq!(said.out.lines().count(), 3, "{}", said.page());
+    said.says(&[
+        "── web[001-004].test (4 hosts): unreachable",
+        "the host key of … is not on file",
+        "try: `patchwave … --host-keys accept-new`",
+    ]);
 }

@@ -2,7 +2,10 @@
 
 use patchwave::demo::Fault;
 
-use crate::support::{case::Case, cli::Desk};
+use crate::support::{
+    case::Case,
+    cli::{Desk, record_lines},
+};
 
 #[test]
 fn a_run_that_halted() {
@@ -105,4 +108,47 @@ fn nothing_yet() {
     error: state/ledger.db: no run has been recorded here
     help: `patchwave run` records one; `--state-dir DIR` names another state folder
     "#);
+}
+
+#[test]
+fn the_head_is_printed_and_is_found_again() {
+    let site = Case::hosts(1).play("name: Quick\nsteps:\n  - command: 'true'\n").site();
+    let head = |text: &str| record_lines().captures(text).map(|found| (found[1].to_owned(), found[2].to_owned()));
+    let said = site.run("run play.yml -i inv.yml").ended(0);
+    let (short, whole) = head(&said.out).unwrap_or_else(|| panic!("{}", said.out));
+    assert!(whole.starts_with(&short));
+    let first = site.last_run();
+    assert_eq!(head(&site.run("show").out), Some((short.clone(), whole.clone())));
+    assert!(site.run("report").out.contains(&format!("events, head {whole}\n")));
+    let json: serde_json::Value = serde_json::from_str(&site.run("report --format json").out).unwrap();
+    assert_eq!(json["record"]["head"], whole.as_str());
+    site.run("run play.yml -i inv.yml").ended(0);
+    for line in [format!("--head {short}"), format!("--head {} {first}", whole.to_uppercase())] {
+        let found = format!("of run {}, its last", said.plain(&first).trim());
+        site.run(&format!("ledger verify {line}")).ended(0).says(&[": the hashes fit", &found]);
+    }
+    let said = site.run("ledger verify").ended(0).says(&["2 runs, ", "verify --head HASH"]);
+    let ledger = said.out.lines().find_map(|line| line.strip_prefix("ledger: head ")).unwrap();
+    site.run(&format!("ledger verify --head {ledger}")).ended(0).says(&["of the ledger's history"]);
+    site.run("ledger verify --head 0123456789abcdef0").ended(3).says(&["no event has the hash", "cut or rewritten"]);
+    site.run("ledger verify --head nonsense").ended(2).says(&["16 to 64 hexadecimal digits"]);
+    site.run("ledger prune --keep-runs 1 --yes").ended(0);
+    site.run("ledger verify").ended(0).says(&["1 run, "]);
+    site.run(&format!("ledger verify --head {short}")).ended(3).says(&["was forgotten by ann@jump"]);
+}
+
+#[test]
+fn a_run_that_somebody_took_away_is_missed_and_salvage_goes_on_without_it() {
+    let site = Case::hosts(1).play("name: Quick\nsteps:\n  - command: 'true'\n").site();
+    for _ in 0..2 {
+        site.run("run play.yml -i inv.yml").ended(0);
+    }
+    let db = rusqlite::Connection::open(site.folder().join("state/ledger.db")).unwrap();
+    db.execute_batch("DELETE FROM events WHERE no = 1; DELETE FROM runs WHERE no = 1").unwrap();
+    drop(db);
+    site.run("ledger verify").ended(3).says(&["is gone, and nobody has pruned it", "ledger salvage"]);
+    site.run("ledger salvage").ended(0).says(&["whole", "the damaged file is kept"]);
+    site.run("ledger verify").ended(0).says(&["1 run, "]);
+    site.run("run play.yml -i inv.yml").ended(0);
+    site.run("ledger verify").ended(0).says(&["2 runs, "]);
 }

@@ -72,3 +72,40 @@ fn of_an_address_that_cannot_be_read_nothing_is_shown() {
         site.run("show --json").ended(0).never_says(&SECRETS);
     }
 }
+
+#[test]
+fn an_endpoint_that_hangs_or_answers_badly_breaks_nobody_unless_that_is_asked_for() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let hangs = silent.local_addr().unwrap().port();
+    // A status, and a text that never comes.
+    let slow = TcpListener::bind("127.0.0.1:0").unwrap();
+    let drips = slow.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let mut open = Vec::new();
+        for stream in slow.incoming().map_while(Result::ok) {
+            let _ = BufReader::new(&stream).read_line(&mut String::new());
+            let _ = (&stream).write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n.");
+            open.push(stream);
+        }
+    });
+    let site = Case::hosts(2).policy("batch: 100%").site();
+    let play = |port: u16, more: &str| {
+        format!(
+            "name: Tell\nsteps:\n  - notify: {{ webhook: \"http://127.0.0.1:{port}/s3cret\", message: hi{more} }}\n    timeout: 2s\n"
+        )
+    };
+    site.write("play.yml", &play(hangs, ""));
+    let said = site
+        .run("run play.yml -i inv.yml")
+        .ended(0)
+        .says(&["2 ok", "warning: 2 messages not sent: http://127.0.0.1:22: no answer within 1 s (web[001-002].test)"])
+        .never_says(&SECRETS);
+    // Once while it goes on, however many hosts have it.
+    assert_eq!(said.err.matches("not sent").count(), 1, "{}", said.page());
+    site.run("report").ended(0).says(&["Messages that reached nobody"]).never_says(&SECRETS);
+    site.write("play.yml", &play(hangs, ", required: yes"));
+    site.run("run play.yml -i inv.yml").ended(6).says(&["no answer within 1 s"]).never_says(&SECRETS);
+    site.write("play.yml", &play(drips, ", required: yes"));
+    let said = site.run("run play.yml -i inv.yml").ended(0);
+    assert!(!said.page().contains("not sent"), "{}", said.page());
+}

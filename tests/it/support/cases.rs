@@ -104,8 +104,12 @@ fn looks() -> Vec<Case> {
         command: Some(text("true")),
     };
     let wait = |condition| StepKind::WaitFor(WaitFor { condition, interval: Duration::from_secs(2) });
-    let webhook =
-        Notify::Webhook { url: text("http://{{ inventory_hostname }}/x"), body: None, message: text("hello") };
+    let webhook = Notify::Webhook {
+        url: text("http://{{ inventory_hostname }}/x"),
+        body: None,
+        message: text("hello"),
+        required: true,
+    };
     vec![
         case("precheck", step("precheck", StepKind::Precheck(precheck)), |_, _, _| true),
         case("verify", step("verify", StepKind::Verify(verify)), |_, _, _| true),
@@ -119,7 +123,10 @@ fn looks() -> Vec<Case> {
         case("notify webhook", step("notify", StepKind::Notify(webhook)), |_, c, host| c.count(host, "post") > 0),
         case(
             "notify command",
-            step("notify", StepKind::Notify(Notify::Command { run: text("tool"), message: text("hello") })),
+            step(
+                "notify",
+                StepKind::Notify(Notify::Command { run: text("tool"), message: text("hello"), required: true }),
+            ),
             |_, c, host| c.count(host, "notify done") > 0,
         ),
     ]

@@ -12,10 +12,9 @@ use patchwave::{
     command::{Command, Exit, Output},
     host::HostName,
     sim::SimFleet,
-    step::{Claim, Controller, HookOutput, NoEnd, Ran},
+    step::{Ask, Claim, Controller, HookOutput, NoEnd, Ran},
     transport::Sink,
 };
-use serde_json::Value;
 
 /// Told of a moment in which the world may change, with the host that it belongs to.
 pub type Moments = Arc<dyn Fn(&HostName) -> bool + Send + Sync>;
@@ -86,13 +85,8 @@ impl Controller for SimController {
         })
     }
 
-    fn http<'a>(
-        &'a self,
-        url: &'a str,
-        body: Option<&'a Value>,
-        _: Duration,
-    ) -> BoxFuture<'a, Result<(u16, Vec<u8>), String>> {
-        Box::pin(async move { Ok(self.request(url, body.is_some()).await) })
+    fn http<'a>(&'a self, url: &'a str, ask: Ask<'a>, _: Duration) -> BoxFuture<'a, Result<(u16, Vec<u8>), String>> {
+        Box::pin(async move { Ok(self.request(url, matches!(ask, Ask::Post(_))).await) })
     }
 
     fn connects<'a>(&'a self, address: &'a str, _: u16, _: Duration) -> BoxFuture<'a, Result<(), String>> {

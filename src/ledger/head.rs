@@ -1,0 +1,104 @@
+//! The hash that a person has noted elsewhere, against the records that are there: it finds what hashes inside the file
+//! cannot, a record that was cut or rewritten with hashes that fit. Start at [`Ledger::find_head`].
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{
+    Ledger, LedgerError,
+    history::{self, Happened},
+};
+use crate::{event::RunId, view::Record};
+
+/// The fewest digits that name a hash: fewer could be hit on purpose.
+const FEWEST: usize = 16;
+
+/// What a noted hash belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FoundHead {
+    /// An event of a run.
+    Event {
+        /// The run.
+        run: RunId,
+        /// The event.
+        seq: u64,
+        /// The run's last event.
+        last_seq: u64,
+    },
+    /// An entry of the ledger's own history.
+    History {
+        /// The entry.
+        n: u64,
+        /// The last entry.
+        last: u64,
+    },
+}
+
+/// A hash as it is noted: 16 to 64 hexadecimal digits.
+///
+/// # Errors
+/// Text that is something else, for people.
+pub fn noted_head(text: &str) -> Result<String, String> {
+    let digits = text.trim().to_ascii_lowercase();
+    if (FEWEST..=64).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(digits);
+    }
+    Err(format!("a hash has {FEWEST} to 64 hexadecimal digits, as `show` and `report` print it"))
+}
+
+/// Bytes as they are printed.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Ledger {
+    /// How far the record of `run` goes, with the hash of its last event.
+    ///
+    /// # Errors
+    /// [`LedgerError::UnknownRun`].
+    pub fn record(&self, run: &RunId) -> Result<Record, LedgerError> {
+        let row = self.row(run)?;
+        Ok(Record { events: row.last_seq, head: hex(&row.head) })
+    }
+
+    /// Where a hash of [`noted_head`] stands, in `run` or in the whole ledger. Says nothing about whether records are
+    /// as they were written: that is asked first.
+    ///
+    /// # Errors
+    /// [`LedgerError::HeadForgotten`] for the end of a run that was pruned, [`LedgerError::HeadMissing`] for any other
+    /// that is not there.
+    pub fn find_head(&self, head: &str, run: Option<&RunId>) -> Result<FoundHead, LedgerError> {
+        let told = |e: rusqlite::Error| LedgerError::sqlite(&self.path, &e);
+        let sql = "SELECT runs.run, seq, last_seq FROM events JOIN runs USING (no)
+                   WHERE substr(lower(hex(hash)), 1, length(?1)) = ?1 AND (?2 IS NULL OR runs.run = ?2) LIMIT 1";
+        let found = self
+            .db
+            .query_row(sql, params![head, run.map(|run| &run.0)], |row| {
+                let (seq, last_seq) = (row.get::<_, i64>(1)? as u64, row.get::<_, i64>(2)? as u64);
+                Ok(FoundHead::Event { run: RunId(row.get(0)?), seq, last_seq })
+            })
+            .optional()
+            .map_err(told)?;
+        if let Some(found) = found {
+            return Ok(found);
+        }
+        let (mut entry_of, mut last, mut forgotten) = (None, 0, None);
+        history::each(&self.db, |entry| {
+            last = entry.n;
+            if hex(&entry.hash).starts_with(head) {
+                entry_of = Some(entry.n);
+            }
+            if let Ok(Happened::RunForgotten { stand, by }) = serde_json::from_str(&entry.what)
+                && stand.head.starts_with(head)
+            {
+                forgotten = Some((stand.run, by, entry.at));
+            }
+            Ok(())
+        })
+        .map_err(|why| self.history_error(last + 1, why))?;
+        match (entry_of.filter(|_| run.is_none()), forgotten) {
+            (Some(n), _) => Ok(FoundHead::History { n, last }),
+            (None, Some((run, by, at))) => Err(LedgerError::HeadForgotten { run, by, at }),
+            (None, None) => Err(LedgerError::HeadMissing { head: head.to_owned(), run: run.cloned() }),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What happened to the ledger itself: which runs began, ended, were forgotten or salvaged, in a chain of its own.
+//! The first event of a run names the newest hash that stood here then, and the end of a run stands here with its hash:
+//! so the hash of a run's last event speaks for all runs before it. What is compared with it is in `history_check`.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{
+    Ledger, LedgerError,
+    chain::{self, Hash},
+    head::hex,
+};
+use crate::event::RunId;
+
+/// The key of a run's first event under which the hash of the ledger's newest entry stands. The ledger adds it.
+pub(super) const KEY: &str = "ledger_head";
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(super) enum Happened {
+    /// A run was recorded; its first event names this entry.
+    RunBegan { run: RunId },
+    /// A controller recorded the end of a run.
+    RunEnded(Stand),
+    /// A run was pruned. What is given is the last that was there.
+    RunForgotten {
+        #[serde(flatten)]
+        stand: Stand,
+        by: String,
+    },
+    /// The runs of a ledger that had no history yet.
+    TakenOver { runs: Vec<Stand> },
+    /// The ledger was made anew from what could be read of a damaged one: what was said before holds no longer.
+    Salvaged { kept: String, runs: Vec<Stand> },
+    /// Something that a newer program wrote.
+    #[serde(other)]
+    Other,
+}
+
+/// How far a run's record went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Stand {
+    pub(super) run: RunId,
+    pub(super) seq: u64,
+    /// The hash of that event, in hex.
+    pub(super) head: String,
+}
+
+/// One stored entry.
+pub(super) struct Entry {
+    pub(super) n: u64,
+    pub(super) at: String,
+    pub(super) what: String,
+    pub(super) hash: Hash,
+}
+
+/// What stands before the first entry.
+pub(super) fn origin() -> Hash {
+    Sha256::digest(b"patchwave ledger").into()
+}
+
+/// Appends an entry; returns its hash. Must be called in the transaction in which it happens, and before a run that is
+/// begun or forgotten is written or deleted: the runs of an older ledger are listed first.
+pub(super) fn append(db: &Connection, at: &str, what: &Happened) -> rusqlite::Result<Hash> {
+    let newest: Option<(i64, Hash)> = db
+        .prepare_cached("SELECT n, hash FROM history ORDER BY n DESC LIMIT 1")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (n, before) = match newest {
+        Some(newest) => newest,
+        None => match stands(db)? {
+            runs if runs.is_empty() || matches!(what, Happened::Salvaged { .. }) => (0, origin()),
+            runs => (1, put(db, 1, &origin(), at, &Happened::TakenOver { runs })?),
+        },
+    };
+    put(db, n + 1, &before, at, what)
+}
+
+fn put(db: &Connection, n: i64, before: &Hash, at: &str, what: &Happened) -> rusqlite::Result<Hash> {
+    let what = serde_json::to_string(what).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    let hash = chain::link(before, n as u64, at, &what);
+    insert(db, &Entry { n: n as u64, at: at.to_owned(), what, hash })?;
+    Ok(hash)
+}
+
+/// Writes an entry as it is.
+pub(super) fn insert(db: &Connection, entry: &Entry) -> rusqlite::Result<()> {
+    db.prepare_cached("INSERT INTO history (n, at, what, hash) VALUES (?, ?, ?, ?)")?
+        .execute(params![entry.n as i64, entry.at, entry.what, entry.hash])
+        .map(drop)
+}
+
+/// Where each run stands now, oldest first.
+pub(super) fn stands(db: &Connection) -> rusqlite::Result<Vec<Stand>> {
+    let mut statement = db.prepare("SELECT run, last_seq, head FROM runs ORDER BY no")?;
+    let rows = statement.query_map([], |row| {
+        let head: Hash = row.get(2)?;
+        Ok(Stand { run: RunId(row.get(0)?), seq: row.get::<_, i64>(1)? as u64, head: hex(&head) })
+    })?;
+    rows.collect()
+}
+
+/// The entries in their order, one by one. An older ledger has none.
+pub(super) fn each(db: &Connection, mut take: impl FnMut(Entry) -> Result<(), String>) -> Result<(), String> {
+    let told = |error: rusqlite::Error| error.to_string();
+    if !is_there(db).map_err(told)? {
+        return Ok(());
+    }
+    let mut statement = db.prepare("SELECT n, at, what, hash FROM history ORDER BY n").map_err(told)?;
+    let mut rows = statement.query([]).map_err(told)?;
+    while let Some(row) = rows.next().map_err(told)? {
+        let entry = |row: &rusqlite::Row<'_>| {
+            Ok(Entry { n: row.get::<_, i64>(0)? as u64, at: row.get(1)?, what: row.get(2)?, hash: row.get(3)? })
+        };
+        take(entry(row).map_err(told)?)?;
+    }
+    Ok(())
+}
+
+/// Whether this ledger's schema knows a history.
+pub(super) fn is_there(db: &Connection) -> rusqlite::Result<bool> {
+    db.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'history')", [], |row| row.get(0))
+}
+
+/// The entries up to the first that is not as it was written.
+pub(super) fn good_entries(db: &Connection) -> Vec<Entry> {
+    let (mut good, mut before) = (Vec::new(), origin());
+    // Where it ends does not matter here: what follows is not taken.
+    let _ = each(db, |entry| {
+        let linked = chain::link(&before, good.len() as u64 + 1, &entry.at, &entry.what);
+        if entry.n != good.len() as u64 + 1 || entry.hash != linked {
+            return Err(String::new());
+        }
+        before = linked;
+        good.push(entry);
+        Ok(())
+    });
+    good
+}
+
+/// The first event's text with the ledger's newest hash in it.
+pub(super) fn anchored(kind: &str, head: &Hash) -> String {
+    let open = kind.strip_suffix('}').unwrap_or(kind);
+    format!("{open},\"{KEY}\":\"{}\"}}", hex(head))
+}
+
+impl Ledger {
+    /// How a ledger's history is named when it is wrong.
+    pub(super) fn history_error(&self, n: u64, why: impl Into<String>) -> LedgerError {
+        LedgerError::History { path: self.path.clone(), n, why: why.into() }
+    }
+}
