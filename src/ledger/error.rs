@@ -200,6 +200,7 @@ fn join(candidates: &[RunId]) -> String {
 
 impl LedgerError {
     /// What to do about it, in one sentence.
+    // long: one sentence per error, in one table.
     pub fn help(&self) -> Option<Hint> {
         let typed = |path: &Path| {
             let path = path.display().to_string();

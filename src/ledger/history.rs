@@ -32,7 +32,7 @@ pub(super) enum Happened {
     },
     /// The runs of a ledger that had no history yet.
     TakenOver { runs: Vec<Stand> },
-    /// The ledger was made anew from what could be read of a damaged one: what was said before holds no longer.
+    /// The ledger was rebuilt from what could be read of a damaged one: earlier entries no longer count.
     Salvaged { kept: String, runs: Vec<Stand> },
     /// Something that a newer program wrote.
     #[serde(other)]

@@ -55,7 +55,7 @@ fn nobody_is_cut_off_in_the_middle_of_an_installation() {
     let expected = [
         ("h1", 0, "failed: failed lock false"),
         ("h2", 1, "ok: ok  true"),
-        ("h3", 1, "failed: failed packages true"),
+        ("h3", 1, "failed: failed broken-packages true"),
         ("h4", 2, "failed: failed lock false"),
         ("h5", 4, "failed: failed lock false"),
         ("h6", 5, "failed: failed lock false"),

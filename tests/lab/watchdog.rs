@@ -138,7 +138,7 @@ fn clocks_reboots_power_cuts_and_rollbacks_that_misbehave() {
 
     let hangs = events.result("h1", 0);
     assert_eq!((events.outcome("h1"), &hangs["class"]), ("unknown", &"rollback-hangs".into()), "{hangs}");
-    assert!(hangs["summary"].as_str().is_some_and(|why| why.contains("did not finish within 15 s")), "{hangs}");
+    assert!(hangs["summary"].as_str().is_some_and(|why| why.contains("did not end within 15 s")), "{hangs}");
     assert_eq!(lab.on("h1", "cat /root/undone; pgrep -f 'sleep 471[12]' || true"), "undone");
     let free = "name: Free\nsteps: [ { command: 'true' } ]";
     Patchwave::named(&lab, "free", &inventory, free).run(&["--limit", "h1"]).must(0);

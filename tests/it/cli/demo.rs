@@ -36,8 +36,8 @@ fn it_shows_the_canary_the_waves_the_halt_and_the_rerun() {
     assert!(!err.contains(&temporary.display().to_string()), "{err}");
 }
 
-/// The commands of patchwave that can be typed as they are printed, without the program: those with a word for people to
-/// fill in (`PLAYBOOK`) cannot.
+/// The commands of patchwave that can be typed as they are printed, without the program: those with a word for people
+/// to fill in (`PLAYBOOK`) cannot.
 fn commands(text: &str) -> Vec<String> {
     text.lines()
         .flat_map(|line| line.match_indices("patchwave ").map(move |(at, word)| &line[at + word.len()..]))
