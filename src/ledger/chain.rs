@@ -1,43 +1,14 @@
 //! The hash chain over the events of one run: an edited, removed or added record is noticed, unless somebody made new
 //! hashes as well. That is found with a hash that was noted elsewhere (`head`).
 //!
-//! `hash = SHA-256(hash before ‖ seq as 8 bytes, big-endian ‖ at ‖ 0x00 ‖ kind)`, `at` and `kind` as stored; before the
-//! first event stands the SHA-256 of the run's id. The newest hash stands in `runs.head` too. The entries of the
-//! ledger's own history are chained in the same way (`history`).
+//! The hashes are made in `row`. The newest one is in `runs.head` too. The entries of the ledger's own history are chained
+//! in the same way (`history`).
 
-use sha2::{Digest, Sha256};
-
-use super::{Ledger, LedgerError, RunRow};
-use crate::event::{Event, RunId, RunState};
-
-/// A SHA-256.
-pub(super) type Hash = [u8; 32];
-
-/// Where a run's record is not what was written.
-#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-#[error("the record is damaged at event {seq}: {why}")]
-pub struct Damage {
-    /// The first event that is not right; every event before it is as it was written.
-    pub seq: u64,
-    /// What is wrong.
-    pub why: String,
-}
-
-/// What stands before the first event of `run`.
-pub(super) fn origin(run: &RunId) -> Hash {
-    Sha256::digest(run.0.as_bytes()).into()
-}
-
-/// The hash of one event after `before`.
-pub(super) fn link(before: &[u8], seq: u64, at: &str, kind: &str) -> Hash {
-    let mut hasher = Sha256::new();
-    hasher.update(before);
-    hasher.update(seq.to_be_bytes());
-    hasher.update(at.as_bytes());
-    hasher.update([0]);
-    hasher.update(kind.as_bytes());
-    hasher.finalize().into()
-}
+use super::{
+    Damage, Ledger, LedgerError, RunRow,
+    row::{link, origin},
+};
+use crate::event::{RunId, RunState};
 
 impl Ledger {
     /// Checks every record of `run` against the chain, and that the events fold.
@@ -102,12 +73,4 @@ fn is_of(row: &RunRow, state: &RunState) -> bool {
         && row.check == started.check
         && row.hosts == state.tally.total as u64
         && (row.started_at, row.last_at) == (state.started_at, state.last_at)
-}
-
-/// A stored row as the event it was.
-pub(super) fn parse(run: &RunId, seq: u64, at: &str, kind: &str) -> Result<Event, LedgerError> {
-    let damaged = |why: String| LedgerError::Damaged { run: run.clone(), damage: Damage { seq, why } };
-    let at = at.parse().map_err(|e| damaged(format!("its time cannot be read: {e}")))?;
-    let kind = serde_json::from_str(kind).map_err(|e| damaged(format!("it cannot be read: {e}")))?;
-    Ok(Event::read_back(seq, at, kind))
 }

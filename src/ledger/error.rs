@@ -1,11 +1,17 @@
 //! What can be wrong with a ledger, for the person who has to put it right at night.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use rusqlite::ErrorCode;
 
-use super::Holder;
+use super::{Damage, Holder};
 use crate::{event::RunId, hint::Hint};
+
+/// How long a statement waits for another process.
+pub(super) const BUSY: Duration = Duration::from_secs(10);
 
 /// Why the ledger did not do what was asked. Displays one line; [`LedgerError::help`] says what to type next.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
@@ -148,7 +154,7 @@ pub enum LedgerError {
         /// The run.
         run: RunId,
         /// Where and how.
-        damage: super::Damage,
+        damage: Damage,
     },
     /// The ledger's own history is not as it was written, or does not fit the runs that are there.
     #[error("{}: the ledger's history does not fit, at entry {n}: {why}", path.display())]
@@ -290,7 +296,7 @@ impl LedgerError {
             },
             Some(ErrorCode::DatabaseCorrupt) => Self::Corrupted { path, why },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
-                Self::Busy { path, waited_s: super::open::BUSY.as_secs() }
+                Self::Busy { path, waited_s: BUSY.as_secs() }
             }
             _ => Self::Io { path, why },
         }

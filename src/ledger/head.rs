@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension, params};
 use super::{
     Ledger, LedgerError,
     history::{self, Happened},
+    row::hex,
 };
 use crate::{event::RunId, view::Record};
 
@@ -43,11 +44,6 @@ pub fn noted_head(text: &str) -> Result<String, String> {
         return Ok(digits);
     }
     Err(format!("a hash has {FEWEST} to 64 hexadecimal digits, as `show` and `report` print it"))
-}
-
-/// Bytes as they are printed.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Ledger {

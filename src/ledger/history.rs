@@ -8,8 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Ledger, LedgerError,
-    chain::{self, Hash},
-    head::hex,
+    row::{self, Hash, hex},
 };
 use crate::event::RunId;
 
@@ -80,7 +79,7 @@ pub(super) fn append(db: &Connection, at: &str, what: &Happened) -> rusqlite::Re
 
 fn put(db: &Connection, n: i64, before: &Hash, at: &str, what: &Happened) -> rusqlite::Result<Hash> {
     let what = serde_json::to_string(what).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-    let hash = chain::link(before, n as u64, at, &what);
+    let hash = row::link(before, n as u64, at, &what);
     insert(db, &Entry { n: n as u64, at: at.to_owned(), what, hash })?;
     Ok(hash)
 }
@@ -129,7 +128,7 @@ pub(super) fn good_entries(db: &Connection) -> Vec<Entry> {
     let (mut good, mut before) = (Vec::new(), origin());
     // Where it ends does not matter here: what follows is not taken.
     let _ = each(db, |entry| {
-        let linked = chain::link(&before, good.len() as u64 + 1, &entry.at, &entry.what);
+        let linked = row::link(&before, good.len() as u64 + 1, &entry.at, &entry.what);
         if entry.n != good.len() as u64 + 1 || entry.hash != linked {
             return Err(String::new());
         }

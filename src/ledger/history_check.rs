@@ -7,9 +7,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     Ledger, LedgerError,
-    chain::{self, Hash},
-    head::hex,
     history::{self, Entry, Happened, KEY, Stand},
+    row::{self, Hash, hex},
 };
 use crate::{event::RunId, view::Record};
 
@@ -65,7 +64,7 @@ fn next(before: &Hash, last: u64, entry: &Entry) -> Result<Hash, String> {
     if entry.n != last + 1 {
         return Err("it is missing".to_owned());
     }
-    let linked = chain::link(before, entry.n, &entry.at, &entry.what);
+    let linked = row::link(before, entry.n, &entry.at, &entry.what);
     if entry.hash == linked { Ok(linked) } else { Err("it does not say what it said when it was written".to_owned()) }
 }
 

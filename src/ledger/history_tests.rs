@@ -3,10 +3,9 @@
 use rusqlite::Connection;
 
 use super::{
-    chain::{self, Hash},
-    head::hex,
     history::{self, Entry, Happened},
     open::{self, MIGRATIONS},
+    row::{self, Hash, hex},
     tests::{at, first, later},
     *,
 };
@@ -45,9 +44,9 @@ fn hash_anew(db: &Connection, n: usize) {
     let mut statement = db.prepare("SELECT seq, at, kind FROM events WHERE no = ? ORDER BY seq").unwrap();
     let rows = statement.query_map([no], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
     let rows: Vec<(i64, String, String)> = rows.unwrap().map(Result::unwrap).collect();
-    let mut hash = chain::origin(&run(n));
+    let mut hash = row::origin(&run(n));
     for (seq, at, kind) in &rows {
-        hash = chain::link(&hash, *seq as u64, at, kind);
+        hash = row::link(&hash, *seq as u64, at, kind);
         db.execute("UPDATE events SET hash = ? WHERE no = ? AND seq = ?", rusqlite::params![hash, no, seq]).unwrap();
     }
     let (last, at, _) = rows.last().unwrap();
@@ -73,7 +72,7 @@ fn history_anew(db: &Connection, keep: impl Fn(&Happened) -> bool) {
             *stand = stands.into_iter().find(|now| now.run == stand.run).unwrap();
         }
         let text = serde_json::to_string(&what).unwrap();
-        let hash: Hash = chain::link(&before, n, &entry.at, &text);
+        let hash: Hash = row::link(&before, n, &entry.at, &text);
         history::insert(db, &Entry { n, at: entry.at, what: text, hash }).unwrap();
         if let Happened::RunBegan { run: began } = &what {
             let sql = "UPDATE events SET kind = json_set(kind, '$.ledger_head', ?)
@@ -210,7 +209,7 @@ fn older(folder: &std::path::Path) -> Ledger {
     let event = first(&run(1).0, 4);
     let Kind::RunStarted(started) = &event.kind else { unreachable!() };
     let (at, kind) = (event.at.to_string(), serde_json::to_string(&event.kind).unwrap());
-    let hash = chain::link(&chain::origin(&run(1)), 1, &at, &kind);
+    let hash = row::link(&row::origin(&run(1)), 1, &at, &kind);
     store::insert_run(&db, started, &[store::Stored { at, kind, hash }]).unwrap();
     Ledger { folder: folder.to_owned(), path, db }
 }

@@ -2,40 +2,20 @@
 //! ends, a power cut included, and holds between containers that share the folder; the file's text is for people.
 
 use std::{
-    fmt, fs,
+    fs,
     io::{ErrorKind, Read, Seek, Write},
     os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-
 use super::{
-    LedgerError,
+    Holder, LedgerError,
     private::{self, private_folder},
 };
 use crate::{
     clock::{Clock as _, SystemClock},
     event::RunId,
 };
-
-/// A controller, as it wrote itself down.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
-    /// `account@machine (login person)`.
-    pub owner: String,
-    /// Its process id, in its own namespace.
-    pub pid: u32,
-    /// Since when.
-    pub since: Timestamp,
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, process {}, since {}", self.owner, self.pid, self.since.strftime("%F %T UTC"))
-    }
-}
 
 /// Whether a controller is running a run just now.
 #[derive(Clone, Debug, PartialEq, Eq)]

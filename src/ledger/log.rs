@@ -108,7 +108,7 @@ fn file_name(host: &HostName) -> String {
     if name.len() <= 240 {
         return format!("{name}.log");
     }
-    let hash = super::chain::origin(&crate::event::RunId(host.as_str().to_owned()));
+    let hash = super::row::origin(&crate::event::RunId(host.as_str().to_owned()));
     let hash: String = hash.iter().take(8).map(|b| format!("{b:02x}")).collect();
     format!("{}~{hash}.log", &name[..200])
 }

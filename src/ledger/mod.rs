@@ -2,6 +2,7 @@
 //! Knows how events are kept; must not know what a step does, or decide anything. Start at [`Ledger`], [`Journal`].
 
 mod chain;
+mod damage;
 mod error;
 mod graft;
 mod head;
@@ -9,6 +10,7 @@ mod history;
 mod history_check;
 #[cfg(test)]
 mod history_tests;
+mod holder;
 mod host_log;
 mod journal;
 mod lock;
@@ -20,20 +22,22 @@ mod place;
 mod private;
 mod prune;
 mod request;
+mod row;
 mod salvage;
 mod store;
 #[cfg(test)]
 mod tests;
 mod version;
 
-pub use chain::Damage;
+pub use damage::Damage;
 pub use error::LedgerError;
 pub use head::{FoundHead, noted_head};
+pub use holder::Holder;
 pub use host_log::{HostLog, HostLogs};
 #[cfg(feature = "testing")]
 pub use journal::MemoryJournal;
 pub use journal::RunLedger;
-pub use lock::{Driver, Holder, RunLock};
+pub use lock::{Driver, RunLock};
 pub use log::{LogFile, Logs};
 pub use private::private_folder;
 pub use prune::Stale;

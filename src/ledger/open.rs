@@ -14,11 +14,10 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::{
     LedgerError,
+    error::BUSY,
     private::{self, private_folder},
 };
 
-/// How long a statement waits for another process.
-pub(super) const BUSY: Duration = Duration::from_secs(10);
 /// `PRAGMA application_id`: "PWVE".
 const APPLICATION: i64 = 0x5057_5645;
 

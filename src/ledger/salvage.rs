@@ -13,10 +13,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{
-    Ledger, LedgerError, chain, graft,
+    Ledger, LedgerError, graft,
     history::{self, Happened},
     lock::{Driver, RunLock},
-    open,
+    open, row,
     store::{Stored, insert_run},
     version,
 };
@@ -171,7 +171,7 @@ fn refuse_newer(old: &Connection, no: i64, good: &[Event], is_cut: bool) -> Resu
 /// The events of one run that are as they were written and follow each other, and what is wrong with the next one.
 fn good_events(old: &Connection, no: i64) -> (Vec<Event>, Vec<Stored>, Option<String>) {
     let (mut good, mut stored) = (Vec::<Event>::new(), Vec::new());
-    let mut before: Option<chain::Hash> = None;
+    let mut before: Option<row::Hash> = None;
     let mut state: Option<RunState> = None;
     let mut take = |row: &rusqlite::Row<'_>| -> Result<(), String> {
         let told = |e: rusqlite::Error| e.to_string();
@@ -181,13 +181,13 @@ fn good_events(old: &Connection, no: i64) -> (Vec<Event>, Vec<Stored>, Option<St
         if seq != good.len() as u64 + 1 {
             return Err(format!("event {} is missing", good.len() + 1));
         }
-        let event = chain::parse(&RunId(String::new()), seq, &at, &kind).map_err(|e| e.to_string())?;
+        let event = row::parse(&RunId(String::new()), seq, &at, &kind).map_err(|e| e.to_string())?;
         let origin = match (&event.kind, before) {
             (_, Some(before)) => before,
-            (Kind::RunStarted(started), None) => chain::origin(&started.run),
+            (Kind::RunStarted(started), None) => row::origin(&started.run),
             _ => return Err("its first event is missing".to_owned()),
         };
-        let linked = chain::link(&origin, seq, &at, &kind);
+        let linked = row::link(&origin, seq, &at, &kind);
         if hash != linked {
             return Err(format!("event {seq} does not say what it said when it was written"));
         }

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use super::{
-    Driver, LedgerError, Logs, RunLock,
-    chain::{self, Hash},
-    head::hex,
+    Damage, Driver, LedgerError, Logs, RunLock,
     history::{self, Happened, Stand},
-    open, version,
+    open,
+    row::{self, Hash, hex},
+    version,
 };
 use crate::event::{Event, Kind, RunId, RunStarted, RunState};
 
@@ -96,7 +96,7 @@ impl Ledger {
         }
         let began = history::append(&tx, &at, &Happened::RunBegan { run: run.clone() }).map_err(told)?;
         let kind = history::anchored(&kind, &began);
-        let hash = chain::link(&chain::origin(run), 1, &at, &kind);
+        let hash = row::link(&row::origin(run), 1, &at, &kind);
         insert_run(&tx, started, &[Stored { at, kind, hash }]).map_err(told)?;
         tx.commit().map_err(told)?;
         Ok(lock)
@@ -144,7 +144,7 @@ impl Ledger {
                 }
                 let (at, kind) = texts(event, path)?;
                 seq = event.seq;
-                hash = chain::link(&hash, seq, &at, &kind);
+                hash = row::link(&hash, seq, &at, &kind);
                 insert.execute(params![no, seq as i64, at, kind, hash]).map_err(told)?;
                 if matches!(event.kind, Kind::RunFinished) {
                     ended = Some((at.clone(), Stand { run: run.clone(), seq, head: hex(&hash) }));
@@ -198,7 +198,7 @@ impl Ledger {
 
     /// A stored row as the event it was.
     pub(super) fn parse(&self, row: &RunRow, seq: u64, at: &str, kind: &str) -> Result<Event, LedgerError> {
-        chain::parse(&row.run, seq, at, kind).map_err(|error| version::explain(&self.db, row.no, &row.run, seq, error))
+        row::parse(&row.run, seq, at, kind).map_err(|error| version::explain(&self.db, row.no, &row.run, seq, error))
     }
 
     /// All events of `run`.
@@ -221,7 +221,7 @@ impl Ledger {
     pub fn state(&self, run: &RunId) -> Result<RunState, LedgerError> {
         let damaged = |e: crate::event::IllegalEvent| LedgerError::Damaged {
             run: run.clone(),
-            damage: chain::Damage { seq: e.seq, why: e.why },
+            damage: Damage { seq: e.seq, why: e.why },
         };
         let mut state: Option<RunState> = None;
         self.each(run, 0, |event| match &mut state {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::super::guard;
 use crate::{
     command::{Output, Unreadable, printable},
     event::LostLease,
+    step::guard::held::Held,
 };
 
 /// What the host says to who asks for its lease.
@@ -22,7 +22,7 @@ pub(super) enum Answer {
         jobs: Vec<String>,
     },
     /// A guard of another run may change the host.
-    Guarded(guard::Held),
+    Guarded(Held),
     /// It cannot be taken, for this reason.
     Refused(String),
 }
@@ -56,7 +56,7 @@ pub(super) fn answer(output: &Output) -> Result<Answer, Unreadable> {
             let (run, owner) = (lines.next().ok_or_else(bad)?, lines.next().unwrap_or_default());
             Ok(Answer::Lost { by: LostLease { run, owner }, jobs: jobs(lines) })
         }
-        "guarded" => guard::Held::read(lines).map(Answer::Guarded).ok_or_else(bad),
+        "guarded" => Held::read(lines).map(Answer::Guarded).ok_or_else(bad),
         word => word.strip_prefix("refused ").map(|why| Answer::Refused(why.to_owned())).ok_or_else(bad),
     }
 }

@@ -1,0 +1,23 @@
+//! Who holds the lock of a run, as it is written into the lock's file.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A controller, as it wrote itself down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// `account@machine (login person)`.
+    pub owner: String,
+    /// Its process id, in its own namespace.
+    pub pid: u32,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, process {}, since {}", self.owner, self.pid, self.since.strftime("%F %T UTC"))
+    }
+}
