@@ -1,8 +1,8 @@
 //! The hash chain over the events of one run: an edited, removed or added record is noticed, unless somebody made new
 //! hashes as well. That is found with a hash that was noted elsewhere (`head`).
 //!
-//! The hashes are made in `row`. The newest one is in `runs.head` too. The entries of the ledger's own history are chained
-//! in the same way (`history`).
+//! The hashes are made in `row`. The newest one is in `runs.head` too. The entries of the ledger's own history are
+//! chained in the same way (`history`).
 
 use super::{
     Damage, Ledger, LedgerError, RunRow,
