@@ -53,7 +53,7 @@ fn read(output: &Output) -> Result<HostFacts, Unreadable> {
         }
     }
     if !ended {
-        return Err(Unreadable::new(format!("the facts end early ({}): {}", output.exit, output.last_lines(1))));
+        return Err(Unreadable::new(format!("the facts are incomplete ({}): {}", output.exit, output.last_lines(1))));
     }
     if facts.os.pretty_name.is_empty() {
         facts.os.pretty_name =

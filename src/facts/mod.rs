@@ -1,5 +1,5 @@
 //! What a host is, whatever its packages: distribution, kernel, boot, user, container. Pure; knows no package manager:
-//! which programs are looked for is said by whoever asks. Start at [`host_facts`].
+//! the caller says which programs to look for. Start at [`host_facts`].
 
 mod ask;
 mod host;

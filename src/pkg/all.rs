@@ -1,10 +1,10 @@
-//! Every package manager that this program can drive, and what is asked of all of them at once.
+//! Every package manager that this program supports, and what is asked of all of them at once.
 
 #[cfg(test)]
 use super::toy;
 use super::{PackageManager, apt, foreign::FOREIGN};
 
-/// Every package manager that this program can drive, in the order in which they are looked for.
+/// Every package manager that this program supports, in the order in which they are looked for.
 pub const ALL: &[&dyn PackageManager] = &[
     &apt::Apt,
     #[cfg(test)]

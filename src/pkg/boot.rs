@@ -14,7 +14,7 @@ use super::{Package, Starts};
 pub struct Kernels {
     /// `uname -r`.
     pub running: String,
-    /// Those that can be booted, whoever brought them; oldest first.
+    /// Those that can be booted, wherever they came from; oldest first.
     pub installed: Vec<Kernel>,
     /// The newest of the running kernel's flavour; `None` where the host's disk does not decide which kernel runs
     /// (containers, kernels from outside).
@@ -62,7 +62,7 @@ impl Kernels {
         self.starts.as_ref().map(|starts| starts.release.as_str()).or(self.newest.as_deref())
     }
 
-    /// The kernel for which a reboot is due. One of another flavour is no successor.
+    /// The kernel for which a reboot is due. One of another flavour does not count.
     pub fn due(&self) -> Option<&str> {
         let next = if self.danger().is_some() { self.newest.as_deref() } else { self.next() };
         next.filter(|next| *next != self.running)
@@ -129,8 +129,8 @@ pub enum RebootReason {
 impl fmt::Display for RebootReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Flag { packages } if packages.is_empty() => f.write_str("the system asks for it"),
-            Self::Flag { packages } => write!(f, "asked for by {}", packages.join(", ")),
+            Self::Flag { packages } if packages.is_empty() => f.write_str("the system requests it"),
+            Self::Flag { packages } => write!(f, "requested by {}", packages.join(", ")),
             Self::Kernel { running, newest } => write!(f, "kernel {newest} is installed, {running} is running"),
             Self::ModulesGone { running } => write!(f, "the modules of the running kernel {running} are gone"),
             Self::Replaced { package } => write!(f, "{package} was replaced since boot"),

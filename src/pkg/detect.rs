@@ -15,7 +15,7 @@ pub enum Refusal {
         system: String,
     },
     /// None that is known.
-    #[error("this release patches {} hosts; this one has no package manager that is known ({system})", names())]
+    #[error("this release patches {} hosts; this one has no known package manager ({system})", names())]
     Unknown {
         /// `PRETTY_NAME`.
         system: String,
@@ -83,7 +83,7 @@ mod tests {
         assert_eq!(check("opensuse-leap", "suse opensuse", &["zypper"], None), foreign("zypper", "opensuse-leap"));
         assert_eq!(check("alpine", "", &["apk"], None), foreign("apk", "alpine"));
         assert_eq!(check("arch", "", &["pacman"], None), foreign("pacman", "arch"));
-        assert!(check("nixos", "", &[], None).unwrap_err().contains("no package manager that is known"));
+        assert!(check("nixos", "", &[], None).unwrap_err().contains("no known package manager"));
         assert!(check("debian", "", &["apt-get"], Some("read-only")).unwrap_err().contains("read-only"));
     }
 }

@@ -129,7 +129,7 @@ impl Seen {
         for wanted in wanted.into_iter().flatten() {
             let glob = globset::Glob::new(wanted.trim_end_matches(".conf")).ok()?.compile_matcher();
             let found = self.entries.iter().filter(|entry| glob.is_match(entry.name())).max_by(newest);
-            // One that is no file: another system, a program of the firmware.
+            // One that is not a file: another system, a program of the firmware.
             if found.is_some() || wanted.starts_with('@') || wanted.starts_with("auto-") {
                 return found;
             }

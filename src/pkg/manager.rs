@@ -1,4 +1,4 @@
-//! The seam: what a package manager must be able to tell and to do.
+//! The interface of a package manager: what it must be able to answer and to do.
 
 use std::{collections::BTreeSet, fmt, time::Duration};
 
@@ -14,9 +14,9 @@ use crate::{
 };
 
 /// One package manager. Every function makes a command, or a command with its reader; none of them runs anything.
-/// Rights are set by whoever runs it, in one place (`step/packages/ask.rs`).
+/// The caller sets the rights, in one place (`step/packages/ask.rs`).
 pub trait PackageManager: Send + Sync + fmt::Debug {
-    /// The word for people.
+    /// Its name, for people.
     fn name(&self) -> &'static str;
 
     /// The program that a host has where it may have this manager.
@@ -109,7 +109,7 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
     /// What [`PackageManager::repair`] does, as an operator would type it.
     fn repair_hint(&self) -> &'static str;
 
-    /// What an operator types on the host to mend a package database in this condition.
+    /// What an operator types on the host to repair a package database in this condition.
     fn mends(&self, health: &Health) -> String;
 
     /// Why it says that it computes nothing (`lines`, its own words) although the package database is in order: the

@@ -27,7 +27,7 @@ pub enum Class {
     Failed,
     /// The manager gave up for a reason of its own.
     Manager,
-    /// The manager's own way cannot do what is asked for.
+    /// The manager cannot do what is asked for.
     CannotDo,
     /// The host knows none of the named packages.
     UnknownPackage,

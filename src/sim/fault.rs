@@ -23,7 +23,7 @@ pub enum Fault {
     KillsJobs(u32),
     /// Somebody reboots the host before the n-th command.
     RebootsItself(u32),
-    /// It loses its power when the n-th command comes, until [`super::SimFleet::power_on`].
+    /// It loses power when the n-th command comes, until [`super::SimFleet::power_on`].
     PowersOff(u32),
     /// Its disk is full from the n-th command on, until [`super::SimFleet::heal`]: changes are refused or break.
     DiskFull(u32),

@@ -14,7 +14,7 @@ const LOOKS: Duration = Duration::from_secs(1);
 /// Boots, the arming's included, after which there is no time left.
 const BOOTS: u32 = 3;
 
-/// How a guard stands.
+/// The state of a guard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum GuardState {
     Armed,

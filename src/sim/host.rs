@@ -166,7 +166,7 @@ impl SimHost {
         self.off = true;
     }
 
-    /// Back from a lost power, or from a reboot that did not come back.
+    /// Comes back from a power loss, or from a reboot that did not come back.
     pub(super) fn power_on(&mut self) {
         if self.off || self.gone {
             (self.off, self.gone, self.quiet) = (false, false, Instant::now());
@@ -283,8 +283,8 @@ impl SimHost {
         Reply::Now(output(0, text))
     }
 
-    /// A short change does nothing without its lease, or once its guard has its verdict: what stands before its script says
-    /// so (`lease/lost.sh`, `guard::unless_over`).
+    /// A short change does nothing without its lease, or once its guard has its verdict: what stands before its script
+    /// says so (`lease/lost.sh`, `guard::unless_over`).
     fn kept_from(&self, command: &Command) -> Option<Reply> {
         let script = command.argv.get(2)?;
         if let Some(run) = script.lines().find_map(|line| line.strip_prefix("run_of_lease="))

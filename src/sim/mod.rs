@@ -1,6 +1,6 @@
 //! A fleet without sockets, processes or files: hosts as small state machines that answer commands by their labels.
 //!
-//! For what reality is too slow for: thousands of seeded rollouts with faults, under tokio's paused clock, and the
+//! For what would be too slow in reality: thousands of seeded rollouts with faults, under tokio's paused clock, and the
 //! benchmark of the engine. Proves nothing about a shell or a package manager; the embedded fleet and the lab do.
 //! Start at [`SimFleet`]; what one host does is in `host`, what can go wrong in [`Fault`].
 
@@ -43,7 +43,7 @@ pub struct SimFleet {
     watcher: Option<Watcher>,
 }
 
-/// Told of every moment; true: something was done about it, which takes a moment.
+/// Called at every moment; true: it did something about it, which takes a moment.
 pub type Watcher = Arc<dyn Fn(&HostName, Moment) -> bool + Send + Sync>;
 
 /// Two places of a command's life in which the world may change.
@@ -93,7 +93,7 @@ impl SimFleet {
         self.hosts.get(host).map(|host| look(&mut lock(host)))
     }
 
-    /// How often each job was begun on a host, by its id: more than once is the worst fault of all.
+    /// How often each job was begun on a host, by its id: more than once is the worst possible fault.
     pub fn transactions(&self, host: &HostName) -> Vec<(String, u32)> {
         self.with(host, |host| host.jobs_begun()).unwrap_or_default()
     }

@@ -19,9 +19,9 @@ pub async fn run(cx: &mut StepCx<'_>) -> StepResult {
     let began = tokio::time::Instant::now();
     cx.guard = guard::recall(cx);
     let ended = match attempt(cx).await {
-        Err(early) if job::is_noted(cx) => Err(result::unseen("a job of this step was begun before", early)),
+        Err(early) if job::is_noted(cx) => Err(result::unseen("a job of this step was started before", early)),
         Err(early) if cx.resumed && takes_lease(cx.spec) && recovery(cx.spec) == Recovery::Rerun => {
-            Err(result::unseen("this step was begun before", early))
+            Err(result::unseen("this step was started before", early))
         }
         Err(early) if cx.resumed && cx.spec.on == Side::Controller && runs_once(&cx.spec.kind) => {
             Err(result::unasked(early))
@@ -45,11 +45,11 @@ pub async fn run(cx: &mut StepCx<'_>) -> StepResult {
 
 async fn attempt(cx: &mut StepCx<'_>) -> Ended {
     // A step that is taken over and noted something had its lease before: it goes on even while the host is away.
-    // That it was about to take the lease from somebody is noted, too, and is no proof of that.
+    // That it was about to take the lease from somebody is noted, too, and does not prove it.
     let goes_on = cx.resumed && cx.notes.keys().any(|key| !key.starts_with("lease."));
     if takes_lease(cx.spec) && !cx.check && !goes_on {
         lease::acquire(cx).await?;
-        // Recorded before the first change: whoever goes on with this walk must find the same machine.
+        // Recorded before the first change: a controller that continues this walk must find the same machine.
         if let Some(query) = cx.link.id_query() {
             let id = remote::ask(cx, &query).await?;
             cx.link.learn_id(id);

@@ -15,7 +15,7 @@ use super::StepCx;
 use crate::command::{Command, Output, Query, Unreadable, printable};
 
 const SCRIPT: &str = include_str!("baseline.sh");
-/// Most of each thing that is remembered.
+/// At most so many of each are remembered.
 const MOST: usize = 300;
 
 /// The variable `baseline`.
@@ -88,7 +88,8 @@ fn read(before: Option<&Baseline>, output: &Output) -> Result<Since, Unreadable>
         }
     }
     if !ended {
-        let why = format!("the system's state ends early ({}): {}", output.exit, output.last_lines(1));
+        let why =
+            format!("the answer about the system state is incomplete ({}): {}", output.exit, output.last_lines(1));
         return Err(Unreadable::new(why));
     }
     let known = |message: &String| {

@@ -104,7 +104,7 @@ async fn to_purge(
         return Ok(names);
     }
     let simulation = packages::ask(cx, manager.simulate(&Transaction::removal(&names))?).await?;
-    let refuse = |why: String| Box::new(packages::failed(Class::Refused, format!("old kernels are left alone: {why}")));
+    let refuse = |why: String| Box::new(packages::failed(Class::Refused, format!("old kernels are not purged: {why}")));
     if let Some(first) = simulation.refused.first() {
         return Err(Box::new(refuse(first.clone()).detail(simulation.refused.clone())));
     }
@@ -130,7 +130,8 @@ async fn purge(cx: &mut StepCx<'_>, manager: &'static dyn PackageManager, spec: 
     let result = if left.is_empty() && health.is_good() {
         StepResult::ok(format!("purged {}", listed(names)))
     } else if left.is_empty() {
-        packages::broken(manager, "old kernels are purged, but the database is broken", &health).detail(done.said)
+        packages::broken(manager, "old kernels were purged, but the package database is broken", &health)
+            .detail(done.said)
     } else {
         packages::failed(Class::Failed, format!("not purged ({}): {}", done.how, listed(left)))
             .detail(done.said)

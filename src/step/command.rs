@@ -1,4 +1,5 @@
-//! `command`: a line for a shell, or an argument list. One that only looks runs at once; one that changes runs detached.
+//! `command`: a line for a shell, or an argument list. One that only looks runs at once; one that changes runs
+//! detached.
 
 use super::{
     Ended, StepCx, hook,
@@ -60,9 +61,9 @@ pub(super) async fn look(cx: &mut StepCx<'_>, command: &Command) -> Result<Outpu
     Ok(output)
 }
 
-/// The command as it travels: on the line for the login shell, which everybody on the host may read as they may read the
-/// program's own arguments; or on standard input, as a job does, where that would give away an environment or write the
-/// arguments into sudo's log. Input costs a round trip more: sshd takes none before the program runs.
+/// The command as it travels: on the line for the login shell, which everybody on the host may read as they may read
+/// the program's own arguments; or on standard input, as a job does, where that would give away an environment or write
+/// the arguments into sudo's log. Input costs a round trip more: sshd takes none before the program runs.
 fn carried(command: &Command) -> Result<Command, Unquotable> {
     if command.env.is_empty() && !command.privileged {
         let line = Command::sh("command", r#"exec "$@" </dev/null"#, command.argv.clone());

@@ -1,5 +1,5 @@
-//! `copy`: a file or a text put on the host, atomically, and only where it differs. What is not said about a file that is
-//! there (mode, owner, group) stays as it is.
+//! `copy`: a file or a text put on the host, atomically, and only where it differs. What is not said about a file that
+//! is there (mode, owner, group) stays as it is.
 //!
 //! Command lines on the host, through `/bin/sh -c`: `sha256sum`, `stat -c '%a %U %G'`, `readlink -f`, `cat`, `wc -c`,
 //! `stat -c %u:%g`, `stat -c %a`, `chown`, `chgrp`, `chmod`, `sync FILE`, `mv -f`, `rm -f`.
@@ -50,7 +50,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &CopySpec) -> Ended {
         CopyFrom::File(name) => {
             let name = cx.scope.render(name)?;
             let path = cx.controller.find(&name).ok_or_else(|| {
-                StepResult::failed("missing-file", format!("the file {name} is not there on the jump box"))
+                StepResult::failed("missing-file", format!("the file {name} was not found on the jump box"))
             })?;
             files::read_agreed(cx, &name, &path, MOST).await?
         }
@@ -63,7 +63,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &CopySpec) -> Ended {
         return Ok(StepResult::failed("bad-path", format!("{dest} on the host is not a file")));
     }
     if is_same(&present, &bytes, spec.mode, &owner, &group) {
-        return Ok(StepResult::ok(format!("{dest} is as it should be")));
+        return Ok(StepResult::ok(format!("{dest} is already up to date")));
     }
     if cx.check {
         return Ok(StepResult::would(format!("would write {dest} ({} bytes)", bytes.len())));
@@ -111,6 +111,6 @@ fn present(output: &Output) -> Result<Present, Unreadable> {
             let mode = u32::from_str_radix(mode, 8).map_err(|_| Unreadable::new(format!("mode {mode:?}")))?;
             Ok(Present::File { sum: sum.to_owned(), mode, owner: owner.to_owned(), group: group.to_owned() })
         }
-        _ => Err(Unreadable::new(format!("the file cannot be looked at ({}) {}", output.exit, output.last_lines(1)))),
+        _ => Err(Unreadable::new(format!("cannot check the file ({}) {}", output.exit, output.last_lines(1)))),
     }
 }

@@ -12,7 +12,8 @@ use crate::{
     playbook::{Hook, Side, StepKind, Template},
 };
 
-/// Runs a hook to its end with exit code 0; `class` is the failure's. In check mode it only makes sure that it is there.
+/// Runs a hook to its end with exit code 0; `class` is the failure's. In check mode it only makes sure that it is
+/// there.
 ///
 /// # Errors
 /// The step's result: a hook that is missing, fails, or does not end in time. On the jump box a hook is killed at the
@@ -48,7 +49,7 @@ pub(super) fn prepare(cx: &StepCx<'_>, line: &Template) -> Result<Command, Box<S
     Ok(with_names(cx, Command::changes("hook", argv)))
 }
 
-/// What every program of the operator may want to know.
+/// The environment that every program of the operator gets.
 pub(super) fn with_names(cx: &StepCx<'_>, command: Command) -> Command {
     command
         .env("PATCHWAVE_RUN", cx.run.0.clone())
@@ -62,7 +63,7 @@ pub(super) fn find_program(cx: &StepCx<'_>, argv: &mut [String]) -> Result<(), B
     match cx.controller.find(program) {
         Some(path) => *program = path.display().to_string(),
         None if program.contains('/') => {
-            let summary = format!("{program} is not there on the jump box");
+            let summary = format!("{program} was not found on the jump box");
             let help = "a relative program is looked up beside the playbook, then in the folders above it";
             return Err(Box::new(StepResult::failed("missing-file", summary).help(help)));
         }
@@ -71,7 +72,8 @@ pub(super) fn find_program(cx: &StepCx<'_>, argv: &mut [String]) -> Result<(), B
     Ok(())
 }
 
-/// Runs a program on the jump box until the step's deadline, or goes on with the one that an earlier controller started.
+/// Runs a program on the jump box until the step's deadline, or goes on with the one that an earlier controller
+/// started.
 pub(super) async fn on_controller(cx: &mut StepCx<'_>, command: &Command) -> Result<Output, Box<StepResult>> {
     if let Some(why) = cx.controller.changed(Some(&command.argv)).await {
         return Err(Box::new(StepResult::failed("file-changed", why).help(sources::PUT_BACK)));
@@ -91,7 +93,7 @@ pub(super) async fn on_controller(cx: &mut StepCx<'_>, command: &Command) -> Res
         Ok(hook) => Ok(hook.output),
         Err(NoEnd::Killed { left }) => Err(Box::new(killed(kind, program, &left))),
         Err(NoEnd::Unknown(why)) if changes => {
-            let help = "look at what it should have done, then run it again with --limit @unknown";
+            let help = "check what it should have done, then run again with --limit @unknown";
             Err(Box::new(StepResult::unknown("interrupted", why).changed(true).help(help)))
         }
         Err(NoEnd::Failed(why) | NoEnd::Unknown(why)) => Err(Box::new(StepResult::failed("hook", why))),
@@ -106,12 +108,12 @@ fn killed(kind: &StepKind, program: &str, left: &[String]) -> StepResult {
     if left.is_empty() {
         return StepResult::failed("timeout", killed).changed(touches).help("give the step a longer `timeout:`");
     }
-    let summary = format!("{killed}; what it had started still runs: process {}", left.join(", "));
+    let summary = format!("{killed}; processes it started are still running: {}", left.join(", "));
     match kinds::is_change(kind) {
-        true => StepResult::unknown("timeout", summary).changed(touches).help(
-            "end these processes on the jump box, look at what they did, then run it again with --limit @unknown",
-        ),
-        false => StepResult::failed("timeout", summary).help("end these processes on the jump box before you go on"),
+        true => StepResult::unknown("timeout", summary)
+            .changed(touches)
+            .help("end these processes on the jump box, check what they did, then run again with --limit @unknown"),
+        false => StepResult::failed("timeout", summary).help("end these processes on the jump box before you continue"),
     }
 }
 

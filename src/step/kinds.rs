@@ -13,7 +13,7 @@ pub(super) enum Recovery {
     /// Run it again: it only looks, or running it twice does no harm.
     Rerun,
     /// Run it with `resumed`: it finds out from its notes, and from the host or the jump box, how far it came, or says
-    /// that nobody can know.
+    /// that it cannot be known.
     Probe,
 }
 
@@ -36,13 +36,13 @@ pub(super) fn recovery(spec: &StepSpec) -> Recovery {
 
 /// Whether a program on the jump box whose end nobody can know must not be run again.
 pub(super) fn runs_once(kind: &StepKind) -> bool {
-    // A second snapshot does no harm, and balancers are told a wish, not a difference.
+    // A second snapshot does no harm, and balancers get the wanted state, not a difference.
     is_change(kind) && !matches!(kind, StepKind::Snapshot(_) | StepKind::Drain(_) | StepKind::Undrain(_))
 }
 
-/// Whether a program on the jump box that has ended, without anybody to note it, is not run again.
+/// Whether a program on the jump box that has ended, but whose end was not noted, is not run again.
 pub(super) fn keeps_end(kind: &StepKind) -> bool {
-    // A second message does harm to nobody, but what was sent need not be sent again. What only looks looks at now.
+    // A second message does no harm, but what was sent need not be sent again. What only looks looks at now.
     is_change(kind) || matches!(kind, StepKind::Notify(_))
 }
 

@@ -72,8 +72,8 @@ pub async fn acquire(cx: &mut StepCx<'_>) -> Result<(), Box<StepResult>> {
             // By force this run goes on where another was at work.
             Answer::Lost { by: LostLease { run, owner }, jobs } => Other { run, owner, jobs, ..Other::default() },
             Answer::Refused(why) => {
-                let result = StepResult::failed("lease", format!("the host's lease cannot be taken: {why}"));
-                let help = "correct on the host what it says, then run it again with --limit @failed";
+                let result = StepResult::failed("lease", format!("cannot take the host's lease: {why}"));
+                let help = "fix the cause on the host, then run again with --limit @failed";
                 return Err(Box::new(result.help(help)));
             }
             Answer::Guarded(held) => return Err(Box::new(held.refusal())),
@@ -81,7 +81,7 @@ pub async fn acquire(cx: &mut StepCx<'_>) -> Result<(), Box<StepResult>> {
         match may_take(cx, &other) {
             Some(ground) if takes < TAKES => {
                 takes += 1;
-                // Recorded first: whoever asks later why two runs changed this host finds it.
+                // Recorded first, so that it can be seen later why two runs changed this host.
                 let Other { run, owner, age, jobs } = other;
                 let (key, value) = TakenLease { run: run.clone(), owner, age, ground, jobs }.note();
                 cx.journal.note(key, value).await?;
@@ -89,8 +89,7 @@ pub async fn acquire(cx: &mut StepCx<'_>) -> Result<(), Box<StepResult>> {
                 from = Some((run, ground));
             }
             None if is_waited_for(cx, &other) && Instant::now() < until => {
-                cx.journal
-                    .progress(&format!("waits for a job that still works on the host: {}", other.jobs.join(", ")));
+                cx.journal.progress(&format!("waiting for a job still running on the host: {}", other.jobs.join(", ")));
                 tokio::time::sleep(LOOKS.min(cx.remaining())).await;
             }
             _ => return Err(refused(cx, &other)),
@@ -136,20 +135,20 @@ fn refused(cx: &StepCx<'_>, other: &Other) -> Box<StepResult> {
     let minutes = age.as_secs() / 60;
     let summary = match (jobs.first(), owner.is_empty()) {
         (None, _) => format!("the host is being changed by {owner}, run {run} (last report {minutes} min ago)"),
-        (Some(job), _) if *run == cx.run.0 => format!("a job of this run still works on the host: {job}"),
-        (Some(job), true) => format!("a job of run {run} still works on the host: {job}"),
+        (Some(job), _) if *run == cx.run.0 => format!("a job of this run is still running on the host: {job}"),
+        (Some(job), true) => format!("a job of run {run} is still running on the host: {job}"),
         (Some(job), false) => {
-            format!("the host is being changed by {owner}, run {run}: the job {job} works on it")
+            format!("the host is being changed by {owner}, run {run}: its job {job} is running")
         }
     };
     let first = match owner.is_empty() {
-        _ if *run == cx.run.0 || is_settled(cx, run) => "wait until the job is over, then run it again".to_owned(),
-        _ if account_of(owner) == account_of(cx.owner) => Hint::words("it is a run of yours: ")
+        _ if *run == cx.run.0 || is_settled(cx, run) => "wait until the job ends, then run again".to_owned(),
+        _ if account_of(owner) == account_of(cx.owner) => Hint::words("it is your own run: ")
             .and_command("status", &[run])
             .and(", ")
             .and_command("resume", &[run])
             .to_string(),
-        true => "wait until the job is over, then run it again".to_owned(),
+        true => "wait until the job ends, then run again".to_owned(),
         false => Hint::words(format!("ask {owner}, or finish that run there with "))
             .and_command("resume", &[run])
             .to_string(),
@@ -162,9 +161,9 @@ fn refused(cx: &StepCx<'_>, other: &Other) -> Box<StepResult> {
                  be over"
             )
         }
-        Some(job) if *run == cx.run.0 => format!("look at it on the host: systemctl status 'patchwave-{job}'"),
+        Some(job) if *run == cx.run.0 => format!("check it on the host: systemctl status 'patchwave-{job}'"),
         Some(job) => format!(
-            "look at it on the host: systemctl status 'patchwave-{job}'; --steal-lease starts beside it: two changes at \
+            "check it on the host: systemctl status 'patchwave-{job}'; --steal-lease starts beside it: two changes at \
              once"
         ),
     };
@@ -173,16 +172,16 @@ fn refused(cx: &StepCx<'_>, other: &Other) -> Box<StepResult> {
 
 /// The result of a change that did not begin, because another run took the host from this one.
 pub(super) fn lost_before(lost: &LostLease) -> Box<StepResult> {
-    let summary = format!("{lost}: this change was not begun");
+    let summary = format!("{lost}: this change was not started");
     Box::new(StepResult::failed("lease-lost", summary).help(help_after(lost)))
 }
 
 fn help_after(lost: &LostLease) -> String {
     let LostLease { run, owner } = lost;
     match (run.is_empty(), owner.is_empty()) {
-        (true, _) => "look at the host, then run it again with --limit on it".to_owned(),
-        (_, true) => format!("wait for run {run} on its jump box, look at the host, then run it again"),
-        _ => format!("ask {owner} about run {run}, look at the host, then run it again"),
+        (true, _) => "check the host, then run again with --limit on it".to_owned(),
+        (_, true) => format!("wait for run {run} on its jump box, check the host, then run again"),
+        _ => format!("ask {owner} about run {run}, check the host, then run again"),
     }
 }
 

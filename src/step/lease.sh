@@ -1,5 +1,6 @@
 # Takes this host's lease for a run, or says who has it, or whose job works here.
-# $1 run, $2 owner, $3 how the names of this step's own jobs begin, $4 the run from which the lease is taken (none: '-'),
+# $1 run, $2 owner, $3 how the names of this step's own jobs begin,
+# $4 the run from which the lease is taken (none: '-'),
 # $5 for how many seconds that one must have given no sign of life, $6 `steal`: even while jobs work
 umask 077
 say() {
@@ -16,7 +17,7 @@ lock_lease || say "refused $error"
 look_at_time
 
 # Jobs of ours that work here and are none of this step's: a line each. Root sees those of ordinary logins, too, in
-# folders that anybody may have made: what is no plain file there, or of another owner than it says, is passed over.
+# folders that anybody may have made: what is not a plain file there, or of another owner than it says, is passed over.
 jobs_at_work() {
     for job in "$base"/jobs/*; do
         case ${job##*/} in "$1"*) continue ;; esac

@@ -1,4 +1,4 @@
-//! `pause`: nothing happens for a while. An interrupted pause goes on, it does not begin anew.
+//! `pause`: nothing happens for a while. An interrupted pause continues; it does not start again.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Pause) -> Ended {
     let left = Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO).min(spec.duration);
     if left > cx.remaining() {
         tokio::time::sleep(cx.remaining()).await;
-        return Ok(StepResult::failed("timeout", "the pause is longer than the step's time"));
+        return Ok(StepResult::failed("timeout", "the pause is longer than the step's time limit"));
     }
     tokio::time::sleep(left).await;
     Ok(StepResult::ok(format!("paused for {:?}", spec.duration)))

@@ -48,7 +48,8 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Precheck) -> Ended {
         return Ok(together(wrong));
     }
     let result = StepResult::ok("ready to be patched");
-    // Without it verify counts what the journal holds from the past as new; no reason to leave a host unpatched.
+    // Without it verify counts what the journal holds from the past as new; that does not justify leaving a host
+    // unpatched.
     let now = remote::ask(cx, &baseline::query(None, cx.rights())).await;
     Ok(match now.ok().and_then(|since| serde_json::to_value(since.seen).ok()) {
         Some(seen) => result.var("baseline", seen),
@@ -68,7 +69,7 @@ async fn disks(cx: &mut StepCx<'_>, spec: &Precheck, wrong: &mut Vec<StepResult>
             Some(free) if free >= least.div_ceil(1024) => {}
             Some(free) => {
                 let (free, least) = (disk::size(free.saturating_mul(1024)), disk::size(*least));
-                wrong.push(packages::failed(Class::Disk, format!("{path} has {free} free, {least} are needed")));
+                wrong.push(packages::failed(Class::Disk, format!("{path} has {free} free, {least} needed")));
             }
             None => wrong.push(packages::failed(Class::Disk, format!("{path} does not exist or cannot be measured"))),
         }
@@ -82,7 +83,7 @@ fn free_kib(output: &Output, count: usize) -> Result<Vec<Option<u64>>, Unreadabl
     let lines: Vec<&str> = text.lines().collect();
     match lines.split_last() {
         Some((&"end", lines)) if lines.len() == count => Ok(lines.iter().map(|line| disk::free_kib(line)).collect()),
-        _ => Err(Unreadable::new(format!("free space cannot be read: {}", output.last_lines(1)))),
+        _ => Err(Unreadable::new(format!("cannot read the free space: {}", output.last_lines(1)))),
     }
 }
 
@@ -94,7 +95,7 @@ fn load() -> Query<f64> {
     })
 }
 
-/// One failure of several: the first gives the class, all are told.
+/// One failure of several: the first gives the class, the summary names all.
 pub(super) fn together(mut wrong: Vec<StepResult>) -> StepResult {
     if wrong.len() == 1 {
         return wrong.remove(0);

@@ -154,19 +154,19 @@ pub(super) fn unseen(what: &str, cause: Box<StepResult>) -> Box<StepResult> {
         let changed = cause.changed || cause.verdict == Verdict::Unknown;
         return Box::new(StepResult { changed, ..*cause });
     }
-    let summary = format!("{what}, but the host cannot be asked what came of it: {}", cause.summary);
-    let help = "look at the host, then run it again with --limit @unknown";
+    let summary = format!("{what}, but the host cannot be asked for the result: {}", cause.summary);
+    let help = "check the host, then run again with --limit @unknown";
     Box::new(StepResult { help: cause.help, ..StepResult::unknown(&cause.class, summary).changed(true) }.or_help(help))
 }
 
-/// What it means that a program on the jump box, which was begun before, cannot even be named now: nobody has asked what
-/// came of it.
+/// What it means that a program on the jump box, which was begun before, cannot even be named now: nobody has asked
+/// what came of it.
 pub(super) fn unasked(cause: Box<StepResult>) -> Box<StepResult> {
     if !["template", "missing-file", "bad-command"].contains(&cause.class.as_str()) {
         return cause;
     }
-    let summary = format!("this step was begun before, and cannot be gone on with: {}", cause.summary);
-    let help = "look at what it should have done, then run it again with --limit @unknown";
+    let summary = format!("this step was started before and cannot be continued: {}", cause.summary);
+    let help = "check what it should have done, then run again with --limit @unknown";
     Box::new(StepResult { help: cause.help, ..StepResult::unknown(&cause.class, summary).changed(true) }.or_help(help))
 }
 

@@ -29,7 +29,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Script) -> Ended {
     let name = cx.scope.render(&spec.file)?;
     let path = cx.controller.find(&name).ok_or_else(|| {
         let help = "it is looked up beside the playbook, then in the folders above it";
-        StepResult::failed("missing-file", format!("the script {name} is not there on the jump box")).help(help)
+        StepResult::failed("missing-file", format!("the script {name} was not found on the jump box")).help(help)
     })?;
     let bytes = super::files::read_agreed(cx, &name, &path, MOST).await?;
     let (interpreter, argument) = interpreter(&bytes)?;
@@ -73,7 +73,7 @@ fn interpreter(script: &[u8]) -> Result<(String, Option<String>), Box<StepResult
     let line = rest.split(|b| *b == b'\n').next().unwrap_or_default();
     let bad = |why: &str| Box::new(StepResult::failed("bad-command", format!("the first line of the script {why}")));
     if line.ends_with(b"\r") {
-        return Err(bad("ends with a carriage return: save the file with Unix line ends"));
+        return Err(bad("ends with a carriage return: save the file with Unix line endings"));
     }
     let line = std::str::from_utf8(line).map_err(|_| bad("is not text"))?.trim();
     let (program, argument) = match line.split_once([' ', '\t']) {

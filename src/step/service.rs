@@ -59,7 +59,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &ServiceSpec) -> Ended {
         return Ok(StepResult::would(format!("would {verb} {shown}{but}")));
     }
     if let Some(missing) = missing {
-        let help = "look at the spelling, and whether its package is installed: systemctl list-unit-files";
+        let help = "check the spelling, and that its package is installed: systemctl list-unit-files";
         return Ok(StepResult::failed("no-unit", missing).help(help));
     }
     if matches!(spec.state, ServiceState::Stopped | ServiceState::Restarted) {
@@ -73,7 +73,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &ServiceSpec) -> Ended {
     let states = settle(cx, spec.state, &names).await.map_err(unseen)?;
     if let Some(wrong) = services::said(&states, |state| !is_so(spec.state, state)) {
         let summary = format!("after {verb}: {wrong}");
-        let help = format!("look at it on the host: systemctl status {}", names.join(" "));
+        let help = format!("check it on the host: systemctl status {}", names.join(" "));
         return Ok(StepResult::failed("service", summary).detail(end.last_lines(5)).help(help).changed(true));
     }
     if !end.success() {

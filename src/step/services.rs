@@ -19,7 +19,7 @@ const MOST: usize = 200;
 const ACTIVE: &str = r#"r=${PATCHWAVE_ROOT-}
 if [ -d "$r/run/systemd/system" ]; then
   states=$(systemctl is-active -- "$@" | while read -r state; do
-    # A unit that is not there is told as inactive, too.
+    # systemctl reports a missing unit as inactive, too.
     if [ "$state" = inactive ] && [ "$(systemctl show -p LoadState --value -- "$1" 2>/dev/null)" = not-found ]; then
       state=not-found
     fi
@@ -41,12 +41,12 @@ case $states in *not-found*)
 esac
 echo end"#;
 
-/// How a unit stands.
+/// The state of a unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// `active`, `inactive`, `failed`, `activating`, …
     Is(String),
-    /// There is no such unit on the host.
+    /// The host does not have the unit.
     Missing {
         /// A unit of a similar name.
         similar: Option<String>,
@@ -65,14 +65,14 @@ pub(super) fn names(cx: &StepCx<'_>, list: &TemplateList) -> Result<Vec<String>,
     let names: Vec<String> = cx.scope.render_list(list)?.iter().map(|name| name.trim().to_owned()).collect();
     let fail = |summary: String| Err(Box::new(StepResult::failed("bad-service", summary)));
     if names.len() > MOST {
-        return fail(format!("{} services are more than the {MOST} that one step takes", names.len()));
+        return fail(format!("{} services given; one step takes at most {MOST}", names.len()));
     }
     let good = |name: &str| {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b":._@\\-".contains(&b);
         !name.is_empty() && !name.starts_with('-') && name.len() < 256 && name.bytes().all(plain)
     };
     match names.iter().find(|name| !good(name)) {
-        Some(name) => fail(format!("{name:?} is not the name of a service")),
+        Some(name) => fail(format!("{name:?} is not a valid service name")),
         None => Ok(names),
     }
 }
@@ -95,7 +95,7 @@ pub(super) fn unit(name: &str) -> String {
     if KINDS.iter().any(|kind| name.ends_with(kind)) { name.to_owned() } else { format!("{name}.service") }
 }
 
-/// How each unit stands. `names` is not empty.
+/// The state of each unit. `names` is not empty.
 pub(super) fn states(names: &[String]) -> Query<BTreeMap<String, State>> {
     let command = Command::sh("service-states", ACTIVE, names).timeout(Duration::from_secs(60));
     let names = names.to_vec();
@@ -105,7 +105,7 @@ pub(super) fn states(names: &[String]) -> Query<BTreeMap<String, State>> {
 fn read(names: &[String], output: &Output) -> Result<BTreeMap<String, State>, Unreadable> {
     let text = output.text();
     let lines: Vec<String> = text.lines().map(|line| printable(line.trim())).collect();
-    let unreadable = || Unreadable::new(format!("services cannot be asked for: {}", output.last_lines(1)));
+    let unreadable = || Unreadable::new(format!("cannot read the state of services: {}", output.last_lines(1)));
     let Some((_, lines)) = lines.split_last().filter(|(end, _)| *end == "end") else { return Err(unreadable()) };
     let (states, known) = lines.split_at(lines.iter().position(|line| line == "known").unwrap_or(lines.len()));
     if states.len() != names.len() {
@@ -120,14 +120,14 @@ fn read(names: &[String], output: &Output) -> Result<BTreeMap<String, State>, Un
     Ok(names.iter().zip(states).map(state).collect())
 }
 
-/// Whether a unit is dead for good, so that nobody need wait: it is not there, or it is `failed`, which has no restart
+/// Whether waiting for a unit is useless: it does not exist, or it is `failed`, which has no restart
 /// before it (that would be `activating`). What is `inactive` may still be about to start: its turn in the boot, or its
 /// dependencies.
 pub(super) fn any_is_dead(states: &BTreeMap<String, State>) -> bool {
     states.values().any(|state| state.is("failed") || matches!(state, State::Missing { .. }))
 }
 
-/// `ssh is failed, no unit nginx on this host (similar: nginx-light)`: those that are not well; `None` if all are.
+/// `ssh is failed, no unit nginx on this host (similar: nginx-light)`: those that are not fine; `None` if all are.
 pub(super) fn not_active(states: &BTreeMap<String, State>) -> Option<String> {
     said(states, |state| !state.is("active"))
 }

@@ -27,8 +27,8 @@ const MANY: usize = 256;
 /// Programs of the system come and go with its own updates: nobody agrees to them.
 const SYSTEM: [&str; 5] = ["/usr/", "/bin/", "/sbin/", "/lib/", "/nix/store/"];
 
-/// The names of files that a source may mean for a host with these variables, the likeliest first; none where a variable
-/// is known later only.
+/// The names of files that a source may mean for a host with these variables, the likeliest first; none where a
+/// variable is known later only.
 pub fn names(source: Source<'_>, scope: &TemplateScope) -> Vec<String> {
     let words = match source {
         Source::File(name) => scope.render(name).map(|name| vec![name]),
@@ -104,8 +104,8 @@ impl Held {
         argv.iter().find_map(|word| self.changed(&folder.join(word)))
     }
 
-    /// The first of all files that is not as it was. Of many it is looked for once in a while: hosts that start together
-    /// ask together, and each file is compared again when it is used.
+    /// The first of all files that is not as it was. Of many it is looked for once in a while: hosts that start
+    /// together ask together, and each file is compared again when it is used.
     pub fn any_changed(&self) -> Option<String> {
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((at, said)) = &*looked
@@ -124,7 +124,7 @@ impl Held {
         match self.current(path) {
             Ok(sum) if sum == *agreed => None,
             Ok(sum) => Some(other_text(name, agreed, &sum)),
-            Err(error) => Some(format!("{name} cannot be read any more: {error}")),
+            Err(error) => Some(format!("{name} can no longer be read: {error}")),
         }
     }
 
@@ -145,7 +145,7 @@ impl Held {
 /// A text that is not the agreed one, for people.
 pub(super) fn other_text(name: &str, agreed: &str, now: &str) -> String {
     let short = |sum: &str| sum.get(..12).unwrap_or(sum).to_owned();
-    format!("{name} is not the text that the run was agreed with (SHA-256 {} then, {} now)", short(agreed), short(now))
+    format!("{name} has changed since the run started (SHA-256 {} then, {} now)", short(agreed), short(now))
 }
 
 /// What to type when a file has another text.
@@ -184,11 +184,11 @@ mod tests {
         // The same length, at once: only the inode's own time tells it.
         fs::write(&path, "two").unwrap();
         let said = run(&held).unwrap();
-        assert!(said.starts_with("hook is not the text that the run was agreed with (SHA-256 7692c3ad3540"), "{said}");
+        assert!(said.starts_with("hook has changed since the run started (SHA-256 7692c3ad3540"), "{said}");
         fs::write(&path, "one").unwrap();
         assert_eq!(run(&held), None);
         fs::remove_file(&path).unwrap();
-        assert!(run(&held).unwrap().starts_with("hook cannot be read any more"));
+        assert!(run(&held).unwrap().starts_with("hook can no longer be read"));
         assert_eq!(held.sum(&path), Some(sum_of(b"one").as_str()));
         assert!(sum(folder.path()).is_err() && sum(Path::new("/dev/zero")).is_err());
         // A pipe that nobody writes to would keep `resume` waiting.

@@ -121,7 +121,7 @@ async fn precheck_tells_everything_that_is_wrong_at_once() {
     ends(&result, Verdict::Failed, "disk");
     assert_eq!(
         result.summary,
-        "/boot has 9 MiB free, 150 MiB are needed; /nowhere does not exist or cannot be measured; \
+        "/boot has 9 MiB free, 150 MiB needed; /nowhere does not exist or cannot be measured; \
          the load is 9.50, not below 8; cron is failed; the check command: exit code 3"
     );
     assert!(!result.vars.contains_key("baseline"));
@@ -144,7 +144,7 @@ async fn a_fit_host_passes_and_leaves_a_baseline() {
     assert_eq!(baseline["active_services"], json!(["ssh.service"]));
     assert_eq!(baseline["journal_errors"].as_array().unwrap().len(), 1);
 
-    // The same error after a reboot is no news; another one is.
+    // The same error after a reboot does not count as new; another one does.
     bench.scope.set("baseline", baseline.clone());
     bench.boots("boot-2");
     bench.spec.kind = StepKind::Verify(Verify { journal_no_new_errors: true, ..Verify::default() });
@@ -427,7 +427,7 @@ async fn waiting_ends_when_it_holds_or_when_the_time_is_over() {
     }));
     ends(&bench.step().await, Verdict::Ok, "");
     for (condition, why) in [
-        (Condition::Path(template("/nowhere")), "/nowhere is not there"),
+        (Condition::Path(template("/nowhere")), "/nowhere does not exist"),
         (Condition::Port { host: None, port: 80 }, "127.0.0.1 port 80: refused"),
     ] {
         bench.limit = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! Whether a host that was drained, and on which a step was not fine, gets its traffic back. A broken host does not,
+//! Whether a host that was drained, and on which a step did not succeed, gets its traffic back. A broken host does not,
 //! unless it was restored or the playbook says so. Pure; start at [`stays_drained`].
 
 use crate::{
@@ -10,16 +10,16 @@ use crate::{
 /// The class of an `undrain` that does not run because of what its host is.
 pub const STAYS_DRAINED: &str = "stays-drained";
 
-/// A walk that a step has ended, as far as this decision goes.
+/// What this decision needs to know of a walk that a step has ended.
 #[derive(Clone, Debug)]
 pub struct Broken<'a> {
-    /// The step that was not fine.
+    /// The step that did not succeed.
     pub at: &'a StepSpec,
     /// How it ended.
     pub verdict: Verdict,
     /// What ran of `on_failure`, and how it ended.
     pub on_failure: Vec<(&'a StepSpec, Verdict)>,
-    /// A step before it changed the host, or it did itself, or nobody knows.
+    /// Whether a step before it, or the step itself, changed the host or may have.
     pub touched: bool,
     /// The guard over the whole walk is known to have rolled the host back.
     pub rolled_back: bool,
@@ -28,11 +28,11 @@ pub struct Broken<'a> {
 }
 
 impl Broken<'_> {
-    /// Why it must be taken for broken; `None`: it is as it was before its walk, or nothing but the drain itself failed.
+    /// Why it counts as broken; `None`: it is as it was before its walk, or nothing but the drain itself failed.
     fn why(&self) -> Option<&'static str> {
         let fine = |verdict: Verdict| matches!(verdict, Verdict::Ok | Verdict::Skipped);
         if !self.on_failure.iter().all(|(_, verdict)| fine(*verdict)) {
-            return Some("a step of `on_failure` was not fine");
+            return Some("a step of `on_failure` did not succeed");
         }
         let restored = self.on_failure.iter().any(|(spec, verdict)| spec.kind.restores() && *verdict == Verdict::Ok);
         // A drain that failed may have happened in part, and nothing was done after it.
@@ -40,7 +40,7 @@ impl Broken<'_> {
         // A snapshot that cannot be had, a lock that somebody holds: no reason to lose a host that served a moment ago.
         let as_it_was = !self.touched && !self.at.kind.judges();
         let fine_so_far = self.verdict == Verdict::Failed && (only_traffic || as_it_was);
-        (!restored && !self.rolled_back && !fine_so_far).then_some("it is broken, and nothing has restored it")
+        (!restored && !self.rolled_back && !fine_so_far).then_some("it is broken and was not restored")
     }
 
     /// The result of `undrain` where the host stays drained; `None`: it runs.
@@ -77,7 +77,8 @@ mod tests {
         Hook { run: Template(line.to_owned()) }
     }
 
-    /// What decides, in order: the step that failed and how, whether the host was touched, a guard's rollback, a restore.
+    /// What decides, in order: the step that failed and how, whether the host was touched, a guard's rollback, a
+    /// restore.
     #[test]
     fn a_host_serves_again_where_it_is_known_to_be_fit_for_that() {
         use Verdict::{Failed, Ok, Unknown, Unreachable};
@@ -94,7 +95,7 @@ mod tests {
             (other(), Unknown, true, false, None, false),
             (other(), Unknown, true, false, Some(Ok), true),
             (drain(), Failed, true, false, None, true),
-            // It may be at work still: nothing is done beside it.
+            // It may still be running: nothing else is started.
             (drain(), Unknown, false, false, None, false),
             (other(), Unreachable, true, false, None, false),
         ] {

@@ -63,7 +63,7 @@ async fn moving_parts(cx: &mut StepCx<'_>, spec: &Verify) -> Result<Seen, Box<St
         if !names.is_empty() {
             let states = remote::ask(cx, &services::states(&names)).await?;
             hopeless = services::any_is_dead(&states);
-            let help = format!("look at them on the host: systemctl status {}", names.join(" "));
+            let help = format!("check them on the host: systemctl status {}", names.join(" "));
             wrong.extend(services::not_active(&states).map(|down| StepResult::failed("service", down).help(help)));
         }
     }
@@ -97,9 +97,7 @@ async fn kernel(
     let kernels = packages::look(cx, manager.kernels()).await?;
     let running = &kernels.running;
     let Some(newest) = &kernels.newest else {
-        said.push(format!(
-            "whether {running} is the newest kernel is not known: no kernel in /boot is the one that runs"
-        ));
+        said.push(format!("cannot tell whether {running} is the newest kernel: the running kernel is not in /boot"));
         return Ok(None);
     };
     if newest == running {
@@ -109,11 +107,11 @@ async fn kernel(
     match kernels.passed_over() {
         Some(why) => failed(
             format!("kernel {running} is running; {why}"),
-            "let the boot loader start it (update-grub, or its default entry on the host); a `reboot:` step brings it then",
+            "make the boot loader start it (update-grub, or its default entry on the host); a `reboot:` step then boots it",
         ),
         None => failed(
             format!("kernel {running} is running, {newest} is installed"),
-            "a `reboot:` step with `when: required` brings it",
+            "a `reboot:` step with `when: required` boots it",
         ),
     }
 }
@@ -126,13 +124,13 @@ async fn journal(cx: &mut StepCx<'_>) -> Result<Option<StepResult>, Box<StepResu
     });
     let since = remote::ask(cx, &baseline::query(Some(before), cx.rights())).await?;
     if !since.journal {
-        return Ok(Some(StepResult::failed("journal", "the host has no journal to look at for new errors")));
+        return Ok(Some(StepResult::failed("journal", "the host has no journal to check for new errors")));
     }
     let count = since.new_errors.len();
     Ok((count > 0).then(|| {
         let lines = since.new_errors.into_iter().take(SHOWN);
         let summary = format!("{count} new errors in the journal");
-        StepResult::failed("journal", summary).detail(lines).help("see them on the host: journalctl -b -p err")
+        StepResult::failed("journal", summary).detail(lines).help("list them on the host: journalctl -b -p err")
     }))
 }
 

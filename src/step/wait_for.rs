@@ -24,7 +24,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &WaitFor) -> Ended {
             Err(why) => why,
         };
         if cx.remaining().is_zero() {
-            return Ok(StepResult::failed("timeout", format!("it does not come true in time: {why}")));
+            return Ok(StepResult::failed("timeout", format!("timed out: {why}")));
         }
         cx.journal.progress(&why);
         tokio::time::sleep(spec.interval.max(SHORTEST).min(cx.remaining())).await;
@@ -49,8 +49,8 @@ async fn holds(cx: &mut StepCx<'_>, condition: &Condition) -> Result<Result<(), 
             let command = Command::sh("path-exists", test, [&path]).privileged(cx.rights());
             match remote::read(cx, &command).await {
                 Ok(output) if output.success() => Ok(Ok(())),
-                Ok(output) if output.exit == Exit::Code(1) => Ok(Err(format!("{path} is not there"))),
-                Ok(output) => Ok(Err(format!("{path} cannot be looked at: {}", output.last_lines(1)))),
+                Ok(output) if output.exit == Exit::Code(1) => Ok(Err(format!("{path} does not exist"))),
+                Ok(output) => Ok(Err(format!("cannot check {path}: {}", output.last_lines(1)))),
                 Err(error) if error.unreachable() && remote::may_pass(&error) => Ok(Err(error.to_string())),
                 Err(error) => Err(error.into()),
             }

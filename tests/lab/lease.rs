@@ -77,7 +77,7 @@ fn by_age_under_a_controller_that_was_killed(lab: &Lab, host: &str) {
         fs::write(&file, format!("{seconds}\n")).expect("written");
         other.preload = Some(clock::library(lab, "clock-of-two.so", &file));
         let refused = other.run(&only).must(6);
-        says(refused.events().result(host, 0), "lease", &[&first, "works on it", "systemctl status 'patchwave-"]);
+        says(refused.events().result(host, 0), "lease", &[&first, "is running", "systemctl status 'patchwave-"]);
     }
     lab.on(host, "touch /root/go");
     lab.until(host, "ls /var/lib/patchwave/jobs/*/rc");
@@ -107,7 +107,7 @@ fn by_age_under_a_controller_that_sleeps(lab: &Lab, host: &str) {
     running.signal(Signal::STOP);
     age(lab, host);
     let refused = other.run(&only).must(6);
-    says(refused.events().result(host, 0), "lease", &[&first, "works on it"]);
+    says(refused.events().result(host, 0), "lease", &[&first, "is running"]);
     lab.on(host, "touch /root/go");
     lab.until(host, "ls /var/lib/patchwave/jobs/*/rc");
     let taken = other.run(&only).must(0);
@@ -117,7 +117,7 @@ fn by_age_under_a_controller_that_sleeps(lab: &Lab, host: &str) {
     assert_ne!(woken.code, 0, "{}", woken.err);
     let events = woken.events();
     // Its job was over before the other run came; the next one does not begin.
-    says(events.result(host, 1), "lease-lost", &[&taken.run_id(), "this change was not begun"]);
+    says(events.result(host, 1), "lease-lost", &[&taken.run_id(), "this change was not started"]);
     assert_eq!((events.outcome(host), trace(lab, host).as_str()), ("failed", "begin end other"));
 }
 
@@ -148,7 +148,7 @@ fn by_the_command_that_is_printed_next(lab: &Lab, host: &str) {
     says(stuck.events().result(host, 0), "stuck", &["left alone"]);
     assert!(stuck.err.contains("--limit @unknown") || stuck.out.contains("--limit @unknown"), "{}", stuck.err);
     let again = jump.run(&["--limit", "@unknown"]).must(6);
-    says(again.events().result(host, 0), "lease", &[&stuck.run_id(), "works on it", "wait until the job is over"]);
+    says(again.events().result(host, 0), "lease", &[&stuck.run_id(), "is running", "wait until the job ends"]);
     assert_eq!(trace(lab, host), "begin");
     let mut waits = jump.start_run(&["--limit", host]);
     waits.until(|event| event["event"] == "host_started");

@@ -89,7 +89,7 @@ pub(in crate::cli) fn changed(
         said.push(format!("the text of {} has changed", list(&other)));
     }
     if !gone.is_empty() {
-        said.push(format!("{} cannot be read any more", list(&gone)));
+        said.push(format!("{} can no longer be read", list(&gone)));
     }
     (said, now)
 }

@@ -120,7 +120,7 @@ impl Seen {
         }
     }
 
-    /// A package that goes by no release is upgraded in place, and is no old kernel's.
+    /// A package that goes by no release is upgraded in place, and does not belong to an old kernel.
     fn packages_of(&self, release: &str) -> Vec<Package> {
         let owners = self.owners.iter().filter(|(_, image)| RELEASES.of(image).as_deref() == Some(release));
         let owners = owners.map(|(name, _)| name).filter(|name| names(name, release));

@@ -1,5 +1,5 @@
 //! What an operator types on a host whose packages are not in order. Each condition has its own way out: finishing what
-//! was begun mends nothing where a package is half there, and `apt-get -f install` would remove such a package.
+//! was begun does not help where a package is half there, and `apt-get -f install` would remove such a package.
 
 use super::lines::is_name;
 use crate::pkg::{Class, Health};
@@ -43,10 +43,10 @@ pub(super) fn refusal(lines: &[String]) -> (Class, String) {
         return (Class::Broken, format!("on the host: {REPAIR}"));
     }
     if says("Unmet dependencies") || says("unmet dependencies") {
-        let help = "on the host: apt-get -f install; look first at what that would remove: apt-get -s -f install";
+        let help = "on the host: apt-get -f install; first check what that would remove: apt-get -s -f install";
         return (Class::Broken, help.to_owned());
     }
-    let help = "no package is broken: the problem is in sources, pins or holds; on the host: apt-get -s upgrade, apt-cache policy";
+    let help = "no package is broken: the problem is in sources, pins or holds; check on the host: apt-get -s upgrade, apt-cache policy";
     (Class::Refused, help.to_owned())
 }
 
@@ -68,7 +68,7 @@ mod tests {
             (vec![("a", "half-installed, in need of a reinstallation")], false, again),
             (vec![("a", "half-installed"), ("b", "unpacked")], false, both.as_str()),
             (vec![("a", "half-installed")], true, both.as_str()),
-            // A name that is none is not put into a command line.
+            // An invalid name is not put into a command line.
             (vec![("a; rm -r /", "half-installed")], false, REPAIR),
         ] {
             let owned = broken.iter().map(|(name, status)| ((*name).to_owned(), (*status).to_owned())).collect();

@@ -69,7 +69,7 @@ pub(super) fn order(a: &str, b: &str) -> Ordering {
 }
 
 /// What two releases must have in common for one to take the place of the other. Numbers of builds, candidates and
-/// commits are none of it: `6.9.3-xanmod1` is followed by `6.9.4-xanmod2`.
+/// commits do not count: `6.9.3-xanmod1` is followed by `6.9.4-xanmod2`.
 pub(super) fn flavour(release: &str) -> String {
     let (_, flavour) = abi_and_flavour(release);
     let hex = |text: &str| text.len() >= 7 && text.bytes().all(|b| b.is_ascii_hexdigit());

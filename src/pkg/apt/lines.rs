@@ -5,7 +5,7 @@ use crate::command::{Output, Unreadable, printable};
 /// The lines before the line `end`.
 ///
 /// # Errors
-/// There is no such line: the script died, or the answer was cut.
+/// The line is missing: the script died, or the answer was cut.
 pub(super) fn before_end(output: &Output, end: &str) -> Result<Vec<String>, Unreadable> {
     let text = output.text();
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
@@ -14,7 +14,7 @@ pub(super) fn before_end(output: &Output, end: &str) -> Result<Vec<String>, Unre
             lines.truncate(at);
             Ok(lines)
         }
-        _ => Err(Unreadable::new(format!("the answer ends early ({}): {}", output.exit, output.last_lines(3)))),
+        _ => Err(Unreadable::new(format!("the answer is incomplete ({}): {}", output.exit, output.last_lines(3)))),
     }
 }
 

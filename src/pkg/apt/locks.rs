@@ -41,8 +41,8 @@ const NEEDED: [&str; 9] = [
     "unattended-upgrades.service",
 ];
 
-/// What is more than a service takes much else with it: a mount the disk, a slice or a target the session of whoever
-/// installs something.
+/// What is more than a service takes much else with it: a mount the disk, a slice or a target the session of the person
+/// who installs something.
 pub(super) fn needs_unit(unit: &str) -> bool {
     let more = [".mount", ".slice", ".scope", ".target"].iter().any(|end| unit.ends_with(end));
     more || NEEDED.contains(&unit) || unit.starts_with("user@")

@@ -1,4 +1,4 @@
-//! apt and dpkg: Debian, Ubuntu and their kin.
+//! apt and dpkg: Debian, Ubuntu and derivatives.
 //! Knows what these programs print and mean; decides nothing about what may be upgraded.
 //! Start at the list below and at [`Apt`]; `commands.rs` has each line in full, the other files read the answers.
 //!

@@ -21,7 +21,7 @@ pub(super) fn read(output: &Output) -> Result<Pending, Unreadable> {
     let lines = before_end(output, "== end")?;
     let section = |from: &str, to: &str| -> Result<&[String], Unreadable> {
         let find = |mark: &str| lines.iter().position(|line| line == mark);
-        let missing = || Unreadable::new(format!("there is no part {from:?}"));
+        let missing = || Unreadable::new(format!("part {from:?} is missing"));
         let start = find(from).ok_or_else(missing)? + 1;
         let end = if to.is_empty() { lines.len() } else { find(to).ok_or_else(missing)? };
         lines.get(start..end).ok_or_else(missing)

@@ -121,7 +121,7 @@ pub(super) fn known(wanted: &BTreeSet<String>, output: &Output) -> Result<BTreeS
     }
     let text = output.text();
     let tables = tables(text.lines(), &Sources::default());
-    // `libssl3:amd64` is told of as `libssl3` where that is the host's own architecture.
+    // `libssl3:amd64` is listed as `libssl3` where that is the host's own architecture.
     let bare = |name: &str| name.split_once(':').map_or(name, |(bare, _)| bare).to_owned();
     let heard = |name: &&String| tables.contains_key(*name) || tables.contains_key(&bare(name));
     Ok(wanted.iter().filter(heard).cloned().collect())

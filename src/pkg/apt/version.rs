@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 /// No version of any archive is longer; comparing numbers of unbounded length is not free.
 pub(super) const LONGEST: usize = 256;
 
-/// Compares as dpkg does. Texts that are no versions come first, ordered as texts.
+/// Compares as dpkg does. Texts that are not versions come first, ordered as texts.
 pub(super) fn compare(a: &str, b: &str) -> Ordering {
     match (parse(a), parse(b)) {
         (Some(a), Some(b)) => a.cmp(&b),

@@ -1,4 +1,4 @@
-//! Managers that hosts have and this program does not drive: known by name only, so that a refusal can say what it
+//! Managers that hosts have and this program does not support: known by name only, so that a refusal can say what it
 //! found. One that gets a folder of its own goes from here.
 
 /// Their programs, in the order in which they are looked for.

@@ -10,7 +10,7 @@ fn lines(output: &Output) -> Result<Vec<Vec<String>>, Unreadable> {
     let mut lines: Vec<Vec<String>> = text.lines().map(|line| line.split(' ').map(str::to_owned).collect()).collect();
     match lines.pop() {
         Some(last) if last == ["end"] => Ok(lines),
-        _ => Err(Unreadable::new("the answer ends early")),
+        _ => Err(Unreadable::new("the answer is incomplete")),
     }
 }
 

@@ -82,7 +82,7 @@ async fn a_version_that_is_not_in_is_missing_whatever_stands_beside_it() {
     bench.file("toy/done", "kern 2\nkern 3 broken\ntool 2\n");
     let result = go(&mut bench).await;
     assert_eq!((result.verdict, result.class.as_str()), (Verdict::Failed, "broken-packages"), "{result:?}");
-    assert!(result.detail.contains(&"not in: kern 3".to_owned()), "{result:?}");
+    assert!(result.detail.contains(&"not installed: kern 3".to_owned()), "{result:?}");
 }
 
 #[tokio::test]

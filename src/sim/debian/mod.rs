@@ -1,5 +1,5 @@
-//! What is Debian of a simulated host: its packages, what its programs print about them, and which of its command lines
-//! changes them. Start at [`Packages`].
+//! The Debian part of a simulated host: its packages, what its programs print about them, and which of its command
+//! lines changes them. Start at [`Packages`].
 
 mod answers;
 mod packages;

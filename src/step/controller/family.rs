@@ -76,7 +76,8 @@ pub(super) fn marked(mark: &Path) -> Vec<Process> {
     all.into_iter().filter(|process| members.contains(&process.pid)).collect()
 }
 
-/// Kills them all, those that they start meanwhile too; gives back what does not end (another user's, or in the kernel).
+/// Kills them all, those that they start meanwhile too; gives back what does not end (another user's, or in the
+/// kernel).
 pub(super) async fn kill(mark: &Path) -> Vec<Process> {
     let until = Instant::now() + GONE_WITHIN;
     let mut known: Vec<Process> = Vec::new();

@@ -252,7 +252,7 @@ async fn another_machines_program_is_not_started_again() {
     let (machine, rest) = here.split_once('\n').unwrap();
     std::fs::write(&file, here.replace(rest, "another-boot\npid:[1]\n")).unwrap();
     let told = place.run(&command, &Claim { once: true, ..again() }).await.unwrap_err();
-    assert!(told.to_string().contains("runs no more"), "{machine} has booted since: {told}");
+    assert!(told.to_string().contains("the program is gone"), "{machine} has booted since: {told}");
     std::fs::write(&file, "jump7\nanother-boot\npid:[1]\n").unwrap();
     let told = place.run(&command, &Claim { once: false, ..again() }).await.unwrap_err();
     assert!(told.to_string().contains("started on jump7"), "{told}");

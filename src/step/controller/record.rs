@@ -1,5 +1,5 @@
 //! The folder of one program on the jump box: what an earlier controller, which may be gone, has started, and how that
-//! ended. A claim can be taken once, whoever starts it; see `wrapper.sh`. Start at [`Record::newest`].
+//! ended. A claim can be taken once only; see `wrapper.sh`. Start at [`Record::newest`].
 
 use std::{
     fs,
@@ -17,7 +17,7 @@ const TICKS: u64 = 100;
 /// Read of one stream at a time.
 const PIECE: u64 = 256 << 10;
 
-/// How a program stands.
+/// The state of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// There is no record of it.
@@ -30,7 +30,7 @@ pub(super) enum Found {
     Ended(u32),
     /// It began, does not run, and left no exit code.
     Lost,
-    /// Another machine's, or another container's, processes: from here nobody sees them.
+    /// Another machine's, or another container's, processes: they cannot be seen from here.
     Elsewhere(String),
 }
 

@@ -1,5 +1,5 @@
-//! A program of a run on the jump box. It outlives its controller and is started once: whoever resumes the run waits for
-//! it, or reads how it ended. Knows no step. Start at [`run`]; what happens around the program stands in `wrapper.sh`.
+//! A program of a run on the jump box. It outlives its controller and is started once: a resumed run waits for
+//! it, or reads how it ended. Knows no step. Start at [`run`]; what happens around the program is in `wrapper.sh`.
 
 use std::{path::Path, process::Stdio, time::Duration};
 
@@ -51,11 +51,11 @@ pub(super) async fn run(
         }
         Found::Ended(_) if claim.keeps_end => Running { record, child: None, command, deadline }.follow(log).await,
         Found::Lost if claim.once => Err(NoEnd::Unknown(
-            "the controller ended while a program ran on the jump box; it runs no more and left no exit code"
+            "the controller ended while a program ran on the jump box; the program is gone and left no exit code"
                 .to_owned(),
         )),
         Found::Elsewhere(machine) if claim.once || claim.keeps_end => Err(NoEnd::Unknown(format!(
-            "a program was started on {machine}; from here it cannot be seen whether it still runs there"
+            "a program was started on {machine}; whether it is still running cannot be seen from here"
         ))),
         Found::Nothing if claim.begun && claim.once => Err(NoEnd::Unknown(
             "the controller ended in this step, and there is no record of what it started on the jump box".to_owned(),
@@ -68,7 +68,7 @@ pub(super) async fn run(
 }
 
 fn unusable(record: &Record, error: &std::io::Error) -> NoEnd {
-    NoEnd::Failed(format!("there is no place for its record ({}): {error}", record.folder.display()))
+    NoEnd::Failed(format!("cannot create its record ({}): {error}", record.folder.display()))
 }
 
 fn start(folder: &Path, before: &Record, command: &Command) -> Result<(Record, Child), NoEnd> {
@@ -97,7 +97,8 @@ fn start(folder: &Path, before: &Record, command: &Command) -> Result<(Record, C
     Ok((record, child))
 }
 
-/// All of the input at once, in memory: it may be secret, and a program must not see half of it when its controller dies.
+/// All of the input at once, in memory: it may be secret, and a program must not see half of it when its controller
+/// dies.
 fn input(bytes: &[u8]) -> std::io::Result<Stdio> {
     use std::io::{Seek as _, Write as _};
     if bytes.is_empty() {

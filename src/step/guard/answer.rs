@@ -1,4 +1,4 @@
-//! What `arm.sh` and `settle.sh` say, read into types. Pure; the scripts stand beside this file.
+//! What `arm.sh` and `settle.sh` say, read into types. Pure; the scripts are beside this file.
 
 use crate::{
     command::{Output, Unreadable, printable},
@@ -20,7 +20,7 @@ pub(super) enum Arming {
     Refused(String),
 }
 
-/// How a guard stands.
+/// The state of a guard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stand {
     /// The host knows nothing of it.

@@ -17,7 +17,7 @@ use crate::{
 /// Answers in a row that may be unreadable.
 const BAD_ANSWERS: u32 = 5;
 /// What to do about a host on which nobody knows what a guard did.
-pub(super) const LOOK: &str = "look at the host, then run it again with --limit @unknown";
+pub(super) const LOOK: &str = "check the host, then run again with --limit @unknown";
 
 /// The rollback, rendered.
 fn rollback(cx: &StepCx<'_>, guard: &Guard) -> Result<Command, Box<StepResult>> {
@@ -40,7 +40,7 @@ pub struct Armed {
 /// The result of a change that does not begin, because its guard is over. One over the whole walk is settled at its
 /// end; what it came to is the reason already here.
 pub fn over() -> Box<StepResult> {
-    Box::new(StepResult::failed("rolled-back", "the guard's time is over: this change is not begun any more"))
+    Box::new(StepResult::failed("rolled-back", "the guard's time is over: this change was not started"))
 }
 
 /// Arms the step's guard, if it has one, before its change begins; gives back the guard's id. Armed before, it stays
@@ -84,10 +84,10 @@ pub async fn arm(cx: &mut StepCx<'_>, outlives: Outlives) -> Result<Option<Armed
             cx.guard = Known::Armed;
             Ok(Some(Armed { id, over: true }))
         }
-        // What its run changed under it before is not guarded any more, and that must be told.
+        // What its run changed under it before is not guarded any more, and that must be reported.
         Arming::Lost(why) if cx.guard == Known::Armed || handed_on(cx, &id) == Known::Armed => {
             cx.guard = Known::Armed;
-            let summary = format!("its guard is lost: {why}; this change is not begun any more");
+            let summary = format!("its guard is lost: {why}; this change was not started");
             Err(Box::new(StepResult::unknown("guard-lost", summary).help(LOOK)))
         }
         Arming::Lost(why) | Arming::Refused(why) => {
@@ -95,7 +95,7 @@ pub async fn arm(cx: &mut StepCx<'_>, outlives: Outlives) -> Result<Option<Armed
                 cx.guard = Known::Nothing;
             }
             let summary = format!("the guard cannot be armed, so nothing was changed: {why}");
-            let help = "correct on the host what it says, or finish the run that has the guard; then run it again with \
+            let help = "fix the cause on the host, or finish the run that has the guard; then run again with \
                         --limit @failed";
             Err(Box::new(StepResult::failed("guard", summary).help(help)))
         }

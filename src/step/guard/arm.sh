@@ -1,4 +1,4 @@
-# Arms a guard: a watchdog on this host that runs a rollback unless it is told in time not to. Sent again, it attaches.
+# Arms a guard: a watchdog on this host that runs a rollback unless it is confirmed in time. Sent again, it attaches.
 # $1 id, $2 run, $3 owner, $4 seconds, $5 `boot`: it must outlive a reboot, $6 bytes on standard input, $7 the watchdog,
 # $8 seconds that the rollback may take
 umask 077
@@ -73,9 +73,9 @@ if [ -z "$again" ]; then
         abandon "$guard cannot be written (is the disk full?)"
 fi
 if [ -n "$systemd" ] && ! [ -e "$guard/unit" ]; then
-    # Early in the boot, and spared by rescue and emergency mode: a rollback may be what brings the host back up.
-    # It is no transient unit, because it must outlive a reboot, whoever asks for that one. Nobody stops it in passing,
-    # and whatever ends it but itself, it is started again. (Old versions do not know OOMPolicy.)
+    # Early in the boot, and spared by rescue and emergency mode: a rollback may be what brings the host back up. It is
+    # not a transient unit, because it must outlive a reboot, whoever asks for that one. Nobody stops it in passing, and
+    # whatever ends it but itself, it is started again. (Old versions do not know OOMPolicy.)
     unit_of "$guard"
     printf '%s\n' "[Unit]" "Description=Guard of patchwave run $2: rolls back unless confirmed" \
         "DefaultDependencies=no" "RequiresMountsFor=$base" "After=systemd-remount-fs.service" \
@@ -90,7 +90,7 @@ if [ -z "$again" ]; then
     mv -f "$guard/armed.$$" "$guard/armed" || abandon "$guard cannot be written"
 fi
 sync "$guard"/* "$guard" "$base/guards" 2>/dev/null
-# Whoever arms it again means it.
+# Arming it again is deliberate.
 [ -z "$again" ] || printf '%-20s\n' "$(date +%s)" 1<>"$guard/beat"
 start_watch "$guard" 9>&- || abandon "$error"
 # It is armed when the watchdog itself lives.

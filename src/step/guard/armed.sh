@@ -84,7 +84,7 @@ is_stale() {
 give_up() {
     ln "$1/lost" "$1/verdict" 2>/dev/null || (set -C && printf 'lost\n' >"$1/verdict") 2>/dev/null
     read -r verdict <"$1/verdict"
-    # It was decided, and nobody carries it out. Whoever renames this file has the last word.
+    # It was decided, and nobody carries it out. The process that renames this file decides.
     [ "$verdict" = rolled-back ] && mv "$1/ready" "$1/given-up" 2>/dev/null
     if [ "$verdict" != confirmed ] && ! [ -e "$1/begun" ]; then
         # It may hold secrets of the playbook, and nobody will run it any more.
@@ -94,7 +94,7 @@ give_up() {
     sync "$1/verdict" "$1" 2>/dev/null
     drop_unit "$1"
 }
-# Starts a guard's watchdog; one that lives goes on. What is wrong stands in `error`. $1: its folder
+# Starts a guard's watchdog; one that lives goes on. What is wrong is in `error`. $1: its folder
 start_watch() {
     unit_of "$1"
     if [ -d "$root/run/systemd/system" ] && command -v systemctl >/dev/null 2>&1; then

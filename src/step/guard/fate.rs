@@ -110,20 +110,22 @@ fn waiting(guard: &Guard, wish: Wish, last: &str) -> String {
     }
 }
 
-/// What a stand means when the wish was heard; `Err`: there is more to come.
+/// What a state means once the wish was received; `Err`: there is more to come.
 fn fate(seen: &Settled<'_>, whole: bool, tail: &[u8]) -> Result<Fate, String> {
     match seen.stand {
         Stand::Confirmed => Ok(Fate::Confirmed),
         Stand::Absent => Ok(Fate::Absent),
         Stand::Lost => Ok(Fate::Lost),
-        Stand::Dead => Err("the guard's watchdog is gone; it is being started again".to_owned()),
+        Stand::Dead => Err("the guard's watchdog is gone; restarting it".to_owned()),
         Stand::Armed => Err("the host is about to roll back".to_owned()),
-        Stand::Held => Err("the host rolls back when a job or an installation on it has ended".to_owned()),
+        Stand::Held => Err("the host rolls back once a job or an installation on it ends".to_owned()),
         Stand::Rolling => match seen.process {
             Some(process) => Err(format!("the host rolls back (process {process})")),
             None => Err("the host rolls back".to_owned()),
         },
-        Stand::RolledBack(_) | Stand::Ended | Stand::Cut if !whole => Err("reading what the rollback said".to_owned()),
+        Stand::RolledBack(_) | Stand::Ended | Stand::Cut if !whole => {
+            Err("reading the output of the rollback".to_owned())
+        }
         Stand::RolledBack(code) => Ok(Fate::RolledBack { code, tail: tail.to_vec() }),
         Stand::Ended => Ok(Fate::Ended { left: seen.process, tail: tail.to_vec() }),
         Stand::Cut => Ok(Fate::Cut { tail: tail.to_vec() }),

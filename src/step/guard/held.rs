@@ -1,4 +1,4 @@
-//! What another run is told while a guard may act on the host: whose it is, what it is doing, and how that ends. The
+//! What another run sees while a guard may act on the host: whose it is, what it is doing, and how that ends. The
 //! line comes from `armed.sh`. Pure.
 
 use std::time::Duration;
@@ -56,13 +56,11 @@ impl Held {
                      within {} s",
                     self.within.as_secs()
                 ),
-                ask.and(", or wait until it is over"),
+                ask.and(", or wait until it ends"),
             ),
             Act::Waits => (
-                format!(
-                    "a guard of {owner}, run {run}, rolls the host back when a job or an installation there has ended"
-                ),
-                ask.and(", or wait until it is over"),
+                format!("a guard of {owner}, run {run}, rolls the host back once a job or an installation there ends"),
+                ask.and(", or wait until it ends"),
             ),
             Act::RollsBack(process, since) => {
                 let shown = process.map(|process| format!(" (process {process})")).unwrap_or_default();
@@ -95,7 +93,7 @@ mod tests {
     fn another_run_is_told_what_the_guard_does() {
         for (line, summary, help) in [
             ("armed - 0 600", "is armed: unless that run confirms, the host rolls back by itself within 300 s", "wait"),
-            ("held - 0 600", "rolls the host back when a job or an installation there has ended", "wait"),
+            ("held - 0 600", "rolls the host back once a job or an installation there ends", "wait"),
             (
                 "rolling 4711 90 600",
                 "the host is rolling back a change of ann@jump1, run R1, for 90 s now (process 4711); the host ends it \

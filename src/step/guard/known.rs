@@ -1,4 +1,4 @@
-//! Words for a guard: how far it has come, and what it must outlive.
+//! How far a guard has come, and what it must outlive.
 
 /// What is known of an attempt's guard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -34,12 +34,12 @@ pub(in crate::step) async fn settle(cx: &mut StepCx<'_>, result: StepResult) -> 
             let end = StepResult { vars, rebooted, ..ended(&guard, &id, fate, &why) };
             if is_fine(&result) { end } else { end.detail(result.detail) }
         }
-        // The run is leaving: whoever resumes it finds the guard by the step's notes.
+        // The run is leaving: `resume` finds the guard by the step's notes.
         Err(interrupted) => *Box::<StepResult>::from(interrupted),
     }
 }
 
-/// Settles the guard over the whole walk: at its end, or after a step that was not fine.
+/// Settles the guard over the whole walk: at its end, or after a step that did not succeed.
 pub(in crate::step) async fn close(cx: &mut StepCx<'_>, guard: &Guard) -> Ended {
     if cx.check {
         return Ok(StepResult::would("would confirm over a new connection"));
@@ -57,12 +57,12 @@ pub(in crate::step) async fn close(cx: &mut StepCx<'_>, guard: &Guard) -> Ended 
     let why = if whole {
         format!("no new connection confirmed within {} s", guard.within.as_secs())
     } else {
-        "a step was not fine".to_owned()
+        "a step did not succeed".to_owned()
     };
     match found(cx, guard, &id, wish).await? {
         Fate::Absent if known == Known::Asked => Ok(StepResult::skipped("no guard was armed")),
         Fate::Confirmed if known == Known::Asked => {
-            Ok(StepResult::skipped("nothing was changed, the guard is taken back"))
+            Ok(StepResult::skipped("nothing was changed, the guard was withdrawn"))
         }
         Fate::Confirmed => Ok(confirmed()),
         fate => Ok(ended(guard, &id, fate, &why)),
@@ -81,7 +81,7 @@ fn why(cx: &StepCx<'_>, guard: &Guard, result: &StepResult) -> String {
     if cx.guard == Known::Asked || is_fine(result) {
         format!("no new connection confirmed within {} s", guard.within.as_secs())
     } else {
-        format!("the step was not fine: {}", result.summary)
+        format!("the step did not succeed: {}", result.summary)
     }
 }
 
@@ -120,7 +120,7 @@ fn ended(guard: &Guard, id: &str, fate: Fate, why: &str) -> StepResult {
         Fate::RolledBack { code: 0, tail } => {
             StepResult::failed("rolled-back", format!("rolled back by the host: {why}"))
                 .detail(lines(&tail))
-                .help("put right what was not fine, then run it again with --limit @failed")
+                .help("fix the cause, then run again with --limit @failed")
         }
         Fate::RolledBack { code, tail } => {
             let summary = format!("the host's rollback failed with exit code {code}; {why}");
@@ -174,7 +174,7 @@ fn ended(guard: &Guard, id: &str, fate: Fate, why: &str) -> StepResult {
                 printable(&last)
             );
             StepResult::unknown("guard-open", summary).help(format!(
-                "look at its console; the guard is {folder}: `rc` there is the exit code of a rollback that has ended"
+                "look at its console; the guard's folder is {folder}: `rc` in it is the exit code of a finished rollback"
             ))
         }
         Fate::Confirmed => confirmed(),

@@ -1,4 +1,4 @@
-//! The scripts themselves, on this machine's `/bin/sh`, on folders that play host. Their time stands in a file.
+//! The scripts themselves, on this machine's `/bin/sh`, on folders that play host. Their time is in a file.
 
 mod living;
 
@@ -91,7 +91,7 @@ impl Bench {
         self.watchdog_ends().await;
     }
 
-    /// Sends a signal to the process whose id stands in this file of the guard.
+    /// Sends a signal to the process whose id is in this file of the guard.
     async fn sends(&mut self, signal: &str, name: &str) {
         let id = self.id_in(name);
         self.sh(&format!("[ {id} = - ] || kill -{signal} {id}")).await;
@@ -103,7 +103,7 @@ impl Bench {
         text.split(' ').next().unwrap().to_owned()
     }
 
-    /// Waits until the watchdog is no more; a process that nobody waited for counts as none.
+    /// Waits until the watchdog is gone; a process that nobody waited for counts as none.
     async fn watchdog_ends(&mut self) {
         let pid = self.guard_file("pid").display().to_string();
         let gone = "case ${s##*) } in Z*) exit ;; esac; sleep 0.05";
@@ -168,7 +168,7 @@ async fn a_step_that_fails_is_rolled_back_at_once() {
     let mut bench = bench("echo changed >>$H/log; echo no use; exit 4", "echo undone >>$H/log");
     let result = bench.guarded().await;
     assert_eq!((result.verdict, result.class.as_str()), (Verdict::Failed, "rolled-back"), "{result:?}");
-    assert_eq!(result.summary, "rolled back by the host: the step was not fine: exit code 4: no use");
+    assert_eq!(result.summary, "rolled back by the host: the step did not succeed: exit code 4: no use");
     assert_eq!(bench.lines("log"), "changed\nundone\n");
 }
 
@@ -292,7 +292,7 @@ async fn a_change_does_not_begin_when_its_guard_is_over() {
     bench.resumed = true;
     let result = bench.guarded().await;
     assert_eq!((result.verdict, result.class.as_str()), (Verdict::Failed, "rolled-back"), "{result:?}");
-    assert!(result.summary.ends_with("this change is not begun any more"), "{}", result.summary);
+    assert!(result.summary.ends_with("this change was not started"), "{}", result.summary);
     assert_eq!(bench.lines("log"), "undone\n");
     assert_eq!(bench.count("job-start"), 0);
 }
@@ -387,7 +387,7 @@ async fn a_watchdog_that_is_gone_is_told_and_a_confirmation_still_counts() {
     appears(&bench.guard_file("pid")).await;
     bench.watchdog_ends().await;
     assert_eq!(bench.lines("log"), "");
-    // Its own run is told so.
+    // Its own run learns so.
     (bench.run, bench.journal.notes, bench.resumed) = (first, notes, true);
     bench.sh("rm -f $PATCHWAVE_ROOT/var/lib/patchwave/lease").await;
     let result = bench.guarded().await;
@@ -477,5 +477,5 @@ async fn a_change_that_lost_its_lease_before_it_began_is_not_rolled_back() {
     assert_eq!((result.verdict, result.class.as_str()), (Verdict::Failed, "lease-lost"), "{result:?}");
     assert!(!result.changed, "{result:?}");
     assert_eq!((bench.count("guard-arm"), bench.lines("log").as_str()), (1, ""));
-    assert!(!bench.path("var/lib/patchwave/guards").exists(), "the guard is taken back");
+    assert!(!bench.path("var/lib/patchwave/guards").exists(), "the guard is withdrawn");
 }

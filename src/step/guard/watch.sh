@@ -59,7 +59,7 @@ keeper() {
 }
 case ${2-} in
 run)
-    # It leads a group: whoever ends the rollback ends all of it, and this shell says how it went.
+    # It leads a group: ending the rollback ends all of it, and this shell says how it went.
     trap : HUP INT TERM
     /bin/sh "$guard/rollback" "$guard" </dev/null >"$guard/out" 2>&1
     ended "$?"
@@ -83,7 +83,7 @@ systemd=
 [ -n "$systemd" ] || trap : HUP INT TERM
 alive "$guard/pid" && exit 1
 
-# Each boot begins the time anew, for nobody can confirm while the host is down. One that boots over and over is in
+# Each boot restarts the time, because nobody can confirm while the host is down. One that boots over and over is in
 # trouble: it gets no more time. Boots after which its run came back do not count (`seen`).
 boot=$(cat "$root/proc/sys/kernel/random/boot_id")
 if ! grep -qx "$boot" "$guard/boots" 2>/dev/null; then
@@ -101,7 +101,7 @@ look_at_uptime
 since=$now
 looks=0
 while ! [ -e "$guard/verdict" ]; do
-    # Whoever gave the arming up took it away.
+    # The arming was given up, and the folder removed.
     [ -e "$guard/armed" ] || exit 0
     if job_runs || [ "$now" -lt "$since" ]; then
         since=$now
@@ -134,7 +134,7 @@ if [ "$verdict" = rolled-back ]; then
     mv "$guard/waits" "$guard/idle" 2>/dev/null
     trap : HUP INT TERM
     look_at_uptime
-    # Renamed once: whoever does it rolls back, and nobody ever again.
+    # Renamed once: the process that does it rolls back, and no other ever does.
     if mv "$guard/ready" "$guard/begun" 2>/dev/null; then
         printf '%-20s\n' "$now" 1<>"$guard/since"
         sync "$guard" 2>/dev/null

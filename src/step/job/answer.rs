@@ -1,4 +1,4 @@
-//! What `start.sh` and `poll.sh` say, read into types. Pure; the scripts stand beside this file.
+//! What `start.sh` and `poll.sh` say, read into types. Pure; the scripts are beside this file.
 
 use crate::{
     command::{Output, Unreadable, printable},
@@ -19,7 +19,7 @@ pub(super) enum Start {
     Lost(LostLease),
 }
 
-/// How a job stands.
+/// The state of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// Its folder is not there.

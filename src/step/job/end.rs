@@ -43,7 +43,7 @@ pub enum JobTrouble {
     /// It cannot be written as a shell line.
     #[error(transparent)]
     Unquotable(#[from] Unquotable),
-    /// It was killed (or its folder removed): it does not run, left no exit code, and the host did not boot anew.
+    /// It was killed (or its folder removed): it does not run, left no exit code, and the host did not reboot.
     #[error("the job was killed on the host before it ended")]
     Lost {
         /// The job.
@@ -51,7 +51,7 @@ pub enum JobTrouble {
         /// The end of its output.
         tail: Vec<u8>,
     },
-    /// The host booted anew while it ran.
+    /// The host rebooted while it ran.
     #[error("the host rebooted while the job ran")]
     Rebooted {
         /// The job.
@@ -59,8 +59,8 @@ pub enum JobTrouble {
         /// The end of its output.
         tail: Vec<u8>,
     },
-    /// It still runs at the step's deadline. It is left alone.
-    #[error("still running on the host as unit patchwave-{id}; it is left alone")]
+    /// It still runs at the step's deadline, and is not stopped.
+    #[error("still running on the host as unit patchwave-{id}; it keeps running")]
     Stuck {
         /// The job.
         id: String,
@@ -103,16 +103,16 @@ impl From<JobTrouble> for Box<StepResult> {
         let detail = trouble.last_lines(5);
         let result = match trouble {
             JobTrouble::Refused { .. } => StepResult::failed("job-refused", summary)
-                .help("it has not begun: put right on the host what it says, then run again with --limit @failed"),
+                .help("the job did not start: fix the cause on the host, then run again with --limit @failed"),
             JobTrouble::Unquotable(_) => StepResult::failed("bad-command", summary),
             JobTrouble::Lost { .. } => StepResult::unknown("job-lost", summary).changed(true),
             JobTrouble::Rebooted { .. } => StepResult::unknown("job-rebooted", summary).changed(true),
             JobTrouble::Stuck { id, .. } => StepResult::unknown("stuck", summary)
                 .changed(true)
-                .help(format!("look at it on the host: systemctl status 'patchwave-{id}'")),
+                .help(format!("check it on the host: systemctl status 'patchwave-{id}'")),
             JobTrouble::Link { error, begun: None } => return error.into(),
             JobTrouble::Link { error, begun: Some(id) } => {
-                // What another machine means is told by the error itself.
+                // The error itself says what another machine means.
                 let help = error.help().filter(|_| error.class() == Class::OtherMachine.as_str());
                 StepResult::unknown(error.class(), format!("lost while job {id} ran: {error}")).changed(true).help(
                     help.map_or_else(|| Hint::command("resume", &[]).and(" (it finds the job again)"), Hint::from),

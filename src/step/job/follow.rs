@@ -22,7 +22,7 @@ use crate::{
     transport::{Class, LinkError, NoSink},
 };
 
-/// How long one poll waits on the host for news, in seconds; below every peer's idea of an idle connection.
+/// How long one poll waits on the host for news, in seconds; shorter than any idle timeout of a connection.
 const WAIT: u64 = 20;
 /// Most bytes of the output's end that are kept.
 const TAIL: usize = 64 << 10;
@@ -143,7 +143,7 @@ impl Job<'_> {
                 },
                 Err(error) => {
                     self.asked |= error.outcome_unknown();
-                    self.mend(cx, error).await?;
+                    self.reconnect(cx, error).await?;
                 }
             }
         }
@@ -158,7 +158,7 @@ impl Job<'_> {
             let output = match self.exec(cx, &command).await {
                 Ok(output) => output,
                 Err(error) => {
-                    self.mend(cx, error).await?;
+                    self.reconnect(cx, error).await?;
                     continue;
                 }
             };
@@ -204,7 +204,7 @@ impl Job<'_> {
     /// Puts the new output into the log; notes that the job has begun.
     async fn take(&mut self, cx: &mut StepCx<'_>, poll: &Poll<'_>) -> Result<(), JobTrouble> {
         if let (Some(lost), None) = (&poll.lost, &cx.lost_lease) {
-            cx.journal.progress(&format!("{lost}; the job goes on"));
+            cx.journal.progress(&format!("{lost}; the job continues"));
             cx.lost_lease = Some(lost.clone());
         }
         if !self.memory.begun && !matches!(poll.state, State::Absent | State::Claimed) {
@@ -232,7 +232,7 @@ impl Job<'_> {
 
     /// The exit code is consumed once: recorded here first, then marked on the host.
     async fn end(&mut self, cx: &mut StepCx<'_>, code: u32) -> Result<JobEnd, JobTrouble> {
-        // Whoever finds the code need not look at the output again.
+        // With the code known, the output need not be read again.
         cx.log.flush();
         self.memory.code = Some(code);
         self.memory.keep(cx, &self.spec.name).await?;
@@ -266,7 +266,7 @@ impl Job<'_> {
     }
 
     /// After a loss: waits a little and lets the caller try again, or gives up.
-    async fn mend(&mut self, cx: &mut StepCx<'_>, error: LinkError) -> Result<(), JobTrouble> {
+    async fn reconnect(&mut self, cx: &mut StepCx<'_>, error: LinkError) -> Result<(), JobTrouble> {
         if !self.asked {
             // Nothing can have happened: an ordinary host that is away.
             return match self.patience.again(cx, &error).await {
@@ -281,9 +281,9 @@ impl Job<'_> {
         // While a system is upgraded, logins and sudo may be refused for moments.
         let refused = matches!(&error, LinkError::Connect(error) if error.class == Class::Auth);
         cx.journal.progress(if refused {
-            "login refused; the job goes on"
+            "login refused; the job continues"
         } else {
-            "connection lost; the job goes on"
+            "connection lost; the job continues"
         });
         remote::pause(cx, self.losses).await;
         self.losses += 1;

@@ -1,5 +1,5 @@
 //! What a step remembers of its jobs across the end of a controller, as a note: which job, whether it began,
-//! how it ended. The note is written before the job starts, so that whoever resumes finds it. How far its output was
+//! how it ended. The note is written before the job starts, so that `resume` finds it. How far its output was
 //! followed is not here: the log knows.
 
 use serde::{Deserialize, Serialize};
@@ -34,7 +34,7 @@ impl Memory {
             return fresh();
         }
         match cx.notes.get(&key(name)).cloned().map(serde_json::from_value::<Self>) {
-            // A finished job of an earlier attempt has had its say: this attempt was meant to be another one.
+            // A finished job of an earlier attempt does not count: this attempt is a new one.
             Some(Ok(memory)) if memory.attempt == cx.attempt || memory.code.is_none() => {
                 Self { recalled: true, ..memory }
             }

@@ -10,7 +10,7 @@ const PROLOGUE: &str = include_str!("prologue.sh");
 pub(super) const OVER: Exit = Exit::Code(113);
 /// This shell is seen to live by now, so that either it finds the verdict or the watchdog finds it.
 const UNLESS_OVER: &str = r#"if [ -e "${PATCHWAVE_JOB%/jobs/*}/guards/$PATCHWAVE_GUARD/verdict" ]; then
-    echo "the guard of this change is over: nothing was begun"
+    echo "the guard of this change is over: nothing was started"
     exit 113
 fi
 unset PATCHWAVE_GUARD

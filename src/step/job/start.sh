@@ -50,7 +50,8 @@ done
 
 if [ "$me" = 0 ] && [ -d "$root/run/systemd/system" ] && command -v systemd-run >/dev/null 2>&1; then
     # In a unit the job outlives its session even with KillUserProcesses=yes. No option here may give it a mount
-    # namespace: a package manager may take that for a chroot and ignore phasing. Old versions do not know TimeoutStopSec here.
+    # namespace: a package manager may take that for a chroot and ignore phasing. Old versions do not know
+    # TimeoutStopSec here.
     for patience in TimeoutStopSec=infinity SendSIGHUP=no; do
         systemd-run --quiet --unit="patchwave-$1" -p KillMode=process -p "$patience" \
             /bin/sh "$job/wrapper" "$job" </dev/null >"$job/start.log" 2>&1 && say started unit

@@ -1,4 +1,4 @@
-# Runs a job exactly once, whoever starts it how often, and leaves its output and exit code. $1: the job's folder.
+# Runs a job exactly once, however often it is started, and leaves its output and exit code. $1: the job's folder.
 job=$1
 cd / || exit 1
 umask 077
@@ -12,7 +12,7 @@ if ! printf '%s %s %s\n' "$$" "${20}" "${boot:--}" >"$job/pid.$$" || ! printf '%
     rm -f "$job/pid.$$" "$job/rc.$$"
     exit 1
 fi
-# A hard link is made whole or not at all, and once: whoever makes `pid` is the one that runs.
+# A hard link is made whole or not at all, and once: the process that makes `pid` is the one that runs.
 if ! ln "$job/pid.$$" "$job/pid" 2>/dev/null; then
     rm -f "$job/pid.$$" "$job/rc.$$"
     exit 0

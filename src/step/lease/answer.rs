@@ -8,7 +8,7 @@ use crate::{
     step::guard::held::Held,
 };
 
-/// What the host says to who asks for its lease.
+/// The answer of a host whose lease was requested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     /// It is this run's.

@@ -1,7 +1,8 @@
 # The host's lease. `lease`: run, owner, since when. `lease.seen`: run, boot and uptime of its last sign of life.
 # `lost/RUN`: who took the lease from RUN while it had it.
-# Makes a folder that is this user's alone, or fails with a text in `error`: in /var/tmp somebody else may have been first.
-# $1: the folder
+
+# Makes a folder that is this user's alone, or fails with a text in `error`: in /var/tmp somebody else may have been
+# first. $1: the folder
 make_private() {
     error="$1 is a symbolic link"
     [ -L "$1" ] && return 1
@@ -55,7 +56,7 @@ was_taken() {
     [ -n "$1" ] && [ -r "$base/lost/$1" ] && { read -r thief && read -r boss; } <"$base/lost/$1"
     [ -n "$thief" ]
 }
-# The same for a run that must have had it, whoever wrote what is there.
+# The same for a run that must have had it, no matter who wrote what is there.
 is_lost() {
     was_taken "$1" && return
     [ -n "$1" ] && [ -r "$base/lease" ] && { read -r thief && read -r boss; } <"$base/lease"

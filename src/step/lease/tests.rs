@@ -27,7 +27,7 @@ async fn a_second_run_is_refused_by_name_until_the_first_gives_back() {
         "the host is being changed by ann@jump1, run 20261122-020003-kxfa (last report 0 min ago)"
     );
     let help = refused.help.unwrap_or_default();
-    assert!(help.starts_with("it is a run of yours: `patchwave status 20261122-020003-kxfa`"), "{help}");
+    assert!(help.starts_with("it is your own run: `patchwave status 20261122-020003-kxfa`"), "{help}");
     let other = bench.run.clone();
     // Another's lease is not given back.
     bench.link.exec(&release_command(&other, false), &mut NoSink).await.unwrap();
@@ -304,7 +304,7 @@ async fn a_run_that_lost_its_lease_hears_of_it_whatever_it_does_next() {
             (
                 Verdict::Failed,
                 "lease-lost",
-                "run R2 of ann@jump1 took the host's lease from this run: this change was not begun"
+                "run R2 of ann@jump1 took the host's lease from this run: this change was not started"
             )
         );
         assert_eq!(bench.releases().await, Some(thief.clone()), "at the end of its walk");

@@ -10,7 +10,7 @@ use crate::{
 /// The rights with which a host is asked about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::step) enum Rights {
-    /// Raised: for whoever goes on to the packages.
+    /// Raised: for callers that continue with the packages.
     Raised,
     /// Those of the step's own commands.
     Own,

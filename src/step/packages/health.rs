@@ -30,7 +30,7 @@ pub(in crate::step) async fn check(cx: &mut StepCx<'_>) -> Result<Option<StepRes
     }
     Ok(locks::working(cx).await?.map(|holder| {
         failed(Class::Lock, format!("the package lock is held by {holder}"))
-            .help("wait until it is done, then run again with --limit @failed")
+            .help("wait until it finishes, then run again with --limit @failed")
     }))
 }
 

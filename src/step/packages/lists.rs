@@ -35,7 +35,7 @@ pub(in crate::step) async fn refresh(
                 let first = lines.first().map_or("no reason given", String::as_str);
                 let summary = format!("the package lists could not be fetched: {first}");
                 let help =
-                    "look at the host's package sources and its way to them; with old lists nothing is installed";
+                    "check the host's package sources and its connection to them; nothing is installed from old lists";
                 return Err(Box::new(failed(Class::Refresh, summary).detail(lines.clone()).help(help)));
             }
         }

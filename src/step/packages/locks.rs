@@ -1,6 +1,6 @@
 //! Waiting until nobody else works on a host's packages, and saying who does. Every step that takes the host or its
 //! package side away asks here first, or in the very script that does it (`pkg::stop_if_locked`).
-//! A lock of the package lists alone holds nobody up: fetching them can be cut at any moment.
+//! A lock of the package lists alone blocks nothing: fetching them can be interrupted at any moment.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ pub(in crate::step) async fn working(cx: &mut StepCx<'_>) -> Result<Option<LockH
 pub(in crate::step) async fn wait(cx: &mut StepCx<'_>, holder: &str, until: Instant) -> Result<(), Early> {
     if Instant::now() >= until || cx.remaining().is_zero() {
         let result = failed(Class::Lock, format!("lock held by {holder}"));
-        return Err(Box::new(result.help("wait until it is done, then run again with --limit @failed")));
+        return Err(Box::new(result.help("wait until it finishes, then run again with --limit @failed")));
     }
     cx.journal.progress(&format!("waiting for {holder}"));
     let left = until.saturating_duration_since(Instant::now()).min(cx.remaining());

@@ -60,5 +60,5 @@ pub(in crate::step) async fn for_changes(cx: &mut StepCx<'_>) -> Result<Manager,
     cx.link.forget_facts();
     let who = uid.map_or("an unknown user".to_owned(), |uid| format!("user {uid}"));
     let summary = format!("{} needs root, but commands run as {who}", manager.name());
-    Err(Box::new(failed(Class::Rights, summary).help("let ansible_become_user be root, or absent")))
+    Err(Box::new(failed(Class::Rights, summary).help("set ansible_become_user to root, or remove it")))
 }

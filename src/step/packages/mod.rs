@@ -1,4 +1,4 @@
-//! The one door to the package side of a host: which manager it has, whether its packages are in order and free, what
+//! The only way to the package side of a host: which manager it has, whether its packages are in order and free, what
 //! is done with them. Knows no manager by name, and no step; rights are set in `ask.rs` alone, and each trouble has one
 //! class (`pkg::Class`). Start at [`find`] and [`free`].
 

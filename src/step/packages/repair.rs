@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// When a repair runs; its jobs are told apart by it.
+/// When a repair runs; it tells its jobs apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::step) enum Moment {
     /// Before the transaction.
@@ -63,7 +63,7 @@ pub(in crate::step) async fn mend(
     Ok(said)
 }
 
-/// The package state before anything is done; a broken database fails, or is mended first if that is asked for.
+/// The package state before anything is done; a broken database fails, or is repaired first if the playbook says so.
 ///
 /// # Errors
 /// The step's result: class `broken-packages`, a job that still runs, or an unreachable host.
@@ -81,7 +81,7 @@ pub(in crate::step) async fn mended(
     if !repair || cx.check {
         whole(manager, &health).map_err(|early| {
             let help = early.help.clone().unwrap_or_default();
-            Box::new(early.help(format!("{help}; or set `repair: true` in the upgrade")))
+            Box::new(early.help(format!("{help}; or set `repair: true` for the upgrade")))
         })?;
     }
     cx.journal.progress(&format!("repairing: {health}"));

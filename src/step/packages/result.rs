@@ -10,7 +10,7 @@ pub(in crate::step) fn failed(class: Class, summary: impl Into<String>) -> StepR
     StepResult::failed(class.as_str(), summary)
 }
 
-/// A package database that is not in order; `what` is the sentence before its condition.
+/// The failure of a package database that is not in order; `what` is the sentence before its condition.
 pub(in crate::step) fn broken(manager: &dyn PackageManager, what: &str, health: &Health) -> StepResult {
     failed(Class::Broken, format!("{what}: {health}")).help(format!("on the host: {}", manager.mends(health)))
 }

@@ -24,7 +24,7 @@ use crate::{
 pub(in crate::step) enum End {
     /// It returned.
     Exit(Exit),
-    /// It was killed, or is gone without a word.
+    /// It was killed, or is gone without an exit code.
     Lost,
     /// The host rebooted while it ran.
     Rebooted,

@@ -22,7 +22,7 @@ const SLOW_ATTEMPT: Duration = Duration::from_secs(15);
 /// With less time than this left a look would only tell that it had no time.
 const SHORTEST: Duration = Duration::from_secs(2);
 
-/// Reads the boot id; anything that is no UUID is no answer.
+/// Reads the boot id; anything but a UUID does not count as an answer.
 pub(super) fn boot_id() -> Query<String> {
     let cat = r#"cat "${PATCHWAVE_ROOT-}/proc/sys/kernel/random/boot_id""#;
     Query::new(Command::sh("boot-id", cat, [""; 0]).timeout(Duration::from_secs(20)), read)
@@ -87,7 +87,7 @@ pub(super) async fn wait(
         let end = if seen.down { deadline } else { patience };
         if Instant::now() + SHORTEST >= end {
             if !seen.down || seen.back {
-                // A look that was only slow is no reboot; a reboot may be too quick to be seen.
+                // A slow answer alone does not mean a reboot; a reboot may be too quick to be seen.
                 let gone = mark_is_gone(cx).await;
                 (seen.down, seen.back) = (gone, gone);
             }
@@ -99,7 +99,7 @@ pub(super) async fn wait(
     }
 }
 
-/// The result if the host has refused the reboot after it took the request. Doubt is no.
+/// The result if the host has refused the reboot after it took the request. In doubt: not.
 async fn refused(cx: &mut StepCx<'_>, before: &Before) -> Option<Box<StepResult>> {
     let query = request::refused(before);
     let answer = timeout(query.command.timeout, cx.link.ask(&query, &mut NoSink)).await;
@@ -109,16 +109,16 @@ async fn refused(cx: &mut StepCx<'_>, before: &Before) -> Option<Box<StepResult>
     let said = answer.ok()?.ok()??;
     let inhibitors: Vec<&str> = said.iter().filter_map(|line| line.strip_prefix("inhibited by ")).collect();
     let first = said.iter().find(|line| !line.starts_with("inhibited by "));
-    let why = first.map_or_else(|| "it does not say why".to_owned(), Clone::clone);
+    let why = first.map_or_else(|| "it gave no reason".to_owned(), Clone::clone);
     let by = inhibitors.first().map(|who| format!("; inhibited by {who}")).unwrap_or_default();
     let help = if said.iter().any(|line| line.ends_with("reboot.target is masked")) {
-        "on the host: systemctl unmask reboot.target; then run it again with --limit @failed"
+        "on the host: systemctl unmask reboot.target; then run again with --limit @failed"
     } else if inhibitors.is_empty() {
-        "look at the host: systemctl status reboot.target; systemd-inhibit --list"
+        "check the host: systemctl status reboot.target; systemd-inhibit --list"
     } else {
-        "see who inhibits it on the host (systemd-inhibit --list), let that end, then run it again with --limit @failed"
+        "check what inhibits it on the host (systemd-inhibit --list), wait for it to end, then run again with --limit @failed"
     };
-    let summary = format!("the host refuses to reboot, nothing was changed: {why}{by}");
+    let summary = format!("the host refused to reboot, nothing was changed: {why}{by}");
     // The change did not begin, so that a guard has nothing to roll back.
     guard::not_begun(cx);
     Some(Box::new(StepResult::failed("reboot-refused", summary).detail(said).help(help)))
@@ -139,20 +139,20 @@ pub(super) async fn fresh(cx: &mut StepCx<'_>, limit: Duration) -> Result<String
     }
 }
 
-/// Whether the mark of the request is no longer on the host. Doubt is no.
+/// Whether the mark of the request is no longer on the host. In doubt: not.
 async fn mark_is_gone(cx: &mut StepCx<'_>) -> bool {
     let test = r#"if [ -e "${PATCHWAVE_ROOT-}/run/patchwave-reboot" ]; then echo there; else echo gone; fi"#;
     let command = Command::sh("reboot-mark", test, [""; 0]).timeout(ATTEMPT);
     matches!(timeout(ATTEMPT, cx.link.exec(&command, &mut NoSink)).await, Ok(Ok(output)) if output.text().trim() == "gone")
 }
 
-/// What no waiting mends. A refused login is not among it: a booting system lets nobody in for a while.
+/// Errors that waiting does not cure. A refused login is not one: a booting system refuses logins for a while.
 pub(super) fn hard(error: Option<&LinkError>) -> Option<Box<StepResult>> {
     let error = error.filter(|error| !remote::may_pass(error))?;
     let class = match error {
         LinkError::Connect(error) => error.class,
         LinkError::Exec(error) => error.class,
-        // An answer that is no boot id is no answer.
+        // Anything but a boot id does not count as an answer.
         LinkError::Unreadable { .. } => return None,
     };
     if class == Class::Local {
@@ -161,7 +161,7 @@ pub(super) fn hard(error: Option<&LinkError>) -> Option<Box<StepResult>> {
     if class == Class::OtherMachine {
         return Some(Box::new(StepResult { changed: true, ..*Box::<StepResult>::from(error.clone()) }));
     }
-    let summary = format!("after the reboot the host has another key: {error}");
+    let summary = format!("the host key changed after the reboot: {error}");
     let mut result = StepResult::failed("host-key-changed", summary).changed(true);
     result.help = error.help().map(str::to_owned);
     Some(Box::new(result))
@@ -171,17 +171,19 @@ fn verdict(seen: &Seen, evidence: Option<String>, began: Instant) -> StepResult 
     let after = format!("{} s", began.elapsed().as_secs());
     let detail = evidence.into_iter().map(|said| format!("the host said: {said}"));
     let result = match (seen.down, seen.back) {
-        (false, _) => StepResult::failed("never-went-down", format!("asked to reboot, it is still up after {after}"))
-            .help("look at what holds it on the host: systemctl list-jobs; journalctl -b -u systemd-logind"),
+        (false, _) => StepResult::failed("never-went-down", format!("still up {after} after the reboot request"))
+            .help("check what blocks it on the host: systemctl list-jobs; journalctl -b -u systemd-logind"),
         (true, true) => StepResult::failed(
             "same-boot-id",
             format!("it went away and came back with the same boot id (waited {after})"),
         )
-        .help("look at its console; a container may have the boot id of the machine below it")
+        .help("look at its console; a container may have the boot id of its host machine")
         .changed(true),
         (true, false) => {
-            let result =
-                StepResult::unreachable("never-came-back", format!("it went down and is not back after {after}"));
+            let result = StepResult::unreachable(
+                "never-came-back",
+                format!("it went down and did not come back within {after}"),
+            );
             let last = seen.last.iter().map(|error| format!("last attempt: {error}"));
             result.detail(last).help("look at its console").changed(true)
         }

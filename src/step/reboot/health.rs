@@ -1,5 +1,5 @@
 //! The packages before and after a reboot. Before it, so that no host is sent into a boot that its packages are not
-//! ready for; after it, because whoever began to install something since the last look was cut off.
+//! ready for; after it, because an installation that began since the last look was cut off.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ pub(super) async fn before(
     let health = look(cx, manager).await?;
     let boots = |name: &str| manager.boot_files(name) != BootFiles::None;
     if let Some((name, status)) = health.broken.iter().find(|(name, _)| boots(name)) {
-        let summary = format!("{name} is {status}, and the host boots with it: it might not come back");
+        let summary = format!("{name} is {status}, and the host boots with it, so it might not come back");
         let help = format!("repair it before the reboot, on the host: {}", manager.mends(&health));
         return Err(Box::new(packages::failed(Class::Broken, summary).help(help)));
     }
@@ -53,7 +53,7 @@ pub(super) async fn after(cx: &mut StepCx<'_>, spec: &Reboot, before: &Before) -
             packages::wait(cx, &holder.to_string(), until).await?;
             continue;
         }
-        let summary = format!("it is up, but its packages are broken since the reboot: {}", new.join(", "));
+        let summary = format!("it is up, but packages were broken by the reboot: {}", new.join(", "));
         let help = format!("a transaction was cut off; on the host: {}", manager.mends(&health));
         return Err(Box::new(packages::failed(Class::Broken, summary).help(help)));
     }

@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// The answer.
+/// Whether a reboot is needed.
 pub(super) enum Need {
     Yes(Box<Before>),
     /// With the reason.
@@ -50,12 +50,12 @@ pub(super) async fn need(cx: &mut StepCx<'_>, spec: &Reboot) -> Result<Need, Box
             let but = passed_over.map(|but| format!("; {but}")).unwrap_or_default();
             return Ok(Need::No(format!("no reboot needed{but}")));
         }
-        why = "the playbook asks for it".to_owned();
+        why = "the playbook requires it".to_owned();
     }
     if let Some(danger) = danger {
         let summary = format!("{danger}; it was not rebooted");
-        let help = "on the host: let the boot loader start the kernel that is meant (update-grub, or its default entry), \
-                    or remove the kernels that are not; then run it again with --limit @failed";
+        let help = "on the host: make the boot loader start the intended kernel (update-grub, or its default entry), \
+                    or remove the others; then run again with --limit @failed";
         return Err(Box::new(StepResult::failed("boot-loader", summary).help(help)));
     }
     let broken = match manager {

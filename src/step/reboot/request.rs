@@ -71,13 +71,13 @@ pub(super) async fn warn(cx: &mut StepCx<'_>, spec: &Reboot) -> Result<(), Box<S
     let text = format!("{message}\nThis machine reboots in {minutes} min.\n");
     let command =
         Command::sh("reboot-warn", WARN, [""; 0]).stdin(text).timeout(Duration::from_secs(20)).privileged(true);
-    // A warning that nobody can hear is no reason to stop; it may be sent twice.
+    // A warning that cannot be shown does not stop the step; it may be sent twice.
     if let Ok(output) = remote::read(cx, &command).await
         && !output.success()
     {
         cx.journal.progress(&format!("wall: {}", output.last_lines(1)));
     }
-    cx.journal.progress(&format!("users are warned; reboots in {minutes} min"));
+    cx.journal.progress(&format!("users were warned; rebooting in {minutes} min"));
     tokio::time::sleep(spec.warn.min(cx.remaining())).await;
     if cx.remaining().is_zero() {
         return Err(Box::new(StepResult::failed("timeout", "the warning takes longer than the step's time limit")));
@@ -166,7 +166,7 @@ fn answer(output: &Output) -> Answer {
         }
         Ok(None) if output.text().lines().any(|line| matches!(line.trim(), "asked" | "other-boot")) => Answer::Asked,
         Ok(None) => against(),
-        // Cut after the word: it was not asked for, whoever it is.
+        // Cut after the word: it was not asked for, whoever holds the lock.
         Err(_) => Answer::Locked("another process".to_owned()),
     }
 }
@@ -178,7 +178,7 @@ pub(super) fn refused(before: &Before) -> Query<Option<Vec<String>>> {
         let text = output.text();
         let lines: Vec<&str> = text.lines().collect();
         if lines.last() != Some(&"end") {
-            return Err(Unreadable::new(format!("whether it refused cannot be read: {}", output.last_lines(1))));
+            return Err(Unreadable::new(format!("cannot read whether it refused: {}", output.last_lines(1))));
         }
         if !lines.iter().any(|line| line.starts_with("refused ")) {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! The reboot from its beginning to its proof, and how one that was asked for before is gone on with.
+//! The reboot from its beginning to its proof, and how one that was asked for before is continued.
 
 use std::time::Duration;
 
@@ -94,7 +94,7 @@ async fn reboot(cx: &mut StepCx<'_>, spec: &Reboot, mut before: Before) -> Ended
         }
     };
     let deadline = cx.deadline.min(asked.at + spec.timeout);
-    // A host that said no may go down all the same, but not after a long time.
+    // A host that refused may still go down, but only soon.
     let patience = if asked.against.is_some() { deadline.min(asked.at + Duration::from_secs(60)) } else { deadline };
     boot::wait(cx, &before, asked.against, patience, deadline).await?;
     up::prove(cx, spec, &before, asked.at, deadline).await

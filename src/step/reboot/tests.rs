@@ -257,7 +257,7 @@ async fn every_end_has_its_class() {
     for (what, machine, verdict, class) in [
         ("no need", Machine { needed: false, ..base() }, Verdict::Skipped, ""),
         ("lost while asked", Machine { says: None, ..base() }, Verdict::Ok, ""),
-        ("garbage is no answer", Machine { garbage: true, ..base() }, Verdict::Ok, ""),
+        ("garbage does not count as an answer", Machine { garbage: true, ..base() }, Verdict::Ok, ""),
         ("refused but done", Machine { says: Some(("no", 1)), ..base() }, Verdict::Ok, ""),
         ("never down", Machine { down: 9999, up: 9999, ..base() }, Verdict::Failed, "never-went-down"),
         ("never back", Machine { up: 9999, ..base() }, Verdict::Unreachable, "never-came-back"),
@@ -305,7 +305,7 @@ async fn every_end_has_its_class() {
         let asks = machine.seen.clone();
         let result = reboots(machine).await;
         assert_eq!((result.verdict, result.class.as_str()), (verdict, class), "{what}: {result:?}");
-        // What to do about another key is told by the transport.
+        // The transport says what to do about another key.
         if !matches!(class, "" | "host-key-changed") {
             assert!(result.help.is_some(), "{what}: what to type next: {result:?}");
         }
@@ -333,11 +333,11 @@ async fn a_refusal_is_seen_at_once_and_said_with_who_it_was() {
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     assert_eq!(
         result.summary,
-        "the host refuses to reboot, nothing was changed: Call to Reboot failed: Access denied; inhibited by backup 0 \
+        "the host refused to reboot, nothing was changed: Call to Reboot failed: Access denied; inhibited by backup 0 \
          root 99 systemd-inhibit shutdown dump block"
     );
     assert!(!result.changed && !result.rebooted, "{result:?}");
-    // Once it lets go, a further attempt asks anew: no reboot was on its way.
+    // Once it lets go, a further attempt asks again: no reboot was under way.
     let willing = Machine { seen: Arc::default(), ..Default::default() };
     bench.link = Link::new(Arc::new(willing.clone()), Arc::new(Target::plain(bench.host.clone(), "x")));
     bench.attempt = 2;

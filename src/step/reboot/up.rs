@@ -46,8 +46,10 @@ async fn up(cx: &mut StepCx<'_>, spec: &Reboot, before: &Before, deadline: Insta
     if let Some(expected) = before.kernel.as_ref().filter(|expected| **expected != kernel) {
         let summary = format!("it came up with kernel {kernel}, not {expected}");
         let help = match &before.loader {
-            Some(file) => format!("look at the boot loader's default entry on the host: before the reboot {file} said {expected}"),
-            None => "look at the boot loader's default entry on the host: none of its files is known that says what it starts".to_owned(),
+            Some(file) => {
+                format!("check the boot loader's default entry on the host: before the reboot {file} said {expected}")
+            }
+            None => "check the boot loader's default entry on the host: no known file says what it starts".to_owned(),
         };
         return Err(Box::new(StepResult::failed("wrong-kernel", summary).help(help)));
     }
@@ -55,12 +57,12 @@ async fn up(cx: &mut StepCx<'_>, spec: &Reboot, before: &Before, deadline: Insta
         degraded(cx, before).await?;
     }
     let boot = logs_in(cx, deadline, "a new login does not work after the reboot").await?;
-    cx.journal.progress("up; seeing that it stays so");
+    cx.journal.progress("up; checking that it stays up");
     tokio::time::sleep(spec.stable.min(deadline.saturating_duration_since(Instant::now()))).await;
     let still = logs_in(cx, deadline, "it went away again").await?;
     if still != boot {
         let summary = format!("it rebooted again within {} s", spec.stable.as_secs());
-        let help = "see what boots it on the host: journalctl --list-boots; last -x; or look at its console";
+        let help = "find out what reboots it, on the host: journalctl --list-boots; last -x; or look at its console";
         return Err(Box::new(StepResult::failed("unstable", summary).help(help)));
     }
     health::after(cx, spec, before).await?;
@@ -87,8 +89,8 @@ async fn settled(cx: &mut StepCx<'_>, deadline: Instant) -> Result<(String, Stri
             }
         };
         if Instant::now() >= deadline {
-            let summary = format!("it is up, but does not settle: {last}");
-            let help = "look at what still starts on the host: systemctl list-jobs";
+            let summary = format!("it is up, but still starting: {last}");
+            let help = "see what is still starting on the host: systemctl list-jobs";
             return Err(Box::new(StepResult::failed("degraded", summary).help(help)));
         }
         cx.journal.progress(&format!("booting: {last}"));
@@ -112,14 +114,14 @@ fn state() -> Query<(String, String)> {
     })
 }
 
-/// Units that had failed before are nobody's fault.
+/// Units that had failed before the reboot do not count.
 async fn degraded(cx: &mut StepCx<'_>, before: &Before) -> Result<(), Box<StepResult>> {
     let now = remote::ask(cx, &baseline::query(None, true)).await?.seen.failed_units;
     let new: Vec<&str> = now.difference(&before.failed_units).map(String::as_str).collect();
     if new.is_empty() {
         return Ok(());
     }
-    let summary = format!("it is up, but failed after the reboot: {}", new.join(", "));
+    let summary = format!("it is up, but these units failed after the reboot: {}", new.join(", "));
     Err(Box::new(StepResult::failed("degraded", summary).help(format!("systemctl status {}", new.join(" ")))))
 }
 

@@ -65,8 +65,8 @@ pub(super) async fn check(
     if room.free >= needed {
         return Ok(());
     }
-    let what = if comes.kernels > 0 { "for the new kernel" } else { "to make the boot image again" };
-    let summary = format!("/boot has {} free, {} are needed {what}", size(room.free), size(needed));
+    let what = if comes.kernels > 0 { "for the new kernel" } else { "to rebuild the boot image" };
+    let summary = format!("/boot has {} free, {} needed {what}", size(room.free), size(needed));
     let help = "remove old kernels on the host (a `cleanup: { old_kernels: 1 }` step does), then run again with \
                 --limit @failed";
     Err(Box::new(packages::failed(Class::Disk, summary).help(help)))
@@ -102,7 +102,7 @@ fn read(output: &Output) -> Result<Option<Room>, Unreadable> {
         [df, kernel, image, "end"] => free_kib(df).zip(bytes(kernel)).zip(bytes(image)),
         _ => None,
     };
-    let unreadable = || Unreadable::new(format!("the room in /boot cannot be read: {}", output.last_lines(1)));
+    let unreadable = || Unreadable::new(format!("cannot read the free space in /boot: {}", output.last_lines(1)));
     let ((free, kernel), image) = room.ok_or_else(unreadable)?;
     Ok(Some(Room { free: free.saturating_mul(1024), kernel, image }))
 }

@@ -16,7 +16,8 @@ use crate::{
 
 /// The name of the transaction's job.
 pub(super) const JOB: &str = "install";
-/// Even a spent lock budget leaves the transaction this long for a lock that was taken a moment ago.
+/// Even when the time to wait for locks is used up, the transaction gets this long for a lock that was taken a moment
+/// ago.
 const LEAST_LOCK_WAIT: Duration = Duration::from_secs(30);
 
 /// Starts the transaction or finds it again, follows it to its end, and judges by the packages.

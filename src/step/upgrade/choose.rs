@@ -18,7 +18,7 @@ pub(super) struct Wish {
     exclude: GlobSet,
 }
 
-/// Pending updates, sorted out. Every one that is in scope stands in exactly one list.
+/// Pending updates, sorted out. Each update in scope is in exactly one list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Choice {
     pub take: Vec<Exact>,
@@ -30,7 +30,7 @@ pub(super) struct Choice {
     pub pinned: Vec<String>,
     /// Named, and not on the host.
     pub not_installed: Vec<String>,
-    /// Which of the names mean anything here.
+    /// Which of the names the host knows.
     pub heard: Heard,
 }
 
@@ -45,7 +45,7 @@ impl Wish {
     /// Reads the patterns.
     ///
     /// # Errors
-    /// The pattern that is none, and why.
+    /// Which pattern is not valid, and why.
     pub(super) fn new(scope: Scope, names: Vec<String>, exclude: &[String]) -> Result<Self, String> {
         Ok(Self { scope, names_match: globs(&names)?, exclude: globs(exclude)?, names })
     }
@@ -129,7 +129,8 @@ fn named(lists: &[(&str, &Vec<String>)]) -> impl Iterator<Item = String> {
 fn globs(patterns: &[String]) -> Result<GlobSet, String> {
     let mut builder = GlobSetBuilder::new();
     for pattern in patterns {
-        builder.add(Glob::new(pattern).map_err(|error| format!("{pattern:?} is no pattern: {}", error.kind()))?);
+        builder
+            .add(Glob::new(pattern).map_err(|error| format!("{pattern:?} is not a valid pattern: {}", error.kind()))?);
     }
     builder.build().map_err(|error| error.to_string())
 }
@@ -219,7 +220,7 @@ mod tests {
             check(Scope::Packages, &["plain", "libssl*", "nonesuch"], &[]),
             ("libssl3:i386=2 plain=2".into(), vec!["not installed: nonesuch".into()])
         );
-        assert_eq!(check(Scope::Packages, &[], &[]), (String::new(), vec![]), "no name is no package");
+        assert_eq!(check(Scope::Packages, &[], &[]), (String::new(), vec![]), "an empty name is not a package");
     }
 
     #[test]

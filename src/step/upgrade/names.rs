@@ -1,5 +1,5 @@
 //! Names that a playbook gives and a host has never heard of. One of several may be meant for other hosts of a mixed
-//! fleet; a host that knows none of them was not asked for anything that can be done, so it is no success.
+//! fleet; on a host that knows none of them nothing can be done, which does not count as a success.
 
 use std::collections::BTreeSet;
 
@@ -53,5 +53,5 @@ fn nothing_known(manager: &dyn PackageManager, unknown: &[String], state: &Packa
     let names = unknown.iter().map(one).collect::<Vec<_>>().join(", ");
     let manager = manager.name();
     packages::failed(Class::UnknownPackage, format!("{manager} knows none of these packages on this host: {names}"))
-        .help("look at the spelling in `packages`, and whether this host has the package source; nothing was changed")
+        .help("check the spelling in `packages`, and that this host has the package source; nothing was changed")
 }

@@ -1,5 +1,5 @@
 //! The exact transaction of a host, checked against what its package manager says it would do. Pure.
-//! Written as a note before anything is started, so that whoever resumes can judge the result.
+//! Written as a note before anything is started, so that `resume` can judge the result.
 
 use std::{
     cmp::Ordering,
@@ -32,7 +32,7 @@ pub(super) struct Planned {
     pub left_out: Vec<String>,
     /// Those of them that nobody asked to leave out.
     pub blocked: Vec<String>,
-    /// Which of the names mean anything here.
+    /// Which of the names the host knows.
     #[serde(default)]
     pub heard: Heard,
 }
@@ -86,9 +86,10 @@ impl Outlook<'_> {
         }
         if !self.allow_removals && !simulation.removals.is_empty() {
             let summary = format!("the upgrade would remove {}", listed(&simulation.removals));
-            return Err(Box::new(failed(Class::Removals, summary).help(
-                "look whether that is right, then set `allow_removals: true`, or leave out what needs it with `exclude`",
-            )));
+            return Err(Box::new(
+                failed(Class::Removals, summary)
+                    .help("if that is right, set `allow_removals: true`; otherwise `exclude` the update that needs it"),
+            ));
         }
         for exact in &self.choice.take {
             let of_name = simulation.installs.iter().map(|(would, _)| would).filter(|would| would.name == exact.name);
@@ -106,7 +107,7 @@ impl Outlook<'_> {
         let planned = self.planned(simulation);
         // Each package manager takes an empty list for something else, some for "everything".
         if planned.named().is_empty() {
-            return Err(drift("the simulation knows none of the chosen packages as installed".to_owned()));
+            return Err(drift("the simulation lists none of the chosen packages as installed".to_owned()));
         }
         Ok(planned)
     }
@@ -118,7 +119,7 @@ impl Outlook<'_> {
         }
         if self.wish.excludes(self.manager, &exact.name) {
             let summary = format!("{} is excluded, but another update needs {exact}", exact.name);
-            let help = "exclude what needs it as well, or take it out of `exclude`";
+            let help = "also exclude the update that needs it, or remove it from `exclude`";
             return Err(Box::new(failed(Class::Excluded, summary).help(help)));
         }
         let Some(from) = from else { return Ok(()) };
@@ -226,7 +227,7 @@ mod tests {
         assert_eq!(check(&["a 1 2"], &["a 1 2", "b 3 2"], &[], false), err("drift: b would go back from 3 to 2"));
         assert_eq!(
             check(&["a - 2"], &["a - 2"], &[], false),
-            err("drift: the simulation knows none of the chosen packages as installed")
+            err("drift: the simulation lists none of the chosen packages as installed")
         );
         assert_eq!(
             check(&["a 1 2"], &["a 1 2", "docker 1 2"], &[], false),

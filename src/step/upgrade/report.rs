@@ -76,14 +76,14 @@ pub(super) async fn with_facts(
     let reasons = match packages::ask(cx, manager.reboot_reasons()).await {
         Ok(reasons) => Some(reasons.iter().map(ToString::to_string).collect::<Vec<_>>()),
         Err(error) => {
-            result.detail.push(format!("whether a reboot is needed is not known: {error}"));
+            result.detail.push(format!("cannot tell whether a reboot is needed: {error}"));
             None
         }
     };
     let required = reasons.as_ref().map(|reasons| !reasons.is_empty());
     let mut facts = json!({ "packages": names.len(), "names": names, "reboot_required": required, "reasons": reasons });
     if let Some(facts) = facts.as_object_mut().filter(|_| !heard.unknown.is_empty() || !heard.known.is_empty()) {
-        // What no host of the run knows is told at its end.
+        // Names that no host of the run knows are reported at its end.
         facts.insert("known".to_owned(), json!(heard.known));
         facts.insert("unknown".to_owned(), json!(heard.unknown));
     }

@@ -88,7 +88,7 @@ async fn pending(
     }
     if wish.scope == Scope::Security && !pending.knows_security {
         let summary =
-            "no package source of this host is a security source, so nobody can say what is a security update";
+            "none of this host's package sources is a security source, so security updates cannot be told apart";
         // Sources are known by the lists that were fetched, and a host that never fetched any has none.
         let help = if cx.check || !spec.refresh {
             "package lists were not fetched just now (`--check`, or `refresh: false`): refresh them on the host once"

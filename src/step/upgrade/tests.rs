@@ -170,7 +170,7 @@ async fn what_stands_in_the_way_is_named_before_anything_is_changed() {
         ("lock", "lock held by unattended-upgrade (pid 812)", |bench| {
             hold(bench, "/var/lib/dpkg/lock-frontend", "/usr/bin/python3\0/usr/bin/unattended-upgrade\0");
         }),
-        ("no-security-source", "no package source of this host is a security source", |bench| {
+        ("no-security-source", "none of this host's package sources is a security source", |bench| {
             bench.shim("apt-get", &APT_GET.replace("Debian-Security|stable-security|bookworm-security", "x|y|z"));
         }),
         ("removals", "the upgrade would remove nginx", |bench| {
@@ -319,7 +319,7 @@ async fn a_kernel_for_which_boot_has_no_room_is_refused_before_anything_is_chang
     let mut bench = with_kernel(8 * 1024 - 1);
     let result = go(&mut bench).await;
     assert_eq!((result.verdict, result.class.as_str(), result.changed), (Verdict::Failed, "disk", false), "{result:?}");
-    assert_eq!(result.summary, "/boot has 7 MiB free, 8 MiB are needed for the new kernel");
+    assert_eq!(result.summary, "/boot has 7 MiB free, 8 MiB needed for the new kernel");
     assert_eq!(installs(&bench), 0);
     assert!(!bench.journal.notes.contains_key("plan"));
 

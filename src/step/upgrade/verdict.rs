@@ -43,12 +43,12 @@ impl Evidence<'_> {
         let fine = difference.missing.is_empty() && difference.lost.is_empty() && health.is_good();
         let mut result = if fine { self.success(&difference) } else { self.failure(&difference) };
         if !difference.unplanned.is_empty() {
-            result.detail.push(format!("changed without being planned: {}", difference.unplanned.join(", ")));
+            result.detail.push(format!("changed, but not planned: {}", difference.unplanned.join(", ")));
         }
         result.detail.extend(self.planned.left_out.iter().cloned());
         let new_files: Vec<&str> = self.after.review.difference(&self.planned.review).map(String::as_str).collect();
         if !new_files.is_empty() {
-            result.detail.push(format!("configuration files to look at: {}", new_files.join(", ")));
+            result.detail.push(format!("configuration files to review: {}", new_files.join(", ")));
         }
         result.changed = !difference.changes.is_empty();
         result.packages = difference.changes;
@@ -58,7 +58,7 @@ impl Evidence<'_> {
     fn success(&self, difference: &Difference) -> StepResult {
         let upgraded = upgraded(&difference.changes);
         let summary = if difference.changes.is_empty() {
-            "all planned versions were there already".to_owned()
+            "all planned versions were already installed".to_owned()
         } else {
             format!("{} ({})", count(difference.changes.len(), "upgraded"), upgraded)
         };
@@ -67,7 +67,7 @@ impl Evidence<'_> {
         match self.end {
             End::Exit(Exit::Code(0)) => result,
             End::Exit(exit) => result.detail([format!(
-                "{} ended with {exit}, but every planned version is in and the package database is in order",
+                "{} ended with {exit}, but every planned version is installed and the package database is in order",
                 self.manager.name()
             )]),
             End::Lost => result.detail([self.completed("the transaction was killed", "but was complete")]),
@@ -88,12 +88,12 @@ impl Evidence<'_> {
     fn failure(&self, difference: &Difference) -> StepResult {
         let health = self.after.health();
         let planned = self.planned.changes.len();
-        let done = format!("{} of {planned} planned versions are in", planned - difference.missing.len());
+        let done = format!("{} of {planned} planned versions are installed", planned - difference.missing.len());
         let (class, what) = match (self.end, self.manager.explain(self.output)) {
             (End::Lost, _) => (Class::Interrupted, "the transaction was killed on the host".to_owned()),
             (End::Rebooted, _) => (Class::Interrupted, "the host rebooted during the transaction".to_owned()),
             _ if !difference.lost.is_empty() => {
-                (Class::Removals, format!("{} is gone without being planned", difference.lost.join(", ")))
+                (Class::Removals, format!("{} was removed without being planned", difference.lost.join(", ")))
             }
             (End::Exit(_), Some(trouble)) => match trouble.package {
                 Some(package) => (trouble.class, format!("{package}: {}", trouble.summary)),
@@ -107,19 +107,19 @@ impl Evidence<'_> {
         };
         let mut result = packages::failed(class, what).detail([done]);
         if !difference.missing.is_empty() {
-            result.detail.push(format!("not in: {}", difference.missing.join(", ")));
+            result.detail.push(format!("not installed: {}", difference.missing.join(", ")));
         }
         if self.repaired {
-            result.detail.push(format!("a repair was tried once: {}", self.manager.repair_hint()));
+            result.detail.push(format!("a repair was attempted once: {}", self.manager.repair_hint()));
         }
         if !health.is_good() {
             result.detail.push(format!("the package database: {health}"));
             result.help = Some(format!(
-                "on the host: {}; when it is in order, run again with --limit @failed",
+                "on the host: {}; once the database is in order, run again with --limit @failed",
                 self.manager.mends(&health)
             ));
         } else {
-            result.help = Some("nothing is half done; run again with --limit @failed".to_owned());
+            result.help = Some("nothing is half installed; run again with --limit @failed".to_owned());
         }
         result.detail.extend(tail(self.output));
         result

@@ -67,7 +67,7 @@ fn another_text_is_refused_by_resume_and_accepted_by_name() {
     "#);
     texts(&site, "v1");
     fs::remove_file(site.folder().join("hooks/tell")).unwrap();
-    site.run("resume").ended(3).says(&["hooks/tell cannot be read any more"]);
+    site.run("resume").ended(3).says(&["hooks/tell can no longer be read"]);
     texts(&site, "v2");
     site.run("resume --accept-changed-plan").ended(0).says(&["2 ok"]);
     for host in ["web001.test", "web002.test"] {
@@ -97,7 +97,7 @@ fn another_text_in_the_middle_of_a_run_is_not_used() {
     let run = site.until("a step that works", begun(&site));
     texts(&site, "v2");
     go(&site);
-    running.end().ended(6).says(&["is not the text that the run was agreed with"]);
+    running.end().ended(6).says(&["has changed since the run started"]);
     let failed = site.facts(&run, |kind| match kind {
         Kind::StepFinished { host, step, result } if result.verdict == Verdict::Failed => {
             Some((host.to_string(), step.index, result.class))

@@ -84,7 +84,7 @@ fn a_hook_that_is_found_missing_on_the_way() {
     Hooks, run 20260101-000000-abcd, 1s
 
     outcome  hosts  step  reason  packages  reboot  took
-    failed   web001.test  Snapshot  hooks/web001.test is not there on the jump box   0  no 1s
+    failed   web001.test  Snapshot  hooks/web001.test was not found on the jump box   0  no 1s
 
     failed at "Snapshot" on web001.test
     changed: nothing

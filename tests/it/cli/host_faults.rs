@@ -130,13 +130,13 @@ fn every_fault_has_its_outcome_and_its_reason() {
     web004.test unreachable step 0, closed: the login as root was cut off: the host closed the connection
     web005.test unreachable step 0, auth: the login as root was refused; tried key other-key (SHA256:…); the host allows publickey
     web006.test unreachable step 0, host-key-changed: the host key of [127.0.0.1]:22 has changed: it shows ssh-ed25519 SHA256:…, but [fleet]/known_hosts:6 has a different one
-    web007.test failed step 0, disk: / has 0 MiB free, 1.0 GiB are needed
+    web007.test failed step 0, disk: / has 0 MiB free, 1.0 GiB needed
     web008.test failed step 0, lock: the package lock is held by unattended-upgrade (pid 1)
     web009.test failed step 0, broken-packages: the package database is broken: base-files is half-configured
     web010.test failed step 1, package-failed: openssl: installed openssl package post-installation script subprocess returned error exit status 1
-    web011.test unreachable step 2, never-came-back: it went down and is not back after 1 s
+    web011.test unreachable step 2, never-came-back: it went down and did not come back within 1 s
     web012.test failed step 2, same-boot-id: it went away and came back with the same boot id (waited 1 s)
-    web013.test failed step 2, host-key-changed: after the reboot the host has another key: the host key of [127.0.0.1]:22 has changed: it shows ssh-ed25519 SHA256:…, but [fleet]/known_hosts:13 has a different one
+    web013.test failed step 2, host-key-changed: the host key changed after the reboot: the host key of [127.0.0.1]:22 has changed: it shows ssh-ed25519 SHA256:…, but [fleet]/known_hosts:13 has a different one
     web014.test failed step 0, service: nginx is inactive
     web015.test failed step 0, escalation: could not become deploy with sudo: sudo: a password is required
     web016.test ok
@@ -151,25 +151,25 @@ fn every_fault_has_its_outcome_and_its_reason() {
 
     failed at "Ready" on web008.test
       changed: nothing
-      try: wait until it is done, then run again with --limit @failed
+      try: wait until it finishes, then run again with --limit @failed
 
     failed at "Ready" on web009.test
       changed: nothing
       try: on the host: dpkg --configure -a && apt-get -f install
 
     failed at "Updates" on web010.test
-      | 10 of 11 planned versions are in
-      | not in: openssl 3.0.17-1~deb12u3
+      | 10 of 11 planned versions are installed
+      | not installed: openssl 3.0.17-1~deb12u3
       | the package database: openssl is half-configured
       | Setting up sudo (1.9.13p3-1+deb12u3) ...
       | Setting up nginx (1.22.1-9+deb12u3) ...
       | Setting up nginx-common (1.22.1-9+deb12u3) ...
       changed: 11 packages on 1 host
-      try: on the host: dpkg --configure -a && apt-get -f install; when it is in order, run again with --limit @failed
+      try: on the host: dpkg --configure -a && apt-get -f install; once the database is in order, run again with --limit @failed
 
     failed at "Reboot" on web012.test
       changed: 11 packages on 1 host
-      try: look at its console; a container may have the boot id of the machine below it
+      try: look at its console; a container may have the boot id of its host machine
 
     failed at "Reboot" on web013.test
       changed: 11 packages on 1 host
@@ -240,6 +240,8 @@ fn a_second_attempt_at_a_reboot_is_no_second_reboot() {
     let host = site.host();
     fails_a_unit_when_it_boots(host.folder(), &host.boot_id());
     // What failed in the reboot is not excused as what had failed before the next.
-    site.run("run play.yml -i inv.yml").ended(6).says(&["it is up, but failed after the reboot: late.service"]);
+    site.run("run play.yml -i inv.yml")
+        .ended(6)
+        .says(&["it is up, but these units failed after the reboot: late.service"]);
     assert_eq!(host.boots(), 2, "it was rebooted once");
 }

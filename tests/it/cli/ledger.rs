@@ -36,7 +36,7 @@ fn a_run_that_halted() {
     outcome      hosts            reason                     packages  reboot  took
     ok           web001.test                                       11  yes 1s
     failed       web002.test      Ready: / has 0 MiB free,          0  no 1s
-                                  1.0 GiB are needed
+                                  1.0 GiB needed
     not started  web003.test
 
     failed at "Ready" on web002.test
@@ -57,7 +57,7 @@ fn a_run_that_halted() {
     exit code 0
     -- stdout
     web002.test: failed
-      failed      Ready  (1s): / has 0 MiB free, 1.0 GiB are needed
+      failed      Ready  (1s): / has 0 MiB free, 1.0 GiB needed
     (the host has said nothing)
     "#);
     insta::assert_snapshot!(site.run(&format!("log {run} web003.test")).page(), @r#"

@@ -59,14 +59,14 @@ fn a_run_that_halts() {
     not started  web005.test
 
     failed at "Updates" on web002.test
-      | 10 of 11 planned versions are in
-      | not in: openssl 3.0.17-1~deb12u3
+      | 10 of 11 planned versions are installed
+      | not installed: openssl 3.0.17-1~deb12u3
       | the package database: openssl is half-configured
       | Setting up sudo (1.9.13p3-1+deb12u3) ...
       | Setting up nginx (1.22.1-9+deb12u3) ...
       | Setting up nginx-common (1.22.1-9+deb12u3) ...
       changed: 11 packages on 1 host
-      try: on the host: dpkg --configure -a && apt-get -f install; when it is in order, run again with --limit @failed
+      try: on the host: dpkg --configure -a && apt-get -f install; once the database is in order, run again with --limit @failed
 
     5 hosts: 2 ok, 1 failed, 2 not started
     changed: 33 packages on 3 hosts, 2 reboots
@@ -88,15 +88,15 @@ fn a_run_that_halts() {
     00:00:00  wave         production/medium, wave 1 of 3 (canary) is done: 1 ok
     00:00:00  wave         production/medium, wave 2 of 3: 2 hosts
     00:00:00  failed       web002.test  Updates: openssl: installed openssl package post-installation script subprocess returned error exit status 1
-                           | 10 of 11 planned versions are in
-                           | not in: openssl 3.0.17-1~deb12u3
+                           | 10 of 11 planned versions are installed
+                           | not installed: openssl 3.0.17-1~deb12u3
                            | the package database: openssl is half-configured
                            | Setting up sudo (1.9.13p3-1+deb12u3) ...
                            | Setting up nginx (1.22.1-9+deb12u3) ...
                            | Setting up nginx-common (1.22.1-9+deb12u3) ...
                            | Setting up linux-image-6.1.0-41-amd64 (6.1.158-1) ...
                            | update-initramfs: Generating /boot/initrd.img-6.1.0-41-amd64
-                           try: on the host: dpkg --configure -a && apt-get -f install; when it is in order, run again with --limit @failed
+                           try: on the host: dpkg --configure -a && apt-get -f install; once the database is in order, run again with --limit @failed
     00:00:00  failed       web002.test  is done, broken at "Updates", 11 packages (1s)
     00:00:00  --           halted: 1 host of stage production/medium broke, max_failures is 0; hosts in flight finish, no other host starts
     00:00:00  ok           web003.test  11 packages, rebooted (1s)

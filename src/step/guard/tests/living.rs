@@ -1,4 +1,5 @@
-//! A watchdog lives or is told as gone, a rollback ends or is ended, and what is told stays true after the next boot.
+//! A watchdog lives or is reported as gone, a rollback ends or is ended, and what is reported stays true after the next
+//! boot.
 
 use std::process::Stdio;
 
@@ -96,7 +97,7 @@ async fn without_systemd_a_watchdog_outlives_signals_and_is_started_again() {
     let first = bench.id_in("pid");
     bench.sends("KILL", "pid").await;
     bench.another_watchdog(&first).await;
-    // Its time has begun anew, and ends.
+    // Its time has restarted, and ends.
     bench.up_for(2_000);
     appears(&bench.guard_file("rc")).await;
     assert_eq!(bench.lines("log"), "undone\n");
@@ -314,10 +315,7 @@ async fn a_rollback_that_waits_for_a_job_is_told_as_waiting() {
     bench.file(&format!("{job}/pid"), format!("{} {start} boot-1\n", std::process::id()));
     assert_eq!(bench.stands(Wish::RollBack).await.0, Stand::Held);
     let refused = bench.another().await.unwrap_err();
-    assert!(
-        refused.summary.ends_with("rolls the host back when a job or an installation there has ended"),
-        "{refused:?}"
-    );
+    assert!(refused.summary.ends_with("rolls the host back once a job or an installation there ends"), "{refused:?}");
     bench.file(&format!("{job}/rc"), "0  \n");
     assert_eq!(bench.stands(Wish::RollBack).await.0, Stand::RolledBack(0));
     assert_eq!(bench.lines("log"), "undone\n");
@@ -329,10 +327,7 @@ async fn a_rollback_does_not_begin_in_the_middle_of_somebodys_installation() {
     bench.waits_for_an_installation().await;
     assert_eq!(bench.stands(Wish::RollBack).await.0, Stand::Held);
     let refused = bench.another().await.unwrap_err();
-    assert!(
-        refused.summary.ends_with("rolls the host back when a job or an installation there has ended"),
-        "{refused:?}"
-    );
+    assert!(refused.summary.ends_with("rolls the host back once a job or an installation there ends"), "{refused:?}");
     assert_eq!(bench.lines("log"), "");
     bench.file("proc/locks", "");
     assert_eq!(bench.ends_up().await, Stand::RolledBack(0));

@@ -51,7 +51,7 @@ fn the_packages_decide_and_not_the_exit_code() {
         // Another package was broken by somebody else: apt says 100, all went in.
         (&DONE[..], &[], exit(100), "", Verdict::Ok, "", "3 packages upgraded (a 1 → 2, b 1 → 2, new 1 new)"),
         (&DONE[..], &[], End::Lost, "", Verdict::Ok, "", "3 packages upgraded (a 1 → 2, b 1 → 2, new 1 new)"),
-        // A newer version than planned is no failure.
+        // A newer version than planned does not count as a failure.
         (
             &["a 3", "b 2", "c 1", "new 1"],
             &[],
@@ -70,7 +70,15 @@ fn the_packages_decide_and_not_the_exit_code() {
             "",
             "4 packages upgraded (a 1 → 2, b 1 → 2, c removed, …)",
         ),
-        (&["a 2", "b 2", "new 1"], &[], exit(0), "", Verdict::Failed, "removals", "c is gone without being planned"),
+        (
+            &["a 2", "b 2", "new 1"],
+            &[],
+            exit(0),
+            "",
+            Verdict::Failed,
+            "removals",
+            "c was removed without being planned",
+        ),
         (
             &["a 1", "b 1", "c 1"],
             &[],
@@ -139,18 +147,18 @@ fn a_failure_says_what_it_changed_and_what_to_type() {
     let names: Vec<&str> = result.packages.iter().map(|change| change.name.as_str()).collect();
     assert_eq!(names, ["a", "b", "new"]);
     assert!(result.help.unwrap().contains("dpkg --configure -a"));
-    assert_eq!(result.detail[..2], ["2 of 3 planned versions are in", "not in: b 2"]);
+    assert_eq!(result.detail[..2], ["2 of 3 planned versions are installed", "not installed: b 2"]);
     assert!(result.detail.iter().any(|line| line == "b: broken"), "{:?}", result.detail);
     let untouched = judge(&["a 1", "b 1", "c 1"], &[], exit(100), "");
     assert!(!untouched.changed && untouched.packages.is_empty());
-    assert!(untouched.help.unwrap().contains("nothing is half done"));
+    assert!(untouched.help.unwrap().contains("nothing is half installed"));
 }
 
 #[test]
 fn what_nobody_planned_is_reported() {
     let result = judge(&["a 2", "b 2", "c 9", "new 1"], &[], exit(0), "");
     assert_eq!(result.verdict, Verdict::Ok);
-    assert_eq!(result.detail, ["changed without being planned: c"]);
+    assert_eq!(result.detail, ["changed, but not planned: c"]);
 }
 
 #[test]
@@ -164,7 +172,7 @@ fn what_is_blocked_is_in_the_summary() {
         repaired: false,
         output: "",
     };
-    assert_eq!(evidence.verdict().summary, "all planned versions were there already; held: x");
+    assert_eq!(evidence.verdict().summary, "all planned versions were already installed; held: x");
 }
 
 #[test]
@@ -181,7 +189,7 @@ fn what_a_repair_completed_was_not_complete() {
     }
     let result = judge_repaired(&["a 2", "!b 2", "c 1", "new 1"], &[], End::Lost, true, "");
     assert_eq!(result.verdict, Verdict::Failed);
-    assert!(result.detail.contains(&format!("a repair was tried once: {hint}")), "{:?}", result.detail);
+    assert!(result.detail.contains(&format!("a repair was attempted once: {hint}")), "{:?}", result.detail);
 }
 
 #[test]
