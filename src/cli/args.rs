@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
                         6 hosts failed · 7 some outcome is unknown"
 )]
 pub struct Cli {
-    /// More in the log file (-v debug, -vv everything).
+    /// Write more to the log file (-v debug, -vv everything).
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Where the ledger and the logs live [default: $PATCHWAVE_STATE_DIR, else $XDG_STATE_HOME/patchwave].
@@ -32,7 +32,7 @@ pub enum Command {
     Run(RunArgs),
     /// Show the stages and waves of a rollout, without a connection.
     Plan(PlanArgs),
-    /// Go on with an interrupted or stopped run.
+    /// Continue an interrupted or stopped run.
     Resume(ResumeArgs),
     /// Run one command on many hosts; identical output is folded.
     Exec(ExecArgs),
@@ -44,26 +44,26 @@ pub enum Command {
     Status(StatusArgs),
     /// Print a run as a document, for a ticket or for machines.
     Report(ReportArgs),
-    /// Show what one host said in a run.
+    /// Show the output of one host in a run.
     Log(LogArgs),
-    /// Let a run that waits for approval go on.
+    /// Approve a run that waits for approval.
     Approve(RunArg),
     /// Let a run drain: no new host starts, hosts in flight finish.
     ///
     /// A second time: hosts stop before their next step. A third time: it leaves at once, jobs on hosts go on.
     Stop(RunArg),
-    /// What an inventory means.
+    /// Check and print an inventory.
     #[command(subcommand)]
     Inventory(InventoryCommand),
-    /// What the files of trusted host keys say.
+    /// Look up trusted host keys.
     #[command(subcommand)]
     KnownHosts(KnownHostsCommand),
     /// Show how a host would be reached by ssh_config, in the form of `ssh -G`.
     SshConfig(SshConfigArgs),
-    /// The record of all runs: where it is, whether it is whole, what may go.
+    /// The run history: verify, prune and repair it.
     #[command(subcommand)]
     Ledger(LedgerCommand),
-    /// The whole thing on an embedded fleet: real SSH on loopback, simulated hosts, nothing to install.
+    /// Try it on an embedded fleet: real SSH on loopback, simulated hosts, nothing to install.
     Demo(DemoArgs),
     /// Print shell completion.
     Completions {
@@ -111,14 +111,14 @@ pub struct ConnectArgs {
     /// Ask for the password of sudo or su.
     #[arg(short = 'K', long)]
     pub ask_become_pass: bool,
-    /// Take the login password from a command, run here once through `/bin/sh`: what it prints, without its last line's
-    /// end. For a password store.
+    /// Read the login password from this command's output (run once on this machine by `/bin/sh`, trailing newline
+    /// stripped), e.g. from a password manager.
     #[arg(long, value_name = "CMD", conflicts_with = "ask_pass")]
     pub password_command: Option<String>,
-    /// Take the password of sudo or su from a command, as --password-command.
+    /// Read the password of sudo or su from this command's output, as --password-command.
     #[arg(long, value_name = "CMD", conflicts_with = "ask_become_pass")]
     pub become_password_command: Option<String>,
-    /// Most hosts in flight.
+    /// Maximum number of hosts in flight.
     #[arg(short, long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub forks: u32,
     /// Most new connections per second, after the first few; 0: no limit.
@@ -127,7 +127,7 @@ pub struct ConnectArgs {
     /// Limit for name lookup and TCP connect, and as much again for the handshake.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub connect_timeout: Option<Duration>,
-    /// Limit for authentication.
+    /// Timeout for authentication.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub auth_timeout: Option<Duration>,
 }
@@ -194,7 +194,7 @@ pub struct PlanArgs {
     /// The plan as JSON.
     #[arg(long)]
     pub json: bool,
-    /// Every host by name.
+    /// Show every host by name.
     #[arg(long)]
     pub all: bool,
 }
@@ -202,12 +202,12 @@ pub struct PlanArgs {
 /// `resume`.
 #[derive(Clone, Debug, Args)]
 pub struct ResumeArgs {
-    /// The run; the newest when it is not given. Hosts are reached as it was started, unless options for that are given.
+    /// The run [default: the newest]. Connection options default to those it was started with.
     pub run: Option<String>,
     /// Start only these of the hosts that wait; open hosts are settled all the same.
     #[arg(short, long, value_name = "PATTERN")]
     pub limit: Option<String>,
-    /// Go on although playbook or inventory have changed. The recorded steps are carried out, with the variables of now.
+    /// Continue even though the playbook or inventory changed: run the recorded steps with the current variables.
     #[arg(long)]
     pub accept_changed_plan: bool,
     /// Change hosts even if another run holds their lease or still works there; this is recorded.
@@ -235,10 +235,10 @@ pub struct ExecArgs {
     /// The command and its arguments; one argument alone is a line for `/bin/sh`.
     #[arg(last = true, required = true, value_name = "CMD")]
     pub command: Vec<String>,
-    /// Run it with raised rights, whatever the inventory says.
+    /// Run it as root (sudo or su), whatever the inventory says.
     #[arg(short = 'b', long = "become")]
     pub raise: bool,
-    /// Limit for the command on each host.
+    /// Timeout for the command on each host.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m")]
     pub timeout: Duration,
     /// One JSON object per host on standard output.
@@ -309,7 +309,7 @@ pub struct ShowArgs {
     /// Its events as NDJSON.
     #[arg(long)]
     pub json: bool,
-    /// Every host, also the ones that are fine.
+    /// Show every host, also those that are ok.
     #[arg(long)]
     pub all: bool,
 }
@@ -374,7 +374,7 @@ pub enum LedgerCommand {
         #[arg(long, value_name = "HASH", value_parser = crate::ledger::noted_head)]
         head: Option<String>,
     },
-    /// Forget old runs, with their logs.
+    /// Delete old runs, with their logs.
     Prune(PruneArgs),
     /// Make a new ledger of the good events of each run; the damaged file is kept.
     Salvage,
@@ -394,7 +394,7 @@ pub struct PruneArgs {
     /// Also forget runs some of whose hosts are open: begun and not settled.
     #[arg(long)]
     pub with_open: bool,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(short, long)]
     pub yes: bool,
 }
@@ -402,7 +402,7 @@ pub struct PruneArgs {
 /// `inventory …`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum InventoryCommand {
-    /// Everything that is wrong with it, at once.
+    /// Report all problems of the inventory at once.
     Check(InventoryArgs),
     /// The hosts of a pattern, one a line.
     Hosts {
@@ -415,7 +415,7 @@ pub enum InventoryCommand {
     },
     /// Groups, hosts and variables as JSON, as `ansible-inventory --list` prints them; secrets are masked.
     List(InventoryArgs),
-    /// The tree of groups.
+    /// Print the tree of groups.
     Graph(InventoryArgs),
 }
 

@@ -1,4 +1,4 @@
-//! What earlier runs left: the meaning of `@failed` and its kin.
+//! What earlier runs left: the meaning of `@failed` and the other outcome selectors.
 
 use std::path::PathBuf;
 

@@ -31,7 +31,7 @@ pub(super) fn to_file(state_dir: &Path, verbose: u8) {
             .with_env_filter(filter)
             .with_ansi(false)
             .with_writer(Mutex::new(file))
-            // A full disk is told by the ledger, once.
+            // A full disk is reported by the ledger, once.
             .log_internal_errors(false)
             .try_init();
     }

@@ -163,7 +163,7 @@ impl World {
         }
     }
 
-    /// Writes a line of talk; a terminal that is gone is no reason to stop.
+    /// Writes a line of talk; a terminal that is gone stops nothing.
     pub fn talk(&mut self, line: impl std::fmt::Display) {
         let _ = writeln!(self.stderr, "{line}");
     }

@@ -162,7 +162,7 @@ fn condition(spec: &StepSpec, scope: &TemplateScope) -> Option<StepResult> {
 }
 
 fn overdue(spec: &StepSpec, limit: Duration) -> StepResult {
-    let summary = format!("no end within {} s; given up", (limit + GRACE).as_secs());
+    let summary = format!("timed out after {} s", (limit + GRACE).as_secs());
     if step::is_change(&spec.kind) {
         StepResult::unknown("timeout", summary).changed(true)
     } else {

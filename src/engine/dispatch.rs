@@ -228,7 +228,7 @@ impl Dispatcher {
                 Some(why.to_string())
             }
             Ending::Left { why } => {
-                self.writer.say(format!("the rest is left: {why}"));
+                self.writer.say(format!("remaining hosts not started: {why}"));
                 Some(why)
             }
         })
@@ -351,7 +351,7 @@ impl Dispatcher {
         }
     }
 
-    /// Output that could not be logged stops nothing; it is told once.
+    /// Output that could not be logged stops nothing; it is reported once.
     fn tell_log_trouble(&mut self) {
         if let Some(trouble) = self.surroundings.logs.as_ref().and_then(|logs| logs.take_trouble()) {
             self.writer.note(&trouble);

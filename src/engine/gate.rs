@@ -79,11 +79,11 @@ async fn steps(surroundings: &Surroundings, started: &RunStarted, stage: usize, 
                 Ok(result) if result.verdict == Verdict::Unknown => break Err(result.summary),
                 // What it started may be at work still; a second one is not started beside it.
                 Err(_) if step::is_change(&spec.kind) => {
-                    break Err("it did not end in time, and may still be at work on the jump box".to_owned());
+                    break Err("it timed out, and may still be running on the jump box".to_owned());
                 }
                 _ if attempt <= spec.retries => attempt += 1,
                 Ok(result) => break Err(result.summary),
-                Err(_) => break Err("no end within its time".to_owned()),
+                Err(_) => break Err("timed out".to_owned()),
             }
             tokio::time::sleep(spec.retry_delay).await;
         };

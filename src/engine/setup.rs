@@ -46,13 +46,13 @@ pub struct Engine {
     pub reporter: Box<dyn Reporter>,
     /// Most hosts in flight.
     pub forks: usize,
-    /// How often the reporter is told the time and the journal asked for requests.
+    /// How often the reporter gets the time and the journal asked for requests.
     pub tick: Duration,
     /// Requests of this process: signals, the prompt.
     pub signals: mpsc::Receiver<Signal>,
     /// How this program is called in hints, with its state folder: `patchwave`.
     pub program: String,
-    /// Told when the run begins to wait for a person.
+    /// Notified when the run begins to wait for a person.
     pub notices: Option<mpsc::Sender<Notice>>,
 }
 

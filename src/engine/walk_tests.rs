@@ -25,7 +25,7 @@ use crate::{
     target::Target,
 };
 
-/// Keeps facts, and answers as it is told; `Recorded` when it was told nothing.
+/// Keeps facts, and answers as set up; `Recorded` unless another answer was given.
 #[derive(Clone, Default)]
 struct Memory {
     kinds: Arc<Mutex<Vec<Kind>>>,

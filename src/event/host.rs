@@ -71,7 +71,7 @@ impl HostState {
         self.steps.iter().map(|(_, result)| result.packages.len()).sum()
     }
 
-    /// True when it was seen to boot anew.
+    /// True when it was seen to reboot.
     pub fn rebooted(&self) -> bool {
         self.steps.iter().any(|(_, result)| result.rebooted)
     }

@@ -52,7 +52,7 @@ pub enum Kind {
     RunStarted(Box<RunStarted>),
     /// A controller took over a run that had been interrupted.
     RunResumed(Box<RunResumed>),
-    /// The rest of the record was lost, and a salvaged ledger begins anew after its last good event. What happened
+    /// The rest of the record was lost, and a salvaged ledger starts again after its last good event. What happened
     /// since then is not known.
     RecordCut {
         /// What was wrong with the next event.
@@ -284,7 +284,7 @@ pub struct StepResult {
     /// Packages that are not as they were.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub packages: Vec<PackageChange>,
-    /// True when the host was seen to have booted anew.
+    /// True when the host was seen to have rebooted.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub rebooted: bool,
     /// Variables for later steps (`snapshot`, `register`). Never secret.

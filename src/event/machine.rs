@@ -36,7 +36,7 @@ impl Machine {
         }
     }
 
-    /// The hash of a machine id as the host prints it; `None`: that is no machine id.
+    /// The hash of a machine id as the host prints it; `None`: that is not a machine id.
     pub fn id_of(text: &str) -> Option<String> {
         let text = text.trim();
         let is_id = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());

@@ -1,4 +1,4 @@
-//! Runs for tests, told event by event and folded as they are told.
+//! Runs for tests, built event by event, each applied at once.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::{
     policy::{Mode, OnBudgetSpent, Spread},
 };
 
-/// A run that is told.
+/// A run under construction.
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
     pub(crate) events: Vec<Event>,

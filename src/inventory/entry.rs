@@ -1,6 +1,6 @@
 //! What the entries of hosts say about where a host is, and whether two of them mean two machines by one name.
 //! Knows entries of `hosts:` only: groups, files beside the inventory and `-e` are laid over each other as Ansible lays
-//! them, which is no contradiction. Start at [`AllSaid::compare`].
+//! them, which is not a contradiction. Start at [`AllSaid::compare`].
 
 use std::{collections::HashMap, sync::Arc};
 

@@ -17,7 +17,7 @@ pub struct Wrong {
 /// The hosts that a key of `hosts:` names, and the port that it gives all of them.
 ///
 /// # Errors
-/// A bad range, a number that is no port, or a text that Ansible reads in another way than people do.
+/// A bad range, a number that is not a port, or a text that Ansible reads in another way than people do.
 pub fn hosts(text: &str) -> Result<(Vec<String>, Option<u16>), Wrong> {
     let (pattern, port) = split(text)?;
     let names = range::expand(pattern).map_err(|why| Wrong { why, help: None })?;

@@ -154,7 +154,7 @@ pub fn matcher(term: &str) -> Result<Matcher, String> {
         let built = RegexBuilder::new(source).size_limit(1 << 20).build();
         built.map_err(|error| {
             let last = error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            format!("`{term}` is no regular expression: {last}")
+            format!("`{term}` is not a valid regular expression: {last}")
         })
     };
     if let Some(source) = term.strip_prefix('~') {
@@ -163,7 +163,7 @@ pub fn matcher(term: &str) -> Result<Matcher, String> {
     if !term.contains(['*', '?', '[']) {
         return Ok(Matcher::Name);
     }
-    compile(&glob(term)).map(Matcher::Glob).map_err(|_| format!("`{term}` is no pattern"))
+    compile(&glob(term)).map(Matcher::Glob).map_err(|_| format!("`{term}` is not a valid pattern"))
 }
 
 /// A shell glob as a regular expression, as Python's `fnmatch` reads it.

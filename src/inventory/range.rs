@@ -7,7 +7,7 @@ pub const MOST_HOSTS: usize = 1_000_000;
 /// All names that `pattern` stands for, the first range turning slowest. A name without ranges stands for itself.
 ///
 /// # Errors
-/// Why it is no range, in a few words.
+/// Why it is not a valid range, in a few words.
 pub fn expand(pattern: &str) -> Result<Vec<String>, String> {
     let mut pieces: Vec<Vec<String>> = Vec::new();
     let mut rest = pattern;
@@ -41,10 +41,10 @@ fn range(text: &str) -> Result<Vec<String>, String> {
     let (first, last, step) = match parts.as_slice() {
         [first, last] => (*first, *last, "1"),
         [first, last, step] => (*first, *last, *step),
-        _ => return Err(format!("`[{text}]` is no range: write [first:last] or [first:last:step]")),
+        _ => return Err(format!("`[{text}]` is not a valid range: write [first:last] or [first:last:step]")),
     };
     let first = if first.is_empty() { "0" } else { first };
-    let step: usize = step.parse().ok().filter(|n| *n > 0).ok_or(format!("`{step}` is no step of a range"))?;
+    let step: usize = step.parse().ok().filter(|n| *n > 0).ok_or(format!("`{step}` is not a valid step of a range"))?;
     let words = match (letter(first), letter(last)) {
         (Some(from), Some(to)) => {
             (from..=to).step_by(step).map(|at| char::from(LETTERS[at]).to_string()).collect::<Vec<_>>()
@@ -108,14 +108,14 @@ mod tests {
     fn what_is_no_range() {
         for (pattern, why) in [
             ("web[1:3", "a `[` is never closed"),
-            ("web[1]", "`[1]` is no range: write [first:last] or [first:last:step]"),
+            ("web[1]", "`[1]` is not a valid range: write [first:last] or [first:last:step]"),
             ("web[3:1]", "the range `[3:1]` ends before it begins"),
             ("web[b:a]", "the range `[b:a]` ends before it begins"),
             ("web[01:100]", "both ends of `[01:100]` must have the same number of digits"),
             ("web[1:]", "`` is neither a number nor a letter"),
             ("web[1:x]", "`x` is neither a number nor a letter"),
             ("web[-1:3]", "`-1` is neither a number nor a letter"),
-            ("web[1:3:0]", "`0` is no step of a range"),
+            ("web[1:3:0]", "`0` is not a valid step of a range"),
             ("web[1:1000001]", "this stands for more than 1000000 hosts"),
             ("w[0:99999][0:99999]", "this stands for more than 1000000 hosts"),
             ("w[0:18446744073709551615]", "this stands for more than 1000000 hosts"),

@@ -23,7 +23,7 @@ const MOST_FILES: usize = 100;
 /// Most unknown names for which the nearest known one is looked up.
 const MOST_GUESSES: usize = 50;
 
-/// The runs that `@failed` and its kin look up.
+/// The runs that `@failed` and the other outcome selectors look up.
 pub trait PastRuns {
     /// Hosts with `outcome` (`failed`, `unreachable`, `unknown`, `paused`, `not_started`, or `unfinished` for all) in
     /// `run`, or in the last run when it has no name.

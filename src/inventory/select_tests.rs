@@ -126,7 +126,7 @@ fn what_is_misspelt_or_empty_is_an_error() {
         ),
         ("zzz*", "`zzz*` matches no host and no group"),
         ("all:!zzz*", "`zzz*` matches no host and no group"),
-        ("~(", "`~(` is no regular expression: unclosed group"),
+        ("~(", "`~(` is not a valid regular expression: unclosed group"),
         ("web[10]", "`web[10]` selects no host\n  help: `web` has 10 hosts, counted from 0"),
         (
             "empty",

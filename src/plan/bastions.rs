@@ -114,7 +114,7 @@ all:
       hosts: { x1: }
 ";
 
-    /// The names of the bastions that are told, each with how many hosts are behind it.
+    /// The names of the bastions to report, each with how many hosts are behind it.
     fn check(rollout: &str, pattern: &str, expected: &[&str]) {
         let inventory = Inventory::from_text("inv.yml", FLEET).unwrap_or_else(|problems| panic!("{problems}"));
         let text = format!("name: p\nsteps: [pause: 1s]\nrollout: {rollout}\n");

@@ -22,7 +22,7 @@ pub struct Plan {
     pub steps: Vec<StepSpec>,
     /// What a failed host walks afterwards.
     pub on_failure: Vec<StepSpec>,
-    /// Broken hosts that the run bears, already in hosts.
+    /// Broken hosts that the run tolerates, already in hosts.
     pub max_failures: Option<usize>,
     /// What a spent budget of the run stops.
     pub on_budget_spent: OnBudgetSpent,
@@ -51,7 +51,7 @@ pub struct Stage {
     pub window_size: Option<usize>,
     /// Whether a wave ends before the next begins.
     pub mode: Mode,
-    /// Broken hosts that the stage bears, already in hosts.
+    /// Broken hosts that the stage tolerates, already in hosts.
     pub max_failures: usize,
     /// What a spent budget stops.
     pub on_budget_spent: OnBudgetSpent,

@@ -1,4 +1,4 @@
-//! Hosts into waves, so that no wave holds more of one failure domain than `spread` bears.
+//! Hosts into waves, so that no wave holds more of one failure domain than `spread` allows.
 //!
 //! Deterministic: a wave takes the first hosts in order that still fit; the others come first in the next wave. A wave
 //! may so become smaller than its size, never larger.

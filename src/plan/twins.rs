@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Hosts of the plan that are reached by the same way at the same address and port, with the same login: gateways that
-/// stand for many machines are told by the login which one is meant. `targets` are the plan's hosts.
+/// serve many machines know by the login which one is meant. `targets` are the plan's hosts.
 ///
 /// A machine with several addresses, or several names in the DNS, cannot be seen.
 pub fn twins<'t>(targets: impl IntoIterator<Item = &'t Target>) -> Problems {

@@ -10,14 +10,14 @@ use crate::mask::MASK;
 pub struct Address(reqwest::Url);
 
 impl Address {
-    /// Reads one. Of a text that is no address nothing is shown, since nobody knows which part of it is secret.
+    /// Reads one. A text that is not an address is never shown: any part of it may be secret.
     ///
     /// # Errors
     /// A sentence without the text.
     pub fn read(text: &str) -> Result<Self, &'static str> {
         match reqwest::Url::parse(text) {
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(Self(url)),
-            _ => Err("this is no address that begins with http:// or https:// (it is not shown, it may be secret)"),
+            _ => Err("this address must begin with http:// or https:// (not shown here: it may be secret)"),
         }
     }
 

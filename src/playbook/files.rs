@@ -55,7 +55,7 @@ mod tests {
         let found = |playbook: &str, relative: &str| find(&top.join(playbook), Path::new(relative));
         assert_eq!(found("playbooks/deep/p.yml", "hooks/a"), Some(top.join("playbooks/deep/hooks/a")));
         assert_eq!(found("playbooks/deep/p.yml", "hooks/b"), Some(top.join("hooks/b")));
-        assert_eq!(found("playbooks/p.yml", "hooks"), None, "a folder is no file");
+        assert_eq!(found("playbooks/p.yml", "hooks"), None, "a folder is not a file");
         assert_eq!(found("playbooks/p.yml", "secret"), None, "the search ends at the project's top");
         assert_eq!(found("playbooks/p.yml", "hooks/zzz"), None);
         let absolute = outside.path().join("secret");

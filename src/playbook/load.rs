@@ -17,7 +17,7 @@ use crate::{
 /// Loads the playbook at `path`.
 ///
 /// # Errors
-/// All that is wrong with it at once: the file cannot be read or is no YAML; unknown keys, wrong types, bad values,
+/// All that is wrong with it at once: the file cannot be read or is not YAML; unknown keys, wrong types, bad values,
 /// template mistakes, missing hooks and files.
 pub fn load(path: &Path) -> Result<Playbook, Problems> {
     read_source(Source::load(path)?)

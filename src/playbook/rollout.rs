@@ -62,7 +62,7 @@ fn environments(node: &Node, problems: &mut Problems) -> Option<Vec<Environment>
     let environments = read::list(node, "a list of environments", problems, |node, problems| {
         let name = read::name(node, problems)?;
         if !seen.insert(name.clone()) {
-            problems.at(&node.span, format!("`{name}` stands here twice"));
+            problems.at(&node.span, format!("`{name}` is listed twice"));
         }
         Some(Environment::new(&name))
     })?;

@@ -1,5 +1,5 @@
 //! May the next host start? Plan and state in, one [`Directive`] out.
-//! Pure: no clock but the present handed in, no memory but the recorded facts; a decision is made anew each time.
+//! Pure: no clock but the present handed in, no memory but the recorded facts; each decision is made afresh.
 //! Start at [`next`]; the reasons to stop are in [`halt`], what is still to come in [`prospect`].
 
 mod halt;

@@ -211,7 +211,7 @@ fn hosts_outside_the_limit_of_a_resume_get_no_slot_and_hold_nothing_up() {
     run.starts("d").end("d", Outcome::Ok).passes(60).starts("g").end("g", Outcome::Ok).starts("h");
     run.end("h", Outcome::Failed);
     run.push(leave_out(""));
-    assert!(matches!(run.next(), Directive::Finished(Ending::Halted(_))), "a limit is no way around the budget");
+    assert!(matches!(run.next(), Directive::Finished(Ending::Halted(_))), "a limit is not a way around the budget");
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn controller_died(strike: &Strike) -> bool {
         || strike.killed_again.is_some()
 }
 
-/// The time of a guard passes while nobody is there to confirm.
+/// The time of a guard passes while there is no terminal to confirm.
 fn undone(strike: &Strike, host: &HostState) -> bool {
     controller_died(strike) && host.broke_at().is_some_and(|(_, result)| result.class == "rolled-back")
 }

@@ -13,7 +13,7 @@ use crate::{
 pub(in crate::cli) fn approve(prefix: &str, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
     let (ledger, run, holder) = driven(prefix, &state_dir)?;
     ask(ledger, &run, Wanted::Approve { stage: None }, world)?;
-    world.talk(format_args!("run {run} ({holder}): the stage that waits goes on"));
+    world.talk(format_args!("run {run} ({holder}): the waiting stage continues"));
     Ok(0)
 }
 

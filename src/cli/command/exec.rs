@@ -236,7 +236,7 @@ fn unfinished(begun: bool) -> ui::ExecEnd {
     }
     ui::ExecEnd::NoAnswer {
         class: "interrupted".to_owned(),
-        why: "interrupted before its end; the command may be running still".to_owned(),
+        why: "interrupted; the command may still be running".to_owned(),
         help: None,
         unknown: true,
         reached: true,

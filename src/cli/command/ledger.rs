@@ -127,7 +127,7 @@ fn prune(args: &PruneArgs, state_dir: &Path, world: &mut World) -> Result<u8, Fa
         }
     }
     if doomed.is_empty() {
-        world.talk("no run is to be forgotten");
+        world.talk("no runs to delete");
         return Ok(0);
     }
     confirm(doomed.len(), args.yes, world)?;
@@ -143,12 +143,12 @@ fn confirm(runs: usize, yes: bool, world: &World) -> Result<(), Failure> {
     }
     let runs = count(runs);
     if !world.stdin_is_terminal {
-        return Err(Failure::refused(format!("{runs} would be forgotten, and nobody is there to confirm it"))
-            .help("say --yes when it is meant"));
+        return Err(Failure::refused(format!("{runs} would be forgotten, and there is no terminal to confirm it on"))
+            .help("give --yes to confirm"));
     }
     match world.prompt.line(&format!("Forget {runs} for ever? Type yes: ")).as_deref() {
         Some("yes" | "YES" | "Yes") => Ok(()),
-        _ => Err(Failure::refused("not confirmed; nothing was forgotten")),
+        _ => Err(Failure::refused("not confirmed; nothing was deleted")),
     }
 }
 

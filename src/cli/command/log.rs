@@ -26,7 +26,7 @@ pub(in crate::cli) fn log(args: &LogArgs, state_dir: PathBuf, world: &mut World)
     let path = ledger.logs(&run, Arc::clone(&world.clock)).path(&host);
     match std::fs::File::open(&path) {
         Ok(mut file) => copy(&mut file, world),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => world.print("(the host has said nothing)\n"),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => world.print("(no output)\n"),
         Err(error) => Err(Failure::internal(format!("{}: {error}", path.display()))),
     }
 }

@@ -56,7 +56,7 @@ pub(in crate::cli) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut 
     let past = Past { state_dir: state_dir.clone(), playbook: None };
     let jump_box = jump_box(&playbook, world);
     let reentry = drift::reentry(&state, &inventory, &playbook, &jump_box, (args, past))?;
-    let (connect, anew) = recorded_options::of_resume(&args.connect, &state.connect, world)?;
+    let (connect, record) = recorded_options::of_resume(&args.connect, &state.connect, world)?;
     let overlay = Overlay::new(&connect, world)?
         .stealing(args.steal_lease)
         .knowing(finished_leases::from_ledger(state_dir.clone()));
@@ -76,7 +76,7 @@ pub(in crate::cli) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut 
         left_out: reentry.left_out,
         accepted: reentry.accepted,
         files: reentry.files,
-        connect: anew,
+        connect: record,
     };
     let journal = Box::new(RunLedger::new(ledger, lock));
     let begun = engine::take_over(state, resumed, &*world.clock, journal)?;

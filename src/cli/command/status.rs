@@ -139,7 +139,7 @@ fn waits(state: &RunState, now: jiff::Timestamp, program: &str) -> Option<Waits>
         }
         Directive::Drain(why) => plain("halted", format!("halted: {why}; hosts in flight finish")),
         Directive::Finished(Ending::Halted(why)) => plain("halted", format!("halted: {why}")),
-        Directive::Finished(Ending::Left { why }) => plain("left", format!("the rest is left: {why}")),
+        Directive::Finished(Ending::Left { why }) => plain("left", format!("remaining hosts not started: {why}")),
         Directive::Finished(Ending::AllStarted) | Directive::WaitForHosts | Directive::Start(_) => return None,
     })
 }

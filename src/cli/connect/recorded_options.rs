@@ -100,7 +100,7 @@ pub(in crate::cli) fn of_resume(
     if !resumed.as_before {
         return Ok((given.clone(), resumed.record));
     }
-    world.talk(format_args!("hosts are reached as before: {}", shown(&resumed.words, world).join(" ")));
+    world.talk(format_args!("connection options as before: {}", shown(&resumed.words, world).join(" ")));
     Ok((read(&resumed.words)?, resumed.record))
 }
 
@@ -142,8 +142,8 @@ mod tests {
         let mut world = world();
         let recorded = words(&given(&["-u", "deploy", "--known-hosts", "k", "-f", "9"]), &world);
         let taken = |words: &[&str], world: &mut World| {
-            let (taken, anew) = of_resume(&given(words), &recorded, world).unwrap();
-            (taken.user, anew.map(|words| words.join(" ")))
+            let (taken, record) = of_resume(&given(words), &recorded, world).unwrap();
+            (taken.user, record.map(|words| words.join(" ")))
         };
         assert_eq!(taken(&[], &mut world), (Some("deploy".to_owned()), None));
         assert_eq!(taken(&["-k"], &mut world), (None, Some("--ask-pass".to_owned())));

@@ -31,7 +31,7 @@ pub(in crate::cli) fn transport(args: &ConnectArgs, world: &World) -> Result<Arc
         HostKeys::Strict => HostKeyPolicy::Strict,
         HostKeys::AcceptNew => HostKeyPolicy::AcceptNew,
         HostKeys::Ask if !world.stdin_is_terminal => {
-            return Err(Failure::refused("--host-keys ask: nobody can be asked, standard input is no terminal")
+            return Err(Failure::refused("--host-keys ask: there is nobody to ask: standard input is not a terminal")
                 .help("--host-keys accept-new records the keys of new hosts without a question"));
         }
         HostKeys::Ask => HostKeyPolicy::Ask,

@@ -36,10 +36,10 @@ pub(in crate::cli) fn confirm(plan: &Plan, yes: bool, check: bool, world: &mut W
     }
     let what = risky.join(", ");
     if !world.stdin_is_terminal {
-        return Err(Failure::refused(format!("this run touches {what}, and nobody is there to confirm it"))
-            .help("say --yes when it is meant"));
+        return Err(Failure::refused(format!("this run touches {what}, and there is no terminal to confirm it on"))
+            .help("give --yes to confirm"));
     }
-    let question = format!("This run touches {what}.\nType yes to go on: ");
+    let question = format!("This run touches {what}.\nType yes to continue: ");
     match world.prompt.line(&question).as_deref() {
         Some("yes" | "YES" | "Yes") => Ok(()),
         _ => Err(Failure::refused("not confirmed; nothing was done")),

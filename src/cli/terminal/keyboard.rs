@@ -111,7 +111,7 @@ impl Keyboard {
     }
 }
 
-/// What was typed before a question was read is no answer to it.
+/// What was typed before a question was read does not answer it.
 fn forget_typed() {
     let _ = tcflush(io::stdin(), QueueSelector::IFlush);
 }
@@ -182,7 +182,7 @@ fn typed_secret(mut key: impl FnMut() -> Option<u8>) -> Typed {
             Some(0x04) | None if line.is_empty() => return Typed::Nothing,
             Some(0x04) | None => break,
             Some(0x7f | 0x08) => while line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {},
-            // Ctrl-U: all of it anew.
+            // Ctrl-U: start over.
             Some(0x15) => line.clear(),
             Some(byte) if byte >= b' ' && line.len() < LONGEST => line.push(byte),
             Some(_) => {}

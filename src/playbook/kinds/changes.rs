@@ -99,7 +99,7 @@ pub(super) fn reboot(node: &Node, _: &Around, problems: &mut Problems) -> Option
             let (stable_at, timeout_at) = (map.take("stable"), map.take("timeout"));
             let timeout = timeout_at.map_or(Some(reboot.timeout), |node| read::deadline(node, map.problems));
             let stable = stable_at.map_or(Some(reboot.stable), |node| read::duration(node, map.problems));
-            // A value that cannot be read is told already; what would stand in its place proves nothing.
+            // A value that cannot be read is reported already; its replacement proves nothing.
             if let Some((stable, timeout)) = stable.zip(timeout) {
                 (reboot.stable, reboot.timeout) = (stable, timeout);
             }

@@ -37,7 +37,7 @@ fn disk_free(node: &Node, problems: &mut Problems) -> Option<BTreeMap<String, u6
     let mut least = BTreeMap::new();
     for (key, value) in entries {
         if !key.text.starts_with('/') {
-            problems.at(&key.span, format!("`{}` is no mount point: expected an absolute path", key.text));
+            problems.at(&key.span, format!("`{}` is not a mount point: expected an absolute path", key.text));
         }
         if let Some(bytes) = read::bytes(value, problems) {
             least.insert(key.text.clone(), bytes);

@@ -26,7 +26,7 @@ fn another_process_opens_the_gate() {
     let run = site.until("the end of the first wave", |events| finished(events) == 1);
     std::thread::sleep(std::time::Duration::from_millis(700));
     assert_eq!(site.lines("once"), 1, "it waits");
-    let line = "(ann@jump, process 1, since 2026-01-01 00:00 UTC): the stage that waits goes on\n";
+    let line = "(ann@jump, process 1, since 2026-01-01 00:00 UTC): the waiting stage continues\n";
     site.run(&format!("approve {}", &run[..15])).ended(0).prints("").says(&[line]);
     running.end().ended(0).says(&[
         "waits for approval after its first wave: patchwave approve 20260101-000000-abcd\n\

@@ -58,14 +58,14 @@ fn a_run_that_halted() {
     -- stdout
     web002.test: failed
       failed      Ready  (1s): / has 0 MiB free, 1.0 GiB needed
-    (the host has said nothing)
+    (no output)
     "#);
     insta::assert_snapshot!(site.run(&format!("log {run} web003.test")).page(), @r#"
     exit code 0
     -- stdout
     web003.test: not started
       it had no slot in this run
-    (the host has said nothing)
+    (no output)
     "#);
     site.run(&format!("log {run} web001.test")).ended(0).says(&["Setting up openssl"]);
     insta::assert_snapshot!(site.run(&format!("log {run} web009.test")).page(), @r#"

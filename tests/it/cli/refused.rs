@@ -20,8 +20,8 @@ fn a_high_risk_that_nobody_confirms() {
     Look, plan 0123456789ab
       production/critical                           2 hosts in 2 waves
       in all                                        2 hosts
-    error: this run touches production/critical (2 hosts, risk critical), and nobody is there to confirm it
-    help: say --yes when it is meant
+    error: this run touches production/critical (2 hosts, risk critical), and there is no terminal to confirm it on
+    help: give --yes to confirm
     "#);
     for answer in ["no", "", "y"] {
         site.types = Some(answer);

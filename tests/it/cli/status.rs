@@ -61,8 +61,8 @@ fn the_record_is_checked_saved_and_forgotten() {
     site.run("ledger salvage").ended(0).says(&["nothing is wrong"]);
 
     site.run("ledger prune").ended(2);
-    site.run("ledger prune --older-than 1h").ended(0).says(&["no run is to be forgotten"]);
-    site.run("ledger prune --keep-runs 2").ended(3).says(&["nobody is there to confirm it", "--yes"]);
+    site.run("ledger prune --older-than 1h").ended(0).says(&["no runs to delete"]);
+    site.run("ledger prune --keep-runs 2").ended(3).says(&["there is no terminal to confirm it on", "--yes"]);
     site.types = Some("no");
     site.run("ledger prune --keep-runs 2").ended(3).says(&["nothing was forgotten"]);
     site.types = Some("yes");

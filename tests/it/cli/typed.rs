@@ -61,7 +61,7 @@ fn a_resume_reaches_hosts_as_the_run_did() {
     let events = site.events(&site.last_run()).len();
     killed("resume --known-hosts kh2", events + 1);
     let said = site.run(&line).ended(0);
-    assert!(noted(&said, "hosts are reached as before: --known-hosts kh2\n"), "{}", said.page());
+    assert!(noted(&said, "connection options as before: --known-hosts kh2\n"), "{}", said.page());
     assert!(site.run("show --json").out.contains("\"connect\":[\"--known-hosts\""));
 }
 

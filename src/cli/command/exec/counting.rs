@@ -50,7 +50,7 @@ mod tests {
     use super::*;
     use crate::ui::{Paint, Quiet, Size};
 
-    /// A terminal that stands still until it is told to go on.
+    /// A terminal that stands still until it may go on.
     struct Still(Arc<Mutex<()>>);
 
     impl Write for Still {
