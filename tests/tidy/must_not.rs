@@ -35,6 +35,8 @@ const KEPT: &[(&str, &str, By)] = &[
     ("facts", "know a package manager", FLOORS),
     ("reach", "read a file", PURE),
     ("reach", "know a command", FLOORS),
+    ("sshconfig", "read a file", PURE),
+    ("sshconfig", "open a connection", PURE),
     ("policy", "know where that was written", Trust),
     ("inventory", "open a connection", PURE),
     ("inventory", "know a playbook", FLOORS),
