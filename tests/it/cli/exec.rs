@@ -129,6 +129,6 @@ fn hosts_that_fail_alike_share_a_block() {
     said.says(&[
         "── web[001-004].test (4 hosts): unreachable",
         "the host key of … is not on file",
-        "try: `patchwave … --host-keys accept-new`",
+        "try: use `--host-keys accept-new` to record the keys of new hosts automatically",
     ]);
 }

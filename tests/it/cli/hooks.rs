@@ -83,7 +83,7 @@ fn a_hook_that_is_found_missing_on_the_way() {
     insta::assert_snapshot!(fails("snapshot: { run: 'hooks/{{ inventory_hostname }}' }"), @r#"
     Hooks, run 20260101-000000-abcd, 1s
 
-    outcome  hosts  step  reason  packages  reboot  took
+    outcome  hosts  step  reason   packages  reboot  took
     failed   web001.test  Snapshot  hooks/web001.test was not found on the jump box   0  no 1s
 
     failed at "Snapshot" on web001.test

@@ -64,7 +64,7 @@ fn the_record_is_checked_saved_and_forgotten() {
     site.run("ledger prune --older-than 1h").ended(0).says(&["no runs to delete"]);
     site.run("ledger prune --keep-runs 2").ended(3).says(&["there is no terminal to confirm it on", "--yes"]);
     site.types = Some("no");
-    site.run("ledger prune --keep-runs 2").ended(3).says(&["nothing was forgotten"]);
+    site.run("ledger prune --keep-runs 2").ended(3).says(&["nothing was deleted"]);
     site.types = Some("yes");
     site.run("ledger prune --keep-runs 2").ended(0).says(&["1 run forgotten"]);
     site.run(&format!("show {}", runs[0])).ended(2);

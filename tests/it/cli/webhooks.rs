@@ -68,7 +68,7 @@ fn of_an_address_that_cannot_be_read_nothing_is_shown() {
         );
         site.write("play.yml", &play);
         let said = site.run("run play.yml -i inv.yml").ended(6);
-        said.says(&["it is not shown, it may be secret"]).never_says(&SECRETS);
+        said.says(&["not shown here: it may be secret"]).never_says(&SECRETS);
         site.run("show --json").ended(0).never_says(&SECRETS);
     }
 }
