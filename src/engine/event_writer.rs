@@ -84,7 +84,8 @@ impl EventWriter {
         }
         for event in &events {
             if let Err(error) = self.state.apply(event) {
-                // What was recorded cannot be taken back, and a state that is not the fold of its events must not decide.
+                // What was recorded cannot be taken back, and a state that is not the fold of its events must not
+                // decide.
                 tracing::error!(%error, "an event does not fit the state");
                 self.lost = Some(Lost { why: error.to_string(), help: None });
                 return false;

@@ -8,8 +8,8 @@ use std::time::Duration;
 const AT_FIRST: Duration = Duration::from_millis(5);
 /// The most that anybody waits: a person who looks sees no older picture than between two ticks.
 const AT_MOST: Duration = Duration::from_millis(250);
-/// A host waits a dozen times in its walk, each time at most this part of a usual walk for each host in flight: with 256
-/// of them the walk is longer by 3 % at the very most.
+/// A host waits a dozen times in its walk, each time at most this part of a usual walk for each host in flight: with
+/// 256 of them the walk is longer by 3 % at the very most.
 const PART: u32 = 100_000;
 
 /// The walks that this controller saw end.

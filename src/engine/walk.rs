@@ -195,8 +195,8 @@ impl Walk {
         Ok(Some(step))
     }
 
-    /// Gives the host its traffic back, or says why it gets none: after everything else, so that nothing works on a host
-    /// that serves.
+    /// Gives the host its traffic back, or says why it gets none: after everything else, so that nothing works on a
+    /// host that serves.
     async fn undrain(&self, broken: &Broken<'_>, begun: Option<StepRef>, walk: &mut WalkState) -> Result<(), WalkEnd> {
         for (index, spec) in self.started.plan.steps.iter().enumerate().filter(|(_, spec)| spec.kind.is_always()) {
             let step = StepRef { phase: StepPhase::Always, index };

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use super::{HostAt, HostState, Outcome, StepPhase, StepRef, StepResult, Verdict};
 
 impl HostState {
-    /// Its outcome as it would be if no more happened. `StepStarted` is durable before a step does anything, so a host in
-    /// flight without a step that has begun is as its last recorded step left it: `paused`, or what that step made of it.
+    /// Its outcome as it would be if no more happened. `StepStarted` is durable before a step does anything, so a host
+    /// in flight without a step that has begun is as its last recorded step left it: `paused`, or what that step made
+    /// of it.
     pub fn outcome(&self) -> Outcome {
         match (self.at, self.broke_at()) {
             (HostAt::Waiting, _) => Outcome::NotStarted,
@@ -23,8 +24,8 @@ impl HostState {
         }
     }
 
-    /// The step that decided a broken host: the first that is not fine. A host that could not be reached and rolled back
-    /// by itself (the end of a guard over the whole walk) is decided by that.
+    /// The step that decided a broken host: the first that is not fine. A host that could not be reached and rolled
+    /// back by itself (the end of a guard over the whole walk) is decided by that.
     pub fn broke_at(&self) -> Option<(StepRef, &StepResult)> {
         let mut broken = self.steps.iter().filter(|(_, r)| !matches!(r.verdict, Verdict::Ok | Verdict::Skipped));
         let first = broken.next()?;

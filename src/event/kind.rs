@@ -151,8 +151,8 @@ pub struct RunStarted {
     pub limit: Option<String>,
     /// `-e`, names only: values may be secret.
     pub extra_vars: Vec<String>,
-    /// Options that say how hosts are reached, as words (`--user`, `deploy`); passwords and commands that print them are
-    /// named only.
+    /// Options that say how hosts are reached, as words (`--user`, `deploy`); passwords and commands that print them
+    /// are named only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub connect: Vec<String>,
     /// `--check`: nothing is changed.
@@ -311,8 +311,8 @@ impl StepResult {
         self.verdict == Verdict::Ok && self.class == NOT_SENT
     }
 
-    /// Without secrets in what people read. What a step left for itself in variables (`guard`, `baseline`) stays as it is,
-    /// since later steps compare it.
+    /// Without secrets in what people read. What a step left for itself in variables (`guard`, `baseline`) stays as it
+    /// is, since later steps compare it.
     pub fn hide(&mut self, secrets: &Secrets, register: Option<&str>) {
         secrets.hide_in(&mut self.summary);
         self.detail.iter_mut().for_each(|line| secrets.hide_in(line));

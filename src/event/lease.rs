@@ -1,5 +1,6 @@
-//! A host's lease that went from one run to another: as the one that took it notes it (`step_noted`), and as the one that
-//! lost it records it (`host_finished`). Knows the records only; who may take a lease is decided where it is taken.
+//! A host's lease that went from one run to another: as the one that took it notes it (`step_noted`), and as the one
+//! that lost it records it (`host_finished`). Knows the records only; who may take a lease is decided where it is
+//! taken.
 
 use std::{fmt, time::Duration};
 

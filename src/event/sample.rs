@@ -113,7 +113,7 @@ pub(crate) fn upgraded(names: &[&str]) -> StepResult {
 }
 
 pub(crate) fn rebooted() -> StepResult {
-    StepResult { changed: true, rebooted: true, ..result(Verdict::Ok, "booted anew") }
+    StepResult { changed: true, rebooted: true, ..result(Verdict::Ok, "rebooted") }
 }
 
 /// Another controller takes over, and leaves these hosts out.

@@ -238,7 +238,7 @@ impl RunState {
         Ok(())
     }
 
-    /// One arm for each kind, so that none is forgotten; what takes more than a few lines is a method.
+    // long: one arm for each kind, so that none is forgotten; what takes more than a few lines is a method.
     fn apply_kind(&mut self, event: &Event) -> Result<(), String> {
         if self.finished && !matches!(event.kind, Kind::RunResumed(_) | Kind::RecordCut { .. }) {
             return Err("the run is finished".to_owned());

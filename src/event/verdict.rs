@@ -7,9 +7,9 @@ use serde_json::Value;
 use super::RunState;
 
 impl RunState {
-    /// The exit code of `run` and `resume`: that of the gravest outcome ([`super::Outcome::exit_code`]). A run in which all
-    /// hosts are ok is still not a success where a package was named that none of them knows (`6`), and where a gate
-    /// did not pass or has not run (`4`). (`1` to `3` are never about hosts.)
+    /// The exit code of `run` and `resume`: that of the gravest outcome ([`super::Outcome::exit_code`]). A run in which
+    /// all hosts are ok is still not a success where a package was named that none of them knows (`6`), and where a
+    /// gate did not pass or has not run (`4`). (`1` to `3` are never about hosts.)
     pub fn exit_code(&self) -> u8 {
         match self.outcomes().map(|(_, outcome)| outcome.exit_code()).max().unwrap_or(0) {
             0 if !self.unknown_packages().is_empty() => 6,

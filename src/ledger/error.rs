@@ -242,7 +242,7 @@ impl LedgerError {
                 .and(" makes a new ledger of the good events of each run and keeps the old file as a copy"),
             Self::Hopeless { .. } => Hint::words(
                 "take it from a backup, or move it away and start with an empty one: the logs of earlier runs are whole \
-                 in `logs` beside it, and what ran on a host is told by ",
+                 in `logs` beside it, and what ran on a host is listed by ",
             )
             .and_command("exec", &["HOSTS", "--", "ls", "/var/lib/patchwave/jobs"]),
             Self::Busy { .. } => Hint::words("find it with `fuser -v` on that file; try again when it is gone"),

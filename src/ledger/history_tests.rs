@@ -1,4 +1,5 @@
-//! What the hashes find by themselves, what only a hash that was noted elsewhere finds, and what is no damage.
+//! What the hashes find by themselves, what only a hash that was noted elsewhere finds, and what does not count as
+//! damage.
 
 use rusqlite::Connection;
 

@@ -100,7 +100,7 @@ impl RunLock {
         let doubt = |error: std::io::Error| Driver::Unclear(format!("{}: {error}", path.display()));
         let mut file = match fs::File::open(&path) {
             Ok(file) => file,
-            // Nobody drives a run without it; `prune` and people may have taken it away.
+            // No controller runs without it; `prune` and people may have taken it away.
             Err(error) if error.kind() == ErrorKind::NotFound => return Driver::Nobody,
             Err(error) => return doubt(error),
         };

@@ -115,7 +115,7 @@ pub(super) fn migrate(path: &Path, db: &mut Connection, steps: &[&str]) -> Resul
     tx.commit().map_err(told)
 }
 
-/// The schema version: 0 for a new file; what is no ledger, or a newer one, is an error.
+/// The schema version: 0 for a new file; a file that is not a ledger, or a newer one, is an error.
 fn version(path: &Path, db: &Connection, known: usize) -> Result<i64, LedgerError> {
     // One statement, one moment: another process may just be making the schema.
     let sql = "SELECT (SELECT application_id FROM pragma_application_id),

@@ -179,7 +179,7 @@ impl Ledger {
     /// does not understand.
     ///
     /// # Errors
-    /// The first error of `take`; [`LedgerError::Damaged`] for a row that is no object.
+    /// The first error of `take`; [`LedgerError::Damaged`] for a row that is not an object.
     pub fn each_text(
         &self,
         run: &RunId,

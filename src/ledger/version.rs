@@ -9,7 +9,7 @@ use crate::event::RunId;
 /// This program's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Whether a program of this version is newer than this one. A text that is no version is not.
+/// Whether a program of this version is newer than this one. A text that is not a version is not newer.
 pub fn is_newer(version: &str) -> bool {
     matches!((numbers(version), numbers(VERSION)), (Some(other), Some(own)) if other > own)
 }

@@ -1,6 +1,6 @@
-//! Fingerprints: of a plan, so that what was looked at is what is run; of variables, so that a changed inventory is seen.
-//! What is hashed is JSON without spaces: a plan's fields in the order of its types, variables with sorted keys. Of a
-//! secret only a few bits go in: the hash of a short one can be searched for.
+//! Fingerprints: of a plan, so that what was looked at is what is run; of variables, so that a changed inventory is
+//! seen. What is hashed is JSON without spaces: a plan's fields in the order of its types, variables with sorted keys.
+//! Of a secret only a few bits go in: the hash of a short one can be searched for.
 
 use std::collections::BTreeMap;
 

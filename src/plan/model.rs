@@ -140,8 +140,8 @@ pub struct Domain {
 }
 
 impl Plan {
-    /// The approvals that this plan waits for, if all goes well: index of the stage, and when. One after the last wave of
-    /// the run would let nothing go on, so there is none.
+    /// The approvals that this plan waits for, if all goes well: index of the stage, and when. One after the last wave
+    /// of the run would let nothing go on, so there is none.
     pub fn approvals(&self) -> impl Iterator<Item = (usize, Moment)> {
         let last = self.stages.iter().rposition(|stage| !stage.waves.is_empty());
         self.stages.iter().enumerate().filter_map(move |(s, stage)| {

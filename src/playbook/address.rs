@@ -64,8 +64,8 @@ fn webhook_shown(url: &str) -> String {
     }
 }
 
-/// Most addresses of checks hold no secret, and many are templates, which no parser of addresses reads: only of one that
-/// may hold a login or a query something is hidden.
+/// Most addresses of checks hold no secret, and many are templates, which no parser of addresses reads: only of one
+/// that may hold a login or a query something is hidden.
 fn check_shown(url: &str) -> String {
     if !url.contains(['@', '?', '#', '\\', '%']) {
         return url.to_owned();

@@ -28,8 +28,8 @@ impl Guard {
     /// How long a rollback waits on the host for somebody else who installs packages there (`watch.sh`).
     const PACKAGES: Duration = Duration::from_secs(300);
 
-    /// How long finding out what became of it may take: its own time, what it waits for others, that of the rollback, and
-    /// a minute to end it.
+    /// How long finding out what became of it may take: its own time, what it waits for others, that of the rollback,
+    /// and a minute to end it.
     pub fn patience(&self) -> Duration {
         self.within + Self::PACKAGES + self.timeout + Duration::from_secs(60)
     }

@@ -14,7 +14,8 @@ pub enum Source<'s> {
 }
 
 impl StepSpec {
-    /// The file of this step, if it has one. What a shell line names, and what programs read by themselves, is not seen.
+    /// The file of this step, if it has one. What a shell line names, and what programs read by themselves, is not
+    /// seen.
     pub fn source(&self) -> Option<Source<'_>> {
         let here = self.on == Side::Controller;
         match &self.kind {

@@ -12,8 +12,8 @@ use crate::{
     view::{Record, RunView, step_name},
 };
 
-/// The page; times are shown in `zone`. Hosts with the same package changes share a table. While a controller is running
-/// the run, its hosts in flight go on; after that they are paused, or nobody knows about them.
+/// The page; times are shown in `zone`. Hosts with the same package changes share a table. While a controller is
+/// running the run, its hosts in flight go on; after that they are paused, or nobody knows about them.
 pub fn markdown(view: &RunView<'_>, record: Option<&Record>, zone: &TimeZone) -> String {
     let mut page = String::new();
     head(&mut page, view, record, zone);

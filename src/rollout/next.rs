@@ -78,8 +78,8 @@ pub struct Now {
 }
 
 impl Now {
-    /// For who has the record alone: a controller that takes a run over, or one that looks on. A clock that was set back
-    /// makes nothing longer than it is.
+    /// For who has the record alone: a controller that takes a run over, or one that looks on. A clock that was set
+    /// back makes nothing longer than it is.
     pub fn by_the_record(state: &RunState, wall: Timestamp) -> Self {
         let rested = state.last_done_at.and_then(|done| Duration::try_from(wall.duration_since(done)).ok());
         Self { wall, rested: rested.unwrap_or_default() }
@@ -87,7 +87,8 @@ impl Now {
 }
 
 /// What to do next, given all that happened and the present moment. The reasons stand here in the order in which they
-/// count, in one function, so that none can be asked before another.
+/// count.
+// long: one function, so that no reason can be asked before another.
 pub fn next(state: &RunState, now: Now, limits: Limits) -> Directive {
     if let Some(why) = halt(state) {
         return if state.tally.in_flight > 0 {

@@ -74,8 +74,8 @@ impl StepCx<'_> {
         name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect()
     }
 
-    /// The step's name in names of what belongs to it: `s3` is the third of `steps:`, `g2.1.1` the first of the gate after
-    /// the first wave of the second stage.
+    /// The step's name in names of what belongs to it: `s3` is the third of `steps:`, `g2.1.1` the first of the gate
+    /// after the first wave of the second stage.
     pub(super) fn step_name(&self) -> String {
         let phase = match self.step.phase {
             StepPhase::Main => "s".to_owned(),
@@ -186,8 +186,8 @@ pub enum Ask<'a> {
 /// The end of a program that [`Controller::run`] runs.
 pub type Ran<'a> = BoxFuture<'a, Result<HookOutput, NoEnd>>;
 
-/// Which program of a run is meant, and what to do with what an earlier controller may have started. One that still runs
-/// is waited for in any case: there are never two at once.
+/// Which program of a run is meant, and what to do with what an earlier controller may have started. One that still
+/// runs is waited for in any case: there are never two at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// Names it in the run; letters, digits, `.` and `-`.

@@ -1,5 +1,5 @@
-//! `notify`: a message to people, by a program of the jump box or by a webhook. That nobody takes it is said, and breaks
-//! the host only where the playbook says `required`.
+//! `notify`: a message to people, by a program of the jump box or by a webhook. That nobody takes it is said, and
+//! breaks the host only where the playbook says `required`.
 
 use std::time::Duration;
 

@@ -48,7 +48,7 @@ fn middle<'t>(a: &[&'t str], b: &[&'t str]) -> Option<Vec<(char, &'t str)>> {
     let mut rounds: Vec<Vec<usize>> = Vec::new();
     for d in 0..=most {
         rounds.push(furthest.clone());
-        // Diagonals -d, -d + 2, …, d, shifted so that they are no negative numbers.
+        // Diagonals -d, -d + 2, …, d, shifted so that none is negative.
         for k in (offset - d..=offset + d).step_by(2) {
             let down = k == offset - d || (k != offset + d && furthest[k - 1] < furthest[k + 1]);
             let mut x = if down { furthest[k + 1] } else { furthest[k - 1] + 1 };

@@ -1,4 +1,4 @@
-//! Colour: whether, and which. Nothing is told by colour alone.
+//! Colour: whether, and which. Nothing depends on colour alone.
 
 use console::Style;
 

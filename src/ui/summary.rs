@@ -12,7 +12,7 @@ use crate::{
 /// Hosts above which the ok ones of a stage share a line.
 const LISTED: usize = 24;
 
-/// Failures that are told at length.
+/// Failures that are shown in full.
 const DETAILED: usize = 10;
 
 /// The command lines that the hints are made of.

@@ -42,7 +42,7 @@ fn without_numbers(word: &str) -> String {
     shape
 }
 
-/// The text without this name, where it stands for itself: `a` is no part of `failed`.
+/// The text without this name, where it is a word of its own: not the `a` of `failed`.
 fn without(text: &str, name: &str) -> String {
     let inside = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
     let (mut kept, mut rest) = (String::with_capacity(text.len()), text);

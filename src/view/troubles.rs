@@ -19,7 +19,7 @@ pub struct Trouble<'a> {
 }
 
 impl<'a> RunView<'a> {
-    /// All hosts that are neither ok nor not started, folded, gravest first. A host in flight is no trouble while a
+    /// All hosts that are neither ok nor not started, folded, gravest first. A host in flight does not count while a
     /// controller is running the run.
     pub fn troubles(&self) -> Vec<Trouble<'a>> {
         type Key<'a> = (Outcome, Option<StepRef>, &'a str, String);

@@ -35,19 +35,12 @@ pub(in crate::cli) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut 
     // Only read at first, so that nothing is made where no run was.
     let run = which(&Ledger::open_read_only(&state_dir)?, args.run.as_deref())?;
     let ledger = Ledger::open(&state_dir)?;
-    let owner = world.by();
-    let lock = ledger.lock(&run, &owner)?;
+    let lock = ledger.lock(&run, &world.by())?;
     // What happens next rests on this record alone.
     ledger.verify(&run)?;
     let mut state = ledger.state(&run)?;
     same_program(&state, world)?;
-    if let Some(why) = &state.cut {
-        return Err(Failure::refused(format!("the end of this run's record is lost: {why}")).help(
-            Hint::words("what was done after it is not known: look at its hosts with ")
-                .and_command("exec", &[])
-                .and(format!(", then start a new run with --limit @{run}:unfinished")),
-        ));
-    }
+    is_whole(&state)?;
     let next = next(line_of(&state, world), &state_dir, world);
     if let Some(code) = over(&mut state, &next, world)? {
         return Ok(code);
@@ -106,6 +99,17 @@ pub(in crate::cli) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut 
         },
         world,
     )
+}
+
+/// What was done after the end of a record that was cut is not known.
+fn is_whole(state: &RunState) -> Result<(), Failure> {
+    let Some(why) = &state.cut else { return Ok(()) };
+    let run = &state.started.run;
+    Err(Failure::refused(format!("the end of this run's record is lost: {why}")).help(
+        Hint::words("what was done after it is not known: look at its hosts with ")
+            .and_command("exec", &[])
+            .and(format!(", then start a new run with --limit @{run}:unfinished")),
+    ))
 }
 
 /// An address that changed may be another host's.

@@ -23,7 +23,7 @@ use crate::{
     engine,
     event::{RunId, RunStarted},
     ledger::{Ledger, RunLedger, VERSION},
-    plan,
+    plan::{self, Plan},
 };
 
 pub(in crate::cli) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
@@ -42,14 +42,12 @@ pub(in crate::cli) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World)
         .stealing(args.steal_lease)
         .knowing(finished_leases::from_ledger(state_dir.clone()));
     let Prepared { inventory, playbook, plan, hosts: names } = prepared;
-    let digest = plan.digest();
-    let shown = plan.short_digest();
     let hosts = Hosts::new(inventory, playbook.vars.clone(), &names, &overlay)?;
     if changes(&playbook) {
         // Once more, with what ssh_config says of their addresses.
         plan::twins(hosts.targets(&names).iter().map(Arc::as_ref)).or(()).map_err(Failure::usage)?;
     }
-    world.talk(format_args!("{}, plan {shown}", plan.playbook));
+    world.talk(format_args!("{}, plan {}", plan.playbook, plan.short_digest()));
     if !args.check {
         in_windows(&plan, world.clock.now())?;
     }
@@ -57,21 +55,7 @@ pub(in crate::cli) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World)
     let transport = transport(&args.connect, world)?;
     let forks = forks(args.connect.forks, world);
     let run = new_run_id(world);
-    let started = RunStarted {
-        run: run.clone(),
-        digest,
-        playbook_path: world.absolute(&args.playbook).display().to_string(),
-        inventory_paths: args.inventory.inventory.iter().map(|p| world.absolute(p).display().to_string()).collect(),
-        limit: args.limit.clone(),
-        extra_vars: args.inventory.extra_vars.iter().map(|word| name_of(word)).collect(),
-        connect: recorded_options::words(&args.connect, world),
-        check: args.check,
-        operator: world.who.account.clone(),
-        person: world.who.person.clone(),
-        controller: world.machine(),
-        version: VERSION.to_owned(),
-        plan,
-    };
+    let started = started(args, run.clone(), plan, world);
     let controller = jump_box(&playbook, world).agreed_with(&started.plan.agreed.files);
     let mut ledger = Ledger::open(&state_dir)?;
     let logs = ledger.logs(&run, Arc::clone(&world.clock));
@@ -102,6 +86,25 @@ pub(in crate::cli) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World)
         },
         world,
     )
+}
+
+/// What is recorded of how the run was asked for.
+fn started(args: &RunArgs, run: RunId, plan: Plan, world: &World) -> RunStarted {
+    RunStarted {
+        run,
+        digest: plan.digest(),
+        playbook_path: world.absolute(&args.playbook).display().to_string(),
+        inventory_paths: args.inventory.inventory.iter().map(|p| world.absolute(p).display().to_string()).collect(),
+        limit: args.limit.clone(),
+        extra_vars: args.inventory.extra_vars.iter().map(|word| name_of(word)).collect(),
+        connect: recorded_options::words(&args.connect, world),
+        check: args.check,
+        operator: world.who.account.clone(),
+        person: world.who.person.clone(),
+        controller: world.machine(),
+        version: VERSION.to_owned(),
+        plan,
+    }
 }
 
 /// `20261122-020003-kxfa`: sorts by time, and can be said over the telephone.

@@ -1,4 +1,5 @@
-//! Passwords from a command of the operator's: run once, here, within a deadline. What it prints reaches no log, no error.
+//! Passwords from a command of the operator's: run once, here, within a deadline. What it prints reaches no log, no
+//! error.
 
 use std::time::Duration;
 

@@ -145,7 +145,8 @@ async fn answer(
     by: String,
 ) {
     while let Some(Notice::ApprovalWanted { .. }) = notices.recv().await {
-        // The question stands on the screen. Whatever is no yes is no answer: the run waits on, and says so once.
+        // The question is on the screen. Anything but yes does not answer it: the run goes on waiting, and says so
+        // once.
         let mut told = false;
         loop {
             let prompt = Arc::clone(&prompt);

@@ -53,7 +53,7 @@ pub(in crate::cli) fn prepare(request: &Request<'_>, world: &World) -> Result<Pr
         now: world.clock.now(),
     };
     let mut plan = wanted.plan().map_err(Failure::usage)?;
-    // A host that cannot be reached as it is written is told when it is about to be.
+    // A host that cannot be reached as it is written fails with its reason when its turn comes.
     let targets: Vec<_> = plan.hosts().filter_map(|(host, ..)| inventory.target(&host.name).ok()).collect();
     let mut problems = plan::endangered_ways(&plan, &targets);
     if changes(&playbook) {

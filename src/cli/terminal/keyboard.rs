@@ -1,5 +1,5 @@
-//! The terminal's keyboard: whoever is asked reads it alone. An approval, which may be given elsewhere as well, gives way
-//! to any other question. Whatever ends the program, the terminal is left as it was found. Start at [`Keyboard`].
+//! The terminal's keyboard: whoever is asked reads it alone. An approval, which may be given elsewhere as well, gives
+//! way to any other question. Whatever ends the program, the terminal is left as it was found. Start at [`Keyboard`].
 
 use std::{
     fs::OpenOptions,

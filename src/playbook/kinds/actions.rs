@@ -175,8 +175,8 @@ pub(super) fn pause(node: &Node, _: &Around, problems: &mut Problems) -> Option<
     Some(StepKind::Pause(Pause { duration }))
 }
 
-/// `notify: {command: LINE, message: ..}` or `notify: {webhook: URL, message: .., body: ..}`, with `required: yes` where
-/// the host is not fine without it.
+/// `notify: {command: LINE, message: ..}` or `notify: {webhook: URL, message: .., body: ..}`, with `required: yes`
+/// where the host is not fine without it.
 pub(super) fn notify(node: &Node, around: &Around, problems: &mut Problems) -> Option<StepKind> {
     let mut map = MapReader::new(node, "`notify`", problems)?;
     let command = map.take("command");
@@ -220,7 +220,7 @@ pub(super) fn notify(node: &Node, around: &Around, problems: &mut Problems) -> O
     notify.map(StepKind::Notify)
 }
 
-/// An http or https address, as far as it is no template. It may hold a password, so nothing of it is told.
+/// An http or https address, unless it is a template. It may hold a password, so none of it is shown.
 pub(super) fn web_address(node: &Node, problems: &mut Problems) -> Option<Template> {
     let url = values::filled(node, problems)?;
     let begins = ["http://", "https://", "{{"].iter().any(|start| url.0.starts_with(start));

@@ -158,7 +158,8 @@ fn version_test(value: &Value, other: &Value, operator: Option<&str>) -> Result<
     })
 }
 
-/// Numbers by value, words by letters, a number after a word, missing parts as zero: `1.2` is `1.2.0`, `1.2rc1` < `1.2.1`.
+/// Numbers by value, words by letters, a number after a word, missing parts as zero: `1.2` is `1.2.0`, `1.2rc1` <
+/// `1.2.1`.
 fn compare_versions(a: &str, b: &str) -> Ordering {
     let (a, b) = (version_parts(a), version_parts(b));
     for i in 0..a.len().max(b.len()) {

@@ -15,7 +15,8 @@ pub(super) fn begins_at(text: &str, at: usize) -> bool {
     bytes.get(at) == Some(&b'{') && matches!(bytes.get(at + 1), Some(b'{' | b'%' | b'#'))
 }
 
-/// The end (exclusive) of the tag that begins at byte `at`. Strings and brackets inside are skipped, as the engine does.
+/// The end (exclusive) of the tag that begins at byte `at`. Strings and brackets inside are skipped, as the engine
+/// does.
 pub(super) fn end_of(text: &str, at: usize) -> Result<usize, TemplateError> {
     let bytes = text.as_bytes();
     let unclosed = || TemplateError::at("template syntax: this tag is never closed", at..(at + 2).min(text.len()));

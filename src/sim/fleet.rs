@@ -1,0 +1,326 @@
+//! The fleet and its sessions: which host answers, how long that takes, and which fault strikes before and after.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures::future::BoxFuture;
+
+use super::{
+    debian::Packages,
+    fault::{Faults, Strike},
+    host::{Reply, SimHost},
+};
+use crate::{
+    command::{Command, Output},
+    host::HostName,
+    target::Target,
+    transport::{Class, ConnectError, ExecError, Phase, Session, Sink, Stream, Transport},
+};
+
+/// After so long a peer that says nothing is found to be lost.
+const KEEPALIVES: Duration = Duration::from_secs(60);
+
+/// A simulated fleet. Cheap to clone; clones are the same fleet, so that a second controller finds what the first did.
+#[derive(Clone, Default)]
+pub struct SimFleet {
+    hosts: Arc<HashMap<HostName, Arc<Mutex<SimHost>>>>,
+    latency: Duration,
+    jitter: Duration,
+    watcher: Option<Watcher>,
+}
+
+/// Called at every moment; true: it did something about it, which takes a moment.
+pub type Watcher = Arc<dyn Fn(&HostName, Moment) -> bool + Send + Sync>;
+
+/// Two places of a command's life in which the world may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// A command with this label has come to the host and is not begun.
+    Arrived(&'static str),
+    /// It is done, and its answer is not on the way yet.
+    Done(&'static str),
+}
+
+impl SimFleet {
+    /// A fleet of these hosts; every answer takes `latency`.
+    pub fn new(hosts: impl IntoIterator<Item = (HostName, Faults)>, latency: Duration) -> Self {
+        let make = |(name, faults): (HostName, Faults)| {
+            let host = SimHost::new(&name, faults);
+            (name, Arc::new(Mutex::new(host)))
+        };
+        let hosts = Arc::new(hosts.into_iter().map(make).collect());
+        Self { hosts, latency, jitter: Duration::ZERO, watcher: None }
+    }
+
+    /// Makes every host a Debian with a pending security fix and two old kernels.
+    #[must_use]
+    pub fn with_apt(self) -> Self {
+        for host in self.hosts.values() {
+            lock(host).packages = Some(Packages::default());
+        }
+        self
+    }
+
+    /// Lets every answer take up to `jitter` more.
+    #[must_use]
+    pub fn with_jitter(mut self, jitter: Duration) -> Self {
+        self.jitter = jitter;
+        self
+    }
+
+    /// Tells `watcher` of every moment of every command, of this clone and its clones.
+    #[must_use]
+    pub fn watched(mut self, watcher: Watcher) -> Self {
+        self.watcher = Some(watcher);
+        self
+    }
+
+    fn with<T>(&self, host: &HostName, look: impl FnOnce(&mut SimHost) -> T) -> Option<T> {
+        self.hosts.get(host).map(|host| look(&mut lock(host)))
+    }
+
+    /// How often each job was begun on a host, by its id: more than once is the worst possible fault.
+    pub fn transactions(&self, host: &HostName) -> Vec<(String, u32)> {
+        self.with(host, |host| host.jobs_begun()).unwrap_or_default()
+    }
+
+    /// How often a host was rebooted because somebody asked for it.
+    pub fn reboots(&self, host: &HostName) -> u32 {
+        self.with(host, |host| host.reboots).unwrap_or_default()
+    }
+
+    /// How often a host came up, its first time included.
+    pub fn boots(&self, host: &HostName) -> u64 {
+        self.with(host, |host| host.boot).unwrap_or_default()
+    }
+
+    /// How often each short change was made on a host: `reboot asked`, `copy PATH`, `clean`.
+    pub fn effects(&self, host: &HostName) -> BTreeMap<String, u32> {
+        self.with(host, |host| host.effects.clone()).unwrap_or_default()
+    }
+
+    /// Whether the package database of a host is in order; a host without one is.
+    pub fn is_healthy(&self, host: &HostName) -> bool {
+        self.with(host, |host| host.packages.as_ref().is_none_or(Packages::healthy)).unwrap_or(true)
+    }
+
+    /// The version of a package on a host.
+    pub fn version(&self, host: &HostName, package: &str) -> Option<String> {
+        self.with(host, |host| host.packages.as_ref()?.version(package).map(str::to_owned)).flatten()
+    }
+
+    /// What a file on a host holds.
+    pub fn file(&self, host: &HostName, path: &str) -> Option<Vec<u8>> {
+        self.with(host, |host| host.files.get(path).cloned()).flatten()
+    }
+
+    /// Whether a unit of a host runs.
+    pub fn is_active(&self, host: &HostName, unit: &str) -> bool {
+        self.with(host, |host| !host.stopped.iter().any(|stopped| stopped == unit)).unwrap_or(false)
+    }
+
+    /// Whether a host accepts connections just now.
+    pub fn is_up(&self, host: &HostName) -> bool {
+        self.with(host, |host| host.on_connect() == Strike::None).unwrap_or(false)
+    }
+
+    /// Whether a detached job runs on a host just now.
+    pub fn is_busy(&self, host: &HostName) -> bool {
+        self.with(host, SimHost::is_busy).unwrap_or(false)
+    }
+
+    /// The run that holds a host's lease.
+    pub fn lease(&self, host: &HostName) -> Option<String> {
+        self.with(host, |host| host.lease.as_ref().map(|holder| holder.run.clone())).flatten()
+    }
+
+    /// Whether a guard on a host may still roll back by itself.
+    pub fn is_guarded(&self, host: &HostName) -> bool {
+        self.with(host, SimHost::is_guarded).unwrap_or(false)
+    }
+
+    /// How many guards left traces on a host.
+    pub fn guards(&self, host: &HostName) -> usize {
+        self.with(host, |host| host.guards.len()).unwrap_or_default()
+    }
+
+    /// Cuts every connection to a host.
+    pub fn cut(&self, host: &HostName) {
+        self.with(host, |host| host.line += 1);
+    }
+
+    /// Somebody reboots a host.
+    pub fn reboot(&self, host: &HostName) {
+        self.with(host, SimHost::boot_anew);
+    }
+
+    /// Takes a host's power.
+    pub fn power_off(&self, host: &HostName) {
+        self.with(host, SimHost::power_off);
+    }
+
+    /// Gives a host its power back, or boots one that did not come back from a reboot.
+    pub fn power_on(&self, host: &HostName) {
+        self.with(host, SimHost::power_on);
+    }
+
+    /// Kills what runs detached on a host. `None`: with its wrapper, so that no exit code is left.
+    pub fn kill_jobs(&self, host: &HostName, code: Option<u32>) {
+        self.with(host, |host| host.kill_jobs(code));
+    }
+
+    /// Fills a host's disk, or gives its room back.
+    pub fn fill_disk(&self, host: &HostName, full: bool) {
+        self.with(host, |host| host.disk_full = full);
+    }
+
+    /// Takes all faults away; every host has power and room.
+    pub fn heal(&self) {
+        for host in self.hosts.values() {
+            let mut host = lock(host);
+            host.faults = Faults::default();
+            host.disk_full = false;
+            host.power_on();
+        }
+    }
+
+    async fn travel(&self) {
+        let most = u64::try_from(self.jitter.as_micros()).unwrap_or(u64::MAX);
+        let more = if most == 0 { 0 } else { fastrand::u64(0..most) };
+        tokio::time::sleep(self.latency + Duration::from_micros(more)).await;
+    }
+
+    async fn tell(&self, host: &HostName, moment: Moment) {
+        if self.watcher.as_ref().is_some_and(|watcher| watcher(host, moment)) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+fn lock(host: &Mutex<SimHost>) -> MutexGuard<'_, SimHost> {
+    host.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Transport for SimFleet {
+    fn connect(&self, target: Arc<Target>) -> BoxFuture<'_, Result<Box<dyn Session>, ConnectError>> {
+        Box::pin(async move {
+            let fail = |phase, class, why: &str| {
+                Err(ConnectError { phase, class, message: format!("{}: {why}", target.name), help: None })
+            };
+            let Some(host) = self.hosts.get(&target.name) else {
+                return fail(Phase::Resolve, Class::Resolve, "no such host");
+            };
+            self.travel().await;
+            let strike = lock(host).on_connect();
+            match strike {
+                Strike::None => {}
+                Strike::Refuse => return fail(Phase::Connect, Class::Refused, "nobody listens"),
+                Strike::Hang => {
+                    tokio::time::sleep(target.limits.connect).await;
+                    return fail(Phase::Connect, Class::TimedOut, "no answer");
+                }
+                Strike::NewKey => return fail(Phase::HostKey, Class::HostKeyChanged, "another host key"),
+                Strike::DropBefore | Strike::DropAfter => return fail(Phase::Banner, Class::Closed, "hung up"),
+            }
+            let (boot, line) = {
+                let host = lock(host);
+                (host.boot, host.line)
+            };
+            let name = target.name.clone();
+            let session = SimSession { fleet: self.clone(), name, host: Arc::clone(host), boot, line };
+            Ok(Box::new(session) as Box<dyn Session>)
+        })
+    }
+}
+
+struct SimSession {
+    fleet: SimFleet,
+    name: HostName,
+    host: Arc<Mutex<SimHost>>,
+    /// The boot in which it was opened: a reboot ends it.
+    boot: u64,
+    /// As it was opened: a cut ends it.
+    line: u64,
+}
+
+impl SimSession {
+    fn is_lost(&self, host: &SimHost) -> bool {
+        host.boot != self.boot || host.line != self.line || host.is_down()
+    }
+}
+
+impl Session for SimSession {
+    fn exec<'a>(
+        &'a mut self,
+        command: &'a Command,
+        sink: &'a mut dyn Sink,
+    ) -> BoxFuture<'a, Result<Output, ExecError>> {
+        Box::pin(async move {
+            let lost = |sent| {
+                let message = format!("connection lost during {}", command.label);
+                Err(ExecError { sent, class: Class::Lost, message, help: None })
+            };
+            self.fleet.travel().await;
+            self.fleet.tell(&self.name, Moment::Arrived(command.label)).await;
+            let strike = {
+                let mut host = lock(&self.host);
+                if host.is_off() {
+                    Strike::Hang
+                } else if self.is_lost(&host) {
+                    Strike::DropBefore
+                } else {
+                    host.on_exec()
+                }
+            };
+            match strike {
+                Strike::None => {}
+                Strike::Hang => {
+                    tokio::time::sleep(KEEPALIVES).await;
+                    return lost(true);
+                }
+                Strike::Refuse | Strike::NewKey | Strike::DropBefore => return lost(false),
+                Strike::DropAfter => {
+                    let _ = lock(&self.host).answer(command);
+                    return lost(true);
+                }
+            }
+            loop {
+                let reply = lock(&self.host).answer(command);
+                let (again, output) = match reply {
+                    Reply::Now(output) => (false, Some(output)),
+                    Reply::After(wait, output) => {
+                        tokio::time::sleep(wait).await;
+                        (false, Some(output))
+                    }
+                    Reply::AskAgain(wait) => {
+                        tokio::time::sleep(wait).await;
+                        (true, None)
+                    }
+                };
+                if !again {
+                    self.fleet.tell(&self.name, Moment::Done(command.label)).await;
+                }
+                let (off, gone) = {
+                    let host = lock(&self.host);
+                    (host.is_off(), self.is_lost(&host))
+                };
+                if off {
+                    tokio::time::sleep(KEEPALIVES).await;
+                }
+                if off || gone {
+                    return lost(true);
+                }
+                let Some(output) = output else { continue };
+                sink.write(Stream::Stdout, &output.stdout);
+                return Ok(output);
+            }
+        })
+    }
+
+    fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
+}
