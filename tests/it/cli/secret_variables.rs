@@ -34,7 +34,7 @@ steps:
   - command: { argv: ["./say", "{{ api_token }}", "{{ db.password }}"], environment: { Y: "{{ api_token | upper }}" } }
     on: controller
   - notify: { command: ./tell, message: "token {{ api_token }} of {{ inventory_hostname }}" }
-  - notify: { command: ./break, message: "token {{ api_token }}" }
+  - notify: { command: ./break, message: "token {{ api_token }}", required: yes }
 on_failure:
   - command: { run: "echo failed {{ api_token | upper }}; exit 3", changes: false }
   - command: { run: "echo {{ api_token + 1 }}", changes: false }
