@@ -132,7 +132,7 @@ fn a_lost_journal_stops_everything() {
         let (_signals, engine) = bench.engine();
         let began = Instant::now();
         let end = run(engine, bench.start()).await;
-        assert!(began.elapsed() < HOUR, "nobody began its step");
+        assert!(began.elapsed() < HOUR, "no host began its step");
         assert_eq!(hosts_started(&bench.journal.kinds()), ["a"]);
         assert_eq!(bench.journal.events().len(), 2, "and nothing is added afterwards");
         assert!(end.lost.is_some());

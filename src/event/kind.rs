@@ -299,7 +299,7 @@ pub struct StepResult {
 const NOT_SENT: &str = "not-sent";
 
 impl StepResult {
-    /// The same end for a host that is none the worse for it: its message reached nobody.
+    /// The result of a host that stays ok although its message was not sent.
     #[must_use]
     pub fn unsent(self) -> Self {
         let summary = format!("not sent: {}", self.summary);

@@ -96,7 +96,7 @@ fn compare(db: &Connection, run: &RunId, one: &Expected) -> rusqlite::Result<Res
     let no: Option<i64> =
         db.prepare_cached("SELECT no FROM runs WHERE run = ?")?.query_row([&run.0], |row| row.get(0)).optional()?;
     let Some(no) = no else {
-        return Ok(Err((one.n, format!("run {run} is gone, and nobody has pruned it"))));
+        return Ok(Err((one.n, format!("run {run} is missing, and no prune is recorded"))));
     };
     if let Some(anchor) = &one.anchor {
         let first: Option<String> = db

@@ -197,7 +197,7 @@ fn an_older_ledger_is_whole_without_a_history_and_gets_one_with_its_next_run() {
     assert_eq!(ledger.verify_history().unwrap().unwrap().events, 3);
     ledger.db.execute_batch("DELETE FROM events WHERE no = 1; DELETE FROM runs WHERE no = 1;").unwrap();
     let error = verify(&ledger).unwrap_err().to_string();
-    assert!(error.ends_with("at entry 1: run run-1 is gone, and nobody has pruned it"), "{error}");
+    assert!(error.ends_with("at entry 1: run run-1 is missing, and no prune is recorded"), "{error}");
 }
 
 /// A ledger as the first schema had it, with one run.

@@ -202,7 +202,7 @@ fn drained(page: &mut String, view: &RunView<'_>) {
 fn unsent(page: &mut String, view: &RunView<'_>) {
     for (i, one) in view.unsent().into_iter().enumerate() {
         if i == 0 {
-            line(page, "\n## Messages that reached nobody\n");
+            line(page, "\n## Messages that were not sent\n");
         }
         let hosts: Vec<HostName> = one.hosts.into_iter().cloned().collect();
         line(page, &format!("- **{}**: {}", escape(&names::fold(&hosts)), escape(&one.why)));

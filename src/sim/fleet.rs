@@ -217,7 +217,7 @@ impl Transport for SimFleet {
             let strike = lock(host).on_connect();
             match strike {
                 Strike::None => {}
-                Strike::Refuse => return fail(Phase::Connect, Class::Refused, "nobody listens"),
+                Strike::Refuse => return fail(Phase::Connect, Class::Refused, "the connection was refused"),
                 Strike::Hang => {
                     tokio::time::sleep(target.limits.connect).await;
                     return fail(Phase::Connect, Class::TimedOut, "no answer");

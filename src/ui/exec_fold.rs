@@ -187,9 +187,9 @@ mod tests {
     fn what_is_not_the_same_does_not_fold() {
         let one = |host, class: &str, why: &str| broken(host, class, why.to_owned(), "look".to_owned());
         let results = [
-            one("a", "refused", "nobody listens on 10.0.0.1:22"),
-            one("b", "refused", "nobody listens on 10.0.0.2:22"),
-            one("c", "closed", "nobody listens on 10.0.0.3:22"),
+            one("a", "refused", "10.0.0.1:22 refused the connection"),
+            one("b", "refused", "10.0.0.2:22 refused the connection"),
+            one("c", "closed", "10.0.0.3:22 refused the connection"),
             one("d", "refused", "nobody is there"),
         ];
         assert_eq!(groups(&results, false).len(), 3);

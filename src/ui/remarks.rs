@@ -8,22 +8,28 @@ use crate::{
     view::{Record, RunView, Unsent},
 };
 
+/// A recorded hint as it is shown; `None` for one that names commands where there is no program for them.
+pub(super) fn help(recorded: &str, program: Option<&str>) -> Option<String> {
+    let hint = Hint::read(recorded);
+    (program.is_some() || !hint.has_commands()).then(|| hint.render(program.unwrap_or_default()))
+}
+
 /// Hosts that stay drained, those of one reason together, with what to type for one of them.
-pub(super) fn drained(view: &RunView<'_>, width: usize, program: &str) -> String {
+pub(super) fn drained(view: &RunView<'_>, width: usize, program: Option<&str>) -> String {
     let mut lines = String::new();
     for group in view.drained() {
         let stay = if group.hosts.len() == 1 { "stays drained" } else { "stay drained" };
         let names = text::hosts(group.hosts.iter().map(|host| &host.name), 60);
         let line = format!("drained: {names} {stay}: {}", text::clean(group.why, 200));
-        let first = text::clean(group.hosts[0].name.as_str(), 60);
-        let example = format!("{first}: {}", text::clean(&Hint::read(group.help).render(program), 300));
         lines.push_str(&format!("{}\n", text::wrap(&line, width)));
+        let Some(help) = help(group.help, program) else { continue };
+        let example = format!("{}: {}", text::clean(group.hosts[0].name.as_str(), 60), text::clean(&help, 300));
         lines.push_str(&format!("  {}\n", text::wrap(&example, width.saturating_sub(2)).replace('\n', "\n  ")));
     }
     lines
 }
 
-/// Messages that reached nobody, with the hosts that they were about.
+/// Messages that were not sent, with the hosts that they were about.
 pub(super) fn unsent(view: &RunView<'_>) -> String {
     let line = |one: &Unsent<'_>| {
         let names = text::hosts(one.hosts.iter().copied(), 60);

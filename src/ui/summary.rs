@@ -5,7 +5,6 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Tab
 use super::{Paint, remarks, text};
 use crate::{
     event::{HostState, Outcome, RunState},
-    hint::Hint,
     view::{Changes, NextCommand, Record, RunView, Trouble},
 };
 
@@ -246,19 +245,17 @@ impl Summary {
             lines.push_str(&format!("  | {}\n", text::clean(line, 300)));
         }
         lines.push_str(&format!("  changed: {}\n", changed(view, &trouble.hosts)));
-        let help = result.and_then(|result| result.help.as_deref()).map(Hint::read);
-        // Without a program to call there is no ledger for a command to find.
-        if let Some(help) = help.filter(|help| self.next.is_some() || !help.has_commands()) {
-            let help = help.render(self.program());
+        let help = result.and_then(|result| result.help.as_deref());
+        if let Some(help) = help.and_then(|help| remarks::help(help, self.program())) {
             lines.push_str(&format!("  try: {}\n", text::clean(&help, 300)));
         }
         lines.push('\n');
         lines
     }
 
-    /// How this program is called in commands.
-    fn program(&self) -> &str {
-        self.next.as_ref().map_or("patchwave", |next| &next.program)
+    /// How this program is called in commands; `None` where no command could find the ledger.
+    fn program(&self) -> Option<&str> {
+        self.next.as_ref().map(|next| next.program.as_str())
     }
 
     /// Command lines with their reasons.

@@ -71,7 +71,7 @@ mod tests {
             ("the name web01.example.com cannot be resolved", "web01.example.com", "the name … cannot be resolved"),
             ("web01: no answer on web01-db", "web01.example.com", "…: no answer on web…-db"),
             ("a failed at a", "a", "… failed at …"),
-            ("nobody listens on 10.0.0.17:2222", "x", "nobody listens on …"),
+            ("10.0.0.17:2222 refused the connection", "x", "… refused the connection"),
             ("3.5 GiB, 12. try", "7", "… GiB, …. try"),
             ("key of [10.0.0.1]:22: ssh-ed25519 SHA256:aB3/x+", "x", "key of …: ssh-ed… SHA256:…"),
             ("", "", ""),

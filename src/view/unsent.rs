@@ -1,4 +1,4 @@
-//! Messages that reached nobody and broke nothing: hosts with the same reason share it.
+//! Messages that were not sent and broke no host: hosts with the same reason share it.
 
 use indexmap::IndexMap;
 

@@ -8,6 +8,7 @@ use crate::{
     cli::{
         Failure, World,
         args::{LedgerCommand, PruneArgs},
+        command_lines::program,
     },
     event::RunId,
     ledger::{Driver, FoundHead, Ledger, LedgerError, RunRow, SalvagedRun, Stale, salvage},
@@ -66,10 +67,13 @@ fn verify(run: Option<&str>, head: Option<&str>, state_dir: &Path, world: &mut W
             let _ = writeln!(text, "{head} is {}", place_of(place));
         }
         Some((_, Err(_))) => {}
-        None => world.talk(
-            "That finds accidents and careless edits. Whoever can write the file can make hashes that fit: a hash that \
-             was noted elsewhere finds that, `patchwave ledger verify --head HASH`",
-        ),
+        None => {
+            let program = program(state_dir, world);
+            world.talk(format_args!(
+                "This finds accidents and careless edits. Anybody who can write the file can also make hashes that fit; \
+                 to find that, compare with a hash that was noted elsewhere: {program} ledger verify --head HASH"
+            ));
+        }
     }
     world.print(&text)?;
     found.map_or(Ok(0), |(_, place)| place.map(|_| 0).map_err(Failure::from))

@@ -15,8 +15,7 @@ pub(in crate::cli) fn plan(args: &PlanArgs, state_dir: PathBuf, world: &mut Worl
     let prepared = prepare(
         &Request {
             playbook: &args.playbook,
-            inventories: &args.inventory.inventory,
-            extra_vars: &args.inventory.extra_vars,
+            inventory: &args.inventory,
             limit: args.limit.as_deref(),
             ignore_windows: args.ignore_window,
             state_dir,

@@ -30,8 +30,7 @@ pub(in crate::cli) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World)
     let prepared = prepare(
         &Request {
             playbook: &args.playbook,
-            inventories: &args.inventory.inventory,
-            extra_vars: &args.inventory.extra_vars,
+            inventory: &args.inventory,
             limit: args.limit.as_deref(),
             ignore_windows: args.ignore_window,
             state_dir: state_dir.clone(),
@@ -64,7 +63,7 @@ pub(in crate::cli) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World)
         Ok(Box::new(RunLedger::new(ledger, lock)))
     })?;
     let controller = controller.recorded_in(world.absolute(&logs.programs()));
-    let next = next(line_of(begun.state(), world), &state_dir, world);
+    let next = (!args.temporary).then(|| next(line_of(begun.state(), world), &state_dir, world));
     let log = world.shown(&state_dir.join("logs").join(&run.0));
     match args.temporary {
         true => world.talk(format_args!("run {run}")),
@@ -81,7 +80,6 @@ pub(in crate::cli) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World)
             next,
             logs,
             record: record_of(state_dir, run),
-            temporary: args.temporary,
             tick: Duration::from_millis(250),
         },
         world,

@@ -29,12 +29,11 @@ pub(in crate::cli) struct Rollout {
     pub(in crate::cli) transport: Arc<dyn Transport>,
     pub(in crate::cli) forks: usize,
     pub(in crate::cli) json: bool,
-    pub(in crate::cli) next: ui::CommandLines,
+    /// What can be typed next; `None` where the ledger is removed when the program ends, so that nothing could be.
+    pub(in crate::cli) next: Option<ui::CommandLines>,
     pub(in crate::cli) logs: Logs,
     /// How far the record goes, read from the ledger when the run is over.
     pub(in crate::cli) record: Box<dyn FnOnce() -> Option<Record>>,
-    /// The ledger goes when the program ends, so that nothing is named that could be typed.
-    pub(in crate::cli) temporary: bool,
     /// How long a host that finishes stays before the next screen, in the demo.
     pub(in crate::cli) tick: Duration,
 }
@@ -47,7 +46,8 @@ pub(in crate::cli) fn record_of(state_dir: PathBuf, run: RunId) -> Box<dyn FnOnc
 /// Carries it out. The exit code follows product's order.
 pub(in crate::cli) fn carry_out(rollout: Rollout, world: &mut World) -> Result<u8, Failure> {
     let runtime = runtime()?;
-    let mut reporter: Box<dyn ui::Reporter> = reporter(rollout.json, &rollout.next.program, world);
+    let program = rollout.next.as_ref().map_or("patchwave", |next| &next.program).to_owned();
+    let mut reporter: Box<dyn ui::Reporter> = reporter(rollout.json, &program, world);
     if rollout.json {
         // A script gets every event; people have been told already.
         reporter.event(rollout.begun.state(), rollout.begun.opening());
@@ -68,7 +68,7 @@ pub(in crate::cli) fn carry_out(rollout: Rollout, world: &mut World) -> Result<u
         forks: rollout.forks,
         tick: rollout.tick,
         signals: signal_inbox,
-        program: rollout.next.program.clone(),
+        program,
         notices: world.stdin_is_terminal.then_some(notices),
     };
     let ended = runtime.block_on(async {
@@ -95,8 +95,7 @@ pub(in crate::cli) fn carry_out(rollout: Rollout, world: &mut World) -> Result<u
         // Nobody will ask again how they ended.
         let _ = std::fs::remove_dir_all(programs);
     }
-    let next = (!rollout.temporary).then_some(rollout.next);
-    finish(&ended, rollout.json, (next, record), world)
+    finish(&ended, rollout.json, (rollout.next, record), world)
 }
 
 fn finish(
@@ -153,7 +152,7 @@ async fn answer(
             match tokio::task::spawn_blocking(move || prompt.listen()).await {
                 Ok(Some(word)) if word.eq_ignore_ascii_case("yes") => break,
                 Ok(Some(_)) if !std::mem::replace(&mut told, true) => {
-                    reply("not approved: it waits on; `yes` goes on, Ctrl-C stops the run");
+                    reply("not approved: the run keeps waiting; `yes` continues it, Ctrl-C stops it");
                 }
                 Ok(Some(_)) => {}
                 _ => return,

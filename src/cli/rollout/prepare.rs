@@ -29,8 +29,7 @@ pub(in crate::cli) struct Prepared {
 /// What to prepare.
 pub(in crate::cli) struct Request<'a> {
     pub(in crate::cli) playbook: &'a Path,
-    pub(in crate::cli) inventories: &'a [PathBuf],
-    pub(in crate::cli) extra_vars: &'a [String],
+    pub(in crate::cli) inventory: &'a InventoryArgs,
     pub(in crate::cli) limit: Option<&'a str>,
     pub(in crate::cli) ignore_windows: bool,
     pub(in crate::cli) state_dir: PathBuf,
@@ -38,8 +37,9 @@ pub(in crate::cli) struct Request<'a> {
 
 /// Loads, selects and plans; every fault of every file at once.
 pub(in crate::cli) fn prepare(request: &Request<'_>, world: &World) -> Result<Prepared, Failure> {
-    let extra = extra_vars(request.extra_vars, world)?;
-    let (inventory, playbook) = plan::load(request.playbook, request.inventories, extra).map_err(Failure::usage)?;
+    let extra = extra_vars(&request.inventory.extra_vars, world)?;
+    let (inventory, playbook) =
+        plan::load(request.playbook, &request.inventory.inventory, extra).map_err(Failure::usage)?;
     let past = Past {
         state_dir: request.state_dir.clone(),
         playbook: Some(world.absolute(request.playbook).display().to_string()),

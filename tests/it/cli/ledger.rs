@@ -146,7 +146,7 @@ fn a_run_that_somebody_took_away_is_missed_and_salvage_goes_on_without_it() {
     let db = rusqlite::Connection::open(site.folder().join("state/ledger.db")).unwrap();
     db.execute_batch("DELETE FROM events WHERE no = 1; DELETE FROM runs WHERE no = 1").unwrap();
     drop(db);
-    site.run("ledger verify").ended(3).says(&["is gone, and nobody has pruned it", "ledger salvage"]);
+    site.run("ledger verify").ended(3).says(&["is missing, and no prune is recorded", "ledger salvage"]);
     site.run("ledger salvage").ended(0).says(&["whole", "the damaged file is kept"]);
     site.run("ledger verify").ended(0).says(&["1 run, "]);
     site.run("run play.yml -i inv.yml").ended(0);

@@ -88,7 +88,7 @@ fn questions_of_a_run_stand_alone() {
         let at = terminal.until(at, "waits for approval after its first wave:");
         waits(&terminal);
         terminal.press("no\n");
-        let at = terminal.until(at, "not approved: it waits on; `yes` goes on, Ctrl-C stops the run");
+        let at = terminal.until(at, "not approved: the run keeps waiting; `yes` continues it, Ctrl-C stops it");
         waits(&terminal);
         terminal.press("yes\n");
         terminal.until(at, "3 hosts: 3 ok");

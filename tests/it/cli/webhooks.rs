@@ -102,7 +102,7 @@ fn an_endpoint_that_hangs_or_answers_badly_breaks_nobody_unless_that_is_asked_fo
         .never_says(&SECRETS);
     // Once while it goes on, however many hosts have it.
     assert_eq!(said.err.matches("not sent").count(), 1, "{}", said.page());
-    site.run("report").ended(0).says(&["Messages that reached nobody"]).never_says(&SECRETS);
+    site.run("report").ended(0).says(&["Messages that were not sent"]).never_says(&SECRETS);
     site.write("play.yml", &play(hangs, ", required: yes"));
     site.run("run play.yml -i inv.yml").ended(6).says(&["no answer within 1 s"]).never_says(&SECRETS);
     site.write("play.yml", &play(drips, ", required: yes"));
