@@ -1,6 +1,6 @@
 //! What each package manager says and means: questions as [`Query`](crate::command::Query)s, changes as
 //! [`Command`](crate::command::Command)s. Pure: nothing here waits, connects, or decides what may be upgraded.
-//! Start at [`PackageManager`]; a new manager is one folder and one line in [`ALL`].
+//! Start at [`PackageManager`]; a new manager is one folder, its `mod` line and one line in [`ALL`].
 
 mod all;
 pub mod apt;
