@@ -326,7 +326,7 @@ const GOOD: &[(&str, &str)] = &[
     ),
     ("src/step/kinds.rs", "//! x\nfn f(k: &StepKind) { match k { StepKind::Upgrade(_) => {} } }"),
     ("src/pkg/apt/hints.rs", "//! x\nconst REPAIR: &str = \"dpkg --configure -a\";"),
-    ("src/pkg/all.rs", "//! x\nuse super::apt;\nfn f() { adapt(\"adapted\"); apt::Apt; }"),
+    ("src/pkg/mod.rs", "//! x\nmanagers! { mod apt: Apt; }\nfn f() { adapt(\"adapted\"); apt::Apt; }"),
     ("src/engine/event_writer.rs", "//! x\nfn f() { Event { seq: 1, at, kind } }"),
     ("src/ui/mod.rs", "//! x\nfn f(e: &Event) { let Event { kind, .. } = e; IllegalEvent { seq: 1, why } }"),
     ("src/clock.rs", "//! x\nfn f() { jiff::Timestamp::now(); }"),

@@ -1,15 +1,16 @@
 //! Every package manager that this program supports, and what is asked of all of them at once.
 
-#[cfg(test)]
-use super::toy;
-use super::{PackageManager, apt, foreign::FOREIGN};
+use super::{ALL, foreign::FOREIGN};
 
-/// Every package manager that this program supports, in the order in which they are looked for.
-pub const ALL: &[&dyn PackageManager] = &[
-    &apt::Apt,
-    #[cfg(test)]
-    &toy::Toy,
-];
+/// Declares the folder of each manager and lists its type in `ALL`. A host is asked for them in this order.
+macro_rules! managers {
+    ($($(#[$meta:meta])* mod $folder:ident: $manager:ident;)*) => {
+        $($(#[$meta])* pub mod $folder;)*
+
+        /// Every package manager that this program supports, in the order in which they are looked for.
+        pub const ALL: &[&dyn PackageManager] = &[$($(#[$meta])* &$folder::$manager,)*];
+    };
+}
 
 /// The programs by which a host's manager is known, ours and foreign ones: what a host is asked for.
 pub fn programs() -> Vec<&'static str> {

@@ -1,6 +1,6 @@
-//! Answers of real hosts, read: `tests/golden/pkg/MANAGER/QUERY/CASE/`, for every manager that there is. Each case has
-//! the command as it was run, status, both streams, the value that must come of them, and where it was captured. Start
-//! at [`QUERIES`]: a folder's name and the question that it means.
+//! Reads the answers of real hosts in `src/pkg/MANAGER/golden/QUERY/CASE/`, for every manager. Each case has the
+//! command as it was run, its status, both streams, the value that must be read from them, and where it was captured.
+//! Start at [`QUERIES`]: the name of a folder and its question.
 //!
 //! `PATCHWAVE_BLESS=1` writes `command` and `expected.json` again; the answer itself then has to be captured again
 //! where the command changed: run the line in `command`, with the bytes of `stdin` (if there is such a file) as its
@@ -19,7 +19,10 @@ use crate::command::{Exit, Output, Query};
 type Manager = &'static dyn PackageManager;
 type Check = fn(Manager, &Case) -> Result<(), String>;
 
-/// What a case's folder says.
+/// The folder of a manager's cases, inside the manager's own.
+const CASES: &str = "golden";
+
+/// The question of each folder of cases.
 const QUERIES: [(&str, Check); 10] = [
     ("refresh", |manager, case| case.compare(&manager.refresh(), |v| json!(v))),
     ("state", |manager, case| case.compare(&manager.state(), |v| state(&v))),
@@ -46,7 +49,7 @@ const QUERIES: [(&str, Check); 10] = [
 
 #[test]
 fn every_captured_answer_is_read_as_expected() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pkg");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/pkg");
     let (count, wrong) = walk(&root, ALL);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(count >= 50, "only {count} cases below {}", root.display());
@@ -56,13 +59,13 @@ fn every_captured_answer_is_read_as_expected() {
 fn walk(root: &Path, managers: &[Manager]) -> (usize, Vec<String>) {
     let (mut count, mut wrong) = (0, Vec::new());
     for folder in folders(root) {
-        if !managers.iter().any(|manager| folder.ends_with(manager.name())) {
+        if folder.join(CASES).is_dir() && !managers.iter().any(|manager| folder.ends_with(manager.name())) {
             wrong.push(format!("{}: no manager has this name", folder.display()));
         }
     }
     for manager in managers {
         let mut cases = 0;
-        for query in folders(&root.join(manager.name())) {
+        for query in folders(&root.join(manager.name()).join(CASES)) {
             let Some((_, check)) = QUERIES.iter().find(|(name, _)| query.ends_with(name)) else {
                 wrong.push(format!("{}: no query has this name", query.display()));
                 continue;
@@ -177,9 +180,9 @@ fn a_folder_that_means_nothing_and_a_case_from_nowhere_are_found() {
     let (_, wrong) = walk(root, &[manager]);
     assert_eq!(wrong, [format!("{} has no case", manager.name())]);
     let folder = |path: String| fs::create_dir_all(root.join(path)).unwrap();
-    folder(format!("{}/guess/case", manager.name()));
-    folder(format!("{}/state/case", manager.name()));
-    folder("nobody/state/case".to_owned());
+    folder(format!("{}/golden/guess/case", manager.name()));
+    folder(format!("{}/golden/state/case", manager.name()));
+    folder("unknown/golden/state/case".to_owned());
     let (count, wrong) = walk(root, &[manager]);
     assert_eq!((count, wrong.len()), (1, 3), "{wrong:?}");
     for (line, says) in wrong.iter().zip(["no manager has this name", "no query has this name", "ORIGIN"]) {

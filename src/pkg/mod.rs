@@ -1,9 +1,9 @@
 //! What each package manager says and means: questions as [`Query`](crate::command::Query)s, changes as
 //! [`Command`](crate::command::Command)s. Pure: nothing here waits, connects, or decides what may be upgraded.
-//! Start at [`PackageManager`]; a new manager is one folder, its `mod` line and one line in [`ALL`].
+//! Start at [`PackageManager`]. A new manager is one folder and one line in this file.
 
+#[macro_use]
 mod all;
-pub mod apt;
 mod boot;
 mod detect;
 mod foreign;
@@ -15,12 +15,16 @@ mod manager;
 mod package;
 mod pending;
 mod state;
-#[cfg(test)]
-mod toy;
 mod transaction;
 mod trouble;
 
-pub use all::{ALL, names, needs_unit, programs};
+managers! {
+    mod apt: Apt;
+    #[cfg(test)]
+    mod toy: Toy;
+}
+
+pub use all::{names, needs_unit, programs};
 pub use boot::{Boot, BootFiles, BootPatterns, Kernel, Kernels, RebootReason};
 pub use detect::{Refusal, detect};
 pub use loader::Starts;

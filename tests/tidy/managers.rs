@@ -9,8 +9,8 @@ use crate::{
 const WORDS: [&str; 13] =
     ["apt", "dpkg", "deb", "debian", "ubuntu", "rpm", "dnf", "yum", "fedora", "zypper", "pacman", "apk", "alpine"];
 
-/// Where the managers are put together: they are named there, and nothing is said of them.
-const LISTS: [&str; 2] = ["src/pkg/mod.rs", "src/pkg/all.rs"];
+/// The list of managers: it names them and knows nothing else of them.
+const LIST: &str = "src/pkg/mod.rs";
 
 const WHY: &str = "what is known of one package manager belongs to `pkg/<manager>/` (of a simulated host to `debian/`); everybody \
                    else asks `PackageManager`";
@@ -32,7 +32,7 @@ fn is_home(path: &str) -> bool {
 }
 
 fn code(source: &Source) -> Vec<String> {
-    let lists = LISTS.contains(&source.path.as_str());
+    let lists = source.path == LIST;
     let mut found = Vec::new();
     for token in &source.tokens {
         let word = match &token.kind {

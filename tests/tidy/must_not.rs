@@ -63,7 +63,7 @@ const KEPT: &[(&str, &str, By)] = &[
     ("engine", "or a rule", Trust),
     ("demo", "know a rollout", USES),
     ("sim", "be used by a command", USES),
-    ("cli", "be used by anybody", FLOORS),
+    ("cli", "be used by another module", FLOORS),
 ];
 
 /// Modules and the lower ones that they leave alone, though the floors would allow it; and why.

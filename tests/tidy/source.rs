@@ -440,6 +440,7 @@ fn c() -> char { '\'' } fn d() { format!("{}", crate::yes2::h) }
 #[cfg(test)] mod golden;
 #[cfg(test)] #[path = "b_tests.rs"] mod tests;
 #[path = "c_tests.rs"] #[cfg(test)] mod others;
+list! { mod real: Real; #[cfg(test)] mod toy: Toy; }
 #[test] fn t() { crate::no11::f() }
 #[cfg(not(test))] use crate::yes3;
 "##,
@@ -447,7 +448,7 @@ fn c() -> char { '\'' } fn d() { format!("{}", crate::yes2::h) }
     let used: Vec<&str> =
         source.paths.iter().filter(|p| p.begins_with("crate")).map(|p| p.segments[1].as_str()).collect();
     assert_eq!(used, ["yes1", "yes2", "yes3"]);
-    assert_eq!(source.test_modules, [["a", "golden"], ["a", "b_tests"], ["a", "c_tests"]]);
+    assert_eq!(source.test_modules, [["a", "golden"], ["a", "b_tests"], ["a", "c_tests"], ["a", "toy"]]);
 }
 
 #[test]

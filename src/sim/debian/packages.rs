@@ -1,5 +1,5 @@
 //! The packages of a simulated Debian host, and what its apt and dpkg print about them.
-//! Knows the forms that `pkg/apt` reads (`tests/golden/pkg/apt` has real ones) and nothing of time or faults.
+//! Knows the forms that `pkg/apt` reads (`pkg/apt/golden` has real ones) and nothing of time or faults.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
