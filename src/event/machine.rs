@@ -40,8 +40,7 @@ impl Machine {
     pub fn id_of(text: &str) -> Option<String> {
         let text = text.trim();
         let is_id = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let hash = || Sha256::digest(format!("patchwave {text}"));
-        is_id.then(|| hash().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+        is_id.then(|| base16ct::lower::encode_string(&Sha256::digest(format!("patchwave {text}"))[..16]))
     }
 
     /// Whether `other` may be this machine: nothing that is known of both differs. Copies of one image may share either

@@ -109,8 +109,7 @@ fn file_name(host: &HostName) -> String {
         return format!("{name}.log");
     }
     let hash = super::row::origin(&crate::event::RunId(host.as_str().to_owned()));
-    let hash: String = hash.iter().take(8).map(|b| format!("{b:02x}")).collect();
-    format!("{}~{hash}.log", &name[..200])
+    format!("{}~{}.log", &name[..200], super::row::hex(&hash[..8]))
 }
 
 /// One host's log file. A header line (`== 02:00:01 tag ==`, UTC) stands wherever the tag changes. What is gathered is

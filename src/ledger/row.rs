@@ -28,9 +28,7 @@ pub(super) fn link(before: &[u8], seq: u64, at: &str, kind: &str) -> Hash {
 }
 
 /// Bytes as they are printed.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
+pub(super) use base16ct::lower::encode_string as hex;
 
 /// A stored row as the event it was.
 pub(super) fn parse(run: &RunId, seq: u64, at: &str, kind: &str) -> Result<Event, LedgerError> {

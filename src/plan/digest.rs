@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use base16ct::lower::encode_string as hex;
 use serde_json::{Map, Value as Json};
 use sha2::{Digest as _, Sha256};
 
@@ -71,8 +72,10 @@ impl VarsDigest {
             canonical(value, &mut self.text);
             // Combined with XOR, so that the order of the hosts does not count: a resume has them in the plan's.
             let sum = Sha256::digest(&self.text);
-            let mark = self.variables.entry(key.clone()).or_default();
-            *mark = [mark[0] ^ sum[0], mark[1] ^ sum[1]];
+            match self.variables.get_mut(key) {
+                Some(mark) => *mark = [mark[0] ^ sum[0], mark[1] ^ sum[1]],
+                None => drop(self.variables.insert(key.clone(), [sum[0], sum[1]])),
+            }
         }
         self.text.clear();
         string(name, &mut self.text);
@@ -94,10 +97,6 @@ impl VarsDigest {
         let variables = self.variables.into_iter().map(|(name, sum)| (name, short(&hex(&sum), NAME_MARK))).collect();
         (hex(&self.hasher.finalize()), Marks { digest: hex(&all.finalize()), hosts, variables })
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A secret that says how to log in, not what is done. It stays out altogether.

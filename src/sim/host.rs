@@ -344,7 +344,7 @@ impl SimHost {
         match self.files.get(path) {
             None => "absent\n".to_owned(),
             Some(bytes) => {
-                let sum: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+                let sum = base16ct::lower::encode_string(&Sha256::digest(bytes));
                 format!("file {sum} 644 root root\n")
             }
         }

@@ -122,7 +122,7 @@ fn hash(message: &str) -> String {
             plain.push(c);
         }
     }
-    Sha256::digest(plain.as_bytes())[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    base16ct::lower::encode_string(&Sha256::digest(plain.as_bytes())[..8])
 }
 
 #[cfg(test)]

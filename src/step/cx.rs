@@ -68,8 +68,7 @@ impl StepCx<'_> {
     /// only, for it becomes a folder and a systemd unit. HOST is a hash of the inventory's name: names may be too long
     /// for a unit, and two names of one machine must not take each other's jobs for their own.
     pub(super) fn named(&self, rest: &str) -> String {
-        let digest = Sha256::digest(self.host.as_str());
-        let host: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        let host = base16ct::lower::encode_string(&Sha256::digest(self.host.as_str())[..4]);
         let name = format!("{}.{host}.{rest}", self.run);
         name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect()
     }

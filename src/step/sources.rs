@@ -68,7 +68,7 @@ pub(super) fn sum_of(bytes: &[u8]) -> String {
 }
 
 fn hex(hasher: Sha256) -> String {
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    base16ct::lower::encode_string(&hasher.finalize())
 }
 
 /// Files with the sums that they must have.

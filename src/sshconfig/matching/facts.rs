@@ -134,5 +134,5 @@ fn hash(parts: &[&str]) -> String {
     for part in parts {
         sha.update(part.as_bytes());
     }
-    sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    base16ct::lower::encode_string(&sha.finalize())
 }

@@ -96,7 +96,7 @@ fn path(folder: &Path, host: &HostName, stream: &str) -> PathBuf {
     if name.len() <= 240 {
         return folder.join(format!("{name}.{stream}"));
     }
-    let hash: String = Sha256::digest(name.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let hash = base16ct::lower::encode_string(&Sha256::digest(name.as_bytes())[..8]);
     folder.join(format!("{}~{hash}.{stream}", &name[..200]))
 }
 
