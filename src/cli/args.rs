@@ -4,20 +4,20 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Takes fleets of Linux hosts through operating-system patch waves over plain SSH: canary first, in batches, and it
-/// stops when a host fails.
+/// Takes fleets of Linux hosts through operating-system patch waves over plain SSH: a canary first, then batches, and
+/// it stops when hosts fail.
 #[derive(Debug, Parser)]
 #[command(name = "patchwave", version, max_term_width = 100, arg_required_else_help = true)]
 #[command(
-    after_help = "Exit codes: 0 every selected host is ok · 1 a fault of patchwave · 2 usage, or a file that does \
-                        not load · 3 refused · 4 stopped early, none failed · 5 hosts unreachable, none failed · \
-                        6 hosts failed · 7 some outcome is unknown"
+    after_help = "Exit codes: 0 every selected host is ok · 1 an internal error of patchwave · 2 wrong usage, or a \
+                        file that does not load · 3 refused · 4 stopped early, none failed · 5 hosts unreachable, \
+                        none failed · 6 hosts failed · 7 the outcome of some hosts is unknown"
 )]
 pub struct Cli {
     /// Write more to the log file (-v debug, -vv everything).
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// Where the ledger and the logs live [default: $PATCHWAVE_STATE_DIR, else $XDG_STATE_HOME/patchwave].
+    /// Folder of the ledger and the logs [default: $PATCHWAVE_STATE_DIR, else $XDG_STATE_HOME/patchwave].
     #[arg(long, global = true, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
     /// What to do.
@@ -28,29 +28,29 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Take hosts through a playbook: the rollout.
+    /// Run a playbook on hosts, wave by wave: the rollout.
     Run(RunArgs),
-    /// Show the stages and waves of a rollout, without a connection.
+    /// Show the stages and waves of a rollout without connecting.
     Plan(PlanArgs),
     /// Continue an interrupted or stopped run.
     Resume(ResumeArgs),
-    /// Run one command on many hosts; identical output is folded.
+    /// Run one command on many hosts; identical output is printed once.
     Exec(ExecArgs),
     /// List runs, newest first.
     Runs(RunsArgs),
-    /// Show a run: its summary, read back from the ledger.
+    /// Show the summary of a run from the ledger.
     Show(ShowArgs),
-    /// Show how far a run is, also while another shell drives it: waves, hosts in flight, what it waits for.
+    /// Show how far a run is, also from another shell: waves, hosts in flight, what it waits for.
     Status(StatusArgs),
-    /// Print a run as a document, for a ticket or for machines.
+    /// Print a run as a document, for a ticket or as JSON.
     Report(ReportArgs),
     /// Show the output of one host in a run.
     Log(LogArgs),
-    /// Approve a run that waits for approval.
+    /// Approve a run that is waiting for approval.
     Approve(RunArg),
-    /// Let a run drain: no new host starts, hosts in flight finish.
+    /// Drain a run: no new host starts, hosts in flight finish.
     ///
-    /// A second time: hosts stop before their next step. A third time: it leaves at once, jobs on hosts go on.
+    /// A second time: hosts stop before their next step. A third time: the run ends at once, jobs on hosts go on.
     Stop(RunArg),
     /// Check and print an inventory.
     #[command(subcommand)]
@@ -58,29 +58,29 @@ pub enum Command {
     /// Look up trusted host keys.
     #[command(subcommand)]
     KnownHosts(KnownHostsCommand),
-    /// Show how a host would be reached by ssh_config, in the form of `ssh -G`.
+    /// Show how ssh_config would reach a host, in the form of `ssh -G`.
     SshConfig(SshConfigArgs),
-    /// The run history: verify, prune and repair it.
+    /// Verify, prune and rescue the record of all runs.
     #[command(subcommand)]
     Ledger(LedgerCommand),
-    /// Try it on an embedded fleet: real SSH on loopback, simulated hosts, nothing to install.
+    /// Try patchwave on an embedded fleet: real SSH on loopback, simulated hosts, nothing to install.
     Demo(DemoArgs),
-    /// Print shell completion.
+    /// Print shell completions.
     Completions {
-        /// For which shell.
+        /// The shell.
         shell: clap_complete::Shell,
     },
     /// Print the manual page.
     Man,
 }
 
-/// Where hosts come from, and what is set from the command line.
+/// Where hosts come from, and variables from the command line.
 #[derive(Clone, Debug, Args)]
 pub struct InventoryArgs {
-    /// An inventory file; may be given several times.
+    /// An inventory file; may be repeated.
     #[arg(short, long, value_name = "FILE", required = true)]
     pub inventory: Vec<PathBuf>,
-    /// A variable, as `key=value`, or `@file.yml`; wins over all others.
+    /// Set a variable: `key=value` or `@file.yml`; wins over all others.
     #[arg(short = 'e', long = "extra-vars", value_name = "K=V")]
     pub extra_vars: Vec<String>,
 }
@@ -92,17 +92,17 @@ pub struct ConnectArgs {
     /// Log in as this user, unless the inventory says otherwise.
     #[arg(short, long, value_name = "USER")]
     pub user: Option<String>,
-    /// A private key, unless the inventory says otherwise.
+    /// Log in with this private key, unless the inventory says otherwise.
     #[arg(long, visible_alias = "key-file", value_name = "FILE")]
     pub private_key: Option<PathBuf>,
-    /// Read this ssh_config in place of ~/.ssh/config and /etc/ssh/ssh_config; `none` reads none. The inventory wins
+    /// Read this ssh_config instead of ~/.ssh/config and /etc/ssh/ssh_config; `none` reads none. The inventory wins
     /// over it.
     #[arg(short = 'F', long, value_name = "FILE")]
     pub ssh_config: Option<String>,
-    /// What to do with a host key that is not on file.
+    /// What to do with an unknown host key.
     #[arg(long, value_name = "POLICY", default_value = "strict")]
     pub host_keys: HostKeys,
-    /// Trusted host keys, in place of ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts.
+    /// File of trusted host keys, instead of ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts.
     #[arg(long, value_name = "FILE")]
     pub known_hosts: Option<PathBuf>,
     /// Ask for the login password.
@@ -111,35 +111,35 @@ pub struct ConnectArgs {
     /// Ask for the password of sudo or su.
     #[arg(short = 'K', long)]
     pub ask_become_pass: bool,
-    /// Read the login password from this command's output (run once on this machine by `/bin/sh`, trailing newline
-    /// stripped), e.g. from a password manager.
+    /// Read the login password from the output of this command, for example a password manager. `/bin/sh` runs it once
+    /// on this machine; a trailing newline is removed.
     #[arg(long, value_name = "CMD", conflicts_with = "ask_pass")]
     pub password_command: Option<String>,
-    /// Read the password of sudo or su from this command's output, as --password-command.
+    /// Read the password of sudo or su from the output of this command, like --password-command.
     #[arg(long, value_name = "CMD", conflicts_with = "ask_become_pass")]
     pub become_password_command: Option<String>,
-    /// Maximum number of hosts in flight.
+    /// The most hosts in flight.
     #[arg(short, long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub forks: u32,
-    /// Most new connections per second, after the first few; 0: no limit.
+    /// The most new connections per second, after the first few; 0: no limit.
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub connect_rate: u32,
-    /// Limit for name lookup and TCP connect, and as much again for the handshake.
+    /// Time limit for name lookup and TCP connect, and the same again for the handshake.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub connect_timeout: Option<Duration>,
-    /// Timeout for authentication.
+    /// Time limit for authentication.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub auth_timeout: Option<Duration>,
 }
 
-/// What to do with a host key that is not on file.
+/// What to do with an unknown host key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum HostKeys {
     /// Refuse the host.
     Strict,
-    /// Record the key; a changed key is refused all the same.
+    /// Record the key; a changed key is still refused.
     AcceptNew,
-    /// Ask at the terminal, one host after the other, and record what is confirmed.
+    /// Ask at the terminal, one host after the other, and record the keys that are confirmed.
     Ask,
 }
 
@@ -154,22 +154,22 @@ pub struct RunArgs {
     /// Only these hosts: a pattern, `@failed`, `@unfinished`, `@RUN:failed`, `@file`.
     #[arg(short, long, value_name = "PATTERN")]
     pub limit: Option<String>,
-    /// Change nothing on any host; say what would be done.
+    /// Change nothing on any host; show what would be done.
     #[arg(long, visible_alias = "dry-run")]
     pub check: bool,
     /// Do not ask for confirmation.
     #[arg(short, long)]
     pub yes: bool,
-    /// Start hosts outside their maintenance window.
+    /// Start hosts outside their maintenance windows.
     #[arg(long)]
     pub ignore_window: bool,
-    /// Change hosts even if another run holds their lease or still works there; this is recorded.
+    /// Change hosts even if another run holds their lease or is still working there; this is recorded.
     #[arg(long)]
     pub steal_lease: bool,
-    /// Events as NDJSON on standard output; the summary goes to standard error.
+    /// Print events as NDJSON on standard output; the summary goes to standard error.
     #[arg(long)]
     pub json: bool,
-    /// The state folder goes when the program ends (the demo's).
+    /// The state folder is deleted when the program ends (only the demo's).
     #[arg(skip)]
     pub temporary: bool,
     #[command(flatten)]
@@ -191,7 +191,7 @@ pub struct PlanArgs {
     /// Show the plan of a run with --ignore-window.
     #[arg(long)]
     pub ignore_window: bool,
-    /// The plan as JSON.
+    /// Print the plan as JSON.
     #[arg(long)]
     pub json: bool,
     /// Show every host by name.
@@ -202,21 +202,21 @@ pub struct PlanArgs {
 /// `resume`.
 #[derive(Clone, Debug, Args)]
 pub struct ResumeArgs {
-    /// The run [default: the newest]. Connection options default to those it was started with.
+    /// The run [default: the newest]. By default it keeps the connection options that it was started with.
     pub run: Option<String>,
-    /// Start only these of the hosts that wait; open hosts are settled all the same.
+    /// Start only these of the waiting hosts. Hosts that were in a step are settled in any case.
     #[arg(short, long, value_name = "PATTERN")]
     pub limit: Option<String>,
-    /// Continue even though the playbook or inventory changed: run the recorded steps with the current variables.
+    /// Continue although playbook or inventory changed: run the recorded steps with the current variables and files.
     #[arg(long)]
     pub accept_changed_plan: bool,
-    /// Change hosts even if another run holds their lease or still works there; this is recorded.
+    /// Change hosts even if another run holds their lease or is still working there; this is recorded.
     #[arg(long)]
     pub steal_lease: bool,
-    /// Events as NDJSON on standard output; the summary goes to standard error.
+    /// Print events as NDJSON on standard output; the summary goes to standard error.
     #[arg(long)]
     pub json: bool,
-    /// Values of the extra variables that the run was started with.
+    /// Set the extra variables that the run was started with again; the ledger has only their names.
     #[arg(short = 'e', long = "extra-vars", value_name = "K=V")]
     pub extra_vars: Vec<String>,
     #[command(flatten)]
@@ -232,31 +232,31 @@ pub struct ExecArgs {
     pub inventory: InventoryArgs,
     /// Which hosts.
     pub pattern: String,
-    /// The command and its arguments; one argument alone is a line for `/bin/sh`.
+    /// The command and its arguments; a single argument is a line for `/bin/sh`.
     #[arg(last = true, required = true, value_name = "CMD")]
     pub command: Vec<String>,
-    /// Run it as root (sudo or su), whatever the inventory says.
+    /// Run it with raised rights (sudo, doas or su), whatever the inventory says.
     #[arg(short = 'b', long = "become")]
     pub raise: bool,
-    /// Timeout for the command on each host.
+    /// Time limit for the command on each host.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m")]
     pub timeout: Duration,
-    /// One JSON object per host on standard output.
+    /// Print one JSON object per host on standard output.
     #[arg(long, conflicts_with_all = ["live", "ordered", "diff"])]
     pub json: bool,
-    /// Lines as they come, each behind its host's name; standard error stays standard error.
+    /// Print lines as they arrive, with the host's name before each; standard error stays standard error.
     #[arg(long)]
     pub live: bool,
-    /// As --live, but one host after the other in the inventory's order.
+    /// Like --live, but one host after the other, in the order of the inventory.
     #[arg(long)]
     pub ordered: bool,
-    /// Show the largest group of hosts whole, the others as what differs from it.
+    /// Show the output of the largest group of hosts, and only the differences of the others.
     #[arg(long, conflicts_with_all = ["live", "ordered"])]
     pub diff: bool,
-    /// Give standard input, at most 64 MiB, to the command on every host.
+    /// Pass standard input, at most 64 MiB, to the command on every host.
     #[arg(long)]
     pub stdin: bool,
-    /// Keep what each host says in DIR, byte by byte, as HOST.out and HOST.err.
+    /// Save the unchanged output of each host in DIR, as HOST.out and HOST.err.
     #[arg(long, value_name = "DIR")]
     pub log_dir: Option<PathBuf>,
     #[command(flatten)]
@@ -267,7 +267,7 @@ pub struct ExecArgs {
 /// `ssh-config`: the options are those of `ssh`.
 #[derive(Clone, Debug, Args)]
 pub struct SshConfigArgs {
-    /// Read this file in place of ~/.ssh/config and /etc/ssh/ssh_config; `none` reads none.
+    /// Read this file instead of ~/.ssh/config and /etc/ssh/ssh_config; `none` reads none.
     #[arg(short = 'F', value_name = "FILE")]
     pub file: Option<String>,
     /// Port.
@@ -276,7 +276,7 @@ pub struct SshConfigArgs {
     /// Login name.
     #[arg(short, value_name = "USER")]
     pub login: Option<String>,
-    /// An option as in the file: `Key=value`.
+    /// An option as in ssh_config: `Key=value`.
     #[arg(short, value_name = "OPTION")]
     pub option: Vec<String>,
     /// Bastions, as in ProxyJump.
@@ -285,7 +285,7 @@ pub struct SshConfigArgs {
     /// A key file.
     #[arg(short, value_name = "KEY")]
     pub identity: Vec<PathBuf>,
-    /// The host, as it would be named to ssh.
+    /// The host, as you would name it to ssh.
     #[arg(value_name = "[USER@]HOST")]
     pub host: String,
 }
@@ -293,10 +293,10 @@ pub struct SshConfigArgs {
 /// `runs`.
 #[derive(Clone, Debug, Args)]
 pub struct RunsArgs {
-    /// At most this many.
+    /// List at most this many.
     #[arg(short = 'n', long, default_value_t = 20)]
     pub number: usize,
-    /// As JSON.
+    /// Print JSON.
     #[arg(long)]
     pub json: bool,
 }
@@ -304,12 +304,12 @@ pub struct RunsArgs {
 /// `show`.
 #[derive(Clone, Debug, Args)]
 pub struct ShowArgs {
-    /// The run; the newest when it is not given.
+    /// The run [default: the newest].
     pub run: Option<String>,
-    /// Its events as NDJSON.
+    /// Print its events as NDJSON.
     #[arg(long)]
     pub json: bool,
-    /// Show every host, also those that are ok.
+    /// Show every host, including those that are ok.
     #[arg(long)]
     pub all: bool,
 }
@@ -317,12 +317,12 @@ pub struct ShowArgs {
 /// `status`.
 #[derive(Clone, Debug, Args)]
 pub struct StatusArgs {
-    /// The run; the newest when it is not given.
+    /// The run [default: the newest].
     pub run: Option<String>,
-    /// Stay until the run ends, and end with its exit code: redrawn on a terminal, one line per event elsewhere.
+    /// Follow the run until it ends, then exit with its exit code. Redraws on a terminal; elsewhere one line per event.
     #[arg(short, long)]
     pub watch: bool,
-    /// As one JSON object; with --watch one whenever something has changed.
+    /// Print one JSON object; with --watch, another one after each change.
     #[arg(long)]
     pub json: bool,
 }
@@ -330,14 +330,14 @@ pub struct StatusArgs {
 /// `report`.
 #[derive(Clone, Debug, Args)]
 pub struct ReportArgs {
-    /// The run; the newest when it is not given.
+    /// The run [default: the newest].
     pub run: Option<String>,
-    /// The document's form.
+    /// The format of the document.
     #[arg(long, value_name = "FORMAT", default_value = "markdown")]
     pub format: ReportFormat,
 }
 
-/// The form of a report.
+/// The format of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
     /// A page for a ticket.
@@ -365,20 +365,20 @@ pub struct RunArg {
 /// `ledger …`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum LedgerCommand {
-    /// Check every record against its hash chain, and the whole file.
+    /// Check every record against its hash chain, and the database file.
     Verify {
         /// Only this run.
         run: Option<String>,
-        /// Look for this hash as well, which was noted at the end of a run, or is in its report: it finds a record that
-        /// was cut or rewritten with hashes that fit.
+        /// Also look for this hash, which the end of a run and its report show: this finds a record that was cut or
+        /// rewritten with new hashes.
         #[arg(long, value_name = "HASH", value_parser = crate::ledger::noted_head)]
         head: Option<String>,
     },
     /// Delete old runs, with their logs.
     Prune(PruneArgs),
-    /// Make a new ledger of the good events of each run; the damaged file is kept.
+    /// Make a new ledger from the undamaged events of each run; the damaged file is kept.
     Salvage,
-    /// Print where the database is.
+    /// Print the path of the database.
     Path,
 }
 
@@ -388,10 +388,10 @@ pub struct PruneArgs {
     /// Keep the newest N runs.
     #[arg(long, value_name = "N", required_unless_present = "older_than", conflicts_with = "older_than")]
     pub keep_runs: Option<usize>,
-    /// Forget runs of which nothing was recorded for so long (`180d`).
+    /// Delete runs without a new event for this long (`180d`).
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub older_than: Option<Duration>,
-    /// Also forget runs some of whose hosts are open: begun and not settled.
+    /// Also delete runs with hosts that have started and are not finished.
     #[arg(long)]
     pub with_open: bool,
     /// Do not ask for confirmation.
@@ -402,9 +402,9 @@ pub struct PruneArgs {
 /// `inventory …`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum InventoryCommand {
-    /// Report all problems of the inventory at once.
+    /// Report all mistakes of the inventory at once.
     Check(InventoryArgs),
-    /// The hosts of a pattern, one a line.
+    /// Print the hosts of a pattern, one per line.
     Hosts {
         #[command(flatten)]
         #[allow(missing_docs)]
@@ -413,7 +413,7 @@ pub enum InventoryCommand {
         #[arg(default_value = "all")]
         pattern: String,
     },
-    /// Groups, hosts and variables as JSON, as `ansible-inventory --list` prints them; secrets are masked.
+    /// Print groups, hosts and variables as JSON, like `ansible-inventory --list`; secrets are masked.
     List(InventoryArgs),
     /// Print the tree of groups.
     Graph(InventoryArgs),
@@ -422,17 +422,17 @@ pub enum InventoryCommand {
 /// `known-hosts …`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum KnownHostsCommand {
-    /// The verdict on a server with these keys: accept, changed, unknown or revoked. Records nothing. The exit code is
-    /// 0 for accept, else 3.
+    /// Check a server's keys: accept, changed, unknown or revoked. Records nothing. The exit code is 0 for accept, else
+    /// 3.
     Check(KnownHostsCheck),
-    /// The numbers of the lines that name a host, as `ssh-keygen -F` finds them.
+    /// Print the numbers of the lines that name a host, as `ssh-keygen -F` finds them.
     Find(KnownHostsFind),
 }
 
 /// `known-hosts check`.
 #[derive(Clone, Debug, Args)]
 pub struct KnownHostsCheck {
-    /// The host, as it is connected to.
+    /// The host's name or address, as in a connection.
     #[arg(long, value_name = "HOST")]
     pub host: String,
     /// Its port.
@@ -441,13 +441,13 @@ pub struct KnownHostsCheck {
     /// The server's host keys and certificates: lines of `.pub` files, or of `ssh-keyscan`.
     #[arg(long, value_name = "FILE")]
     pub server_keys: PathBuf,
-    /// What an unknown key means. A changed or revoked key is never accepted.
+    /// How to treat an unknown key. A changed or revoked key is never accepted.
     #[arg(long, value_name = "HOW", default_value = "yes")]
     pub strict: Strictness,
-    /// A known_hosts file; may be given several times [default: ~/.ssh/known_hosts, /etc/ssh/ssh_known_hosts].
+    /// A known_hosts file; may be repeated [default: ~/.ssh/known_hosts, /etc/ssh/ssh_known_hosts].
     #[arg(long, value_name = "FILE")]
     pub known_hosts: Vec<PathBuf>,
-    /// The name that the keys are on file under, in place of host and port.
+    /// Look the keys up under this name instead of host and port.
     #[arg(long, value_name = "NAME")]
     pub host_key_alias: Option<String>,
 }
@@ -457,16 +457,16 @@ pub struct KnownHostsCheck {
 pub enum Strictness {
     /// An unknown key is refused.
     Yes,
-    /// It would be recorded.
+    /// An unknown key would be recorded.
     AcceptNew,
-    /// It would be recorded, too.
+    /// As accept-new.
     No,
 }
 
 /// `known-hosts find`.
 #[derive(Clone, Debug, Args)]
 pub struct KnownHostsFind {
-    /// The name, as it stands in the file: `web01`, `[web01]:2222`.
+    /// The name as in the file: `web01`, `[web01]:2222`.
     pub name: String,
     /// The file [default: ~/.ssh/known_hosts].
     #[arg(short, long, value_name = "FILE")]
@@ -476,16 +476,16 @@ pub struct KnownHostsFind {
 /// `demo`.
 #[derive(Clone, Debug, Args)]
 pub struct DemoArgs {
-    /// How many simulated hosts.
+    /// Number of simulated hosts.
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=2000))]
     pub hosts: u32,
-    /// The host that fails (default: one in the middle of production).
+    /// The host that fails [default: one in the middle of production].
     #[arg(long, value_name = "HOST")]
     pub fail: Option<String>,
-    /// Keep the record of the demo's runs, to look around in it; the simulated hosts are gone all the same.
+    /// Keep the record of the demo's runs; the simulated hosts are always removed.
     #[arg(long)]
     pub keep: bool,
-    /// Events as NDJSON on standard output.
+    /// Print events as NDJSON on standard output.
     #[arg(long)]
     pub json: bool,
 }
