@@ -1,5 +1,5 @@
-//! Numbers that an operator writes as a count or as a percentage, and the arithmetic that turns them into hosts.
-//! Pure integer arithmetic: 29 % of 100 is 29. Start at [`Amount`].
+//! Numbers that an operator writes as a count or as a percentage, and the arithmetic that turns them into numbers of
+//! hosts. Pure integer arithmetic: 29 % of 100 is 29. Start at [`Amount`].
 
 use std::fmt;
 
@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Amount {
-    /// That many.
+    /// This many.
     Count(u32),
-    /// That many of a hundred, 0 to 100.
+    /// This many per cent, 0 to 100.
     Percent(u8),
 }
 

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 /// The source of wall time. Deadlines use [`tokio::time::Instant`].
 pub trait Clock: Send + Sync + std::fmt::Debug {
-    /// The present moment.
+    /// The current time.
     fn now(&self) -> Timestamp;
 }
 
@@ -21,7 +21,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A wall clock that advances with tokio's clock, so that paused time moves both.
+/// A wall clock that advances with tokio's clock, so that tests move both at once.
 #[derive(Clone, Copy, Debug)]
 #[cfg(feature = "testing")]
 pub struct TokioClock {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// Directories searched on a host, whatever its login shell sets.
 ///
 /// The embedded fleet sets `PATCHWAVE_ROOT` in its sessions: its hosts are folders. On a real host the variable is
-/// absent (sshd passes no such variable and sudo drops it) and every path is used as it is.
+/// absent (sshd passes no such variable and sudo drops it) and every path is used unchanged.
 pub const REMOTE_PATH: &str =
     "${PATCHWAVE_ROOT:+$PATCHWAVE_ROOT/bin:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -18,7 +18,7 @@ pub const REMOTE_PATH: &str =
 pub enum Effect {
     /// Only reads: may be run again after a lost connection.
     Reads,
-    /// Changes the host: never simply run again.
+    /// Changes the host: never repeated automatically.
     Changes,
 }
 
@@ -105,8 +105,8 @@ impl Command {
         self
     }
 
-    /// The same command after shell text, which may end it before anything is done. A script gets it as its first
-    /// lines; everything else is run by a shell after it.
+    /// The same command with shell text in front of it, which may exit before the command does anything. A script gets
+    /// the text as its first lines; any other command is run by a shell after it.
     #[must_use]
     pub fn behind(mut self, text: &str) -> Self {
         match self.argv.as_mut_slice() {
@@ -122,7 +122,7 @@ impl Command {
         self
     }
 
-    /// The program and its arguments in one list, after `env` and the environment where there is one.
+    /// The program and its arguments in one list, after `env` and its variables if there are any.
     pub fn words(&self) -> Vec<String> {
         let mut words = Vec::with_capacity(self.argv.len() + self.env.len() + 1);
         if !self.env.is_empty() {
@@ -156,8 +156,8 @@ pub fn quote(arg: &str) -> Result<String, Unquotable> {
     shlex::try_quote(arg).map(|q| q.into_owned()).map_err(|_| Unquotable)
 }
 
-/// Quotes one argument so that POSIX shells, zsh, fish, csh and tcsh all read it alike. Within single quotes fish
-/// interprets a backslash and csh a `!`, so these are put outside, each after a backslash.
+/// Quotes one argument so that POSIX shells, zsh, fish, csh and tcsh all read it in the same way. Within single quotes
+/// fish interprets a backslash and csh a `!`, so these are put outside, each after a backslash.
 ///
 /// # Errors
 /// [`Unquotable`] when it contains a NUL byte, or a newline, which cannot be quoted for both csh and the others.
@@ -188,8 +188,8 @@ pub fn quote_for_any_shell(arg: &str) -> Result<String, Unquotable> {
     Ok(quoted)
 }
 
-/// Whether every shell reads a text as one literal word, and no program as an option: what may be inserted into a shell
-/// line that somebody else wrote, where nothing can be quoted (`%h` in a `ProxyCommand`).
+/// Whether every shell reads a text as one literal word, and no program reads it as an option. Only such a text may be
+/// inserted into a shell line that a user wrote, where nothing can be quoted (`%h` in a `ProxyCommand`).
 pub fn is_plain_word(text: &str) -> bool {
     let fine = |c: char| c.is_ascii_alphanumeric() || "._-:@%+/".contains(c);
     !text.is_empty() && !text.starts_with('-') && text.chars().all(fine)
@@ -218,7 +218,7 @@ impl fmt::Display for Exit {
     }
 }
 
-/// The output of a command. Bytes from outside: may be anything.
+/// The output of a command. Its bytes come from outside and may be anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
     /// How it ended.
@@ -242,7 +242,8 @@ impl Output {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 
-    /// The last `n` non-empty lines of standard error, else of standard output, of what [`shows`]: for people.
+    /// For people: the last `n` non-empty lines of standard error, or of standard output if there are none. Only
+    /// characters that [`shows`] allows.
     pub fn last_lines(&self, n: usize) -> String {
         let pick = |bytes: &[u8]| {
             let text = String::from_utf8_lossy(bytes);
@@ -254,14 +255,14 @@ impl Output {
     }
 }
 
-/// A line of what [`shows`], cut at 400 characters.
+/// A line with only the characters that [`shows`] allows, cut at 400 characters.
 pub fn printable(line: &str) -> String {
     line.chars().filter(|c| *c == '\t' || shows(*c)).take(400).collect()
 }
 
 /// Whether a character may reach a screen. Not if it controls a terminal, changes the reading direction, has no width,
-/// or looks like a blank and is not: a hostile host could use it to hide text, or to push text off the screen.
-/// Everything that prints asks here.
+/// or looks like a blank and is not: a hostile host could use it to hide text, or to push text off the screen. All code
+/// that prints uses this.
 pub fn shows(c: char) -> bool {
     !(c.is_control()
         || matches!(c,
@@ -398,6 +399,6 @@ mod tests {
             "\u{61c}\u{2800}\u{3164}\u{200b}\u{200c}\u{200d}\u{200f}\u{feff}\u{e0001}\u{e01ef}\u{2066}\u{ad}\u{fe0f}";
         assert_eq!(printable(&format!("a{hidden}b")), "ab");
         let text = "gr\u{fc}n \u{a0}\u{3000} e\u{301} \u{65e5}\u{672c} \u{1f600} \u{5d0}";
-        assert_eq!(printable(text), text, "what people write stays");
+        assert_eq!(printable(text), text, "what people write is kept");
     }
 }

@@ -1,11 +1,12 @@
-//! What to do about something, as data: words, and commands of this program between them. Whoever makes a hint knows
-//! neither the program's name nor its state folder; whoever shows it adds both, once. Start at [`Hint`].
+//! What the operator can do next, as data: words, with commands of this program between them. The code that makes a
+//! hint knows neither the program's name nor its state folder; the code that shows it adds both, once. Start at
+//! [`Hint`].
 
 use std::fmt;
 
 use crate::command::quote;
 
-/// What the program is called in a text that is recorded.
+/// The program's name in a recorded text.
 const PLAIN: &str = "patchwave";
 
 /// Words and commands, in the order in which they are read.
@@ -17,7 +18,7 @@ pub struct Hint {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Words(String),
-    /// `args` as they are typed: quoted.
+    /// `args` as an operator types them: quoted.
     Command {
         verb: String,
         args: String,
@@ -35,7 +36,7 @@ impl Hint {
         Self::default().and_command(verb, args)
     }
 
-    /// Words follow, as they are: blanks around a command are theirs.
+    /// Appends words, unchanged: they bring the blanks around a command.
     #[must_use]
     pub fn and(mut self, text: impl fmt::Display) -> Self {
         let text = text.to_string();
@@ -47,7 +48,7 @@ impl Hint {
         self
     }
 
-    /// A command follows; its arguments are quoted where a shell wants it.
+    /// Appends a command; its arguments are quoted where a shell needs it.
     #[must_use]
     pub fn and_command(mut self, verb: &str, args: &[&str]) -> Self {
         let quoted = |arg: &&str| quote(arg).unwrap_or_else(|_| (*arg).to_owned());
@@ -56,7 +57,7 @@ impl Hint {
         self
     }
 
-    /// Another hint follows.
+    /// Appends another hint.
     #[must_use]
     pub fn and_hint(self, other: Self) -> Self {
         other.parts.into_iter().fold(self, |mut hint, part| match part {
@@ -68,7 +69,7 @@ impl Hint {
         })
     }
 
-    /// Whether there is a command in it.
+    /// Whether it has a command.
     pub fn has_commands(&self) -> bool {
         self.parts.iter().any(|part| matches!(part, Part::Command { .. }))
     }
@@ -96,7 +97,7 @@ impl Hint {
         hint.and(rest)
     }
 
-    /// The text; `program` is how this program is called here: `patchwave --state-dir DIR`.
+    /// The text. `program` is how the program is called here: `patchwave --state-dir DIR`.
     pub fn render(&self, program: &str) -> String {
         let part = |part: &Part| match part {
             Part::Words(text) => text.clone(),

@@ -1,5 +1,5 @@
-//! Words for hosts: names, environments, risk levels, outcomes of selection.
-//! Knows nothing of files, networks or rollouts. Start at [`HostName`].
+//! Words for hosts: names, environments, risk levels. Knows nothing of files, networks or rollouts. Start at
+//! [`HostName`].
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 /// The inventory name of one host. Cheap to clone; ordered and hashed by its text.
 ///
-/// A valid name is 1 to 253 characters of `[A-Za-z0-9._:@%-]`, does not start with `-`, `.`, `@` or `%`,
-/// and contains no path separator, so that it is safe as an argument, as a word of a shell line and, as
-/// [`HostName::as_file_name`] has it, as a file name.
+/// A valid name is 1 to 253 characters of `[A-Za-z0-9._:@%-]`, does not start with `-`, `.`, `@` or `%`, and contains
+/// no path separator, so that it is safe as an argument, as a word of a shell line and, through
+/// [`HostName::as_file_name`], as a file name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct HostName(Arc<str>);
@@ -93,7 +93,7 @@ impl std::borrow::Borrow<str> for HostName {
     }
 }
 
-/// The environment of a host, by the operator's own name (`development`, `staging`, `production`, …).
+/// The environment of a host, named by the operator (`development`, `staging`, `production`, …).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Environment(Arc<str>);
@@ -116,17 +116,17 @@ impl fmt::Display for Environment {
     }
 }
 
-/// How much it hurts when this host breaks. `High` and above ask for confirmation before a run.
+/// How bad it is when this host breaks. From `High` up, the operator confirms before a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Risk {
-    /// Nobody notices.
+    /// Users do not notice.
     Low,
-    /// Somebody notices.
+    /// Some users notice.
     Medium,
     /// Customers notice.
     High,
-    /// The newspaper notices.
+    /// The public notices.
     Critical,
 }
 

@@ -1,5 +1,5 @@
-//! Masks the secrets that were sent to a host in what comes back from it, also across the pieces of a stream.
-//! Knows neither hosts nor steps. Start at [`Secrets`]; [`Masker`] is for a stream.
+//! Masks the secrets that were sent to a host in everything that comes back from it, even where a stream splits a
+//! secret. Knows neither hosts nor steps. Start at [`Secrets`]; [`Masker`] is for a stream.
 
 use std::{
     borrow::Cow,
@@ -14,14 +14,14 @@ use zeroize::Zeroizing;
 pub const MASK: &str = "********";
 /// In bytes. Shorter ones occur everywhere by chance: masking them would hide other text, and reveal what they are.
 pub const SHORTEST: usize = 4;
-/// Of longer ones (and of their lines) only the beginning is searched for.
+/// Of a longer secret (or of its lines) only this many bytes are searched for.
 const LONGEST: usize = 4 << 10;
-/// A text of this many bytes may have been cut, so that only part of a secret is left at one end.
+/// A text of this many bytes or more may have been cut, with only part of a secret at one end.
 const MAY_BE_CUT: usize = 300;
 
 type Known = Arc<Vec<Zeroizing<Vec<u8>>>>;
 
-/// The secrets of one host. Clones share them, and see those that are added later.
+/// The secrets of one host. Clones share them and see those that are added later.
 #[derive(Clone, Default)]
 pub struct Secrets(Arc<RwLock<Known>>);
 
@@ -32,8 +32,8 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Adds one. Each of several lines counts as a secret, because programs repeat them line by line. Lines that are
-    /// too short are not masked.
+    /// Adds a secret. Each of its lines counts as a secret too, because programs repeat text line by line. Lines that
+    /// are too short are not masked.
     pub fn add(&self, secret: &str) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         // An error quotes what a host said, with its quotation marks escaped.
@@ -55,7 +55,7 @@ impl Secrets {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A whole text without secrets, and without a part of one at an end where it may have been cut.
+    /// Masks the secrets in a whole text, and a part of one at an end where the text may have been cut.
     pub fn hide<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let known = self.known();
         if known.is_empty() {
@@ -68,7 +68,7 @@ impl Secrets {
         if hidden == text.as_bytes() {
             return Cow::Borrowed(text);
         }
-        // Only where a secret ends inside a character, which never happens in our texts.
+        // This fails only if a secret ends inside a character, which never happens in our texts.
         Cow::Owned(String::from_utf8(hidden).unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned()))
     }
 
@@ -79,7 +79,7 @@ impl Secrets {
         }
     }
 
-    /// Every text of a JSON value without secrets.
+    /// Masks the secrets in every text of a JSON value.
     pub fn hide_in_json(&self, value: &mut Value) {
         match value {
             Value::String(text) => self.hide_in(text),
@@ -95,7 +95,8 @@ impl Secrets {
     }
 }
 
-/// A stream without secrets. It holds back what may be the beginning of one, never more than the longest of them.
+/// Masks the secrets in a stream. It holds back what may be the beginning of a secret, never more than the length of
+/// the longest one.
 #[derive(Clone)]
 pub struct Masker {
     secrets: Secrets,
@@ -126,7 +127,7 @@ impl Masker {
         (Cow::Owned(hidden), taken as u64)
     }
 
-    /// What was held back, at the end of the stream, and how many raw bytes it was.
+    /// Ends the stream: returns what was held back, and how many raw bytes it was.
     pub fn finish(&mut self) -> (Vec<u8>, u64) {
         let held = std::mem::take(&mut self.held);
         let raw = held.len() as u64;
@@ -134,7 +135,8 @@ impl Masker {
     }
 }
 
-/// The bytes without secrets, up to what may be the beginning of one (`whole`: up to the end), and how many were used.
+/// The bytes with their secrets masked, up to what may be the beginning of one (`whole`: up to the end), and how many
+/// bytes were used.
 fn replace(bytes: &[u8], known: &[Zeroizing<Vec<u8>>], whole: bool) -> (Vec<u8>, usize) {
     let mut begins = [false; 256];
     known.iter().filter_map(|secret| secret.first()).for_each(|first| begins[usize::from(*first)] = true);
@@ -166,7 +168,7 @@ fn replace(bytes: &[u8], known: &[Zeroizing<Vec<u8>>], whole: bool) -> (Vec<u8>,
 
 /// Masks a part of a secret at the beginning or end of a text.
 fn hide_ends(text: &mut Vec<u8>, known: &[Zeroizing<Vec<u8>>]) {
-    // Our own mark may be where it was cut.
+    // A cut text may have our own mark at that end.
     let mark = "\u{2026}".as_bytes();
     let end = if text.ends_with(mark) { text.len() - mark.len() } else { text.len() };
     let tail = |secret: &Zeroizing<Vec<u8>>| {
@@ -233,7 +235,7 @@ mod tests {
         let mut masker = lines.masker();
         assert_eq!(masker.take(b"no delay\n").0, &b"no delay\n"[..]);
         assert_eq!(masker.take(b"the las").0, &b"the "[..]);
-        // One that is added in the middle counts from then on.
+        // A secret that is added in the middle counts from then on.
         lines.add("later");
         assert_eq!(masker.take(b"t one, later").0, &b"last one, ********"[..]);
     }

@@ -1,5 +1,5 @@
-//! Many host names in few words: `web[01-20,23].example.com,db1`, and back.
-//! Knows names as text only. Start at [`fold`].
+//! Many host names in a short form: `web[01-20,23].example.com,db1`, and back. Knows names as text only. Start at
+//! [`fold`].
 
 use std::{collections::HashMap, fmt::Write as _, ops::RangeInclusive};
 
@@ -8,8 +8,8 @@ use crate::host::HostName;
 /// The most names that [`expand`] makes.
 const MOST: usize = 1_000_000;
 
-/// A set of names in few words. Each name appears once; names that differ in one number share a bracket, in the order
-/// of their numbers; groups are in the order of their first names.
+/// A set of names in the short form. Each name appears once; names that differ in one number share a bracket, in the
+/// order of their numbers; groups are in the order of their first names.
 pub fn fold(names: &[HostName]) -> String {
     let mut groups: Vec<((&str, &str), Vec<&str>)> = Vec::new();
     let mut index: HashMap<(&str, &str, bool), usize> = HashMap::new();

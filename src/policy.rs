@@ -13,7 +13,7 @@ use crate::{
     yaml::{MapReader, Node, Problems, Value, nearest, read},
 };
 
-/// One layer of policy; a field that is `None` is left to the layer below.
+/// One layer of policy; `None` leaves a field to the layer below.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
     /// The environment (inventory only).
@@ -32,7 +32,7 @@ pub struct Policy {
     pub approve: Option<Approve>,
     /// Whether a wave waits for its slowest host.
     pub mode: Option<Mode>,
-    /// How many hosts of one failure domain may be out at once.
+    /// How many hosts of one failure domain may be unavailable at once.
     pub spread: Option<Spread>,
     /// What stops when the failure budget is spent.
     pub on_budget_spent: Option<OnBudgetSpent>,
@@ -40,7 +40,7 @@ pub struct Policy {
     pub window: Option<Window>,
 }
 
-/// `approve:`. In this order the later one is the stricter.
+/// `approve:`, from the least strict to the strictest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Approve {
@@ -110,9 +110,9 @@ impl fmt::Display for Window {
 }
 
 impl Policy {
-    /// What is set in `above` wins.
+    /// Merges two layers; what `above` sets wins.
     #[must_use]
-    pub fn overlaid(&self, above: &Self) -> Self {
+    pub fn with_overrides(&self, above: &Self) -> Self {
         macro_rules! pick {
             ($($field:ident),+) => { Self { $($field: above.$field.clone().or_else(|| self.$field.clone())),+ } };
         }
@@ -121,7 +121,7 @@ impl Policy {
 }
 
 impl Policy {
-    /// Takes the keys of a policy that an inventory and a playbook share out of `map`: all but the labels.
+    /// Takes out of `map` the keys of a policy that inventories and playbooks share: all but the labels.
     pub fn read(map: &mut MapReader<'_, '_>) -> Self {
         Self {
             environment: None,
@@ -140,7 +140,7 @@ impl Policy {
         }
     }
 
-    /// Takes the labels of a host, `environment` and `risk`, out of `map`: an inventory has them, a playbook does not.
+    /// Takes the labels of a host out of `map`: `environment` and `risk`, which only an inventory has.
     pub fn read_labels(&mut self, map: &mut MapReader<'_, '_>) {
         self.environment = map.read("environment", read::name).map(|name| Environment::new(&name));
         self.risk = map
@@ -157,7 +157,7 @@ impl Approve {
         }
         read::one_of(node, &[("before", Self::Before), ("after_canary", Self::AfterCanary)], problems).or_else(|| {
             let last = problems.0.last_mut()?;
-            last.help = Some("it may be: before, after_canary, yes, no".to_owned());
+            last.help = Some("use one of: before, after_canary, yes, no".to_owned());
             None
         })
     }
@@ -217,10 +217,10 @@ fn cron(node: &Node, problems: &mut Problems) -> Option<String> {
     let text = read::text(node, "a cron expression in quotes", problems)?;
     let fields = text.split_whitespace().count();
     let why = if fields != 5 {
-        format!("a window starts at five cron fields (minute hour day month weekday), found {fields}")
+        format!("`start` needs five cron fields (minute hour day month weekday), found {fields}")
     } else {
         match Cron::from_str(text) {
-            // Any start time will do: a date like 30 February never comes.
+            // The start time does not matter: this finds dates like 30 February, which never come.
             Ok(cron) if cron.find_next_occurrence(&date(2024, 1, 1).at(0, 0, 0, 0), true).is_ok() => {
                 return Some(text.to_owned());
             }

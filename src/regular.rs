@@ -1,8 +1,8 @@
-//! Files that a person may name, read whole: anything that is not a file is refused before it is opened, because a
+//! Reads whole files that a person names. Anything that is not a regular file is refused before it is opened, because a
 //! named pipe or a device could block. Knows no format and no folder. Start at [`read`].
 //!
 //! `/dev/null` is an empty file. Standard input and a shell's process substitution (`/dev/stdin`, `/dev/fd/63`) are
-//! read as well, for as long as [`PATIENCE`].
+//! read as well, for at most [`STREAM_LIMIT`].
 
 use std::{
     fs::{self, File, Metadata, OpenOptions},
@@ -19,7 +19,7 @@ use rustix::{
 use tokio::time::Instant;
 
 /// How long standard input, or a program whose output is used as a file, may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const STREAM_LIMIT: Duration = Duration::from_secs(60);
 
 /// The content of a file: at most one byte more than `most`, so that the caller can tell that it is larger.
 ///
@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = opened(path, is_stream(path))?;
     let mut bytes = Vec::new();
-    let mut limited = WithDeadline { file, until: Instant::now() + PATIENCE }.take(most.saturating_add(1));
+    let mut limited = WithDeadline { file, until: Instant::now() + STREAM_LIMIT }.take(most.saturating_add(1));
     limited.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
@@ -43,13 +43,13 @@ pub fn open(path: &Path) -> io::Result<File> {
 
 fn opened(path: &Path, streams: bool) -> io::Result<File> {
     check_kind(&fs::metadata(path)?, streams)?;
-    // Whatever has replaced the file since then must not block us either.
+    // Something else may have replaced the file since then; it must not block us either.
     let file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
     check_kind(&file.metadata()?, streams)?;
     Ok(file)
 }
 
-/// Whether the path, if it exists, may be opened as a file.
+/// Checks that the path, if it exists, may be opened as a file.
 ///
 /// # Errors
 /// As [`read`], but a missing file is fine.
@@ -94,7 +94,7 @@ impl Read for WithDeadline {
             let limit = Timespec::try_from(left).map_err(io::Error::other)?;
             match poll(&mut [PollFd::new(&self.file, PollFlags::IN)], Some(&limit)) {
                 Ok(0) => {
-                    let message = format!("sent nothing more for {} s, and did not end", PATIENCE.as_secs());
+                    let message = format!("sent nothing more for {} s, and did not end", STREAM_LIMIT.as_secs());
                     return Err(io::Error::new(ErrorKind::TimedOut, message));
                 }
                 Ok(_) => {}

@@ -1,6 +1,6 @@
-//! Which names have values that are never shown, and the mark that such a value carries from there on. This is the only
-//! list: excerpts of files, `inventory list`, digests, templates and environments ask here. Knows no file format and no
-//! host. Start at [`name`] and [`mark`].
+//! Which names have values that are never shown, and the mark that such a value carries afterwards. This is the only
+//! list: excerpts of files, `inventory list`, digests, templates and environments all use it. Knows no file format and
+//! no host. Start at [`name`] and [`mark`].
 
 use serde_json::{Map, Value};
 
@@ -18,25 +18,25 @@ const PARTS: [&str; 10] = [
     // The path of such an address is its password.
     "webhook",
 ];
-/// Says where a key is. It is not the key.
+/// The path of a key, not the key itself.
 const SHOWN: &str = "private_key_file";
 /// The only key of a marked value.
 const MARK: &str = "__patchwave_secret";
 
-/// Whether what stands under this name is a secret: `db_password`, `API-TOKEN`, `ansible_become_pass`. Of a longer
-/// text, whether some word of it is such a name.
+/// Whether a value with this name is a secret: `db_password`, `API-TOKEN`, `ansible_become_pass`. For a longer text:
+/// whether any word in it is such a name.
 pub fn name(text: &str) -> bool {
     let text = text.to_ascii_lowercase().replace(['-', ' '], "_").replace(SHOWN, "");
     if PARTS.iter().any(|part| text.contains(part)) {
         return true;
     }
     let words = || text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    // Alone it is the variable of a shell that holds the current folder.
+    // Alone, `PWD` is the shell's variable for the current folder.
     words().any(|word| word == "pass") || (words().count() > 1 && words().any(|word| word == "pwd"))
 }
 
-/// The value of a variable with this name, its secrets marked: itself, or those inside it, at every depth. A yes, a no
-/// and nothing are not secrets, whatever their name.
+/// The value of a variable with this name, with its secrets marked: the value itself, or the ones inside it, at every
+/// depth. Booleans and null are not secrets, whatever the name.
 #[must_use]
 pub fn mark(variable: &str, value: Value) -> Value {
     match value {
@@ -60,7 +60,7 @@ pub fn mark_all(vars: Map<String, Value>) -> Map<String, Value> {
         .collect()
 }
 
-/// What is behind the mark of a secret value; `None` for any other value.
+/// The value inside a mark; `None` if there is no mark.
 pub fn secret(value: &Value) -> Option<&Value> {
     match value {
         Value::Object(map) if map.len() == 1 => map.get(MARK),

@@ -21,7 +21,7 @@ pub struct Spool(Arc<Mutex<Inner>>);
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
-    /// In the end everything goes to the file, however little it is.
+    /// Everything goes to the file at the end, even a few bytes.
     keep: bool,
     most: u64,
     file: Option<File>,
@@ -34,8 +34,8 @@ struct Inner {
 }
 
 impl Spool {
-    /// An empty stream. The file is made when it is needed; with `keep` also for few bytes, when the stream is closed.
-    /// Beyond `most` bytes are counted and dropped.
+    /// An empty stream. The file is made when it is needed, and with `keep` at the latest when the stream is closed.
+    /// Bytes beyond `most` are counted and dropped.
     pub fn new(path: PathBuf, keep: bool, most: u64) -> Self {
         Self(Arc::new(Mutex::new(Inner {
             path,
@@ -113,7 +113,7 @@ impl Spool {
         self.lock().hash.clone().finalize().into()
     }
 
-    /// Reads from `offset` on; 0 bytes: there are no more yet.
+    /// Reads from `offset`; 0 bytes: no more have arrived yet.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -127,7 +127,7 @@ impl Spool {
                 None => File::open(&inner.path)?.read_at(&mut buffer[..most], offset)?,
             };
         }
-        // Across the end of the file, so that a piece is not split there.
+        // Goes on from the file into memory, so that a piece is not split there.
         let from = (offset + read as u64).checked_sub(inner.filed).and_then(|from| usize::try_from(from).ok());
         if let Some(rest) = from.and_then(|from| inner.memory.get(from..)) {
             let n = rest.len().min(buffer.len() - read);
@@ -137,7 +137,7 @@ impl Spool {
         Ok(read)
     }
 
-    /// All bytes that are there now.
+    /// All bytes so far.
     ///
     /// # Errors
     /// The file cannot be opened.

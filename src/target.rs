@@ -3,10 +3,10 @@
 
 mod bastion;
 mod proxy;
-pub mod spelling;
 mod ssh;
+pub mod syntax;
 
-pub use bastion::{BastionCaps, settle_bastions};
+pub use bastion::{BastionCaps, merge_bastion_limits};
 pub use proxy::{JumpHop, Proxy};
 pub use ssh::{AgentChoice, Family, LoginMethod, LoginSettings, SshSettings, Variables};
 
@@ -41,11 +41,11 @@ pub struct Target {
     /// Words of `ansible_ssh_common_args` and `ansible_ssh_extra_args`, split as a shell would. A transport that does
     /// not support one refuses the host and names it.
     pub ssh_args: Vec<String>,
-    /// What is in between (`-J`, `ProxyJump`, `ProxyCommand` of the arguments above, which do not repeat it); `None`:
-    /// not set.
+    /// What is between here and the host (`-J`, `ProxyJump` or `ProxyCommand`, taken out of the arguments above);
+    /// `None`: not set.
     pub proxy: Option<Proxy>,
-    /// `patchwave.bastion_connections` and `patchwave.bastion_handshakes`: this host's limits for the bastions
-    /// before it; [`settle_bastions`] merges those of all hosts.
+    /// `patchwave.bastion_connections` and `patchwave.bastion_handshakes`: this host's limits for the bastions in front
+    /// of it; [`merge_bastion_limits`] merges those of all hosts.
     pub bastion: BastionCaps,
     /// Further settings from ssh_config; hosts share them.
     pub ssh: Arc<SshSettings>,
@@ -60,20 +60,20 @@ pub struct Target {
     /// What is masked in everything that comes back from the host: its passwords, answers that a person typed, and what
     /// steps send there.
     pub secrets: Secrets,
-    /// Which runs are known here to be done with a host, so that a lease they left there no longer counts.
-    pub settled: Option<SettledRuns>,
+    /// Which runs this jump box knows to be done with a host: a lease that they left there no longer counts.
+    pub finished_runs: Option<FinishedRuns>,
 }
 
-/// Tells whether this jump box knows that a run is done with a host.
+/// Says whether this jump box knows that a run is done with a host.
 #[derive(Clone)]
-pub struct SettledRuns(pub Arc<IsSettled>);
+pub struct FinishedRuns(pub Arc<IsFinished>);
 
 /// Takes a run and a host, and returns whether the run is done with the host. May read a file.
-pub type IsSettled = dyn Fn(&str, &HostName) -> bool + Send + Sync;
+pub type IsFinished = dyn Fn(&str, &HostName) -> bool + Send + Sync;
 
-impl std::fmt::Debug for SettledRuns {
+impl std::fmt::Debug for FinishedRuns {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SettledRuns")
+        f.write_str("FinishedRuns")
     }
 }
 
@@ -82,7 +82,7 @@ impl std::fmt::Debug for SettledRuns {
 pub enum HostKeyPolicy {
     /// Refuse it (the default).
     Strict,
-    /// Record it; a changed key is refused all the same.
+    /// Record it; a changed key is still refused.
     AcceptNew,
     /// Ask the person at the terminal, then record it; without a person it is [`HostKeyPolicy::Strict`].
     Ask,
@@ -95,13 +95,13 @@ pub struct Limits {
     pub connect: Duration,
     /// Banner, key exchange and host key. Default 15 s.
     pub handshake: Duration,
-    /// The limit of the handshake was set, not only that of the connection.
+    /// Whether the handshake has a limit of its own, not only that of the connection.
     pub own_handshake: bool,
     /// Authentication. Default 20 s.
     pub auth: Duration,
     /// Privilege escalation, password prompt included. Default 20 s.
     pub escalate: Duration,
-    /// Silence of the peer, found by keepalives. Default 60 s.
+    /// How long the peer may be silent; keepalives notice it. Default 60 s.
     pub silence: Duration,
 }
 
@@ -119,7 +119,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// With another limit for the connection, if there is one. As with ssh's `ConnectTimeout` it applies to the
+    /// Sets another limit for the connection, if there is one. As with ssh's `ConnectTimeout` it applies to the
     /// handshake too, unless that has its own: a host that accepts the connection and sends nothing is just as dead.
     #[must_use]
     pub fn connecting_within(self, limit: Option<Duration>) -> Self {
@@ -172,11 +172,11 @@ impl Target {
             limits: Limits::default(),
             steal_lease: false,
             secrets: Secrets::default(),
-            settled: None,
+            finished_runs: None,
         }
     }
 
-    /// The same with `~/…` of the key file in this home folder; without one it stays as it was written.
+    /// Replaces `~/` in the key file by this home folder; without a home folder it stays as written.
     #[must_use]
     pub fn at_home(mut self, home: Option<&Path>) -> Self {
         if let (Some(file), Some(home)) = (&mut self.key_file, home)

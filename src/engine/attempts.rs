@@ -131,10 +131,10 @@ impl Walk {
             controller: &*self.surroundings.controller,
             clock: Arc::clone(&self.surroundings.clock),
         };
-        let last = deadline + spec.settling() + GRACE;
+        let last = deadline + spec.guard_time() + GRACE;
         let mut result = match tokio::time::timeout_at(last, step::run(&mut cx)).await {
             Ok(result) => result,
-            Err(_) => overdue(spec, limit + spec.settling()),
+            Err(_) => overdue(spec, limit + spec.guard_time()),
         };
         // Here all that a host or a program said leaves the step.
         result.hide(walk.link.secrets(), spec.register.as_deref());

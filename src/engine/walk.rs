@@ -96,7 +96,7 @@ impl Walk {
         let link = Link::new(Arc::clone(&self.surroundings.transport), target);
         let mut walk = WalkState {
             log: MaskedLog::new(self.surroundings.logs.as_ref().map(|logs| logs.host(host)), link.secrets()),
-            scope: self.surroundings.inputs.scope(host).teaching(link.secrets()),
+            scope: self.surroundings.inputs.scope(host).recording_secrets(link.secrets()),
             link,
             leased: self.before.is_some(),
             rolled_back: false,

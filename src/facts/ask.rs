@@ -1,9 +1,10 @@
-//! The question: one round trip that works on every Linux host, whatever its package manager. Start at [`host_facts`].
+//! Asks a host for its facts, in one round trip that works on every Linux host, whatever its package manager. Start at
+//! [`host_facts`].
 
 use super::HostFacts;
 use crate::command::{Command, Output, Query, Unreadable, printable};
 
-/// Prints one fact per line, then `end`. The programs that are looked for are its arguments; none is started.
+/// Prints one fact per line, then `end`. Its arguments are the programs to look for; none is started.
 const SCRIPT: &str = r#"r=${PATCHWAVE_ROOT-}
 for f in "$r/etc/os-release" "$r/usr/lib/os-release"; do
   if [ -r "$f" ]; then sed 's/^/os /' "$f"; break; fi

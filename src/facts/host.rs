@@ -9,11 +9,11 @@ use crate::command::printable;
 pub struct HostFacts {
     /// `/etc/os-release`.
     pub os: OsRelease,
-    /// Those of the programs asked for that are there.
+    /// Which of the requested programs the host has.
     pub tools: BTreeSet<String>,
     /// `uname -r`.
     pub kernel: String,
-    /// The user that the question ran as; 0 is root.
+    /// The user that the script ran as; 0 is root.
     pub uid: Option<u32>,
     /// The kernel's boot id; `None` when it cannot be read.
     pub boot_id: Option<String>,

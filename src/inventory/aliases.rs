@@ -1,8 +1,8 @@
-//! The names that Ansible has for each of its options, weakest first: of those that are set, the last one holds,
-//! wherever each was set. Knows no host and no value. Start at [`ADDRESS`] and the lists beside it.
+//! The names that Ansible has for each of its options, weakest first: the last one that is set wins, wherever it was
+//! set. Knows no host and no value. Start at [`ADDRESS`] and the lists beside it.
 //!
 //! Source: the option lists of ansible-core 2.19, `plugins/connection/ssh.py`, `plugins/become/{sudo,su}.py` and
-//! `plugins/shell/sh.py`, and of `doas.py` in community.general. `aliases_tests.rs` holds them, name by name.
+//! `plugins/shell/sh.py`, and of `doas.py` in community.general. `aliases_tests.rs` checks them, name by name.
 
 use crate::target::Method;
 
@@ -13,13 +13,13 @@ pub const PASSWORD: &[&str] = &["ansible_password", "ansible_ssh_pass", "ansible
 pub const KEY_FILE: &[&str] = &["ansible_private_key_file", "ansible_ssh_private_key_file"];
 pub const HOST_KEY_CHECKING: &[&str] = &["ansible_host_key_checking", "ansible_ssh_host_key_checking"];
 pub const CONNECT_TIMEOUT: &[&str] = &["ansible_timeout", "ansible_ssh_timeout"];
-/// Not names of one option: Ansible hands all of them to ssh, in this order.
+/// Not names of one option: Ansible passes all of them to ssh, in this order.
 pub const SSH_ARGS: [&str; 3] = ["ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args"];
 
 const NO_FLAGS: &str = "remove it; sudo, doas and su are called by their names";
 const NO_FOLDER: &str = "remove it; commands run in the home folder";
-const KEY: &str = "give the file with `ansible_ssh_private_key_file`, or put the key into an agent";
-const PHRASE: &str = "put the key into an agent, or type its passphrase at the terminal, once a run";
+const KEY: &str = "set the file with `ansible_ssh_private_key_file`, or put the key into an agent";
+const PHRASE: &str = "put the key into an agent, or type its passphrase at the terminal, once per run";
 
 /// Variables that change how Ansible reaches a host, and that have no meaning here, with what to do about each.
 pub const REFUSED: [(&str, &str); 8] = [
@@ -53,7 +53,7 @@ pub struct Become {
     pub refused: &'static [(&'static str, &'static str)],
 }
 
-/// Those of `method`. Ansible does not read those of another one.
+/// The names for `method`. Ansible does not read those of other methods.
 pub fn of_method(method: Method) -> Become {
     match method {
         Method::Sudo => Become {

@@ -11,7 +11,7 @@ use crate::{
 enum Fate {
     /// Honoured, in Ansible's order.
     Honoured,
-    /// Refuses the host, by its name.
+    /// The host is refused, and the message names the variable.
     Refused,
     /// Changes nothing here: how Ansible copies its own programs, or what its output looks like.
     Harmless,
@@ -55,7 +55,7 @@ const OPTIONS: &[Row] = &[
     ("ssh", "sftp_batch_mode", &["ansible_sftp_batch_mode"], Harmless),
     ("ssh", "ssh_transfer_method", &["ansible_ssh_transfer_method"], Harmless),
     ("ssh", "use_tty", &["ansible_ssh_use_tty"], Harmless),
-    // `ansible_timeout` comes in beside the plugin's own list, below it.
+    // `ansible_timeout` is not in the plugin's own list, and is weaker than all in it.
     ("ssh", "timeout", &["ansible_timeout", "ansible_ssh_timeout"], Honoured),
     ("ssh", "pkcs11_provider", &["ansible_ssh_pkcs11_provider"], Refused),
     ("ssh", "verbosity", &["ansible_ssh_verbosity"], Harmless),
@@ -92,7 +92,7 @@ fn target(method: &str, vars: &[(&str, &str)]) -> Result<Target, String> {
     inventory.target(&inventory.hosts()[0]).map_err(|problem| problem.to_string())
 }
 
-/// Everything that a target says, secrets too.
+/// Everything in a target, secrets included.
 fn whole(target: &Target) -> String {
     let secret = |password: &Option<secrecy::SecretString>| password.as_ref().map(|p| p.expose_secret().to_owned());
     format!("{target:?} {:?} {:?}", secret(&target.password), secret(&target.escalation.password))
@@ -102,7 +102,7 @@ fn method(plugin: &str) -> &str {
     if matches!(plugin, "su" | "doas") { plugin } else { "sudo" }
 }
 
-/// Two values of an option that can be told apart, and one that changes nothing where the option is off by default.
+/// Two different values of an option; one of them changes nothing if the option is off by default.
 fn values(option: &str) -> [&'static str; 2] {
     match option {
         "port" | "timeout" => ["11", "12"],
@@ -130,7 +130,7 @@ fn the_last_variable_of_an_option_that_is_set_holds() {
             for weaker in &names[..at] {
                 for (of_weaker, own) in [(one, two), (two, one)] {
                     let both = with(&[(name, own), (weaker, of_weaker)]);
-                    assert_eq!(both, with(&[(name, own)]), "{name} holds over {weaker}");
+                    assert_eq!(both, with(&[(name, own)]), "{name} wins over {weaker}");
                 }
             }
         }

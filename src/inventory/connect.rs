@@ -1,5 +1,5 @@
-//! `ansible_*` connection variables to a [`Target`].
-//! Source: the options of Ansible's `ssh` connection plugin and of its become plugins.
+//! Turns `ansible_*` connection variables into a [`Target`]. Source: the options of Ansible's `ssh` connection plugin
+//! and of its become plugins.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -8,13 +8,13 @@ use secrecy::SecretString;
 use super::{
     aliases::{self, REFUSED, REFUSED_BY_PARAMIKO},
     group::Inventory,
-    template::{self, Look},
+    template::{self, Lookup},
 };
 use crate::{
     host::HostName,
     mask::Secrets,
     names,
-    target::{Escalation, HostKeyPolicy, Limits, Method, Proxy, Target, spelling},
+    target::{Escalation, HostKeyPolicy, Limits, Method, Proxy, Target, syntax},
     yaml::{Problem, Problems, Span},
 };
 
@@ -36,7 +36,8 @@ impl Inventory {
     /// How to reach a host.
     ///
     /// # Errors
-    /// A connection variable that cannot be used, by name: not SSH, encrypted, a template that computes, a bad value.
+    /// A connection variable that cannot be used, by name: not SSH, encrypted, a template that does more than name a
+    /// variable, a bad value.
     pub fn target(&self, name: &HostName) -> Result<Target, Problem> {
         self.try_target(name).map_err(|wrong| wrong.problem(&format!("host {name}")))
     }
@@ -44,7 +45,7 @@ impl Inventory {
     /// How to reach each of these hosts.
     ///
     /// # Errors
-    /// All that is wrong; hosts with the same problem share a message.
+    /// Everything that is wrong; hosts with the same problem share a message.
     pub fn targets(&self, names: &[HostName]) -> Result<Vec<Target>, Problems> {
         let mut targets = Vec::with_capacity(names.len());
         let mut wrongs: Vec<(Wrong, Vec<HostName>)> = Vec::new();
@@ -69,13 +70,13 @@ impl Inventory {
             return Err(Wrong { message: "is not in the inventory".into(), help: None, span: None });
         };
         let secrets = Secrets::default();
-        self.target_of(&Look { inventory: self, name, host, secrets: &secrets }).map_err(|mut wrong| {
+        self.target_of(&Lookup { inventory: self, name, host, secrets: &secrets }).map_err(|mut wrong| {
             secrets.hide_in(&mut wrong.message);
             wrong
         })
     }
 
-    fn target_of(&self, look: &Look<'_>) -> Result<Target, Wrong> {
+    fn target_of(&self, look: &Lookup<'_>) -> Result<Target, Wrong> {
         let vars = Vars(look);
         vars.check_connection()?;
         let escalation = vars.escalation()?;
@@ -96,19 +97,19 @@ impl Inventory {
             ssh: Arc::default(),
             host_keys: settings.host_keys.or(vars.host_keys()?),
             escalation,
-            limits: vars.limits(settings.limits(), settings.says_connect())?,
+            limits: vars.limits(settings.limits(), settings.sets_connect_timeout())?,
             steal_lease: false,
             secrets: look.secrets.clone(),
-            settled: None,
+            finished_runs: None,
         })
     }
 }
 
-struct Vars<'a>(&'a Look<'a>);
+struct Vars<'a>(&'a Lookup<'a>);
 
 impl Vars<'_> {
-    /// The last of these names that is set, with where it was set and its resolved text. Empty text counts as unset,
-    /// and leaves the option unset: no weaker name is asked.
+    /// The last of these names that is set, with its place and its resolved text. Empty text counts as unset, and
+    /// leaves the option unset: no weaker name is tried.
     fn get(&self, names: &[&'static str]) -> Result<Option<(&'static str, Span, String)>, Wrong> {
         for &name in names.iter().rev() {
             let Some(node) = self.0.inventory.var(self.0.host, name).filter(|node| !node.is_null()) else { continue };
@@ -125,7 +126,7 @@ impl Vars<'_> {
     fn text(&self, names: &[&'static str]) -> Result<Option<String>, Wrong> {
         self.judged(names, |text| match text {
             _ if text.starts_with('-') || text.chars().any(char::is_control) => {
-                Err("must not begin with `-` or hold control characters")
+                Err("must not begin with `-` or contain control characters")
             }
             _ => Ok(()),
         })
@@ -142,11 +143,12 @@ impl Vars<'_> {
         Ok(Some(text))
     }
 
-    /// Address and login. As Ansible hands the address to `ssh`, it may be `login@address`; another login wins.
+    /// Address and login. Ansible passes the address to `ssh`, so it may be `login@address`; a login that is set
+    /// elsewhere wins.
     fn destination(&self) -> Result<(String, Option<String>), Wrong> {
         let written = match self.get(aliases::ADDRESS)? {
             Some((name, span, text)) if text.contains("://") => {
-                let message = format!("`{name}` must be a name or an address, not an URI");
+                let message = format!("`{name}` must be a name or an address, not a URI");
                 return Err(Wrong { message, help: Some("the port is `ansible_port`".to_owned()), span: Some(span) });
             }
             Some((name, span, text)) => Some((Some((name, span)), text)),
@@ -159,8 +161,8 @@ impl Vars<'_> {
         };
         let empty = |text: &str| if text.is_empty() { Err("must be `address` or `login@address`") } else { Ok(()) };
         let judged = empty(address)
-            .and_then(|()| spelling::address(address))
-            .and_then(|()| login.map_or(Ok(()), |login| empty(login).and_then(|()| spelling::login(login))));
+            .and_then(|()| syntax::address(address))
+            .and_then(|()| login.map_or(Ok(()), |login| empty(login).and_then(|()| syntax::login(login))));
         judged.map_err(|why| {
             let (name, span) = match place {
                 Some((name, span)) => (format!("`{name}`"), Some(span)),
@@ -168,16 +170,17 @@ impl Vars<'_> {
             };
             Wrong { message: format!("{name} {why}"), help: None, span }
         })?;
-        let user = self.judged(aliases::USER, spelling::login)?.or_else(|| login.map(str::to_owned));
+        let user = self.judged(aliases::USER, syntax::login)?.or_else(|| login.map(str::to_owned));
         Ok((address.to_owned(), user))
     }
 
-    /// Refuses an empty `ansible_ssh_host` over an `ansible_host` with an address: Ansible would reach nobody.
+    /// Refuses an empty `ansible_ssh_host` that overrides an `ansible_host` with an address: Ansible would reach no
+    /// host.
     fn check_empty_address(&self) -> Result<(), Wrong> {
         let set = |name: &&str| self.0.inventory.var(self.0.host, name).filter(|node| !node.is_null());
         let mut set = aliases::ADDRESS.iter().rev().filter_map(|name| set(name).map(|node| (*name, node)));
         let (Some((empty, node)), Some((weaker, _))) = (set.next(), set.next()) else { return Ok(()) };
-        let message = format!("`{empty}` is empty, and Ansible takes it before `{weaker}`");
+        let message = format!("`{empty}` is empty, and in Ansible it overrides `{weaker}`");
         Err(Wrong { message, help: Some(format!("remove `{empty}`")), span: Some(node.span.clone()) })
     }
 
@@ -200,11 +203,13 @@ impl Vars<'_> {
         }
     }
 
-    /// `ansible_timeout` is the time to connect where `patchwave.connect_timeout` says nothing.
-    fn limits(&self, limits: Limits, said: bool) -> Result<Limits, Wrong> {
-        let Some((name, span, text)) = self.get(aliases::CONNECT_TIMEOUT)?.filter(|_| !said) else { return Ok(limits) };
+    /// `ansible_timeout` is the time to connect if `patchwave.connect_timeout` is not set.
+    fn limits(&self, limits: Limits, already_set: bool) -> Result<Limits, Wrong> {
+        let Some((name, span, text)) = self.get(aliases::CONNECT_TIMEOUT)?.filter(|_| !already_set) else {
+            return Ok(limits);
+        };
         match text.trim().parse::<u32>() {
-            // Without a limit of Ansible's, ours stays.
+            // Zero means no limit in Ansible; our own limit stays.
             Ok(0) => Ok(limits),
             Ok(seconds) if seconds <= 3600 => Ok(limits.connecting_within(Some(Duration::from_secs(seconds.into())))),
             _ => {
@@ -224,9 +229,9 @@ impl Vars<'_> {
         Err(Wrong { message, help: Some(help), span: Some(span) })
     }
 
-    /// Variables that change how Ansible reaches a host, which mean nothing here.
+    /// Refuses variables that change how Ansible reaches a host and that mean nothing here.
     fn check_unsupported(&self, escalation: &Escalation) -> Result<(), Wrong> {
-        const PARAMIKO: &str = "write the variable of `ssh` in its place: `ansible_host`, `ansible_user`, …";
+        const PARAMIKO: &str = "use the variable of the `ssh` plugin instead: `ansible_host`, `ansible_user`, …";
         let connection = self.get(&["ansible_connection"])?;
         let by_paramiko = connection.is_some_and(|(_, _, text)| text.contains("paramiko"));
         let by_paramiko = REFUSED_BY_PARAMIKO.iter().filter(|_| by_paramiko).map(|name| (*name, PARAMIKO));
@@ -241,7 +246,7 @@ impl Vars<'_> {
         }
         match self.get(&["ansible_shell_type"])? {
             Some((name, span, text)) if matches!(text.as_str(), "powershell" | "cmd") => {
-                let message = format!("`{name}` is `{text}`: the host runs Windows, and patchwave knows Linux only");
+                let message = format!("`{name}` is `{text}`: the host runs Windows, and patchwave supports Linux only");
                 let help = "leave such hosts out: `--limit 'all:!NAME'`".to_owned();
                 Err(Wrong { message, help: Some(help), span: Some(span) })
             }
@@ -249,14 +254,14 @@ impl Vars<'_> {
         }
     }
 
-    /// Ansible's `no` is ssh's, which believes keys that have changed; here such a host gets no further than with
-    /// `accept-new`. `yes` leaves the choice to the command line, as saying nothing does.
+    /// Ansible's `no` is ssh's, which accepts changed keys; here it means `accept-new`. `yes` leaves the choice to the
+    /// command line, as if nothing were set.
     fn host_keys(&self) -> Result<Option<HostKeyPolicy>, Wrong> {
         let checked = self.flag(aliases::HOST_KEY_CHECKING)?;
         Ok((checked == Some(false)).then_some(HostKeyPolicy::AcceptNew))
     }
 
-    /// In the order in which Ansible hands them to ssh; what stands in between apart from them.
+    /// ssh's arguments, in the order in which Ansible passes them, and the proxy, which is taken out of them.
     fn ssh_args(&self) -> Result<(Vec<String>, Option<Proxy>), Wrong> {
         let mut words = Vec::new();
         let mut proxy = None;
@@ -268,7 +273,7 @@ impl Vars<'_> {
             };
             let found = Proxy::take(&mut more).map_err(|bad| Wrong {
                 message: format!("`{name}`: `{}` cannot be read", shown(&bad)),
-                help: Some("a jump is `-J [user@]host[:port]`; several have commas in between".into()),
+                help: Some("a jump host is `-J [user@]host[:port]`; separate several with commas".into()),
                 span: Some(span),
             })?;
             // ssh takes the first.
@@ -287,7 +292,7 @@ impl Vars<'_> {
                 "doas" | "community.general.doas" => Method::Doas,
                 other => {
                     let message = format!("`{name}` is `{}`, which patchwave does not know", shown(other));
-                    return Err(Wrong { message, help: Some("it may be: sudo, doas, su".into()), span: Some(span) });
+                    return Err(Wrong { message, help: Some("use one of: sudo, doas, su".into()), span: Some(span) });
                 }
             },
         };

@@ -84,17 +84,20 @@ fn what_cannot_be_used_is_named() {
         ("ansible_connection: local", "`ansible_connection` is `local`, and patchwave reaches hosts by SSH only"),
         ("ansible_port: 0", "`ansible_port` is not a port from 1 to 65535"),
         ("ansible_host: '{{ nobody }}'", "`ansible_host` needs the variable `nobody`, which is not set for this host"),
-        ("ansible_host: '{{ a | upper }}'", "`ansible_host` holds a template that computes"),
-        ("ansible_host: '{% if a %}b{% endif %}'", "`ansible_host` holds a template that computes"),
+        ("ansible_host: '{{ a | upper }}'", "`ansible_host` is a template with more than the name of a variable"),
+        (
+            "ansible_host: '{% if a %}b{% endif %}'",
+            "`ansible_host` is a template with more than the name of a variable",
+        ),
         ("ansible_host: '{{ ansible_host }}'", "`ansible_host` refers to itself"),
-        ("ansible_host: '{{ a'", "`ansible_host` holds a template that is never closed"),
+        ("ansible_host: '{{ a'", "`ansible_host` has a template that is never closed"),
         ("ansible_host: -oProxyCommand=x", "`ansible_host` must not begin with `-`"),
         ("ansible_host: \"$(touch x)\"", "`ansible_host` must not contain blanks, control characters, or any of"),
         ("ansible_ssh_host: '`id`'", "`ansible_ssh_host` must not contain blanks"),
         ("ansible_host: '{{ evil }}'\n    evil: a;b", "`ansible_host` must not contain blanks"),
         ("ansible_host: u;v@h", "`ansible_host` must not contain control characters"),
         ("ansible_host: u@", "`ansible_host` must be `address` or `login@address`"),
-        ("ansible_host: ssh://u@h:22", "`ansible_host` must be a name or an address, not an URI"),
+        ("ansible_host: ssh://u@h:22", "`ansible_host` must be a name or an address, not a URI"),
         ("ansible_user: $(touch x)", "`ansible_user` must not contain control characters, or any of"),
         ("ansible_ssh_user: a -oX", "`ansible_ssh_user` must not begin with `-`, or have one after a blank"),
         ("ansible_user: [a]", "`ansible_user` must be a text or a number, found a list"),
@@ -103,7 +106,7 @@ fn what_cannot_be_used_is_named() {
         ("ansible_become_flags: -i", "`ansible_become_flags` is not supported"),
         (
             "ansible_host: a\n    ansible_ssh_host: ''",
-            "`ansible_ssh_host` is empty, and Ansible takes it before `ansible_host`",
+            "`ansible_ssh_host` is empty, and in Ansible it overrides `ansible_host`",
         ),
         ("ansible_timeout: soon", "`ansible_timeout` is not a number of seconds from 0 to 3600"),
         ("ansible_shell_type: powershell", "`ansible_shell_type` is `powershell`: the host runs Windows"),
@@ -112,7 +115,7 @@ fn what_cannot_be_used_is_named() {
         ("ansible_host_key_checking: maybe", "`ansible_host_key_checking` is neither yes nor no"),
         ("ansible_ssh_common_args: \"-o 'x\"", "`ansible_ssh_common_args` has a quote that is never closed"),
         ("ansible_ssh_common_args: -J b1;id", "`ansible_ssh_common_args`: `-J b1;id` cannot be read"),
-        ("ansible_password: !vault x", "`ansible_password` is encrypted (!vault), and patchwave does not decrypt"),
+        ("ansible_password: !vault x", "`ansible_password` is encrypted (!vault), and patchwave cannot decrypt it"),
     ] {
         let error = target(&format!("    {vars}\n")).unwrap_err();
         assert!(error.contains(&format!("host web1.example.com: {expected}")), "{vars} gave {error}");

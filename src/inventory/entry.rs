@@ -1,6 +1,6 @@
-//! What the entries of hosts say about where a host is, and whether two of them mean two machines by one name.
-//! Knows entries of `hosts:` only: groups, files beside the inventory and `-e` are laid over each other as Ansible lays
-//! them, which is not a contradiction. Start at [`AllSaid::compare`].
+//! Where the entries of `hosts:` say that a host is, and whether two entries mean two machines by one name. Knows these
+//! entries only: groups, files beside the inventory and `-e` override each other as in Ansible, which is not a
+//! contradiction. Start at [`Locations::compare`].
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -13,21 +13,22 @@ use crate::{
     yaml::{Key, Problems, Source, Span},
 };
 
-/// What makes a host another machine.
+/// What tells one machine from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum What {
-    /// Behind its name. Two of them are a contradiction wherever they stand: Ansible takes the first, others the last.
+enum Detail {
+    /// Written after the name. Two different ones are a contradiction, even in two files: Ansible takes the first, not
+    /// the last.
     NamedPort,
-    /// Behind its name or as a variable.
+    /// Written after the name or as a variable.
     Port,
     Address,
-    /// One of [`SSH_ARGS`]: the same address behind another bastion is another machine.
-    Way(usize),
+    /// One of [`SSH_ARGS`]: the same address behind a different bastion is a different machine.
+    Route(usize),
 }
 
-impl What {
-    /// Variables give way to those of a later file, as the order of `-i` says.
-    fn everywhere(self) -> bool {
+impl Detail {
+    /// Whether all files must agree. A variable may differ: the last file of `-i` wins.
+    fn in_all_files(self) -> bool {
         self == Self::NamedPort
     }
 
@@ -35,16 +36,16 @@ impl What {
         match self {
             Self::NamedPort | Self::Port => "port",
             Self::Address => "address",
-            Self::Way(_) => "way there (ssh's arguments)",
+            Self::Route(_) => "route (ssh's arguments)",
         }
     }
 }
 
-/// What one entry says.
-pub struct Said(Vec<(What, String, Span)>);
+/// Where one entry says that its host is.
+pub struct Location(Vec<(Detail, String, Span)>);
 
-impl Said {
-    /// Reads an entry. A port behind the name and another one among its variables is a problem at once.
+impl Location {
+    /// Reads an entry. A port after the name and a different one among its variables is a problem already.
     pub fn of(key: &Key, port: Option<u16>, vars: &Layer, problems: &mut Problems) -> Self {
         let set = |names: &[&str]| {
             let nodes = names.iter().rev().filter_map(|name| vars.get(name));
@@ -52,53 +53,52 @@ impl Said {
         };
         // `22` and `"22"` are one port.
         let text = |json: &serde_json::Value| json.as_str().map_or_else(|| json.to_string(), str::to_owned);
-        let mut said = Vec::new();
+        let mut location = Vec::new();
         let named = port.map(|port| port.to_string());
         let variable = set(PORT).map(|(json, span)| (text(&json), span));
         if let (Some(named), Some((other, span))) = (&named, &variable)
             && named != other
         {
-            let message = format!("`{}` has one port in its name and another one here", key.text);
+            let message = format!("`{}` has one port in its name and a different one here", key.text);
             problems.at(span, message).help("keep one of the two");
         }
-        said.extend(named.iter().map(|port| (What::NamedPort, port.clone(), key.span.clone())));
+        location.extend(named.iter().map(|port| (Detail::NamedPort, port.clone(), key.span.clone())));
         let port = variable.map(|(port, span)| (port, span.clone())).or(named.map(|port| (port, key.span.clone())));
-        said.extend(port.map(|(port, span)| (What::Port, port, span)));
-        said.extend(set(ADDRESS).map(|(json, span)| (What::Address, text(&json), span.clone())));
+        location.extend(port.map(|(port, span)| (Detail::Port, port, span)));
+        location.extend(set(ADDRESS).map(|(json, span)| (Detail::Address, text(&json), span.clone())));
         for (at, name) in SSH_ARGS.iter().enumerate() {
-            said.extend(set(&[name]).map(|(json, span)| (What::Way(at), text(&json), span.clone())));
+            location.extend(set(&[name]).map(|(json, span)| (Detail::Route(at), text(&json), span.clone())));
         }
-        Self(said)
+        Self(location)
     }
 }
 
-/// What all entries have said so far: by host, and by file where a later file may say otherwise. Where it stands, so
-/// that the hosts of a range share it.
+/// What all entries have said so far: by host, and by file where a later file may differ. The hosts of a range share
+/// one [`Location`].
 #[derive(Default)]
-pub struct AllSaid(HashMap<Place, (Arc<Said>, usize)>);
+pub struct Locations(HashMap<Place, (Arc<Location>, usize)>);
 
-/// A host, what of it, and the file, where a later one may say otherwise.
-type Place = (usize, What, Option<*const Source>);
+/// A host, a detail of it, and the file where a later file may differ.
+type Place = (usize, Detail, Option<*const Source>);
 
-impl AllSaid {
-    /// Compares what an entry of a host says with what earlier ones have said. False, with a problem that shows both,
-    /// when they differ.
-    pub fn compare(&mut self, name: &HostName, at: usize, said: &Arc<Said>, problems: &mut Problems) -> bool {
-        for (index, (what, text, span)) in said.0.iter().enumerate() {
-            let file = (!what.everywhere()).then_some(Arc::as_ptr(&span.source));
-            let (earlier, of) = self.0.entry((at, *what, file)).or_insert_with(|| (Arc::clone(said), index));
+impl Locations {
+    /// Compares an entry of a host with earlier ones. False, with a problem that shows both, when they differ.
+    pub fn compare(&mut self, name: &HostName, at: usize, location: &Arc<Location>, problems: &mut Problems) -> bool {
+        for (index, (detail, text, span)) in location.0.iter().enumerate() {
+            let file = (!detail.in_all_files()).then_some(Arc::as_ptr(&span.source));
+            let (earlier, of) = self.0.entry((at, *detail, file)).or_insert_with(|| (Arc::clone(location), index));
             let (_, known, first) = &earlier.0[*of];
             if known == text {
                 continue;
             }
-            let noun = what.noun();
+            let noun = detail.noun();
             let place = format!("{}:{}", first.source.path.display(), first.line);
-            problems.at(span, format!("host `{name}` has another {noun} here than in {place}")).help(format!(
-                "one name is one host: if these are two machines, give each a name of its own and its address as \
-                 `ansible_host`; if they are one, keep one {noun}"
+            problems.at(span, format!("host `{name}` has a different {noun} here than in {place}")).help(format!(
+                "one name is one host. If these are two machines, give each its own name, and its address as \
+                 `ansible_host`. If they are one machine, keep one {noun}"
             ));
             let place = format!("{}:{}", span.source.path.display(), span.line);
-            problems.at(first, format!("host `{name}` has one {noun} here and another one in {place}"));
+            problems.at(first, format!("host `{name}` has one {noun} here and a different one in {place}"));
             return false;
         }
         true

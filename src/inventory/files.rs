@@ -1,4 +1,5 @@
-//! Which files are inventories, which are refused, and what is read beside them: every problem of every file at once.
+//! Reads inventory files and the files beside them, refuses other kinds, and reports every problem of every file at
+//! once.
 
 use std::{
     path::{Path, PathBuf},
@@ -39,7 +40,7 @@ impl Inventory {
         order::finish(loader)
     }
 
-    /// An inventory from text, without anything beside it.
+    /// An inventory from text, without any files beside it.
     ///
     /// # Errors
     /// All its problems.
@@ -51,7 +52,7 @@ impl Inventory {
     }
 }
 
-/// The text of a file, refused when it is one of the kinds of inventory that are not read.
+/// The text of a file. Kinds of inventory that are not supported are refused.
 fn source(path: &Path) -> Result<Arc<Source>, Problem> {
     let refused = |message: &str, help: &str| Problem {
         span: None,

@@ -1,4 +1,4 @@
-//! Hosts and groups after loading, and what their variables come to.
+//! Hosts and groups after loading, and the values of their variables.
 
 use std::{
     collections::HashMap,
@@ -38,7 +38,7 @@ pub struct Group {
     pub name: String,
     pub(super) children: Vec<usize>,
     pub(super) parents: Vec<usize>,
-    /// Hosts that stand in this group itself, in the order of the files.
+    /// Hosts listed in this group itself, in the order of the files.
     pub(super) hosts: Vec<usize>,
     /// `vars:` of the inventory, in reading order.
     pub(super) inline: Vec<Arc<Layer>>,
@@ -46,7 +46,7 @@ pub struct Group {
     pub(super) beside: Vec<Arc<Layer>>,
     /// `ansible_group_priority`.
     pub(super) priority: i64,
-    /// Longest way down from `all`.
+    /// Length of the longest path from `all`.
     pub(super) depth: usize,
 }
 
@@ -59,7 +59,7 @@ pub(super) struct Host {
     pub layers: Vec<Arc<Layer>>,
 }
 
-/// The variables of one place, and the `patchwave` among them, checked.
+/// The variables of one place, with `patchwave` among them checked.
 #[derive(Debug, Default)]
 pub(super) struct Layer {
     pub vars: Vec<(Key, Node)>,
@@ -83,7 +83,7 @@ impl Layer {
     }
 }
 
-/// Hosts with the same groups share what those groups say.
+/// Hosts with the same groups share the variables of those groups.
 #[derive(Debug)]
 pub(super) struct GroupSet {
     /// All groups of such a host, ancestors included, weakest first.
@@ -164,20 +164,20 @@ impl Inventory {
         self.extra.entry(name).or_else(own).or_else(groups)
     }
 
-    /// Where a variable of a host is written that is encrypted, or that has an encrypted part.
-    pub fn sealed(&self, host: &HostName, variable: &str) -> Option<&Span> {
+    /// The place of a host's variable, if it is encrypted or has an encrypted part.
+    pub fn encrypted_value(&self, host: &HostName, variable: &str) -> Option<&Span> {
         let (key, node) = self.entry(self.host(host)?, variable)?;
         node.holds_vault().then_some(&key.span)
     }
 
-    /// What `patchwave` says about the rollout of a host: parents first, then children, then the host.
+    /// The rollout policy of a host from `patchwave`: parents first, then children, then the host.
     pub fn policy(&self, host: &HostName) -> Policy {
         self.host(host).map(|host| self.settings(host).policy).unwrap_or_default()
     }
 
     pub(super) fn settings(&self, host: &Host) -> Settings {
         let overlay = |below: Settings, layer: &Layer| match &layer.settings {
-            Some(above) => below.overlaid(above),
+            Some(above) => below.with_overrides(above),
             None => below,
         };
         let set = &self.sets[host.set];
@@ -193,10 +193,10 @@ impl Inventory {
         self.index.get(name).map(|at| &self.hosts[*at])
     }
 
-    /// Lays `-e` variables over everything else.
+    /// Puts `-e` variables above everything else.
     ///
     /// # Errors
-    /// A `patchwave` among them that is wrong.
+    /// A wrong `patchwave` among them.
     pub fn with_extra_vars(mut self, vars: &Map<String, Json>) -> Result<Self, Problems> {
         // Through the parser, so that a wrong value is reported like any other.
         let node = parse(Source::new("-e", Json::Object(vars.clone()).to_string()))?;
@@ -208,7 +208,7 @@ impl Inventory {
     }
 }
 
-/// `vars` with the layers laid over it in order.
+/// `vars` with the layers merged into it, in order.
 fn merged<L: AsRef<Layer>>(layers: &[L], mut vars: Map<String, Json>) -> Map<String, Json> {
     for (key, node) in layers.iter().flat_map(|layer| &layer.as_ref().vars) {
         let value = sensitive::mark(&key.text, node.to_json());

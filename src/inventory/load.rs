@@ -1,11 +1,11 @@
-//! What readers of inventory formats hand over: groups, hosts of groups, groups in groups, variables; each with its
-//! place. Knows no format. Readers are siblings of this file ([`super::yaml`]); what all of it comes to is made by
-//! [`super::order::finish`]. Start at [`Loader`].
+//! Collects what readers of inventory formats find: groups, hosts of groups, groups in groups, variables; each with its
+//! place. Knows no format. Readers are siblings of this file ([`super::yaml`]); [`super::order::finish`] makes the
+//! inventory. Start at [`Loader`].
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use super::{
-    entry::{AllSaid, Said},
+    entry::{Location, Locations},
     group::{Group, Host, Layer},
     name, range,
 };
@@ -22,14 +22,14 @@ pub struct Loader {
     pub index: HashMap<HostName, usize>,
     pub groups: Vec<Group>,
     pub group_index: HashMap<String, usize>,
-    /// Who holds whom, and where that was written.
+    /// Which group contains which, and where that was written.
     pub edges: Vec<(usize, usize, Span)>,
     pub encrypted: Vec<PathBuf>,
-    /// What the entries of hosts say about where a host is.
-    said: AllSaid,
+    /// Where the entries of `hosts:` say that each host is.
+    locations: Locations,
 }
 
-/// Where each host of one list was named, to find those that stand there twice.
+/// Where each host of one list was named, to find duplicates.
 #[derive(Default)]
 pub struct Named(HashMap<usize, u32>);
 
@@ -44,7 +44,7 @@ impl Loader {
             group_index: HashMap::new(),
             edges: Vec::new(),
             encrypted: Vec::new(),
-            said: AllSaid::default(),
+            locations: Locations::default(),
         };
         let (all, ungrouped) = (loader.made("all"), loader.made("ungrouped"));
         loader.groups[all].children.push(ungrouped);
@@ -52,11 +52,11 @@ impl Loader {
         loader
     }
 
-    /// The group of this name, made when it is new; `None`, with a problem, when no group can have it.
+    /// The group of this name, made if it is new; `None`, with a problem, if a group cannot have this name.
     pub fn group(&mut self, key: &Key) -> Option<usize> {
         if key.text.is_empty() || key.text.contains([',', '!', '&', '[', ']', ' ', '@', '~']) {
             let message = format!("`{}` cannot be the name of a group", key.text);
-            self.problems.at(&key.span, message).help("letters, digits, _ - . : are fine");
+            self.problems.at(&key.span, message).help("use letters, digits, _ - . :");
             return None;
         }
         Some(self.made(&key.text))
@@ -71,10 +71,10 @@ impl Loader {
         self.groups.len() - 1
     }
 
-    /// A group inside another one; its number, unless it cannot stand there.
+    /// Puts a group into another one; returns its number, unless it cannot be there.
     pub fn child(&mut self, group: usize, key: &Key) -> Option<usize> {
         if key.text == "all" {
-            self.problems.at(&key.span, "`all` holds every group and cannot stand in one");
+            self.problems.at(&key.span, "`all` contains every group and cannot be inside one");
             return None;
         }
         let child = self.group(key)?;
@@ -92,7 +92,7 @@ impl Loader {
         self.groups[group].inline.push(Arc::new(layer));
     }
 
-    /// The host, or the hosts of a range, that `key` names in a group, with their own variables.
+    /// Adds the host, or the hosts of a range, that `key` names to a group, with their own variables.
     pub fn host(&mut self, group: usize, key: &Key, vars: Vec<(Key, Node)>, named: &mut Named) {
         let (names, port) = match name::hosts(&key.text) {
             Ok(found) => found,
@@ -107,7 +107,7 @@ impl Loader {
         }
         let mut layers = Vec::new();
         let own = Layer::new(vars, &mut self.problems);
-        let said = Arc::new(Said::of(key, port, &own, &mut self.problems));
+        let location = Arc::new(Location::of(key, port, &own, &mut self.problems));
         let mut agrees = true;
         if let Some(port) = port {
             layers.push(Arc::new(Layer { vars: vec![port_var(key, port)], settings: None }));
@@ -118,11 +118,11 @@ impl Loader {
         for name in names {
             match HostName::new(&name) {
                 Ok(name) => {
-                    // One problem for the hosts of a range.
+                    // One problem is enough for the hosts of a range.
                     if let Some(at) = self.one_host(group, name, key, &layers, named)
                         && agrees
                     {
-                        agrees = self.said.compare(&self.names[at], at, &said, &mut self.problems);
+                        agrees = self.locations.compare(&self.names[at], at, &location, &mut self.problems);
                     }
                 }
                 Err(error) => {
@@ -133,7 +133,7 @@ impl Loader {
         }
     }
 
-    /// Takes one host; its number, unless this list names it twice.
+    /// Adds one host; returns its number, unless this list names it twice.
     fn one_host(
         &mut self,
         group: usize,
@@ -152,8 +152,8 @@ impl Loader {
             }
         };
         if let Some(line) = named.0.insert(at, key.span.line) {
-            let message = format!("host `{name}` stands in this mapping for the second time");
-            let help = format!("line {line} names it already: keep one of the two");
+            let message = format!("host `{name}` is in this mapping twice");
+            let help = format!("it is already on line {line}, by its name or in a range: remove one of the two");
             self.problems.at(&key.span, message).help(help);
             return None;
         }
@@ -167,7 +167,7 @@ impl Loader {
     }
 }
 
-/// `ansible_port` as the name says it: a number, standing where the name has it.
+/// The port in a name as `ansible_port`: a number, with its place in the name.
 fn port_var(key: &Key, port: u16) -> (Key, Node) {
     let written = key.span.source.text.get(key.span.start..key.span.end).unwrap_or_default();
     let digits = written.trim_end_matches(|c: char| !c.is_ascii_digit());

@@ -105,7 +105,7 @@ fn several_files_and_the_folders_beside_them() {
     assert_eq!(names::fold(inventory.hosts()), "web[1-3]");
     assert_eq!(var(&inventory, "web1", "a"), "second");
     assert_eq!(var(&inventory, "web2", "a"), "host file");
-    // A file for `all` stands above what the inventory says for a group: that is Ansible's order.
+    // A file for `all` overrides what the inventory says for a group: that is Ansible's order.
     assert_eq!(var(&inventory, "web1", "b"), "all file");
     assert_eq!(var(&inventory, "web1", "c"), "second");
     assert_eq!(var(&inventory, "web3", "d"), "two");
@@ -139,7 +139,7 @@ inv.yml:6:22: unknown key `serail` in `patchwave`
   |
 6 |   vars: {patchwave: {serail: 1, batch: 0, soack: 5m}}
   |                      ^^^^^^
-  help: it may hold: canary, batch, max_failures, soak, approve, mode, spread, on_budget_spent, window, environment, risk, host_key_checking, bastion_connections, bastion_handshakes, connect_timeout, handshake_timeout, auth_timeout, escalate_timeout, silence_timeout
+  help: known keys: canary, batch, max_failures, soak, approve, mode, spread, on_budget_spent, window, environment, risk, host_key_checking, bastion_connections, bastion_handshakes, connect_timeout, handshake_timeout, auth_timeout, escalate_timeout, silence_timeout
 
 inv.yml:6:40: a batch needs at least one host
   |
@@ -161,24 +161,24 @@ fn hosts_that_stand_twice_and_groups_that_hold_themselves() {
     assert_eq!(
         error("web:\n  hosts:\n    web[1:3]:\n    web2: {a: 1}\n"),
         "\
-inv.yml:4:5: host `web2` stands in this mapping for the second time
+inv.yml:4:5: host `web2` is in this mapping twice
   |
 4 |     web2: {a: 1}
   |     ^^^^
-  help: line 3 names it already: keep one of the two"
+  help: it is already on line 3, by its name or in a range: remove one of the two"
     );
     assert!(error("web: {hosts: {a: , a: }}\n").contains("inv.yml:1:20: duplicate key `a`"));
     assert_eq!(
         error("a: {children: {b: }}\nb:\n  children:\n    c:\n      children:\n        a:\n"),
         "\
-inv.yml:6:9: a group holds itself: `a` holds `b` holds `c` holds `a`
+inv.yml:6:9: a group contains itself: `a` contains `b` contains `c` contains `a`
   |
 6 |         a:
   |         ^
   help: remove one of these `children` entries"
     );
-    assert!(error("a: {children: {a: }}\n").contains("a group holds itself: `a` holds `a`"));
-    assert!(error("a: {children: {all: }}\n").contains("`all` holds every group and cannot stand in one"));
+    assert!(error("a: {children: {a: }}\n").contains("a group contains itself: `a` contains `a`"));
+    assert!(error("a: {children: {all: }}\n").contains("`all` contains every group and cannot be inside one"));
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn other_bad_inventories() {
         ("web: web1\n", "expected a mapping (group `web`), found a text"),
         ("web: {hosts: {web1: 5}}\n", "expected the variables of host `web1` (a mapping), found a number"),
         ("web: {hosts: {'a b': }}\n", "\"a b\" is not a host name"),
-        ("web: {hosts: {'web[1:99999999]': }}\n", "this stands for more than 1000000 hosts"),
+        ("web: {hosts: {'web[1:99999999]': }}\n", "this range has more than 1000000 hosts"),
         ("web: {hosts: {'w[1:600000]': , 'x[1:600000]': }}\n", "this inventory has more than 1000000 hosts"),
         ("'a,b': {}\n", "`a,b` cannot be the name of a group"),
         ("web: {vars: {ansible_group_priority: x}}\n", "expected a whole number, found a text"),
@@ -258,38 +258,38 @@ fn one_name_with_two_addresses_is_an_error_that_shows_both() {
     assert_eq!(
         error("slave:\n  hosts:\n    10.0.0.1:1222:\nmaster:\n  hosts:\n    10.0.0.1:9322:\n"),
         "\
-inv.yml:3:5: host `10.0.0.1` has one port here and another one in inv.yml:6
+inv.yml:3:5: host `10.0.0.1` has one port here and a different one in inv.yml:6
   |
 3 |     10.0.0.1:1222:
   |     ^^^^^^^^^^^^^
 
-inv.yml:6:5: host `10.0.0.1` has another port here than in inv.yml:3
+inv.yml:6:5: host `10.0.0.1` has a different port here than in inv.yml:3
   |
 6 |     10.0.0.1:9322:
   |     ^^^^^^^^^^^^^
-  help: one name is one host: if these are two machines, give each a name of its own and its address as `ansible_host`; if they are one, keep one port
+  help: one name is one host. If these are two machines, give each its own name, and its address as `ansible_host`. If they are one machine, keep one port
 
 2 problems"
     );
     let two =
         |one: &str, other: &str| format!("a: {{hosts: {{{one}}}}}\nb: {{children: {{c: {{hosts: {{{other}}}}}}}}}\n");
     for (one, other, what) in [
-        ("'x:1': ", "'x:2': ", "another port"),
-        ("'w[1:9]:1': ", "'w5:2': ", "host `w5` has another port"),
-        ("'w5:2': ", "'w[1:9]:1': ", "host `w5` has another port"),
-        ("'[fe80::1]:1': ", "'[fe80::1]:2': ", "host `fe80::1` has another port"),
-        ("'x:1': ", "x: {ansible_port: 2}", "another port"),
-        ("x: {ansible_ssh_port: 1}", "x: {ansible_port: 2}", "another port"),
-        ("x: {ansible_host: 1.1.1.1}", "x: {ansible_host: 1.1.1.2}", "another address"),
-        ("x: {ansible_host: 1.1.1.1}", "x: {ansible_ssh_host: 1.1.1.2}", "another address"),
-        ("x: {ansible_ssh_common_args: -J a}", "x: {ansible_ssh_common_args: -J b}", "another way there"),
-        ("'x:1': {ansible_port: 2}", "y: ", "`x:1` has one port in its name and another one here"),
+        ("'x:1': ", "'x:2': ", "a different port"),
+        ("'w[1:9]:1': ", "'w5:2': ", "host `w5` has a different port"),
+        ("'w5:2': ", "'w[1:9]:1': ", "host `w5` has a different port"),
+        ("'[fe80::1]:1': ", "'[fe80::1]:2': ", "host `fe80::1` has a different port"),
+        ("'x:1': ", "x: {ansible_port: 2}", "a different port"),
+        ("x: {ansible_ssh_port: 1}", "x: {ansible_port: 2}", "a different port"),
+        ("x: {ansible_host: 1.1.1.1}", "x: {ansible_host: 1.1.1.2}", "a different address"),
+        ("x: {ansible_host: 1.1.1.1}", "x: {ansible_ssh_host: 1.1.1.2}", "a different address"),
+        ("x: {ansible_ssh_common_args: -J a}", "x: {ansible_ssh_common_args: -J b}", "a different route"),
+        ("'x:1': {ansible_port: 2}", "y: ", "`x:1` has one port in its name and a different one here"),
     ] {
         let found = error(&two(one, other));
         assert!(found.contains(what), "{one} and {other} gave {found}");
         assert!(one.contains("'x:1': {") || found.contains("inv.yml:1:") && found.contains("inv.yml:2:"), "{found}");
     }
-    // One port, said twice or once; and what is laid over the other as Ansible lays it: group, host, files, -e.
+    // One port, given twice or once; and what overrides the other as in Ansible: group, host, files, -e.
     for (one, other) in [
         ("'x:1': ", "'x:1': "),
         ("'x:1': ", "x: {ansible_port: '1'}"),
@@ -415,7 +415,7 @@ fn extra_variables_are_checked_like_a_file() {
   |
 1 | {\"patchwave\":{\"risk\":\"hgih\"}}
   |                      ^^^^^^
-  help: it may be: low, medium, high, critical"
+  help: use one of: low, medium, high, critical"
     );
     assert_eq!(
         Inventory::load(&[]).unwrap_err().to_string(),

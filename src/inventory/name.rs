@@ -1,8 +1,8 @@
-//! The name of a host as an inventory writes it: ranges expanded, a port behind it taken off.
-//! Knows no variable and no file. Start at [`hosts`].
+//! The name of a host as an inventory writes it: with ranges expanded and the port after it removed. Knows no variable
+//! and no file. Start at [`hosts`].
 //!
-//! Source: Ansible's `lib/ansible/parsing/utils/addresses.py`, `parse_address`. Where Ansible takes a port for a part
-//! of the name, or a range for a port, the name is refused here: one of the two would reach another machine.
+//! Source: Ansible's `lib/ansible/parsing/utils/addresses.py`, `parse_address`. Where Ansible reads a port as part of
+//! the name, or a range as a port, the name is refused here: it could reach another machine.
 
 use super::range;
 use crate::names;
@@ -17,21 +17,21 @@ pub struct Wrong {
 /// The hosts that a key of `hosts:` names, and the port that it gives all of them.
 ///
 /// # Errors
-/// A bad range, a number that is not a port, or a text that Ansible reads in another way than people do.
+/// A bad range, a number that is not a port, or a text that Ansible does not read as people do.
 pub fn hosts(text: &str) -> Result<(Vec<String>, Option<u16>), Wrong> {
     let (pattern, port) = split(text)?;
     let names = range::expand(pattern).map_err(|why| Wrong { why, help: None })?;
     let odd = |name: &&String| name_of_port(name).is_some() && !names::is_ipv6(name);
     match names.iter().find(odd) {
-        Some(name) => Err(no_port(name, "Ansible reads no port here, for more than one colon stands in the name")),
+        Some(name) => Err(no_port(name, "Ansible reads no port here, because the name has more than one colon")),
         None => Ok((names, port)),
     }
 }
 
-/// The pattern and the port behind it.
+/// The pattern and the port after it.
 fn split(text: &str) -> Result<(&str, Option<u16>), Wrong> {
     if let Some(inside) = text.strip_prefix('[') {
-        // A bare address in brackets is nothing else.
+        // A bare address in brackets cannot be anything else.
         if let Some(address) = inside.strip_suffix(']').filter(|address| names::is_ipv6(address)) {
             return Ok((address, None));
         }
@@ -42,9 +42,7 @@ fn split(text: &str) -> Result<(&str, Option<u16>), Wrong> {
             let port = port(digits)?;
             return match names::is_ipv6(inner) || is_pattern(inner) || is_ipv6_range(inner) {
                 true => Ok((inner, Some(port))),
-                false => {
-                    Err(no_port(text, "Ansible reads what stands in these brackets as a range or as a second port"))
-                }
+                false => Err(no_port(text, "Ansible reads these brackets as a range or as a second port")),
             };
         }
     }
@@ -53,14 +51,14 @@ fn split(text: &str) -> Result<(&str, Option<u16>), Wrong> {
             let port = port(digits)?;
             match is_pattern(name) {
                 true => Ok((name, Some(port))),
-                false => Err(no_port(text, "Ansible takes all of it for the name, and reads no port")),
+                false => Err(no_port(text, "Ansible reads all of it as the name, without a port")),
             }
         }
         _ => Ok((text, None)),
     }
 }
 
-/// What stands before `:digits` at the end, and the digits.
+/// The text before `:digits` at the end, and the digits.
 fn name_of_port(text: &str) -> Option<(&str, &str)> {
     let (name, digits) = text.rsplit_once(':')?;
     (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then_some((name, digits))
@@ -81,7 +79,7 @@ fn no_port(text: &str, why: &str) -> Wrong {
     }
 }
 
-/// Whether the bracket that was taken off in front is closed by the last one, not by one of `inner`.
+/// Whether the opening bracket, already removed, is closed by the last one and not by one inside `inner`.
 fn is_bracketed(inner: &str) -> bool {
     let mut depth = 0;
     for c in inner.chars() {
@@ -95,7 +93,7 @@ fn is_bracketed(inner: &str) -> bool {
     depth == 0
 }
 
-/// Whether a colon stands outside of all brackets.
+/// Whether there is a colon outside all brackets.
 fn has_bare_colon(text: &str) -> bool {
     let mut inside = false;
     text.chars().any(|c| {
@@ -112,7 +110,7 @@ fn is_pattern(text: &str) -> bool {
     while let Some(open) = rest.find('[') {
         let Some(length) = rest[open..].find(']') else { return false };
         let ends = rest[open + 1..open + length].split(':').collect::<Vec<_>>();
-        // As Ansible has it here, a range has both of its ends.
+        // Here Ansible wants both ends of a range.
         if !(2..=3).contains(&ends.len()) || ends.iter().any(|end| end.is_empty()) {
             return false;
         }
@@ -127,7 +125,7 @@ fn is_pattern(text: &str) -> bool {
     })
 }
 
-/// `2001:db8::[1:3]`: the first of the range is an address.
+/// `2001:db8::[1:3]`: the first name of the range is an address.
 fn is_ipv6_range(text: &str) -> bool {
     text.contains('[') && range::expand(text).is_ok_and(|names| names.iter().all(|name| names::is_ipv6(name)))
 }

@@ -1,6 +1,5 @@
-//! What holds what: cycles, depths, the implicit `all` and `ungrouped`, and which variable wins.
-//! Start at [`finish`].
-//! Source: Ansible's `lib/ansible/inventory/{data,group,helpers}.py` and `vars/manager.py`.
+//! Which group contains which: cycles, depths, the implicit `all` and `ungrouped`, and which variable wins. Start at
+//! [`finish`]. Source: Ansible's `lib/ansible/inventory/{data,group,helpers}.py` and `vars/manager.py`.
 
 use std::{
     collections::HashMap,
@@ -16,7 +15,7 @@ use crate::yaml::Problems;
 const ALL: usize = 0;
 const UNGROUPED: usize = 1;
 
-/// What all that was read comes to.
+/// Makes the inventory from everything that was read.
 ///
 /// # Errors
 /// All problems of all files.
@@ -25,7 +24,7 @@ pub fn finish(mut loader: Loader) -> Result<Inventory, Problems> {
     if !loader.problems.is_empty() {
         return Err(loader.problems);
     }
-    Ok(settle(loader))
+    Ok(build(loader))
 }
 
 /// Adds what is known about children, and reports each cycle once, at the line that closes it.
@@ -34,10 +33,10 @@ fn check_cycles(loader: &mut Loader) {
         if loader.groups[parent].children.contains(&child) {
             continue;
         }
-        if let Some(mut way) = way(&loader.groups, child, parent) {
-            way.push(child);
-            let names: Vec<String> = way.iter().map(|g| format!("`{}`", loader.groups[*g].name)).collect();
-            let message = format!("a group holds itself: {}", names.join(" holds "));
+        if let Some(mut path) = path(&loader.groups, child, parent) {
+            path.push(child);
+            let names: Vec<String> = path.iter().map(|g| format!("`{}`", loader.groups[*g].name)).collect();
+            let message = format!("a group contains itself: {}", names.join(" contains "));
             loader.problems.at(&span, message).help("remove one of these `children` entries");
             continue;
         }
@@ -46,20 +45,20 @@ fn check_cycles(loader: &mut Loader) {
     }
 }
 
-/// The groups on the way down from `from` to `to`, both included.
-fn way(groups: &[Group], from: usize, to: usize) -> Option<Vec<usize>> {
+/// The groups on the path from `from` down to `to`, both included.
+fn path(groups: &[Group], from: usize, to: usize) -> Option<Vec<usize>> {
     let mut came_from: HashMap<usize, usize> = HashMap::from([(from, from)]);
     let mut open = vec![from];
     while let Some(at) = open.pop() {
         if at == to {
-            let mut way = vec![to];
+            let mut path = vec![to];
             let mut at = to;
             while at != from {
                 at = came_from[&at];
-                way.push(at);
+                path.push(at);
             }
-            way.reverse();
-            return Some(way);
+            path.reverse();
+            return Some(path);
         }
         for &child in &groups[at].children {
             came_from.entry(child).or_insert_with(|| {
@@ -72,8 +71,8 @@ fn way(groups: &[Group], from: usize, to: usize) -> Option<Vec<usize>> {
 }
 
 /// Completes the tree and gives each host its set of groups.
-fn settle(mut loader: Loader) -> Inventory {
-    hang_under_all(&mut loader);
+fn build(mut loader: Loader) -> Inventory {
+    attach_to_all(&mut loader);
     set_depths(&mut loader.groups);
     let mut inventory = Inventory {
         names: loader.names,
@@ -100,8 +99,8 @@ fn settle(mut loader: Loader) -> Inventory {
     inventory
 }
 
-/// Groups that stand in no group stand in `all`; hosts that stand in no group but `all` stand in `ungrouped`.
-fn hang_under_all(loader: &mut Loader) {
+/// Puts groups without a parent into `all`, and hosts in no group but `all` into `ungrouped`.
+fn attach_to_all(loader: &mut Loader) {
     for group in UNGROUPED + 1..loader.groups.len() {
         if loader.groups[group].parents.is_empty() {
             loader.groups[ALL].children.push(group);
@@ -123,7 +122,7 @@ fn hang_under_all(loader: &mut Loader) {
     ungrouped.dedup();
 }
 
-/// The longest way from `all` to each group. There is no cycle any more.
+/// The longest path from `all` to each group. Cycles have been refused by now.
 fn set_depths(groups: &mut [Group]) {
     let mut waiting: Vec<usize> = groups.iter().map(|group| group.parents.len()).collect();
     let mut ready: Vec<usize> = (0..groups.len()).filter(|group| waiting[*group] == 0).collect();

@@ -1,4 +1,4 @@
-//! The text of a host pattern, taken apart. Source: Ansible's `lib/ansible/inventory/manager.py`.
+//! Splits the text of a host pattern into its parts. Source: Ansible's `lib/ansible/inventory/manager.py`.
 
 use regex::{Regex, RegexBuilder};
 
@@ -15,7 +15,7 @@ pub enum Join {
     Exclusion,
 }
 
-/// One term, its `&` or `!` taken off.
+/// One term, without its `&` or `!`.
 pub fn join(term: &str) -> (Join, &str) {
     match term.as_bytes().first() {
         Some(b'&') => (Join::Intersection, &term[1..]),
@@ -24,8 +24,8 @@ pub fn join(term: &str) -> (Join, &str) {
     }
 }
 
-/// The terms of a pattern: split at commas, or, when there is none, at colons outside of brackets. The commas in
-/// `web[01,03]` are none of the pattern's.
+/// The terms of a pattern: split at commas, or, when there is none, at colons outside of brackets. Commas inside
+/// `web[01,03]` do not split.
 pub fn split(pattern: &str) -> Vec<String> {
     let clean = |parts: Vec<String>| parts.into_iter().map(|p| p.trim().to_owned()).filter(|p| !p.is_empty()).collect();
     let parts = at_commas(pattern);
@@ -69,8 +69,8 @@ fn at_commas(pattern: &str) -> Vec<String> {
     parts
 }
 
-/// The numbers in the one bracket of a term that patchwave may have printed for several hosts (`web[01-20,23].x`), if
-/// it is one. What a glob reads the same way is left to it: `web[1-3].x`.
+/// Whether a term is a list of hosts as patchwave prints it (`web[01-20,23].x`). A term that means the same as a glob
+/// counts as a glob: `web[1-3].x`.
 pub fn folded(term: &str) -> bool {
     let Some((head, rest)) = term.split_once('[') else { return false };
     let Some((inside, tail)) = rest.split_once(']') else { return false };
@@ -98,16 +98,16 @@ fn is_run(term: &str) -> bool {
     term.strip_prefix('@').is_some_and(|run| !run.is_empty() && !run.contains(['/', ':']) && !OUTCOMES.contains(&run))
 }
 
-/// What stands behind `@`.
+/// What follows `@`.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Reference<'a> {
-    /// Hosts with an outcome in a run, the last one when it has no name.
+    /// Hosts with an outcome in a run; `None` is the last run.
     Run(Option<&'a str>, &'a str),
     /// A file of patterns.
     File(&'a str),
 }
 
-/// Reads what stands behind `@`.
+/// Reads what follows `@`.
 pub fn reference(text: &str) -> Reference<'_> {
     if OUTCOMES.contains(&text) {
         return Reference::Run(None, text);
@@ -176,7 +176,7 @@ fn glob(term: &str) -> String {
             '*' => source.push_str(".*"),
             '?' => source.push('.'),
             '[' => {
-                // A `]` right behind the bracket, or behind its `!`, belongs to the class.
+                // A `]` right after the bracket, or after its `!`, belongs to the class.
                 let not = usize::from(rest.starts_with('!'));
                 let least = not + usize::from(rest[not..].starts_with(']'));
                 match rest[least..].find(']') {
@@ -278,7 +278,7 @@ mod tests {
             ("web[1-3]", true),
             ("10.0.0.[1-2]", true),
             ("web[9-11]b", true),
-            // A glob says the same of these, and does not ask for all of them.
+            // A glob matches the same names here, and need not match all of them.
             ("web[1-3].x", false),
             ("web[12].x", false),
             ("web[1]", false),

@@ -1,10 +1,10 @@
 //! `web[01:20]`, `[a:f]`, `[01:20:2]`, several in one name: Ansible's host ranges, expanded within a bound.
 //! Source: Ansible's `lib/ansible/plugins/inventory/__init__.py`, `expand_hostname_range`.
 
-/// Most hosts that one inventory may have.
+/// The most hosts that one inventory may have.
 pub const MOST_HOSTS: usize = 1_000_000;
 
-/// All names that `pattern` stands for, the first range turning slowest. A name without ranges stands for itself.
+/// All names that `pattern` means; the first range changes slowest. A name without ranges means itself.
 ///
 /// # Errors
 /// Why it is not a valid range, in a few words.
@@ -20,7 +20,7 @@ pub fn expand(pattern: &str) -> Result<Vec<String>, String> {
         let words = range(&rest[open + 1..close])?;
         total = total.saturating_mul(words.len());
         if total > MOST_HOSTS {
-            return Err(format!("this stands for more than {MOST_HOSTS} hosts"));
+            return Err(format!("this range has more than {MOST_HOSTS} hosts"));
         }
         pieces.push(words);
         rest = &rest[close + 1..];
@@ -69,7 +69,7 @@ fn numbers(first: &str, last: &str, step: usize) -> Result<Vec<String>, String> 
         return Err(format!("both ends of `[{first}:{last}]` must have the same number of digits"));
     }
     if to.saturating_sub(from) / step >= MOST_HOSTS {
-        return Err(format!("this stands for more than {MOST_HOSTS} hosts"));
+        return Err(format!("this range has more than {MOST_HOSTS} hosts"));
     }
     Ok((from..=to).step_by(step).map(|n| format!("{n:0width$}")).collect())
 }
@@ -116,9 +116,9 @@ mod tests {
             ("web[1:x]", "`x` is neither a number nor a letter"),
             ("web[-1:3]", "`-1` is neither a number nor a letter"),
             ("web[1:3:0]", "`0` is not a valid step of a range"),
-            ("web[1:1000001]", "this stands for more than 1000000 hosts"),
-            ("w[0:99999][0:99999]", "this stands for more than 1000000 hosts"),
-            ("w[0:18446744073709551615]", "this stands for more than 1000000 hosts"),
+            ("web[1:1000001]", "this range has more than 1000000 hosts"),
+            ("w[0:99999][0:99999]", "this range has more than 1000000 hosts"),
+            ("w[0:18446744073709551615]", "this range has more than 1000000 hosts"),
         ] {
             assert_eq!(expand(pattern).unwrap_err(), why, "{pattern}");
         }

@@ -1,8 +1,8 @@
 //! Which hosts a pattern means: Ansible's pattern language, stricter where a mistake would touch other hosts.
 //!
 //! Ansible takes an empty pattern or file for all hosts and only warns about names that it does not know. Here both are
-//! errors, and so is a selection that comes out empty. An expression after `!` that matches nothing is an error too: if
-//! it is misspelt, the hosts that it was meant to spare would be patched.
+//! errors, and so is an empty selection. An expression after `!` that matches nothing is an error too: if it is
+//! misspelt, the hosts that it was meant to spare would be patched.
 
 use std::{path::Path, sync::Arc};
 
@@ -17,16 +17,16 @@ use crate::{
     yaml::{Problem, Problems, Source, Span, nearest},
 };
 
-/// Most files that a selection reads.
+/// The most files that a selection reads.
 const MOST_FILES: usize = 100;
 
-/// Most unknown names for which the nearest known one is looked up.
+/// The most unknown names for which the nearest known one is looked up.
 const MOST_GUESSES: usize = 50;
 
 /// The runs that `@failed` and the other outcome selectors look up.
 pub trait PastRuns {
     /// Hosts with `outcome` (`failed`, `unreachable`, `unknown`, `paused`, `not_started`, or `unfinished` for all) in
-    /// `run`, or in the last run when it has no name.
+    /// `run`; `None` is the last run.
     ///
     /// # Errors
     /// A text for people: there is no such run.
@@ -57,7 +57,7 @@ impl Inventory {
     /// The hosts that `pattern` means, in the order of the inventory; never none.
     ///
     /// # Errors
-    /// Unknown names, bad expressions, unreadable or empty files, and a selection that comes out empty.
+    /// Unknown names, bad expressions, unreadable or empty files, and an empty selection.
     pub fn select(&self, pattern: &str, past: &dyn PastRuns) -> Result<Vec<HostName>, SelectError> {
         let mut selection = Selection { inventory: self, past, problems: Problems::default(), files: 0 };
         let terms: Vec<Term> = pattern::split(pattern).into_iter().map(|text| Term { text, span: None }).collect();
@@ -70,14 +70,14 @@ impl Inventory {
         let hosts: Vec<HostName> =
             chosen.iter().zip(&self.names).filter(|(chosen, _)| **chosen).map(|(_, name)| name.clone()).collect();
         if hosts.is_empty() && problems.is_empty() {
-            let problem = problems.nowhere(format!("no host is left by the pattern `{pattern}`"));
+            let problem = problems.nowhere(format!("the pattern `{pattern}` selects no host"));
             problem.help(graph(" shows the groups and their hosts"));
         }
         if problems.is_empty() { Ok(hosts) } else { Err(SelectError { pattern: pattern.to_owned(), problems }) }
     }
 }
 
-/// One term, and where it stands when it comes from a file.
+/// One term, and its place if it comes from a file.
 struct Term {
     text: String,
     span: Option<Span>,
@@ -91,7 +91,7 @@ struct Selection<'a> {
 }
 
 impl Selection<'_> {
-    /// Unions, then intersections, then exclusions; without a union, of all hosts.
+    /// Unions, then intersections, then exclusions; without a union, it starts from all hosts.
     fn evaluate(&mut self, terms: Vec<Term>) -> Vec<bool> {
         let mut terms = self.with_files(terms);
         terms.sort_by_key(|term| pattern::join(&term.text).0);
@@ -113,7 +113,7 @@ impl Selection<'_> {
         chosen
     }
 
-    /// A plain `@file` stands for its lines, so that a `!` in it excludes from the whole selection.
+    /// A plain `@file` is replaced by its lines, so that a `!` in it excludes from the whole selection.
     fn with_files(&mut self, terms: Vec<Term>) -> Vec<Term> {
         let mut all = Vec::with_capacity(terms.len());
         for term in terms {
@@ -137,7 +137,7 @@ impl Selection<'_> {
         }
         if path.is_empty() || self.files > MOST_FILES {
             let why =
-                if path.is_empty() { "`@` needs a file or an outcome behind it" } else { "too many files of hosts" };
+                if path.is_empty() { "`@` needs a file or an outcome after it" } else { "too many files of hosts" };
             self.problems.nowhere(why).help("like `@failed` or `@hosts.txt`");
             return Vec::new();
         }
@@ -180,8 +180,8 @@ impl Selection<'_> {
         let words = run.map_or("the last run".to_owned(), |run| format!("run {run}"));
         let hosts = self.past.hosts(run, outcome).map_err(|why| problem(format!("`@{outcome}`: {why}"), None))?;
         if hosts.is_empty() && join != Join::Exclusion {
-            let help = "nothing is left to run again".to_owned();
-            return Err(problem(format!("{words} has no host that is {}", outcome.replace('_', " ")), Some(help)));
+            let help = "there is nothing to run again".to_owned();
+            return Err(problem(format!("no host of {words} is `{outcome}`"), Some(help)));
         }
         let mut found = Vec::new();
         let mut gone = Vec::new();
@@ -238,7 +238,7 @@ impl Selection<'_> {
         }
     }
 
-    /// Hosts as patchwave lists them, `web[01-20,23].x`: each by its name, and all of them must be there.
+    /// Hosts as patchwave lists them, `web[01-20,23].x`: each by its name, and all of them must exist.
     fn listed(&self, term: &str) -> Result<Vec<usize>, Problem> {
         let listed = names::expand(term).map_err(|why| problem(format!("`{term}`: {why}"), None))?;
         let index = &self.inventory.index;
@@ -250,10 +250,10 @@ impl Selection<'_> {
         let missing: Vec<HostName> = unknown.into_iter().filter_map(|name| HostName::new(name).ok()).collect();
         let base = term.split('[').next().unwrap_or_default();
         let help = match term.ends_with(']') && self.inventory.group_index.contains_key(base) {
-            true => format!("for places in the group write a colon: `{}`", term.replace('-', ":")),
+            true => format!("for positions in the group write a colon: `{}`", term.replace('-', ":")),
             false => graph(" shows all hosts").into(),
         };
-        Err(problem(format!("`{term}` lists hosts that are not there: {}", names::fold(&missing)), Some(help)))
+        Err(problem(format!("`{term}` lists hosts that do not exist: {}", names::fold(&missing)), Some(help)))
     }
 
     fn unknown(&self, term: &str, matcher: &Matcher) -> Problem {
@@ -273,7 +273,7 @@ impl Selection<'_> {
     }
 }
 
-/// Where to see what there is.
+/// Where to see which hosts and groups there are.
 fn graph(shows: &str) -> Hint {
     Hint::command("inventory", &["graph"]).and(shows)
 }
@@ -299,7 +299,7 @@ fn lines(source: &Arc<Source>) -> Vec<Term> {
     terms
 }
 
-/// Both places included; negative ones count from the end.
+/// Both ends included; negative ones count from the end.
 fn slice(hosts: &[usize], first: i64, last: i64) -> Option<Vec<usize>> {
     let place = |n: i64| if n < 0 { n + hosts.len() as i64 } else { n };
     let first = usize::try_from(place(first)).ok().filter(|n| *n < hosts.len())?;

@@ -130,29 +130,29 @@ fn what_is_misspelt_or_empty_is_an_error() {
         ("web[10]", "`web[10]` selects no host\n  help: `web` has 10 hosts, counted from 0"),
         (
             "empty",
-            "no host is left by the pattern `empty`\n  help: `patchwave inventory graph` shows the groups and their hosts",
+            "the pattern `empty` selects no host\n  help: `patchwave inventory graph` shows the groups and their hosts",
         ),
         (
             "test1:&web",
-            "no host is left by the pattern `test1:&web`\n  help: `patchwave inventory graph` shows the groups and their hosts",
+            "the pattern `test1:&web` selects no host\n  help: `patchwave inventory graph` shows the groups and their hosts",
         ),
         (
             "web[09-12].example.com",
-            "`web[09-12].example.com` lists hosts that are not there: web[11-12].example.com\n  help: `patchwave inventory graph` shows all hosts",
+            "`web[09-12].example.com` lists hosts that do not exist: web[11-12].example.com\n  help: `patchwave inventory graph` shows all hosts",
         ),
         (
             "web[1-3]",
-            "`web[1-3]` lists hosts that are not there: web[1-3]\n  help: for places in the group write a colon: `web[1:3]`",
+            "`web[1-3]` lists hosts that do not exist: web[1-3]\n  help: for positions in the group write a colon: `web[1:3]`",
         ),
         ("web[1-99999999]", "`web[1-99999999]`: more than 1000000 names"),
-        ("@not_started", "the last run has no host that is not started\n  help: nothing is left to run again"),
+        ("@not_started", "no host of the last run is `not_started`\n  help: there is nothing to run again"),
         ("@r9:failed", "`@failed`: there is no such run"),
         (
             "@old:failed",
             "hosts of run old are not in this inventory: gone[1-2]\n  help: check `-i`, or write the hosts you mean into a file: `--limit @./hosts.txt`",
         ),
         ("@faild", "faild: there is no such file\n  help: for hosts of the last run write `@failed`"),
-        ("@", "`@` needs a file or an outcome behind it\n  help: like `@failed` or `@hosts.txt`"),
+        ("@", "`@` needs a file or an outcome after it\n  help: like `@failed` or `@hosts.txt`"),
     ] {
         assert_eq!(select(pattern), format!("error: {error}"), "{pattern}");
     }

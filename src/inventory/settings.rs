@@ -45,10 +45,10 @@ impl Settings {
         Some(settings)
     }
 
-    /// What is said in `above` wins.
-    pub fn overlaid(&self, above: &Self) -> Self {
+    /// Merges two layers; what `above` sets wins.
+    pub fn with_overrides(&self, above: &Self) -> Self {
         Self {
-            policy: self.policy.overlaid(&above.policy),
+            policy: self.policy.with_overrides(&above.policy),
             host_keys: above.host_keys.or(self.host_keys),
             bastion: BastionCaps {
                 connections: above.bastion.connections.or(self.bastion.connections),
@@ -62,12 +62,12 @@ impl Settings {
         }
     }
 
-    /// Whether somebody said how long the connection may take.
-    pub fn says_connect(&self) -> bool {
+    /// Whether a connection timeout is set.
+    pub fn sets_connect_timeout(&self) -> bool {
         self.connect.is_some()
     }
 
-    /// The deadlines, defaults where nothing is said.
+    /// The deadlines, with defaults for what is not set.
     pub fn limits(&self) -> Limits {
         let default = Limits::default();
         let said = Limits {

@@ -7,9 +7,9 @@ use serde_json::{Map, Value as Json, json};
 use super::Inventory;
 use crate::{host::HostName, sensitive, yaml::VAULT};
 
-/// Most lines of a graph: groups in several parents are written below each of them.
+/// The most lines of a graph: groups in several parents are printed below each of them.
 const MOST_LINES: usize = 200_000;
-/// What stands for a secret.
+/// Shown in place of a secret.
 const MASK: &str = "***";
 
 impl Inventory {
@@ -93,7 +93,7 @@ impl Inventory {
             let risk = policy.risk.map_or("no risk", |r| r.as_str());
             *counts.entry(format!("{environment}/{risk}")).or_default() += 1;
         }
-        // `all` and `ungrouped` are nobody's words.
+        // `all` and `ungrouped` are always there and do not count.
         let mut text = format!("{} hosts in {} groups\n", self.hosts.len(), self.groups.len() - 2);
         for (label, count) in counts {
             let _ = writeln!(text, "  {label}: {count}");

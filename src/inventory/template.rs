@@ -1,11 +1,11 @@
-//! The few templates that connection variables may hold: `{{ name }}` and `{{ name.key }}`, nothing that computes.
+//! The few templates that connection variables may hold: `{{ name }}` and `{{ name.key }}`, nothing more.
 
 use super::group::{Host, Inventory};
 use crate::{
     host::HostName,
     mask::Secrets,
     sensitive,
-    yaml::{Node, SEALED, Span},
+    yaml::{CANNOT_DECRYPT, Node, Span},
 };
 
 /// Deepest chain of variables that refer to each other.
@@ -18,25 +18,25 @@ pub struct NoText {
     pub span: Span,
 }
 
-/// Whose variables are looked up.
-pub struct Look<'a> {
+/// The host whose variables are looked up.
+pub struct Lookup<'a> {
     pub inventory: &'a Inventory,
     pub name: &'a HostName,
     pub host: &'a Host,
-    /// Learns the secrets among them.
+    /// Gets the secrets among them.
     pub secrets: &'a Secrets,
 }
 
-/// The text of `node`, its references to other variables of the host resolved.
-pub fn text(look: &Look<'_>, node: &Node) -> Result<String, NoText> {
+/// The text of `node`, with references to other variables of the host resolved.
+pub fn text(look: &Lookup<'_>, node: &Node) -> Result<String, NoText> {
     resolve(look, node, 0)
 }
 
-fn resolve(look: &Look<'_>, node: &Node, depth: usize) -> Result<String, NoText> {
+fn resolve(look: &Lookup<'_>, node: &Node, depth: usize) -> Result<String, NoText> {
     let fail =
         |why: String, help: Option<&str>| Err(NoText { why, help: help.map(str::to_owned), span: node.span.clone() });
     if node.is_vault() {
-        return fail(SEALED.into(), Some("use an SSH key or agent, or pass the value with -e"));
+        return fail(CANNOT_DECRYPT.into(), Some("use an SSH key or agent, or pass the value with -e"));
     }
     if let Some(text) = node.unsafe_text() {
         return Ok(text.to_owned());
@@ -45,7 +45,8 @@ fn resolve(look: &Look<'_>, node: &Node, depth: usize) -> Result<String, NoText>
         return fail(format!("must be a text or a number, found {}", node.kind()), None);
     };
     if text.contains("{%") || depth > DEEPEST {
-        let why = if depth > DEEPEST { "refers to itself" } else { "holds a template that computes" };
+        let why =
+            if depth > DEEPEST { "refers to itself" } else { "is a template with more than the name of a variable" };
         return fail(why.into(), Some("here only references like {{ other_variable }} are resolved"));
     }
     let mut done = String::new();
@@ -53,7 +54,7 @@ fn resolve(look: &Look<'_>, node: &Node, depth: usize) -> Result<String, NoText>
     while let Some(open) = rest.find("{{") {
         done.push_str(&rest[..open]);
         let Some(length) = rest[open..].find("}}") else {
-            return fail("holds a template that is never closed".into(), None);
+            return fail("has a template that is never closed".into(), None);
         };
         let inside = rest[open + 2..open + length].trim();
         done.push_str(&reference(look, node, inside, depth)?);
@@ -64,14 +65,14 @@ fn resolve(look: &Look<'_>, node: &Node, depth: usize) -> Result<String, NoText>
 }
 
 /// The text of `name` or `name.key`.
-fn reference(look: &Look<'_>, node: &Node, path: &str, depth: usize) -> Result<String, NoText> {
+fn reference(look: &Lookup<'_>, node: &Node, path: &str, depth: usize) -> Result<String, NoText> {
     let no = |why: String, help: Option<String>| Err(NoText { why, help, span: node.span.clone() });
     let mut parts = path.split('.');
     let first = parts.next().unwrap_or_default();
     let word = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     if !path.split('.').all(word) {
         let help = "here only references like {{ other_variable }} are resolved".to_owned();
-        return no("holds a template that computes".into(), Some(help));
+        return no("is a template with more than the name of a variable".into(), Some(help));
     }
     match path {
         "inventory_hostname" => return Ok(look.name.as_str().to_owned()),

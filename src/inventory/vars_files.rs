@@ -11,18 +11,18 @@ use std::{
 use super::{group::Layer, load::Loader};
 use crate::yaml::{Problems, Source, Value, parse};
 
-/// Deepest folder in folders; a link to a parent ends here.
+/// The deepest nesting of folders: a link to a parent folder ends here.
 const DEEPEST: usize = 8;
 
-/// Adds what stands in `folder/group_vars` and `folder/host_vars`.
+/// Adds the variables in `folder/group_vars` and `folder/host_vars`.
 pub fn read(folder: &Path, loader: &mut Loader) {
-    let groups = Shelf::open(folder.join("group_vars"), &mut loader.problems);
+    let groups = VarsFolder::open(folder.join("group_vars"), &mut loader.problems);
     for at in 0..loader.groups.len() {
         let files = groups.files(&loader.groups[at].name, &mut loader.problems);
         let layers: Vec<_> = files.iter().filter_map(|file| layer(file, loader)).collect();
         loader.groups[at].beside.extend(layers);
     }
-    let hosts = Shelf::open(folder.join("host_vars"), &mut loader.problems);
+    let hosts = VarsFolder::open(folder.join("host_vars"), &mut loader.problems);
     if hosts.entries.is_empty() {
         return;
     }
@@ -34,12 +34,12 @@ pub fn read(folder: &Path, loader: &mut Loader) {
 }
 
 /// One of the two folders, listed once.
-struct Shelf {
+struct VarsFolder {
     path: PathBuf,
     entries: BTreeSet<String>,
 }
 
-impl Shelf {
+impl VarsFolder {
     fn open(path: PathBuf, problems: &mut Problems) -> Self {
         let entries = if path.is_dir() { list(&path, problems) } else { BTreeSet::new() };
         Self { path, entries }
@@ -74,7 +74,7 @@ fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>, problems: &mut Pr
     }
 }
 
-/// Sorted names. A name that is not UTF-8 is nobody's.
+/// Sorted names, without those that are not UTF-8: no host or group has such a name.
 fn list(folder: &Path, problems: &mut Problems) -> BTreeSet<String> {
     match fs::read_dir(folder) {
         Ok(entries) => entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect(),

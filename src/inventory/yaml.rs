@@ -1,12 +1,12 @@
-//! Ansible's YAML inventories: `hosts`, `children` and `vars` of each group, handed to the [`Loader`]. Knows how they
-//! are written, and nothing of what they come to. Start at [`read`].
+//! Ansible's YAML inventories: `hosts`, `children` and `vars` of each group, passed to the [`Loader`]. Knows how they
+//! are written, not what follows from them. Start at [`read`].
 
 use std::sync::Arc;
 
 use super::load::{Loader, Named};
 use crate::yaml::{Key, MapReader, Node, Source, Value, parse};
 
-/// The way out for inventories that are not read.
+/// What to do with inventories that are not supported.
 pub const CONVERT: &str = "convert it: `ansible-inventory -i FILE --list -y --output inventory.yml`";
 
 /// Reads one file.
@@ -34,7 +34,7 @@ pub fn read(source: Arc<Source>, loader: &mut Loader) {
     }
 }
 
-/// Reads what stands under a group's name. The depth of the recursion is bounded by the parser.
+/// Reads what is under a group's name. The parser bounds the depth of the recursion.
 fn group_body(loader: &mut Loader, group: usize, key: &Key, node: Node) {
     let what = format!("group `{}`", key.text);
     let Some(mut map) = MapReader::new(&node, &what, &mut loader.problems) else { return };

@@ -16,10 +16,10 @@ pub struct Kernels {
     pub running: String,
     /// Those that can be booted, wherever they came from; oldest first.
     pub installed: Vec<Kernel>,
-    /// The newest of the running kernel's flavour; `None` where the host's disk does not decide which kernel runs
+    /// The newest of the running kernel's flavour; `None` if the host's disk does not decide which kernel runs
     /// (containers, kernels from outside).
     pub newest: Option<String>,
-    /// What the boot loader will start; `None` where no file says so.
+    /// What the boot loader will start; `None` if no file says so.
     pub starts: Option<Starts>,
     /// Packages that several kernels need (headers of one ABI), with the releases that need them.
     pub shared: BTreeMap<Package, BTreeSet<String>>,
@@ -30,9 +30,9 @@ pub struct Kernels {
 pub struct Kernel {
     /// As in `uname -r`.
     pub release: String,
-    /// What one kernel must have in common with another to take its place: `amd64`, `cloud-amd64`, `pve`.
+    /// What one kernel must have in common with another to replace it: `amd64`, `cloud-amd64`, `pve`.
     pub flavour: String,
-    /// Packages of this release alone: image, modules, headers. None: somebody built it here.
+    /// Packages of this release alone: image, modules, headers. Empty: the kernel was built on the host.
     pub packages: Vec<Package>,
 }
 
@@ -41,7 +41,7 @@ impl Kernels {
         self.installed.iter().find(|kernel| kernel.release == release).map(|kernel| kernel.flavour.as_str())
     }
 
-    /// Why a reboot now would not bring what anybody expects of it.
+    /// Why a reboot now would not start the expected kernel.
     pub fn danger(&self) -> Option<String> {
         let Starts { release, by } = self.starts.as_ref()?;
         let Some(next) = self.flavour(release) else {
@@ -57,7 +57,7 @@ impl Kernels {
         ))
     }
 
-    /// The kernel that the next boot should bring.
+    /// The kernel that the next boot should start.
     pub fn next(&self) -> Option<&str> {
         self.starts.as_ref().map(|starts| starts.release.as_str()).or(self.newest.as_deref())
     }
@@ -68,7 +68,7 @@ impl Kernels {
         next.filter(|next| *next != self.running)
     }
 
-    /// The newest kernel, where it is installed and a reboot would not bring it.
+    /// A message if the newest kernel is installed but a reboot would not start it.
     pub fn passed_over(&self) -> Option<String> {
         let (newest, starts) = (self.newest.as_ref()?, self.starts.as_ref()?);
         (starts.release != *newest).then(|| {
@@ -83,9 +83,9 @@ impl Kernels {
 pub enum BootFiles {
     /// Nothing.
     None,
-    /// The image of the first root file system is made again: its tools, microcode, what mounts the root.
+    /// The initramfs is built again: it has the package's tools, microcode, or what mounts the root.
     Image,
-    /// A kernel, for which an image is made.
+    /// A kernel, for which an initramfs is built.
     Kernel,
 }
 
@@ -94,7 +94,7 @@ pub enum BootFiles {
 pub struct BootPatterns {
     /// Kernels.
     pub kernels: &'static str,
-    /// Images of the first root file system.
+    /// Images of the initramfs.
     pub images: &'static str,
 }
 
@@ -102,16 +102,16 @@ pub struct BootPatterns {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RebootReason {
-    /// The distribution's own mark, with the packages that asked.
+    /// The distribution's own mark, with the packages that asked for it.
     Flag {
-        /// May be empty: the mark does not always say.
+        /// May be empty: the mark does not always name them.
         packages: Vec<String>,
     },
     /// A newer kernel is installed.
     Kernel {
         /// `uname -r`.
         running: String,
-        /// What the next boot should bring.
+        /// What the next boot should start.
         newest: String,
     },
     /// The modules of the running kernel are gone: nothing can be loaded any more.
@@ -143,6 +143,6 @@ impl fmt::Display for RebootReason {
 pub struct Boot {
     /// Which kernels there are.
     pub kernels: Kernels,
-    /// Why it should be rebooted; empty: it need not be.
+    /// Why it should be rebooted; empty: no need.
     pub reasons: Vec<RebootReason>,
 }

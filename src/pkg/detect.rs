@@ -1,4 +1,4 @@
-//! Which package manager a host has, or why none of ours can serve it.
+//! Which package manager a host has, or why this program supports none of them.
 
 use super::{ALL, PackageManager, foreign::FOREIGN, names};
 use crate::facts::HostFacts;
@@ -7,15 +7,15 @@ use crate::facts::HostFacts;
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Refusal {
     /// Another package manager.
-    #[error("this release patches {} hosts; this one has {tool} ({system})", names())]
+    #[error("this release patches {} hosts; this host has {tool} ({system})", names())]
     Foreign {
         /// The program that was found.
         tool: String,
         /// `PRETTY_NAME`.
         system: String,
     },
-    /// None that is known.
-    #[error("this release patches {} hosts; this one has no known package manager ({system})", names())]
+    /// No known package manager.
+    #[error("this release patches {} hosts; this host has no known package manager ({system})", names())]
     Unknown {
         /// `PRETTY_NAME`.
         system: String,
@@ -70,13 +70,13 @@ mod tests {
             detect(&facts).map(PackageManager::name).map_err(|refusal| refusal.to_string())
         };
         let foreign = |tool: &str, id: &str| {
-            Err(format!("this release patches {} hosts; this one has {tool} (The {id})", names()))
+            Err(format!("this release patches {} hosts; this host has {tool} (The {id})", names()))
         };
         assert_eq!(check("debian", "", &["apt-get"], None), Ok("apt"));
         assert_eq!(check("linuxmint", "ubuntu debian", &["apt-get"], None), Ok("apt"));
         assert_eq!(check("devuan", "", &["apt-get"], None), Ok("apt"), "an unknown family with apt alone");
         assert_eq!(check("rocky", "rhel centos fedora", &["dnf", "yum"], None), foreign("dnf", "rocky"));
-        // apt can be installed on a Fedora, where it drives nothing.
+        // apt can be installed on a Fedora, where it manages nothing.
         assert_eq!(check("fedora", "", &["apt-get", "dnf"], None), foreign("dnf", "fedora"));
         // And dnf on a Debian.
         assert_eq!(check("debian", "", &["apt-get", "dnf"], None), Ok("apt"));

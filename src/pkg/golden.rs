@@ -2,9 +2,8 @@
 //! command as it was run, its status, both streams, the value that must be read from them, and where it was captured.
 //! Start at [`QUERIES`]: the name of a folder and its question.
 //!
-//! `PATCHWAVE_BLESS=1` writes `command` and `expected.json` again; the answer itself then has to be captured again
-//! where the command changed: run the line in `command`, with the bytes of `stdin` (if there is such a file) as its
-//! input.
+//! `PATCHWAVE_BLESS=1` writes `command` and `expected.json` again; if the command has changed, the answer must be
+//! captured again: run the line in `command`, with the bytes of `stdin` (if there is such a file) as its input.
 
 use std::{
     fs,
@@ -55,7 +54,7 @@ fn every_captured_answer_is_read_as_expected() {
     assert!(count >= 50, "only {count} cases below {}", root.display());
 }
 
-/// Checks all cases below `root`; how many there are, and what is wrong.
+/// Checks all cases below `root`; returns how many there are, and what is wrong.
 fn walk(root: &Path, managers: &[Manager]) -> (usize, Vec<String>) {
     let (mut count, mut wrong) = (0, Vec::new());
     for folder in folders(root) {
@@ -107,7 +106,7 @@ impl Case {
         fs::read(self.path.join(name)).map_err(|error| format!("{name}: {error}"))
     }
 
-    /// What the command gets on its standard input: names, one a line.
+    /// What the command gets on its standard input: one name per line.
     fn lines(&self) -> Vec<String> {
         fs::read_to_string(self.path.join("stdin")).unwrap_or_default().lines().map(str::to_owned).collect()
     }
@@ -126,7 +125,7 @@ impl Case {
             }
         }
         if self.file("command")? != line.as_bytes() {
-            return Err("the command is another one now; capture the answer again".to_owned());
+            return Err("the command has changed; capture the answer again".to_owned());
         }
         let status = String::from_utf8_lossy(&self.file("status")?).trim().parse();
         let exit = Exit::Code(status.map_err(|_| "status is not a number")?);

@@ -1,6 +1,6 @@
 //! What the boot loader starts next, read from its own files: GRUB's menu, entries of the Boot Loader Specification,
-//! extlinux, the links that older loaders follow, pins of Proxmox. Knows no package manager; what none of these says is
-//! not guessed. Start at [`Seen::starts`]; `loader.sh` is what a host is asked.
+//! extlinux, the links that older loaders follow, pins of Proxmox. Knows no package manager, and never guesses. Start
+//! at [`Seen::starts`]; `loader.sh` is the script for the host.
 
 use std::cmp::Ordering;
 
@@ -8,15 +8,15 @@ use serde::Serialize;
 
 use crate::command::printable;
 
-/// Prints the lines that [`Seen::take`] reads. Wants `r`, the root.
+/// Prints the lines that [`Seen::take`] reads. Needs `r`, the root.
 pub(super) const SCRIPT: &str = include_str!("loader.sh");
 
-/// How a package manager tells releases of kernels.
+/// How a package manager orders and names kernel releases.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Releases {
     /// Which is older.
     pub order: fn(&str, &str) -> Ordering,
-    /// How the names end of what it leaves beside an image while it unpacks one, besides those that everybody uses.
+    /// Endings of the files that it leaves beside an image while it unpacks one, in addition to the common ones.
     pub leftovers: &'static [&'static str],
 }
 
@@ -53,7 +53,7 @@ struct Entry {
 }
 
 impl Seen {
-    /// Takes a line of the script's; false: it is none.
+    /// Takes a line of the script; false if it is not one.
     pub(super) fn take(&mut self, tag: &str, rest: &str) -> bool {
         let pair = |rest: &str, by: char| rest.split_once(by).map(|(a, b)| (a.to_owned(), b.trim().to_owned()));
         match tag {
@@ -120,7 +120,7 @@ impl Seen {
         })
     }
 
-    /// As systemd-boot chooses: what was ordered for one boot, what was chosen, what is configured, the newest.
+    /// As systemd-boot chooses: what was set for one boot, what was chosen, what is configured, the newest.
     fn entry(&self, releases: Releases) -> Option<&Entry> {
         let wanted = [self.efi("LoaderEntryOneShot"), self.efi("LoaderEntryDefault"), self.entry_default.as_deref()];
         let release =
@@ -129,7 +129,7 @@ impl Seen {
         for wanted in wanted.into_iter().flatten() {
             let glob = globset::Glob::new(wanted.trim_end_matches(".conf")).ok()?.compile_matcher();
             let found = self.entries.iter().filter(|entry| glob.is_match(entry.name())).max_by(newest);
-            // One that is not a file: another system, a program of the firmware.
+            // Not a file: another system, or a program of the firmware.
             if found.is_some() || wanted.starts_with('@') || wanted.starts_with("auto-") {
                 return found;
             }
@@ -171,7 +171,7 @@ impl Seen {
         for part in chosen.split('>') {
             let number = part.trim().parse::<usize>().ok().and_then(|at| level.get(at));
             let named = || level.iter().find(|item| item.title == part || item.id == part);
-            // What it does not find GRUB takes for the first.
+            // If GRUB does not find the entry, it takes the first one.
             let found = number.or_else(named).or_else(|| level.first())?;
             (level, item) = (&found.items, Some(found));
         }
@@ -200,7 +200,7 @@ struct Item {
     items: Vec<Item>,
 }
 
-/// More menus in menus than this are nobody's.
+/// Real menus are not nested deeper than this.
 const DEEPEST: usize = 8;
 
 fn menu(lines: &[String]) -> Vec<Item> {
@@ -241,7 +241,7 @@ fn heading(line: &str) -> Item {
     Item { title: words.get(1).cloned().unwrap_or_default(), id, ..Item::default() }
 }
 
-/// The value of `set default="0"`; what was ordered for one boot is read from GRUB's environment.
+/// The value of `set default="0"`; what was set for one boot is read from GRUB's environment.
 fn default_of(line: &str) -> Option<&str> {
     let value = line.strip_prefix("set")?.trim_start().strip_prefix("default=")?.trim().trim_matches(['"', '\'']);
     (value != "${next_entry}").then_some(value)

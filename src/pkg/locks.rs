@@ -1,18 +1,19 @@
-//! Who holds the locks of a host's packages, whichever manager they belong to: one question for all of them, and the
-//! same look for scripts that must not go on while somebody does. Knows no file of any manager; each says how it looks.
+//! Who holds the package locks of a host, whichever manager they belong to: one query for all of them, and the same
+//! check for scripts that must not go on while a lock is held. Knows no manager's files; each manager brings its own
+//! check.
 
 use super::{ALL, LockHolder};
 use crate::command::{Command, Output, Query, Unreadable};
 
-/// The looks of all managers, each in a shell of its own that ends its answer with the line `end`.
-fn look() -> String {
-    let looks = ALL.iter().filter_map(|manager| manager.lock_holders().command.argv.get(2).cloned());
-    looks.map(|script| format!("(\n{script}\n)\n")).collect()
+/// The checks of all managers, each in its own shell, which ends its answer with the line `end`.
+fn checks() -> String {
+    let scripts = ALL.iter().filter_map(|manager| manager.lock_holders().command.argv.get(2).cloned());
+    scripts.map(|script| format!("(\n{script}\n)\n")).collect()
 }
 
-/// Who holds a lock of any manager just now.
+/// Who holds a lock of any manager now.
 pub fn lock_holders() -> Query<Vec<LockHolder>> {
-    Query::new(Command::sh("package-locks", &look(), [""; 0]), read)
+    Query::new(Command::sh("package-locks", &checks(), [""; 0]), read)
 }
 
 fn read(output: &Output) -> Result<Vec<LockHolder>, Unreadable> {
@@ -33,24 +34,25 @@ fn read(output: &Output) -> Result<Vec<LockHolder>, Unreadable> {
     Ok(holders)
 }
 
-/// Shell text that ends its script where somebody holds the packages, with the answer that [`locked`] reads. Put in
-/// front of what takes the host away, nothing can begin unseen between the look and the act.
+/// Shell text that ends its script if a package lock is held, with the answer that [`locked`] reads. Put it right
+/// before a command that takes the host down: then nothing can begin unseen between the check and that command.
 pub fn stop_if_locked() -> String {
-    let look = are_locked();
-    format!("{look}if packages_are_locked; then\n  printf 'locked\\n%s\\n' \"$held\"\n  exit 0\nfi")
+    let check = are_locked();
+    format!("{check}if packages_are_locked; then\n  printf 'locked\\n%s\\n' \"$held\"\n  exit 0\nfi")
 }
 
-/// Shell text that defines `packages_are_locked`: whether somebody holds the packages; `held` is then what was seen.
+/// Shell text that defines `packages_are_locked`: whether a package lock is held; `held` then has the locks that were
+/// found.
 pub fn are_locked() -> String {
     let lists = ALL.iter().flat_map(|manager| manager.list_locks());
     let lists: String = lists.map(|file| format!(" -e '^lock {file} '")).collect();
     format!(
         "packages_are_locked() {{\nheld=$(\n{})\nprintf '%s\\n' \"$held\" | grep '^lock ' | grep -qv -e '^$'{lists}\n}}\n",
-        look()
+        checks()
     )
 }
 
-/// Who held the packages, if a script with [`stop_if_locked`] ended for it.
+/// Who held the locks, if a script with [`stop_if_locked`] ended because of them.
 ///
 /// # Errors
 /// It did, and its answer cannot be read.
@@ -90,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_look_of_all_managers_is_read_part_by_part() {
+    fn the_checks_of_all_managers_are_read_part_by_part() {
         let parts = |n: usize| read(&said(&"end\n".repeat(n)));
         assert_eq!(parts(ALL.len()), Ok(Vec::new()));
         assert!(parts(ALL.len() - 1).is_err() && read(&said("")).is_err());

@@ -19,7 +19,7 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
     /// Its name, for people.
     fn name(&self) -> &'static str;
 
-    /// The program that a host has where it may have this manager.
+    /// The program that shows that a host may have this manager.
     fn program(&self) -> &'static str;
 
     /// Whether this is the manager of such a host.
@@ -28,7 +28,7 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
     /// Fetches the package lists, strictly: an unreachable source is a failure.
     fn refresh(&self) -> Query<Refresh>;
 
-    /// Everything that is installed, in what condition, with its marks.
+    /// Everything that is installed, with its condition and marks.
     fn state(&self) -> Query<PackageState>;
 
     /// Whether the package database is in order; the part of [`PackageManager::state`] that a check needs.
@@ -38,7 +38,7 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
         Query::new(command, move |output| query.read(output).map(|state| state.health()))
     }
 
-    /// Who holds a lock of the manager just now: a shell script without arguments.
+    /// Who holds a lock of the manager now: a shell script without arguments.
     fn lock_holders(&self) -> Query<Vec<LockHolder>>;
 
     /// Files whose lock guards the package lists alone: a transaction does not need them, and fetching them can be cut.
@@ -47,13 +47,14 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
     /// Whether a transaction needs this unit of systemd's while it runs.
     fn needs_unit(&self, unit: &str) -> bool;
 
-    /// What an upgrade of everything would do, with security and kernel updates told apart.
+    /// What an upgrade of everything would do, with security and kernel updates marked.
     fn pending(&self, allow_removals: bool, include_phased: bool) -> Query<Pending>;
 
     /// What a transaction would do, removals included, whether they are allowed or not.
     ///
     /// # Errors
-    /// What of it cannot be done. An empty one never can: each manager takes an empty list for something else.
+    /// What of it cannot be done. An empty transaction is always refused: each manager does something else with an
+    /// empty list.
     fn simulate(&self, transaction: &Transaction) -> Result<Query<Simulation>, CannotDo>;
 
     /// Does a transaction.
@@ -62,7 +63,7 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
     /// As [`PackageManager::simulate`].
     fn transact(&self, transaction: &Transaction) -> Result<Command, CannotDo>;
 
-    /// Gives packages that came in as dependencies their mark back, where naming them takes it. `None`: nothing to do.
+    /// Restores the mark of packages that came in as dependencies, if naming them removes it. `None`: nothing to do.
     fn restore_marks(&self, names: &BTreeSet<String>) -> Option<Command>;
 
     /// Finishes what an interrupted transaction left half done, in this order, removing nothing.
@@ -74,7 +75,7 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
     /// The running kernel and the installed ones, and why the host should be rebooted.
     fn boot(&self) -> Query<Boot>;
 
-    /// Why the host should be rebooted; empty: it need not be.
+    /// Why the host should be rebooted; empty: no need.
     fn reboot_reasons(&self) -> Query<Vec<RebootReason>> {
         let query = self.boot();
         let command = query.command.clone();
@@ -97,7 +98,7 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
     /// What its kernels and their images are called in `/boot`.
     fn boot_patterns(&self) -> BootPatterns;
 
-    /// Whether `text` can be the name of a package; anything else is put into no command line.
+    /// Whether `text` can be the name of a package; anything else never reaches a command line.
     fn is_name(&self, text: &str) -> bool;
 
     /// A name without the architecture, as people write it.
@@ -110,13 +111,13 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
     fn repair_hint(&self) -> &'static str;
 
     /// What an operator types on the host to repair a package database in this condition.
-    fn mends(&self, health: &Health) -> String;
+    fn how_to_repair(&self, health: &Health) -> String;
 
-    /// Why it says that it computes nothing (`lines`, its own words) although the package database is in order: the
-    /// class of the failure, and what to type.
+    /// For a manager that refuses to compute an upgrade (`lines`, its own words) although the package database is in
+    /// order: the class of the failure, and what to type.
     fn refusal(&self, lines: &[String]) -> (Class, String);
 
-    /// Which of `names` it has heard of, be it that they are installed or that a source has them. `names` is not empty.
+    /// Which of `names` it knows, installed or from a source. `names` is not empty.
     fn known(&self, names: &[String]) -> Query<BTreeSet<String>>;
 }
 
@@ -126,7 +127,7 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
 pub enum Refresh {
     /// All sources answered.
     Fresh,
-    /// Another process holds the lists.
+    /// Another process has locked the lists.
     Locked {
         /// Its process id, if it is known.
         pid: Option<u32>,

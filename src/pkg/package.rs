@@ -1,4 +1,4 @@
-//! Words for packages: an exact version, one that is to be named, the installed versions of a name.
+//! Types for packages: an exact version, a name with or without a version, the installed versions of a name.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -19,7 +19,7 @@ impl fmt::Display for Exact {
     }
 }
 
-/// An installed package, and which of its versions where several stand side by side. Written as `name` or
+/// An installed package, and which of its versions if several are installed side by side. Written as `name` or
 /// `name=version`, in notes and for people.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", from = "String")]
@@ -31,7 +31,7 @@ pub struct Package {
 }
 
 impl Package {
-    /// Whatever versions of it there are.
+    /// All versions of it.
     pub fn named(name: &str) -> Self {
         Self { name: name.to_owned(), version: None }
     }
@@ -61,7 +61,7 @@ impl From<String> for Package {
     }
 }
 
-/// The installed versions of one name. Written as a text where there is one, as a list where there are several.
+/// The installed versions of one name. Written as a text if there is one, as a list if there are several.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Written", from = "Written")]
 pub struct Versions(pub BTreeSet<String>);

@@ -11,10 +11,10 @@ pub struct Pending {
     pub updates: Vec<Update>,
     /// Packages that it would remove.
     pub removals: Vec<Package>,
-    /// Whether any package source tells security fixes apart. Without one, an update that is not marked as a
-    /// security fix may be one.
+    /// Whether any package source marks security fixes. Without one, an update that is not marked as a security fix may
+    /// be one.
     pub knows_security: bool,
-    /// The manager's own words why it computes nothing; empty when it did.
+    /// Why the manager refused to compute this, in its own words; empty if it did not refuse.
     pub refused: Vec<String>,
 }
 
@@ -25,7 +25,7 @@ pub struct Update {
     pub name: String,
     /// The installed version, the newest of several; `None`: a new package that another one needs.
     pub from: Option<String>,
-    /// The version that the manager would take.
+    /// The version that the manager would install.
     pub to: String,
     /// The highest version from a security origin that is above `from` and not above `to`, if there is one.
     pub security: Option<String>,
@@ -39,11 +39,11 @@ pub struct Update {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stays {
-    /// It is rolled out gradually by the distribution, and this host is not yet among the chosen.
+    /// It is rolled out gradually by the distribution, and it is not yet this host's turn.
     Phased,
     /// It is held, or cannot be installed without a removal or a missing dependency.
     KeptBack,
-    /// A pin asks for an older version than the installed one. Nothing is ever taken back.
+    /// A pin asks for an older version than the installed one. Packages are never downgraded for a pin.
     PinnedBack,
 }
 
@@ -54,6 +54,6 @@ pub struct Simulation {
     pub installs: Vec<(Exact, Option<String>)>,
     /// Packages that it would remove.
     pub removals: Vec<Package>,
-    /// The manager's own words why it would do nothing; empty when it would.
+    /// Why the manager would refuse the transaction, in its own words; empty if it would not.
     pub refused: Vec<String>,
 }

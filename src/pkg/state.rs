@@ -14,11 +14,11 @@ use super::{Package, Versions};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PackageState {
     /// By name, with the architecture where the manager needs it to tell two apart. Only what has files on the host.
-    /// Several versions of one name may stand side by side (kernels); no list is empty.
+    /// Several versions of one name may be installed side by side (kernels); no list is empty.
     pub packages: BTreeMap<String, Vec<Installed>>,
     /// A transaction was cut off and left a journal.
     pub interrupted: bool,
-    /// Configuration files that the maintainer has changed and the host's own version was kept of.
+    /// Configuration files that the maintainer has changed, and of which the host kept its own version.
     pub review: BTreeSet<String>,
     /// How old the package lists are, by the host's own clock; `None`: there are none, or it is not known.
     pub lists_age: Option<Duration>,
@@ -31,7 +31,7 @@ pub struct Installed {
     pub version: String,
     /// What is wrong with it (`half-configured`), if anything is.
     pub broken: Option<String>,
-    /// Somebody said that it must stay as it is.
+    /// An administrator put it on hold.
     pub held: bool,
     /// It came in as a dependency.
     pub auto: bool,
@@ -57,12 +57,12 @@ impl PackageState {
         self.packages.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether any version of `name` is there.
+    /// Whether any version of `name` is installed.
     pub fn has(&self, name: &str) -> bool {
         !self.of(name).is_empty()
     }
 
-    /// Whether this package is there, in this version if it says one.
+    /// Whether this package is installed, in its version if it names one.
     pub fn has_package(&self, package: &Package) -> bool {
         let is_it = |installed: &Installed| package.version.as_ref().is_none_or(|it| *it == installed.version);
         self.of(&package.name).iter().any(is_it)

@@ -1,4 +1,4 @@
-//! A change of a host's packages, as a value. What a manager cannot do of it, it says; nothing is left out silently.
+//! A change of a host's packages, as a value. A manager reports what it cannot do of it; nothing is left out silently.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -7,22 +7,22 @@ use super::{Exact, Package};
 /// What is to be done, in exact versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transaction {
-    /// Packages that are not there, or versions that come beside others of their name.
+    /// Packages that are not installed, or further versions of those that are.
     pub install: Vec<Exact>,
-    /// Newer versions of what is there. What is not there stays away.
+    /// Newer versions of installed packages. What is not installed is not added.
     pub upgrade: Vec<Exact>,
-    /// Older versions of what is there.
+    /// Older versions of installed packages.
     pub downgrade: Vec<Exact>,
     /// Packages to remove, with their configuration.
     pub remove: Vec<Package>,
-    /// Those of them that came in as dependencies and keep that mark. A manager that takes it from what is named gives
-    /// it back with [`super::PackageManager::restore_marks`].
+    /// Those of them that came in as dependencies and keep that mark. A manager that removes the mark from packages
+    /// that are named restores it with [`super::PackageManager::restore_marks`].
     pub auto: BTreeSet<String>,
-    /// Whether packages may go that `remove` does not name.
+    /// Whether packages may be removed that `remove` does not name.
     pub allow_removals: bool,
     /// Fetch all that it needs and change nothing.
     pub download_only: bool,
-    /// How long a lock of somebody else's is waited for.
+    /// How long to wait for a lock that another process holds.
     pub lock_timeout: Duration,
 }
 
@@ -32,13 +32,13 @@ impl Transaction {
         Self { upgrade: set.to_vec(), ..Self::default() }
     }
 
-    /// The removal of these packages, and of what cannot stay without them: that is seen in the simulation.
+    /// The removal of these packages, and of what depends on them: the simulation shows that.
     pub fn removal(packages: &[Package]) -> Self {
         Self { remove: packages.to_vec(), allow_removals: true, ..Self::default() }
     }
 }
 
-/// A transaction that a manager cannot do as it is asked for.
+/// A transaction that a manager cannot do as requested.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{manager} cannot {what}")]
 pub struct CannotDo {
@@ -51,8 +51,8 @@ pub struct CannotDo {
 /// A command that finishes what an interrupted transaction left half done.
 #[derive(Clone, Debug)]
 pub struct Repair {
-    /// Tells it from the others of its manager; the name of its job, so it must not change between versions. Lower-case
-    /// letters and digits.
+    /// Its name among the repairs of its manager, and the name of its job, so it must not change between versions.
+    /// Lower-case letters and digits.
     pub name: &'static str,
     /// What to run.
     pub command: crate::command::Command,

@@ -7,13 +7,13 @@ use serde::{Serialize, Serializer};
 /// The kind of a trouble. Its text is stable: it is the class of a step's result in the ledger and in reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// No manager of ours can serve the host.
+    /// No supported manager works on the host.
     Unsupported,
     /// The manager needs rights that the commands do not have.
     Rights,
-    /// Somebody else holds a lock.
+    /// Another process holds a lock.
     Lock,
-    /// The package database is not in order, or a package is half installed.
+    /// The package database is not in order, or a package is half-installed.
     Broken,
     /// The manager refuses, though the package database is in order.
     Refused,
@@ -27,19 +27,19 @@ pub enum Class {
     Failed,
     /// The manager gave up for a reason of its own.
     Manager,
-    /// The manager cannot do what is asked for.
+    /// The manager cannot do what is requested.
     CannotDo,
     /// The host knows none of the named packages.
     UnknownPackage,
-    /// No source tells security fixes apart.
+    /// No source marks security fixes.
     NoSecuritySource,
-    /// Not what was chosen, or planned, would be done.
+    /// Something other than what was chosen or planned would be done.
     Drift,
-    /// Packages would go, or are gone, without being planned.
+    /// Packages would be removed, or are gone, without being planned.
     Removals,
     /// An excluded package is needed by another update.
     Excluded,
-    /// The manager ended well and did not do what was planned.
+    /// The manager reported success but did not do what was planned.
     Missing,
     /// The transaction was cut off.
     Interrupted,

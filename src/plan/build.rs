@@ -184,7 +184,7 @@ fn stage(draft: Draft<'_>, vars: &Variables, shared: &mut Shared) -> Stage {
     let mut hosts = Vec::with_capacity(total);
     for Candidate { name, policy } in draft.hosts {
         let windows = Windows::narrowed(policy.window.as_ref(), draft.above.window.as_ref());
-        let policy = policy.overlaid(&draft.above);
+        let policy = policy.with_overrides(&draft.above);
         hosts.push(shared.host(name, &policy, windows, vars));
         if policies.last() != Some(&policy) {
             policies.push(policy);

@@ -34,7 +34,7 @@ pub fn load(
 ) -> Result<(Inventory, Playbook), Problems> {
     let inventory = Inventory::load(inventories).and_then(|inventory| inventory.with_extra_vars(&extra));
     match (inventory, playbook::load(playbook)) {
-        (Ok(inventory), Ok(playbook)) => Ok((inventory, playbook.overlaid(extra))),
+        (Ok(inventory), Ok(playbook)) => Ok((inventory, playbook.with_vars(extra))),
         (inventory, playbook) => {
             let mut problems = Problems::default();
             for found in [inventory.err(), playbook.err()].into_iter().flatten() {

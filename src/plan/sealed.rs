@@ -10,7 +10,7 @@ use crate::{
     inventory::Inventory,
     names,
     playbook::{Playbook, template::used},
-    yaml::{Problems, SEALED, Span, holds_vault},
+    yaml::{CANNOT_DECRYPT, Problems, Span, holds_vault},
 };
 
 /// Collects what is used and encrypted, host by host.
@@ -41,7 +41,7 @@ impl<'p> Sealed<'p> {
             let Some(value) = of_playbook.or_else(|| vars.get(&variable)) else { continue };
             if of_playbook.is_none()
                 && holds_vault(value)
-                && let Some(span) = inventory.sealed(name, &variable)
+                && let Some(span) = inventory.encrypted_value(name, &variable)
             {
                 match self.found.iter_mut().find(|(known, at, _)| *known == variable && at == span) {
                     Some((.., hosts)) => hosts.push(name.clone()),
@@ -62,7 +62,7 @@ impl<'p> Sealed<'p> {
     pub fn report(self, problems: &mut Problems) {
         for (variable, span, hosts) in self.found {
             problems
-                .at(&span, format!("`{variable}` {SEALED}; steps on {} use it", names::fold(&hosts)))
+                .at(&span, format!("`{variable}` {CANNOT_DECRYPT}; steps on {} use it", names::fold(&hosts)))
                 .help("use another variable, or pass its value with -e");
         }
     }
@@ -121,7 +121,7 @@ all:
         assert_eq!(
             wrong("{ command: 'x {{ sealed }}' }", ""),
             "\
-inv.yml:5:5: `sealed` is encrypted (!vault), and patchwave does not decrypt; steps on web[1-2] use it
+inv.yml:5:5: `sealed` is encrypted (!vault), and patchwave cannot decrypt it; steps on web[1-2] use it
   |
 5 |     sealed: !vault |
   |     ^^^^^^
@@ -136,7 +136,7 @@ inv.yml:5:5: `sealed` is encrypted (!vault), and patchwave does not decrypt; ste
         ] {
             let wrong = wrong(steps, vars);
             assert!(
-                wrong.contains("is encrypted (!vault), and patchwave does not decrypt; steps on web[1"),
+                wrong.contains("is encrypted (!vault), and patchwave cannot decrypt it; steps on web[1"),
                 "{steps}: {wrong}"
             );
             assert!(!wrong.contains("S3AL3D"), "{wrong}");

@@ -64,7 +64,7 @@ pub(super) fn named<'p>(
         .map(|stage| Draft {
             name: stage.name.clone(),
             hosts: Vec::new(),
-            above: rollout.policy.overlaid(&stage.policy),
+            above: rollout.policy.with_overrides(&stage.policy),
             gate: stage.gate.as_deref().unwrap_or(&rollout.gate),
         })
         .collect();

@@ -1,12 +1,12 @@
-//! What of an address of the web may be shown: a webhook's path is its password, and a login or a query may be one.
-//! Read by the parser of the client that sends it, never cut by hand. Start at [`Address`].
+//! Which parts of a web address may be shown: the path of a webhook is its password, and a login or a query may be one.
+//! The parser of the HTTP client reads addresses; they are never cut by hand. Start at [`Address`].
 
 use serde_json::Value;
 
 use super::{Condition, HttpCheck, Notify, StepKind, StepSpec, Template};
 use crate::mask::MASK;
 
-/// An address that can be asked.
+/// An address that can be requested.
 pub struct Address(reqwest::Url);
 
 impl Address {
@@ -35,7 +35,7 @@ impl Address {
 }
 
 impl StepSpec {
-    /// As it may be shown. What a run needs to go on is in its ledger as it is.
+    /// The step as it may be shown. The ledger keeps the full addresses that a run needs to go on.
     #[must_use]
     pub fn shown(&self) -> Self {
         let mut step = self.clone();
@@ -64,8 +64,8 @@ fn webhook_shown(url: &str) -> String {
     }
 }
 
-/// Most addresses of checks hold no secret, and many are templates, which no parser of addresses reads: only of one
-/// that may hold a login or a query something is hidden.
+/// Most addresses of checks hold no secret, and many are templates, which the parser of addresses cannot read. So only
+/// an address that may hold a login or a query is masked.
 fn check_shown(url: &str) -> String {
     if !url.contains(['@', '?', '#', '\\', '%']) {
         return url.to_owned();
@@ -77,7 +77,7 @@ fn check_shown(url: &str) -> String {
 }
 
 impl HttpCheck {
-    /// As it may be shown.
+    /// The check as it may be shown.
     #[must_use]
     pub fn shown(&self) -> Self {
         let mut check = self.clone();
@@ -86,7 +86,8 @@ impl HttpCheck {
     }
 }
 
-/// Hides the same in steps that are JSON: in a record of a newer program, which may hold more than this one knows.
+/// Hides the same parts in steps that are JSON: in a record of a newer version, which may have fields that this one
+/// does not know.
 pub fn hide_addresses(value: &mut Value) {
     hide_below(value, "");
 }

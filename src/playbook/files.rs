@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 /// What a project's top folder holds; the search ends there.
 const TOP_MARKS: [&str; 3] = [".git", "inventories", "playbooks"];
 
-/// The file that `relative` names for the playbook at `playbook`: beside it, else in the nearest parent folder that
-/// has it, up to the first one that holds `.git`, `inventories` or `playbooks`. Without such a folder only beside it.
-/// An absolute path is itself. `None` when there is no such file.
+/// The file that `relative` names for the playbook at `playbook`: beside it, else in the nearest parent folder that has
+/// it, up to the first one that holds `.git`, `inventories` or `playbooks`. Without such a folder only beside it. An
+/// absolute path stays as it is. `None` when there is no such file.
 pub fn find(playbook: &Path, relative: &Path) -> Option<PathBuf> {
     let is_file = |path: &PathBuf| path.is_file();
     if relative.is_absolute() {
@@ -31,7 +31,7 @@ fn top(folder: &Path) -> Option<&Path> {
     folder.ancestors().find(|folder| TOP_MARKS.iter().any(|mark| folder.join(mark).exists()))
 }
 
-/// True when the file may be run by somebody.
+/// True when anyone may run the file.
 #[cfg(unix)]
 pub(super) fn is_executable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;

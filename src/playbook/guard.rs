@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{CommandLine, Guard, Side, StepKind, StepSpec, kinds, steps::Place, values};
 use crate::yaml::{Key, MapReader, Node, Problems, Value, read};
 
-/// A login takes some time, and so does the rollback of a host that nobody meant to roll back.
+/// A login takes some time; with less, healthy hosts would roll back.
 const SHORTEST: Duration = Duration::from_secs(10);
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
@@ -13,19 +13,14 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 pub(super) fn guard(node: &Node, problems: &mut Problems) -> Option<Guard> {
     let mut map = MapReader::new(node, "`guard`", problems)?;
     let within = map.need("within", |node, problems| {
-        limits(
-            "within",
-            "it must leave time for a new login, after a reboot too; nobody waits for a host that long",
-            node,
-            problems,
-        )
+        limits("within", "leave enough time for a new login, after a reboot too", node, problems)
     });
     let rollback = map.need("rollback", |node, problems| match node.value {
         Value::Seq(_) => kinds::argv(node, problems),
         _ => values::filled(node, problems).map(CommandLine::Shell),
     });
     let timeout = match map.take("timeout") {
-        Some(node) => limits("timeout", "the host ends a rollback that takes longer", node, map.problems),
+        Some(node) => limits("timeout", "the host stops a rollback that takes longer", node, map.problems),
         None => Some(Guard::TIMEOUT),
     };
     map.finish();
@@ -36,7 +31,7 @@ fn limits(key: &str, help: &str, node: &Node, problems: &mut Problems) -> Option
     let long = read::duration(node, problems)?;
     let (least, most) = (SHORTEST.as_secs(), LONGEST.as_secs() / 3600);
     if long < SHORTEST || long > LONGEST {
-        problems.at(&node.span, format!("`{key}` is from {least}s to {most}h")).help(help);
+        problems.at(&node.span, format!("`{key}` must be from {least}s to {most}h")).help(help);
         return None;
     }
     Some(long)
@@ -53,19 +48,19 @@ pub(super) struct Guarded<'a> {
 }
 
 impl Guarded<'_> {
-    /// Reports a guard that cannot be; `at` is its key.
+    /// Reports a guard that is not possible; `at` is its key.
     pub fn check(&self, at: &Key, problems: &mut Problems) {
         let kind = self.key.text.as_str();
         let why = if self.place != Place::Steps {
-            "a guard stands in `steps:` only".to_owned()
+            "a guard is allowed in `steps:` only".to_owned()
         } else if self.on == Side::Controller {
             "a guard is for a change on the host; this step runs on the jump box".to_owned()
         } else if self.kind.is_some_and(|kind| !is_guardable(kind)) {
-            format!("`{kind}` changes nothing on the host that could be rolled back here")
+            format!("`{kind}` changes nothing on the host that a guard could roll back")
         } else if self.retries > 0 {
-            "a guarded step is not tried again after its rollback: leave out `retries`".to_owned()
+            "a guarded step is not tried again after its rollback: remove `retries`".to_owned()
         } else if self.privileged == Some(false) {
-            "a guarded step runs with raised rights, as its rollback does: leave out `become: no`".to_owned()
+            "a guarded step runs with raised rights, as its rollback does: remove `become: no`".to_owned()
         } else {
             return;
         };
@@ -73,18 +68,18 @@ impl Guarded<'_> {
     }
 }
 
-/// Reports a playbook's guard, at `key`, that cannot be.
+/// Reports a playbook's guard, at `key`, that is not possible.
 pub(super) fn check_walk(key: &Key, steps: &[StepSpec], problems: &mut Problems) {
     if let Some(step) = steps.iter().find(|step| step.guard.is_some()) {
         let why = format!("a host has one guard at a time: the step \"{}\" has its own", step.name);
-        problems.at(&key.span, why).help("leave one of them out");
+        problems.at(&key.span, why).help("remove one of them");
     } else if !steps.is_empty() && !steps.iter().any(changes_host) {
         problems.at(&key.span, "no step changes the host: this guard would never be armed");
     }
 }
 
-/// Puts a guard over the whole walk: every step that may be the first change knows it, and one more step confirms, in
-/// front of the `undrain` that puts the host back into service.
+/// Puts a guard over the whole walk: every step that may be the first change gets it, and one more step confirms,
+/// before the `undrain` that puts the host back into service.
 pub(super) fn over_walk(guard: Guard, mut steps: Vec<StepSpec>) -> Vec<StepSpec> {
     let guard = Guard { whole_walk: true, ..guard };
     for step in steps.iter_mut().filter(|step| changes_host(step)) {

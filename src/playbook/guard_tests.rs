@@ -34,9 +34,9 @@ steps:
     let words = ["grub-set-default", "0"].map(|word| Template(word.to_owned()));
     assert_eq!(steps[1].guard.as_ref().unwrap().rollback, CommandLine::Argv(words.into()));
     assert_eq!(steps[1].guard.as_ref().unwrap().within, Duration::from_secs(90));
-    assert_eq!((guard.timeout, steps[0].settling()), (Duration::from_secs(600), Duration::from_secs(1260)));
+    assert_eq!((guard.timeout, steps[0].guard_time()), (Duration::from_secs(600), Duration::from_secs(1260)));
     let limited = "steps: [ { command: x, guard: { within: 5m, rollback: x, timeout: 1h } } ]";
-    assert_eq!(load(limited).steps[0].settling(), Duration::from_secs(300 + 300 + 3600 + 60));
+    assert_eq!(load(limited).steps[0].guard_time(), Duration::from_secs(300 + 300 + 3600 + 60));
 }
 
 #[test]
@@ -61,20 +61,20 @@ fn what_cannot_be_guarded_is_an_error_at_its_place() {
         ("steps: [ { command: x, become: no, guard: { within: 5m, rollback: x } } ]", "1:36: a guarded step runs with"),
         (
             "steps: [ { command: x } ]\non_failure: [ { command: x, guard: { within: 5m, rollback: x } } ]",
-            "2:29: a guard stands",
+            "2:29: a guard is allowed in `steps:` only",
         ),
         ("steps: [ { command: x, guard: { within: 5m } } ]", "1:31: `guard` needs the key `rollback`"),
         ("steps: [ { command: x, guard: { rollback: x } } ]", "1:31: `guard` needs the key `within`"),
         ("steps: [ { command: x, guard: { within: 5m, rolback: x } } ]", "did you mean `rollback`?"),
-        ("steps: [ { command: x, guard: { within: 9s, rollback: x } } ]", "1:41: `within` is from 10s to 24h"),
-        ("steps: [ { command: x, guard: { within: 25h, rollback: x } } ]", "1:41: `within` is from 10s to 24h"),
+        ("steps: [ { command: x, guard: { within: 9s, rollback: x } } ]", "1:41: `within` must be from 10s to 24h"),
+        ("steps: [ { command: x, guard: { within: 25h, rollback: x } } ]", "1:41: `within` must be from 10s to 24h"),
         ("steps: [ { command: x, guard: { within: soon, rollback: x } } ]", "1:41: expected a length of time"),
         ("steps: [ { command: x, guard: { within: 5m, rollback: '' } } ]", "1:55: this must not be empty"),
         ("steps: [ { command: x, guard: { within: 5m, rollback: [] } } ]", "1:55: `argv` names no program"),
         ("steps: [ { command: x, guard: { within: 5m, rollback: '{{ a' } } ]", "1:56: "),
         (
             "steps: [ { command: x, guard: { within: 5m, rollback: x, timeout: 9s } } ]",
-            "1:67: `timeout` is from 10s to 24h",
+            "1:67: `timeout` must be from 10s to 24h",
         ),
         ("steps: [ { command: x, guard: 5m } ]", "1:31: expected a mapping (`guard`)"),
         (
@@ -120,7 +120,7 @@ steps:
         ]
     );
     assert!(steps[5].kind.ends_guard() && steps[2].guard.as_ref().unwrap().whole_walk);
-    assert_eq!(steps[2].settling(), Duration::ZERO);
+    assert_eq!(steps[2].guard_time(), Duration::ZERO);
     let steps =
         load("guard: { within: 20m, rollback: x }\nsteps: [ { drain: x }, { undrain: x }, { command: x } ]").steps;
     assert!(steps[3].kind.ends_guard());
@@ -130,7 +130,7 @@ steps:
 fn a_plan_without_a_guard_is_written_as_before() {
     let step = load("steps: [ { command: x } ]").steps.remove(0);
     assert!(!serde_json::to_string(&step).unwrap().contains("guard"));
-    // The digest of a run with a guard, too, is that of an older version.
+    // A run with a guard, too, has the same digest as in older versions.
     let usual = load("steps: [ { command: x, guard: { within: 5m, rollback: x, timeout: 10m } } ]").steps;
     assert!(
         serde_json::to_string(&usual)

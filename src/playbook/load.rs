@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 use super::{
     Playbook, guard, rollout,
     steps::{self, Place},
-    values::{self, Around},
+    values::{self, Context},
 };
 use crate::{
     sensitive,
@@ -17,8 +17,8 @@ use crate::{
 /// Loads the playbook at `path`.
 ///
 /// # Errors
-/// All that is wrong with it at once: the file cannot be read or is not YAML; unknown keys, wrong types, bad values,
-/// template mistakes, missing hooks and files.
+/// Everything that is wrong with it at once: the file cannot be read or is not YAML; unknown keys, wrong types, bad
+/// values, template mistakes, missing hooks and files.
 pub fn load(path: &Path) -> Result<Playbook, Problems> {
     read_source(Source::load(path)?)
 }
@@ -33,32 +33,32 @@ pub fn load_text(path: &Path, text: &str) -> Result<Playbook, Problems> {
 }
 
 fn read_source(source: std::sync::Arc<Source>) -> Result<Playbook, Problems> {
-    let around = Around { path: source.path.clone() };
+    let context = Context { path: source.path.clone() };
     let node = yaml::parse(source)?;
     let mut problems = Problems::default();
-    let playbook = playbook(&node, &around, &mut problems);
+    let playbook = playbook(&node, &context, &mut problems);
     match playbook {
         Some(playbook) => problems.or(playbook),
         None => Err(problems),
     }
 }
 
-fn playbook(node: &Node, around: &Around, problems: &mut Problems) -> Option<Playbook> {
+fn playbook(node: &Node, context: &Context, problems: &mut Problems) -> Option<Playbook> {
     if let Value::Seq(_) = node.value {
-        problems
-            .at(&node.span, "a playbook is a mapping with `steps`, found a list")
-            .help("an Ansible playbook is a list of plays; write one play without the dash, and `steps` for `tasks`");
+        problems.at(&node.span, "a playbook is a mapping with `steps`, found a list").help(
+            "an Ansible playbook is a list of plays; write one play without the dash, and `steps` instead of `tasks`",
+        );
         return None;
     }
     let mut map = MapReader::new(node, "a playbook", problems)?;
     let name = map.read("name", read::name);
     let hosts = map.read("hosts", rollout::pattern);
     let vars = map.read("vars", values::vars).unwrap_or_default();
-    let rollout = map.read("rollout", |node, problems| rollout::rollout(node, around, problems)).unwrap_or_default();
+    let rollout = map.read("rollout", |node, problems| rollout::rollout(node, context, problems)).unwrap_or_default();
     let steps_at = map.take("steps");
-    let steps = steps_at.and_then(|node| steps::list(node, Place::Steps, around, map.problems)).unwrap_or_default();
+    let steps = steps_at.and_then(|node| steps::list(node, Place::Steps, context, map.problems)).unwrap_or_default();
     let on_failure = map
-        .read("on_failure", |node, problems| steps::list(node, Place::OnFailure, around, problems))
+        .read("on_failure", |node, problems| steps::list(node, Place::OnFailure, context, problems))
         .unwrap_or_default();
     let guard_at = map.take_entry("guard");
     let guard = guard_at.and_then(|(_, node)| guard::guard(node, map.problems));
@@ -75,8 +75,8 @@ fn playbook(node: &Node, around: &Around, problems: &mut Problems) -> Option<Pla
         Some(_) => {}
     }
     map.finish();
-    let stem = || around.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let path = around.path.clone();
+    let stem = || context.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let path = context.path.clone();
     let steps = match guard {
         Some(guard) => guard::over_walk(guard, steps),
         None => steps,
@@ -86,9 +86,9 @@ fn playbook(node: &Node, around: &Around, problems: &mut Problems) -> Option<Pla
 }
 
 impl Playbook {
-    /// Lays `vars` (`-e`) over `vars:`. They win over the inventory too, as in Ansible, because `vars:` does.
+    /// Puts `vars` (`-e`) above `vars:`. They win over the inventory too, as in Ansible, because `vars:` does.
     #[must_use]
-    pub fn overlaid(mut self, vars: Map<String, Json>) -> Self {
+    pub fn with_vars(mut self, vars: Map<String, Json>) -> Self {
         self.vars.extend(sensitive::mark_all(vars));
         self
     }

@@ -172,7 +172,7 @@ fn each_mistake_in_a_step_has_its_message() {
     for (text, expected) in [
         ("pauze: 3s", "2:7: unknown key `pauze` in a step; did you mean `pause`?"),
         ("name: x", "2:5: this step does nothing"),
-        ("pause: 3s, command: x", "2:18: a step does one thing: `pause` and `command` stand here"),
+        ("pause: 3s, command: x", "2:18: a step does one thing, and this one has `pause` and `command`"),
         ("pause: 3s, retires: 1", "2:18: unknown key `retires` in a step; did you mean `retries`?"),
         ("pause: soon", "2:14: expected a length of time like 90s, 5m, 1h30m or 2d"),
         ("pause: 0s", "2:14: a deadline must not be zero"),
@@ -184,7 +184,7 @@ fn each_mistake_in_a_step_has_its_message() {
         ("upgrade: all, on: controller", "2:25: `upgrade` cannot run on the controller"),
         ("notify: {webhook: 'http://x', message: m}, on: host", "2:54: `notify` always runs on the controller"),
         ("pause: 3s, when: 'a =='", "2:27: template syntax: unexpected end of input, expected expression"),
-        ("pause: 3s, when: '{{ a }}'", "2:25: an expression stands here, without braces: write `when: a == b`"),
+        ("pause: 3s, when: '{{ a }}'", "2:25: an expression has no braces: write `when: a == b`"),
         ("pause: 3s, when: a is defind", "2:29: test `defind` is unknown"),
         ("command: 'a {{ b | uper }}'", "2:26: filter `uper` is unknown"),
         ("command: 'a {{ b'", "2:19: template syntax: this tag is never closed"),
@@ -196,11 +196,11 @@ fn each_mistake_in_a_step_has_its_message() {
         ("command: {run: a, environment: {a-b: c}}", "2:39: `a-b` cannot be the name of an environment variable"),
         (
             "script: files/nope",
-            "2:15: missing script `files/nope`: there is no such file beside the playbook or above it",
+            "2:15: missing script `files/nope`: it is neither beside the playbook nor in the folders above it",
         ),
         (
             "snapshot: hooks/nope x",
-            "2:17: missing hook `hooks/nope`: there is no such file beside the playbook or above it",
+            "2:17: missing hook `hooks/nope`: it is neither beside the playbook nor in the folders above it",
         ),
         ("snapshot: hooks/plain x", "2:17: the hook `hooks/plain` is not executable"),
         (
@@ -210,7 +210,7 @@ fn each_mistake_in_a_step_has_its_message() {
         ("snapshot: \"hooks/snapshot 'x\"", "2:33: this quote is never closed"),
         (
             "copy: {src: files/nope, dest: /x}",
-            "2:19: missing file `files/nope`: there is no such file beside the playbook or above it",
+            "2:19: missing file `files/nope`: it is neither beside the playbook nor in the folders above it",
         ),
         ("copy: {src: files/motd, dest: x}", "2:37: expected an absolute path on the host"),
         ("copy: {src: files/motd, content: x, dest: /x}", "2:40: `copy` has `src` or `content`, not both"),
@@ -244,7 +244,7 @@ fn each_mistake_in_a_step_has_its_message() {
         ("notify: {command: x}", "2:15: `notify` needs the key `message`"),
         ("cleanup: {old_kernels: 0}", "2:30: 0 is not between 1 and 100"),
         ("cleanup: {}", "2:16: `cleanup` cleans nothing"),
-        ("drain: tool", "2:7: `drain` without an `undrain` behind it: the host would stay out of service"),
+        ("drain: tool", "2:7: `drain` without an `undrain` after it: the host would stay out of service"),
         ("undrain: tool", "2:7: `undrain` without a `drain` before it"),
     ] {
         assert_eq!(wrong(&format!("steps:\n  - {{ {text} }}\n")).join("|"), expected, "{text}");
@@ -271,7 +271,7 @@ fn each_mistake_around_the_steps_has_its_message() {
         ),
         (
             "steps: [pause: 1s]\nrollout: {on_budget_spent: continue}\n",
-            "2:28: this is for the budget of the run, which has none: every stage keeps its own",
+            "2:28: this is for the budget of the run, and the run has none: every stage keeps its own",
         ),
         ("steps: [pause: 1s]\nrollout: {environments: [a, a]}\n", "2:29: `a` is listed twice"),
         ("steps: [pause: 1s]\nrollout: {order: riskfirst}\n", "2:18: `riskfirst` is not a valid value"),
@@ -284,11 +284,11 @@ fn each_mistake_around_the_steps_has_its_message() {
         ),
         (
             "steps: [pause: 1s]\nrollout: {order: critical_first, stages: [{hosts: a}]}\n",
-            "2:18: `order` has no meaning beside `stages`, which run in the order they are written in",
+            "2:18: `order` has no effect with `stages`, which run in the order in which they are written",
         ),
         (
             "steps: [pause: 1s]\nrollout: {gate: [upgrade: all]}\n",
-            "2:18: a gate may hold command, script, wait_for, notify and pause only: it runs after a wave, for no host",
+            "2:18: a gate may have command, script, wait_for, notify and pause only: it runs after a wave, not for a host",
         ),
         (
             "steps: [pause: 1s]\nrollout: {gate: [{command: x, on: host}]}\n",
@@ -363,7 +363,7 @@ on_failure:
 fn variables_from_the_command_line_win() {
     let playbook = load("vars: {a: 1, b: 2}\nsteps: [pause: 1s]\n").unwrap();
     let serde_json::Value::Object(extra) = serde_json::json!({"b": 3, "c": 4}) else { panic!() };
-    assert_eq!(serde_json::Value::Object(playbook.overlaid(extra).vars), serde_json::json!({"a": 1, "b": 3, "c": 4}));
+    assert_eq!(serde_json::Value::Object(playbook.with_vars(extra).vars), serde_json::json!({"a": 1, "b": 3, "c": 4}));
 }
 
 proptest::proptest! {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     RiskOrder, Rollout, StageSpec, StepSpec,
     steps::{self, Place},
-    values::Around,
+    values::Context,
 };
 use crate::{
     host::Environment,
@@ -14,21 +14,22 @@ use crate::{
 };
 
 /// Reads `rollout:`.
-pub(super) fn rollout(node: &Node, around: &Around, problems: &mut Problems) -> Option<Rollout> {
+pub(super) fn rollout(node: &Node, context: &Context, problems: &mut Problems) -> Option<Rollout> {
     let orders = [("risk_ascending", RiskOrder::RiskAscending), ("critical_first", RiskOrder::CriticalFirst)];
     let mut map = MapReader::new(node, "`rollout`", problems)?;
     let environments = map.read("environments", environments);
     let order_at = map.take("order");
     let order = order_at.and_then(|node| read::one_of(node, &orders, map.problems));
     let stages_at = map.take("stages");
-    let stages = stages_at.and_then(|node| stages(node, around, map.problems)).unwrap_or_default();
-    let gate = map.read("gate", |node, problems| gate(node, around, problems)).unwrap_or_default();
+    let stages = stages_at.and_then(|node| stages(node, context, map.problems)).unwrap_or_default();
+    let gate = map.read("gate", |node, problems| gate(node, context, problems)).unwrap_or_default();
     let mut policy = Policy::read(&mut map);
     map.finish();
     if let (Some(_), Some(order), Some(_)) = (stages_at, order_at, order) {
-        problems.at(&order.span, "`order` has no meaning beside `stages`, which run in the order they are written in");
+        problems
+            .at(&order.span, "`order` has no effect with `stages`, which run in the order in which they are written");
     }
-    // Said here, the budget is that of the whole run; a stage and the inventory have their own.
+    // Here the budget is that of the whole run; stages and the inventory have their own.
     let max_failures = policy.max_failures.take();
     let on_budget_spent = policy.on_budget_spent.take();
     if let Some(at) = node.get("on_budget_spent") {
@@ -40,17 +41,16 @@ pub(super) fn rollout(node: &Node, around: &Around, problems: &mut Problems) -> 
 
 /// What a spent budget of the whole run may do.
 fn run_budget(at: &Node, there_is_one: bool, spent: Option<OnBudgetSpent>, problems: &mut Problems) {
-    let stage =
-        "write `on_budget_spent` under `patchwave` in the inventory, or in a stage of `stages`, for a stage's own";
-    // `continue` without a budget would have no effect, and whoever wrote it expects one.
+    let stage = "for the budget of a stage, write `on_budget_spent` under `patchwave` in the inventory or in an entry of `stages`";
+    // `continue` without a budget would have no effect, but its author expects one.
     let (why, help) = match spent {
         Some(OnBudgetSpent::HaltStage) => (
             "`halt_stage` is for the budget of a stage; the budget of the run halts the run",
-            "it may be: halt_run, continue",
+            "use one of: halt_run, continue",
         ),
         Some(OnBudgetSpent::Continue) if !there_is_one => (
-            "this is for the budget of the run, which has none: every stage keeps its own",
-            "give the run a budget with `max_failures` beside it",
+            "this is for the budget of the run, and the run has none: every stage keeps its own",
+            "give the run a budget: add `max_failures` to `rollout`",
         ),
         _ => return,
     };
@@ -72,30 +72,32 @@ fn environments(node: &Node, problems: &mut Problems) -> Option<Vec<Environment>
     Some(environments)
 }
 
-fn gate(node: &Node, around: &Around, problems: &mut Problems) -> Option<Vec<StepSpec>> {
-    steps::list(node, Place::Gate, around, problems)
+fn gate(node: &Node, context: &Context, problems: &mut Problems) -> Option<Vec<StepSpec>> {
+    steps::list(node, Place::Gate, context, problems)
 }
 
-fn stages(node: &Node, around: &Around, problems: &mut Problems) -> Option<Vec<StageSpec>> {
+fn stages(node: &Node, context: &Context, problems: &mut Problems) -> Option<Vec<StageSpec>> {
     if matches!(&node.value, Value::Seq(items) if items.is_empty()) {
-        problems.at(&node.span, "`stages` is empty").help("leave it out for environment × risk");
+        problems.at(&node.span, "`stages` is empty").help("remove it to get one stage per environment and risk level");
         return None;
     }
     let mut names = BTreeSet::new();
     read::list(node, "a list of stages", problems, |node, problems| {
-        let stage = stage(node, around, problems)?;
+        let stage = stage(node, context, problems)?;
         if !names.insert(stage.name.clone()) {
-            problems.at(&node.span, format!("there are two stages `{}`", stage.name)).help("give it another `name`");
+            problems
+                .at(&node.span, format!("there are two stages `{}`", stage.name))
+                .help("give one of them another `name`");
         }
         Some(stage)
     })
 }
 
-fn stage(node: &Node, around: &Around, problems: &mut Problems) -> Option<StageSpec> {
+fn stage(node: &Node, context: &Context, problems: &mut Problems) -> Option<StageSpec> {
     let mut map = MapReader::new(node, "a stage", problems)?;
     let name = map.read("name", read::name);
     let hosts = map.need("hosts", pattern);
-    let gate = map.read("gate", |node, problems| gate(node, around, problems));
+    let gate = map.read("gate", |node, problems| gate(node, context, problems));
     let policy = Policy::read(&mut map);
     map.finish();
     let hosts = hosts?;

@@ -1,21 +1,21 @@
-//! Which files of the jump box a step sends to hosts or runs there. Names only: where they are, `files` knows.
+//! Which files of the jump box a step sends to hosts or runs there. Names only: `files` knows where they are.
 
 use super::{CommandLine, CopyFrom, Hook, Notify, Side, StepKind, StepSpec, Template};
 
-/// Where a file's name stands in a step.
+/// Where a step names a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source<'s> {
     /// The whole text is its name.
     File(&'s Template),
-    /// A command line whose program, or the script that its interpreter reads, is one.
+    /// A command line whose program, or the script that its interpreter reads, is such a file.
     Line(&'s Template),
     /// The same as a list of words.
     Words(&'s [Template]),
 }
 
 impl StepSpec {
-    /// The file of this step, if it has one. What a shell line names, and what programs read by themselves, is not
-    /// seen.
+    /// The file of this step, if it has one. Files that a shell line names, or that programs read by themselves, are
+    /// not found.
     pub fn source(&self) -> Option<Source<'_>> {
         let here = self.on == Side::Controller;
         match &self.kind {

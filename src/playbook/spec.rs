@@ -41,7 +41,7 @@ pub struct Rollout {
     pub environments: Option<Vec<Environment>>,
     /// Order of risk levels within an environment.
     pub order: RiskOrder,
-    /// Budget of the whole run. `None`: the stages' budgets alone.
+    /// Budget of the whole run. `None`: only the stages' budgets.
     pub max_failures: Option<Amount>,
     /// What a spent budget of the run stops.
     pub on_budget_spent: Option<OnBudgetSpent>,
@@ -70,7 +70,7 @@ pub struct StageSpec {
     pub name: String,
     /// A host pattern.
     pub hosts: String,
-    /// What is said here wins over the inventory.
+    /// What is set here wins over the inventory.
     pub policy: Policy,
     /// `gate:`, if given.
     pub gate: Option<Vec<StepSpec>>,
@@ -162,7 +162,7 @@ pub enum StepKind {
     Notify(Notify),
     /// `drain:`.
     Drain(Hook),
-    /// `undrain:`; where its `drain` ran it also has its say at the end of a broken walk.
+    /// `undrain:`; if its `drain` ran, it is also considered at the end of a broken walk.
     Undrain(Undrain),
     /// `cleanup:`.
     Cleanup(Cleanup),
@@ -198,7 +198,7 @@ pub struct Undrain {
     /// The hook.
     #[serde(flatten)]
     pub hook: Hook,
-    /// `when_failed:`; a broken host gets its traffic back, too. Default no.
+    /// `when_failed:`: whether a broken host gets its traffic back too. Default no.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub when_failed: bool,
 }
@@ -216,9 +216,9 @@ pub struct Upgrade {
     pub allow_removals: bool,
     /// `include_phased:`; default no.
     pub include_phased: bool,
-    /// `lock_timeout:`: how long a foreign package lock is waited for. Default 10 min.
+    /// `lock_timeout:`: how long to wait for a package lock that someone else holds. Default 10 min.
     pub lock_timeout: Duration,
-    /// `repair:`: mend half-configured packages first. Default no: a broken host fails.
+    /// `repair:`: repair half-configured packages first. Default no: a broken host fails.
     pub repair: bool,
     /// `refresh:`: fetch the package lists first. Default yes.
     pub refresh: bool,
@@ -241,22 +241,22 @@ pub enum Scope {
 /// `reboot:`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reboot {
-    /// When to.
+    /// When it reboots.
     pub when: RebootWhen,
     /// Time between the warning to logged-in users and the reboot. Default none.
     pub warn: Duration,
     /// The warning.
     pub message: Option<Template>,
-    /// From asking until it is up and stable, `warn` not included. Default 15 min.
+    /// From the request until it is up and stable, `warn` not included. Default 15 min.
     pub timeout: Duration,
     /// How long it must stay up. Default 10 s.
     pub stable: Duration,
-    /// `lock_timeout:`: how long somebody who works on the packages is waited for. Default 10 min.
+    /// `lock_timeout:`: how long to wait for someone else who is changing packages. Default 10 min.
     #[serde(default = "lock_timeout", skip_serializing_if = "is_lock_timeout")]
     pub lock_timeout: Duration,
 }
 
-/// Limits of locks that are as ever are not written down: plans that older versions made read the same.
+/// The default lock timeout is not written down, so that plans of older versions read the same.
 fn lock_timeout() -> Duration {
     LOCK_TIMEOUT
 }
@@ -265,7 +265,7 @@ fn is_lock_timeout(time: &Duration) -> bool {
     *time == LOCK_TIMEOUT
 }
 
-/// How long a foreign package lock is waited for where the playbook does not say.
+/// How long to wait for a package lock that someone else holds, if the playbook does not say.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// When a reboot step reboots.
@@ -304,7 +304,7 @@ pub struct HttpCheck {
     pub url: Template,
     /// `status:`. Default 200.
     pub status: u16,
-    /// `contains:`: a text that must stand in the first MiB of the body.
+    /// `contains:`: a text that must be in the first MiB of the body.
     pub contains: Option<Template>,
     /// `timeout:`. Default 10 s.
     pub timeout: Duration,
@@ -315,7 +315,7 @@ pub struct HttpCheck {
 pub struct CommandSpec {
     /// What to run.
     pub run: CommandLine,
-    /// `changes: false` says that it only looks: then it may be repeated, and `--check` runs it.
+    /// `changes: false` says that it only reads: then it may be repeated, and `--check` runs it.
     pub changes: bool,
     /// `environment:`.
     pub environment: BTreeMap<String, Template>,
@@ -390,7 +390,7 @@ pub struct ServiceSpec {
     pub state: ServiceState,
 }
 
-/// What a service is to be.
+/// The state that a service should have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ServiceState {
@@ -474,7 +474,7 @@ pub struct Cleanup {
     pub old_kernels: Option<u32>,
     /// `package_cache: true`.
     pub package_cache: bool,
-    /// `lock_timeout:`: how long somebody who works on the packages is waited for. Default 10 min.
+    /// `lock_timeout:`: how long to wait for someone else who is changing packages. Default 10 min.
     #[serde(default = "lock_timeout", skip_serializing_if = "is_lock_timeout")]
     pub lock_timeout: Duration,
 }

@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Guard, Side, StepKind, StepSpec, Template, guard, kinds,
-    values::{self, Around},
+    values::{self, Context},
 };
 use crate::yaml::{Key, MapReader, Node, Problems, Value, read};
 
-/// Where a list of steps stands; it decides what a step may do.
+/// Where a list of steps is written; this decides what a step may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// `steps:`.
@@ -20,15 +20,15 @@ pub(super) enum Place {
 }
 
 /// Reads a list of steps.
-pub(super) fn list(node: &Node, place: Place, around: &Around, problems: &mut Problems) -> Option<Vec<StepSpec>> {
-    let steps = read::list(node, "a list of steps", problems, |node, problems| step(node, place, around, problems));
+pub(super) fn list(node: &Node, place: Place, context: &Context, problems: &mut Problems) -> Option<Vec<StepSpec>> {
+    let steps = read::list(node, "a list of steps", problems, |node, problems| step(node, place, context, problems));
     if place == Place::Steps {
         check_drains(node, problems);
     }
     steps
 }
 
-fn step(node: &Node, place: Place, around: &Around, problems: &mut Problems) -> Option<StepSpec> {
+fn step(node: &Node, place: Place, context: &Context, problems: &mut Problems) -> Option<StepSpec> {
     let before = problems.0.len();
     let mut map = MapReader::new(node, "a step", problems)?;
     let mut found: Vec<(&Key, &Node)> = Vec::new();
@@ -56,10 +56,10 @@ fn step(node: &Node, place: Place, around: &Around, problems: &mut Problems) -> 
             return None;
         }
         [] => return None,
-        [(_, node)] => kinds::read(found[0].0, node, around, problems),
+        [(_, node)] => kinds::read(found[0].0, node, context, problems),
         [(first, _), (second, _), ..] => {
-            let message = format!("a step does one thing: `{}` and `{}` stand here", first.text, second.text);
-            problems.at(&second.span, message).help("make them two steps");
+            let message = format!("a step does one thing, and this one has `{}` and `{}`", first.text, second.text);
+            problems.at(&second.span, message).help("write two steps");
             return None;
         }
     };
@@ -91,23 +91,23 @@ fn side(key: &Key, on: Option<&Node>, place: Place, problems: &mut Problems) -> 
     default
 }
 
-/// What may not stand in `on_failure:` or in `gate:`.
+/// Reports kinds that are not allowed in `on_failure:` or `gate:`.
 fn check_place(key: &Key, place: Place, problems: &mut Problems) {
     let kind = key.text.as_str();
     let why = match place {
         Place::OnFailure if kind == "drain" => "`drain` belongs in `steps:`",
         Place::OnFailure if kind == "undrain" => {
-            "`undrain` belongs in `steps:`; where its `drain` ran it is asked after `on_failure`, too"
+            "`undrain` belongs in `steps:`; if its `drain` ran, it is also considered after `on_failure`"
         }
         Place::Gate if !matches!(kind, "command" | "script" | "wait_for" | "notify" | "pause") => {
-            "a gate may hold command, script, wait_for, notify and pause only: it runs after a wave, for no host"
+            "a gate may have command, script, wait_for, notify and pause only: it runs after a wave, not for a host"
         }
         _ => return,
     };
     problems.at(&key.span, why);
 }
 
-/// Every `drain` needs an `undrain` behind it, and the reverse.
+/// Every `drain` needs an `undrain` after it, and every `undrain` a `drain` before it.
 fn check_drains(node: &Node, problems: &mut Problems) {
     let Value::Seq(steps) = &node.value else { return };
     let places = |kind: &str| -> Vec<(usize, &Key)> {
@@ -122,7 +122,7 @@ fn check_drains(node: &Node, problems: &mut Problems) {
     let (drains, undrains) = (places("drain"), places("undrain"));
     for (at, key) in &drains {
         if !undrains.iter().any(|(undrain, _)| undrain > at) {
-            problems.at(&key.span, "`drain` without an `undrain` behind it: the host would stay out of service");
+            problems.at(&key.span, "`drain` without an `undrain` after it: the host would stay out of service");
         }
     }
     for (at, key) in &undrains {
@@ -133,7 +133,7 @@ fn check_drains(node: &Node, problems: &mut Problems) {
 }
 
 impl StepSpec {
-    /// A step of this kind about which a playbook says nothing else.
+    /// A step of this kind with nothing else set.
     pub fn of(kind: StepKind) -> Self {
         Self {
             name: kind.default_name(),
@@ -154,19 +154,20 @@ impl StepSpec {
         self.timeout.unwrap_or_else(|| self.kind.default_timeout())
     }
 
-    /// How much longer than its limit it may take, to find out what became of its own guard.
-    pub fn settling(&self) -> Duration {
-        self.guard.as_ref().filter(|guard| !guard.whole_walk).map_or(Duration::ZERO, Guard::patience)
+    /// How much longer than its limit it may take, to find out how its own guard ended.
+    pub fn guard_time(&self) -> Duration {
+        self.guard.as_ref().filter(|guard| !guard.whole_walk).map_or(Duration::ZERO, Guard::longest_time)
     }
 }
 
 impl StepKind {
-    /// True for what has its say at the end of every walk, a failed one included (`undrain`, when its `drain` ran).
+    /// True for a step that is considered at the end of every walk, even a failed one (`undrain`, when its `drain`
+    /// ran).
     pub fn is_always(&self) -> bool {
         matches!(self, Self::Undrain(_))
     }
 
-    /// The `environment:` of a program of the playbook's author; `None`: it runs none.
+    /// The `environment:` of a program that the playbook names; `None`: it runs none.
     pub fn environment(&self) -> Option<&BTreeMap<String, Template>> {
         match self {
             Self::Command(command) => Some(&command.environment),
@@ -175,22 +176,22 @@ impl StepKind {
         }
     }
 
-    /// True for what takes a host's traffic away.
+    /// True for a step that takes a host's traffic away.
     pub fn is_drain(&self) -> bool {
         matches!(self, Self::Drain(_))
     }
 
-    /// True for what is asked whether a host is well: a failure of it is a verdict on the host.
+    /// True for a step that checks a host's health: if it fails, the host is not healthy.
     pub fn judges(&self) -> bool {
         matches!(self, Self::Precheck(_) | Self::Verify(_) | Self::WaitFor(_) | Self::Command(_) | Self::Script(_))
     }
 
-    /// True for what brings a broken host back to what it was.
+    /// True for a step that restores a broken host.
     pub fn restores(&self) -> bool {
         matches!(self, Self::SnapshotRestore(_))
     }
 
-    /// True for an `undrain` that runs for a broken host, too.
+    /// True for an `undrain` that also runs for a broken host.
     pub fn undrains_broken_hosts(&self) -> bool {
         matches!(self, Self::Undrain(undrain) if undrain.when_failed)
     }

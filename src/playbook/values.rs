@@ -11,28 +11,29 @@ use super::{
 };
 use crate::{
     sensitive,
-    yaml::{Node, Problems, SEALED, Span, Value, read},
+    yaml::{CANNOT_DECRYPT, Node, Problems, Span, Value, read},
 };
 
-/// What the readers know besides the node: where files are.
-pub(super) struct Around {
+/// What the readers know besides the node: where the playbook's files are.
+pub(super) struct Context {
     /// The playbook.
     pub path: PathBuf,
 }
 
-impl Around {
-    /// Reports a file that is not there. What a template decides is not known yet and passes.
+impl Context {
+    /// Reports a missing file. A name that a template decides is not known yet and passes.
     pub fn needs_file(&self, what: &str, name: &str, node: &Node, problems: &mut Problems) -> Option<PathBuf> {
         let found = files::find(&self.path, name.as_ref());
         if found.is_none() {
-            let message = format!("missing {what} `{name}`: there is no such file beside the playbook or above it");
+            let message =
+                format!("missing {what} `{name}`: it is neither beside the playbook nor in the folders above it");
             problems.at(&node.span, message);
         }
         found
     }
 }
 
-/// The place of `range` of `text` inside `node`, when that part of the text stands in the file as it is.
+/// The place of `range` of `text` inside `node`, if that part of the text is in the file unchanged.
 fn place(node: &Node, text: &str, range: Option<Range<usize>>) -> Span {
     let whole = node.span.clone();
     let written = whole.source.text.get(whole.start..whole.end).unwrap_or_default();
@@ -64,7 +65,7 @@ fn offset(written: &str, text: &str, range: Range<usize>) -> Option<Range<usize>
     Some(at + range.start - line_start..at + range.end.min(line_end) - line_start)
 }
 
-/// Reports a template's mistake where it stands.
+/// Reports a template's mistake at its place.
 pub(super) fn report(node: &Node, text: &str, error: TemplateError, problems: &mut Problems) {
     problems.at(&place(node, text, error.at), error.message);
 }
@@ -105,7 +106,7 @@ fn checked(
     }
 }
 
-/// A list of templates, or one that gives a list.
+/// A list of templates, or one that renders to a list.
 pub(super) fn template_list(node: &Node, problems: &mut Problems) -> Option<TemplateList> {
     match node.value {
         Value::Seq(_) | Value::Map(_) | Value::Null => {
@@ -163,7 +164,7 @@ pub(super) fn identifier(node: &Node, problems: &mut Problems) -> Option<String>
     }
     problems
         .at(&node.span, "this cannot be the name of a variable")
-        .help("letters, digits and _ may stand in it, and it does not begin with a digit");
+        .help("use letters, digits and _, and do not begin with a digit");
     None
 }
 
@@ -199,7 +200,7 @@ pub(super) fn json(node: &Node, problems: &mut Problems) -> Option<Json> {
     Some(as_json(node))
 }
 
-/// As [`Node::to_json`]; `!unsafe` texts become templates that give them.
+/// As [`Node::to_json`]; `!unsafe` texts become templates that render to them.
 fn as_json(node: &Node) -> Json {
     match &node.value {
         Value::String(text) if node.tag.as_deref() == Some("!unsafe") => Json::String(literal(text)),
@@ -209,14 +210,14 @@ fn as_json(node: &Node) -> Json {
     }
 }
 
-/// A template that gives `text` as it is.
+/// A template that renders to `text`.
 fn literal(text: &str) -> String {
     text.replace('{', "{{ '{' }}")
 }
 
 fn check_texts(node: &Node, problems: &mut Problems) {
     if node.is_vault() {
-        problems.at(&node.span, format!("this {SEALED}"));
+        problems.at(&node.span, format!("this {CANNOT_DECRYPT}"));
         return;
     }
     match &node.value {

@@ -62,7 +62,7 @@ fn bad_batches_are_load_time_errors() {
         ("environment: ''", "this must not be empty"),
         ("approve: befor", "p.yml:1:10: `befor` is not a valid value; did you mean `before`?"),
         ("approve: 'yes'", "p.yml:1:10: `yes` is not a valid value"),
-        ("approve: 1", "help: it may be: before, after_canary, yes, no"),
+        ("approve: 1", "help: use one of: before, after_canary, yes, no"),
         ("window: {start: 0 2 30 2 *, duration: 1h, timezone: UTC}", "p.yml:1:17: this window never opens"),
         ("window: {start: 0 25 * * *, duration: 1h, timezone: UTC}", "this is not a valid cron expression"),
     ] {
@@ -77,7 +77,7 @@ fn a_bad_window_is_reported_as_a_whole() {
     assert_eq!(
         problems,
         "\
-p.yml:2:10: a window starts at five cron fields (minute hour day month weekday), found 4
+p.yml:2:10: `start` needs five cron fields (minute hour day month weekday), found 4
   |
 2 |   start: 0 2 * SUN#2
   |          ^^^^^^^^^^^
@@ -98,7 +98,7 @@ p.yml:5:3: unknown key `zone` in `window`
   |
 5 |   zone: x
   |   ^^^^
-  help: it may hold: start, duration, timezone
+  help: known keys: start, duration, timezone
 
 4 problems"
     );

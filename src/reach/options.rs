@@ -1,14 +1,14 @@
-//! The connection options of a run as words: what of them is recorded, and which count for a resume.
-//! Knows no option's meaning, only what kind of value it has. Start at [`recorded`] and [`of_resume`].
+//! The connection options of a run as words: which parts are recorded, and which options count for a resume. Knows what
+//! kind of value an option has, not what it means. Start at [`recorded`] and [`of_resume`].
 
 use std::path::{Path, PathBuf};
 
 use crate::command::quote;
 
-/// Stands for a value that is not recorded.
+/// Shown in place of a value that is not recorded.
 pub const HIDDEN: &str = "…";
 
-/// How many hosts at a time, and how long they may take: this says nothing of who logs in where.
+/// How many hosts at a time, and how long they may take. These do not change who logs in where.
 const PACE: [&str; 4] = ["--forks", "--connect-rate", "--connect-timeout", "--auth-timeout"];
 
 /// What was given with an option.
@@ -16,9 +16,9 @@ const PACE: [&str; 4] = ["--forks", "--connect-rate", "--connect-timeout", "--au
 pub enum Given {
     /// Recorded as it is.
     Text(String),
-    /// Recorded absolute: a resume may come from another folder.
+    /// Recorded as an absolute path: a resume may be started in another folder.
     File(PathBuf),
-    /// Only recorded that there was one: it may hold a secret, or print one.
+    /// Only its presence is recorded: the value may hold a secret, or print one.
     Hidden,
     /// No value.
     Flag,
@@ -57,9 +57,9 @@ pub fn typed(words: &[String], shown: impl Fn(&Path) -> String) -> Vec<String> {
 pub struct Resumed {
     /// All of them.
     pub words: Vec<String>,
-    /// What the resume records: `None`, nothing is other than before.
+    /// What the resume records; `None`: nothing has changed.
     pub record: Option<Vec<String>>,
-    /// Options of the run count, so that the operator should see which.
+    /// Options of the run count, so the operator should see which.
     pub as_before: bool,
 }
 
@@ -70,12 +70,12 @@ pub struct NotRecorded {
     pub words: Vec<String>,
 }
 
-/// The options of a resume: those that are `given` with it, which it records, else those of the run. A pace that is
-/// given alone is added to those of the run. Options of two origins are never mixed otherwise: half of a login is the
-/// login of somebody else.
+/// The options of a resume: those that are `given` with it, which it records, else those of the run. If only pace
+/// options are given, they are added to those of the run. Otherwise the two are never mixed: half of each login could
+/// be the login of someone else.
 ///
 /// # Errors
-/// The run's options count, and a value of them is not recorded.
+/// The run's options count, and one of their values is not recorded.
 pub fn of_resume(given: &[String], run: &[String]) -> Result<Resumed, NotRecorded> {
     let is_pace = |word: &String| !word.starts_with('-') || PACE.contains(&word.as_str());
     if run.is_empty() || !given.iter().all(is_pace) {
@@ -116,10 +116,10 @@ mod tests {
             ("--user ann", "", own("--user ann", Some("--user ann"))),
             ("--forks 3", "", own("--forks 3", Some("--forks 3"))),
             ("", "--user deploy --forks 9", before("--user deploy --forks 9", None)),
-            // Who logs in is said again: nothing of before counts.
+            // The login is given again: no earlier option counts.
             ("--ask-pass", "--user deploy", own("--ask-pass", Some("--ask-pass"))),
             ("--user ann --forks 3", "--known-hosts /k", own("--user ann --forks 3", Some("--user ann --forks 3"))),
-            // A pace alone goes with what was before, in place of its own kind.
+            // Pace options alone are added to the earlier options and replace those of their own kind.
             (
                 "--forks 3 --connect-rate 1",
                 "--user deploy --forks 9 --ask-pass",

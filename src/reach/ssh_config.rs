@@ -1,5 +1,5 @@
-//! ssh_config laid under the inventory: what the inventory says wins, as in Ansible, which hands it to `ssh` as
-//! options.
+//! Adds ssh_config to the targets of an inventory. The inventory wins, as in Ansible, which passes its settings to
+//! `ssh` as options.
 
 use std::{collections::HashMap, fmt, path::Path, sync::Arc, time::Duration};
 
@@ -10,15 +10,15 @@ use crate::{
     target::{AgentChoice, Family, HostKeyPolicy, JumpHop, Proxy, SshSettings, Target},
 };
 
-/// Bastions in front of bastions.
+/// The longest chain of bastions.
 const LONGEST_CHAIN: usize = 8;
-/// Where the words come from.
+/// The variable that the words come from.
 const WORDS: &str = "ansible_ssh_common_args";
 
-/// Targets with what ssh_config adds. `trust_given`: the command line names the trusted host keys itself.
+/// The targets with what ssh_config adds. `trust_given`: the command line names the trusted host keys itself.
 ///
 /// # Errors
-/// All hosts that cannot be reached as it says; hosts with the same problem share a message.
+/// All hosts that cannot be reached as ssh_config says; hosts with the same problem share a message.
 pub fn under(config: &SshConfig, targets: Vec<Target>, trust_given: bool) -> Result<Vec<Target>, Refused> {
     let mut reach = Reach { config, trust_given, shared: HashMap::new() };
     let mut done = Vec::with_capacity(targets.len());
@@ -53,7 +53,7 @@ impl fmt::Display for Refused {
 struct Reach<'a> {
     config: &'a SshConfig,
     trust_given: bool,
-    /// Equal settings are held once.
+    /// Equal settings are stored once.
     shared: HashMap<SshSettings, Arc<SshSettings>>,
 }
 
@@ -72,14 +72,14 @@ impl Reach<'_> {
         if let Some(problem) = self.refusal(&found) {
             return Err(problem);
         }
-        // The name is only replaced where one is said: what the inventory wrote stays as it is.
+        // The name is replaced only if ssh_config sets one; otherwise it stays as the inventory wrote it.
         if !found.host_name.eq_ignore_ascii_case(&target.address) {
             target.address.clone_from(&found.host_name);
         }
         target.port = found.port;
         target.user.clone_from(&found.user);
         target.host_keys = target.host_keys.or(policy(&found));
-        target.limits = target.limits.connecting_within(patience(&found));
+        target.limits = target.limits.connecting_within(connect_timeout(&found));
         target.limits.silence = silence(&found).unwrap_or(target.limits.silence);
         target.proxy = self.proxy(target.proxy.take(), &found)?;
         target.ssh = self.settings(&found);
@@ -104,11 +104,11 @@ impl Reach<'_> {
             Some(_) => return None,
         };
         Some(format!(
-            "UserKnownHostsFile {forgets} with StrictHostKeyChecking accept-new would believe any key, every time"
+            "UserKnownHostsFile {forgets} with StrictHostKeyChecking accept-new would accept any key, every time"
         ))
     }
 
-    /// What the inventory says of the way, else what ssh_config says; each bastion with what is said of itself.
+    /// The inventory's proxy, else that of ssh_config; each bastion with what ssh_config says about it.
     fn proxy(&mut self, own: Option<Proxy>, found: &Resolved) -> Result<Option<Proxy>, String> {
         match own {
             Some(Proxy::Jump(hops)) => self.chain(hops, LONGEST_CHAIN).map(Proxy::Jump).map(Some),
@@ -133,7 +133,7 @@ impl Reach<'_> {
         })
     }
 
-    /// Bastions by their own sections; only the first may have bastions before it.
+    /// Looks up each bastion in ssh_config; only the first may have bastions in front of it.
     fn chain(&mut self, hops: Vec<JumpHop>, left: usize) -> Result<Vec<JumpHop>, String> {
         let mut chain = Vec::with_capacity(hops.len());
         for (at, hop) in hops.into_iter().enumerate() {
@@ -143,7 +143,7 @@ impl Reach<'_> {
             if at == 0 {
                 let left = left.checked_sub(1).ok_or_else(|| {
                     format!(
-                        "bastion {}: more than {LONGEST_CHAIN} bastions stand before it; is there a loop?",
+                        "bastion {}: more than {LONGEST_CHAIN} bastions are in front of it; is there a loop?",
                         hop.host
                     )
                 })?;
@@ -163,7 +163,7 @@ impl Reach<'_> {
                 ssh: self.settings(&found),
                 command,
                 host_keys: policy(&found),
-                connect: patience(&found),
+                connect: connect_timeout(&found),
                 silence: silence(&found),
                 ..JumpHop::default()
             });
@@ -208,13 +208,13 @@ impl Reach<'_> {
     }
 }
 
-/// A command whose tokens are replaced, for the transport, which would replace them once more.
+/// Escapes a command whose tokens are replaced, because the transport replaces tokens again.
 fn plain(command: &str) -> String {
     command.replace('%', "%%")
 }
 
-/// `ConnectTimeout`; zero stands for no limit of OpenSSH's own, and ours stays.
-fn patience(found: &Resolved) -> Option<Duration> {
+/// `ConnectTimeout`. Zero means no limit in OpenSSH; our own limit stays.
+fn connect_timeout(found: &Resolved) -> Option<Duration> {
     found.connect_timeout.filter(|limit| !limit.is_zero())
 }
 
@@ -224,7 +224,7 @@ fn silence(found: &Resolved) -> Option<Duration> {
     Some(interval.saturating_mul(found.alive_count.saturating_add(1)))
 }
 
-/// What the inventory says, in ssh's words.
+/// The inventory's setting in ssh's words.
 fn word(policy: HostKeyPolicy) -> &'static str {
     match policy {
         HostKeyPolicy::Strict => "yes",
@@ -233,7 +233,7 @@ fn word(policy: HostKeyPolicy) -> &'static str {
     }
 }
 
-/// `ask` leaves the choice to the command line, as saying nothing does.
+/// `ask` leaves the choice to the command line, as if nothing were set.
 fn policy(found: &Resolved) -> Option<HostKeyPolicy> {
     match found.host_key_checking? {
         HostKeyChecking::Yes => Some(HostKeyPolicy::Strict),
@@ -242,7 +242,7 @@ fn policy(found: &Resolved) -> Option<HostKeyPolicy> {
     }
 }
 
-/// ssh's options in words: into the query, as far as they say how to connect.
+/// Puts ssh's options into the query, as far as they say how to connect.
 fn options(words: &[String], query: &mut Query) -> Result<(), String> {
     let refuse = |word: &str| format!("`{word}` in {WORDS} is not understood");
     let mut words = words.iter();
@@ -266,7 +266,7 @@ fn options(words: &[String], query: &mut Query) -> Result<(), String> {
             "4" | "6" if glued.is_empty() => {
                 query.options.push(format!("AddressFamily={}", if flag == "4" { "inet" } else { "inet6" }));
             }
-            // Compression, quiet, no agent, no X11, no terminal: nothing of where or how we connect.
+            // Compression, quiet, no agent, no X11, no terminal: these do not change where or how we connect.
             "C" | "q" | "a" | "x" | "T" if glued.is_empty() => {}
             _ => return Err(refuse(word)),
         }

@@ -10,7 +10,7 @@ use std::{
 use super::*;
 use crate::sshconfig::{FileText, LocalMachine, Person, Sources};
 
-/// One file, and nothing else in the world.
+/// One file and nothing else.
 struct One(&'static str);
 
 impl LocalMachine for One {
@@ -48,7 +48,7 @@ fn target(name: &str) -> Target {
     Target::plain(HostName::new(name).expect(name), name)
 }
 
-/// `USER@ADDRESS:PORT by FIRST BASTION`, as far as each is said.
+/// `USER@ADDRESS:PORT by FIRST BASTION`, as far as each is set.
 fn way(target: &Target) -> String {
     let user = target.user.as_ref().map_or(String::new(), |user| format!("{user}@"));
     let port = target.port.map_or(String::new(), |port| format!(":{port}"));
@@ -97,7 +97,7 @@ fn what_the_inventory_says_wins_and_the_rest_is_added() {
     // The bastion of a bastion comes first, and each by its own section.
     check(|_| {}, "db1", "db1 by outer,gate.example.com");
     check(|target| target.proxy = Some(Proxy::None), "db1", "db1 direct");
-    // The transport replaces tokens once more.
+    // The transport replaces tokens again.
     check(|_| {}, "odd", "odd by `nc 50%% odd`");
     // ansible_ssh_common_args are ssh's own options.
     check(|target| target.ssh_args = vec!["-p".into(), "77".into(), "-lbob".into()], "web1", "bob@10.0.0.1:77");
@@ -128,7 +128,7 @@ fn what_would_be_guessed_is_refused_and_hosts_with_one_reason_share_it() {
     check("", &["-p"], false, Some("`-p` in ansible_ssh_common_args is not understood"));
     check("", &["-C", "-4", "-q"], false, None);
     let believes = "UserKnownHostsFile /dev/null\nStrictHostKeyChecking accept-new\n";
-    check(believes, &[], false, Some("would believe any key"));
+    check(believes, &[], false, Some("would accept any key"));
     // The command line names the trusted keys itself.
     check(believes, &[], true, None);
     check("Host web*\n ProxyJump a\nHost a\n ProxyJump a\n", &[], false, Some("bastion a"));

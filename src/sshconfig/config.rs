@@ -22,7 +22,7 @@ use super::{
     },
     resolve::{gathered::Gathered, host},
 };
-use crate::target::spelling;
+use crate::target::syntax;
 
 /// The query for one host: what an `ssh` command line says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,23 +108,23 @@ impl SshConfig {
                 ParsedLine::Nothing => {}
             }
         }
-        // Before any condition: a command of `Match exec` may contain both.
-        self.spelled(query, &facts)?;
+        // Checked before any condition, because a command of `Match exec` may contain both.
+        self.check_names(query, &facts)?;
         let evaluation = evaluate(self, facts)?;
         let gathered = self.gather(query, &settings, &evaluation)?;
         host::resolve(self, evaluation.facts, gathered)
     }
 
     /// Refuses a host or login that OpenSSH would not accept on its command line.
-    fn spelled(&self, query: &Query, facts: &Facts<'_>) -> Result<(), SshConfigError> {
+    fn check_names(&self, query: &Query, facts: &Facts<'_>) -> Result<(), SshConfigError> {
         let bad = |what: &str, text: &str, why: &str| {
             Err(SshConfigError::bad(&query.place(), format!("the {what} {text:?} {why}")))
         };
-        if let Err(why) = spelling::address(&query.host) {
+        if let Err(why) = syntax::address(&query.host) {
             return bad("host", &query.host, why);
         }
         let user = facts.user(&self.person);
-        spelling::login(user).or_else(|why| bad("login", user, why))
+        syntax::login(user).or_else(|why| bad("login", user, why))
     }
 
     /// The query's options, parsed.

@@ -118,7 +118,7 @@ impl Loader<'_> {
         let block = self.open(Block::new(outer, Condition::Always, place.clone(), own));
         let mut position = Position { path: place.path, own, depth, outer, block };
         for (text, number) in text.split('\n').zip(1..) {
-            // A C string ends there.
+            // OpenSSH reads C strings, which end at a NUL byte.
             let text = text.split('\0').next().unwrap_or_default();
             self.line(text, number, &mut position)?;
         }

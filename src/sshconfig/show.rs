@@ -15,7 +15,7 @@ const GSS_KEX: &str = "gss-group14-sha256-,gss-group16-sha512-,gss-nistp256-sha2
                        gss-group14-sha1-,gss-gex-sha1-";
 
 impl Resolved {
-    /// One `keyword value` a line, keywords in lower case, as OpenSSH 9.2 prints them.
+    /// One `keyword value` per line, keywords in lower case, as OpenSSH 9.2 prints them.
     pub fn as_ssh_prints(&self) -> String {
         let mut out = String::new();
         // Writing to a string does not fail.
@@ -114,7 +114,7 @@ impl Resolved {
         })
     }
 
-    /// `UpdateHostKeys` is on where nothing but the usual file of known hosts is in use.
+    /// `UpdateHostKeys` is on if only the usual file of known hosts is in use.
     fn learns_keys(&self) -> bool {
         let usual = self.gathered.list("userknownhostsfile").is_none_or(|list| list == ["~/.ssh/known_hosts"]);
         usual && self.gathered.text("verifyhostkeydns").is_none_or(|text| text == "false")
@@ -131,12 +131,12 @@ pub fn keywords_in_markdown() -> String {
         let (handling, note) = match &keyword.handling {
             Handling::Honoured(note) => ("honoured", (*note).to_owned()),
             Handling::Harmless(why) => ("harmless", (*why).to_owned()),
-            Handling::Refused(Refusal { fine, partly: true, would, .. }) => {
-                ("honoured", format!("{}; anything else is **refused**: it {would}", quoted(fine)))
+            Handling::Refused(Refusal { fine, partly: true, effect, .. }) => {
+                ("honoured", format!("{}; anything else is **refused**: it {effect}", quoted(fine)))
             }
-            Handling::Refused(Refusal { fine: [], would, .. }) => ("**refused**", format!("it {would}")),
-            Handling::Refused(Refusal { fine, would, .. }) => {
-                ("**refused**", format!("unless it is {}: it {would}", quoted(fine)))
+            Handling::Refused(Refusal { fine: [], effect, .. }) => ("**refused**", format!("it {effect}")),
+            Handling::Refused(Refusal { fine, effect, .. }) => {
+                ("**refused**", format!("unless it is {}: it {effect}", quoted(fine)))
             }
         };
         // Writing to a string does not fail.

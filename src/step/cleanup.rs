@@ -135,7 +135,7 @@ async fn purge(cx: &mut StepCx<'_>, manager: &'static dyn PackageManager, spec: 
     } else {
         packages::failed(Class::Failed, format!("not purged ({}): {}", done.how, listed(left)))
             .detail(done.said)
-            .help(format!("on the host: {}", manager.mends(&health)))
+            .help(format!("on the host: {}", manager.how_to_repair(&health)))
     };
     Ok(with_changes(manager, result, &before, &after))
 }

@@ -117,7 +117,7 @@ fn may_take(cx: &StepCx<'_>, other: &Other) -> Option<Ground> {
 
 /// Whether this ledger says that the run has finished with the host.
 fn is_settled(cx: &StepCx<'_>, run: &str) -> bool {
-    cx.link.target().settled.as_ref().is_some_and(|settled| (settled.0)(run, cx.host))
+    cx.link.target().finished_runs.as_ref().is_some_and(|finished| (finished.0)(run, cx.host))
 }
 
 /// A job that this run, or one that is over, left working. Done in the ledger is not done on the host.

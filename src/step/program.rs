@@ -41,7 +41,7 @@ pub(super) fn with_environment(
 /// controller was at work, also what it may have made of secret variables.
 pub fn learn_secrets(spec: &StepSpec, scope: &TemplateScope, secrets: &Secrets, again: bool) {
     if again && let Ok(spec) = serde_json::to_value(&spec.kind) {
-        scope.teach_all(&spec);
+        scope.record_secrets(&spec);
     }
     let secret = spec.kind.environment().into_iter().flatten().filter(|(name, _)| sensitive::name(name));
     secret.filter_map(|(_, value)| scope.render(value).ok()).for_each(|value| secrets.add(&value));

@@ -1,4 +1,4 @@
-//! The limits of bastions: set by the hosts behind them, which need not agree.
+//! The limits of bastions: set by the hosts behind them, which may differ.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ pub struct BastionCaps {
 }
 
 impl BastionCaps {
-    /// The smaller of each two limits.
+    /// For each limit, the smaller of the two.
     fn and(self, other: Self) -> Self {
         let smaller = |a: Option<u32>, b: Option<u32>| a.into_iter().chain(b).min();
         Self {
@@ -24,8 +24,8 @@ impl BastionCaps {
     }
 }
 
-/// Gives each bastion of these targets one pair of caps: the smallest that a host behind it sets.
-pub fn settle_bastions(targets: &mut [Target]) {
+/// Gives each bastion of these targets one pair of limits: the smallest that a host behind it sets.
+pub fn merge_bastion_limits(targets: &mut [Target]) {
     fn hops(target: &mut Target) -> &mut [JumpHop] {
         match &mut target.proxy {
             Some(Proxy::Jump(hops)) => hops,
@@ -68,7 +68,7 @@ mod tests {
             target("e", "none", Some(1), Some(1)),
             target("f", "b3", None, None),
         ];
-        settle_bastions(&mut targets);
+        merge_bastion_limits(&mut targets);
         let caps = |n: usize| match &targets[n].proxy {
             Some(Proxy::Jump(hops)) => hops.iter().map(|hop| (hop.caps.connections, hop.caps.handshakes)).collect(),
             _ => Vec::new(),

@@ -27,7 +27,7 @@ pub struct JumpHop {
     pub port: Option<u16>,
     /// Its further settings from ssh_config.
     pub ssh: Arc<SshSettings>,
-    /// Its own `ProxyCommand`, as in [`Proxy::Command`]; for the first of a chain.
+    /// Its own `ProxyCommand`, as in [`Proxy::Command`]; only for the first of a chain.
     pub command: Option<String>,
     /// Its own `StrictHostKeyChecking`.
     pub host_keys: Option<HostKeyPolicy>,
@@ -62,8 +62,8 @@ impl Proxy {
         }
     }
 
-    /// Takes the first `-J`, `-o ProxyJump=` or `-o ProxyCommand=` out of ssh's arguments, and those after it, which
-    /// ssh ignores. Everything else stays.
+    /// Takes the first `-J`, `-o ProxyJump=` or `-o ProxyCommand=` out of ssh's arguments. Later ones, which ssh
+    /// ignores, are removed too. Everything else stays.
     ///
     /// # Errors
     /// The words that cannot be read.

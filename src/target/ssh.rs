@@ -2,12 +2,12 @@
 
 use std::{fmt, net::IpAddr, path::PathBuf};
 
-/// Settings of a client for one host or bastion. Where nothing is set, the transport's own apply.
+/// Settings of a client for one host or bastion. The transport's defaults apply to what is not set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SshSettings {
     /// `IdentityFile`, in order, after the key that the inventory names.
     pub identity_files: Vec<PathBuf>,
-    /// `CertificateFile`, in order. If there is one, certificates beside keys are ignored.
+    /// `CertificateFile`, in order. If there is one, certificates next to keys are ignored.
     pub certificate_files: Vec<PathBuf>,
     /// `IdentityAgent`.
     pub agent: AgentChoice,
@@ -15,7 +15,7 @@ pub struct SshSettings {
     pub user_known_hosts: Option<Vec<PathBuf>>,
     /// `GlobalKnownHostsFile`; empty: none.
     pub global_known_hosts: Option<Vec<PathBuf>>,
-    /// `RevokedHostKeys`: a list or a KRL of keys that are refused; when it cannot be read, every key is.
+    /// `RevokedHostKeys`: a list or a KRL of keys that are refused; if it cannot be read, every key is refused.
     pub revoked: Option<PathBuf>,
     /// `HashKnownHosts`: names of new hosts are recorded as hashes.
     pub hash_names: bool,
@@ -23,7 +23,7 @@ pub struct SshSettings {
     pub host_key_alias: Option<String>,
     /// `AddressFamily`.
     pub family: Family,
-    /// `BindAddress`, or the addresses of `BindInterface`, one a family; empty: any.
+    /// `BindAddress`, or the addresses of `BindInterface`, one per family; empty: any.
     pub bind: Vec<IpAddr>,
     /// `ConnectionAttempts`, one second apart; `None` is one.
     pub attempts: Option<u32>,
@@ -51,7 +51,7 @@ pub struct SshSettings {
 const LEAST_RSA: u32 = 1024;
 
 impl SshSettings {
-    /// RSA keys of fewer bits are neither accepted nor offered.
+    /// RSA keys with fewer bits are neither accepted nor offered.
     pub fn least_rsa(&self) -> u32 {
         self.least_rsa.unwrap_or(LEAST_RSA)
     }
@@ -62,7 +62,7 @@ impl SshSettings {
 pub struct LoginSettings {
     /// `PreferredAuthentications` and the switches of single methods: what may be tried, in this order.
     pub methods: Option<Vec<LoginMethod>>,
-    /// `IdentitiesOnly`: of the agent's keys only those whose files are named.
+    /// `IdentitiesOnly`: use only those keys of the agent whose files are named.
     pub identities_only: bool,
     /// `PubkeyAcceptedAlgorithms` as names.
     pub accepted_keys: Option<Vec<String>>,
@@ -120,7 +120,7 @@ pub enum Family {
 }
 
 impl Family {
-    /// Whether an address is of it.
+    /// Whether an address is of this family.
     pub fn takes(self, ip: IpAddr) -> bool {
         match self {
             Self::Any => true,

@@ -9,9 +9,9 @@ use crate::sensitive;
 const WIDEST: usize = 110;
 /// The most colons of a line that are examined; anything after more of them is not shown.
 const MOST_COLONS: usize = 60;
-/// Behind it stands what is encrypted.
+/// What follows one of these is encrypted.
 const VAULT: [&str; 2] = ["!vault", super::VAULT];
-/// Characters kept in front of the place in a longer line.
+/// Characters kept before the place in a longer line.
 const BEFORE: usize = 40;
 
 /// The excerpt, or `None` when the place is outside the text or its line is empty.
@@ -63,7 +63,7 @@ fn behind_vault(line: &str) -> Option<usize> {
     VAULT.iter().filter_map(|mark| line.find(mark).map(|at| at + mark.len())).min()
 }
 
-/// The line, with what follows a secret's name, or is encrypted, replaced.
+/// The line with its secrets masked: what follows a secret's name, and what is encrypted.
 fn masked(line: &str) -> String {
     if let Some(at) = behind_vault(line).filter(|at| behind_secret(line).is_none_or(|colon| colon > *at)) {
         let block = line[at..].trim_start().starts_with(['|', '>']) || line[at..].trim().is_empty();
@@ -79,7 +79,7 @@ fn masked(line: &str) -> String {
     }
 }
 
-/// At most [`WIDEST`] characters around the place, control characters replaced, and the place within them in bytes.
+/// At most [`WIDEST`] characters around the place, with control characters replaced, and the place in them, in bytes.
 fn window(line: &str, from: usize, to: usize) -> (String, std::ops::Range<usize>) {
     let before = line.char_indices().take_while(|(at, _)| *at < from).count();
     let skipped = if line.chars().count() > WIDEST { before.saturating_sub(BEFORE) } else { 0 };

@@ -2,7 +2,8 @@
 
 use super::{Key, Node, Problems, Span, Value};
 
-/// A mapping that is being read. Every key that is asked for is a known key; [`MapReader::finish`] reports the others.
+/// A mapping that is being read. Every key that the caller takes is a known key; [`MapReader::finish`] reports the
+/// others.
 ///
 /// ```
 /// # use patchwave::yaml::{parse, read, MapReader, Problems, Source};
@@ -27,7 +28,7 @@ pub struct MapReader<'n, 'p> {
 }
 
 impl<'n, 'p> MapReader<'n, 'p> {
-    /// Starts to read `node`, which is `what` ("a stage"). Nothing (`key:` alone) is an empty mapping; anything else
+    /// Starts to read `node`, which is `what` ("a stage"). No value (`key:` alone) is an empty mapping; anything else
     /// that is not a mapping is a problem and gives `None`.
     pub fn new(node: &'n Node, what: &'n str, problems: &'p mut Problems) -> Option<Self> {
         let entries: &[(Key, Node)] = match &node.value {
@@ -84,7 +85,7 @@ impl<'n, 'p> MapReader<'n, 'p> {
         self.take_entry(key);
     }
 
-    /// Reports every key that was not asked for, with the nearest known one, or all known ones when none is near.
+    /// Reports every key that was not taken, with the nearest known one, or all known ones when none is near.
     pub fn finish(self) {
         for ((key, _), _) in self.entries.iter().zip(&self.taken).filter(|(_, taken)| !**taken) {
             let message = format!("unknown key `{}` in {}", key.text, self.what);
@@ -92,7 +93,7 @@ impl<'n, 'p> MapReader<'n, 'p> {
                 Some(near) => {
                     self.problems.at(&key.span, format!("{message}; did you mean `{near}`?"));
                 }
-                None => self.problems.at(&key.span, message).help(format!("it may hold: {}", self.known.join(", "))),
+                None => self.problems.at(&key.span, message).help(format!("known keys: {}", self.known.join(", "))),
             }
         }
     }
@@ -100,7 +101,7 @@ impl<'n, 'p> MapReader<'n, 'p> {
 
 /// The candidate that a mistyped `word` most likely means.
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
-    // Long words are not typing mistakes, and the distance is quadratic.
+    // Long words are not typos, and the distance is quadratic.
     if word.len() > 80 {
         return None;
     }

@@ -14,7 +14,7 @@ mod span;
 mod units;
 
 pub use map::{MapReader, nearest};
-pub use node::{Key, Node, SEALED, VAULT, Value, holds_vault};
+pub use node::{CANNOT_DECRYPT, Key, Node, VAULT, Value, holds_vault};
 pub use parse::parse;
 pub use problem::{Problem, Problems};
 pub use span::{Source, Span};

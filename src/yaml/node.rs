@@ -4,15 +4,15 @@ use serde_json::{Map, Number, Value as Json};
 
 use super::Span;
 
-/// The key under which JSON says that a text is not a template.
+/// The JSON key of a text that is not a template.
 const UNSAFE: &str = "__ansible_unsafe";
-/// The key under which JSON says that a value is encrypted.
+/// The JSON key of a value that is encrypted.
 pub const VAULT: &str = "__ansible_vault";
 
-/// Why an encrypted value is of no use, behind its name.
-pub const SEALED: &str = "is encrypted (!vault), and patchwave does not decrypt";
+/// Why an encrypted value cannot be used; follows its name.
+pub const CANNOT_DECRYPT: &str = "is encrypted (!vault), and patchwave cannot decrypt it";
 
-/// Whether an encrypted value, as [`Node::to_json`] gives it, is in this one.
+/// Whether this value is or contains an encrypted one, as [`Node::to_json`] writes it.
 pub fn holds_vault(value: &Json) -> bool {
     match value {
         Json::Object(map) => map.contains_key(VAULT) || map.values().any(holds_vault),
@@ -24,7 +24,7 @@ pub fn holds_vault(value: &Json) -> bool {
 /// One value of a document.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
-    /// Where it is. A value that came through an alias is where its anchor is.
+    /// Where it is. A value from an alias has the place of its anchor.
     pub span: Span,
     /// A tag that YAML itself does not define, with its `!`: `!vault`, `!unsafe`.
     pub tag: Option<Box<str>>,
@@ -77,13 +77,12 @@ impl Node {
         self.value == Value::Null
     }
 
-    /// True for `!vault`, or `{"__ansible_vault": …}`, which is how JSON says it: a value that is encrypted and stays
-    /// so.
+    /// True for `!vault`, or `{"__ansible_vault": …}`, its form in JSON: a value that stays encrypted.
     pub fn is_vault(&self) -> bool {
         matches!(self.tag.as_deref(), Some("!vault" | "!vault-encrypted")) || self.get(VAULT).is_some()
     }
 
-    /// Whether an encrypted value is in this one.
+    /// Whether this value is or contains an encrypted one.
     pub fn holds_vault(&self) -> bool {
         match &self.value {
             _ if self.is_vault() => true,
@@ -116,7 +115,7 @@ impl Node {
         }
     }
 
-    /// A text in which braces are braces: `!unsafe`, or `{"__ansible_unsafe": …}`, which is how JSON says it.
+    /// A text in which braces are plain characters: `!unsafe`, or `{"__ansible_unsafe": …}`, its form in JSON.
     pub fn unsafe_text(&self) -> Option<&str> {
         match &self.value {
             Value::String(text) if self.tag.as_deref() == Some("!unsafe") => Some(text),

@@ -184,7 +184,7 @@ impl Tree {
         self.add(Node { span: open.span, tag: open.tag, value }, open.anchor, open.nodes + 1, open.height + 1)
     }
 
-    /// Refuses duplicates, then adds the merged entries that the mapping does not have itself at the front.
+    /// Refuses duplicates, then puts the merged entries that the mapping does not have itself in front.
     fn mapping(&mut self, entries: Vec<(Key, Node)>, merged: Vec<(Key, Node)>) -> Vec<(Key, Node)> {
         let mut seen: HashMap<&str, u32> = HashMap::with_capacity(entries.len());
         for (key, _) in &entries {

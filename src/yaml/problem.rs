@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Node, Span, excerpt};
 
-/// The most problems that are written out; the rest is counted.
+/// The most problems that are shown; the others are only counted.
 const MOST_SHOWN: usize = 50;
 
 /// One thing that is wrong, with its place and, where one is known, a fix.

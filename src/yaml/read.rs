@@ -17,7 +17,7 @@ pub fn bool(node: &Node, problems: &mut Problems) -> Option<bool> {
     }
 }
 
-/// A text that is not empty. Numbers, `yes` and dates keep the text as it was written.
+/// A text that is not empty. Numbers, `yes` and dates keep their text as written.
 pub fn word(node: &Node, problems: &mut Problems) -> Option<String> {
     let text = text(node, "a text", problems)?;
     if text.trim().is_empty() {
@@ -37,7 +37,7 @@ pub fn name(node: &Node, problems: &mut Problems) -> Option<String> {
     Some(text)
 }
 
-/// The text of a scalar that is not nothing; else "expected `what`".
+/// The text of a scalar that is not null; else "expected `what`".
 pub fn text<'n>(node: &'n Node, what: &str, problems: &mut Problems) -> Option<&'n str> {
     let plain = matches!(node.tag.as_deref(), None | Some("!unsafe"));
     let text = node.text().filter(|_| plain && !node.is_null());
@@ -113,11 +113,11 @@ pub fn one_of<T: Copy>(node: &Node, words: &[(&str, T)], problems: &mut Problems
         Some(near) => problems.at(&node.span, format!("`{shown}` is not a valid value; did you mean `{near}`?")),
         None => problems.at(&node.span, format!("`{shown}` is not a valid value")),
     }
-    .help(format!("it may be: {}", all()));
+    .help(format!("use one of: {}", all()));
     None
 }
 
-/// A list, each item read by `reader`. Nothing is an empty list. `what` is "a list of host names".
+/// A list, each item read by `reader`. No value is an empty list. `what` is "a list of host names".
 pub fn list<'n, T>(
     node: &'n Node,
     what: &str,

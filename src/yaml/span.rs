@@ -1,4 +1,4 @@
-//! A text with its path, and stretches of it: what nodes and problems point at.
+//! A text with its path, and parts of it: what nodes and problems point at.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -18,7 +18,7 @@ impl Source {
     }
 }
 
-/// A stretch of a source: where a node or a word stands.
+/// A part of a source: the place of a node or a word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
     /// The file.
@@ -29,6 +29,6 @@ pub struct Span {
     pub column: u32,
     /// Byte offset of its first character in the text.
     pub start: usize,
-    /// Byte offset behind its last character.
+    /// Byte offset after its last character.
     pub end: usize,
 }

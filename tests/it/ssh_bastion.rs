@@ -8,7 +8,7 @@ use std::{
 use futures::{StreamExt, stream};
 use patchwave::{
     command::Command,
-    target::{BastionCaps, JumpHop, Proxy, Target, settle_bastions},
+    target::{BastionCaps, JumpHop, Proxy, Target, merge_bastion_limits},
     transport::{
         Class, ConnectError, Link, NoSink, Phase, Session, Transport,
         ssh::{SshOptions, SshTransport},
@@ -106,7 +106,7 @@ async fn a_bastion_bears_what_the_hosts_behind_it_say() {
         let mut targets: Vec<Target> = (1..=60).map(|n| (*site.target(n)).clone()).collect();
         // One of them says it for all.
         targets[40].bastion = BastionCaps { connections: said, handshakes: Some(7) };
-        settle_bastions(&mut targets);
+        merge_bastion_limits(&mut targets);
         let wrong = all_answer(&transport, targets.into_iter().map(Arc::new).collect()).await;
         assert_eq!(wrong, Vec::<String>::new());
         assert_eq!(count(&site.bastion.path("log"), "Accepted publickey"), logins, "{said:?}");

@@ -13,13 +13,13 @@ use crate::{
     event::{HostAt, RunId},
     host::HostName,
     ledger::Ledger,
-    target::SettledRuns,
+    target::FinishedRuns,
 };
 
 /// Answers from the ledger in `state_dir`; each run is read once, and only when a host names it.
-pub(in crate::cli) fn from_ledger(state_dir: PathBuf) -> SettledRuns {
+pub(in crate::cli) fn from_ledger(state_dir: PathBuf) -> FinishedRuns {
     let known: Mutex<HashMap<String, BTreeSet<HostName>>> = Mutex::default();
-    SettledRuns(Arc::new(move |run, host| {
+    FinishedRuns(Arc::new(move |run, host| {
         let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
         known.entry(run.to_owned()).or_insert_with(|| done_in(&state_dir, run)).contains(host)
     }))

@@ -18,7 +18,7 @@ use crate::{
     playbook::TemplateScope,
     reach::ssh_config::{Refused, under},
     sshconfig::SshConfig,
-    target::{SettledRuns, Target, settle_bastions, spelling},
+    target::{FinishedRuns, Target, merge_bastion_limits, syntax},
 };
 
 /// Hosts of one run, their targets checked beforehand.
@@ -43,7 +43,7 @@ impl Hosts {
             Some(config) => under(config, targets, overlay.trust_given).map_err(unreachable)?,
             None => targets,
         };
-        settle_bastions(&mut targets);
+        merge_bastion_limits(&mut targets);
         let targets = targets.into_iter().map(|t| (t.name.clone(), Arc::new(overlay.limit(t)))).collect();
         Ok(Self { inventory, playbook_vars, targets })
     }
@@ -94,13 +94,13 @@ pub(in crate::cli) struct Overlay {
     connect: Option<std::time::Duration>,
     auth: Option<std::time::Duration>,
     steal_lease: bool,
-    settled: Option<SettledRuns>,
+    finished_runs: Option<FinishedRuns>,
 }
 
 impl Overlay {
     /// From the arguments, asking for passwords where they want it.
     pub(in crate::cli) fn new(args: &ConnectArgs, world: &crate::cli::World) -> Result<Self, Failure> {
-        if let Some(Err(why)) = args.user.as_deref().map(spelling::login) {
+        if let Some(Err(why)) = args.user.as_deref().map(syntax::login) {
             return Err(Failure::usage(format!("the login of --user {why}")));
         }
         let ask = |wanted: bool, prompt: &str| -> Result<Option<SecretString>, Failure> {
@@ -138,13 +138,13 @@ impl Overlay {
             connect: args.connect_timeout,
             auth: args.auth_timeout,
             steal_lease: false,
-            settled: None,
+            finished_runs: None,
         })
     }
 
     /// Leases of runs that are done with a host, by this ledger, count no more.
-    pub(in crate::cli) fn knowing(mut self, settled: SettledRuns) -> Self {
-        self.settled = Some(settled);
+    pub(in crate::cli) fn knowing(mut self, finished_runs: FinishedRuns) -> Self {
+        self.finished_runs = Some(finished_runs);
         self
     }
 
@@ -167,7 +167,7 @@ impl Overlay {
         target.limits = target.limits.connecting_within(self.connect);
         target.limits.auth = self.auth.unwrap_or(target.limits.auth);
         target.steal_lease = self.steal_lease;
-        target.settled = self.settled.clone();
+        target.finished_runs = self.finished_runs.clone();
         target
     }
 }

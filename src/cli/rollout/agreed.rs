@@ -32,7 +32,7 @@ pub(in crate::cli) fn files(
         }
     };
     let secrets = Secrets::default();
-    let of_playbook = TemplateScope::new(playbook.vars.clone()).teaching(&secrets);
+    let of_playbook = TemplateScope::new(playbook.vars.clone()).recording_secrets(&secrets);
     let gates = plan.stages.iter().flat_map(|stage| &stage.gate);
     gates.filter_map(StepSpec::source).for_each(|source| want(source, &of_playbook));
     let walk: Vec<Source<'_>> = plan.steps.iter().chain(&plan.on_failure).filter_map(StepSpec::source).collect();
@@ -42,7 +42,7 @@ pub(in crate::cli) fn files(
         for (host, ..) in plan.hosts().filter(|(host, ..)| inventory.has(&host.name)) {
             let mut vars = inventory.vars(&host.name);
             vars.extend(playbook.vars.clone());
-            let scope = TemplateScope::new(vars).teaching(&secrets);
+            let scope = TemplateScope::new(vars).recording_secrets(&secrets);
             of_hosts.iter().for_each(|source| want(*source, &scope));
         }
     }

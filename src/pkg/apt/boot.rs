@@ -1,5 +1,5 @@
-//! Reads `apt-boot`: kernels, what the boot loader starts, and reasons for a reboot. A kernel is what lies in /boot, by
-//! whatever name its package goes. Plain Debian writes no `reboot-required`, so every other trace counts as well.
+//! Reads `apt-boot`: kernels, what the boot loader starts, and reasons for a reboot. A kernel is what is in /boot,
+//! whatever its package is called. Plain Debian writes no `reboot-required`, so every other trace counts as well.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::{
 
 /// Clock ticks of `/proc/PID/stat` per second: `USER_HZ`, fixed by the kernel's interface.
 const TICKS: u64 = 100;
-/// Unpacking shortly before process 1 started is the boot itself (an image that was just made).
+/// Packages unpacked shortly before process 1 started belong to this boot (an image that was just made).
 const SLACK: u64 = 2;
 
 const RELEASES: Releases = Releases { order, leftovers: &[".dpkg-new", ".dpkg-old", ".dpkg-tmp", ".dpkg-bak"] };
@@ -26,7 +26,7 @@ const RELEASES: Releases = Releases { order, leftovers: &[".dpkg-new", ".dpkg-ol
 struct Seen {
     running: String,
     modules: bool,
-    /// When a kernel's modules last came or went.
+    /// When a kernel's modules were last added or removed.
     modules_changed: Option<u64>,
     container: bool,
     flag: bool,
@@ -59,7 +59,7 @@ fn see(output: &Output) -> Result<Seen, Unreadable> {
             "modules-changed" => seen.modules_changed = seen.modules_changed.max(rest.parse().ok()),
             "image" => seen.images.push(rest.to_owned()),
             "owner" => {
-                // `linux-image-6.1.0-99-amd64: /boot/vmlinuz-6.1.0-99-amd64`, of several packages perhaps.
+                // `linux-image-6.1.0-99-amd64: /boot/vmlinuz-6.1.0-99-amd64`, perhaps with several packages.
                 let (names, image) = rest.rsplit_once(": ").unwrap_or_default();
                 let named = names.split(", ").filter(|name| is_name(name));
                 seen.owners.extend(named.map(|name| (name.to_owned(), image.to_owned())));
@@ -92,7 +92,7 @@ fn see(output: &Output) -> Result<Seen, Unreadable> {
     Ok(seen)
 }
 
-/// Field 22 of `/proc/PID/stat`, counted behind the program's name, which may hold spaces (proc_pid_stat(5)).
+/// Field 22 of `/proc/PID/stat`, counted after the program's name, which may have spaces (proc_pid_stat(5)).
 fn start_ticks(stat: &str) -> Option<u64> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
 }
@@ -112,7 +112,7 @@ impl Seen {
         let newest = self.newest(&installed);
         Kernels {
             running: self.running.clone(),
-            // Where the disk does not decide, its boot loader does not either.
+            // If the disk does not decide which kernel runs, its boot loader does not either.
             starts: newest.as_ref().and_then(|_| self.loader.starts(RELEASES)),
             shared: self.shared(&releases),
             installed,
@@ -120,7 +120,7 @@ impl Seen {
         }
     }
 
-    /// A package that goes by no release is upgraded in place, and does not belong to an old kernel.
+    /// A package without a release in its name is upgraded in place, and does not belong to an old kernel.
     fn packages_of(&self, release: &str) -> Vec<Package> {
         let owners = self.owners.iter().filter(|(_, image)| RELEASES.of(image).as_deref() == Some(release));
         let owners = owners.map(|(name, _)| name).filter(|name| names(name, release));
@@ -150,10 +150,10 @@ impl Seen {
         let newest = if there {
             same()
         } else if !self.container && self.modules_changed > self.started().map(|started| started + SLACK) {
-            // It was removed since the boot, and another one came.
+            // The running kernel was removed since the boot, and another one was installed.
             same().or(installed.last())
         } else {
-            // A container runs its host's kernel, and some virtual machines one from outside, whatever is in /boot.
+            // A container runs its host's kernel, and some virtual machines run one from outside, whatever is in /boot.
             None
         };
         newest.map(|kernel| kernel.release.clone())

@@ -1,12 +1,12 @@
-//! The questions that a Debian or Ubuntu host gets from us, and its small changes; nothing here reads an answer.
-//! Paths start with `${PATCHWAVE_ROOT-}` and programs are found through `PATH`, because the embedded fleet's hosts
-//! are folders. Start at the list in [`super`].
+//! The queries for a Debian or Ubuntu host, and its small changes; nothing here reads an answer. Paths start with
+//! `${PATCHWAVE_ROOT-}` and programs are found through `PATH`, because the embedded fleet's hosts are folders. Start at
+//! the list in [`super`].
 
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::{command::Command, pkg::loader};
 
-/// Lists are read, so a run that is repeated does no harm: the loser of two finds the lists locked.
+/// Repeating a refresh does no harm, so it counts as reading: the second of two finds the lists locked.
 const REFRESH_LIMIT: Duration = Duration::from_secs(600);
 
 /// `apt-refresh`. Without `Error-Mode=any`, apt returns 0 although no server could be reached.
@@ -38,8 +38,8 @@ pub(super) fn state() -> Command {
     Command::sh("apt-state", STATE, [""; 0])
 }
 
-// A pin above 1000 would take a package back to an older version; apt then refuses everything. What would go back is
-// asked for and named in its installed version, so that the rest can be computed.
+// A pin above 1000 would downgrade a package; apt then refuses everything. The script finds such packages and names
+// them with their installed versions, so that the rest can be computed.
 const PENDING: &str = r#"set -f
 keep= back= n=0
 until sim=$(apt-get -s -q -V -y "$@" $keep); do
@@ -61,7 +61,7 @@ echo '== versions'
 echo '== end'
 "#;
 
-/// `apt-known`: the version tables of those of `names` that apt has heard of. `names` is not empty.
+/// `apt-known`: the version tables of those `names` that apt knows. `names` is not empty.
 pub(super) fn known(names: &[String]) -> Command {
     Command::reads("apt-known", ["apt-cache", "policy"].map(str::to_owned).into_iter().chain(names.iter().cloned()))
         .timeout(Duration::from_secs(60))
@@ -76,13 +76,13 @@ pub(super) fn pending(allow_removals: bool, include_phased: bool) -> Command {
     if allow_removals {
         args.push("dist-upgrade");
     } else {
-        // Without it a kernel stays behind for ever: it is a new package behind a meta package.
+        // Without it kernels are never upgraded: each is a new package that a meta package depends on.
         args.extend(["--with-new-pkgs", "upgrade"]);
     }
     Command::sh("apt-pending", PENDING, args).timeout(Duration::from_secs(180))
 }
 
-/// `apt-mark-auto`: gives back the mark that naming a package on apt's command line takes from it.
+/// `apt-mark-auto`: restores the mark that a package loses when it is named on apt's command line.
 pub(super) fn mark_auto(names: &BTreeSet<String>) -> Command {
     let argv = ["apt-mark", "auto"].map(str::to_owned).into_iter().chain(names.iter().cloned());
     Command::changes("apt-mark-auto", argv)
@@ -153,8 +153,8 @@ done
 dpkg-query -W -f 'pkg\t${Package}\t${Version}\t${db:Status-Status}\n' "$@" 2>/dev/null
 "#;
 
-/// `apt-boot`: running and installed kernels, what the boot loader starts, and every trace of a reboot that is due.
-/// Kernels are what is in /boot: who brought them, and under which name, is asked for what is found there.
+/// `apt-boot`: running and installed kernels, what the boot loader starts, and every sign that a reboot is due. Kernels
+/// are what is in /boot; the script asks which packages own the files found there.
 pub(super) fn boot() -> Command {
     Command::sh("apt-boot", &format!("{BOOT}{}echo end\n", loader::SCRIPT), [""; 0])
 }

@@ -1,14 +1,14 @@
-//! What an operator types on a host whose packages are not in order. Each condition has its own way out: finishing what
-//! was begun does not help where a package is half there, and `apt-get -f install` would remove such a package.
+//! What an operator types on a host whose packages are not in order. Each condition needs its own commands: finishing
+//! an interrupted run does not help a half-installed package, and `apt-get -f install` would remove it.
 
 use super::lines::is_name;
 use crate::pkg::{Class, Health};
 
-/// Finishes what was begun.
+/// Finishes an interrupted run.
 pub(super) const REPAIR: &str = "dpkg --configure -a && apt-get -f install";
 
-/// For what dpkg says of the packages.
-pub(super) fn mends(health: &Health) -> String {
+/// For the condition that dpkg reports.
+pub(super) fn how_to_repair(health: &Health) -> String {
     let half_there = |status: &str| status.contains("half-installed") || status.contains("reinstallation");
     let again: Vec<&str> = health
         .broken
@@ -31,7 +31,7 @@ fn reinstall(names: &str) -> String {
     )
 }
 
-/// For what apt says when it computes nothing.
+/// For what apt prints when it refuses to compute an upgrade.
 pub(super) fn refusal(lines: &[String]) -> (Class, String) {
     let says = |text: &str| lines.iter().any(|line| line.contains(text));
     let named =
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_condition_of_dpkg_has_the_command_that_mends_it() {
+    fn each_condition_of_dpkg_has_the_command_that_repairs_it() {
         let again = "apt-get install --reinstall a (a package that no source has any more: dpkg --remove \
                      --force-remove-reinstreq NAME)";
         let both = format!("{again} && {REPAIR}");
@@ -72,7 +72,7 @@ mod tests {
             (vec![("a; rm -r /", "half-installed")], false, REPAIR),
         ] {
             let owned = broken.iter().map(|(name, status)| ((*name).to_owned(), (*status).to_owned())).collect();
-            assert_eq!(mends(&Health { broken: owned, interrupted }), expected, "{broken:?}");
+            assert_eq!(how_to_repair(&Health { broken: owned, interrupted }), expected, "{broken:?}");
         }
     }
 

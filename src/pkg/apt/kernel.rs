@@ -34,7 +34,7 @@ pub(super) fn is_kernel(name: &str) -> bool {
 }
 
 /// The release that an image package brings; `None` for meta packages and everything else. For packages that are not
-/// yet on the disk; what is there is known by its files.
+/// yet on the disk; installed kernels are known by their files.
 fn release_of_image(name: &str) -> Option<&str> {
     const STARTS: [&str; 4] = ["linux-image-unsigned-", "linux-image-", "proxmox-kernel-", "pve-kernel-"];
     let name = name.split(':').next().unwrap_or(name);
@@ -63,13 +63,13 @@ fn in_names(release: &str) -> String {
     release.to_ascii_lowercase().replace('_', "-")
 }
 
-/// The order of releases, which is that of versions; a candidate comes before what it is a candidate for.
+/// The order of releases, which is that of versions; a release candidate comes before its release.
 pub(super) fn order(a: &str, b: &str) -> Ordering {
     compare(&a.replace("-rc", "~rc"), &b.replace("-rc", "~rc"))
 }
 
-/// What two releases must have in common for one to take the place of the other. Numbers of builds, candidates and
-/// commits do not count: `6.9.3-xanmod1` is followed by `6.9.4-xanmod2`.
+/// What two releases must have in common for one to replace the other. Numbers of builds, candidates and commits do not
+/// count: `6.9.3-xanmod1` is followed by `6.9.4-xanmod2`.
 pub(super) fn flavour(release: &str) -> String {
     let (_, flavour) = abi_and_flavour(release);
     let hex = |text: &str| text.len() >= 7 && text.bytes().all(|b| b.is_ascii_hexdigit());

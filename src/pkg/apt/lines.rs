@@ -1,4 +1,4 @@
-//! What all answers have in common: words apart, the end mark, apt's own complaints.
+//! What all readers need: splitting lines, the end mark, apt's own complaints.
 
 use crate::command::{Output, Unreadable, printable};
 
@@ -31,7 +31,7 @@ pub(super) fn is_name(text: &str) -> bool {
         && bytes.all(|b| b.is_ascii_alphanumeric() || b"+.:-_".contains(&b))
 }
 
-/// The lines with which apt and dpkg say what is wrong, at most ten, from both streams.
+/// The lines in which apt and dpkg say what is wrong, at most ten, from both streams.
 pub(super) fn complaints(output: &Output) -> Vec<String> {
     let stderr = String::from_utf8_lossy(&output.stderr);
     let stdout = output.text();

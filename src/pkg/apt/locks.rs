@@ -16,7 +16,7 @@ pub(super) fn read(output: &Output) -> Result<Vec<LockHolder>, Unreadable> {
                 let pid = pid.parse().map_err(|_| Unreadable::new(format!("not a process: {}", printable(rest))))?;
                 holders.push(LockHolder { file: file.to_owned(), pid, program: program(words), group: String::new() });
             }
-            // A host of both kinds of control groups says it twice, once with `/`.
+            // A host with both versions of control groups prints two lines, one of them with `/`.
             ("in", group) if group != "/" => {
                 if let Some(last) = holders.last_mut() {
                     last.group = printable(group);
@@ -41,8 +41,8 @@ const NEEDED: [&str; 9] = [
     "unattended-upgrades.service",
 ];
 
-/// What is more than a service takes much else with it: a mount the disk, a slice or a target the session of the person
-/// who installs something.
+/// Stopping a unit that is more than a service stops much else: a mount takes the disk away, a slice or a target the
+/// session of the person who installs something.
 pub(super) fn needs_unit(unit: &str) -> bool {
     let more = [".mount", ".slice", ".scope", ".target"].iter().any(|end| unit.ends_with(end));
     more || NEEDED.contains(&unit) || unit.starts_with("user@")

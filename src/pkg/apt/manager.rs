@@ -30,7 +30,7 @@ impl PackageManager for Apt {
 
     fn serves(&self, facts: &HostFacts) -> bool {
         let family = facts.os.is_like("debian") || facts.os.is_like("ubuntu");
-        // On a system of another family apt may be there as a tool and drive nothing.
+        // On a system of another family apt may be installed as a tool and manage nothing.
         facts.tools.contains("apt-get") && (family || facts.tools.len() == 1)
     }
 
@@ -110,8 +110,8 @@ impl PackageManager for Apt {
         hints::REPAIR
     }
 
-    fn mends(&self, health: &Health) -> String {
-        hints::mends(health)
+    fn how_to_repair(&self, health: &Health) -> String {
+        hints::how_to_repair(health)
     }
 
     fn refusal(&self, lines: &[String]) -> (Class, String) {

@@ -2,10 +2,10 @@
 //! Knows what these programs print and mean; decides nothing about what may be upgraded.
 //! Start at the list below and at [`Apt`]; `commands.rs` has each line in full, the other files read the answers.
 //!
-//! All that a host of this kind must be able to do, and so all that the embedded fleet imitates. Answers of scripts
-//! end with a line `end`, so that a cut answer is not taken for a short one.
+//! All that a host of this kind must be able to do, and so all that the embedded fleet imitates. Answers of scripts end
+//! with a line `end`, which tells a short answer from a cut one.
 //!
-//! All of them run with raised rights, except where a check asks only to look.
+//! All of them run with raised rights, except for checks that only read.
 //!
 //! | label | command |
 //! |---|---|

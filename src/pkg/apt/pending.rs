@@ -6,7 +6,7 @@ use super::{
     kernel::is_kernel,
     lines::{before_end, complaints, is_name},
     policy::{Sources, Table, tables},
-    simulation::{Outlook, read_lines},
+    simulation::{Simulated, read_lines},
     version::is_version,
 };
 use crate::{
@@ -28,13 +28,13 @@ pub(super) fn read(output: &Output) -> Result<Pending, Unreadable> {
     };
     let text = |lines: &[String]| lines.join("\n");
     let back = lines.iter().map_while(|line| line.strip_prefix("back ")).map(back).collect::<Result<Vec<_>, _>>()?;
-    let outlook = read_lines(text(section("== simulation", "== sources")?).lines())?;
+    let simulated = read_lines(text(section("== simulation", "== sources")?).lines())?;
     let sources = Sources::read(text(section("== sources", "== versions")?).lines());
     let tables = tables(text(section("== versions", "")?).lines(), &sources);
-    combine(outlook, back, &tables, sources.any_security())
+    combine(simulated, back, &tables, sources.any_security())
 }
 
-/// `NAME INSTALLED OLDER`: a package that a pin would take back.
+/// `NAME INSTALLED OLDER`: a package that a pin would downgrade.
 fn back(line: &str) -> Result<(String, String, String), Unreadable> {
     match line.split(' ').collect::<Vec<_>>()[..] {
         [name, from, to] if is_name(name) && is_version(from) && is_version(to) => {
@@ -45,7 +45,7 @@ fn back(line: &str) -> Result<(String, String, String), Unreadable> {
 }
 
 fn combine(
-    outlook: Outlook,
+    simulated: Simulated,
     back: Vec<(String, String, String)>,
     tables: &HashMap<String, Table>,
     knows_security: bool,
@@ -53,29 +53,29 @@ fn combine(
     let table =
         |name: &str| tables.get(name).ok_or_else(|| Unreadable::new(format!("apt-cache policy does not know {name}")));
     let mut updates = Vec::new();
-    for (exact, from) in outlook.simulation.installs {
+    for (exact, from) in simulated.simulation.installs {
         let security = table(&exact.name)?.security(from.as_deref(), &exact.version);
         let kernel = is_kernel(&exact.name);
         updates.push(Update { name: exact.name, from, to: exact.version, security, kernel, stays: None });
     }
-    for (name, why) in outlook.stays {
+    for (name, why) in simulated.stays {
         let table = table(&name)?;
         let (Some(from), Some(to)) = (table.installed.clone(), table.candidate.clone()) else { continue };
         if !is_name(&name) || !is_version(&to) {
-            return Err(Unreadable::new(format!("apt-cache policy gives {name} no version that can be named")));
+            return Err(Unreadable::new(format!("apt-cache policy has no usable version of {name}")));
         }
-        // Before apt 2.5 a phased update stands among those kept back.
+        // Before apt 2.5 a phased update is listed among those kept back.
         let why = if table.candidate_is_phased() { Stays::Phased } else { why };
         let security = table.security(Some(&from), &to);
         updates.push(Update { kernel: is_kernel(&name), from: Some(from), security, to, stays: Some(why), name });
     }
     for (name, from, to) in back {
-        // Also a fix that is newer than what is installed: the pin keeps the host from it.
+        // Also a fix that is newer than what is installed: the pin keeps it from the host.
         let security = table(&name)?.security_above(&from);
         let stays = Some(Stays::PinnedBack);
         updates.push(Update { kernel: is_kernel(&name), from: Some(from), security, to, stays, name });
     }
     updates.sort_by(|a, b| a.name.cmp(&b.name));
     updates.dedup_by(|a, b| a.name == b.name);
-    Ok(Pending { updates, removals: outlook.simulation.removals, knows_security, refused: Vec::new() })
+    Ok(Pending { updates, removals: simulated.simulation.removals, knows_security, refused: Vec::new() })
 }

@@ -23,7 +23,7 @@ pub(super) struct Table {
 #[derive(Debug)]
 pub(super) struct Row {
     pub version: String,
-    /// `(phased N%)` stands behind it.
+    /// `(phased N%)` follows it.
     pub phased: bool,
     /// A security source has it.
     pub security: bool,
@@ -52,7 +52,7 @@ impl Table {
     }
 }
 
-/// Descriptions of package sources, as they stand in version tables, and whether each brings security fixes.
+/// Descriptions of package sources, as version tables have them, and whether each brings security fixes.
 #[derive(Debug, Default)]
 pub(super) struct Sources(HashMap<String, bool>);
 
@@ -114,7 +114,7 @@ pub(super) fn tables<'a>(lines: impl Iterator<Item = &'a str>, sources: &Sources
     tables
 }
 
-/// Which of `wanted` apt has heard of: it answers with a table for each of those, and says nothing about the others.
+/// Which of `wanted` apt knows: it prints a table for each of those, and nothing about the others.
 pub(super) fn known(wanted: &BTreeSet<String>, output: &Output) -> Result<BTreeSet<String>, Unreadable> {
     if !output.success() {
         return Err(Unreadable::new(format!("apt-cache policy: {}", output.last_lines(1))));

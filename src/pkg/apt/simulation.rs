@@ -9,9 +9,9 @@ use crate::{
     pkg::{Exact, Package, Simulation, Stays},
 };
 
-/// A reading of apt's simulation, names that stay included.
+/// What apt's simulation says, including the names that stay.
 #[derive(Debug, Default)]
-pub(super) struct Outlook {
+pub(super) struct Simulated {
     pub simulation: Simulation,
     /// Upgradable, but left out: by phasing, or for another reason.
     pub stays: Vec<(String, Stays)>,
@@ -22,28 +22,28 @@ pub(super) fn read(output: &Output) -> Result<Simulation, Unreadable> {
     if !output.success() {
         return Ok(Simulation { refused: complaints(output), ..Simulation::default() });
     }
-    read_lines(output.text().lines()).map(|outlook| outlook.simulation)
+    read_lines(output.text().lines()).map(|simulated| simulated.simulation)
 }
 
 /// The lines of `apt-get -s -V`. Under `LC_ALL=C` the headings are fixed; names below one are indented by three.
-pub(super) fn read_lines<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Outlook, Unreadable> {
-    let mut outlook = Outlook::default();
+pub(super) fn read_lines<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Simulated, Unreadable> {
+    let mut simulated = Simulated::default();
     let mut heading = None;
     for line in lines {
         if let Some(rest) = line.strip_prefix("Inst ") {
             let install = inst(rest).ok_or_else(|| Unreadable::new(format!("not understood: {}", printable(line))))?;
-            outlook.simulation.installs.push(install);
+            simulated.simulation.installs.push(install);
         } else if let Some(rest) = line.strip_prefix("Remv ").or_else(|| line.strip_prefix("Purg ")) {
             let name = rest.split(' ').next().unwrap_or_default();
             // apt prints `Remv` first and `Purg` for the same package later, in one simulation.
-            if !outlook.simulation.removals.iter().any(|known| known.name == name) {
-                outlook.simulation.removals.push(Package::named(name));
+            if !simulated.simulation.removals.iter().any(|known| known.name == name) {
+                simulated.simulation.removals.push(Package::named(name));
             }
         } else if let Some(item) = line.strip_prefix("   ") {
             if let (Some(why), Some((name, _))) = (heading, item.split_once(' '))
                 && is_name(name)
             {
-                outlook.stays.push((name.to_owned(), why));
+                simulated.stays.push((name.to_owned(), why));
             }
         } else {
             heading = match line {
@@ -53,7 +53,7 @@ pub(super) fn read_lines<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Out
             };
         }
     }
-    Ok(outlook)
+    Ok(simulated)
 }
 
 /// `NAME [OLD] (NEW ORIGIN:SUITE, ... [ARCH]) ...`; a new package has no `[OLD]`.

@@ -8,7 +8,7 @@ use crate::{
     pkg::{CannotDo, Exact, Package, Repair, Transaction},
 };
 
-/// Options of every transaction: nothing may ask, and edited configuration files stay.
+/// Options of every transaction: no questions are asked, and edited configuration files are kept.
 const TRANSACTION: [&str; 7] = [
     "-y",
     "-o",
@@ -38,7 +38,7 @@ exec apt-get -s -q -V -y -o APT::Get::Show-User-Simulation-Note=false "$@" </dev
 
 /// What apt is asked for, of the kinds of changes that one command line can hold.
 enum Line<'a> {
-    /// Versions of what is there; `back`: also older ones.
+    /// Versions of installed packages; `back`: also older ones.
     Change {
         back: bool,
         set: Vec<&'a Exact>,
@@ -53,22 +53,24 @@ impl Line<'_> {
         let Transaction { install, upgrade, downgrade, remove, .. } = transaction;
         let changes = !upgrade.is_empty() || !downgrade.is_empty();
         match (changes, install.is_empty(), remove.is_empty()) {
-            // No name is "nothing is named" for apt, and "everything" for some of its verbs.
-            (false, true, true) => cannot("change nothing"),
+            // Without names, some of apt's verbs do nothing and others do everything.
+            (false, true, true) => cannot("run an empty transaction"),
             (true, true, true) => {
                 Ok(Line::Change { back: !downgrade.is_empty(), set: upgrade.iter().chain(downgrade).collect() })
             }
             (false, false, true) => Ok(Line::Install(install)),
-            // Its database holds one version of a name.
+            // dpkg's database has one version per name.
             (false, true, false) if remove.iter().any(|package| package.version.is_some()) => {
                 cannot("remove one of several versions")
             }
             (false, true, false) if transaction.download_only => cannot("download a removal"),
-            (false, true, false) if !transaction.allow_removals => cannot("remove packages without what needs them"),
+            (false, true, false) if !transaction.allow_removals => {
+                cannot("remove packages and keep what depends on them")
+            }
             (false, true, false) => Ok(Line::Purge(remove)),
-            // `--only-upgrade` keeps away what is not there, and is for all names or for none.
+            // `--only-upgrade` leaves out what is not installed, and applies to all names or to none.
             (true, false, _) => cannot("install new packages and upgrade others in one transaction"),
-            (_, _, false) => cannot("remove packages and bring in others in one transaction"),
+            (_, _, false) => cannot("remove packages and install others in one transaction"),
         }
     }
 
@@ -91,7 +93,7 @@ impl Line<'_> {
 }
 
 /// `apt-simulate`, `apt-simulate-purge`: what a transaction would do. Without `--no-remove`, so that removals are
-/// named. The names come on standard input: one shell line holds 128 KiB at most.
+/// listed. The names come on standard input: one shell line holds 128 KiB at most.
 pub(super) fn simulate(transaction: &Transaction) -> Result<Command, CannotDo> {
     let line = Line::of(transaction)?;
     let label = if matches!(line, Line::Purge(_)) { "apt-simulate-purge" } else { "apt-simulate" };
@@ -120,7 +122,7 @@ pub(super) fn run(transaction: &Transaction) -> Result<Command, CannotDo> {
     Ok(quiet(Command::changes(label, words)))
 }
 
-/// `dpkg-configure`, then `apt-fix`: finish what was begun, without removing anything.
+/// `dpkg-configure`, then `apt-fix`: finish an interrupted run, without removing anything.
 pub(super) fn repair(lock_timeout: Duration) -> Vec<Repair> {
     let configure = ["dpkg", "--force-confdef", "--force-confold", "--configure", "-a"];
     let mut fix = with_options(lock_timeout);
@@ -176,12 +178,12 @@ mod tests {
             ),
             (Transaction { install: exact("a=2"), ..none() }, Ok("--no-remove install a=2")),
             (Transaction::removal(&package("a")), Ok("purge a")),
-            (none(), Err("apt cannot change nothing")),
-            (Transaction::upgrade(&[]), Err("apt cannot change nothing")),
+            (none(), Err("apt cannot run an empty transaction")),
+            (Transaction::upgrade(&[]), Err("apt cannot run an empty transaction")),
             (Transaction::removal(&package("a=1")), Err("apt cannot remove one of several versions")),
             (
                 Transaction { allow_removals: false, ..Transaction::removal(&package("a")) },
-                Err("apt cannot remove packages without what needs them"),
+                Err("apt cannot remove packages and keep what depends on them"),
             ),
             (
                 Transaction { download_only: true, ..Transaction::removal(&package("a")) },
@@ -193,7 +195,7 @@ mod tests {
             ),
             (
                 Transaction { upgrade: exact("b=1"), ..Transaction::removal(&package("a")) },
-                Err("apt cannot remove packages and bring in others in one transaction"),
+                Err("apt cannot remove packages and install others in one transaction"),
             ),
         ] {
             let line =

@@ -15,13 +15,13 @@ pub(super) fn compare(a: &str, b: &str) -> Ordering {
     }
 }
 
-/// Whether `text` may stand behind `=` on apt's command line.
+/// Whether `text` may follow `=` on apt's command line.
 pub(super) fn is_version(text: &str) -> bool {
     parse(text).is_some()
 }
 
 fn parse(text: &str) -> Option<debversion::Version> {
-    // The parser takes `-` at the front; dpkg wants a digit, and an option must never come of it.
+    // The parser accepts a leading `-`. dpkg wants a digit there, and the text must never become an option.
     let digit_first = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
     if !digit_first || text.len() > LONGEST {
         return None;

@@ -128,7 +128,7 @@ impl PackageManager for Toy {
         "toy repair"
     }
 
-    fn mends(&self, _: &Health) -> String {
+    fn how_to_repair(&self, _: &Health) -> String {
         self.repair_hint().to_owned()
     }
 

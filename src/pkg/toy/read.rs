@@ -1,4 +1,4 @@
-//! Reads what the toy prints: words, one thing a line, and a last line `end`.
+//! Reads what the toy prints: words, one thing per line, and a last line `end`.
 
 use crate::{
     command::{Output, Unreadable},

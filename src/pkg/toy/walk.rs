@@ -1,4 +1,4 @@
-//! Whole steps on a host of the toy: found, read, planned, changed and judged by code that has never heard of it.
+//! Whole steps on a host of the toy: found, read, planned, changed and judged by code that does not know it.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::{
 const TOY: &str = r#"d=$PATCHWAVE_ROOT/toy
 case $1 in
 run) shift; echo "$*" >>"$d/calls"; . "$d/run" ;;
-repair) echo "$2" >>"$d/repairs"; [ "$2" != third ] || . "$d/mend" ;;
+repair) echo "$2" >>"$d/repairs"; [ "$2" != third ] || . "$d/fix" ;;
 *) cat "$d/$1" && echo end ;;
 esac"#;
 
@@ -28,7 +28,7 @@ fn host(kind: StepKind) -> Bench {
         ("refresh", ""),
         ("done", "kern 2\nkern 3\ntool 2\n"),
         ("run", "cp \"$d/done\" \"$d/state\"\n"),
-        ("mend", ""),
+        ("fix", ""),
         ("calls", ""),
         ("repairs", ""),
     ] {
@@ -91,7 +91,7 @@ async fn every_command_of_a_repair_runs() {
     bench.file("toy/pending", "tool 1 2\n");
     bench.file("toy/simulate", "+ tool 2 1\n");
     bench.file("toy/state", "kern 2\ntool 1 broken\n");
-    bench.file("toy/mend", "printf 'kern 2\\ntool 1\\n' >\"$d/state\"\n");
+    bench.file("toy/fix", "printf 'kern 2\\ntool 1\\n' >\"$d/state\"\n");
     bench.file("toy/done", "kern 2\ntool 2\n");
     let result = go(&mut bench).await;
     assert_eq!((result.verdict, changes(&result)), (Verdict::Ok, vec!["tool 1 2".to_owned()]), "{result:?}");
@@ -101,7 +101,7 @@ async fn every_command_of_a_repair_runs() {
     bench.attempt = 2;
     bench.file("toy/state", "kern 2\ntool 1\n");
     bench.file("toy/run", "printf 'kern 2\\ntool 1 broken\\n' >\"$d/state\"; exit 137\n");
-    bench.file("toy/mend", "cp \"$d/done\" \"$d/state\"\n");
+    bench.file("toy/fix", "cp \"$d/done\" \"$d/state\"\n");
     let result = go(&mut bench).await;
     assert_eq!(result.verdict, Verdict::Ok, "{result:?}");
     assert!(result.detail.iter().any(|line| line.contains("the repair completed it (toy repair)")), "{result:?}");
@@ -122,7 +122,7 @@ async fn one_old_kernel_of_several_versions_of_a_name_goes() {
     assert_eq!((result.verdict, result.summary.as_str()), (Verdict::Ok, "purged kern=1"), "{result:?}");
     assert_eq!((changes(&result), file(&bench, "calls").as_str()), (vec!["kern 1 -".to_owned()], "remove:kern=1\n"));
     assert_eq!(bench.journal.notes["purge"], serde_json::json!(["kern=1"]));
-    // More than was meant would go.
+    // More packages would be removed than planned.
     let cleanup = Cleanup { old_kernels: Some(1), package_cache: false, lock_timeout: Duration::from_secs(1) };
     let mut bench = host(StepKind::Cleanup(cleanup));
     bench.file("toy/simulate", "- kern=1\n- kern=3\n");
@@ -136,14 +136,14 @@ async fn who_holds_the_toys_lock_is_waited_for() {
     bench.file("run/toy-lock", "lock /run/toy-lists 7 toy\n");
     bench.file("toy/pending", "");
     let result = go(&mut bench).await;
-    assert_eq!(result.verdict, Verdict::Skipped, "a lock of the lists holds nobody up: {result:?}");
+    assert_eq!(result.verdict, Verdict::Skipped, "a lock of the lists stops nothing: {result:?}");
     bench.attempt = 2;
     bench.file("run/toy-lock", "lock /run/toy-lock 7 toy\n");
     let result = go(&mut bench).await;
     assert_eq!((result.class.as_str(), result.summary.as_str()), ("lock", "lock held by toy (pid 7)"), "{result:?}");
 }
 
-/// Runs one step of a walk: over the connection of those before.
+/// Runs one step of a walk, over the connection of the steps before.
 async fn then(bench: &mut Bench, kind: StepKind) -> StepResult {
     bench.spec = step::testing::spec(kind);
     go(bench).await
@@ -174,7 +174,7 @@ async fn a_walk_asks_once_what_the_host_is_and_again_over_a_new_connection() {
         let result = then(&mut bench, kind).await;
         assert!(matches!(result.verdict, Verdict::Ok | Verdict::Skipped), "{result:?}");
     }
-    // One question where the four steps asked five.
+    // All four steps share one query.
     assert_eq!(bench.count("host-facts"), 1);
     bench.link.close().await;
     assert_eq!(then(&mut bench, verify()).await.verdict, Verdict::Ok);

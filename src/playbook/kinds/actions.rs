@@ -3,40 +3,40 @@
 use super::super::{
     Address, CommandLine, CommandSpec, Hook, Notify, Pause, Script, StepKind, Template, Undrain, files,
     template::check,
-    values::{self, Around},
+    values::{self, Context},
 };
 use crate::yaml::{MapReader, Node, Problems, Value, read};
 
-pub(super) fn snapshot(node: &Node, around: &Around, problems: &mut Problems) -> Option<StepKind> {
-    hook(node, "`snapshot`", around, problems).map(StepKind::Snapshot)
+pub(super) fn snapshot(node: &Node, context: &Context, problems: &mut Problems) -> Option<StepKind> {
+    hook(node, "`snapshot`", context, problems).map(StepKind::Snapshot)
 }
 
-pub(super) fn snapshot_restore(node: &Node, around: &Around, problems: &mut Problems) -> Option<StepKind> {
-    hook(node, "`snapshot_restore`", around, problems).map(StepKind::SnapshotRestore)
+pub(super) fn snapshot_restore(node: &Node, context: &Context, problems: &mut Problems) -> Option<StepKind> {
+    hook(node, "`snapshot_restore`", context, problems).map(StepKind::SnapshotRestore)
 }
 
-pub(super) fn drain(node: &Node, around: &Around, problems: &mut Problems) -> Option<StepKind> {
-    hook(node, "`drain`", around, problems).map(StepKind::Drain)
+pub(super) fn drain(node: &Node, context: &Context, problems: &mut Problems) -> Option<StepKind> {
+    hook(node, "`drain`", context, problems).map(StepKind::Drain)
 }
 
-pub(super) fn undrain(node: &Node, around: &Around, problems: &mut Problems) -> Option<StepKind> {
+pub(super) fn undrain(node: &Node, context: &Context, problems: &mut Problems) -> Option<StepKind> {
     let mut when_failed = false;
-    let hook = hook_and(node, "`undrain`", around, problems, |map| {
+    let hook = hook_and(node, "`undrain`", context, problems, |map| {
         when_failed = map.read("when_failed", read::bool).unwrap_or(false);
     })?;
     Some(StepKind::Undrain(Undrain { hook, when_failed }))
 }
 
 /// `drain: hooks/drain x` or `drain: {run: hooks/drain x}`.
-fn hook(node: &Node, what: &str, around: &Around, problems: &mut Problems) -> Option<Hook> {
-    hook_and(node, what, around, problems, |_| ())
+fn hook(node: &Node, what: &str, context: &Context, problems: &mut Problems) -> Option<Hook> {
+    hook_and(node, what, context, problems, |_| ())
 }
 
 /// As [`hook`]; `more` reads the other keys of a mapping.
 fn hook_and(
     node: &Node,
     what: &str,
-    around: &Around,
+    context: &Context,
     problems: &mut Problems,
     more: impl FnOnce(&mut MapReader<'_, '_>),
 ) -> Option<Hook> {
@@ -58,18 +58,18 @@ fn hook_and(
         _ => (node, values::command_line(node, problems)),
     };
     let run = line.1?;
-    needs_program(line.0, &run, around, problems);
+    needs_program(line.0, &run, context, problems);
     Some(Hook { run })
 }
 
 /// A hook with a path must exist and be executable. A bare name is looked up in PATH when it runs. A hook that runs on
-/// the host has an absolute path that is looked at there.
-fn needs_program(node: &Node, line: &Template, around: &Around, problems: &mut Problems) {
+/// the host has an absolute path, which is checked there.
+fn needs_program(node: &Node, line: &Template, context: &Context, problems: &mut Problems) {
     let Some(program) = check::program(line) else { return };
     if program.starts_with('/') || !program.contains('/') {
         return;
     }
-    if let Some(path) = around.needs_file("hook", &program, node, problems)
+    if let Some(path) = context.needs_file("hook", &program, node, problems)
         && !files::is_executable(&path)
     {
         problems
@@ -79,7 +79,7 @@ fn needs_program(node: &Node, line: &Template, around: &Around, problems: &mut P
 }
 
 /// `command: LINE`, `command: [a, b]`, `command: {run: LINE | argv: [..], …}`.
-pub(super) fn command(node: &Node, _: &Around, problems: &mut Problems) -> Option<StepKind> {
+pub(super) fn command(node: &Node, _: &Context, problems: &mut Problems) -> Option<StepKind> {
     let plain = |run| CommandSpec { run, changes: true, environment: Default::default(), ok_codes: vec![0] };
     let spec = match node.value {
         Value::Map(_) | Value::Null => {
@@ -124,18 +124,18 @@ fn ok_codes(node: &Node, problems: &mut Problems) -> Option<Vec<u32>> {
         read::whole(node, 0, 255, problems)
     })?;
     if codes.is_empty() {
-        problems.at(&node.span, "`ok_codes` is empty: no exit code would be success");
+        problems.at(&node.span, "`ok_codes` is empty: no exit code would count as success");
         return None;
     }
     Some(codes)
 }
 
 /// `script: FILE` or `script: {file: FILE, args: [..], …}`.
-pub(super) fn script(node: &Node, around: &Around, problems: &mut Problems) -> Option<StepKind> {
+pub(super) fn script(node: &Node, context: &Context, problems: &mut Problems) -> Option<StepKind> {
     let script = match node.value {
         Value::Map(_) | Value::Null => {
             let mut map = MapReader::new(node, "`script`", problems)?;
-            let file = map.need("file", |node, problems| file(node, "script", around, problems));
+            let file = map.need("file", |node, problems| file(node, "script", context, problems));
             let args = map.read("args", |node, problems| {
                 read::list_or_single(node, "a list of arguments", problems, values::template)
             });
@@ -145,7 +145,7 @@ pub(super) fn script(node: &Node, around: &Around, problems: &mut Problems) -> O
             Script { file: file?, args: args.unwrap_or_default(), changes, environment }
         }
         _ => {
-            let file = file(node, "script", around, problems)?;
+            let file = file(node, "script", context, problems)?;
             Script { file, args: Vec::new(), changes: true, environment: Default::default() }
         }
     };
@@ -153,16 +153,16 @@ pub(super) fn script(node: &Node, around: &Around, problems: &mut Problems) -> O
 }
 
 /// The name of a file beside the playbook, which must exist unless a template decides it.
-pub(super) fn file(node: &Node, what: &str, around: &Around, problems: &mut Problems) -> Option<Template> {
+pub(super) fn file(node: &Node, what: &str, context: &Context, problems: &mut Problems) -> Option<Template> {
     let file = values::filled(node, problems)?;
     if !file.0.contains('{') {
-        around.needs_file(what, &file.0, node, problems)?;
+        context.needs_file(what, &file.0, node, problems)?;
     }
     Some(file)
 }
 
 /// `pause: 30s` or `pause: {duration: 30s}`.
-pub(super) fn pause(node: &Node, _: &Around, problems: &mut Problems) -> Option<StepKind> {
+pub(super) fn pause(node: &Node, _: &Context, problems: &mut Problems) -> Option<StepKind> {
     let duration = match node.value {
         Value::Map(_) => {
             let mut map = MapReader::new(node, "`pause`", problems)?;
@@ -175,9 +175,9 @@ pub(super) fn pause(node: &Node, _: &Around, problems: &mut Problems) -> Option<
     Some(StepKind::Pause(Pause { duration }))
 }
 
-/// `notify: {command: LINE, message: ..}` or `notify: {webhook: URL, message: .., body: ..}`, with `required: yes`
-/// where the host is not fine without it.
-pub(super) fn notify(node: &Node, around: &Around, problems: &mut Problems) -> Option<StepKind> {
+/// `notify: {command: LINE, message: ..}` or `notify: {webhook: URL, message: .., body: ..}`, with `required: yes` if
+/// the step fails without it.
+pub(super) fn notify(node: &Node, context: &Context, problems: &mut Problems) -> Option<StepKind> {
     let mut map = MapReader::new(node, "`notify`", problems)?;
     let command = map.take("command");
     let webhook = map.take("webhook");
@@ -199,7 +199,7 @@ pub(super) fn notify(node: &Node, around: &Around, problems: &mut Problems) -> O
             }
             let run = values::command_line(line, map.problems);
             if let Some(run) = &run {
-                needs_program(line, run, around, map.problems);
+                needs_program(line, run, context, map.problems);
             }
             run.zip(message).map(|(run, message)| Notify::Command { run, message, required })
         }
@@ -208,7 +208,7 @@ pub(super) fn notify(node: &Node, around: &Around, problems: &mut Problems) -> O
             url.zip(message).map(|(url, message)| Notify::Webhook { url, body, message, required })
         }
         (Some(_), Some(second)) => {
-            map.problems.at(&second.span, "`notify` has `command` or `webhook`, not both").help("make them two steps");
+            map.problems.at(&second.span, "`notify` has `command` or `webhook`, not both").help("write two steps");
             None
         }
         (None, None) => {

@@ -6,7 +6,7 @@ use super::{
     super::{
         Cleanup, CopyFrom, CopySpec, LOCK_TIMEOUT, Reboot, RebootWhen, Scope, ServiceSpec, ServiceState, StepKind,
         Template, Upgrade,
-        values::{self, Around},
+        values::{self, Context},
     },
     actions::file,
 };
@@ -20,7 +20,7 @@ fn scope(node: &Node, problems: &mut Problems) -> Option<Scope> {
 }
 
 /// `upgrade: security` or `upgrade: {scope: .., …}`.
-pub(super) fn upgrade(node: &Node, _: &Around, problems: &mut Problems) -> Option<StepKind> {
+pub(super) fn upgrade(node: &Node, _: &Context, problems: &mut Problems) -> Option<StepKind> {
     let defaults = Upgrade {
         scope: Scope::Security,
         packages: None,
@@ -46,7 +46,7 @@ pub(super) fn upgrade(node: &Node, _: &Around, problems: &mut Problems) -> Optio
         None => {
             map.problems
                 .at(&node.span, "`upgrade` needs the key `scope`")
-                .help("it may be: all, security, kernel, packages");
+                .help("use one of: all, security, kernel, packages");
             None
         }
     };
@@ -78,7 +78,7 @@ pub(super) fn upgrade(node: &Node, _: &Around, problems: &mut Problems) -> Optio
 const NO_PACKAGES: &str = "`scope: packages` needs `packages`, the names to upgrade";
 
 /// `reboot: required`, `reboot: always` or `reboot: {when: .., …}`.
-pub(super) fn reboot(node: &Node, _: &Around, problems: &mut Problems) -> Option<StepKind> {
+pub(super) fn reboot(node: &Node, _: &Context, problems: &mut Problems) -> Option<StepKind> {
     let words = [("required", RebootWhen::Required), ("always", RebootWhen::Always)];
     let mut reboot = Reboot {
         when: RebootWhen::Required,
@@ -99,7 +99,7 @@ pub(super) fn reboot(node: &Node, _: &Around, problems: &mut Problems) -> Option
             let (stable_at, timeout_at) = (map.take("stable"), map.take("timeout"));
             let timeout = timeout_at.map_or(Some(reboot.timeout), |node| read::deadline(node, map.problems));
             let stable = stable_at.map_or(Some(reboot.stable), |node| read::duration(node, map.problems));
-            // A value that cannot be read is reported already; its replacement proves nothing.
+            // A value that cannot be read is already reported; comparing its replacement proves nothing.
             if let Some((stable, timeout)) = stable.zip(timeout) {
                 (reboot.stable, reboot.timeout) = (stable, timeout);
             }
@@ -114,11 +114,11 @@ pub(super) fn reboot(node: &Node, _: &Around, problems: &mut Problems) -> Option
 }
 
 /// `copy: {src | content, dest, mode, owner, group}`.
-pub(super) fn copy(node: &Node, around: &Around, problems: &mut Problems) -> Option<StepKind> {
+pub(super) fn copy(node: &Node, context: &Context, problems: &mut Problems) -> Option<StepKind> {
     let mut map = MapReader::new(node, "`copy`", problems)?;
     let (src, content) = (map.take("src"), map.take("content"));
     let from = match (src, content) {
-        (Some(src), None) => file(src, "file", around, map.problems).map(CopyFrom::File),
+        (Some(src), None) => file(src, "file", context, map.problems).map(CopyFrom::File),
         (None, Some(content)) => values::template(content, map.problems).map(CopyFrom::Content),
         (Some(_), Some(second)) => {
             map.problems.at(&second.span, "`copy` has `src` or `content`, not both");
@@ -159,7 +159,7 @@ fn mode(node: &Node, problems: &mut Problems) -> Option<u32> {
 }
 
 /// `service: {name | names, state}`.
-pub(super) fn service(node: &Node, _: &Around, problems: &mut Problems) -> Option<StepKind> {
+pub(super) fn service(node: &Node, _: &Context, problems: &mut Problems) -> Option<StepKind> {
     let states = [
         ("started", ServiceState::Started),
         ("stopped", ServiceState::Stopped),
@@ -184,14 +184,14 @@ pub(super) fn service(node: &Node, _: &Around, problems: &mut Problems) -> Optio
 }
 
 /// `cleanup: {old_kernels: N, package_cache: yes, lock_timeout: 10m}`.
-pub(super) fn cleanup(node: &Node, _: &Around, problems: &mut Problems) -> Option<StepKind> {
+pub(super) fn cleanup(node: &Node, _: &Context, problems: &mut Problems) -> Option<StepKind> {
     let mut map = MapReader::new(node, "`cleanup`", problems)?;
     let kernels = map.take("old_kernels");
     let old_kernels = kernels.and_then(|node| read::whole(node, 1, 100, map.problems));
     let cache = map.take("package_cache");
     let package_cache = cache.and_then(|node| read::bool(node, map.problems)).unwrap_or(false);
     if kernels.is_none() && cache.is_none() {
-        map.problems.at(&node.span, "`cleanup` cleans nothing").help("it may hold: old_kernels, package_cache");
+        map.problems.at(&node.span, "`cleanup` cleans nothing").help("known keys: old_kernels, package_cache");
     }
     let lock_timeout = map.read("lock_timeout", read::duration).unwrap_or(LOCK_TIMEOUT);
     map.finish();

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{
     super::{
         Condition, HttpCheck, Precheck, StepKind, Verify, WaitFor,
-        values::{self, Around},
+        values::{self, Context},
     },
     actions::web_address,
     changes::absolute,
@@ -13,7 +13,7 @@ use super::{
 use crate::yaml::{MapReader, Node, Problems, Value, read};
 
 /// `precheck: {disk_free, packages, load_below, services, command}`.
-pub(super) fn precheck(node: &Node, _: &Around, problems: &mut Problems) -> Option<StepKind> {
+pub(super) fn precheck(node: &Node, _: &Context, problems: &mut Problems) -> Option<StepKind> {
     let mut map = MapReader::new(node, "`precheck`", problems)?;
     let precheck = Precheck {
         disk_free: map.read("disk_free", disk_free).unwrap_or_default(),
@@ -60,7 +60,7 @@ fn load(node: &Node, problems: &mut Problems) -> Option<f64> {
 }
 
 /// `verify: {services, kernel, journal, packages, http, ports, command}`.
-pub(super) fn verify(node: &Node, _: &Around, problems: &mut Problems) -> Option<StepKind> {
+pub(super) fn verify(node: &Node, _: &Context, problems: &mut Problems) -> Option<StepKind> {
     let mut map = MapReader::new(node, "`verify`", problems)?;
     let verify = Verify {
         services: map.read("services", values::template_list),
@@ -78,7 +78,7 @@ pub(super) fn verify(node: &Node, _: &Around, problems: &mut Problems) -> Option
     Some(StepKind::Verify(verify))
 }
 
-/// A check without any part, unless a wrong part was reported already.
+/// Reports a check without any part, unless a wrong part was reported already.
 fn nothing(node: &Node, what: &str, problems: &mut Problems) {
     let empty = match &node.value {
         Value::Map(entries) => entries.is_empty(),
@@ -116,7 +116,7 @@ fn request(node: &Node, problems: &mut Problems) -> Option<HttpCheck> {
 }
 
 /// `wait_for: {port | http | path | command, …}`.
-pub(super) fn wait_for(node: &Node, _: &Around, problems: &mut Problems) -> Option<StepKind> {
+pub(super) fn wait_for(node: &Node, _: &Context, problems: &mut Problems) -> Option<StepKind> {
     let mut map = MapReader::new(node, "`wait_for`", problems)?;
     let (port_at, http, path, command) = (map.take("port"), map.take("http"), map.take("path"), map.take("command"));
     let host_at = map.take_entry("host");
@@ -138,7 +138,7 @@ pub(super) fn wait_for(node: &Node, _: &Around, problems: &mut Problems) -> Opti
             None
         }
         [_, second, ..] => {
-            map.problems.at(&second.span, "`wait_for` waits for one thing").help("make them two steps");
+            map.problems.at(&second.span, "`wait_for` waits for one thing").help("write two steps");
             None
         }
     };

@@ -29,7 +29,7 @@ impl StepKind {
         }
     }
 
-    /// The time limit of one attempt when the step gives none. A pause and a reboot follow from what they were given.
+    /// The time limit of one attempt when the step gives none. For a pause and a reboot it follows from their own keys.
     pub fn default_timeout(&self) -> Duration {
         const MINUTE: Duration = Duration::from_secs(60);
         match self {
@@ -39,13 +39,13 @@ impl StepKind {
             Self::Snapshot(_) | Self::SnapshotRestore(_) | Self::Cleanup(_) => 15 * MINUTE,
             Self::Upgrade(_) => 60 * MINUTE,
             Self::Notify(_) => Duration::from_secs(10),
-            Self::Confirm(guard) => guard.patience() + MINUTE,
+            Self::Confirm(guard) => guard.longest_time() + MINUTE,
             Self::Pause(pause) => pause.duration.saturating_add(MINUTE),
             Self::Reboot(reboot) => reboot.warn.saturating_add(reboot.timeout).saturating_add(reboot.lock_timeout),
         }
     }
 
-    /// `name:` of a step that has none.
+    /// The name of a step without `name:`.
     pub(in super::super) fn default_name(&self) -> String {
         match self {
             Self::Precheck(_) => "Pre-check".into(),

@@ -1,4 +1,4 @@
-//! What stands under the keyword of a step. One reader per kind; the table says which side a kind may run on.
+//! Reads what is under the keyword of a step. One reader per kind; the table says which side a kind may run on.
 
 mod actions;
 mod changes;
@@ -7,10 +7,10 @@ mod limits;
 
 pub(super) use actions::argv;
 
-use super::{Side, StepKind, values::Around};
+use super::{Side, StepKind, values::Context};
 use crate::yaml::{Key, Node, Problems};
 
-type Reader = fn(&Node, &Around, &mut Problems) -> Option<StepKind>;
+type Reader = fn(&Node, &Context, &mut Problems) -> Option<StepKind>;
 
 /// One kind of step.
 #[derive(Clone, Copy)]
@@ -61,8 +61,8 @@ pub(super) const ALL: [Kind; 16] = [
     host("cleanup", changes::cleanup),
 ];
 
-/// Reads what stands under `key`.
-pub(super) fn read(key: &Key, node: &Node, around: &Around, problems: &mut Problems) -> Option<StepKind> {
+/// Reads what is under `key`.
+pub(super) fn read(key: &Key, node: &Node, context: &Context, problems: &mut Problems) -> Option<StepKind> {
     let kind = ALL.iter().find(|kind| kind.keyword == key.text)?;
-    (kind.read)(node, around, problems)
+    (kind.read)(node, context, problems)
 }

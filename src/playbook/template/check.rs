@@ -1,4 +1,4 @@
-//! What can be said about a template before any host is known: its syntax, and the names of its filters and tests.
+//! What can be checked in a template before any host is known: its syntax, and the names of its filters and tests.
 
 use super::{
     super::Template,
@@ -27,7 +27,7 @@ pub fn template(template: &Template) -> Result<(), TemplateError> {
 /// As [`template`], and braces, which an expression does not have.
 pub fn expression(expression: &str) -> Result<(), TemplateError> {
     if let Some(at) = expression.find("{{").or_else(|| expression.find("{%")) {
-        let message = "an expression stands here, without braces: write `when: a == b`";
+        let message = "an expression has no braces: write `when: a == b`";
         return Err(TemplateError::at(message, at..at + 2));
     }
     jinja::parse_expression(expression)?;
@@ -83,7 +83,7 @@ fn names(text: &str, start: usize, end: usize) -> Result<(), TemplateError> {
     Ok(())
 }
 
-/// One word behind `|` or `is`.
+/// One word after `|` or `is`.
 fn name(text: &str, before: &str, at: usize, word: &str) -> Result<(), TemplateError> {
     let kind = match before {
         "|" => "filter",

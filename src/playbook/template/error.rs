@@ -4,7 +4,7 @@ use std::{fmt, ops::Range};
 
 use minijinja::{Error, ErrorKind};
 
-/// What is said when the engine does not know which variable it was; [`Scope`](super::Scope) finds out.
+/// The message when the engine does not know which variable it was; [`Scope`](super::Scope) finds out.
 pub(super) const UNNAMED: &str = "an undefined variable is used";
 
 /// A template that cannot be rendered. Names the variable; never shows a value, which may be secret.
@@ -17,7 +17,7 @@ pub struct TemplateError {
     pub at: Option<Range<usize>>,
 }
 
-/// A reason of our own inside an engine error: the only free text that is passed on, because we know what it holds.
+/// A reason of our own inside an engine error: the only free text that is passed on, because we know what is in it.
 #[derive(Debug)]
 pub(super) struct Reason(pub String);
 
@@ -60,7 +60,7 @@ impl TemplateError {
             (None, ErrorKind::TemplateNotFound | ErrorKind::BadInclude) => {
                 "a template cannot include another one".to_owned()
             }
-            (None, ErrorKind::OutOfFuel) => "the template does too much work: it was stopped".to_owned(),
+            (None, ErrorKind::OutOfFuel) => "the template does too much work and was stopped".to_owned(),
             (None, kind) if place.is_empty() => format!("the template cannot be computed: {kind}"),
             (None, kind) => format!("`{}` cannot be computed: {kind}", shortened(place)),
         };

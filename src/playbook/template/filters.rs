@@ -44,8 +44,8 @@ fn regex(pattern: &str) -> Result<Regex, Error> {
         .map_err(|_| refuse("a regular expression is not valid (or compiles to more than 1 MiB)"))
 }
 
-/// Ansible's: the words `yes`, `on`, `true`, `y`, `t` and `1` are true, their opposites false; the rest is an error
-/// (Ansible calls it false).
+/// Ansible's: the words `yes`, `on`, `true`, `y`, `t` and `1` are true, their opposites false; anything else is an
+/// error (in Ansible it is false).
 fn to_bool(value: Value) -> Result<bool, Error> {
     match value.kind() {
         ValueKind::String => match value.to_string().trim().to_ascii_lowercase().as_str() {

@@ -10,10 +10,10 @@ use super::{
     trace::{TRACE, Trace},
 };
 
-/// Most bytes that one template may give.
+/// The most bytes that one template may render to.
 const MAX_RENDERED: usize = 1 << 20;
 
-/// Most instructions that one template may take; a loop over 10,000 hosts takes about 100,000.
+/// The most instructions that one template may take; a loop over 10,000 hosts takes about 100,000.
 const FUEL: u64 = 1_000_000;
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
@@ -24,7 +24,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     env.set_debug(false); // debug output lists every referenced variable with its value
     env.remove_global("debug"); // so does this
     env.set_formatter(|out, state, value| {
-        // What a macro writes is written once more by whoever calls it, and there the record is found.
+        // What a macro writes is written again by its caller, and the trace is found there.
         if let Some(trace) = state.lookup(TRACE).and_then(|value| value.downcast_object::<Trace>()) {
             trace.wrote(value);
         }

@@ -22,8 +22,8 @@ use crate::{mask::Secrets, sensitive};
 /// Variables given to [`Scope::new`] come from files and may be templates themselves, rendered when they are used.
 /// What is [`set`](Scope::set) later comes from steps and hosts, and is never taken as a template.
 ///
-/// A variable that is marked as a secret ([`sensitive::mark`]) has its value here as any other has. Whatever a template
-/// makes of it becomes known to the [`Secrets`] of [`Scope::teaching`].
+/// A variable that is marked as a secret ([`sensitive::mark`]) has its value here like any other. Whatever a template
+/// makes of it is added to the [`Secrets`] of [`Scope::recording_secrets`].
 #[derive(Clone, Default)]
 pub struct Scope {
     given: Arc<Map<String, Json>>,
@@ -44,20 +44,20 @@ impl Scope {
         Self { given: Arc::new(vars), found: Arc::default(), secrets: Secrets::default() }
     }
 
-    /// From now on `secrets` learn each secret that a template uses, and each text that is made of one.
+    /// From now on, `secrets` gets each secret that a template uses, and each text that is made of one.
     #[must_use]
-    pub fn teaching(mut self, secrets: &Secrets) -> Self {
+    pub fn recording_secrets(mut self, secrets: &Secrets) -> Self {
         self.secrets = secrets.clone();
         self
     }
 
-    /// Renders every template of a step, or of any other JSON value, for the sake of its secrets: a host may repeat
-    /// what an earlier controller sent it. What cannot be rendered now is passed over.
-    pub fn teach_all(&self, json: &Json) {
+    /// Renders every template of a step, or of any other JSON value, only to record its secrets: a host may repeat what
+    /// an earlier controller sent it. What cannot be rendered now is skipped.
+    pub fn record_secrets(&self, json: &Json) {
         match json {
             Json::String(text) if holds_tag(text) => drop(self.render(&Template(text.clone()))),
-            Json::Array(items) => items.iter().for_each(|item| self.teach_all(item)),
-            Json::Object(map) => map.values().for_each(|item| self.teach_all(item)),
+            Json::Array(items) => items.iter().for_each(|item| self.record_secrets(item)),
+            Json::Object(map) => map.values().for_each(|item| self.record_secrets(item)),
             _ => {}
         }
     }
@@ -67,7 +67,7 @@ impl Scope {
         Arc::make_mut(&mut self.found).insert(name.to_owned(), value);
     }
 
-    /// A variable as it was given or set, if it was; templates in it are not rendered.
+    /// A variable as it was given or set, if any; templates in it are not rendered.
     pub fn get(&self, name: &str) -> Option<&Json> {
         self.found.get(name).or_else(|| self.given.get(name))
     }
@@ -142,7 +142,7 @@ impl Scope {
         if value.kind() == ValueKind::String {
             let shown = expression.trim();
             return Err(TemplateError::new(format!(
-                "`{shown}` gives a text, not true or false; write `({shown}) | bool`, or compare it with ==",
+                "`{shown}` is a text, not true or false; write `({shown}) | bool`, or compare it with ==",
             )));
         }
         Ok(value.is_true())
@@ -163,7 +163,7 @@ impl Scope {
             ValueKind::Undefined => {
                 Err(self.hinted(TemplateError::new(format!("`{}` is undefined", expression.trim())), expression))
             }
-            // An error inside a variable travels as a value until somebody looks at it.
+            // An error inside a variable is a value until it is used.
             ValueKind::Invalid => Err(match value.try_iter() {
                 Err(error) => TemplateError::of(&error, expression),
                 Ok(_) => TemplateError::new(format!("`{}` cannot be computed", expression.trim())),
@@ -172,7 +172,7 @@ impl Scope {
         }
     }
 
-    /// Runs the engine over the variables, and once more with other secrets where it used some.
+    /// Runs the engine over the variables, and again with other secrets if it used some.
     fn traced<T, E>(&self, run: impl Fn(Value, &Trace) -> Result<T, E>) -> Result<T, E> {
         let over = |trace: &Arc<Trace>| {
             run(Vars::new(Arc::clone(&self.given), Arc::clone(&self.found), Arc::clone(trace)).context(), trace)
@@ -181,14 +181,14 @@ impl Scope {
         let result = over(&trace);
         if trace.touched() {
             let disguised = Arc::new(Trace::disguised());
-            // Where it fails, what it did not come to counts as secret.
+            // If it fails, everything that it did not reach counts as secret.
             drop(over(&disguised));
-            trace.learn(&disguised, &self.secrets);
+            trace.report(&disguised, &self.secrets);
         }
         result
     }
 
-    /// Whether `a.b` leads to a value. What is a template itself counts as one: its value is not known here.
+    /// Whether `a.b` has a value. A template counts as one: its value is not known here.
     fn holds(&self, path: &str) -> bool {
         let mut parts = path.split('.');
         let Some(mut value) = parts.next().and_then(|name| self.get(name)) else { return false };
@@ -244,7 +244,7 @@ fn texts(value: &Value, expression: &str) -> Result<Vec<String>, TemplateError> 
         }
         _ => word(value).map(|one| vec![one]),
     };
-    list.ok_or_else(|| TemplateError::new(format!("`{expression}` gives neither a list of texts nor a text")))
+    list.ok_or_else(|| TemplateError::new(format!("`{expression}` is neither a list of texts nor a text")))
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ fn errors_name_the_variable_and_no_value() {
         ("{{ missing ~ 'x' }}", "`missing` is undefined"),
         ("{{ broken }}", "`missing_one` is undefined (in the variable `broken`)"),
         ("{{ loop_a }}", "the variable `loop_a` refers to itself, or to others more than 16 deep"),
-        ("{{ sealed }}", "the variable `sealed` is encrypted (!vault), and patchwave does not decrypt"),
+        ("{{ sealed }}", "the variable `sealed` is encrypted (!vault), and patchwave cannot decrypt it"),
         ("{{ password + 1 }}", "`password + 1` cannot be computed: invalid operation"),
         ("{{ password | int }}", "`int` cannot be computed: invalid operation"),
         ("{{ 'x' | regex_replace('(', '') }}", "a regular expression is not valid (or compiles to more than 1 MiB)"),
@@ -77,7 +77,7 @@ fn errors_name_the_variable_and_no_value() {
         ("{{ password | bool }}", "a text that means neither true nor false was given to `bool`"),
         (
             "{% for a in range(9000) %}{% for b in range(9000) %}{% set c = 1 %}{% endfor %}{% endfor %}",
-            "the template does too much work: it was stopped",
+            "the template does too much work and was stopped",
         ),
         ("{{ 'a' * 2000000 }}", "the rendered text is longer than 1 MiB"),
         ("{% for a in range(9000) %}{{ 'a' * 200 }}{% endfor %}", "the rendered text is longer than 1 MiB"),
@@ -104,8 +104,8 @@ fn a_list_variable_stays_a_list() {
     ] {
         assert_eq!(list(text).unwrap(), expected, "{text}");
     }
-    assert_eq!(list("{{ nested }}").unwrap_err(), "`nested` gives neither a list of texts nor a text");
-    assert_eq!(list("{{ [services] }}").unwrap_err(), "`[services]` gives neither a list of texts nor a text");
+    assert_eq!(list("{{ nested }}").unwrap_err(), "`nested` is neither a list of texts nor a text");
+    assert_eq!(list("{{ [services] }}").unwrap_err(), "`[services]` is neither a list of texts nor a text");
     assert_eq!(list("{{ missing }}").unwrap_err(), "`missing` is undefined");
     assert_eq!(list("{{ broken }}").unwrap_err(), "`missing_one` is undefined (in the variable `broken`)");
     let items = TemplateList::Items(vec![Template("{{ name }}".into()), Template("b".into())]);
@@ -137,7 +137,7 @@ fn conditions_are_true_or_false_or_an_error() {
     assert_eq!(truth("broken").unwrap_err(), "`missing_one` is undefined (in the variable `broken`)");
     assert_eq!(
         truth("no_text").unwrap_err(),
-        "`no_text` gives a text, not true or false; write `(no_text) | bool`, or compare it with =="
+        "`no_text` is a text, not true or false; write `(no_text) | bool`, or compare it with =="
     );
 }
 
@@ -158,10 +158,7 @@ fn what_is_wrong_is_found_before_any_host_is_known() {
     {
         check::template(&Template(good.into())).unwrap();
     }
-    assert_eq!(
-        check::expression("{{ a }}").unwrap_err().message,
-        "an expression stands here, without braces: write `when: a == b`"
-    );
+    assert_eq!(check::expression("{{ a }}").unwrap_err().message, "an expression has no braces: write `when: a == b`");
     assert_eq!(
         check::expression("a ==").unwrap_err().message,
         "template syntax: unexpected end of input, expected expression"
@@ -188,7 +185,7 @@ fn with_secrets() -> (Scope, Secrets) {
         unreachable!("an object was written")
     };
     let secrets = Secrets::default();
-    (Scope::new(sensitive::mark_all(vars)).teaching(&secrets), secrets)
+    (Scope::new(sensitive::mark_all(vars)).recording_secrets(&secrets), secrets)
 }
 
 #[test]
@@ -242,26 +239,27 @@ fn expressions_lists_and_errors_make_secrets_known_too() {
         secrets.hide(text).into_owned()
     };
     let whole = |text: &str| TemplateList::Whole(Template(text.to_owned()));
-    let told = |scope: &Scope| assert_eq!(scope.truth("api_token == 's3cr3t-T0k'"), Ok(true));
-    assert_eq!(known(&told, "s3cr3t-T0k"), "********");
-    let told =
+    let run = |scope: &Scope| assert_eq!(scope.truth("api_token == 's3cr3t-T0k'"), Ok(true));
+    assert_eq!(known(&run, "s3cr3t-T0k"), "********");
+    let run =
         |scope: &Scope| assert_eq!(scope.render_list(&whole("{{ [api_token | upper, name] }}")).unwrap().len(), 2);
-    assert_eq!(known(&told, "S3CR3T-T0K web01"), "******** web01");
-    let told = |scope: &Scope| {
+    assert_eq!(known(&run, "S3CR3T-T0K web01"), "******** web01");
+    let run = |scope: &Scope| {
         for text in ["{{ api_token + 1 }}", "{{ missing[api_token] }}", "{{ api_token | bool }}", "{{ api_token.x.y }}"]
         {
             let message = scope.render(&Template(text.to_owned())).unwrap_err().message;
             assert!(!message.contains("s3cr3t"), "{message}");
         }
     };
-    assert_eq!(known(&told, "s3cr3t-T0k"), "********");
-    let told = |scope: &Scope| scope.teach_all(&json!({ "a": ["{{ missing }}", { "b": "{{ api_token | upper }}" }] }));
-    assert_eq!(known(&told, "S3CR3T-T0K"), "********");
+    assert_eq!(known(&run, "s3cr3t-T0k"), "********");
+    let run =
+        |scope: &Scope| scope.record_secrets(&json!({ "a": ["{{ missing }}", { "b": "{{ api_token | upper }}" }] }));
+    assert_eq!(known(&run, "S3CR3T-T0K"), "********");
     // What a host answers is taken as it is, whatever it looks like.
-    let told = |scope: &Scope| {
+    let run = |scope: &Scope| {
         let mut scope = scope.clone();
         scope.set("answer", sensitive::mark("token", json!("{{ name }}")));
         assert!(scope.render(&Template("{{ answer }}".to_owned())).unwrap().contains("{{ name }}"));
     };
-    assert_eq!(known(&told, "{{ name }}"), "{{ name }}");
+    assert_eq!(known(&run, "{{ name }}"), "{{ name }}");
 }

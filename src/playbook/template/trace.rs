@@ -1,8 +1,8 @@
-//! What one render makes of secrets: the secret values that it looked up, and each text that it wrote since.
+//! What one render makes of secrets: the secret values that it looked up, and each text that it wrote after that.
 //!
-//! Which of those texts depend on a secret is found by rendering again with every secret disguised: a text that comes
-//! out the same holds none. So filters, concatenation, `set` and loops need no rules of their own, and a host's name
-//! beside a password stays readable. Start at [`Trace::learn`].
+//! Which of those texts depend on a secret is found by rendering again with every secret disguised: a text that is the
+//! same again holds none. So filters, concatenation, `set` and loops need no rules of their own, and the name of a host
+//! next to a password stays readable. Start at [`Trace::report`].
 
 use std::{
     fmt,
@@ -49,7 +49,7 @@ impl fmt::Debug for Trace {
     }
 }
 
-/// Only so that the engine can hand it to its formatter.
+/// Only so that the engine can pass it to its formatter.
 impl Object for Trace {}
 
 impl Trace {
@@ -62,7 +62,7 @@ impl Trace {
         self.touched.load(Ordering::Relaxed)
     }
 
-    /// Takes note of a secret value and gives what the template sees of it.
+    /// Records a secret value and returns what the template sees of it.
     pub fn secret(&self, value: Value) -> Value {
         self.touched.store(true, Ordering::Relaxed);
         self.seen(value, &mut self.found())
@@ -96,7 +96,7 @@ impl Trace {
         }
     }
 
-    /// Takes note of what a `{{ … }}` gives, or of the result of an expression.
+    /// Records what a `{{ … }}` gives, or the result of an expression.
     pub fn wrote(&self, value: &Value) {
         if !self.touched() {
             return;
@@ -108,20 +108,20 @@ impl Trace {
         self.found().written.push(text);
     }
 
-    /// Hands over the secrets of this render, and all that it made of them: what `disguised`, the same render with
-    /// other secrets, has written otherwise or not at all.
-    pub fn learn(&self, disguised: &Self, into: &Secrets) {
+    /// Adds the secrets of this render to `secrets`, and every text that it made of them: what `disguised`, the same
+    /// render with other secrets, wrote differently or not at all.
+    pub fn report(&self, disguised: &Self, secrets: &Secrets) {
         let (found, other) = (self.found(), disguised.found());
-        found.secrets.iter().for_each(|secret| into.add(secret));
+        found.secrets.iter().for_each(|secret| secrets.add(secret));
         for (at, text) in found.written.iter().enumerate() {
             let Some(text) = text else { continue };
             let same = other.written.get(at).and_then(Option::as_ref).filter(|_| !found.blind);
             match same {
                 Some(same) if same.lines().count() == text.lines().count() => {
                     let lines = text.lines().zip(same.lines());
-                    lines.filter(|(line, same)| line != same).for_each(|(line, _)| into.add(line));
+                    lines.filter(|(line, same)| line != same).for_each(|(line, _)| secrets.add(line));
                 }
-                _ => into.add(text),
+                _ => secrets.add(text),
             }
         }
     }

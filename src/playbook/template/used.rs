@@ -1,4 +1,4 @@
-//! Which variables steps use, as far as their texts say it: for what must be known before any host is. Start at [`of`].
+//! Which variables steps use, as far as their texts show it: for checks before any host is known. Start at [`of`].
 
 use std::collections::BTreeSet;
 

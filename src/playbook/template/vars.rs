@@ -21,13 +21,13 @@ use super::{
 };
 use crate::{
     sensitive,
-    yaml::{SEALED, VAULT},
+    yaml::{CANNOT_DECRYPT, VAULT},
 };
 
-/// How an inventory passes on a text with the tag `!unsafe`, which is not a template, whatever it holds.
+/// How an inventory passes on a text with the tag `!unsafe`, which is never a template.
 const UNSAFE: &str = "__ansible_unsafe";
 
-/// How deep a variable may refer to another one.
+/// How deep variables may refer to each other.
 const MAX_DEPTH: u8 = 16;
 
 /// How many variables that are templates one render may expand.
@@ -76,7 +76,7 @@ impl Vars {
                 items.iter().map(|item| self.expanded(name, item)).collect::<Result<Vec<_>, _>>()?.into()
             }
             Json::Object(map) if map.contains_key(VAULT) => {
-                return Err(refuse(format!("the variable `{name}` {SEALED}")));
+                return Err(refuse(format!("the variable `{name}` {CANNOT_DECRYPT}")));
             }
             Json::Object(map) if map.len() == 1 && map.get(UNSAFE).is_some_and(Json::is_string) => plain(&map[UNSAFE]),
             Json::Object(map) => {

@@ -1,4 +1,4 @@
-//! A command line into words, as a POSIX shell splits them, with template tags as indivisible characters.
+//! Splits a command line into words as a POSIX shell does; a template tag counts as one character.
 //!
 //! `hooks/x "{{ a | default('b c') }}"` is two words. The split comes before the rendering, so that no value of a
 //! variable can become another word. Nothing is expanded: what only a shell would do (pipes, redirections, `$X`,
@@ -35,7 +35,7 @@ struct Word {
 }
 
 impl Word {
-    /// A literal character. A brace may not come to stand beside a tag and make another one of it.
+    /// A literal character. A brace must not end up next to a tag and change its meaning.
     fn push(&mut self, c: char) {
         self.gives_text = true;
         match c {
@@ -83,7 +83,10 @@ impl Splitter<'_> {
         let (start, end) = (self.at, tags::end_of(self.line, self.at)?);
         let tag = &self.line[start..end];
         if tag.trim_start_matches(['{', '%', '-', '+', ' ']).starts_with("raw") && tag.starts_with("{%") {
-            return Err(TemplateError::at("a raw block cannot stand in a command line; use single quotes", start..end));
+            return Err(TemplateError::at(
+                "a raw block is not allowed in a command line; use single quotes",
+                start..end,
+            ));
         }
         let word = self.word(start);
         word.template.push_str(tag);
@@ -155,7 +158,7 @@ impl Splitter<'_> {
     fn shell_only(&self, at: usize, what: &str) -> TemplateError {
         TemplateError::at(
             format!(
-                "`{what}` has a meaning for a shell only, and no shell reads this line; \
+                "`{what}` is for a shell, and this line does not run in a shell; \
                  write '{what}' in single quotes, or put the line into a script"
             ),
             at..at + what.len(),

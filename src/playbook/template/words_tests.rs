@@ -55,7 +55,7 @@ fn what_only_a_shell_would_do_is_refused() {
         ("a # note", 2..3),
     ] {
         let error = split(line).unwrap_err();
-        assert!(error.message.contains("has a meaning for a shell only"), "{line}: {error}");
+        assert!(error.message.contains("is for a shell, and this line does not run in a shell"), "{line}: {error}");
         assert_eq!(error.at, Some(at), "{line}");
     }
 }
@@ -71,7 +71,7 @@ fn broken_lines_say_where() {
         ("a {{ b", "template syntax: this tag is never closed", 2..4),
         ("a {% set x = 1 %} b", "a tag that gives no text cannot be a word of a command line", 2..18),
         ("a {% if b %}c d{% endif %}", "a template block must begin and end inside one word of a command line", 2..14),
-        ("a {% raw %}x{% endraw %}", "a raw block cannot stand in a command line; use single quotes", 2..11),
+        ("a {% raw %}x{% endraw %}", "a raw block is not allowed in a command line; use single quotes", 2..11),
     ] {
         let error = split(line).unwrap_err();
         assert_eq!((error.message.as_str(), error.at), (message, Some(at)), "{line}");

@@ -44,8 +44,8 @@ pub(crate) enum What {
     LocalNetwork(Vec<Network>),
     SessionType(String),
     Exec(String),
-    /// This criterion of newer releases, which we cannot answer.
-    Unanswered(&'static str),
+    /// A criterion of newer releases, which we cannot evaluate.
+    NotEvaluated(&'static str),
 }
 
 /// Settings under one condition.
@@ -144,8 +144,8 @@ fn with_argument(name: &str, argument: String) -> Result<What, String> {
         "localnetwork" => What::LocalNetwork(Network::list(&argument)?),
         "sessiontype" => What::SessionType(argument),
         "exec" => What::Exec(argument),
-        "command" => What::Unanswered("command"),
-        "version" => What::Unanswered("version"),
+        "command" => What::NotEvaluated("command"),
+        "version" => What::NotEvaluated("version"),
         _ => return Err(format!("`{name}` is not a Match criterion")),
     })
 }
@@ -198,9 +198,9 @@ impl Matcher<'_> {
                     own.iter().any(|(_, address)| networks.iter().any(|network| network.has(*address)))
                 }
                 What::SessionType(list) => pattern::listed(SESSION, list, false) == Listed::Yes,
-                What::Unanswered(name) => {
+                What::NotEvaluated(name) => {
                     let message = format!(
-                        "Match {name} cannot be answered: this program is not a release of OpenSSH, and sends many \
+                        "Match {name} cannot be evaluated: this program is not a release of OpenSSH, and sends many \
                         commands over one connection"
                     );
                     return Err(SshConfigError::Unsupported(Problem::new(place, message)));

@@ -56,8 +56,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) alias: Option<String>,
     pub(crate) tag: Option<String>,
     pub(crate) ignore_unknown: Option<String>,
-    /// Whether both passes are over.
-    pub(crate) settled: bool,
+    /// Whether both passes are done.
+    pub(crate) passes_done: bool,
 }
 
 impl Facts<'_> {
@@ -109,7 +109,7 @@ impl Facts<'_> {
         let short = person.machine.split('.').next().unwrap_or_default();
         let uid = person.uid.to_string();
         // Without an alias, `Match exec` gets the name; afterwards it is the host as asked for.
-        let alias = self.alias.as_deref().unwrap_or(if self.settled { self.original } else { &host });
+        let alias = self.alias.as_deref().unwrap_or(if self.passes_done { self.original } else { &host });
         let hash = hash(&[&person.machine, &host, &port, user]);
         let known = [
             ('C', hash.as_str()),

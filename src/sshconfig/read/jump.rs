@@ -1,7 +1,7 @@
 //! `ProxyJump`, and the other places where `[user@]host[:port]` or `ssh://…` is written.
 
 use crate::sshconfig::read::value;
-use crate::target::spelling;
+use crate::target::syntax;
 
 /// One host of a chain.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -20,9 +20,9 @@ impl Hop {
     /// # Errors
     /// The name, and what is wrong with it.
     pub(crate) fn check(&self) -> Result<(), String> {
-        spelling::address(&self.host).map_err(|why| format!("the host {:?} {why}", self.host))?;
+        syntax::address(&self.host).map_err(|why| format!("the host {:?} {why}", self.host))?;
         let user = self.user.as_deref().unwrap_or_default();
-        spelling::login(user).map_err(|why| format!("the login {user:?} {why}"))
+        syntax::login(user).map_err(|why| format!("the login {user:?} {why}"))
     }
 }
 
@@ -49,7 +49,7 @@ impl Destination {
             Some((user, host)) => (Some(user.to_owned()), host),
             None => (None, text),
         };
-        (!host.is_empty() && spelling::address(host).is_ok()).then(|| Self { host: host.to_owned(), user, port: None })
+        (!host.is_empty() && syntax::address(host).is_ok()).then(|| Self { host: host.to_owned(), user, port: None })
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) enum Kind {
 }
 
 /// How a keyword is handled. Every keyword is one of these.
-#[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "the page of all keywords says it"))]
+#[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "for the page of all keywords"))]
 pub(crate) enum Handling {
     /// It is followed; with a note on where patchwave differs.
     Honoured(&'static str),
@@ -55,14 +55,14 @@ pub(crate) struct Refusal {
     /// Accepted values, in canonical form.
     pub(crate) fine: &'static [&'static str],
     /// Whether the accepted values are followed, rather than being the default only.
-    #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "the page of all keywords says it"))]
+    #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "for the page of all keywords"))]
     pub(crate) partly: bool,
     /// What OpenSSH would do, to follow the keyword and its value.
-    pub(crate) would: &'static str,
+    pub(crate) effect: &'static str,
     /// What to do about it.
     pub(crate) help: &'static str,
-    /// Only when we connect: the configuration can be read.
-    pub(crate) late: bool,
+    /// Refused only when we connect; the configuration can be read.
+    pub(crate) on_connect: bool,
 }
 
 /// One keyword.
@@ -104,14 +104,14 @@ impl Keyword {
     }
 
     /// Refuses the host unless the value is one of `fine`.
-    pub(crate) const fn refused(mut self, fine: &'static [&'static str], would: &'static str) -> Self {
-        self.handling = Handling::Refused(Refusal { fine, partly: false, would, help: "", late: false });
+    pub(crate) const fn refused(mut self, fine: &'static [&'static str], effect: &'static str) -> Self {
+        self.handling = Handling::Refused(Refusal { fine, partly: false, effect, help: "", on_connect: false });
         self
     }
 
     /// The same, but only when we connect.
-    pub(crate) const fn refused_late(mut self, fine: &'static [&'static str], would: &'static str) -> Self {
-        self.handling = Handling::Refused(Refusal { fine, partly: false, would, help: "", late: true });
+    pub(crate) const fn refused_on_connect(mut self, fine: &'static [&'static str], effect: &'static str) -> Self {
+        self.handling = Handling::Refused(Refusal { fine, partly: false, effect, help: "", on_connect: true });
         self
     }
 
@@ -119,10 +119,10 @@ impl Keyword {
     pub(crate) const fn honoured_but(
         mut self,
         fine: &'static [&'static str],
-        would: &'static str,
+        effect: &'static str,
         help: &'static str,
     ) -> Self {
-        self.handling = Handling::Refused(Refusal { fine, partly: true, would, help, late: true });
+        self.handling = Handling::Refused(Refusal { fine, partly: true, effect, help, on_connect: true });
         self
     }
 

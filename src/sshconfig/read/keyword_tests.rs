@@ -42,7 +42,7 @@ fn refusal(line: &str) -> Option<String> {
     }
 }
 
-/// Arguments that mean something else than the default.
+/// Arguments that differ from the default.
 fn samples(keyword: &Keyword) -> Vec<String> {
     let words: &[&str] = match &keyword.kind {
         Kind::Choice(choices) => {
@@ -90,10 +90,10 @@ fn what_a_keyword_says_is_followed_or_refused_or_changes_nothing() {
                     assert_eq!(said.is_none(), fine, "{line}: {said:?}");
                     if let Some(said) = said {
                         assert!(said.starts_with("/etc/one:2: ") && said.contains(keyword.name), "{said}");
-                        assert!(said.contains(refusal.would) && said.contains(refusal.help), "{said}");
+                        assert!(said.contains(refusal.effect) && said.contains(refusal.help), "{said}");
                     }
                 }
-                // These want something of the machine, or a value of their own.
+                // These need something from the machine, or a value of their own.
                 None if matches!(keyword.name, "bindaddress" | "bindinterface" | "preferredauthentications") => {
                     assert!(said.is_some_and(|said| said.starts_with("/etc/one:2: ") && said.contains(keyword.name)));
                 }
@@ -113,7 +113,7 @@ fn names_are_lower_case_and_unique() {
         assert!(seen.insert(name), "{name} is there twice");
     }
     for (alias, name) in table::ALIASES {
-        assert!(table::KEYWORDS.iter().any(|keyword| keyword.name == *name), "{alias} stands for {name}");
+        assert!(table::KEYWORDS.iter().any(|keyword| keyword.name == *name), "{alias} means {name}");
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) static KEYWORDS: &[Keyword] = &[
     idle("canonicalizefallbacklocal", "yes", NO_CANONICAL),
     choice("canonicalizehostname", value::CANONICALIZE, "false")
         .refused(&["false"], "would look the name up and rewrite it"),
-    Keyword::flag("checkhostip", "no").refused_late(&["no"], "would also look up the address in known_hosts"),
+    Keyword::flag("checkhostip", "no").refused_on_connect(&["no"], "would also look up the address in known_hosts"),
     idle_of("compression", Kind::Choice(value::COMPRESSION), "no", "nothing is compressed"),
     idle_of("controlmaster", Kind::Choice(value::CONTROL), "false", OWN_CONNECTION),
     idle("enablesshkeysign", "no", NO_HOSTBASED),
@@ -82,7 +82,7 @@ pub(crate) static KEYWORDS: &[Keyword] = &[
     choice("pubkeyauthentication", value::PUBKEY, "true").note("`unbound` and `host-bound` count as `yes`"),
     idle_of("requesttty", Kind::Choice(value::TTY), "auto", NO_TERMINAL),
     choice("sessiontype", value::SESSION, "default")
-        .refused_late(&["default"], "would leave no way to run our commands"),
+        .refused_on_connect(&["default"], "would leave no way to run our commands"),
     idle("stdinnull", "no", NO_TERMINAL),
     idle("forkafterauthentication", "no", NO_TERMINAL),
     idle("streamlocalbindunlink", "no", NO_FORWARDING),
@@ -119,7 +119,8 @@ pub(crate) static KEYWORDS: &[Keyword] = &[
     algorithms("kexalgorithms", Family::Kex).note(OURS_ONLY),
     algorithms("casignaturealgorithms", Family::Authority),
     idle_of("localcommand", Kind::Command, "", "no local command is run after login"),
-    Keyword::honoured("remotecommand", Kind::Command, "").refused_late(&["none"], "would run instead of our commands"),
+    Keyword::honoured("remotecommand", Kind::Command, "")
+        .refused_on_connect(&["none"], "would run instead of our commands"),
     idle_of("loglevel", Kind::Choice(value::LEVEL), "INFO", OWN_OUTPUT),
     algorithms("macs", Family::Mac).note(OURS_ONLY),
     Keyword::word("pkcs11provider").refused(&["none"], "would log in with keys of a token; use an agent for them"),

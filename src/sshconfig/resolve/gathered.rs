@@ -1,4 +1,4 @@
-//! Merges settings: mostly the first value wins, sometimes all count. Knows for which of them the host is refused.
+//! Merges settings: mostly the first value wins, sometimes all count. Knows which settings refuse the host.
 
 use std::collections::BTreeMap;
 
@@ -133,7 +133,7 @@ impl Gathered {
         }
     }
 
-    /// The chain of bastions; empty where there is none.
+    /// The chain of bastions; empty if there is none.
     pub(crate) fn bastions(&self) -> &[Hop] {
         self.jumps().map_or(&[], |jumps| &jumps.hops)
     }
@@ -177,11 +177,11 @@ impl Gathered {
         Problem { place: place.unwrap_or(Place { path: "ssh_config".into(), line: 0 }), message, help: None }
     }
 
-    /// What is set and would change where or how we connect, but is not followed: the `late` ones matter only when we
-    /// connect.
-    pub(crate) fn refusals(&self, late: bool) -> impl Iterator<Item = Problem> {
+    /// What is set and would change where or how we connect, but is not followed: the `on_connect` ones matter only
+    /// when we connect.
+    pub(crate) fn refusals(&self, on_connect: bool) -> impl Iterator<Item = Problem> {
         KEYWORDS.iter().filter_map(move |keyword| {
-            let refusal = keyword.refusal().filter(|refusal| refusal.late == late)?;
+            let refusal = keyword.refusal().filter(|refusal| refusal.on_connect == on_connect)?;
             self.refused(keyword, refusal)
         })
     }
@@ -200,7 +200,7 @@ impl Gathered {
             "false" => "no",
             text => text,
         };
-        let mut problem = self.problem(name, format!("{name} {shown} {}; patchwave does not do that", refusal.would));
+        let mut problem = self.problem(name, format!("{name} {shown} {}; patchwave does not do that", refusal.effect));
         problem.help = Some(refusal.help).filter(|help| !help.is_empty()).map(str::to_owned);
         Some(problem)
     }

@@ -1,4 +1,4 @@
-//! From what was gathered to [`Resolved`]: tokens, paths, and what we refuse.
+//! Turns gathered settings into [`Resolved`]: tokens, paths, and what we refuse.
 
 use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -22,7 +22,7 @@ use crate::sshconfig::{
         resolved::Shown,
     },
 };
-use crate::target::spelling;
+use crate::target::syntax;
 
 /// Puts everything together.
 pub(crate) fn resolve(
@@ -33,7 +33,7 @@ pub(crate) fn resolve(
     if let Some(problem) = gathered.refusals(false).next() {
         return Err(SshConfigError::Unsupported(problem));
     }
-    facts.settled = true;
+    facts.passes_done = true;
     if let Some(alias) = &mut facts.alias {
         *alias = alias.to_ascii_lowercase();
     }
@@ -46,7 +46,7 @@ pub(crate) fn resolve(
         let text = "connectionattempts 0 allows no attempt";
         return Err(SshConfigError::Bad(vec![gathered.problem("connectionattempts", text.into())]));
     }
-    resolver.no_loop()?;
+    resolver.check_loop()?;
     Ok(resolver.finish(attempts, shown))
 }
 
@@ -112,8 +112,8 @@ impl Resolver<'_> {
         })
     }
 
-    /// A host that is its own bastion.
-    fn no_loop(&self) -> Result<(), SshConfigError> {
+    /// Refuses a host that is its own bastion.
+    fn check_loop(&self) -> Result<(), SshConfigError> {
         let Some(last) = self.gathered.bastions().last() else { return Ok(()) };
         let user = self.facts.user(&self.config.person);
         let name = self.facts.renamed.as_deref().unwrap_or_default();
@@ -235,8 +235,7 @@ impl Resolver<'_> {
     fn names(&mut self) {
         let host = self.facts.renamed.as_deref().unwrap_or_default();
         let user = self.facts.user.as_deref().unwrap_or_default();
-        for (keyword, text, judged) in
-            [("hostname", host, spelling::address(host)), ("user", user, spelling::login(user))]
+        for (keyword, text, judged) in [("hostname", host, syntax::address(host)), ("user", user, syntax::login(user))]
         {
             if let Err(why) = judged {
                 let problem = self.gathered.problem(keyword, format!("{keyword} {text:?} {why}"));

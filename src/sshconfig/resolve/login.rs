@@ -9,7 +9,7 @@ use crate::sshconfig::{
 };
 use crate::target::{LoginMethod, LoginSettings, Variables};
 
-/// OpenSSH's names, in its usual order.
+/// OpenSSH's names, in its default order.
 const METHODS: [(&str, LoginMethod); 3] = [
     ("publickey", LoginMethod::Keys),
     ("keyboard-interactive", LoginMethod::Interactive),

@@ -41,9 +41,9 @@ pub struct Resolved {
     pub proxy: Proxy,
     /// `AddressFamily`.
     pub family: AddressFamily,
-    /// `BindAddress`, or the addresses of `BindInterface`, one a family at most.
+    /// `BindAddress`, or the addresses of `BindInterface`, at most one per family.
     pub bind: Vec<IpAddr>,
-    /// `ConnectTimeout`; zero stands for none, as in OpenSSH.
+    /// `ConnectTimeout`; zero means no limit, as in OpenSSH.
     pub connect_timeout: Option<Duration>,
     /// `ConnectionAttempts`, at least 1.
     pub connection_attempts: u32,
@@ -65,7 +65,7 @@ pub struct Resolved {
     pub authorities: Option<Vec<String>>,
     /// `RequiredRSASize`, in bits.
     pub required_rsa_size: Option<u32>,
-    /// `SetEnv` and `SendEnv`, less the locale.
+    /// `SetEnv` and `SendEnv`, without the locale.
     pub environment: Variables,
     /// Keywords that OpenSSH would follow when it connects and that stop us from connecting. `ssh -G` prints them.
     pub(crate) refused: Vec<Refused>,

@@ -43,7 +43,7 @@ pub(super) enum Fate {
 
 /// Wishes for a verdict until there is one. The connection that the change was made over proves nothing and is closed.
 pub(super) async fn find(cx: &mut StepCx<'_>, guard: &Guard, id: &str, wish: Wish) -> Fate {
-    let end = Instant::now() + guard.patience();
+    let end = Instant::now() + guard.longest_time();
     cx.link.close().await;
     let (mut last, mut tail, mut losses) = (String::new(), Vec::new(), 0);
     // Since when the host was seen to do nothing about it, and what it was last seen to do.

@@ -148,7 +148,7 @@ fn ended(guard: &Guard, id: &str, fate: Fate, why: &str) -> StepResult {
             })
         }
         Fate::Rolling { process } => {
-            let minutes = guard.patience().as_secs() / 60;
+            let minutes = guard.longest_time().as_secs() / 60;
             let process = process.map(|process| (process, format!(" (process {process})")));
             let (end, shown) = match &process {
                 Some((process, shown)) => (format!("end it there with `kill -TERM -{process}`, then "), shown.as_str()),
@@ -166,7 +166,7 @@ fn ended(guard: &Guard, id: &str, fate: Fate, why: &str) -> StepResult {
             StepResult::unknown("guard-lost", summary).help(LOOK)
         }
         Fate::Open { last } => {
-            let minutes = guard.patience().as_secs() / 60;
+            let minutes = guard.longest_time().as_secs() / 60;
             let colon = if last.is_empty() { "" } else { ": " };
             let summary = format!(
                 "it could not be found out what the guard did in {minutes} min{colon}{}; if its watchdog lives, the \

@@ -73,7 +73,7 @@ async fn a_lease_that_a_run_of_this_ledger_left_behind_counts_no_more() {
         bench.file("var/lib/patchwave/lease", format!("R1\n{owner}\n1\n"));
         let mut target = Target::plain(bench.host.clone(), "127.0.0.1");
         let host = bench.host.clone();
-        target.settled = Some(crate::target::SettledRuns(Arc::new(move |run, of| run == known && *of == host)));
+        target.finished_runs = Some(crate::target::FinishedRuns(Arc::new(move |run, of| run == known && *of == host)));
         bench.link = Link::new(Arc::new(bench.transport.clone()), Arc::new(target));
         assert_eq!(acquire(&mut bench.cx()).await.is_ok(), free, "{owner}, {known} is settled");
         assert_eq!(bench.journal.notes.contains_key("lease.left_behind"), free);
@@ -107,7 +107,7 @@ impl Bench {
     /// From now on this ledger knows the run as done with every host.
     fn knows_as_done(&mut self, known: &'static str) {
         let mut target = Target::plain(self.host.clone(), "127.0.0.1");
-        target.settled = Some(crate::target::SettledRuns(Arc::new(move |run, _| run == known)));
+        target.finished_runs = Some(crate::target::FinishedRuns(Arc::new(move |run, _| run == known)));
         self.link = Link::new(Arc::new(self.transport.clone()), Arc::new(target));
     }
 

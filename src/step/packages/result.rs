@@ -12,7 +12,7 @@ pub(in crate::step) fn failed(class: Class, summary: impl Into<String>) -> StepR
 
 /// The failure of a package database that is not in order; `what` is the sentence before its condition.
 pub(in crate::step) fn broken(manager: &dyn PackageManager, what: &str, health: &Health) -> StepResult {
-    failed(Class::Broken, format!("{what}: {health}")).help(format!("on the host: {}", manager.mends(health)))
+    failed(Class::Broken, format!("{what}: {health}")).help(format!("on the host: {}", manager.how_to_repair(health)))
 }
 
 impl From<CannotDo> for Box<StepResult> {

@@ -28,7 +28,7 @@ pub(super) async fn before(
     let boots = |name: &str| manager.boot_files(name) != BootFiles::None;
     if let Some((name, status)) = health.broken.iter().find(|(name, _)| boots(name)) {
         let summary = format!("{name} is {status}, and the host boots with it, so it might not come back");
-        let help = format!("repair it before the reboot, on the host: {}", manager.mends(&health));
+        let help = format!("repair it before the reboot, on the host: {}", manager.how_to_repair(&health));
         return Err(Box::new(packages::failed(Class::Broken, summary).help(help)));
     }
     Ok(words(&health))
@@ -54,7 +54,7 @@ pub(super) async fn after(cx: &mut StepCx<'_>, spec: &Reboot, before: &Before) -
             continue;
         }
         let summary = format!("it is up, but packages were broken by the reboot: {}", new.join(", "));
-        let help = format!("a transaction was cut off; on the host: {}", manager.mends(&health));
+        let help = format!("a transaction was cut off; on the host: {}", manager.how_to_repair(&health));
         return Err(Box::new(packages::failed(Class::Broken, summary).help(help)));
     }
 }

@@ -116,7 +116,7 @@ impl Evidence<'_> {
             result.detail.push(format!("the package database: {health}"));
             result.help = Some(format!(
                 "on the host: {}; once the database is in order, run again with --limit @failed",
-                self.manager.mends(&health)
+                self.manager.how_to_repair(&health)
             ));
         } else {
             result.help = Some("nothing is half installed; run again with --limit @failed".to_owned());

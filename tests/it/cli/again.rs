@@ -23,14 +23,14 @@ fn the_failed_host_and_then_the_rest() {
     insta::assert_snapshot!(site.run("run play.yml -i inv.yml --limit @failed").page(), @r#"
     exit code 2
     -- stderr
-    error: the last run has no host that is failed
-      help: nothing is left to run again
+    error: no host of the last run is `failed`
+      help: there is nothing to run again
     "#);
     insta::assert_snapshot!(site.run("plan play.yml -i inv.yml --limit @unfinished").page(), @r#"
     exit code 2
     -- stderr
-    error: the last run has no host that is unfinished
-      help: nothing is left to run again
+    error: no host of the last run is `unfinished`
+      help: there is nothing to run again
     "#);
     assert_eq!(hosts(&format!("@{first}:failed")), "web002.test\n");
     // What is to be typed names the run, since others came after it.

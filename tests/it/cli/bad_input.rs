@@ -91,7 +91,7 @@ fn a_cycle_of_groups() {
     insta::assert_snapshot!(refused(&desk(inventory, PLAYBOOK), ""), @r#"
     exit code 2
     -- stderr
-    error: inv.yml:5:22: a group holds itself: `a` holds `b` holds `c` holds `a`
+    error: inv.yml:5:22: a group contains itself: `a` contains `b` contains `c` contains `a`
       |
     5 |     c: { children: { a: }, hosts: { h1: } }
       |                      ^
@@ -132,7 +132,7 @@ fn selections_that_mean_nobody() {
     error: there is no host and no group `webb`; did you mean `web`?
     exit code 2
     -- stderr
-    error: no host is left by the pattern `web:!web`
+    error: the pattern `web:!web` selects no host
       help: `patchwave inventory graph` shows the groups and their hosts
     exit code 2
     -- stderr

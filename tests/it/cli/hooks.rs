@@ -59,7 +59,7 @@ fn a_hook_that_is_missing_is_found_before_anything_is_touched() {
     insta::assert_snapshot!(site.run("run play.yml -i inv.yml").page(), @r#"
     exit code 2
     -- stderr
-    error: play.yml:3:22: missing hook `hooks/nosuch`: there is no such file beside the playbook or above it
+    error: play.yml:3:22: missing hook `hooks/nosuch`: it is neither beside the playbook nor in the folders above it
       |
     3 |   - snapshot: { run: hooks/nosuch }
       |                      ^^^^^^^^^^^^

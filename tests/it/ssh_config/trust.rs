@@ -137,7 +137,7 @@ fn a_new_key_that_nobody_would_keep_is_not_believed() {
     let Some(both) = Both::start("") else { return };
     for file in ["none", "/dev/null"] {
         let out = both.ours(&format!("{KEY}\nStrictHostKeyChecking accept-new\nUserKnownHostsFile {file}"), "true");
-        assert!(out.status.code() == Some(2) && said(&out).contains("would believe any key"), "{}", said(&out));
+        assert!(out.status.code() == Some(2) && said(&out).contains("would accept any key"), "{}", said(&out));
         // Said on the command line, it fails where it would be recorded.
         let out = both.ours_with(&["--host-keys", "accept-new"], &format!("{KEY}\nUserKnownHostsFile {file}"), "true");
         assert!(!out.status.success() && said(&out).contains("cannot be recorded"), "{}", said(&out));

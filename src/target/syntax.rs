@@ -1,8 +1,7 @@
-//! Which texts are valid as the address of a host, and which as a login name: OpenSSH's own rules.
-//! Knows nothing of where a text was written; every text from outside is checked here before it is used.
-//! Start at [`address`] and [`login`].
+//! Which texts are valid as the address of a host, and which as a login name: OpenSSH's own rules. Does not know where
+//! a text was written; every text from outside is checked here before it is used. Start at [`address`] and [`login`].
 //!
-//! Source: `valid_hostname` and `valid_ruser` in ssh.c of OpenSSH 9.2 in Debian 12; `tests/it/hostile_names.rs`
+//! Source: `valid_hostname` and `valid_ruser` in ssh.c of OpenSSH 9.2 in Debian 12; `tests/it/ssh_config/hostile.rs`
 //! compares them with the real `ssh`. What reaches a shell is checked more strictly there
 //! ([`crate::command::is_plain_word`]).
 
