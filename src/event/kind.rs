@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{LostLease, Outcome, Person};
+use super::{LeftBehind, LostLease, Outcome, Person};
 use crate::{
     host::HostName,
     mask::Secrets,
@@ -284,6 +284,9 @@ pub struct StepResult {
     /// Packages that are not as they were.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub packages: Vec<PackageChange>,
+    /// What is left for a person, though the step may be fine.
+    #[serde(skip_serializing_if = "LeftBehind::is_empty", default)]
+    pub left_behind: LeftBehind,
     /// True when the host was seen to have rebooted.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub rebooted: bool,
@@ -317,6 +320,7 @@ impl StepResult {
         secrets.hide_in(&mut self.summary);
         self.detail.iter_mut().for_each(|line| secrets.hide_in(line));
         self.help.iter_mut().for_each(|help| secrets.hide_in(help));
+        self.left_behind.files.iter_mut().for_each(|file| secrets.hide_in(file));
         for (name, value) in &mut self.vars {
             if Some(name.as_str()) == register || name == "snapshot" {
                 secrets.hide_in_json(value);

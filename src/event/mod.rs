@@ -5,6 +5,7 @@ mod host;
 mod kind;
 mod lease;
 mod left;
+mod left_behind;
 mod machine;
 mod outcome;
 mod person;
@@ -18,6 +19,7 @@ pub use kind::{
     Event, Kind, PackageChange, Progress, RunId, RunResumed, RunStarted, StepPhase, StepRef, StepResult, Stop, Verdict,
 };
 pub use lease::{Ground, LostLease, TakenLease};
+pub use left_behind::{LeftBehind, PackageLeft, WhyLeft};
 pub use machine::Machine;
 pub use outcome::Outcome;
 pub use person::{Person, account_of};

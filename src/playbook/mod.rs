@@ -13,6 +13,7 @@ mod rollout;
 mod sources;
 mod spec;
 mod steps;
+mod stub;
 pub mod template;
 mod values;
 
@@ -28,4 +29,5 @@ pub use spec::{
     Playbook, Precheck, Reboot, RebootWhen, RiskOrder, Rollout, Scope, Script, ServiceSpec, ServiceState, Side,
     StageSpec, StepKind, StepSpec, Template, TemplateList, Undrain, Upgrade, Verify, WaitFor,
 };
+pub use stub::stub_at;
 pub use template::{Scope as TemplateScope, TemplateError};

@@ -45,6 +45,11 @@ impl StepSpec {
             | StepKind::Confirm(_) => None,
         }
     }
+
+    /// Whether that file is a program that runs, here or on the host, and not one that is put somewhere.
+    pub fn runs_its_source(&self) -> bool {
+        !matches!(self.kind, StepKind::Copy(_))
+    }
 }
 
 impl Source<'_> {

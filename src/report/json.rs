@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     event::{Ground, HostState},
-    view::{Record, RunView, step_name},
+    view::{Record, RunView, left_on, step_name},
 };
 
 /// The run as one object. Every host of the plan stands in `hosts` with exactly one outcome; `in_flight` is one only
@@ -54,6 +54,7 @@ pub fn json(view: &RunView<'_>, record: Option<&Record>) -> Value {
 fn host(view: &RunView<'_>, host: &HostState) -> Value {
     let plan = view.state.plan();
     let packages: Vec<_> = host.steps.iter().flat_map(|(_, result)| &result.packages).collect();
+    let left = left_on(host);
     json!({
         "host": host.name,
         "stage": plan.stages[host.stage].name,
@@ -70,6 +71,19 @@ fn host(view: &RunView<'_>, host: &HostState) -> Value {
         "took_s": host.took(view.state.last_at).map(|took| took.as_secs_f64()),
         "rebooted": host.rebooted(),
         "packages": packages,
+        "left_behind": {
+            "packages": left.packages.iter().map(|one| json!({
+                "name": one.name,
+                "installed": one.installed,
+                "available": one.available,
+                "security": one.security,
+                "why": one.why,
+            })).collect::<Vec<_>>(),
+            "more_packages": left.more_packages,
+            "files": left.files,
+            "more_files": left.more_files,
+            "no_snapshot": left.no_snapshot,
+        },
         "leases_taken": host.leases.iter().map(|lease| json!({
             "run": lease.run,
             "owner": lease.owner,

@@ -9,7 +9,7 @@ use crate::{
     event::Outcome,
     host::HostName,
     names,
-    view::{Record, RunView, step_name},
+    view::{Record, RunView, left_lines, step_name},
 };
 
 /// The page; times are shown in `zone`. Hosts with the same package changes share a table. While a controller is
@@ -21,6 +21,7 @@ pub fn markdown(view: &RunView<'_>, record: Option<&Record>, zone: &TimeZone) ->
     hosts(&mut page, view, zone);
     in_flight(&mut page, view, zone);
     troubles(&mut page, view);
+    left_behind(&mut page, view);
     drained(&mut page, view);
     unsent(&mut page, view);
     leases(&mut page, view);
@@ -186,6 +187,19 @@ fn leases(page: &mut String, view: &RunView<'_>) {
             line(page, "\n## Leases that went from one run to another\n");
         }
         line(page, &format!("- **{host}**: {}", escape(&said)));
+    }
+}
+
+fn left_behind(page: &mut String, view: &RunView<'_>) {
+    let groups = view.left_behind();
+    if groups.is_empty() {
+        return;
+    }
+    line(page, "\n## Left behind\n");
+    for (left, hosts) in groups {
+        let hosts: Vec<HostName> = hosts.into_iter().cloned().collect();
+        line(page, &format!("- **{}**", escape(&names::fold(&hosts))));
+        left_lines(&left, usize::MAX).iter().for_each(|said| line(page, &format!("  - {}", escape(said))));
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     command::{Output, Unquotable},
-    event::{StepResult, Verdict},
+    event::{LeftBehind, StepResult, Verdict},
     playbook::TemplateError,
     step::Interrupted,
     transport::{Class, LinkError},
@@ -27,6 +27,7 @@ impl StepResult {
             changed: false,
             found_work: false,
             packages: Vec::new(),
+            left_behind: LeftBehind::default(),
             rebooted: false,
             vars: Map::new(),
             took: Duration::ZERO,
@@ -105,6 +106,13 @@ impl StepResult {
         self
     }
 
+    /// Says what is left for a person.
+    #[must_use]
+    pub fn left_behind(mut self, left: LeftBehind) -> Self {
+        self.left_behind = left;
+        self
+    }
+
     /// Adds a variable for later steps.
     #[must_use]
     pub fn var(mut self, name: &str, value: impl Into<Value>) -> Self {
@@ -117,6 +125,8 @@ impl StepResult {
     /// This attempt's result, with what `earlier` attempts at the step changed.
     #[must_use]
     pub fn after(mut self, earlier: Self) -> Self {
+        let complete = matches!(self.verdict, Verdict::Ok | Verdict::Skipped);
+        self.left_behind = self.left_behind.after(earlier.left_behind, complete);
         self.changed |= earlier.changed;
         self.rebooted |= earlier.rebooted;
         for was in earlier.packages {
@@ -213,11 +223,13 @@ mod tests {
         };
         let mut earlier = StepResult::failed("x", "x").changed(true);
         earlier.rebooted = true;
+        earlier.left_behind = LeftBehind::default().and_files(["/etc/x".to_owned()]);
         earlier.packages = vec![change("a", "1", "2"), change("b", "1", "2"), change("c", "1", "2")];
         let mut last = StepResult::ok("y");
         last.packages = vec![change("b", "2", "3"), change("c", "2", "1"), change("d", "-", "1")];
         let both = last.after(earlier);
         assert_eq!((both.verdict, both.changed, both.rebooted), (Verdict::Ok, true, true));
+        assert_eq!(both.left_behind.files, ["/etc/x"]);
         assert_eq!(both.packages, [change("a", "1", "2"), change("b", "1", "3"), change("d", "-", "1")]);
     }
 

@@ -3,9 +3,17 @@
 use serde_json::json;
 
 use super::{Ended, StepCx, hook};
-use crate::{command::printable, event::StepResult, playbook::Hook};
+use crate::{
+    command::printable,
+    event::{LeftBehind, StepResult},
+    playbook::Hook,
+};
 
-/// Runs the hook; the last line that is not empty on its standard output is `snapshot.id` from now on.
+/// What a hook prints instead of an id when it took no snapshot.
+const NONE: &str = "none";
+
+/// Runs the hook; the last line that is not empty on its standard output is `snapshot.id` from now on. With `none` the
+/// hook says that there is no snapshot: the walk goes on, and the step is not ok but skipped.
 pub(super) async fn take(cx: &mut StepCx<'_>, spec: &Hook) -> Ended {
     let output = hook::run(cx, spec, "hook").await?;
     let text = output.text();
@@ -16,6 +24,11 @@ pub(super) async fn take(cx: &mut StepCx<'_>, spec: &Hook) -> Ended {
         let help = "the last line that the hook prints must be the snapshot's id";
         return Ok(StepResult::failed("hook", summary).help(help).changed(true));
     };
+    if id == NONE {
+        let left = LeftBehind { no_snapshot: true, ..LeftBehind::default() };
+        let result = StepResult::skipped(format!("no snapshot was taken: the hook printed `{NONE}`"));
+        return Ok(result.var("snapshot", json!({ "id": id })).left_behind(left));
+    }
     Ok(StepResult::ok(format!("snapshot {id}")).var("snapshot", json!({ "id": id })).changed(true))
 }
 

@@ -260,11 +260,13 @@ async fn check_changes_nothing() {
 
 #[tokio::test]
 async fn a_snapshot_gives_its_id_or_fails() {
-    for (body, verdict, class) in [
-        ("echo making; echo \"snap-$1-$PATCHWAVE_HOST\"; echo", Verdict::Ok, ""),
-        ("echo no room >&2; exit 2", Verdict::Failed, "hook"),
-        ("exit 0", Verdict::Failed, "hook"),
-        ("sleep 60", Verdict::Failed, "timeout"),
+    for (body, verdict, class, id) in [
+        ("echo making; echo \"snap-$1-$PATCHWAVE_HOST\"; echo", Verdict::Ok, "", "snap-a b-web1"),
+        ("echo none; echo s1", Verdict::Ok, "", "s1"),
+        ("echo s1; echo none", Verdict::Skipped, "", "none"),
+        ("echo no room >&2; exit 2", Verdict::Failed, "hook", ""),
+        ("exit 0", Verdict::Failed, "hook", ""),
+        ("sleep 60", Verdict::Failed, "timeout", ""),
     ] {
         let mut bench = Bench::new(StepKind::Snapshot(Hook { run: template("hooks/snap 'a b'") }));
         bench.spec.on = Side::Controller;
@@ -273,9 +275,9 @@ async fn a_snapshot_gives_its_id_or_fails() {
         bench.hook("hooks/snap", body);
         let result = bench.step().await;
         ends(&result, verdict, class);
-        if verdict == Verdict::Ok {
-            assert_eq!(result.vars["snapshot"]["id"], "snap-a b-web1");
-        }
+        let given = result.vars.get("snapshot").and_then(|snapshot| snapshot["id"].as_str());
+        assert_eq!(given.unwrap_or_default(), id);
+        assert_eq!((result.left_behind.no_snapshot, result.changed && id == "none"), (id == "none", false));
         assert_eq!(bench.count("lease-acquire"), 0, "the host is not touched");
     }
     let mut bench = Bench::new(StepKind::Snapshot(Hook { run: template("hooks/none") }));

@@ -1,17 +1,33 @@
-//! What the last page of a run says besides outcomes: hosts that got no traffic back, packages that no host knows, and
-//! who approved what; and the hash that speaks for the record.
+//! What the last page of a run says besides outcomes: what hosts have left for a person, hosts that got no traffic
+//! back, packages that no host knows, and who approved what; and the hash that speaks for the record.
 
 use super::text;
 use crate::{
     event::RunState,
     hint::Hint,
-    view::{Record, RunView, Unsent},
+    view::{Record, RunView, Unsent, left_lines},
 };
 
 /// A recorded hint as it is shown; `None` for one that names commands where there is no program for them.
 pub(super) fn help(recorded: &str, program: Option<&str>) -> Option<String> {
     let hint = Hint::read(recorded);
     (program.is_some() || !hint.has_commands()).then(|| hint.render(program.unwrap_or_default()))
+}
+
+/// What is left for a person, each with its hosts: at most so many `groups`, with so many things in `each` line.
+pub(super) fn left_behind(view: &RunView<'_>, width: usize, groups: usize, each: usize) -> String {
+    let what = if view.state.started.check { "would be left behind" } else { "left behind" };
+    let room = width.saturating_sub(48).max(30);
+    let mut lines = String::new();
+    for (left, hosts) in view.left_behind().into_iter().take(groups) {
+        let many = text::count(hosts.len(), "host");
+        lines.push_str(&format!("{what} on {many}: {}\n", text::hosts(hosts, room)));
+        for line in left_lines(&left, each) {
+            let line = text::wrap(&line, width.saturating_sub(4)).replace('\n', "\n    ");
+            lines.push_str(&format!("  {line}\n"));
+        }
+    }
+    lines
 }
 
 /// Hosts that stay drained, those of one reason together, with what to type for one of them.

@@ -11,6 +11,9 @@ use crate::{
 /// Hosts above which the ok ones of a stage share a line.
 const LISTED: usize = 24;
 
+/// Packages, and files, that a line about what is left behind names.
+const LEFT: usize = 8;
+
 /// Failures that are shown in full.
 const DETAILED: usize = 10;
 
@@ -64,6 +67,7 @@ impl Summary {
         }
         page.push_str(&format!("changed: {}\n", changed(view, &state.hosts.iter().collect::<Vec<_>>())));
         page.push_str(&self.leases(view));
+        page.push_str(&self.left_behind(view));
         page.push_str(&remarks::drained(view, usize::from(self.width), self.program()));
         page.push_str(&remarks::unsent(view));
         page.push_str(&remarks::unknown_packages(state));
@@ -74,6 +78,16 @@ impl Summary {
             page.push_str(&self.next_lines(&hints));
         }
         page
+    }
+
+    /// What hosts have left for a person.
+    fn left_behind(&self, view: &RunView<'_>) -> String {
+        let (groups, each) = if self.verbose { (usize::MAX, usize::MAX) } else { (DETAILED, LEFT) };
+        let mut lines = remarks::left_behind(view, usize::from(self.width), groups, each);
+        if let Some(more) = view.left_behind().len().checked_sub(groups).filter(|more| *more > 0) {
+            lines.push_str(&format!("and {more} more groups of hosts{}\n", self.show_all(view.state)));
+        }
+        lines
     }
 
     /// Hosts that were another run's, or became one's.

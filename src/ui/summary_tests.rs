@@ -1,5 +1,5 @@
 use super::*;
-use crate::event::{Kind, StepResult, Stop, Verdict, sample::*};
+use crate::event::{Kind, LeftBehind, StepResult, Stop, Verdict, sample::*};
 
 fn page(sample: &Sample, width: u16, verbose: bool) -> String {
     let next = CommandLines {
@@ -147,6 +147,29 @@ fn a_big_fleet_is_a_line_per_stage_and_one_per_trouble() {
       patchwave run rolling-patch.yml -i prod.yml --limit @failed  # when fixed: retry 10 hosts
     "#);
     assert!(page(&sample, 100, true).lines().count() > 490);
+}
+
+#[test]
+fn what_is_left_behind_is_folded_and_cut() {
+    let names: Vec<String> = (1..=40).map(|i| format!("web{i:02}.prod.example.com")).collect();
+    let mut sample = Sample::of(plan(&[("edge", &[&names.join(" ")])]));
+    for (i, name) in names.iter().enumerate() {
+        // The first 29 share the same files, each of the others has its own.
+        let files = (0..10).map(|n| format!("/etc/{}/{n}.conf.new", i.saturating_sub(28)));
+        sample.walk(name, vec![result(Verdict::Ok, "").left_behind(LeftBehind::default().and_files(files))]);
+    }
+    let text = page(&sample, 80, false);
+    let first = "left behind on 29 hosts: web[01-29].prod.example.com
+  configuration files to merge: /etc/0/0.conf.new, /etc/0/1.conf.new,
+    /etc/0/2.conf.new, /etc/0/3.conf.new, /etc/0/4.conf.new, /etc/0/5.conf.new,
+    /etc/0/6.conf.new, /etc/0/7.conf.new and 2 more
+left behind on 1 host: web30.prod.example.com
+";
+    assert!(text.contains(first), "{text}");
+    let more = "and 2 more groups of hosts: patchwave show 20261122-020000-kxfa --all\n";
+    assert!(text.matches("left behind on").count() == DETAILED && text.contains(more), "{text}");
+    let all = page(&sample, 80, true);
+    assert!(all.matches("left behind on").count() == 12 && !all.contains("more"), "{all}");
 }
 
 #[test]

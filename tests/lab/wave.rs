@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt};
 
+use serde_json::json;
+
 use crate::{
     events::Events,
     fleet::Lab,
@@ -83,6 +85,7 @@ fn a_full_wave() {
             .filter_map(|p| p["name"].as_str())
             .collect();
         assert_eq!(installed.len(), 7 + more.len(), "{host}: {installed:?}");
+        is_left(&events, host);
     }
     in_order(&events);
     let mut trace: Vec<String> =
@@ -96,6 +99,15 @@ fn a_full_wave() {
     assert_eq!(events.result("h4", 1)["vars"]["snapshot"]["id"], "snap-h4");
     the_ledger_says_the_same(&jump, &ended);
     again_is_nothing(&lab, &jump);
+}
+
+/// What its upgrade could not do is in the record: the held security update, and the new text of the edited file.
+fn is_left(events: &Events, host: &str) {
+    let held = json!({
+        "name": "lab-held", "installed": "1.0", "available": "1.0+deb12u1", "security": true, "why": "held"
+    });
+    let left = json!({ "packages": [held], "files": ["/etc/lab-conf.conf.dpkg-dist"] });
+    assert_eq!(events.result(host, 2)["left_behind"], left, "{host}");
 }
 
 /// Environments one after the other, in production the canary alone and first.

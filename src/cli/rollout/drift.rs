@@ -63,7 +63,7 @@ pub(in crate::cli) fn reentry(
     changes.extend(texts);
     if state.started.plan.agreed.is_empty() && state.files.is_empty() {
         // A run of a program that kept no sums: from here on it has them.
-        files = agreed::files(&state.started.plan, playbook, inventory, jump_box)?;
+        files = agreed::sums(agreed::wanted(&state.started.plan, playbook, inventory, jump_box)?)?;
     }
     let accepted = (!changes.is_empty()).then(|| changes.join("; "));
     if let Some(what) = &accepted {

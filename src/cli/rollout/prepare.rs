@@ -59,8 +59,10 @@ pub(in crate::cli) fn prepare(request: &Request<'_>, world: &World) -> Result<Pr
     if changes(&playbook) {
         problems.extend(plan::twins(&targets));
     }
+    let wanted = agreed::wanted(&plan, &playbook, &inventory, &jump_box(&playbook, world))?;
+    problems.extend(agreed::stubs(&wanted, world));
     problems.or(()).map_err(Failure::usage)?;
-    plan.agreed.files = agreed::files(&plan, &playbook, &inventory, &jump_box(&playbook, world))?;
+    plan.agreed.files = agreed::sums(wanted)?;
     let hosts = plan.hosts().map(|(host, _, _)| host.name.clone()).collect();
     Ok(Prepared { inventory: Arc::new(inventory), playbook, plan, hosts })
 }

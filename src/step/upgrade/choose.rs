@@ -4,6 +4,7 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    event::{PackageLeft, WhyLeft},
     pkg::{Exact, PackageManager, PackageState, Pending, Stays, Update},
     playbook::Scope,
 };
@@ -23,11 +24,9 @@ pub(super) struct Wish {
 pub(super) struct Choice {
     pub take: Vec<Exact>,
     pub excluded: Vec<String>,
-    pub held: Vec<String>,
     pub phased: Vec<String>,
-    pub kept_back: Vec<String>,
-    /// A pin asks for an older version.
-    pub pinned: Vec<String>,
+    /// Asked for, but cannot be installed: held, kept back, or pinned to an older version.
+    pub left: Vec<PackageLeft>,
     /// Named, and not on the host.
     pub not_installed: Vec<String>,
     /// Which of the names the host knows.
@@ -85,21 +84,33 @@ pub(super) fn choose(wish: &Wish, manager: &dyn PackageManager, pending: &Pendin
         if wish.excludes(manager, &name) {
             choice.excluded.push(name);
         } else if state.is_held(&name) {
-            choice.held.push(name);
+            choice.left.push(left(update, WhyLeft::Held));
         } else {
             match (update.stays, &update.security) {
                 (None, _) => choice.take.push(Exact { name, version: update.to.clone() }),
                 // Security fixes are never rolled out gradually; only what was built on top of one is.
                 (Some(Stays::Phased), Some(fix)) => choice.take.push(Exact { name, version: fix.clone() }),
                 (Some(Stays::Phased), None) => choice.phased.push(name),
-                (Some(Stays::KeptBack), _) => choice.kept_back.push(name),
-                (Some(Stays::PinnedBack), _) => choice.pinned.push(name),
+                (Some(Stays::KeptBack), _) => choice.left.push(left(update, WhyLeft::KeptBack)),
+                (Some(Stays::PinnedBack), _) => choice.left.push(left(update, WhyLeft::Pinned)),
             }
         }
     }
     let is_there = |name: &String| state.has(name) || is_pattern(name);
     choice.not_installed = wish.names.iter().filter(|name| !is_there(name)).cloned().collect();
     choice
+}
+
+/// An update that stays pending. A fix that a pin keeps away is newer than what the pin asks for.
+fn left(update: &Update, why: WhyLeft) -> PackageLeft {
+    let available = if why == WhyLeft::Pinned { update.security.clone() } else { Some(update.to.clone()) };
+    PackageLeft {
+        name: update.name.clone(),
+        installed: update.from.clone(),
+        available,
+        security: update.security.is_some(),
+        why,
+    }
 }
 
 impl Choice {
@@ -113,9 +124,10 @@ impl Choice {
 
     /// What is asked for, pending, and cannot be had: it must not be overlooked.
     pub(super) fn blocked(&self) -> Vec<String> {
-        let lists =
-            [("held", &self.held), ("kept back", &self.kept_back), ("pinned to an older version", &self.pinned)];
-        let mut lines: Vec<String> = named(&lists).collect();
+        let of = |why| self.left.iter().filter(|left| left.why == why).map(|left| left.name.clone()).collect();
+        let lists: [(WhyLeft, Vec<String>); 3] =
+            [WhyLeft::Held, WhyLeft::KeptBack, WhyLeft::Pinned].map(|why| (why, of(why)));
+        let mut lines: Vec<String> = named(&lists.each_ref().map(|(why, names)| (why.as_str(), names))).collect();
         lines.extend(named(&[("unknown here", &self.heard.unknown)]));
         lines
     }
@@ -221,6 +233,37 @@ mod tests {
             ("libssl3:i386=2 plain=2".into(), vec!["not installed: nonesuch".into()])
         );
         assert_eq!(check(Scope::Packages, &[], &[]), (String::new(), vec![]), "an empty name is not a package");
+    }
+
+    #[test]
+    fn what_cannot_be_had_is_kept_with_its_versions() {
+        let pending = Pending {
+            updates: vec![
+                update("held", Some("1"), "3", Some("2"), Some(Stays::KeptBack)),
+                update("pinned", Some("3"), "2", None, Some(Stays::PinnedBack)),
+                update("pinned-fix", Some("3"), "2", Some("4"), Some(Stays::PinnedBack)),
+                update("phased", Some("1"), "2", None, Some(Stays::Phased)),
+                update("plain", Some("1"), "2", None, Some(Stays::KeptBack)),
+                update("skipped", Some("1"), "2", Some("2"), Some(Stays::KeptBack)),
+            ],
+            ..Pending::default()
+        };
+        let mut state = PackageState::default();
+        state.add("held", Installed { held: true, ..Installed::default() });
+        let left = |scope| {
+            let wish = Wish::new(scope, Vec::new(), &["skipped".to_owned()]).unwrap();
+            let of = |one: &PackageLeft| {
+                let (from, to) = (one.installed.as_deref().unwrap(), one.available.as_deref().unwrap_or("-"));
+                let fix = if one.security { " fix" } else { "" };
+                format!("{} {from} {to} {}{fix}", one.name, one.why.as_str())
+            };
+            choose(&wish, &Apt, &pending, &state).left.iter().map(of).collect::<Vec<_>>()
+        };
+        let held = "held 1 3 held fix";
+        let pinned = ["pinned 3 - pinned to an older version", "pinned-fix 3 4 pinned to an older version fix"];
+        assert_eq!(left(Scope::Security), [held, pinned[0], pinned[1]]);
+        assert_eq!(left(Scope::All), [held, pinned[0], pinned[1], "plain 1 2 kept back"]);
+        assert_eq!(left(Scope::Kernel), [""; 0]);
     }
 
     #[test]

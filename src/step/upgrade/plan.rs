@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::choose::{Choice, Heard, Wish};
 use crate::{
-    event::{PackageChange, StepResult},
+    event::{PackageChange, PackageLeft, StepResult},
     pkg::{Class, Exact, Package, PackageManager, PackageState, Pending, Simulation, Versions},
     step::packages::failed,
 };
@@ -32,6 +32,9 @@ pub(super) struct Planned {
     pub left_out: Vec<String>,
     /// Those of them that nobody asked to leave out.
     pub blocked: Vec<String>,
+    /// The same updates with their versions, for `left_behind` of the result.
+    #[serde(default)]
+    pub left: Vec<PackageLeft>,
     /// Which of the names the host knows.
     #[serde(default)]
     pub heard: Heard,
@@ -150,6 +153,7 @@ impl Outlook<'_> {
             review: self.state.review.clone(),
             left_out: self.choice.left_out(),
             blocked: self.choice.blocked(),
+            left: self.choice.left.clone(),
             heard: self.choice.heard.clone(),
         }
     }

@@ -8,7 +8,7 @@ use super::{
     verdict,
 };
 use crate::{
-    event::{PackageChange, StepResult},
+    event::{LeftBehind, PackageChange, StepResult},
     pkg::{PackageManager, PackageState},
     step::{Ended, StepCx, packages},
 };
@@ -26,7 +26,8 @@ pub(super) async fn nothing(
     if !left_out.is_empty() {
         summary = format!("nothing to do ({})", left_out.join("; "));
     }
-    let result = StepResult::skipped(summary).detail(lists_age(cx, state));
+    let result =
+        StepResult::skipped(summary).detail(lists_age(cx, state)).left_behind(LeftBehind::of(choice.left.clone()));
     Ok(with_facts(cx, manager, result, &[], &choice.heard).await)
 }
 
@@ -50,6 +51,7 @@ pub(super) async fn would(
     result.detail = all.iter().map(|change| verdict::upgraded(std::slice::from_ref(change))).collect();
     result.detail.extend(planned.left_out.iter().cloned());
     result.detail.extend(lists_age(cx, state));
+    result.left_behind = LeftBehind::of(planned.left.clone());
     let names: Vec<&str> = planned.changes.iter().map(|change| change.name.as_str()).collect();
     Ok(with_facts(cx, manager, result, &names, &planned.heard).await)
 }

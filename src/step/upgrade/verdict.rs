@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use super::plan::Planned;
 use crate::{
     command::Exit,
-    event::{PackageChange, StepResult},
+    event::{LeftBehind, PackageChange, StepResult},
     pkg::{Class, PackageManager, PackageState},
     step::packages::{self, End},
 };
@@ -46,10 +46,11 @@ impl Evidence<'_> {
             result.detail.push(format!("changed, but not planned: {}", difference.unplanned.join(", ")));
         }
         result.detail.extend(self.planned.left_out.iter().cloned());
-        let new_files: Vec<&str> = self.after.review.difference(&self.planned.review).map(String::as_str).collect();
+        let new_files: Vec<String> = self.after.review.difference(&self.planned.review).cloned().collect();
         if !new_files.is_empty() {
-            result.detail.push(format!("configuration files to review: {}", new_files.join(", ")));
+            result.detail.push(format!("configuration files to merge: {}", new_files.join(", ")));
         }
+        result.left_behind = LeftBehind::of(self.planned.left.clone()).and_files(new_files);
         result.changed = !difference.changes.is_empty();
         result.packages = difference.changes;
         result

@@ -1,6 +1,10 @@
 //! Hooks and templates that are wrong: found on the host where they matter, named, and nothing after them is done.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use crate::support::{case::Case, cli::running};
 
@@ -67,6 +71,63 @@ fn a_hook_that_is_missing_is_found_before_anything_is_touched() {
     site.write("hooks/nosuch", "#!/bin/sh\n");
     site.run("run play.yml -i inv.yml").ended(2).says(&["is not executable", "chmod +x"]);
     assert_eq!(site.logins(), 0);
+}
+
+#[test]
+fn a_hook_that_is_still_the_shipped_example_is_refused_before_anything_happens() {
+    let shipped =
+        |name: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("hooks").join(name)).unwrap();
+    let site = Case::hosts(1)
+        .play(
+            "name: Traffic\nsteps:\n  - drain: hooks/drain {{ inventory_hostname }}\n  - name: Before\n    snapshot: \
+             hooks/{{ mine }} {{ inventory_hostname }}\n  - command: touch $PATCHWAVE_ROOT/touched\n  - undrain: {run: hooks/undrain x}\n\
+             on_failure:\n  - snapshot_restore: sh hooks/restore {{ inventory_hostname }}\n",
+        )
+        .site();
+    for name in ["drain", "undrain", "snapshot", "restore"] {
+        site.program(&format!("hooks/{name}"), &shipped(name));
+    }
+    insta::assert_snapshot!(site.run("plan play.yml -i inv.yml -e mine=snapshot").page(), @r#"
+    exit code 2
+    -- stderr
+    error: hooks/drain:2:1: this file is only an example that does nothing (a stub); the step "Drain" runs it
+      |
+    2 | # patchwave: stub
+      | ^^^^^^^^^^^^^^^^^
+      help: put your own command into it and delete this line, or remove the step from the playbook
+
+    hooks/restore:2:1: this file is only an example that does nothing (a stub); the step "Restore the snapshot" runs it
+      |
+    2 | # patchwave: stub
+      | ^^^^^^^^^^^^^^^^^
+      help: put your own command into it and delete this line, or remove the step from the playbook
+
+    hooks/snapshot:2:1: this file is only an example that does nothing (a stub); the step "Before" runs it
+      |
+    2 | # patchwave: stub
+      | ^^^^^^^^^^^^^^^^^
+      help: put your own command into it and delete this line, or remove the step from the playbook
+
+    hooks/undrain:2:1: this file is only an example that does nothing (a stub); the step "Undrain" runs it
+      |
+    2 | # patchwave: stub
+      | ^^^^^^^^^^^^^^^^^
+      help: put your own command into it and delete this line, or remove the step from the playbook
+
+    4 problems
+    "#);
+    for line in ["run play.yml -i inv.yml -e mine=snapshot --yes", "run play.yml -i inv.yml -e mine=snapshot --check"] {
+        site.run(line).ended(2).says(&["hooks/snapshot:2:1: ", "hooks/restore:2:1: ", "4 problems"]);
+    }
+    assert_eq!(site.logins(), 0);
+    site.run("runs").ended(0).says(&["no run has been recorded yet"]);
+    for name in ["drain", "undrain", "snapshot", "restore"] {
+        let text = shipped(name).replace("# patchwave: stub\n", "").replace("exit 1", "echo s1");
+        site.program(&format!("hooks/{name}"), &text);
+    }
+    site.run("plan play.yml -i inv.yml -e mine=snapshot").ended(0);
+    site.run("run play.yml -i inv.yml -e mine=snapshot --yes").ended(0);
+    assert!(site.host().folder().join("touched").exists());
 }
 
 #[test]

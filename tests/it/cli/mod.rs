@@ -17,6 +17,7 @@ mod host_faults;
 mod inventory;
 mod ledger;
 mod ledger_faults;
+mod left_behind;
 mod not_files;
 mod plan;
 mod prompts;

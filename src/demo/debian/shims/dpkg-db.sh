@@ -70,6 +70,8 @@ configure() {
         } >&2
         return 1
     fi
+    # A configuration file that was edited stays, and the new one is put beside it.
+    [ ! -e "$root/etc/$1.conf" ] || : >"$root/etc/$1.conf.dpkg-dist"
     after_configure "$1" "$_version"
     set_status "$1" installed
 }

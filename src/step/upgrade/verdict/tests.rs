@@ -176,6 +176,28 @@ fn what_is_blocked_is_in_the_summary() {
 }
 
 #[test]
+fn what_is_left_is_recorded_with_the_files_that_are_new() {
+    let left = crate::event::PackageLeft {
+        name: "x".into(),
+        installed: Some("1".into()),
+        available: Some("2".into()),
+        security: true,
+        why: crate::event::WhyLeft::Held,
+    };
+    let files = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>();
+    let review = |names: &[&str]| files(names).into_iter().collect();
+    let planned = Planned { left: vec![left.clone()], review: review(&["/etc/old"]), ..Planned::default() };
+    let after = PackageState { review: review(&["/etc/old", "/etc/new"]), ..PackageState::default() };
+    let result =
+        Evidence { manager: &Apt, planned: &planned, after: &after, end: &exit(0), repaired: false, output: "" }
+            .verdict();
+    assert_eq!((result.left_behind.packages, result.left_behind.files), (vec![left], files(&["/etc/new"])));
+    // `resume` judges by the note.
+    let noted: Planned = serde_json::from_value(serde_json::to_value(&planned).unwrap()).unwrap();
+    assert_eq!(noted, planned);
+}
+
+#[test]
 fn what_a_repair_completed_was_not_complete() {
     let hint = "dpkg --configure -a && apt-get -f install";
     for (end, repaired, said) in [
