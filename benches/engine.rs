@@ -245,7 +245,7 @@ fn whole(hosts: usize, forks: usize, logs: bool) {
     let world = World::new(hosts, forks, logs, PLAYBOOK);
     let ((), cpu) = timed(|| {
         let ended = paused(async { drive(&world, folder.path(), world.start(folder.path(), usize::MAX)).await });
-        assert!(ended.lost.is_none() && ended.state.finished, "{:?} {:?}", ended.lost, ended.why);
+        assert!(ended.lost.is_none() && ended.state.finished, "{:?}", ended.lost);
         assert_eq!(ended.state.tally.ok, hosts);
         tell("events", ended.state.seq as f64);
     });
@@ -279,7 +279,7 @@ fn resumed(hosts: usize) {
         let journal = Box::new(RunLedger::new(ledger, lock));
         let begun = engine::take_over(state, resumed, &SystemClock, journal).expect("it follows");
         let ended = paused(async { drive(&world, folder.path(), begun).await });
-        assert!(ended.lost.is_none() && ended.state.finished, "{:?} {:?}", ended.lost, ended.why);
+        assert!(ended.lost.is_none() && ended.state.finished, "{:?}", ended.lost);
         let broken = ended.state.hosts.iter().find_map(|host| host.broke_at());
         assert_eq!(ended.state.tally.ok, hosts, "{broken:?}");
     });

@@ -1,12 +1,12 @@
-//! The command lines that hints name: the program with its state folder, and the line that starts a run again.
+//! The command lines in hints: the program with its state folder, and the line that starts a run again.
 
 use std::path::Path;
 
 use super::{World, connect::recorded_options};
 use crate::{event::RunState, ui};
 
-/// The line that starts such a run again, from its record alone: `run PLAYBOOK -i INVENTORY`, with the names of extra
-/// variables, for their values may be secret, and with the way in which hosts are reached.
+/// The line that starts a run again, made from its record: `run PLAYBOOK -i INVENTORY`, with its connection options,
+/// and with the names of extra variables only, because their values may be secret.
 pub(super) fn line_of(state: &RunState, world: &World) -> String {
     let started = &state.started;
     let quote = |word: String| crate::command::quote(&word).unwrap_or(word);
@@ -25,13 +25,13 @@ pub(super) fn line_of(state: &RunState, world: &World) -> String {
     words.join(" ")
 }
 
-/// The command lines that hints are made of; `run` is `run PLAYBOOK -i INVENTORY`.
+/// The command lines for hints; `run` is `run PLAYBOOK -i INVENTORY`.
 pub(super) fn next(run: String, state_dir: &Path, world: &World) -> ui::CommandLines {
     let program = program(state_dir, world);
     ui::CommandLines { run: format!("{program} {run}"), program, newest: true }
 }
 
-/// How this program is called in commands, so that they find this state folder.
+/// The program's name in commands, with options so that they find this state folder.
 pub(super) fn program(state_dir: &Path, world: &World) -> String {
     let default = super::state_dir::state_dir(None, world).ok();
     if default.as_deref() == Some(state_dir) {

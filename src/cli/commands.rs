@@ -1,4 +1,4 @@
-//! Which command it is, and how its end becomes an exit code.
+//! Chooses the command, and turns its result into an exit code.
 
 use std::ffi::OsString;
 
@@ -14,7 +14,7 @@ use super::{
     state_dir::state_dir,
 };
 
-/// Runs one command line to its end; the exit code is for the process.
+/// Runs one command line; returns the exit code of the process.
 pub fn main(args: impl IntoIterator<Item = OsString>, mut world: World) -> u8 {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
@@ -36,12 +36,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>, mut world: World) -> u8 {
     match ended {
         Ok(code) => code,
         Err(failure) => {
-            // Whoever failed knows neither the program's name nor where the ledger is.
+            // The failure knows neither the program's name nor where the ledger is.
             let program = match state_dir(cli.state_dir.as_deref(), &world) {
                 Ok(dir) => command_lines::program(&dir, &world),
                 Err(_) => "patchwave".to_owned(),
             };
-            world.talk(failure.told(&program));
+            world.talk(failure.render(&program));
             failure.code
         }
     }

@@ -1,15 +1,15 @@
-//! Why a command ended without doing its work: an exit code, a sentence, a way out.
+//! Why a command did not do its work: an exit code, a message and a hint.
 
 use std::fmt;
 
 use crate::{command::shows, engine::BeginError, hint::Hint, ledger::LedgerError};
 
-/// A command that was not carried out. Its exit code is one of product's: 1 our fault, 2 usage, 3 refused.
+/// A command that was not carried out. Exit code 1: an internal error, 2: wrong usage, 3: refused.
 #[derive(Debug)]
 pub struct Failure {
     /// The process's exit code.
     pub code: u8,
-    /// What is wrong; may be several lines.
+    /// What is wrong; may have several lines.
     pub message: String,
     /// What to type next.
     pub help: Option<Hint>,
@@ -21,17 +21,17 @@ impl Failure {
         Self { code: 2, message: message.to_string(), help: None }
     }
 
-    /// All is well formed, and yet it may not be done now.
+    /// The command is valid but must not be carried out now.
     pub fn refused(message: impl fmt::Display) -> Self {
         Self { code: 3, message: message.to_string(), help: None }
     }
 
-    /// This machine or this program is at fault.
+    /// This machine or this program failed.
     pub fn internal(message: impl fmt::Display) -> Self {
         Self { code: 1, message: message.to_string(), help: None }
     }
 
-    /// Adds the way out.
+    /// Adds what to type next.
     #[must_use]
     pub fn help(mut self, help: impl Into<Hint>) -> Self {
         self.help = Some(help.into());
@@ -39,8 +39,7 @@ impl Failure {
     }
 }
 
-/// A ledger that cannot be used is a refusal that says what to do; a lock is one as well. A run that is not there was
-/// misspelt.
+/// A ledger that cannot be used, or a run that is locked, is a refusal with a hint. An unknown run is wrong usage.
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
         let help = error.help();
@@ -64,14 +63,14 @@ impl From<BeginError> for Failure {
     }
 }
 
-/// Files, paths and hosts are quoted in messages, and may hold anything.
+/// Messages quote files, paths and hosts, which may contain anything.
 fn harmless(text: &str) -> String {
     text.chars().filter(|c| matches!(c, '\n' | '\t') || shows(*c)).collect()
 }
 
 impl Failure {
-    /// The whole of it for a person; `program` is how this program is called in commands.
-    pub fn told(&self, program: &str) -> String {
+    /// The whole text for a person; `program` is the program's name in commands.
+    pub fn render(&self, program: &str) -> String {
         let message = harmless(self.message.trim_end());
         let help = self.help.as_ref().map(|help| format!("\nhelp: {}", harmless(&help.render(program))));
         format!("error: {message}{}", help.unwrap_or_default())
@@ -80,7 +79,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.told("patchwave"))
+        f.write_str(&self.render("patchwave"))
     }
 }
 
@@ -98,7 +97,7 @@ mod tests {
     fn commands_of_a_help_find_the_ledger() {
         let failure = Failure::refused("no").help(Hint::words("see ").and_command("runs", &[]).and("; ask runs"));
         assert_eq!(
-            failure.told("patchwave --state-dir s"),
+            failure.render("patchwave --state-dir s"),
             "error: no\nhelp: see `patchwave --state-dir s runs`; ask runs"
         );
     }

@@ -1,5 +1,5 @@
 //! Wiring: arguments in, exit code out. A folder for the commands, one for how hosts are reached, one for the person at
-//! the terminal. Decides nothing about a rollout and formats no table; joins the floors below. Start at [`main`].
+//! the terminal. Decides nothing about a rollout and formats no table; it connects the floors below. Start at [`main`].
 
 pub mod args;
 mod command;

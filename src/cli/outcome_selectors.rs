@@ -1,4 +1,4 @@
-//! What earlier runs left: the meaning of `@failed` and the other outcome selectors.
+//! What `@failed` and the other outcome selectors mean, from earlier runs.
 
 use std::path::PathBuf;
 
@@ -8,14 +8,14 @@ use crate::{
     ledger::Ledger,
 };
 
-/// Earlier runs of one playbook, read from the ledger when a pattern asks for them.
-pub(super) struct Past {
+/// Earlier runs of one playbook, read from the ledger when a pattern needs them.
+pub(super) struct RecordedRuns {
     pub(super) state_dir: PathBuf,
-    /// The playbook whose last run `@failed` means; `None`: the last run of all.
+    /// The playbook whose last run `@failed` means; `None`: the last run of any playbook.
     pub(super) playbook: Option<String>,
 }
 
-impl PastRuns for Past {
+impl PastRuns for RecordedRuns {
     fn hosts(&self, run: Option<&str>, outcome: &str) -> Result<Vec<String>, String> {
         let ledger = Ledger::open_read_only(&self.state_dir).map_err(|error| error.to_string())?;
         let run = self.which(&ledger, run)?;
@@ -29,7 +29,7 @@ impl PastRuns for Past {
     }
 }
 
-impl Past {
+impl RecordedRuns {
     fn which(&self, ledger: &Ledger, run: Option<&str>) -> Result<RunId, String> {
         let none = |what: &str| format!("no run {what} is in the ledger at {}", self.state_dir.display());
         match (run, &self.playbook) {
@@ -43,7 +43,7 @@ impl Past {
     }
 }
 
-/// `unfinished` is all that is neither `ok` nor left out on purpose.
+/// `unfinished` means everything except `ok` and hosts that were left out on purpose.
 fn matches(word: &str, outcome: Outcome) -> bool {
     match word {
         "unfinished" => outcome.is_unfinished(),

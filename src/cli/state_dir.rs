@@ -16,8 +16,7 @@ pub(super) fn state_dir(given: Option<&Path>, world: &World) -> Result<PathBuf, 
         return Ok(Path::new(dir).join("patchwave"));
     }
     let home = world.var("HOME").ok_or_else(|| {
-        Failure::usage("there is no place for the ledger: neither XDG_STATE_HOME nor HOME is set")
-            .help("give --state-dir DIR")
+        Failure::usage("no folder for the ledger: neither XDG_STATE_HOME nor HOME is set").help("give --state-dir DIR")
     })?;
     Ok(Path::new(home).join(".local/state/patchwave"))
 }

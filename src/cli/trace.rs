@@ -1,4 +1,4 @@
-//! The program's own log file: what happened inside, for the person who reports a fault.
+//! The program's own log file: what happened inside, for bug reports.
 
 use std::{
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
@@ -8,7 +8,7 @@ use std::{
 
 use crate::ledger::private_folder;
 
-/// Writes `tracing` to `patchwave.log` in the state folder. A log that cannot be written stops nothing.
+/// Writes `tracing` to `patchwave.log` in the state folder. A log that cannot be written does not stop the command.
 pub(super) fn to_file(state_dir: &Path, verbose: u8) {
     let level = match verbose {
         0 => "patchwave=info,warn",
@@ -16,12 +16,12 @@ pub(super) fn to_file(state_dir: &Path, verbose: u8) {
         _ => "trace",
     };
     let open = || {
-        // What is not ours alone is refused by the ledger, with words; nothing is written there before.
+        // The ledger refuses a folder that others may write, with a message. Nothing is written there before that.
         private_folder(state_dir).map_err(std::io::Error::other)?;
         let path = state_dir.join("patchwave.log");
         let options = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).clone();
         let file = options.open(path)?;
-        // One that was made with a wider mode.
+        // The file may exist with a wider mode.
         file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
         Ok::<_, std::io::Error>(file)
     };
@@ -31,7 +31,7 @@ pub(super) fn to_file(state_dir: &Path, verbose: u8) {
             .with_env_filter(filter)
             .with_ansi(false)
             .with_writer(Mutex::new(file))
-            // A full disk is reported by the ledger, once.
+            // The ledger reports a full disk, once.
             .log_internal_errors(false)
             .try_init();
     }

@@ -1,5 +1,5 @@
-//! Who runs this process: its account, by the number that the system knows, and the login behind it.
-//! What the environment says (`USER`, `SUDO_USER`) is never an identity: anybody can write it. Start at [`Who`].
+//! Who runs this process: its account, from the user id of the process, and the login behind it. The environment
+//! (`USER`, `SUDO_USER`) is never an identity: anyone can set it. Start at [`Who`].
 
 use std::{fs, path::Path};
 
@@ -7,31 +7,31 @@ use nix::unistd::{Uid, User};
 
 use crate::event::Person;
 
-/// Where the kernel says who logged in. It is set at the login and survives `sudo` and `su`.
+/// Where the kernel says who logged in. It is set at login and survives `sudo` and `su`.
 const LOGIN: &str = "/proc/self/loginuid";
-/// What stands there when nobody did: -1.
+/// The value if nobody logged in: -1.
 const NOBODY: u32 = u32::MAX;
 
-/// An account, and the person behind it as far as that is known.
+/// An account, and the person behind it as far as known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Who {
-    /// The account's name, or `uid-N` where it has none.
+    /// The account's name, or `uid-N` if it has none.
     pub account: String,
     /// The person.
     pub person: Person,
 }
 
 impl Who {
-    /// Of this process. `sudo_user` is the environment's word.
+    /// The account and person of this process. `sudo_user` comes from the environment.
     pub fn real(sudo_user: Option<&str>) -> Self {
         let uid = rustix::process::getuid().as_raw();
         Self::of(uid, login_uid(Path::new(LOGIN)), sudo_user, |uid| {
-            // Asks the system, so that accounts of a directory (LDAP) have their names.
+            // Asks the system, so that accounts from a directory (LDAP) have their names.
             User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.name)
         })
     }
 
-    /// An account about which nothing more is known.
+    /// An account without a known person.
     pub fn account(name: &str) -> Self {
         Self { account: name.to_owned(), person: Person::default() }
     }
@@ -48,7 +48,7 @@ impl Who {
     }
 }
 
-/// `None` where nobody logged in (a service, a container), or the kernel keeps no record of logins.
+/// `None` if nobody logged in (a service, a container), or if the kernel does not record logins.
 fn login_uid(path: &Path) -> Option<u32> {
     let text = fs::read_to_string(path).ok()?;
     text.trim().parse().ok().filter(|uid| *uid != NOBODY)
@@ -67,7 +67,7 @@ mod tests {
         for (uid, login, sudo_user, text) in [
             (1, Some(1), None, "ann"),
             (0, Some(1), Some("ann"), "root (login ann)"),
-            // The kernel's word wins over a lie.
+            // The kernel's record wins over the environment.
             (0, Some(1), Some("ceo"), "root (login ann)"),
             (0, None, Some("ceo"), "root (SUDO_USER ceo)"),
             (0, None, Some("ce\x1bo\n"), "root (SUDO_USER ceo)"),

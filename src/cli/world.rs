@@ -1,5 +1,5 @@
-//! All that comes from outside: streams, environment, folder, time, and where a command may be answered from.
-//! Made once, handed down; nothing below reaches for a global.
+//! Everything that comes from outside: streams, environment, folder, time, and the person at the terminal. Created once
+//! and passed down; nothing below uses a global.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,7 @@ use crate::{
     clock::{Clock, SystemClock},
     prompt::Prompt,
     transport::Transport,
-    ui::{Colour, Paint, Quiet, Size},
+    ui::{Colour, Paint, ScreenLock, Size},
 };
 use jiff::tz::TimeZone;
 
@@ -38,7 +38,7 @@ impl Write for Out {
     }
 }
 
-/// Reads standard input to its end, but at most so many bytes.
+/// Reads standard input to its end, but at most this many bytes.
 pub type Input = dyn Fn(u64) -> io::Result<Vec<u8>> + Send + Sync;
 
 /// The outside world of one command.
@@ -63,15 +63,15 @@ pub struct World {
     pub who: Who,
     /// Wall time.
     pub clock: Arc<dyn Clock>,
-    /// The person at the terminal.
+    /// Asks the person at the terminal.
     pub prompt: Arc<dyn Prompt>,
-    /// Reads standard input to its end, but at most so many bytes.
+    /// Reads standard input to its end, but at most this many bytes.
     pub input: Arc<Input>,
-    /// Keeps questions and bars apart.
-    pub quiet: Quiet,
-    /// A transport in place of SSH, for tests.
+    /// Keeps bars off the screen during questions.
+    pub screen: ScreenLock,
+    /// A transport instead of SSH, for tests.
     pub transport: Option<Arc<dyn Transport>>,
-    /// Whether signals of the process are listened to.
+    /// Whether the process handles signals.
     pub signals: bool,
 }
 
@@ -100,18 +100,18 @@ impl World {
             clock: Arc::new(SystemClock),
             prompt: Arc::new(Keyboard::default()),
             input: Arc::new(read_input),
-            quiet: Quiet::default(),
+            screen: ScreenLock::default(),
             transport: None,
             signals: true,
         }
     }
 
-    /// A variable of the environment that is set and not empty.
+    /// An environment variable that is set and not empty.
     pub fn var(&self, name: &str) -> Option<&str> {
         self.env.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Who asks for something, and where: `root@jump1 (login ann)`.
+    /// Who runs this command, and where: `root@jump1 (login ann)`.
     pub fn by(&self) -> String {
         self.who.person.beside(&format!("{}@{}", self.who.account, self.machine()))
     }
@@ -121,7 +121,7 @@ impl World {
         rustix::system::uname().nodename().to_string_lossy().into_owned()
     }
 
-    /// The colours of a stream that is a terminal or is not, as the environment wants them.
+    /// The colours for a stream, from the environment and from whether it is a terminal.
     pub fn paint(&self, terminal: bool) -> Paint {
         Paint::decide(Colour::Auto, terminal, |name| self.env.get(name).cloned())
     }
@@ -132,7 +132,7 @@ impl World {
         self.columns.or(told).unwrap_or(100).clamp(40, 400)
     }
 
-    /// The zone of times that are shown: `TZ`, else the system's.
+    /// The time zone for display: `TZ`, or else the system's.
     pub fn zone(&self) -> TimeZone {
         self.var("TZ")
             .and_then(|name| TimeZone::get(name.trim_start_matches(':')).ok())
@@ -144,7 +144,7 @@ impl World {
         self.folder.join(path)
     }
 
-    /// A path as it is shown and typed again: from the current folder, where it stands below it.
+    /// A path as it is shown and can be typed: relative if it is inside the current folder.
     pub fn shown(&self, path: &std::path::Path) -> String {
         match path.strip_prefix(&self.folder) {
             Ok(below) if below.as_os_str().is_empty() => ".".to_owned(),
@@ -153,8 +153,8 @@ impl World {
         }
     }
 
-    /// Writes data; the exit code is that of a command that is done with it. A reader that went away (`| head`) is not
-    /// a fault.
+    /// Writes data; returns the exit code for a command that only prints. It is not an error if the reader is gone (`|
+    /// head`).
     pub(super) fn print(&mut self, text: &str) -> Result<u8, Failure> {
         match self.stdout.write_all(text.as_bytes()).and_then(|()| self.stdout.flush()) {
             Ok(()) => Ok(0),
@@ -163,7 +163,7 @@ impl World {
         }
     }
 
-    /// Writes a line of talk; a terminal that is gone stops nothing.
+    /// Writes a line for people. Errors are ignored, so that a closed terminal does not stop the command.
     pub fn talk(&mut self, line: impl std::fmt::Display) {
         let _ = writeln!(self.stderr, "{line}");
     }

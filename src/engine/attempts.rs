@@ -1,4 +1,4 @@
-//! One step of a host's walk, with all its attempts: from the fact that it begins to its result.
+//! One step of a host's walk, with all its attempts: from its start to its result.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,11 +15,11 @@ use crate::{
     step::{self, StepCx, StepLog},
 };
 
-/// How much longer than its limit a step may take to say how it ended, before it is given up.
+/// How much longer than its limit a step may take to report its end before it is given up.
 const GRACE: Duration = Duration::from_secs(30);
 
 impl Walk {
-    /// One step with all its attempts; done ones are not done again.
+    /// One step with all its attempts. A step that is done is not repeated.
     pub(super) async fn one(&self, step: StepRef, spec: &StepSpec, walk: &mut WalkState) -> Result<Verdict, WalkEnd> {
         if let Some(done) = self.before.as_ref().and_then(|before| before.result(step)) {
             walk.saw(step, spec, done);
@@ -28,14 +28,14 @@ impl Walk {
         let begun = Instant::now();
         let interrupted = self.before.as_ref().and_then(|b| b.current.as_ref()).filter(|c| c.step == step);
         let mut result = match interrupted {
-            // A step that had begun goes on, whatever `when` says now: the host may be half changed.
+            // A step that has begun goes on, whatever `when` says now: the host may be half changed.
             Some(_) => {
                 self.commit(walk).await?;
                 self.attempts(step, spec, walk, interrupted).await?
             }
             None => match condition(spec, &walk.scope) {
                 Some(result) => {
-                    // What is skipped was never begun; what fails was.
+                    // A skipped step never began; a failed one did.
                     if result.verdict != Verdict::Skipped {
                         walk.unrecorded.push(Kind::StepStarted { host: self.host.clone(), step, attempt: 1 });
                     }
@@ -48,7 +48,7 @@ impl Walk {
         walk.learn_vars(&result);
         walk.saw(step, spec, &result);
         let verdict = result.verdict;
-        // A step that is done is not done again, so what it printed must not be lost with this process.
+        // A step that is done is not repeated, so its output must not be lost with this process.
         walk.log.flush();
         walk.unrecorded.push(Kind::StepFinished { host: self.host.clone(), step, result });
         Ok(verdict)
@@ -89,13 +89,14 @@ impl Walk {
             self.record.progress(&format!("{}: {}; trying again", spec.name, result.summary));
             tokio::time::sleep(spec.retry_delay).await;
             attempt += 1;
-            // As a controller that takes over would find them: a reboot that was asked for is not asked for again.
+            // The next attempt gets the notes that a new controller would find, so that a requested reboot is not
+            // requested again.
             notes.extend(noted);
             earlier = Some(result);
         }
     }
 
-    /// One attempt: its result, without secrets, and what it noted.
+    /// One attempt: its result, with secrets masked, and its notes.
     async fn attempt(
         &self,
         step: StepRef,
@@ -136,22 +137,22 @@ impl Walk {
             Ok(result) => result,
             Err(_) => overdue(spec, limit + spec.guard_time()),
         };
-        // Here all that a host or a program said leaves the step.
+        // All text from hosts and programs passes here when it leaves the step.
         result.hide(walk.link.secrets(), spec.register.as_deref());
         (result, journal.noted)
     }
 }
 
-/// Which attempt at a step it is.
+/// One attempt at a step.
 struct Attempt<'a> {
     number: u32,
-    /// It goes on with one that the end of a controller interrupted.
+    /// It continues an attempt that was interrupted when a controller ended.
     resumed: bool,
-    /// What earlier attempts noted, that one included.
+    /// The notes of earlier attempts, including the interrupted one.
     notes: &'a Map<String, Value>,
 }
 
-/// `Some` when the step is not to run: `when` is false, or cannot be evaluated.
+/// `Some` if the step must not run: `when` is false, or cannot be evaluated.
 fn condition(spec: &StepSpec, scope: &TemplateScope) -> Option<StepResult> {
     let when = spec.when.as_ref()?;
     match scope.truth(when) {

@@ -1,5 +1,5 @@
-//! How a run comes into the hands of this controller: its first event, or that of the takeover, is recorded before
-//! anything else happens. Knows nothing of hosts at work. Start at [`start`] and [`take_over`].
+//! How this controller gets a run: the first event, or the event of the takeover, is recorded before anything else
+//! happens. Knows nothing of running hosts. Start at [`start`] and [`take_over`].
 
 use crate::{
     clock::Clock,
@@ -7,7 +7,7 @@ use crate::{
     ledger::{Journal, LedgerError},
 };
 
-/// A run whose newest event says that this controller runs it. Only this can be handed to [`super::run`].
+/// A run whose newest event says that this controller runs it. [`super::run`] accepts nothing else.
 pub struct Begun {
     pub(super) state: RunState,
     pub(super) journal: Box<dyn Journal>,
@@ -15,7 +15,7 @@ pub struct Begun {
 }
 
 impl Begun {
-    /// All that is known of the run.
+    /// The state of the run.
     pub fn state(&self) -> &RunState {
         &self.state
     }
@@ -37,10 +37,10 @@ pub enum BeginError {
     Illegal(#[from] IllegalEvent),
 }
 
-/// Records that a new run starts. `open` writes the first event and gives the journal for all others.
+/// Records that a new run starts. `open` writes the first event and returns the journal for the rest.
 ///
 /// # Errors
-/// [`BeginError`]: a plan that cannot be carried out, or a ledger that refuses the run.
+/// [`BeginError`]: the plan cannot be carried out, or the ledger refuses the run.
 pub fn start(
     started: RunStarted,
     clock: &dyn Clock,
@@ -52,7 +52,7 @@ pub fn start(
     Ok(Begun { state, journal, opening })
 }
 
-/// Records that this controller goes on with a run, given the state after all events there are.
+/// Records that this controller goes on with a run. `state` is the state after all recorded events.
 ///
 /// # Errors
 /// [`BeginError`]: the takeover does not fit the run, or cannot be recorded.
@@ -64,7 +64,7 @@ pub fn take_over(
 ) -> Result<Begun, BeginError> {
     let kind = Kind::RunResumed(Box::new(resumed));
     let opening = Event { seq: state.seq + 1, at: clock.now(), kind };
-    // What cannot follow must not be recorded.
+    // An event that cannot follow must not be recorded.
     state.apply(&opening)?;
     journal.append(std::slice::from_ref(&opening))?;
     Ok(Begun { state, journal, opening })

@@ -1,7 +1,7 @@
-//! The dispatcher: it alone starts hosts, and all that is recorded passes through it.
+//! The dispatcher: only it starts hosts, and every event passes through it.
 //!
-//! It takes what hosts, people and time say, one [`Input`] after the other, and has the consequences recorded. After
-//! that it asks the rollout rule what comes next. What it writes goes through `event_writer`.
+//! It takes one [`Input`] after the other, from hosts, people and timers, and records the consequences. After that it
+//! asks the rollout rule what comes next. It writes through `event_writer`.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -26,7 +26,7 @@ use crate::{
     rollout::{self, Directive, Ending, Halt, Limits},
 };
 
-/// Runs a run from where its events leave it: hosts that are open are settled first, then the rule is asked.
+/// Carries on a run from its last event: open hosts are settled first, then the rule is asked.
 pub async fn run(engine: Engine, begun: Begun) -> RunEnd {
     let mut dispatcher = Dispatcher::new(engine, begun);
     dispatcher.settle();
@@ -49,34 +49,34 @@ pub(super) struct Dispatcher {
     gate: JoinSet<GateEnd>,
     /// Hosts that were open when the run was taken over. Nothing new starts before they are done.
     settling: HashSet<HostName>,
-    /// The approval that was asked for.
+    /// The approval that the run waits for.
     pub(super) asked: Option<(usize, Moment)>,
-    /// Hosts may start; until then they wait for what others say, to be recorded with it.
+    /// Hosts are about to start. Until this moment they wait for messages from other hosts, to be recorded together.
     starts: Option<Instant>,
 }
 
-/// One thing that the dispatcher has to take in.
+/// One thing that the dispatcher has to handle.
 pub(super) enum Input {
-    /// A request of this process; `None`: there will be no more.
+    /// A request in this process; `None`: no more will come.
     Signal(Option<Signal>),
-    /// Hosts have said something; it is in the inbox.
+    /// Messages from hosts are in the inbox.
     Said,
     /// A gate is over.
     GateDone(Result<GateEnd, JoinError>),
     /// A host's task is over.
     HostDone(Result<(HostName, WalkEnd), JoinError>),
-    /// Time to look for requests of other shells.
+    /// Time to look for requests from other shells.
     Tick,
-    /// The moment that the rule wanted to be asked again.
+    /// The time at which the rule wanted to be asked again.
     Woken,
 }
 
-/// What the rule leaves to do.
+/// How the dispatcher goes on after asking the rule.
 pub(super) enum Flow {
     /// Wait, at most until then.
     GoOn { until: Option<Instant> },
-    /// The run is over for this controller, for this reason.
-    Over(Option<String>),
+    /// The run is over for this controller.
+    Over,
 }
 
 impl Dispatcher {
@@ -104,32 +104,27 @@ impl Dispatcher {
     }
 
     async fn work(mut self) -> RunEnd {
-        let why = loop {
+        loop {
             let until = match self.decide() {
-                Flow::Over(why) => break why,
+                Flow::Over => break,
                 Flow::GoOn { until } => until,
             };
             let input = self.next_input(until).await;
             self.respond(input);
-            if let Some(lost) = self.writer.lost() {
-                let why = format!("the ledger cannot be written: {lost}");
+            if self.writer.lost().is_some() || self.writer.state().stop == Some(Stop::Detach) {
                 self.abandon().await;
-                break Some(why);
+                break;
             }
-            if self.writer.state().stop == Some(Stop::Detach) {
-                self.abandon().await;
-                break self.halted();
-            }
-        };
+        }
         if self.writer.state().tally.in_flight == 0 && self.writer.lost().is_none() {
             self.writer.append(vec![Kind::RunFinished]);
         }
-        self.tell_log_trouble();
+        self.report_log_trouble();
         let (state, lost) = self.writer.finish();
-        RunEnd { state, why, lost }
+        RunEnd { state, lost }
     }
 
-    /// Waits for what happens next. What it has not taken when it is dropped is not lost.
+    /// Waits for the next input. If this is dropped, no input is lost.
     async fn next_input(&mut self, until: Option<Instant>) -> Input {
         let wake = until.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
         let input = tokio::select! {
@@ -148,7 +143,7 @@ impl Dispatcher {
         input
     }
 
-    /// Has the consequences recorded.
+    /// Records the consequences.
     pub(super) fn respond(&mut self, input: Input) {
         match input {
             Input::Signal(Some(signal)) => self.signal(signal),
@@ -160,13 +155,13 @@ impl Dispatcher {
             Input::HostDone(Err(_)) | Input::Woken => {}
             Input::Tick => {
                 self.writer.tick();
-                self.tell_log_trouble();
+                self.report_log_trouble();
                 self.look_for_requests();
             }
         }
     }
 
-    /// Ends all tasks where they are. Jobs on hosts go on.
+    /// Ends all tasks at once. Jobs on hosts go on.
     async fn abandon(&mut self) {
         self.hosts.shutdown().await;
         self.gate.shutdown().await;
@@ -185,7 +180,7 @@ impl Dispatcher {
                         self.record_and_start(hosts, Vec::new());
                     }
                 },
-                Directive::WaitForHosts if self.hosts.is_empty() => return Flow::Over(self.halted()),
+                Directive::WaitForHosts if self.hosts.is_empty() => return Flow::Over,
                 Directive::WaitForHosts => return Flow::GoOn { until: None },
                 Directive::Soak { left, why } => {
                     self.writer.say(format!("waiting: {why}"));
@@ -214,24 +209,21 @@ impl Dispatcher {
             _ => "hosts in flight finish, no other host starts",
         };
         self.writer.say(format!("halted: {why}; {rest}"));
-        if self.hosts.is_empty() { Flow::Over(self.halted()) } else { Flow::GoOn { until: None } }
+        if self.hosts.is_empty() { Flow::Over } else { Flow::GoOn { until: None } }
     }
 
     fn over(&mut self, ending: Ending) -> Flow {
-        Flow::Over(match ending {
-            Ending::AllStarted => None,
+        match ending {
+            Ending::AllStarted => {}
             Ending::Halted(why) => {
                 let text = format!("halted: {why}");
                 if !self.writer.has_said(&text) {
                     self.writer.say(text);
                 }
-                Some(why.to_string())
             }
-            Ending::Left { why } => {
-                self.writer.say(format!("remaining hosts not started: {why}"));
-                Some(why)
-            }
-        })
+            Ending::Left { why } => self.writer.say(format!("remaining hosts not started: {why}")),
+        }
+        Flow::Over
     }
 
     /// What the rule says now.
@@ -239,11 +231,7 @@ impl Dispatcher {
         rollout::next(self.writer.state(), self.writer.present(), Limits { forks: self.forks })
     }
 
-    fn halted(&self) -> Option<String> {
-        rollout::halt(self.writer.state()).map(|halt| halt.to_string())
-    }
-
-    /// Until when hosts that may start wait for what others say; `None`: they start now.
+    /// Until when hosts that may start wait for messages from others; `None`: they start now.
     fn not_yet(&mut self) -> Option<Instant> {
         let now = Instant::now();
         let writer = &self.writer;
@@ -254,7 +242,7 @@ impl Dispatcher {
         (now < until).then_some(until)
     }
 
-    /// Gives these hosts their slots, and records what others said at the same moment. True when all of it is durable.
+    /// Starts these hosts, and records what other hosts said at the same time. True when all of it is durable.
     fn record_and_start(&mut self, hosts: Vec<HostName>, said: Vec<Kind>) -> bool {
         self.starts = None;
         let started = hosts.iter().map(|host| Kind::HostStarted { host: host.clone() });
@@ -267,7 +255,7 @@ impl Dispatcher {
         recorded
     }
 
-    /// The hosts that wait for what others say, and may start still.
+    /// The hosts that are about to start and still may.
     fn starting(&self) -> Vec<HostName> {
         match self.ask_the_rule() {
             Directive::Start(hosts) if self.starts.is_some() => hosts,
@@ -275,7 +263,7 @@ impl Dispatcher {
         }
     }
 
-    /// Takes up every host that was open when the last controller ended.
+    /// Continues every host that was open when the last controller ended.
     pub(super) fn settle(&mut self) {
         let hosts = &self.writer.state().hosts;
         let open: Vec<HostState> = hosts.iter().filter(|h| h.at == HostAt::InFlight).cloned().collect();
@@ -294,7 +282,7 @@ impl Dispatcher {
             before,
         };
         self.hosts.spawn(async move {
-            // A panic in a step is our fault; it must cost one host its outcome, not the run its end.
+            // A panic in a step is a bug. It must cost one host its outcome, not end the run.
             let end = futures::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(walk.run())).await;
             (host, end.unwrap_or(WalkEnd::Panicked))
         });
@@ -332,7 +320,7 @@ impl Dispatcher {
         let Some(HostState { at: HostAt::InFlight, current, .. }) = state.host(host) else { return };
         let mut kinds = Vec::new();
         if let Some(current) = current {
-            let result = StepResult::unknown("bug", "patchwave itself failed in this step; its log says where")
+            let result = StepResult::unknown("bug", "patchwave itself failed in this step (a bug); its log says where")
                 .changed(true)
                 .help("report it with the log of this run; look at the host before it is patched again");
             kinds.push(Kind::StepFinished { host: host.clone(), step: current.step, result });
@@ -341,7 +329,7 @@ impl Dispatcher {
         self.writer.append(kinds);
     }
 
-    /// Records a batch of what hosts said, in one transaction, then answers.
+    /// Records a batch of messages from hosts in one transaction, then answers them.
     fn take_batch(&mut self) {
         let said = self.inbox.take(self.writer.state().stop >= Some(Stop::StepBorder));
         said.progress.iter().for_each(|progress| self.writer.progress(progress));
@@ -351,8 +339,8 @@ impl Dispatcher {
         }
     }
 
-    /// Output that could not be logged stops nothing; it is reported once.
-    fn tell_log_trouble(&mut self) {
+    /// Output that cannot be logged does not stop the run; it is reported once.
+    fn report_log_trouble(&mut self) {
         if let Some(trouble) = self.surroundings.logs.as_ref().and_then(|logs| logs.take_trouble()) {
             self.writer.note(&trouble);
         }

@@ -1,5 +1,5 @@
-//! The only writer of events once a run has begun: append to the journal, fold, show, in this order.
-//! Decides nothing and starts nothing. Start at [`EventWriter::append`].
+//! The only writer of events once a run has begun: append to the journal, fold, show, in this order. Decides nothing
+//! and starts nothing. Start at [`EventWriter::append`].
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,28 +15,28 @@ use crate::{
     ui::Reporter,
 };
 
-/// Events can no longer be recorded, so nothing may be done.
+/// Events can no longer be recorded, so nothing more may be done.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{why}")]
 pub struct Lost {
-    /// What is wrong, for people.
+    /// What is wrong, in words.
     pub why: String,
     /// What to type next.
     pub help: Option<Hint>,
 }
 
-/// The journal of a run, the state that its events make, and who shows them.
+/// The journal of a run, the state from its events, and the reporter that shows them.
 pub(super) struct EventWriter {
     state: RunState,
     journal: Box<dyn Journal>,
     reporter: Box<dyn Reporter>,
     clock: Arc<dyn Clock>,
     lost: Option<Lost>,
-    /// The last sentence said about the run as a whole, so that it is said once.
+    /// The last sentence about the run as a whole, so that it is shown once.
     said: Option<String>,
     group_commit: GroupCommit,
-    /// How long no host had been done any more at a moment, and that moment. Wall time is read once, where the run is
-    /// taken over; from there on the length is measured.
+    /// How long ago the last host was done, and when that was computed. Wall time is used only once, when the run is
+    /// taken over; after that the time is measured.
     rested: (Duration, Instant),
 }
 
@@ -53,23 +53,23 @@ impl EventWriter {
         &self.state
     }
 
-    /// Why nothing can be recorded any more.
+    /// Why nothing more can be recorded.
     pub(super) fn lost(&self) -> Option<&Lost> {
         self.lost.as_ref()
     }
 
-    /// The present, as the rollout rule wants it.
+    /// The current time, as the rollout rule needs it.
     pub(super) fn present(&self) -> Now {
         let (rested, since) = self.rested;
         Now { wall: self.clock.now(), rested: rested + since.elapsed() }
     }
 
-    /// How long a fact may wait for others, to be recorded in one transaction with them.
+    /// How long an event may wait for others, to be recorded in one transaction.
     pub(super) fn group_wait(&self) -> Duration {
         self.group_commit.wait(self.state.tally.in_flight)
     }
 
-    /// Appends, folds, shows. False when the ledger is lost; then nothing was done.
+    /// Appends, folds and shows. False if the ledger is lost; then nothing was done.
     pub(super) fn append(&mut self, kinds: Vec<Kind>) -> bool {
         if self.lost.is_some() {
             return false;
@@ -84,8 +84,8 @@ impl EventWriter {
         }
         for event in &events {
             if let Err(error) = self.state.apply(event) {
-                // What was recorded cannot be taken back, and a state that is not the fold of its events must not
-                // decide.
+                // The event is recorded and cannot be taken back. The state is no longer the fold of the events, so it
+                // must not be used for decisions.
                 tracing::error!(%error, "an event does not fit the state");
                 self.lost = Some(Lost { why: error.to_string(), help: None });
                 return false;
@@ -101,17 +101,17 @@ impl EventWriter {
         true
     }
 
-    /// What other shells have asked of this run.
+    /// Requests from other shells for this run.
     pub(super) fn requests(&mut self) -> Vec<Request> {
         self.journal.requests()
     }
 
-    /// Shows chatter.
+    /// Shows what a host is doing.
     pub(super) fn progress(&mut self, progress: &Progress) {
         self.reporter.progress(progress);
     }
 
-    /// Shows that time goes by.
+    /// Lets the reporter update the time.
     pub(super) fn tick(&mut self) {
         self.reporter.tick(&self.state, self.clock.now());
     }
@@ -121,12 +121,12 @@ impl EventWriter {
         self.reporter.note(self.clock.now(), sentence);
     }
 
-    /// Shows a question to whoever is at the terminal.
+    /// Shows a question to the person at the terminal.
     pub(super) fn ask(&mut self, question: &str) {
         self.reporter.ask(self.clock.now(), question);
     }
 
-    /// Shows a sentence about the run as a whole, unless it was the last one said.
+    /// Shows a sentence about the run as a whole, unless it was the last one shown.
     pub(super) fn say(&mut self, sentence: String) {
         if self.said.as_ref() != Some(&sentence) {
             self.note(&sentence);
@@ -134,12 +134,12 @@ impl EventWriter {
         }
     }
 
-    /// Whether the last sentence about the run as a whole began like this.
+    /// Whether the last sentence about the run as a whole began with this.
     pub(super) fn has_said(&self, beginning: &str) -> bool {
         self.said.as_ref().is_some_and(|said| said.starts_with(beginning))
     }
 
-    /// Shows the end.
+    /// Ends the reporter.
     pub(super) fn finish(mut self) -> (RunState, Option<Lost>) {
         self.reporter.finish(&self.state);
         (self.state, self.lost)

@@ -15,16 +15,16 @@ use crate::{
 /// One host's answer.
 #[derive(Debug)]
 pub struct Answer {
-    /// Who.
+    /// The host.
     pub host: HostName,
-    /// What it said, or why nothing is known.
+    /// Its output, or why there is none.
     pub result: Result<Output, LinkError>,
-    /// From its slot to its end.
+    /// The time from its start to its end.
     pub took: Duration,
 }
 
-/// Runs its command on every target, at most `forks` at once; answers come as they end. A target's deadlines begin when
-/// it gets its slot. `sink` makes the place where one host's output goes, just before the command is sent there.
+/// Runs each target's command, at most `forks` at once; answers come as hosts end. A target's deadlines begin when its
+/// turn comes. `sink` makes the place for one host's output, just before the command is sent.
 pub fn fan_out<S: Sink + 'static>(
     transport: Arc<dyn Transport>,
     targets: Vec<(Arc<Target>, Arc<Command>)>,
@@ -35,7 +35,7 @@ pub fn fan_out<S: Sink + 'static>(
         .map(move |(target, command)| {
             let (transport, sink) = (Arc::clone(&transport), sink.clone());
             let host = target.name.clone();
-            // A task per host: the others go on whatever one of them is at, on as many cores as the runtime has.
+            // A task per host, so that no host waits for another, on as many cores as the runtime has.
             let task = tokio::spawn(async move {
                 let began = Instant::now();
                 let name = target.name.clone();

@@ -20,13 +20,13 @@ use crate::{
 pub(super) struct GateEnd {
     pub(super) stage: usize,
     pub(super) wave: usize,
-    /// Whether the rollout goes on.
+    /// Whether the gate passed.
     pub(super) passed: bool,
     /// Why not, or what it said.
     pub(super) summary: String,
 }
 
-/// Runs the gate steps of a stage in order; the first that is not fine decides.
+/// Runs the gate steps of a stage in order; the first one that is not ok decides.
 pub(super) async fn run(
     surroundings: Arc<Surroundings>,
     started: Arc<RunStarted>,
@@ -75,9 +75,9 @@ async fn steps(surroundings: &Surroundings, started: &RunStarted, stage: usize, 
             }
             match result {
                 Ok(result) if matches!(result.verdict, Verdict::Ok | Verdict::Skipped) => break Ok(result),
-                // Whether it took effect nobody can know: it is not tried again.
+                // It may or may not have taken effect, so it is not tried again.
                 Ok(result) if result.verdict == Verdict::Unknown => break Err(result.summary),
-                // What it started may be at work still; a second one is not started beside it.
+                // What it started may still be running, so it is not started a second time.
                 Err(_) if step::is_change(&spec.kind) => {
                     break Err("it timed out, and may still be running on the jump box".to_owned());
                 }
@@ -100,7 +100,7 @@ async fn steps(surroundings: &Surroundings, started: &RunStarted, stage: usize, 
     (true, said)
 }
 
-/// A gate's notes go nowhere: it is run again after an interruption. Its programs are found again by their records.
+/// Drops a gate's notes: after an interruption it runs again. Its programs are found by their own records.
 struct Mute;
 
 impl StepJournal for Mute {
@@ -111,7 +111,7 @@ impl StepJournal for Mute {
     fn progress(&mut self, _: &str) {}
 }
 
-/// A gate step runs on the jump box; there is no host to connect to.
+/// Refuses every connection: a gate step runs on the jump box.
 struct Nowhere;
 
 impl Transport for Nowhere {

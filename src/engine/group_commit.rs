@@ -1,15 +1,14 @@
-//! Group commit: how long a fact waits for others before it is written with them. A transaction costs a flush of the
-//! disk, however much is in it; a wait costs each host a little of its time. Knows nothing of hosts but how long they
-//! took.
+//! Group commit: how long an event waits for others before all are written together. A transaction costs a flush of the
+//! disk, however much is in it; waiting costs each host a little time. Knows only how long the walks of hosts took.
 
 use std::time::Duration;
 
-/// Before any host has shown how long a walk takes.
+/// The wait before any walk has ended.
 const AT_FIRST: Duration = Duration::from_millis(5);
-/// The most that anybody waits: a person who looks sees no older picture than between two ticks.
+/// The longest wait: the screen is never older than one tick.
 const AT_MOST: Duration = Duration::from_millis(250);
-/// A host waits a dozen times in its walk, each time at most this part of a usual walk for each host in flight: with
-/// 256 of them the walk is longer by 3 % at the very most.
+/// A host waits about a dozen times in its walk. Each wait is at most this fraction of the average walk, for each host
+/// in flight: with 256 hosts a walk gets at most 3 % longer.
 const PART: u32 = 100_000;
 
 /// The walks that this controller saw end.
@@ -20,13 +19,13 @@ pub(super) struct GroupCommit {
 }
 
 impl GroupCommit {
-    /// A host is done after so long.
+    /// Counts a walk that took this long.
     pub(super) fn walk_ended(&mut self, took: Duration) {
         self.walks = self.walks.saturating_add(1);
         self.took = self.took.saturating_add(took);
     }
 
-    /// How long a fact may wait while so many hosts are in flight. Few of them would wait for little.
+    /// How long an event may wait while this many hosts are in flight. With few hosts, waiting gains little.
     pub(super) fn wait(&self, in_flight: usize) -> Duration {
         if self.walks == 0 {
             return AT_FIRST;
@@ -49,11 +48,11 @@ mod tests {
 
     #[test]
     fn the_wait_is_a_small_part_of_a_walk() {
-        assert_eq!(wait(&[], 256), 5_000, "nobody knows yet");
+        assert_eq!(wait(&[], 256), 5_000, "no walk has ended yet");
         assert_eq!(wait(&[1], 1), 10);
         assert_eq!(wait(&[60], 10), 6_000);
         assert_eq!(wait(&[30, 90], 256), 153_600, "the usual walk is a minute");
-        assert_eq!(wait(&[600], 256), 250_000, "nobody waits longer");
+        assert_eq!(wait(&[600], 256), 250_000, "the longest wait");
         assert_eq!(wait(&[0], usize::MAX), 0);
         assert_eq!(wait(&[1], usize::MAX), 250_000);
     }

@@ -1,4 +1,4 @@
-//! What the hosts say, gathered into batches: one transaction records what many of them say at the same moment.
+//! Messages from the hosts, in batches: one transaction records what many hosts say at the same time.
 
 use tokio::{
     sync::{mpsc, oneshot},
@@ -8,27 +8,27 @@ use tokio::{
 use super::record::{Ack, Message};
 use crate::event::{Kind, Progress};
 
-/// Most messages in one transaction.
+/// The most messages in one transaction.
 pub(super) const BATCH: usize = 512;
 
-/// The dispatcher's end of all hosts' channels.
+/// The dispatcher's end of the channel that all hosts write to.
 pub(super) struct Inbox {
     receiver: mpsc::Receiver<Message>,
     batch: Vec<Message>,
 }
 
-/// What a batch of messages asks for.
+/// What is in a batch of messages.
 #[derive(Default)]
 pub(super) struct Said {
     pub(super) progress: Vec<Progress>,
-    /// To be recorded, in this order, all of it or nothing.
+    /// To be recorded in this order, all or nothing.
     pub(super) kinds: Vec<Kind>,
-    /// Who waits, and the answer once that is recorded.
+    /// The hosts that wait, and their answers once it is recorded.
     pub(super) acks: Vec<(oneshot::Sender<Ack>, Ack)>,
 }
 
 impl Inbox {
-    /// An inbox, and the sender that hosts get clones of.
+    /// An inbox, and its sender; each host gets a clone.
     pub(super) fn new() -> (mpsc::Sender<Message>, Self) {
         let (sender, receiver) = mpsc::channel(1024);
         (sender, Self { receiver, batch: Vec::with_capacity(BATCH) })
@@ -40,12 +40,13 @@ impl Inbox {
         self.batch.push(message);
     }
 
-    /// Waits for the first message. What has come is kept when this is dropped.
+    /// Waits for the first message. If this is dropped, no message is lost.
     pub(super) async fn wait(&mut self) {
         self.receiver.recv_many(&mut self.batch, BATCH).await;
     }
 
-    /// Takes what other hosts say until then, at most so many messages: nobody waits for hosts that have spoken.
+    /// Takes more messages until that moment, but at most `most`: with one from every host in flight, waiting is
+    /// useless.
     pub(super) async fn gather(&mut self, most: usize, until: Instant) {
         let most = most.min(BATCH);
         while self.batch.len() < most {
@@ -57,7 +58,7 @@ impl Inbox {
         }
     }
 
-    /// Takes the batch. At a border, what a host says counts up to its next step, which it does not begin.
+    /// Takes the batch. At a step border, the events of a host count up to its next step, which it does not begin.
     pub(super) fn take(&mut self, at_border: bool) -> Said {
         let mut said = Said { kinds: Vec::with_capacity(2 * self.batch.len()), ..Said::default() };
         for message in self.batch.drain(..) {

@@ -1,5 +1,5 @@
-//! One host's log as the place where remote output goes: by steps and attempts, without secrets.
-//! Does not know where the log is kept. Start at [`MaskedLog`].
+//! Writes remote output to one host's log, with a header for each step and attempt and with secrets masked. Does not
+//! know where the log is kept. Start at [`MaskedLog`].
 
 use crate::{
     ledger::HostLog,
@@ -8,17 +8,17 @@ use crate::{
     transport::{Sink, Stream},
 };
 
-/// Bytes of a job's output that are taken at once.
+/// How many bytes of a job's output are handled at once.
 const PIECE: usize = 8 << 10;
 
-/// What the steps of one host write to.
+/// The log of one host as its steps see it.
 pub(super) struct MaskedLog {
     /// `None` drops all of it.
     log: Option<Box<dyn HostLog>>,
     step: String,
     secrets: Secrets,
     streams: [Masker; 2],
-    /// The job whose output is written just now.
+    /// The job whose output is being written.
     job: Option<(String, Masker)>,
 }
 
@@ -28,14 +28,14 @@ impl MaskedLog {
         Self { log, step: String::new(), secrets: secrets.clone(), streams, job: None }
     }
 
-    /// What comes from here on is of this attempt.
+    /// From now on the output belongs to this attempt.
     pub(super) fn enter(&mut self, step: &str, attempt: u32) {
-        // What the attempt before said last belongs to that one.
+        // The last output of the previous attempt belongs to that one.
         self.finish();
         self.step = if attempt == 1 { step.to_owned() } else { format!("{step} (attempt {attempt})") };
     }
 
-    /// Writes what was held back: nothing more comes of these streams.
+    /// Writes what was held back: these streams have ended.
     fn finish(&mut self) {
         let Some(log) = &mut self.log else { return };
         for masker in &mut self.streams {
@@ -66,7 +66,7 @@ impl Sink for MaskedLog {
 
 impl StepLog for MaskedLog {
     fn job_offset(&mut self, job: &str) -> u64 {
-        // What is held back is not in the log, and will be read again.
+        // Bytes that are held back are not in the log, and will be read again.
         self.job = self.job.take().filter(|(held, _)| held != job);
         self.log.as_mut().map_or(0, |log| log.job_offset(job))
     }
@@ -77,7 +77,7 @@ impl StepLog for MaskedLog {
             self.job = Some((job.to_owned(), self.secrets.masker()));
         }
         let (Some(log), Some((_, masker))) = (&mut self.log, &mut self.job) else { return };
-        // In pieces, so that the log's count of the job's bytes is right at each moment.
+        // In pieces, so that the log's count of the job's bytes is always right.
         for piece in bytes.chunks(PIECE) {
             let (said, raw) = masker.take(piece);
             if raw > 0 {

@@ -1,6 +1,6 @@
-//! The only concurrent code: one task per host walks its steps, one dispatcher records what they say and decides.
-//! Knows no step kind and no rule of the rollout; asks `rollout::next` and lets `step::run` work.
-//! Start at [`start`], [`take_over`] and [`run`]; a host's walk is in `walk`.
+//! The only concurrent code: one task per host walks its steps, and one dispatcher records what they say and decides.
+//! Knows no step kind and no rule of the rollout: it asks `rollout::next` and calls `step::run`. Start at [`start`],
+//! [`take_over`] and [`run`]; a host's walk is in `walk`.
 
 mod attempts;
 mod begin;

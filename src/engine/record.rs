@@ -1,5 +1,5 @@
-//! What a host's task says, and the answer that it waits for. The task knows the trait; in one process there is a
-//! channel to the dispatcher behind it. Start at [`Record`].
+//! What a host's task reports, and the answer that it waits for. The task knows only the trait; behind it is a channel
+//! to the dispatcher. Start at [`Record`].
 
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
@@ -12,23 +12,23 @@ use crate::{
     step::{Interrupted, StepJournal},
 };
 
-/// Where one host's task has its facts recorded.
+/// Where one host's task sends its events to be recorded.
 pub(super) trait Record: Send + Sync {
-    /// Has facts recorded, all or none of them but at a border; returns when they are durable, or were refused.
+    /// Records events, all or none of them (except at a step border). Returns when they are durable or were refused.
     fn record(&self, kinds: Vec<Kind>) -> BoxFuture<'_, Ack>;
 
-    /// Says what is going on; may be dropped.
+    /// Reports what is going on; may be dropped.
     fn progress(&self, text: &str);
 }
 
-/// The answer to what a host had recorded.
+/// The answer to a host that sent events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ack {
     /// All of it is durable: go on.
     Recorded,
-    /// The host stops here, at a step border: what comes before the next step is durable, the rest is not recorded.
+    /// The host stops here, at a step border: the events before its next step are durable, the rest are not recorded.
     StopHere,
-    /// It is not recorded: the run is leaving.
+    /// Nothing is recorded: the controller is leaving.
     Leave,
 }
 
@@ -36,7 +36,7 @@ pub(super) enum Ack {
 pub(super) enum Message {
     /// Record these, in one transaction, then answer.
     Record { kinds: Vec<Kind>, ack: oneshot::Sender<Ack> },
-    /// Show this, or not.
+    /// Show this; may be dropped.
     Progress(Progress),
 }
 
@@ -64,14 +64,14 @@ impl Record for Channel {
     }
 }
 
-/// What one step on a host says.
+/// The journal of one step on a host.
 pub(super) struct StepRecord<'a> {
     pub(super) record: &'a dyn Record,
     pub(super) host: &'a HostName,
     pub(super) step: StepRef,
-    /// What was noted with it.
+    /// The notes of the step so far.
     pub(super) noted: Map<String, Value>,
-    /// What is not said.
+    /// The secrets that are masked.
     pub(super) secrets: Secrets,
 }
 

@@ -1,4 +1,4 @@
-//! What people and the system ask of a running rollout: to stop, and to go on.
+//! Requests from people and the system to a running rollout: to stop, and to go on.
 
 use super::{Notice, Signal, dispatch::Dispatcher};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl Dispatcher {
-    /// A request of this process.
+    /// A request in this process.
     pub(super) fn signal(&mut self, signal: Signal) {
         match signal {
             Signal::Harder { by } => {
@@ -20,7 +20,7 @@ impl Dispatcher {
         }
     }
 
-    /// Requests of other shells.
+    /// Requests from other shells.
     pub(super) fn look_for_requests(&mut self) {
         for request in self.writer.requests() {
             match request.what {
@@ -37,7 +37,7 @@ impl Dispatcher {
     }
 
     fn approve(&mut self, by: String) {
-        // A second yes to one question must not answer the next, which nobody has seen yet.
+        // A second yes to one question must not answer the next one, which nobody has seen yet.
         if let Directive::WaitForApproval { stage, moment } = self.ask_the_rule()
             && self.asked == Some((stage, moment))
         {

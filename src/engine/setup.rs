@@ -15,14 +15,14 @@ pub trait HostInputs: Send + Sync {
     /// How to reach it.
     ///
     /// # Errors
-    /// Why it cannot be said, for people; the host then fails before anything is sent.
+    /// Why this is not known, in words; the host then fails before anything is sent.
     fn target(&self, host: &HostName) -> Result<Arc<Target>, String>;
 
     /// The variables that its templates see.
     fn scope(&self, host: &HostName) -> TemplateScope;
 }
 
-/// The world that a run works in, the same for all its hosts.
+/// What all hosts of a run share.
 pub struct Surroundings {
     /// Opens sessions.
     pub transport: Arc<dyn Transport>,
@@ -30,7 +30,7 @@ pub struct Surroundings {
     pub controller: Arc<dyn Controller>,
     /// Wall time.
     pub clock: Arc<dyn Clock>,
-    /// Hosts.
+    /// How to reach the hosts, and their variables.
     pub inputs: Arc<dyn HostInputs>,
     /// The variables that a gate's templates see: those of the playbook.
     pub gate_scope: TemplateScope,
@@ -40,23 +40,23 @@ pub struct Surroundings {
 
 /// What a run needs besides its events.
 pub struct Engine {
-    /// Hosts, jump box, time.
+    /// What all hosts share.
     pub surroundings: Arc<Surroundings>,
-    /// Who shows the events.
+    /// Shows the events.
     pub reporter: Box<dyn Reporter>,
     /// Most hosts in flight.
     pub forks: usize,
-    /// How often the reporter gets the time and the journal asked for requests.
+    /// How often the reporter gets the time and the journal is asked for requests.
     pub tick: Duration,
-    /// Requests of this process: signals, the prompt.
+    /// Requests in this process: signals, the prompt.
     pub signals: mpsc::Receiver<Signal>,
-    /// How this program is called in hints, with its state folder: `patchwave`.
+    /// The program's name in hints, with its state folder: `patchwave`.
     pub program: String,
     /// Notified when the run begins to wait for a person.
     pub notices: Option<mpsc::Sender<Notice>>,
 }
 
-/// Something a person in front of the terminal may answer.
+/// Something that a person at the terminal may answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// This stage waits for approval.
@@ -69,10 +69,8 @@ pub enum Notice {
 /// How the controller's part of a run ended.
 #[derive(Debug)]
 pub struct RunEnd {
-    /// All that is known.
+    /// The state of the run.
     pub state: RunState,
-    /// Why no further host was started; `None` when all were.
-    pub why: Option<String>,
     /// Why events could not be recorded, if that ended the run.
     pub lost: Option<Lost>,
 }

@@ -1,4 +1,4 @@
-//! What a person or the system asks of a running rollout: the Ctrl-C ladder, SIGTERM, approvals.
+//! Requests from a person or the system to a running rollout: Ctrl-C, SIGTERM, approvals.
 
 use tokio::sync::mpsc;
 
@@ -14,7 +14,7 @@ pub enum Signal {
         /// Who or what asked.
         by: String,
     },
-    /// One rung up the ladder: drain, stop at the step border, detach.
+    /// Stop in the next harder way: drain, then stop at the step border, then detach.
     Harder {
         /// Who or what asked.
         by: String,
@@ -26,11 +26,11 @@ pub enum Signal {
     },
 }
 
-/// Sends the process's signals into `signals` from now on: Ctrl-C climbs the ladder, SIGTERM detaches, SIGHUP (a
-/// terminal that disappeared) changes nothing. Must be called inside a runtime.
+/// Sends the process's signals into `signals` from now on. Each Ctrl-C asks for a harder stop, SIGTERM detaches, SIGHUP
+/// (the terminal is gone) changes nothing. Must be called inside a runtime.
 ///
 /// # Errors
-/// When the system refuses a handler.
+/// If the system refuses a handler.
 pub fn listen(signals: mpsc::Sender<Signal>) -> std::io::Result<tokio::task::JoinHandle<()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;

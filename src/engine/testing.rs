@@ -1,4 +1,4 @@
-//! What the engine's tests stand on: a run in memory over simulated hosts, and what it wrote and said.
+//! What the engine's tests use: a run in memory over simulated hosts, with what it recorded and showed.
 
 use std::{
     sync::{Arc, Mutex},
@@ -23,7 +23,7 @@ use crate::{
     ui::Reporter,
 };
 
-/// A journal that the test sees into.
+/// A journal that the test can read.
 #[derive(Clone, Default)]
 pub(super) struct Kept(Arc<Mutex<MemoryJournal>>);
 
@@ -41,12 +41,12 @@ impl Kept {
         self.events().into_iter().skip(1).map(|event| event.kind).collect()
     }
 
-    /// There is room again.
+    /// Makes room again.
     pub(super) fn heal(&self) {
         self.0.lock().unwrap().room = None;
     }
 
-    /// Another shell asks for this.
+    /// Adds a request from another shell.
     pub(super) fn ask(&self, request: Request) {
         self.0.lock().unwrap().asked.push(request);
     }
@@ -62,7 +62,7 @@ impl Journal for Kept {
     }
 }
 
-/// Remembers sentences and questions.
+/// Keeps sentences and questions.
 #[derive(Clone, Default)]
 pub(super) struct Heard(pub(super) Arc<Mutex<Vec<String>>>);
 
@@ -76,7 +76,7 @@ impl Reporter for Heard {
     }
 }
 
-/// Every host is known, and has its name as a variable.
+/// Inputs for any host: each has its name as a variable.
 pub(super) struct Everybody;
 
 impl HostInputs for Everybody {
@@ -91,7 +91,7 @@ impl HostInputs for Everybody {
     }
 }
 
-/// A step that lasts so long and changes nothing.
+/// A step that takes this long and changes nothing.
 pub(super) fn pause(duration: Duration) -> StepSpec {
     StepSpec::of(StepKind::Pause(Pause { duration }))
 }
@@ -106,7 +106,7 @@ pub(super) fn started(plan: Plan) -> RunStarted {
     RunStarted { operator: "ann".to_owned(), ..RunStarted::of(RunId("20261122-020000-kxfa".to_owned()), plan) }
 }
 
-/// A world for a run of this plan.
+/// Everything around a run of this plan.
 pub(super) struct Bench {
     pub(super) journal: Kept,
     pub(super) heard: Heard,
@@ -119,7 +119,7 @@ pub(super) struct Bench {
 }
 
 impl Bench {
-    /// Needs a runtime, whose clock it takes.
+    /// Needs a runtime, and uses its clock.
     pub(super) fn new(plan: Plan) -> Self {
         let healthy = plan.hosts().map(|(host, _, _)| (host.name.clone(), Faults::default()));
         Self {
@@ -145,7 +145,7 @@ impl Bench {
         })
     }
 
-    /// An engine, and the hand that sends it signals.
+    /// An engine, and the sender for its signals.
     pub(super) fn engine(&self) -> (mpsc::Sender<Signal>, Engine) {
         let (sender, signals) = mpsc::channel(4);
         let engine = Engine {
@@ -169,14 +169,14 @@ impl Bench {
         begun.unwrap()
     }
 
-    /// Another controller goes on with what the journal holds.
+    /// Another controller takes over the run in the journal.
     pub(super) fn take_over(&self) -> Begun {
         let state = RunState::fold(&self.journal.events()).unwrap();
         take_over(state, RunResumed::default(), &*self.clock, Box::new(self.journal.clone())).unwrap()
     }
 }
 
-/// Hosts of a kind of event, in order.
+/// The hosts of the wanted events, in order.
 pub(super) fn of(kinds: &[Kind], wanted: fn(&Kind) -> Option<&HostName>) -> Vec<String> {
     kinds.iter().filter_map(wanted).map(ToString::to_string).collect()
 }

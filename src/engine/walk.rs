@@ -1,6 +1,6 @@
-//! One host's walk through its steps, from its slot to its outcome. It knows where its facts are recorded, where the
-//! host's output goes and what the host is given by traits only ([`Record`], `HostLogs`, `HostInputs`): a walk can be
-//! made elsewhere than beside the dispatcher. Start at [`Walk::run`]; one step is in `attempts`.
+//! One host's walk through its steps, from its slot to its outcome. It reaches the journal, the host's log and the
+//! host's inputs only through traits ([`Record`], `HostLogs`, `HostInputs`), so it need not run in the dispatcher's
+//! process. Start at [`Walk::run`]; one step is in `attempts`.
 
 use std::sync::Arc;
 
@@ -24,9 +24,9 @@ pub(super) enum WalkEnd {
     Finished,
     /// It stopped at a step border; the host is still open.
     StoppedHere,
-    /// The run is leaving; the host is still open.
+    /// The controller is leaving; the host is still open.
     Left,
-    /// This program failed.
+    /// This program panicked.
     Panicked,
 }
 
@@ -36,11 +36,11 @@ pub(super) struct Walk {
     pub(super) surroundings: Arc<Surroundings>,
     pub(super) started: Arc<RunStarted>,
     pub(super) record: Box<dyn Record>,
-    /// Where it stood when the last controller ended; `None` for a fresh host.
+    /// Its state when the last controller ended; `None` for a host that had not started.
     pub(super) before: Option<HostState>,
 }
 
-/// What is carried from step to step.
+/// What one step passes on to the next.
 pub(super) struct WalkState {
     pub(super) link: Link,
     pub(super) scope: TemplateScope,
@@ -51,20 +51,20 @@ pub(super) struct WalkState {
     pub(super) rolled_back: bool,
     /// Some step of `steps` changed the host, or may have.
     pub(super) touched: bool,
-    /// Facts that nothing was done upon yet. They are recorded with the next one, in one transaction: at the latest
-    /// before anything else is done to the host.
+    /// Events that need no action yet. They are recorded together with the next one, and always before anything else is
+    /// done to the host.
     pub(super) unrecorded: Vec<Kind>,
 }
 
 impl WalkState {
-    /// Gives the variables of a finished step to later ones.
+    /// Passes the variables of a finished step to later steps.
     pub(super) fn learn_vars(&mut self, result: &StepResult) {
         for (name, value) in &result.vars {
             self.scope.set(name, value.clone());
         }
     }
 
-    /// Keeps of a finished step what decides about the host's traffic.
+    /// Remembers what matters for the host's traffic from a finished step.
     pub(super) fn saw(&mut self, step: StepRef, spec: &StepSpec, result: &StepResult) {
         self.rolled_back |= step::guard::has_rolled_back(step, result);
         self.touched |= step.phase == StepPhase::Main && step::has_touched(spec, result);
@@ -72,7 +72,7 @@ impl WalkState {
 }
 
 impl Walk {
-    /// Walks to the end, or to where the run leaves.
+    /// Walks to the end, or until the controller leaves.
     pub(super) async fn run(self) -> WalkEnd {
         match self.walk().await {
             Ok(()) => WalkEnd::Finished,
@@ -89,7 +89,7 @@ impl Walk {
         if self.before.is_none()
             && let Some(why) = self.surroundings.controller.changed(None).await
         {
-            // Refused as a whole, rather than in the middle of the walk.
+            // Refused before the first step, rather than in the middle of the walk.
             let result = StepResult::failed("file-changed", why).help(step::sources::PUT_BACK);
             return self.say(self.refusal(result)).await;
         }
@@ -111,7 +111,7 @@ impl Walk {
                 walk.learn_vars(result);
             }
         }
-        // Of all steps: a host may repeat what an earlier controller sent it.
+        // Secrets of all steps: a host may print what an earlier controller sent it.
         let plan = &self.started.plan;
         for spec in plan.steps.iter().chain(&plan.on_failure) {
             step::learn_secrets(spec, &walk.scope, walk.link.secrets(), self.before.is_some());
@@ -129,7 +129,7 @@ impl Walk {
             self.commit(walk).await?;
             lost_lease = step::lease::release(&mut walk.link, &self.started.run, &self.started.plan.steps).await;
         }
-        // Each step did what it says, but another run was at work between them.
+        // Each step was done, but another run worked on the host between them.
         let outcome = if lost_lease.is_some() && outcome == Outcome::Ok { Outcome::Unknown } else { outcome };
         walk.unrecorded.push(Kind::HostFinished { host: self.host.clone(), outcome, lost_lease });
         self.commit(walk).await
@@ -154,7 +154,7 @@ impl Walk {
         for (index, spec) in plan.steps.iter().enumerate().filter(|(_, spec)| spec.kind.ends_guard()) {
             let step = StepRef { phase: StepPhase::Always, index };
             if index > broke_at && step::guard::was_armed(&walk.scope) {
-                // A host that was locked out is waited for: it rolls back, and then it can be asked.
+                // A host that cannot be reached is waited for: it rolls back, and then it can be asked.
                 let settled = self.one(step, spec, walk).await?;
                 if verdict == Verdict::Unreachable && settled != Verdict::Skipped {
                     verdict = settled;
@@ -183,8 +183,8 @@ impl Walk {
         })
     }
 
-    /// Ends an `undrain` of a broken walk that had begun when an earlier controller ended: a host is in one step at a
-    /// time, and older versions ran it before `on_failure`.
+    /// Ends an `undrain` of a broken walk that was running when an earlier controller ended. A host is in one step at a
+    /// time, and older versions ran `undrain` before `on_failure`.
     async fn begun_undrain(&self, walk: &mut WalkState) -> Result<Option<StepRef>, WalkEnd> {
         let current = self.before.as_ref().and_then(|before| before.current.as_ref()).map(|current| current.step);
         let Some(step) = current.filter(|step| step.phase == StepPhase::Always) else { return Ok(None) };
@@ -195,7 +195,7 @@ impl Walk {
         Ok(Some(step))
     }
 
-    /// Gives the host its traffic back, or says why it gets none: after everything else, so that nothing works on a
+    /// Gives the host its traffic back, or records why not. This comes after everything else, so that nothing changes a
     /// host that serves.
     async fn undrain(&self, broken: &Broken<'_>, begun: Option<StepRef>, walk: &mut WalkState) -> Result<(), WalkEnd> {
         for (index, spec) in self.started.plan.steps.iter().enumerate().filter(|(_, spec)| spec.kind.is_always()) {
@@ -214,7 +214,7 @@ impl Walk {
         Ok(())
     }
 
-    /// A host that cannot even be tried: it fails in its first step, before anything is sent.
+    /// The events of a host that cannot be tried at all: it fails in its first step, before anything is sent.
     fn refusal(&self, result: StepResult) -> Vec<Kind> {
         let step = StepRef { phase: StepPhase::Main, index: 0 };
         let host = || self.host.clone();
@@ -225,12 +225,12 @@ impl Walk {
         ]
     }
 
-    /// Returns when all that waited to be recorded is durable.
+    /// Returns when all events that waited to be recorded are durable.
     pub(super) async fn commit(&self, walk: &mut WalkState) -> Result<(), WalkEnd> {
         self.say(std::mem::take(&mut walk.unrecorded)).await
     }
 
-    /// Returns when all of it is durable; for nothing at once.
+    /// Returns when all events are durable; at once if there are none.
     async fn say(&self, kinds: Vec<Kind>) -> Result<(), WalkEnd> {
         if kinds.is_empty() {
             return Ok(());

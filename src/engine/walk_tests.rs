@@ -25,7 +25,7 @@ use crate::{
     target::Target,
 };
 
-/// Keeps facts, and answers as set up; `Recorded` unless another answer was given.
+/// Keeps events and answers as set up, or else `Recorded`.
 #[derive(Clone, Default)]
 struct Memory {
     kinds: Arc<Mutex<Vec<Kind>>>,
@@ -101,7 +101,7 @@ fn two_looks() -> Plan {
     Plan { steps, on_failure: vec![], ..plan(&[("s", &["a b"])]) }
 }
 
-/// Walks one host, with these answers; its end, what was recorded, and its log.
+/// Walks one host with these answers. Returns how the walk ended, the recorded events, and the log.
 fn walk(name: &str, before: Option<HostState>, answers: &[Ack]) -> (WalkEnd, Vec<Kind>, Vec<String>) {
     paused(async {
         let pages = Pages::default();

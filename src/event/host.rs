@@ -1,4 +1,4 @@
-//! What can be read off one host of a run. Computed, never stored.
+//! What the state of one host says. Computed, never stored.
 
 use std::time::Duration;
 
@@ -7,9 +7,8 @@ use jiff::Timestamp;
 use super::{HostAt, HostState, Outcome, StepPhase, StepRef, StepResult, Verdict};
 
 impl HostState {
-    /// Its outcome as it would be if no more happened. `StepStarted` is durable before a step does anything, so a host
-    /// in flight without a step that has begun is as its last recorded step left it: `paused`, or what that step made
-    /// of it.
+    /// Its outcome if nothing more happened. `StepStarted` is durable before a step does anything. So a host in flight
+    /// that is between two steps is as its last recorded step left it: `paused`, or the outcome of that step.
     pub fn outcome(&self) -> Outcome {
         match (self.at, self.broke_at()) {
             (HostAt::Waiting, _) => Outcome::NotStarted,
@@ -24,8 +23,8 @@ impl HostState {
         }
     }
 
-    /// The step that decided a broken host: the first that is not fine. A host that could not be reached and rolled
-    /// back by itself (the end of a guard over the whole walk) is decided by that.
+    /// The step that decided the outcome of a broken host: the first that did not end well. If the host could not be
+    /// reached and rolled back by itself (with a guard over the whole walk), it is the step with that rollback.
     pub fn broke_at(&self) -> Option<(StepRef, &StepResult)> {
         let mut broken = self.steps.iter().filter(|(_, r)| !matches!(r.verdict, Verdict::Ok | Verdict::Skipped));
         let first = broken.next()?;
@@ -37,8 +36,8 @@ impl HostState {
         Some((decided.0, &decided.1))
     }
 
-    /// What became of the guard over its walk, where something else broke that, and of its traffic: a few words for
-    /// behind the reason.
+    /// What happened to its traffic, and to the guard over its walk if something else broke the walk. A few words that
+    /// follow the reason.
     pub fn and_then(&self) -> Option<String> {
         let (broke_at, _) = self.broke_at()?;
         let ends = self.steps.iter().filter(|(step, _)| step.phase == StepPhase::Always && *step != broke_at);
@@ -56,7 +55,7 @@ impl HostState {
         (!words.is_empty()).then(|| words.join("; "))
     }
 
-    /// Why it did not get its traffic back, and what to do about that, if it stays drained.
+    /// If it stays drained: why it did not get its traffic back, and what to do about that.
     pub fn stays_drained(&self) -> Option<&StepResult> {
         let mut ends = self.steps.iter().filter(|(step, _)| step.phase == StepPhase::Always);
         ends.find(|(_, result)| result.class == "stays-drained").map(|(_, result)| result)
@@ -67,22 +66,22 @@ impl HostState {
         self.steps.iter().find(|(done, _)| *done == step).map(|(_, result)| result)
     }
 
-    /// Packages that are not as they were, over all steps.
+    /// How many packages changed, over all steps.
     pub fn packages_changed(&self) -> usize {
         self.steps.iter().map(|(_, result)| result.packages.len()).sum()
     }
 
-    /// True when it was seen to reboot.
+    /// True if it rebooted in this run.
     pub fn rebooted(&self) -> bool {
         self.steps.iter().any(|(_, result)| result.rebooted)
     }
 
-    /// What happened to its lease, a sentence each: taken from other runs, lost to one.
+    /// One sentence for each time its lease was taken from another run, or taken by one.
     pub fn lease_lines(&self) -> impl Iterator<Item = String> {
         self.leases.iter().map(ToString::to_string).chain(self.lost_lease.iter().map(ToString::to_string))
     }
 
-    /// From its slot to its end, or to `now`.
+    /// The time from its slot to its end, or to `now`.
     pub fn took(&self, now: Timestamp) -> Option<Duration> {
         let started = self.started_at?;
         Duration::try_from(self.finished_at.unwrap_or(now).duration_since(started)).ok()

@@ -26,17 +26,17 @@ pub struct Event {
 }
 
 impl Event {
-    /// As a ledger gives it back: the number and the time are those that it was recorded with.
+    /// An event read from a ledger, with the number and the time that it was recorded with.
     pub fn read_back(seq: u64, at: Timestamp, kind: Kind) -> Self {
         Self { seq, at, kind }
     }
 
-    /// Says, in a salvaged ledger, that the record of a run was lost after event number `last`.
+    /// The event in a salvaged ledger that says: the record of the run after event number `last` is lost.
     pub fn cut_after(last: u64, at: Timestamp, why: String) -> Self {
         Self { seq: last + 1, at, kind: Kind::RecordCut { why } }
     }
 
-    /// As it may be shown: a plan without the addresses of its webhooks, which are passwords.
+    /// The event as it may be shown: a plan without the addresses of its webhooks, which are secret.
     pub fn shown(&self) -> Cow<'_, Self> {
         let Kind::RunStarted(started) = &self.kind else { return Cow::Borrowed(self) };
         let started = RunStarted { plan: started.plan.shown(), ..RunStarted::clone(started) };
@@ -60,23 +60,24 @@ pub enum Kind {
     },
     /// A host got its slot.
     HostStarted {
-        /// Who.
+        /// The host.
         host: HostName,
     },
-    /// A host begins a step, or one more attempt at it.
+    /// A host begins a step, or another attempt at it.
     StepStarted {
-        /// Who.
+        /// The host.
         host: HostName,
-        /// Which.
+        /// The step.
         step: StepRef,
         /// From 1.
         attempt: u32,
     },
-    /// Something a step must find again after an interruption (a boot id, a job, a package set). Last value wins.
+    /// Something that a step must find again after an interruption (a boot id, a job, a package set). The last value
+    /// counts.
     StepNoted {
-        /// Who.
+        /// The host.
         host: HostName,
-        /// Which.
+        /// The step.
         step: StepRef,
         /// A name that the step chose.
         key: String,
@@ -85,20 +86,21 @@ pub enum Kind {
     },
     /// A step, with all its attempts, is over on a host.
     StepFinished {
-        /// Who.
+        /// The host.
         host: HostName,
-        /// Which.
+        /// The step.
         step: StepRef,
-        /// How.
+        /// Its result.
         result: StepResult,
     },
     /// A host is done; recorded once for each host of the plan that was started.
     HostFinished {
-        /// Who.
+        /// The host.
         host: HostName,
         /// How. Never `Paused` or `NotStarted`.
         outcome: Outcome,
-        /// Another run took the host's lease before this one was done; it was seen when the lease was to be given back.
+        /// Another run took the host's lease before this one was done. It was noticed when the lease was to be given
+        /// back.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         lost_lease: Option<LostLease>,
     },
@@ -117,15 +119,15 @@ pub enum Kind {
     Approved {
         /// Index of the stage.
         stage: usize,
-        /// Which of the two. Older ledgers know the second only.
+        /// Which of the two. Older ledgers have only the second.
         #[serde(default)]
         moment: Moment,
-        /// Who.
+        /// Who approved it.
         by: String,
     },
-    /// A person or the system asked the run to stop. The strongest request counts.
+    /// A person or the system asked the run to stop. The hardest request counts.
     StopRequested {
-        /// How.
+        /// How to stop.
         how: Stop,
         /// By whom or what.
         by: String,
@@ -134,7 +136,7 @@ pub enum Kind {
     RunFinished,
 }
 
-/// The first event: enough to know what was meant.
+/// The first event: everything that was asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunStarted {
     /// The run's id.
@@ -151,15 +153,15 @@ pub struct RunStarted {
     pub limit: Option<String>,
     /// `-e`, names only: values may be secret.
     pub extra_vars: Vec<String>,
-    /// Options that say how hosts are reached, as words (`--user`, `deploy`); passwords and commands that print them
-    /// are named only.
+    /// Options that say how hosts are reached, as words (`--user`, `deploy`). Of passwords, and of commands that print
+    /// them, only the option's name is kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub connect: Vec<String>,
     /// `--check`: nothing is changed.
     pub check: bool,
     /// Who started it: the account of the process. (In ledgers without `person`: what the environment said.)
     pub operator: String,
-    /// The person behind that account, as far as it is known.
+    /// The person behind that account, as far as known.
     #[serde(default, skip_serializing_if = "Person::is_unknown")]
     pub person: Person,
     /// The machine it was started on.
@@ -169,7 +171,7 @@ pub struct RunStarted {
 }
 
 impl RunStarted {
-    /// A run of `plan` about which nothing else is said: no paths, no options, no person.
+    /// A run of `plan` with nothing else set: no paths, no options, no person.
     #[cfg(feature = "testing")]
     pub fn of(run: RunId, plan: Plan) -> Self {
         Self {
@@ -189,39 +191,38 @@ impl RunStarted {
         }
     }
 
-    /// Who drives it and where: `root@jump1 (login ann)`.
+    /// Who started it and where: `root@jump1 (login ann)`.
     pub fn owner(&self) -> String {
         self.person.beside(&format!("{}@{}", self.operator, self.controller))
     }
 }
 
-/// How a controller took a run over: who, with which program, and what of the first event it replaces.
+/// How a controller took over a run: who, with which program, and which parts of the first event it replaces.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunResumed {
     /// Who: the account of the process. (In ledgers without `person`: what the environment said.)
     pub operator: String,
-    /// The person behind that account, as far as it is known.
+    /// The person behind that account, as far as known.
     #[serde(default, skip_serializing_if = "Person::is_unknown")]
     pub person: Person,
     /// On which machine.
     pub controller: String,
-    /// The version of that controller's program; empty: one that did not say it.
+    /// The version of that controller's program; empty if it was too old to record it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub version: String,
     /// `--limit`, as typed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<String>,
-    /// Hosts without a slot that get none until the run is resumed again: they are outside the limit.
+    /// Hosts that have not started and do not start until the run is resumed again: they are outside the limit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<HostName>,
-    /// What had changed in the files since the run was started, and was accepted. The recorded plan holds all the
-    /// same.
+    /// What had changed in the files since the run started, and was accepted. The recorded plan stays in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<String>,
-    /// Files of the jump box whose new text was accepted, and what it is: these take the place of those in the plan.
+    /// Files of the jump box whose new text was accepted, with its SHA-256. These replace the ones in the plan.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, String>,
-    /// How it reaches hosts, where the resume said so; as in [`RunStarted::connect`].
+    /// How it reaches hosts, if options of the resume say so; as in [`RunStarted::connect`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connect: Option<Vec<String>>,
 }
@@ -254,7 +255,7 @@ pub enum StepPhase {
     Main,
     /// `on_failure`.
     OnFailure,
-    /// Steps of `steps` that run at the end of a broken walk all the same (`undrain`).
+    /// Steps of `steps` that also run at the end of a broken walk (`undrain`).
     Always,
     /// A stage's `gate`.
     Gate,
@@ -265,40 +266,40 @@ pub enum StepPhase {
 pub struct StepResult {
     /// In one word.
     pub verdict: Verdict,
-    /// Stable short name of the failure (`lock`, `host-key-changed`), for folding; empty when fine.
+    /// Stable short name of the failure (`lock`, `host-key-changed`), for grouping; empty if the step ended well.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub class: String,
     /// What happened, one line.
     pub summary: String,
-    /// More lines for a failure: excerpts of output.
+    /// More lines about a failure: excerpts of output.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub detail: Vec<String>,
-    /// What to type next, where something can be typed.
+    /// What to type next, if there is something to type.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub help: Option<String>,
-    /// Whether the host is not as it was.
+    /// Whether the host was changed.
     pub changed: bool,
-    /// A check (`--check`) found that this step has work to do here; the summary says what.
+    /// `--check` found that this step has work to do here; the summary says what.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub found_work: bool,
-    /// Packages that are not as they were.
+    /// Packages that changed.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub packages: Vec<PackageChange>,
-    /// What is left for a person, though the step may be fine.
+    /// What is left for a person, although the step may be ok.
     #[serde(skip_serializing_if = "LeftBehind::is_empty", default)]
     pub left_behind: LeftBehind,
-    /// True when the host was seen to have rebooted.
+    /// True if the host rebooted.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub rebooted: bool,
-    /// Variables for later steps (`snapshot`, `register`). Never secret.
+    /// Variables for later steps (`snapshot`, `register`). Never a secret.
     #[serde(skip_serializing_if = "Map::is_empty", default)]
     pub vars: Map<String, Value>,
-    /// How long it took, all attempts.
+    /// How long it took, over all attempts.
     #[serde(default)]
     pub took: Duration,
 }
 
-/// The class of a step that is fine though its message was not sent.
+/// The class of a step that is ok although its message was not sent.
 const NOT_SENT: &str = "not-sent";
 
 impl StepResult {
@@ -309,13 +310,13 @@ impl StepResult {
         Self { verdict: Verdict::Ok, class: NOT_SENT.to_owned(), summary, ..self }
     }
 
-    /// Whether this is a message that reached nobody.
+    /// Whether this is a message that was not sent.
     pub fn is_unsent(&self) -> bool {
         self.verdict == Verdict::Ok && self.class == NOT_SENT
     }
 
-    /// Without secrets in what people read. What a step left for itself in variables (`guard`, `baseline`) stays as it
-    /// is, since later steps compare it.
+    /// Hides secrets in the texts that people read. Variables that the program itself uses (`guard`, `baseline`) stay
+    /// as they are, since later steps compare them.
     pub fn hide(&mut self, secrets: &Secrets, register: Option<&str>) {
         secrets.hide_in(&mut self.summary);
         self.detail.iter_mut().for_each(|line| secrets.hide_in(line));
@@ -332,11 +333,11 @@ impl StepResult {
 /// One package that changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackageChange {
-    /// Name, with `:arch` for a foreign architecture.
+    /// The name, with `:arch` for a foreign architecture.
     pub name: String,
-    /// Version before; `None`: it was not installed.
+    /// The version before; `None`: it was not installed.
     pub from: Option<String>,
-    /// Version after; `None`: it is gone.
+    /// The version after; `None`: it was removed.
     pub to: Option<String>,
 }
 
@@ -344,7 +345,7 @@ pub struct PackageChange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Proved.
+    /// Done, and checked.
     Ok,
     /// `when` was false, or there was nothing to do.
     Skipped,
@@ -352,11 +353,11 @@ pub enum Verdict {
     Failed,
     /// The host cannot be reached.
     Unreachable,
-    /// It may or may not have been done.
+    /// It may or may not have been carried out.
     Unknown,
 }
 
-/// How a run is asked to stop; only rises.
+/// How a run is asked to stop. A later request can only be harder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stop {
@@ -364,12 +365,12 @@ pub enum Stop {
     Drain,
     /// Hosts stop at their next step border.
     StepBorder,
-    /// Leave at once; detached jobs go on.
+    /// The controller leaves at once; detached jobs go on.
     Detach,
 }
 
 impl Stop {
-    /// The next request after this one: what Ctrl-C or `stop` means when it is said again.
+    /// The next harder request: what another Ctrl-C or `stop` means.
     pub fn harder(asked: Option<Self>) -> Self {
         match asked {
             None => Self::Drain,
@@ -379,10 +380,10 @@ impl Stop {
     }
 }
 
-/// Chatter: what a host does just now. May be dropped.
+/// What a host is doing just now, for the screen. May be dropped.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
-    /// Who.
+    /// The host.
     pub host: HostName,
     /// One line.
     pub text: String,

@@ -1,20 +1,19 @@
-//! A host's lease that went from one run to another: as the one that took it notes it (`step_noted`), and as the one
-//! that lost it records it (`host_finished`). Knows the records only; who may take a lease is decided where it is
-//! taken.
+//! A host's lease that went from one run to another: the note of the run that took it (`step_noted`), and the record of
+//! the run that lost it (`host_finished`). Knows the records only; who may take a lease is decided in `step`.
 
 use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// From whom a lease was taken, and on what ground.
+/// Which run a lease was taken from, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TakenLease {
     /// The run that had it.
     pub run: String,
     /// Who was running it: `account@machine (login person)`.
     pub owner: String,
-    /// How long before that run had last reported.
+    /// How long ago that run had last reported.
     pub age: Duration,
     /// Why.
     pub ground: Ground,
@@ -64,9 +63,9 @@ impl TakenLease {
         (self.ground.key(), value)
     }
 
-    /// Adds what a note says, if it is one of these, to those that are known.
+    /// Adds the lease to `known` if the note is about one.
     pub(super) fn keep(known: &mut Vec<Self>, key: &str, value: &Value) {
-        // A controller that took over between the note and the taking notes it again.
+        // A controller that took over between the note and the taking writes the note again.
         if let Some(lease) = Self::read(key, value).filter(|lease| known.iter().all(|known| known.run != lease.run)) {
             known.push(lease);
         }
@@ -103,10 +102,10 @@ impl fmt::Display for TakenLease {
     }
 }
 
-/// A lease that another run took from this one.
+/// A lease that another run took from this run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LostLease {
-    /// The run that took it. Empty: it is not known, the lease is gone.
+    /// The run that took it. Empty: not known, the lease is gone.
     pub run: String,
     /// Who is running it: `user@machine`.
     pub owner: String,
@@ -116,7 +115,7 @@ impl fmt::Display for LostLease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { run, owner } = self;
         match (run.is_empty(), owner.is_empty()) {
-            (true, _) => f.write_str("this run's lease of the host is gone (somebody removed its file there)"),
+            (true, _) => f.write_str("this run's lease of the host is gone (its file on the host was removed)"),
             (_, true) => write!(f, "run {run} took the host's lease from this run"),
             _ => write!(f, "run {run} of {owner} took the host's lease from this run"),
         }

@@ -1,5 +1,5 @@
-//! The machine that a host's walk began on, as a step notes it (`step_noted`) and as it is read back: a name in the
-//! inventory may lead to another one later. Knows the note and the comparison; who asks the host is elsewhere.
+//! The machine that a host's walk began on, written and read as a note of a step (`step_noted`): the same name in the
+//! inventory may lead to another machine later. Knows the note and the comparison, but does not ask the host.
 
 use std::fmt;
 
@@ -13,12 +13,12 @@ pub struct Machine {
     /// The fingerprint of the host key that its connection showed, as `ssh-keygen -l` prints it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// A hash of `/etc/machine-id`, which itself is not for others to know.
+    /// A hash of `/etc/machine-id`, since the id itself should stay on the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
 }
 
-/// How the note is called.
+/// The key of the note.
 const KEY: &str = "machine";
 
 impl Machine {
@@ -27,7 +27,7 @@ impl Machine {
         (KEY, serde_json::to_value(self).unwrap_or_default())
     }
 
-    /// Takes in what a note says, if it is one of these.
+    /// Reads a note into `known` if it is about the machine.
     pub(super) fn keep(known: &mut Option<Self>, key: &str, value: &Value) {
         if key == KEY
             && let Ok(machine) = serde_json::from_value(value.clone())
@@ -36,15 +36,15 @@ impl Machine {
         }
     }
 
-    /// The hash of a machine id as the host prints it; `None`: that is not a machine id.
+    /// The hash of a machine id as the host prints it; `None` if the text is not a machine id.
     pub fn id_of(text: &str) -> Option<String> {
         let text = text.trim();
         let is_id = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         is_id.then(|| base16ct::lower::encode_string(&Sha256::digest(format!("patchwave {text}"))[..16]))
     }
 
-    /// Whether `other` may be this machine: nothing that is known of both differs. Copies of one image may share either
-    /// of the two, so that neither alone proves it.
+    /// Whether `other` may be this machine: nothing that is known of both differs. Copies of one image may share the
+    /// key or the id, so one of them alone proves nothing.
     pub fn may_be(&self, other: &Self) -> bool {
         let agree = |a: &Option<String>, b: &Option<String>| a.is_none() || b.is_none() || a == b;
         agree(&self.key, &other.key) && agree(&self.id, &other.id)
@@ -57,7 +57,7 @@ impl fmt::Display for Machine {
             (Some(key), Some(id)) => write!(f, "host key {key}, machine {}", id.get(..8).unwrap_or(id)),
             (Some(key), None) => write!(f, "host key {key}"),
             (None, Some(id)) => write!(f, "machine {}", id.get(..8).unwrap_or(id)),
-            (None, None) => f.write_str("a machine of which nothing is known"),
+            (None, None) => f.write_str("an unknown machine"),
         }
     }
 }
@@ -77,9 +77,9 @@ mod tests {
     fn machines_are_one_unless_something_that_is_known_differs() {
         for (one, other, may_be) in [
             (("a", "1"), ("a", "1"), true),
-            // Another key: reinstalled, another kind of key, or another machine. Nobody can tell.
+            // Another key: reinstalled, another kind of key, or another machine. It is not known which.
             (("a", "1"), ("b", "1"), false),
-            // Copies with one key.
+            // Copies with the same key.
             (("a", "1"), ("a", "2"), false),
             (("a", "1"), ("a", "-"), true),
             (("a", "-"), ("b", "1"), false),

@@ -1,19 +1,19 @@
-//! What happened in a run, and the one fold that makes a state of it.
-//! Pure: appending, showing and deciding are done elsewhere. Start at [`Event`] and [`RunState`].
+//! What happened in a run, and the only fold, which makes a state from it. Pure: appending, showing and deciding are
+//! done elsewhere. Start at [`Event`] and [`RunState`].
 
+mod exit_code;
 mod host;
 mod kind;
 mod lease;
-mod left;
 mod left_behind;
 mod machine;
 mod outcome;
 mod person;
+mod remaining;
 #[cfg(test)]
 pub(crate) mod sample;
 mod state;
 mod tally;
-mod verdict;
 
 pub use kind::{
     Event, Kind, PackageChange, Progress, RunId, RunResumed, RunStarted, StepPhase, StepRef, StepResult, Stop, Verdict,

@@ -1,25 +1,25 @@
-//! How a host ends in a run, and what each end means: for the budget, for the exit code, for whoever reads it.
-//! The table in `docs/rollout.md` is made of this. Start at [`Outcome`].
+//! How a host ends in a run, and what that means for the budget, for the exit code and for the operator. The table in
+//! `docs/rollout.md` is made from this. Start at [`Outcome`].
 
 use serde::{Deserialize, Serialize};
 
-/// A host's end in a run. Every selected host has exactly one.
+/// How a host ended in a run. Every selected host has exactly one outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// All steps are proved.
+    /// All steps were done and checked.
     Ok,
     /// A step failed.
     Failed,
-    /// It could not be reached, or was lost.
+    /// It could not be reached, or the connection was lost.
     Unreachable,
-    /// What is on it cannot be known from here.
+    /// The state of the host is not known.
     Unknown,
     /// It was left out on purpose.
     Skipped,
-    /// Its controller stopped between two of its steps. Never recorded: it follows from the record.
+    /// The controller stopped between two of its steps. Never recorded: it follows from the other events.
     Paused,
-    /// It never got its slot. Never recorded.
+    /// It never started. Never recorded.
     NotStarted,
 }
 
@@ -29,7 +29,7 @@ impl Outcome {
         matches!(self, Self::Failed | Self::Unreachable | Self::Unknown)
     }
 
-    /// Whether it is the end of a host that something is left to do on. `@unfinished` means these.
+    /// Whether something is left to do on a host with this outcome. `@unfinished` selects these.
     pub fn is_unfinished(self) -> bool {
         !matches!(self, Self::Ok | Self::Skipped)
     }
@@ -47,7 +47,7 @@ impl Outcome {
         }
     }
 
-    /// What `run` and `resume` end with when this is the gravest outcome. The graver one has the greater code.
+    /// The exit code of `run` and `resume` when this is the worst outcome. A worse outcome has a greater code.
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Ok | Self::Skipped => 0,
@@ -62,7 +62,7 @@ impl Outcome {
 /// The table of the documentation.
 #[cfg(feature = "testing")]
 impl Outcome {
-    /// All of them, in the order of the documentation.
+    /// All outcomes, in the order of the documentation.
     pub const ALL: [Self; 7] =
         [Self::Ok, Self::Failed, Self::Unreachable, Self::Unknown, Self::Paused, Self::NotStarted, Self::Skipped];
 
@@ -73,7 +73,7 @@ impl Outcome {
             Self::Failed => "a step failed",
             Self::Unreachable => "it could not be reached, or the connection was lost and did not come back",
             Self::Unknown => "a step may or may not have been carried out",
-            Self::Skipped => "it was left out on purpose; no host of this version ends so",
+            Self::Skipped => "it was left out on purpose; this version never records it",
             Self::Paused => "it stopped between two steps: `Ctrl-C` twice, or its controller ended",
             Self::NotStarted => "the run ended before its turn; nothing was done on it",
         }

@@ -1,27 +1,27 @@
-//! Who is behind an account: several people may work as `root`. Knows what is recorded and how it is written; where it
-//! comes from is found out elsewhere.
+//! Who is behind an account: several people may work as `root`. Knows what is recorded and how it is written, not where
+//! it comes from.
 
 use serde::{Deserialize, Serialize};
 
-/// What is known, beside the account, of the person who started a command.
+/// What is known about the person who started a command, besides the account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
-    /// Who logged in, as the kernel recorded it at the login (`loginuid`), where that is another account.
+    /// Who logged in, as the kernel recorded it at the login (`loginuid`), if that is a different account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login: Option<String>,
-    /// Who it was by the word of the environment (`SUDO_USER`), where the kernel recorded nobody. A note: whoever may
-    /// start the command can write anything there.
+    /// Who it was according to the environment (`SUDO_USER`), if the kernel recorded no login. This proves nothing: the
+    /// person who starts the command can write anything there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<String>,
 }
 
 impl Person {
-    /// Nothing is known but the account.
+    /// Only the account is known.
     pub fn is_unknown(&self) -> bool {
         *self == Self::default()
     }
 
-    /// The account (`root`, `root@jump1`) with what is known beside it: `root@jump1 (login ann)`.
+    /// The account (`root`, `root@jump1`) with what is known about the person: `root@jump1 (login ann)`.
     pub fn beside(&self, account: &str) -> String {
         match (&self.login, &self.claim) {
             (Some(login), _) => format!("{account} (login {login})"),
@@ -31,7 +31,7 @@ impl Person {
     }
 }
 
-/// The account in a text of [`Person::beside`]: what two of them have in common when they are one account's.
+/// The account in a text of [`Person::beside`]: two texts of one account have it in common.
 pub fn account_of(text: &str) -> &str {
     text.split_once(" (").map_or(text, |(account, _)| account)
 }

@@ -24,7 +24,7 @@ pub(crate) struct Sample {
     second: i64,
 }
 
-/// 2026-11-22 02:00:00 UTC, and so many seconds.
+/// So many seconds after 2026-11-22 02:00:00 UTC.
 pub(crate) fn time(second: i64) -> Timestamp {
     Timestamp::from_second(1_795_312_800 + second).unwrap()
 }
@@ -69,7 +69,7 @@ pub(crate) fn plan(stages: &[(&str, &[&str])]) -> Plan {
         on_budget_spent: OnBudgetSpent::HaltRun,
         ignores_windows: false,
         vars_digest: String::new(),
-        agreed: Default::default(),
+        pinned: Default::default(),
     }
 }
 
@@ -192,7 +192,7 @@ impl Sample {
         self.walk_on(name, results)
     }
 
-    /// As [`Sample::walk`], for a host that has its slot.
+    /// Like [`Sample::walk`], for a host that has its slot.
     pub(crate) fn walk_on(&mut self, name: &str, results: Vec<StepResult>) -> &mut Self {
         let mut outcome = Outcome::Ok;
         for (i, result) in results.into_iter().enumerate() {

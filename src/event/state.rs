@@ -1,7 +1,7 @@
 //! The only fold: what is known about a run after its events so far.
 //!
-//! Total and strict: a pair of state and event that cannot happen is an error, never a guess. Nothing here is stored;
-//! it is made again from the events whenever it is needed.
+//! Total and strict: an event that cannot happen in a state is an error, never a guess. Nothing here is stored; it is
+//! computed from the events whenever it is needed.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,38 +20,38 @@ use crate::{
     plan::{Domain, Moment, Plan},
 };
 
-/// A run, as its events tell it.
+/// A run, as its events describe it.
 #[derive(Clone, Debug)]
 pub struct RunState {
-    /// What was meant; from the first event.
+    /// What was asked for; from the first event.
     pub started: Arc<RunStarted>,
     /// When the first event was recorded.
     pub started_at: Timestamp,
     /// When the newest event was recorded.
     pub last_at: Timestamp,
-    /// When the newest host that is done was done.
+    /// When the last host that is done was done.
     pub last_done_at: Option<Timestamp>,
     /// Sequence number of the newest event.
     pub seq: u64,
-    /// Per host, in the plan's order.
+    /// The hosts, in the plan's order.
     pub hosts: Vec<HostState>,
-    /// Per stage, in the plan's order.
+    /// The stages, in the plan's order.
     pub stages: Vec<StageState>,
     /// Counts over all hosts.
     pub tally: Tally,
-    /// The strongest request to stop so far.
+    /// The hardest request to stop so far.
     pub stop: Option<Stop>,
     /// True after `RunFinished`, until it is resumed.
     pub finished: bool,
     /// How many controllers took the run over after the first.
     pub resumes: u32,
-    /// How hosts are reached: [`RunStarted::connect`], or what a later resume said in its place.
+    /// How hosts are reached: [`RunStarted::connect`], or what a later resume said instead.
     pub connect: Vec<String>,
-    /// The sums that files of the jump box must have: those of the plan, and what a resume accepted in their place.
+    /// The SHA-256 that each file of the jump box must have: those of the plan, or what a resume accepted instead.
     pub files: BTreeMap<String, String>,
-    /// The version of the program that drove it last.
+    /// The version of the program that last ran it.
     pub written_by: String,
-    /// Why the end of the record is lost, if it is: then nobody knows what happened after the events there are.
+    /// Why the end of the record is lost, if it is. What happened after the recorded events is then not known.
     pub cut: Option<String>,
     index: HashMap<HostName, usize>,
     domains: HashMap<(Arc<str>, Arc<str>), usize>,
@@ -60,15 +60,15 @@ pub struct RunState {
 /// One host of a run.
 #[derive(Clone, Debug)]
 pub struct HostState {
-    /// Who.
+    /// Its name.
     pub name: HostName,
     /// Index of its stage.
     pub stage: usize,
     /// Index of its wave in the stage.
     pub wave: usize,
-    /// Where it stands.
+    /// Whether it waits, is in flight or is done.
     pub at: HostAt,
-    /// It waits and gets no slot: it is outside the limit of the newest resume.
+    /// It waits and does not start: it is outside the limit of the newest resume.
     pub left_out: bool,
     /// When it got its slot.
     pub started_at: Option<Timestamp>,
@@ -82,14 +82,14 @@ pub struct HostState {
     pub machine: Option<Machine>,
     /// Leases that were taken from other runs for this host.
     pub leases: Vec<TakenLease>,
-    /// Another run took the host's lease from this one; it was seen at the end.
+    /// Another run took the host's lease from this one; it was noticed at the end.
     pub lost_lease: Option<LostLease>,
-    /// It was in flight where the record is cut: what happened on it after that is lost.
+    /// It was in flight where the record is cut, and what happened on it after that is lost.
     pub cut: bool,
     domain: Option<Domain>,
 }
 
-/// Where a host stands.
+/// Whether a host waits, is in flight or is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostAt {
     /// It has no slot yet.
@@ -100,10 +100,10 @@ pub enum HostAt {
     Done(Outcome),
 }
 
-/// A step that has begun and not ended.
+/// A step that has begun and has not ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CurrentStep {
-    /// Which.
+    /// The step.
     pub step: StepRef,
     /// From 1.
     pub attempt: u32,
@@ -116,7 +116,7 @@ pub struct CurrentStep {
 /// One stage of a run.
 #[derive(Clone, Debug, Default)]
 pub struct StageState {
-    /// Who let it begin or go on, and which of the two, in the order of the record.
+    /// Who approved it and at which moment, in the order of the record.
     pub approvals: Vec<(Moment, String)>,
     /// Per wave.
     pub waves: Vec<WaveState>,
@@ -129,16 +129,16 @@ pub struct StageState {
 pub struct WaveState {
     /// Counts over its hosts.
     pub tally: Tally,
-    /// The gate after it, once it ran: whether it let the rollout go on, and what it said.
+    /// The gate after it, once it ran: whether it passed, and what it said.
     pub gate: Option<(bool, String)>,
-    /// Waiting hosts that get no slot.
+    /// Waiting hosts that do not start.
     pub left_out: usize,
-    /// Every host before this place in the wave has left `Waiting`. For cheap scans; derived.
+    /// Every host before this index in the wave is past `Waiting`. For cheap scans; derived.
     pub cursor: usize,
     first: usize,
 }
 
-/// An event that cannot follow the state: a damaged ledger or a fault of this program.
+/// An event that cannot follow the state: the ledger is damaged, or this program has a bug.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("event {seq} cannot follow: {why}")]
 pub struct IllegalEvent {
@@ -174,7 +174,7 @@ impl RunState {
             finished: false,
             resumes: 0,
             connect: started.connect.clone(),
-            files: started.plan.agreed.files.clone(),
+            files: started.plan.pinned.files.clone(),
             written_by: started.version.clone(),
             cut: None,
             index: HashMap::new(),
@@ -219,15 +219,15 @@ impl RunState {
         self.domains.get(&domain_key(domain)).copied().unwrap_or(0)
     }
 
-    /// Every host with its outcome as it would be if no more happened ([`HostState::outcome`]).
+    /// Every host with its outcome if nothing more happened ([`HostState::outcome`]).
     pub fn outcomes(&self) -> impl Iterator<Item = (&HostState, Outcome)> {
         self.hosts.iter().map(|host| (host, host.outcome()))
     }
 
-    /// Takes in one more event.
+    /// Applies one more event.
     ///
     /// # Errors
-    /// [`IllegalEvent`]; the state is then as before.
+    /// [`IllegalEvent`]; the state is then unchanged.
     pub fn apply(&mut self, event: &Event) -> Result<(), IllegalEvent> {
         if event.seq != self.seq + 1 {
             return Err(IllegalEvent { seq: event.seq, why: format!("it should have number {}", self.seq + 1) });
@@ -279,7 +279,7 @@ impl RunState {
                 let host_state = self.in_flight(host)?;
                 match &host_state.current {
                     Some(current) if current.step == *step => {}
-                    // A step that is skipped need not begin.
+                    // A skipped step need not begin.
                     None if result.verdict == Verdict::Skipped => host_state.not_done(*step)?,
                     _ => return Err(format!("{host} is not in that step")),
                 }
@@ -360,11 +360,11 @@ impl RunState {
         if host.at == HostAt::InFlight { Ok(host) } else { Err(format!("{name} is not in flight")) }
     }
 
-    /// From here on these hosts, and no others, get no slot.
+    /// From now on these hosts, and no others, do not start.
     fn leave_out(&mut self, left_out: &[HostName]) -> Result<(), String> {
         let places = left_out.iter().map(|name| self.known(name)).collect::<Result<Vec<_>, _>>()?;
         if let Some(&i) = places.iter().find(|&&i| self.hosts[i].at != HostAt::Waiting) {
-            return Err(format!("{} has had its slot", self.hosts[i].name));
+            return Err(format!("{} has already started", self.hosts[i].name));
         }
         self.hosts.iter_mut().for_each(|host| host.left_out = false);
         self.stages.iter_mut().flat_map(|stage| &mut stage.waves).for_each(|wave| wave.left_out = 0);
@@ -384,7 +384,7 @@ impl RunState {
     fn host_started(&mut self, name: &HostName, at: Timestamp) -> Result<(), String> {
         let i = self.known(name)?;
         if self.hosts[i].at != HostAt::Waiting {
-            return Err(format!("{name} has had its slot"));
+            return Err(format!("{name} has already started"));
         }
         if self.hosts[i].left_out {
             return Err(format!("{name} is left out"));
@@ -436,12 +436,12 @@ impl RunState {
         }
         let host = self.in_flight(name)?;
         if matches!(outcome, Outcome::Ok | Outcome::Skipped) {
-            // Success is proved, never assumed.
+            // Success is checked, never assumed.
             if host.current.is_some() {
                 return Err(format!("{name} is in a step"));
             }
             if host.broke_at().is_some_and(|(step, _)| step.phase == StepPhase::Main) {
-                return Err(format!("a step of {name} is not fine"));
+                return Err(format!("a step of {name} did not end well"));
             }
         }
         host.at = HostAt::Done(outcome);
@@ -465,7 +465,7 @@ impl RunState {
 }
 
 impl StageState {
-    /// Whether a person has said yes to this.
+    /// Whether a person has approved this.
     pub fn approved(&self, moment: Moment) -> bool {
         self.approvals.iter().any(|(given, _)| *given == moment)
     }

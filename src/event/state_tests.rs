@@ -32,7 +32,7 @@ fn finished(name: &str, outcome: Outcome) -> Kind {
     Kind::HostFinished { host: host(name), outcome, lost_lease: None }
 }
 
-/// Every kind of event in every place where it cannot stand; the state must stay as it was.
+/// Every kind of event wherever it cannot happen; the state must stay unchanged.
 #[test]
 fn what_cannot_follow_is_an_error_and_changes_nothing() {
     let mut waiting = sample();
@@ -68,7 +68,7 @@ fn what_cannot_follow_is_an_error_and_changes_nothing() {
         (&waiting, gate(2, 0), "no such wave"),
         (&waiting, gate(0, 2), "no such wave"),
         (&waiting, approved(2), "no such stage"),
-        (&walking, started("s1"), "has had its slot"),
+        (&walking, started("s1"), "has already started"),
         (&walking, step_started("s1", 1, 1), "in another step"),
         (&walking, step_started("s1", 0, 0), "attempt"),
         (&walking, noted("s1", 1), "not in that step"),
@@ -81,9 +81,9 @@ fn what_cannot_follow_is_an_error_and_changes_nothing() {
         (&between, step_finished("s1", 0, Verdict::Skipped), "has done that step"),
         (&between, step_finished("s1", 1, Verdict::Ok), "not in that step"),
         (&between, noted("s1", 0), "not in that step"),
-        (&broken, finished("s1", Outcome::Ok), "is not fine"),
-        (&broken, finished("s1", Outcome::Skipped), "is not fine"),
-        (&done, started("s1"), "has had its slot"),
+        (&broken, finished("s1", Outcome::Ok), "did not end well"),
+        (&broken, finished("s1", Outcome::Skipped), "did not end well"),
+        (&done, started("s1"), "has already started"),
         (&done, step_started("s1", 2, 1), "not in flight"),
         (&done, finished("s1", Outcome::Failed), "not in flight"),
         (&over, started("s2"), "is finished"),
@@ -220,7 +220,7 @@ fn a_resumed_run_forgets_the_stop_and_keeps_everything_else() {
     let open = sample.state.host(&host("s1")).unwrap();
     assert_eq!(open.at, HostAt::InFlight);
     assert_eq!(open.current.as_ref().unwrap().notes["job"], json!("j1"));
-    // The first controller may also be killed without a word.
+    // The first controller may also be killed without recording anything.
     sample.tell(resumed(&[]));
     sample.tell(step_started("s1", 0, 1)).end("s1", main_step(0), result(Verdict::Ok, ""));
     sample.finish("s1", Outcome::Ok);

@@ -1,23 +1,23 @@
-//! Counts of hosts, by where they stand.
+//! Counts of hosts by their state.
 
 use std::ops::AddAssign;
 
 use super::Outcome;
 
-/// How many hosts stand where.
+/// How many hosts are in each state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// All.
+    /// All hosts.
     pub total: usize,
     /// With a slot, not done.
     pub in_flight: usize,
-    /// Done and proved.
+    /// Done, and every step was checked.
     pub ok: usize,
     /// Done: a step failed.
     pub failed: usize,
     /// Done: could not be reached.
     pub unreachable: usize,
-    /// Done: cannot be known.
+    /// Done: its state is not known.
     pub unknown: usize,
     /// Done: left out on purpose.
     pub skipped: usize,
@@ -29,12 +29,12 @@ impl Tally {
         self.failed + self.unreachable + self.unknown
     }
 
-    /// Hosts that are done, however.
+    /// Hosts that are done, with any outcome.
     pub fn done(&self) -> usize {
         self.ok + self.broken() + self.skipped
     }
 
-    /// Hosts that have no slot yet.
+    /// Hosts that have not started.
     pub fn waiting(&self) -> usize {
         self.total - self.in_flight - self.done()
     }

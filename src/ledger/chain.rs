@@ -1,7 +1,7 @@
-//! The hash chain over the events of one run: an edited, removed or added record is noticed, unless somebody made new
-//! hashes as well. That is found with a hash that was noted elsewhere (`head`).
+//! The hash chain over the events of one run. It finds a record that was edited, removed or added, unless the hashes
+//! were made again as well. A hash that was noted elsewhere finds that too (`head`).
 //!
-//! The hashes are made in `row`. The newest one is in `runs.head` too. The entries of the ledger's own history are
+//! The hashes are computed in `row`. The newest one is also in `runs.head`. The entries of the ledger's own history are
 //! chained in the same way (`history`).
 
 use super::{
@@ -14,7 +14,7 @@ impl Ledger {
     /// Checks every record of `run` against the chain, and that the events fold.
     ///
     /// # Errors
-    /// [`LedgerError::Damaged`] at the first record that is not right, else as any reading.
+    /// [`LedgerError::Damaged`] at the first record that is wrong, otherwise any error of reading.
     pub fn verify(&self, run: &RunId) -> Result<(), LedgerError> {
         let row = self.row(run)?;
         let damaged =
@@ -26,7 +26,7 @@ impl Ledger {
             }
             before = link(&before, seq, at, kind);
             if hash != before {
-                return Err(damaged(seq, "it does not say what it said when it was written"));
+                return Err(damaged(seq, "it is not what was written"));
             }
             last = seq;
             let event = self.parse(&row, seq, at, kind)?;
@@ -40,10 +40,10 @@ impl Ledger {
             return Err(damaged(last + 1, "it is missing, and all after it"));
         }
         if row.head != before {
-            return Err(damaged(last, "the run's head names another one"));
+            return Err(damaged(last, "the run's head is the hash of another event"));
         }
         match state {
-            Some(state) if !is_of(&row, &state) => Err(damaged(1, "the run's row in `runs` says something else")),
+            Some(state) if !is_of(&row, &state) => Err(damaged(1, "the run's row in `runs` does not agree with it")),
             _ => Ok(()),
         }
     }
@@ -53,10 +53,10 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Corrupted`] with the first lines it prints.
     pub fn check_file(&self) -> Result<(), LedgerError> {
-        let told = |e: rusqlite::Error| LedgerError::sqlite(&self.path, &e);
-        let mut statement = self.db.prepare("PRAGMA integrity_check(5)").map_err(told)?;
-        let lines = statement.query_map([], |row| row.get::<_, String>(0)).map_err(told)?;
-        let lines = lines.collect::<Result<Vec<_>, _>>().map_err(told)?;
+        let failed = |e: rusqlite::Error| LedgerError::sqlite(&self.path, &e);
+        let mut statement = self.db.prepare("PRAGMA integrity_check(5)").map_err(failed)?;
+        let lines = statement.query_map([], |row| row.get::<_, String>(0)).map_err(failed)?;
+        let lines = lines.collect::<Result<Vec<_>, _>>().map_err(failed)?;
         if lines == ["ok"] {
             Ok(())
         } else {
@@ -65,7 +65,8 @@ impl Ledger {
     }
 }
 
-/// Whether a run's row says what its events say. (By its path a playbook's last run is found, by its time what may go.)
+/// Whether a run's row agrees with its events. (A playbook's last run is found by the path in it, old runs by the
+/// time.)
 fn is_of(row: &RunRow, state: &RunState) -> bool {
     let started = &state.started;
     row.playbook == started.plan.playbook

@@ -1,4 +1,4 @@
-//! What can be wrong with a ledger, for the person who has to put it right at night.
+//! What can be wrong with a ledger, for the person who has to repair it at night.
 
 use std::{
     path::{Path, PathBuf},
@@ -28,7 +28,7 @@ pub enum LedgerError {
         /// The database or the folder.
         path: PathBuf,
     },
-    /// It may be read but not written, or not even opened.
+    /// It can be read but not written, or not even opened.
     #[error("{}: cannot be written: {why}", path.display())]
     NotWritable {
         /// The database or the folder.
@@ -37,17 +37,17 @@ pub enum LedgerError {
         why: String,
     },
     /// It belongs to another account.
-    #[error("{}: it belongs to {owner}, and this is {me}: what it says cannot be trusted", path.display())]
+    #[error("{}: it belongs to {owner}, but this process runs as {me}: its contents cannot be trusted", path.display())]
     Foreign {
         /// The folder or the file.
         path: PathBuf,
-        /// Whose it is.
+        /// The account that owns it.
         owner: String,
-        /// Who this process is.
+        /// The account of this process.
         me: String,
     },
-    /// Others may write it.
-    #[error("{}: others may write there (mode {mode:04o}), and so could change the record or approve in your name", path.display())]
+    /// Other accounts may write it.
+    #[error("{}: other accounts may write there (mode {mode:04o}), and could change the record or approve in your name", path.display())]
     Open {
         /// The folder or the file.
         path: PathBuf,
@@ -68,9 +68,9 @@ pub enum LedgerError {
         /// SQLite's reason.
         why: String,
     },
-    /// Nothing of the database can be read, not even with another header.
-    #[error("{}: not one event can be read; the file begins with {begins:?} and is left as it was", path.display())]
-    Hopeless {
+    /// Nothing in the database can be read, not even with a new header.
+    #[error("{}: no event can be read; the file begins with {begins:?} and was not changed", path.display())]
+    Unreadable {
         /// The database.
         path: PathBuf,
         /// Its first bytes, as far as they can be shown.
@@ -99,37 +99,37 @@ pub enum LedgerError {
     NewerRun {
         /// The run.
         run: RunId,
-        /// The newest version that drove it before that event.
+        /// The newest version that ran it before that event.
         version: String,
         /// The first event that is not understood.
         seq: u64,
     },
-    /// Whether a controller is running a run cannot be seen.
-    #[error("whether a controller is running a run cannot be seen from here: {why}")]
+    /// It cannot be found out whether a controller is running a run.
+    #[error("cannot find out whether a controller is running a run: {why}")]
     Doubt {
         /// The lock, and why it cannot be read.
         why: String,
     },
     /// Another controller is running the run.
-    #[error("run {run} is driven by {holder}")]
+    #[error("another controller is running run {run}: {holder}")]
     Locked {
         /// The run.
         run: RunId,
         /// Who.
         holder: Holder,
     },
-    /// No run has this id or this beginning of an id.
+    /// No run has this id or an id that begins with it.
     #[error("there is no run {asked:?} in this ledger")]
     UnknownRun {
         /// As typed.
         asked: String,
     },
-    /// Several runs begin like this.
+    /// Several runs begin with this.
     #[error("{asked:?} may be {}", join(candidates))]
     Ambiguous {
         /// As typed.
         asked: String,
-        /// The runs that begin so, newest first; at most ten.
+        /// The runs that begin with it, newest first; at most ten.
         candidates: Vec<RunId>,
     },
     /// The run's id is taken.
@@ -138,7 +138,7 @@ pub enum LedgerError {
         /// The run.
         run: RunId,
     },
-    /// An event that is not the next one: a fault of this program, or a second writer.
+    /// An event that is not the next one: a bug of this program, or a second writer.
     #[error("run {run}: event {found} cannot be recorded, {expected} is next")]
     Gap {
         /// The run.
@@ -148,7 +148,7 @@ pub enum LedgerError {
         /// The number that was given.
         found: u64,
     },
-    /// A record of a run does not say what it said when it was written, or cannot follow the one before.
+    /// A record of a run is not what was written, or cannot follow the one before.
     #[error("run {run}: {damage}")]
     Damaged {
         /// The run.
@@ -156,7 +156,7 @@ pub enum LedgerError {
         /// Where and how.
         damage: Damage,
     },
-    /// The ledger's own history is not as it was written, or does not fit the runs that are there.
+    /// The ledger's own history is not what was written, or does not fit the runs in the ledger.
     #[error("{}: the ledger's history does not fit, at entry {n}: {why}", path.display())]
     History {
         /// The database.
@@ -166,7 +166,7 @@ pub enum LedgerError {
         /// What is wrong.
         why: String,
     },
-    /// A hash that somebody has noted is in no record.
+    /// A hash that was noted elsewhere is in no record.
     #[error("no event{} has the hash {head}", run.as_ref().map_or_else(String::new, |run| format!(" of run {run}")))]
     HeadMissing {
         /// As typed.
@@ -174,8 +174,8 @@ pub enum LedgerError {
         /// Where it was looked for; `None`: everywhere.
         run: Option<RunId>,
     },
-    /// A hash that somebody has noted was the last one of a run that was pruned.
-    #[error("run {run} ended with it, and was forgotten by {by} at {at}")]
+    /// A hash that was noted elsewhere was the last one of a run that was pruned.
+    #[error("this is the last hash of run {run}, which {by} pruned at {at}")]
     HeadForgotten {
         /// The run.
         run: RunId,
@@ -184,7 +184,7 @@ pub enum LedgerError {
         /// When.
         at: String,
     },
-    /// Anything else the system or SQLite said.
+    /// Any other error from the system or from SQLite.
     #[error("{}: {why}", path.display())]
     Io {
         /// The file or folder.
@@ -214,49 +214,52 @@ impl LedgerError {
         };
         Some(match self {
             Self::Foreign { path, .. } => Hint::words(format!(
-                "run it as that account (`sudo -u ACCOUNT -H patchwave …`), or name another state folder with \
-                 `--state-dir DIR`; if it is meant to be yours: `chown \"$(id -un)\" {}`, after a look at what is in it",
+                "run patchwave as that account (`sudo -u ACCOUNT -H patchwave …`), or name another state folder with \
+                 `--state-dir DIR`; if it should be yours: look at what is in it, then `chown \"$(id -un)\" {}`",
                 typed(path)
             )),
             Self::Open { path, .. } => {
-                Hint::words(format!("`chmod go-w {}`, after a look at what is in it (", typed(path)))
+                Hint::words("look at what is in it (")
                     .and_command("ledger", &["verify"])
                     .and(", ")
                     .and_command("runs", &[])
-                    .and("); or name another state folder with `--state-dir DIR`")
+                    .and(format!(
+                        "), then `chmod go-w {}`; or name another state folder with `--state-dir DIR`",
+                        typed(path)
+                    ))
             }
             Self::Absent { .. } => {
                 Hint::command("run", &[]).and(" records one; `--state-dir DIR` names another state folder")
             }
             Self::Full { .. } => Hint::words("make room on that disk"),
             Self::NotWritable { .. } => Hint::words(
-                "check owner and mount of that folder, or name another one with `--state-dir DIR`; no host was touched \
+                "check the owner and the mount of that folder, or name another one with `--state-dir DIR`; no host was touched \
                  without a record",
             ),
             Self::NotALedger { .. } => {
                 Hint::words("move it away, or name another state folder with `--state-dir DIR`")
             }
             Self::Corrupted { .. } => Hint::command("ledger", &["verify"])
-                .and(" says which runs are hurt; ")
+                .and(" says which runs are damaged; ")
                 .and_command("ledger", &["salvage"])
-                .and(" makes a new ledger of the good events of each run and keeps the old file as a copy"),
-            Self::Hopeless { .. } => Hint::words(
-                "take it from a backup, or move it away and start with an empty one: the logs of earlier runs are whole \
-                 in `logs` beside it, and what ran on a host is listed by ",
+                .and(" makes a new ledger from the good events of each run and keeps the old file as a copy"),
+            Self::Unreadable { .. } => Hint::words(
+                "restore it from a backup, or move it away and start with an empty one: the logs of earlier runs are complete \
+                 in `logs` beside it, and the jobs that ran on a host are listed by ",
             )
             .and_command("exec", &["HOSTS", "--", "ls", "/var/lib/patchwave/jobs"]),
-            Self::Busy { .. } => Hint::words("find it with `fuser -v` on that file; try again when it is gone"),
+            Self::Busy { .. } => Hint::words("find that process with `fuser -v` on the file; try again when it is gone"),
             Self::Newer { .. } => {
                 Hint::words("use the newer patchwave, or another state folder with `--state-dir DIR`")
             }
-            Self::NewerRun { .. } => Hint::words("nothing is wrong with the record: use that patchwave for this run; ")
+            Self::NewerRun { .. } => Hint::words("the record is fine: use that version for this run; ")
                 .and_command("show", &["RUN", "--json"])
-                .and(" prints it as it was written"),
+                .and(" prints the record as it was written"),
             Self::Doubt { .. } => Hint::words("run it as the account that owns the state folder"),
             Self::Locked { .. } => Hint::command("status", &["RUN"])
                 .and(" shows how far it is; ")
                 .and_command("stop", &["RUN"])
-                .and(" asks it to drain"),
+                .and(" drains it"),
             Self::UnknownRun { .. } | Self::Ambiguous { .. } => {
                 Hint::command("runs", &[]).and(" lists them; the four letters at the end are enough")
             }
@@ -266,33 +269,33 @@ impl LedgerError {
                 .and_command("ledger", &["salvage"])
                 .and(" keeps its good events"),
             Self::History { .. } => Hint::words(
-                "a run that is gone can only come from a copy of the file (a backup, `ledger.db.damaged-…`); ",
+                "a missing run can only be restored from a copy of the file (a backup, `ledger.db.damaged-…`); ",
             )
             .and_command("ledger", &["salvage"])
-            .and(" goes on with the runs that are there, says so in the history, and keeps this file"),
+            .and(" makes a new ledger from the runs that are left, notes that in its history, and keeps this file"),
             Self::HeadMissing { .. } => Hint::words(
-                "the record was cut or rewritten since that hash was noted, or it is another ledger's (",
+                "the record was cut or rewritten since that hash was noted, or the hash is from another ledger (",
             )
             .and_command("ledger", &["path"])
-            .and("): compare it with a copy"),
+            .and(" says which one this is): compare the ledger with a copy"),
             Self::HeadForgotten { .. } | Self::Exists { .. } | Self::Gap { .. } | Self::Io { .. } => return None,
         })
     }
 
-    /// Tells what SQLite said about `path` in the words above.
+    /// Turns an error of SQLite about `path` into one of the errors above.
     pub(super) fn sqlite(path: &Path, error: &rusqlite::Error) -> Self {
         let path = path.to_owned();
         let why = error.to_string();
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full { path },
-            // Making its shared memory fails in this way.
+            // Creating its shared memory fails like this.
             Some(ErrorCode::SystemIoFailure) if full(&path) => Self::Full { path },
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 Self::NotWritable { path, why }
             }
             Some(ErrorCode::NotADatabase) => Self::Corrupted {
                 path,
-                why: "it does not begin as a database does (damaged, or another file)".to_owned(),
+                why: "it does not begin like a database (damaged, or another kind of file)".to_owned(),
             },
             Some(ErrorCode::DatabaseCorrupt) => Self::Corrupted { path, why },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
@@ -302,7 +305,7 @@ impl LedgerError {
         }
     }
 
-    /// Tells what the system said about `path` in the words above.
+    /// Turns an error of the system about `path` into one of the errors above.
     pub(super) fn io(path: &Path, error: &std::io::Error) -> Self {
         use std::io::ErrorKind as K;
         let path = path.to_owned();

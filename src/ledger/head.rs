@@ -1,5 +1,5 @@
-//! The hash that a person has noted elsewhere, against the records that are there: it finds what hashes inside the file
-//! cannot, a record that was cut or rewritten with hashes that fit. Start at [`Ledger::find_head`].
+//! Looks for a hash that a person noted elsewhere. It finds what the hashes inside the file cannot: a record that was
+//! cut, or rewritten with new hashes. Start at [`Ledger::find_head`].
 
 use rusqlite::{OptionalExtension, params};
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{event::RunId, view::Record};
 
-/// The fewest digits that name a hash: fewer could be hit on purpose.
+/// The fewest digits that identify a hash: with fewer, a matching hash could be made on purpose.
 const FEWEST: usize = 16;
 
 /// What a noted hash belongs to.
@@ -37,7 +37,7 @@ pub enum FoundHead {
 /// A hash as it is noted: 16 to 64 hexadecimal digits.
 ///
 /// # Errors
-/// Text that is something else, for people.
+/// Why the text is not a hash, in words.
 pub fn noted_head(text: &str) -> Result<String, String> {
     let digits = text.trim().to_ascii_lowercase();
     if (FEWEST..=64).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -47,7 +47,7 @@ pub fn noted_head(text: &str) -> Result<String, String> {
 }
 
 impl Ledger {
-    /// How far the record of `run` goes, with the hash of its last event.
+    /// How long the record of `run` is, with the hash of its last event.
     ///
     /// # Errors
     /// [`LedgerError::UnknownRun`].
@@ -56,14 +56,14 @@ impl Ledger {
         Ok(Record { events: row.last_seq, head: hex(&row.head) })
     }
 
-    /// Where a hash of [`noted_head`] stands, in `run` or in the whole ledger. Says nothing about whether records are
-    /// as they were written: that is asked first.
+    /// Where a hash from [`noted_head`] is, in `run` or in the whole ledger. Does not check that the records are as
+    /// they were written: the caller does that first.
     ///
     /// # Errors
-    /// [`LedgerError::HeadForgotten`] for the end of a run that was pruned, [`LedgerError::HeadMissing`] for any other
-    /// that is not there.
+    /// [`LedgerError::HeadForgotten`] for the last hash of a run that was pruned, [`LedgerError::HeadMissing`] for any
+    /// other hash that is not found.
     pub fn find_head(&self, head: &str, run: Option<&RunId>) -> Result<FoundHead, LedgerError> {
-        let told = |e: rusqlite::Error| LedgerError::sqlite(&self.path, &e);
+        let failed = |e: rusqlite::Error| LedgerError::sqlite(&self.path, &e);
         let sql = "SELECT runs.run, seq, last_seq FROM events JOIN runs USING (no)
                    WHERE substr(lower(hex(hash)), 1, length(?1)) = ?1 AND (?2 IS NULL OR runs.run = ?2) LIMIT 1";
         let found = self
@@ -73,7 +73,7 @@ impl Ledger {
                 Ok(FoundHead::Event { run: RunId(row.get(0)?), seq, last_seq })
             })
             .optional()
-            .map_err(told)?;
+            .map_err(failed)?;
         if let Some(found) = found {
             return Ok(found);
         }
@@ -83,10 +83,10 @@ impl Ledger {
             if hex(&entry.hash).starts_with(head) {
                 entry_of = Some(entry.n);
             }
-            if let Ok(Happened::RunForgotten { stand, by }) = serde_json::from_str(&entry.what)
-                && stand.head.starts_with(head)
+            if let Ok(Happened::RunForgotten { end, by }) = serde_json::from_str(&entry.what)
+                && end.head.starts_with(head)
             {
-                forgotten = Some((stand.run, by, entry.at));
+                forgotten = Some((end.run, by, entry.at));
             }
             Ok(())
         })

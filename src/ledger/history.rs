@@ -1,6 +1,6 @@
-//! What happened to the ledger itself: which runs began, ended, were forgotten or salvaged, in a chain of its own.
-//! The first event of a run names the newest hash that stood here then, and the end of a run stands here with its hash:
-//! so the hash of a run's last event speaks for all runs before it. What is compared with it is in `history_check`.
+//! What happened to the ledger itself: which runs began, ended, were pruned or salvaged, in a separate hash chain. The
+//! first event of a run names the newest hash of this chain at that time, and the end of a run is recorded here with
+//! its hash. So the hash of a run's last event covers all runs before it. The check is in `history_check`.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::event::RunId;
 
-/// The key of a run's first event under which the hash of the ledger's newest entry stands. The ledger adds it.
+/// The key in a run's first event for the hash of the history's newest entry. The ledger adds it.
 pub(super) const KEY: &str = "ledger_head";
 
 /// One thing that happened.
@@ -22,25 +22,25 @@ pub(super) enum Happened {
     /// A run was recorded; its first event names this entry.
     RunBegan { run: RunId },
     /// A controller recorded the end of a run.
-    RunEnded(Stand),
-    /// A run was pruned. What is given is the last that was there.
+    RunEnded(RecordEnd),
+    /// A run was pruned. `end` is where its record ended.
     RunForgotten {
         #[serde(flatten)]
-        stand: Stand,
+        end: RecordEnd,
         by: String,
     },
-    /// The runs of a ledger that had no history yet.
-    TakenOver { runs: Vec<Stand> },
-    /// The ledger was rebuilt from what could be read of a damaged one: earlier entries no longer count.
-    Salvaged { kept: String, runs: Vec<Stand> },
-    /// Something that a newer program wrote.
+    /// The runs of an older ledger, which had no history.
+    TakenOver { runs: Vec<RecordEnd> },
+    /// The ledger was rebuilt from the readable parts of a damaged one: earlier entries no longer count.
+    Salvaged { kept: String, runs: Vec<RecordEnd> },
+    /// An entry that a newer program wrote.
     #[serde(other)]
     Other,
 }
 
-/// How far a run's record went.
+/// Where a run's record ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Stand {
+pub(super) struct RecordEnd {
     pub(super) run: RunId,
     pub(super) seq: u64,
     /// The hash of that event, in hex.
@@ -55,13 +55,13 @@ pub(super) struct Entry {
     pub(super) hash: Hash,
 }
 
-/// What stands before the first entry.
+/// The hash before the first entry.
 pub(super) fn origin() -> Hash {
     Sha256::digest(b"patchwave ledger").into()
 }
 
-/// Appends an entry; returns its hash. Must be called in the transaction in which it happens, and before a run that is
-/// begun or forgotten is written or deleted: the runs of an older ledger are listed first.
+/// Appends an entry and returns its hash. Call it in the transaction of the change, before the run is written or
+/// deleted: in an older ledger, the runs that are there are listed first.
 pub(super) fn append(db: &Connection, at: &str, what: &Happened) -> rusqlite::Result<Hash> {
     let newest: Option<(i64, Hash)> = db
         .prepare_cached("SELECT n, hash FROM history ORDER BY n DESC LIMIT 1")?
@@ -69,7 +69,7 @@ pub(super) fn append(db: &Connection, at: &str, what: &Happened) -> rusqlite::Re
         .optional()?;
     let (n, before) = match newest {
         Some(newest) => newest,
-        None => match stands(db)? {
+        None => match record_ends(db)? {
             runs if runs.is_empty() || matches!(what, Happened::Salvaged { .. }) => (0, origin()),
             runs => (1, put(db, 1, &origin(), at, &Happened::TakenOver { runs })?),
         },
@@ -91,42 +91,42 @@ pub(super) fn insert(db: &Connection, entry: &Entry) -> rusqlite::Result<()> {
         .map(drop)
 }
 
-/// Where each run stands now, oldest first.
-pub(super) fn stands(db: &Connection) -> rusqlite::Result<Vec<Stand>> {
+/// Where the record of each run ends now, oldest first.
+pub(super) fn record_ends(db: &Connection) -> rusqlite::Result<Vec<RecordEnd>> {
     let mut statement = db.prepare("SELECT run, last_seq, head FROM runs ORDER BY no")?;
     let rows = statement.query_map([], |row| {
         let head: Hash = row.get(2)?;
-        Ok(Stand { run: RunId(row.get(0)?), seq: row.get::<_, i64>(1)? as u64, head: hex(&head) })
+        Ok(RecordEnd { run: RunId(row.get(0)?), seq: row.get::<_, i64>(1)? as u64, head: hex(&head) })
     })?;
     rows.collect()
 }
 
-/// The entries in their order, one by one. An older ledger has none.
+/// The entries in order, one by one. An older ledger has none.
 pub(super) fn each(db: &Connection, mut take: impl FnMut(Entry) -> Result<(), String>) -> Result<(), String> {
-    let told = |error: rusqlite::Error| error.to_string();
-    if !is_there(db).map_err(told)? {
+    let failed = |error: rusqlite::Error| error.to_string();
+    if !is_there(db).map_err(failed)? {
         return Ok(());
     }
-    let mut statement = db.prepare("SELECT n, at, what, hash FROM history ORDER BY n").map_err(told)?;
-    let mut rows = statement.query([]).map_err(told)?;
-    while let Some(row) = rows.next().map_err(told)? {
+    let mut statement = db.prepare("SELECT n, at, what, hash FROM history ORDER BY n").map_err(failed)?;
+    let mut rows = statement.query([]).map_err(failed)?;
+    while let Some(row) = rows.next().map_err(failed)? {
         let entry = |row: &rusqlite::Row<'_>| {
             Ok(Entry { n: row.get::<_, i64>(0)? as u64, at: row.get(1)?, what: row.get(2)?, hash: row.get(3)? })
         };
-        take(entry(row).map_err(told)?)?;
+        take(entry(row).map_err(failed)?)?;
     }
     Ok(())
 }
 
-/// Whether this ledger's schema knows a history.
+/// Whether this ledger's schema has a history.
 pub(super) fn is_there(db: &Connection) -> rusqlite::Result<bool> {
     db.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'history')", [], |row| row.get(0))
 }
 
-/// The entries up to the first that is not as it was written.
+/// The entries before the first one that is not what was written.
 pub(super) fn good_entries(db: &Connection) -> Vec<Entry> {
     let (mut good, mut before) = (Vec::new(), origin());
-    // Where it ends does not matter here: what follows is not taken.
+    // The reason for the end does not matter here: the rest is not used.
     let _ = each(db, |entry| {
         let linked = row::link(&before, good.len() as u64 + 1, &entry.at, &entry.what);
         if entry.n != good.len() as u64 + 1 || entry.hash != linked {
@@ -139,14 +139,14 @@ pub(super) fn good_entries(db: &Connection) -> Vec<Entry> {
     good
 }
 
-/// The first event's text with the ledger's newest hash in it.
+/// The first event's text, with the ledger's newest hash added.
 pub(super) fn anchored(kind: &str, head: &Hash) -> String {
     let open = kind.strip_suffix('}').unwrap_or(kind);
     format!("{open},\"{KEY}\":\"{}\"}}", hex(head))
 }
 
 impl Ledger {
-    /// How a ledger's history is named when it is wrong.
+    /// The error for a history that is wrong at entry `n`.
     pub(super) fn history_error(&self, n: u64, why: impl Into<String>) -> LedgerError {
         LedgerError::History { path: self.path.clone(), n, why: why.into() }
     }

@@ -1,5 +1,5 @@
-//! The ledger's history against the runs that are there: a run that is gone, or is not the one that was recorded.
-//! Start at [`Ledger::verify_history`].
+//! Checks the ledger's history against the runs in the ledger: finds a run that is missing, or is not the one that was
+//! recorded. Start at [`Ledger::verify_history`].
 
 use std::collections::BTreeMap;
 
@@ -7,32 +7,32 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     Ledger, LedgerError,
-    history::{self, Entry, Happened, KEY, Stand},
+    history::{self, Entry, Happened, KEY, RecordEnd},
     row::{self, Hash, hex},
 };
 use crate::{event::RunId, view::Record};
 
-/// What the history says about one run that must be there.
+/// What the history says about a run that must be in the ledger.
 #[derive(Default)]
 struct Expected {
     /// The entry that said it first.
     n: u64,
-    /// What its first event must name; unknown for a run of an older ledger.
+    /// The hash that its first event must name; unknown for a run of an older ledger.
     anchor: Option<String>,
-    /// The ends that were recorded, each with its entry.
-    stands: Vec<(u64, Stand)>,
+    /// The recorded ends, each with the number of its entry.
+    record_ends: Vec<(u64, RecordEnd)>,
 }
 
 impl Ledger {
-    /// Checks the ledger's own history: its chain, that every run that it names is there and is the one that it names,
-    /// and that no run is there that it does not name. Gives how far it goes; `None` for a ledger that has none yet.
+    /// Checks the ledger's own history: its chain, that every run in it is in the ledger unchanged, and that the ledger
+    /// has no other runs. Returns how long the history is; `None` for an older ledger without one.
     ///
     /// # Errors
-    /// [`LedgerError::History`] with the first thing that is wrong, else as any reading.
+    /// [`LedgerError::History`] with the first thing that is wrong, otherwise any error of reading.
     pub fn verify_history(&self) -> Result<Option<Record>, LedgerError> {
-        let told = |e: rusqlite::Error| LedgerError::sqlite(&self.path, &e);
-        // One moment: runs begin and end meanwhile.
-        let tx = self.db.unchecked_transaction().map_err(told)?;
+        let failed = |e: rusqlite::Error| LedgerError::sqlite(&self.path, &e);
+        // One transaction, because runs begin and end meanwhile.
+        let tx = self.db.unchecked_transaction().map_err(failed)?;
         let (mut entries, mut before) = (0, history::origin());
         let mut expected: BTreeMap<RunId, Expected> = BTreeMap::new();
         history::each(&tx, |entry| {
@@ -47,11 +47,11 @@ impl Ledger {
             return Ok(None);
         }
         for (run, one) in &expected {
-            compare(&tx, run, one).map_err(told)?.map_err(|(n, why)| self.history_error(n, why))?;
+            compare(&tx, run, one).map_err(failed)?.map_err(|(n, why)| self.history_error(n, why))?;
         }
-        for stand in history::stands(&tx).map_err(told)? {
-            if !expected.contains_key(&stand.run) {
-                let why = format!("run {} is in the ledger, and was never begun in it", stand.run);
+        for end in history::record_ends(&tx).map_err(failed)? {
+            if !expected.contains_key(&end.run) {
+                let why = format!("run {} is in the ledger, but the history does not say that it began", end.run);
                 return Err(self.history_error(entries, why));
             }
         }
@@ -59,44 +59,44 @@ impl Ledger {
     }
 }
 
-/// The hash of the entry after `last`, if it is that.
+/// The hash of this entry, if it is the one after `last`.
 fn next(before: &Hash, last: u64, entry: &Entry) -> Result<Hash, String> {
     if entry.n != last + 1 {
         return Err("it is missing".to_owned());
     }
     let linked = row::link(before, entry.n, &entry.at, &entry.what);
-    if entry.hash == linked { Ok(linked) } else { Err("it does not say what it said when it was written".to_owned()) }
+    if entry.hash == linked { Ok(linked) } else { Err("it is not what was written".to_owned()) }
 }
 
 fn expect(expected: &mut BTreeMap<RunId, Expected>, what: Happened, entry: &Entry) {
-    let stands = |runs: Vec<Stand>| {
-        runs.into_iter().map(|stand| {
-            let run = stand.run.clone();
-            (run, Expected { n: entry.n, anchor: None, stands: vec![(entry.n, stand)] })
+    let record_ends = |runs: Vec<RecordEnd>| {
+        runs.into_iter().map(|end| {
+            let run = end.run.clone();
+            (run, Expected { n: entry.n, anchor: None, record_ends: vec![(entry.n, end)] })
         })
     };
     match what {
         Happened::RunBegan { run } => {
             let anchor = Some(hex(&entry.hash));
-            expected.insert(run, Expected { n: entry.n, anchor, stands: Vec::new() });
+            expected.insert(run, Expected { n: entry.n, anchor, record_ends: Vec::new() });
         }
-        Happened::RunEnded(stand) => {
-            let one = expected.entry(stand.run.clone()).or_insert(Expected { n: entry.n, ..Expected::default() });
-            one.stands.push((entry.n, stand));
+        Happened::RunEnded(end) => {
+            let one = expected.entry(end.run.clone()).or_insert(Expected { n: entry.n, ..Expected::default() });
+            one.record_ends.push((entry.n, end));
         }
-        Happened::RunForgotten { stand, .. } => drop(expected.remove(&stand.run)),
-        Happened::TakenOver { runs } => expected.extend(stands(runs)),
-        Happened::Salvaged { runs, .. } => *expected = stands(runs).collect(),
+        Happened::RunForgotten { end, .. } => drop(expected.remove(&end.run)),
+        Happened::TakenOver { runs } => expected.extend(record_ends(runs)),
+        Happened::Salvaged { runs, .. } => *expected = record_ends(runs).collect(),
         Happened::Other => {}
     }
 }
 
-/// What is not so about one run, with the entry that says otherwise.
+/// What is wrong about one run, with the number of the entry that says otherwise.
 fn compare(db: &Connection, run: &RunId, one: &Expected) -> rusqlite::Result<Result<(), (u64, String)>> {
     let no: Option<i64> =
         db.prepare_cached("SELECT no FROM runs WHERE run = ?")?.query_row([&run.0], |row| row.get(0)).optional()?;
     let Some(no) = no else {
-        return Ok(Err((one.n, format!("run {run} is missing, and no prune is recorded"))));
+        return Ok(Err((one.n, format!("run {run} is missing, and the history does not say that it was pruned"))));
     };
     if let Some(anchor) = &one.anchor {
         let first: Option<String> = db
@@ -105,20 +105,20 @@ fn compare(db: &Connection, run: &RunId, one: &Expected) -> rusqlite::Result<Res
             .optional()?;
         let first: serde_json::Value = first.and_then(|kind| serde_json::from_str(&kind).ok()).unwrap_or_default();
         if first[KEY].as_str() != Some(anchor) {
-            return Ok(Err((one.n, format!("run {run} is not the one that began then"))));
+            return Ok(Err((one.n, format!("run {run} is not the one that was recorded"))));
         }
     }
-    for (n, stand) in &one.stands {
+    for (n, end) in &one.record_ends {
         let hash: Option<Hash> = db
             .prepare_cached("SELECT hash FROM events WHERE no = ? AND seq = ?")?
-            .query_row(params![no, stand.seq as i64], |row| row.get(0))
+            .query_row(params![no, end.seq as i64], |row| row.get(0))
             .optional()?;
         let why = match hash {
-            Some(hash) if hex(&hash) == stand.head => continue,
-            Some(_) => "is another one than was recorded then",
-            None => "is gone",
+            Some(hash) if hex(&hash) == end.head => continue,
+            Some(_) => "is not the one that was recorded",
+            None => "is missing",
         };
-        return Ok(Err((*n, format!("event {} of run {run} {why}", stand.seq))));
+        return Ok(Err((*n, format!("event {} of run {run} {why}", end.seq))));
     }
     Ok(Ok(()))
 }

@@ -1,5 +1,5 @@
-//! What the hashes find by themselves, what only a hash that was noted elsewhere finds, and what does not count as
-//! damage.
+//! What the hashes find by themselves, what is only found with a hash that was noted elsewhere, and what does not count
+//! as damage.
 
 use rusqlite::Connection;
 
@@ -16,7 +16,7 @@ fn run(n: usize) -> RunId {
     RunId(format!("run-{n}"))
 }
 
-/// Three runs of ten events each, the last of which is its end.
+/// Three runs of ten events each; the last event is the end of the run.
 fn three_runs() -> (tempfile::TempDir, Ledger) {
     let folder = tempfile::tempdir().unwrap();
     let mut ledger = Ledger::open(folder.path()).unwrap();
@@ -32,14 +32,14 @@ fn whole_run(ledger: &mut Ledger, n: usize) {
     ledger.append(&lock, &[Event { seq: 10, at: at(10), kind: Kind::RunFinished }]).unwrap();
 }
 
-/// Everything that `ledger verify` looks at.
+/// Everything that `ledger verify` checks.
 fn verify(ledger: &Ledger) -> Result<(), LedgerError> {
     ledger.check_file()?;
     ledger.runs(99)?.iter().try_for_each(|row| ledger.verify(&row.run))?;
     ledger.verify_history().map(drop)
 }
 
-/// New hashes for all events of a run, as somebody who can write the file would make them.
+/// New hashes for all events of a run, as an attacker who can write the file would make them.
 fn hash_anew(db: &Connection, n: usize) {
     let no: i64 = db.query_row("SELECT no FROM runs WHERE run = ?", [&run(n).0], |row| row.get(0)).unwrap();
     let mut statement = db.prepare("SELECT seq, at, kind FROM events WHERE no = ? ORDER BY seq").unwrap();
@@ -55,8 +55,8 @@ fn hash_anew(db: &Connection, n: usize) {
     db.execute(sql, rusqlite::params![hash, last, at, no]).unwrap();
 }
 
-/// The whole history, with new hashes and what each entry says about where runs stand put right; and each run that
-/// began in it named by its first event, with new hashes as well. `keep`: which entries.
+/// Rewrites the whole history with new hashes, with correct run ends in its entries. The first event of each run names
+/// its entry again, also with new hashes. `keep`: which entries stay.
 fn history_anew(db: &Connection, keep: impl Fn(&Happened) -> bool) {
     let old = history::good_entries(db);
     db.execute("DELETE FROM history", []).unwrap();
@@ -68,9 +68,9 @@ fn history_anew(db: &Connection, keep: impl Fn(&Happened) -> bool) {
             continue;
         }
         n += 1;
-        if let Happened::RunEnded(stand) = &mut what {
-            let stands = history::stands(db).unwrap();
-            *stand = stands.into_iter().find(|now| now.run == stand.run).unwrap();
+        if let Happened::RunEnded(end) = &mut what {
+            let record_ends = history::record_ends(db).unwrap();
+            *end = record_ends.into_iter().find(|now| now.run == end.run).unwrap();
         }
         let text = serde_json::to_string(&what).unwrap();
         let hash: Hash = row::link(&before, n, &entry.at, &text);
@@ -85,7 +85,7 @@ fn history_anew(db: &Connection, keep: impl Fn(&Happened) -> bool) {
     }
 }
 
-/// What a stranger may do to a ledger, and which run he touches.
+/// What an attacker may do to a ledger, and which run it affects.
 const ATTACKS: [(&str, &str); 3] = [
     ("a cut tail", "DELETE FROM events WHERE no = 2 AND seq > 7;"),
     ("another history", "UPDATE events SET kind = replace(kind, '\"ok\"', '\"failed\"') WHERE no = 2;"),
@@ -123,11 +123,11 @@ fn when_everything_is_made_anew_only_a_hash_that_was_noted_elsewhere_finds_it() 
         }
         history_anew(&ledger.db, |happened| match happened {
             Happened::RunBegan { run: of } => !gone || *of != run(2),
-            Happened::RunEnded(stand) => !gone || stand.run != run(2),
+            Happened::RunEnded(end) => !gone || end.run != run(2),
             _ => true,
         });
         verify(&ledger).unwrap_or_else(|e| panic!("{what}: inside the file nothing is wrong any more: {e}"));
-        // Its own hash, and that of any later run: it stands on what was there before it.
+        // Its own hash finds it, and that of any later run, which covers everything before it.
         for head in [&second, &third] {
             let error = ledger.find_head(head, None).unwrap_err();
             assert!(matches!(error, LedgerError::HeadMissing { .. }), "{what}: {error}");
@@ -143,7 +143,7 @@ fn a_noted_hash_is_an_event_or_an_entry_or_a_run_that_was_pruned() {
     assert_eq!(ledger.find_head(record.short(), None).unwrap(), last);
     assert_eq!(ledger.find_head(&record.head, Some(&run(2))).unwrap(), last);
     assert!(matches!(ledger.find_head(&record.head, Some(&run(1))), Err(LedgerError::HeadMissing { .. })));
-    // A run that goes on goes through the hash that it had.
+    // A run that goes on keeps the hash that it had in the middle.
     let lock = ledger.lock(&run(2), "ann@jump").unwrap();
     let resumed = Kind::RunResumed(Box::new(RunResumed { operator: "ann".to_owned(), ..RunResumed::default() }));
     ledger.append(&lock, &[Event { seq: 11, at: at(11), kind: resumed }]).unwrap();
@@ -197,10 +197,13 @@ fn an_older_ledger_is_whole_without_a_history_and_gets_one_with_its_next_run() {
     assert_eq!(ledger.verify_history().unwrap().unwrap().events, 3);
     ledger.db.execute_batch("DELETE FROM events WHERE no = 1; DELETE FROM runs WHERE no = 1;").unwrap();
     let error = verify(&ledger).unwrap_err().to_string();
-    assert!(error.ends_with("at entry 1: run run-1 is missing, and no prune is recorded"), "{error}");
+    assert!(
+        error.ends_with("at entry 1: run run-1 is missing, and the history does not say that it was pruned"),
+        "{error}"
+    );
 }
 
-/// A ledger as the first schema had it, with one run.
+/// A ledger with the first schema, with one run.
 fn older(folder: &std::path::Path) -> Ledger {
     private_folder(folder).unwrap();
     let path = folder.join("ledger.db");

@@ -1,16 +1,16 @@
-//! Who holds the lock of a run, as it is written into the lock's file.
+//! Who holds the lock of a run, as written in the lock file.
 
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// A controller, as it wrote itself down.
+/// A controller, as it describes itself in the lock file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// `account@machine (login person)`.
     pub owner: String,
-    /// Its process id, in its own namespace.
+    /// Its process id, in its PID namespace.
     pub pid: u32,
     /// Since when.
     pub since: Timestamp,

@@ -1,4 +1,4 @@
-//! The two journals: one run of a ledger, and memory for simulations.
+//! The two journals: one run of a ledger, and one in memory for simulations.
 
 use super::{Journal, Ledger, LedgerError, Request, RunLock};
 use crate::event::{Event, RunId};
@@ -11,7 +11,7 @@ pub struct RunLedger {
 }
 
 impl RunLedger {
-    /// Joins a ledger with the lock that [`Ledger::begin`] or [`Ledger::lock`] gave.
+    /// A journal from a ledger and the lock that [`Ledger::begin`] or [`Ledger::lock`] returned.
     pub fn new(ledger: Ledger, lock: RunLock) -> Self {
         Self { ledger, lock }
     }
@@ -30,15 +30,15 @@ impl Journal for RunLedger {
     }
 }
 
-/// A journal in memory that can be made to fail, or to be cut off: what it holds is what a crashed controller left.
+/// A journal in memory that can be made to fail: what it holds is what a crashed controller would leave.
 #[cfg(feature = "testing")]
 #[derive(Clone, Debug, Default)]
 pub struct MemoryJournal {
     /// What was recorded.
     pub events: Vec<Event>,
-    /// What will be asked next.
+    /// The requests that are returned next.
     pub asked: Vec<Request>,
-    /// Events that still fit; after them every append fails as on a full disk. `None`: no bound.
+    /// How many more events fit; after that every append fails as on a full disk. `None`: no limit.
     pub room: Option<usize>,
 }
 
@@ -52,7 +52,7 @@ impl MemoryJournal {
 
 #[cfg(feature = "testing")]
 impl Journal for MemoryJournal {
-    /// All or nothing, as the ledger.
+    /// All or nothing, like the ledger.
     fn append(&mut self, events: &[Event]) -> Result<(), LedgerError> {
         let first = self.events.last().map_or(1, |event| event.seq + 1);
         for (expected, event) in (first..).zip(events) {

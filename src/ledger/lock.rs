@@ -1,5 +1,6 @@
-//! Who drives a run. Held by the kernel on a file beside the run's logs, so that it ends with its process however that
-//! ends, a power cut included, and holds between containers that share the folder; the file's text is for people.
+//! The lock of a run: which controller is running it. The kernel holds it on a file beside the run's logs. So it ends
+//! with the process, however that ends, even in a power cut, and it works between containers that share the folder. The
+//! text in the file is for people.
 
 use std::{
     fs,
@@ -17,19 +18,19 @@ use crate::{
     event::RunId,
 };
 
-/// Whether a controller is running a run just now.
+/// Whether a controller is running a run now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Driver {
-    /// None is.
+    /// No controller is.
     Nobody,
     /// This one is.
     Holder(Holder),
-    /// It cannot be seen from here, for this reason (with the path of the lock): perhaps one is.
+    /// It cannot be found out, for this reason (with the path of the lock). Perhaps one is.
     Unclear(String),
 }
 
 impl Driver {
-    /// The controller that is known to drive it.
+    /// The controller that is running it, if that is known.
     #[cfg(feature = "testing")]
     pub fn holder(&self) -> Option<&Holder> {
         match self {
@@ -44,11 +45,11 @@ impl Driver {
     }
 }
 
-/// The right to append to one run; given back when dropped, or when the process ends.
+/// The right to append to one run. It ends when this is dropped, or with the process.
 #[derive(Debug)]
 pub struct RunLock {
     run: RunId,
-    // Open as long as the lock is held; the kernel's lock belongs to it.
+    // The kernel's lock belongs to this open file.
     _file: fs::File,
 }
 
@@ -58,10 +59,10 @@ impl RunLock {
         &self.run
     }
 
-    /// Takes the lock in `folder` (the run's own).
+    /// Takes the lock in `folder`, the run's folder.
     pub(super) fn take(folder: &Path, run: &RunId, owner: &str) -> Result<Self, LedgerError> {
         let path = folder.join("controller.lock");
-        let told = |e: std::io::Error| LedgerError::io(&path, &e);
+        let failed = |e: std::io::Error| LedgerError::io(&path, &e);
         private_folder(folder)?;
         let mut file = fs::OpenOptions::new()
             .create(true)
@@ -70,13 +71,13 @@ impl RunLock {
             .write(true)
             .mode(0o600)
             .open(&path)
-            .map_err(told)?;
-        private::check(&path, &file.metadata().map_err(told)?)?;
+            .map_err(failed)?;
+        private::check(&path, &file.metadata().map_err(failed)?)?;
         let mut tries = 0;
         loop {
             match file.try_lock() {
                 Ok(()) => break,
-                // Somebody who only looks holds it for a moment.
+                // A process that only looks holds it for a moment.
                 Err(fs::TryLockError::WouldBlock) if tries < 5 => {
                     tries += 1;
                     std::thread::sleep(std::time::Duration::from_millis(20));
@@ -84,23 +85,23 @@ impl RunLock {
                 Err(fs::TryLockError::WouldBlock) => {
                     return Err(LedgerError::Locked { run: run.clone(), holder: read_holder(&mut file) });
                 }
-                Err(fs::TryLockError::Error(e)) => return Err(told(e)),
+                Err(fs::TryLockError::Error(e)) => return Err(failed(e)),
             }
         }
         let holder = Holder { owner: owner.to_owned(), pid: std::process::id(), since: SystemClock.now() };
-        let text = serde_json::to_string(&holder).map_err(|e| told(e.into()))?;
-        file.set_len(0).map_err(told)?;
-        file.write_all(text.as_bytes()).map_err(told)?;
+        let text = serde_json::to_string(&holder).map_err(|e| failed(e.into()))?;
+        file.set_len(0).map_err(failed)?;
+        file.write_all(text.as_bytes()).map_err(failed)?;
         Ok(Self { run: run.clone(), _file: file })
     }
 
-    /// Who holds the lock in `folder` just now.
+    /// Who holds the lock in `folder` now.
     pub(super) fn driver(folder: &Path) -> Driver {
         let path = folder.join("controller.lock");
         let doubt = |error: std::io::Error| Driver::Unclear(format!("{}: {error}", path.display()));
         let mut file = match fs::File::open(&path) {
             Ok(file) => file,
-            // No controller runs without it; `prune` and people may have taken it away.
+            // No controller runs without this file; `prune` or a person may have removed it.
             Err(error) if error.kind() == ErrorKind::NotFound => return Driver::Nobody,
             Err(error) => return doubt(error),
         };
@@ -112,7 +113,7 @@ impl RunLock {
     }
 }
 
-/// A holder that is just writing itself down is a holder all the same.
+/// A holder that has not finished writing its name counts as well.
 fn read_holder(file: &mut fs::File) -> Holder {
     let mut text = String::new();
     let read = file.rewind().and_then(|()| file.take(4096).read_to_string(&mut text));

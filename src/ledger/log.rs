@@ -1,6 +1,6 @@
-//! A log file per host: what its commands printed, byte by byte, under a header line for each step.
-//! No file stays open between writes, so ten thousand hosts need no descriptors; no failure here stops a run.
-//! Output of a job is in it exactly once, whenever the controller was killed: see `place`.
+//! A log file per host: what its commands printed, byte by byte, under a header line for each step. No file stays open
+//! between writes, so ten thousand hosts need no file descriptors. A failure here does not stop a run. A job's output
+//! is in the log exactly once, even if the controller was killed: see `log_position`.
 
 use std::{
     fs,
@@ -14,16 +14,16 @@ use jiff::Timestamp;
 
 use super::{
     HostLog, HostLogs,
-    place::Place,
+    log_position::LogPosition,
     private::{self, private_folder},
 };
 use crate::{clock::Clock, host::HostName};
 
-/// Bytes gathered before they are written.
+/// How many bytes are buffered before they are written.
 const BUFFER: usize = 16 << 10;
-/// Longest time, in seconds, that bytes stay gathered while more arrive.
+/// The longest time, in seconds, that bytes stay in the buffer while more arrive.
 const LINGER: i64 = 1;
-/// Most bytes of one host's file; the rest of its output is dropped, and the file says so.
+/// The most bytes in one host's file; the rest of its output is dropped, and the file says so.
 const MOST: u64 = 64 << 20;
 
 /// The log folder of one run: a file for each host. Cheap to clone.
@@ -43,7 +43,7 @@ enum Trouble {
 }
 
 impl Logs {
-    /// Logs in this folder, which is made when the first of them is written.
+    /// Logs in this folder, which is created when the first of them is written.
     pub fn new(folder: PathBuf, clock: Arc<dyn Clock>) -> Self {
         Self { folder, clock, trouble: Arc::default() }
     }
@@ -53,7 +53,7 @@ impl Logs {
         LogFile {
             path: self.path(host),
             logs: self.clone(),
-            place: None,
+            position: None,
             buffer: Vec::new(),
             line_open: false,
             gap: false,
@@ -66,7 +66,7 @@ impl Logs {
         self.folder.join(file_name(host))
     }
 
-    /// The folder for what the jump box's programs leave; no host has a file of this name.
+    /// The folder for the records of programs on the jump box; no host has a file with this name.
     pub fn programs(&self) -> PathBuf {
         self.folder.join("programs")
     }
@@ -101,7 +101,7 @@ impl HostLogs for Logs {
     }
 }
 
-/// A valid host name holds no separator; a very long name is cut and made unique again, because a file's name has at
+/// A valid host name has no path separator. A very long name is cut and made unique again, because a file name has at
 /// most 255 bytes.
 fn file_name(host: &HostName) -> String {
     let name = host.as_file_name();
@@ -112,38 +112,38 @@ fn file_name(host: &HostName) -> String {
     format!("{}~{}.log", &name[..200], super::row::hex(&hash[..8]))
 }
 
-/// One host's log file. A header line (`== 02:00:01 tag ==`, UTC) stands wherever the tag changes. What is gathered is
-/// written at the latest when it is dropped.
+/// One host's log file. There is a header line (`== 02:00:01 tag ==`, UTC) whenever the tag changes. Buffered bytes are
+/// written when this is dropped, if not earlier.
 #[derive(Debug)]
 pub struct LogFile {
     path: PathBuf,
     logs: Logs,
-    /// Where the log stands; `None` before its first use.
-    place: Option<Place>,
+    /// How long the log is; `None` before its first use.
+    position: Option<LogPosition>,
     buffer: Vec<u8>,
     line_open: bool,
-    /// Whether output was lost since the last byte that could be written.
+    /// Whether output was lost since the last successful write.
     gap: bool,
     flushed_at: Timestamp,
 }
 
 impl HostLog for LogFile {
     fn write(&mut self, tag: &str, bytes: &[u8]) {
-        if self.place().job.is_some() {
+        if self.position().job.is_some() {
             self.switch(None);
         }
         self.gather(tag, bytes, bytes.len() as u64);
     }
 
     fn write_job(&mut self, tag: &str, job: &str, bytes: &[u8], raw: u64) {
-        if self.place().job.as_deref() != Some(job) {
+        if self.position().job.as_deref() != Some(job) {
             self.switch(Some(job));
         }
         self.gather(tag, bytes, raw);
     }
 
     fn job_offset(&mut self, job: &str) -> u64 {
-        self.place().offsets.get(job).copied().unwrap_or(0)
+        self.position().offsets.get(job).copied().unwrap_or(0)
     }
 
     fn flush(&mut self) {
@@ -153,11 +153,11 @@ impl HostLog for LogFile {
         self.flushed_at = self.logs.clock.now();
         let written = self.append();
         self.gap = written.is_err();
-        let written = written.and_then(|()| if self.place().job.is_some() { self.note() } else { Ok(()) });
+        let written = written.and_then(|()| if self.position().job.is_some() { self.note() } else { Ok(()) });
         if let Err(error) = written {
             self.logs.report(&self.path, &error);
         }
-        // Kept bytes of a full disk would pile up over ten thousand hosts.
+        // The bytes are dropped: kept for ten thousand hosts while the disk is full, they would fill the memory.
         self.buffer.clear();
     }
 }
@@ -165,15 +165,15 @@ impl HostLog for LogFile {
 impl LogFile {
     fn gather(&mut self, tag: &str, bytes: &[u8], raw: u64) {
         let now = self.logs.clock.now();
-        if self.place().tag != tag {
-            tag.clone_into(&mut self.place().tag);
+        if self.position().tag != tag {
+            tag.clone_into(&mut self.position().tag);
             let start = if self.line_open { "\n" } else { "" };
             let title = crate::command::printable(tag);
             let header = format!("{start}== {} {title} ==\n", now.strftime("%T"));
             self.buffer.extend_from_slice(header.as_bytes());
             self.line_open = false;
         }
-        // Between two pieces nobody knows how many bytes they stand for, unless they are the bytes themselves.
+        // Bytes that do not match the raw output one to one cannot be split: a part would have no known raw length.
         let size = if raw == bytes.len() as u64 { BUFFER } else { usize::MAX };
         let mut counted = 0;
         for piece in bytes.chunks(size) {
@@ -189,26 +189,26 @@ impl LogFile {
         if let Some(last) = bytes.last() {
             self.line_open = *last != b'\n';
         }
-        // A clock that was set back must not keep what was said from who reads along.
+        // If the clock was set back, the output must still reach a person who follows the log.
         if !(0..=LINGER).contains(&(now.as_second() - self.flushed_at.as_second())) {
             self.flush();
         }
     }
 
     fn count(&mut self, bytes: u64) {
-        let place = self.place();
-        if let Some(job) = &place.job {
-            *place.offsets.entry(job.clone()).or_default() += bytes;
+        let position = self.position();
+        if let Some(job) = &position.job {
+            *position.offsets.entry(job.clone()).or_default() += bytes;
         }
     }
 
-    /// What comes from here on is output of `job`, or of none. The place says so before the first byte of it.
+    /// From now on the output is that of `job`, or of no job. The position file says so before the first byte of it.
     fn switch(&mut self, job: Option<&str>) {
         self.flush();
-        let place = self.place();
-        place.job = job.map(str::to_owned);
+        let position = self.position();
+        position.job = job.map(str::to_owned);
         if let Some(job) = job {
-            place.offsets.entry(job.to_owned()).or_default();
+            position.offsets.entry(job.to_owned()).or_default();
         }
         if let Err(error) = self.note() {
             self.logs.report(&self.path, &error);
@@ -218,50 +218,50 @@ impl LogFile {
     fn note(&mut self) -> io::Result<()> {
         self.logs.make_folder()?;
         let path = self.path.with_extension("pos");
-        self.place().save(&path)
+        self.position().save(&path)
     }
 
-    /// Where the log stands, with what an earlier controller left put right.
-    fn place(&mut self) -> &mut Place {
-        if self.place.is_none() {
-            let (place, line_open) = self.take_over().unwrap_or_default();
+    /// How long the log is, after repairing what an earlier controller left.
+    fn position(&mut self) -> &mut LogPosition {
+        if self.position.is_none() {
+            let (position, line_open) = self.take_over().unwrap_or_default();
             self.line_open = line_open;
-            self.place = Some(place);
+            self.position = Some(position);
         }
-        self.place.get_or_insert_default()
+        self.position.get_or_insert_default()
     }
 
-    fn take_over(&self) -> io::Result<(Place, bool)> {
+    fn take_over(&self) -> io::Result<(LogPosition, bool)> {
         let mut file = fs::OpenOptions::new().read(true).append(true).open(&self.path)?;
         private::check(&self.path, &file.metadata()?).map_err(io::Error::other)?;
-        let known = Place::load(&self.path.with_extension("pos"));
+        let known = LogPosition::load(&self.path.with_extension("pos"));
         let length = file.metadata()?.len();
         let lost = match &known {
-            None => Some("how far this log goes is not known any more"),
-            Some(place) => (length < place.length).then_some("the end of this log was lost"),
+            None => Some("how much of the output this log has is no longer known"),
+            Some(position) => (length < position.length).then_some("the end of this log was lost"),
         };
-        let mut place = known.unwrap_or_default();
+        let mut position = known.unwrap_or_default();
         if let Some(what) = lost {
-            // The machine lost power before it reached the disk: better twice than not at all.
+            // The machine lost power before it reached the disk. Printing the output twice is better than losing it.
             writeln!(file, "\n== {what} (a power cut?); output of jobs follows again from its beginning ==")?;
-            place = Place::default();
-        } else if place.job.is_some() {
-            file.set_len(place.length)?;
+            position = LogPosition::default();
+        } else if position.job.is_some() {
+            file.set_len(position.length)?;
         } else {
-            // Whoever comes next begins with a header.
-            place.tag.clear();
+            // The next output begins with a header.
+            position.tag.clear();
         }
-        place.length = file.metadata()?.len();
+        position.length = file.metadata()?.len();
         let mut last = [b'\n'];
-        if place.length > 0 {
+        if position.length > 0 {
             file.seek(SeekFrom::End(-1))?;
             file.read_exact(&mut last)?;
         }
-        Ok((place, last != [b'\n']))
+        Ok((position, last != [b'\n']))
     }
 
     fn append(&mut self) -> io::Result<()> {
-        if self.place().length > MOST {
+        if self.position().length > MOST {
             return Ok(());
         }
         let mut options = fs::OpenOptions::new();
@@ -286,11 +286,11 @@ impl LogFile {
             piece.extend_from_slice(mark.as_bytes());
         }
         if let Err(error) = file.write_all(&piece) {
-            // Half a piece would be counted as none.
+            // Half of a piece would count as nothing written.
             file.set_len(length)?;
             return Err(error);
         }
-        self.place().length = length + piece.len() as u64;
+        self.position().length = length + piece.len() as u64;
         Ok(())
     }
 }

@@ -28,7 +28,7 @@ fn output_is_kept_byte_by_byte_under_one_header_per_step() {
 }
 
 #[test]
-fn a_log_that_cannot_be_written_is_told_once_and_stops_nothing() {
+fn a_log_that_cannot_be_written_is_reported_once_and_stops_nothing() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("RUN"), "a file where the folder belongs").unwrap();
     let logs = Logs::new(folder.path().join("RUN"), Arc::new(SystemClock));
@@ -44,7 +44,7 @@ fn a_log_is_bounded_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let logs = Logs::new(folder.path().to_owned(), Arc::new(SystemClock));
     let path = logs.path(&host("loud"));
-    // Full but for one byte, and without a byte on the disk.
+    // Full except for one byte, and without a byte on the disk.
     fs::File::create(&path).unwrap().set_len(MOST - 1).unwrap();
     let mut log = logs.host(&host("loud"));
     for _ in 0..10 {
@@ -69,14 +69,14 @@ fn file_names_are_safe_short_and_distinct() {
     assert_ne!(file_name(&a), file_name(&b));
 }
 
-/// Byte `i` of the output that the test's job prints: lines of one length, each another.
+/// Byte `i` of the output of the test's job: lines of equal length, all different.
 fn stream(from: u64, to: u64) -> Vec<u8> {
     (from..to)
         .map(|i| if i % 16 == 15 { b'\n' } else { format!("{:015}", i / 16).as_bytes()[(i % 16) as usize] })
         .collect()
 }
 
-/// Not a test of its own: the process that the next one kills.
+/// Not a real test: the process that the next test kills.
 #[test]
 fn follows_a_job_until_it_is_killed() {
     let Some(folder) = std::env::var_os("PATCHWAVE_TEST_LOG_TO") else { return };
@@ -146,9 +146,9 @@ fn a_log_that_lost_its_end_says_so_and_asks_again() {
         assert!(text.contains(said) && text.ends_with("Upgrade ==\nall of it\n"), "{text}");
     };
     again("the end of this log was lost (a power cut?); output of jobs follows again from its beginning");
-    // The file beside it is there, and empty.
+    // The position file is there, but empty.
     fs::write(path.with_extension("pos"), "").unwrap();
-    again("how far this log goes is not known any more (a power cut?); output of jobs follows again");
+    again("how much of the output this log has is no longer known (a power cut?); output of jobs follows again");
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn missing_output_is_marked_where_it_is_missing() {
 }
 
 #[test]
-fn what_stands_for_other_bytes_is_counted_as_those() {
+fn bytes_shown_for_others_count_as_those() {
     let folder = tempfile::tempdir().unwrap();
     let logs = Logs::new(folder.path().to_owned(), Arc::new(SystemClock));
     let mut log = logs.host(&host("db1"));

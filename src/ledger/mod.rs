@@ -1,10 +1,10 @@
-//! The durable record of runs: an append-only, hash-chained SQLite journal and a log file per host.
-//! Knows how events are kept; must not know what a step does, or decide anything. Start at [`Ledger`], [`Journal`].
+//! The durable record of runs: an append-only, hash-chained SQLite journal and a log file per host. Knows how events
+//! are kept; must not know what a step does, or decide anything. Start at [`Ledger`], [`Journal`].
 
 mod chain;
 mod damage;
 mod error;
-mod graft;
+mod first_page;
 mod head;
 mod history;
 mod history_check;
@@ -15,10 +15,10 @@ mod host_log;
 mod journal;
 mod lock;
 mod log;
+mod log_position;
 mod open;
 #[cfg(test)]
 mod page_tests;
-mod place;
 mod private;
 mod prune;
 mod request;
@@ -48,7 +48,7 @@ pub use version::{VERSION, is_newer};
 
 use crate::event::Event;
 
-/// Where the dispatcher of one run writes before anything acts on what was written.
+/// Where the dispatcher of a run writes each event before anything acts on it.
 pub trait Journal: Send {
     /// Appends; durable when it returns.
     ///
@@ -56,6 +56,6 @@ pub trait Journal: Send {
     /// [`LedgerError`]: nothing of `events` was recorded, and no new work may start.
     fn append(&mut self, events: &[Event]) -> Result<(), LedgerError>;
 
-    /// What other shells have asked of this run since the last call. A ledger that cannot be read has no requests.
+    /// Requests from other shells for this run since the last call. None if the ledger cannot be read.
     fn requests(&mut self) -> Vec<Request>;
 }

@@ -21,7 +21,7 @@ use super::{
 /// `PRAGMA application_id`: "PWVE".
 const APPLICATION: i64 = 0x5057_5645;
 
-/// One step of the schema per entry; an entry never changes once it was released.
+/// One schema change per entry; an entry never changes after its release.
 pub(super) const MIGRATIONS: &[&str] = &[
     "
     CREATE TABLE runs (
@@ -63,14 +63,14 @@ pub(super) const MIGRATIONS: &[&str] = &[
 ",
 ];
 
-/// Opens for reading and writing; makes folder, file and schema where they are missing.
+/// Opens for reading and writing; creates folder, file and schema if they are missing.
 pub(super) fn writable(folder: &Path) -> Result<(PathBuf, Connection), LedgerError> {
     private_folder(folder)?;
     let path = folder.join("ledger.db");
-    let told = |e: std::io::Error| LedgerError::io(&path, &e);
-    // SQLite would make it 0644, and its journal files copy the mode of the database.
-    let file = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(told)?;
-    private::check(&path, &file.metadata().map_err(told)?)?;
+    let failed = |e: std::io::Error| LedgerError::io(&path, &e);
+    // SQLite would create it with mode 0644, and its journal files copy the mode of the database.
+    let file = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(failed)?;
+    private::check(&path, &file.metadata().map_err(failed)?)?;
     are_private(folder)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut db = Connection::open_with_flags(&path, flags).map_err(|e| LedgerError::sqlite(&path, &e))?;
@@ -79,11 +79,11 @@ pub(super) fn writable(folder: &Path) -> Result<(PathBuf, Connection), LedgerErr
 }
 
 fn prepare(path: &Path, db: &mut Connection) -> Result<(), LedgerError> {
-    let told = |e: rusqlite::Error| LedgerError::sqlite(path, &e);
-    db.busy_timeout(BUSY).map_err(told)?;
+    let failed = |e: rusqlite::Error| LedgerError::sqlite(path, &e);
+    db.busy_timeout(BUSY).map_err(failed)?;
     db.set_prepared_statement_cache_capacity(32);
     let version = version(path, db, MIGRATIONS.len())?;
-    // Changing the journal mode needs the file alone and does not always ask the busy handler.
+    // Changing the journal mode needs exclusive access and does not always call the busy handler.
     let mut tries = 0;
     loop {
         match db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0)) {
@@ -92,39 +92,39 @@ fn prepare(path: &Path, db: &mut Connection) -> Result<(), LedgerError> {
                 tries += 1;
                 std::thread::sleep(Duration::from_millis(20));
             }
-            Err(e) => return Err(told(e)),
+            Err(e) => return Err(failed(e)),
         }
     }
     // Every commit reaches the disk: what a step does next relies on it.
-    db.pragma_update(None, "synchronous", "FULL").map_err(told)?;
-    db.pragma_update(None, "foreign_keys", true).map_err(told)?;
+    db.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+    db.pragma_update(None, "foreign_keys", true).map_err(failed)?;
     if version < MIGRATIONS.len() as i64 { migrate(path, db, MIGRATIONS) } else { Ok(()) }
 }
 
-/// Brings the schema to the last of `steps`, or leaves it as it was.
+/// Brings the schema up to the last of `steps`, or leaves it unchanged.
 pub(super) fn migrate(path: &Path, db: &mut Connection, steps: &[&str]) -> Result<(), LedgerError> {
-    let told = |e: rusqlite::Error| LedgerError::sqlite(path, &e);
-    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
+    let failed = |e: rusqlite::Error| LedgerError::sqlite(path, &e);
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     // Another process may have been first.
     let from = version(path, &tx, steps.len())?;
     for step in steps.iter().skip(from as usize) {
-        tx.execute_batch(step).map_err(told)?;
+        tx.execute_batch(step).map_err(failed)?;
     }
-    tx.pragma_update(None, "application_id", APPLICATION).map_err(told)?;
-    tx.pragma_update(None, "user_version", steps.len() as i64).map_err(told)?;
-    tx.commit().map_err(told)
+    tx.pragma_update(None, "application_id", APPLICATION).map_err(failed)?;
+    tx.pragma_update(None, "user_version", steps.len() as i64).map_err(failed)?;
+    tx.commit().map_err(failed)
 }
 
 /// The schema version: 0 for a new file; a file that is not a ledger, or a newer one, is an error.
 fn version(path: &Path, db: &Connection, known: usize) -> Result<i64, LedgerError> {
-    // One statement, one moment: another process may just be making the schema.
+    // One statement, because another process may be creating the schema now.
     let sql = "SELECT (SELECT application_id FROM pragma_application_id),
                       (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)";
     let (application, found, tables): (i64, i64, i64) = db
         .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .map_err(|e| LedgerError::sqlite(path, &e))?;
     if application != APPLICATION {
-        // A file without any table is one that nobody has written yet.
+        // A file without any table has not been written yet.
         return if application == 0 && found == 0 && tables == 0 {
             Ok(0)
         } else {
@@ -138,12 +138,12 @@ fn version(path: &Path, db: &Connection, known: usize) -> Result<i64, LedgerErro
     Ok(found)
 }
 
-/// What stands beside the database and is believed as it is.
+/// The files beside the database that are trusted as they are.
 fn are_private(folder: &Path) -> Result<(), LedgerError> {
     ["ledger.db-wal", "ledger.db-shm", "logs"].iter().try_for_each(|name| private::check_if_there(&folder.join(name)))
 }
 
-/// Opens for reading. Writes nothing, and works in a folder that cannot be written.
+/// Opens for reading. Writes nothing, and also works in a folder that cannot be written.
 pub(super) fn readable(folder: &Path) -> Result<(PathBuf, Connection), LedgerError> {
     let path = folder.join("ledger.db");
     if !path.exists() {
@@ -158,8 +158,8 @@ pub(super) fn readable(folder: &Path) -> Result<(PathBuf, Connection), LedgerErr
     let known = MIGRATIONS.len();
     let db = match version(&path, &db, known) {
         Ok(_) => db,
-        // In WAL mode even a reader needs the -shm file. Where it cannot be made, and no -wal holds newer
-        // transactions, the database file alone is the whole truth.
+        // In WAL mode even a reader needs the -shm file. If it cannot be created, and there is no -wal with newer
+        // transactions, the database file alone is complete.
         Err(LedgerError::NotWritable { .. }) if !has_wal(folder) => {
             let db =
                 Connection::open_with_flags(immutable_uri(&path), flags).map_err(|e| LedgerError::sqlite(&path, &e))?;
@@ -168,7 +168,7 @@ pub(super) fn readable(folder: &Path) -> Result<(PathBuf, Connection), LedgerErr
         }
         Err(error) => return Err(error),
     };
-    // A file that was made and never written (the maker was killed) holds no run.
+    // A file that was created and never written (the process was killed) holds no run.
     match version(&path, &db, known)? {
         0 => Err(LedgerError::Absent { path }),
         _ => Ok((path, db)),
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(version(&path, &db, known + 1).unwrap(), known as i64 + 1);
         db.prepare("SELECT ticket FROM runs").unwrap();
         drop(db);
-        // This program is then the older one.
+        // Now this program is the older one.
         let expected = LedgerError::Newer { path, found: known as i64 + 1, known: known as i64 };
         assert_eq!(writable(folder.path()).unwrap_err(), expected);
         assert_eq!(readable(folder.path()).unwrap_err(), expected);

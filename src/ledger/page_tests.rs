@@ -1,4 +1,4 @@
-//! docs/ledger.md against the ledger that is there.
+//! Checks docs/ledger.md against the ledger.
 
 use std::{fs, path::Path};
 
@@ -31,7 +31,7 @@ fn the_page_about_the_ledger_shows_the_schema_that_is_there() {
         let rows = statement.query_map([], |_| Ok(())).unwrap().map(Result::unwrap).count();
         println!("{rows} rows: {query}");
     }
-    // What serde names if it is asked for a kind that there is not.
+    // The names that serde lists when it gets an unknown kind.
     let error = serde_json::from_str::<Kind>(r#"{"event": "nothing"}"#).unwrap_err().to_string();
     let kinds: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
     assert!(kinds.len() > 10, "{error}");

@@ -1,6 +1,6 @@
-//! Whose the record is: folder and files must be this process's account's (or root's), and nobody else may write there.
-//! Otherwise somebody else could say what was done, or approve in another's name. As ssh does with keys, it is looked
-//! at where a file is found, not only where it is made. Start at [`check`].
+//! Who may write the record: folder and files must belong to this process's account (or root), and no other account may
+//! write there. Otherwise others could change the record, or approve in another person's name. As ssh does with keys,
+//! existing files are checked, not only created with the right mode. Start at [`check`].
 
 use std::{
     fs::{self, Metadata},
@@ -12,16 +12,16 @@ use nix::unistd::{Uid, User};
 
 use super::LedgerError;
 
-/// Bits of a mode by which a group or everybody may write. An ACL that lets others write shows in them as well.
+/// The mode bits that let the group or everyone write. An ACL that lets others write sets them too.
 const OTHERS_WRITE: u32 = 0o022;
 
-/// Refuses what belongs to somebody else, or what others may write.
+/// Refuses a file that belongs to another account, or that others may write.
 pub(super) fn check(path: &Path, found: &Metadata) -> Result<(), LedgerError> {
     judge(path, (found.uid(), found.mode()), rustix::process::geteuid().as_raw())
 }
 
 fn judge(path: &Path, (owner, mode): (u32, u32), me: u32) -> Result<(), LedgerError> {
-    // Root can do what it likes anyway.
+    // Root can change everything anyway.
     if owner != me && owner != 0 {
         return Err(LedgerError::Foreign { path: path.to_owned(), owner: name(owner), me: name(me) });
     }
@@ -31,7 +31,7 @@ fn judge(path: &Path, (owner, mode): (u32, u32), me: u32) -> Result<(), LedgerEr
     Ok(())
 }
 
-/// As [`check`], for something that need not be there.
+/// Like [`check`], for a file that may be missing.
 pub(super) fn check_if_there(path: &Path) -> Result<(), LedgerError> {
     match fs::metadata(path) {
         Ok(found) => check(path, &found),
@@ -40,15 +40,15 @@ pub(super) fn check_if_there(path: &Path) -> Result<(), LedgerError> {
     }
 }
 
-/// Makes a folder that only its owner may enter, with the parents that are missing, whatever the umask; one that is
-/// there is [`check`]ed.
+/// Creates a folder that only its owner may enter, and missing parents, whatever the umask; an existing folder is
+/// [`check`]ed.
 pub fn private_folder(folder: &Path) -> Result<(), LedgerError> {
-    let told = |error: std::io::Error| LedgerError::io(folder, &error);
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(told)?;
-    check(folder, &fs::metadata(folder).map_err(told)?)
+    let failed = |error: std::io::Error| LedgerError::io(folder, &error);
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+    check(folder, &fs::metadata(folder).map_err(failed)?)
 }
 
-/// As people call an account.
+/// The name of an account, for people.
 fn name(uid: u32) -> String {
     let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
     user.map_or_else(|| format!("uid {uid}"), |user| format!("{} (uid {uid})", user.name))
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_ones_own_and_roots_is_believed_and_only_where_nobody_else_may_write() {
+    fn only_files_of_this_account_or_root_that_no_other_may_write_are_trusted() {
         let path = Path::new("/s");
         for (owner, mode, me, refused) in [
             (1000, 0o40700, 1000, None),
@@ -72,7 +72,7 @@ mod tests {
             (1001, 0o40700, 1000, Some("belongs to")),
             (1000, 0o40770, 1000, Some("mode 0770")),
             (1000, 0o100_602, 1000, Some("mode 0602")),
-            // A folder where everybody may make files, like /tmp.
+            // A folder where everyone may create files, like /tmp.
             (0, 0o41777, 0, Some("mode 1777")),
             (0, 0o41777, 1000, Some("mode 1777")),
         ] {

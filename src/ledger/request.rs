@@ -1,4 +1,4 @@
-//! What another shell asks of a running controller: rows that it leaves and the controller takes.
+//! Requests from another shell to a running controller: rows that the shell writes and the controller takes.
 
 use jiff::Timestamp;
 use rusqlite::params;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Ledger, LedgerError};
 use crate::event::{RunId, Stop};
 
-/// A request of a person in another shell.
+/// A request from a person in another shell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// When it was made.
@@ -27,15 +27,15 @@ pub enum Wanted {
         /// Its index.
         stage: Option<usize>,
     },
-    /// Stop like this.
+    /// Stop the run in this way.
     Stop(Stop),
 }
 
 impl Ledger {
-    /// Leaves a request for whoever drives `run`.
+    /// Leaves a request for the controller that is running `run`.
     ///
     /// # Errors
-    /// [`LedgerError::UnknownRun`], or what keeps the ledger from being written.
+    /// [`LedgerError::UnknownRun`], or why the ledger cannot be written.
     pub fn request(&mut self, run: &RunId, request: &Request) -> Result<(), LedgerError> {
         let row = self.row(run)?;
         let what = serde_json::to_string(&request.what)
@@ -49,16 +49,16 @@ impl Ledger {
         Ok(())
     }
 
-    /// The hardest stop that was asked of `run` and that its controller has not taken yet.
+    /// The hardest stop that was requested for `run` and that its controller has not taken yet.
     ///
     /// # Errors
-    /// [`LedgerError::UnknownRun`], or what keeps the ledger from being read.
+    /// [`LedgerError::UnknownRun`], or why the ledger cannot be read.
     pub fn stop_requested(&self, run: &RunId) -> Result<Option<Stop>, LedgerError> {
         let row = self.row(run)?;
-        let told = |e: rusqlite::Error| LedgerError::sqlite(&self.path, &e);
-        let mut statement = self.db.prepare("SELECT what FROM requests WHERE no = ?").map_err(told)?;
-        let rows = statement.query_map([row.no], |row| row.get::<_, String>(0)).map_err(told)?;
-        let rows = rows.collect::<Result<Vec<String>, _>>().map_err(told)?;
+        let failed = |e: rusqlite::Error| LedgerError::sqlite(&self.path, &e);
+        let mut statement = self.db.prepare("SELECT what FROM requests WHERE no = ?").map_err(failed)?;
+        let rows = statement.query_map([row.no], |row| row.get::<_, String>(0)).map_err(failed)?;
+        let rows = rows.collect::<Result<Vec<String>, _>>().map_err(failed)?;
         let stop = |what: &String| match serde_json::from_str(what) {
             Ok(Wanted::Stop(how)) => Some(how),
             _ => None,
@@ -66,35 +66,36 @@ impl Ledger {
         Ok(rows.iter().filter_map(stop).max())
     }
 
-    /// Takes the requests for `run`, oldest first. Each is given once. Cheap when there are none: nothing is written.
+    /// Takes the requests for `run`, oldest first. Each is returned once. Cheap if there are none: then nothing is
+    /// written.
     ///
     /// # Errors
-    /// [`LedgerError::UnknownRun`], or what keeps the ledger from being read or written.
+    /// [`LedgerError::UnknownRun`], or why the ledger cannot be read or written.
     pub fn take_requests(&mut self, run: &RunId) -> Result<Vec<Request>, LedgerError> {
         let row = self.row(run)?;
-        let told = |e: rusqlite::Error| LedgerError::sqlite(&self.path, &e);
+        let failed = |e: rusqlite::Error| LedgerError::sqlite(&self.path, &e);
         let any: bool = self
             .db
             .prepare_cached("SELECT EXISTS (SELECT 1 FROM requests WHERE no = ?)")
             .and_then(|mut statement| statement.query_row([row.no], |row| row.get(0)))
-            .map_err(told)?;
+            .map_err(failed)?;
         if !any {
             return Ok(Vec::new());
         }
         let mut statement =
-            self.db.prepare("DELETE FROM requests WHERE no = ? RETURNING id, at, by, what").map_err(told)?;
+            self.db.prepare("DELETE FROM requests WHERE no = ? RETURNING id, at, by, what").map_err(failed)?;
         let columns = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
         let taken = statement.query_map([row.no], columns).and_then(Iterator::collect);
-        let mut taken: Vec<(i64, String, String, String)> = taken.map_err(told)?;
+        let mut taken: Vec<(i64, String, String, String)> = taken.map_err(failed)?;
         taken.sort();
-        // A row that cannot be read was not written by `request`, or by that of a newer patchwave.
+        // A row that cannot be read was written by a newer patchwave, or not by `request`.
         let read = |(_, at, by, what): (i64, String, String, String)| {
             let request = match (at.parse(), serde_json::from_str(&what)) {
                 (Ok(at), Ok(what)) => Some(Request { at, by: by.clone(), what }),
                 _ => None,
             };
             if request.is_none() {
-                tracing::warn!(%by, %what, "a request is not understood and was not followed");
+                tracing::warn!(%by, %what, "a request was not understood and is ignored");
             }
             request
         };

@@ -1,7 +1,7 @@
-//! A new ledger out of a damaged one: of every run the events up to the first that is not as it was written.
+//! Makes a new ledger from a damaged one: for each run, the events before the first one that is not what was written.
 //!
 //! The old file is kept under another name. A run whose end is lost gets a last event that says so
-//! ([`Kind::RecordCut`]), because to go on with it would be to guess what was done since.
+//! ([`Kind::RecordCut`]), because what was done after that is not known.
 
 use std::{
     collections::BTreeSet,
@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{
-    Ledger, LedgerError, graft,
+    Ledger, LedgerError, first_page,
     history::{self, Happened},
     lock::{Driver, RunLock},
     open, row,
@@ -22,50 +22,50 @@ use super::{
 };
 use crate::event::{Event, Kind, RunId, RunState};
 
-/// A run with a greater number is a number that was damaged.
+/// A greater run number is a damaged number.
 const MOST: i64 = 1_000_000;
 
-/// What could be saved.
+/// What was saved.
 #[derive(Debug)]
 pub struct Salvaged {
-    /// Every run that left a trace, oldest first.
+    /// Every run of which something was found, oldest first.
     pub runs: Vec<SalvagedRun>,
     /// The damaged database under its new name.
     pub kept: PathBuf,
 }
 
-/// What is left of one run.
+/// What was saved of one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SalvagedRun {
-    /// Its id; `None` when nothing of it can be read.
+    /// Its id; `None` if nothing of it can be read.
     pub run: Option<RunId>,
-    /// Events that were copied.
+    /// How many events were copied.
     pub events: u64,
-    /// Why the rest was not, if there is a rest.
+    /// Why the rest was not copied, if there is a rest.
     pub lost: Option<String>,
 }
 
-/// Rebuilds the ledger in `folder` from what can be read of it.
+/// Rebuilds the ledger in `folder` from its readable parts.
 ///
 /// # Errors
-/// [`LedgerError::Locked`] while a controller drives any run; what keeps the old file from being opened at all, or the
-/// new one from being written. The old file is then as it was.
+/// [`LedgerError::Locked`] while a controller is running any run; why the old file cannot be opened, or the new one
+/// written. The old file is then unchanged.
 pub fn salvage(folder: &Path, now: Timestamp) -> Result<Salvaged, LedgerError> {
-    nobody_is_here(folder)?;
+    no_controller_is_running(folder)?;
     let stamp = now.strftime("%Y%m%d-%H%M%S").to_string();
-    let workshop = folder.join(format!("salvage-{stamp}"));
-    let done = rebuild(folder, &workshop, &stamp, now);
-    match fs::remove_dir_all(&workshop) {
-        Err(e) if done.is_ok() => Err(LedgerError::io(&workshop, &e)),
+    let scratch = folder.join(format!("salvage-{stamp}"));
+    let done = rebuild(folder, &scratch, &stamp, now);
+    match fs::remove_dir_all(&scratch) {
+        Err(e) if done.is_ok() => Err(LedgerError::io(&scratch, &e)),
         _ => done,
     }
 }
 
-fn rebuild(folder: &Path, workshop: &Path, stamp: &str, now: Timestamp) -> Result<Salvaged, LedgerError> {
+fn rebuild(folder: &Path, scratch: &Path, stamp: &str, now: Timestamp) -> Result<Salvaged, LedgerError> {
     let path = folder.join("ledger.db");
-    let mut fresh = Ledger::open(workshop)?;
+    let mut fresh = Ledger::open(scratch)?;
     let old = match open::readable(folder) {
-        Err(LedgerError::Corrupted { .. }) => graft::open(&path, workshop, has_events)?,
+        Err(LedgerError::Corrupted { .. }) => first_page::open(&path, scratch, has_events)?,
         old => old?.1,
     };
     let mut runs = Vec::new();
@@ -74,31 +74,32 @@ fn rebuild(folder: &Path, workshop: &Path, stamp: &str, now: Timestamp) -> Resul
     }
     let kept = folder.join(format!("ledger.db.damaged-{stamp}"));
     tell_history(&old, &fresh, &kept, now).map_err(|e| LedgerError::sqlite(&fresh.path, &e))?;
-    // The last connection that closes leaves one whole file.
+    // Closing the last connection leaves a single complete file.
     drop((fresh, old));
-    nobody_is_here(folder)?;
-    swap(&path, &workshop.join("ledger.db"), &kept)?;
+    no_controller_is_running(folder)?;
+    swap(&path, &scratch.join("ledger.db"), &kept)?;
     Ok(Salvaged { runs, kept })
 }
 
-/// The history as far as it can be read, and then that this was done: from here on these runs are what must be there.
+/// Copies the readable part of the history and adds an entry for the salvage: from now on these runs must be in the
+/// ledger.
 fn tell_history(old: &Connection, fresh: &Ledger, kept: &Path, now: Timestamp) -> rusqlite::Result<()> {
     let tx = fresh.db.unchecked_transaction()?;
     for entry in history::good_entries(old) {
         history::insert(&tx, &entry)?;
     }
     let kept = kept.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    history::append(&tx, &now.to_string(), &Happened::Salvaged { kept, runs: history::stands(&tx)? })?;
+    history::append(&tx, &now.to_string(), &Happened::Salvaged { kept, runs: history::record_ends(&tx)? })?;
     tx.commit()
 }
 
-/// Whether any event can be read that is as it was written.
+/// Whether at least one event can be read and is as it was written.
 fn has_events(old: &Connection) -> bool {
     numbers(old).into_iter().any(|no| !good_events(old, no).0.is_empty())
 }
 
-/// A controller would go on writing into the file that is put aside.
-fn nobody_is_here(folder: &Path) -> Result<(), LedgerError> {
+/// Fails if a controller is running: it would go on writing into the old file.
+fn no_controller_is_running(folder: &Path) -> Result<(), LedgerError> {
     for entry in fs::read_dir(folder.join("logs")).into_iter().flatten().flatten() {
         match RunLock::driver(&entry.path()) {
             Driver::Nobody => {}
@@ -112,7 +113,7 @@ fn nobody_is_here(folder: &Path) -> Result<(), LedgerError> {
     Ok(())
 }
 
-/// The numbers of all runs that can be found, by either table, with the gaps between them: one table may be unreadable.
+/// The numbers of all runs in either table, with the gaps between them: one table may be unreadable.
 fn numbers(old: &Connection) -> Vec<i64> {
     let mut found = BTreeSet::from([1]);
     for sql in ["SELECT no FROM runs ORDER BY no", "SELECT max(no) FROM events", "SELECT DISTINCT no FROM events"] {
@@ -123,7 +124,7 @@ fn numbers(old: &Connection) -> Vec<i64> {
     (1..=found.last().copied().unwrap_or(1)).collect()
 }
 
-/// Copies the good events of one run; `None` when there is no trace of it.
+/// Copies the good events of one run; `None` if nothing of it is found.
 fn copy(old: &Connection, no: i64, fresh: &mut Ledger, now: Timestamp) -> Result<Option<SalvagedRun>, LedgerError> {
     let row: Option<(String, i64)> = old
         .query_row("SELECT run, last_seq FROM runs WHERE no = ?", [no], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -141,12 +142,12 @@ fn copy(old: &Connection, no: i64, fresh: &mut Ledger, now: Timestamp) -> Result
         Some((_, last_seq)) if last_seq as u64 > events => Some(format!("event {} is missing", events + 1)),
         Some(_) => None,
         None if matches!(good.last(), Some(Event { kind: Kind::RunFinished, .. })) => None,
-        None => Some("whether more happened cannot be read".to_owned()),
+        None => Some("whether it had more events cannot be read".to_owned()),
     });
-    // As they were written: a hash that somebody has noted stays true.
-    let told = |e: rusqlite::Error| LedgerError::sqlite(&fresh.path, &e);
-    let tx = fresh.db.unchecked_transaction().map_err(told)?;
-    insert_run(&tx, started, &stored).and_then(|()| tx.commit()).map_err(told)?;
+    // Copied as they were written, so that a hash noted elsewhere is still found.
+    let failed = |e: rusqlite::Error| LedgerError::sqlite(&fresh.path, &e);
+    let tx = fresh.db.unchecked_transaction().map_err(failed)?;
+    insert_run(&tx, started, &stored).and_then(|()| tx.commit()).map_err(failed)?;
     if let Some(why) = &lost {
         let lock = fresh.lock(&run, "ledger salvage")?;
         fresh.append(&lock, &[Event::cut_after(events, now, why.clone())])?;
@@ -154,7 +155,7 @@ fn copy(old: &Connection, no: i64, fresh: &mut Ledger, now: Timestamp) -> Result
     Ok(Some(SalvagedRun { run: Some(run), events, lost }))
 }
 
-/// A record that goes on in the words of a newer program must not be cut where they begin.
+/// Fails if a newer program wrote the next events: the record must not be cut there.
 fn refuse_newer(old: &Connection, no: i64, good: &[Event], is_cut: bool) -> Result<(), LedgerError> {
     let seq = good.len() as u64 + 1;
     let run = match good.first() {
@@ -168,16 +169,16 @@ fn refuse_newer(old: &Connection, no: i64, good: &[Event], is_cut: bool) -> Resu
     }
 }
 
-/// The events of one run that are as they were written and follow each other, and what is wrong with the next one.
+/// The leading events of one run that are as they were written, and what is wrong with the next one.
 fn good_events(old: &Connection, no: i64) -> (Vec<Event>, Vec<Stored>, Option<String>) {
     let (mut good, mut stored) = (Vec::<Event>::new(), Vec::new());
     let mut before: Option<row::Hash> = None;
     let mut state: Option<RunState> = None;
     let mut take = |row: &rusqlite::Row<'_>| -> Result<(), String> {
-        let told = |e: rusqlite::Error| e.to_string();
+        let failed = |e: rusqlite::Error| e.to_string();
         let (seq, at, kind): (u64, String, String) =
-            (row.get::<_, i64>(0).map_err(told)? as u64, row.get(1).map_err(told)?, row.get(2).map_err(told)?);
-        let hash: Vec<u8> = row.get(3).map_err(told)?;
+            (row.get::<_, i64>(0).map_err(failed)? as u64, row.get(1).map_err(failed)?, row.get(2).map_err(failed)?);
+        let hash: Vec<u8> = row.get(3).map_err(failed)?;
         if seq != good.len() as u64 + 1 {
             return Err(format!("event {} is missing", good.len() + 1));
         }
@@ -189,7 +190,7 @@ fn good_events(old: &Connection, no: i64) -> (Vec<Event>, Vec<Stored>, Option<St
         };
         let linked = row::link(&origin, seq, &at, &kind);
         if hash != linked {
-            return Err(format!("event {seq} does not say what it said when it was written"));
+            return Err(format!("event {seq} is not what was written"));
         }
         match &mut state {
             None => state = Some(RunState::begin(&event).map_err(|e| e.to_string())?),
@@ -201,11 +202,11 @@ fn good_events(old: &Connection, no: i64) -> (Vec<Event>, Vec<Stored>, Option<St
         Ok(())
     };
     let mut read = || -> Result<(), String> {
-        let told = |e: rusqlite::Error| e.to_string();
+        let failed = |e: rusqlite::Error| e.to_string();
         let mut statement =
-            old.prepare("SELECT seq, at, kind, hash FROM events WHERE no = ? ORDER BY seq").map_err(told)?;
-        let mut rows = statement.query([no]).map_err(told)?;
-        while let Some(row) = rows.next().map_err(told)? {
+            old.prepare("SELECT seq, at, kind, hash FROM events WHERE no = ? ORDER BY seq").map_err(failed)?;
+        let mut rows = statement.query([no]).map_err(failed)?;
+        while let Some(row) = rows.next().map_err(failed)? {
             take(row)?;
         }
         Ok(())
@@ -222,7 +223,7 @@ fn swap(old: &Path, fresh: &Path, kept: &Path) -> Result<(), LedgerError> {
         PathBuf::from(name)
     };
     fs::rename(old, kept).map_err(|e| LedgerError::io(old, &e))?;
-    // What a crash left in the journal belongs to the old file.
+    // A journal left by a crash belongs to the old file.
     for suffix in ["-wal", "-shm"] {
         match fs::rename(beside(old, suffix), beside(kept, suffix)) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(LedgerError::io(old, &e)),

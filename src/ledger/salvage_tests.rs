@@ -3,7 +3,7 @@ use std::fs;
 use super::*;
 use crate::ledger::tests::{at, first, later};
 
-/// Events up to here are as they were, in a salvaged ledger; the next says that the record was cut, if it was.
+/// Checks a salvaged ledger: events up to here are unchanged, and the next one says that the record was cut, if it was.
 #[track_caller]
 fn saved(ledger: &Ledger, run: &str, events: u64, cut: bool) {
     let run = RunId(run.to_owned());
@@ -29,7 +29,7 @@ fn of_a_damaged_ledger_the_good_events_of_each_run_are_saved() {
     let done = salvage(folder.path(), at(5000)).unwrap();
     let told: Vec<_> = done.runs.iter().map(|run| (run.events, run.lost.is_some())).collect();
     assert_eq!(told, [(399, true), (1000, false), (1000, false)]);
-    assert_eq!(done.runs[0].lost.as_deref(), Some("event 400 does not say what it said when it was written"));
+    assert_eq!(done.runs[0].lost.as_deref(), Some("event 400 is not what was written"));
     assert_eq!(fs::read(&done.kept).unwrap(), whole, "the old file is kept");
     let ledger = Ledger::open(folder.path()).unwrap();
     saved(&ledger, "run-1", 399, true);
@@ -41,7 +41,7 @@ fn of_a_damaged_ledger_the_good_events_of_each_run_are_saved() {
 }
 
 #[test]
-fn bad_pages_cost_what_stands_on_them_and_no_more() {
+fn bad_pages_lose_only_what_is_on_them() {
     let mut saved_at_all = 0;
     for page in [2, 4, 5, 7, 12, 30, 60] {
         let folder = tempfile::tempdir().unwrap();
@@ -68,7 +68,7 @@ fn bad_pages_cost_what_stands_on_them_and_no_more() {
     assert!(saved_at_all > 10_000, "{saved_at_all} events of 21,000");
 }
 
-/// Three runs; the middle one is forgotten if `pruned`. Returns the folder.
+/// Three runs; the middle one is deleted if `pruned`. Returns the folder.
 fn three_runs(pruned: bool) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let mut ledger = Ledger::open(folder.path()).unwrap();
@@ -113,7 +113,7 @@ fn what_is_no_ledger_at_all_is_left_as_it_was() {
         let db = folder.path().join("ledger.db");
         fs::write(&db, text).unwrap();
         let refused = salvage(folder.path(), at(5000)).unwrap_err();
-        assert!(matches!(refused, LedgerError::Hopeless { .. }), "{refused}");
+        assert!(matches!(refused, LedgerError::Unreadable { .. }), "{refused}");
         assert!(refused.help().unwrap().to_string().contains("backup"));
         assert_eq!(fs::read(&db).unwrap(), text);
         let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();

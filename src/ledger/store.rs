@@ -1,4 +1,4 @@
-//! The runs and their events: appended in one durable transaction, read back in order.
+//! The runs and their events: each append is one durable transaction, and they are read back in order.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use super::{
     Damage, Driver, LedgerError, Logs, RunLock,
-    history::{self, Happened, Stand},
+    history::{self, Happened, RecordEnd},
     open,
     row::{self, Hash, hex},
     version,
@@ -45,25 +45,25 @@ pub struct RunRow {
     pub(super) head: Hash,
 }
 
-/// The fewest characters that name a run: the letters at the end of its id.
+/// The fewest characters that identify a run: the letters at the end of its id.
 const SHORTEST: usize = 4;
 const ROW: &str =
     "SELECT run, playbook, playbook_path, check_only, hosts, started_at, last_at, last_seq, no, head FROM runs";
 
 impl Ledger {
-    /// Opens the ledger in `folder`, which is made (mode 0700) where it is missing, and brings its schema up to date.
+    /// Opens the ledger in `folder`, which is created (mode 0700) if it is missing, and brings its schema up to date.
     ///
     /// # Errors
-    /// [`LedgerError`] says what is wrong with folder or file.
+    /// [`LedgerError`] says what is wrong with the folder or the file.
     pub fn open(folder: &Path) -> Result<Self, LedgerError> {
         let (path, db) = open::writable(folder)?;
         Ok(Self { folder: folder.to_owned(), path, db })
     }
 
-    /// Opens the ledger for reading only; nothing is made or changed.
+    /// Opens the ledger only for reading; nothing is created or changed.
     ///
     /// # Errors
-    /// [`LedgerError::Absent`] when there is none, else as [`Ledger::open`].
+    /// [`LedgerError::Absent`] if there is none, otherwise as [`Ledger::open`].
     pub fn open_read_only(folder: &Path) -> Result<Self, LedgerError> {
         let (path, db) = open::readable(folder)?;
         Ok(Self { folder: folder.to_owned(), path, db })
@@ -72,8 +72,8 @@ impl Ledger {
     /// Records the first event of a new run and takes its lock.
     ///
     /// # Errors
-    /// [`LedgerError::Exists`], [`LedgerError::Gap`] for any other event than `RunStarted` with number 1, and what
-    /// keeps the ledger from being written.
+    /// [`LedgerError::Exists`], [`LedgerError::Gap`] for any event other than `RunStarted` with number 1, or why the
+    /// ledger cannot be written.
     pub fn begin(&mut self, first: &Event) -> Result<RunLock, LedgerError> {
         let Kind::RunStarted(started) = &first.kind else {
             return Err(LedgerError::Gap { run: RunId(String::new()), expected: 1, found: first.seq });
@@ -83,61 +83,62 @@ impl Ledger {
             return Err(LedgerError::Gap { run: run.clone(), expected: 1, found: first.seq });
         }
         if !run.0.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') || run.0.is_empty() {
-            // It becomes a folder's name.
+            // The id becomes a folder's name.
             return Err(LedgerError::UnknownRun { asked: run.0.clone() });
         }
         let lock = RunLock::take(&self.run_folder(run), run, &started.owner())?;
         let (at, kind) = texts(first, &self.path)?;
-        let told = |e: rusqlite::Error| LedgerError::sqlite(&self.path, &e);
-        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
-        let known = tx.query_row("SELECT 1 FROM runs WHERE run = ?", [&run.0], |_| Ok(())).optional().map_err(told)?;
+        let failed = |e: rusqlite::Error| LedgerError::sqlite(&self.path, &e);
+        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        let known =
+            tx.query_row("SELECT 1 FROM runs WHERE run = ?", [&run.0], |_| Ok(())).optional().map_err(failed)?;
         if known.is_some() {
             return Err(LedgerError::Exists { run: run.clone() });
         }
-        let began = history::append(&tx, &at, &Happened::RunBegan { run: run.clone() }).map_err(told)?;
+        let began = history::append(&tx, &at, &Happened::RunBegan { run: run.clone() }).map_err(failed)?;
         let kind = history::anchored(&kind, &began);
         let hash = row::link(&row::origin(run), 1, &at, &kind);
-        insert_run(&tx, started, &[Stored { at, kind, hash }]).map_err(told)?;
-        tx.commit().map_err(told)?;
+        insert_run(&tx, started, &[Stored { at, kind, hash }]).map_err(failed)?;
+        tx.commit().map_err(failed)?;
         Ok(lock)
     }
 
-    /// Takes the lock of a run that is in the ledger, to go on with it.
+    /// Takes the lock of a recorded run, to go on with it.
     ///
     /// # Errors
-    /// [`LedgerError::Locked`] while another controller drives it; [`LedgerError::UnknownRun`].
+    /// [`LedgerError::Locked`] while another controller is running it; [`LedgerError::UnknownRun`].
     pub fn lock(&self, run: &RunId, owner: &str) -> Result<RunLock, LedgerError> {
         self.row(run)?;
         RunLock::take(&self.run_folder(run), run, owner)
     }
 
-    /// Who drives `run` just now, if anybody does.
+    /// Which controller is running `run`, if any.
     pub fn driver(&self, run: &RunId) -> Driver {
         RunLock::driver(&self.run_folder(run))
     }
 
-    /// Appends the next events of a run in one transaction; durable when it returns, or nothing is recorded.
+    /// Appends the next events of a run in one transaction. When it returns, they are durable, or nothing is recorded.
     ///
     /// # Errors
-    /// [`LedgerError::Gap`] when they are not the next ones, and what keeps the ledger from being written.
+    /// [`LedgerError::Gap`] if they are not the next ones, or why the ledger cannot be written.
     pub fn append(&mut self, lock: &RunLock, events: &[Event]) -> Result<(), LedgerError> {
         if events.is_empty() {
             return Ok(());
         }
         let (path, run) = (&self.path, lock.run());
-        let told = |e: rusqlite::Error| LedgerError::sqlite(path, &e);
-        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
+        let failed = |e: rusqlite::Error| LedgerError::sqlite(path, &e);
+        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         let head = tx
             .prepare_cached("SELECT no, last_seq, head FROM runs WHERE run = ?")
             .and_then(|mut s| s.query_row([&run.0], |r| Ok((r.get(0)?, number(r, 1)?, r.get(2)?))).optional())
-            .map_err(told)?;
+            .map_err(failed)?;
         let (no, mut seq, mut hash): (i64, u64, Hash) =
             head.ok_or_else(|| LedgerError::UnknownRun { asked: run.0.clone() })?;
         let (mut last_at, mut ended) = (String::new(), None);
         {
             let mut insert = tx
                 .prepare_cached("INSERT INTO events (no, seq, at, kind, hash) VALUES (?, ?, ?, ?, ?)")
-                .map_err(told)?;
+                .map_err(failed)?;
             for event in events {
                 if event.seq != seq + 1 {
                     return Err(LedgerError::Gap { run: run.clone(), expected: seq + 1, found: event.seq });
@@ -145,23 +146,23 @@ impl Ledger {
                 let (at, kind) = texts(event, path)?;
                 seq = event.seq;
                 hash = row::link(&hash, seq, &at, &kind);
-                insert.execute(params![no, seq as i64, at, kind, hash]).map_err(told)?;
+                insert.execute(params![no, seq as i64, at, kind, hash]).map_err(failed)?;
                 if matches!(event.kind, Kind::RunFinished) {
-                    ended = Some((at.clone(), Stand { run: run.clone(), seq, head: hex(&hash) }));
+                    ended = Some((at.clone(), RecordEnd { run: run.clone(), seq, head: hex(&hash) }));
                 }
                 last_at = at;
             }
         }
         tx.prepare_cached("UPDATE runs SET last_seq = ?, last_at = ?, head = ? WHERE no = ?")
             .and_then(|mut s| s.execute(params![seq as i64, last_at, hash, no]))
-            .map_err(told)?;
-        if let Some((at, stand)) = ended {
-            history::append(&tx, &at, &Happened::RunEnded(stand)).map_err(told)?;
+            .map_err(failed)?;
+        if let Some((at, end)) = ended {
+            history::append(&tx, &at, &Happened::RunEnded(end)).map_err(failed)?;
         }
-        tx.commit().map_err(told)
+        tx.commit().map_err(failed)
     }
 
-    /// Hands the events of `run` after number `after` to `take`, one by one, in order.
+    /// Passes the events of `run` after number `after` to `take`, one by one, in order.
     ///
     /// # Errors
     /// The first error of `take`; [`LedgerError::Damaged`] for a row that cannot be read.
@@ -175,7 +176,7 @@ impl Ledger {
         self.each_raw(&row, after, |seq, at, kind, _| take(self.parse(&row, seq, at, kind)?))
     }
 
-    /// Hands the events of `run` to `take` as they were written, one object of JSON each: also those that this program
+    /// Passes the events of `run` to `take` as they were written, one JSON object each, also those that this program
     /// does not understand.
     ///
     /// # Errors
@@ -190,13 +191,13 @@ impl Ledger {
             let line = format!("{{\"seq\":{seq},\"at\":\"{at}\",{}", kind.strip_prefix('{').unwrap_or(kind));
             match serde_json::from_str::<serde::de::IgnoredAny>(&line) {
                 Ok(_) => take(&line),
-                // Says what is wrong with it.
+                // To find out what is wrong with it.
                 Err(_) => self.parse(&row, seq, at, kind).map(drop),
             }
         })
     }
 
-    /// A stored row as the event it was.
+    /// The event in a stored row.
     pub(super) fn parse(&self, row: &RunRow, seq: u64, at: &str, kind: &str) -> Result<Event, LedgerError> {
         row::parse(&row.run, seq, at, kind).map_err(|error| version::explain(&self.db, row.no, &row.run, seq, error))
     }
@@ -237,7 +238,7 @@ impl Ledger {
     /// The newest runs, newest first, at most `limit`.
     ///
     /// # Errors
-    /// What keeps the ledger from being read.
+    /// Why the ledger cannot be read.
     pub fn runs(&self, limit: usize) -> Result<Vec<RunRow>, LedgerError> {
         self.rows(&format!("{ROW} ORDER BY no DESC LIMIT ?"), params![limit as i64])
     }
@@ -245,28 +246,28 @@ impl Ledger {
     /// The newest run.
     ///
     /// # Errors
-    /// What keeps the ledger from being read.
+    /// Why the ledger cannot be read.
     pub fn last_run(&self) -> Result<Option<RunId>, LedgerError> {
         Ok(self.runs(1)?.pop().map(|row| row.run))
     }
 
-    /// The newest run of the playbook at this absolute path that was not a mere check.
+    /// The newest run of the playbook at this absolute path that was not a check.
     ///
     /// # Errors
-    /// What keeps the ledger from being read.
+    /// Why the ledger cannot be read.
     pub fn last_run_of(&self, playbook_path: &str) -> Result<Option<RunId>, LedgerError> {
         let sql = format!("{ROW} WHERE playbook_path = ? AND check_only = 0 ORDER BY no DESC LIMIT 1");
         Ok(self.rows(&sql, params![playbook_path])?.pop().map(|row| row.run))
     }
 
-    /// The one run whose id is, or begins with, or ends with `asked` (the four letters at the end are enough,
-    /// and the least).
+    /// The only run whose id is `asked`, or begins or ends with it. At least four characters; the four letters at the
+    /// end are enough.
     ///
     /// # Errors
     /// [`LedgerError::UnknownRun`], [`LedgerError::Ambiguous`].
     pub fn find(&self, asked: &str) -> Result<RunId, LedgerError> {
         let unknown = || LedgerError::UnknownRun { asked: asked.chars().take(80).collect() };
-        // A slip of the finger must not name a run that is approved or stopped.
+        // A typing error must not select a run that is then approved or stopped.
         if asked.chars().count() < SHORTEST {
             return Err(unknown());
         }
@@ -307,14 +308,14 @@ impl Ledger {
         rows.map_err(|e| LedgerError::sqlite(&self.path, &e))
     }
 
-    /// Hands `seq`, `at`, `kind` and hash of the stored rows of one run to `take`.
+    /// Passes `seq`, `at`, `kind` and hash of the stored rows of one run to `take`.
     pub(super) fn each_raw(
         &self,
         row: &RunRow,
         after: u64,
         mut take: impl FnMut(u64, &str, &str, &[u8]) -> Result<(), LedgerError>,
     ) -> Result<(), LedgerError> {
-        let told = |e: rusqlite::Error| LedgerError::sqlite(&self.path, &e);
+        let failed = |e: rusqlite::Error| LedgerError::sqlite(&self.path, &e);
         let unreadable = |e: rusqlite::types::FromSqlError| LedgerError::Corrupted {
             path: self.path.clone(),
             why: format!("a record of run {} is not text: {e}", row.run),
@@ -322,13 +323,13 @@ impl Ledger {
         let mut statement = self
             .db
             .prepare_cached("SELECT seq, at, kind, hash FROM events WHERE no = ? AND seq > ? ORDER BY seq")
-            .map_err(told)?;
-        let mut rows = statement.query(params![row.no, after as i64]).map_err(told)?;
-        while let Some(row) = rows.next().map_err(told)? {
-            let seq = number(row, 0).map_err(told)?;
-            let at = row.get_ref(1).map_err(told)?.as_str().map_err(unreadable)?;
-            let kind = row.get_ref(2).map_err(told)?.as_str().map_err(unreadable)?;
-            let hash = row.get_ref(3).map_err(told)?.as_blob().map_err(unreadable)?;
+            .map_err(failed)?;
+        let mut rows = statement.query(params![row.no, after as i64]).map_err(failed)?;
+        while let Some(row) = rows.next().map_err(failed)? {
+            let seq = number(row, 0).map_err(failed)?;
+            let at = row.get_ref(1).map_err(failed)?.as_str().map_err(unreadable)?;
+            let kind = row.get_ref(2).map_err(failed)?.as_str().map_err(unreadable)?;
+            let hash = row.get_ref(3).map_err(failed)?.as_blob().map_err(unreadable)?;
             take(seq, at, kind, hash)?;
         }
         Ok(())
@@ -342,7 +343,7 @@ pub(super) struct Stored {
     pub(super) hash: Hash,
 }
 
-/// Writes a run with these events, of which the first is the one that `started` was read from.
+/// Writes a run with these events; `started` was read from the first of them.
 pub(super) fn insert_run(db: &Connection, started: &RunStarted, events: &[Stored]) -> rusqlite::Result<()> {
     let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(()) };
     db.execute(

@@ -45,7 +45,7 @@ pub(super) fn first(run: &str, hosts: usize) -> Event {
         on_budget_spent: OnBudgetSpent::HaltRun,
         ignores_windows: false,
         vars_digest: String::new(),
-        agreed: Default::default(),
+        pinned: Default::default(),
     };
     let started = RunStarted {
         digest: "d".to_owned(),
@@ -125,7 +125,7 @@ fn gaps_repeats_and_second_runs_of_one_name_are_refused_whole() {
     ledger.verify(&run()).unwrap();
 }
 
-/// Not a test of its own: the process that the next one kills.
+/// Not a real test: the process that the next test kills.
 #[test]
 fn appends_until_it_is_killed() {
     let Some(folder) = std::env::var_os("PATCHWAVE_TEST_APPEND_TO") else { return };
@@ -178,7 +178,10 @@ fn one_controller_drives_a_run() {
     let (ledger, lock) = with_run(folder.path(), 1);
     let error = ledger.lock(&run(), "bob@jump").unwrap_err();
     let text = error.to_string();
-    assert!(text.starts_with(&format!("run {RUN} is driven by ann@jump, process {}", std::process::id())), "{text}");
+    assert!(
+        text.starts_with(&format!("another controller is running run {RUN}: ann@jump, process {}", std::process::id())),
+        "{text}"
+    );
     assert!(error.help().is_some());
     drop(lock);
     ledger.lock(&run(), "bob@jump").unwrap();
@@ -235,7 +238,7 @@ fn an_edited_a_removed_and_a_cut_off_record_are_noticed() {
         ("UPDATE events SET hash = CAST(zeroblob(1) || substr(hash, 2) AS BLOB) WHERE seq = 6", 6),
         ("DELETE FROM events WHERE seq = 7", 7),
         ("DELETE FROM events WHERE seq = 7; UPDATE runs SET last_seq = 6", 6),
-        // Two in each other's place, with their hashes and without.
+        // Two events swapped, with and without their hashes.
         ("UPDATE events SET seq = -seq WHERE seq IN (4, 5); UPDATE events SET seq = 9 + seq WHERE seq < 0", 4),
         (
             "UPDATE events SET kind = (SELECT kind FROM events AS other WHERE other.seq = 9 - events.seq) WHERE seq IN (4, 5)",
@@ -260,7 +263,7 @@ fn an_edited_a_removed_and_a_cut_off_record_are_noticed() {
 }
 
 #[test]
-fn what_is_wrong_with_the_file_is_told_apart() {
+fn each_fault_of_the_file_has_its_own_error() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("s");
     let fresh = || {
@@ -382,7 +385,7 @@ fn a_run_is_found_by_any_unique_end_of_its_id() {
 }
 
 #[test]
-fn the_journal_in_memory_fails_as_told() {
+fn the_journal_in_memory_fails_when_it_should() {
     let mut journal = MemoryJournal::with_room(3);
     journal.append(&[first(RUN, 1)]).unwrap();
     assert!(matches!(journal.append(&later(3, 1)), Err(LedgerError::Gap { .. })));

@@ -1,5 +1,6 @@
-//! Runs of another patchwave: what an older one wrote is read with defaults; what a newer one wrote may mean more than
-//! can be seen here, so that it is shown as far as it can be read, never resumed and never called damaged.
+//! Runs of another version of patchwave. The record of an older one is read with defaults. The record of a newer one
+//! may mean more than this program understands: it is shown as far as it can be read, but never resumed and never
+//! called damaged.
 
 use rusqlite::{Connection, params};
 
@@ -9,12 +10,12 @@ use crate::event::RunId;
 /// This program's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Whether a program of this version is newer than this one. A text that is not a version is not newer.
+/// Whether this version is newer than this program's. A text that is not a version is not newer.
 pub fn is_newer(version: &str) -> bool {
     matches!((numbers(version), numbers(VERSION)), (Some(other), Some(own)) if other > own)
 }
 
-/// `1.2.3`, and what may follow (`-rc.1`, `+build`), which does not count.
+/// The numbers of `1.2.3`. A suffix (`-rc.1`, `+build`) does not count.
 fn numbers(version: &str) -> Option<[u64; 3]> {
     let plain = version.split(['-', '+']).next()?;
     let mut parts = plain.split('.').map(|part| part.parse().ok());
@@ -22,7 +23,7 @@ fn numbers(version: &str) -> Option<[u64; 3]> {
     parts.next().is_none().then_some(numbers)
 }
 
-/// What it means that event `seq` cannot be read: `error`, unless a newer program drove the run until then.
+/// The error for an event `seq` that cannot be read: `error`, unless a newer program had run it before that event.
 pub(super) fn explain(db: &Connection, no: i64, run: &RunId, seq: u64, error: LedgerError) -> LedgerError {
     let sql = "SELECT json_extract(kind, '$.version') FROM events
                WHERE no = ? AND seq <= ? AND json_valid(kind)

@@ -1,10 +1,10 @@
-//! How many hosts each batch of a stage has, before `spread` is looked at. Integer arithmetic only.
+//! How many hosts each batch of a stage has, before `spread` is applied. Integer arithmetic only.
 
 use crate::amount::Amount;
 
 /// The batch sizes of a stage in hosts; the last repeats. Never empty, none is zero.
 ///
-/// A percentage is of the stage's hosts at the start (the canary included), rounded down, at least 1.
+/// A percentage counts from all hosts of the stage, the canary included. It is rounded down and gives at least 1.
 pub(super) fn sizes(batch: &[Amount], total: usize) -> Vec<usize> {
     let sizes: Vec<usize> = batch.iter().map(|amount| amount.of_at_least_one(total)).collect();
     if sizes.is_empty() { vec![1] } else { sizes }

@@ -1,4 +1,4 @@
-//! The planner: collects what the inventory says about each selected host, makes stages, rules and waves of it.
+//! The planner: collects what the inventory says about each selected host, and makes stages, rules and waves from it.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -9,11 +9,11 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value as Json};
 
 use super::{
-    Agreed, Domain, Moment, Plan, PlannedHost, Stage, Wave,
-    careful::StageRules,
+    Domain, Moment, Pinned, Plan, PlannedHost, Stage, Wave,
     digest::{Marks, VarsDigest},
-    sealed::Sealed,
+    encrypted::Encrypted,
     spread::Filling,
+    stage_rules::StageRules,
     stages::{self, Candidate, Draft},
     window::Windows,
 };
@@ -28,13 +28,13 @@ use crate::{
 
 /// Plans a run of `playbook` over the `selected` hosts.
 ///
-/// Policy of a stage of the playbook wins over that of its `rollout`, which wins over the inventory's; its window
+/// The policy of a stage wins over the playbook's `rollout`, and that wins over the inventory. A window in the playbook
 /// narrows the inventory's. Hosts of one stage with different policies get the most careful one. The order of
 /// `selected` is the order inside a stage.
 ///
 /// # Errors
-/// Nothing selected; hosts that the inventory does not have, without environment or risk (unless the playbook names its
-/// stages), in no stage, or without the label that `spread` asks for; a stage's pattern that is wrong.
+/// Nothing is selected; a host is not in the inventory, has no environment or risk (unless the playbook names its
+/// stages), is in no stage, or lacks the label that `spread` needs; a stage's pattern is wrong.
 pub fn build(inventory: &Inventory, playbook: &Playbook, selected: &[HostName]) -> Result<Plan, Problems> {
     let mut problems = Problems::default();
     let hosts = candidates(inventory, selected, &mut problems);
@@ -62,11 +62,11 @@ pub fn build(inventory: &Inventory, playbook: &Playbook, selected: &[HostName]) 
         on_budget_spent: rollout.on_budget_spent.unwrap_or_default(),
         ignores_windows: false,
         vars_digest: vars.digest,
-        agreed: Agreed::default(),
+        pinned: Pinned::default(),
     };
-    plan.agreed.digest = vars.marks.digest;
-    plan.agreed.variables = vars.marks.variables;
-    plan.agreed.hosts = plan.hosts().filter_map(|(host, ..)| vars.marks.hosts.get(&host.name).cloned()).collect();
+    plan.pinned.digest = vars.marks.digest;
+    plan.pinned.variables = vars.marks.variables;
+    plan.pinned.hosts = plan.hosts().filter_map(|(host, ..)| vars.marks.hosts.get(&host.name).cloned()).collect();
     problems.or(plan)
 }
 
@@ -85,11 +85,11 @@ fn candidates(inventory: &Inventory, selected: &[HostName], problems: &mut Probl
     hosts.into_iter().map(|host| Candidate { name: host.clone(), policy: inventory.policy(host) }).collect()
 }
 
-/// What planning needs of the hosts' variables. They are merged once per host and not kept.
+/// What planning needs from the hosts' variables. They are merged once per host and not kept.
 struct Variables {
     digest: String,
     marks: Marks,
-    /// Values of the variables that some `spread` names.
+    /// Values of the variables that a `spread` names.
     labels: HashMap<(String, HostName), Arc<str>>,
 }
 
@@ -104,18 +104,18 @@ impl Variables {
         let mut digest = VarsDigest::default();
         digest.shared(&playbook.vars);
         let mut labels = HashMap::new();
-        let mut sealed = Sealed::new(playbook);
+        let mut encrypted = Encrypted::new(playbook);
         for host in hosts {
             let vars = inventory.vars(&host.name);
             digest.host(&host.name, &vars);
-            sealed.host(&host.name, &vars, inventory);
+            encrypted.host(&host.name, &vars, inventory);
             for name in &wanted {
                 if let Some(value) = label(&vars, name) {
                     labels.insert(((*name).to_owned(), host.name.clone()), value);
                 }
             }
         }
-        sealed.report(problems);
+        encrypted.report(problems);
         let (digest, marks) = digest.finish();
         Self { digest, marks, labels }
     }
@@ -125,7 +125,7 @@ impl Variables {
     }
 }
 
-/// A word, a number or a yes; no list, no mapping, nothing empty.
+/// A word, a number or a boolean; not a list, a mapping or an empty value.
 fn label(vars: &Map<String, Json>, name: &str) -> Option<Arc<str>> {
     match vars.get(name)? {
         Json::String(text) if !text.trim().is_empty() => Some(text.as_str().into()),
@@ -134,7 +134,7 @@ fn label(vars: &Map<String, Json>, name: &str) -> Option<Arc<str>> {
     }
 }
 
-/// Rules and windows that many hosts have in common, and hosts that lack a label.
+/// Rules and windows that many hosts share, and hosts that lack a label.
 #[derive(Default)]
 struct Shared {
     spreads: Vec<Arc<Spread>>,
@@ -157,15 +157,15 @@ impl Shared {
 
     fn report(self, problems: &mut Problems) {
         for (by, hosts) in self.unlabelled {
-            let has = if hosts.len() == 1 { "has" } else { "have" };
+            let does = if hosts.len() == 1 { "does" } else { "do" };
             problems
-                .nowhere(format!("`spread` goes by `{by}`, which {} {has} not", names::fold(&hosts)))
-                .help(format!("give each of them a variable `{by}` with the name of its failure domain"));
+                .nowhere(format!("`spread` uses the variable `{by}`, which {} {does} not have", names::fold(&hosts)))
+                .help(format!("set `{by}` on each of them to the name of its failure domain"));
         }
     }
 }
 
-/// The one shared copy of `value`. There are few different ones.
+/// The one shared copy of `value`. There are only a few different values.
 fn interned<T: PartialEq + Clone>(known: &mut Vec<Arc<T>>, value: &T) -> Arc<T> {
     if let Some(shared) = known.iter().find(|shared| ***shared == *value) {
         return Arc::clone(shared);
@@ -179,7 +179,7 @@ fn stage(draft: Draft<'_>, vars: &Variables, shared: &mut Shared) -> Stage {
     let total = draft.hosts.len();
     let environment = common(draft.hosts.iter().map(|host| &host.policy.environment));
     let risk = draft.hosts.iter().filter_map(|host| host.policy.risk).max();
-    // Neighbours mostly come from one group: runs of equal policies are looked at once.
+    // Neighbours mostly come from one group, so equal policies in a row are read once.
     let mut policies: Vec<Policy> = Vec::new();
     let mut hosts = Vec::with_capacity(total);
     for Candidate { name, policy } in draft.hosts {
@@ -196,7 +196,7 @@ fn stage(draft: Draft<'_>, vars: &Variables, shared: &mut Shared) -> Stage {
     let approve = match rules.approve {
         Approve::No => None,
         Approve::AfterCanary => Some(Moment::AfterCanary),
-        // Where nothing of the stage follows its first wave, whoever says yes wants to be asked before it.
+        // If nothing of the stage comes after its first wave, the approval is needed before that wave.
         Approve::Yes if waves.len() > 1 => Some(Moment::AfterCanary),
         Approve::Yes | Approve::Before => Some(Moment::Before),
     };
@@ -215,7 +215,7 @@ fn stage(draft: Draft<'_>, vars: &Variables, shared: &mut Shared) -> Stage {
     }
 }
 
-/// The canary, then the batches; in sliding mode everybody else at once.
+/// The canary, then the batches; in sliding mode one wave with all other hosts.
 fn waves(hosts: Vec<PlannedHost>, rules: &StageRules) -> Vec<Wave> {
     let mut filling = Filling::new(hosts);
     let mut waves = Vec::new();
@@ -232,7 +232,7 @@ fn waves(hosts: Vec<PlannedHost>, rules: &StageRules) -> Vec<Wave> {
     waves
 }
 
-/// The value that all have, if they do.
+/// The value, if all have the same one.
 fn common<'a, T: PartialEq + Clone + 'a>(mut values: impl Iterator<Item = &'a Option<T>>) -> Option<T> {
     let first = values.next()?.as_ref()?;
     values.all(|value| value.as_ref() == Some(first)).then(|| first.clone())

@@ -148,7 +148,7 @@ fn spread_keeps_a_domain_out_of_one_wave() {
         .unwrap_err()
         .0[0]
             .message,
-        "`spread` goes by `rack`, which stage[1-4],lab1 have not"
+        "`spread` uses the variable `rack`, which stage[1-4],lab1 do not have"
     );
 }
 
@@ -186,7 +186,7 @@ fn budgets_are_counted_in_hosts() {
     assert_eq!(spent, [OnBudgetSpent::Continue, OnBudgetSpent::HaltRun]);
 }
 
-/// When a person is asked, of a stage of four databases in three waves, or of one host in one wave.
+/// When a person must approve: for a stage of four databases in three waves, or of one host in one wave.
 #[test]
 fn an_approval_is_where_it_was_asked_for_and_yes_is_where_it_means_something() {
     let asks = |rollout: &str, pattern: &str| plan(rollout, pattern).unwrap().stages[0].approve;
@@ -260,7 +260,7 @@ fn a_plan_survives_the_ledger() {
     let plan = plan("{mode: sliding}", "all").unwrap();
     let back: Plan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
     assert_eq!((&back, back.digest()), (&plan, plan.digest()));
-    // Steps had a line of their file once.
+    // Older versions recorded the line of each step in its file.
     let mut old = serde_json::to_value(&plan).unwrap();
     old["steps"][0]["line"] = 7.into();
     assert_eq!(serde_json::from_value::<Plan>(old).unwrap(), plan);
@@ -269,7 +269,7 @@ fn a_plan_survives_the_ledger() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn every_selected_host_stands_in_exactly_one_wave(
+    fn every_selected_host_is_in_exactly_one_wave(
         hosts in proptest::collection::vec((0..3_usize, 0..4_usize, 0..3_usize), 1..40),
         canary in 0..4_u32,
         batch in prop_oneof!["[1-9]", "[1-9][0-9]?%"],

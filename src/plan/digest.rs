@@ -1,6 +1,7 @@
-//! Fingerprints: of a plan, so that what was looked at is what is run; of variables, so that a changed inventory is
-//! seen. What is hashed is JSON without spaces: a plan's fields in the order of its types, variables with sorted keys.
-//! Of a secret only a few bits go in: the hash of a short one can be searched for.
+//! Fingerprints of a plan, so that the plan that was reviewed is the plan that runs, and of variables, so that a
+//! changed inventory is noticed. What is hashed is JSON without spaces: a plan's fields in the order of its types,
+//! variables with sorted keys. Only a few bits of a secret go in: a short secret could be found from its hash by
+//! trying.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +11,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     Plan,
-    agreed::{HOST_MARK, NAME_MARK},
+    pinned::{HOST_MARK, NAME_MARK},
 };
 use crate::{host::HostName, sensitive};
 
-/// Characters of a digest that people see and type.
+/// How many characters of a digest people see and type.
 const SHOWN: usize = 12;
 
 impl Plan {
@@ -46,7 +47,7 @@ pub(super) struct VarsDigest {
 /// A few bits of each host's variables, and of each variable.
 #[derive(Default)]
 pub(super) struct Marks {
-    /// Of everything, whatever the order of the hosts.
+    /// A hash of everything, independent of the order of the hosts.
     pub digest: String,
     pub hosts: BTreeMap<HostName, String>,
     pub variables: BTreeMap<String, String>,
@@ -59,7 +60,7 @@ impl VarsDigest {
         self.hosts.insert(name.clone(), hex(&Sha256::digest(&self.text)));
     }
 
-    /// Variables that all hosts see. No host name is empty, so that the two cannot be mixed up.
+    /// Variables that all hosts see. They are stored under an empty name, which no host has.
     pub fn shared(&mut self, vars: &Map<String, Json>) {
         self.part("", vars);
         self.shared = self.text.clone();
@@ -70,7 +71,7 @@ impl VarsDigest {
             self.text.clear();
             string(name, &mut self.text);
             canonical(value, &mut self.text);
-            // Combined with XOR, so that the order of the hosts does not count: a resume has them in the plan's.
+            // Combined with XOR, so that the order of the hosts does not matter: a resume has them in the plan's order.
             let sum = Sha256::digest(&self.text);
             match self.variables.get_mut(key) {
                 Some(mark) => *mark = [mark[0] ^ sum[0], mark[1] ^ sum[1]],
@@ -84,7 +85,7 @@ impl VarsDigest {
         self.hasher.update(&self.text);
     }
 
-    /// 64 hex characters, and the marks.
+    /// The hash as 64 hex characters, and the marks.
     pub fn finish(self) -> (String, Marks) {
         let short = |text: &str, digits: usize| text.get(..digits).unwrap_or(text).to_owned();
         let mut all = Sha256::new();
@@ -99,12 +100,12 @@ impl VarsDigest {
     }
 }
 
-/// A secret that says how to log in, not what is done. It stays out altogether.
+/// A secret that says how to log in, not what is done. It is left out completely.
 fn is_login(name: &str, value: &Json) -> bool {
     name.starts_with("ansible_") && sensitive::secret(value).is_some()
 }
 
-/// So few bits of a secret that nobody can search for it, and enough to see that it has changed.
+/// So few bits of a secret that it cannot be found by trying, but enough to see that it has changed.
 fn mark(secret: &Json, out: &mut Vec<u8>) {
     let mut text = Vec::new();
     canonical(secret, &mut text);
@@ -211,7 +212,7 @@ mod tests {
             let bad = format!("all:\n  hosts:\n    'a b': {{ {name}: S3cr3tOne }}\n");
             let told = Inventory::from_text("i.yml", &bad).unwrap_err().to_string();
             proptest::prop_assert!(told.contains("'a b'"), "{told}");
-            // Of a line an excerpt hides rather too much: it does not know where a name begins.
+            // An excerpt hides more of a line than necessary: it does not know where a name begins.
             proptest::prop_assert_eq!(!told.contains("S3cr3t"), secret || name == "pwd", "{}", told);
         }
     }

@@ -1,23 +1,23 @@
-//! Inventory and playbook in, [`Plan`] out: who is patched with whom, in what order, under which budget.
-//! Pure: no connection, no clock but the one handed in. Start at [`Request`], [`build()`] and [`Plan`].
+//! Inventory and playbook in, [`Plan`] out: which hosts are patched together, in which order, with which budget. Pure:
+//! no connection, and no clock except the one passed in. Start at [`Request`], [`build()`] and [`Plan`].
 
-mod agreed;
-mod bastions;
 mod batches;
 mod build;
-mod careful;
 mod digest;
+mod duplicates;
+mod encrypted;
+mod jump_hosts;
 mod model;
+mod pinned;
 mod request;
-mod sealed;
 mod spread;
+mod stage_rules;
 mod stages;
-mod twins;
 pub mod window;
 
-pub use agreed::{Agreed, VarsChange};
-pub use bastions::endangered_ways;
 pub use build::build;
+pub use duplicates::duplicates;
+pub use jump_hosts::jump_hosts_in_use;
 pub use model::{Domain, Moment, Plan, PlannedHost, Stage, Wave};
+pub use pinned::{Pinned, VarsChange};
 pub use request::{OutsideLimit, Request, load, within};
-pub use twins::twins;

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Agreed, window::Windows};
+use super::{Pinned, window::Windows};
 use crate::{
     host::{Environment, HostName, Risk},
     playbook::StepSpec,
@@ -16,24 +16,24 @@ use crate::{
 pub struct Plan {
     /// `name:` of the playbook.
     pub playbook: String,
-    /// The stages, in the order in which they run. Every host stands in exactly one wave of one stage.
+    /// The stages, in the order in which they run. Every host is in exactly one wave of one stage.
     pub stages: Vec<Stage>,
-    /// What each host walks.
+    /// The steps of each host.
     pub steps: Vec<StepSpec>,
-    /// What a failed host walks afterwards.
+    /// The steps of a host after a failure.
     pub on_failure: Vec<StepSpec>,
-    /// Broken hosts that the run tolerates, already in hosts.
+    /// How many broken hosts the run tolerates; percentages are already converted.
     pub max_failures: Option<usize>,
-    /// What a spent budget of the run stops.
+    /// What stops when the run's budget is used up.
     pub on_budget_spent: OnBudgetSpent,
     /// `--ignore-window`: no host has a window, whatever inventory and playbook say.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ignores_windows: bool,
-    /// Per host, a hash of the variables that its steps can see: a changed inventory is another plan.
+    /// A hash of the variables that the steps of each host can see: a changed inventory makes a different plan.
     pub vars_digest: String,
-    /// What else is agreed to: files of the jump box, and by what a changed variable is named.
-    #[serde(default, skip_serializing_if = "Agreed::is_empty")]
-    pub agreed: Agreed,
+    /// What else is agreed to: files of the jump box, and the marks that show which variable has changed.
+    #[serde(rename = "agreed", default, skip_serializing_if = "Pinned::is_empty")]
+    pub pinned: Pinned,
 }
 
 /// A set of hosts with one policy.
@@ -47,17 +47,17 @@ pub struct Stage {
     pub risk: Option<Risk>,
     /// Waves in order; none is empty. In sliding mode the waves after the canary are one wave.
     pub waves: Vec<Wave>,
-    /// In sliding mode: most hosts in flight after the canary.
+    /// In sliding mode: the most hosts in flight after the canary.
     pub window_size: Option<usize>,
     /// Whether a wave ends before the next begins.
     pub mode: Mode,
-    /// Broken hosts that the stage tolerates, already in hosts.
+    /// How many broken hosts the stage tolerates; percentages are already converted.
     pub max_failures: usize,
-    /// What a spent budget stops.
+    /// What stops when the stage's budget is used up.
     pub on_budget_spent: OnBudgetSpent,
-    /// Rest after each wave but the last of the run.
+    /// How long to wait after each wave, except the last of the run.
     pub soak: Duration,
-    /// When a person is asked, if one is.
+    /// When a person must approve, if at all.
     #[serde(with = "approve")]
     pub approve: Option<Moment>,
     /// Steps run on the controller after each soak; a failing one halts.
@@ -70,7 +70,7 @@ pub struct Stage {
 pub enum Moment {
     /// Before its first host.
     Before,
-    /// After its first wave, before anything else. The only one that there was in older ledgers.
+    /// After its first wave, before anything else. Older ledgers have only this one.
     #[default]
     AfterCanary,
 }
@@ -120,9 +120,9 @@ pub struct Wave {
 /// One host of a wave.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlannedHost {
-    /// Who.
+    /// The host.
     pub name: HostName,
-    /// Its failure domain (`spread`): the limit and the label's value.
+    /// Its failure domain (`spread`): the rule and the label's value.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub domain: Option<Domain>,
     /// When it may be started.
@@ -140,8 +140,8 @@ pub struct Domain {
 }
 
 impl Plan {
-    /// The approvals that this plan waits for, if all goes well: index of the stage, and when. One after the last wave
-    /// of the run would let nothing go on, so there is none.
+    /// The approvals that this plan waits for if all goes well: the index of the stage, and when. After the last wave
+    /// of the run there is none, since nothing comes after it.
     pub fn approvals(&self) -> impl Iterator<Item = (usize, Moment)> {
         let last = self.stages.iter().rposition(|stage| !stage.waves.is_empty());
         self.stages.iter().enumerate().filter_map(move |(s, stage)| {
@@ -151,7 +151,7 @@ impl Plan {
         })
     }
 
-    /// As it may be shown: without the addresses of webhooks, which are passwords. Its digest is another one.
+    /// The plan as it may be shown: without the addresses of webhooks, which are secret. It has a different digest.
     #[must_use]
     pub fn shown(&self) -> Self {
         let shown = |steps: &[StepSpec]| steps.iter().map(StepSpec::shown).collect();

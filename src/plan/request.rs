@@ -1,5 +1,5 @@
-//! From what a person asks for to the plan that is carried out: both files, the selection within its limit, windows or
-//! none. All of it goes in before the digest is taken. Knows no arguments and no connection. Start at
+//! Makes the plan that is carried out from what a person asks for: both files, the selection and its limit, with or
+//! without windows. All of it is in the plan before the digest is taken. Knows no arguments and no connection. Start at
 //! [`Request::plan`].
 
 use std::{
@@ -26,7 +26,7 @@ use crate::{
 /// Reads both files, with `extra` (`-e`) over their variables.
 ///
 /// # Errors
-/// All that is wrong with either.
+/// Everything that is wrong with either file.
 pub fn load(
     playbook: &Path,
     inventories: &[PathBuf],
@@ -45,19 +45,19 @@ pub fn load(
     }
 }
 
-/// Why a limit leaves nothing.
+/// Why a limit leaves no host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OutsideLimit {
-    /// It cannot be read, or matches no host at all.
+    /// The limit cannot be read, or matches no host at all.
     Pattern(SelectError),
-    /// It matches none of these hosts.
+    /// The limit matches none of these hosts.
     None,
 }
 
-/// Those of `hosts` that `limit` names, in their order; never none.
+/// Those of `hosts` that `limit` names, in their order; at least one.
 ///
 /// # Errors
-/// Why there is none.
+/// Why no host is left.
 pub fn within(
     hosts: &[HostName],
     limit: &str,
@@ -70,29 +70,28 @@ pub fn within(
     if hosts.is_empty() { Err(OutsideLimit::None) } else { Ok(hosts) }
 }
 
-/// What a plan is made from. A check is not among it: it carries out the same plan without changing anything, so that
-/// its digest is that of the run.
+/// What a plan is made from. `--check` is not part of it: a check uses the same plan without changing anything, and so
+/// has the same digest as the run.
 pub struct Request<'a> {
-    /// What is done, on which of the hosts.
+    /// What is done, and on which hosts.
     pub playbook: &'a Playbook,
     /// All hosts.
     pub inventory: &'a Inventory,
-    /// `--limit`: of the playbook's hosts only these.
+    /// `--limit`: only these of the playbook's hosts.
     pub limit: Option<&'a str>,
     /// What `@failed` and the other outcome selectors look up.
     pub past: &'a dyn PastRuns,
     /// `--ignore-window`.
     pub ignore_windows: bool,
-    /// From when on windows must be open together.
+    /// The time from which the windows must be open together.
     pub now: Timestamp,
 }
 
 impl Request<'_> {
-    /// The plan that is carried out, to the last window.
+    /// The complete plan that is carried out.
     ///
     /// # Errors
-    /// A pattern that cannot be read, a selection without a host, windows that never open together, and what [`build`]
-    /// finds.
+    /// A pattern cannot be read, no host is selected, windows are never open together, or what [`build`] finds.
     pub fn plan(&self) -> Result<Plan, Problems> {
         let mut plan = build(self.inventory, self.playbook, &self.selected()?)?;
         if self.ignore_windows {
@@ -121,7 +120,7 @@ impl Request<'_> {
     }
 }
 
-/// Hosts whose windows exclude each other. One window was looked at when it was loaded.
+/// Hosts whose windows exclude each other. A single window was checked when it was loaded.
 fn never_open(plan: &Plan, now: Timestamp) -> Problems {
     let mut hosts: IndexMap<String, (&Windows, Vec<HostName>)> = IndexMap::new();
     for (host, ..) in plan.hosts() {
@@ -135,8 +134,8 @@ fn never_open(plan: &Plan, now: Timestamp) -> Problems {
         let shown: Vec<String> = windows.iter().map(|window| format!("`{window}`")).collect();
         problems
             .nowhere(format!(
-                "{} can never be started: the window of the inventory ({}) and that of the playbook ({}) are not open \
-                 together within a year",
+                "{} can never be started: the window in the inventory ({}) and the one in the playbook ({}) are not open \
+                 at the same time within a year",
                 names::fold(&hosts),
                 shown.first().map_or("", String::as_str),
                 shown.last().map_or("", String::as_str),

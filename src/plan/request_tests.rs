@@ -11,7 +11,7 @@ all:
       hosts: { 'db[1:2]': }
 ";
 
-/// What `playbook` with these lines comes to: the plan, or all that is wrong.
+/// The plan for `playbook` with these lines, or everything that is wrong.
 fn plan(lines: &str, limit: Option<&str>, ignore_windows: bool) -> Result<Plan, String> {
     let inventory = Inventory::from_text("inv.yml", FLEET).unwrap_or_else(|problems| panic!("{problems}"));
     let text = format!("name: p\nsteps: [pause: 1s]\n{lines}");
@@ -27,7 +27,7 @@ fn hosts(plan: &Plan) -> String {
     names::fold(&plan.hosts().map(|(host, ..)| host.name.clone()).collect::<Vec<_>>())
 }
 
-/// The windows of each host that has some.
+/// The windows of each host that has any.
 fn windows(plan: &Plan) -> Vec<String> {
     let shown = |host: &HostName, windows: &Windows| {
         format!("{host}: {}", windows.iter().map(|window| window.to_string()).collect::<Vec<_>>().join(" & "))
@@ -77,7 +77,7 @@ fn what_is_ignored_is_in_the_plan_and_in_its_digest() {
     assert_eq!(windows(&ignored), [""; 0]);
     assert!(ignored.ignores_windows && !kept.ignores_windows);
     assert_ne!(kept.digest(), ignored.digest());
-    // Also where there was no window to ignore: it is another thing to agree to.
+    // Also if there was no window to ignore: the person agrees to something different.
     let (kept, ignored) = (plan("", Some("web"), false).unwrap(), plan("", Some("web"), true).unwrap());
     assert_ne!(kept.digest(), ignored.digest());
     let json = serde_json::to_value(&kept).unwrap();
@@ -103,8 +103,8 @@ fn a_playbooks_window_narrows_the_inventorys() {
     let touching = rollout("start: '0 4 * * *', duration: 1h, timezone: UTC");
     assert_eq!(
         plan(&touching, None, false).unwrap_err(),
-        "db[1-2] can never be started: the window of the inventory (`0 2 * * * for 2h UTC`) and that of the playbook (`0 4 \
-         * * * for 1h UTC`) are not open together within a year\n  help: a playbook's `window` narrows the inventory's: \
+        "db[1-2] can never be started: the window in the inventory (`0 2 * * * for 2h UTC`) and the one in the \
+         playbook (`0 4 * * * for 1h UTC`) are not open at the same time within a year\n  help: a playbook's `window` narrows the inventory's: \
          choose one that lies within it, or remove it"
     );
     plan(&touching, Some("web"), false).unwrap();

@@ -1,26 +1,26 @@
-//! Hosts into waves, so that no wave holds more of one failure domain than `spread` allows.
+//! Puts hosts into waves, so that no wave has more hosts of one failure domain than `spread` allows.
 //!
-//! Deterministic: a wave takes the first hosts in order that still fit; the others come first in the next wave. A wave
-//! may so become smaller than its size, never larger.
+//! Deterministic: a wave takes the first hosts in order that still fit; the others come first in the next wave. So a
+//! wave can be smaller than its size, but never larger.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::{Domain, PlannedHost, batches};
 
-/// Where the hosts of a stage go.
+/// The hosts of a stage while they are put into waves.
 pub(super) struct Filling {
-    /// Each failure domain's hosts that are left, in order, by their place in the stage.
+    /// The hosts of each failure domain that are not placed yet, in order, by their index in the stage.
     domains: Vec<Queue>,
-    /// The first host that is left of each domain: its place, and the domain.
+    /// The first host of each domain that is not placed yet: its index in the stage, and the domain.
     heads: BTreeMap<usize, usize>,
     hosts: Vec<Option<PlannedHost>>,
 }
 
 struct Queue {
     left: VecDeque<usize>,
-    /// Most hosts in one wave: the smallest `max_unavailable` that a host of the domain has.
+    /// The most hosts in one wave: the smallest `max_unavailable` of the domain's hosts.
     limit: usize,
-    /// Hosts that the present wave has.
+    /// How many of its hosts are in the current wave.
     taken: usize,
 }
 
@@ -42,7 +42,7 @@ impl Filling {
         Self { domains, heads, hosts: hosts.into_iter().map(Some).collect() }
     }
 
-    /// True when every host has its place.
+    /// True when every host is placed.
     pub fn is_empty(&self) -> bool {
         self.heads.is_empty()
     }
@@ -73,7 +73,7 @@ impl Filling {
         wave
     }
 
-    /// All waves by these sizes, of which the last repeats.
+    /// All waves with these sizes; the last size repeats.
     pub fn waves(&mut self, sizes: &[usize]) -> Vec<Vec<PlannedHost>> {
         let mut waves = Vec::new();
         while !self.is_empty() {
@@ -82,7 +82,7 @@ impl Filling {
         waves
     }
 
-    /// Everybody who is left, in order. In sliding mode the limit is kept while the wave runs, not by the wave.
+    /// All hosts that are not placed yet, in order. In sliding mode the limit is applied while the wave runs, not here.
     pub fn rest(&mut self) -> Vec<PlannedHost> {
         self.heads.clear();
         self.hosts.iter_mut().filter_map(Option::take).collect()

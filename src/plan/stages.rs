@@ -1,4 +1,4 @@
-//! Selected hosts into ordered stages: those that the playbook names, else environment × risk.
+//! Puts the selected hosts into ordered stages: those that the playbook names, or else one per environment and risk.
 
 use std::collections::HashMap;
 
@@ -13,13 +13,13 @@ use crate::{
     yaml::Problems,
 };
 
-/// Environments where the playbook does not order them.
+/// The order of environments if the playbook does not give one.
 const USUAL: [&str; 3] = ["development", "staging", "production"];
 
 /// A host with what the inventory says about it.
 pub(super) struct Candidate {
     pub name: HostName,
-    /// From the inventory alone.
+    /// From the inventory only.
     pub policy: Policy,
 }
 
@@ -27,7 +27,7 @@ pub(super) struct Candidate {
 pub(super) struct Draft<'p> {
     pub name: String,
     pub hosts: Vec<Candidate>,
-    /// Policy of the playbook for this stage, above the inventory's.
+    /// The playbook's policy for this stage, which wins over the inventory's.
     pub above: Policy,
     pub gate: &'p [StepSpec],
 }

@@ -1,7 +1,8 @@
-//! Maintenance windows at a moment: open until when, or open next when. Start at [`Windows`] and [`open_until`].
+//! Maintenance windows at one moment: until when they are open, or when they open next. Start at [`Windows`] and
+//! [`open_until`].
 //!
-//! A window is a cron start, a real (not civil) length and a time zone, so that a night with a clock change is as long
-//! as any other. A start inside a spring gap opens when the gap ends (croner's rule).
+//! A window has a start (cron), a length in real time and a time zone, so it is as long as usual in a night with a
+//! clock change. A start in the hour that is skipped in spring opens when that hour ends (croner's rule).
 
 use std::{cell::RefCell, str::FromStr};
 
@@ -11,13 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::Window;
 
-/// How far ahead it is looked for a moment at which several windows are open.
+/// How far ahead to look for a moment at which several windows are open.
 const HORIZON: SignedDuration = SignedDuration::from_hours(366 * 24);
-/// Most openings that are looked at on the way there: a window may open each minute.
+/// The most openings to look at: a window may open each minute.
 const MOST_OPENINGS: usize = 20_000;
 
-/// The windows of one host, which may start while all of them are open: the inventory's first, then the one by which
-/// the playbook narrows it. Never empty. In JSON one window is itself, several are a list.
+/// The windows of one host, which may start while all of them are open: first the inventory's, then the playbook's,
+/// which narrows it. Never empty. In JSON a single window is an object, several are a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "OneOrMore", try_from = "OneOrMore")]
 pub struct Windows(Vec<Window>);
@@ -54,26 +55,26 @@ impl From<Window> for Windows {
 }
 
 impl Windows {
-    /// What is left when one may narrow the other; `None` when there is neither.
+    /// The windows of the inventory and of the playbook together; `None` when there is neither.
     pub fn narrowed(window: Option<&Window>, by: Option<&Window>) -> Option<Self> {
         let mut windows: Vec<Window> = window.into_iter().chain(by).cloned().collect();
         windows.dedup();
         (!windows.is_empty()).then_some(Self(windows))
     }
 
-    /// Each of them.
+    /// All windows.
     pub fn iter(&self) -> impl Iterator<Item = &Window> {
         self.0.iter()
     }
 }
 
-/// When the first of the windows closes that are all open at `now`; `None` when one is closed, or cannot be read (a
-/// loader checked it).
+/// When the first window closes, if all are open at `now`. `None` when one is closed or cannot be read (which the
+/// loader has ruled out).
 pub fn open_until(windows: &Windows, now: Timestamp) -> Option<Timestamp> {
     windows.iter().try_fold(Timestamp::MAX, |end, window| Some(end.min(one_open_until(window, now)?)))
 }
 
-/// When the windows are open together next; `None`: not within a year, or nobody can tell.
+/// When the windows are next open together; `None`: not within a year, or not known.
 pub fn next_opening(windows: &Windows, now: Timestamp) -> Option<Timestamp> {
     match search(windows, now) {
         Search::Opens(at) => Some(at),
@@ -94,7 +95,7 @@ enum Search {
     Unknown,
 }
 
-/// Goes from opening to opening: at each moment that is looked at, to the latest opening of a window that is closed.
+/// Goes from opening to opening: each time to the latest next opening of the windows that are closed.
 fn search(windows: &Windows, now: Timestamp) -> Search {
     let end = now.saturating_add(HORIZON).unwrap_or(Timestamp::MAX);
     let mut at = now;
@@ -103,7 +104,7 @@ fn search(windows: &Windows, now: Timestamp) -> Search {
         let Some(next) = closed.map(|window| next_start(window, at).unwrap_or(Timestamp::MAX)).max() else {
             return Search::Opens(at);
         };
-        // One window alone may wait for a leap year.
+        // A single window may wait for a leap year.
         if next > end && (windows.0.len() > 1 || next == Timestamp::MAX) {
             return Search::NotInAYear;
         }
@@ -114,7 +115,7 @@ fn search(windows: &Windows, now: Timestamp) -> Search {
 
 /// [`open_until`] for one window.
 ///
-/// Asked for every waiting host again and again, so an answer is remembered for as long as it holds.
+/// This is called again and again for every waiting host, so an answer is kept for as long as it is valid.
 fn one_open_until(window: &Window, now: Timestamp) -> Option<Timestamp> {
     ANSWERS.with_borrow_mut(|answers| {
         let known = |answer: &&Answer| answer.from <= now && now < answer.to && answer.window == *window;
@@ -132,14 +133,14 @@ fn one_open_until(window: &Window, now: Timestamp) -> Option<Timestamp> {
     })
 }
 
-/// Most windows whose answer is remembered; few fleets have more than a handful.
+/// The most windows whose answer is kept; few fleets have more than a handful.
 const MOST_ANSWERS: usize = 64;
 
 thread_local! {
     static ANSWERS: RefCell<Vec<Answer>> = const { RefCell::new(Vec::new()) };
 }
 
-/// What [`one_open_until`] says from one moment until before another one.
+/// The answer of [`one_open_until`] between two moments.
 struct Answer {
     window: Window,
     from: Timestamp,
@@ -163,7 +164,7 @@ fn answer(window: &Window, now: Timestamp) -> Answer {
     }
 }
 
-/// When the window opens next after `now`.
+/// When the window next opens after `now`.
 fn next_start(window: &Window, now: Timestamp) -> Option<Timestamp> {
     let (cron, now) = prepare(window, now)?;
     cron.find_next_occurrence(&now, false).ok().map(|start| start.timestamp())

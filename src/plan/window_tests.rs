@@ -84,7 +84,7 @@ proptest::proptest! {
     }
 }
 
-/// The inventory's window, and the one that the playbook narrows it by.
+/// The inventory's window, and the playbook's, which narrows it.
 fn both(inventory: Window, playbook: Window) -> Windows {
     Windows::narrowed(Some(&inventory), Some(&playbook)).unwrap()
 }
@@ -118,7 +118,7 @@ fn two_windows_are_open_while_both_are() {
 fn windows_that_never_meet_are_known() {
     let now = moment("2026-01-01T00:00:00Z");
     for (inventory, playbook, never) in [
-        // They touch, and a window is closed at its end.
+        // They only touch, and a window is closed at its end.
         (window("0 2 * * *", 120, "UTC"), window("0 4 * * *", 60, "UTC"), true),
         (window("0 2 * * *", 121, "UTC"), window("0 4 * * *", 60, "UTC"), false),
         (window("0 2 * * SAT", 60, "UTC"), window("0 2 * * SUN", 60, "UTC"), true),
@@ -128,11 +128,11 @@ fn windows_that_never_meet_are_known() {
         (window("0 4 * * *", 60, "Europe/Berlin"), window("0 1 * * *", 60, "UTC"), true),
         (window("0 3 * 6 *", 60, "Europe/Berlin"), window("0 1 * * *", 60, "UTC"), false),
         (window("0 2 * 6 *", 60, "Europe/Berlin"), window("0 1 * * *", 60, "UTC"), true),
-        // 02:30 is not there on 29 March, so that the window opens at 03:00.
+        // 02:30 does not exist on 29 March, so the window opens at 03:00.
         (window("30 2 29 3 *", 60, "Europe/Berlin"), window("0 3 * * *", 30, "Europe/Berlin"), false),
         (window("30 2 29 3 *", 60, "Europe/Berlin"), window("30 2 28 3 *", 10, "Europe/Berlin"), true),
         (window("0 0 29 2 *", 60, "UTC"), window("0 0 * * *", 60, "UTC"), true),
-        // 30 February does not come; a loader refuses it.
+        // 30 February never comes; the loader refuses it.
         (window("* * * * *", 1, "UTC"), window("0 0 30 2 *", 1, "UTC"), true),
     ] {
         let windows = both(inventory, playbook);

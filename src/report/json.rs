@@ -7,8 +7,8 @@ use crate::{
     view::{Record, RunView, left_on, step_name},
 };
 
-/// The run as one object. Every host of the plan stands in `hosts` with exactly one outcome; `in_flight` is one only
-/// while a controller is running the run (`driven`), and `exit_code` is null then.
+/// The run as one object. `hosts` has every host of the plan with exactly one outcome. The outcome `in_flight` exists
+/// only while a controller is running the run (`driven`), and `exit_code` is null then.
 pub fn json(view: &RunView<'_>, record: Option<&Record>) -> Value {
     let (state, started) = (view.state, &view.state.started);
     json!({

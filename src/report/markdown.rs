@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The page; times are shown in `zone`. Hosts with the same package changes share a table. While a controller is
-/// running the run, its hosts in flight go on; after that they are paused, or nobody knows about them.
+/// running the run, hosts in flight are shown as such; after that they are paused or unknown.
 pub fn markdown(view: &RunView<'_>, record: Option<&Record>, zone: &TimeZone) -> String {
     let mut page = String::new();
     head(&mut page, view, record, zone);
@@ -33,14 +33,14 @@ pub fn markdown(view: &RunView<'_>, record: Option<&Record>, zone: &TimeZone) ->
 fn head(page: &mut String, view: &RunView<'_>, record: Option<&Record>, zone: &TimeZone) {
     let (state, started) = (view.state, &view.state.started);
     let verdict = match state.exit_code() {
-        _ if view.running => "it still runs",
+        _ if view.running => "still running",
         0 => "every selected host is ok",
         4 if state.tally.waiting() + state.tally.in_flight == 0 => "every host is ok, but a gate did not pass",
-        4 => "it stopped early, no host broke",
+        4 => "stopped early, no host broke",
         5 => "hosts were unreachable",
         6 if state.tally.failed == 0 => "every host is ok, but no host knows a package that was named",
         6 => "hosts failed",
-        _ => "what is on some host is not known",
+        _ => "the state of some hosts is not known",
     };
     let check = if started.check { " (check only, nothing was changed)" } else { "" };
     line(page, &format!("# {}{check}: {verdict}\n", escape(&started.plan.playbook)));
@@ -261,7 +261,7 @@ fn time(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%F %T %Z").to_string()
 }
 
-/// One line without what Markdown, or HTML in it, would read as more than text.
+/// One line in which Markdown and HTML characters are escaped.
 fn escape(text: &str) -> String {
     let mut escaped = String::new();
     for c in printable(&text.replace(['\n', '\r', '\t'], " ")).chars() {
@@ -302,7 +302,7 @@ mod tests {
         sample.note("db2", main_step(1), "lease.left_behind", from).tell(Kind::RunFinished);
         let record = Record { events: 9, head: "00ff".repeat(16) };
         insta::assert_snapshot!(markdown(&RunView::of(&sample.state), Some(&record), &TimeZone::UTC), @r#"
-        # Rolling patch wave: what is on some host is not known
+        # Rolling patch wave: the state of some hosts is not known
 
         - run: 20261122-020000-kxfa
         - began: 2026-11-22 02:00:00 UTC

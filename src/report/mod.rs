@@ -1,5 +1,5 @@
-//! A run as a document for those who were not there: Markdown for a ticket, JSON for machines.
-//! Reads the folded state and nothing else; what a host said is escaped. Start at [`markdown`] and [`json`].
+//! A run as a document for people who were not there: Markdown for a ticket, JSON for programs. Reads only the folded
+//! state; what a host said is escaped. Start at [`markdown`] and [`json`].
 
 mod json;
 mod markdown;

@@ -1,4 +1,4 @@
-//! When gates run, and what one that does not pass does.
+//! When gates run, and what happens when one does not pass.
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn a_gate_runs_after_the_soak_and_a_failed_one_halts() {
     }
 }
 
-/// One wave or several: each is looked at. A gate of a stage that is halted, or in a check, is not run.
+/// The gate runs after each wave. It does not run for a halted stage or in a check.
 #[test]
 fn a_gate_runs_after_the_last_wave_as_well() {
     for waves in ["a", "a | b"] {
@@ -32,7 +32,7 @@ fn a_gate_runs_after_the_last_wave_as_well() {
                 run.push(Kind::GateFinished { stage: 0, wave: 0, passed: true, summary: String::new() });
                 run.starts("b").end("b", Outcome::Ok);
             }
-            // Nothing follows that could be waited for: no soak.
+            // Nothing follows, so there is no soak.
             run.says(Directive::RunGate { stage: 0, wave: last });
             run.push(Kind::GateFinished { stage: 0, wave: last, passed, summary: "x".to_owned() });
             let why = Halt::Gate { stage: "s".to_owned(), wave: last + 1, summary: "x".to_owned() };
@@ -49,7 +49,7 @@ fn a_gate_runs_after_the_last_wave_as_well() {
     run.starts("a").end("a", Outcome::Ok).starts("b").end("b", Outcome::Ok).says(OVER);
 }
 
-/// The gate after a wave that a limit cut is run, and run again once the rest of the wave is done.
+/// The gate after a wave that a limit cut short runs, and runs again when the rest of the wave is done.
 #[test]
 fn hosts_that_come_late_are_looked_at_as_well() {
     let s = Stage { gate: gate(), ..stage("s", "a b | c") };

@@ -1,4 +1,4 @@
-//! The reasons for which no further host may start, derived from what happened.
+//! Why no further host may start, derived from what happened.
 
 use std::fmt;
 
@@ -32,10 +32,10 @@ pub enum Halt {
         stage: String,
         /// 1-based number of the wave before it.
         wave: usize,
-        /// What it said.
+        /// What the gate said.
         summary: String,
     },
-    /// A person or the system asked for it.
+    /// A person or the system asked the run to stop.
     Asked(Stop),
 }
 
@@ -54,7 +54,7 @@ impl fmt::Display for Halt {
             }
             Self::Asked(Stop::Drain) => f.write_str("asked to stop"),
             Self::Asked(Stop::StepBorder) => f.write_str("asked to stop before the next step of each host"),
-            Self::Asked(Stop::Detach) => f.write_str("asked to leave: jobs on hosts go on"),
+            Self::Asked(Stop::Detach) => f.write_str("asked to detach: jobs on hosts go on"),
         }
     }
 }

@@ -1,6 +1,6 @@
-//! May the next host start? Plan and state in, one [`Directive`] out.
-//! Pure: no clock but the present handed in, no memory but the recorded facts; each decision is made afresh.
-//! Start at [`next`]; the reasons to stop are in [`halt`], what is still to come in [`prospect`].
+//! May the next host start? Plan and state in, one [`Directive`] out. Pure: gets the time passed in, and keeps nothing.
+//! Each decision is made again from the recorded facts. Start at [`next`]; the reasons to stop are in [`halt`], what is
+//! still to come in [`prospect`].
 
 mod halt;
 mod next;

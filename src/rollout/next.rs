@@ -17,13 +17,13 @@ use crate::{
 pub enum Directive {
     /// Give these hosts their slots now.
     Start(Vec<HostName>),
-    /// Start nothing; ask again when a host in flight is done.
+    /// Start nothing, and ask again when a host in flight is done.
     WaitForHosts,
-    /// Start nothing for so long.
+    /// Start nothing for this long.
     Soak {
-        /// When to ask again. A length, because the wall clock may be set.
+        /// How long until to ask again. A duration, because the wall clock may be changed.
         left: Duration,
-        /// What is waited for, for people.
+        /// What the run waits for, in words.
         why: String,
     },
     /// Start nothing until a person approves the stage.
@@ -40,7 +40,7 @@ pub enum Directive {
         /// Index of the wave.
         wave: usize,
     },
-    /// Start nothing any more; hosts in flight finish.
+    /// Start nothing more; hosts in flight finish.
     Drain(Halt),
     /// Nothing is in flight and nothing may start: the run is over.
     Finished(Ending),
@@ -49,46 +49,46 @@ pub enum Directive {
 /// Why a run is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// Every host had its slot.
+    /// Every host was started.
     AllStarted,
     /// No further host may start.
     Halted(Halt),
-    /// What is left may not start: its window is closed, or its failure domain is full of broken hosts.
+    /// The remaining hosts may not start: their window is closed, or their failure domain is full of broken hosts.
     Left {
-        /// For people.
+        /// The reason, in words.
         why: String,
     },
 }
 
-/// Bounds that do not come from the plan.
+/// Limits that do not come from the plan.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Most hosts in flight over everything. At least 1.
+    /// The most hosts in flight in the whole run. At least 1.
     pub forks: usize,
 }
 
 /// The present, as the rule sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {
-    /// By the wall clock, as windows are.
+    /// The wall clock, which windows use.
     pub wall: Timestamp,
-    /// How long ago the newest host was done. Not a difference of wall times where somebody has measured it: the clock
-    /// may have been set since.
+    /// How long ago the last host was done. Measured, if the controller was running then, and not a difference of wall
+    /// times: the clock may have been changed since.
     pub rested: Duration,
 }
 
 impl Now {
-    /// For who has the record alone: a controller that takes a run over, or one that looks on. A clock that was set
-    /// back makes nothing longer than it is.
+    /// For a process that has only the record: a controller that takes over a run, or a command that only reads. If the
+    /// clock was set back, the time counts as zero.
     pub fn by_the_record(state: &RunState, wall: Timestamp) -> Self {
         let rested = state.last_done_at.and_then(|done| Duration::try_from(wall.duration_since(done)).ok());
         Self { wall, rested: rested.unwrap_or_default() }
     }
 }
 
-/// What to do next, given all that happened and the present moment. The reasons stand here in the order in which they
-/// count.
-// long: one function, so that no reason can be asked before another.
+/// What to do next, given everything that happened and the current time. The reasons are checked in the order of their
+/// priority.
+// long: one function, so that the order of the reasons is in one place.
 pub fn next(state: &RunState, now: Now, limits: Limits) -> Directive {
     if let Some(why) = halt(state) {
         return if state.tally.in_flight > 0 {
@@ -116,7 +116,7 @@ pub fn next(state: &RunState, now: Now, limits: Limits) -> Directive {
             let wave = &stage_state.waves[w];
             let waiting = wave.tally.waiting() - wave.left_out;
             if wave.left_out > 0 {
-                left.get_or_insert_with(|| "hosts are outside the limit that the run was resumed with".to_owned());
+                left.get_or_insert_with(|| "hosts are outside the limit of the resume".to_owned());
             }
             if waiting == 0 && wave.tally.in_flight == 0 {
                 if wave.tally.done() > 0 {
@@ -131,7 +131,7 @@ pub fn next(state: &RunState, now: Now, limits: Limits) -> Directive {
             if waiting == 0 {
                 return Directive::WaitForHosts;
             }
-            // A wave that has begun has passed what lies before it.
+            // If a wave has begun, everything before it is passed.
             if wave.tally.waiting() == wave.tally.total
                 && let Some((bs, bw)) = before
                 && let Some(wait) = passage(state, bs, bw, now)
@@ -145,12 +145,12 @@ pub fn next(state: &RunState, now: Now, limits: Limits) -> Directive {
                 Admission::Start(hosts) => return Directive::Start(hosts),
                 Admission::Later => return Directive::WaitForHosts,
                 Admission::Never(why) => {
-                    // Nothing is in flight anywhere, so what is blocked stays blocked: the wave is as done as it gets.
+                    // Nothing is in flight anywhere, so what is blocked stays blocked: no more of the wave can be done.
                     if wave.tally.done() > 0 {
                         before = Some((s, w));
                     }
                     if stage.waves[w].canary {
-                        // The rest of the stage is not what is tried first.
+                        // The rest of the stage must not be tried before its canary.
                         left.get_or_insert(format!(
                             "{why}, and stage {} does not go on without its canary",
                             stage.name
@@ -171,14 +171,14 @@ pub fn next(state: &RunState, now: Now, limits: Limits) -> Directive {
     Directive::Finished(left.map_or(Ending::AllStarted, |why| Ending::Left { why }))
 }
 
-/// What must happen between wave `w` of stage `s`, which is done, and anything after it: soak, gate, approval.
+/// What must happen after wave `w` of stage `s` is done and before anything else starts: soak, gate, approval.
 fn passage(state: &RunState, s: usize, w: usize, now: Now) -> Option<Directive> {
     let stage = &state.plan().stages[s];
     let wave = &state.stages[s].waves[w];
     if state.tally.in_flight > 0 {
         return Some(Directive::WaitForHosts);
     }
-    // A check has changed nothing that would have to be watched.
+    // A check changes nothing, so there is nothing to watch.
     let watched = !state.started.check;
     if watched && wave.gate.is_none() && now.rested < stage.soak {
         let left = stage.soak - now.rested;
@@ -191,7 +191,7 @@ fn passage(state: &RunState, s: usize, w: usize, now: Now) -> Option<Directive> 
     waits(state, s, moment).then_some(Directive::WaitForApproval { stage: s, moment })
 }
 
-/// Whether the stage waits for a person at this moment of it. A check changes nothing that one could be asked about.
+/// Whether the stage waits for a person at this moment. A check changes nothing, so it needs no approval.
 fn waits(state: &RunState, s: usize, moment: Moment) -> bool {
     state.plan().stages[s].approve == Some(moment) && !state.stages[s].approved(moment) && !state.started.check
 }

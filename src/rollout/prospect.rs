@@ -1,5 +1,5 @@
-//! What a resume of a run would come to: its first directive, and how many of the waiting hosts it could start.
-//! Decides nothing by itself: it asks [`super::next`] about the state that a resume begins with. Start at [`prospect`].
+//! What a resume of a run would do: its first directive, and how many of the waiting hosts it could start. Decides
+//! nothing by itself: it asks [`super::next`] about the state that a resume begins with. Start at [`prospect`].
 
 use jiff::Timestamp;
 
@@ -9,12 +9,12 @@ use crate::{
     plan::{PlannedHost, window},
 };
 
-/// What a resume without a limit would find. Only of meaning while no host is in flight: those are settled first.
+/// What a resume without a limit would do. Only valid while no host is in flight: those are settled first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prospect {
-    /// What it would do first.
+    /// The first thing it would do.
     pub first: Directive,
-    /// Waiting hosts that it would start, one after the other.
+    /// Waiting hosts that it would start sooner or later.
     pub free: usize,
     /// Waiting hosts whose maintenance window, or that of their canary, is closed.
     pub closed: usize,
@@ -23,7 +23,7 @@ pub struct Prospect {
     pub held: usize,
 }
 
-/// What keeps a host from starting. The later ones are the stronger ones.
+/// What keeps a host from starting. Later variants are stronger.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Hold {
     Nothing,
@@ -31,7 +31,7 @@ enum Hold {
     ForGood,
 }
 
-/// What a resume of the run at this moment would come to.
+/// What a resume of the run would do at this moment.
 pub fn prospect(state: &RunState, wall: Timestamp) -> Prospect {
     let state = state.as_resumed();
     let halted = halt(&state).is_some();
@@ -47,7 +47,7 @@ pub fn prospect(state: &RunState, wall: Timestamp) -> Prospect {
             closed += of(Hold::Window);
             held += of(Hold::ForGood);
             if wave.canary {
-                // The rest of the stage is not what is tried first.
+                // The rest of the stage must not be tried before its canary.
                 stage_hold = holds.iter().copied().max().unwrap_or(stage_hold);
             }
         }

@@ -13,7 +13,7 @@ use crate::{
     policy::{Mode, OnBudgetSpent, Spread, Window},
 };
 
-/// A run that is moved by hand.
+/// A run whose hosts the test starts and finishes.
 struct Run {
     state: RunState,
     now: Timestamp,
@@ -24,7 +24,7 @@ fn host(name: &str) -> PlannedHost {
     PlannedHost { name: HostName::new(name).unwrap(), domain: None, window: None }
 }
 
-/// A stage whose waves are given as words: `"a | b c | d"`.
+/// A stage whose waves are written as `"a | b c | d"`.
 fn stage(name: &str, waves: &str) -> Stage {
     Stage {
         name: name.to_owned(),
@@ -65,7 +65,7 @@ impl Run {
             on_budget_spent: OnBudgetSpent::HaltRun,
             ignores_windows: false,
             vars_digest: String::new(),
-            agreed: Default::default(),
+            pinned: Default::default(),
         };
         let started = RunStarted::of(RunId("r".to_owned()), plan);
         let now = "2026-11-22T02:00:00Z".parse().unwrap();
@@ -204,7 +204,7 @@ fn hosts_outside_the_limit_of_a_resume_get_no_slot_and_hold_nothing_up() {
     run.says(Directive::WaitForHosts).end("c", Outcome::Ok);
     assert!(matches!(run.next(), Directive::Soak { .. }));
     run.passes(60).starts("e").says(Directive::WaitForHosts).end("e", Outcome::Ok);
-    // Nothing follows, so nothing is waited for.
+    // Nothing follows, so there is no wait.
     let Directive::Finished(Ending::Left { why }) = run.next() else { panic!("{:?}", run.next()) };
     assert!(why.contains("outside the limit"), "{why}");
     run.push(leave_out("f"));
@@ -228,7 +228,7 @@ fn soak_comes_after_every_wave_but_the_last_of_the_run() {
     run.passes(60).starts("c").end("c", Outcome::Ok).says(OVER);
 }
 
-/// A soak is a length: whatever the wall clock says, it is over when so much time has passed.
+/// A soak is a duration: it is over when that much time has passed, whatever the wall clock says.
 #[test]
 fn the_wall_clock_neither_shortens_nor_lengthens_a_soak() {
     let soaked = |soak: u64, rested: u64, jump: i64| {
@@ -248,7 +248,7 @@ fn the_wall_clock_neither_shortens_nor_lengthens_a_soak() {
         assert_eq!(soaked(60, 60, jump), None, "{jump}");
         assert_eq!(soaked(0, 0, jump), None, "a soak of nothing is never waited for: {jump}");
     }
-    // Who takes a run over has the record alone. It is never more than the whole soak.
+    // A controller that takes over has only the record. It never waits longer than the whole soak.
     let s = Stage { soak: Duration::from_secs(60), ..stage("s", "a | b") };
     let mut run = Run::new(vec![s, stage("t", "c")], None);
     run.starts("a").end("a", Outcome::Ok).passes(-7_200);
@@ -279,7 +279,7 @@ fn approval_is_asked_for_once_after_the_first_wave() {
     run.starts("b").end("b", Outcome::Ok).starts("c").end("c", Outcome::Ok).says(OVER);
 }
 
-/// As recorded plans of older versions have it: after the first wave, if anything follows.
+/// As in recorded plans of older versions: after the first wave, if anything follows.
 #[test]
 fn a_stage_of_one_wave_is_approved_before_the_next_stage() {
     let s = Stage { approve: Some(Moment::AfterCanary), ..stage("s", "a") };
@@ -297,7 +297,7 @@ fn a_stage_that_asks_before_starts_no_host_without_a_yes() {
         run.approve(0, Moment::AfterCanary).says(asks(0, Moment::Before));
         run.approve(0, Moment::Before).starts("a").end("a", Outcome::Ok);
     }
-    // Once for the stage, after the soak and the gate of what lies before it.
+    // Once for the stage, after the soak and the gate before it.
     let mut run = Run::new(vec![Stage { gate: gate(), ..s("a | b") }, s("c | d")], None);
     run.approve(0, Moment::Before).starts("a").end("a", Outcome::Ok);
     run.passes(60).says(Directive::RunGate { stage: 0, wave: 0 });
@@ -311,7 +311,7 @@ fn a_stage_that_asks_before_starts_no_host_without_a_yes() {
 }
 
 #[test]
-fn nobody_is_asked_about_hosts_that_cannot_start_and_a_halt_needs_no_yes() {
+fn no_approval_is_needed_for_hosts_that_cannot_start_or_after_a_halt() {
     let closed =
         Window { start: "0 3 * * *".to_owned(), duration: Duration::from_secs(3600), timezone: "UTC".to_owned() };
     let mut s = Stage { approve: Some(Moment::Before), ..stage("s", "a") };
@@ -415,7 +415,7 @@ fn a_canary_that_cannot_start_holds_its_stage_and_no_other() {
     let Directive::Finished(Ending::Left { why }) = run.next() else { panic!("{:?}", run.next()) };
     assert_eq!(why, "the maintenance window of a is closed, and stage s does not go on without its canary");
 
-    // One canary host of two is not the canary that was asked for.
+    // One of two canary hosts is not the whole canary.
     s.waves[0].hosts[0].window = None;
     let mut run = Run::new(vec![s], None);
     run.starts("a").end("a", Outcome::Ok);

@@ -1,6 +1,6 @@
-//! How many broken hosts a plan tolerates, and what happens after that: the budgets of stages and of the run together.
-//! Says what will happen, so a budget that another one is spent before, or that cannot be spent, is not in it.
-//! Start at [`tolerance`].
+//! How many broken hosts a plan tolerates, and what happens after that: the budgets of the stages and of the run
+//! together. It says what will really happen: a budget that cannot be used up, or only after another one is, is left
+//! out. Start at [`tolerance`].
 
 use crate::{plan::Plan, policy::OnBudgetSpent};
 
@@ -9,19 +9,19 @@ use crate::{plan::Plan, policy::OnBudgetSpent};
 pub struct Tolerance {
     /// Per stage, in the plan's order.
     pub stages: Vec<Tolerated>,
-    /// Broken hosts of the whole run that are tolerated; `None` where a stage's budget is always spent before, or where
-    /// the run goes on.
+    /// How many broken hosts the whole run tolerates; `None` if a stage's budget is always used up first, or if the run
+    /// goes on anyway.
     pub run: Option<usize>,
 }
 
 /// What one stage tolerates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tolerated {
-    /// So many; one more halts the run.
+    /// This many; one more halts the run.
     ThenRun(usize),
-    /// So many; one more halts the stage alone.
+    /// This many; one more halts only the stage.
     ThenStage(usize),
-    /// So many, for the budget of the run is spent before the stage's own.
+    /// This many, because the run's budget is used up before the stage's own.
     ByRun(usize),
     /// All its hosts.
     All,
@@ -41,7 +41,7 @@ pub fn tolerance(plan: &Plan) -> Tolerance {
             OnBudgetSpent::HaltStage => Tolerated::ThenStage(max),
             OnBudgetSpent::Continue => Tolerated::All,
         };
-        // What a stage can break without its own budget halting the run.
+        // How many hosts of a stage can break before its own budget halts the run.
         most += if let Tolerated::ThenRun(max) = own { max } else { hosts };
         match (own, run) {
             (Tolerated::ThenRun(max), Some(run)) if run < max => Tolerated::ByRun(run),
@@ -65,7 +65,7 @@ mod tests {
         use Tolerated::{All, ByRun, ThenRun, ThenStage};
         for (stages, run, expected, whole) in [
             ([(0, HaltRun), (0, HaltRun)], None, [ThenRun(0), ThenRun(0)], None),
-            // Every stage halts before the run's budget can be spent.
+            // Every stage halts before the run's budget can be used up.
             ([(0, HaltRun), (0, HaltRun)], Some(2), [ThenRun(0), ThenRun(0)], None),
             ([(1, HaltRun), (1, HaltRun)], Some(2), [ThenRun(1), ThenRun(1)], None),
             ([(1, HaltRun), (1, HaltRun)], Some(1), [ThenRun(1), ThenRun(1)], Some(1)),
@@ -74,7 +74,7 @@ mod tests {
             ([(0, HaltStage), (1, HaltStage)], Some(0), [ByRun(0), ByRun(0)], Some(0)),
             ([(0, Continue), (0, HaltRun)], Some(2), [ByRun(2), ThenRun(0)], Some(2)),
             ([(0, Continue), (0, HaltRun)], None, [All, ThenRun(0)], None),
-            // Three hosts cannot be more than three.
+            // Of three hosts no more than three can break.
             ([(3, HaltRun), (9, HaltStage)], Some(6), [All, All], None),
         ] {
             let mut plan = sample::plan(&[("a", &["a1 a2 a3"]), ("b", &["b1 b2 b3"])]);

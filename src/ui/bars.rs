@@ -1,7 +1,7 @@
-//! The live screen: a bar for each wave in flight and for the run, a line for each slow or failing host.
+//! The live screen: a bar for the run and for each wave in flight, and a line for each slow or failing host.
 //!
-//! One indicatif bar holds the whole panel as its message, so that a redraw is one write whatever has changed; what
-//! must stay is printed above it. [`panel`] is pure: state, time and size in, lines out.
+//! One indicatif bar has the whole panel as its message, so a redraw is one write, whatever has changed. Lines that
+//! must stay are printed above it. [`panel`] is pure: state, time and size in, lines out.
 
 use std::{collections::HashMap, io::Write, sync::Arc, time::Duration};
 
@@ -9,15 +9,15 @@ use console::{measure_text_width, truncate_str};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-use super::{Paint, Quiet, Reporter, lines::stamped, screen::Screen, sentence, text};
+use super::{Paint, Reporter, ScreenLock, lines::stamped, screen::Screen, sentence, text};
 use crate::{
     event::{Event, HostAt, HostState, Kind, Progress, RunState, Tally},
     host::HostName,
 };
 
-/// Shortest time between two drawings.
+/// The shortest time between two redraws.
 const PAUSE: SignedDuration = SignedDuration::from_millis(150);
-/// Most hosts that have a line.
+/// The most hosts that get a line.
 const HOSTS: usize = 8;
 
 /// A terminal's size in characters.
@@ -41,11 +41,11 @@ pub struct Bars {
     last_note: String,
     drawn_at: Timestamp,
     asked: bool,
-    quiet: Quiet,
+    screen: ScreenLock,
 }
 
 impl Bars {
-    /// Draws to `out`, a terminal whose size is asked for at each drawing.
+    /// Draws to `out`, a terminal; its size is read for each redraw.
     pub fn new(
         out: Box<dyn Write + Send>,
         size: impl Fn() -> Size + Send + Sync + 'static,
@@ -54,7 +54,7 @@ impl Bars {
     ) -> Self {
         let size: Arc<dyn Fn() -> Size + Send + Sync> = Arc::new(size);
         let screen = Screen::new(out, Arc::clone(&size));
-        // Its own bound is far above ours, so that none of our drawings is dropped.
+        // indicatif's own limit is far above ours, so that it drops none of our redraws.
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(screen), 100);
         let bar = ProgressBar::with_draw_target(Some(0), target);
         bar.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -69,28 +69,28 @@ impl Bars {
             last_note: String::new(),
             drawn_at: Timestamp::MIN,
             asked: false,
-            quiet: Quiet::default(),
+            screen: ScreenLock::default(),
         }
     }
 
-    /// How this program is called in commands, with its state folder.
+    /// The program's name in commands, with its state folder.
     #[must_use]
     pub fn called(self, program: &str) -> Self {
         Self { program: program.to_owned(), ..self }
     }
 
-    /// Leaves the screen to questions that are asked through `quiet`.
+    /// Leaves the screen to questions that are asked through `screen`.
     #[must_use]
-    pub fn quiet(mut self, quiet: &Quiet) -> Self {
-        quiet.of(&self.bar);
-        self.quiet = quiet.clone();
+    pub fn sharing(mut self, screen: &ScreenLock) -> Self {
+        screen.of(&self.bar);
+        self.screen = screen.clone();
         self
     }
 
     fn draw(&mut self, state: &RunState, now: Timestamp) {
-        let quiet = self.quiet.clone();
-        // While somebody is asked nothing is drawn; what must be said waits.
-        let Some(_right) = quiet.try_draw() else { return };
+        let screen = self.screen.clone();
+        // Nothing is drawn during a question; lines that must be printed wait.
+        let Some(_right) = screen.try_draw() else { return };
         self.drawn_at = now;
         self.print_pending();
         let lines = panel(state, now, (self.size)(), &self.chatter, self.paint);
@@ -99,8 +99,8 @@ impl Bars {
 
     fn print_pending(&mut self) {
         if !self.pending.is_empty() {
-            // The last column stays free, and a line that the terminal would break is broken here: what is drawn later
-            // must know how many lines there are.
+            // The last column stays free, and long lines are broken here and not by the terminal: later redraws must
+            // know how many lines there are.
             let width = usize::from((self.size)().columns.max(20)) - 1;
             let lines: Vec<String> = self.pending.lines().map(|line| text::wrap(line, width)).collect();
             self.bar.println(lines.join("\n"));
@@ -138,8 +138,8 @@ impl Reporter for Bars {
 
     fn ask(&mut self, at: Timestamp, question: &str) {
         self.note(at, question);
-        let quiet = self.quiet.clone();
-        let Some(_right) = quiet.try_draw() else { return };
+        let screen = self.screen.clone();
+        let Some(_right) = screen.try_draw() else { return };
         self.print_pending();
         self.bar.set_message("");
         self.asked = true;
@@ -150,7 +150,7 @@ impl Reporter for Bars {
         if self.asked {
             return;
         }
-        // A clock that was set back must not freeze the screen.
+        // The screen must not freeze if the clock was set back.
         let since = now.duration_since(self.drawn_at);
         if since >= PAUSE || since.is_negative() {
             self.draw(state, now);
@@ -158,15 +158,15 @@ impl Reporter for Bars {
     }
 
     fn finish(&mut self, _: &RunState) {
-        let quiet = self.quiet.clone();
-        // A question that nobody answers any more: the program ends, and its summary says the rest.
-        let Some(_right) = quiet.try_draw() else { return };
+        let screen = self.screen.clone();
+        // An open question is dropped: the program ends, and its summary says the rest.
+        let Some(_right) = screen.try_draw() else { return };
         self.print_pending();
         self.bar.finish_and_clear();
     }
 }
 
-/// What is on the screen below the lines that stay.
+/// The part of the screen below the lines that stay.
 fn panel(
     state: &RunState,
     now: Timestamp,
@@ -174,7 +174,7 @@ fn panel(
     chatter: &HashMap<HostName, String>,
     paint: Paint,
 ) -> Vec<String> {
-    // The last columns stay free: the terminal's own `^C` must not break the line.
+    // The last columns stay free, so that the `^C` that the terminal prints does not break the line.
     let width = usize::from(size.columns.max(20)) - 3;
     let shape = Shape { width, digits: state.tally.total.to_string().len() };
     let room = usize::from(size.rows).saturating_sub(4).clamp(1, HOSTS + 3);
@@ -239,11 +239,11 @@ fn elapsed(since: Option<Timestamp>, now: Timestamp) -> String {
     text::duration(Duration::from_secs(Duration::try_from(took).unwrap_or_default().as_secs())).replace(".0s", "s")
 }
 
-/// What the bars have in common, so that they stand below each other.
+/// The widths that all bars share, so that they line up.
 #[derive(Clone, Copy)]
 struct Shape {
     width: usize,
-    /// Of the largest number of hosts.
+    /// Digits of the largest number of hosts.
     digits: usize,
 }
 

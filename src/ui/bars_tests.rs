@@ -1,4 +1,4 @@
-//! What the panel looks like, and that nothing hostile gets onto it.
+//! What the panel looks like, and that no hostile output reaches it.
 use std::io::Write as _;
 
 use super::*;
@@ -105,7 +105,8 @@ fn failures_stay_above_the_bars_and_a_vanished_terminal_stops_nothing() {
     assert_eq!(out.text(), "");
 }
 
-/// What stands on a terminal of endless height that received `text`: just the sequences that [`Screen`] sends.
+/// The lines on a terminal of endless height after it received `text`. It knows only the sequences that [`Screen`]
+/// sends.
 fn replay(text: &str, columns: usize) -> Vec<String> {
     let mut lines: Vec<Vec<char>> = vec![Vec::new()];
     let (mut row, mut column) = (0usize, 0usize);

@@ -1,20 +1,20 @@
-//! One line on the terminal while a command runs on many hosts: how many are done, how many of them not well, and the
-//! last ones that are waited for.
+//! One line on the terminal while a command runs on many hosts: how many are done, how many of those are not ok, and
+//! which are the last to wait for.
 
 use std::{collections::BTreeSet, io::Write, sync::Arc, time::Duration};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{ExecEnd, Paint, Quiet, Size, screen::Screen, text};
+use super::{ExecEnd, Paint, ScreenLock, Size, screen::Screen, text};
 use crate::host::HostName;
 
-/// So few hosts are named while they are waited for.
+/// The hosts to wait for are named when this many or fewer are left.
 const NAMED: usize = 5;
 
 /// Draws the line and keeps it drawn.
 pub struct Count {
     bar: ProgressBar,
-    quiet: Quiet,
+    screen: ScreenLock,
     paint: Paint,
     total: usize,
     bad: usize,
@@ -27,17 +27,17 @@ impl Count {
         out: Box<dyn Write + Send>,
         size: impl Fn() -> Size + Send + Sync + 'static,
         paint: Paint,
-        quiet: &Quiet,
+        screen: &ScreenLock,
         hosts: &[HostName],
     ) -> Self {
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(Screen::new(out, Arc::new(size))), 5);
         let bar = ProgressBar::with_draw_target(Some(0), target);
         let style = ProgressStyle::with_template("{msg} {elapsed}").unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.set_style(style);
-        quiet.of(&bar);
+        screen.of(&bar);
         bar.enable_steady_tick(Duration::from_secs(1));
         let waiting = hosts.iter().cloned().collect();
-        let this = Self { bar, quiet: quiet.clone(), paint, total: hosts.len(), bad: 0, waiting };
+        let this = Self { bar, screen: screen.clone(), paint, total: hosts.len(), bad: 0, waiting };
         this.draw();
         this
     }
@@ -49,15 +49,15 @@ impl Count {
         self.draw();
     }
 
-    /// Gives the line back.
+    /// Removes the line.
     pub fn finish(self) {
-        if let Some(_right) = self.quiet.try_draw() {
+        if let Some(_right) = self.screen.try_draw() {
             self.bar.finish_and_clear();
         }
     }
 
     fn draw(&self) {
-        if let Some(_right) = self.quiet.try_draw() {
+        if let Some(_right) = self.screen.try_draw() {
             self.bar.set_message(self.line());
         }
     }
@@ -83,7 +83,7 @@ mod tests {
     fn the_line_names_the_last_ones() {
         let hosts: Vec<HostName> = (1..=8).map(|n| HostName::new(&format!("web{n}")).unwrap()).collect();
         let size = || Size { rows: 25, columns: 80 };
-        let mut count = Count::new(Box::new(std::io::sink()), size, Paint::plain(), &Quiet::default(), &hosts);
+        let mut count = Count::new(Box::new(std::io::sink()), size, Paint::plain(), &ScreenLock::default(), &hosts);
         assert_eq!(count.line(), "0 of 8 hosts done");
         count.done(&hosts[0], &ExecEnd::Code(0));
         count.done(&hosts[1], &ExecEnd::Code(1));

@@ -1,12 +1,12 @@
-//! How one text differs from another, line by line: Myers' algorithm (1986), within a bound.
+//! How one text differs from another, line by line: Myers' algorithm (1986), with a limit.
 
-/// More differing lines than this are not looked for.
+/// The most differing lines to look for.
 const MOST: usize = 500;
 /// Lines around a difference.
 const AROUND: usize = 2;
 
-/// The lines of `b` that `a` has not, and the other way round, with a little around them: `-` is `a`, `+` is `b`, a
-/// blank is both. `None`: they differ in too much to say it line by line.
+/// The lines that are only in `a` (`-`) or only in `b` (`+`), with a few lines around them (blank). `None`: there are
+/// too many differences to list.
 pub(super) fn lines<'t>(a: &[&'t str], b: &[&'t str]) -> Option<Vec<(char, &'t str)>> {
     let script = script(a, b)?;
     let near = |at: usize| {
@@ -48,7 +48,7 @@ fn middle<'t>(a: &[&'t str], b: &[&'t str]) -> Option<Vec<(char, &'t str)>> {
     let mut rounds: Vec<Vec<usize>> = Vec::new();
     for d in 0..=most {
         rounds.push(furthest.clone());
-        // Diagonals -d, -d + 2, …, d, shifted so that none is negative.
+        // Diagonals -d, -d + 2, …, d, shifted so that no index is negative.
         for k in (offset - d..=offset + d).step_by(2) {
             let down = k == offset - d || (k != offset + d && furthest[k - 1] < furthest[k + 1]);
             let mut x = if down { furthest[k + 1] } else { furthest[k - 1] + 1 };
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn differences_are_told_with_a_little_around_them() {
+    fn differences_are_shown_with_a_few_lines_around_them() {
         for (a, b, expected) in [
             ("1", "1", ""),
             ("1", "2", "-1|+2"),
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn too_much_is_not_told() {
+    fn too_many_differences_are_not_shown() {
         let numbers = |from: usize| (from..from + 2000).map(|n| n.to_string()).collect::<Vec<_>>();
         let (a, b) = (numbers(0), numbers(5000));
         let (a, b): (Vec<&str>, Vec<&str>) =

@@ -1,4 +1,4 @@
-//! One command on many hosts: hosts with the same output and the same end share one block.
+//! One command on many hosts: hosts with the same output and the same result share one block.
 
 use std::{
     cmp::Reverse,
@@ -16,17 +16,17 @@ use super::{
 };
 use crate::{command::Exit, host::HostName, spool::Spool};
 
-/// Longer output is not compared line by line.
+/// Output longer than this is not compared line by line.
 const COMPARED: u64 = 1 << 20;
-/// Most bytes of a stream in a JSON object.
+/// The most bytes of a stream in a JSON object.
 const IN_JSON: u64 = 1 << 20;
-/// Longest part of a line that is held.
+/// The longest part of a line that is kept in memory.
 const PIECE: u64 = 64 << 10;
 
-/// What one host answered.
+/// The result of the command on one host.
 #[derive(Clone, Debug)]
 pub struct ExecResult {
-    /// Who.
+    /// The host.
     pub host: HostName,
     /// How it ended.
     pub end: ExecEnd,
@@ -45,20 +45,20 @@ pub enum ExecEnd {
     Code(u32),
     /// A signal ended it.
     Signal(String),
-    /// There is no answer: why, what to type, whether the command may have run, and whether the host was reached.
+    /// There is no answer.
     NoAnswer {
-        /// Stable short name, for folding.
+        /// Stable short name of the failure, for grouping.
         class: String,
         /// Why, one line.
         why: String,
         /// What to type next.
         help: Option<String>,
-        /// True when it was sent, so that it may have run.
+        /// True if the command was sent, so that it may have run.
         unknown: bool,
-        /// True when the host refused it or could not take it, as sudo may; a host that is away is not reached.
+        /// True if the host was reached but refused the command, as sudo may.
         reached: bool,
     },
-    /// Its turn never came: the command was interrupted before.
+    /// Its turn never came: `exec` was interrupted before.
     NotStarted,
 }
 
@@ -99,20 +99,21 @@ impl ExecEnd {
 /// How the blocks look.
 #[derive(Clone, Copy, Debug)]
 pub struct ExecLook {
-    /// Bounds a line in characters: a terminal's reader wants no megabyte line, a file's reader may (`usize::MAX`).
+    /// The most characters in a line. A line of a megabyte is useless on a terminal, but may be needed in a file
+    /// (`usize::MAX`).
     pub most: usize,
     /// Colours.
     pub paint: Paint,
-    /// The largest group is shown whole, the others as what differs from it.
+    /// Show the largest group in full, and only the differences of the others.
     pub diff: bool,
-    /// Only the ends that are not fine, without output: it was shown as it came.
+    /// Show only results that are not ok, without the output, which was shown live.
     pub ends_only: bool,
 }
 
-/// The blocks, the fine ones first, the broken ones nearest to the prompt.
+/// The blocks: the ok ones first, the failed ones last, next to the prompt.
 ///
 /// # Errors
-/// `out` cannot be written, or a spool cannot be read.
+/// If `out` cannot be written, or a spool cannot be read.
 pub fn exec_blocks(results: &[ExecResult], look: ExecLook, out: &mut dyn Write) -> io::Result<()> {
     let mut groups = groups(results, look.ends_only);
     if look.ends_only {
@@ -163,7 +164,7 @@ fn block(group: &Group<'_>, reference: Option<&Group<'_>>, look: ExecLook, out: 
     Ok(())
 }
 
-/// What `stream` has that `other` has not, and the other way round.
+/// The lines that are only in `stream` or only in `other`.
 fn difference(front: &str, other: &Spool, stream: &Spool, look: ExecLook, out: &mut dyn Write) -> io::Result<()> {
     if other.digest() == stream.digest() {
         return Ok(());
@@ -200,16 +201,16 @@ pub fn exec_tally(results: &[ExecResult]) -> String {
     format!("{}: {}", text::count(results.len(), "host"), parts.join(", "))
 }
 
-/// One line of one host, as it comes.
+/// One live line of one host.
 pub fn exec_line(host: &HostName, line: &[u8], most: usize, paint: Paint) -> String {
     format!("{} {}\n", paint.strong(&format!("{host}:")), text::clean(&String::from_utf8_lossy(line), most))
 }
 
-/// One host as an object. Of each stream it holds at most a mebibyte; what is left out counts as dropped. Output that
-/// is not UTF-8 has its bad bytes replaced and says so.
+/// One host as an object, with at most a mebibyte of each stream; the rest counts as dropped. In output that is not
+/// UTF-8 the bad bytes are replaced, and a field says so.
 ///
 /// # Errors
-/// A spool cannot be read.
+/// If a spool cannot be read.
 pub fn exec_json(result: &ExecResult) -> io::Result<Value> {
     let (out, err) = (result.stdout.head(IN_JSON)?, result.stderr.head(IN_JSON)?);
     let (stdout, stderr) = (String::from_utf8_lossy(&out), String::from_utf8_lossy(&err));
@@ -246,14 +247,15 @@ fn head(end: &ExecEnd, members: &[&ExecResult], differs: bool, paint: Paint) -> 
     format!("{} {}{many}: {label}{differs}", paint.faint("──"), paint.strong(&names))
 }
 
-/// Copies lines, clean. A line is held in pieces, so that a host that never ends one costs no memory.
+/// Copies lines, made safe for a terminal. Lines are read in pieces, so that a host that never ends a line uses no
+/// memory.
 fn lines(front: &str, stream: impl Read, most: usize, out: &mut dyn Write) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     let mut piece = Vec::new();
     let mut begun = false;
     while stream.by_ref().take(PIECE).read_until(b'\n', &mut piece)? > 0 {
         let whole = piece.last() == Some(&b'\n');
-        // The rest of a line that is longer than a terminal wants is not for a terminal.
+        // The rest of a line that is too long for a terminal is skipped.
         if !begun || most == usize::MAX {
             let text = String::from_utf8_lossy(&piece);
             write!(
@@ -272,8 +274,8 @@ fn lines(front: &str, stream: impl Read, most: usize, out: &mut dyn Write) -> io
     if begun { writeln!(out) } else { Ok(()) }
 }
 
-/// The exit code of `exec`, in the order of a rollout's: `7` some answer is not known, `6` a command failed, `5` hosts
-/// unreachable and none failed, `4` stopped early and none failed, `0` all ended with 0.
+/// The exit code of `exec`, in the same order as for a rollout: `7` a result is unknown, `6` a command failed, `5`
+/// hosts unreachable and none failed, `4` stopped early and none failed, `0` all commands ended with 0.
 pub fn exec_exit_code(results: &[ExecResult]) -> u8 {
     let worst = |rank| results.iter().any(|result| result.end.rank() == rank);
     match () {

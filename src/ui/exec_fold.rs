@@ -1,5 +1,5 @@
-//! Which hosts of an `exec` share a block: the same end and the same output. A failure is the same where its text
-//! differs only in what is the host's own: its name, an address, a fingerprint.
+//! Which hosts of an `exec` share a block: those with the same result and the same output. Failures count as the same
+//! if their texts differ only in the host's own name, address or fingerprint.
 
 use std::cmp::Reverse;
 
@@ -8,17 +8,17 @@ use indexmap::IndexMap;
 use super::exec::{ExecEnd, ExecResult};
 use crate::view::shape;
 
-/// The longest line that is made of the hints of several hosts.
+/// The longest line that is made from the hints of several hosts.
 const LONGEST: usize = 390;
 
-/// Hosts with the same end and the same output.
+/// Hosts with the same result and the same output.
 pub(super) struct Group<'a> {
-    /// How they ended; what differs is `…`.
+    /// Their result; parts that differ are `…`.
     pub(super) end: ExecEnd,
     pub(super) members: Vec<&'a ExecResult>,
 }
 
-/// The groups, the fine ones first, the broken ones last. `ends_only`: whatever they printed.
+/// The groups: the ok ones first, the failed ones last. `ends_only` ignores the output.
 pub(super) fn groups(results: &[ExecResult], ends_only: bool) -> Vec<Group<'_>> {
     type Key = (ExecEnd, Option<[[u8; 32]; 2]>);
     let mut groups: IndexMap<Key, Vec<&ExecResult>> = IndexMap::new();
@@ -32,7 +32,7 @@ pub(super) fn groups(results: &[ExecResult], ends_only: bool) -> Vec<Group<'_>> 
     groups
 }
 
-/// A host's end without what is its own.
+/// A host's result without the parts that are its own.
 fn shaped(result: &ExecResult) -> ExecEnd {
     let mut end = result.end.clone();
     if let ExecEnd::NoAnswer { why, help, .. } = &mut end {
@@ -43,7 +43,8 @@ fn shaped(result: &ExecResult) -> ExecEnd {
     end
 }
 
-/// The end as it is shown for all of them: as it is where it is one, else its shape, with a hint that can be typed.
+/// The result that is shown for all of them: the result itself if all have the same, or else its shape, with a hint
+/// that can be typed.
 fn shared(mut shape: ExecEnd, members: &[&ExecResult]) -> ExecEnd {
     let first = members[0];
     if members.iter().all(|member| member.end == first.end) {
@@ -61,7 +62,7 @@ fn shared(mut shape: ExecEnd, members: &[&ExecResult]) -> ExecEnd {
     shape
 }
 
-/// The words that all reasons share, and the shape of the others.
+/// The reason with the words that all share; other words are taken from the shape.
 fn one_reason(reasons: &[String], shape: &str) -> String {
     let words: Vec<Vec<&str>> = reasons.iter().map(|reason| reason.split(' ').collect()).collect();
     let of_shape: Vec<&str> = shape.split(' ').collect();
@@ -75,8 +76,8 @@ fn one_reason(reasons: &[String], shape: &str) -> String {
     (0..of_shape.len()).map(word).collect::<Vec<_>>().join(" ")
 }
 
-/// One hint for all: the same; or one command for all of them, where it is one that takes many; or what all have in
-/// common; or that of the first host.
+/// One hint for all hosts: their common hint, or one command that takes all hosts, or the parts that all hints share,
+/// or the first host's hint.
 fn one_hint(hints: &[String], first: &str) -> String {
     if hints.iter().all(|hint| *hint == hints[0]) {
         return hints[0].clone();
@@ -90,7 +91,7 @@ fn one_hint(hints: &[String], first: &str) -> String {
     if common.is_empty() { format!("{} (that is for {first})", hints[0]) } else { common.join("; or ") }
 }
 
-/// `ssh-keyscan` takes any number of hosts: hints that differ in its one argument are one.
+/// `ssh-keyscan` takes any number of hosts, so hints that differ only in its argument become one.
 fn scanning_all(hints: &[String]) -> Option<String> {
     let words: Vec<Vec<&str>> = hints.iter().map(|hint| hint.split(' ').collect()).collect();
     let first = &words[0];
@@ -190,7 +191,7 @@ mod tests {
             one("a", "refused", "10.0.0.1:22 refused the connection"),
             one("b", "refused", "10.0.0.2:22 refused the connection"),
             one("c", "closed", "10.0.0.3:22 refused the connection"),
-            one("d", "refused", "nobody is there"),
+            one("d", "refused", "no answer"),
         ];
         assert_eq!(groups(&results, false).len(), 3);
     }

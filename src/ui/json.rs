@@ -1,4 +1,4 @@
-//! Events as they are, one JSON object per line (NDJSON): for scripts.
+//! Events as they are recorded, one JSON object per line (NDJSON): for scripts.
 
 use std::io::Write;
 
@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use super::Reporter;
 use crate::event::{Event, Progress, RunState};
 
-/// Writes every event as one line of JSON, and nothing else; what no event says goes to the talk beside it.
+/// Writes every event as one line of JSON, and nothing else. Sentences that are not events go to a second stream.
 pub struct Json {
     out: Option<Box<dyn Write + Send>>,
     talk: Box<dyn Write + Send>,
 }
 
 impl Json {
-    /// Events to `out`, until that fails; sentences for people, such as how to approve, to `talk`.
+    /// Writes events to `out` until that fails, and sentences for people, such as how to approve, to `talk`.
     pub fn new(out: Box<dyn Write + Send>, talk: Box<dyn Write + Send>) -> Self {
         Self { out: Some(out), talk }
     }
@@ -29,7 +29,7 @@ impl Reporter for Json {
             out.flush()
         });
         if written.is_err() {
-            // The reader went away: half a line is followed by nothing.
+            // The reader is gone: after half a line nothing more is written.
             self.out = None;
         }
     }
@@ -37,7 +37,7 @@ impl Reporter for Json {
     fn progress(&mut self, _: &Progress) {}
 
     fn note(&mut self, _: Timestamp, text: &str) {
-        // Nobody may be there to read it.
+        // An error is ignored: it is only for people.
         let _ = writeln!(self.talk, "{}", super::clean(text, 400));
     }
 
@@ -75,7 +75,7 @@ mod tests {
         let mut json = Json::new(out.writer(), Box::new(std::io::sink()));
         out.break_it();
         json.event(&sample.state, &sample.events[0]);
-        out.mend();
+        out.repair();
         json.event(&sample.state, &sample.events[0]);
         assert_eq!(out.text(), "");
     }

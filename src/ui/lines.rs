@@ -1,4 +1,5 @@
-//! Quiet lines for pipes, files and CI: one per host end, failure, wave border, stop and wait; each with its time.
+//! Plain lines for pipes, files and CI: one for each finished host, failure, begin and end of a wave, stop and wait,
+//! each with its time.
 
 use std::io::Write;
 
@@ -7,7 +8,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{Paint, Reporter, sentence, text};
 use crate::event::{Event, Progress, RunState};
 
-/// Writes lines that are complete in themselves and never change again.
+/// Writes complete lines that never change again.
 pub struct Lines {
     out: Box<dyn Write + Send>,
     paint: Paint,
@@ -17,12 +18,12 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Writes to `out`, with times of `zone`.
+    /// Writes to `out`, with times in `zone`.
     pub fn new(out: Box<dyn Write + Send>, paint: Paint, zone: TimeZone) -> Self {
         Self { out, paint, zone, program: "patchwave".to_owned(), last_note: String::new() }
     }
 
-    /// How this program is called in commands, with its state folder.
+    /// The program's name in commands, with its state folder.
     #[must_use]
     pub fn called(self, program: &str) -> Self {
         Self { program: program.to_owned(), ..self }
@@ -30,12 +31,12 @@ impl Lines {
 
     fn say(&mut self, at: Timestamp, text: &str) {
         let lines = stamped(at, &self.zone, self.paint, text);
-        // A reader that went away does not stop a run.
+        // A run does not stop when its reader is gone.
         let _ = self.out.write_all(lines.as_bytes()).and_then(|()| self.out.flush());
     }
 }
 
-/// `text` with the time in front of its first line and as much room in front of the others.
+/// `text` with the time before its first line, and the other lines indented as much.
 pub(super) fn stamped(at: Timestamp, zone: &TimeZone, paint: Paint, text: &str) -> String {
     let clock = at.to_zoned(zone.clone()).strftime("%T").to_string();
     let mut lines = String::new();
@@ -74,7 +75,7 @@ pub(super) mod tests {
     use super::*;
     use crate::event::{Kind, StepResult, Stop, Verdict, sample::*};
 
-    /// A writer that others can look into, and break.
+    /// A writer that a test can read, and make fail.
     #[derive(Clone, Default, Debug)]
     pub(crate) struct Captured(Arc<Mutex<(Vec<u8>, bool)>>);
 
@@ -91,7 +92,7 @@ pub(super) mod tests {
             self.0.lock().unwrap().1 = true;
         }
 
-        pub(crate) fn mend(&self) {
+        pub(crate) fn repair(&self) {
             self.0.lock().unwrap().1 = false;
         }
     }
@@ -111,7 +112,7 @@ pub(super) mod tests {
         }
     }
 
-    /// Plays a run from its first event on.
+    /// Sends all events of a run to the reporter.
     pub(crate) fn play(reporter: &mut dyn Reporter, sample: &Sample) {
         let mut state = RunState::begin(&sample.events[0]).unwrap();
         reporter.event(&state, &sample.events[0]);
@@ -157,7 +158,7 @@ pub(super) mod tests {
         02:00:42  failed       db2  Security updates: lock held by unattended-upgrade (pid 812)
                                | E: Could not get lock /var/lib/dpkg/lock-frontend
                                try: patchwave log RUN db2
-        02:00:42  failed       db2  is done, broken at "Security updates", nothing changed (2.0s)
+        02:00:42  failed       db2  broke at "Security updates", nothing changed (2.0s)
         02:00:53  ok           db3  1 package (13s)
         02:00:53  wave         production, wave 2 of 3 is done: 1 ok, 1 failed
         02:00:53  stop         no new host starts, hosts in flight finish (0 in flight); by ann@jump

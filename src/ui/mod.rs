@@ -1,6 +1,6 @@
-//! What a person or a script sees of a run: readings of `(&RunState, &Event)` and of [`Progress`].
-//! It alone knows how things look; it is handed its writers, decides nothing and knows no step kind by name.
-//! Start at [`Reporter`]; the sentences that several readers share are in `sentence.rs`.
+//! What a person or a script sees of a run, made from `(&RunState, &Event)` and [`Progress`]. Only this module knows
+//! how things look; it gets its writers passed in, decides nothing and knows no step kind by name. Start at
+//! [`Reporter`]; the sentences that several renderers share are in `sentence.rs`.
 
 mod bars;
 mod count;
@@ -11,11 +11,11 @@ mod json;
 mod lines;
 mod paint;
 mod plan;
-mod quiet;
 mod redraw;
 mod remarks;
 mod runs;
 mod screen;
+mod screen_lock;
 mod sentence;
 mod status;
 mod summary;
@@ -29,9 +29,9 @@ pub use json::Json;
 pub use lines::Lines;
 pub use paint::{Colour, Paint};
 pub use plan::{plan_json, plan_text};
-pub use quiet::Quiet;
 pub use redraw::Redraw;
 pub use runs::{RunLine, host_text, runs_json, runs_text};
+pub use screen_lock::ScreenLock;
 pub use status::{Status, Waits};
 pub use summary::{CommandLines, Summary};
 pub use text::{clean, duration};
@@ -40,19 +40,19 @@ use jiff::Timestamp;
 
 use crate::event::{Event, Progress, RunState};
 
-/// Something that shows a run while it goes on. No method fails: a terminal that goes away must not stop a run.
+/// Something that shows a run while it goes on. No method fails: a run must not stop because the terminal is gone.
 pub trait Reporter: Send {
-    /// A fact was recorded; `state` holds it already.
+    /// An event was recorded; `state` includes it already.
     fn event(&mut self, state: &RunState, event: &Event);
 
-    /// Chatter of one host.
+    /// What a host is doing just now.
     fn progress(&mut self, progress: &Progress);
 
-    /// A sentence about the run as a whole that no event says: why it waits or halts, how to approve.
+    /// A sentence about the run as a whole that is not an event: why it waits or halts, how to approve.
     fn note(&mut self, at: Timestamp, text: &str);
 
-    /// A question to the person in front of the screen: said, and then nothing is drawn over what they type, until
-    /// something happens.
+    /// A question to the person at the terminal. After it nothing is drawn, so that they can type, until something
+    /// happens.
     fn ask(&mut self, at: Timestamp, text: &str) {
         self.note(at, text);
     }
@@ -60,6 +60,6 @@ pub trait Reporter: Send {
     /// Time has passed; called a few times a second.
     fn tick(&mut self, state: &RunState, now: Timestamp);
 
-    /// Nothing more comes; the screen is given back.
+    /// The run is over; the screen is given back.
     fn finish(&mut self, state: &RunState);
 }

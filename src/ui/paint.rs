@@ -1,11 +1,11 @@
-//! Colour: whether, and which. Nothing depends on colour alone.
+//! Whether to use colour, and which. Colour never is the only sign of anything.
 
 use console::Style;
 
 /// `--color`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Colour {
-    /// On a terminal, unless the environment says no.
+    /// On a terminal, unless the environment turns it off.
     #[default]
     Auto,
     /// Always.
@@ -21,8 +21,8 @@ pub struct Paint {
 }
 
 impl Paint {
-    /// Decides from `--color`, whether the stream is a terminal, and `NO_COLOR` (<https://no-color.org>), `CLICOLOR`,
-    /// `CLICOLOR_FORCE` (<https://bixense.com/clicolors>) as `variable` reads them.
+    /// Decides from `--color`, from whether the stream is a terminal, and from `NO_COLOR` (<https://no-color.org>),
+    /// `CLICOLOR` and `CLICOLOR_FORCE` (<https://bixense.com/clicolors>), which `variable` reads.
     pub fn decide(wanted: Colour, terminal: bool, variable: impl Fn(&str) -> Option<String>) -> Self {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
         let colour = match wanted {

@@ -1,4 +1,4 @@
-//! A plan as a person reads it before saying yes: stages and waves as a table, the steps, the digest.
+//! A plan as a person reads it before confirming: a table of stages and waves, the steps, the digest.
 
 use std::collections::BTreeSet;
 
@@ -14,11 +14,10 @@ use crate::{
     view::WINDOWS_IGNORED,
 };
 
-/// Waves of a stage above which neighbours of one size share a line.
+/// If a stage has more waves than this, neighbours of equal size share a line.
 const LISTED: usize = 8;
 
-/// The plan as tables, with a line end behind each line. `verbose` gives every wave its line and names
-/// every host.
+/// The plan as tables; every line ends with a newline. `verbose` gives every wave a line and names every host.
 pub fn plan_text(plan: &Plan, digest: &str, width: u16, paint: Paint, verbose: bool) -> String {
     let hosts = plan.hosts().count();
     let head = format!("{}, plan {digest}", paint.strong(&text::clean(&plan.playbook, 60)));
@@ -27,23 +26,23 @@ pub fn plan_text(plan: &Plan, digest: &str, width: u16, paint: Paint, verbose: b
     let size = text::wrap(&format!("{size}; {}", tolerated::headline(plan, &tolerance)), width.into());
     let mut page = format!("{head}\n{size}\n\n{}\n\n", stages(plan, &tolerance, width, paint, verbose));
     page.push_str(&remarks(plan));
-    page.push_str(&paint.strong("each host walks"));
+    page.push_str(&paint.strong("steps of each host"));
     page.push('\n');
     page.push_str(&steps(&plan.steps));
     if !plan.on_failure.is_empty() {
-        page.push_str(&paint.strong("a host that fails walks then"));
+        page.push_str(&paint.strong("steps after a failure"));
         page.push('\n');
         page.push_str(&steps(&plan.on_failure));
     }
     for stage in plan.stages.iter().filter(|stage| !stage.gate.is_empty()) {
-        page.push_str(&paint.strong(&format!("the gate of {}", stage.name)));
+        page.push_str(&paint.strong(&format!("gate of {}", stage.name)));
         page.push('\n');
         page.push_str(&steps(&stage.gate));
     }
     page
 }
 
-/// What a table has no room for.
+/// What does not fit into the table.
 fn remarks(plan: &Plan) -> String {
     let mut lines = String::new();
     if plan.ignores_windows {
@@ -104,14 +103,14 @@ fn stages(plan: &Plan, tolerance: &Tolerance, width: u16, paint: Paint, verbose:
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
-/// When its hosts may be started, one line per window.
+/// When its hosts may start, one line per window.
 fn windows(stage: &Stage) -> BTreeSet<String> {
     let hosts = stage.waves.iter().flat_map(|wave| &wave.hosts);
     let shown = |windows: &Windows| windows.iter().map(Window::to_string).collect::<Vec<_>>().join(", and ");
     hosts.filter_map(|host| host.window.as_deref().map(shown)).collect()
 }
 
-/// Lines of the table: name, size and the waves that share the line.
+/// The lines of the table: name, size and the waves that share the line.
 fn waves(stage: &Stage, verbose: bool) -> Vec<(String, String, Vec<&Wave>)> {
     let mut lines = Vec::new();
     let mut at = 0;
@@ -134,20 +133,20 @@ fn waves(stage: &Stage, verbose: bool) -> Vec<(String, String, Vec<&Wave>)> {
     lines
 }
 
-/// What the waves of a stage are waited for with. Only what will happen, if all goes well: after the last wave of the
-/// run its gate is run, and nothing else is waited for.
+/// The waits between the waves of a stage. Only what will happen if all goes well: after the last wave of the run the
+/// gate runs, and there is no other wait.
 fn between(plan: &Plan, s: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let stage = &plan.stages[s];
     let last = plan.stages[s + 1..].iter().all(|later| later.waves.is_empty());
     let (name, gate) = (&stage.name, !stage.gate.is_empty());
-    let rest = (!stage.soak.is_zero()).then(|| format!("rest {}", text::rest(stage.soak)));
-    match (rest, gate) {
-        (Some(rest), true) if !last => lines.push(format!("after each wave of {name}: {rest}, then run the gate")),
-        (rest, gate) => {
-            let rest = rest.filter(|_| !(last && stage.waves.len() < 2));
+    let soak = (!stage.soak.is_zero()).then(|| format!("soak {}", text::rest(stage.soak)));
+    match (soak, gate) {
+        (Some(soak), true) if !last => lines.push(format!("after each wave of {name}: {soak}, then run the gate")),
+        (soak, gate) => {
+            let soak = soak.filter(|_| !(last && stage.waves.len() < 2));
             let but = if last { " but the last" } else { "" };
-            lines.extend(rest.map(|rest| format!("after each wave of {name}{but}: {rest}")));
+            lines.extend(soak.map(|soak| format!("after each wave of {name}{but}: {soak}")));
             lines.extend(gate.then(|| format!("after each wave of {name}: run the gate")));
         }
     }
@@ -155,7 +154,7 @@ fn between(plan: &Plan, s: usize) -> Vec<String> {
         Some(moment) if plan.approvals().any(|approval| approval == (s, moment)) => {
             lines.push(format!("{name}: waits for approval {moment}"));
         }
-        Some(_) => lines.push(format!("{name}: no approval is asked for, because no wave follows its only one")),
+        Some(_) => lines.push(format!("{name}: no approval needed, because nothing follows its only wave")),
         None => {}
     }
     lines
@@ -179,7 +178,7 @@ fn steps(steps: &[StepSpec]) -> String {
         }
         let extra = if extra.is_empty() { String::new() } else { format!(" ({})", extra.join(", ")) };
         lines.push_str(&format!("{:>4}. {}{extra}\n", i + 1, text::clean(&step.name, 80)));
-        // One over the whole walk is said once, where it is confirmed.
+        // A guard over the whole walk is shown once, at the step that confirms it.
         let own = step.guard.as_ref().filter(|guard| !guard.whole_walk).or(step.kind.guard_ended());
         if let Some(guard) = own {
             let rollback = text::clean(&guard.rollback.shown(), 60);
@@ -247,7 +246,7 @@ mod tests {
         insta::assert_snapshot!(shown(80), @r#"
         Rolling patch wave, plan 3f9a2c1b77d0
         50 hosts in 3 stages; halts at the first failed host in staging and
-        production/critical, or when more than 2 hosts fail in all
+        production/critical, or when more than 2 hosts fail in total
 
         stage                 wave      size    hosts                    tolerated
         staging               1              2  s[1-2].example.com       0
@@ -258,17 +257,17 @@ mod tests {
 
         highest risk in edge: low
         window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin
-        after each wave of production/critical but the last: rest 10m
+        after each wave of production/critical but the last: soak 10m
         after each wave of production/critical: run the gate
         production/critical: waits for approval after its first wave
 
-        each host walks
+        steps of each host
            1. Ready to be patched
            2. Security updates (when facts.os == 'debian', 2 more attempts)
            3. Reboot where it is needed (at most 15m)
-        a host that fails walks then
+        steps after a failure
            1. Restore the snapshot
-        the gate of production/critical
+        gate of production/critical
            1. No errors in the shop
         "#);
     }
@@ -277,7 +276,7 @@ mod tests {
     fn a_plan_on_200_columns() {
         insta::assert_snapshot!(shown(200), @r#"
         Rolling patch wave, plan 3f9a2c1b77d0
-        50 hosts in 3 stages; halts at the first failed host in staging and production/critical, or when more than 2 hosts fail in all
+        50 hosts in 3 stages; halts at the first failed host in staging and production/critical, or when more than 2 hosts fail in total
 
         stage                 wave      size    hosts                    tolerated
         staging               1              2  s[1-2].example.com       0
@@ -288,22 +287,22 @@ mod tests {
 
         highest risk in edge: low
         window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin
-        after each wave of production/critical but the last: rest 10m
+        after each wave of production/critical but the last: soak 10m
         after each wave of production/critical: run the gate
         production/critical: waits for approval after its first wave
 
-        each host walks
+        steps of each host
            1. Ready to be patched
            2. Security updates (when facts.os == 'debian', 2 more attempts)
            3. Reboot where it is needed (at most 15m)
-        a host that fails walks then
+        steps after a failure
            1. Restore the snapshot
-        the gate of production/critical
+        gate of production/critical
            1. No errors in the shop
         "#);
     }
 
-    /// What is announced about waits, for every place in which a stage asks.
+    /// The waits that are shown, for every moment at which a stage can need approval.
     #[test]
     fn only_waits_that_will_happen_are_announced() {
         let waits = |stages: &[(&str, &[&str])], approve: Moment| {
@@ -322,12 +321,12 @@ mod tests {
         assert_eq!(
             waits(one, Moment::AfterCanary),
             "after each wave of db: run the gate\n\
-             db: no approval is asked for, because no wave follows its only one"
+             db: no approval needed, because nothing follows its only wave"
         );
         assert_eq!(
             waits(&[("web", &["w1"]), ("db", &["db1", "db2"])], Moment::AfterCanary),
-            "after each wave of web: rest 1m, then run the gate\nweb: waits for approval after its first wave\n\
-             after each wave of db but the last: rest 1m\nafter each wave of db: run the gate\n\
+            "after each wave of web: soak 1m, then run the gate\nweb: waits for approval after its first wave\n\
+             after each wave of db but the last: soak 1m\nafter each wave of db: run the gate\n\
              db: waits for approval after its first wave"
         );
     }

@@ -1,20 +1,19 @@
-//! A page that is drawn over the one before it, line by line. Nothing is erased that stands below the top of the
-//! screen before it is written again: terminals keep what is erased from there, and after a minute the page would
-//! stand a hundred times in what one scrolls back to.
+//! Draws a page over the previous one, line by line. It never clears the screen first: terminals save what is cleared,
+//! and after a minute the scrollback would have a hundred copies of the page.
 
-/// The place where the page stands.
+/// What is known about the page on the screen.
 #[derive(Debug, Default)]
 pub struct Redraw {
-    /// Rows of the page that is there.
+    /// Rows of the page on the screen.
     rows: usize,
     /// The width that it was drawn for.
     width: usize,
 }
 
 impl Redraw {
-    /// What is to be written, so that `page` stands in the place of the one before it, in a window of `rows` × `width`.
+    /// What to write so that `page` replaces the previous page, in a window of `rows` × `width`.
     pub fn page(&mut self, page: &str, rows: usize, width: usize) -> String {
-        // The row below the page is where the cursor rests.
+        // The cursor stays in the row below the page.
         let room = rows.saturating_sub(1).max(5);
         let mut lines: Vec<String> = page.lines().map(str::to_owned).collect();
         let height = |lines: &[String]| lines.iter().map(|line| height(line, width)).sum::<usize>();
@@ -23,17 +22,17 @@ impl Redraw {
             while height(&lines) >= room && lines.pop().is_some() {
                 cut += 1;
             }
-            lines.push(super::clean(&format!("({cut} more lines; this window is too low)"), width));
+            lines.push(super::clean(&format!("({cut} more lines; enlarge this window to see them)"), width));
         }
         let mut text = match self.rows {
             0 => String::new(),
-            // Rows of another width have wrapped, nobody knows where.
+            // After a change of width the rows have wrapped in unknown places.
             _ if self.width != width => "\x1b[H\x1b[2J".to_owned(),
             drawn => format!("\x1b[{drawn}F"),
         };
         for line in &lines {
             text.push_str(line);
-            // On a row that is full the cursor still stands on its last character.
+            // In a full row the cursor is still on its last character.
             if columns(line) == 0 || !columns(line).is_multiple_of(width) {
                 text.push_str("\x1b[K");
             }
@@ -73,7 +72,7 @@ mod tests {
         let page: String = (1..=20).map(|n| format!("line {n}\n")).collect();
         let mut redraw = Redraw::default();
         let text = redraw.page(&page, 8, 80);
-        assert!(text.contains("line 6\x1b[K\n(14 more lines; this window is too low)"), "{text:?}");
+        assert!(text.contains("line 6\x1b[K\n(14 more lines; enlarge this window to see them)"), "{text:?}");
         assert!(redraw.page(&page, 8, 80).starts_with("\x1b[7F"), "it fits above the cursor's row");
         assert!(redraw.page(&page, 30, 80).ends_with("line 20\x1b[K\n\x1b[J"));
     }

@@ -1,5 +1,5 @@
-//! What the last page of a run says besides outcomes: what hosts have left for a person, hosts that got no traffic
-//! back, packages that no host knows, and who approved what; and the hash that speaks for the record.
+//! What the last page of a run says besides outcomes: what is left for a person on hosts, hosts that did not get their
+//! traffic back, packages that no host knows, who approved what, and the hash of the record.
 
 use super::text;
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     view::{Record, RunView, Unsent, left_lines},
 };
 
-/// A recorded hint as it is shown; `None` for one that names commands where there is no program for them.
+/// A recorded hint as it is shown; `None` if it names commands but there is no program to run them with.
 pub(super) fn help(recorded: &str, program: Option<&str>) -> Option<String> {
     let hint = Hint::read(recorded);
     (program.is_some() || !hint.has_commands()).then(|| hint.render(program.unwrap_or_default()))
@@ -30,7 +30,7 @@ pub(super) fn left_behind(view: &RunView<'_>, width: usize, groups: usize, each:
     lines
 }
 
-/// Hosts that stay drained, those of one reason together, with what to type for one of them.
+/// Hosts that stay drained, grouped by reason, with what to type for one of them.
 pub(super) fn drained(view: &RunView<'_>, width: usize, program: Option<&str>) -> String {
     let mut lines = String::new();
     for group in view.drained() {
@@ -54,7 +54,7 @@ pub(super) fn unsent(view: &RunView<'_>) -> String {
     view.unsent().iter().map(line).collect()
 }
 
-/// Named packages that mean nothing to any host: most likely misspelt.
+/// Named packages that no host knows: most likely misspelt.
 pub(super) fn unknown_packages(state: &RunState) -> String {
     let line = |name: &String| {
         format!("packages: no host that was asked knows {}: check the spelling\n", text::clean(name, 60))
@@ -62,7 +62,7 @@ pub(super) fn unknown_packages(state: &RunState) -> String {
     state.unknown_packages().iter().map(line).collect()
 }
 
-/// Who let which stage begin or go on.
+/// Who approved which stage.
 pub(super) fn approvals(state: &RunState) -> String {
     let mut lines = String::new();
     for (stage, planned) in state.stages.iter().zip(&state.plan().stages) {
@@ -74,7 +74,7 @@ pub(super) fn approvals(state: &RunState) -> String {
     lines
 }
 
-/// The hash of the last event, short and whole: noted elsewhere, it finds a record that was rewritten.
+/// The hash of the last event, short and in full. If it is noted elsewhere, it shows whether the record was rewritten.
 pub(super) fn record(record: Option<&Record>) -> String {
     record.map_or_else(String::new, |record| {
         format!(

@@ -1,4 +1,4 @@
-//! A terminal behind a writer: what indicatif draws on. Knows control sequences, not what is drawn.
+//! A terminal made from a writer, for indicatif to draw on. Knows control sequences, not what is drawn.
 
 use std::{
     fmt,
@@ -10,8 +10,8 @@ use indicatif::TermLike;
 
 use super::Size;
 
-/// A terminal behind a writer. Gathers a drawing and writes it at once; what cannot be written is forgotten, because a
-/// terminal that went away must not stop a run.
+/// A terminal made from a writer. Buffers a redraw and writes it in one go. Errors are ignored, because a run must not
+/// stop when the terminal is gone.
 pub(super) struct Screen {
     out: Mutex<Output>,
     size: Arc<dyn Fn() -> Size + Send + Sync>,
@@ -20,8 +20,8 @@ pub(super) struct Screen {
 struct Output {
     out: Box<dyn Write + Send>,
     gathered: Vec<u8>,
-    /// Blanks to the edge of the screen, which come behind each line. They are written when more text comes: behind
-    /// those of the last line the terminal's own `^C` would begin a line that nobody counts.
+    /// Blanks up to the edge of the screen, which follow each line. They are written only when more text comes: after
+    /// the blanks of the last line, the `^C` that the terminal prints would begin a line that is not counted.
     blanks: usize,
 }
 
@@ -48,7 +48,7 @@ impl Screen {
         Ok(())
     }
 
-    /// A control sequence, for which it is all the same where in its line the cursor stands.
+    /// A control sequence that does not depend on the cursor's column.
     fn control(&self, sequence: &str) -> io::Result<()> {
         let mut output = self.output();
         output.blanks = 0;

@@ -1,4 +1,4 @@
-//! What there is to say about one event, in words: shared by the quiet lines and by the bars.
+//! The words for one event, shared by the plain lines and the bars.
 
 use super::{Paint, text};
 use crate::{
@@ -12,24 +12,23 @@ use crate::{
     view::{Changes, Counts, RunView, WINDOWS_IGNORED},
 };
 
-/// One thing to say.
+/// One message about an event.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Sentence {
-    /// One line, or several for a failure; painted; without time.
+    /// One line, or several for a failure; coloured, without the time.
     pub text: String,
-    /// Worth a place above the bars. (That a host is ok is not: the bar counts it.)
+    /// Whether it gets a line above the bars. (An ok host does not: the bar counts it.)
     pub loud: bool,
 }
 
 const WORD: usize = 11;
 
-/// A word that says what the line is about, in a column of its own.
+/// A line whose first column is a word for what it is about.
 fn line(word: &str, painted: impl Fn(&str) -> String, rest: &str) -> String {
     format!("{}  {rest}", painted(&format!("{word:<WORD$}")))
 }
 
-/// All there is to say about `event`; `state` holds it already; `program` is how this program is called in
-/// commands.
+/// Everything to say about `event`, which `state` includes already. `program` is the program's name in commands.
 pub(super) fn sentences(state: &RunState, event: &Event, paint: Paint, program: &str) -> Vec<Sentence> {
     match &event.kind {
         Kind::RunStarted(started) => vec![loud("run", run_starts(state, started), paint)],
@@ -83,7 +82,7 @@ fn loud(word: &str, rest: String, paint: Paint) -> Sentence {
     Sentence { text: line(word, |w| paint.strong(w), &rest), loud: true }
 }
 
-/// A lease was taken from another run, or lost to one.
+/// A lease was taken from another run, or another run took it.
 fn of_lease(host: &HostName, what: &str, paint: Paint) -> Sentence {
     loud("lease", format!("{host}  {}", text::first_line(what, 400)), paint)
 }
@@ -117,7 +116,7 @@ fn run_goes_on(state: &RunState, resumed: &RunResumed) -> String {
     rest
 }
 
-/// A chat that is away is said once, and counted at the end.
+/// A chat that cannot be reached is reported once; the end of the run has the count.
 fn not_sent(state: &RunState, host: &HostName, step: StepRef, result: &StepResult, paint: Paint) -> Option<Sentence> {
     let name = text::step_name(state.plan(), step);
     let rest = format!("{host}  {name}: {}", text::first_line(&result.summary, 400));
@@ -158,7 +157,7 @@ fn stop_is_asked(state: &RunState, how: Stop, by: &str) -> String {
     let what = match how {
         Stop::Drain => "no new host starts, hosts in flight finish",
         Stop::StepBorder => "no new host starts, hosts in flight stop at their next step",
-        Stop::Detach => "leaving now; jobs on the hosts go on",
+        Stop::Detach => "the controller leaves now; jobs on the hosts go on",
     };
     let mut rest = format!("{what} ({} in flight); by {}", state.tally.in_flight, text::clean(by, 100));
     match how {
@@ -208,7 +207,7 @@ fn host_is_done(state: &RunState, host: &HostState, outcome: Outcome, paint: Pai
     let took = host.took(state.last_at).map(text::duration).unwrap_or_default();
     let mut parts = Vec::new();
     if let Some((step, _)) = host.broke_at() {
-        parts.push(format!("is done, broken at {:?}", text::step_name(state.plan(), step)));
+        parts.push(format!("broke at {:?}", text::step_name(state.plan(), step)));
     }
     match RunView::of(state).findings_on(host) {
         found if state.started.check && !found.is_empty() => parts.push(found.join("; ")),
@@ -216,11 +215,11 @@ fn host_is_done(state: &RunState, host: &HostState, outcome: Outcome, paint: Pai
     }
     let rest = format!("{}  {} ({took})", host.name, parts.join(", "));
     let word = if outcome == Outcome::Ok { "ok" } else { text::outcome(outcome) };
-    // That a host broke was said when its step did.
+    // The failure itself was shown when the step ended.
     Sentence { text: line(word, painted, &rest), loud: false }
 }
 
-/// What is not as it was on a host: `3 packages`, `rebooted`, or `nothing changed`.
+/// What changed on a host: `3 packages`, `rebooted`, or `nothing changed`.
 pub(super) fn changes(host: &HostState) -> Vec<String> {
     let changes = Changes::on([host]);
     let mut parts = Vec::new();

@@ -1,4 +1,4 @@
-//! The end of a run on one page: every selected host with exactly one outcome, what was changed, what to type next.
+//! The end of a run on one page: every selected host with exactly one outcome, what changed, what to type next.
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
@@ -8,7 +8,7 @@ use crate::{
     view::{Changes, NextCommand, Record, RunView, Trouble},
 };
 
-/// Hosts above which the ok ones of a stage share a line.
+/// If there are more hosts than this, the ok hosts of a stage share a line.
 const LISTED: usize = 24;
 
 /// Packages, and files, that a line about what is left behind names.
@@ -17,18 +17,18 @@ const LEFT: usize = 8;
 /// Failures that are shown in full.
 const DETAILED: usize = 10;
 
-/// The command lines that the hints are made of.
+/// The command lines that the hints are made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandLines {
-    /// The line that starts such a run again, without `--limit` (`patchwave run PLAYBOOK -i INV`).
+    /// The command line that starts the same run again, without `--limit` (`patchwave run PLAYBOOK -i INV`).
     pub run: String,
     /// The program with its state folder (`patchwave`, `patchwave --state-dir DIR`).
     pub program: String,
-    /// No later run of this playbook is there, so that `@failed` means this one.
+    /// There is no later run of this playbook, so `@failed` means this one.
     pub newest: bool,
 }
 
-/// How a summary is made.
+/// How to make a summary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
     /// Characters in a line.
@@ -37,14 +37,14 @@ pub struct Summary {
     pub paint: Paint,
     /// List every host.
     pub verbose: bool,
-    /// What the hints are made of; `None`: nothing is named that could be typed, since the ledger will be gone.
+    /// What the hints are made from; `None`: no commands are shown, because the ledger will be removed.
     pub next: Option<CommandLines>,
-    /// How far the record goes, where that is known.
+    /// The length and hash of the record, if known.
     pub record: Option<Record>,
 }
 
 impl Summary {
-    /// The page, with a line end behind each line.
+    /// The page; every line ends with a newline.
     pub fn render(&self, view: &RunView<'_>) -> String {
         let (state, troubles) = (view.state, view.troubles());
         let windows = view.windows_ignored().map(|line| format!("{line}\n")).unwrap_or_default();
@@ -90,7 +90,7 @@ impl Summary {
         lines
     }
 
-    /// Hosts that were another run's, or became one's.
+    /// Leases that went from one run to another.
     fn leases(&self, view: &RunView<'_>) -> String {
         let shown = if self.verbose { usize::MAX } else { DETAILED };
         let mut lines: String = view
@@ -110,7 +110,7 @@ impl Summary {
         self.next.as_ref().map_or_else(String::new, |next| format!(": {} show {run} --all", next.program))
     }
 
-    /// A command and its reason in a line, or the reasons above, where the lines would be too long.
+    /// A command and its reason on one line, or on two if that line would be too long.
     fn next_lines(&self, hints: &[(String, String)]) -> String {
         let widest = |of: fn(&(String, String)) -> &String| hints.iter().map(|hint| of(hint).chars().count()).max();
         let (width, reason) = (widest(|hint| &hint.0).unwrap_or(0), widest(|hint| &hint.1).unwrap_or(0));
@@ -197,7 +197,7 @@ impl Summary {
         }
     }
 
-    /// Hosts that go on; of many, how many they are.
+    /// Hosts in flight; if there are many, only their number.
     fn open_rows(&self, view: &RunView<'_>, table: &mut Table) {
         let open = view.in_flight();
         if open.len() > LISTED && !self.verbose {
@@ -237,12 +237,12 @@ impl Summary {
         table.add_row(cells);
     }
 
-    /// Too narrow for a column of its own for the step.
+    /// Whether the table is too narrow for a separate step column.
     fn narrow(&self) -> bool {
         self.width < 110
     }
 
-    /// What the first host of a trouble said, and what is not as it was on all of them.
+    /// What the first host of a trouble said, and what changed on all of them.
     fn detail(&self, view: &RunView<'_>, trouble: &Trouble<'_>) -> String {
         let names = text::hosts(
             trouble.hosts.iter().map(|host| &host.name),
@@ -267,7 +267,7 @@ impl Summary {
         lines
     }
 
-    /// How this program is called in commands; `None` where no command could find the ledger.
+    /// The program's name in commands; `None` if no command could find the ledger.
     fn program(&self) -> Option<&str> {
         self.next.as_ref().map(|next| next.program.as_str())
     }
@@ -290,7 +290,7 @@ impl Summary {
 /// A word and its colour.
 type Look = (&'static str, Color);
 
-/// The outcome, who, and at which step and why.
+/// The outcome, the hosts, the step and the reason.
 type Row<'a> = (Look, String, (&'a str, &'a str));
 
 const IN_FLIGHT: Look = ("in flight", Color::Cyan);
@@ -321,9 +321,9 @@ fn changed(view: &RunView<'_>, hosts: &[&HostState]) -> String {
         parts.push(text::count(reboots, "reboot"));
     }
     if other > 0 {
-        parts.push(format!("other things on {}", text::count(other, "host")));
+        parts.push(format!("other changes on {}", text::count(other, "host")));
     }
-    let still = if parts.is_empty() { "nothing that is known; " } else { "" };
+    let still = if parts.is_empty() { "nothing known; " } else { "" };
     if going > 0 {
         parts.push(format!("{still}{} in flight", text::count(going, "host")));
     } else if open > 0 {
@@ -332,7 +332,7 @@ fn changed(view: &RunView<'_>, hosts: &[&HostState]) -> String {
     if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
 }
 
-/// What a check found to be done, each list below its hosts.
+/// What a check found to do, each list below its hosts.
 fn findings(view: &RunView<'_>) -> String {
     let mut page = String::new();
     for (list, hosts) in view.findings() {

@@ -173,11 +173,11 @@ left behind on 1 host: web30.prod.example.com
 }
 
 #[test]
-fn a_lease_that_was_another_runs_is_told_once() {
+fn a_lease_taken_from_another_run_is_shown_once() {
     let mut sample = Sample::of(plan(&[("all", &["a b"])]));
     let from = || serde_json::json!({ "run": "R1\u{1b}[2J", "owner": "bob@jump2", "age_s": 3700 });
     sample.start("a").begin("a", main_step(1));
-    // The second note is of a controller that took over.
+    // The second note is from a controller that took over.
     sample.note("a", main_step(1), "lease.stolen", from()).note("a", main_step(1), "lease.stolen", from());
     let text = page(&sample, 120, false);
     let line = "lease: a: its lease was taken from run R1[2J of bob@jump2, 61 min after that run last reported (--steal-lease)\n";
@@ -256,7 +256,7 @@ fn a_run_with_a_controller_shows_what_its_hosts_do() {
     assert!(page.contains("4 hosts: 1 ok, 1 unknown, 1 paused, 1 not started\n"), "{page}");
 }
 
-/// A run that was stopped at the step border: one word for the host, and no other.
+/// A run that was stopped at the step border: the host has one word everywhere.
 #[test]
 fn a_paused_host_has_one_word() {
     let mut sample = Sample::of(plan(&[("edge", &["h1 h2"])]));
@@ -289,7 +289,7 @@ fn a_paused_host_has_one_word() {
 }
 
 #[test]
-fn messages_that_reached_nobody_are_counted_and_the_record_has_its_head() {
+fn messages_that_were_not_sent_are_counted_and_the_record_has_its_head() {
     let mut sample = Sample::of(plan(&[("all", &["web01 web02 web03"])]));
     for host in ["web01", "web02", "web03"] {
         let why = format!("https://chat.example.com: no answer for {host} within 10 s");

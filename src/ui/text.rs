@@ -1,4 +1,4 @@
-//! The layout of text on a screen: broken lines, folded hosts, columns. What makes it safe is in `view::words`.
+//! The layout of text on a screen: line breaks, folded host names, columns. `view::words` makes text safe.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ pub use crate::view::{clean, duration};
 pub(super) use crate::view::{count, first_line, step_name};
 use crate::{event::Outcome, host::HostName, names};
 
-/// A line broken at spaces so that no part is wider than `width` columns, as far as its words allow. Colours count as
-/// nothing.
+/// A line broken at spaces so that no part is wider than `width` columns, unless a single word is. Colours have no
+/// width.
 pub(super) fn wrap(line: &str, width: usize) -> String {
     if console::measure_text_width(line) <= width {
         return line.to_owned();
@@ -28,7 +28,7 @@ pub(super) fn wrap(line: &str, width: usize) -> String {
     page
 }
 
-/// A rest or a limit as it was written: without parts that are zero.
+/// A duration as it was written: without parts that are zero.
 pub(super) fn rest(length: Duration) -> String {
     let seconds = length.as_secs();
     let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
@@ -36,7 +36,7 @@ pub(super) fn rest(length: Duration) -> String {
     if text.is_empty() { "-".to_owned() } else { text }
 }
 
-/// An outcome for a reader.
+/// An outcome as it is shown.
 pub(super) fn outcome(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::NotStarted => "not started",
@@ -44,7 +44,7 @@ pub(super) fn outcome(outcome: Outcome) -> &'static str {
     }
 }
 
-/// Keeps the words of a column whole: at least `longest` characters, at most a third of a table of `width`.
+/// Keeps the words of a column unbroken: at least `longest` characters, at most a third of a table of `width`.
 pub(super) fn keep_whole(table: &mut Table, column: usize, longest: usize, width: u16) {
     // The column's own padding counts.
     let wanted = u16::try_from(longest + 2).unwrap_or(u16::MAX).min(width / 3);
@@ -53,19 +53,19 @@ pub(super) fn keep_whole(table: &mut Table, column: usize, longest: usize, width
     }
 }
 
-/// Room in a column for host names: the longest with a small bracket or a comma.
+/// The width of a column for host names: the longest name with a small bracket or a comma.
 pub(super) fn name_room<'a>(names: impl Iterator<Item = &'a HostName>) -> usize {
     names.map(|name| name.as_str().len()).max().unwrap_or(0) + 4
 }
 
-/// Hosts as one folded text of about `most` characters, then how many more.
+/// Folded host names of about `most` characters, then how many more there are.
 pub(super) fn hosts<'a>(names: impl IntoIterator<Item = &'a HostName>, most: usize) -> String {
     let names: Vec<HostName> = names.into_iter().cloned().collect();
     let whole = names::fold(&names);
     if whole.len() <= most || names.len() == 1 {
         return spaced(&whole);
     }
-    // The most names from the front that fit; one always stands there.
+    // As many names from the front as fit, but at least one.
     let (mut fits, mut too_many) = (1, names.len());
     while too_many - fits > 1 {
         let middle = fits + (too_many - fits) / 2;
@@ -74,7 +74,7 @@ pub(super) fn hosts<'a>(names: impl IntoIterator<Item = &'a HostName>, most: usi
     format!("{} and {} more", spaced(&names::fold(&names[..fits])), names.len() - fits)
 }
 
-/// With a blank behind the commas between names, so that a cell of a table can break there.
+/// Adds a blank after the commas between names, so that a table cell can break there.
 fn spaced(folded: &str) -> String {
     let mut text = String::new();
     let mut inside = false;

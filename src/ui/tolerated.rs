@@ -1,5 +1,5 @@
-//! What a plan tolerates, in words: the headline of a plan and the last column of its table.
-//! What will happen is computed by `rollout`; here it becomes a sentence. Start at [`headline`].
+//! How many failures a plan tolerates, in words: the headline of a plan and the last column of its table. `rollout`
+//! computes what will happen; here it becomes a sentence. Start at [`headline`].
 
 use indexmap::IndexMap;
 
@@ -9,7 +9,7 @@ use crate::{
     rollout::{Tolerance, Tolerated},
 };
 
-/// Stages that a clause names.
+/// The most stages that a clause names.
 const NAMED: usize = 3;
 
 /// Names of stages by the number of broken hosts that they tolerate.
@@ -35,9 +35,9 @@ pub(super) fn headline(plan: &Plan, tolerance: &Tolerance) -> String {
         (None, Some((max, _))) if everywhere => vec![format!("{} in one stage", more_than(*max))],
         _ => run.iter().map(|(max, stages)| clause(*max, stages)).collect(),
     };
-    clauses.extend(tolerance.run.map(|max| format!("{} in all", more_than(max))));
+    clauses.extend(tolerance.run.map(|max| format!("{} in total", more_than(max))));
     let halts = match clauses.split_last() {
-        None if alone.is_empty() => return "goes on whatever fails".to_owned(),
+        None if alone.is_empty() => return "goes on after any failure".to_owned(),
         None => return and_alone(&alone).trim_start_matches("; ").to_owned(),
         Some((last, [])) => last.clone(),
         Some((last, rest)) => format!("{}, or {last}", rest.join(", ")),
@@ -116,7 +116,7 @@ mod tests {
         for (stages, run, expected) in [
             (&[("a", 0, HaltRun)][..], None, first.to_owned()),
             (&[("a", 0, HaltRun), ("b", 0, HaltRun)], None, first.to_owned()),
-            // The run's own budget cannot be spent before a stage's.
+            // The run's own budget cannot be used up before a stage's.
             (&[("a", 0, HaltRun), ("b", 0, HaltRun)], Some(2), first.to_owned()),
             (&[("a", 3, HaltRun), ("b", 3, HaltStage)], Some(0), first.to_owned()),
             (&[("a", 1, HaltRun)], None, "halts when more than 1 host fail".to_owned()),
@@ -130,7 +130,7 @@ mod tests {
                 &[("a", 1, HaltRun), ("b", 2, HaltRun), ("c", 2, HaltRun)],
                 Some(3),
                 "halts when more than 1 host fail in a, when more than 2 hosts fail in one of b and c, or when more than \
-                 3 hosts fail in all"
+                 3 hosts fail in total"
                     .to_owned(),
             ),
             (&[("a", 3, HaltStage)], None, "a stops alone when more than 3 of its hosts fail".to_owned()),
@@ -139,8 +139,8 @@ mod tests {
                 None,
                 format!("{first} in b; a stops alone at its first failed host"),
             ),
-            (&[("a", 0, Continue), ("b", 9, HaltRun)], None, "goes on whatever fails".to_owned()),
-            (&[("a", 0, Continue)], Some(4), "halts when more than 4 hosts fail in all".to_owned()),
+            (&[("a", 0, Continue), ("b", 9, HaltRun)], None, "goes on after any failure".to_owned()),
+            (&[("a", 0, Continue)], Some(4), "halts when more than 4 hosts fail in total".to_owned()),
         ] {
             assert_eq!(said(stages, run), expected.replace("1 host fail", "1 host fails"), "{stages:?} {run:?}");
         }

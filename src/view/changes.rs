@@ -1,4 +1,4 @@
-//! What is not as it was: counts over some hosts, and the package changes of a run.
+//! What changed: counts over some hosts, and the package changes of a run.
 
 use indexmap::IndexMap;
 
@@ -11,20 +11,20 @@ use crate::{
 /// What changed on some hosts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// Packages that changed, counted on each host.
+    /// Packages that changed, counted once per host.
     pub packages: usize,
     /// Hosts with at least one of them.
     pub upgraded: usize,
-    /// Hosts that were seen to boot again.
+    /// Hosts that rebooted.
     pub reboots: usize,
-    /// Hosts on which neither happened and something else changed.
+    /// Hosts on which only something else changed.
     pub other: usize,
-    /// Hosts in a step that has not ended: more may come, or may have come.
+    /// Hosts in a step that has not ended: it may have changed more already, or may do so.
     pub open: usize,
 }
 
 impl Changes {
-    /// Over these hosts.
+    /// Counts the changes on these hosts.
     pub fn on<'a>(hosts: impl IntoIterator<Item = &'a HostState>) -> Self {
         let mut all = Self::default();
         for host in hosts {
@@ -44,7 +44,7 @@ impl Changes {
 pub type PackageSet<'a> = Vec<(&'a str, Option<&'a str>, Option<&'a str>)>;
 
 impl<'a> RunView<'a> {
-    /// The package changes of the run; hosts with the same ones share a set.
+    /// The package changes of the run; hosts with the same changes share a set.
     pub fn package_sets(&self) -> IndexMap<PackageSet<'a>, Vec<HostName>> {
         let mut sets: IndexMap<PackageSet<'_>, Vec<HostName>> = IndexMap::new();
         for host in self.state.hosts.iter().filter(|host| host.packages_changed() > 0) {

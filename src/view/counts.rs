@@ -1,5 +1,5 @@
-//! Counts of hosts in the shape that all readers show, JSON included. `RunView::counts` gives each host one word;
-//! `Counts::from` knows a tally only, in which hosts in flight stand apart.
+//! Counts of hosts as everything shows them, JSON included. `RunView::counts` gives each host one word. `Counts::from`
+//! has only a tally, which counts hosts in flight separately.
 
 use std::ops::AddAssign;
 
@@ -7,26 +7,26 @@ use serde::Serialize;
 
 use crate::event::{Outcome, Tally};
 
-/// How many hosts are where. As JSON the keys are the names of the fields.
+/// How many hosts are in each state. In JSON the keys are the names of the fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// All.
+    /// All hosts.
     pub total: usize,
-    /// Done and proved.
+    /// Done, and every step was checked.
     pub ok: usize,
     /// A step failed.
     pub failed: usize,
     /// Could not be reached.
     pub unreachable: usize,
-    /// Cannot be known.
+    /// Their state is not known.
     pub unknown: usize,
     /// Left out on purpose.
     pub skipped: usize,
-    /// Between two steps, and no controller is running the run.
+    /// Between two steps while no controller is running the run.
     pub paused: usize,
-    /// With a slot, not done.
+    /// Started, not done.
     pub in_flight: usize,
-    /// Without a slot yet.
+    /// Not started.
     pub not_started: usize,
 }
 
@@ -52,7 +52,7 @@ impl Counts {
         self.failed + self.unreachable + self.unknown
     }
 
-    /// One more host with this outcome.
+    /// Counts one more host with this outcome.
     pub fn add(&mut self, outcome: Outcome) {
         self.total += 1;
         let count = match outcome {
@@ -67,7 +67,7 @@ impl Counts {
         *count += 1;
     }
 
-    /// `9 ok, 1 failed, 2 not started`: only what there is.
+    /// `9 ok, 1 failed, 2 not started`, without the zeros.
     pub fn sentence(&self) -> String {
         let parts = [
             (self.ok, "ok"),

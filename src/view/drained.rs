@@ -12,7 +12,7 @@ pub struct Drained<'a> {
     pub why: &'a str,
     /// What to type for the first of them.
     pub help: &'a str,
-    /// Who, in the plan's order. Never empty.
+    /// The hosts, in the plan's order. Never empty.
     pub hosts: Vec<&'a HostState>,
 }
 

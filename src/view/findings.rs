@@ -1,5 +1,5 @@
-//! What a check found to be done: hosts with the same list share it.
-//! Knows that a step says so itself ([`crate::event::StepResult::found_work`]). Start at [`RunView::findings`].
+//! What a check found to do: hosts with the same list share it. Each step says so itself
+//! ([`crate::event::StepResult::found_work`]). Start at [`RunView::findings`].
 
 use indexmap::IndexMap;
 
@@ -17,7 +17,7 @@ impl<'a> RunView<'a> {
             .collect()
     }
 
-    /// The lists that there are, each with its hosts in the plan's order.
+    /// The different lists, each with its hosts in the plan's order.
     pub fn findings(&self) -> IndexMap<Vec<String>, Vec<&'a HostName>> {
         let mut lists: IndexMap<Vec<String>, Vec<&HostName>> = IndexMap::new();
         for host in &self.state.hosts {

@@ -1,4 +1,4 @@
-//! Hosts in flight: in which step, for how long, in which attempt; or between which steps.
+//! Hosts in flight: in which step and attempt, and for how long; or between which steps.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use super::{RunView, clean, step_name};
 use crate::event::{HostAt, HostState, StepPhase, StepRef};
 
 impl<'a> RunView<'a> {
-    /// Hosts in flight, the one that is longest in its step first.
+    /// Hosts in flight; first the one that has been in its step longest.
     pub fn in_flight(&self) -> Vec<&'a HostState> {
         let mut open: Vec<&HostState> = self.state.hosts.iter().filter(|host| host.at == HostAt::InFlight).collect();
         open.sort_by_key(|host| host.current.as_ref().map_or(host.started_at, |current| Some(current.since)));
         open
     }
 
-    /// The step that a host is in: `Security updates (attempt 2)`, `Back to the snapshot (after its failure)`; `None`
-    /// between two steps.
+    /// The step that a host is in, such as `Security updates (attempt 2)` or `Back to the snapshot (after its
+    /// failure)`; `None` between two steps.
     pub fn step_of(&self, host: &HostState) -> Option<String> {
         let current = host.current.as_ref()?;
         let name = clean(&step_name(self.state.plan(), current.step), 60);
@@ -42,12 +42,12 @@ impl<'a> RunView<'a> {
         }
     }
 
-    /// For how long the host has been in its step; `None` between two steps.
+    /// How long the host has been in its step; `None` between two steps.
     pub fn in_step_for(&self, host: &HostState) -> Option<Duration> {
         Some(self.since(host.current.as_ref()?.since))
     }
 
-    /// The time from `then` to the view's moment; zero when the clock was set back.
+    /// The time from `then` to the time of the view; zero if the clock was set back.
     pub fn since(&self, then: Timestamp) -> Duration {
         Duration::try_from(self.now.duration_since(then)).unwrap_or_default()
     }

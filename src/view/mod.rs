@@ -1,6 +1,6 @@
-//! A run as it is now: one value from which everything that is said about it is read.
-//! Pure: knows the folded events, whether a controller is running the run, and the time; draws nothing and decides
-//! nothing. `ui` and `report` show what it says and compute nothing themselves. Start at [`RunView`].
+//! A run as it is now: one value from which everything that is shown about it is read. Pure: knows the folded events,
+//! whether a controller is running the run, and the time; draws nothing and decides nothing. `ui` and `report` show it
+//! and compute nothing themselves. Start at [`RunView`].
 
 mod changes;
 mod counts;

@@ -1,6 +1,6 @@
-//! What to type next, as data: a command with its arguments, and the reason. Each does what its reason says: the
-//! rollout rule is asked what a resume would come to ([`crate::rollout::prospect`]). Knows no program name, state
-//! folder or connection option: who shows a command adds them. Start at [`RunView::next`].
+//! What to type next, as data: a command with its arguments, and the reason. The reason is true: the rollout rule says
+//! what a resume would do ([`crate::rollout::prospect`]). Knows no program name, state folder or connection option: the
+//! code that shows a command adds them. Start at [`RunView::next`].
 
 use super::{RunView, Trouble, clean, count};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     rollout::{self, Directive, Ending, Limits, Now, Prospect},
 };
 
-/// One command and why it is to be typed.
+/// One command, and why to type it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Next {
     /// The command.
@@ -18,7 +18,7 @@ pub struct Next {
     pub why: String,
 }
 
-/// A command that goes on from here. All but `Rerun` are about this run.
+/// A command to go on with. All except `Rerun` are about this run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NextCommand {
     /// `log RUN HOST`.
@@ -34,8 +34,8 @@ pub enum NextCommand {
 }
 
 impl RunView<'_> {
-    /// Commands with their reasons, in the order in which they are to be typed. `newest`: no later run of this playbook
-    /// is recorded, so that `@failed` means this one. `troubles` are those of [`RunView::troubles`].
+    /// Commands with their reasons, in the order to type them. `newest`: no later run of this playbook is recorded, so
+    /// `@failed` means this run. `troubles` are those of [`RunView::troubles`].
     pub fn next(&self, troubles: &[Trouble<'_>], newest: bool) -> Vec<Next> {
         let mut all = Vec::new();
         let mut add = |command: NextCommand, why: String| all.push(Next { command, why });
@@ -51,7 +51,7 @@ impl RunView<'_> {
         } else if self.state.cut.is_some() {
             let open = self.state.outcomes().filter(|(_, outcome)| outcome.is_unfinished()).count();
             if open > 0 {
-                let why = format!("after a look at them: {}, whose record is cut", count(open, "host"));
+                let why = format!("after you have looked at them: {}, whose record is cut", count(open, "host"));
                 add(NextCommand::Rerun(format!("@{run}:unfinished")), why);
             }
         } else if self.state.tally.in_flight > 0 {
@@ -68,7 +68,7 @@ impl RunView<'_> {
         all
     }
 
-    /// Whether a resume goes on with something.
+    /// Whether a resume has something to do.
     pub fn can_resume(&self) -> bool {
         let open = self.state.tally.in_flight > 0;
         let free = || self.goes_on_with(&rollout::prospect(self.state, self.now)).is_some();
@@ -87,7 +87,7 @@ impl RunView<'_> {
         clean(&self.state.plan().stages[stage].name, 60)
     }
 
-    /// What a resume does with the hosts that are open, and after that.
+    /// What a resume does with the open hosts, and after that.
     fn settles(&self) -> String {
         let open: Vec<Outcome> =
             self.state.hosts.iter().filter(|host| host.at == HostAt::InFlight).map(|host| host.outcome()).collect();
@@ -106,7 +106,7 @@ impl RunView<'_> {
         }
     }
 
-    /// What a resume goes on with when no host is open.
+    /// What a resume does when no host is open.
     fn goes_on_with(&self, prospect: &Prospect) -> Option<String> {
         let rest = || format!("goes on with the {} not started", count(prospect.free, "host"));
         match &prospect.first {
@@ -127,11 +127,11 @@ impl RunView<'_> {
         }
     }
 
-    /// Limits of new runs, each with its reason: for broken hosts, and for those that no resume starts.
+    /// Limits for new runs, each with its reason: one for broken hosts, one for hosts that no resume starts.
     fn again(&self, prospect: &Prospect, newest: bool) -> Vec<(String, String)> {
         let (tally, run) = (&self.state.tally, &self.state.started.run);
         let mut all = Vec::new();
-        // `@failed` is about the last run that was no mere check.
+        // `@failed` is about the last run that was not a check.
         let newest = newest && !self.state.started.check;
         let named = |word: &str| if newest { format!("@{word}") } else { format!("@{run}:{word}") };
         let broken = [(tally.failed, "failed"), (tally.unreachable, "unreachable"), (tally.unknown, "unknown")];
@@ -145,7 +145,7 @@ impl RunView<'_> {
                 true => format!("when the gate passes again: the {left} not started"),
                 false => format!("then the other {}", left.trim_start_matches("1 ")),
             };
-            // The run before this one will be another one by then, so it is named.
+            // By then another run will be the newest, so this one is named.
             all.push((format!("@{run}:not_started"), why));
         }
         all

@@ -1,5 +1,5 @@
-//! A table over all endings: what may be typed, and what is said beside it. That it then happens so is seen in
-//! `tests/it/cli/hints.rs`.
+//! A table of all endings: which commands are shown, and the reason beside each. `tests/it/cli/hints.rs` checks that
+//! they really do that.
 
 use std::{sync::Arc, time::Duration};
 
@@ -93,8 +93,10 @@ fn hosts_in_flight_without_a_controller() {
     let expected = ["log a  # everything it printed", "resume  # settles the 1 unknown host, then goes on"];
     check("killed in a step", &killed, &expected);
     killed.tell(Kind::RecordCut { why: "it is damaged".to_owned() });
-    let expected =
-        ["log a  # everything it printed", "run @RUN:unfinished  # after a look at them: 4 hosts, whose record is cut"];
+    let expected = [
+        "log a  # everything it printed",
+        "run @RUN:unfinished  # after you have looked at them: 4 hosts, whose record is cut",
+    ];
     check("cut by salvage", &killed, &expected);
 }
 
@@ -198,8 +200,8 @@ fn approvals() {
     check("killed while it waited", &sample, &[later]);
 }
 
-/// Whatever is cut off where: a host is paused exactly where no step of it has begun and not ended in the record, and
-/// nothing of it is broken.
+/// Wherever a run is cut off: a host is paused exactly if none of its steps is open in the record and nothing on it is
+/// broken.
 #[test]
 fn a_paused_host_has_no_step_that_has_begun() {
     let mut sample = Sample::of(fleet());

@@ -1,16 +1,17 @@
-//! How far a record goes, and the hash that speaks for all of it.
+//! How long a record is, and the hash that covers all of it.
 
 /// The end of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// How many events there are.
     pub events: u64,
-    /// The hash of the last one, in hexadecimal digits. Noted elsewhere, it finds a record that was rewritten.
+    /// The hash of the last one, in hexadecimal digits. If it is noted elsewhere, it shows whether the record was
+    /// rewritten.
     pub head: String,
 }
 
 impl Record {
-    /// Enough of the hash to be compared.
+    /// Enough of the hash to compare.
     pub fn short(&self) -> &str {
         self.head.get(..16).unwrap_or(&self.head)
     }

@@ -1,4 +1,4 @@
-//! The value itself, and what it says in a word: of the run and of one host.
+//! The value itself, and the words for the state of the run and of a host.
 
 use jiff::Timestamp;
 
@@ -9,7 +9,7 @@ use crate::{
     rollout::{self, Directive, Ending, Halt, Limits, Now},
 };
 
-/// What is said wherever a plan without its windows is shown.
+/// Shown with every plan whose windows are ignored.
 pub const WINDOWS_IGNORED: &str = "maintenance windows ignored (--ignore-window)";
 
 /// A run at one moment.
@@ -19,16 +19,16 @@ pub struct RunView<'a> {
     pub state: &'a RunState,
     /// Whether a controller is running it: then its hosts in flight go on.
     pub running: bool,
-    /// The moment.
+    /// The time.
     pub now: Timestamp,
 }
 
-/// What a run does.
+/// The state of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// A controller is running it.
     Running,
-    /// All was done that the plan says, and the run ended.
+    /// Everything in the plan was done, and the run ended.
     Done,
     /// It ended with hosts that were not started, or with a gate that did not pass.
     Stopped,
@@ -52,24 +52,24 @@ impl Phase {
 }
 
 impl<'a> RunView<'a> {
-    /// A run that no controller is running, at the moment of its newest event.
+    /// A run that no controller is running, at the time of its newest event.
     pub fn of(state: &'a RunState) -> Self {
         Self { state, running: false, now: state.last_at }
     }
 
-    /// The same run with a controller that is running it, or without.
+    /// The same run, with or without a controller that is running it.
     #[must_use]
     pub fn running(self, running: bool) -> Self {
         Self { running, ..self }
     }
 
-    /// `maintenance windows ignored (--ignore-window), by root@jump1`; `None` when the run keeps to them.
+    /// `maintenance windows ignored (--ignore-window), by root@jump1`; `None` if the run obeys them.
     pub fn windows_ignored(&self) -> Option<String> {
         let started = &self.state.started;
         started.plan.ignores_windows.then(|| format!("{WINDOWS_IGNORED}, by {}", clean(&started.owner(), 100)))
     }
 
-    /// What the run does.
+    /// The state of the run.
     pub fn phase(&self) -> Phase {
         match (self.running, self.state.finished) {
             (true, _) => Phase::Running,
@@ -80,29 +80,29 @@ impl<'a> RunView<'a> {
         }
     }
 
-    /// Whether this host is in flight and somebody takes it on.
+    /// Whether this host is in flight and a controller is working on it.
     pub fn goes_on(&self, host: &HostState) -> bool {
         self.running && host.at == HostAt::InFlight
     }
 
-    /// `in_flight` while the host goes on, else its outcome.
+    /// `in_flight` while a controller is working on the host, else its outcome.
     pub fn host_word(&self, host: &HostState) -> &'static str {
         if self.goes_on(host) { "in_flight" } else { host.outcome().as_str() }
     }
 
-    /// Hosts are in flight, and each of them is paused.
+    /// Whether hosts are in flight and all of them are paused.
     fn is_paused(&self) -> bool {
         let mut open = self.state.hosts.iter().filter(|host| host.at == HostAt::InFlight).peekable();
         open.peek().is_some() && open.all(|host| host.outcome() == Outcome::Paused)
     }
 
-    /// How the run ends for scripts; `None` while a controller is running it.
+    /// The exit code of the run; `None` while a controller is running it.
     pub fn exit_code(&self) -> Option<u8> {
         (!self.running).then(|| self.state.exit_code())
     }
 
-    /// Why a run that nobody runs did not do all that its plan says, where its hosts do not show it: a gate, a window,
-    /// a full failure domain, a limit, a stage that is halted.
+    /// Why a run without a controller did not do everything in its plan, if its hosts do not show it: a gate, a window,
+    /// a full failure domain, a limit, a halted stage.
     pub fn stopped_because(&self) -> Option<String> {
         let state = self.state;
         if self.running || state.tally.in_flight > 0 {
@@ -120,7 +120,7 @@ impl<'a> RunView<'a> {
         }
     }
 
-    /// The counts with one word for each host: that of [`RunView::host_word`].
+    /// The counts, by the word of each host ([`RunView::host_word`]).
     pub fn counts(&self) -> Counts {
         self.count(&self.state.hosts)
     }
@@ -147,7 +147,7 @@ impl<'a> RunView<'a> {
         counts
     }
 
-    /// A line for each lease that went from one run to another, with the host.
+    /// One line for each lease that went from one run to another, with the host.
     pub fn leases(&self) -> impl Iterator<Item = (&'a HostName, String)> {
         self.state.hosts.iter().flat_map(|host| host.lease_lines().map(move |line| (&host.name, line)))
     }

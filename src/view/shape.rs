@@ -1,6 +1,6 @@
-//! A text without what differs from host to host, so that hosts with the same trouble share a line.
+//! A text without the parts that differ from host to host, so that hosts with the same trouble share a line.
 
-/// The text without the host's own name (whole or short), numbers and fingerprints: `…` stands for each.
+/// The text with `…` instead of the host's own name (full or short), numbers and fingerprints.
 pub fn shape(text: &str, host: &str) -> String {
     let mut text = without(text, host);
     let short = host.split('.').next().unwrap_or(host);
@@ -21,7 +21,7 @@ pub fn shape(text: &str, host: &str) -> String {
     shape
 }
 
-/// Numbers, with the dots between them: an address is one.
+/// Removes numbers, with the dots between them: an address counts as one number.
 fn without_numbers(word: &str) -> String {
     let (mut shape, mut chars) = (String::with_capacity(word.len()), word.chars().peekable());
     while let Some(c) = chars.next() {
@@ -42,7 +42,7 @@ fn without_numbers(word: &str) -> String {
     shape
 }
 
-/// The text without this name, where it is a word of its own: not the `a` of `failed`.
+/// The text without this name where it is a whole word: not the `a` in `failed`.
 fn without(text: &str, name: &str) -> String {
     let inside = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
     let (mut kept, mut rest) = (String::with_capacity(text.len()), text);

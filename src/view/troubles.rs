@@ -1,4 +1,4 @@
-//! Hosts with the same trouble, as one: failures whose texts differ only in numbers and in the host's own name fold.
+//! Hosts with the same trouble in one group: failures whose texts differ only in numbers and in the host's own name.
 
 use indexmap::IndexMap;
 
@@ -10,16 +10,16 @@ use crate::event::{HostAt, HostState, Outcome, StepRef};
 pub struct Trouble<'a> {
     /// How they ended.
     pub outcome: Outcome,
-    /// At which step; `None` when no step says why.
+    /// At which step; `None` if no step says why.
     pub step: Option<StepRef>,
     /// Why; parts that differ from host to host are `…`.
     pub reason: String,
-    /// Who, in the plan's order. Never empty.
+    /// The hosts, in the plan's order. Never empty.
     pub hosts: Vec<&'a HostState>,
 }
 
 impl<'a> RunView<'a> {
-    /// All hosts that are neither ok nor not started, folded, gravest first. A host in flight does not count while a
+    /// All hosts that started and are not ok, in groups, the worst first. A host in flight does not count while a
     /// controller is running the run.
     pub fn troubles(&self) -> Vec<Trouble<'a>> {
         type Key<'a> = (Outcome, Option<StepRef>, &'a str, String);
@@ -51,13 +51,13 @@ impl<'a> RunView<'a> {
         troubles
     }
 
-    /// Each host that uses up the budget, in the plan's order. A host in flight does not while a controller is running
-    /// the run.
+    /// Each host that uses up the budget, in the plan's order. A host in flight does not count while a controller is
+    /// running the run.
     pub fn broken(&self) -> impl Iterator<Item = &'a HostState> {
         self.state.hosts.iter().filter(|host| host.outcome().uses_budget() && !self.goes_on(host))
     }
 
-    /// Why a host is not ok: at which step, the class of the failure (empty: none), and a sentence.
+    /// Why a host is not ok: the step, the class of the failure (empty: none), and a sentence.
     pub fn why<'h>(&self, host: &'h HostState) -> (Option<StepRef>, &'h str, String) {
         if let Some((step, result)) = host.broke_at() {
             let reason = first_line(&result.summary, 300);

@@ -1,4 +1,4 @@
-//! Messages that were not sent and broke no host: hosts with the same reason share it.
+//! Messages that were not sent, without breaking a host: hosts with the same reason share it.
 
 use indexmap::IndexMap;
 
@@ -10,7 +10,7 @@ use crate::{event::StepResult, host::HostName};
 pub struct Unsent<'a> {
     /// Why; parts that differ from host to host are `…`.
     pub why: String,
-    /// For whom, in the plan's order. A host with two such messages stands there twice.
+    /// The hosts they were about, in the plan's order. A host with two such messages is there twice.
     pub hosts: Vec<&'a HostName>,
 }
 
@@ -32,7 +32,7 @@ impl<'a> RunView<'a> {
         found.into_values().collect()
     }
 
-    /// Whether this is the first message that was not sent for its reason.
+    /// Whether this is the first message that was not sent for this reason.
     pub fn is_first_unsent(&self, host: &HostName, result: &StepResult) -> bool {
         let same = |one: &StepResult| one.is_unsent() && one.summary == result.summary;
         let hosts = self.state.hosts.iter().filter(|other| other.name != *host);

@@ -1,5 +1,5 @@
-//! Text that is safe and short wherever it is shown, whatever a host sent, and the few words that all readers share.
-//! Knows nothing of screens. Start at [`clean`].
+//! Makes text from hosts safe and short for every place where it is shown, and has the few words that all of them
+//! share. Knows nothing of screens. Start at [`clean`].
 
 use std::{borrow::Cow, time::Duration};
 
@@ -9,8 +9,8 @@ use crate::{
     plan::Plan,
 };
 
-/// A line that cannot move a cursor, ring, or turn the reading direction; tabs are spaces, the end is cut at `most`
-/// characters and marked.
+/// A line that cannot move the cursor, ring the bell or change the reading direction. Tabs become spaces. A line longer
+/// than `most` characters is cut, and the cut is marked.
 pub fn clean(line: &str, most: usize) -> String {
     let mut kept = String::new();
     let mut chars = line.chars().filter(|c| *c == '\t' || shows(*c));

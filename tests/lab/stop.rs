@@ -90,7 +90,7 @@ fn a_closed_terminal_ends_no_run() {
     let run = run_id(&running.said());
     // Nobody else may take it over meanwhile.
     let refused = jump.resume().must(3);
-    assert!(refused.err.contains(&run) && refused.err.contains("is driven by"), "{}", refused.err);
+    assert!(refused.err.contains(&run) && refused.err.contains("another controller is running"), "{}", refused.err);
     lab.let_go("h1");
     let events = running.wait().must(0).events();
     assert_eq!(events.outcome("h1"), "ok");

@@ -1,5 +1,5 @@
-//! `patchwave demo`: the whole main job on the embedded fleet, with the very commands that an operator types.
-//! Its ledger goes with it unless it is kept, so its runs name no command that leads there.
+//! `patchwave demo`: a whole rollout on the embedded fleet, with the commands that an operator would type. Its ledger
+//! is removed at the end unless it is kept, so its runs show no commands that need it.
 
 use std::path::Path;
 
@@ -25,30 +25,30 @@ const FAILED: u8 = 6;
 const STOPPED: u8 = 4;
 
 pub(in crate::cli) fn demo(args: &DemoArgs, world: &mut World) -> Result<u8, Failure> {
-    // Before there is anything that a signal could leave behind.
+    // First, so that a signal cannot leave anything behind.
     let mut stops = Stops::listen(world)?;
     let options = DemoOptions { hosts: Some(args.hosts as usize), fail: args.fail.clone() };
     let mut demo = Demo::prepare(&options).map_err(Failure::usage)?;
     let state_dir = demo.project().join("state");
-    // The operator's own agent has no business with simulated hosts.
+    // Simulated hosts must not see the operator's own agent.
     world.env.remove("SSH_AUTH_SOCK");
     world.talk(demo.opening());
-    let told = Telling { demo: &demo, args, state_dir: &state_dir, stops: &mut stops }.story(world);
-    let keep = args.keep || (matches!(told, Ok(End::Whole)) && wants_it(args, world));
+    let end = DemoRuns { demo: &demo, args, state_dir: &state_dir, stops: &mut stops }.run_all(world);
+    let keep = args.keep || (matches!(end, Ok(End::Whole)) && wants_it(args, world));
     let keep = keep && state_dir.exists();
     if keep {
         demo.keep();
     }
-    // The hosts end here.
+    // Stops the hosts.
     drop(demo);
-    let code = match told? {
+    let code = match end? {
         End::Whole => 0,
         End::Stopped(code) => {
             world.talk("\nThe demo was stopped, and its simulated hosts are gone.");
             code
         }
         End::Other(code) => {
-            world.talk("\nThe demo did not go as planned; what its last run says above is why. Its hosts are gone.");
+            world.talk("\nThe demo did not go as planned; see the output of its last run above. Its hosts are gone.");
             code
         }
     };
@@ -58,14 +58,14 @@ pub(in crate::cli) fn demo(args: &DemoArgs, world: &mut World) -> Result<u8, Fai
     Ok(code)
 }
 
-/// Asks whoever saw it to the end.
+/// Asks whether to keep the record, at the end of the demo.
 fn wants_it(args: &DemoArgs, world: &World) -> bool {
     let asked = world.stdin_is_terminal && world.stderr_is_terminal && !args.json;
     let question = "Keep the record of these runs, to look around in it? Type yes: ";
     asked && world.prompt.line(question).is_some_and(|answer| answer.eq_ignore_ascii_case("yes"))
 }
 
-/// What can be typed about the record that was kept; the last line is a command.
+/// Shows what can be typed to look at the record; the last line is a command.
 fn look_around(state_dir: &Path, world: &mut World) {
     let typed = |path: &Path| {
         let path = path.display().to_string();
@@ -84,38 +84,38 @@ fn look_around(state_dir: &Path, world: &mut World) {
 
 /// How the demo ended.
 enum End {
-    /// As it was meant to.
+    /// As intended.
     Whole,
-    /// Somebody stopped it.
+    /// It was stopped.
     Stopped(u8),
-    /// A run ended in another way.
+    /// A run ended with another exit code.
     Other(u8),
 }
 
-/// The demo while it goes on.
-struct Telling<'a> {
+/// The demo while it runs.
+struct DemoRuns<'a> {
     demo: &'a Demo,
     args: &'a DemoArgs,
     state_dir: &'a Path,
     stops: &'a mut Stops,
 }
 
-impl Telling<'_> {
-    fn story(&mut self, world: &mut World) -> Result<End, Failure> {
-        let halted = match self.walk(None, FAILED, world)? {
+impl DemoRuns<'_> {
+    fn run_all(&mut self, world: &mut World) -> Result<End, Failure> {
+        let halted = match self.one_run(None, FAILED, world)? {
             Ok(state) => state,
             Err(end) => return Ok(end),
         };
         world.talk(format_args!("\n{}", self.demo.intermission()));
         let cannot = |error| Failure::internal(format!("the simulated host cannot be repaired: {error}"));
         self.demo.heal().map_err(cannot)?;
-        if let Err(end) = self.walk(Some("@failed".to_owned()), 0, world)? {
+        if let Err(end) = self.one_run(Some("@failed".to_owned()), 0, world)? {
             return Ok(end);
         }
         if halted.tally.waiting() > 0 {
-            world.talk("\nThe repaired host is fine. Now the hosts that had not been started:\n");
+            world.talk("\nThe repaired host is ok. Now the hosts that had not started:\n");
             let rest = format!("@{}:not_started", halted.started.run);
-            if let Err(end) = self.walk(Some(rest), 0, world)? {
+            if let Err(end) = self.one_run(Some(rest), 0, world)? {
                 return Ok(end);
             }
         }
@@ -123,8 +123,8 @@ impl Telling<'_> {
         Ok(End::Whole)
     }
 
-    /// One run that is to end with this code; the error is the end of the demo.
-    fn walk(
+    /// One run that should end with this exit code; an error ends the demo.
+    fn one_run(
         &mut self,
         limit: Option<String>,
         expected: u8,
@@ -181,7 +181,7 @@ fn newest(state_dir: &Path) -> Result<RunState, Failure> {
     Ok(ledger.state(&run)?)
 }
 
-/// Signals that ask the demo to stop, also between two of its runs: a signal that ends the program would leave hosts.
+/// Signals that stop the demo, also between two of its runs: a signal that killed the program would leave its hosts.
 struct Stops {
     inbox: mpsc::Receiver<Signal>,
     _runtime: Option<tokio::runtime::Runtime>,
@@ -201,7 +201,7 @@ impl Stops {
         Ok(Self { inbox, _runtime: Some(runtime) })
     }
 
-    /// Whether one came since it was last asked.
+    /// Whether a signal came since the last call.
     fn came(&mut self) -> bool {
         self.inbox.try_recv().is_ok()
     }

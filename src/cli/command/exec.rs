@@ -1,4 +1,4 @@
-//! `patchwave exec`: one command on many hosts, its output spooled, then folded, compared, or shown as it comes.
+//! `patchwave exec`: one command on many hosts. Its output is spooled, then grouped, compared, or shown as it comes.
 
 mod counting;
 mod gather;
@@ -19,10 +19,10 @@ use crate::{
             live::{Live, Printing},
         },
         connect::{
-            roster::{Hosts, Overlay},
+            roster::{ConnectOptions, Hosts},
             transport::{forks, transport},
         },
-        outcome_selectors::Past,
+        outcome_selectors::RecordedRuns,
         rollout::prepare::load_inventory,
         world::terminal_size,
     },
@@ -35,15 +35,15 @@ use crate::{
     ui,
 };
 
-/// Most bytes of standard input that go to the hosts.
+/// The most bytes of standard input that go to the hosts.
 const INPUT: u64 = 64 << 20;
 
 pub(in crate::cli) fn exec(args: &ExecArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
     let inventory = load_inventory(&args.inventory, world)?;
-    let past = Past { state_dir, playbook: None };
+    let past = RecordedRuns { state_dir, playbook: None };
     let selected = inventory.select(&args.pattern, &past).map_err(Failure::usage)?;
-    let overlay = Overlay::new(&args.connect, world)?;
-    let hosts = Hosts::new(Arc::new(inventory), Default::default(), &selected, &overlay)?;
+    let options = ConnectOptions::new(&args.connect, world)?;
+    let hosts = Hosts::new(Arc::new(inventory), Default::default(), &selected, &options)?;
     let input = if args.stdin { read_input(world)? } else { Vec::new() };
     let command = command(args, input);
     let targets = with_rights(hosts.targets(&selected), &command, args.raise);
@@ -51,28 +51,28 @@ pub(in crate::cli) fn exec(args: &ExecArgs, state_dir: PathBuf, world: &mut Worl
     let forks = forks(args.connect.forks, world);
     let log_dir = args.log_dir.as_deref().map(|dir| world.absolute(dir));
     let outputs = Outputs::new(&selected, log_dir.as_deref())
-        .map_err(|error| Failure::usage(format!("there is no place for the output: {error}")))?;
-    // Its files live as long as it does.
+        .map_err(|error| Failure::usage(format!("the output cannot be stored: {error}")))?;
+    // Keeps the temporary files until the end.
     let outputs = Arc::new(outputs);
     let results = gather(args, transport, targets, forks, Arc::clone(&outputs), world)?;
     show(args, &results, world)?;
     Ok(ui::exec_exit_code(&results))
 }
 
-/// What runs on every host.
+/// The command that runs on every host.
 fn command(args: &ExecArgs, input: Vec<u8>) -> Command {
     let command = match args.command.as_slice() {
         [line] => Command::sh("the command", line, [""; 0]),
         words => Command::reads("the command", words.iter().cloned()),
     };
-    // A command of a person may change the host: it is never sent twice.
+    // The command may change the host, so it is never sent twice.
     let mut command = command.changing().timeout(args.timeout).stdin(input);
-    // All of it goes to the spools.
+    // The whole output goes to the spools.
     command.keep = 0;
     command
 }
 
-/// Each host with its command: with raised rights where its own `ansible_become` says so, or `--become` for all.
+/// Each host with its command, as root if the host's `ansible_become` or `--become` says so.
 fn with_rights(targets: Vec<Arc<Target>>, command: &Command, raise: bool) -> Vec<(Arc<Target>, Arc<Command>)> {
     let [plain, raised] = [false, true].map(|raise| Arc::new(command.clone().privileged(raise)));
     let choose = |target: Arc<Target>| {
@@ -94,7 +94,7 @@ fn read_input(world: &World) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// Runs the commands, until every host has answered or somebody interrupts.
+/// Runs the commands until every host has answered, or until Ctrl-C.
 fn gather(
     args: &ExecArgs,
     transport: Arc<dyn Transport>,
@@ -108,7 +108,7 @@ fn gather(
     let runtime = runtime()?;
     runtime.block_on(async {
         let (signals, mut interrupted) = mpsc::channel(1);
-        // Held, so that without signals nothing ever comes.
+        // The sender is kept, so that the channel stays open without signals.
         let _listening = if world.signals { engine::listen(signals.clone()).ok() } else { None };
         let sink = {
             let (outputs, live) = (Arc::clone(&outputs), shown.live());
@@ -137,7 +137,7 @@ fn gather(
         }
         drop(signals);
     });
-    // Connections that are still open are cut, not waited for.
+    // Open connections are cut, not waited for.
     runtime.shutdown_background();
     shown.finish();
     let result = |(output, end): (&HostOutput, Option<(ui::ExecEnd, Duration)>)| {
@@ -148,7 +148,7 @@ fn gather(
     Ok(outputs.hosts.iter().zip(ends).map(result).collect())
 }
 
-/// What is shown while hosts are at work: their lines, a line that counts, or nothing.
+/// What is shown while commands run: their lines, a line with counts, or nothing.
 enum Shown {
     Lines(Arc<Live>, JoinHandle<()>),
     Count(Counting),
@@ -157,7 +157,7 @@ enum Shown {
 
 impl Shown {
     fn start(args: &ExecArgs, outputs: &Outputs, world: &World) -> Self {
-        // Lines that come as they come and a line that is drawn again and again do not share a terminal.
+        // Live lines and a line that is redrawn cannot share a terminal.
         if args.live || args.ordered {
             let printing = Printing {
                 stdout: world.stdout.clone(),
@@ -174,7 +174,7 @@ impl Shown {
         }
         let names: Vec<_> = outputs.hosts.iter().map(|output| output.host.clone()).collect();
         let stderr = Box::new(world.stderr.clone());
-        let count = ui::Count::new(stderr, terminal_size, world.paint(true), &world.quiet, &names);
+        let count = ui::Count::new(stderr, terminal_size, world.paint(true), &world.screen, &names);
         Self::Count(Counting::start(count))
     }
 
@@ -205,11 +205,11 @@ impl Shown {
     }
 }
 
-/// One thread for all hosts: it has room for ten times what `--connect-rate` lets through, and to wake another costs as
-/// much as the work that it would be given. Nothing in here may wait for a terminal.
+/// One thread for all hosts: it can do ten times what `--connect-rate` allows, and waking a second thread costs as much
+/// as the work it would get. Nothing on it may wait for a terminal.
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     let made = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    made.map_err(|error| Failure::internal(format!("no runtime: {error}")))
+    made.map_err(|error| Failure::internal(format!("the async runtime cannot be started: {error}")))
 }
 
 fn ended(answer: &Answer) -> ui::ExecEnd {
@@ -220,7 +220,7 @@ fn ended(answer: &Answer) -> ui::ExecEnd {
             unknown: error.outcome_unknown(),
             reached: !error.unreachable(),
             why: error.to_string(),
-            // The same limit is a step's in a run; here it is an option.
+            // In a run, the step sets this limit; here it is an option.
             help: match error.class() {
                 "command-timeout" => Some("`--timeout` sets how long it may take".to_owned()),
                 _ => error.help().map(str::to_owned),
@@ -229,7 +229,7 @@ fn ended(answer: &Answer) -> ui::ExecEnd {
     }
 }
 
-/// The end of a host that had none when somebody interrupted.
+/// The result of a host that had none when `exec` was interrupted.
 fn unfinished(begun: bool) -> ui::ExecEnd {
     if !begun {
         return ui::ExecEnd::NotStarted;
@@ -243,7 +243,7 @@ fn unfinished(begun: bool) -> ui::ExecEnd {
     }
 }
 
-/// The width of a line: a screen's reader wants no megabyte line, a file's reader may.
+/// The longest line: a line of a megabyte is useless on a screen, but may be needed in a file.
 fn most(world: &World) -> usize {
     if world.stdout_is_terminal { 4 * usize::from(world.width()) } else { usize::MAX }
 }
@@ -259,7 +259,7 @@ fn show(args: &ExecArgs, results: &[ui::ExecResult], world: &mut World) -> Resul
     let shown = match () {
         () if args.json => results.iter().try_for_each(|result| writeln!(stdout, "{}", ui::exec_json(result)?)),
         () if look.ends_only => {
-            // The lines were the data; this is talk.
+            // The lines were the data; this is for people.
             let mut ends = Vec::new();
             let look = ui::ExecLook { paint: world.paint(world.stderr_is_terminal), ..look };
             let shown = ui::exec_blocks(results, look, &mut ends);

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::cli::{Failure, World, args::InventoryCommand, outcome_selectors::Past, rollout::prepare::load_inventory};
+use crate::cli::{
+    Failure, World, args::InventoryCommand, outcome_selectors::RecordedRuns, rollout::prepare::load_inventory,
+};
 pub(in crate::cli) fn inventory(
     command: &InventoryCommand,
     state_dir: PathBuf,
@@ -20,7 +22,7 @@ pub(in crate::cli) fn inventory(
         }
         InventoryCommand::Hosts { inventory: args, pattern } => {
             let inventory = load_inventory(args, world)?;
-            let past = Past { state_dir, playbook: None };
+            let past = RecordedRuns { state_dir, playbook: None };
             let hosts = inventory.select(pattern, &past).map_err(Failure::usage)?;
             world.print(&inventory.hosts_text(&hosts))
         }

@@ -1,4 +1,4 @@
-//! `patchwave known-hosts`: the trust store asked from the command line. Reads only; records nothing.
+//! `patchwave known-hosts`: looks up trusted host keys. Reads only; records nothing.
 
 use std::{
     path::{Path, PathBuf},
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// A server shows a few keys; more than these bytes are cut.
+/// The most bytes of a file of keys: a server has only a few.
 const MOST_KEYS: u64 = 1 << 20;
 /// The exit code for a server that is refused.
 const REFUSED: u8 = 3;
@@ -44,12 +44,12 @@ fn check(args: &KnownHostsCheck, world: &mut World) -> Result<u8, Failure> {
     let files: Result<Vec<Arc<TrustFile>>, _> = files.iter().map(|path| TrustFile::load(path).map(Arc::new)).collect();
     let store = TrustStore::new(files.map_err(Failure::usage)?);
     let name = match &args.host_key_alias {
-        // OpenSSH looks an alias up as it is, whatever the port.
+        // OpenSSH looks up an alias as it is, without the port.
         Some(alias) => KnownName::literal(alias),
         None => KnownName::new(&args.host, args.port),
     };
     let Some(key) = first_shown(&store, &name, &server) else {
-        let message = format!("no key of {} is of a kind that patchwave negotiates", args.server_keys.display());
+        let message = format!("no key in {} has a type that patchwave supports", args.server_keys.display());
         return Err(Failure::usage(message));
     };
     let verdict = store.check(&name, key);
@@ -57,7 +57,7 @@ fn check(args: &KnownHostsCheck, world: &mut World) -> Result<u8, Failure> {
         Verdict::Accept => ("accept", None),
         Verdict::Unknown { .. } if args.strict != Strictness::Yes => ("accept", Some("not on file".to_owned())),
         Verdict::Unknown { note } => ("unknown", note.clone()),
-        Verdict::Changed { known } => ("changed", Some(format!("{known} has another key"))),
+        Verdict::Changed { known } => ("changed", Some(format!("{known} has a different key"))),
         Verdict::Revoked { by } => ("revoked", Some(by.to_string())),
     };
     if let Some(why) = why {

@@ -1,4 +1,4 @@
-//! `patchwave ledger`: where the record is, whether it is whole, what may go.
+//! `patchwave ledger`: find, check, prune and repair the record.
 
 use std::{fmt::Write as _, path::Path};
 
@@ -28,7 +28,7 @@ pub(in crate::cli) fn ledger(
     }
 }
 
-/// Every run is looked at, also after one that is damaged.
+/// Checks every run, even after a damaged one.
 fn verify(run: Option<&str>, head: Option<&str>, state_dir: &Path, world: &mut World) -> Result<u8, Failure> {
     let ledger = Ledger::open_read_only(state_dir)?;
     let file = if run.is_none() { ledger.check_file() } else { Ok(()) };
@@ -79,7 +79,7 @@ fn verify(run: Option<&str>, head: Option<&str>, state_dir: &Path, world: &mut W
     found.map_or(Ok(0), |(_, place)| place.map(|_| 0).map_err(Failure::from))
 }
 
-/// What a hash that was found is the hash of.
+/// Where a hash was found, in words.
 fn place_of(place: &FoundHead) -> String {
     match place {
         FoundHead::Event { run, seq, last_seq } if seq == last_seq => format!("event {seq} of run {run}, its last"),
@@ -91,7 +91,7 @@ fn place_of(place: &FoundHead) -> String {
 }
 
 fn prune(args: &PruneArgs, state_dir: &Path, world: &mut World) -> Result<u8, Failure> {
-    // An empty one need not be made for this.
+    // Without a ledger there is nothing to prune, so none is created.
     drop(Ledger::open_read_only(state_dir)?);
     let mut ledger = Ledger::open(state_dir)?;
     let stale = match (args.keep_runs, args.older_than) {
@@ -104,7 +104,7 @@ fn prune(args: &PruneArgs, state_dir: &Path, world: &mut World) -> Result<u8, Fa
     };
     let mut doomed: Vec<RunId> = Vec::new();
     for row in ledger.stale(stale)? {
-        // A record that cannot be read keeps nobody from forgetting it.
+        // A run whose record cannot be read can be deleted all the same.
         let open = ledger.state(&row.run).map_or(0, |state| state.tally.in_flight);
         match ledger.driver(&row.run) {
             Driver::Nobody => {}
@@ -114,7 +114,7 @@ fn prune(args: &PruneArgs, state_dir: &Path, world: &mut World) -> Result<u8, Fa
             }
             Driver::Unclear(why) => {
                 world.talk(format_args!(
-                    "run {} stays: whether a controller is running it cannot be seen: {why}",
+                    "run {} stays: cannot find out whether a controller is running it: {why}",
                     row.run
                 ));
                 continue;
@@ -122,7 +122,7 @@ fn prune(args: &PruneArgs, state_dir: &Path, world: &mut World) -> Result<u8, Fa
         }
         if open > 0 && !args.with_open {
             world.talk(format_args!(
-                "run {} stays: {open} of its hosts are open; resume it, or say --with-open",
+                "run {} stays: {open} of its hosts are open; resume it, or give --with-open",
                 row.run
             ));
         } else {
@@ -137,7 +137,7 @@ fn prune(args: &PruneArgs, state_dir: &Path, world: &mut World) -> Result<u8, Fa
     confirm(doomed.len(), args.yes, world)?;
     let owner = world.by();
     let forgotten = ledger.forget(&doomed, &owner)?;
-    world.talk(format_args!("{} forgotten, with their logs", count(forgotten.len())));
+    world.talk(format_args!("{} deleted, with their logs", count(forgotten.len())));
     Ok(0)
 }
 
@@ -147,10 +147,10 @@ fn confirm(runs: usize, yes: bool, world: &World) -> Result<(), Failure> {
     }
     let runs = count(runs);
     if !world.stdin_is_terminal {
-        return Err(Failure::refused(format!("{runs} would be forgotten, and there is no terminal to confirm it on"))
+        return Err(Failure::refused(format!("{runs} would be deleted, and there is no terminal to confirm it on"))
             .help("give --yes to confirm"));
     }
-    match world.prompt.line(&format!("Forget {runs} for ever? Type yes: ")).as_deref() {
+    match world.prompt.line(&format!("Delete {runs} for good? Type yes: ")).as_deref() {
         Some("yes" | "YES" | "Yes") => Ok(()),
         _ => Err(Failure::refused("not confirmed; nothing was deleted")),
     }
@@ -164,7 +164,7 @@ fn rescue(state_dir: &Path, world: &mut World) -> Result<u8, Failure> {
     let ledger = Ledger::open_read_only(state_dir);
     match ledger.and_then(|ledger| whole(&ledger)) {
         Ok(()) => {
-            world.talk("nothing is wrong with this ledger; nothing was done");
+            world.talk("this ledger is not damaged; nothing was done");
             return Ok(0);
         }
         Err(LedgerError::Corrupted { .. } | LedgerError::Damaged { .. } | LedgerError::History { .. }) => {}

@@ -1,4 +1,4 @@
-//! `patchwave log`: what one host said in a run.
+//! `patchwave log`: the output of one host in a run.
 
 use std::{
     io::{Read, Write},
@@ -31,7 +31,7 @@ pub(in crate::cli) fn log(args: &LogArgs, state_dir: PathBuf, world: &mut World)
     }
 }
 
-/// The log as it is, but for what must not reach a terminal.
+/// The log as it is, except for characters that must not reach a terminal.
 fn copy(file: &mut std::fs::File, world: &mut World) -> Result<u8, Failure> {
     let mut piece = vec![0; 64 << 10];
     let mut text = Harmless::default();
@@ -47,21 +47,21 @@ fn copy(file: &mut std::fs::File, world: &mut World) -> Result<u8, Failure> {
     }
 }
 
-/// Text that comes in pieces; what does not show is a blank.
+/// Makes text safe that comes in pieces; characters that are not printable become blanks.
 #[derive(Default)]
 struct Harmless {
-    /// The beginning of a character whose end has not come.
+    /// The first bytes of a character that is not complete yet.
     begun: Vec<u8>,
 }
 
 impl Harmless {
-    /// The text up to here; an empty piece is the end.
+    /// The safe text so far; an empty piece marks the end.
     fn take(&mut self, piece: &[u8]) -> String {
         self.begun.extend_from_slice(piece);
         let whole = match std::str::from_utf8(&self.begun) {
-            // Cut in the middle of a character.
+            // The piece ends in the middle of a character.
             Err(error) if error.error_len().is_none() && !piece.is_empty() => error.valid_up_to(),
-            // One that is wrong may be followed by one that is cut.
+            // After an invalid character, the last one may be cut.
             Err(_) if !piece.is_empty() => self.begun.len() - cut(&self.begun),
             _ => self.begun.len(),
         };
@@ -71,7 +71,7 @@ impl Harmless {
     }
 }
 
-/// How many bytes at the end are the beginning of a character.
+/// How many bytes at the end begin a character that is not complete.
 fn cut(bytes: &[u8]) -> usize {
     let from = bytes.len().saturating_sub(3);
     (from..bytes.len())
@@ -95,7 +95,7 @@ mod tests {
         for cut in 0..bytes.len() {
             let mut harmless = Harmless::default();
             let parts = [&bytes[..cut], &bytes[cut..], b""].map(|piece| match piece {
-                // An empty piece before the end is none.
+                // An empty piece before the end is left out.
                 b"" if cut == 0 => String::new(),
                 piece => harmless.take(piece),
             });

@@ -1,5 +1,5 @@
-//! The commands, one file each: its arguments and the world in, an exit code out.
-//! A command knows no other one, but `demo`, which types what an operator types. Start at [`run`].
+//! The commands, one file each: its arguments and the world in, an exit code out. No command uses another, except
+//! `demo`, which does what an operator would type. Start at [`run`].
 
 pub(super) mod ask;
 pub(super) mod demo;

@@ -11,10 +11,10 @@ use crate::{
             finished_leases,
             jump_box::jump_box,
             recorded_options,
-            roster::{Hosts, Overlay},
+            roster::{ConnectOptions, Hosts},
             transport::{forks, transport},
         },
-        outcome_selectors::Past,
+        outcome_selectors::RecordedRuns,
         rollout::{
             carry_out::{Rollout, carry_out, record_of},
             drift,
@@ -46,14 +46,14 @@ pub(in crate::cli) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut 
         return Ok(code);
     }
     let (inventory, playbook) = drift::files(&state, &args.extra_vars, world)?;
-    let past = Past { state_dir: state_dir.clone(), playbook: None };
+    let past = RecordedRuns { state_dir: state_dir.clone(), playbook: None };
     let jump_box = jump_box(&playbook, world);
     let reentry = drift::reentry(&state, &inventory, &playbook, &jump_box, (args, past))?;
     let (connect, record) = recorded_options::of_resume(&args.connect, &state.connect, world)?;
-    let overlay = Overlay::new(&connect, world)?
+    let options = ConnectOptions::new(&connect, world)?
         .stealing(args.steal_lease)
         .knowing(finished_leases::from_ledger(state_dir.clone()));
-    let roster = Hosts::new(Arc::new(inventory), playbook.vars.clone(), &reentry.hosts, &overlay)?;
+    let roster = Hosts::new(Arc::new(inventory), playbook.vars.clone(), &reentry.hosts, &options)?;
     one_name_each(&state, &roster)?;
     let transport = transport(&connect, world)?;
     let forks = forks(connect.forks, world);
@@ -119,7 +119,7 @@ fn one_name_each(state: &RunState, roster: &Hosts) -> Result<(), Failure> {
     }
     let left = state.hosts.iter().filter(|host| !matches!(host.at, HostAt::Done(_)) && !host.left_out);
     let left: Vec<HostName> = left.map(|host| host.name.clone()).collect();
-    plan::twins(roster.targets(&left).iter().map(Arc::as_ref)).or(()).map_err(Failure::usage)
+    plan::duplicates(roster.targets(&left).iter().map(Arc::as_ref)).or(()).map_err(Failure::usage)
 }
 
 /// A newer program may mean more by its record than this one can see; an older one's is read with what it has.

@@ -11,7 +11,7 @@ use crate::{
             finished_leases,
             jump_box::jump_box,
             recorded_options,
-            roster::{Hosts, Overlay},
+            roster::{ConnectOptions, Hosts},
             transport::{forks, transport},
         },
         rollout::{
@@ -37,14 +37,14 @@ pub(in crate::cli) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World)
         },
         world,
     )?;
-    let overlay = Overlay::new(&args.connect, world)?
+    let options = ConnectOptions::new(&args.connect, world)?
         .stealing(args.steal_lease)
         .knowing(finished_leases::from_ledger(state_dir.clone()));
     let Prepared { inventory, playbook, plan, hosts: names } = prepared;
-    let hosts = Hosts::new(inventory, playbook.vars.clone(), &names, &overlay)?;
+    let hosts = Hosts::new(inventory, playbook.vars.clone(), &names, &options)?;
     if changes(&playbook) {
-        // Once more, with what ssh_config says of their addresses.
-        plan::twins(hosts.targets(&names).iter().map(Arc::as_ref)).or(()).map_err(Failure::usage)?;
+        // Again, now with the addresses from ssh_config.
+        plan::duplicates(hosts.targets(&names).iter().map(Arc::as_ref)).or(()).map_err(Failure::usage)?;
     }
     world.talk(format_args!("{}, plan {}", plan.playbook, plan.short_digest()));
     if !args.check {
@@ -55,7 +55,7 @@ pub(in crate::cli) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World)
     let forks = forks(args.connect.forks, world);
     let run = new_run_id(world);
     let started = started(args, run.clone(), plan, world);
-    let controller = jump_box(&playbook, world).agreed_with(&started.plan.agreed.files);
+    let controller = jump_box(&playbook, world).agreed_with(&started.plan.pinned.files);
     let mut ledger = Ledger::open(&state_dir)?;
     let logs = ledger.logs(&run, Arc::clone(&world.clock));
     let begun = engine::start(started, &*world.clock, |first| {
@@ -86,7 +86,7 @@ pub(in crate::cli) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World)
     )
 }
 
-/// What is recorded of how the run was asked for.
+/// The first event: what was asked for.
 fn started(args: &RunArgs, run: RunId, plan: Plan, world: &World) -> RunStarted {
     RunStarted {
         run,
@@ -105,7 +105,7 @@ fn started(args: &RunArgs, run: RunId, plan: Plan, world: &World) -> RunStarted 
     }
 }
 
-/// `20261122-020003-kxfa`: sorts by time, and can be said over the telephone.
+/// `20261122-020003-kxfa`: sorts by time, and is easy to read out.
 pub(in crate::cli) fn new_run_id(world: &World) -> RunId {
     let letters: String = (0..4).map(|_| char::from(b"abcdefghjkmnpqrstuvwxyz"[fastrand::usize(0..23)])).collect();
     let now = world.clock.now().to_zoned(jiff::tz::TimeZone::UTC);

@@ -40,7 +40,7 @@ pub(in crate::cli) fn show(args: &ShowArgs, state_dir: PathBuf, world: &mut Worl
         Driver::Nobody => {}
         Driver::Holder(holder) => world.talk(format_args!("{holder} is running this run")),
         Driver::Unclear(why) => {
-            world.talk(format_args!("whether a controller is running this run cannot be seen from here: {why}"));
+            world.talk(format_args!("cannot find out whether a controller is running this run: {why}"));
         }
     }
     // `@failed` means the newest run of a playbook; an older one is named.

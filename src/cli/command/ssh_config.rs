@@ -1,11 +1,11 @@
-//! `patchwave ssh-config`: what ssh_config says of a host.
+//! `patchwave ssh-config`: what ssh_config says about a host.
 
 use crate::{
     cli::{Failure, World, args::SshConfigArgs, connect::ssh_config::load},
     sshconfig::{Destination, Query},
 };
 
-/// Prints what holds for a host.
+/// Prints the settings of a host.
 pub(in crate::cli) fn ssh_config(args: &SshConfigArgs, world: &mut World) -> Result<u8, Failure> {
     let Some(destination) = Destination::parse(&args.host) else {
         return Err(Failure::usage(format!("{:?} is not [user@]host", args.host)));

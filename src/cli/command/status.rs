@@ -38,9 +38,7 @@ impl Watcher {
         let driver = match self.ledger.driver(&self.run) {
             Driver::Nobody => None,
             Driver::Holder(holder) => Some(holder.to_string()),
-            Driver::Unclear(why) => {
-                Some(format!("unknown: whether a controller is running it cannot be seen from here: {why}"))
-            }
+            Driver::Unclear(why) => Some(format!("unknown: cannot find out whether a controller is running it: {why}")),
         };
         // What people asked for is over with the controller that they asked; a resume takes it back.
         let asked = driver.is_none() && state.stop.is_some();

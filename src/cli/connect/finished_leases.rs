@@ -1,7 +1,7 @@
-//! Whose lease counts no more: this ledger knows which of its own runs are done with a host.
+//! Leases that no longer count: this ledger knows which of its own runs have finished with a host.
 //!
-//! A host that went away in the middle keeps the lease of a run that has given it up. When it is back and is patched
-//! again from here, that lease must not refuse it.
+//! A host that was lost in the middle still has the lease of a run that gave it up. When it is back, that lease must
+//! not keep the next run from patching it.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -16,7 +16,7 @@ use crate::{
     target::FinishedRuns,
 };
 
-/// Answers from the ledger in `state_dir`; each run is read once, and only when a host names it.
+/// Answers from the ledger in `state_dir`. Each run is read once, and only when a host names it.
 pub(in crate::cli) fn from_ledger(state_dir: PathBuf) -> FinishedRuns {
     let known: Mutex<HashMap<String, BTreeSet<HostName>>> = Mutex::default();
     FinishedRuns(Arc::new(move |run, host| {
@@ -25,7 +25,7 @@ pub(in crate::cli) fn from_ledger(state_dir: PathBuf) -> FinishedRuns {
     }))
 }
 
-/// The hosts that are done in a run that no controller is running. In doubt: none.
+/// The hosts that are done in a run that no controller is running. If this is not certain: none.
 fn done_in(state_dir: &std::path::Path, run: &str) -> BTreeSet<HostName> {
     let run = RunId(run.to_owned());
     let Ok(ledger) = Ledger::open_read_only(state_dir) else { return BTreeSet::new() };

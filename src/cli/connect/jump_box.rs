@@ -1,4 +1,4 @@
-//! The jump box of a playbook: where its files are looked up.
+//! The jump box of a playbook: where its files are found.
 
 use crate::{
     cli::World,
@@ -6,8 +6,8 @@ use crate::{
     step::JumpBox,
 };
 
-/// The jump box of a playbook: files are looked up beside it, and above it up to the project's root. Its programs are
-/// recorded beside the run's logs.
+/// The jump box of a playbook: files are searched beside the playbook, and above it up to the project's root. Programs
+/// are recorded beside the run's logs.
 pub(in crate::cli) fn jump_box(playbook: &Playbook, world: &World) -> JumpBox {
     let path = world.absolute(&playbook.path);
     let folder = path.parent().unwrap_or(&world.folder).to_path_buf();

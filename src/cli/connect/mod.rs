@@ -1,5 +1,5 @@
-//! How hosts are reached: the options of the command line, the inventory and ssh_config, made into targets and a
-//! transport. Knows no command. Start at [`roster`].
+//! How hosts are reached: makes targets and a transport from the command line, the inventory and ssh_config. Knows no
+//! command. Start at [`roster`].
 
 pub(super) mod finished_leases;
 pub(super) mod jump_box;

@@ -1,5 +1,5 @@
-//! Passwords from a command of the operator's: run once, here, within a deadline. What it prints reaches no log, no
-//! error.
+//! Passwords from a command that the operator names. It runs once, on this machine, with a deadline. Its output reaches
+//! no log and no error.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use crate::{
     transport::NoSink,
 };
 
-/// A password store may ask for a touch, or on a terminal of its own.
+/// A password manager may wait for a touch, or ask in its own window.
 const LIMIT: Duration = Duration::from_secs(60);
-/// No password is longer.
+/// The longest password.
 const LONGEST: usize = 4 << 10;
 
 /// The password that `line` prints; `option` names it in errors.
@@ -24,12 +24,12 @@ pub(in crate::cli) fn by_command(line: &str, option: &str, world: &World) -> Res
     command.keep = LONGEST;
     let jump_box = JumpBox::new(world.folder.clone(), world.folder.clone());
     let ran = runtime()?.block_on(async { jump_box.run_piped(&command, &mut NoSink).await });
-    let refused = |why: String| Failure::refused(format!("{option}: {why}; no password"));
+    let refused = |why: String| Failure::refused(format!("{option} gave no password: {why}"));
     let mut output = ran.map_err(|no_end| refused(no_end.to_string()))?.output;
     let ended = (!output.success()).then(|| output.exit.to_string());
     let whole = output.dropped == 0;
     let text = String::from_utf8(std::mem::take(&mut output.stdout));
-    // It may have printed the password there as well.
+    // Standard error is dropped: the password may be in it too.
     output.stderr.zeroize();
     match (ended, text) {
         (Some(exit), _) => Err(refused(format!("the command ended with {exit}"))),
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_password_is_what_is_printed_and_never_told() {
+    fn the_password_is_what_is_printed_and_is_never_shown() {
         let world = World::real();
         let check = |line: &str, expected: Result<&str, &str>| match (by_command(line, "--x", &world), expected) {
             (Ok(password), Ok(expected)) => assert_eq!(password.expose_secret(), expected, "{line}"),

@@ -1,5 +1,5 @@
-//! The options that say how hosts are reached, as words: what a run was started with is what its hints and its resume
-//! need. A password is asked for again; the command that prints one is named, never kept.
+//! The connection options as words: hints and a resume need the ones that a run was started with. A password is asked
+//! for again. A command that prints one is never recorded, only that there was one.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
     reach::options::{self, Given, recorded, typed},
 };
 
-/// The options alone.
+/// Only the connection options.
 #[derive(Parser)]
 #[command(no_binary_name = true)]
 struct Alone {
@@ -23,13 +23,13 @@ struct Alone {
 
 fn read(words: &[String]) -> Result<ConnectArgs, Failure> {
     Alone::try_parse_from(words).map(|alone| alone.connect).map_err(|error| {
-        Failure::internal(format!("the options that the run was started with cannot be read: {error}"))
+        Failure::internal(format!("the recorded connection options of the run cannot be read: {error}"))
     })
 }
 
-/// The options that are not as they are when nothing is said; paths are absolute.
+/// The options that differ from their defaults; paths are absolute.
 pub(in crate::cli) fn words(args: &ConnectArgs, world: &World) -> Vec<String> {
-    // Named one by one, so that an option that is added is not forgotten here.
+    // Every field is named, so that a new option cannot be forgotten here.
     let ConnectArgs {
         user,
         private_key,
@@ -80,12 +80,12 @@ pub(in crate::cli) fn words(args: &ConnectArgs, world: &World) -> Vec<String> {
     recorded(&options, &world.folder)
 }
 
-/// Recorded words as they are typed: quoted, paths from the current folder.
+/// Recorded words as they can be typed: quoted, with paths relative to the current folder.
 pub(in crate::cli) fn shown(words: &[String], world: &World) -> Vec<String> {
     typed(words, |path| world.shown(path))
 }
 
-/// The options of a resume ([`crate::reach::options::of_resume`]), and what it records of them.
+/// The options of a resume ([`crate::reach::options::of_resume`]), and what it records.
 pub(in crate::cli) fn of_resume(
     given: &ConnectArgs,
     run: &[String],

@@ -21,7 +21,7 @@ use crate::{
     target::{FinishedRuns, Target, merge_bastion_limits, syntax},
 };
 
-/// Hosts of one run, their targets checked beforehand.
+/// The hosts of one run, with targets that were checked in advance.
 pub(in crate::cli) struct Hosts {
     inventory: Arc<Inventory>,
     playbook_vars: Map<String, Value>,
@@ -29,22 +29,22 @@ pub(in crate::cli) struct Hosts {
 }
 
 impl Hosts {
-    /// Makes every target now, so that all that is wrong with the inventory shows before anything is sent.
+    /// Makes every target now, so that all problems of the inventory are found before anything is sent.
     pub(in crate::cli) fn new(
         inventory: Arc<Inventory>,
         playbook_vars: Map<String, Value>,
         hosts: &[HostName],
-        overlay: &Overlay,
+        options: &ConnectOptions,
     ) -> Result<Self, Failure> {
         let targets = inventory.targets(hosts).map_err(Failure::usage)?;
         let targets =
-            targets.into_iter().map(|target| overlay.apply(target.at_home(overlay.home.as_deref()))).collect();
-        let mut targets = match &overlay.config {
-            Some(config) => under(config, targets, overlay.trust_given).map_err(unreachable)?,
+            targets.into_iter().map(|target| options.apply(target.at_home(options.home.as_deref()))).collect();
+        let mut targets = match &options.config {
+            Some(config) => under(config, targets, options.trust_given).map_err(unreachable)?,
             None => targets,
         };
         merge_bastion_limits(&mut targets);
-        let targets = targets.into_iter().map(|t| (t.name.clone(), Arc::new(overlay.limit(t)))).collect();
+        let targets = targets.into_iter().map(|t| (t.name.clone(), Arc::new(options.limit(t)))).collect();
         Ok(Self { inventory, playbook_vars, targets })
     }
 
@@ -63,13 +63,13 @@ fn unreachable(refused: Refused) -> Failure {
     Failure::usage(refused).help(
         Hint::words("patchwave does not guess how to reach a host; ")
             .and_command("ssh-config", &["HOST"])
-            .and(" shows what is said of one, `-F none` reads no ssh_config"),
+            .and(" shows the settings of one host, `-F none` reads no ssh_config"),
     )
 }
 
 impl HostInputs for Hosts {
     fn target(&self, host: &HostName) -> Result<Arc<Target>, String> {
-        self.targets.get(host).cloned().ok_or_else(|| format!("{host} is not in the inventory any more"))
+        self.targets.get(host).cloned().ok_or_else(|| format!("{host} is no longer in the inventory"))
     }
 
     fn scope(&self, host: &HostName) -> TemplateScope {
@@ -79,14 +79,14 @@ impl HostInputs for Hosts {
     }
 }
 
-/// What the command line says about connections: below the inventory for login names and keys, above it for limits
-/// and for secrets that were typed in.
+/// What the command line says about connections. The inventory wins over it for login names and keys; it wins for
+/// timeouts and for passwords that were typed.
 #[derive(Default)]
-pub(in crate::cli) struct Overlay {
+pub(in crate::cli) struct ConnectOptions {
     user: Option<String>,
     key: Option<PathBuf>,
     config: Option<SshConfig>,
-    /// Where `~/` is.
+    /// The folder that `~/` means.
     home: Option<PathBuf>,
     trust_given: bool,
     password: Option<SecretString>,
@@ -97,8 +97,8 @@ pub(in crate::cli) struct Overlay {
     finished_runs: Option<FinishedRuns>,
 }
 
-impl Overlay {
-    /// From the arguments, asking for passwords where they want it.
+impl ConnectOptions {
+    /// Reads the arguments, and asks for passwords if they say so.
     pub(in crate::cli) fn new(args: &ConnectArgs, world: &crate::cli::World) -> Result<Self, Failure> {
         if let Some(Err(why)) = args.user.as_deref().map(syntax::login) {
             return Err(Failure::usage(format!("the login of --user {why}")));
@@ -125,7 +125,7 @@ impl Overlay {
         };
         Ok(Self {
             config: match &world.transport {
-                // A transport of a test has no way to choose.
+                // A test's transport does not use ssh_config.
                 Some(_) if args.ssh_config.is_none() => None,
                 _ => Some(ssh_config::load(args.ssh_config.as_deref(), world)?),
             },
@@ -142,7 +142,7 @@ impl Overlay {
         })
     }
 
-    /// Leases of runs that are done with a host, by this ledger, count no more.
+    /// Ignores leases of runs that have finished with a host, according to this ledger.
     pub(in crate::cli) fn knowing(mut self, finished_runs: FinishedRuns) -> Self {
         self.finished_runs = Some(finished_runs);
         self
@@ -162,7 +162,7 @@ impl Overlay {
         target
     }
 
-    /// Limits of the command line win over all others.
+    /// Timeouts from the command line win over all others.
     fn limit(&self, mut target: Target) -> Target {
         target.limits = target.limits.connecting_within(self.connect);
         target.limits.auth = self.auth.unwrap_or(target.limits.auth);

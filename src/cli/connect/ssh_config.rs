@@ -1,4 +1,4 @@
-//! The one reading of ssh_config that a command does.
+//! Reads ssh_config, once per command.
 
 use std::{path::PathBuf, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! What ssh_config needs of this machine: its files, its users, and a shell for `Match exec`.
+//! What ssh_config needs from this machine: its files, its users, and a shell for `Match exec`.
 
 use std::{
     fs, io,
@@ -23,7 +23,7 @@ use crate::{
     sshconfig::{FileText, LocalMachine, Person},
 };
 
-/// A configuration is small; more than this is something else.
+/// The largest ssh_config; a larger file is something else.
 const MOST_BYTES: u64 = 16 << 20;
 /// How long a command of `Match exec` may take.
 const EXEC_LIMIT: Duration = Duration::from_secs(10);
@@ -33,7 +33,7 @@ const EXEC_LOOK: Duration = Duration::from_millis(2);
 pub(in crate::cli) struct Machine {
     shell: String,
     folder: PathBuf,
-    /// Asked for once, for each host may want to know.
+    /// Read once, because every host may need them.
     addresses: OnceLock<Vec<(String, IpAddr)>>,
 }
 
@@ -47,8 +47,8 @@ impl Machine {
     }
 }
 
-/// Who runs this, as the system knows them. The home folder is the account's, as for `ssh`, and `HOME` where there is
-/// no account.
+/// Who runs this, according to the system. The home folder is the account's, as for `ssh`, or `HOME` if there is no
+/// account.
 pub(in crate::cli) fn person(world: &World) -> Person {
     let uid = getuid().as_raw();
     let account = accounts().into_iter().find(|account| account.uid == uid);
@@ -62,7 +62,7 @@ pub(in crate::cli) fn person(world: &World) -> Person {
     Person { name, uid, home, machine: world.machine(), env: world.env.clone() }
 }
 
-/// The home folder of whoever runs this: `HOME`, and the account's where it is not set.
+/// The home folder of the person who runs this: `HOME`, or the account's if it is not set.
 pub(in crate::cli) fn home(world: &World) -> Option<PathBuf> {
     world.var("HOME").map(PathBuf::from).or_else(|| {
         let uid = getuid().as_raw();
@@ -90,7 +90,7 @@ fn accounts() -> Vec<Account> {
     String::from_utf8_lossy(&text).lines().filter_map(account).collect()
 }
 
-/// Whether nobody but `owner` is in the group.
+/// Whether only `owner` is in the group.
 fn is_private(gid: u32, owner: u32) -> bool {
     let accounts = accounts();
     let Some(own) = accounts.iter().find(|account| account.uid == owner) else { return false };
@@ -163,7 +163,7 @@ impl LocalMachine for Machine {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // What the command starts goes with it.
+            // Kills also what the command started.
             .process_group(0)
             .spawn()
             .map_err(|error| format!("{}: {error}", self.shell))?;

@@ -1,4 +1,4 @@
-//! The transport as the options of the command line want it, and how many hosts it may carry at once.
+//! Makes the transport from the options of the command line, and limits how many hosts are in flight.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -15,10 +15,10 @@ use crate::{
         Transport,
         ssh::{SshOptions, SshTransport},
     },
-    ui::Quiet,
+    ui::ScreenLock,
 };
 
-/// The real transport, or the one that a test put into the world.
+/// The real transport, or the one of a test.
 pub(in crate::cli) fn transport(args: &ConnectArgs, world: &World) -> Result<Arc<dyn Transport>, Failure> {
     if let Some(transport) = &world.transport {
         return Ok(Arc::clone(transport));
@@ -31,8 +31,8 @@ pub(in crate::cli) fn transport(args: &ConnectArgs, world: &World) -> Result<Arc
         HostKeys::Strict => HostKeyPolicy::Strict,
         HostKeys::AcceptNew => HostKeyPolicy::AcceptNew,
         HostKeys::Ask if !world.stdin_is_terminal => {
-            return Err(Failure::refused("--host-keys ask: there is nobody to ask: standard input is not a terminal")
-                .help("--host-keys accept-new records the keys of new hosts without a question"));
+            return Err(Failure::refused("--host-keys ask needs a terminal, but standard input is not one")
+                .help("--host-keys accept-new records the keys of new hosts without asking"));
         }
         HostKeys::Ask => HostKeyPolicy::Ask,
     };
@@ -42,24 +42,25 @@ pub(in crate::cli) fn transport(args: &ConnectArgs, world: &World) -> Result<Arc
         options.global_known_hosts.clear();
     }
     if world.stdin_is_terminal {
-        options.prompt = Some(Arc::new(Quietly { prompt: Arc::clone(&world.prompt), quiet: world.quiet.clone() }));
+        options.prompt =
+            Some(Arc::new(ExclusivePrompt { prompt: Arc::clone(&world.prompt), screen: world.screen.clone() }));
     }
     SshTransport::new(options).map(|t| Arc::new(t) as Arc<dyn Transport>).map_err(Failure::usage)
 }
 
-/// A person who is asked while nothing is drawn over the question.
-struct Quietly {
+/// Asks a person while nothing is drawn over the question.
+struct ExclusivePrompt {
     prompt: Arc<dyn Prompt>,
-    quiet: Quiet,
+    screen: ScreenLock,
 }
 
-impl Prompt for Quietly {
+impl Prompt for ExclusivePrompt {
     fn line(&self, question: &str) -> Option<String> {
-        self.quiet.ask(|| self.prompt.line(question))
+        self.screen.ask(|| self.prompt.line(question))
     }
 
     fn secret(&self, question: &str) -> Option<SecretString> {
-        self.quiet.ask(|| self.prompt.secret(question))
+        self.screen.ask(|| self.prompt.secret(question))
     }
 
     fn listen(&self) -> Option<String> {
@@ -67,14 +68,15 @@ impl Prompt for Quietly {
     }
 }
 
-/// Raises the limit of open files to what the system allows, and bounds `forks` by it.
+/// Raises the limit of open files to what the system allows, and limits `forks` by it.
 pub(in crate::cli) fn forks(wanted: u32, world: &mut World) -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     if limit.current < limit.maximum {
         let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
     }
-    // A host in flight may hold a connection, a log file and a hook's pipes; some files are ours.
+    // A host in flight may need a connection, a log file and the pipes of a hook; the program itself needs some files
+    // too.
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let most = usize::try_from(files.saturating_sub(64) / 4).unwrap_or(usize::MAX).max(1);
     let wanted = wanted as usize;

@@ -78,15 +78,15 @@ pub(in crate::cli) fn carry_out(rollout: Rollout, world: &mut World) -> Result<u
                 .map_err(|e| Failure::internal(format!("signals cannot be handled: {e}")))?;
         }
         let reply = {
-            let (quiet, stderr) = (world.quiet.clone(), world.stderr.clone());
-            move |line: &str| quiet.ask(|| drop(writeln!(stderr.clone(), "{line}")))
+            let (screen, stderr) = (world.screen.clone(), world.stderr.clone());
+            move |line: &str| screen.ask(|| drop(writeln!(stderr.clone(), "{line}")))
         };
         let answers = tokio::spawn(answer(notice_inbox, signals, Arc::clone(&world.prompt), reply, world.by()));
         let ended = engine::run(engine, rollout.begun).await;
         answers.abort();
         Ok::<_, Failure>(ended)
     })?;
-    tracing::debug!(why = ended.why, "the run is over for this controller");
+    tracing::debug!("the run is over for this controller");
     // A prompt may still wait for a line; the process must not wait for it.
     runtime.shutdown_background();
     let state = &ended.state;
@@ -168,7 +168,7 @@ fn reporter(json: bool, program: &str, world: &World) -> Box<dyn ui::Reporter> {
     } else if world.stderr_is_terminal {
         let stderr = Box::new(world.stderr.clone());
         let bars = ui::Bars::new(stderr, terminal_size, world.paint(true), world.zone());
-        Box::new(bars.called(program).quiet(&world.quiet))
+        Box::new(bars.called(program).sharing(&world.screen))
     } else {
         let lines = ui::Lines::new(Box::new(world.stderr.clone()), world.paint(false), world.zone());
         Box::new(lines.called(program))

@@ -9,7 +9,7 @@ use crate::{
     cli::{
         Failure, World,
         args::ResumeArgs,
-        outcome_selectors::Past,
+        outcome_selectors::RecordedRuns,
         rollout::{agreed, prepare::extra_vars},
     },
     event::{HostAt, HostState, RunState},
@@ -52,7 +52,7 @@ pub(in crate::cli) fn reentry(
     inventory: &Inventory,
     playbook: &Playbook,
     jump_box: &JumpBox,
-    (args, past): (&ResumeArgs, Past),
+    (args, past): (&ResumeArgs, RecordedRuns),
 ) -> Result<Reentry, Failure> {
     let known: HashSet<&HostName> = inventory.hosts().iter().collect();
     let hosts: Vec<HostName> =
@@ -61,7 +61,7 @@ pub(in crate::cli) fn reentry(
     let mut changes = changes(state, inventory, playbook, &hosts, &gone)?;
     let (texts, mut files) = agreed::changed(&state.files, jump_box);
     changes.extend(texts);
-    if state.started.plan.agreed.is_empty() && state.files.is_empty() {
+    if state.started.plan.pinned.is_empty() && state.files.is_empty() {
         // A run of a program that kept no sums: from here on it has them.
         files = agreed::sums(agreed::wanted(&state.started.plan, playbook, inventory, jump_box)?)?;
     }

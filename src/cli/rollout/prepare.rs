@@ -8,7 +8,10 @@ use std::{
 use serde_json::{Map, Value};
 
 use crate::{
-    cli::{Failure, World, args::InventoryArgs, connect::jump_box::jump_box, outcome_selectors::Past, rollout::agreed},
+    cli::{
+        Failure, World, args::InventoryArgs, connect::jump_box::jump_box, outcome_selectors::RecordedRuns,
+        rollout::agreed,
+    },
     host::HostName,
     inventory::Inventory,
     plan::{self, Plan},
@@ -40,7 +43,7 @@ pub(in crate::cli) fn prepare(request: &Request<'_>, world: &World) -> Result<Pr
     let extra = extra_vars(&request.inventory.extra_vars, world)?;
     let (inventory, playbook) =
         plan::load(request.playbook, &request.inventory.inventory, extra).map_err(Failure::usage)?;
-    let past = Past {
+    let past = RecordedRuns {
         state_dir: request.state_dir.clone(),
         playbook: Some(world.absolute(request.playbook).display().to_string()),
     };
@@ -55,14 +58,14 @@ pub(in crate::cli) fn prepare(request: &Request<'_>, world: &World) -> Result<Pr
     let mut plan = wanted.plan().map_err(Failure::usage)?;
     // A host that cannot be reached as it is written fails with its reason when its turn comes.
     let targets: Vec<_> = plan.hosts().filter_map(|(host, ..)| inventory.target(&host.name).ok()).collect();
-    let mut problems = plan::endangered_ways(&plan, &targets);
+    let mut problems = plan::jump_hosts_in_use(&plan, &targets);
     if changes(&playbook) {
-        problems.extend(plan::twins(&targets));
+        problems.extend(plan::duplicates(&targets));
     }
     let wanted = agreed::wanted(&plan, &playbook, &inventory, &jump_box(&playbook, world))?;
     problems.extend(agreed::stubs(&wanted, world));
     problems.or(()).map_err(Failure::usage)?;
-    plan.agreed.files = agreed::sums(wanted)?;
+    plan.pinned.files = agreed::sums(wanted)?;
     let hosts = plan.hosts().map(|(host, _, _)| host.name.clone()).collect();
     Ok(Prepared { inventory: Arc::new(inventory), playbook, plan, hosts })
 }

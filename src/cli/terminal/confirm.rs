@@ -13,7 +13,7 @@ use crate::{
     view::WINDOWS_IGNORED,
 };
 
-/// Says what would be touched, and asks where the risk is high. A run that may change nothing is not asked for.
+/// Shows what the run would touch, and asks if the risk is high. A run that can change nothing needs no question.
 pub(in crate::cli) fn confirm(plan: &Plan, yes: bool, check: bool, world: &mut World) -> Result<(), Failure> {
     let mut total = 0;
     let mut risky = Vec::new();
@@ -27,7 +27,7 @@ pub(in crate::cli) fn confirm(plan: &Plan, yes: bool, check: bool, world: &mut W
             risky.push(format!("{} ({hosts} {noun}, risk {})", stage.name, stage.risk.unwrap_or(Risk::High)));
         }
     }
-    world.talk(format_args!("  {:<40} {total:>6} {}", "in all", if total == 1 { "host" } else { "hosts" }));
+    world.talk(format_args!("  {:<40} {total:>6} {}", "in total", if total == 1 { "host" } else { "hosts" }));
     if plan.ignores_windows {
         world.talk(format_args!("  {WINDOWS_IGNORED}"));
     }
@@ -46,7 +46,7 @@ pub(in crate::cli) fn confirm(plan: &Plan, yes: bool, check: bool, world: &mut W
     }
 }
 
-/// Refuses a run some of whose hosts are outside their window now.
+/// Refuses a run if some of its hosts are outside their window now.
 pub(in crate::cli) fn in_windows(plan: &Plan, now: Timestamp) -> Result<(), Failure> {
     let mut closed: Vec<HostName> = Vec::new();
     let mut next = None;
@@ -65,10 +65,10 @@ pub(in crate::cli) fn in_windows(plan: &Plan, now: Timestamp) -> Result<(), Fail
     let hosts = names::fold(&closed);
     let opens = next.map_or_else(String::new, |at| format!("; it opens on {at}"));
     Err(Failure::refused(format!("the maintenance window of {hosts} is closed now{opens}"))
-        .help("wait for it, leave these hosts out with --limit, or say --ignore-window"))
+        .help("wait for it, leave these hosts out with --limit, or give --ignore-window"))
 }
 
-/// When a window opens next, by its own clock: `2026-12-13 02:00 CET`.
+/// When a window opens next, in its own time zone: `2026-12-13 02:00 CET`.
 fn next_opening(w: &Windows, now: Timestamp) -> Option<String> {
     let zone = TimeZone::get(&w.iter().next()?.timezone).ok()?;
     Some(window::next_opening(w, now)?.to_zoned(zone).strftime("%Y-%m-%d %H:%M %Z").to_string())

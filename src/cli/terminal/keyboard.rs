@@ -1,5 +1,6 @@
-//! The terminal's keyboard: whoever is asked reads it alone. An approval, which may be given elsewhere as well, gives
-//! way to any other question. Whatever ends the program, the terminal is left as it was found. Start at [`Keyboard`].
+//! The terminal's keyboard: only one question reads it at a time. A wait for an approval, which can also be given
+//! elsewhere, lets any other question go first. However the program ends, the terminal is left as it was. Start at
+//! [`Keyboard`].
 
 use std::{
     fs::OpenOptions,
@@ -23,15 +24,15 @@ use zeroize::Zeroizing;
 
 use crate::prompt::Prompt;
 
-/// How often whoever listens looks whether somebody wants to ask.
+/// How often the wait for an approval checks whether another question wants the keyboard.
 const LOOK: Duration = Duration::from_millis(50);
-/// No answer is longer.
+/// The longest answer.
 const LONGEST: usize = 4 << 10;
 
 /// The keyboard of the terminal that the program was started at.
 #[derive(Default)]
 pub(in crate::cli) struct Keyboard {
-    /// Held by whoever reads.
+    /// Held by the question that is reading.
     turn: Mutex<()>,
     /// Questions that wait for their turn.
     waiting: AtomicUsize,
@@ -48,7 +49,7 @@ impl Prompt for Keyboard {
         })
     }
 
-    /// Ctrl-C is the signal that it always is, but on a terminal that echoes again.
+    /// Ctrl-C sends its usual signal, after the terminal echoes again.
     fn secret(&self, question: &str) -> Option<SecretString> {
         self.alone(|| {
             let before = tcgetattr(io::stdin()).ok()?;
@@ -57,7 +58,7 @@ impl Prompt for Keyboard {
             hidden.special_codes[SpecialCodeIndex::VMIN] = 1;
             hidden.special_codes[SpecialCodeIndex::VTIME] = 0;
             *self.before() = Some(before);
-            // What was typed before is dropped.
+            // Input from before the question is dropped.
             tcsetattr(io::stdin(), OptionalActions::Flush, &hidden).ok()?;
             show(question);
             let typed = typed_secret(|| byte(&mut [0]));
@@ -74,7 +75,7 @@ impl Prompt for Keyboard {
         })
     }
 
-    /// Goes back to its question after any other one.
+    /// Goes on waiting after any other question.
     fn listen(&self) -> Option<String> {
         loop {
             while self.waiting.load(Ordering::SeqCst) > 0 {
@@ -90,7 +91,7 @@ impl Prompt for Keyboard {
         }
     }
 
-    /// Makes the terminal echo again when a secret was being asked for.
+    /// Makes the terminal echo again if a secret was being typed.
     fn restore(&self) {
         if let Some(before) = self.before().take() {
             let _ = tcsetattr(io::stdin(), OptionalActions::Now, &before);
@@ -111,12 +112,12 @@ impl Keyboard {
     }
 }
 
-/// What was typed before a question was read does not answer it.
+/// Drops input that was typed before a question was shown.
 fn forget_typed() {
     let _ = tcflush(io::stdin(), QueueSelector::IFlush);
 }
 
-/// Whether there is something to read, after a while; `None`: there will not be.
+/// Whether there is something to read, after a short wait; `None`: there never will be.
 fn typed() -> Option<bool> {
     let stdin = io::stdin();
     let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
@@ -128,17 +129,17 @@ fn typed() -> Option<bool> {
     }
 }
 
-/// To the terminal, wherever standard error goes.
+/// Writes to the terminal, even if standard error goes elsewhere.
 fn show(text: &str) {
     let shown = match OpenOptions::new().write(true).open("/dev/tty") {
         Ok(mut terminal) => terminal.write_all(text.as_bytes()),
         Err(_) => io::stderr().write_all(text.as_bytes()),
     };
-    // A terminal that is gone answers nothing.
+    // An error is ignored: if the terminal is gone, no answer comes either.
     let _ = shown;
 }
 
-/// The next byte, without the buffer of [`io::Stdin`], so that nothing of a later line is taken; `None` at the end.
+/// The next byte, without the buffer of [`io::Stdin`], so that no later line is read ahead; `None` at the end.
 fn byte(into: &mut [u8; 1]) -> Option<u8> {
     loop {
         match rustix::io::read(io::stdin(), &mut *into) {
@@ -163,7 +164,7 @@ fn read_line() -> Option<String> {
     Some(String::from_utf8_lossy(&line).trim().to_owned())
 }
 
-/// What came of a secret that was asked for.
+/// The result of asking for a secret.
 #[cfg_attr(test, derive(Debug))]
 enum Typed {
     Line(SecretString),
@@ -171,14 +172,14 @@ enum Typed {
     Interrupt,
 }
 
-/// Reads keys up to the end of a line, with the few that a terminal would understand by itself.
+/// Reads keys up to the end of a line, and handles the few editing keys that a terminal usually handles itself.
 fn typed_secret(mut key: impl FnMut() -> Option<u8>) -> Typed {
     let mut line = Zeroizing::new(Vec::with_capacity(LONGEST));
     loop {
         match key() {
             Some(b'\n' | b'\r') => break,
             Some(0x03) => return Typed::Interrupt,
-            // Ctrl-D ends, like the end of a file.
+            // Ctrl-D ends the input, like the end of a file.
             Some(0x04) | None if line.is_empty() => return Typed::Nothing,
             Some(0x04) | None => break,
             Some(0x7f | 0x08) => while line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {},

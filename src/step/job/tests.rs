@@ -327,7 +327,7 @@ async fn a_program_does_not_begin_once_its_guard_is_over() {
 async fn a_job_does_not_begin_once_the_lease_is_another_runs() {
     for (lease, why) in [
         ("R2\nbob@jump2\n1\n", "run R2 of bob@jump2 took the host's lease from this run: this change was not started"),
-        ("", "this run's lease of the host is gone (somebody removed its file there): this change was not started"),
+        ("", "this run's lease of the host is gone (its file on the host was removed): this change was not started"),
     ] {
         // A start of it that was sent before may have claimed its folder.
         for claimed in [false, true] {

@@ -32,7 +32,7 @@ fn another_process_opens_the_gate() {
         "waits for approval after its first wave: patchwave approve 20260101-000000-abcd\n\
          00:00:00  approved     production/medium goes on; by ann@jump\n\
          00:00:00  wave         production/medium, wave 2 of 2: 1 host\n",
-        "\n2 hosts: 2 ok\nchanged: other things on 2 hosts\n\
+        "\n2 hosts: 2 ok\nchanged: other changes on 2 hosts\n\
          approved: production/medium after its first wave, by ann@jump\n",
     ]);
 }
@@ -91,14 +91,14 @@ fn another_process_stops_it() {
     not started  web003.test
 
     3 hosts: 1 ok, 2 not started
-    changed: other things on 1 host
+    changed: other changes on 1 host
 
     next:
       patchwave resume 20260101-000000-abcd  # goes on with the 2 hosts not started
     -- stderr
     Slow, plan 0123456789ab
       production/medium                             3 hosts in 3 waves
-      in all                                        3 hosts
+      in total                                      3 hosts
     run 20260101-000000-abcd; log: state/logs/20260101-000000-abcd
     00:00:00  wave         production/medium, wave 1 of 3: 1 host
     00:00:00  stop         no new host starts, hosts in flight finish (1 in flight); by ann@jump
@@ -144,7 +144,7 @@ fn a_key_drains_and_a_second_one_stops_at_the_next_step() {
                               >>$PATCHWAVE_ROOT/twice"
 
     2 hosts: 1 ok, 1 paused
-    changed: other things on 2 hosts
+    changed: other changes on 2 hosts
 
     next:
       patchwave resume 20260101-000000-abcd  # goes on with the 1 paused host
@@ -167,7 +167,11 @@ fn another_process_stops_it_in_a_harder_way_each_time() {
         let site = site(2, "batch: 1", 3);
         let running = site.start("run play.yml -i inv.yml");
         let run = site.until("a host that works", a_host_has_begun(&site));
-        let told = ["hosts in flight finish", "stop before their next step", "it leaves now; jobs on the hosts go on"];
+        let told = [
+            "hosts in flight finish",
+            "stop before their next step",
+            "the controller leaves now; jobs on the hosts go on",
+        ];
         for told in &told[..times] {
             site.run(&format!("stop {run}")).ended(0).says(&[told]);
         }
@@ -208,10 +212,10 @@ fn a_termination_detaches_and_a_resume_settles() {
     not started  web002.test
 
     unknown at "Command: echo once >>$PATCHWAVE_ROOT/once; slee…" on web001.test
-      changed: nothing that is known; 1 host unknown
+      changed: nothing known; 1 host unknown
 
     2 hosts: 1 unknown, 1 not started
-    changed: nothing that is known; 1 host unknown
+    changed: nothing known; 1 host unknown
 
     next:
       # everything it printed
@@ -221,10 +225,10 @@ fn a_termination_detaches_and_a_resume_settles() {
     -- stderr
     Slow, plan 0123456789ab
       production/medium                             2 hosts in 2 waves
-      in all                                        2 hosts
+      in total                                      2 hosts
     run 20260101-000000-abcd; log: state/logs/20260101-000000-abcd
     00:00:00  wave         production/medium, wave 1 of 2: 1 host
-    00:00:00  stop         leaving now; jobs on the hosts go on (1 in flight); by SIGTERM
+    00:00:00  stop         the controller leaves now; jobs on the hosts go on (1 in flight); by SIGTERM
     left; go on with: patchwave resume 20260101-000000-abcd
     "#);
     site.really("resume").ended(0).says(&["2 hosts: 2 ok"]);

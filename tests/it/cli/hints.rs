@@ -179,7 +179,7 @@ fn after_a_stop_between_two_steps() {
     let run = desk.until("a host at work", at_work);
     (0..2).for_each(|_| drop(desk.run(&format!("stop {run}")).ended(0)));
     running.end().ended(4);
-    desk.run("report").ended(0).says(&["it stopped early, no host broke", "## Paused", "1 paused, 1 not started"]);
+    desk.run("report").ended(0).says(&["stopped early, no host broke", "## Paused", "1 paused, 1 not started"]);
     let hosts = |pattern: &str| desk.run(&format!("inventory hosts -i inv.yml {pattern}")).ended(0).out;
     assert_eq!((hosts("@paused"), hosts("@unfinished")), ("web001.test\n".into(), "web001.test\nweb002.test\n".into()));
     follow(&desk, &["goes on with the 1 paused host and the 1 not started"]);
@@ -236,5 +236,5 @@ fn after_a_record_that_was_cut() {
     desk.run("ledger salvage").ended(0);
     let page = desk.run("show").ended(0).out;
     assert!(page.contains("1 unknown, 1 not started") && !page.contains("paused"), "{page}");
-    follow(&desk, &["everything it printed", "after a look at them: 2 hosts, whose record is cut"]);
+    follow(&desk, &["everything it printed", "after you have looked at them: 2 hosts, whose record is cut"]);
 }

@@ -172,7 +172,7 @@ fn a_hook_that_fails_or_says_nothing() {
     failed   web001.test  Snapshot  the snapshot hook succeeded but printed no snapshot id   0  no 1s
 
     failed at "Snapshot" on web001.test
-    changed: other things on 1 host
+    changed: other changes on 1 host
     try: the last line that the hook prints must be the snapshot's id
     "#);
 }

@@ -50,7 +50,7 @@ fn a_disk_that_is_full_from_the_beginning() {
     refused(&site, "run play.yml -i inv.yml", &says);
 }
 
-const ELSEWHERE: &str = "\nhelp: check owner and mount of that folder, or name another one with `--state-dir DIR`; no host \
+const ELSEWHERE: &str = "\nhelp: check the owner and the mount of that folder, or name another one with `--state-dir DIR`; no host \
                          was touched without a record\n";
 
 #[test]
@@ -68,9 +68,9 @@ fn a_folder_of_somebody_else_and_a_file_in_its_place() {
         "state/ledger.db",
         "this is no ledger, it is a long letter to a friend, of more than a hundred bytes, and so on and so on\n",
     );
-    let damaged = "\nerror: state/ledger.db: the ledger is damaged on disk: it does not begin as a database does (damaged, or \
-                   another file)\nhelp: `patchwave ledger verify` says which runs are hurt; `patchwave ledger salvage` makes a \
-                   new ledger of the good events of each run and keeps the old file as a copy\n";
+    let damaged = "\nerror: state/ledger.db: the ledger is damaged on disk: it does not begin like a database (damaged, or \
+                   another kind of file)\nhelp: `patchwave ledger verify` says which runs are damaged; `patchwave ledger salvage` makes a \
+                   new ledger from the good events of each run and keeps the old file as a copy\n";
     refused(&site, "run play.yml -i inv.yml", &[damaged]);
     site.write("file", "");
     let error = "\nerror: file: cannot be written: it is not a folder";
@@ -103,10 +103,10 @@ fn a_disk_that_fills_up_during_a_run() {
     not started  web003.test
 
     unknown at "Command: echo once >>$PATCHWAVE_ROOT/once; slee…" on web001.test
-      changed: nothing that is known; 1 host unknown
+      changed: nothing known; 1 host unknown
 
     3 hosts: 1 unknown, 2 not started
-    changed: nothing that is known; 1 host unknown
+    changed: nothing known; 1 host unknown
 
     next:
       # everything it printed
@@ -116,7 +116,7 @@ fn a_disk_that_fills_up_during_a_run() {
     -- stderr
     Slow, plan 0123456789ab
       production/medium                             3 hosts in 3 waves
-      in all                                        3 hosts
+      in total                                      3 hosts
     run 20260101-000000-abcd; log: state/logs/20260101-000000-abcd
     00:00:00  wave         production/medium, wave 1 of 3: 1 host
     error: the ledger cannot be written, so the run was left: state/ledger.db: the disk is full

@@ -54,11 +54,11 @@ fn on_80_columns() {
                           2              1  db2.example.com
                           3              1  db3.example.com
 
-    after each wave of production/low: rest 10m
+    after each wave of production/low: soak 10m
     window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin
     production/critical: waits for approval after its first wave
 
-    each host walks
+    steps of each host
        1. Ready
        2. Updates
        3. Reboot
@@ -87,11 +87,11 @@ fn on_200_columns_with_every_host() {
                           2              1  db2.example.com
                           3              1  db3.example.com
 
-    after each wave of production/low: rest 10m
+    after each wave of production/low: soak 10m
     window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin
     production/critical: waits for approval after its first wave
 
-    each host walks
+    steps of each host
        1. Ready
        2. Updates
        3. Reboot
@@ -117,7 +117,7 @@ fn in_a_pipe_it_is_as_wide_as_a_page() {
     window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin
     production/critical: waits for approval after its first wave
 
-    each host walks
+    steps of each host
        1. Ready
        2. Updates
        3. Reboot
@@ -150,10 +150,10 @@ fn a_machine_with_two_names() {
     insta::assert_snapshot!(desk.run("plan play.yml -i inv.yml").page(), @r#"
     exit code 2
     -- stderr
-    error: web1,old-web1 are one machine (192.0.2.1, port 22), which this plan would patch twice
+    error: web1,old-web1 are the same machine (192.0.2.1, port 22), which this plan would patch twice
       help: leave all names but one out: `--limit 'all:!old-web1'`
     "#);
-    desk.run("run play.yml -i inv.yml --yes").ended(2).says(&["web1,old-web1 are one machine"]);
+    desk.run("run play.yml -i inv.yml --yes").ended(2).says(&["web1,old-web1 are the same machine"]);
     desk.run("plan play.yml -i inv.yml --limit all:!old-web1").ended(0);
     desk.run("plan look.yml -i inv.yml").ended(0);
     // ssh_config may say so as well; a plan opens no file of ssh.
@@ -161,6 +161,6 @@ fn a_machine_with_two_names() {
     desk.write("inv.yml", &format!("{policy}  hosts: {{ 'web[1:3]': }}\n"));
     desk.run("run play.yml -i inv.yml --yes --ssh-config config")
         .ended(2)
-        .says(&["web[2-3] are one machine (192.0.2.2, port 22), which this plan would patch twice"]);
+        .says(&["web[2-3] are the same machine (192.0.2.2, port 22), which this plan would patch twice"]);
     assert!(!desk.folder().join("state/ledger.db").exists());
 }

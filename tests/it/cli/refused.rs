@@ -19,7 +19,7 @@ fn a_high_risk_that_nobody_confirms() {
     -- stderr
     Look, plan 0123456789ab
       production/critical                           2 hosts in 2 waves
-      in all                                        2 hosts
+      in total                                      2 hosts
     error: this run touches production/critical (2 hosts, risk critical), and there is no terminal to confirm it on
     help: give --yes to confirm
     "#);
@@ -44,7 +44,7 @@ fn a_window_that_is_closed() {
     -- stderr
     Look, plan 0123456789ab
     error: the maintenance window of web[001-002].test is closed now; it opens on 2026-01-01 00:00 UTC
-    help: wait for it, leave these hosts out with --limit, or say --ignore-window
+    help: wait for it, leave these hosts out with --limit, or give --ignore-window
     "#);
     assert!(site.logins() == 0);
     site.run("run play.yml -i inv.yml --check").ended(0);
@@ -73,8 +73,8 @@ fn a_run_that_somebody_else_drives_and_one_that_nobody_does() {
     insta::assert_snapshot!(resume.page(), @r#"
     exit code 3
     -- stderr
-    error: run 20260101-000000-abcd is driven by ann@jump, process 1, since 2026-01-01 00:00 UTC
-    help: `patchwave status RUN` shows how far it is; `patchwave stop RUN` asks it to drain
+    error: another controller is running run 20260101-000000-abcd: ann@jump, process 1, since 2026-01-01 00:00 UTC
+    help: `patchwave status RUN` shows how far it is; `patchwave stop RUN` drains it
     "#);
     site.run("runs").ended(0).says(&["running"]);
     running.end().ended(0);

@@ -24,7 +24,7 @@ fn a_fleet_that_is_fine() {
     -- stderr
     Patch, plan 0123456789ab
       production/medium                             3 hosts in 3 waves
-      in all                                        3 hosts
+      in total                                      3 hosts
     run 20260101-000000-abcd; log: state/logs/20260101-000000-abcd
     00:00:00  wave         production/medium, wave 1 of 3 (canary): 1 host
     00:00:00  ok           web001.test  11 packages, rebooted (1s)
@@ -81,7 +81,7 @@ fn a_run_that_halts() {
     -- stderr
     Patch, plan 0123456789ab
       production/medium                             5 hosts in 3 waves
-      in all                                        5 hosts
+      in total                                      5 hosts
     run 20260101-000000-abcd; log: state/logs/20260101-000000-abcd
     00:00:00  wave         production/medium, wave 1 of 3 (canary): 1 host
     00:00:00  ok           web001.test  11 packages, rebooted (1s)
@@ -97,7 +97,7 @@ fn a_run_that_halts() {
                            | Setting up linux-image-6.1.0-41-amd64 (6.1.158-1) ...
                            | update-initramfs: Generating /boot/initrd.img-6.1.0-41-amd64
                            try: on the host: dpkg --configure -a && apt-get -f install; once the database is in order, run again with --limit @failed
-    00:00:00  failed       web002.test  is done, broken at "Updates", 11 packages (1s)
+    00:00:00  failed       web002.test  broke at "Updates", 11 packages (1s)
     00:00:00  --           halted: 1 host of stage production/medium broke, max_failures is 0; hosts in flight finish, no other host starts
     00:00:00  ok           web003.test  11 packages, rebooted (1s)
     00:00:00  wave         production/medium, wave 2 of 3 is done: 1 ok, 1 failed
@@ -131,7 +131,7 @@ fn check_changes_nothing_and_says_what_would_be_done() {
     -- stderr
     Patch, plan 0123456789ab
       production/medium                             2 hosts in 2 waves
-      in all                                        2 hosts
+      in total                                      2 hosts
     run 20260101-000000-abcd; log: state/logs/20260101-000000-abcd
     00:00:00  wave         production/medium, wave 1 of 2 (canary): 1 host
     00:00:00  ok           web001.test  Updates: 11 packages would be upgraded (curl 7.88.1-10+deb12u12 → 7.88.1-10+deb12u15, libc6 2.36-9+deb12u10 → 2.36-9+deb12u13, libcurl4 7.88.1-10+deb12u12 → 7.88.1-10+deb12u15, …); Healthy: would verify (1s)

@@ -14,7 +14,7 @@ fn a_live_run_is_seen_and_watched_from_another_shell() {
     let show = site.run("show").ended(0).says(&["in flight", "Sleeps", "patchwave status", "--watch"]);
     assert!(!show.out.contains("unknown"), "{}", show.out);
     site.run("report").ended(0).says(&[
-        "it still runs",
+        "still running",
         "1 in flight, 0 failed",
         "- **web001.test**: in \"Sleeps\" since",
     ]);
@@ -58,7 +58,7 @@ fn the_record_is_checked_saved_and_forgotten() {
     let db = site.folder().join("state/ledger.db");
     assert_eq!(site.run("ledger path").ended(0).out, format!("{}\n", db.display()));
     site.run("ledger verify").ended(0).says(&["3 runs,"]);
-    site.run("ledger salvage").ended(0).says(&["nothing is wrong"]);
+    site.run("ledger salvage").ended(0).says(&["not damaged"]);
 
     site.run("ledger prune").ended(2);
     site.run("ledger prune --older-than 1h").ended(0).says(&["no runs to delete"]);
@@ -66,7 +66,7 @@ fn the_record_is_checked_saved_and_forgotten() {
     site.types = Some("no");
     site.run("ledger prune --keep-runs 2").ended(3).says(&["nothing was deleted"]);
     site.types = Some("yes");
-    site.run("ledger prune --keep-runs 2").ended(0).says(&["1 run forgotten"]);
+    site.run("ledger prune --keep-runs 2").ended(0).says(&["1 run deleted"]);
     site.run(&format!("show {}", runs[0])).ended(2);
     assert!(!site.folder().join("state/logs").join(&runs[0]).exists());
 

@@ -96,10 +96,10 @@ fn the_last_page_names_the_hosts_that_stay_drained_and_what_to_type() {
                               it stays drained
 
     failed at "Command: false" on web001.test
-      changed: other things on 1 host
+      changed: other changes on 1 host
 
     1 host: 1 failed
-    changed: other things on 1 host
+    changed: other changes on 1 host
     drained: web001.test stays drained: it is broken and was not restored
       web001.test: once it is repaired: hooks/undrain web001.test (on this machine),
       or run the playbook again with --limit web001.test: that ends with its undrain

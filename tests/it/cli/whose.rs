@@ -84,7 +84,7 @@ fn a_record_that_others_may_write_is_refused_by_every_command_and_nothing_is_don
     type Spoil = fn(&Path);
     let open: Spoil = |path| fs::set_permissions(path, fs::Permissions::from_mode(mode(path) | 0o022)).unwrap();
     let strange: Spoil = |path| chown(path, Some(STRANGER), None).unwrap();
-    let mut spoilers = vec![(open, "others may write there")];
+    let mut spoilers = vec![(open, "other accounts may write there")];
     if is_root() {
         spoilers.push((strange, "belongs to"));
     } else {
@@ -125,8 +125,8 @@ fn a_record_that_others_may_write_is_refused_by_every_command_and_nothing_is_don
     insta::assert_snapshot!(site.run("runs").page(), @r#"
     exit code 3
     -- stderr
-    error: state: others may write there (mode 0722), and so could change the record or approve in your name
-    help: `chmod go-w state`, after a look at what is in it (`patchwave ledger verify`, `patchwave runs`); or name another state folder with `--state-dir DIR`
+    error: state: other accounts may write there (mode 0722), and could change the record or approve in your name
+    help: look at what is in it (`patchwave ledger verify`, `patchwave runs`), then `chmod go-w state`; or name another state folder with `--state-dir DIR`
     "#);
 }
 
@@ -142,7 +142,7 @@ fn a_folder_that_somebody_prepared_is_not_filled_and_a_log_that_was_open_is_clos
     fs::set_permissions(folder, fs::Permissions::from_mode(0o1777)).unwrap();
     site.really("run play.yml -i inv.yml --state-dir shared -vv")
         .ended(3)
-        .says(&["others may write there", "chmod go-w"]);
+        .says(&["other accounts may write there", "chmod go-w"]);
     assert_eq!(fs::read(&shared).unwrap(), b"", "nothing was recorded there");
     assert_eq!(fs::read(&victim).unwrap(), b"", "nothing was written through a link");
     assert_eq!(site.logins(), 0);
@@ -186,8 +186,8 @@ fn doubt_whether_somebody_drives_a_run_is_said_as_doubt() {
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
     };
     for (line, said) in [
-        (format!("status {run}"), "driven by unknown: whether a controller is running it cannot be seen from here"),
-        (format!("show {run}"), "whether a controller is running this run cannot be seen from here"),
+        (format!("status {run}"), "driven by unknown: cannot find out whether a controller is running it"),
+        (format!("show {run}"), "cannot find out whether a controller is running this run"),
     ] {
         let text = as_stranger(&line);
         assert!(text.contains(said), "{line}: {text}");

@@ -154,7 +154,7 @@ impl Desk {
             transport: None,
             signals: false,
             input: std::sync::Arc::new(|_| Ok(Vec::new())),
-            quiet: patchwave::ui::Quiet::default(),
+            screen: patchwave::ui::ScreenLock::default(),
         };
         let (words, project) = (self.words(line), self.folder());
         let began = Instant::now();

@@ -445,7 +445,7 @@ fn started(case: &Case, hosts: &[HostName], strict: bool) -> RunStarted {
         on_budget_spent: OnBudgetSpent::HaltRun,
         ignores_windows: false,
         vars_digest: String::new(),
-        agreed: Default::default(),
+        pinned: Default::default(),
     };
     RunStarted {
         operator: "sim".to_owned(),

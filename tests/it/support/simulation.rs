@@ -60,7 +60,7 @@ impl World {
             on_budget_spent: OnBudgetSpent::HaltRun,
             ignores_windows: false,
             vars_digest: String::new(),
-            agreed: Default::default(),
+            pinned: Default::default(),
         };
         let fleet = SimFleet::new(faults, Duration::from_millis(rng.u64(1..=50)));
         Self { plan, fleet, hosts, forks: rng.usize(1..=12), clock: Some(seed) }
@@ -84,7 +84,7 @@ impl World {
             on_budget_spent: OnBudgetSpent::HaltRun,
             ignores_windows: false,
             vars_digest: String::new(),
-            agreed: Default::default(),
+            pinned: Default::default(),
         };
         let healthy = hosts.iter().map(|host| (host.clone(), Faults::default()));
         let fleet = SimFleet::new(healthy, Duration::from_millis(20)).with_jitter(Duration::from_millis(500));

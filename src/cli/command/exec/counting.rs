@@ -1,4 +1,4 @@
-//! The line that counts, drawn on a thread of its own: a terminal that stands still stops no host.
+//! Draws the line with the counts on a separate thread, so that a blocked terminal does not hold up any host.
 
 use std::{sync::mpsc, thread::JoinHandle};
 
@@ -7,15 +7,15 @@ use crate::{
     ui::{Count, ExecEnd},
 };
 
-/// A line that is kept drawn.
+/// The line and its thread.
 pub(in crate::cli) struct Counting {
-    /// One word for each host, so its bound is their number.
+    /// One message per host, so it is bounded by their number.
     done: mpsc::Sender<(HostName, ExecEnd)>,
     thread: JoinHandle<()>,
 }
 
 impl Counting {
-    /// Goes on drawing `count`.
+    /// Starts drawing `count`.
     pub(in crate::cli) fn start(mut count: Count) -> Self {
         let (done, said) = mpsc::channel::<(HostName, ExecEnd)>();
         let thread = std::thread::spawn(move || {
@@ -29,11 +29,11 @@ impl Counting {
 
     /// One host is done.
     pub(in crate::cli) fn done(&self, host: &HostName, end: &ExecEnd) {
-        // A thread that is gone draws nothing; the answers come all the same.
+        // An error is ignored: without the thread only the line is missing.
         let _ = self.done.send((host.clone(), end.clone()));
     }
 
-    /// Gives the line back.
+    /// Removes the line.
     pub(in crate::cli) fn finish(self) {
         drop(self.done);
         let _ = self.thread.join();
@@ -48,9 +48,9 @@ mod tests {
     };
 
     use super::*;
-    use crate::ui::{Paint, Quiet, Size};
+    use crate::ui::{Paint, ScreenLock, Size};
 
-    /// A terminal that stands still until it may go on.
+    /// A terminal that blocks until it is released.
     struct Still(Arc<Mutex<()>>);
 
     impl Write for Still {
@@ -65,11 +65,12 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_that_stands_still_stops_nobody() {
+    fn a_blocked_terminal_holds_up_no_host() {
         let hosts: Vec<HostName> = (0..500).map(|n| HostName::new(&format!("web{n}")).unwrap()).collect();
         let stop = Arc::new(Mutex::new(()));
         let size = || Size { rows: 25, columns: 80 };
-        let count = Count::new(Box::new(Still(Arc::clone(&stop))), size, Paint::plain(), &Quiet::default(), &hosts);
+        let count =
+            Count::new(Box::new(Still(Arc::clone(&stop))), size, Paint::plain(), &ScreenLock::default(), &hosts);
         let still = stop.lock().unwrap();
         let count = Counting::start(count);
         hosts.iter().for_each(|host| count.done(host, &ExecEnd::Code(0)));

@@ -1,4 +1,4 @@
-//! The output of many hosts while it comes: a spool for each stream of each host, and the sinks that fill them.
+//! Collects the output of many hosts: a spool for each stream of each host, and the sinks that fill them.
 
 use std::{
     collections::HashMap,
@@ -19,18 +19,18 @@ use crate::{
     transport::{Sink, Stream},
 };
 
-/// Most bytes of one stream of one host. What comes after them is counted, and said.
+/// The most bytes of one stream of one host. Bytes after that are counted and reported.
 const MOST: u64 = 1 << 30;
 
 /// The outputs of one command, in the order of its hosts.
 pub(in crate::cli) struct Outputs {
     pub(in crate::cli) hosts: Vec<HostOutput>,
     index: HashMap<HostName, usize>,
-    /// Removed with its files at the end; absent when the operator wants to keep them.
+    /// Removed with its files at the end; absent if the operator wants to keep them.
     _temporary: Option<tempfile::TempDir>,
 }
 
-/// What one host says.
+/// The output of one host.
 #[derive(Clone, Debug)]
 pub(in crate::cli) struct HostOutput {
     pub(in crate::cli) host: HostName,
@@ -40,7 +40,7 @@ pub(in crate::cli) struct HostOutput {
 }
 
 impl Outputs {
-    /// Empty ones; the files go to `log_dir` and stay there, else to a temporary folder.
+    /// Empty outputs. The files go to `log_dir` and stay there, or else to a temporary folder.
     pub(in crate::cli) fn new(hosts: &[HostName], log_dir: Option<&Path>) -> std::io::Result<Self> {
         let (folder, temporary) = match log_dir {
             Some(folder) => {
@@ -56,7 +56,7 @@ impl Outputs {
         let of = |host: &HostName| {
             let [stdout, stderr] = ["out", "err"].map(|stream| path(&folder, host, stream));
             if keep {
-                // What an earlier command said is not what this one says, even where this one is silent.
+                // Output of an earlier command must not stay, even if this one prints nothing.
                 for old in [&stdout, &stderr] {
                     let _ = std::fs::remove_file(old);
                 }
@@ -69,12 +69,12 @@ impl Outputs {
         Ok(Self { hosts, index, _temporary: temporary })
     }
 
-    /// Where the host stands in the order.
+    /// The host's index in the order.
     pub(in crate::cli) fn position(&self, host: &HostName) -> usize {
         self.index[host]
     }
 
-    /// The sink of one host, to which the command is sent now.
+    /// The sink for a host, just before the command is sent to it.
     pub(in crate::cli) fn sink(&self, host: &HostName, live: Option<&Arc<Live>>) -> SpoolSink {
         let at = self.position(host);
         let output = self.hosts[at].clone();
@@ -84,7 +84,7 @@ impl Outputs {
 }
 
 impl HostOutput {
-    /// Whether the command may have come there.
+    /// Whether the command may have reached the host.
     pub(in crate::cli) fn begun(&self) -> bool {
         self.begun.load(Ordering::Relaxed)
     }
@@ -100,7 +100,7 @@ fn path(folder: &Path, host: &HostName, stream: &str) -> PathBuf {
     folder.join(format!("{}~{hash}.{stream}", &name[..200]))
 }
 
-/// Fills one host's spools, and tells whoever prints them.
+/// Fills one host's spools, and wakes the printer.
 pub(in crate::cli) struct SpoolSink {
     output: HostOutput,
     at: usize,

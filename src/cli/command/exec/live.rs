@@ -1,5 +1,5 @@
-//! Lines of many hosts as they come. A thread of its own reads them back from the spools and writes them, so that a
-//! terminal that stands still stops no host and holds no memory.
+//! Prints lines of many hosts as they come. A separate thread reads them from the spools and writes them, so that a
+//! blocked terminal holds up no host and uses no memory.
 
 use std::{
     collections::VecDeque,
@@ -14,10 +14,10 @@ use crate::{
     ui,
 };
 
-/// What is read of one stream at a time; a longer line comes in parts.
+/// How much of a stream is read at a time; a longer line comes in parts.
 const PIECE: usize = 16 << 10;
 
-/// What the hosts' sinks say to the printer.
+/// What the hosts' sinks share with the printer.
 pub(in crate::cli) struct Live {
     state: Mutex<State>,
     wake: Condvar,
@@ -38,12 +38,12 @@ pub(in crate::cli) struct Printing {
     pub(in crate::cli) stderr: Out,
     pub(in crate::cli) most: usize,
     pub(in crate::cli) paint: ui::Paint,
-    /// One host after the other, in their order, rather than as it comes.
+    /// One host after the other, in order, instead of as lines come.
     pub(in crate::cli) ordered: bool,
 }
 
 impl Live {
-    /// Starts a printer for these hosts; it ends when [`Live::over`] was called and everything is printed.
+    /// Starts a printer for these hosts. It ends when [`Live::over`] was called and everything is printed.
     pub(in crate::cli) fn start(hosts: Vec<HostOutput>, printing: Printing) -> (Arc<Self>, JoinHandle<()>) {
         let state = State { queued: vec![false; hosts.len()], ended: vec![false; hosts.len()], ..State::default() };
         let live = Arc::new(Self { state: Mutex::new(state), wake: Condvar::new() });
@@ -56,7 +56,7 @@ impl Live {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// There is more of this host.
+    /// This host has more output.
     pub(in crate::cli) fn more(&self, host: usize) {
         let mut state = self.lock();
         if !state.queued[host] {
@@ -66,15 +66,15 @@ impl Live {
         }
     }
 
-    /// Nothing more comes of this host.
+    /// This host has no more output.
     pub(in crate::cli) fn ended(&self, host: usize) {
         self.lock().ended[host] = true;
         self.more(host);
-        // In order, the printer may wait for this host alone.
+        // The printer may be waiting for just this host.
         self.wake.notify_one();
     }
 
-    /// Nothing more comes of any host.
+    /// No host has more output.
     pub(in crate::cli) fn over(&self) {
         let mut state = self.lock();
         state.over = true;
@@ -103,7 +103,7 @@ struct Printer {
     hosts: Vec<HostOutput>,
     /// How far each stream is printed.
     at: Vec<[u64; 2]>,
-    /// Nobody reads any more.
+    /// The reader of the output is gone.
     gone: bool,
 }
 
@@ -118,7 +118,7 @@ impl Printer {
                 }
             }
         }
-        // What is left are the ends of lines of hosts that were interrupted.
+        // What is left are unfinished lines of hosts that were interrupted.
         for host in 0..self.hosts.len() {
             while self.print(host, true) {}
         }
@@ -141,7 +141,7 @@ impl Printer {
         }
     }
 
-    /// Prints a piece of each stream of a host; true when there is more at once.
+    /// Prints a piece of each stream of a host; true if there is more to print at once.
     fn print(&mut self, host: usize, ended: bool) -> bool {
         let output = self.hosts[host].clone();
         let mut more = false;
@@ -153,7 +153,7 @@ impl Printer {
             };
             let whole = match piece[..n].iter().rposition(|byte| *byte == b'\n') {
                 Some(end) => end + 1,
-                // A line without an end: when it is longer than a piece, or the last.
+                // A line without an end is printed if it is longer than a piece, or the last one.
                 None if n == PIECE || ended => n,
                 None => continue,
             };

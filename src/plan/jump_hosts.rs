@@ -1,5 +1,5 @@
-//! Jump hosts that are patched themselves: while one reboots, every host behind it is out of reach. One may stand in a
-//! plan only after all hosts that go through it, and alone.
+//! Jump hosts that are patched themselves: while one reboots, every host behind it is out of reach. A plan may have one
+//! only after all hosts that go through it, and alone in its wave.
 
 use std::collections::HashMap;
 
@@ -11,10 +11,11 @@ use crate::{
     yaml::Problems,
 };
 
-/// Which hosts of the plan are jump hosts of others that would lose them on the way. `targets` are the plan's hosts.
+/// The jump hosts in the plan that would cut off other hosts of the plan while they are patched. `targets` are the
+/// plan's hosts.
 ///
-/// Ways through a `ProxyCommand` cannot be seen.
-pub fn endangered_ways<'t>(plan: &Plan, targets: impl IntoIterator<Item = &'t Target>) -> Problems {
+/// Jump hosts inside a `ProxyCommand` are not found.
+pub fn jump_hosts_in_use<'t>(plan: &Plan, targets: impl IntoIterator<Item = &'t Target>) -> Problems {
     let targets: Vec<&Target> = targets.into_iter().collect();
     let known = Known::new(&targets);
     let mut behind: HashMap<&HostName, Vec<&HostName>> = HashMap::new();
@@ -38,27 +39,27 @@ pub fn endangered_ways<'t>(plan: &Plan, targets: impl IntoIterator<Item = &'t Ta
         let alone = plan.stages[stage].waves[wave].hosts.len() == 1;
         let last = hosts.iter().all(|host| waves.get(*host).is_none_or(|at| *at < (stage, wave)));
         if !(alone && last) {
-            tell(&mut problems, &bastion.name, hosts);
+            report(&mut problems, &bastion.name, hosts);
         }
     }
     problems
 }
 
-fn tell(problems: &mut Problems, bastion: &HostName, hosts: &[&HostName]) {
+fn report(problems: &mut Problems, bastion: &HostName, hosts: &[&HostName]) {
     let behind: Vec<HostName> = hosts.iter().map(|host| (*host).clone()).collect();
     problems
         .nowhere(format!(
-            "{bastion} is the way to {} of this plan ({}), which would be cut off while it is patched",
+            "{bastion} is the jump host for {} of this plan ({}), which would be cut off while it is patched",
             if behind.len() == 1 { "a host".to_owned() } else { format!("{} hosts", behind.len()) },
             names::fold(&behind)
         ))
         .help(format!(
-            "leave it out (`--limit 'all:!{bastion}'`) and patch it in a run of its own, or give it a last stage of \
-             its own in the playbook: `- {{ hosts: {bastion}, batch: 1 }}`"
+            "leave it out (`--limit 'all:!{bastion}'`) and patch it in a separate run, or give it its own last stage \
+             in the playbook: `- {{ hosts: {bastion}, batch: 1 }}`"
         ));
 }
 
-/// The targets by what a hop may call them.
+/// The targets under the names and addresses that a hop may use for them.
 struct Known<'t> {
     names: HashMap<String, &'t HostName>,
     addresses: HashMap<(String, u16), Vec<&'t HostName>>,
@@ -69,7 +70,7 @@ impl<'t> Known<'t> {
         let mut known = Self { names: HashMap::new(), addresses: HashMap::new() };
         for target in targets {
             known.names.insert(target.name.as_str().to_ascii_lowercase(), &target.name);
-            // Behind one address with several ports are several machines.
+            // One address with several ports means several machines.
             let place = (target.address.to_ascii_lowercase(), target.port.unwrap_or(SSH_PORT));
             known.addresses.entry(place).or_default().push(&target.name);
         }
@@ -114,7 +115,7 @@ all:
       hosts: { x1: }
 ";
 
-    /// The names of the bastions to report, each with how many hosts are behind it.
+    /// The jump hosts to report, each with how many hosts are behind it.
     fn check(rollout: &str, pattern: &str, expected: &[&str]) {
         let inventory = Inventory::from_text("inv.yml", FLEET).unwrap_or_else(|problems| panic!("{problems}"));
         let text = format!("name: p\nsteps: [pause: 1s]\nrollout: {rollout}\n");
@@ -123,28 +124,32 @@ all:
         let selected = inventory.select(pattern, &NoRuns).unwrap();
         let plan = build(&inventory, &playbook, &selected).unwrap_or_else(|problems| panic!("{problems}"));
         let targets = inventory.targets(&selected).unwrap_or_else(|problems| panic!("{problems}"));
-        let problems = endangered_ways(&plan, &targets);
-        let told: Vec<String> =
+        let problems = jump_hosts_in_use(&plan, &targets);
+        let reported: Vec<String> =
             problems.0.iter().map(|p| p.message.split(" of this").next().unwrap().to_owned()).collect();
-        assert_eq!(told, expected, "{rollout} {pattern}");
+        assert_eq!(reported, expected, "{rollout} {pattern}");
     }
 
     #[test]
-    fn a_bastion_among_its_hosts_is_told() {
+    fn a_jump_host_among_its_hosts_is_reported() {
         check("{}", "inside:elsewhere", &[]);
         check("{}", "ways:!b2", &[]);
         check("{}", "b1:x1", &[]);
-        check("{}", "b1:inside", &["b1 is the way to 4 hosts"]);
-        check("{}", "b1:b2", &["b1 is the way to a host"]);
-        check("{}", "all", &["b1 is the way to 6 hosts", "b2 is the way to a host"]);
+        check("{}", "b1:inside", &["b1 is the jump host for 4 hosts"]);
+        check("{}", "b1:b2", &["b1 is the jump host for a host"]);
+        check("{}", "all", &["b1 is the jump host for 6 hosts", "b2 is the jump host for a host"]);
     }
 
     #[test]
     fn last_and_alone_is_fine() {
         check("{stages: [{hosts: 'all:!ways'}, {hosts: b2, batch: 1}, {hosts: b1, batch: 1}]}", "all", &[]);
-        check("{stages: [{hosts: 'all:!b1'}, {hosts: b1}]}", "all", &["b2 is the way to a host"]);
-        check("{stages: [{hosts: b1}, {hosts: inside}]}", "b1:inside", &["b1 is the way to 4 hosts"]);
-        check("{stages: [{hosts: inside}, {hosts: 'b1:x1', batch: 2}]}", "b1:inside:x1", &["b1 is the way to 4 hosts"]);
+        check("{stages: [{hosts: 'all:!b1'}, {hosts: b1}]}", "all", &["b2 is the jump host for a host"]);
+        check("{stages: [{hosts: b1}, {hosts: inside}]}", "b1:inside", &["b1 is the jump host for 4 hosts"]);
+        check(
+            "{stages: [{hosts: inside}, {hosts: 'b1:x1', batch: 2}]}",
+            "b1:inside:x1",
+            &["b1 is the jump host for 4 hosts"],
+        );
         check("{stages: [{hosts: inside}, {hosts: 'b1:x1', batch: 1}]}", "b1:inside:x1", &[]);
     }
 }

@@ -1,4 +1,4 @@
-//! Prompts and bars on one terminal: while somebody is asked, nothing is drawn over what they type.
+//! Shares one terminal between questions and bars: during a question nothing is drawn over what the person types.
 
 use std::{
     fmt,
@@ -7,11 +7,11 @@ use std::{
 
 use indicatif::ProgressBar;
 
-/// Who may write to the terminal now: the bars, or a question. Clones share it.
+/// The right to write to the terminal, for the bars or for a question. Clones share it.
 #[derive(Clone, Default)]
-pub struct Quiet(Arc<Mutex<Option<ProgressBar>>>);
+pub struct ScreenLock(Arc<Mutex<Option<ProgressBar>>>);
 
-impl Quiet {
+impl ScreenLock {
     /// Takes the bars off the screen, asks, and gives the screen back. One question at a time; blocks.
     pub fn ask<T>(&self, question: impl FnOnce() -> T) -> T {
         let bar = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -21,12 +21,12 @@ impl Quiet {
         }
     }
 
-    /// Makes a bar known, so that questions take it off the screen.
+    /// Registers a bar, so that questions take it off the screen.
     pub(super) fn of(&self, bar: &ProgressBar) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
     }
 
-    /// The right to draw, unless somebody is being asked.
+    /// The right to draw, unless a question is open.
     pub(super) fn try_draw(&self) -> Option<MutexGuard<'_, Option<ProgressBar>>> {
         match self.0.try_lock() {
             Ok(guard) => Some(guard),
@@ -36,8 +36,8 @@ impl Quiet {
     }
 }
 
-impl fmt::Debug for Quiet {
+impl fmt::Debug for ScreenLock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Quiet").finish_non_exhaustive()
+        f.debug_struct("ScreenLock").finish_non_exhaustive()
     }
 }

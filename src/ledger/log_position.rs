@@ -1,8 +1,8 @@
-//! How far each job's output is in a host's log, in a file beside the log: `db1.pos` beside `db1.log`.
+//! How much of each job's output is in a host's log, kept in a file beside the log: `db1.pos` beside `db1.log`.
 //!
-//! Replaced as a whole after each piece that went into the log, so that a controller that is killed between the two
-//! leaves a log that is longer than its place says. The next one cuts it there and asks the job for the rest: no byte
-//! is lost, none is there twice.
+//! The file is replaced after each piece that was written to the log. If a controller is killed between the two, the
+//! log is longer than this file says. The next controller cuts the log to that length and asks the job for the rest, so
+//! no byte is lost and none is in the log twice.
 
 use std::{
     collections::BTreeMap,
@@ -14,12 +14,12 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-/// A moment at which log and offsets fit each other.
+/// A length of the log, and the offsets that belong to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Place {
+pub(super) struct LogPosition {
     /// Length of the log, in bytes.
     pub length: u64,
-    /// The job whose output is being appended; what stands after `length` is then output that was not counted.
+    /// The job whose output is being appended; bytes after `length` are then output that was not counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
     /// The last header's tag.
@@ -30,9 +30,9 @@ pub(super) struct Place {
     pub offsets: BTreeMap<String, u64>,
 }
 
-impl Place {
-    /// The place that an earlier controller left; without a file it is the beginning. `None`: it was torn, as a power
-    /// cut may leave it, since nothing here waits for the disk.
+impl LogPosition {
+    /// The position that an earlier controller left; the beginning if there is no file. `None`: the file is incomplete.
+    /// That can happen in a power cut, since nothing here waits for the disk.
     pub fn load(path: &Path) -> Option<Self> {
         match fs::read(path) {
             Ok(bytes) => serde_json::from_slice(&bytes).ok(),
@@ -40,7 +40,7 @@ impl Place {
         }
     }
 
-    /// Replaces the file; a reader sees the one before or this one.
+    /// Replaces the file; a reader sees the old or the new one.
     pub fn save(&self, path: &Path) -> io::Result<()> {
         let fresh = path.with_extension("pos-new");
         let mut file = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&fresh)?;

@@ -1,5 +1,5 @@
-//! What is left of a run: spent budgets of stages, gates that have not run, and the state that a resume begins with.
-//! Read off the fold, never stored. Start at [`RunState::gate_due`].
+//! What a run still has to do, and what keeps it from going on: gates that have not run, budgets that are used up, and
+//! the state that a resume begins with. Computed from the state, never stored. Start at [`RunState::gate_due`].
 
 use super::RunState;
 use crate::policy::OnBudgetSpent;
@@ -10,13 +10,13 @@ impl RunState {
         self.stages[stage].tally.broken() > self.plan().stages[stage].max_failures
     }
 
-    /// The stage is halted, and later stages go on.
+    /// The stage is halted and later stages go on.
     pub fn stage_halted(&self, stage: usize) -> bool {
         self.budget_spent(stage) && self.plan().stages[stage].on_budget_spent == OnBudgetSpent::HaltStage
     }
 
     /// The first wave that had hosts, has none in flight, and whose gate has not run. A check runs no gates, and a
-    /// stage that is halted alone needs none.
+    /// stage that is halted by itself needs none.
     pub fn gate_due(&self) -> Option<(usize, usize)> {
         if self.started.check {
             return None;
@@ -37,13 +37,13 @@ impl RunState {
         waves.into_iter().find_map(|(s, (w, wave))| matches!(wave.gate, Some((false, _))).then_some((s, w)))
     }
 
-    /// Not all was done that the plan says: hosts have not started, or a gate did not pass or was not waited for.
+    /// Not everything in the plan was done: hosts have not started, or a gate did not pass or has not run.
     pub fn stopped_early(&self) -> bool {
         let gate_left = (self.stop.is_some() || !self.finished) && self.gate_due().is_some();
         self.tally.waiting() > 0 || self.gate_failed().is_some() || gate_left
     }
 
-    /// As a resume without a limit finds it: requests to stop and earlier limits are over.
+    /// The state that a resume without a limit begins with: requests to stop and earlier limits no longer count.
     #[must_use]
     pub fn as_resumed(&self) -> Self {
         let mut state = self.clone();

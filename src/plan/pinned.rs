@@ -1,6 +1,6 @@
-//! What is agreed to beside the plan's own words: the contents of the jump box's files that its steps send or run, and
-//! marks of the variables, by which a changed one is found and named. Knows no value and reads no file.
-//! Start at [`Agreed`] and [`VarsChange::between`].
+//! What a person agrees to besides the plan itself: the contents of the jump box's files that its steps send or run,
+//! and marks of the variables. A mark shows which variable has changed. Knows no value and reads no file. Start at
+//! [`Pinned`] and [`VarsChange::between`].
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,16 +11,16 @@ use crate::{host::HostName, names};
 
 /// Hexadecimal digits of a host's mark: 16 bits.
 pub(super) const HOST_MARK: usize = 4;
-/// Hexadecimal digits of a variable's mark: 12 bits. So few tell nobody a secret that he could search for, and that
-/// something has changed is known from the plan's whole hash.
+/// Hexadecimal digits of a variable's mark: 12 bits. That is too little to find a secret by trying values. Whether
+/// anything has changed at all is known from the plan's whole hash.
 pub(super) const NAME_MARK: usize = 3;
-/// Most variables that a sentence names.
+/// The most variables that a sentence names.
 const NAMED: usize = 5;
 
-/// What a run holds the jump box to. Empty in the ledgers of older builds.
+/// What must still be the same on the jump box when the run goes on. Empty in the ledgers of older builds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Agreed {
-    /// SHA-256 of each file, by its name as the playbook says it.
+pub struct Pinned {
+    /// The SHA-256 of each file, under the name that the playbook uses.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, String>,
     /// A hash of all variables of all hosts, whatever their order.
@@ -34,32 +34,32 @@ pub struct Agreed {
     pub hosts: String,
 }
 
-impl Agreed {
-    /// Whether nothing is recorded: the run is of a program that did not do so.
+impl Pinned {
+    /// Whether nothing is recorded: an older program started the run.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// Which variables are not as they were; nothing of their values.
+/// Which variables have changed, without their values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VarsChange {
-    /// Hosts that see other variables, of those that both plans have.
+    /// Hosts of both plans whose variables have changed.
     pub hosts: Vec<HostName>,
-    /// The variables, where that can be told: not when a host is in one plan only.
+    /// The names of the variables. Empty if a host is in one plan only: then they cannot be found.
     pub names: Vec<String>,
 }
 
 impl VarsChange {
-    /// Whether any variable of any host is not as it was, by the hash that `then` has. Both plans have the same hosts.
+    /// Whether any variable of any host has changed, by the hash that `then` has. Both plans have the same hosts.
     pub fn any(then: &Plan, now: &Plan) -> bool {
-        match then.agreed.digest.as_str() {
+        match then.pinned.digest.as_str() {
             "" => then.vars_digest != now.vars_digest,
-            digest => digest != now.agreed.digest,
+            digest => digest != now.pinned.digest,
         }
     }
 
-    /// What is not in `now` as it was `then`.
+    /// What has changed between `then` and `now`.
     pub fn between(then: &Plan, now: &Plan) -> Self {
         let (before, after) = (marks(then), marks(now));
         let changed = |host: &HostName| match (before.get(host), after.get(host)) {
@@ -68,7 +68,7 @@ impl VarsChange {
         };
         let hosts: Vec<HostName> =
             now.hosts().map(|(host, ..)| &host.name).filter(|host| changed(host)).cloned().collect();
-        let (was, is) = (&then.agreed.variables, &now.agreed.variables);
+        let (was, is) = (&then.pinned.variables, &now.pinned.variables);
         let mut names = Vec::new();
         if before.len() == after.len() && before.keys().all(|host| after.contains_key(host)) {
             let gone = was.keys().filter(|name| !is.contains_key(*name));
@@ -98,9 +98,9 @@ impl VarsChange {
     }
 }
 
-/// The mark of each host; none where the plan has no marks, or not as many as hosts.
+/// The mark of each host; empty if the plan has no marks, or a different number of marks than hosts.
 fn marks(plan: &Plan) -> HashMap<&HostName, &str> {
-    let all = &plan.agreed.hosts;
+    let all = &plan.pinned.hosts;
     let count = plan.hosts().count();
     if all.len() != count * HOST_MARK || !all.is_ascii() {
         return HashMap::new();
@@ -156,7 +156,7 @@ mod tests {
                 1,
                 "the variables p, q, r, s, t and 1 more have changed on a",
             ),
-            // The password of a login says nothing of what is done.
+            // A login's password does not change what is done.
             (
                 "a: { ansible_host: 10.0.0.1, x: 1, ansible_password: new }\nb: { x: 1 }\nc: {}",
                 1,
@@ -175,7 +175,7 @@ mod tests {
         let now = plan("a: { x: 1 }", 1);
         for hosts in ["", "12", "é1", "12345678"] {
             let then =
-                Plan { agreed: Agreed { hosts: hosts.to_owned(), ..Agreed::default() }, ..plan("a: { x: 2 }", 1) };
+                Plan { pinned: Pinned { hosts: hosts.to_owned(), ..Pinned::default() }, ..plan("a: { x: 2 }", 1) };
             assert_eq!(VarsChange::between(&then, &now).sentence(), "variables have changed");
         }
     }

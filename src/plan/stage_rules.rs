@@ -1,7 +1,7 @@
 //! One policy for a whole stage, from those of its hosts: defaults are filled in, then the most careful value counts.
 //!
-//! Hosts of one stage may come from groups that say different things. Refusing that would refuse most real
-//! inventories, splitting the stage would reorder it; being too careful only costs time, and the plan shows it.
+//! Hosts of one stage may come from groups with different policies. An error would refuse most real inventories, and
+//! splitting the stage would change the order. Being too careful only costs time, and the plan shows it.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::{
     policy::{Approve, Mode, OnBudgetSpent, Policy},
 };
 
-/// `batch` where nobody says: a quarter at a time.
+/// The default for `batch`: a quarter at a time.
 const BATCH: [Amount; 1] = [Amount::Percent(25)];
 
-/// What counts for a stage, in hosts.
+/// The rules of a stage, counted in hosts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct StageRules {
     pub canary: usize,
@@ -37,10 +37,10 @@ impl StageRules {
     }
 
     fn one(policy: &Policy, total: usize) -> Self {
-        // A host that nobody has labelled might be anything.
-        let dear = policy.risk.is_none_or(|risk| risk >= Risk::High);
+        // A host without a label might be anything, so it gets a canary.
+        let needs_canary = policy.risk.is_none_or(|risk| risk >= Risk::High);
         Self {
-            canary: policy.canary.map_or(usize::from(dear), |hosts| hosts as usize),
+            canary: policy.canary.map_or(usize::from(needs_canary), |hosts| hosts as usize),
             sizes: batches::sizes(policy.batch.as_deref().unwrap_or(&BATCH), total),
             max_failures: policy.max_failures.map_or(0, |amount| amount.of(total)),
             soak: policy.soak.unwrap_or_default(),
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_are_a_quarter_at_a_time_and_a_canary_for_what_is_dear() {
+    fn defaults_are_a_quarter_at_a_time_and_a_canary_for_high_risk() {
         let expected = StageRules {
             canary: 0,
             sizes: vec![5],

@@ -1,5 +1,5 @@
-//! Encrypted variables that steps use: an error of the plan, with its place. One that no step uses does no harm, since
-//! inventories are shared with programs that decrypt.
+//! Encrypted variables that steps use: an error with its place in the file. A variable that no step uses is accepted:
+//! other programs that can decrypt may use the same inventory.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -13,17 +13,17 @@ use crate::{
     yaml::{CANNOT_DECRYPT, Problems, Span, holds_vault},
 };
 
-/// Collects what is used and encrypted, host by host.
-pub(super) struct Sealed<'p> {
+/// Collects the encrypted variables that are used, host by host.
+pub(super) struct Encrypted<'p> {
     playbook: &'p Playbook,
-    /// What the steps name themselves.
+    /// The variables that the steps name directly.
     used: BTreeSet<String>,
-    /// What a text of a variable names: many hosts share the text.
+    /// The variables that a variable's text names. It is cached because many hosts share the text.
     in_texts: HashMap<String, BTreeSet<String>>,
     found: Vec<(String, Span, Vec<HostName>)>,
 }
 
-impl<'p> Sealed<'p> {
+impl<'p> Encrypted<'p> {
     pub fn new(playbook: &'p Playbook) -> Self {
         let rollout = &playbook.rollout;
         let gates = rollout.gate.iter().chain(rollout.stages.iter().flat_map(|stage| stage.gate.iter().flatten()));
@@ -36,7 +36,7 @@ impl<'p> Sealed<'p> {
         let mut open: Vec<String> = self.used.iter().cloned().collect();
         let mut seen: BTreeSet<String> = self.used.clone();
         while let Some(variable) = open.pop() {
-            // As when it is rendered: those of the playbook win.
+            // As in rendering: variables of the playbook win.
             let of_playbook = self.playbook.vars.get(&variable);
             let Some(value) = of_playbook.or_else(|| vars.get(&variable)) else { continue };
             if of_playbook.is_none()
@@ -68,7 +68,7 @@ impl<'p> Sealed<'p> {
     }
 }
 
-/// The texts in a value that may be templates.
+/// All texts in a value that may be templates.
 fn texts(value: &Json) -> Vec<&str> {
     match value {
         Json::String(text) if text.contains('{') => vec![text],

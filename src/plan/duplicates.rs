@@ -1,5 +1,5 @@
-//! Machines that a plan has under two names: they would be patched twice, by two walks that know nothing of each other,
-//! and one would reboot while the other upgrades.
+//! Machines that a plan has under two names. They would be patched twice, by two walks that know nothing of each other:
+//! one could reboot the machine while the other upgrades it.
 
 use std::collections::HashMap;
 
@@ -10,14 +10,14 @@ use crate::{
     yaml::Problems,
 };
 
-/// Hosts of the plan that are reached by the same way at the same address and port, with the same login: gateways that
-/// serve many machines know by the login which one is meant. `targets` are the plan's hosts.
+/// Hosts of the plan with the same address, port, login and jump hosts. The login counts because a gateway in front of
+/// many machines selects one by the login. `targets` are the plan's hosts.
 ///
-/// A machine with several addresses, or several names in the DNS, cannot be seen.
-pub fn twins<'t>(targets: impl IntoIterator<Item = &'t Target>) -> Problems {
+/// A machine with several addresses, or several names in the DNS, is not found.
+pub fn duplicates<'t>(targets: impl IntoIterator<Item = &'t Target>) -> Problems {
     let mut places: HashMap<_, Vec<HostName>> = HashMap::new();
     for target in targets {
-        // Behind one address with several ports are several machines, and so behind one address of two networks.
+        // One address with several ports means several machines. So does one address in two networks.
         let way = target.proxy.as_ref().filter(|proxy| **proxy != Proxy::None);
         let place = (target.address.to_ascii_lowercase(), target.port.unwrap_or(SSH_PORT), &target.user, way);
         places.entry(place).or_default().push(target.name.clone());
@@ -29,7 +29,7 @@ pub fn twins<'t>(targets: impl IntoIterator<Item = &'t Target>) -> Problems {
         let others: String = hosts[1..].iter().map(|host| format!(":!{host}")).collect();
         problems
             .nowhere(format!(
-                "{} are one machine ({address}, port {port}), which this plan would patch {}",
+                "{} are the same machine ({address}, port {port}), which this plan would patch {}",
                 names::fold(&hosts),
                 if hosts.len() == 2 { "twice".to_owned() } else { format!("{} times", hosts.len()) }
             ))
@@ -47,7 +47,7 @@ mod tests {
     use crate::inventory::Inventory;
 
     #[test]
-    fn a_machine_with_two_names_is_told_once() {
+    fn a_machine_with_two_names_is_reported_once() {
         let text = "
 all:
   hosts:
@@ -65,18 +65,18 @@ all:
 ";
         let inventory = Inventory::from_text("inv.yml", text).unwrap_or_else(|problems| panic!("{problems}"));
         let targets = inventory.targets(inventory.hosts()).unwrap_or_else(|problems| panic!("{problems}"));
-        let problems = twins(&targets);
+        let problems = duplicates(&targets);
         let told: Vec<(&str, &str)> =
             problems.0.iter().map(|p| (p.message.as_str(), p.help.as_deref().unwrap_or_default())).collect();
         assert_eq!(
             told,
             [
                 (
-                    "db1.example.com,DB[1-2] are one machine (db1.example.com, port 22), which this plan would patch 3 times",
+                    "db1.example.com,DB[1-2] are the same machine (db1.example.com, port 22), which this plan would patch 3 times",
                     "leave all names but one out: `--limit 'all:!DB1:!DB2'`",
                 ),
                 (
-                    "web1,old-web1 are one machine (10.0.0.1, port 22), which this plan would patch twice",
+                    "web1,old-web1 are the same machine (10.0.0.1, port 22), which this plan would patch twice",
                     "leave all names but one out: `--limit 'all:!old-web1'`",
                 ),
             ]

@@ -1,4 +1,4 @@
-//! The run in one number, for scripts.
+//! The exit code of a run, for scripts.
 
 use std::collections::BTreeSet;
 
@@ -7,9 +7,9 @@ use serde_json::Value;
 use super::RunState;
 
 impl RunState {
-    /// The exit code of `run` and `resume`: that of the gravest outcome ([`super::Outcome::exit_code`]). A run in which
-    /// all hosts are ok is still not a success where a package was named that none of them knows (`6`), and where a
-    /// gate did not pass or has not run (`4`). (`1` to `3` are never about hosts.)
+    /// The exit code of `run` and `resume`: that of the worst outcome ([`super::Outcome::exit_code`]). Even if all
+    /// hosts are ok, the run is not a success when no host knows a package that was named (`6`), or when a gate did not
+    /// pass or has not run (`4`). The codes `1` to `3` are never about hosts.
     pub fn exit_code(&self) -> u8 {
         match self.outcomes().map(|(_, outcome)| outcome.exit_code()).max().unwrap_or(0) {
             0 if !self.unknown_packages().is_empty() => 6,
@@ -18,7 +18,7 @@ impl RunState {
         }
     }
 
-    /// Packages that an `upgrade` named, that some host's package manager has never heard of, and that none knows.
+    /// Packages that an `upgrade` named and that no host's package manager knows.
     pub fn unknown_packages(&self) -> Vec<String> {
         let (mut known, mut unknown) = (BTreeSet::new(), BTreeSet::new());
         let results = self.hosts.iter().flat_map(|host| &host.steps);
@@ -35,7 +35,7 @@ impl RunState {
 mod tests {
     use crate::event::{Kind, Outcome, Stop, Verdict, sample::*};
 
-    /// What each of three hosts knows of the named packages, and what the run ends with.
+    /// Which of the named packages each of three hosts knows, and the exit code of the run.
     #[test]
     fn a_package_that_no_host_knows_is_no_success_and_one_that_some_know_is() {
         for (known, unknown, code, told) in [
@@ -84,7 +84,7 @@ mod tests {
         }
     }
 
-    /// Ended in the last wave: the gate passed, did not pass, was not waited for, or has not been asked yet.
+    /// After the last wave: the gate passed, did not pass, was not waited for, or has not run yet.
     #[test]
     fn a_gate_after_the_last_wave_has_its_say() {
         for (gate, stopped, finished, code) in [
@@ -92,7 +92,7 @@ mod tests {
             (Some(false), false, true, 4),
             (None, true, true, 4),
             (None, false, false, 4),
-            // As versions ended that ran no gate there.
+            // As older versions, which ran no gate there, recorded the end.
             (None, false, true, 0),
         ] {
             let mut plan = plan(&[("all", &["a"])]);
