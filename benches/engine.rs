@@ -1,7 +1,7 @@
 //! Engine and ledger: 10,000 hosts × 5 steps over the simulated fleet, into a real ledger in a temporary folder; the
-//! same run cut off in the middle and taken up again; the ledger alone. `cargo bench --bench engine [-- HOSTS]`
+//! same run, cut off in the middle and resumed; the ledger alone. `cargo bench --bench engine [-- HOSTS]`
 //!
-//! Where a flush of the disk is dear in CPU (a virtual machine), `TMPDIR=/dev/shm` shows what the program itself takes.
+//! Where flushing the disk needs much CPU (a virtual machine), `TMPDIR=/dev/shm` shows the cost of the program itself.
 
 mod meter;
 
@@ -30,13 +30,13 @@ use patchwave::{
 use tokio::sync::mpsc;
 
 const HOSTS: usize = 10_000;
-/// Most CPU of a whole run of [`HOSTS`], in milliseconds.
+/// The most CPU of a whole run of [`HOSTS`], in milliseconds.
 const TARGET_CPU: f64 = 5_000.0;
-/// Most memory, in MiB.
+/// The most memory, in MiB.
 const TARGET_MEMORY: f64 = 200.0;
-/// Most that a host may cost at ten times as many hosts.
+/// How much more a host may cost with ten times as many hosts.
 const TARGET_GROWTH: f64 = 1.3;
-/// Hosts in flight, and whether their output goes to log files.
+/// How many hosts are in flight, and whether their output goes to log files.
 const WAYS: [(usize, bool); 3] = [(100_000, false), (256, false), (256, true)];
 
 /// How long a simulated host takes to answer.
@@ -127,7 +127,7 @@ fn tables(hosts: usize) {
     table.print("ledger alone (the wall depends on the disk)");
 }
 
-/// Everything but the journal.
+/// Everything except the journal.
 struct World {
     inventory: Inventory,
     started: RunStarted,
@@ -162,7 +162,7 @@ impl World {
         Arc::new(Self { inventory, started, fleet, forks, logs })
     }
 
-    /// A new run, in a ledger of this folder that has room for so many events.
+    /// A new run, in a ledger in this folder that has room for this many events.
     fn start(&self, folder: &Path, room: usize) -> Begun {
         let mut ledger = Ledger::open(folder).expect("a ledger");
         let begun = engine::start(self.started.clone(), &start_of_time(), |first| {
@@ -186,7 +186,7 @@ impl HostInputs for Everybody {
     }
 }
 
-/// A ledger whose disk is full after so many events: what a controller that was killed leaves behind.
+/// A ledger whose disk is full after this many events, as if its controller had been killed there.
 struct Cut {
     ledger: RunLedger,
     room: usize,
@@ -262,7 +262,7 @@ fn resumed(hosts: usize) {
         false,
         &PLAYBOOK.replace("canary: 1, batch: [10%, 50%]", "canary: 0, batch: 100%"),
     );
-    // Started; the first step begun and done; the second begun: then every host is in its upgrade.
+    // Run started; first step begun and done; second step begun: then every host is in its upgrade.
     paused(async {
         let ended = drive(&world, folder.path(), world.start(folder.path(), hosts * 5)).await;
         assert!(ended.lost.is_some(), "the run was not cut off");

@@ -10,10 +10,10 @@ use patchwave::{
     plan, playbook,
 };
 
-/// Most CPU for an inventory of [`HOSTS`], in milliseconds.
+/// The most CPU for an inventory of [`HOSTS`], in milliseconds.
 const TARGET: f64 = 300.0;
 const HOSTS: usize = 10_000;
-/// The kernel counts CPU in steps of 10 ms: one figure is the mean of so many plans.
+/// The kernel counts CPU in steps of 10 ms, so one figure is the mean of this many plans.
 const TIMES: u32 = 10;
 
 const PLAYBOOK: &str = "
@@ -70,8 +70,8 @@ fn part(shape: &str, hosts: usize) {
     meter::tell("peak", meter::peak_kib("self").expect("this process lives") as f64);
 }
 
-/// `hosts` hosts in ten groups over three environments: each with variables of its own, with a failure domain on top,
-/// or all by ranges.
+/// `hosts` hosts in ten groups over three environments: each with its own variables, or with a failure domain as well,
+/// or all written as ranges.
 fn inventory(shape: &str, hosts: usize) -> String {
     let mut text = String::from("all:\n  children:\n");
     for group in 0..10 {

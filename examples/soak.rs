@@ -1,9 +1,9 @@
 //! A soak test, started by hand: `cargo build && cargo run --example soak -- [--seconds 600] [--seed N]`.
 //!
-//! Round after round, the real program patches an embedded fleet (real SSH, sh and processes; simulated packages) and
+//! Round after round, the real program patches an embedded fleet (real SSH, sh and processes; simulated packages). It
 //! is killed at random (SIGKILL, SIGTERM, SIGINT) and resumed, while hosts break, reboot and are repaired at random.
-//! After each run the ledger must be whole, every host must have an outcome, and the hosts' own logs must hold each
-//! transaction and each change at most once; after the repairs a second run must leave every host well.
+//! After each run the ledger must be intact, every host must have an outcome, and the hosts' own logs must contain each
+//! transaction and each change at most once. After the repairs, a second run must bring every host to ok.
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +20,7 @@ use patchwave::{
 };
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Longer than any controller may take that nobody kills.
+/// Longer than any controller takes that is not killed.
 const HUNG: Duration = Duration::from_secs(240);
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -123,12 +123,12 @@ impl JumpBox {
         Self { fleet, folder, count: Count::default() }
     }
 
-    /// Leaves the folder behind.
+    /// Keeps the folder.
     fn keep(self) -> PathBuf {
         self.folder.keep()
     }
 
-    /// A run on hosts that break, then one on hosts that were repaired.
+    /// A run on hosts that break, then one on repaired hosts.
     fn round(&mut self) -> Wrong {
         let mut wrong = self.live_through(true);
         if wrong.is_empty() {
@@ -146,10 +146,10 @@ impl JumpBox {
         }
     }
 
-    /// One run to its end, over as many controllers as it takes.
+    /// One run to its end, with as many controllers as it takes.
     fn live_through(&mut self, faults: bool) -> Wrong {
         let mut deaths = fastrand::usize(2..8);
-        // A host that was lost in the first run keeps that run's lease; whoever repaired it takes it away.
+        // A host that was lost in the first run still has that run's lease; the repair takes it away.
         let steal: &[&str] = if faults { &[] } else { &["--steal-lease"] };
         let mut words = [&["run", "playbook.yml", "-i", "inventory.yml", "--yes"], steal].concat();
         let before = self.last_run().map(|state| state.started.run.clone());
@@ -175,7 +175,7 @@ impl JumpBox {
         }
     }
 
-    /// One controller, to its end or its death; whether it is killed, and whether hosts break meanwhile.
+    /// One controller, until it ends or dies; whether it is killed, and whether hosts break meanwhile.
     fn controller(&mut self, words: &[&str], killed: bool, faults: bool) -> Result<(), String> {
         self.count.controllers += 1;
         let log = fs::File::options().create(true).append(true).open(self.folder.path().join("output"));
@@ -208,7 +208,7 @@ impl JumpBox {
         Ok(())
     }
 
-    /// Sends a signal; when to send the next one, if this one may not end it.
+    /// Sends a signal; returns when to send the next one, if this one may not end it.
     fn strike(&mut self, child: &Child) -> Option<Duration> {
         let (signal, counter, again) = match fastrand::u32(..4) {
             0 => (Signal::TERM, &mut self.count.terminated, false),
@@ -217,7 +217,7 @@ impl JumpBox {
         };
         *counter += 1;
         if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-            // It may have ended just now.
+            // It may have just ended.
             let _ = kill_process(pid, signal);
         }
         again.then(|| Duration::from_millis(fastrand::u64(100..3000)))
@@ -256,7 +256,7 @@ impl JumpBox {
         ledger.state(&ledger.last_run().ok()??).ok()
     }
 
-    /// All that is wrong after a run.
+    /// Everything that is wrong after a run.
     fn judge(&mut self, state: &RunState, faults: bool) -> Wrong {
         let mut wrong = Vec::new();
         let run = &state.started.run;
@@ -293,7 +293,7 @@ impl JumpBox {
     }
 }
 
-/// The program that was built beside this one.
+/// The program that was built along with this one.
 fn program() -> PathBuf {
     let me = std::env::current_exe().expect("this program has a path");
     me.parent().and_then(|examples| examples.parent()).expect("it lies in target").join("patchwave")

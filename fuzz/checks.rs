@@ -1,5 +1,5 @@
-//! What must hold of any bytes, for each thing that comes from outside. The fuzz targets and `tests/it/fuzz_corpus.rs`
-//! call the same functions. Must not wait, connect or write. A panic is the finding.
+//! What must hold for any bytes, for each thing that comes from outside. The fuzz targets and `tests/it/fuzz_corpus.rs`
+//! call the same functions. They must not wait, connect or write. A panic is a finding.
 
 use std::{
     io,
@@ -18,10 +18,10 @@ use patchwave::{
     transport::ssh::known_hosts::{KnownName, OfferedKey, RevokedKeys, TrustFile, TrustStore, Verdict},
 };
 
-/// No seed holds it, so no file may make it acceptable.
+/// No seed contains this key, so no file may make it acceptable.
 const STRANGER: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHeLC1lWiCYrXsf/85O/pkbUFZ6OGIt49PX3nw8iRoXE";
 
-/// A known_hosts file: the first line of the bytes is the name that is asked for.
+/// A known_hosts file; the first line of the bytes is the name to look up.
 pub fn known_hosts(bytes: &[u8]) {
     let (name, content) = split(bytes);
     let file = TrustFile::parse(Path::new("/fuzz"), content);
@@ -29,7 +29,7 @@ pub fn known_hosts(bytes: &[u8]) {
     assert!(lines.is_sorted() && lines.iter().all(|line| *line > 0));
     let store = TrustStore::new(vec![file.into()]);
     let stranger = OfferedKey::from_openssh(STRANGER).expect("a whole key");
-    // A file that holds another key's blob cannot make this one acceptable.
+    // A file with another key's blob cannot make this one acceptable.
     let on_file = String::from_utf8_lossy(content).contains("IHeLC1lWiCYrXsf");
     for port in [22, 2222] {
         let known = KnownName::new(&name, port);
@@ -44,7 +44,7 @@ pub fn known_hosts(bytes: &[u8]) {
     }
 }
 
-/// An ssh_config file: the first line of the bytes is the host that is asked about.
+/// An ssh_config file; the first line of the bytes is the host to look up.
 pub fn ssh_config(bytes: &[u8]) {
     let (host, content) = split(bytes);
     let person = Person {
@@ -70,7 +70,7 @@ pub fn ssh_config(bytes: &[u8]) {
     let _ = Destination::parse(&host);
 }
 
-/// The world of one configuration: itself, and a small one for every `Include`.
+/// The files of one configuration: itself, and a small one for every `Include`.
 struct OneFile(Vec<u8>);
 
 impl LocalMachine for OneFile {
@@ -101,7 +101,7 @@ impl LocalMachine for OneFile {
     }
 }
 
-/// What a host prints. The first byte says with which exit code, the rest is split between the streams at the first
+/// The output of a host. The first byte is the exit code; the rest is split between the streams at the first NUL.
 /// NUL.
 pub fn host_output(bytes: &[u8]) {
     let (code, text) = bytes.split_first().map_or((0, bytes), |(code, text)| (*code, text));
@@ -134,7 +134,7 @@ pub fn host_output(bytes: &[u8]) {
     assert!(!output.last_lines(5).contains(|c: char| c.is_control() && c != '\t' && c != '\n'));
 }
 
-/// An inventory file: the first line of the bytes is a pattern that is asked of it.
+/// An inventory file; the first line of the bytes is a host pattern.
 pub fn inventory(bytes: &[u8]) {
     let (pattern, content) = split(bytes);
     match Inventory::from_text("fuzz.yml", &String::from_utf8_lossy(content)) {
@@ -160,7 +160,7 @@ pub fn playbook(bytes: &[u8]) {
     }
 }
 
-/// The first line, and what follows it.
+/// The first line, and everything after it.
 fn split(bytes: &[u8]) -> (String, &[u8]) {
     let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
     (String::from_utf8_lossy(&bytes[..end]).into_owned(), bytes.get(end + 1..).unwrap_or_default())

@@ -1,6 +1,6 @@
-//! Keeps the house as `src/lib.rs` and ARCHITECTURE.md describe it. Each finding says where the line belongs.
+//! Keeps the code as `src/lib.rs` and ARCHITECTURE.md describe it. Each finding says where the line belongs.
 //!
-//! The rules are in `tidy/`; each is seen to fail on a small bad example, here.
+//! The rules are in `tidy/`; each of them is shown to fail on a small bad example here.
 
 #[path = "tidy/bans.rs"]
 mod bans;
@@ -55,7 +55,7 @@ const RULES: &[(&str, Rule)] = &[
     ("files: what must not be shipped", files::shipped),
     ("managers: known in one place", managers::known_in_one_place),
     ("promises: what keeps them is there", promises::kept),
-    ("must not: what a lower floor offers and a module leaves", must_not::left_alone),
+    ("must not: lower floors that a module may not use", must_not::left_alone),
     ("must not: somebody keeps it", must_not::said),
     (shape::MODS, shape::light_mods),
     (shape::FUNCTIONS, shape::short_functions),
@@ -72,7 +72,7 @@ fn the_house_is_tidy() {
     assert!(findings.is_empty(), "{} lines are out of place:\n\n{}\n", findings.len(), findings.join("\n"));
 }
 
-/// Rule, path, text of a bad file, and a part of the sentence that must come.
+/// Rule, path, text of a bad file, and part of the expected sentence.
 type Example = (&'static str, &'static str, String, &'static str);
 
 const BAD: &[(&str, &str, &str, &str)] = &[
@@ -110,7 +110,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "floors: lower ones only",
         "src/ledger/mod.rs",
         "//! x\nfn f() -> Vec<crate::ui::Bar> { vec![] }",
-        "neighbours on a floor never meet",
+        "modules on one floor must not use each other",
     ),
     ("floors: lower ones only", "src/event/mod.rs", "//! x\nuse crate::*;", "name what it uses"),
     ("floors: lower ones only", "src/event/mod.rs", "//! x\nuse super::Thing;", "`Thing` has no floor"),
@@ -239,7 +239,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "files: what must not be shipped",
         "docs/a.md",
         concat!("fine\nsee /wo", "rk/x"),
-        "docs/a.md:2: a path of somebody's machine",
+        "docs/a.md:2: a path of one machine",
     ),
     (
         "files: what must not be shipped",
@@ -292,7 +292,7 @@ const LONG: &str = const {
     }
 };
 
-/// Those of the list, and those that stand beside their rule.
+/// The examples of the list, and those beside their rule.
 fn bad() -> Vec<Example> {
     let listed = BAD.iter().map(|(rule, path, text, expected)| (*rule, *path, (*text).to_owned(), *expected));
     listed.chain(must_not::bad()).chain(prose::bad()).chain(shape::bad()).collect()
@@ -300,7 +300,7 @@ fn bad() -> Vec<Example> {
 
 #[test]
 fn every_rule_is_seen_to_fail() {
-    // A circle needs several files: its examples are beside the rule.
+    // A circle needs several files, so its examples are beside the rule.
     let examples = bad();
     for (name, rule) in RULES.iter().filter(|(name, _)| *name != circles::CIRCLES) {
         assert!(examples.iter().any(|(of, ..)| of == name), "no bad example shows the rule {name:?}");
@@ -314,7 +314,7 @@ fn every_rule_is_seen_to_fail() {
     }
 }
 
-/// What looks bad and is not: path and text.
+/// What looks bad but is allowed: path and text.
 const GOOD: &[(&str, &str)] = &[
     (
         "src/event/mod.rs",

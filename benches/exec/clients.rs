@@ -1,5 +1,5 @@
-//! The clients that are compared, each as lean as it can be, with the same key and the same key exchange, which the
-//! servers leave no choice of.
+//! The clients that are compared, each with as little overhead as possible, with the same key and the same key
+//! exchange, the only one that the servers offer.
 
 use std::{
     fs,
@@ -11,7 +11,7 @@ use super::{
     run::{Run, installed, open, run},
 };
 
-/// `ssh` processes at a time.
+/// How many `ssh` processes run at a time.
 const PROCESSES: &str = "64";
 /// The small commands of a play.
 pub const PLAY: [&str; 10] = [
@@ -76,7 +76,7 @@ impl Client {
         }
     }
 
-    /// The commands of [`PLAY`] on all hosts, over one connection each; `None`: it has no such thing.
+    /// The commands of [`PLAY`] on all hosts, over one connection each; `None`: this client cannot do that.
     pub fn play(self, door: &Door) -> Option<Result<Run, String>> {
         match self {
             Self::Patchwave => Some(Ok(run(&mut play(door)).expect("patchwave succeeds"))),
@@ -108,7 +108,7 @@ pub fn exec(door: &Door, options: &[&str], words: &[&str]) -> Command {
     command
 }
 
-/// `exec -- true`; that each host has answered is part of it.
+/// `exec -- true`, including the check that each host has answered.
 pub fn patchwave(door: &Door) -> Run {
     let answers = door.folder.join("bench-answers");
     let out = fs::File::create(&answers).expect("a file");
@@ -119,7 +119,7 @@ pub fn patchwave(door: &Door) -> Run {
     run
 }
 
-/// A rollout of ten steps that look: ledger and all.
+/// A rollout of ten steps that only look: ledger and everything else.
 fn play(door: &Door) -> Command {
     let steps: String = PLAY.iter().map(|line| format!("  - command: {{ run: {line:?}, changes: false }}\n")).collect();
     let playbook = door.write("bench-play.yml", &format!("name: bench\nhosts: all\nsteps:\n{steps}"));

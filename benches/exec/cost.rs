@@ -1,4 +1,4 @@
-//! What a host costs: client CPU of each tool in turns, on the same servers.
+//! The cost of a host: client CPU of each tool in turn, on the same servers.
 
 use std::collections::HashMap;
 
@@ -12,10 +12,10 @@ use super::{
     targets::Targets,
 };
 
-/// Middle client CPU per host, in milliseconds.
+/// The median of the client CPU per host, in milliseconds.
 type Costs = HashMap<&'static str, f64>;
 
-/// Runs of each of `clients` in turns; a tool that fails is named and left out.
+/// Runs each of `clients` in turn; a tool that fails is named and left out.
 fn in_turns(
     table: &mut Table,
     servers: &str,
@@ -60,7 +60,7 @@ fn head() -> Table {
     Table::new(&["servers", "hosts", "client", "CPU ms/host", "in patchwaves", "peak MiB", "wall s"])
 }
 
-/// `true` on all hosts, each tool that is installed.
+/// `true` on all hosts, with each tool that is installed.
 pub fn once(doors: &[(&str, Option<Door>, f64)], targets: &mut Targets) {
     let mut table = head();
     for (servers, door, part_of_ssh) in doors {
@@ -99,7 +99,7 @@ pub fn play(door: Option<&Door>, targets: &mut Targets) {
     }
 }
 
-/// The same command on more and more hosts, beside the bare cost of its cryptography.
+/// The same command on more and more hosts, compared with the cost of the cryptography alone.
 pub fn growth(doors: [&Door; 3], targets: &mut Targets) {
     let mut runs: Vec<[f64; 5]> = Vec::new();
     let mut last = None;

@@ -1,5 +1,5 @@
-//! What a host costs in instructions and system calls, which no other work on the machine changes: callgrind and strace
-//! on few hosts and on more, and the difference.
+//! The cost of a host in instructions and system calls, which does not depend on other work on the machine: callgrind
+//! and strace on few hosts and on more, and the difference.
 
 use std::{
     fs,
@@ -16,7 +16,7 @@ use super::{
 const FEW: usize = 20;
 const MORE: usize = 60;
 
-/// Of one further host with patchwave, and of one `ssh`.
+/// For one more host with patchwave, and for one `ssh`.
 pub fn counts(door: &Door) {
     let mut table = Table::new(&["per host", "patchwave", "ssh", "part of ssh"]);
     for (what, tool, count) in [
@@ -44,7 +44,7 @@ pub fn counts(door: &Door) {
     table.print(&format!("instructions and system calls: {MORE} hosts less {FEW} hosts; one ssh"));
 }
 
-/// The command, started by another.
+/// The command, run under another program.
 fn under(tool: &[&str], command: &Command) -> Command {
     let mut all = Command::new(tool[0]);
     all.args(&tool[1..]).arg(command.get_program()).args(command.get_args());

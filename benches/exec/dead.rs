@@ -1,5 +1,5 @@
-//! One host in twenty is dead: what it costs the others, and how long it is waited for. Walls, so the shortest of
-//! several runs counts.
+//! One host in twenty is dead: what that costs the others, and how long the run waits for it. Wall times, so the
+//! shortest of several runs counts.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -13,20 +13,20 @@ use rustix::net::{AddressFamily, SocketType, bind, connect, listen, socket};
 
 use super::{TIMES, clients::exec, door::Door, meter::Table, targets::Targets};
 
-/// `--connect-timeout`: the deadline of a connection, and of a host that takes it and never speaks.
+/// `--connect-timeout`: the deadline of a connection, also for a host that accepts it and never answers.
 const CONNECT: f64 = 5.0;
-/// What a wall clock says on a machine with other work is not more exact than this.
+/// On a machine with other work, a wall clock is not more precise than this.
 const NOISE: f64 = 1.25;
 
 /// How a host is dead.
 #[derive(Clone, Copy)]
 enum Death {
     No,
-    /// Nobody listens.
+    /// Its port is closed.
     Closed,
     /// No answer to the first packet.
     Blackhole,
-    /// Takes the connection and never says a byte.
+    /// Accepts the connection and never sends a byte.
     Silent,
 }
 
@@ -37,7 +37,7 @@ struct Walls {
     whole: f64,
 }
 
-/// All deaths in turns.
+/// All kinds of dead hosts, in turn.
 pub fn dead(door: Option<&Door>, targets: &mut Targets) {
     let Some(door) = door else { return targets.missing("5 % dead hosts", "sshd is not installed") };
     let deaths = [
@@ -92,7 +92,7 @@ fn walls(door: &Door, death: Death) -> Walls {
     Walls { rest, whole: began.elapsed().as_secs_f64() }
 }
 
-/// An address of a dead host, dead as long as this lives.
+/// The address of a dead host, which stays dead as long as this lives.
 struct Grave {
     port: u16,
     _listener: Option<OwnedFd>,
@@ -109,7 +109,7 @@ impl Grave {
             }
             Death::Blackhole => Self::full(),
             Death::Closed | Death::No => {
-                // Bound and not listening: refused, and nobody else can take it.
+                // Bound but not listening: connections are refused, and no other program can take the port.
                 let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
                 let port = bound(&socket);
                 Self { port, _listener: Some(socket), _callers: Vec::new() }
@@ -117,7 +117,7 @@ impl Grave {
         }
     }
 
-    /// A queue that is full: the kernel drops what else knocks.
+    /// With a full queue, the kernel drops further connections.
     fn full() -> Self {
         let listener = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
         let port = bound(&listener);

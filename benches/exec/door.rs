@@ -1,4 +1,4 @@
-//! How to reach a fleet: what every client of the comparison is given.
+//! How to reach a fleet: what every client of the comparison gets.
 
 use std::{
     fmt::Write as _,
@@ -19,7 +19,7 @@ pub struct Door {
     pub known_hosts: PathBuf,
     /// Address and port of each host.
     pub addresses: Vec<(String, u16)>,
-    /// A folder for what the clients need; it goes with the fleet.
+    /// A folder for the files of the clients; it is removed with the fleet.
     pub folder: PathBuf,
 }
 
@@ -41,7 +41,7 @@ impl Door {
         Self { addresses, ..self.clone() }
     }
 
-    /// How many hosts.
+    /// The number of hosts.
     pub fn hosts(&self) -> usize {
         self.addresses.len()
     }
@@ -74,7 +74,7 @@ impl Door {
         path
     }
 
-    /// A home without settings of whoever runs this.
+    /// A home without the settings of the person who runs this.
     pub fn home(&self) -> &Path {
         &self.folder
     }

@@ -1,4 +1,5 @@
-//! Every host floods its output and nobody reads the terminal: what it costs in memory, and whether a byte is lost.
+//! Every host floods its output while nobody reads the terminal: how much memory that needs, and whether a byte is
+//! lost.
 
 use std::{
     io::Read as _,
@@ -8,16 +9,16 @@ use std::{
 
 use super::{clients::exec, door::Door, meter, targets::Targets};
 
-/// Lines of each host, and the bytes of one.
+/// The lines of each host, and the bytes in one.
 const LINES: usize = 50_000;
 const LINE: usize = 80;
-/// Nothing has moved for so long: everything is where it can be.
+/// If nothing has moved for this long, all output is where it will stay.
 const STILL: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_secs(180);
-/// Most memory for each host, in KiB.
+/// The most memory for each host, in KiB.
 const MOST: f64 = 512.0;
 
-/// Floods, waits until all is still, measures, reads.
+/// Floods, waits until nothing moves, measures, reads.
 pub fn flood(door: Option<&Door>, targets: &mut Targets) {
     let (memory, whole) = ("KiB per host, all flooding, terminal stalled", "lines lost of a flood");
     let Some(door) = door else {

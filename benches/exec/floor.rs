@@ -1,7 +1,7 @@
-//! The least that a connection can cost: the bare cryptography of one key exchange and one login (curve25519, an
-//! Ed25519 host key, an Ed25519 user key). As OpenSSL does it, which the targets are made for: two X25519, one
-//! verification, one signature, by `openssl speed`. And with the primitives that russh uses, hot, with the hashes: on
-//! processors for which those have vector code, little more than half of it.
+//! The minimum cost of a connection: only the cryptography of one key exchange and one login (curve25519, an Ed25519
+//! host key, an Ed25519 user key). First with OpenSSL, which the targets refer to: two X25519, one verification, one
+//! signature, by `openssl speed`. Then with the primitives that russh uses, with warm caches, and with the hashes: on
+//! processors for which those have vector code, this takes a little more than half as long.
 
 use std::{hint::black_box, process::Command};
 
@@ -12,17 +12,17 @@ use sha2::{Digest as _, Sha256};
 use super::meter::{apart, tell, timed};
 
 const ROUNDS: usize = 2_000;
-/// Both lists of algorithms, the host key, the ephemeral keys: what the exchange hash is made of, about.
+/// Roughly the input of the exchange hash: both lists of algorithms, the host key, the ephemeral keys.
 const EXCHANGE: usize = 2_500;
 /// Initial values, keys and authentication keys, each in two directions.
 const KEYS: u8 = 6;
 
-/// Milliseconds of CPU, with russh's primitives.
+/// Milliseconds of CPU with russh's primitives.
 pub fn of_russh() -> f64 {
     apart(&["floor"])["floor"]
 }
 
-/// Milliseconds of CPU, with OpenSSL's; `None` when it is not installed, or says something else.
+/// Milliseconds of CPU with OpenSSL's; `None` if it is not installed or prints something else.
 pub fn of_openssl() -> Option<f64> {
     let output =
         Command::new("openssl").args(["speed", "-mr", "-seconds", "1", "ecdhx25519", "ed25519"]).output().ok()?;
@@ -38,7 +38,7 @@ pub fn of_openssl() -> Option<f64> {
     Some(1_000.0 * (2.0 / agree + 1.0 / sign + 1.0 / verify))
 }
 
-/// Does it many times and says what one time takes.
+/// Does it many times and returns the time of one.
 pub fn part() {
     let [host, user] = [[1; 32], [2; 32]].map(|seed| SigningKey::from_bytes(&seed));
     let (signature, shown) = (host.sign(&[3; 32]), host.verifying_key().to_bytes());
@@ -55,7 +55,7 @@ pub fn part() {
                 let key = Sha256::new().chain_update(shared.0).chain_update(hash).chain_update([letter]);
                 black_box(key.chain_update(hash).finalize());
             }
-            // The key comes as bytes.
+            // The key arrives as bytes.
             let key = VerifyingKey::from_bytes(black_box(&shown)).expect("it is a key");
             key.verify(black_box(&[3; 32]), &signature).expect("it is the signature of that");
             black_box(user.sign(black_box(&exchange[..200])));

@@ -1,4 +1,4 @@
-//! Many hosts over loopback: `patchwave` beside one `ssh` per host and, where they are installed, other tools, on
+//! Many hosts over loopback: `patchwave` compared with one `ssh` per host and, where installed, with other tools, on
 //! OpenSSH's server on many addresses and on the embedded fleet, which answers at once.
 //!
 //! `cargo bench --bench exec [-- [HOSTS] [PART…]]`; the parts are those of [`PARTS`].
@@ -26,11 +26,11 @@ use patchwave::demo::{Fleet, FleetSpec};
 use sshd::Servers;
 use targets::Targets;
 
-/// Hosts of the comparison with other tools; others follow from it.
+/// The hosts of the comparison with other tools; the other numbers are derived from it.
 const HOSTS: usize = 500;
-/// Hosts of a play, a flood, and a fleet with dead hosts.
+/// The hosts of a play, of a flood, and of a fleet with dead hosts.
 const SOME: usize = 200;
-/// Each figure is the middle one of so many runs, taken in turns with those of the others.
+/// Each figure is the median of this many runs, taken in turn with those of the others.
 const TIMES: usize = 3;
 
 const PARTS: [&str; 8] = ["cost", "play", "growth", "sessions", "flood", "dead", "forks", "counts"];
@@ -52,7 +52,7 @@ fn main() {
     }
 }
 
-/// Keeps both fleets up until a line comes in, for other clients.
+/// Keeps both fleets up until a line is read, for other clients.
 fn stand(hosts: usize) {
     let fleet = Fleet::start(FleetSpec::instant(hosts)).expect("a fleet");
     let servers = Servers::start(hosts);
@@ -73,7 +73,7 @@ fn measure(hosts: usize, wanted: impl Fn(&str) -> bool) {
     for client in Client::ALL.into_iter().filter(|client| !client.installed()) {
         println!("NOT INSTALLED, so not compared: {}", client.name());
     }
-    // The real server first, and alone: its processes are most of the machine's work.
+    // The real server first, and alone: its processes do most of the machine's work.
     with_sshd(hosts, &wanted, &mut targets);
     if ["growth", "sessions"].into_iter().any(&wanted) {
         with_fleets(hosts, &wanted, &mut targets);
@@ -115,7 +115,7 @@ fn with_sshd(hosts: usize, wanted: &impl Fn(&str) -> bool, targets: &mut Targets
     }
 }
 
-/// As many hosts at a time as there are.
+/// All hosts at the same time.
 fn forks(door: Option<&Door>, targets: &mut Targets) {
     let Some(door) = door else { return targets.missing("--forks 1000 on OpenSSH", "sshd is not installed") };
     let run = clients::patchwave(door);
@@ -128,7 +128,7 @@ fn forks(door: Option<&Door>, targets: &mut Targets) {
 }
 
 fn with_fleets(hosts: usize, wanted: &impl Fn(&str) -> bool, targets: &mut Targets) {
-    // Each with a file of known hosts of its own size.
+    // Each with its own file of known hosts, as large as the fleet.
     let fleets = [hosts, 2 * hosts, 10 * hosts].map(|hosts| Fleet::start(FleetSpec::instant(hosts)).expect("a fleet"));
     let doors = fleets.each_ref().map(Door::of);
     if wanted("growth") {

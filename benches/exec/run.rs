@@ -1,4 +1,4 @@
-//! One run of a client: what it took.
+//! One run of a client, and what it needed.
 
 use std::{
     path::Path,
@@ -8,20 +8,20 @@ use std::{
 
 use super::meter::{self, ms};
 
-/// No client is waited for longer.
+/// No client may run longer.
 const LONGEST: Duration = Duration::from_secs(300);
 
-/// What one run of a client took.
+/// What one run of a client needed.
 #[derive(Clone, Copy)]
 pub struct Run {
-    /// User and system, with all its processes, in milliseconds.
+    /// User and system time, with all its processes, in milliseconds.
     pub cpu: f64,
     /// Peak memory of its first process, in KiB.
     pub peak: u64,
     pub wall: Duration,
 }
 
-/// Starts `command`, waits for its end, and says what it took; or how it failed.
+/// Starts `command`, waits for its end, and returns what it needed, or how it failed.
 pub fn run(command: &mut Command) -> Result<Run, String> {
     let (before, began) = (meter::children_cpu(), Instant::now());
     let mut child = command.env_remove("SSH_AUTH_SOCK").spawn().map_err(|error| error.to_string())?;
@@ -56,7 +56,7 @@ pub fn open(path: &Path) -> std::fs::File {
     std::fs::File::open(path).expect("it was just written")
 }
 
-/// The middle one.
+/// The median.
 pub fn middle(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures[figures.len() / 2]

@@ -1,4 +1,4 @@
-//! Open sessions: what each costs in memory while nothing happens in it.
+//! Open sessions: how much memory each one needs while it is idle.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -18,9 +18,9 @@ use super::{
     targets::Targets,
 };
 
-/// Most memory of one open session, in KiB.
+/// The most memory for one open session, in KiB.
 const EACH: f64 = 96.0;
-/// Most memory of a program with all of them open, in MiB.
+/// The most memory of a program with all of them open, in MiB.
 const ALL: f64 = 512.0;
 
 /// Opens a few sessions, then as many as there are hosts.
@@ -42,7 +42,7 @@ pub fn table(door: &Door, targets: &mut Targets) {
     targets.at_most(&format!("MiB with {most} sessions open"), large["open"] / 1024.0, ALL);
 }
 
-/// Opens a session on each port and says how much memory is in use.
+/// Opens a session on each port and reports how much memory is in use.
 pub fn part(words: &[String]) {
     let [_, user, key, known_hosts, ports] = words else { panic!("not these words: {words:?}") };
     let options = SshOptions {

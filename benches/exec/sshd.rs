@@ -1,4 +1,4 @@
-//! OpenSSH's server on many loopback addresses: sixteen to a process, which is the most it takes.
+//! OpenSSH's server on many loopback addresses: sixteen per process, which is its maximum.
 
 use std::{
     fmt::Write as _,
@@ -31,7 +31,7 @@ impl Servers {
         if !program.exists() || Command::new("ssh").arg("-V").stderr(Stdio::null()).status().is_err() {
             return None;
         }
-        // As root it wants its empty folder, which the package's service makes at boot.
+        // As root it wants its empty folder, which the package's service creates at boot.
         let _ = fs::DirBuilder::new().mode(0o755).create("/run/sshd");
         let folder = tempfile::tempdir().expect("a folder");
         for name in ["host", "user"] {
@@ -43,7 +43,7 @@ impl Servers {
         }
         fs::copy(folder.path().join("user.pub"), folder.path().join("authorized_keys")).expect("a copy");
         let key = fs::read_to_string(folder.path().join("host.pub")).expect("a key");
-        // One line for all addresses: as little to read for each ssh as can be.
+        // One line for all addresses, so that each ssh has as little as possible to read.
         fs::write(folder.path().join("known_hosts"), format!("[127.3.*]:{PORT} {key}")).expect("known_hosts");
         let addresses: Vec<String> = (0..hosts).map(|n| format!("127.3.{}.{}", 1 + n / 250, 1 + n % 250)).collect();
         let mut servers = Self { folder, processes: Vec::new(), addresses };
@@ -91,7 +91,7 @@ impl Drop for Servers {
     }
 }
 
-/// A login shell would read the start files of whoever runs this: another home and a depth keep it from that.
+/// A login shell would read the start-up files of the person who runs this; a different home and level prevent that.
 fn config(folder: &Path, addresses: &[String]) -> String {
     let at = folder.display();
     let mut text = format!(

@@ -1,13 +1,13 @@
-//! The targets, and whether they hold.
+//! The targets, and whether they are met.
 
 use super::meter::{Table, holds};
 
-/// What was measured against what was wanted.
+/// What was measured, and what was wanted.
 #[derive(Default)]
 pub struct Targets(Vec<[String; 4]>);
 
 impl Targets {
-    /// A figure that may be at most so much.
+    /// A figure that may be at most this large.
     pub fn at_most(&mut self, what: &str, figure: f64, most: f64) {
         let shown = [figure, most].map(|figure| match figure {
             none if none <= 0.0 => "0".to_owned(),
@@ -19,7 +19,7 @@ impl Targets {
         self.0.push([what.to_owned(), figure_shown, most_shown, holds(figure, most)]);
     }
 
-    /// A figure that there is none of.
+    /// A figure that could not be measured.
     pub fn missing(&mut self, what: &str, why: &str) {
         self.0.push([what.to_owned(), "NOT MEASURED".to_owned(), String::new(), why.to_owned()]);
     }

@@ -1,7 +1,7 @@
-//! What a process uses: CPU and peak memory, from `/proc` (Linux only). CPU time instead of a clock on the wall,
-//! because a machine that has other work to do makes the wall slow and leaves CPU time nearly alone.
+//! What a process needs: CPU and peak memory, from `/proc` (Linux only). CPU time and not wall time, because other work
+//! on the machine makes the wall time longer and hardly changes the CPU time.
 //!
-//! Each measurement runs in a process of its own ([`apart`]), so that the memory of one is not counted for the next.
+//! Each measurement runs in its own process ([`apart`]), so that the memory of one is not counted for the next.
 #![allow(dead_code, reason = "each benchmark is a program of its own and uses some of it")]
 
 use std::{
@@ -15,36 +15,36 @@ use std::{
 /// The kernel's unit in `/proc/PID/stat`: a hundredth of a second on every architecture we run on.
 const TICK: Duration = Duration::from_millis(10);
 
-/// CPU of this process so far, user and system, all threads.
+/// The CPU time of this process so far, user and system, all threads.
 pub fn own_cpu() -> Duration {
     stat(11..13)
 }
 
-/// CPU of the processes that this one started and waited for, and of theirs.
+/// The CPU time of the processes that this one started and waited for, and of their children.
 pub fn children_cpu() -> Duration {
     stat(13..15)
 }
 
 fn stat(fields: std::ops::Range<usize>) -> Duration {
     let text = fs::read_to_string("/proc/self/stat").expect("/proc is mounted");
-    // The program's name stands in parentheses and may hold anything.
+    // The program's name is in parentheses and may contain anything.
     let rest = text.rsplit_once(')').expect("stat names the program in parentheses").1;
     let ticks = rest.split_whitespace().skip(fields.start).take(fields.len());
     TICK * ticks.map(|n| n.parse::<u32>().expect("stat holds numbers")).sum::<u32>()
 }
 
-/// Most memory that a process ever had resident, in KiB; `None` once it is gone.
+/// The peak resident memory of a process, in KiB; `None` once it is gone.
 pub fn peak_kib(pid: &str) -> Option<u64> {
     status(pid, "VmHWM:")
 }
 
-/// Bytes that a process has written so far, to files, pipes and sockets; `None` once it is gone.
+/// How many bytes a process has written so far, to files, pipes and sockets; `None` once it is gone.
 pub fn written(pid: &str) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/io")).ok()?;
     text.lines().find_map(|line| line.strip_prefix("wchar:"))?.trim().parse().ok()
 }
 
-/// Memory that this process has resident now, in KiB.
+/// The current resident memory of this process, in KiB.
 pub fn resident_kib() -> u64 {
     status("self", "VmRSS:").expect("a live process has memory")
 }
@@ -55,7 +55,7 @@ fn status(pid: &str, key: &str) -> Option<u64> {
     line.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// Runs `work` and says what CPU it took, in milliseconds.
+/// Runs `work` and returns the CPU time it took, in milliseconds.
 pub fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
     let before = own_cpu();
     let result = work();
@@ -70,7 +70,7 @@ pub fn ms(span: Duration) -> f64 {
 /// Named figures of one measurement.
 pub type Figures = BTreeMap<String, f64>;
 
-/// Runs this very program again with `words`, and reads the figures that it [`tell`]s.
+/// Runs this same program again with `words`, and reads the figures that it [`tell`]s.
 pub fn apart(words: &[&str]) -> Figures {
     let program = std::env::current_exe().expect("a program knows where it is");
     let output = Command::new(program).args(["--part"]).args(words).stderr(Stdio::inherit()).output();
@@ -83,18 +83,18 @@ pub fn apart(words: &[&str]) -> Figures {
         .collect()
 }
 
-/// Says one figure to the process that started this part.
+/// Sends one figure to the process that started this part.
 pub fn tell(name: &str, value: f64) {
     println!("{name} {value}");
 }
 
 /// What `cargo bench` asked for.
 pub enum Asked {
-    /// Everything, on hosts as many as given (`cargo bench --bench NAME -- 2000`) or as usual.
+    /// Everything, with the given number of hosts (`cargo bench --bench NAME -- 2000`) or the usual one.
     All(Option<usize>),
-    /// One part, in a process of its own.
+    /// One part, in its own process.
     Part(Vec<String>),
-    /// `cargo test` builds benchmarks and starts them; nothing is measured then.
+    /// `cargo test` builds benchmarks and runs them; nothing is measured then.
     Nothing,
 }
 
@@ -108,7 +108,7 @@ pub fn asked() -> Asked {
     }
 }
 
-/// A table whose columns are as wide as they must be.
+/// A table whose columns are as wide as necessary.
 pub struct Table(Vec<Vec<String>>);
 
 impl Table {
@@ -117,7 +117,7 @@ impl Table {
         Self(vec![head.iter().map(|word| (*word).to_owned()).collect()])
     }
 
-    /// One line more.
+    /// One more line.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.0.push(cells.into_iter().collect());
     }
@@ -139,7 +139,7 @@ impl Table {
     }
 }
 
-/// `yes` or `NO`, for a figure and the most that it may be.
+/// `yes` or `NO`, for a figure and its limit.
 pub fn holds(value: f64, most: f64) -> String {
     if value <= most { "yes" } else { "NO" }.to_owned()
 }

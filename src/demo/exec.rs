@@ -29,7 +29,7 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// Runs it to its end, or until the client has gone.
+    /// Runs it until it ends or the client has gone.
     pub(super) async fn run(self, channel: Channel<Msg>) {
         let (from_client, to_client) = channel.split();
         if let Some([stdout, stderr]) = self.machine.answer_without_a_process(&self.line) {
@@ -67,10 +67,10 @@ impl Call {
             () = listen(from_client, stdin, group) => {}
             () = self.cut.cancelled() => {}
         }
-        // A process that still runs is left alone, with its streams closed; tokio reaps it.
+        // A process that is still running is left alone, with its streams closed; tokio reaps it.
     }
 
-    /// End of output, exit status or signal, close. Failing sends mean that the client has gone.
+    /// End of output, exit status or signal, close. If a send fails, the client has gone.
     async fn finish(&self, to_client: &ChannelWriteHalf<Msg>, status: Option<ExitStatus>) {
         let _ = to_client.eof().await;
         match status.map(|status| (status.code(), status.signal())) {
@@ -111,7 +111,7 @@ async fn listen(mut from_client: ChannelReadHalf, mut stdin: Option<ChildStdin>,
                 if let Some(pipe) = &mut stdin
                     && pipe.write_all(&data).await.is_err()
                 {
-                    // The process reads no more; the rest is read and dropped.
+                    // The process has stopped reading; the rest is read and dropped.
                     stdin = None;
                 }
             }

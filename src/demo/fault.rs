@@ -12,9 +12,9 @@ pub enum Fault {
     Silent,
     /// The connection closes as soon as the client offers a key.
     DropsDuringAuth,
-    /// The connection closes right after a command whose line contains this text was started; the command continues.
+    /// The connection closes right after a command whose line contains this text has started; the command goes on.
     DropsDuringCommand {
-        /// What the command line must contain; empty is every command.
+        /// Text that the command line must contain; an empty text matches every command.
         containing: String,
         /// How often it happens before the host behaves again.
         times: u32,
@@ -46,7 +46,8 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The file under `sim/fault/` that tells the shims, and its content. `None`: the shims need not know.
+    /// The file under `sim/fault/` from which the shims read this fault, and its content. `None`: the shims need not
+    /// know.
     pub(super) fn note(&self) -> Option<(&'static str, String)> {
         Some(match self {
             Self::PostinstFails { package } => ("postinst", package.clone()),

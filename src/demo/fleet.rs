@@ -27,15 +27,14 @@ const DEATH: Duration = Duration::from_secs(5);
 /// How long a running command may still print before its host goes down.
 const LAST_WORDS: Duration = Duration::from_millis(120);
 
-/// Simulated hosts on loopback. When it is dropped every process is killed and its folder removed, but for what is
-/// kept.
+/// Simulated hosts on loopback. Dropping the fleet kills every process and removes its folder, except what is kept.
 pub struct Fleet {
     spec: FleetSpec,
     machines: Vec<Arc<Machine>>,
     runtime: Option<Runtime>,
     power_buttons: Option<JoinHandle<()>>,
     folder: TempDir,
-    /// What stays of the folder.
+    /// What is kept of the folder.
     kept: Option<&'static str>,
 }
 
@@ -53,14 +52,14 @@ fn cannot(what: impl Into<String>) -> impl FnOnce(io::Error) -> FleetError {
     move |source| FleetError { what, source }
 }
 
-/// Each host holds two sockets, and while it works a connection, which has both its ends here, and a process's pipes.
+/// Each host holds two sockets. While it works it also holds a connection (both ends are here) and a process's pipes.
 fn raise_file_limit(hosts: u64) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let wanted = 256 + hosts * 8;
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_some_and(|current| current < wanted) {
         let current = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
-        // If this is refused, the fleet starts all the same, and reports an error when it runs out.
+        // If this is refused, the fleet starts anyway and reports an error when it runs out.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(current), maximum: limit.maximum });
     }
 }
@@ -133,7 +132,7 @@ impl Fleet {
         let path = root.join(POWER);
         let mode = rustix::fs::Mode::from(0o600);
         rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).map_err(|e| cannot("power button pipe")(e.into()))?;
-        // Open for both, so that neither end ever waits for the other.
+        // Opened for both, so that neither end ever waits for the other.
         let pipe = fs::OpenOptions::new().read(true).write(true).open(&path).map_err(cannot("power button pipe"))?;
         let machines = self.machines.clone();
         let runtime = self.runtime.as_ref().expect("a fleet has its runtime until it is dropped").handle().clone();
@@ -156,7 +155,7 @@ impl Fleet {
         std::thread::Builder::new().name("power-buttons".into()).spawn(listen).map_err(cannot("threads"))
     }
 
-    /// What was started.
+    /// The spec that the fleet was started from.
     pub fn spec(&self) -> &FleetSpec {
         &self.spec
     }
@@ -166,7 +165,7 @@ impl Fleet {
         self.folder.path()
     }
 
-    /// Leaves one entry of the folder where it is when the hosts end; all else goes.
+    /// Keeps one entry of the folder when the hosts end; the rest is removed.
     pub fn keep(&mut self, entry: &'static str) {
         self.kept = Some(entry);
     }
@@ -199,15 +198,15 @@ impl Fleet {
 
 const LOGIN_KEY: &str = "id_ed25519";
 const KNOWN_HOSTS: &str = "known_hosts";
-/// The name that the shims know as well.
+/// The shims use this name, too.
 const POWER: &str = "power";
 
 impl Drop for Fleet {
     fn drop(&mut self) {
         if let Some(buttons) = self.power_buttons.take() {
             // A line without a host ends the thread.
-            let told = fs::OpenOptions::new().read(true).write(true).open(self.folder().join(POWER));
-            if told.and_then(|mut pipe| pipe.write_all(b"stop\n")).is_ok() {
+            let sent = fs::OpenOptions::new().read(true).write(true).open(self.folder().join(POWER));
+            if sent.and_then(|mut pipe| pipe.write_all(b"stop\n")).is_ok() {
                 let _ = buttons.join();
             }
         }
@@ -223,7 +222,7 @@ impl Drop for Fleet {
             for entry in fs::read_dir(self.folder()).into_iter().flatten().flatten() {
                 let path = entry.path();
                 if entry.file_name() != kept && fs::remove_file(&path).is_err() {
-                    // What is left of a host is in nobody's way.
+                    // Leftovers of a host do no harm.
                     let _ = fs::remove_dir_all(&path);
                 }
             }
@@ -245,12 +244,12 @@ impl<'a> Host<'a> {
         &self.spec.name
     }
 
-    /// What it was started as.
+    /// The spec that it was started from.
     pub fn spec(&self) -> &'a HostSpec {
         self.spec
     }
 
-    /// Its port on 127.0.0.1, which stays the same over reboots.
+    /// Its port on 127.0.0.1, which stays the same across reboots.
     pub fn port(&self) -> u16 {
         self.machine.port()
     }

@@ -34,7 +34,7 @@ impl Folder {
         symlink("../bin", self.path.join("bin"))
     }
 
-    /// A Debian host with pending updates. `install` is what a package set takes, in seconds.
+    /// A Debian host with pending updates. `install`: how many seconds it takes to install a package set.
     pub(super) fn create(&self, host: &HostSpec, install: f64) -> io::Result<()> {
         self.create_bare()?;
         for folder in

@@ -1,5 +1,5 @@
 //! A TCP connection that ends when its host does: cut at once, or turned half-open.
-//! Knows nothing of SSH.
+//! Knows nothing about SSH.
 
 use std::{
     io,

@@ -37,7 +37,7 @@ use super::{fault::Fault, folder::Folder, host_socket::HostSocket, keys::KeyRing
 pub(super) const USER: &str = "root";
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 128;
-/// How long the processes of a host that goes down may take to end.
+/// How long the processes of a host may take to end when it goes down.
 const DEATH: Duration = Duration::from_secs(5);
 
 /// What all hosts of a fleet share.
@@ -56,7 +56,7 @@ pub(super) struct Machine {
     pub(super) name: String,
     pub(super) folder: Folder,
     port: u16,
-    /// Bound and never listening: keeps the port ours while the host refuses connections.
+    /// Bound but never listening: keeps the port reserved while the host refuses connections.
     _reserved: TcpSocket,
     shared: Arc<Shared>,
     listener: Mutex<Option<TcpListener>>,
@@ -72,7 +72,7 @@ pub(super) struct Machine {
 /// The part of a host that a reboot renews.
 struct Power {
     on: bool,
-    /// The fleet ends: it is never switched on again.
+    /// The fleet is ending: the host is never switched on again.
     gone: bool,
     /// Ends every connection of this boot.
     connections: CancellationToken,
@@ -168,7 +168,7 @@ impl Machine {
         let socket = HostSocket::new(stream, cut.clone(), Arc::clone(&self.frozen));
         let handshake = russh::server::run_stream(config, socket, SshServer::new(Arc::clone(&self), cut));
         if let Ok(session) = handshake.await {
-            // The client reports a connection that breaks; the server need not.
+            // The client reports a broken connection; the server need not.
             let _ = session.await;
         }
     }
@@ -198,8 +198,8 @@ impl Machine {
             .spawn()
     }
 
-    /// What a shell would print, on standard output and standard error, for `true` in a fleet for benchmarks, however
-    /// it is wrapped: the client's markers before the command, if it asks for them.
+    /// What a shell would print on standard output and standard error for `true` in a fleet for benchmarks, whatever
+    /// the command is wrapped in: the client's markers before the command, if it asks for them.
     pub(super) fn answer_without_a_process(&self, line: &[u8]) -> Option<[String; 2]> {
         let line = std::str::from_utf8(line).ok().filter(|_| self.shared.instant)?;
         if line != "true" && !line.ends_with(" true") && !line.ends_with(" /bin/sh -c true sh") {
@@ -226,7 +226,7 @@ impl Machine {
         self.power_on();
     }
 
-    /// Refuses connections, cuts those that are open, kills every process. False: it was off already.
+    /// Refuses connections, cuts the open ones, kills every process. False: it was already off.
     pub(super) fn power_off(&self) -> bool {
         {
             let mut power = self.power.write().unwrap_or_else(PoisonError::into_inner);
@@ -241,7 +241,7 @@ impl Machine {
         true
     }
 
-    /// As [`Machine::power_off`], for ever; the caller ends the processes.
+    /// As [`Machine::power_off`], but for good; the caller ends the processes.
     pub(super) fn shut_for_good(&self) {
         let mut power = self.power.write().unwrap_or_else(PoisonError::into_inner);
         power.on = false;
@@ -279,7 +279,7 @@ impl Machine {
     fn open(&self) {
         let mut listener = self.listener();
         if listener.is_none() && self.is_on() && !self.has(|fault| *fault == Fault::Refuses) {
-            // The port is reserved; if it fails all the same, the host stays unreachable and every test sees it.
+            // The port is reserved. If listening fails anyway, the host stays unreachable, and every test sees it.
             *listener = bound(self.port).and_then(|socket| socket.listen(BACKLOG)).ok();
             self.opened.notify_one();
         }
@@ -357,7 +357,8 @@ fn bound(port: u16) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-/// `plain_kex` keeps only the key exchange that every client has, so that clients can be compared by their own cost.
+/// `plain_kex` offers only the key exchange that every client supports, so that benchmarks compare the clients' own
+/// cost.
 fn server_config(key: PrivateKey, plain_kex: bool) -> Config {
     let mut preferred = Preferred::DEFAULT;
     if plain_kex {

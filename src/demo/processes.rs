@@ -1,5 +1,5 @@
-//! Finds and ends the processes of a simulated host, detached ones included.
-//! A process belongs to a host when its environment says so or when its working directory is in the host's folder.
+//! Finds and ends the processes of a simulated host, detached ones included. A process belongs to a host when its
+//! environment says so or when its working directory is in the host's folder.
 
 use std::{fs, os::unix::ffi::OsStrExt as _, path::Path, time::Duration};
 
@@ -26,7 +26,7 @@ fn belongs(pid: u32, root: &Path, marker: &[u8]) -> bool {
     marked || fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(root))
 }
 
-/// How long a killed process is given before the next look.
+/// How long a killed process gets before the next look.
 const PAUSE: Duration = Duration::from_millis(2);
 
 /// Kills them until none is left, for about `limit`; returns those that remain (zombies do not count).

@@ -15,11 +15,11 @@ use super::{
 
 /// The shipped playbook.
 const PLAYBOOK: &str = include_str!("../../playbooks/rolling-patch.yml");
-/// What the demo changes in it, and to what: there is nobody to warn, and waits should be short.
+/// What the demo changes in it, and to what: there are no users to warn, and waits should be short.
 const SHORTENED: (&str, &str) = ("warn: 1m,", "warn: 0s, stable: 1s,");
-/// The project's folder in the fleet's.
+/// The name of the project's folder inside the fleet's folder.
 const PROJECT: &str = "project";
-/// What breaks on the host that is to fail: its new `openssl` cannot be configured.
+/// What is broken on the host that fails: its new `openssl` cannot be configured.
 const PACKAGE: &str = "openssl";
 
 /// What to show.
@@ -124,13 +124,13 @@ impl Demo {
         &self.fleet
     }
 
-    /// The project's folder; a good place for the demo's ledger as well, since it goes when the demo ends, unless it is
-    /// kept.
+    /// The project's folder. It is also a good place for the demo's ledger: it is removed when the demo ends, unless it
+    /// is kept.
     pub fn project(&self) -> PathBuf {
         self.fleet.folder().join(PROJECT)
     }
 
-    /// Lets the project stay when the demo ends.
+    /// Keeps the project when the demo ends.
     pub fn keep(&mut self) {
         self.fleet.keep(PROJECT);
     }
@@ -164,9 +164,11 @@ impl Demo {
         let hosts = if count == 1 { "1 host".to_owned() } else { format!("{count} hosts") };
         format!(
             "{hosts} on 127.0.0.1, all of them SIMULATED.\n\
-             Real: SSH servers, keys, the shell, the jobs on the hosts. Imitated: packages, services, kernels, reboots.\n\
-             Nothing is installed, nothing needs root, and the hosts are gone when the demo ends.\n\
-             {} will fail: the new {PACKAGE} cannot be configured there. Watch what the rollout does about it.\n",
+             Real: SSH servers, keys, the shell, the jobs on the hosts.\n\
+             Imitated: packages, services, kernels, reboots.\n\
+             Nothing is installed, nothing needs root. The hosts are gone when the demo ends.\n\
+             {} will fail: the new {PACKAGE} cannot be configured there.\n\
+             Watch what the rollout does about it.\n",
             self.broken
         )
     }
@@ -174,15 +176,18 @@ impl Demo {
     /// The text between the halt and the rerun.
     pub fn intermission(&self) -> String {
         format!(
-            "The rollout stopped at {}: the hosts in flight were finished, no other host was started.\n\
-            Now an operator repairs {PACKAGE} there (simulated). Then it is run again with --limit @failed, and for the rest.\n",
+            "The rollout stopped at {}:\n\
+             hosts in flight finished, and no other host was started.\n\
+             Now an operator repairs {PACKAGE} there (simulated).\n\
+             Then the playbook runs again with --limit @failed, and for the rest.\n",
             self.broken
         )
     }
 
     /// The text at the end.
     pub fn closing(&self) -> String {
-        "Every simulated host is patched. Try it on your own hosts: README.md has a quick start\n".to_owned()
+        "Every simulated host is patched.\nTo try it on your own hosts, follow the quick start in README.md.\n"
+            .to_owned()
     }
 }
 
@@ -192,7 +197,7 @@ fn playbook() -> String {
     format!("# The shipped playbook; the demo has only shortened its waits.\n{}", PLAYBOOK.replace(shipped, short))
 }
 
-/// The host that is to fail.
+/// The host that fails.
 fn chosen(spec: &FleetSpec, fail: Option<&str>) -> Result<String, DemoError> {
     if let Some(who) = fail {
         return spec.find(who).map(|host| host.name.clone()).ok_or_else(|| DemoError::NoSuchHost {

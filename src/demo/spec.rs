@@ -11,13 +11,13 @@ use crate::host::Risk;
 pub struct FleetSpec {
     /// The hosts, in inventory order. Names must be different.
     pub hosts: Vec<HostSpec>,
-    /// How long a package set takes to install, shortest and longest; each host takes its own seeded time in between.
+    /// How long a package set takes to install, shortest and longest; each host gets its own seeded time in between.
     pub install: (Duration, Duration),
-    /// How long a reboot is down.
+    /// How long a host is down when it reboots.
     pub down: Duration,
     /// The seed of the jitter only.
     pub seed: u64,
-    /// The hosts report that systemd runs them, so that a client uses it; else it uses `setsid` and `service`.
+    /// The hosts report that systemd runs, so a client uses systemd; otherwise it uses `setsid` and `service`.
     pub systemd: bool,
     /// Answer the command `true` without a process, and omit the hosts' folders: for benchmarks of SSH alone.
     pub instant: bool,
@@ -38,7 +38,7 @@ pub struct HostSpec {
     pub faults: Vec<Fault>,
 }
 
-/// What a host does; decides its packages, its services and its risk.
+/// What a host does. This decides its packages, its services and its risk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// A load balancer.
@@ -72,7 +72,7 @@ impl Role {
         }
     }
 
-    /// How much it hurts when such a host breaks in production.
+    /// How much damage such a host does when it breaks in production.
     pub fn risk(self) -> Risk {
         match self {
             Self::Edge => Risk::Low,
@@ -82,7 +82,7 @@ impl Role {
     }
 }
 
-/// The hosts of the demo out of 24: environment, short form, role, how many.
+/// The demo's hosts, out of 24: environment, short form, role, how many.
 const DEMO: [(&str, &str, Role, usize); 9] = [
     ("development", "dev", Role::Web, 2),
     ("development", "dev", Role::App, 1),
@@ -172,7 +172,7 @@ impl FleetSpec {
     }
 }
 
-/// [`DEMO`] scaled to `count` hosts: rounded down, the rest is given to the production web servers.
+/// [`DEMO`] scaled to `count` hosts: rounded down; the remaining hosts become production web servers.
 fn shares(count: usize) -> Vec<(&'static str, &'static str, Role, usize)> {
     let total: usize = DEMO.iter().map(|share| share.3).sum();
     let mut shares = DEMO.map(|(environment, short, role, many)| (environment, short, role, many * count / total));

@@ -21,7 +21,7 @@ pub(super) struct SshServer {
     waiting: HashMap<ChannelId, Channel<Msg>>,
 }
 
-/// The most channels of one connection that wait for their command (OpenSSH's `MaxSessions`).
+/// How many channels of one connection may wait for their command (OpenSSH's `MaxSessions`).
 const MAX_WAITING: usize = 10;
 
 impl SshServer {
@@ -108,7 +108,7 @@ impl Handler for SshServer {
     }
 
     async fn env_request(&mut self, id: ChannelId, _: &str, _: &str, session: &mut Session) -> Result<(), Self::Error> {
-        // Like a server without `AcceptEnv`: refused, and the client continues without it.
+        // Like a server without `AcceptEnv`: refused, and the client goes on without it.
         session.channel_failure(id)
     }
 
@@ -119,7 +119,7 @@ impl Handler for SshServer {
 }
 
 impl SshServer {
-    /// No terminal, no login shell, no subsystem: the fleet runs commands.
+    /// No terminal, login shell or subsystem: the fleet only runs commands.
     fn refuse(&mut self, id: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
         session.channel_failure(id)
     }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 /// One thing that goes wrong. Commands are counted from 0, over all connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nobody listens, ever.
+    /// Nothing ever listens on its port.
     Refuses,
-    /// It accepts and says nothing, ever.
+    /// It accepts connections and never answers.
     Silent,
     /// The connection breaks before the n-th command is sent.
     DropsBefore(u32),
@@ -19,9 +19,9 @@ pub enum Fault {
     TransactionFails,
     /// The transaction is killed in the middle and leaves no exit code.
     TransactionKilled,
-    /// Somebody kills what runs detached when the n-th command comes; no exit code is left.
+    /// Everything that runs detached is killed when the n-th command comes, without an exit code.
     KillsJobs(u32),
-    /// Somebody reboots the host before the n-th command.
+    /// The host reboots before the n-th command, and not because of us.
     RebootsItself(u32),
     /// It loses power when the n-th command comes, until [`super::SimFleet::power_on`].
     PowersOff(u32),
@@ -31,7 +31,7 @@ pub enum Fault {
     NeverComesBack,
     /// Asked to reboot, it does nothing.
     NeverGoesDown,
-    /// After a reboot it has another host key.
+    /// After a reboot it has a different host key.
     NewKeyAfterReboot,
 }
 
@@ -43,7 +43,7 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// These.
+    /// A host with these faults.
     pub fn of(faults: impl IntoIterator<Item = Fault>) -> Self {
         let mut found = Self::default();
         for fault in faults {

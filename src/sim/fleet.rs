@@ -20,10 +20,10 @@ use crate::{
     transport::{Class, ConnectError, ExecError, Phase, Session, Sink, Stream, Transport},
 };
 
-/// After so long a peer that says nothing is found to be lost.
+/// A peer that is silent for this long counts as lost.
 const KEEPALIVES: Duration = Duration::from_secs(60);
 
-/// A simulated fleet. Cheap to clone; clones are the same fleet, so that a second controller finds what the first did.
+/// A simulated fleet. Cheap to clone. Clones are the same fleet, so a second controller finds what the first one did.
 #[derive(Clone, Default)]
 pub struct SimFleet {
     hosts: Arc<HashMap<HostName, Arc<Mutex<SimHost>>>>,
@@ -32,15 +32,15 @@ pub struct SimFleet {
     watcher: Option<Watcher>,
 }
 
-/// Called at every moment; true: it did something about it, which takes a moment.
+/// Called at every moment. True: it changed something, which takes a moment.
 pub type Watcher = Arc<dyn Fn(&HostName, Moment) -> bool + Send + Sync>;
 
-/// Two places of a command's life in which the world may change.
+/// Two points in the life of a command at which something may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
-    /// A command with this label has come to the host and is not begun.
+    /// A command with this label has reached the host and has not begun.
     Arrived(&'static str),
-    /// It is done, and its answer is not on the way yet.
+    /// It is done, and its answer has not been sent yet.
     Done(&'static str),
 }
 
@@ -64,14 +64,14 @@ impl SimFleet {
         self
     }
 
-    /// Lets every answer take up to `jitter` more.
+    /// Delays every answer by up to `jitter`.
     #[must_use]
     pub fn with_jitter(mut self, jitter: Duration) -> Self {
         self.jitter = jitter;
         self
     }
 
-    /// Tells `watcher` of every moment of every command, of this clone and its clones.
+    /// Reports every moment of every command to `watcher`, also for the clones of this fleet.
     #[must_use]
     pub fn watched(mut self, watcher: Watcher) -> Self {
         self.watcher = Some(watcher);
@@ -82,17 +82,17 @@ impl SimFleet {
         self.hosts.get(host).map(|host| look(&mut lock(host)))
     }
 
-    /// How often each job was begun on a host, by its id: more than once is the worst possible fault.
+    /// How often each job was started on a host, by its id: more than once is the worst possible fault.
     pub fn transactions(&self, host: &HostName) -> Vec<(String, u32)> {
         self.with(host, |host| host.jobs_begun()).unwrap_or_default()
     }
 
-    /// How often a host was rebooted because somebody asked for it.
+    /// How often a host was asked to reboot and did.
     pub fn reboots(&self, host: &HostName) -> u32 {
         self.with(host, |host| host.reboots).unwrap_or_default()
     }
 
-    /// How often a host came up, its first time included.
+    /// How often a host came up, the first time included.
     pub fn boots(&self, host: &HostName) -> u64 {
         self.with(host, |host| host.boot).unwrap_or_default()
     }
@@ -122,12 +122,12 @@ impl SimFleet {
         self.with(host, |host| !host.stopped.iter().any(|stopped| stopped == unit)).unwrap_or(false)
     }
 
-    /// Whether a host accepts connections just now.
+    /// Whether a host accepts connections now.
     pub fn is_up(&self, host: &HostName) -> bool {
         self.with(host, |host| host.on_connect() == Strike::None).unwrap_or(false)
     }
 
-    /// Whether a detached job runs on a host just now.
+    /// Whether a detached job runs on a host now.
     pub fn is_busy(&self, host: &HostName) -> bool {
         self.with(host, SimHost::is_busy).unwrap_or(false)
     }
@@ -152,32 +152,32 @@ impl SimFleet {
         self.with(host, |host| host.line += 1);
     }
 
-    /// Somebody reboots a host.
+    /// Reboots a host, as if from outside.
     pub fn reboot(&self, host: &HostName) {
         self.with(host, SimHost::boot_anew);
     }
 
-    /// Takes a host's power.
+    /// Cuts a host's power.
     pub fn power_off(&self, host: &HostName) {
         self.with(host, SimHost::power_off);
     }
 
-    /// Gives a host its power back, or boots one that did not come back from a reboot.
+    /// Switches a host's power on, or boots a host that did not come back from a reboot.
     pub fn power_on(&self, host: &HostName) {
         self.with(host, SimHost::power_on);
     }
 
-    /// Kills what runs detached on a host. `None`: with its wrapper, so that no exit code is left.
+    /// Kills everything that runs detached on a host. `None`: its wrapper as well, so that there is no exit code.
     pub fn kill_jobs(&self, host: &HostName, code: Option<u32>) {
         self.with(host, |host| host.kill_jobs(code));
     }
 
-    /// Fills a host's disk, or gives its room back.
+    /// Fills a host's disk, or frees it.
     pub fn fill_disk(&self, host: &HostName, full: bool) {
         self.with(host, |host| host.disk_full = full);
     }
 
-    /// Takes all faults away; every host has power and room.
+    /// Removes all faults; every host has power and disk space.
     pub fn heal(&self) {
         for host in self.hosts.values() {
             let mut host = lock(host);
@@ -242,7 +242,7 @@ struct SimSession {
     host: Arc<Mutex<SimHost>>,
     /// The boot in which it was opened: a reboot ends it.
     boot: u64,
-    /// As it was opened: a cut ends it.
+    /// The host's line when it was opened: a cut changes it and so ends the session.
     line: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Guards of a simulated host: who decides first, and when the host's own time is over.
+//! Guards of a simulated host: who decides first, and when their time is over on the host.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use super::{
     job::JobState,
 };
 
-/// How long a watchdog takes to see that its time is over.
+/// How long a watchdog takes to notice that its time is over.
 const LOOKS: Duration = Duration::from_secs(1);
-/// Boots, the arming's included, after which there is no time left.
+/// Boots, the one of the arming included, after which a guard has no time left.
 const BOOTS: u32 = 3;
 
 /// The state of a guard.
@@ -26,7 +26,7 @@ pub(super) struct Guard {
     pub(super) run: String,
     pub(super) owner: String,
     pub(super) within: Duration,
-    /// Since when its time runs; the host knows more.
+    /// When its time began; on the host, a job or a boot can make that later.
     pub(super) since: Instant,
     pub(super) boots: u32,
     /// It was asked to roll back at once.
@@ -35,16 +35,16 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// When it rolls back if nothing happens, on a host that has been quiet and up since then.
-    fn due(&self, quiet: Instant) -> Instant {
-        let since = self.since.max(quiet);
+    /// When it rolls back if nothing happens, on a host that has been idle and up since then.
+    fn due(&self, idle_since: Instant) -> Instant {
+        let since = self.since.max(idle_since);
         let wait = if self.now || self.boots > BOOTS { Duration::ZERO } else { self.within };
         since + wait + LOOKS
     }
 
     /// Whether it rolls back now, for the first and only time.
-    pub(super) fn rolls_back(&mut self, quiet: Instant) -> bool {
-        let due = self.state == GuardState::Armed && self.due(quiet) <= Instant::now();
+    pub(super) fn rolls_back(&mut self, idle_since: Instant) -> bool {
+        let due = self.state == GuardState::Armed && self.due(idle_since) <= Instant::now();
         if due {
             self.state = GuardState::RolledBack;
         }
@@ -56,8 +56,8 @@ impl Guard {
         self.state != GuardState::Armed
     }
 
-    /// Its state as `settle.sh` tells it.
-    pub(super) fn told(&self, offset: usize, job_runs: bool) -> String {
+    /// Its state as `settle.sh` prints it.
+    pub(super) fn state_line(&self, offset: usize, job_runs: bool) -> String {
         match self.state {
             GuardState::Armed if self.now && job_runs => "patchwave-guard held - 0 -\n".to_owned(),
             GuardState::Armed => "patchwave-guard armed - 0 -\n".to_owned(),
@@ -71,10 +71,10 @@ impl Guard {
 }
 
 impl SimHost {
-    /// Rolls back what is due, on a host that is up and on which no job runs.
+    /// Rolls back what is due, on a host that is up and runs no job.
     pub(super) fn watch(&mut self) {
-        let quiet = self.quiet;
-        let many = self.guards.values_mut().filter_map(|guard| guard.rolls_back(quiet).then_some(())).count();
+        let idle_since = self.idle_since;
+        let many = self.guards.values_mut().filter_map(|guard| guard.rolls_back(idle_since).then_some(())).count();
         for _ in 0..many {
             self.did("rollback");
             self.locked_out = false;
@@ -95,7 +95,7 @@ impl SimHost {
         let (id, run) = (args[0], args[1]);
         match self.guards.get_mut(id) {
             Some(guard) if guard.state == GuardState::Armed => {
-                // Its run is back on the host.
+                // Its run has come back to the host.
                 guard.boots = 1;
                 return "patchwave-guard armed \n".to_owned();
             }
@@ -122,7 +122,7 @@ impl SimHost {
         "patchwave-guard armed \n".to_owned()
     }
 
-    /// Whether a job's program finds that its guard has its verdict.
+    /// Whether the program of a job finds that its guard has its verdict.
     pub(super) fn is_too_late(&self, program: &[u8]) -> bool {
         let text = String::from_utf8_lossy(program);
         let id = text.lines().find_map(|line| line.strip_prefix("PATCHWAVE_GUARD="));
@@ -138,7 +138,7 @@ impl SimHost {
             (_, GuardState::Armed) => guard.now = true,
             _ => {}
         }
-        guard.told(args[2].parse().unwrap_or(0), job_runs)
+        guard.state_line(args[2].parse().unwrap_or(0), job_runs)
     }
 
     pub(super) fn guard_clean(&mut self, args: &[&str]) -> String {

@@ -1,7 +1,7 @@
 //! One simulated host: a boot, jobs, a lease, packages, and an answer for each command's label.
 //!
-//! The answers have the form that the scripts in `step/` and the programs of a host print; a label that is not known is
-//! an error of the fleet, so that a new command cannot pass by unnoticed.
+//! The answers have the form that the scripts in `step/` and the programs of a host print. An unknown label is an error
+//! of the fleet, so that a new command cannot go unnoticed.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -28,11 +28,11 @@ use crate::{
 const DOWN: Duration = Duration::from_secs(20);
 pub(super) const FULL: &str = "cannot be written (is the disk full?)";
 
-/// What a host says to a command, and when.
+/// A host's answer to a command, and when it comes.
 pub(super) enum Reply {
     Now(Output),
     After(Duration, Output),
-    /// It is silent for so long; then the answer is another one.
+    /// The host is silent for this long; then it is asked for its answer again.
     AskAgain(Duration),
 }
 
@@ -41,7 +41,7 @@ pub(super) struct SimHost {
     number: u64,
     pub(super) faults: Faults,
     pub(super) boot: u64,
-    /// Connections of an older number are cut.
+    /// Connections with a lower number are cut.
     pub(super) line: u64,
     pub(super) reboots: u32,
     asked_to_reboot: bool,
@@ -63,9 +63,9 @@ pub(super) struct SimHost {
     /// How often each short change was made.
     pub(super) effects: BTreeMap<String, u32>,
     pub(super) guards: HashMap<String, Guard>,
-    /// When the last job ended, or the last boot was over: guards count from here.
-    pub(super) quiet: Instant,
-    /// Nobody gets in any more, until a rollback.
+    /// When the last job or the last boot ended: guards count from here.
+    pub(super) idle_since: Instant,
+    /// No login works until a rollback.
     pub(super) locked_out: bool,
 }
 
@@ -91,7 +91,7 @@ impl SimHost {
             stopped: Vec::new(),
             effects: BTreeMap::new(),
             guards: HashMap::new(),
-            quiet: Instant::now(),
+            idle_since: Instant::now(),
             locked_out: false,
         }
     }
@@ -157,7 +157,7 @@ impl SimHost {
         self.boot += 1;
         self.asked_to_reboot = false;
         self.down_until = Some(Instant::now() + DOWN);
-        self.quiet = Instant::now() + DOWN;
+        self.idle_since = Instant::now() + DOWN;
         self.guards.values_mut().for_each(|guard| guard.boots += 1);
     }
 
@@ -169,30 +169,30 @@ impl SimHost {
     /// Comes back from a power loss, or from a reboot that did not come back.
     pub(super) fn power_on(&mut self) {
         if self.off || self.gone {
-            (self.off, self.gone, self.quiet) = (false, false, Instant::now());
+            (self.off, self.gone, self.idle_since) = (false, false, Instant::now());
             self.boot_anew();
         }
     }
 
-    /// Kills what runs detached, in the middle of its work. `None` leaves no exit code.
+    /// Kills everything that runs detached, in the middle of its work. `None` leaves no exit code.
     pub(super) fn kill_jobs(&mut self, code: Option<u32>) {
         self.settle();
         let running: Vec<String> =
             self.jobs.iter().filter(|(_, job)| job.state == JobState::Runs).map(|(id, _)| id.clone()).collect();
         for id in running {
-            self.quiet = Instant::now();
+            self.idle_since = Instant::now();
             self.end(&id, code.map_or(JobState::Lost, JobState::Done), true);
         }
     }
 
-    /// Lets the jobs end whose time has come.
+    /// Ends the jobs whose time has come.
     pub(super) fn settle(&mut self) {
         let now = Instant::now();
         let due = |(_, job): &(&String, &Job)| job.state == JobState::Runs && job.ends_at() <= now;
         let due: Vec<(String, bool)> = self.jobs.iter().filter(due).map(|(id, job)| (id.clone(), job.doomed)).collect();
         let fails = self.faults.has(Fault::TransactionFails);
         for (id, doomed) in due {
-            self.quiet = self.jobs.get(&id).map_or(self.quiet, |job| self.quiet.max(job.ends_at()));
+            self.idle_since = self.jobs.get(&id).map_or(self.idle_since, |job| self.idle_since.max(job.ends_at()));
             let no_room = self.disk_full && self.jobs.get(&id).is_some_and(|job| job.work.locks());
             match (doomed, fails, no_room) {
                 (true, ..) => self.end(&id, JobState::Lost, true),
@@ -237,7 +237,7 @@ impl SimHost {
         *self.effects.entry(what.into()).or_default() += 1;
     }
 
-    /// What it says to a command.
+    /// Its answer to a command.
     pub(super) fn answer(&mut self, command: &Command) -> Reply {
         self.settle();
         let args: Vec<&str> = command.argv.iter().skip(4).map(String::as_str).collect();
@@ -283,8 +283,8 @@ impl SimHost {
         Reply::Now(output(0, text))
     }
 
-    /// A short change does nothing without its lease, or once its guard has its verdict: what stands before its script
-    /// says so (`lease/lost.sh`, `guard::unless_over`).
+    /// A short change does nothing without its lease, or once its guard has its verdict: the check in front of its
+    /// script says so (`lease/lost.sh`, `guard::unless_over`).
     fn kept_from(&self, command: &Command) -> Option<Reply> {
         let script = command.argv.get(2)?;
         if let Some(run) = script.lines().find_map(|line| line.strip_prefix("run_of_lease="))

@@ -1,4 +1,4 @@
-//! Detached jobs of a simulated host: what each one does, when it ends, and what is left when it is cut off.
+//! Detached jobs of a simulated host: what each one does, when it ends, and what it leaves when it is cut off.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::debian::Change;
 
-/// How long a job of its own takes.
+/// How long a job takes, unless it is a short one.
 const LONG: Duration = Duration::from_secs(40);
 const SHORT: Duration = Duration::from_secs(4);
 
@@ -17,7 +17,7 @@ pub(super) enum Work {
     Packages(Change),
     /// Units and whether they run afterwards.
     Service { units: Vec<String>, active: bool },
-    /// A command after which nobody gets in any more.
+    /// A command after which no login works.
     LockOut,
     /// What a playbook says.
     Other,
@@ -75,12 +75,12 @@ pub(super) struct Job {
     pub(super) work: Work,
     pub(super) state: JobState,
     pub(super) output: String,
-    /// Somebody kills it after half of its time.
+    /// It is killed after half of its time.
     pub(super) doomed: bool,
 }
 
 impl Job {
-    /// When it ends by itself, if it runs.
+    /// When it ends by itself, if it is running.
     pub(super) fn ends_at(&self) -> Instant {
         self.began + if self.doomed { self.work.takes() / 2 } else { self.work.takes() }
     }

@@ -1,4 +1,4 @@
-//! The lease of a simulated host: who has it, who lost it, and the jobs that keep everybody else away.
+//! The lease of a simulated host: who has it, who lost it, and the jobs that keep every other run away.
 
 use super::{
     host::{FULL, SimHost},
@@ -62,12 +62,12 @@ impl SimHost {
         "patchwave-lease\nheld\n".to_owned()
     }
 
-    /// Whether the lease is this run's.
+    /// Whether this run has the lease.
     pub(super) fn is_of(&self, run: &str) -> bool {
         self.lease.as_ref().is_some_and(|holder| holder.run == run)
     }
 
-    /// `RUN OWNER`, if another took the lease from this run, or has it.
+    /// `RUN OWNER`, if another run has the lease, or took it from this one.
     pub(super) fn thief_of(&self, run: &str) -> Option<String> {
         let thief = self.lost.get(run).or_else(|| self.lease.as_ref().filter(|holder| holder.run != run))?;
         Some(format!("{} {}", thief.run, thief.owner)).filter(|_| !run.is_empty())

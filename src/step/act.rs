@@ -6,7 +6,7 @@ use super::{
 };
 use crate::playbook::StepKind;
 
-/// Does what a step of this kind does.
+/// Runs a step of this kind.
 ///
 /// # Errors
 /// An early end, as its result.

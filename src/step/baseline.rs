@@ -1,6 +1,6 @@
-//! What was wrong with a host before the change, so that afterwards only what is new counts: failed units and the
-//! journal's error lines. Taken by precheck (`baseline`), used by verify and reboot. Lines are kept as hashes: they may
-//! hold anything.
+//! What was wrong with a host before the change, so that afterwards only new trouble counts: failed units and the
+//! journal's error lines. Taken by precheck (`baseline`), used by verify and reboot. Lines are kept as hashes, because
+//! they may contain anything.
 //!
 //! Command lines on the host, through `/bin/sh -c`: `systemctl list-units --state=failed --no-legend --plain`,
 //! `systemctl list-units --type=service --state=active --no-legend --plain`, `journalctl -p err -q --no-pager
@@ -15,7 +15,7 @@ use super::StepCx;
 use crate::command::{Command, Output, Query, Unreadable, printable};
 
 const SCRIPT: &str = include_str!("baseline.sh");
-/// At most so many of each are remembered.
+/// The most entries of each kind that are remembered.
 const MOST: usize = 300;
 
 /// The variable `baseline`.
@@ -33,12 +33,12 @@ pub(super) struct Baseline {
     pub journal_errors: BTreeSet<String>,
 }
 
-/// The present state beside a baseline.
+/// The current state, compared with a baseline.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Since {
-    /// All of it, as a baseline for later.
+    /// The whole state, as a baseline for later.
     pub seen: Baseline,
-    /// Error lines that are in no baseline and not in the journal before it; at most 300.
+    /// Error lines that are in neither the baseline nor the journal before it; at most 300.
     pub new_errors: Vec<String>,
     /// False: the host has no journal.
     pub journal: bool,
@@ -51,7 +51,7 @@ impl Baseline {
     }
 }
 
-/// Asks for the present state; with a baseline, for what is new since.
+/// Asks for the current state; with a baseline, for what is new since then.
 pub(super) fn query(before: Option<Baseline>, privileged: bool) -> Query<Since> {
     let (since, boot) = match &before {
         Some(before) => (before.at.to_string(), before.boot.clone()),
@@ -109,11 +109,11 @@ fn message(line: &str) -> Option<String> {
     }
     let mut parts = line.splitn(3, ' ');
     let (_, _, text) = (parts.next()?, parts.next()?, parts.next()?);
-    // sshd calls every connection an error that ends early, those of a wait for the reboot included.
+    // For sshd, every connection that ends early is an error, including those made while waiting for the reboot.
     (!text.starts_with("sshd")).then(|| printable(text.trim()))
 }
 
-/// Equal for lines that differ in numbers only: process ids, addresses, counts.
+/// The same for lines that differ only in numbers: process ids, addresses, counts.
 fn hash(message: &str) -> String {
     let mut plain = String::with_capacity(message.len());
     for c in message.chars() {

@@ -1,5 +1,6 @@
-# What is wrong with this system, so that later only what is new counts. $1: seconds since 1970; journal lines of this
-# boot from then on are `new`, all others `old`. Empty: all are old. $2: the boot in which $1 was. Prints `end` at last.
+# What is wrong with this system, so that later only new trouble counts. $1: seconds since 1970; journal lines of this
+# boot from then on are `new`, all others `old`. Empty: all are old. $2: the boot in which $1 was taken. The last line
+# is `end`.
 root=${PATCHWAVE_ROOT-}
 boot=$(cat "$root/proc/sys/kernel/random/boot_id" 2>/dev/null)
 echo "boot $boot"

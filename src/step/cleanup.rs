@@ -1,5 +1,5 @@
-//! `cleanup:`: packages of old kernels, and downloaded archives.
-//! Never the running kernel, the newest one, or anything that is not a kernel's own package. Start at [`run`].
+//! `cleanup:`: packages of old kernels, and downloaded archives. Never the running kernel, the newest one, or anything
+//! that is not a kernel's own package. Start at [`run`].
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::{
     playbook::Cleanup,
 };
 
-/// Runs the step. Running it again after an interruption finds its job again, or what is left to do.
+/// Runs the step. After an interruption, running it again finds its job, or what is still to be done.
 ///
 /// # Errors
 /// An early end, as its result. Classes: `unsupported`, `rights`, `lock`, `broken-packages`, `refused`,
@@ -29,7 +29,7 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &Cleanup) -> Ended {
     Ok(result)
 }
 
-/// Deletes downloaded archives; `so_far` is what the kernels came to.
+/// Deletes downloaded archives; `so_far` is the result for the kernels.
 async fn archives(cx: &mut StepCx<'_>, manager: &dyn PackageManager, spec: &Cleanup, so_far: StepResult) -> Ended {
     if cx.check {
         return Ok(so_far.detail(["downloaded archives would be deleted".to_owned()]));
@@ -37,7 +37,7 @@ async fn archives(cx: &mut StepCx<'_>, manager: &dyn PackageManager, spec: &Clea
     let with = |end: StepResult, changed| StepResult { changed, packages: so_far.packages.clone(), ..end };
     let until = Instant::now() + spec.lock_timeout;
     loop {
-        // Somebody's archives must not go while they are being installed.
+        // Archives must not be deleted while another program installs them.
         packages::free(cx, until).await.map_err(|early| Box::new(with(*early, so_far.changed)))?;
         let output = packages::change(cx, "deleting downloaded archives", manager.clean_cache()).await;
         match output {
@@ -51,7 +51,7 @@ async fn archives(cx: &mut StepCx<'_>, manager: &dyn PackageManager, spec: &Clea
             }
             Ok(output) => {
                 let said = String::from_utf8_lossy(&output.stderr);
-                // Taken since the look: it was refused, and nothing was deleted.
+                // The lock was taken after the last look: the command was refused, and nothing was deleted.
                 if manager.explain(&said).is_some_and(|trouble| trouble.class == Class::Lock) && Instant::now() < until
                 {
                     let waited = packages::wait(cx, "another package manager", until).await;
@@ -67,7 +67,7 @@ async fn archives(cx: &mut StepCx<'_>, manager: &dyn PackageManager, spec: &Clea
 }
 
 async fn old_kernels(cx: &mut StepCx<'_>, manager: &'static dyn PackageManager, spec: &Cleanup, keep: u32) -> Ended {
-    // The manager's own job is found again by its note; a purge that is running would look like a foreign lock.
+    // The manager's own job is found by its note; otherwise a running purge would look like another program's lock.
     let resumes = job::is_recalled(cx, "purge");
     let noted = cx.notes.get("purge").and_then(|names| serde_json::from_value::<Vec<Package>>(names.clone()).ok());
     let names = match noted.filter(|names| resumes && !names.is_empty()) {
@@ -87,7 +87,7 @@ async fn old_kernels(cx: &mut StepCx<'_>, manager: &'static dyn PackageManager, 
     purge(cx, manager, spec, &names).await
 }
 
-/// The packages to purge, after the manager agreed that nothing else would happen.
+/// The packages to purge, once the manager has confirmed that nothing else would happen.
 async fn to_purge(
     cx: &mut StepCx<'_>,
     manager: &'static dyn PackageManager,
@@ -156,10 +156,10 @@ fn listed<'a>(packages: impl IntoIterator<Item = &'a Package>) -> String {
     packages.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// Packages of all kernels but the running one, the one that the next boot should bring, the newest of each flavour,
-/// and `keep` others of each, newest first: another flavour is nothing to fall back on.
+/// Packages of all kernels except the running one, the one for the next boot, the newest of each flavour, and `keep`
+/// others of each flavour, newest first: a kernel of another flavour is not a fallback.
 fn old(kernels: &Kernels, keep: usize) -> Vec<Package> {
-    // Where the disk does not decide which kernel runs, nobody can say which of them is needed.
+    // Where the disk does not decide which kernel runs, there is no way to tell which of them are needed.
     if kernels.newest.is_none() {
         return Vec::new();
     }
@@ -171,7 +171,7 @@ fn old(kernels: &Kernels, keep: usize) -> Vec<Package> {
         let spared = |release: &str| {
             [Some(kernels.running.as_str()), kernels.newest.as_deref(), kernels.next(), newest].contains(&Some(release))
         };
-        // One that no package brought is nobody's to purge, and does not count as one that is kept.
+        // A kernel that no package installed is not purged and does not count as kept.
         let others = all().filter(|kernel| !spared(&kernel.release) && !kernel.packages.is_empty());
         gone.extend(others.skip(keep).map(|kernel| kernel.release.as_str()));
     }
@@ -223,10 +223,10 @@ mod tests {
         // Not rebooted yet: both ends stay, and one between.
         assert_eq!(check("1", Some("4"), &all, 1), "headers-2 image-2a image-2b");
         assert_eq!(check("4", Some("4"), &all, 9), "");
-        // Of each flavour the newest and one more stay, however new the others are.
+        // The newest of each flavour and one more stay, however new those of other flavours are.
         let two = ["1", "1+rt", "2", "2+rt", "3", "3+rt", "4+rt"];
         assert_eq!(check("3", Some("3"), &two, 1), "image-1 image-1+rt image-2+rt");
-        // What was built on the host is nobody's to purge, and no fallback that anybody tested.
+        // A kernel built on the host is not purged, and does not count as a tested fallback.
         assert_eq!(check("4", Some("4"), &["1", "2", "3own", "4"], 1), "image-1");
         assert_eq!(check("own", None, &all, 1), "", "a container, or a kernel that no package brought");
     }

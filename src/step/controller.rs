@@ -1,8 +1,8 @@
-//! The jump box for real: programs in their own process group, HTTP, TCP, files beside the playbook.
-//! Knows no host and no step. Start at [`JumpBox`].
+//! The real jump box: programs in their own process group, HTTP, TCP, files beside the playbook. Knows no host and no
+//! step. Start at [`JumpBox`].
 
-mod family;
 mod piped;
+mod process_tree;
 mod record;
 mod recorded;
 
@@ -39,35 +39,35 @@ impl JumpBox {
         Self { folder, root, records: None, client: OnceLock::new(), held: Arc::default() }
     }
 
-    /// Holds files to these sums, by the names that the playbook says.
+    /// Checks files against these sums, by their names in the playbook.
     #[must_use]
     pub fn agreed_with(mut self, files: &BTreeMap<String, String>) -> Self {
         self.held = Arc::new(Held::new(files, |name| self.find(name)));
         self
     }
 
-    /// With a folder, absolute, in which the programs of a run are recorded: they outlive this process, and whoever
-    /// resumes the run finds them there. Without it they end with us.
+    /// With a folder (absolute) in which the programs of a run are recorded: they outlive this process, and the
+    /// controller that resumes the run finds them there. Without a folder they end with this process.
     #[must_use]
     pub fn recorded_in(mut self, records: PathBuf) -> Self {
         self.records = Some(records);
         self
     }
 
-    /// Runs a program that belongs to no run and ends with us; nothing of it reaches the disk.
+    /// Runs a program that belongs to no run and ends with this process; nothing about it is written to disk.
     ///
     /// # Errors
-    /// Why it has no end of its own.
+    /// Why it did not end by itself.
     pub async fn run_piped(&self, command: &Command, log: &mut dyn Sink) -> Result<HookOutput, NoEnd> {
         piped::run(&self.folder, command, log).await
     }
 
     fn client(&self) -> Result<&reqwest::Client, String> {
         let client = self.client.get_or_init(|| {
-            // An error means that somebody installed a provider before, which is as good.
+            // Fails only if a provider is installed already, which is just as good.
             let _ = rustls::crypto::ring::default_provider().install_default();
             reqwest::Client::builder()
-                // What a check asks for is what the address itself answers.
+                // A check is about the address itself, so redirects are not followed.
                 .redirect(reqwest::redirect::Policy::none())
                 .user_agent(concat!("patchwave/", env!("CARGO_PKG_VERSION")))
                 .pool_max_idle_per_host(1)
@@ -78,7 +78,7 @@ impl JumpBox {
     }
 
     async fn request(&self, url: &str, ask: Ask<'_>) -> Result<(u16, Vec<u8>), String> {
-        // An address may hold a secret, so that it never stands in an error.
+        // An address may hold a secret, so it never appears in an error.
         let say = |error: reqwest::Error| causes(&error.without_url());
         let client = self.client()?;
         let request = match ask {
@@ -89,7 +89,7 @@ impl JumpBox {
         let status = response.status().as_u16();
         let mut kept = Vec::new();
         if !matches!(ask, Ask::Text) {
-            // Whether a message was taken is said by the status; the rest of the answer may never come.
+            // The status says whether the message was taken; the rest of the answer may never come.
             return Ok((status, kept));
         }
         while let Some(part) = response.chunk().await.map_err(say)? {
@@ -148,7 +148,7 @@ impl Controller for JumpBox {
         };
         Box::pin(async move {
             let looked = tokio::task::spawn_blocking(look).await;
-            looked.unwrap_or_else(|error| Some(format!("the jump box's files cannot be looked at: {error}")))
+            looked.unwrap_or_else(|error| Some(format!("cannot check the jump box's files: {error}")))
         })
     }
 
@@ -165,7 +165,7 @@ impl Controller for JumpBox {
     }
 }
 
-/// An error with its causes, in one line.
+/// An error with its causes, on one line.
 fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

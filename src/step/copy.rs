@@ -1,5 +1,5 @@
-//! `copy`: a file or a text put on the host, atomically, and only where it differs. What is not said about a file that
-//! is there (mode, owner, group) stays as it is.
+//! `copy`: a file or a text is put on the host, atomically, and only if it differs. If mode, owner or group is not
+//! given, an existing file keeps it.
 //!
 //! Command lines on the host, through `/bin/sh -c`: `sha256sum`, `stat -c '%a %U %G'`, `readlink -f`, `cat`, `wc -c`,
 //! `stat -c %u:%g`, `stat -c %a`, `chown`, `chgrp`, `chmod`, `sync FILE`, `mv -f`, `rm -f`.
@@ -26,11 +26,11 @@ const LOOK: &str = r#"f=${PATCHWAVE_ROOT-}$1
 s=$(sha256sum <"$f") && m=$(stat -c '%a %U %G' "$f") && echo "file ${s%% *} $m""#;
 const PUT: &str = include_str!("copy.sh");
 
-/// What stands at the path now.
+/// What is at the path now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Present {
     Absent,
-    /// Neither a file nor nothing.
+    /// Something that is not a regular file.
     Other,
     File {
         sum: String,

@@ -1,4 +1,4 @@
-//! Files of the jump box that go to hosts: read whole, up to a size, and only as they were agreed to.
+//! Files of the jump box that are sent to hosts: read whole, up to a size, and only as they were agreed to.
 
 use std::path::Path;
 
@@ -8,11 +8,11 @@ use tokio::io::AsyncReadExt;
 use super::{StepCx, sources};
 use crate::{event::StepResult, regular};
 
-/// Reads a file that goes to the host: what was agreed to, or nothing. A file whose name was not known when the run
-/// started is noted with its sum, so that the ledger says what was sent.
+/// Reads a file that is sent to the host, only if it is as it was agreed to. If its name was not known when the run
+/// started, it is noted with its sum, so that the ledger shows what was sent.
 ///
 /// # Errors
-/// The step's result: the file cannot be read, or has another text now.
+/// The step's result: the file cannot be read, or has changed.
 pub(super) async fn read_agreed(
     cx: &mut StepCx<'_>,
     name: &str,
@@ -42,11 +42,11 @@ pub(super) async fn read_agreed(
 /// The step's result, with the path.
 async fn read(path: &Path, most: u64) -> Result<Vec<u8>, Box<StepResult>> {
     let fail = |why: String| Box::new(StepResult::failed("missing-file", format!("{}: {why}", path.display())));
-    let told = |error: std::io::Error| fail(error.to_string());
-    let file = tokio::fs::File::from_std(regular::open(path).map_err(told)?);
+    let failed = |error: std::io::Error| fail(error.to_string());
+    let file = tokio::fs::File::from_std(regular::open(path).map_err(failed)?);
     let mut bytes = Vec::new();
-    // It may grow while it is read.
-    file.take(most + 1).read_to_end(&mut bytes).await.map_err(told)?;
+    // It may grow while it is being read.
+    file.take(most + 1).read_to_end(&mut bytes).await.map_err(failed)?;
     if bytes.len() as u64 > most {
         return Err(fail(format!("larger than {} MiB", most >> 20)));
     }

@@ -1,5 +1,5 @@
-//! Hooks: programs of the operator around the change, on the jump box or, detached, on the host.
-//! Knows how to find, run and judge one; what its output means is its step's business. Start at [`run`].
+//! Hooks: programs of the operator around the change, on the jump box or, detached, on the host. Knows how to find, run
+//! and judge one; what its output means is up to its step. Start at [`run`].
 
 use super::{
     Claim, Ended, NoEnd, StepCx,
@@ -12,12 +12,12 @@ use crate::{
     playbook::{Hook, Side, StepKind, Template},
 };
 
-/// Runs a hook to its end with exit code 0; `class` is the failure's. In check mode it only makes sure that it is
-/// there.
+/// Runs a hook, which must exit with 0; `class` is the class of its failure. In check mode it only makes sure that the
+/// hook exists.
 ///
 /// # Errors
 /// The step's result: a hook that is missing, fails, or does not end in time. On the jump box a hook is killed at the
-/// deadline, with all that it started (class `timeout`); on the host it is left alone and the outcome is unknown.
+/// deadline, with every process it started (class `timeout`); on the host it is left alone and the outcome is unknown.
 pub(super) async fn run(cx: &mut StepCx<'_>, hook: &Hook, class: &str) -> Result<Output, Box<StepResult>> {
     let command = prepare(cx, &hook.run)?;
     let shown = command.argv.first().cloned().unwrap_or_default();
@@ -40,7 +40,7 @@ pub(super) async fn around(cx: &mut StepCx<'_>, hook: &Hook, done: &str) -> Ende
     Ok(StepResult::ok(done).changed(true))
 }
 
-/// Renders a command line; on the jump box its program is looked up beside the playbook.
+/// Renders a command line. On the jump box its program is looked up beside the playbook.
 pub(super) fn prepare(cx: &StepCx<'_>, line: &Template) -> Result<Command, Box<StepResult>> {
     let mut argv = cx.scope.render_words(line)?;
     if cx.spec.on == Side::Controller {
@@ -49,7 +49,7 @@ pub(super) fn prepare(cx: &StepCx<'_>, line: &Template) -> Result<Command, Box<S
     Ok(with_names(cx, Command::changes("hook", argv)))
 }
 
-/// The environment that every program of the operator gets.
+/// The environment of every program of the operator.
 pub(super) fn with_names(cx: &StepCx<'_>, command: Command) -> Command {
     command
         .env("PATCHWAVE_RUN", cx.run.0.clone())
@@ -57,7 +57,7 @@ pub(super) fn with_names(cx: &StepCx<'_>, command: Command) -> Command {
         .env("PATCHWAVE_ADDRESS", cx.link.target().address.clone())
 }
 
-/// A name without a slash that does not lie beside the playbook is looked up in `PATH`.
+/// A name without a slash that is not beside the playbook is looked up in `PATH`.
 pub(super) fn find_program(cx: &StepCx<'_>, argv: &mut [String]) -> Result<(), Box<StepResult>> {
     let Some(program) = argv.first_mut() else { return Ok(()) };
     match cx.controller.find(program) {
@@ -72,7 +72,7 @@ pub(super) fn find_program(cx: &StepCx<'_>, argv: &mut [String]) -> Result<(), B
     Ok(())
 }
 
-/// Runs a program on the jump box until the step's deadline, or goes on with the one that an earlier controller
+/// Runs a program on the jump box until the step's deadline, or continues with the one that an earlier controller
 /// started.
 pub(super) async fn on_controller(cx: &mut StepCx<'_>, command: &Command) -> Result<Output, Box<StepResult>> {
     if let Some(why) = cx.controller.changed(Some(&command.argv)).await {
@@ -83,7 +83,7 @@ pub(super) async fn on_controller(cx: &mut StepCx<'_>, command: &Command) -> Res
     let claim = Claim {
         id: cx.named_attempt(command.label),
         begun: cx.resumed,
-        // A gate is not noted to have begun; what it started is recorded all the same.
+        // The start of a gate is not noted, but the programs it started are recorded.
         keeps_end: (cx.resumed || cx.gate.is_some()) && kinds::keeps_end(kind),
         once: (cx.resumed || cx.gate.is_some()) && kinds::runs_once(kind),
     };
@@ -100,8 +100,8 @@ pub(super) async fn on_controller(cx: &mut StepCx<'_>, command: &Command) -> Res
     }
 }
 
-/// A program that was killed at its time limit. What it had done until then stays done; a survivor goes on doing it, so
-/// that a second attempt would work beside it.
+/// The result for a program that was killed at its time limit. What it had done stays done. If a process survives, it
+/// goes on, and a second attempt would run beside it.
 fn killed(kind: &StepKind, program: &str, left: &[String]) -> StepResult {
     let killed = format!("{program} did not end in time and was killed");
     let touches = kinds::is_change(kind) && kind.environment().is_some();

@@ -6,7 +6,7 @@ use crate::{
     playbook::{Address, HttpCheck},
 };
 
-/// Whether the check holds now; the inner error says why not, for people.
+/// Whether the check passes now; the inner error says why not, for people.
 ///
 /// # Errors
 /// A template that cannot be rendered, as the step's result.
@@ -18,7 +18,7 @@ pub(super) async fn holds(cx: &StepCx<'_>, check: &HttpCheck) -> Result<Result<(
         Ok(address) => address.page(),
         Err(why) => return Ok(Err(format!("the http check: {why}"))),
     };
-    // A page that never ends has its status all the same.
+    // Even a page that never ends has its status.
     let ask = if text.is_some() { Ask::Text } else { Ask::Status };
     let (status, body) = match cx.controller.http(&url, ask, check.timeout.min(cx.remaining())).await {
         Ok(answer) => answer,

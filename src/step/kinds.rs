@@ -1,5 +1,5 @@
-//! What is true of each kind of step: whether it changes its host, needs the lease or raised rights, and what becomes
-//! of it when its controller dies in the middle. The only place besides `act.rs` that tells kinds apart.
+//! What is true of each kind of step: whether it changes its host, needs the lease or raised rights, and what happens
+//! to it when its controller dies in the middle. The only place besides `act.rs` that tells kinds apart.
 
 use crate::{
     event::{StepResult, Verdict},
@@ -12,37 +12,38 @@ use crate::{
 pub(super) enum Recovery {
     /// Run it again: it only looks, or running it twice does no harm.
     Rerun,
-    /// Run it with `resumed`: it finds out from its notes, and from the host or the jump box, how far it came, or says
-    /// that it cannot be known.
+    /// Run it with `resumed`: from its notes, and from the host or the jump box, it finds out how far it got, or
+    /// reports that this cannot be known.
     Probe,
 }
 
 /// What may be done with a step that was running when its controller ended.
 pub(super) fn recovery(spec: &StepSpec) -> Recovery {
     match &spec.kind {
-        // They know from their notes what they did, or follow their job.
+        // They see in their notes what they did, or follow their job.
         StepKind::Upgrade(_)
         | StepKind::Cleanup(_)
         | StepKind::Reboot(_)
         | StepKind::Pause(_)
         | StepKind::Confirm(_) => Recovery::Probe,
         kind if !is_change(kind) => Recovery::Rerun,
-        // Doing it twice is doing it once.
+        // Running it twice has the same effect as running it once.
         StepKind::Copy(_) => Recovery::Rerun,
-        // A host knows its jobs, and the jump box its programs.
+        // The host has a record of its jobs, and the jump box of its programs.
         _ => Recovery::Probe,
     }
 }
 
-/// Whether a program on the jump box whose end nobody can know must not be run again.
+/// Whether a program on the jump box must not run again if its end cannot be known.
 pub(super) fn runs_once(kind: &StepKind) -> bool {
     // A second snapshot does no harm, and balancers get the wanted state, not a difference.
     is_change(kind) && !matches!(kind, StepKind::Snapshot(_) | StepKind::Drain(_) | StepKind::Undrain(_))
 }
 
-/// Whether a program on the jump box that has ended, but whose end was not noted, is not run again.
+/// Whether a program on the jump box that has ended is not run again, although its end was not noted.
 pub(super) fn keeps_end(kind: &StepKind) -> bool {
-    // A second message does no harm, but what was sent need not be sent again. What only looks looks at now.
+    // A second message does no harm, but there is no reason to send it again. A step that only looks must see the
+    // current state, so it looks again.
     is_change(kind) || matches!(kind, StepKind::Notify(_))
 }
 
@@ -69,7 +70,7 @@ pub fn is_change(kind: &StepKind) -> bool {
     }
 }
 
-/// Whether the host is not, or may not be, as it was before this step: hooks around the change do not count.
+/// Whether the host is, or may be, different from before this step. Hooks around the change do not count.
 pub fn has_touched(spec: &StepSpec, result: &StepResult) -> bool {
     let around = matches!(spec.kind, StepKind::Drain(_) | StepKind::Undrain(_) | StepKind::Snapshot(_));
     !around && (result.changed || matches!(result.verdict, Verdict::Unknown | Verdict::Unreachable))
@@ -80,12 +81,12 @@ pub fn takes_lease(spec: &StepSpec) -> bool {
     spec.on == Side::Host && is_change(&spec.kind) && !spec.kind.ends_guard()
 }
 
-/// Whether a step's commands on the host run with raised rights. What changes the system always does; for a login as
-/// root that means nothing.
+/// Whether a step's commands on the host run with raised rights. Steps that change the system always do; for a root
+/// login this makes no difference.
 pub fn wants_rights(spec: &StepSpec, target: &Target) -> bool {
     match spec.kind {
         StepKind::Upgrade(_) | StepKind::Reboot(_) | StepKind::Service(_) | StepKind::Cleanup(_) => true,
-        // A rollback must see the job that it waits for.
+        // A rollback must be able to see the job that it waits for.
         _ if spec.guard.as_ref().is_some_and(|guard| !guard.whole_walk) => true,
         _ => spec.privileged.unwrap_or(target.escalation.on),
     }

@@ -1,9 +1,9 @@
-//! Answers of our scripts on a host: a line that begins with a mark, words in it, and perhaps bytes behind it. It knows
-//! no script; what the words mean, its callers know (`job/answer.rs`, `guard/answer.rs`).
+//! Answers of our scripts on a host: a line that begins with a mark, words in it, and perhaps bytes after it. Knows no
+//! script; its callers know what the words mean (`job/answer.rs`, `guard/answer.rs`).
 
 use crate::command::Output;
 
-/// The last line with this mark: its first word, and the rest. A login may have said something before it.
+/// The last line with this mark: its first word, and the rest. The login may have printed something before it.
 pub(super) fn last(output: &Output, mark: &str) -> Option<(String, String)> {
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().rev().find_map(|line| line.strip_prefix(mark))?;
@@ -11,7 +11,7 @@ pub(super) fn last(output: &Output, mark: &str) -> Option<(String, String)> {
     Some((word.to_owned(), rest.to_owned()))
 }
 
-/// The first line, which must have this mark, in words; and all bytes behind it as they are.
+/// The words of the first line, which must have this mark, and all bytes after that line.
 pub(super) fn first<'a, const WORDS: usize>(output: &'a Output, mark: &str) -> Option<([&'a str; WORDS], &'a [u8])> {
     let end = output.stdout.iter().position(|b| *b == b'\n')?;
     let line = std::str::from_utf8(&output.stdout[..end]).ok()?.strip_prefix(mark)?;

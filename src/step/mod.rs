@@ -1,6 +1,6 @@
-//! What one step does on one host: a file per kind. `kinds.rs` says what is true of a kind, `act.rs` where it is done.
-//! A step sees its host, its spec and the jump box; never other hosts, never the ledger. Start at [`run`] and
-//! [`StepCx`].
+//! What one step does on one host, with a file for each kind. `kinds.rs` says what is true of a kind, `act.rs` which
+//! file runs it. A step sees its host, its spec and the jump box; never other hosts, never the ledger. Start at [`run`]
+//! and [`StepCx`].
 
 mod act;
 #[cfg(feature = "testing")]

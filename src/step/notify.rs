@@ -1,5 +1,5 @@
-//! `notify`: a message to people, by a program of the jump box or by a webhook. That nobody takes it is said, and
-//! breaks the host only where the playbook says `required`.
+//! `notify`: a message to people, by a program of the jump box or by a webhook. If it cannot be delivered, this is
+//! reported; the step fails only where the playbook says `required`.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::{
     playbook::{Address, Notify, Template},
 };
 
-/// A webhook's answer; a step's longer time does not make it wait longer.
+/// How long to wait for a webhook's answer, even if the step has more time.
 const WEBHOOK: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Notify) -> Ended {
@@ -21,12 +21,12 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Notify) -> Ended {
         Notify::Webhook { url, body, message, required } => (post(cx, url, body.as_ref(), message).await, *required),
     };
     let result = ended.unwrap_or_else(|early| *early);
-    // Before the last attempt a failure asks for another one.
+    // Before the last attempt, a failure leads to another attempt.
     let last = cx.attempt > cx.spec.retries;
     Ok(if last && !required && is_lost(&result) { result.unsent() } else { result })
 }
 
-/// Whether the other side is at fault, rather than the playbook.
+/// Whether the other side is at fault, and not the playbook.
 fn is_lost(result: &StepResult) -> bool {
     result.verdict == Verdict::Failed && ["notify", "hook", "timeout"].contains(&result.class.as_str())
 }

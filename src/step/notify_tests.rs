@@ -1,4 +1,4 @@
-//! Messages that reach somebody, and messages that do not.
+//! Messages that are delivered, and messages that are not.
 
 use super::*;
 
@@ -26,7 +26,7 @@ async fn messages_reach_programs_and_webhooks() {
     bench.hook("tell", "{ cat; echo \" $PATCHWAVE_MESSAGE\"; } >told");
     ends(&bench.step().await, Verdict::Ok, "");
     assert_eq!(std::fs::read_to_string(bench.path("jump/told")).unwrap(), "hi web1 hi web1\n");
-    // What does not get through is said, and breaks nobody unless the playbook asks for it.
+    // A message that is not delivered is reported, and fails its step only if the playbook asks for that.
     for (body, says) in [("echo no such room >&2; exit 3", "failed: exit code 3"), ("sleep 60", "was killed")] {
         bench.limit = Duration::from_secs(2);
         bench.attempt += 1;
@@ -51,13 +51,13 @@ async fn a_message_that_cannot_be_sent_is_tried_again_and_then_said() {
     }));
     bench.spec.retries = 1;
     bench.with_jump_box(vec![Ok((500, vec![])), Err("no answer within 10 s".to_owned())]);
-    // As long as there is another attempt it is a failure.
+    // As long as there is another attempt, it is a failure.
     ends(&bench.step().await, Verdict::Failed, "notify");
     bench.attempt = 2;
     let result = bench.step().await;
     ends(&result, Verdict::Ok, "not-sent");
     assert_eq!(result.summary, "not sent: https://hooks.example.com: no answer within 10 s");
-    // A mistake in the playbook is none of the endpoint's.
+    // A mistake in the playbook is not the endpoint's fault.
     bench.spec.kind =
         StepKind::Notify(Notify::Command { run: template("hooks/none"), message: template("done"), required: false });
     bench.spec.on = Side::Controller;

@@ -1,4 +1,4 @@
-//! `pause`: nothing happens for a while. An interrupted pause continues; it does not start again.
+//! `pause`: wait for a while. An interrupted pause continues; it does not start again.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Pause) -> Ended {
             until
         }
     };
-    // A clock that was set back must not make the pause longer than it is.
+    // If the clock was set back, the pause must not become longer.
     let left = Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO).min(spec.duration);
     if left > cx.remaining() {
         tokio::time::sleep(cx.remaining()).await;

@@ -1,5 +1,5 @@
-//! `precheck`: is the host fit to be patched? Looks only; says everything that is wrong at once, and remembers what was
-//! wrong already (`baseline`).
+//! `precheck`: is the host fit to be patched? Only looks. Reports everything that is wrong at once, and remembers what
+//! was already wrong (`baseline`).
 //!
 //! Command lines on the host, through `/bin/sh -c`: `df -P -k -- PATH`, `cat /proc/loadavg`.
 
@@ -48,8 +48,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Precheck) -> Ended {
         return Ok(together(wrong));
     }
     let result = StepResult::ok("ready to be patched");
-    // Without it verify counts what the journal holds from the past as new; that does not justify leaving a host
-    // unpatched.
+    // Without it, verify counts old journal lines as new. That is not a reason to leave a host unpatched.
     let now = remote::ask(cx, &baseline::query(None, cx.rights())).await;
     Ok(match now.ok().and_then(|since| serde_json::to_value(since.seen).ok()) {
         Some(seen) => result.var("baseline", seen),
@@ -95,7 +94,7 @@ fn load() -> Query<f64> {
     })
 }
 
-/// One failure of several: the first gives the class, the summary names all.
+/// Several failures as one: the first gives the class, the summary names them all.
 pub(super) fn together(mut wrong: Vec<StepResult>) -> StepResult {
     if wrong.len() == 1 {
         return wrong.remove(0);

@@ -1,4 +1,4 @@
-//! What `command` and `script` have in common: environment, judging an exit, what later steps see of it.
+//! What `command` and `script` have in common: the environment, how an exit is judged, what later steps see of it.
 
 use std::collections::BTreeMap;
 
@@ -37,8 +37,8 @@ pub(super) fn with_environment(
     Ok(command)
 }
 
-/// Adds the secrets of this step's `environment:` that can be rendered with what is known now. Where an earlier
-/// controller was at work, also what it may have made of secret variables.
+/// Adds the secrets of this step's `environment:` that can be rendered with what is known now. If an earlier controller
+/// was at work, this includes what it may have made from secret variables.
 pub fn learn_secrets(spec: &StepSpec, scope: &TemplateScope, secrets: &Secrets, again: bool) {
     if again && let Ok(spec) = serde_json::to_value(&spec.kind) {
         scope.record_secrets(&spec);

@@ -1,5 +1,5 @@
-//! Step results, made in one way: what a verdict is called, and what a lost connection means for it.
-//! Start at [`StepResult::ok`] and [`StepResult::failed`]; steps return [`Ended`] and use `?` on what goes wrong.
+//! Step results, made in one way: the constructors for each verdict, and what a lost connection means. Start at
+//! [`StepResult::ok`] and [`StepResult::failed`]; steps return [`Ended`] and use `?` on what goes wrong.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::{
     transport::{Class, LinkError},
 };
 
-/// A step's end; the error is an early end, with whatever verdict.
+/// A step's end; the error is an early end, with any verdict.
 pub type Ended = Result<StepResult, Box<StepResult>>;
 
 impl StepResult {
@@ -34,7 +34,7 @@ impl StepResult {
         }
     }
 
-    /// Proved.
+    /// The step succeeded, and this was checked.
     pub fn ok(summary: impl Into<String>) -> Self {
         Self::new(Verdict::Ok, "", summary)
     }
@@ -49,7 +49,7 @@ impl StepResult {
         Self::skipped(summary).found_work()
     }
 
-    /// The host did not do it; `class` is stable and short, for folding.
+    /// It failed on the host; `class` is a stable, short word for grouping.
     pub fn failed(class: &str, summary: impl Into<String>) -> Self {
         Self::new(Verdict::Failed, class, summary)
     }
@@ -59,7 +59,7 @@ impl StepResult {
         Self::new(Verdict::Unreachable, class, summary)
     }
 
-    /// It may or may not have been done.
+    /// It may or may not have happened.
     pub fn unknown(class: &str, summary: impl Into<String>) -> Self {
         Self::new(Verdict::Unknown, class, summary)
     }
@@ -71,35 +71,35 @@ impl StepResult {
         self
     }
 
-    /// Adds the last lines that a command said.
+    /// Adds the last lines of a command's output.
     #[must_use]
     pub fn said(self, output: &Output) -> Self {
         let text = output.last_lines(5);
         self.detail(text.lines().map(str::to_owned))
     }
 
-    /// Says what to type next.
+    /// Adds what to type next.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// Says what to type next where nothing better is known.
+    /// Adds what to type next, if nothing better is known.
     #[must_use]
     fn or_help(mut self, help: &str) -> Self {
         self.help.get_or_insert_with(|| help.to_owned());
         self
     }
 
-    /// Says whether the host is not as it was.
+    /// Records whether the host is changed.
     #[must_use]
     pub fn changed(mut self, changed: bool) -> Self {
         self.changed = changed;
         self
     }
 
-    /// Says that a check found work to do here; the summary says what.
+    /// Records that a check found work to do here; the summary says what.
     #[must_use]
     pub fn found_work(mut self) -> Self {
         self.found_work = true;
@@ -122,7 +122,7 @@ impl StepResult {
 }
 
 impl StepResult {
-    /// This attempt's result, with what `earlier` attempts at the step changed.
+    /// This attempt's result, plus what `earlier` attempts at the step changed.
     #[must_use]
     pub fn after(mut self, earlier: Self) -> Self {
         let complete = matches!(self.verdict, Verdict::Ok | Verdict::Skipped);
@@ -130,7 +130,8 @@ impl StepResult {
         self.changed |= earlier.changed;
         self.rebooted |= earlier.rebooted;
         for was in earlier.packages {
-            // Several versions of a name may stand side by side: only what goes on from there is the same change.
+            // Several versions of a name can be installed side by side: only a change that continues the earlier one is
+            // the same change.
             match self.packages.iter_mut().find(|now| now.name == was.name && now.from == was.to) {
                 Some(now) => now.from = was.from,
                 None => self.packages.push(was),
@@ -142,7 +143,7 @@ impl StepResult {
     }
 }
 
-/// What a failed look at the host means. A lost change is [`lost_change`].
+/// The meaning of a failed look at the host. For a change whose answer was lost, see [`lost_change`].
 impl From<LinkError> for Box<StepResult> {
     fn from(error: LinkError) -> Self {
         let make = match error.unreachable() {
@@ -157,8 +158,8 @@ impl From<LinkError> for Box<StepResult> {
     }
 }
 
-/// What it means that a host cannot be asked any more after something was begun on it: not known, rather than
-/// unreachable, which says that nothing was done.
+/// The result when a host cannot be asked any more after something was started on it: unknown, not unreachable, because
+/// unreachable means that nothing was done.
 pub(super) fn unseen(what: &str, cause: Box<StepResult>) -> Box<StepResult> {
     if cause.verdict != Verdict::Unreachable {
         let changed = cause.changed || cause.verdict == Verdict::Unknown;
@@ -169,8 +170,8 @@ pub(super) fn unseen(what: &str, cause: Box<StepResult>) -> Box<StepResult> {
     Box::new(StepResult { help: cause.help, ..StepResult::unknown(&cause.class, summary).changed(true) }.or_help(help))
 }
 
-/// What it means that a program on the jump box, which was begun before, cannot even be named now: nobody has asked
-/// what came of it.
+/// The result when a program on the jump box was started before, but its command line cannot be built now, so that its
+/// end cannot be looked up.
 pub(super) fn unasked(cause: Box<StepResult>) -> Box<StepResult> {
     if !["template", "missing-file", "bad-command"].contains(&cause.class.as_str()) {
         return cause;
@@ -180,7 +181,7 @@ pub(super) fn unasked(cause: Box<StepResult>) -> Box<StepResult> {
     Box::new(StepResult { help: cause.help, ..StepResult::unknown(&cause.class, summary).changed(true) }.or_help(help))
 }
 
-/// What it means that a changing command has no answer: unknown, unless it was never sent.
+/// The result when there is no answer to a changing command: unknown, unless the command was never sent.
 pub(super) fn lost_change(what: &str, error: &LinkError) -> Box<StepResult> {
     if !error.outcome_unknown() {
         return error.clone().into();
@@ -202,7 +203,7 @@ impl From<Unquotable> for Box<StepResult> {
     }
 }
 
-/// The engine does not record this one: the run is leaving.
+/// The engine does not record this result, because the run is leaving.
 impl From<Interrupted> for Box<StepResult> {
     fn from(interrupted: Interrupted) -> Self {
         Box::new(StepResult::unknown("interrupted", interrupted.to_string()))

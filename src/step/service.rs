@@ -1,6 +1,7 @@
-//! `service`: units started, stopped, restarted or reloaded, detached (a unit may be the network), and then looked at.
+//! `service`: units are started, stopped, restarted or reloaded in a detached job (a unit may be the network), and then
+//! checked.
 //!
-//! What a package transaction needs, or runs in, is not stopped in its middle.
+//! A unit that a package transaction needs, or runs in, is not stopped in the middle of that transaction.
 //!
 //! Command lines on the host: `systemctl start|stop|restart|reload -- UNIT…`, else `service NAME start|…`.
 
@@ -54,7 +55,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &ServiceSpec) -> Ended {
     }
     let shown = to_do.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
     if cx.check {
-        // An earlier step may bring it.
+        // An earlier step may install it.
         let but = missing.map(|missing| format!("; now there is {missing}")).unwrap_or_default();
         return Ok(StepResult::would(format!("would {verb} {shown}{but}")));
     }
@@ -85,12 +86,12 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &ServiceSpec) -> Ended {
 
 /// Waits until no transaction needs one of these units or runs in it: stopping it would leave packages half done.
 async fn undisturbed(cx: &mut StepCx<'_>, units: &[String]) -> Result<(), Box<StepResult>> {
-    // A part of the step's time is for the units themselves.
+    // Part of the step's time is for the units themselves.
     let until = Instant::now() + packages::PATIENCE.min(cx.remaining().saturating_sub(SETTLES));
     packages::free_of(cx, until, |holder| units.iter().any(|unit| pkg::needs_unit(unit) || holder.runs_in(unit))).await
 }
 
-/// The states once they are as wanted, or after a while.
+/// The states, once they are as wanted or time is up.
 async fn settle(
     cx: &mut StepCx<'_>,
     wanted: ServiceState,

@@ -1,4 +1,4 @@
-//! Units that are started, stopped, not there, and those that die at once.
+//! Units that are started or stopped, units that do not exist, and units that fail at once.
 
 use super::*;
 
@@ -26,7 +26,7 @@ async fn services_are_started_and_looked_at() {
     ends(&bench.step().await, Verdict::Failed, "bad-service");
 }
 
-/// systemd tells a unit that is not there as inactive.
+/// systemd reports a unit that does not exist as inactive.
 #[tokio::test]
 async fn a_unit_that_is_not_there_is_said_at_once_and_nothing_is_changed() {
     let systemd = "case $1 in is-active) shift 2; for u; do echo inactive; done;; show) echo not-found;; \

@@ -1,4 +1,4 @@
-//! Units of a host: whether they are active, and what makes them so. Shared by precheck, verify and service.
+//! Units of a host: whether they are active, and what changes that. Shared by precheck, verify and service.
 //!
 //! Command lines on the host, through `/bin/sh -c`: `systemctl is-active -- UNIT…`, `systemctl show -p LoadState
 //! --value -- UNIT`, `systemctl list-unit-files --no-legend --no-pager` where `/run/systemd/system` is, else `service
@@ -120,9 +120,8 @@ fn read(names: &[String], output: &Output) -> Result<BTreeMap<String, State>, Un
     Ok(names.iter().zip(states).map(state).collect())
 }
 
-/// Whether waiting for a unit is useless: it does not exist, or it is `failed`, which has no restart
-/// before it (that would be `activating`). What is `inactive` may still be about to start: its turn in the boot, or its
-/// dependencies.
+/// Whether waiting for a unit is useless: it does not exist, or it is `failed` with no restart to come (that would be
+/// `activating`). An `inactive` unit may still be about to start: its turn in the boot, or its dependencies.
 pub(super) fn any_is_dead(states: &BTreeMap<String, State>) -> bool {
     states.values().any(|state| state.is("failed") || matches!(state, State::Missing { .. }))
 }
@@ -132,12 +131,12 @@ pub(super) fn not_active(states: &BTreeMap<String, State>) -> Option<String> {
     said(states, |state| !state.is("active"))
 }
 
-/// Those units that are not there at all.
+/// Those units that do not exist on the host.
 pub(super) fn missing(states: &BTreeMap<String, State>) -> Option<String> {
     said(states, |state| matches!(state, State::Missing { .. }))
 }
 
-/// What there is to say about some of the units.
+/// A phrase about some of the units.
 pub(super) fn said(states: &BTreeMap<String, State>, which: impl Fn(&State) -> bool) -> Option<String> {
     let one = |(name, state): (&String, &State)| match state {
         State::Is(state) => format!("{name} is {state}"),

@@ -1,4 +1,4 @@
-//! `snapshot` and `snapshot_restore`: the operator's own way of going back, through hooks.
+//! `snapshot` and `snapshot_restore`: the operator's own way back, through hooks.
 
 use serde_json::json;
 
@@ -12,14 +12,14 @@ use crate::{
 /// What a hook prints instead of an id when it took no snapshot.
 const NONE: &str = "none";
 
-/// Runs the hook; the last line that is not empty on its standard output is `snapshot.id` from now on. With `none` the
-/// hook says that there is no snapshot: the walk goes on, and the step is not ok but skipped.
+/// Runs the hook; from now on `snapshot.id` is the last non-empty line of its standard output. With `none` the hook
+/// says that there is no snapshot: the walk goes on, and the step is not ok but skipped.
 pub(super) async fn take(cx: &mut StepCx<'_>, spec: &Hook) -> Ended {
     let output = hook::run(cx, spec, "hook").await?;
     let text = output.text();
     let id = text.lines().map(printable).map(|line| line.trim().to_owned()).rfind(|line| !line.is_empty());
     let Some(id) = id else {
-        // Without an id there is nothing to go back to, and the host would be patched without its net.
+        // Without an id there is no way back, and the host would be patched without a safety net.
         let summary = "the snapshot hook succeeded but printed no snapshot id";
         let help = "the last line that the hook prints must be the snapshot's id";
         return Ok(StepResult::failed("hook", summary).help(help).changed(true));
@@ -32,7 +32,7 @@ pub(super) async fn take(cx: &mut StepCx<'_>, spec: &Hook) -> Ended {
     Ok(StepResult::ok(format!("snapshot {id}")).var("snapshot", json!({ "id": id })).changed(true))
 }
 
-/// Runs the hook that goes back.
+/// Runs the hook that restores the snapshot.
 pub(super) async fn restore(cx: &mut StepCx<'_>, spec: &Hook) -> Ended {
     hook::around(cx, spec, "snapshot restored").await
 }

@@ -1,5 +1,5 @@
-//! The jump box's files that a run was agreed with: hashed when it starts, held against when they are used.
-//! What a program reads by itself is not seen. Start at [`names`] and [`Held`].
+//! The jump box's files that a run depends on: hashed when the run starts, compared when they are used. Files that a
+//! program reads by itself are not seen. Start at [`names`] and [`Held`].
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -21,14 +21,14 @@ use crate::{
 
 /// Largest file that is hashed.
 const MOST: u64 = 256 << 20;
-/// How long one look at all files counts where they are many.
+/// How long the last comparison of all files stays valid, if there are many.
 const FRESH: Duration = Duration::from_secs(1);
 const MANY: usize = 256;
-/// Programs of the system come and go with its own updates: nobody agrees to them.
+/// Programs of the system change with its own updates, so they are not part of what was agreed to.
 const SYSTEM: [&str; 5] = ["/usr/", "/bin/", "/sbin/", "/lib/", "/nix/store/"];
 
 /// The names of files that a source may mean for a host with these variables, the likeliest first; none where a
-/// variable is known later only.
+/// variable is only known later.
 pub fn names(source: Source<'_>, scope: &TemplateScope) -> Vec<String> {
     let words = match source {
         Source::File(name) => scope.render(name).map(|name| vec![name]),
@@ -71,16 +71,16 @@ fn hex(hasher: Sha256) -> String {
     base16ct::lower::encode_string(&hasher.finalize())
 }
 
-/// Files with the sums that they must have.
+/// Files and the sums that they must have.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     files: BTreeMap<PathBuf, (String, String)>,
-    /// The sum of a file as it was last seen, so that a large program is not read for each host.
+    /// The sum of a file when it was last read, so that a large program is not read again for each host.
     seen: Mutex<HashMap<PathBuf, (Stamp, String)>>,
     looked: Mutex<Option<(Instant, Option<String>)>>,
 }
 
-/// By this a file that was written to is known. The time of a change of the inode cannot be set by hand.
+/// Changes whenever the file is written. The ctime cannot be set by hand.
 type Stamp = (u64, u64, u64, i64, i64);
 
 fn stamp(found: &Metadata) -> Stamp {
@@ -88,23 +88,23 @@ fn stamp(found: &Metadata) -> Stamp {
 }
 
 impl Held {
-    /// `files`: names and sums, each where `find` finds it.
+    /// `files`: names and sums; `find` locates each file.
     pub fn new(files: &BTreeMap<String, String>, find: impl Fn(&str) -> Option<PathBuf>) -> Self {
         let placed = |(name, sum): (&String, &String)| Some((find(name)?, (name.clone(), sum.clone())));
         Self { files: files.iter().filter_map(placed).collect(), ..Self::default() }
     }
 
-    /// The sum that the file at `path` must have, if that was agreed.
+    /// The sum that the file at `path` must have, if the run was started with it.
     pub fn sum(&self, path: &Path) -> Option<&str> {
         self.files.get(path).map(|(_, sum)| sum.as_str())
     }
 
-    /// The first of the files of this command line that is not as it was, in words.
+    /// The first file of this command line that has changed, in words.
     pub fn changed_in(&self, folder: &Path, argv: &[String]) -> Option<String> {
         argv.iter().find_map(|word| self.changed(&folder.join(word)))
     }
 
-    /// The first of all files that is not as it was. Of many it is looked for once in a while: hosts that start
+    /// The first file that has changed. If there are many files, the answer is kept for a moment: hosts that start
     /// together ask together, and each file is compared again when it is used.
     pub fn any_changed(&self) -> Option<String> {
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -142,13 +142,13 @@ impl Held {
     }
 }
 
-/// A text that is not the agreed one, for people.
+/// A file whose text is not the one that was agreed to, for people.
 pub(super) fn other_text(name: &str, agreed: &str, now: &str) -> String {
     let short = |sum: &str| sum.get(..12).unwrap_or(sum).to_owned();
     format!("{name} has changed since the run started (SHA-256 {} then, {} now)", short(agreed), short(now))
 }
 
-/// What to type when a file has another text.
+/// What to type when a file has changed.
 pub const PUT_BACK: &str =
     "put the file back; or start a new run with --limit @unfinished, which uses the current text";
 
@@ -181,7 +181,7 @@ mod tests {
         let held = Held::new(&files, |name| Some(folder.path().join(name)).filter(|path| path.is_file()));
         let run = |held: &Held| held.changed_in(folder.path(), &["sh".to_owned(), "hook".to_owned()]);
         assert_eq!((run(&held), held.any_changed()), (None, None));
-        // The same length, at once: only the inode's own time tells it.
+        // The same length, at the same moment: only the inode's own time shows the change.
         fs::write(&path, "two").unwrap();
         let said = run(&held).unwrap();
         assert!(said.starts_with("hook has changed since the run started (SHA-256 7692c3ad3540"), "{said}");
@@ -191,7 +191,7 @@ mod tests {
         assert!(run(&held).unwrap().starts_with("hook can no longer be read"));
         assert_eq!(held.sum(&path), Some(sum_of(b"one").as_str()));
         assert!(sum(folder.path()).is_err() && sum(Path::new("/dev/zero")).is_err());
-        // A pipe that nobody writes to would keep `resume` waiting.
+        // A pipe without a writer would block `resume`.
         let pipe = folder.path().join("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         assert!(sum(&pipe).unwrap_err().to_string().contains("named pipe"));

@@ -1,4 +1,4 @@
-//! What the tests of steps stand on: hosts that are folders on this machine, with shims in `bin/`, and a step context.
+//! The base of the steps' tests: hosts that are folders on this machine, with shims in `bin/`, and a step context.
 //! Start at [`Bench`].
 
 use std::{
@@ -31,9 +31,9 @@ use crate::{
 /// What happens to the next command with a certain label.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fault {
-    /// The connection is cut so long after the command began; its process is killed.
+    /// The connection is cut this long after the command began; its process is killed.
     CutAfter(Duration),
-    /// The connection is cut so long after the command began; its process goes on.
+    /// The connection is cut this long after the command began; its process goes on.
     LoseAfter(Duration),
     /// The connection is cut before the command is sent.
     NotSent,
@@ -101,7 +101,7 @@ impl Session for LocalTransport {
             let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
             let talk = async {
                 let feed = async move {
-                    // A program may end without reading.
+                    // A program may end without reading its input.
                     let _ = stdin.write_all(&command.stdin).await;
                 };
                 let (_, a, b) = tokio::join!(feed, out.read_to_end(&mut stdout), err.read_to_end(&mut stderr));
@@ -134,7 +134,7 @@ impl Session for LocalTransport {
         })
     }
 
-    /// What the host has in `host-key`.
+    /// The content of `host-key` on the host.
     fn host_key(&self) -> Option<String> {
         std::fs::read_to_string(self.root.join("host-key")).ok()
     }
@@ -144,7 +144,7 @@ impl Session for LocalTransport {
     }
 }
 
-/// Remembers notes and chatter.
+/// Remembers notes and progress messages.
 #[derive(Default)]
 pub(crate) struct Notebook {
     pub notes: Map<String, Value>,
@@ -192,7 +192,7 @@ impl StepLog for Log {
     fn flush(&mut self) {}
 }
 
-/// A jump box without anything.
+/// A jump box without programs or network.
 pub(crate) struct NoController;
 
 impl Controller for NoController {
@@ -286,12 +286,12 @@ impl Bench {
         }
     }
 
-    /// The next commands with this label suffer these faults.
+    /// The next commands with this label hit these faults.
     pub fn faults(&self, label: &'static str, faults: impl IntoIterator<Item = Fault>) {
         self.transport.faults.lock().unwrap().entry(label).or_default().extend(faults);
     }
 
-    /// No command suffers any more.
+    /// No more faults.
     pub fn no_faults(&self) {
         self.transport.faults.lock().unwrap().clear();
     }
@@ -308,7 +308,7 @@ impl Bench {
         std::fs::write(path, text).unwrap();
     }
 
-    /// Puts a program on the host, before those of this machine.
+    /// Puts a program on the host, found before those of this machine.
     pub fn shim(&self, name: &str, body: &str) {
         let path = format!("bin/{name}");
         self.file(&path, format!("#!/bin/sh\n{body}\n"));
@@ -326,7 +326,7 @@ impl Bench {
     }
 }
 
-/// A step of this kind and nothing else said.
+/// A step of this kind with default settings.
 pub(crate) fn spec(kind: StepKind) -> StepSpec {
     StepSpec { name: "step".into(), ..StepSpec::of(kind) }
 }

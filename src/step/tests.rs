@@ -1,4 +1,4 @@
-//! Every kind of step on a host that is a folder, on good days and bad ones.
+//! Every kind of step on a host that is a folder: what works and what fails.
 
 use std::{collections::BTreeMap, os::unix::fs::PermissionsExt, path::PathBuf, sync::Mutex, time::Duration};
 
@@ -25,10 +25,10 @@ fn list(items: &[&str]) -> TemplateList {
     TemplateList::Items(items.iter().map(|item| template(item)).collect())
 }
 
-/// Status and body, or why there is none.
+/// Status and body, or why there is no answer.
 type Answer = Result<(u16, Vec<u8>), String>;
 
-/// A jump box whose network is made up and whose programs are real.
+/// A jump box whose network is simulated and whose programs are real.
 struct Made {
     programs: JumpBox,
     answers: Mutex<Vec<Answer>>,
@@ -58,11 +58,11 @@ impl Controller for std::sync::Arc<Made> {
     }
 }
 
-#[path = "agreed_tests.rs"]
-mod agreed;
+#[path = "changed_files_tests.rs"]
+mod changed_files;
 
 impl Bench {
-    /// Gives it a jump box whose playbook lies in `jump/` of the bench's folder.
+    /// Gives it a jump box; its playbook is in `jump/` of the bench's folder.
     fn with_jump_box(&mut self, answers: Vec<Answer>) -> std::sync::Arc<Made> {
         let folder = self.path("jump");
         std::fs::create_dir_all(&folder).unwrap();
@@ -83,7 +83,7 @@ impl Bench {
     fn systemd(&self, body: &str) {
         std::fs::create_dir_all(self.path("run/systemd/system")).unwrap();
         self.shim("systemctl", body);
-        // Jobs go into sessions of their own.
+        // Jobs get sessions of their own.
         self.shim("systemd-run", "while [ \"$1\" != /bin/sh ]; do shift; done\nsetsid -f \"$@\" >/dev/null 2>&1");
     }
 
@@ -144,7 +144,7 @@ async fn a_fit_host_passes_and_leaves_a_baseline() {
     assert_eq!(baseline["active_services"], json!(["ssh.service"]));
     assert_eq!(baseline["journal_errors"].as_array().unwrap().len(), 1);
 
-    // The same error after a reboot does not count as new; another one does.
+    // The same error after a reboot does not count as new; a different one does.
     bench.scope.set("baseline", baseline.clone());
     bench.boots("boot-2");
     bench.spec.kind = StepKind::Verify(Verify { journal_no_new_errors: true, ..Verify::default() });
@@ -347,7 +347,7 @@ async fn a_copy_writes_what_differs_and_nothing_else() {
     let again = bench.step().await;
     ends(&again, Verdict::Ok, "");
     assert!(!again.changed);
-    // A link stays one.
+    // A link stays a link.
     std::os::unix::fs::symlink("motd", bench.path("etc/link")).unwrap();
     if let StepKind::Copy(copy) = &mut bench.spec.kind {
         (copy.dest, copy.from) = (template("/etc/link"), CopyFrom::Content(template("two")));
@@ -357,7 +357,7 @@ async fn a_copy_writes_what_differs_and_nothing_else() {
     assert!(std::fs::symlink_metadata(bench.path("etc/link")).unwrap().is_symlink());
     let left: Vec<_> = std::fs::read_dir(bench.path("etc")).unwrap().collect();
     assert_eq!(left.len(), 2, "no temporary file is left");
-    // What is not said stays as it is: a secret does not become readable, whatever its text.
+    // Settings that are not given stay as they are: a secret does not become readable, whatever its new text.
     let etc = bench.path("etc");
     for (mode, text, changed, expected) in
         [(None, "two", false, 0o600), (None, "three", true, 0o600), (Some(0o644), "three", true, 0o644)]

@@ -1,5 +1,5 @@
-//! Whether a host that was drained, and on which a step did not succeed, gets its traffic back. A broken host does not,
-//! unless it was restored or the playbook says so. Pure; start at [`stays_drained`].
+//! Whether a drained host gets its traffic back after a step that did not succeed. A broken host does not, unless it
+//! was restored or the playbook says so. Pure; start at [`stays_drained`].
 
 use crate::{
     event::{StepResult, Verdict},
@@ -7,17 +7,17 @@ use crate::{
     playbook::{Side, StepSpec},
 };
 
-/// The class of an `undrain` that does not run because of what its host is.
+/// The class of an `undrain` that does not run because of the host's condition.
 pub const STAYS_DRAINED: &str = "stays-drained";
 
-/// What this decision needs to know of a walk that a step has ended.
+/// What this decision needs to know about a walk that ended early.
 #[derive(Clone, Debug)]
 pub struct Broken<'a> {
     /// The step that did not succeed.
     pub at: &'a StepSpec,
     /// How it ended.
     pub verdict: Verdict,
-    /// What ran of `on_failure`, and how it ended.
+    /// Which steps of `on_failure` ran, and how they ended.
     pub on_failure: Vec<(&'a StepSpec, Verdict)>,
     /// Whether a step before it, or the step itself, changed the host or may have.
     pub touched: bool,
@@ -28,36 +28,37 @@ pub struct Broken<'a> {
 }
 
 impl Broken<'_> {
-    /// Why it counts as broken; `None`: it is as it was before its walk, or nothing but the drain itself failed.
+    /// Why it counts as broken; `None`: it is as it was before its walk, or only the drain itself failed.
     fn why(&self) -> Option<&'static str> {
         let fine = |verdict: Verdict| matches!(verdict, Verdict::Ok | Verdict::Skipped);
         if !self.on_failure.iter().all(|(_, verdict)| fine(*verdict)) {
             return Some("a step of `on_failure` did not succeed");
         }
         let restored = self.on_failure.iter().any(|(spec, verdict)| spec.kind.restores() && *verdict == Verdict::Ok);
-        // A drain that failed may have happened in part, and nothing was done after it.
+        // A drain that failed may have partly happened, and nothing was done after it.
         let only_traffic = self.at.kind.is_drain() || self.at.kind.is_always();
-        // A snapshot that cannot be had, a lock that somebody holds: no reason to lose a host that served a moment ago.
+        // A snapshot that failed or a lock held by another program is not a reason to lose a host that served a moment
+        // ago.
         let as_it_was = !self.touched && !self.at.kind.judges();
         let fine_so_far = self.verdict == Verdict::Failed && (only_traffic || as_it_was);
         (!restored && !self.rolled_back && !fine_so_far).then_some("it is broken and was not restored")
     }
 
-    /// The result of `undrain` where the host stays drained; `None`: it runs.
+    /// The result of `undrain` where the host stays drained; `None`: `undrain` runs.
     pub fn stays_drained(&self, undrain: &StepSpec, host: &HostName) -> Option<StepResult> {
         let why = match self.why() {
             _ if !self.reachable && undrain.on == Side::Host => "it cannot be reached",
             Some(why) if !undrain.kind.undrains_broken_hosts() => why,
             _ => return None,
         };
-        // As it is written: rendered it may hold secrets.
+        // The text from the playbook: once rendered it may hold secrets.
         let hook = undrain.kind.hook().unwrap_or_default().replace("{{ inventory_hostname }}", host.as_str());
         let place = if undrain.on == Side::Host { "on the host" } else { "on this machine" };
         let mut result = StepResult::skipped(format!("the host stays drained: {why}"));
         result.class = STAYS_DRAINED.to_owned();
         Some(result.help(format!(
-            "once it is repaired: {hook} ({place}), or run the playbook again with --limit {host}: that ends with its \
-             undrain"
+            "once it is repaired: {hook} ({place}), or run the playbook again with --limit {host}: it ends with \
+             `undrain`"
         )))
     }
 }
@@ -95,7 +96,7 @@ mod tests {
             (other(), Unknown, true, false, None, false),
             (other(), Unknown, true, false, Some(Ok), true),
             (drain(), Failed, true, false, None, true),
-            // It may still be running: nothing else is started.
+            // It may still be running, so nothing else is started.
             (drain(), Unknown, false, false, None, false),
             (other(), Unreachable, true, false, None, false),
         ] {

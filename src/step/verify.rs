@@ -1,6 +1,6 @@
-//! `verify`: is the host well after the change? Parts that need a moment (services, ports, HTTP, the command) are tried
-//! again for up to 30 s, unless a service is dead for good; the others are looked at once. Says everything that is
-//! wrong at once.
+//! `verify`: is the host healthy after the change? Checks that may need a moment (services, ports, HTTP, the command)
+//! are tried again for up to 30 s, unless a service has failed for good; the others run once. Reports everything that
+//! is wrong at once.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use super::{
 };
 use crate::{event::StepResult, playbook::Verify};
 
-/// A service that was just started needs a moment.
+/// A service that has just started needs a moment.
 const SETTLES: Duration = Duration::from_secs(30);
 const AGAIN: Duration = Duration::from_secs(2);
 const CONNECT: Duration = Duration::from_secs(5);
-/// Error lines that are shown.
+/// The most error lines that are shown.
 const SHOWN: usize = 5;
 
 pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Verify) -> Ended {
@@ -36,7 +36,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Verify) -> Ended {
     };
     let mut said = Vec::new();
     if spec.kernel_newest {
-        // Looking at the packages takes raised rights in any case; then one question is enough.
+        // The package check needs raised rights anyway; with them, one question is enough.
         let rights = if spec.packages_healthy { Rights::Raised } else { Rights::Own };
         wrong.extend(kernel(cx, rights, &mut said).await?);
     }
@@ -49,10 +49,10 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Verify) -> Ended {
     Ok(if wrong.is_empty() { StepResult::ok("healthy").detail(said) } else { together(wrong) })
 }
 
-/// One look at what may come right by itself within moments.
+/// One look at what may become healthy within moments.
 struct Seen {
     wrong: Vec<StepResult>,
-    /// Something will not.
+    /// Something will not become healthy.
     hopeless: bool,
 }
 
@@ -87,7 +87,7 @@ async fn moving_parts(cx: &mut StepCx<'_>, spec: &Verify) -> Result<Seen, Box<St
     Ok(Seen { wrong, hopeless })
 }
 
-/// Whether the newest kernel runs; where nobody can say which that is, why.
+/// Whether the newest kernel runs. If this cannot be known, `said` gets the reason.
 async fn kernel(
     cx: &mut StepCx<'_>,
     rights: Rights,
@@ -118,7 +118,7 @@ async fn kernel(
 
 async fn journal(cx: &mut StepCx<'_>) -> Result<Option<StepResult>, Box<StepResult>> {
     let before = baseline::Baseline::recall(cx).unwrap_or_else(|| baseline::Baseline {
-        // Without a precheck, what was there before the run began is old.
+        // Without a precheck, everything before the start of the run is old.
         at: run_began(&cx.run.0).unwrap_or(0),
         ..Default::default()
     });
@@ -134,7 +134,7 @@ async fn journal(cx: &mut StepCx<'_>) -> Result<Option<StepResult>, Box<StepResu
     }))
 }
 
-/// A run's id begins with its start in UTC.
+/// A run's id begins with its start time in UTC.
 fn run_began(run: &str) -> Option<i64> {
     let date = jiff::civil::DateTime::strptime("%Y%m%d-%H%M%S", run.get(..15)?).ok()?;
     Some(date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second())

@@ -1,4 +1,4 @@
-//! `wait_for`: one condition, asked again and again until it holds or the step's time is over.
+//! `wait_for`: one condition, checked again and again until it holds or the step runs out of time.
 //!
 //! Command lines on the host, through `/bin/sh -c`: `[ -e PATH ]`.
 
@@ -31,7 +31,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &WaitFor) -> Ended {
     }
 }
 
-/// The inner error says why it does not hold yet. A host that is away for the moment is one of the reasons.
+/// The inner error says why it does not hold yet. That the host is away for the moment is one of the reasons.
 async fn holds(cx: &mut StepCx<'_>, condition: &Condition) -> Result<Result<(), String>, Box<StepResult>> {
     match condition {
         Condition::Port { host, port } => {

@@ -256,12 +256,15 @@ impl Summary {
             lines.push_str(&format!("  {} said:\n", trouble.hosts[0].name));
         }
         for line in result.iter().flat_map(|result| &result.detail).take(6) {
-            lines.push_str(&format!("  | {}\n", text::clean(line, 300)));
+            lines.push_str(&text::wrap_behind("  | ", "  |   ", &text::clean(line, 300), usize::from(self.width)));
+            lines.push('\n');
         }
         lines.push_str(&format!("  changed: {}\n", changed(view, &trouble.hosts)));
         let help = result.and_then(|result| result.help.as_deref());
         if let Some(help) = help.and_then(|help| remarks::help(help, self.program())) {
-            lines.push_str(&format!("  try: {}\n", text::clean(&help, 300)));
+            let help = text::wrap_behind("  try: ", "       ", &text::clean(&help, 300), usize::from(self.width));
+            lines.push_str(&help);
+            lines.push('\n');
         }
         lines.push('\n');
         lines

@@ -9,8 +9,7 @@ fn page(sample: &Sample, width: u16, verbose: bool) -> String {
     };
     let summary = Summary { width, paint: Paint::plain(), verbose, next: Some(next), record: None };
     let page = summary.render(&RunView::of(&sample.state));
-    let command = |line: &str| line.starts_with("  patchwave") || line.starts_with("  |");
-    for line in page.lines().filter(|line| !command(line)) {
+    for line in page.lines().filter(|line| !line.starts_with("  patchwave")) {
         assert!(console::measure_text_width(line) <= usize::from(width), "{line:?}");
     }
     page

@@ -28,6 +28,22 @@ pub(super) fn wrap(line: &str, width: usize) -> String {
     page
 }
 
+/// The same behind `lead`, with `rest` in front of the other lines. A command in backticks stays in one line, so that
+/// it can be copied.
+pub(super) fn wrap_behind(lead: &str, rest: &str, line: &str, width: usize) -> String {
+    const UNBROKEN: char = '\u{a0}';
+    let mut quoted = false;
+    let whole: String = line
+        .chars()
+        .map(|c| {
+            quoted ^= c == '`';
+            if quoted && c == ' ' { UNBROKEN } else { c }
+        })
+        .collect();
+    let room = width.saturating_sub(lead.len().max(rest.len()));
+    format!("{lead}{}", wrap(&whole, room).replace('\n', &format!("\n{rest}")).replace(UNBROKEN, " "))
+}
+
 /// A duration as it was written: without parts that are zero.
 pub(super) fn rest(length: Duration) -> String {
     let seconds = length.as_secs();
@@ -105,6 +121,13 @@ mod tests {
         ] {
             assert_eq!(wrap(line, width), expected, "{line:?} at {width}");
         }
+    }
+
+    #[test]
+    fn a_line_behind_another_text_is_indented_and_keeps_its_commands() {
+        let wrapped = wrap_behind("  try: ", "       ", "log in, then `systemctl start x` there", 30);
+        assert_eq!(wrapped, "  try: log in, then\n       `systemctl start x`\n       there");
+        assert_eq!(wrap_behind("  | ", "  |   ", "one two three", 11), "  | one\n  |   two\n  |   three");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What every transport promises, written over the traits: run here on OpenSSH, and on any other transport by calling
-//! [`holds`]. The host must have a POSIX shell.
+//! What every transport promises, written against the traits: run here on OpenSSH, and on any other transport by
+//! calling [`holds`]. The host must have a POSIX shell.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use patchwave::{
 
 use crate::support::sshd::Sshd;
 
-/// Checks everything that a transport promises for a host that is well.
+/// Checks everything that a transport promises, on a healthy host.
 pub async fn holds(transport: &dyn Transport, target: Arc<Target>) {
     let mut session = transport.connect(Arc::clone(&target)).await.expect("a session");
     exits_are_told(&mut *session).await;
@@ -25,7 +25,7 @@ pub async fn holds(transport: &dyn Transport, target: Arc<Target>) {
     hostile_arguments_arrive_unchanged(&mut *session).await;
     a_late_command_is_sent_and_unknown(&mut *session).await;
     session.close().await;
-    // A session that is closed harms no other.
+    // A closed session does not harm another one.
     let mut second = transport.connect(target).await.expect("a second session");
     exits_are_told(&mut *second).await;
     second.close().await;
@@ -41,7 +41,7 @@ async fn exits_are_told(session: &mut dyn Session) {
     assert!(matches!(output.exit, Exit::Code(126 | 127)), "{output:?}");
 }
 
-/// Remembers all that it is given.
+/// Remembers everything that is written to it.
 #[derive(Default)]
 struct All {
     stdout: Vec<u8>,
@@ -73,10 +73,10 @@ async fn input_comes_back_whole(session: &mut dyn Session) {
         session.exec(&Command::reads("cat", ["cat"]).stdin(input.clone()), &mut NoSink).await.expect("it ends");
     assert_eq!(output.stdout.len(), input.len());
     assert!(output.stdout == input);
-    // Without any, a reader is at the end at once.
+    // Without any input, a reader is at the end at once.
     let output = session.exec(&Command::reads("cat", ["cat"]), &mut NoSink).await.expect("it ends");
     assert_eq!((output.exit, output.stdout.len()), (Exit::Code(0), 0));
-    // A command that does not read its input does not keep the session from the next one.
+    // A command that does not read its input does not block the next one of the session.
     let command = Command::reads("true", ["true"]).stdin(vec![b'x'; 3 << 20]);
     assert!(session.exec(&command, &mut NoSink).await.expect("it ends").success());
 }

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 
 use crate::support::sshd::{Sshd, me, signal};
 
-/// Hosts `web01`, `web02`, … that are all this server.
+/// Hosts `web01`, `web02`, … that are all this one server.
 fn fleet(sshd: &Sshd, hosts: usize) {
     let mut text = "all:\n  hosts:\n".to_owned();
     for n in 1..=hosts {
@@ -94,7 +94,7 @@ fn standard_input_goes_to_every_host() {
 fn live_lines_carry_their_host() {
     let Some(sshd) = Sshd::start("") else { return };
     fleet(&sshd, 4);
-    // The commands end only after a line of one of them was read here.
+    // The commands end only after the test has read a line of one of them.
     let go = sshd.path("go");
     let line =
         format!("echo first; until [ -e {} ]; do sleep 0.1; done; echo last; echo bad >&2; exit 1", go.display());
@@ -138,7 +138,7 @@ fn an_interrupt_shows_what_there_is_and_names_the_rest() {
     assert!(told.contains("── web[03-04] (2 hosts): not started\n"), "{told}");
 }
 
-/// The most memory that the process had, in bytes.
+/// The peak memory of the process, in bytes.
 fn peak(child: &Child) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
@@ -158,7 +158,7 @@ fn a_flood_before_a_stalled_reader_is_bounded_and_nothing_is_lost() {
         let whole = |n: usize| {
             fs::metadata(logs.join(format!("web{n:02}.out"))).is_ok_and(|file| file.len() + 40_000 > bytes as u64)
         };
-        // Nobody reads; the hosts are done nonetheless.
+        // Nobody reads the output, but the hosts finish anyway.
         while !(1..=HOSTS).all(whole) && Instant::now() < until && bytes > 40_000 {
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -189,7 +189,7 @@ fn the_time_limit_holds_for_a_host_that_floods() {
         assert_eq!(code(&output), 7, "{}", text(&output.stderr));
         let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(answer["class"], "command-timeout");
-        // With the login, and with a good-bye that nobody has to wait for.
+        // This includes the login, and a disconnect that does not have to be waited for.
         let took = answer["took_ms"].as_u64().unwrap();
         assert!((2000..4000).contains(&took), "{took} ms");
     }

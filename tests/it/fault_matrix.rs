@@ -1,5 +1,5 @@
 //! Every fault × every kind of step × before, during, after: `resume` ends with the right outcome for every host, and
-//! nothing was done twice. What is put where is in `support/matrix.rs`; the steps are in `support/cases.rs`.
+//! nothing is done twice. Which fault strikes where is in `support/matrix.rs`; the steps are in `support/cases.rs`.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -73,7 +73,7 @@ fn show(wrong: &[&String]) -> String {
     wrong.iter().take(40).map(|line| format!("{line}\n")).collect()
 }
 
-/// Runs a case without a fault; both hosts are well, and the moments of the first one's walk are returned.
+/// Runs a case without a fault; both hosts must be ok. Returns the moments of the first one's walk.
 fn undisturbed(case: &Case, folder: &std::path::Path) -> Vec<Phase> {
     fastrand::seed(1);
     let after = paused(live_through(case, folder, false, None));
@@ -87,8 +87,8 @@ fn undisturbed(case: &Case, folder: &std::path::Path) -> Vec<Phase> {
     after.trace
 }
 
-/// Where and how it strikes. The first seed takes the border itself; the others any moment of the phase, and stranger
-/// company: a delay, a controller that dies a little later, a second one that dies too.
+/// Where and how it strikes. The first seed strikes exactly at the border; the others at any moment of the phase, with
+/// something added: a delay, a controller that dies a little later, a second one that dies too.
 fn strike(blow: Blow, phase: Phase, trace: &[Phase], seed: u64) -> Strike {
     let moments: Vec<usize> = (0..trace.len()).filter(|n| trace[*n] == phase).collect();
     let moment = match (seed, phase) {
@@ -115,7 +115,7 @@ fn strike(blow: Blow, phase: Phase, trace: &[Phase], seed: u64) -> Strike {
     }
 }
 
-/// All that is wrong afterwards.
+/// Everything that is wrong afterwards.
 fn judge(case: &Case, strike: &Strike, after: &Aftermath) -> Vec<String> {
     let mut wrong = Vec::new();
     if !after.state.finished || after.state.tally.in_flight > 0 {
@@ -131,7 +131,7 @@ fn judge(case: &Case, strike: &Strike, after: &Aftermath) -> Vec<String> {
     match theirs.outcome() {
         Outcome::Ok => {}
         Outcome::NotStarted if mine.outcome() != Outcome::Ok => {}
-        // The controller that was killed took this host's programs with it, too.
+        // The controller that was killed took this host's programs with it.
         Outcome::Unknown if controller_died(strike) && asks(case) => {}
         Outcome::Failed if undone(strike, theirs) => {}
         outcome => wrong.push(format!("the other host is {outcome:?}: {}", reason(theirs))),
@@ -146,26 +146,26 @@ fn controller_died(strike: &Strike) -> bool {
         || strike.killed_again.is_some()
 }
 
-/// The time of a guard passes while there is no terminal to confirm.
+/// The time of a guard is running while there is no terminal to confirm.
 fn undone(strike: &Strike, host: &HostState) -> bool {
     controller_died(strike) && host.broke_at().is_some_and(|(_, result)| result.class == "rolled-back")
 }
 
-/// A program that must not run twice. On this jump box programs die with their controller and leave no record, so that
-/// nobody can know how far it came.
+/// A program that must not run twice. On this jump box programs die with their controller and leave no record, so
+/// nothing shows how far it got.
 fn asks(case: &Case) -> bool {
     let harmless = matches!(case.spec().kind, StepKind::Snapshot(_) | StepKind::Drain(_) | StepKind::Undrain(_));
     case.spec().on == Side::Controller && step::is_change(&case.spec().kind) && !harmless
 }
 
-/// What an outcome claims, held against the host.
+/// Compares what an outcome claims with the host.
 fn truth(case: &Case, strike: &Strike, after: &Aftermath, host: &HostName, state: &HostState) -> Vec<String> {
     let mut wrong = Vec::new();
     let broken = state.broke_at();
     let rollbacks = cases::rollbacks(&after.fleet, host);
     let said = broken.map(|(_, result)| result.class.as_str());
     if rollbacks != u32::from(said == Some("rolled-back")) && state.outcome() != Outcome::Unknown {
-        // A walk that broke is rolled back at its end; what broke it is still the reason.
+        // A walk that broke is rolled back at its end; the reason is still what broke it.
         let at_the_end = state.steps.iter().any(|(_, result)| result.class == "rolled-back");
         if rollbacks != u32::from(at_the_end) {
             wrong.push(format!("rolled back {rollbacks} times, and it says {said:?}"));
@@ -182,7 +182,7 @@ fn truth(case: &Case, strike: &Strike, after: &Aftermath, host: &HostName, state
             if !(case.proof)(&after.fleet, &after.jump_box, host) {
                 wrong.push(format!("{host} is ok, but it is not so: {:?}", after.fleet.transactions(host)));
             }
-            // A host that is away in the very moment keeps its lease until that expires.
+            // A host that is away at that moment keeps its lease until the lease expires.
             if after.fleet.lease(host).is_some() && !matches!(strike.blow, Blow::ForeignReboot | Blow::PowerOff) {
                 wrong.push(format!("{host} is ok and its lease is left behind"));
             }
@@ -213,7 +213,7 @@ fn truth(case: &Case, strike: &Strike, after: &Aftermath, host: &HostName, state
     wrong
 }
 
-/// Whatever changes something ran at most once.
+/// Whatever makes a change ran at most once.
 fn once(case: &Case, after: &Aftermath, host: &HostName) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut names = BTreeMap::<String, u32>::new();
@@ -241,7 +241,7 @@ fn once(case: &Case, after: &Aftermath, host: &HostName) -> Vec<String> {
     wrong
 }
 
-/// Outcomes that are worse than the fault.
+/// Outcomes that are worse than the fault explains.
 fn unexpected(case: &Case, strike: &Strike, after: &Aftermath, mine: &HostState) -> Option<String> {
     let outcome = mine.outcome();
     if outcome == Outcome::Ok {
@@ -255,9 +255,9 @@ fn unexpected(case: &Case, strike: &Strike, after: &Aftermath, mine: &HostState)
         blow if blow.spares_the_host() => false,
         Blow::LinkCut => case.name == "cleanup" && outcome == Outcome::Unknown,
         Blow::JobKilled | Blow::ProgramKilled => busy && outcome != Outcome::Unreachable,
-        // A host that cannot be reached in the first place is not waited for; nothing was done to it then.
+        // A host that was unreachable from the start is not waited for; nothing was done to it then.
         Blow::ForeignReboot if outcome == Outcome::Unreachable => mine.steps.len() == 1 || controller_died(strike),
-        // A step that looks only waits until the host is back.
+        // A step that only looks waits until the host is back.
         Blow::ForeignReboot => on_host && (busy || case.name == "reboot" || case.name == "cleanup"),
         Blow::PowerOff => true,
         Blow::HostDiskFull => matches!(outcome, Outcome::Failed | Outcome::Unknown),

@@ -14,7 +14,7 @@ type Check = fn(&[u8]);
 
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
-    // `corpus` is what long runs have found on this machine; it need not be there.
+    // `corpus` holds what long runs have found on this machine; it may be missing.
     let folders = ["seeds", "corpus", "artifacts"].map(|kind| fuzz.join(kind).join(target));
     let mut paths: Vec<_> =
         folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().map(|e| e.unwrap().path()).collect();
@@ -22,7 +22,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
     paths.iter().map(|path| fs::read(path).unwrap()).collect()
 }
 
-/// One small change, as hostile or broken output has them: bytes flipped, cut, repeated, taken from another seed.
+/// One small change, as in hostile or broken output: bytes flipped, cut, repeated, taken from another seed.
 fn mutate(random: &mut fastrand::Rng, bytes: &mut Vec<u8>, other: &[u8]) {
     let from = random.usize(..=bytes.len());
     let to = (from + random.usize(..40)).min(bytes.len());
@@ -73,7 +73,7 @@ fn run(target: &str, check: Check) {
             eprintln!("the input is kept as {}", kept.display());
             std::panic::resume_unwind(panic);
         }
-        // What was made is changed further, now and then.
+        // Sometimes a mutation is mutated again.
         if rounds.is_multiple_of(16) {
             if pool.len() > 4 * seeds.len() + 64 {
                 pool.truncate(seeds.len());

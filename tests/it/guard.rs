@@ -1,4 +1,4 @@
-//! Guards on the simulated fleet: a change that locks everybody out is undone by the host, whatever else goes wrong.
+//! Guards on the simulated fleet: the host undoes a change that locks everyone out, whatever else goes wrong.
 
 use std::time::Duration;
 

@@ -14,7 +14,7 @@ fn patchwave(args: &[&str]) -> (String, i32) {
     (String::from_utf8(output.stdout).expect("text").trim().to_owned(), output.status.code().expect("an exit code"))
 }
 
-/// What OpenSSH's client does with these files.
+/// How OpenSSH's client decides with these files.
 fn theirs(ssh: &Path, sshd: &Sshd, files: &[PathBuf], strict: &str, alias: Option<&str>) -> &'static str {
     let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
     let mut command = Command::new(ssh);
@@ -109,7 +109,7 @@ fn verdicts_are_those_of_ssh() {
     assert!(seen.len() == 4, "every verdict came up: {seen:?}");
 }
 
-/// Hashes the names of a line as `HashKnownHosts` would: markers keep theirs.
+/// Hashes the names of a line as `HashKnownHosts` would; lines with markers keep their names.
 fn hashed(keygen_program: &Path, file: &Path) {
     let status = Command::new(keygen_program)
         .args(["-q", "-H", "-f"])
@@ -140,7 +140,7 @@ fn hashed_lines_and_marked_lines_together_are_those_of_ssh() {
     let names = [full.as_str(), "127.0.0.1", "farm", "[farm]:2222"];
     let hashes = names.map(|name| hash_of(&keygen_program, dir.path(), name, &key("other")));
     assert!(hashes.iter().all(|hash| hash.starts_with("|1|")), "{hashes:?}");
-    // A marker before a hashed name, as nobody but a program writes it; a hash among other names is none.
+    // A marker before a hashed name, which only a program writes; a hash among other names does not count as one.
     let fields =
         |n: usize| [names[n].to_owned(), hashes[n].clone(), format!("x,{}", names[n]), format!("x,{}", hashes[n])];
     let mut random = fastrand::Rng::with_seed(23);
@@ -162,7 +162,7 @@ fn hashed_lines_and_marked_lines_together_are_those_of_ssh() {
             files.push(sshd.path(&format!("mixed-{n}")));
             fs::write(&files[n], text).unwrap();
         }
-        // Now and then ssh-keygen hashes what it finds, marked lines and lists among it.
+        // Sometimes ssh-keygen hashes what it finds, including marked lines and lists.
         if random.u8(..4) == 0 && fs::metadata(&files[0]).unwrap().len() > 0 {
             hashed(&keygen_program, &files[0]);
         }
@@ -172,8 +172,8 @@ fn hashed_lines_and_marked_lines_together_are_those_of_ssh() {
         let ours = ours(&sshd, &files, strict, alias);
         let mut expected = theirs(&ssh, &sshd, &files, strict, alias);
         if ours.0 == "revoked" && expected != "revoked" {
-            // On purpose: a key that is revoked for a host is revoked on every port. `ssh` says the same of the same
-            // lines with the port.
+            // On purpose: a key that is revoked for a host is revoked on every port. `ssh` decides the same if the
+            // lines name the port.
             for (file, text) in files.iter().zip(&told) {
                 let with_port = |line: &str| match line.starts_with("@revoked") {
                     true => line.replace(&hashes[1], &full).replace(" 127.0.0.1 ", &format!(" {full} ")),

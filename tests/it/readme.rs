@@ -22,7 +22,7 @@ struct Block {
 }
 
 impl Block {
-    /// Below as many empty lines as stand above it on the page, so that an error names the page's line.
+    /// The block with empty lines above it, so that an error names the line of the page.
     fn in_its_place(&self) -> String {
         "\n".repeat(self.line - 1) + &self.text
     }
@@ -57,7 +57,7 @@ fn blocks(language: &str) -> Vec<Block> {
     found
 }
 
-/// The block without its first line, the language, if it is this one.
+/// The block without its first line, if that line names this language.
 fn of_language(mut block: Block, language: &str) -> Option<Block> {
     let (of, text) = block.text.split_once('\n')?;
     if of != language {
@@ -102,7 +102,7 @@ fn the_first_screen_says_how_to_begin() {
     }
 }
 
-/// What `folder` holds in YAML.
+/// The YAML files in `folder`.
 fn yaml_files(folder: &str) -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let entries = fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path());

@@ -5,9 +5,9 @@ use patchwave::event::{Event, HostAt, Outcome, RunState, Verdict};
 
 use crate::support::simulation::{Shared, World, drive, over_cores, paused, settled};
 
-/// Seeds of the plain simulation; each is another fleet with other faults.
+/// Seeds of the plain simulation; each is a different fleet with different faults.
 const SEEDS: u64 = 2_000;
-/// Seeds whose run is cut after every single event.
+/// Seeds whose run is cut after every event.
 const CUT_SEEDS: u64 = 40;
 
 fn simulate(seed: u64, health: u32, most: usize) -> (World, Vec<Event>, RunState) {
@@ -31,7 +31,7 @@ fn the_rules_hold_over_random_fleets_and_faults() {
     for (_, outcome) in states.iter().flat_map(RunState::outcomes) {
         *seen.entry(outcome.as_str()).or_default() += 1;
     }
-    // A simulation in which nothing breaks, or nothing works, shows nothing.
+    // A simulation in which nothing breaks, or nothing works, proves nothing.
     for outcome in ["ok", "failed", "unreachable", "unknown", "not_started"] {
         assert!(seen.get(outcome).is_some_and(|n| *n > 100), "{seen:?}");
     }
@@ -87,15 +87,15 @@ fn fine(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Ok | Verdict::Skipped)
 }
 
-/// A run whose controller dies before event `room + 1`, and a second controller that goes on. Returns the hosts that
+/// A run whose controller dies before event `room + 1`, and a second controller that continues. Returns the hosts that
 /// ended well.
 fn cut_and_resume(seed: u64, room: usize, journal: Shared) -> usize {
     let world = World::of(seed, 70, 6);
     fastrand::seed(seed);
     let first = paused(drive(&world, journal.clone()));
     assert!(first.lost.is_some(), "seed {seed} was not cut at {room}");
-    // What the ledger tells after the crash: every host has one outcome, none that was open is ok, and one that is
-    // paused has no step that has begun and not ended.
+    // What the ledger shows after the crash: every host has one outcome, no open host is ok, and a paused host has no
+    // step that has begun and not ended.
     for (host, outcome) in settled(&world, &journal.events()).outcomes() {
         let expected = match host.at {
             HostAt::Waiting => Outcome::NotStarted,
@@ -123,7 +123,7 @@ fn cut_and_resume(seed: u64, room: usize, journal: Shared) -> usize {
 fn a_host_that_stops_at_a_border_has_its_last_step_recorded_and_the_next_not_begun() {
     let stopped: usize = over_cores(100, |seed| {
         let world = World::of(seed, 100, 24);
-        // The first look is at the beginning.
+        // The first look is at the start.
         let journal = Shared::stopping(2);
         fastrand::seed(seed);
         let ended = paused(drive(&world, journal.clone()));

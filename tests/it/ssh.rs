@@ -40,7 +40,7 @@ async fn fails(target: Target) -> ConnectError {
     error
 }
 
-/// A server that treats each connection as `serve` says; gives its port.
+/// A server that handles each connection with `serve`; returns its port.
 fn peer(serve: impl Fn(&mut std::net::TcpStream) + Send + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
@@ -72,7 +72,7 @@ async fn a_name_without_address_is_told() {
 
 #[tokio::test]
 async fn an_address_that_says_nothing_times_out() {
-    // A full queue of connections: the kernel answers no more of them.
+    // With a full queue, the kernel does not answer further connections.
     let listener = rustix_listener();
     let mut held = Vec::new();
     for _ in 0..4 {
@@ -186,12 +186,12 @@ async fn options_that_change_the_way_are_refused_by_name() {
 #[tokio::test]
 async fn connections_beyond_max_startups_are_closed_before_the_banner() {
     let Some(sshd) = Sshd::start("MaxStartups 1:100:1\nLoginGraceTime 20") else { return };
-    // It holds the only place: the banner shows that it was not dropped itself.
+    // This connection holds the only place; its banner shows that it was not dropped itself.
     let idle = (0..50).find_map(|_| {
         let mut idle = std::net::TcpStream::connect(("127.0.0.1", sshd.port)).ok()?;
         let mut banner = [0; 4];
         let held = idle.read_exact(&mut banner).is_ok() && &banner == b"SSH-";
-        // The connection that found the server up may hold the place for a moment.
+        // The connection that found the server up may still hold the place for a moment.
         std::thread::sleep(Duration::from_millis(if held { 0 } else { 100 }));
         held.then_some(idle)
     });
@@ -224,7 +224,7 @@ async fn waiting_for_a_place_costs_nothing_of_the_deadlines() {
         transport.connect(Arc::new(target("127.0.0.1", port))),
         transport.connect(Arc::new(target("127.0.0.1", port)))
     );
-    // The second had its own 700 ms after the first had spent its.
+    // The second one had its own 700 ms after the first one had used up its time.
     assert!(begun.elapsed() >= Duration::from_millis(1400));
     for error in [first.err(), second.err()] {
         assert_eq!(error.expect("no session").phase, Phase::Banner);

@@ -1,4 +1,4 @@
-//! Agents on a real sshd: keys of hardware tokens, identities that are broken, agents that go silent.
+//! Agents with a real sshd: keys of hardware tokens, broken identities, agents that go silent.
 
 use std::{
     io::{Read, Write},
@@ -31,7 +31,7 @@ const SIGN_RESPONSE: u8 = 14;
 /// The token's owner has touched it (FIDO2, flags of the authenticator data).
 const TOUCHED: u8 = 1;
 
-/// What the token's software twin holds.
+/// What the software replacement of the token holds.
 #[derive(Clone)]
 struct Token {
     key: PrivateKey,
@@ -67,8 +67,8 @@ impl Token {
         format!("sk-{}@openssh.com", self.key.algorithm().as_str())
     }
 
-    /// The public key: that of the software key under the token's name, and the application behind it
-    /// (OpenSSH's PROTOCOL.u2f).
+    /// The public key: that of the software key under the token's name, followed by the application (OpenSSH's
+    /// PROTOCOL.u2f).
     fn blob(&self) -> Vec<u8> {
         let plain = self.key.public_key().public_key_bytes();
         let mut rest = plain.as_slice();
@@ -76,7 +76,7 @@ impl Token {
         [string(self.kind().as_bytes()), rest.to_vec(), string(b"ssh:")].concat()
     }
 
-    /// What a token signs is a hash of the data, behind flags and a counter; both stand behind the signature.
+    /// A token signs a hash of the data, with flags and a counter; both follow the signature.
     fn sign(&self, data: &[u8]) -> Vec<u8> {
         let behind = [&[self.flags][..], &7u32.to_be_bytes()].concat();
         let signed = [&Sha256::digest(b"ssh:")[..], &behind, &Sha256::digest(data)[..]].concat();
@@ -146,7 +146,7 @@ async fn connect(options: SshOptions, target: Target) -> Result<(), ConnectError
     Ok(())
 }
 
-/// A server that lets in these tokens, and options that use nothing but an agent.
+/// A server that accepts these tokens, and options that use only an agent.
 fn server(agent: TestAgent) -> Option<(Sshd, SshOptions)> {
     let sshd = Sshd::start("")?;
     let lines: String = agent.tokens.iter().map(Token::line).collect();
@@ -188,7 +188,7 @@ async fn broken_identities_and_those_that_cannot_sign_hide_no_other() {
     let (nonsense, cut) =
         ([string(b"sk-ssh-unknown@example.com"), vec![1, 2, 3]].concat(), tokens[0].blob()[..20].to_vec());
     agent.listed.splice(0..0, [nonsense, cut, Vec::new()]);
-    // The host would take the first token, but the agent fails to sign with it.
+    // The host would accept the first token, but the agent fails to sign with it.
     agent.tokens.remove(0);
     let Some((sshd, options)) = server(agent) else { return };
     let lines: String = tokens.iter().map(Token::line).collect();
@@ -201,11 +201,11 @@ async fn an_agent_that_gives_no_signature_is_named_within_the_deadline() {
     let token = Token::new(Algorithm::Ed25519);
     let agent = TestAgent { silent_to: Some(SIGN_REQUEST), ..TestAgent::of(&[token]) };
     let Some((sshd, options)) = server(agent) else { return };
-    // A busy machine may not come as far as the signature in time; a longer time must do.
+    // On a busy machine the signature may come too late; a longer time must help.
     let mut told = Vec::new();
     for limit in [2, 8, 32] {
         let transport = SshTransport::new(options.clone()).expect("a transport");
-        // More hosts than the agent is asked for at a time.
+        // More hosts than the agent is asked for at the same time.
         let connects = (0..6).map(|_| {
             let mut target = sshd.target();
             target.limits.auth = Duration::from_secs(limit);

@@ -76,7 +76,7 @@ async fn an_encrypted_key_is_asked_for_once_a_run() {
     let mut options = sshd.options();
     options.identities = vec![path.clone()];
     options.prompt = Some(Scripted::new(move |_, _| {
-        // The first answer is mistyped.
+        // The first answer has a typing mistake.
         let wrong = count.fetch_add(1, Ordering::SeqCst) == 0;
         Some(if wrong { "wrong" } else { "secret words" }.to_owned())
     }));
@@ -86,7 +86,7 @@ async fn an_encrypted_key_is_asked_for_once_a_run() {
         session.expect("a session").close().await;
     }
     assert_eq!(asked.load(Ordering::SeqCst), 2);
-    // Nobody there to ask.
+    // There is no one to ask.
     let options = SshOptions { identities: vec![path], ..sshd.options() };
     let error = connect(options, sshd.target()).await.unwrap_err();
     assert_eq!((error.phase, error.class), (Phase::Auth, Class::Local));
@@ -115,7 +115,7 @@ async fn a_wrong_key_is_told_with_what_was_tried() {
         error.message.contains("/wrong (SHA256:") && error.message.contains("the host allows publickey"),
         "{error}"
     );
-    // No key at all is our side's failure.
+    // No key at all is a failure on our side.
     let mut target = sshd.target();
     target.key_file = Some(sshd.path("absent"));
     let error = connect(sshd.options(), target).await.unwrap_err();
@@ -153,7 +153,7 @@ async fn a_connection_that_ends_during_the_login_is_closed_not_refused() {
     let_in(&sshd, &sshd.path("locked"));
     let mut options = sshd.options();
     options.identities = vec![sshd.path("locked")];
-    // Whoever is asked takes longer than the server waits.
+    // The answer takes longer than the server waits.
     options.prompt = Some(Scripted::new(|_, _| {
         std::thread::sleep(Duration::from_millis(2500));
         Some("secret".to_owned())
@@ -176,7 +176,7 @@ async fn an_agent_signs_and_a_broken_one_spoils_nothing() {
     let_in(&sshd, &sshd.path("rsa"));
     let mut options = SshOptions { identities: vec![], agent: Some(agent.socket.clone()), ..sshd.options() };
     assert_eq!(connect(options.clone(), sshd.target()).await, Ok(()));
-    // Many at once share it.
+    // Many connections at once share it.
     let transport = SshTransport::new(options.clone()).unwrap();
     let connects = (0..12).map(|_| transport.connect(sshd.shared_target()));
     for session in futures::future::join_all(connects).await {
@@ -191,7 +191,7 @@ async fn an_agent_signs_and_a_broken_one_spoils_nothing() {
     assert!(lock.status().unwrap().success());
     target.key_file = Some(locked);
     assert_eq!(connect(options.clone(), target).await, Ok(()));
-    // An agent that is gone, or that is none, does not keep the key files from being tried.
+    // If the agent is gone, or is not an agent, the key files are still tried.
     let nonsense = std::os::unix::net::UnixListener::bind(sshd.path("nonsense")).unwrap();
     std::thread::spawn(move || {
         for mut stream in nonsense.incoming().flatten() {

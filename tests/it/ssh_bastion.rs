@@ -18,7 +18,7 @@ use rustix::process::Signal;
 
 use crate::support::sshd::{Sshd, free_port, signal};
 
-/// A bastion, and a server that plays the hosts behind it. They share keys, so one client key opens both.
+/// A bastion, and a server that acts as the hosts behind it. They share keys, so one client key opens both.
 struct Site {
     bastion: Sshd,
     behind: Sshd,
@@ -54,7 +54,7 @@ fn behind(mut target: Target, ports: &[u16]) -> Target {
     target
 }
 
-/// Opens a session to each and runs a command there; who failed.
+/// Opens a session to each target and runs a command there; returns those that failed.
 async fn all_answer(transport: &Arc<SshTransport>, targets: Vec<Arc<Target>>) -> Vec<String> {
     let one = |target: Arc<Target>| async {
         let transport: Arc<dyn Transport> = Arc::<SshTransport>::clone(transport);
@@ -104,7 +104,7 @@ async fn a_bastion_bears_what_the_hosts_behind_it_say() {
         let options = SshOptions { hosts_per_bastion_connection: 10, ..site.options() };
         let transport = Arc::new(SshTransport::new(options).expect("a transport"));
         let mut targets: Vec<Target> = (1..=60).map(|n| (*site.target(n)).clone()).collect();
-        // One of them says it for all.
+        // One of them is enough to show it.
         targets[40].bastion = BastionCaps { connections: said, handshakes: Some(7) };
         merge_bastion_limits(&mut targets);
         let wrong = all_answer(&transport, targets.into_iter().map(Arc::new).collect()).await;
@@ -128,7 +128,7 @@ async fn a_chain_goes_through_both_hops() {
     for hop in [&site.bastion, &second] {
         assert_eq!(count(&hop.path("log"), "Accepted publickey"), 1);
     }
-    // The first hop is shared with hosts that are right behind it.
+    // Hosts that are directly behind the first hop share it.
     assert_eq!(all_answer(&transport, vec![site.target(9)]).await, Vec::<String>::new());
     assert_eq!(count(&site.bastion.path("log"), "Accepted publickey"), 1);
 }
@@ -143,13 +143,13 @@ async fn a_bastion_that_dies_costs_the_sessions_through_it_and_nothing_else() {
     for pid in site.bastion.session_pids() {
         signal(pid, Signal::KILL);
     }
-    // A session that was on it is lost, as on a cut link, and at once.
+    // A session over it is lost at once, as on a cut link.
     let begun = Instant::now();
     let command = Command::sh("sleep", "sleep 20", [""; 0]).timeout(Duration::from_secs(30));
     let error = through.exec(&command, &mut NoSink).await.expect_err("the way is gone");
     assert_eq!(error.class, Class::Lost, "{error}");
     assert!(begun.elapsed() < Duration::from_secs(15));
-    // The other hosts go on; new ones, and the lost one, come through a new connection, which is opened once.
+    // The other hosts go on. New sessions, and the lost one, use a new connection, which is opened once.
     assert!(echo(&mut direct).await);
     assert_eq!(all_answer(&transport, (1..=20).map(|n| site.target(n)).collect()).await, Vec::<String>::new());
     assert_eq!(count(&site.bastion.path("log"), "Accepted publickey"), 2);
@@ -209,7 +209,7 @@ async fn what_is_wrong_behind_a_bastion_and_with_it_is_told_apart() {
     let words = format!("web001: through bastion 127.0.0.1:{port}: 127.0.0.1:{port} refused the connection");
     assert_eq!(error.message, words);
 
-    // The bastion's key is checked under its own name, whoever is behind it.
+    // The bastion's key is checked under its own name, whichever host is behind it.
     std::fs::write(site.behind.path("site_hosts"), site.behind.fleet_line()).expect("known_hosts");
     let options = SshOptions { known_hosts: vec![site.behind.path("site_hosts")], ..site.behind.options() };
     let error = fails(&SshTransport::new(options).expect("a transport"), site.target(1)).await;
@@ -224,7 +224,7 @@ async fn what_is_wrong_behind_a_bastion_and_with_it_is_told_apart() {
     let error = fails(&SshTransport::new(options).expect("a transport"), site.target(1)).await;
     assert_eq!((error.phase, error.class), (Phase::HostKey, Class::HostKeyUnknown), "{error}");
 
-    // A bastion that does not let us in.
+    // A bastion that refuses our login.
     std::fs::write(site.bastion.path("authorized_keys"), "").expect("authorized_keys");
     let error = fails(&site.transport(), site.target(1)).await;
     assert_eq!((error.phase, error.class), (Phase::Connect, Class::Auth));

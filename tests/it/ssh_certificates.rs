@@ -1,4 +1,4 @@
-//! User certificates, several keys in a row and the number of tries, on a real sshd; codes on one written here.
+//! User certificates, several keys in a row and the number of tries, on a real sshd; codes on a server written here.
 
 use std::{
     path::{Path, PathBuf},
@@ -28,7 +28,7 @@ async fn connect(options: SshOptions, target: Target) -> Result<(), ConnectError
     Ok(())
 }
 
-/// A server that lets nobody in but with a certificate of its authority.
+/// A server that accepts only certificates of its authority.
 fn server(more: &str) -> Option<(tempfile::TempDir, Sshd)> {
     need("sshd")?;
     need("ssh-keygen")?;
@@ -160,7 +160,7 @@ async fn the_configured_key_comes_before_the_many_of_an_agent() {
     let (options, target) = with_key(&sshd, sshd.path("user"));
     let options = SshOptions { agent: Some(agent.socket.clone()), ..options };
     assert_eq!(connect(options.clone(), target).await, Ok(()));
-    // Without it the host hangs up after its number of tries, which is a refusal and no lost connection.
+    // Without it the host hangs up after its number of tries. That is a refusal and not a lost connection.
     let error = connect(options, sshd.target()).await.unwrap_err();
     assert_eq!(error.class, Class::Auth, "{error}");
 }

@@ -4,10 +4,10 @@ mod both;
 mod cases;
 mod hostile;
 mod keys;
+mod keywords;
 mod made_up;
 mod reach;
 mod trust;
-mod walk;
 mod way;
 
 use std::{
@@ -80,7 +80,7 @@ impl Pair {
         self.command(env!("CARGO_BIN_EXE_patchwave"), "ssh-config", args)
     }
 
-    /// What differs, if anything.
+    /// The difference, if there is one.
     pub fn difference(&self, args: &[&str]) -> Option<String> {
         let (theirs, ours) = (self.ssh(args), self.ours(args));
         let said = |out: &Output| String::from_utf8_lossy(&out.stderr).into_owned();
@@ -119,7 +119,7 @@ fn lines(out: &Output) -> BTreeMap<String, Vec<String>> {
     found
 }
 
-/// The first file of a command's refusal must be named with its line.
+/// A refused command must name the first file, with its line.
 #[test]
 fn a_refusal_names_the_line() {
     for (config, place, word) in [

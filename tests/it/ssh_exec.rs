@@ -15,7 +15,7 @@ use secrecy::SecretString;
 
 use crate::support::sshd::{Sshd, signal};
 
-/// Counts, and can keep two streams apart.
+/// Counts bytes, and can keep two streams apart.
 #[derive(Default)]
 struct Count {
     stdout: usize,
@@ -80,7 +80,7 @@ async fn a_command_whose_connection_dies_is_lost_and_was_sent() {
     let (result, ()) = tokio::join!(session.exec(&command, &mut sink), kill);
     let error = result.expect_err("lost");
     assert_eq!((error.sent, error.class), (true, Class::Lost), "{error}");
-    // What comes later on this session was never sent.
+    // Later commands on this session were never sent.
     let error = session.exec(&command, &mut NoSink).await.expect_err("lost");
     assert_eq!((error.sent, error.class), (false, Class::Lost), "{error}");
     session.close().await;
@@ -165,7 +165,7 @@ RAISED=$user; export RAISED
 exec "$@"
 "#;
 
-/// A server whose sessions find the false sudo first, in this mode.
+/// A server whose sessions find the fake sudo first, in this mode.
 fn with_sudo(mode: &str) -> Option<Sshd> {
     let bin = tempfile::tempdir().expect("a temporary folder").keep();
     let sshd = Sshd::start(&format!("SetEnv PATCHWAVE_ROOT={}", bin.display()));
@@ -182,7 +182,7 @@ fn with_sudo(mode: &str) -> Option<Sshd> {
 fn raised(sshd: &Sshd, password: Option<&str>) -> Target {
     let mut target = sshd.target();
     let password = password.map(|p| SecretString::from(p.to_owned()));
-    // Not whoever runs the tests: root needs no raising to root.
+    // Not the user who runs the tests: root needs no sudo to become root.
     target.escalation = Escalation { on: true, method: Method::Sudo, user: Some("operator".to_owned()), password };
     target.limits.escalate = Duration::from_secs(2);
     target
@@ -201,7 +201,7 @@ async fn sudo_raises_with_and_without_a_password() {
         for _ in 0..2 {
             let output = session.exec(&privileged(), &mut NoSink).await.unwrap_or_else(|e| panic!("{mode}: {e}"));
             assert_eq!(output.exit, Exit::Code(3));
-            // The command got its input, whole and alone; nothing of the talk is in its output.
+            // The command got exactly its input; the exchange with sudo is not in its output.
             assert_eq!(output.text(), "100000\noperator\n");
             assert_eq!(output.stderr, b"to-stderr\n");
         }
@@ -239,7 +239,7 @@ async fn nothing_is_raised_for_whom_it_is_already() {
     assert_eq!(session.exec(&privileged(), &mut NoSink).await.expect("it ends").exit, Exit::Code(3));
 }
 
-/// The programs themselves, as root lets them: to somebody else, without a password.
+/// The real programs, as root may use them: to become another user, without a password.
 #[tokio::test]
 async fn the_real_programs_lead_to_other_users() {
     let Some(sshd) = Sshd::start("") else { return };
@@ -258,7 +258,7 @@ async fn the_real_programs_lead_to_other_users() {
         let output = session.exec(&command, &mut NoSink).await.unwrap_or_else(|error| panic!("{program}: {error}"));
         assert_eq!((output.exit, output.stdout.as_slice()), (Exit::Code(4), &b"nobody\nthe input"[..]), "{program}");
     }
-    // A user that there is not.
+    // A user that does not exist.
     let mut target = sshd.target();
     target.escalation =
         Escalation { on: true, method: Method::Su, user: Some("no-such-user".to_owned()), password: None };

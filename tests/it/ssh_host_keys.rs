@@ -65,7 +65,7 @@ async fn unknown_changed_and_revoked_keys_are_refused() {
         (format!("other.example.com {other}\n"), unknown, None),
         (format!("{name} {other}\n"), changed, changed),
         (format!("{name} {other}\n{name} {host}\n"), None, None),
-        // Known by another kind of key: somebody may be hiding that it is another host.
+        // Known by another kind of key: this may be a different host that hides behind the name.
         (format!("{name} {ecdsa}\n"), changed, changed),
         (format!("{name} {ecdsa}\n{name} {host}\n"), None, None),
         (format!("{name} {host}\n@revoked * {host}\n"), revoked, revoked),
@@ -101,7 +101,7 @@ async fn a_new_key_is_recorded_once_by_many_connections() {
     let recorded = fs::read_to_string(sshd.path("known_hosts")).unwrap();
     let line = sshd.known_line().rsplit_once(' ').expect("a comment").0.to_owned();
     assert_eq!(recorded, format!("# mine\n{line}\n"));
-    // OpenSSH reads what was written.
+    // OpenSSH can read what was written.
     let mut find = Command::new("ssh-keygen");
     find.args(["-F", &format!("[127.0.0.1]:{}", sshd.port), "-f"]).arg(sshd.path("known_hosts"));
     assert!(find.output().unwrap().status.success());
@@ -123,7 +123,7 @@ async fn known_kinds_of_keys_are_asked_for_first() {
     if need("sshd").is_none() || need("ssh-keygen").is_none() {
         return;
     }
-    // The server shows ed25519 unless it is asked for another kind first.
+    // The server shows ed25519 unless the client asks for another kind first.
     let dir = tempfile::tempdir().unwrap();
     keygen(&dir.path().join("ed25519"), "ed25519", "");
     keygen(&dir.path().join("rsa"), "rsa", "");
@@ -177,7 +177,7 @@ async fn host_certificates_speak_for_their_principals() {
     }
 }
 
-/// Which lines name a host: ours against OpenSSH's answer, on files made of odd lines.
+/// Which lines name a host: our answer against OpenSSH's, on files made of odd lines.
 #[test]
 fn the_lines_that_name_a_host_are_those_of_ssh_keygen() {
     if need("ssh-keygen").is_none() {
@@ -228,7 +228,7 @@ fn the_lines_that_name_a_host_are_those_of_ssh_keygen() {
     let random = std::cell::RefCell::new(fastrand::Rng::with_seed(7));
     let any = |choices: &[&'static str]| choices[random.borrow_mut().usize(..choices.len())];
     for round in 0..12 {
-        // ssh-keygen hashes whole files only.
+        // ssh-keygen can only hash whole files.
         let hash = round % 3 == 2;
         let mut text = String::new();
         for _ in 0..30 {
@@ -268,7 +268,7 @@ fn the_lines_that_name_a_host_are_those_of_ssh_keygen() {
     }
 }
 
-/// A person answers; the time they take counts against no deadline, and each name is asked about once.
+/// A person answers. Their time counts against no deadline, and they are asked once for each name.
 #[tokio::test]
 async fn a_person_is_asked_once_for_each_name() {
     use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,5 +1,5 @@
 //! Login shells over a real sshd: what fish, tcsh, zsh and others make of a command, and how its exit code comes back
-//! past whoever holds its output open, or over a host that allows one session only.
+//! although another process holds its output open, or the host allows only one session.
 
 use std::{
     path::Path,
@@ -14,12 +14,12 @@ use patchwave::{
 
 use crate::support::sshd::{Sshd, need};
 
-/// A server on which everybody has this login shell.
+/// A server on which every user has this login shell.
 fn with_shell(shell: &Path) -> Option<Sshd> {
     Sshd::start(&format!("ForceCommand exec {} -c \"$SSH_ORIGINAL_COMMAND\"", shell.display()))
 }
 
-/// Who becomes somebody else without a password, when root asks.
+/// Commands by which root becomes another user without a password.
 fn raised(sshd: &Sshd, method: Method, user: &str) -> Target {
     let mut target = sshd.target();
     target.escalation = Escalation { on: true, method, user: Some(user.to_owned()), password: None };
@@ -58,7 +58,7 @@ async fn every_login_shell_runs_what_it_is_given_and_tells_the_exit_code() {
 async fn what_a_login_shell_does_not_run_was_not_sent_in_its_own_words() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let loud = folder.path().join("loud");
-    // As fish does with a line that it cannot read: it repeats it, and ends with 0.
+    // As fish does with a line that it cannot parse: it repeats the line and exits with 0.
     std::fs::write(&loud, "#!/bin/sh\nprintf 'loud: no such thing\\n%s\\n    ^\\n' \"$2\" >&2\n").expect("a shell");
     std::fs::set_permissions(&loud, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("a mode");
     let shells =
@@ -94,7 +94,7 @@ async fn nothing_is_run_for_whom_standard_error_is_standard_output() {
     }
 }
 
-/// Counts, no faster than a slow reader.
+/// Counts, as slowly as a slow reader.
 struct Slow(usize);
 
 impl Sink for Slow {
@@ -126,7 +126,7 @@ async fn an_exit_code_is_not_hidden_by_who_holds_the_output_open() {
 async fn output_that_comes_late_is_whole_for_a_slow_reader() {
     let Some(sshd) = Sshd::start("") else { return };
     let mut session = sshd.session(sshd.target()).await;
-    // Long enough for several windows of the channel; what sleeps keeps the channel from its end.
+    // Enough for several windows of the channel; the sleeping process keeps the channel open.
     let script = "sleep 20 & head -c 12582912 /dev/zero; exit 5";
     let mut count = Slow(0);
     let output = session.exec(&Command::sh("much", script, [""; 0]), &mut count).await.expect("it ends");

@@ -1,4 +1,4 @@
-//! Passwords, dialogues and second factors, against a server whose answers are written here.
+//! Passwords, dialogues and second factors, on a server whose answers are written here.
 
 use std::{
     borrow::Cow,
@@ -23,7 +23,7 @@ use secrecy::SecretString;
 
 use crate::support::prompt::Scripted;
 
-/// How the server lets people in.
+/// How the server accepts a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rule {
     Password,
@@ -34,9 +34,9 @@ enum Rule {
     KeyThenPassword,
     /// A key, then a code in a dialogue.
     KeyThenCode,
-    /// It refuses, and offers nothing more.
+    /// It refuses, and offers no other method.
     NothingLeft,
-    /// It hangs up when it is shown a password.
+    /// It hangs up when it gets a password.
     HangsUp,
     /// It never answers.
     Silent,
@@ -110,12 +110,12 @@ impl Handler for Server {
     }
 }
 
-/// Logs in with this password; the result, and what the server saw.
+/// Logs in with this password; returns the result, and what the server saw.
 async fn log_in(rule: Rule, methods: &[MethodKind], password: &str) -> (Result<(), ConnectError>, Vec<String>) {
     log_in_with(rule, methods, Some(password), None).await
 }
 
-/// As [`log_in`], with a person who gives this code whatever they are asked, slowly.
+/// As [`log_in`], with a person who slowly gives this code to every question.
 async fn log_in_with(
     rule: Rule,
     methods: &[MethodKind],
@@ -125,7 +125,7 @@ async fn log_in_with(
     log_in_by(rule, methods, password, code, LoginSettings::default()).await
 }
 
-/// As [`log_in_with`], as ssh_config has it.
+/// As [`log_in_with`], with these ssh_config settings.
 async fn log_in_by(
     rule: Rule,
     methods: &[MethodKind],
@@ -235,12 +235,12 @@ async fn a_person_gives_the_code() {
     // The password, then the code, in one dialogue.
     let (result, seen) = log_in_with(Rule::Code, DIALOGUE, Some("pass"), Some("123456")).await;
     assert_eq!((result, seen), (Ok(()), seen_of(&["dialogue", "answer pass", "answer 123456"])));
-    // A key, then the code; the password, which is there as well, is not taken for the code.
+    // A key, then the code. A password is configured as well, and must not be used as the code.
     for password in [None, Some("pass")] {
         let (result, seen) = log_in_with(Rule::KeyThenCode, DIALOGUE, password, Some("123456")).await;
         assert_eq!((result, seen), (Ok(()), seen_of(&["key", "dialogue", "answer 123456"])), "{password:?}");
     }
-    // With nobody there, the error says what was asked.
+    // With no one to ask, the error says what was asked.
     let (result, _) = log_in_with(Rule::KeyThenCode, DIALOGUE, Some("pass"), None).await;
     let error = result.unwrap_err();
     assert!(error.class == Class::Auth && error.message.contains("Verification code"), "{error}");

@@ -1,4 +1,5 @@
-//! Connections over a program's standard streams: it works, fails with its own words, hangs, and leaves nothing behind.
+//! Connections over a program's standard streams: it works, fails with its own message, hangs, and leaves nothing
+//! behind.
 
 use std::{
     path::Path,
@@ -14,7 +15,7 @@ use patchwave::{
 
 use crate::support::sshd::{Sshd, need};
 
-/// Copies bytes between its streams and a TCP connection, and has a child of its own, which must end with it.
+/// Copies bytes between its streams and a TCP connection, and has a child process, which must end with it.
 const RELAY: &str = r#"
 import os, socket, subprocess, sys, threading
 mark = sys.argv[3]
@@ -44,17 +45,17 @@ async fn fails(sshd: &Sshd, line: &str) -> ConnectError {
     error
 }
 
-/// The processes whose numbers stand in the file, once it is there.
+/// The process ids in the file, once it exists.
 fn noted(mark: &Path) -> Vec<i32> {
     let text = std::fs::read_to_string(mark).expect("the program has started");
     text.split_whitespace().map(|pid| pid.parse().expect("a number")).collect()
 }
 
-/// True once none of them runs.
+/// True once none of them is running.
 async fn gone(pids: &[i32]) -> bool {
     let runs = |pid: &i32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // The state stands after the name; a zombie of somebody else's runs no more.
+        // The state follows the name. Zombies of other processes do not count as running.
         stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
     };
     for _ in 0..200 {
@@ -114,7 +115,7 @@ async fn ssh_itself_can_be_the_command() {
 async fn a_command_that_fails_is_told_in_its_own_words() {
     let Some(sshd) = Sshd::start("") else { return };
     let error = fails(&sshd, "echo first >&2; echo 'no way to %h' >&2; exit 3").await;
-    // `exec` ends the line at its first command, as with ssh: so a shell is asked for.
+    // The line ends with its first command (`exec`), as with ssh, so this needs a shell.
     assert_eq!((error.phase, error.class), (Phase::Banner, Class::Closed), "{error}");
     let error = fails(&sshd, "sh -c \"echo first >&2; printf 'no way to %%s\\033[31m' %h >&2; exit 3\"").await;
     assert_eq!((error.phase, error.class), (Phase::Banner, Class::Closed));

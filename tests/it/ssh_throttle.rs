@@ -1,4 +1,4 @@
-//! How fast connections come: sshd's default `MaxStartups` costs no host, and hosts that are down keep nobody waiting.
+//! How fast connections come: sshd's default `MaxStartups` costs no host, and dead hosts do not make others wait.
 
 use std::{
     net::TcpListener,
@@ -63,7 +63,7 @@ async fn many_names_of_one_address_meet_hardly_a_drop() {
     let targets = (1..=60).map(|n| Target { name: HostName::new(&format!("n{n}")).expect("a name"), ..sshd.target() });
     assert_eq!(wrong(all(&transport, targets).await), Vec::<String>::new());
     let log = std::fs::read_to_string(sshd.path("log")).expect("the log");
-    // sshd counts a login as one for a moment longer than we do; sixty at once would be dropped by the dozen.
+    // sshd counts a login for a moment longer than we do; sixty at once would lead to many drops.
     let drops = log.matches("drop connection").count();
     assert!(drops <= 10, "{drops} drops:\n{log}");
 }
@@ -80,7 +80,8 @@ async fn the_dead_keep_nobody_waiting() {
         target.limits.handshake = Duration::from_secs(15);
         target
     };
-    // As few places as there are dead, and the dead come first: without lending, nobody else would move for 15 s.
+    // There are as many places as dead hosts, and the dead come first: without lending, no other host would move for 15
+    // s.
     let transport = fleet(&sshd, |options| (options.handshakes, options.handshakes_per_endpoint) = (4, 8));
     let begun = Instant::now();
     let (dead, live) = tokio::join!(all(&transport, (1..=8).map(dead)), async {

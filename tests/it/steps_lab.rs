@@ -22,7 +22,7 @@ use patchwave::{
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-/// Starts the lab, and in it itself.
+/// Starts the lab, and runs itself in it.
 #[test]
 fn steps_on_real_hosts() {
     if env::var_os("LAB_STATE").is_some() {
@@ -39,11 +39,11 @@ fn steps_on_real_hosts() {
     let output = Process::new(script).args(["with", "2", "--"]).arg(env::current_exe().unwrap()).args(inside).output();
     let output = output.expect("bash");
     let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    // A test runner that finds no test of that name succeeds as well.
+    // A test runner that finds no test of that name also succeeds.
     assert!(output.status.success() && said.contains(DONE), "{said}{errors}");
 }
 
-/// What the half inside the lab says at its end.
+/// What the half inside the lab prints at its end.
 const DONE: &str = "all steps on real hosts are as they should be";
 
 async fn inside() {
@@ -62,7 +62,7 @@ async fn inside() {
     bad_reboots_are_told_apart(&mut root, "newkey", "host-key-changed").await;
 }
 
-/// One host of the lab and what a step needs.
+/// One host of the lab and everything that a step needs.
 struct Host {
     link: Link,
     name: HostName,
@@ -248,7 +248,7 @@ async fn a_whole_walk(host: &mut Host) {
     assert!(host.walk(StepKind::Copy(copy.clone())).await.changed);
     assert!(!host.walk(StepKind::Copy(copy)).await.changed);
     assert_eq!(host.said("stat -c '%a %U' /etc/patchwave-test").await, "600 ops\n");
-    // The very service that carries this connection.
+    // The very service that this connection uses.
     let restart = ServiceSpec { names: ssh(), state: ServiceState::Restarted };
     assert!(host.walk(StepKind::Service(restart)).await.changed);
     let command = CommandSpec {

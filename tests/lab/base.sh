@@ -1,9 +1,8 @@
 # base.sh - what a lab host is made of; sourced by lab.sh.
 #
-# Two cached, read-only layers for each Debian release: a plain debootstrap tree, and a small layer over it
-# with the users, the packages of the lab in their old versions, and the repository
-# that has the updates. Each is named by a hash of what it is made from, is built
-# under `.tmp.*`, and appears by one rename.
+# Two cached, read-only layers for each Debian release: a plain debootstrap tree, and a small layer over it with the
+# users, the packages of the lab in their old versions, and the repository that has the updates. The name of each
+# contains a hash of its sources. It is built under `.tmp.*`, and one rename puts it in place.
 # shellcheck shell=bash
 
 LAB_SUITE=${LAB_SUITE:-bookworm}
@@ -88,7 +87,7 @@ dpkg -i $(ls ./*.deb | grep -v -e lab-reboot_ -e linux-image-amd64_)
 apt-mark hold lab-held
 echo 'setting = edited here' >/etc/lab-conf.conf         # so the update meets a changed conffile
 touch /etc/lab-fail-fixed; echo 2 >/etc/lab-slow-secs; : >/var/log/lab-slow
-# An `apt-get update` stands still as long as this file is there.
+# An `apt-get update` waits as long as this file exists.
 echo 'APT::Update::Pre-Invoke { "while [ -e /etc/lab-hold-update ]; do touch /run/lab-updating; sleep 0.1; done"; };' \
     >/etc/apt/apt.conf.d/90lab-hold
 printf 'deb [trusted=yes] file:/srv/repo/main ./\ndeb [trusted=yes] file:/srv/repo/security ./\n' >/etc/apt/sources.list
@@ -244,7 +243,7 @@ S
     src lab-conf/etc/lab-conf.conf <<<'setting = 2'; mkdeb "$r/security" lab-conf $sec
     mkdeb "$r/old" $old98 6.1.98-1;      mkdeb "$r/old" linux-image-amd64 6.1.98-1 "Depends: $old98"
     mkdeb "$r/security" $new99 6.1.99-1; mkdeb "$r/security" linux-image-amd64 6.1.99-1 "Depends: $new99"
-    # As in Debian, main goes on having the version that the security suite replaces.
+    # As in Debian, main still has the version that the security suite replaces.
     for p in lab-sec lab-slowsec lab-fail lab-svc lab-held lab-reboot liblab1 lab-conf linux-image; do
         cp "$r/old/$p"[_-]*.deb "$r/main/"
     done

@@ -1,4 +1,4 @@
-//! Wall clocks that jump: of the programs of one host, or of the program under test (`clock.c` says how).
+//! Wall clocks that jump: for the programs of one host, or for the program under test (see `clock.c`).
 
 use std::{
     fs,
@@ -8,7 +8,7 @@ use std::{
 
 use crate::fleet::Lab;
 
-/// A library that adds what stands in `file` to the wall clock.
+/// A library that adds the content of `file` to the wall clock.
 pub fn library(lab: &Lab, name: &str, file: &Path) -> PathBuf {
     let made = lab.folder().join(name);
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/clock.c");
@@ -25,7 +25,7 @@ pub fn library(lab: &Lab, name: &str, file: &Path) -> PathBuf {
 }
 
 impl Lab {
-    /// Gives the host a wall clock of its own; [`jump`](Self::jump) sets it.
+    /// Gives the host its own wall clock; [`jump`](Self::jump) sets it.
     pub fn own_clock(&self, host: &str) {
         let name = format!("clock-of-{host}.so");
         let library = fs::read(library(self, &name, Path::new("/etc/lab-clock"))).expect("it was made");
@@ -36,7 +36,7 @@ impl Lab {
         }
     }
 
-    /// Puts the host's clock so many seconds before or after the true time.
+    /// Sets the host's clock this many seconds before or after the true time.
     pub fn jump(&self, host: &str, seconds: i64) {
         self.on(host, &format!("echo {seconds} >/etc/lab-clock"));
         let off = self.seconds(host) - jiff::Timestamp::now().as_second();

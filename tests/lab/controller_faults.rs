@@ -1,6 +1,6 @@
-//! The fault matrix on the jump box's side: it dies, is asked to leave, loses its lines, its disk or its idea of the
-//! time, while its hosts stand before, in and after their transactions and reboots. `resume` brings every one of them
-//! to its end, and nothing is done twice.
+//! The fault matrix on the jump box's side: it dies, is asked to leave, loses its connections, its disk space or the
+//! right time, while its hosts are before, in and after their transactions and reboots. `resume` brings every host to
+//! its end, and nothing is done twice.
 
 use std::{fs, thread::sleep, time::Duration};
 
@@ -15,14 +15,14 @@ use crate::{
 };
 
 const MOMENTS: [Moment; 5] = [Moment::Refresh, Moment::Install, Moment::Between, Moment::Down, Moment::After];
-/// Those whose walk has the reboot still, or already.
+/// The hosts whose reboot is still to come, or has just happened.
 const REBOOTED: &str = "lab-reboot=h2,h3,h4,h5";
 
 fn places() -> Vec<(String, Moment)> {
     (1..).zip(MOMENTS).map(|(n, moment)| (format!("h{n}"), moment)).collect()
 }
 
-/// Five hosts, each where it is held.
+/// Five hosts, each held at its moment.
 fn standing<'a>(lab: &Lab, jump: &Patchwave<'a>) -> (Running<'a>, Vec<Before>) {
     let before = places().iter().map(|(host, _)| Before::of(lab, host)).collect();
     for (host, moment) in places() {
@@ -39,7 +39,7 @@ fn let_go(lab: &Lab) {
     }
 }
 
-/// All five are well, by the ledger and by themselves.
+/// All five are ok, by the ledger and by themselves.
 fn all_well(lab: &Lab, jump: &Patchwave, run: &str, before: &[Before]) {
     let events = jump.call(&["show", run, "--json"]).must(0).events();
     let judged = judge_all(lab, &before.iter().collect::<Vec<_>>(), &events, |_| 0);
@@ -59,7 +59,7 @@ fn a_controller_that_is_killed_while_its_hosts_are_everywhere() {
     running.signal(Signal::KILL);
     let run = run_id(&running.said());
     assert_eq!(running.wait().code, -1);
-    // Who takes over finds them where they stand.
+    // The next controller finds them where they are held.
     let mut resumed = jump.start_resume();
     resumed.until(|event| event["event"] == "run_resumed");
     let_go(&lab);
@@ -100,7 +100,7 @@ fn lines_that_are_cut_while_the_hosts_are_everywhere() {
     all_well(&lab, &jump, &run, &before);
 }
 
-/// No byte can be written any more: neither the ledger, nor a log, nor what it says.
+/// No byte can be written any more: not to the ledger, not to a log, not to the output.
 #[test]
 fn a_jump_box_whose_disk_is_full_while_its_hosts_are_everywhere() {
     let Some(lab) = Lab::up(5, REBOOTED) else { return };

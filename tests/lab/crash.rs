@@ -27,7 +27,7 @@ steps:
 
 const INSTALLING: &str = "grep -q 'begin lab-slowsec' /var/log/lab-slow";
 
-/// Every line that the installation printed on the host is in the log, in its order and as often as there.
+/// The log has every line that the installation printed on the host, in order and equally often.
 fn the_log_is_whole(lab: &Lab, jump: &Patchwave, run: &str, host: &str) {
     let there = lab.on(host, "cat /var/lib/patchwave/jobs/*install*/out*");
     assert!(there.contains("Setting up lab-slowsec (1.0+deb12u1)"), "{there}");
@@ -80,7 +80,7 @@ fn a_killed_controller_goes_on_with_the_same_installation() {
     assert_eq!((all.started().len(), all.finished().len()), (1, 1));
 }
 
-/// Killed at many places, one after the other: whatever it was doing, it ends well, and nothing is done twice.
+/// Killed at many points, one after the other: whatever it was doing, it ends well, and nothing is done twice.
 #[test]
 fn a_controller_that_is_killed_again_and_again() {
     let Some(lab) = Lab::up(3, "lab-reboot=h1") else { return };
@@ -90,7 +90,7 @@ fn a_controller_that_is_killed_again_and_again() {
     running.until(|event| event["event"] == "host_started");
     let mut kills = 0;
     loop {
-        // Not the same in each round, so that it meets different steps.
+        // A different delay in each round, so that it hits different steps.
         sleep(Duration::from_millis(400 + 130 * kills));
         running.signal(Signal::KILL);
         let code = running.wait().code;
@@ -137,7 +137,7 @@ fn a_line_that_is_cut_during_the_installation_is_taken_up_again() {
     }
 }
 
-/// The disk of the jump box is full in the middle of a run: no new work, no lie, and `resume` when there is room.
+/// The jump box's disk is full in the middle of a run: no new work, nothing false, and `resume` once there is room.
 #[test]
 fn a_ledger_that_cannot_be_written_stops_the_run_and_nothing_is_lost() {
     let Some(lab) = Lab::up(6, "lab-reboot=h2") else { return };

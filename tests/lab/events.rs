@@ -1,8 +1,8 @@
-//! What a run said about itself (`--json`): events, one JSON object a line.
+//! What a run printed with `--json`: events, one JSON object per line.
 
 use serde_json::Value;
 
-/// The events of one call.
+/// The events of one command.
 pub struct Events(pub Vec<Value>);
 
 /// The whole lines of an output that may still grow.
@@ -19,7 +19,7 @@ pub fn is(event: &Value, name: &str, host: &str) -> bool {
     event["event"] == name && event["host"] == host
 }
 
-/// Whether this host begins that step (from 0).
+/// Whether this host begins this step (from 0).
 pub fn begins(event: &Value, host: &str, index: usize) -> bool {
     is(event, "step_started", host) && event["step"]["phase"] == "main" && event["step"]["index"] == index
 }
@@ -39,19 +39,19 @@ impl Events {
         self.0.iter().filter(|e| e["event"] == name).filter_map(|e| e["host"].as_str()).map(str::to_owned).collect()
     }
 
-    /// Where the event about this host stands; panics when there is none.
+    /// The index of the event about this host; panics if there is none.
     #[track_caller]
     pub fn place(&self, name: &str, host: &str) -> usize {
         self.0.iter().position(|event| is(event, name, host)).unwrap_or_else(|| panic!("no {name} of {host}"))
     }
 
-    /// `ok`, `failed`, …; empty when the host was not started.
+    /// `ok`, `failed`, …; empty if the host was not started.
     pub fn outcome(&self, host: &str) -> &str {
         let done = self.0.iter().find(|event| is(event, "host_finished", host));
         done.and_then(|event| event["outcome"].as_str()).unwrap_or_default()
     }
 
-    /// How a main step (from 0) ended; panics when it did not.
+    /// How a main step (from 0) ended; panics if it did not end.
     #[track_caller]
     pub fn result(&self, host: &str, index: usize) -> &Value {
         self.try_result(host, index).unwrap_or_else(|| panic!("{host} has no end of step {index}: {:#?}", self.0))

@@ -25,7 +25,7 @@ fn a_broken_host_halts_the_wave_and_the_rest_follows_after_the_repair() {
     let Some(lab) = Lab::up(5, "lab-reboot=h3,h5") else { return };
     let before: BTreeMap<String, _> = (1..=5).map(|n| format!("h{n}")).map(|h| (h.clone(), lab.packages(&h))).collect();
     lab.sh(&["break", "h2"]);
-    // So that it is in flight, with a reboot to come, when h2 fails.
+    // So that it is in flight, with its reboot still to come, when h2 fails.
     lab.hold("h3", Moment::Install);
     let jump = Patchwave::new(&lab, INVENTORY, PLAYBOOK);
 

@@ -1,4 +1,4 @@
-//! Hosts that are not as they should be. Each fails by its own name, changes nothing, and keeps nobody else waiting.
+//! Hosts that are broken. Each fails with its own reason, changes nothing, and does not make the others wait.
 
 use std::fs;
 
@@ -99,7 +99,7 @@ fn hosts_that_cannot_be_reached_cost_their_own_time_only() {
     lab.on("h1", "systemctl stop ssh");
     lab.sh(&["cut", "h2", "silent"]);
     lab.sh(&["freeze", "h3"]);
-    // h4: another key than the host's is on file; h5: none; h6: a login key that the host does not know.
+    // h4: the host key on file is a different one; h5: there is none; h6: a login key that the host does not know.
     let known = fs::read_to_string(lab.state().join("known_hosts")).expect("known_hosts");
     let key = |host: &str| {
         known
@@ -147,7 +147,7 @@ on_failure:
         assert_eq!(came(&events, host, 0).1, class, "{host}: {}", events.result(host, 0));
         assert_eq!(events.outcome(host), "unreachable", "{host}");
         let took = events.result(host, 0)["took"]["secs"].as_u64();
-        // Its own deadlines are 3 to 5 s; the rest is for a machine that is slow.
+        // Its own deadlines are 3 to 5 s; the rest is for a slow machine.
         assert!(took.is_some_and(|secs| secs <= 30), "{host} took {took:?} s");
     }
     assert_eq!(events.outcome("h7"), "ok");

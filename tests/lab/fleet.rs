@@ -1,5 +1,5 @@
-//! The hosts of one test: up when [`Lab::up`] returns, gone when it is dropped. What is true on a host is asked of the
-//! host itself (`lab.sh exec`), past the network and past the program under test.
+//! The hosts of one test: up when [`Lab::up`] returns, gone when it is dropped. The truth about a host comes from the
+//! host itself (`lab.sh exec`), not over the network and not from the program under test.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 pub const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/lab.sh");
 
-/// The security updates that every host waits for, in their new versions. `lab-masked` is one whose security version
+/// The security updates that are pending on every host, with their new versions. The security version of `lab-masked`
 /// is hidden behind a newer ordinary one.
 pub const SECURITY: [(&str, &str); 7] = [
     ("lab-conf", "1.0+deb12u1"),
@@ -27,7 +27,7 @@ pub const SECURITY: [(&str, &str); 7] = [
     ("liblab1", "1.0+deb12u1"),
 ];
 
-/// Does it with all of them at the same time.
+/// Does this for all of them at the same time.
 pub fn at_once<T: Sync>(all: &[T], what: impl Fn(&T) + Sync) {
     std::thread::scope(|threads| {
         for one in all {
@@ -46,7 +46,8 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Boots `h1` to `hN`; `add` is `LAB_ADD` (`lab-reboot=h2`). `None`: there is no lab here, and it was said loudly.
+    /// Boots `h1` to `hN`; `add` is `LAB_ADD` (`lab-reboot=h2`). `None`: there is no lab here, and a loud message says
+    /// so.
     pub fn up(hosts: usize, add: &str) -> Option<Self> {
         Self::up_of(hosts, add, "")
     }
@@ -100,7 +101,7 @@ impl Lab {
         assert!(output.status.success(), "lab.sh {words:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// What a script of the host's root says, trimmed.
+    /// The output of a script run as root on the host, trimmed.
     pub fn on(&self, host: &str, script: &str) -> String {
         let output = self.output(&["exec", host, "sh", "-c", script]);
         let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
@@ -108,19 +109,19 @@ impl Lab {
         text
     }
 
-    /// Starts a program on the host and leaves it there.
+    /// Starts a program on the host and leaves it running.
     pub fn leave_on(&self, host: &str, script: &str) {
         let unit = format!("systemd-run --quiet --collect -- sh -c '{script}'");
         self.on(host, &unit);
     }
 
-    /// As somebody's login would ask for a reboot; it goes on when that login is over. The host may be gone before it
-    /// could answer, so that its answer says nothing: see [`downs`](Self::downs).
+    /// Asks for a reboot as a user's login would; the reboot goes on when that login is over. The host may be gone
+    /// before it can answer, so the answer says nothing: see [`downs`](Self::downs).
     pub fn ask_to_reboot(&self, host: &str, command: &str) {
         let _ = self.output(&["exec", host, "systemd-run", "--quiet", "--collect", "--", "sh", "-c", command]);
     }
 
-    /// `lab.sh run`: a program in the network of the lab. It becomes the program, so that its process id is that one's.
+    /// `lab.sh run`: a program in the network of the lab. The process becomes the program, so it keeps its process id.
     pub fn inside(&self) -> Command {
         let mut command = Command::new(SCRIPT);
         command.env("LAB_STATE", &self.state).env_remove("LAB_ADD").arg("run");
@@ -137,7 +138,7 @@ impl Lab {
         self.in_time(succeeds, || format!("{host}: never true: {script}"));
     }
 
-    /// Waits until it is so. The bound is for what never happens, not for what is slow.
+    /// Waits until this is true. The limit is for things that never happen, not for slow ones.
     pub fn in_time(&self, is_so: impl Fn() -> bool, what: impl Fn() -> String) {
         let end = Instant::now() + Duration::from_secs(150);
         while !is_so() {
@@ -157,7 +158,7 @@ impl Lab {
         self.packages(host).remove(name).unwrap_or_default()
     }
 
-    /// Its boot id, if it can be asked just now.
+    /// Its boot id, if the host answers now.
     pub fn boot_id_of_now(&self, host: &str) -> Option<String> {
         let output = self.output(&["exec", host, "cat", "/proc/sys/kernel/random/boot_id"]);
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
@@ -174,14 +175,14 @@ impl Lab {
         (count("begin lab-slowsec"), count("end lab-slowsec"))
     }
 
-    /// The host has the security updates, once, and nothing else of what was `before` is other than it was.
+    /// The host has the security updates, installed once, and everything else of `before` is unchanged.
     pub fn is_patched(&self, host: &str, before: &BTreeMap<String, String>, more: &[(&str, &str)]) {
         self.has_changed(host, before, more);
         assert_eq!(self.on(host, "dpkg --audit; systemctl is-active ssh lab-svc"), "active\nactive", "{host}");
         assert_eq!(self.slow_installs(host), (1, 1), "{host}: each transaction runs once");
     }
 
-    /// The security updates are what has changed, and nothing else of what was `before`.
+    /// Only the security updates have changed since `before`.
     pub fn has_changed(&self, host: &str, before: &BTreeMap<String, String>, more: &[(&str, &str)]) {
         let after = self.packages(host);
         let changed: BTreeMap<&str, String> = after
@@ -197,13 +198,13 @@ impl Lab {
         assert_eq!(self.on(host, "apt-mark showhold"), "lab-held", "{host}");
     }
 
-    /// How often the host asked its machine for a reboot, since it was made.
+    /// How often the host has asked its machine for a reboot since it was created.
     pub fn asked_to_reboot(&self, host: &str) -> usize {
         let log = fs::read(self.state.join("log").join(format!("{host}.log"))).expect("its console");
         String::from_utf8_lossy(&log).lines().filter(|line| line.ends_with("exit 133")).count()
     }
 
-    /// How often the host went down, however that came.
+    /// How often the host went down, for whatever reason.
     pub fn downs(&self, host: &str) -> usize {
         let log = fs::read(self.state.join("log").join(format!("{host}.log"))).expect("its console");
         String::from_utf8_lossy(&log).lines().filter(|line| line.starts_with("exit ")).count()
@@ -247,7 +248,7 @@ fn absent() -> Option<String> {
     }
 }
 
-/// A few labs at once, where all tests are threads of one process. (cargo-nextest has `.config/nextest.toml`.)
+/// Allows a few labs at once, where all tests are threads of one process. (cargo-nextest has `.config/nextest.toml`.)
 struct Turn;
 
 static FREE: (Mutex<usize>, Condvar) = (Mutex::new(3), Condvar::new());

@@ -1,5 +1,5 @@
-//! Confirm or roll back, on hosts that really lock us out: whatever happens, the host gets back to where we can reach
-//! it, and the record says what it did.
+//! Confirm or roll back, on hosts that really lock us out: whatever happens, the host becomes reachable again, and the
+//! record says what it did.
 
 use crate::{
     events::{Events, is},
@@ -14,17 +14,17 @@ pub fn inventory(vars: &str) -> String {
     format!("all: {{ vars: {{ patchwave: {{ {DEFAULTS} }} }}, hosts: {{ {vars} }} }}")
 }
 
-/// Nothing of a guard is left on the host, in no folder and in no unit.
+/// The host has no trace of a guard, in any folder or unit.
 pub fn leaves_nothing(lab: &Lab, host: &str) {
     let traces = "ls -d /var/lib/patchwave/guards /etc/systemd/system/patchwave* \
                   /etc/systemd/system/*.wants/patchwave* 2>/dev/null || true";
     assert_eq!(lab.on(host, traces), "", "{host}");
-    // systemd forgets a unit whose file is gone in its own time.
+    // systemd takes its time to forget a unit whose file is gone.
     lab.until(host, "test -z \"$(systemctl list-units --all --no-legend --plain \"patchwave-guard*\")\"");
     lab.until(host, "! pgrep -f '[p]atchwave/guards'");
 }
 
-/// The host rolled back, once, and says so in its result and its log.
+/// The host rolled back, once, and its result and its log say so.
 pub fn rolled_back(lab: &Lab, jump: &Patchwave, events: &Events, run: &str, host: &str, index: usize) {
     let result = events.result(host, index);
     assert_eq!((events.outcome(host), &result["class"]), ("failed", &"rolled-back".into()), "{host}: {result}");
@@ -89,7 +89,7 @@ steps:
 fn a_guard_outlives_a_reboot_and_an_unfinished_boot() {
     let Some(lab) = Lab::up(3, "") else { return };
     lab.sh(&["next-boot", "h2", "nosshd"]);
-    // It never gets as far as the units of an ordinary boot.
+    // It never reaches the units of an ordinary boot.
     lab.sh(&["next-boot", "h3", "hang"]);
     let inventory = inventory(
         "h1: { mend: 'true' }, \
@@ -149,7 +149,7 @@ fn a_killed_controller_confirms_in_time_and_another_run_is_refused_until_then() 
     lab.on("h1", "touch /root/go");
     lab.until("h1", "ls /root/changed");
     let other = Patchwave::named(&lab, "other", &inventory, &KILLED.replace("WITHIN", "1h"));
-    // Not even one that takes the lease.
+    // Not even a run that takes the lease.
     let refused = other.run(&["--steal-lease"]).must(6);
     let result = refused.events().result("h1", 0).clone();
     assert_eq!(result["class"], "lease", "{result}");
@@ -183,7 +183,7 @@ fn a_walk_is_confirmed_at_its_end_or_undone() {
     assert_eq!(events.result("h1", 4)["summary"], "confirmed over a new connection");
     lab.is_patched("h1", &before, &[("lab-reboot", "1.0+deb12u1")]);
     leaves_nothing(&lab, "h1");
-    // It fails in `verify`, and is undone before anybody else touches it.
+    // It fails in `verify`, and is undone before another run touches the host.
     assert_eq!(
         (events.outcome("h2"), &events.result("h2", 3)["class"]),
         ("failed", &"service".into()),

@@ -1,4 +1,4 @@
-//! The fault matrix on the hosts' side: what kills a transaction, reboots the host, fills its disk or moves its clock,
+//! The fault matrix on the hosts' side: what kills a transaction, reboots the host, fills its disk or sets its clock,
 //! before, during and after the upgrade, and around the reboot. One fleet and one run per test, one fault per host.
 
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     patchwave::Patchwave,
 };
 
-/// What somebody or something else does to a host.
+/// What is done to a host from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     /// SIGKILL for the job's wrapper, apt, dpkg, the script of the package; for all of them.
@@ -17,14 +17,14 @@ enum Fault {
     Dpkg,
     Script,
     All,
-    /// A reboot as systemd does it, one that asks nobody, and the plug.
+    /// A reboot by systemd, a forced reboot, and pulling the plug.
     Reboot,
     ForcedReboot,
     Power,
     /// No room for dpkg's database; for the files of the job.
     DpkgDisk,
     JobDisk,
-    /// The wall clock goes three hours forward (a lease counts for two), or back behind all that the host has.
+    /// The wall clock is set three hours forward (a lease lasts two), or back before everything on the host.
     ClockForward,
     ClockBack,
 }
@@ -66,7 +66,7 @@ impl Fault {
         }
     }
 
-    /// Reboots that the host asks its machine for.
+    /// Reboots for which the host asks its machine.
     fn reboots(self) -> usize {
         usize::from(matches!(self, Reboot | ForcedReboot))
     }
@@ -89,7 +89,7 @@ struct Cell {
 }
 
 impl Cell {
-    /// Strikes, and lets the host go as soon as the fault is there.
+    /// Strikes, and releases the host as soon as the fault is there.
     fn strike(&self, lab: &Lab) {
         let host = &self.host;
         if self.moment == Moment::Down {
@@ -99,7 +99,7 @@ impl Cell {
         let downs = lab.downs(host);
         self.fault.strike(lab, host);
         match (self.fault, self.moment) {
-            // A shutdown waits for the job, and the job for us.
+            // A shutdown waits for the job, and the job waits for us.
             (Reboot, Moment::Install) => lab.until(host, "test \"$(systemctl is-system-running)\" = stopping"),
             (Reboot | ForcedReboot | Power, _) => {
                 lab.in_time(|| lab.downs(host) > downs, || format!("{host} does not go down"));
@@ -111,8 +111,8 @@ impl Cell {
     }
 }
 
-/// Strikes every host in its moment, in one run; then `resume`s it, judges, repairs what is not well as the help says,
-/// and runs again. Returns `fault moment: outcome` of each.
+/// Strikes every host at its moment, in one run; then resumes the run, judges, repairs what is not ok as the help says,
+/// and runs again. Returns `fault moment: outcome` of each host.
 fn live_through(cells: &[(Fault, Moment)], add: &str) -> Option<Vec<String>> {
     let lab = Lab::up(cells.len(), add)?;
     let cell = |(n, (fault, moment)): (usize, &(Fault, Moment))| {
@@ -150,7 +150,7 @@ fn live_through(cells: &[(Fault, Moment)], add: &str) -> Option<Vec<String>> {
     Some(found)
 }
 
-/// What is not `ok` is well after what the help says, and one more run.
+/// A host that is not `ok` is ok after the repair that the help names, and one more run.
 fn repaired(lab: &Lab, jump: &Patchwave, cells: &[Cell], run: &str) {
     let events = jump.call(&["show", run, "--json"]).must(0).events();
     let unwell: Vec<&Cell> = cells.iter().filter(|cell| events.outcome(&cell.host) != "ok").collect();
@@ -170,13 +170,13 @@ fn repaired(lab: &Lab, jump: &Patchwave, cells: &[Cell], run: &str) {
 #[test]
 fn whatever_hits_a_transaction_it_ran_once_and_the_truth_is_told() {
     let expected = [
-        // It goes on without its wrapper, or dpkg without apt; the packages tell that all is in.
+        // It goes on without its wrapper, or dpkg without apt; the packages show that everything was installed.
         (Wrapper, "ok"),
         (Apt, "ok"),
-        // apt lives and says what it knows: nothing is repaired behind its back.
+        // apt is alive and reports the failure: no repair is done behind its back.
         (Dpkg, "failed: package-manager"),
         (Script, "failed: package-failed"),
-        // Cut off without a word: repaired once.
+        // Cut off without a message: repaired once.
         (All, "ok"),
         (ForcedReboot, "ok"),
         (Power, "ok"),
@@ -198,7 +198,7 @@ fn whatever_hits_a_host_before_its_transaction_costs_nothing() {
         (DpkgDisk, "failed: disk"),
         (JobDisk, "failed: job-refused"),
         (ClockForward, "ok"),
-        // The package lists are not valid yet, says apt.
+        // apt says that the package lists are not valid yet.
         (ClockBack, "failed: refresh"),
     ];
     check(&expected.map(|(fault, outcome)| (fault, Moment::Refresh, outcome)), "");
@@ -215,7 +215,7 @@ fn whatever_hits_a_host_around_its_reboot_it_reboots_once_more_at_most() {
         (ClockBack, Between, "ok"),
         (DpkgDisk, Between, "ok"),
         (JobDisk, Between, "ok"),
-        // Sooner or later than the proof that the host is up: it is seen as another boot, or the host is just up again.
+        // Before or after the proof that the host is up: it counts as a different boot, or the host is simply up again.
         (ForcedReboot, Down, ""),
         (Power, Down, ""),
         (Reboot, After, "ok"),
@@ -224,11 +224,11 @@ fn whatever_hits_a_host_around_its_reboot_it_reboots_once_more_at_most() {
         (ClockForward, After, "ok"),
         (ClockBack, After, "ok"),
     ];
-    // The small file systems do not outlive a reboot.
+    // The small file systems do not survive a reboot.
     check(&expected, "lab-reboot=h1,h2,h3,h4,h5,h8,h9,h10,h11,h12,h13,h14");
 }
 
-/// `""`: any outcome that is the truth.
+/// `""`: any outcome that is true.
 fn check(expected: &[(Fault, Moment, &str)], add: &str) {
     let cells: Vec<_> = expected.iter().map(|(fault, moment, _)| (*fault, *moment)).collect();
     let Some(found) = live_through(&cells, add) else { return };

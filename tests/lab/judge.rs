@@ -25,8 +25,8 @@ impl Before {
         Self { host: host.to_owned(), packages, more, boots: lab.asked_to_reboot(host) }
     }
 
-    /// The host has its outcome, which is the truth; its transaction ran at most once, and so did its reboot, besides
-    /// the `foreign` ones. Returns `ok`, or `failed: class`.
+    /// The host has its outcome, and the outcome is true; its transaction ran at most once, and so did its reboot,
+    /// besides the `foreign` ones. Returns `ok`, or `failed: class`.
     pub fn judge(&self, lab: &Lab, events: &Events, foreign: usize) -> String {
         let (host, outcome) = (&self.host, events.outcome(&self.host));
         let results = || events.0.iter().filter(|event| is(event, "step_finished", host)).map(|event| &event["result"]);
@@ -61,7 +61,7 @@ impl Before {
         format!("{outcome}: {}", word("class"))
     }
 
-    /// The security updates are in, nothing else is other than it was, and the host is in order.
+    /// The security updates are installed, everything else is unchanged, and the host is in order.
     pub fn is_patched(&self, lab: &Lab) {
         let host = &self.host;
         lab.has_changed(host, &self.packages, &self.more);
@@ -69,7 +69,7 @@ impl Before {
     }
 }
 
-/// All of them, in their order.
+/// All of them, in order.
 pub fn judge_all(lab: &Lab, hosts: &[&Before], events: &Events, foreign: impl Fn(&str) -> usize) -> Vec<String> {
     hosts.iter().map(|before| before.judge(lab, events, foreign(&before.host))).collect()
 }

@@ -1,10 +1,9 @@
 #!/bin/bash
 # lab.sh - a throw-away fleet of real Debian hosts on one machine, for tests.
 #
-# Every host is a systemd-nspawn container with its own systemd, sshd, network
-# namespace, machine id, host key, boot id and clock, on an overlay over one cached,
-# read-only tree. A whole lab lives in ONE pid+mount+net+ipc namespace and one cgroup:
-# the death of its first process removes every process, mount and address of it.
+# Every host is a systemd-nspawn container with its own systemd, sshd, network namespace, machine id, host key, boot id
+# and clock, on an overlay over one cached, read-only tree. A whole lab is in ONE pid+mount+net+ipc namespace and one
+# cgroup: when its first process ends, every process, mount and address of the lab is gone.
 #
 #   lab.sh with N -- CMD...          hosts h1..hN, CMD inside the lab network, then all gone,
 #                                    also when this process is killed with SIGKILL
@@ -311,7 +310,7 @@ with() {        # N CMD...
     local n=$1 rc=0; shift
     up "$n" tied
     say "$n hosts up in $SECONDS s"
-    # In a cgroup of the lab, so that CMD and all of its children go when the lab goes.
+    # In a cgroup of the lab, so that CMD and all of its children end with the lab.
     (mkdir -p "$(cgdir)/with"; echo "$BASHPID" >"$(cgdir)/with/cgroup.procs"
      unset LAB_ID LAB_ADD LAB_SUITES LAB_HOST_SETUP LAB_SCOPED; export LAB_STATE
      exec nsenter -t "$(initpid)" --net -- "$@" 9>&-) || rc=$?
@@ -376,7 +375,7 @@ status() {
 verb=${1:-help}; shift || :
 [[ $verb != _* ]] || export LC_ALL=C
 case $verb in up|with|hold)
-    # Where systemd owns the cgroups, ask it for one of our own.
+    # Where systemd owns the cgroups, ask it for one.
     if [ -d /run/systemd/system ] && [ -z "${LAB_SCOPED:-}" ] && [ "$(id -u)" = 0 ]; then
         LAB_SCOPED=1 exec systemd-run --quiet --scope -p Delegate=yes -- "$SELF" "$verb" "$@"
     fi;;

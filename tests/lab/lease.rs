@@ -1,5 +1,5 @@
-//! One host, two jump boxes, or one that forgets: as long as a job works on the host nobody else changes it, and a run
-//! that lost its lease says so. Also what others may have put in the way: folders, full disks, clocks.
+//! One host and two jump boxes, or one jump box that forgets: while a job works on the host no other run changes it,
+//! and a run that lost its lease says so. Also obstacles: folders of others, full disks, clocks.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ use crate::{
 };
 
 const INVENTORY: &str = "all: { vars: { patchwave: { environment: test, risk: low, batch: 1, max_failures: 100% } } }";
-/// Works until it is let go.
+/// Works until it is released.
 const LONG: &str =
     "command: 'echo begin >>/root/trace; until [ -e /root/go ]; do sleep 0.2; done; echo end >>/root/trace'";
 const OTHER: &str = "steps: [{ command: 'echo other >>/root/trace' }]";
@@ -32,7 +32,7 @@ fn trace(lab: &Lab, host: &str) -> String {
     lab.on(host, "cat /root/trace 2>/dev/null | tr '\\n' ' '")
 }
 
-/// Two hours later, as far as the lease can tell: one of an older patchwave, by the time of its file.
+/// Two hours later, as far as the lease can tell: the lease of an older patchwave, dated by its file.
 fn age(lab: &Lab, host: &str) {
     lab.on(host, "cd /var/lib/patchwave && rm -f lease.seen && touch -d '-3 hours' lease");
 }
@@ -72,7 +72,7 @@ fn by_age_under_a_controller_that_was_killed(lab: &Lab, host: &str) {
     running.wait();
     age(lab, host);
     let file = lab.folder().join("clock-of-two");
-    // Whatever this jump box thinks what time it is.
+    // Whatever time this jump box believes it is.
     for seconds in [0, 86_400, -86_400] {
         fs::write(&file, format!("{seconds}\n")).expect("written");
         other.preload = Some(clock::library(lab, "clock-of-two.so", &file));
@@ -81,7 +81,7 @@ fn by_age_under_a_controller_that_was_killed(lab: &Lab, host: &str) {
     }
     lab.on(host, "touch /root/go");
     lab.until(host, "ls /var/lib/patchwave/jobs/*/rc");
-    // The host's own clock jumps; the lease was signed a moment ago.
+    // The host's own clock jumps; the lease was renewed a moment ago.
     lab.own_clock(host);
     let mut resumed = one.start_resume();
     resumed.until(|event| event["event"] == "step_finished");
@@ -116,7 +116,7 @@ fn by_age_under_a_controller_that_sleeps(lab: &Lab, host: &str) {
     let woken = running.wait();
     assert_ne!(woken.code, 0, "{}", woken.err);
     let events = woken.events();
-    // Its job was over before the other run came; the next one does not begin.
+    // Its job was over before the other run came; the next job does not begin.
     says(events.result(host, 1), "lease-lost", &[&taken.run_id(), "this change was not started"]);
     assert_eq!((events.outcome(host), trace(lab, host).as_str()), ("failed", "begin end other"));
 }
@@ -140,7 +140,7 @@ fn by_force(lab: &Lab, host: &str) {
     assert_eq!((ended.events().outcome(host), trace(lab, host).as_str()), ("unknown", "begin other end"));
 }
 
-/// A job that outlives its time is left alone, and its host is done in the ledger. It is not done on the host.
+/// A job that outlives its time limit is left alone. The ledger has the host as done, but the host is still busy.
 fn by_the_command_that_is_printed_next(lab: &Lab, host: &str) {
     let playbook = format!("steps:\n  - {LONG}\n    timeout: 6s\n");
     let jump = Patchwave::named(lab, "same-ledger", INVENTORY, &playbook);
@@ -207,13 +207,13 @@ fn folders_that_others_made_and_disks_without_room() {
         says(refused.events().result(host, 0), "lease", &[&base, why]);
         lab.on(host, &format!("rm -rf {base}; test ! -e /home/ops/trace -a ! -e /home/ops/jobs; rm -rf {base}"));
     }
-    // A job of another user, who says that it is ours: root is not held up by what is not that user's own.
+    // Another user's job that claims to be ours: root is not blocked by what belongs to an ordinary user.
     lab.on(host, &format!("su asks -c 'mkdir -p {base}/jobs/R.a.s1.1.x; echo 1 1 - >{base}/jobs/R.a.s1.1.x/pid'"));
     let root = Patchwave::named(&lab, "root", INVENTORY, "steps: [{ command: 'echo done >>/root/trace' }]");
     root.run(&[]).must(0);
     lab.on(host, &format!("rm -rf {base}"));
 
-    // No room for the lease; then none for the job; /tmp is nobody's business.
+    // No room for the lease; then none for the job; /tmp does not matter.
     let fill = |folder: &str, size: &str| {
         lab.on(
             host,

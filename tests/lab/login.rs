@@ -1,5 +1,5 @@
-//! Logins as OpenSSH's own sshd with PAM grants and refuses them: passwords, dialogues, second factors (HOTP), accounts
-//! that are locked, over, or have to change their password. What a person types, and what must be seen nowhere.
+//! Logins as OpenSSH's sshd with PAM grants and refuses them: passwords, dialogues, second factors (HOTP), accounts
+//! that are locked, expired, or must change their password. What a person types, and what must not be seen anywhere.
 
 use std::{collections::BTreeMap, fs, path::PathBuf, process::Command};
 
@@ -10,7 +10,7 @@ use crate::{fleet::Lab, terminal::Terminal};
 /// The codes of the token in [`SETUP`], in order; each works once (RFC 4226).
 const CODES: [&str; 4] = ["602993", "140990", "588440", "879449"];
 
-/// Who logs in how. `keycode` needs a key and then a code, `oath` a password and then a code.
+/// The logins and their methods. `keycode` needs a key and then a code, `oath` a password and then a code.
 const SETUP: &str = "
 set -e
 for user in plain talk oath expired changes locked over keycode; do
@@ -46,10 +46,11 @@ C
 sshd -t; systemctl reload ssh
 ";
 
-/// A jump box without keys of its own, and hosts that are set up for these logins.
+/// A jump box without its own keys, and hosts that are set up for these logins.
 struct Site {
     lab: Lab,
-    /// The password of all who have one. Nobody else's, also of a test beside this one that looks at all processes.
+    /// The password of every account that has one. No other test uses it, because a test beside this one may look at
+    /// all processes.
     secret: String,
 }
 
@@ -101,7 +102,7 @@ impl Site {
         command
     }
 
-    /// `exec --json` on all; each host's answer.
+    /// `exec --json` on all of them; returns each host's answer.
     fn ask_all(&self, options: &str, command: &[&str]) -> BTreeMap<String, Value> {
         let mut asking = self.jump_box();
         let mut words = self.words(&format!("exec --json{options}"));
@@ -123,7 +124,7 @@ impl Site {
         Terminal::start(self.jump_box(), 80, &format!("{words} {command}"))
     }
 
-    /// Fails when a file of the jump box but the inventory shows the password, or `more` does.
+    /// Fails if a file of the jump box other than the inventory contains the password or `more`.
     fn nothing_shows(&self, more: &str) {
         let folder = self.lab.folder().join("jump");
         let grep = Command::new("grep").args(["-r", "-a", "-h", "", "--exclude=inventory.yml"]).arg(folder).output();
@@ -133,7 +134,7 @@ impl Site {
     }
 }
 
-/// The command lines and environments of all processes there are.
+/// The command lines and environments of all processes.
 fn processes() -> String {
     let mut all = String::new();
     for entry in fs::read_dir("/proc").expect("/proc").flatten() {
@@ -182,7 +183,7 @@ fn passwords_and_dialogues_as_pam_judges_them() {
         assert!(told.contains(why), "{name}: {told}");
     }
     site.nothing_shows("");
-    // A host that lets nobody in yet says so, too.
+    // A host that does not accept logins yet says so, too.
     site.lab.on("h1", "echo 'The system is coming up.' >/etc/nologin");
     let told = site.ask_all("", &["true"])["plain"]["why"].to_string();
     assert!(told.contains("it says \\\"The system is coming up.\\\""), "{told}");
@@ -204,7 +205,7 @@ fn a_login_password_and_another_for_sudo_typed_or_fetched() {
         path.display().to_string()
     });
     let (login, sudo, su) = (&lines[0], &lines[1], &lines[2]);
-    // Typed: the login's password first, then sudo's; neither is shown. While it works, no process shows them.
+    // Typed: the login's password first, then sudo's; neither is shown. While it runs, no process shows them.
     let mut terminal = site.terminal("exec -b -k -K", "as-root -- 'id -un; sleep 2; echo it-is-over'");
     let at = terminal.answer(0, "SSH password: ", &site.secret);
     let at = terminal.answer(at, "sudo password: ", &site.secret);
@@ -220,7 +221,7 @@ fn a_login_password_and_another_for_sudo_typed_or_fetched() {
     let (code, screen) = terminal.end();
     assert!(code == 0 && screen.contains("root\r\n"), "{screen}");
     site.nothing_shows(&(screen + &seen.join().expect("a thread")));
-    // Fetched from a password store, one for sudo and one for su; and a wrong one for sudo is sudo's failure.
+    // Fetched from a password store, one for sudo and one for su. A wrong one for sudo counts as sudo's failure.
     let store = |login: &str, other: &str, host: &str| {
         let mut asking = site.jump_box();
         let mut words = site.words("exec -b");
@@ -267,7 +268,7 @@ fn a_second_factor_is_asked_for_once_a_login() {
     }
     let (code, screen) = terminal.end();
     assert!(code == 0 && screen.contains("2 hosts: 2 ok") && !screen.contains(CODES[0]), "{screen}");
-    // A wrong code is a refused login, and tells neither code nor password.
+    // A wrong code is a refused login, and the message contains neither code nor password.
     let mut terminal = site.terminal("exec", "first -- id -un");
     terminal.answer(0, " asks: One-time password (OATH) for `keycode':", "000000");
     let (code, refused) = terminal.end();

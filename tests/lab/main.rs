@@ -1,8 +1,8 @@
 //! The acceptance tests: the program as people start it, against real booted Debian hosts.
 //!
-//! Each test holds a lab of its own (`lab.sh hold`) and believes the hosts, not the program: what is installed is
-//! asked of dpkg there, whether a host was restarted of its boot id. Start reading at `wave.rs`; [`fleet`] are the
-//! hosts, [`patchwave`] is the program, [`events`] what it said.
+//! Each test has its own lab (`lab.sh hold`) and trusts the hosts, not the program: dpkg there says what is installed,
+//! and the boot id whether a host was restarted. Start reading at `wave.rs`; [`fleet`] has the hosts, [`patchwave`] the
+//! program, [`events`] its output.
 
 mod clock;
 mod controller_faults;

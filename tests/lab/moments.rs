@@ -1,11 +1,11 @@
-//! Moments of a host's walk in which it stands still until the test lets it go, however slow the machine is: in the
+//! Moments of a host's walk at which it is held until the test releases it, however slow the machine is: in the
 //! refresh, in the installation, before the reboot, while it is down, after the reboot.
 
 use std::fs;
 
 use crate::{events::begins, fleet::Lab, patchwave::Running};
 
-/// The walk of every host of the fault matrix. The two gates are steps that only look, so that they may be asked again.
+/// The walk of every host of the fault matrix. The two gates are steps that only look, so they may be repeated.
 pub const WALK: &str = "
 name: Wave with faults
 steps:
@@ -35,7 +35,7 @@ pub enum Moment {
 }
 
 impl Lab {
-    /// Makes the host stand still when it comes there.
+    /// Makes the host stop when it reaches this moment.
     pub fn hold(&self, host: &str, moment: Moment) {
         let script = match moment {
             Moment::Refresh => "touch /etc/lab-hold-update /root/go-on /root/go-out",
@@ -49,7 +49,7 @@ impl Lab {
         }
     }
 
-    /// Lets it go, wherever it stands.
+    /// Releases it, wherever it is held.
     pub fn let_go(&self, host: &str) {
         if self.is_held_down(host) {
             return self.sh(&["power", host, "on"]);
@@ -57,19 +57,19 @@ impl Lab {
         self.on(host, "rm -f /etc/lab-hold /etc/lab-hold-update; touch /root/go-on /root/go-out");
     }
 
-    /// Whether it is down until it is let go.
+    /// Whether it is down until it is released.
     pub fn is_held_down(&self, host: &str) -> bool {
         let file = self.state().join("host").join(host).join("state");
         fs::read_to_string(file).is_ok_and(|state| state.trim() == "held")
     }
 
-    /// Waits until the host boots and can be asked again, as its own console sees it.
+    /// Waits until the host boots and can be asked again, as seen on its own console.
     pub fn until_up(&self, host: &str) {
         self.until(host, "systemctl is-active --quiet ssh");
     }
 }
 
-/// Waits until each of these hosts stands where it is held.
+/// Waits until each of these hosts is held at its moment.
 pub fn until_held(lab: &Lab, running: &mut Running<'_>, hosts: &[(String, Moment)]) {
     for (host, moment) in hosts {
         match moment {

@@ -1,4 +1,5 @@
-//! Hosts with habits: logins that talk or end by themselves, hooks that fail or hang, services that do not come back.
+//! Hosts with peculiarities: logins that print text or end by themselves, hooks that fail or hang, services that stay
+//! down.
 
 use std::{fs, os::unix::fs::PermissionsExt};
 

@@ -1,5 +1,5 @@
-//! The program under test, started in the lab's network as a person starts it: its own state folder, files for its
-//! output, a deadline for everything.
+//! The program under test, started in the lab's network as a person starts it: with its own state folder, files for its
+//! output, and a deadline for everything.
 
 use std::{
     fs,
@@ -27,7 +27,7 @@ pub struct Patchwave<'a> {
     inventory: PathBuf,
     playbook: PathBuf,
     calls: AtomicUsize,
-    /// Bytes that a file may have, as if the disk were full beyond.
+    /// How large a file may become, as if the disk were full beyond that.
     pub largest_file: Option<u64>,
     /// A library that is loaded into the program.
     pub preload: Option<PathBuf>,
@@ -110,7 +110,7 @@ impl<'a> Patchwave<'a> {
         Running { lab: self.lab, child, out, err, words }
     }
 
-    /// Every byte that was kept on the jump box, as one text: what must not be in it is looked for here.
+    /// Everything that was kept on the jump box, as one text, to search for what must not be in it.
     pub fn everything_kept(&self) -> String {
         let folder = self.state.parent().expect("it is in a folder");
         let output =
@@ -118,7 +118,7 @@ impl<'a> Patchwave<'a> {
         String::from_utf8_lossy(&output.expect("grep").stdout).into_owned()
     }
 
-    /// What the log says that a host printed.
+    /// The host's output in the log.
     pub fn log_of(&self, run: &str, host: &str) -> String {
         let ended = self.call(&["log", run, host]);
         assert_eq!(ended.code, 0, "{}", ended.err);
@@ -126,7 +126,7 @@ impl<'a> Patchwave<'a> {
     }
 }
 
-/// The program at work.
+/// The running program.
 pub struct Running<'a> {
     lab: &'a Lab,
     child: Child,
@@ -136,7 +136,7 @@ pub struct Running<'a> {
 }
 
 impl Running<'_> {
-    /// Waits for the first event that is as wanted.
+    /// Waits for the first event that matches.
     pub fn until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         let end = Instant::now() + LIMIT;
         loop {
@@ -149,12 +149,12 @@ impl Running<'_> {
         }
     }
 
-    /// Waits until the host says that a script succeeds.
+    /// Waits until a script succeeds on the host.
     pub fn until_on(&self, host: &str, script: &str) {
         self.lab.until(host, script);
     }
 
-    /// What it said to the person so far.
+    /// Its messages for the person so far.
     pub fn said(&self) -> String {
         self.text(&self.err)
     }
@@ -164,7 +164,7 @@ impl Running<'_> {
         kill_process(pid, signal).expect("it lives");
     }
 
-    /// From now on no file of it grows. It was started with a `largest_file`, so that it lives through this.
+    /// From now on its files cannot grow. It was started with a `largest_file`, so it survives this.
     pub fn fill_its_disk(&self) {
         let done = Command::new("prlimit").args(["--pid", &self.pid().to_string(), "--fsize=0"]).status();
         assert!(done.expect("prlimit").success());
@@ -199,7 +199,7 @@ impl Running<'_> {
     }
 }
 
-/// What it came to.
+/// How it ended.
 pub struct Ended {
     /// The exit code; -1: ended by a signal.
     pub code: i32,
@@ -215,20 +215,20 @@ impl Ended {
         Events(read(&self.out))
     }
 
-    /// Panics with all that it said unless it ended with this code.
+    /// Panics with its whole output unless it ended with this code.
     #[track_caller]
     pub fn must(self, code: i32) -> Self {
         assert_eq!(self.code, code, "patchwave {}\n{}\n{}", self.words, self.out, self.err);
         self
     }
 
-    /// The run's id, from what it told the person.
+    /// The run's id, from its messages for the person.
     pub fn run_id(&self) -> String {
         run_id(&self.err)
     }
 }
 
-/// The run's id in what was told to the person.
+/// The run's id in the messages for the person.
 pub fn run_id(said: &str) -> String {
     let line = said.lines().find_map(|line| line.strip_prefix("run ")).unwrap_or_else(|| panic!("no run id: {said}"));
     line.split(';').next().unwrap_or_default().trim().to_owned()

@@ -1,4 +1,4 @@
-//! Reboots that go wrong, each told apart by its class.
+//! Reboots that go wrong, each with its own class.
 
 use serde_json::Value;
 
@@ -66,7 +66,7 @@ fn kernels_are_what_is_in_boot_and_the_boot_loader_decides() {
             ),
         );
     };
-    // Whether a host is a container is asked until its next boot.
+    // The host only checks at its next boot whether it is a container.
     for host in ["h1", "h2", "h3", "h4"] {
         lab.on(host, "rm /run/systemd/container");
     }
@@ -76,7 +76,7 @@ fn kernels_are_what_is_in_boot_and_the_boot_loader_decides() {
     kernel("h1", "proxmox-kernel-6.8.12-9-pve-signed", "6.8.12-9-pve");
     lab.on("h2", "mkdir /lib/modules/6.9.3-own; echo k >/boot/vmlinuz-6.9.3-own; echo 6.9.2-own >/run/lab-uname");
     lab.on("h2", "mkdir /lib/modules/6.9.2-own; echo k >/boot/vmlinuz-6.9.2-own");
-    // Another flavour came with something, and the boot loader takes it for the newest; and one that must stay.
+    // A kernel of another flavour was installed, and the boot loader takes it for the newest; and one that must stay.
     kernel("h3", "linux-image-6.1.0-98-cloud-amd64", "6.1.0-98-cloud-amd64");
     lab.on("h3", "ln -s boot/vmlinuz-6.1.0-98-cloud-amd64 /vmlinuz");
     kernel("h4", "linux-image-6.1.0-99-amd64", "6.1.0-99-amd64");

@@ -1,4 +1,4 @@
-//! Ordinary logins: sudo with and without a password, doas, su. The passwords are seen nowhere.
+//! Ordinary logins: sudo with and without a password, doas, su. The passwords are not seen anywhere.
 
 use crate::{
     fleet::{Lab, SECURITY},
@@ -14,7 +14,7 @@ fn every_way_to_raised_rights_and_no_password_anywhere() {
     let hosts = ["h1", "h2", "h3", "h4"];
     for host in hosts {
         lab.on(host, &format!("printf 'asks:{SUDO}\\nroot:{SU}\\n' | chpasswd"));
-        // Whoever looks at the processes and their environment while it runs, sees what this sees.
+        // This sees the same as anyone who looks at the processes and their environment while it runs.
         lab.leave_on(
             host,
             "until [ -e /run/enough ]; do cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ; sleep 0.05; done >/root/seen 2>/dev/null",
@@ -61,7 +61,7 @@ steps:
     for secret in [SUDO, SU] {
         assert!(!kept.contains(secret), "{secret} was kept on the jump box");
         for host in hosts {
-            // Or it would see the search.
+            // Otherwise it would find the search itself.
             lab.on(host, "touch /run/enough");
             lab.until(host, "! pgrep -f '[/]run/enough'");
             let there = format!(

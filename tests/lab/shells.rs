@@ -1,5 +1,5 @@
-//! Login shells × ways to raised rights × start-up files, on Debian 12 and 13: each of them does the work and proves
-//! it, or is refused in its own words and has done nothing.
+//! Login shells × ways to raised rights × start-up files, on Debian 12 and 13: each combination does the work and
+//! proves it, or is refused with its own message and has done nothing.
 
 use std::{collections::BTreeMap, fs};
 
@@ -25,7 +25,8 @@ const SHELLS: [(&str, &str, &[&str]); 7] = [
     ("nologin", "/usr/sbin/nologin", &["quiet"]),
 ];
 
-/// Ways to raised rights: the group of the login, and the host's variables. `denied` may run something else with sudo.
+/// Ways to raised rights: the group of the login, and the host's variables. `denied` may use sudo only for another
+/// command.
 const WAYS: [(&str, &str, &str); 6] = [
     ("none", "users", ""),
     ("free", "nopass", ""),
@@ -35,7 +36,7 @@ const WAYS: [(&str, &str, &str); 6] = [
     ("denied", "denied", ""),
 ];
 
-/// Accounts for the lines `NAME SHELL GROUP FILES` on standard input, written by hand because `useradd` takes its time.
+/// Accounts for the lines `NAME SHELL GROUP FILES` on standard input, written by hand because `useradd` is slow.
 const ACCOUNTS: &str = r#"
 set -e
 for group in nopass withpass doers denied; do groupadd $group; done
@@ -92,7 +93,7 @@ impl Cell {
         for host in ["h1", "h2"] {
             for (shell, path, kinds) in SHELLS {
                 for (way, group, variables) in WAYS {
-                    // Debian 13 has other programs, but start-up files do there what they do on Debian 12.
+                    // Debian 13 has other programs, but its start-up files work as on Debian 12.
                     for files in kinds.iter().filter(|files| host == "h1" || ["quiet", "tracing"].contains(*files)) {
                         let name = format!("{host}-{shell}-{way}-{files}");
                         all.push(Self { name, host, shell, way, files, path, group, variables });
@@ -103,7 +104,7 @@ impl Cell {
         all
     }
 
-    /// The class that it is refused with, and a part of its reason.
+    /// The class of the refusal, and a part of its reason.
     fn refused(&self) -> Option<(&'static str, &'static str)> {
         match (self.shell, self.files, self.way) {
             ("rbash", ..) => Some(("login-shell", "restricted")),
@@ -119,7 +120,7 @@ impl Cell {
     }
 }
 
-/// Makes the accounts, and an inventory of them in two groups.
+/// Creates the accounts, and an inventory of them in two groups.
 fn set_up(lab: &Lab, cells: &[Cell]) -> String {
     at_once(&["h1", "h2"], |host| {
         let lines: String = cells
@@ -165,7 +166,7 @@ fn set_up(lab: &Lab, cells: &[Cell]) -> String {
     )
 }
 
-/// `exec` on all of them; each one's answer.
+/// `exec` on all of them; returns each one's answer.
 fn ask(lab: &Lab, jump: &Patchwave<'_>, line: &str) -> BTreeMap<String, Value> {
     let inventory = lab.folder().join("jump/inventories/test.yml").display().to_string();
     let known = lab.state().join("known_hosts").display().to_string();
@@ -218,7 +219,7 @@ steps:
         }
     }
     assert!(wrong.is_empty(), "{} of {} cells:\n{}", wrong.len(), 2 * cells.len(), wrong.join("\n"));
-    // The same in a run: what did nothing is not ok, and an exit code is the command's.
+    // The same in a run: a host on which nothing was done is not ok, and an exit code is the command's.
     let known = lab.state().join("known_hosts").display().to_string();
     let limit = "*-quiet:*-redirecting";
     let words = ["run", &lab.folder().join("jump/playbooks/test.yml").display().to_string(), "--yes", "--json"]

@@ -1,4 +1,4 @@
-//! Runs that are asked to stop, to wait, to go on; and two jump boxes that want the same host.
+//! Runs that are asked to stop, to wait, to continue; and two jump boxes that want the same host.
 
 use rustix::process::Signal;
 
@@ -62,7 +62,7 @@ fn sigterm_leaves_and_the_installation_goes_on() {
     let running = jump.start_run(&[]);
     running.until_on("h1", INSTALLING);
     running.signal(Signal::TERM);
-    // It leaves although the installation does not end.
+    // It leaves although the installation has not ended.
     let left = running.wait();
     assert_eq!(lab.slow_installs("h1"), (1, 0));
     assert!(left.code == 7 || left.code == 4, "exit {}: {}", left.code, left.err);
@@ -77,7 +77,7 @@ fn sigterm_leaves_and_the_installation_goes_on() {
     }
 }
 
-/// A login that ends takes nothing with it: the terminal is gone, the run goes on.
+/// When a login ends, nothing else ends with it: the terminal is gone, the run goes on.
 #[test]
 fn a_closed_terminal_ends_no_run() {
     let Some(lab) = Lab::up(1, "") else { return };
@@ -88,7 +88,7 @@ fn a_closed_terminal_ends_no_run() {
     running.until_on("h1", INSTALLING);
     running.signal(Signal::HUP);
     let run = run_id(&running.said());
-    // Nobody else may take it over meanwhile.
+    // No other controller may take it over meanwhile.
     let refused = jump.resume().must(3);
     assert!(refused.err.contains(&run) && refused.err.contains("another controller is running"), "{}", refused.err);
     lab.let_go("h1");
@@ -97,7 +97,7 @@ fn a_closed_terminal_ends_no_run() {
     lab.is_patched("h1", &before, &[]);
 }
 
-/// Thrice Ctrl-C: drain, step border, leave.
+/// Ctrl-C three times: drain, step border, leave.
 #[test]
 fn the_ladder_of_ctrl_c() {
     let Some(lab) = Lab::up(2, "") else { return };

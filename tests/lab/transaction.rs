@@ -1,4 +1,4 @@
-//! Somebody else installs packages while a wave comes by: whatever would take the host, or what its packages need,
+//! Another program installs packages during a wave: a step that would reboot the host, or stop what its packages need,
 //! waits and then refuses. And reboots that the host itself refuses.
 
 use serde_json::Value;
@@ -21,7 +21,7 @@ steps:
   - { reboot: { when: always, stable: 1s, timeout: 4m }, when: inventory_hostname == 'h7' or inventory_hostname == 'h8' }
 ";
 
-/// Somebody's installation, which takes so many seconds or until it is let go.
+/// Another program's installation, which takes this many seconds or until it is released.
 fn somebody_installs(lab: &Lab, host: &str, seconds: Option<u32>) {
     let (seconds, hold) = seconds.map_or((0, "touch /etc/lab-hold; "), |seconds| (seconds, ""));
     lab.on(host, &format!("echo {seconds} >/etc/lab-slow-secs; {hold}apt-get -qq update"));
@@ -36,7 +36,7 @@ fn nobody_is_cut_off_in_the_middle_of_an_installation() {
         somebody_installs(&lab, host, None);
     }
     somebody_installs(&lab, "h2", Some(8));
-    // Begins when nobody can ask any more: the host is on its way down.
+    // It begins when no one can ask any more: the host is going down.
     let late = "[Service]\\nType=oneshot\\nRemainAfterExit=yes\\nExecStart=true\\nExecStop=dpkg --unpack /srv/repo/main/lab-plain_2.0_all.deb\\n";
     lab.on("h3", &format!("printf '{late}' >/etc/systemd/system/late.service; systemctl start late"));
     lab.on("h7", "systemd-run --quiet systemd-inhibit --what=shutdown --who=backup --why=dump --mode=block sleep 900");
@@ -73,7 +73,7 @@ fn nobody_is_cut_off_in_the_middle_of_an_installation() {
         let summary = result["summary"].as_str().unwrap_or_default();
         assert!(summary.contains("lock held by apt-get (pid ") || summary.contains("lock held by dpkg"), "{result}");
         assert_ne!(result["changed"], true, "{host}: {result}");
-        // Whoever it was goes on, and comes to its end.
+        // The other installation goes on and completes.
         lab.on(host, "rm /etc/lab-hold");
         lab.until(host, "test \"$(dpkg-query -W -f '${db:Status-Status} ${Version}' lab-slow)\" = 'installed 2.0'");
     }

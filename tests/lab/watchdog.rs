@@ -1,5 +1,5 @@
-//! Watchdogs that somebody ends, rollbacks that do not end, clocks, reboots and power cuts under a guard: on Debian 12
-//! and 13, with their own systemd.
+//! Watchdogs that are killed, rollbacks that do not end, clocks, reboots and power cuts under a guard: on Debian 12 and
+//! 13, with their own systemd.
 
 use std::{fs, time::Duration};
 
@@ -22,13 +22,13 @@ const ENDINGS: [(&str, &str); 6] = [
     ("h1", "kill -TERM $p"),
     ("h2", "systemctl stop $u"),
     ("h3", "systemctl kill $u; sleep 3; systemctl stop $u"),
-    // More often than a unit may be started again by default.
+    // More often than a unit may be started by default.
     (
         "h4",
         "for n in 1 2 3 4 5 6 7 8; do kill -KILL $p; until [ $p != $(cut -d' ' -f1 pid) ]; do sleep 0.1; done; p=$(cut -d' ' -f1 pid); done",
     ),
     ("h5", "systemctl kill -s KILL $u"),
-    // It can never live again.
+    // It can never start again.
     ("h6", "echo exit 1 >watch; kill -KILL $p"),
 ];
 
@@ -64,7 +64,7 @@ fn a_watchdog_that_somebody_ends_comes_back_or_is_told_as_lost() {
     let lost = events.result("h6", 0);
     assert_eq!((events.outcome("h6"), &lost["class"]), ("unknown", &"guard-lost".into()), "{lost}");
     assert!(lost["summary"].as_str().is_some_and(|why| why.contains("it will not act any more")), "{lost}");
-    // What was told is true after the next boot, too, and the next run finds a free host.
+    // What was reported is still true after the next boot, and the next run finds a free host.
     let boot = lab.boot_id("h6");
     lab.ask_to_reboot("h6", "systemctl reboot");
     lab.in_time(|| lab.boot_id_of_now("h6").is_some_and(|now| now != boot), || "h6 does not boot".to_owned());

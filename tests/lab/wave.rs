@@ -1,4 +1,4 @@
-//! The main job, whole: nine hosts in three environments, the shipped playbook.
+//! The main task as a whole: nine hosts in three environments, the shipped playbook.
 
 use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt};
 
@@ -24,7 +24,7 @@ all:
 const REBOOT: [(&str, &str); 1] = [("lab-reboot", "1.0+deb12u1")];
 const KERNEL: [(&str, &str); 2] = [("linux-image-6.1.0-99-amd64", "6.1.99-1"), ("linux-image-amd64", "6.1.99-1")];
 
-/// The shipped playbook; only the minute of warning and the quiet time after a reboot are left out.
+/// The shipped playbook; only the minute of warning and the wait after a reboot are left out.
 fn shipped() -> String {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks/rolling-patch.yml");
     let text = fs::read_to_string(path).expect("the playbook");
@@ -32,7 +32,7 @@ fn shipped() -> String {
     text.replace("warn: 1m,", "warn: 1s, stable: 1s,")
 }
 
-/// A hook that leaves a trace.
+/// A hook that writes down that it ran.
 fn hook(lab: &Lab, name: &str, last: &str) {
     let trace = lab.folder().join("trace");
     let path = lab.write(
@@ -136,7 +136,7 @@ fn the_ledger_says_the_same(jump: &Patchwave, ended: &Ended) {
         assert!(shown.out.contains(word), "{word:?} is not in\n{}", shown.out);
     }
     let mut replayed = jump.call(&["show", &run, "--json"]).must(0).events();
-    // The ledger adds where it was when the run began.
+    // The ledger adds where the run was when it began.
     let head = replayed.0[0].as_object_mut().and_then(|event| event.shift_remove("ledger_head"));
     assert!(head.is_some_and(|head| head.as_str().is_some_and(|head| head.len() == 64)));
     assert_eq!(replayed.0, ended.events().0);

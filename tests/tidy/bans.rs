@@ -1,4 +1,4 @@
-//! What may stand in few places only, and the places.
+//! Names that only a few places may use, and which places.
 
 use crate::{
     house::House,
@@ -22,7 +22,7 @@ fn called_macro(path: &CodePath, names: &[&str]) -> Option<String> {
 }
 
 pub fn unfinished(house: &House) -> Vec<String> {
-    let why = "what is not finished is not landed; a case that cannot be is an error of its own, or `unreachable!` with a reason";
+    let why = "unfinished code must not land; for an impossible case use an error, or `unreachable!` with a reason";
     outside(house, &[], why, |path| called_macro(path, &["todo", "unimplemented"]))
 }
 
@@ -76,7 +76,7 @@ pub fn processes(house: &House) -> Vec<String> {
     })
 }
 
-/// Who reads the environment: the standard library, and crates that do it for their callers.
+/// Readers of the environment: the standard library, and crates that read it for their callers.
 const ENVIRONMENT: [&str; 9] =
     ["std::env", "etcetera", "dirs", "dirs_next", "directories", "home", "xdg", "dotenvy", "envy"];
 
@@ -89,7 +89,7 @@ pub fn environment(house: &House) -> Vec<String> {
     })
 }
 
-/// Who numbers events writes them, and there is one writer.
+/// Only a writer numbers events, and there is one writer.
 pub fn events(house: &House) -> Vec<String> {
     let mut found = Vec::new();
     for source in house.program().filter(|s| !["src/engine/", "src/event/"].iter().any(|p| s.path.starts_with(p))) {
@@ -108,8 +108,8 @@ pub fn events(house: &House) -> Vec<String> {
 }
 
 pub fn wall_time(house: &House) -> Vec<String> {
-    let why = "ask the `Clock` that was handed in (wall time), or use `tokio::time::Instant` (deadlines); only these stand \
-               still when a test pauses time";
+    let why = "ask the `Clock` that was handed in (wall time), or use `tokio::time::Instant` (deadlines); only these stop \
+               when a test pauses time";
     outside(house, &["src/clock.rs"], why, |path| {
         ["SystemTime::now", "Timestamp::now", "Zoned::now", "std::time::Instant"]
             .iter()
@@ -118,7 +118,7 @@ pub fn wall_time(house: &House) -> Vec<String> {
     })
 }
 
-/// Crates that change often or reach far: the name, and where it may stand.
+/// Crates that change often or are used widely: the name, and where it may appear.
 const DOORS: [(&str, &[&str], &str); 7] = [
     ("rusqlite", &["src/ledger/"], "ledger/"),
     ("russh", &["src/transport/ssh/", "src/demo/"], "transport/ssh/ and demo/"),
@@ -147,7 +147,7 @@ pub fn one_door(house: &House) -> Vec<String> {
     found
 }
 
-/// Honest exceptions: who may ask for which kind by name, and why.
+/// Real exceptions: who may ask which kind by name, and why.
 const ASKERS: [(&str, &str); 0] = [];
 
 pub fn step_kinds(house: &House) -> Vec<String> {

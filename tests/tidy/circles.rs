@@ -1,4 +1,4 @@
-//! Files that use each other in a circle: at most three, so that whoever reads one of them has not to read the room.
+//! Files that use each other in a circle: at most three, so that a reader of one of them need not read them all.
 //! Imports are followed through `pub use` to the file that has the item.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,9 +32,9 @@ pub fn small_circles(house: &House) -> Vec<String> {
 
 type Files<'a> = BTreeMap<Vec<String>, &'a Source>;
 
-/// The files that one file uses. What it only passes on (`pub use`) is not used by it.
+/// The files that one file uses. An item that it only re-exports (`pub use`) is not used by it.
 fn used_by<'a>(source: &'a Source, files: &Files<'a>) -> BTreeSet<&'a str> {
-    // One word alone is a variable, or `mod NAME;`.
+    // A single word is a variable, or `mod NAME;`.
     let paths = source.paths.iter().filter(|path| path.passed_on.is_none() && path.segments.len() > 1);
     let used = paths.filter_map(|path| Some(owner(absolute(source, path, files)?, files)?.path.as_str()));
     used.filter(|path| *path != source.path).collect()
@@ -59,9 +59,9 @@ fn absolute(source: &Source, path: &CodePath, files: &Files<'_>) -> Option<Vec<S
     }
 }
 
-/// The file that has what the path names.
+/// The file with the item that the path names.
 fn owner<'a>(mut path: Vec<String>, files: &Files<'a>) -> Option<&'a Source> {
-    // Each turn follows one `use`; a chain of them is short.
+    // Each round follows one `use`; a chain of them is short.
     for _ in 0..8 {
         let deepest = (0..=path.len()).rev().find(|n| files.contains_key(&path[..*n]))?;
         let file = files[&path[..deepest]];
@@ -78,7 +78,7 @@ fn owner<'a>(mut path: Vec<String>, files: &Files<'a>) -> Option<&'a Source> {
     None
 }
 
-/// Strongly connected files, each circle and the list of them in order.
+/// Strongly connected files: each circle, with the list of its files in order.
 fn circles<'a>(edges: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> Vec<Vec<&'a str>> {
     let reached: BTreeMap<&str, BTreeSet<&str>> = edges.keys().map(|from| (*from, reach(from, edges))).collect();
     let mut done = BTreeSet::new();
@@ -130,7 +130,7 @@ mod tests {
         let said = found(&four);
         assert_eq!(said.len(), 1, "{said:?}");
         assert!(said[0].contains("4 files use each other in a circle") && !said[0].contains("mod.rs"), "{said:?}");
-        // Without one of the arrows there is none.
+        // Without one of the arrows there is no circle.
         for n in 1..5 {
             let mut open = four;
             open[n].1 = "";

@@ -1,5 +1,6 @@
-//! What may come into the tree, by `deny.toml`, so that it holds where cargo-deny is not installed: licences, banned
-//! packages, two versions of one, sources. What is built on this machine is looked at, as `cargo metadata` tells it.
+//! Which dependencies are allowed, by `deny.toml`, so that it is checked where cargo-deny is not installed: licences,
+//! banned packages, two versions of one, sources. It checks what is built on this machine, as `cargo metadata` lists
+//! it.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -21,14 +22,14 @@ struct Package {
     used_by: Vec<String>,
 }
 
-/// What `deny.toml` says.
+/// The content of `deny.toml`.
 #[derive(Debug)]
 struct Rules {
     licences: Vec<String>,
     registries: Vec<String>,
-    /// Name, and the packages that may use it all the same.
+    /// Name, and the packages that may use it anyway.
     banned: Vec<(String, Vec<String>)>,
-    /// `name@version`, or its beginning: versions that may stand beside another one.
+    /// `name@version`, or its beginning: versions that may exist beside another one.
     doubled: Vec<String>,
 }
 
@@ -83,9 +84,7 @@ impl Rules {
             }
         }
         let doubled = versions.iter().filter(|(_, versions)| versions.len() > 1);
-        found.extend(
-            doubled.map(|(name, versions)| format!("{name}: stands in the tree as {}", versions.join(" and "))),
-        );
+        found.extend(doubled.map(|(name, versions)| format!("{name}: is in the tree as {}", versions.join(" and "))));
         found
     }
 }
@@ -94,7 +93,7 @@ fn quoted(line: &str) -> impl Iterator<Item = &str> {
     line.split('"').skip(1).step_by(2)
 }
 
-/// Whether an SPDX expression can be met with `licences`. The old `MIT/Apache-2.0` means either.
+/// Whether `licences` satisfy an SPDX expression. The old `MIT/Apache-2.0` means either.
 fn allowed(expression: &str, licences: &[String]) -> bool {
     let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
     let mut words = spaced.split_whitespace().peekable();
@@ -132,7 +131,7 @@ fn one(words: &mut Words<'_>, licences: &[String]) -> bool {
     }
 }
 
-/// What is built here, from the lock file and the packages that were fetched for it.
+/// What is built here, from the lock file and the packages fetched for it.
 fn tree() -> Vec<Package> {
     let cargo = || {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -198,7 +197,7 @@ fn what_it_does_not_allow_is_found() {
         (Package { source: Some("git+https://x".to_owned()), ..older("b") }, "comes from git+https://x"),
         (older("openssl-sys"), "is banned, and patchwave uses it"),
         (older("chrono"), "is banned, and patchwave uses it"),
-        (older("a"), "stands in the tree as 1.0.0 and 0.2.1"),
+        (older("a"), "is in the tree as 1.0.0 and 0.2.1"),
     ] {
         let findings = rules().findings(&[fine(), package]);
         assert!(findings.len() == 1 && findings[0].contains(finding), "{finding}: {findings:?}");

@@ -1,17 +1,17 @@
-//! Where the house still breaks a rule: the rule, and the place in its own words. This list only shrinks: an entry that
-//! is no longer needed is a finding itself.
+//! Where the code still breaks a rule: the rule, and the place as the rule names it. This list only shrinks: an entry
+//! that is no longer needed is a finding.
 
 /// Rule and place.
 pub const EXCEPTIONS: &[(&str, &str)] = &[];
 
-/// The room of a file, so that an exception follows a file that moves within it: `src/cli` for `src/cli/run.rs`.
+/// The place of a file, so that an exception follows a file that moves within it: `src/cli` for `src/cli/run.rs`.
 pub fn room(path: &str) -> &str {
     let below = path.strip_prefix("src/").unwrap_or_default();
     let end = below.find(['/', '.']).unwrap_or(below.len());
     if end == 0 { path } else { &path[.."src/".len() + end] }
 }
 
-/// Findings (place, sentence) without those that are excepted, and exceptions that nothing needs.
+/// The findings (place, sentence) that are not excepted, plus the exceptions that nothing needs.
 pub fn but_for(rule: &str, exceptions: &[(&str, &str)], found: Vec<(String, String)>) -> Vec<String> {
     let excepted: Vec<&str> = exceptions.iter().filter(|(of, _)| *of == rule).map(|(_, place)| *place).collect();
     let idle = excepted.iter().filter(|place| !found.iter().any(|(at, _)| at == *place));

@@ -1,4 +1,4 @@
-//! What a file may be: its length, its first line, its name, and what must never be shipped.
+//! What a file may look like: its length, its first line, its name; and what must never be shipped.
 
 use crate::house::House;
 
@@ -34,7 +34,7 @@ pub fn names(house: &House) -> Vec<String> {
     for source in &house.sources {
         if let Some(name) = source.module.last().filter(|name| EMPTY.contains(&name.as_str())) {
             found.push(format!(
-                "{}:1: `{name}` says nothing: what is in it belongs to the modules that it is about",
+                "{}:1: `{name}` says nothing: move its content to the modules that it is about",
                 source.path
             ));
         }
@@ -42,7 +42,7 @@ pub fn names(house: &House) -> Vec<String> {
     found
 }
 
-/// Packages that must not come into the tree, and what stands in their place.
+/// Packages that must not be used, and what to use instead.
 const PACKAGES: [(&str, &str); 11] = [
     ("russh-keys", "it is `russh::keys` today; a second, unpatched key stack otherwise"),
     ("serde_yaml", "archived; serde-saphyr, behind `yaml/`"),
@@ -64,7 +64,7 @@ pub fn shipped(house: &House) -> Vec<String> {
     for (path, text) in code.chain(house.others.iter().map(|(path, text)| (path, text))) {
         for (i, line) in text.lines().enumerate().filter(|(_, line)| begins_a_path(line, machine)) {
             let line = line.trim();
-            found.push(format!("{path}:{}: a path of somebody's machine belongs in no file: {line}", i + 1));
+            found.push(format!("{path}:{}: a path of one machine must not be in a file: {line}", i + 1));
         }
     }
     for (path, text) in house.others.iter().filter(|(path, _)| path == "Cargo.lock") {
@@ -78,7 +78,7 @@ pub fn shipped(house: &House) -> Vec<String> {
     found
 }
 
-/// Whether `folder` stands in the line at the beginning of a path, rather than inside one (`$dir/…`).
+/// Whether `folder` begins a path in the line, and is not in the middle of one (`$dir/…`).
 fn begins_a_path(line: &str, folder: &str) -> bool {
     line.match_indices(folder).any(|(at, _)| {
         let before = line[..at].chars().next_back();

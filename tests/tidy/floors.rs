@@ -5,7 +5,7 @@ use crate::{
     source::{CodePath, Source},
 };
 
-/// Modules that turn values into values: no waiting, no files, no network, no chance.
+/// Modules that turn values into values: no waiting, no files, no network, no randomness.
 const PURE: &[&str] = &[
     "amount",
     "command",
@@ -69,24 +69,24 @@ pub fn lower_floors_only(house: &House) -> Vec<String> {
             found.extend(match house.floors.get(used) {
                 Some(&floor) if floor < own_floor => None,
                 Some(&floor) if floor == own_floor => Some(format!(
-                    "{place}: `{own}` uses `{used}`, both on floor {floor}: neighbours on a floor never meet; what both \
-                     need belongs to a lower floor, what joins them to a higher one"
+                    "{place}: `{own}` uses `{used}`, both on floor {floor}: modules on one floor must not use each \
+                     other; what both need belongs to a lower floor, what joins them to a higher one"
                 )),
                 Some(&floor) => Some(format!(
                     "{place}: `{own}` (floor {own_floor}) uses `{used}` (floor {floor}): this line belongs in `{used}` \
                      or on a floor above it, or what it needs belongs below floor {own_floor}"
                 )),
                 None if used == "*" => Some(format!("{place}: `crate::*` hides what is used: name what it uses")),
-                None => Some(format!(
-                    "{place}: `{used}` has no floor: it belongs in a module that stands in the table of src/lib.rs"
-                )),
+                None => {
+                    Some(format!("{place}: `{used}` has no floor: it belongs in a module of the table in src/lib.rs"))
+                }
             });
         }
     }
     found
 }
 
-/// The segment right below the crate's root, for a path that goes there.
+/// The segment directly below the crate's root, for a path that goes there.
 pub fn top_module_used<'a>(source: &Source, path: &'a CodePath) -> Option<&'a str> {
     let used = match path.segments[0].as_str() {
         "crate" => path.segments.get(1),
@@ -114,7 +114,7 @@ pub fn pure_floors_do_not_wait(house: &House) -> Vec<String> {
                 ));
             }
         }
-        // `x.await` follows a dot and so is no path.
+        // `x.await` follows a dot, so it is not a path.
         for pair in source.tokens.windows(2) {
             let dot = pair[0].kind == crate::source::Kind::Mark(".");
             if dot && pair[1].kind == crate::source::Kind::Word("await".to_owned()) {

@@ -1,4 +1,4 @@
-//! All files that the rules look at, read from disk or made up for an example.
+//! All files that the rules check, read from disk or invented for an example.
 
 use std::{
     collections::BTreeMap,
@@ -24,7 +24,7 @@ const MAP: &str = "//! | floor | modules | what they are |
 
 /// The package.
 pub struct House {
-    /// Every Rust file below `src/`, those that only tests see included.
+    /// Every Rust file below `src/`, including those that are only for tests.
     pub sources: Vec<Source>,
     /// Every other tracked text file: path and text.
     pub others: Vec<(String, String)>,
@@ -55,12 +55,12 @@ impl House {
         Self { exceptions: EXCEPTIONS, ..Self::of(files.collect()) }
     }
 
-    /// A house like ours with one file more, for the examples.
+    /// A house like ours with one more file, for the examples.
     pub fn with(path: &str, text: &str) -> Self {
         Self::of_files(&[(path, text)])
     }
 
-    /// A house like ours with these files more.
+    /// A house like ours with these additional files.
     pub fn of_files(files: &[(&str, &str)]) -> Self {
         let files = [("src/lib.rs", MAP)].iter().chain(files);
         Self::of(files.map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect())
@@ -74,7 +74,7 @@ impl House {
         Self { sources, others, floors: floors(map), exceptions: &[] }
     }
 
-    /// The files that are part of the program; what only tests see is left out.
+    /// The files that are part of the program, without those that are only for tests.
     pub fn program(&self) -> impl Iterator<Item = &Source> {
         let hidden: Vec<&Vec<String>> = self.sources.iter().flat_map(|s| &s.test_modules).collect();
         self.sources.iter().filter(move |s| !hidden.iter().any(|prefix| s.module.starts_with(prefix)))

@@ -1,4 +1,4 @@
-//! What is known of one package manager stays in its folder: names of managers, their programs and their distributions.
+//! What is known about one package manager stays in its folder: names of managers, their programs and distributions.
 
 use crate::{
     house::House,
@@ -9,15 +9,15 @@ use crate::{
 const WORDS: [&str; 13] =
     ["apt", "dpkg", "deb", "debian", "ubuntu", "rpm", "dnf", "yum", "fedora", "zypper", "pacman", "apk", "alpine"];
 
-/// The list of managers: it names them and knows nothing else of them.
+/// The list of managers: it names them, and nothing else is said about them.
 const LIST: &str = "src/pkg/mod.rs";
 
-const WHY: &str = "what is known of one package manager belongs to `pkg/<manager>/` (of a simulated host to `debian/`); everybody \
-                   else asks `PackageManager`";
+const WHY: &str = "what is known of one package manager belongs to `pkg/<manager>/` (of a simulated host to `debian/`); every \
+                   other module asks `PackageManager`";
 
 pub fn known_in_one_place(house: &House) -> Vec<String> {
     let mut found: Vec<String> = house.program().filter(|source| !is_home(&source.path)).flat_map(code).collect();
-    // What a host runs is text, too.
+    // Commands for a host are text, too.
     let scripts = house.others.iter().filter(|(path, _)| path.starts_with("src/") && path.ends_with(".sh"));
     for (path, text) in scripts.filter(|(path, _)| !is_home(path)) {
         for (i, line) in text.lines().enumerate() {
@@ -47,7 +47,7 @@ fn code(source: &Source) -> Vec<String> {
     found
 }
 
-/// The words of managers in a text, each as a word of its own.
+/// The manager words in a text, each as a whole word.
 fn named(text: &str) -> impl Iterator<Item = &'static str> {
     let lower = text.to_lowercase();
     let words: Vec<String> = lower.split(|c: char| !c.is_ascii_alphanumeric()).map(str::to_owned).collect();

@@ -1,4 +1,4 @@
-//! What ARCHITECTURE.md says that a module must not do: which rule keeps it, or that it is a matter of trust.
+//! What ARCHITECTURE.md says a module must not do: the rule that checks it, or that only review does.
 
 use crate::{
     house::House,
@@ -7,10 +7,10 @@ use crate::{
 
 const PAGE: &str = "ARCHITECTURE.md";
 
-/// Who keeps a "must not".
+/// What enforces a "must not".
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum By {
-    /// A rule of ours, by name.
+    /// One of the rules here, by name.
     Rule(&'static str),
     /// People who read the code.
     Trust,
@@ -20,9 +20,9 @@ use By::{Rule, Trust};
 
 const FLOORS: By = Rule("floors: lower ones only");
 const PURE: By = Rule("floors: the pure ones do not wait");
-const USES: By = Rule("must not: what a lower floor offers and a module leaves");
+const USES: By = Rule("must not: lower floors that a module may not use");
 
-/// The first module of a row of the table of floors, a "must not" of it, and who keeps it.
+/// The first module of a row of the table of floors, a "must not" of it, and what enforces it.
 const KEPT: &[(&str, &str, By)] = &[
     ("host", "do IO", PURE),
     ("spool", "know what they mean", FLOORS),
@@ -66,7 +66,7 @@ const KEPT: &[(&str, &str, By)] = &[
     ("cli", "be used by another module", FLOORS),
 ];
 
-/// Modules and the lower ones that they leave alone, though the floors would allow it; and why.
+/// Modules, and lower ones that they must not use although the floors would allow it; and why.
 const LEFT: &[(&str, &str, &str)] = &[
     ("step", "ledger", "a step says what happened; the dispatcher records it"),
     ("step", "rollout", "a step works on its host; who starts next is decided elsewhere"),
@@ -104,7 +104,7 @@ pub fn said(house: &House) -> Vec<String> {
             seen.push((modules[0], part));
             match KEPT.iter().find(|(module, text, _)| *module == modules[0] && *text == part) {
                 None => found.push(format!(
-                    "{PAGE}:{}: nothing says who keeps \"`{}` must not {part}\": name a rule in KEPT of \
+                    "{PAGE}:{}: nothing says what enforces \"`{}` must not {part}\": name a rule in KEPT of \
                      tests/tidy/must_not.rs, or say there that it is trust",
                     i + 1,
                     modules[0]
@@ -118,12 +118,12 @@ pub fn said(house: &House) -> Vec<String> {
     }
     let gone = KEPT.iter().filter(|(module, text, _)| !seen.is_empty() && !seen.contains(&(*module, *text)));
     found.extend(gone.map(|(module, text, _)| {
-        format!("{PAGE}:1: \"`{module}` must not {text}\" is not said there any more: take it out of KEPT, or say it")
+        format!("{PAGE}:1: \"`{module}` must not {text}\" is no longer there: remove it from KEPT, or put it back")
     }));
     found
 }
 
-/// Modules and the "must not" of a row of the table of floors: three cells, the first one of names in backticks only.
+/// Modules and the "must not" of a row of the table of floors: three cells, the first with names in backticks only.
 fn row(line: &str) -> Option<(Vec<&str>, &str)> {
     let mut cells = line.strip_prefix('|')?.trim_end().strip_suffix('|')?.split('|').map(str::trim);
     let (first, _, cell) = (cells.next()?, cells.next()?, cells.next()?);
@@ -145,7 +145,7 @@ pub fn bad() -> Vec<crate::Example> {
     let example = |rule, path, text: &str, expected| (rule, path, text.to_owned(), expected);
     vec![
         example(
-            "must not: what a lower floor offers and a module leaves",
+            "must not: lower floors that a module may not use",
             "src/step/mod.rs",
             "//! x\nuse crate::ledger::Ledger;",
             "src/step/mod.rs:2: `step` must not use `ledger`: a step says what happened",
@@ -154,13 +154,13 @@ pub fn bad() -> Vec<crate::Example> {
             "must not: somebody keeps it",
             PAGE,
             "| `step` | what one step does | see other hosts, eat |",
-            "ARCHITECTURE.md:1: nothing says who keeps \"`step` must not eat\"",
+            "ARCHITECTURE.md:1: nothing says what enforces \"`step` must not eat\"",
         ),
         example(
             "must not: somebody keeps it",
             PAGE,
             "| `step` | what one step does | see other hosts |",
-            "\"`step` must not or the ledger\" is not said there any more",
+            "\"`step` must not or the ledger\" is no longer there",
         ),
     ]
 }

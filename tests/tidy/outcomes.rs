@@ -1,4 +1,4 @@
-//! The table of outcomes in `docs/rollout.md` is made of what the program says about each of them.
+//! The table of outcomes in `docs/rollout.md` is generated from what the program says about each outcome.
 
 use std::path::Path;
 

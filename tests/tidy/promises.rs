@@ -1,4 +1,4 @@
-//! What `docs/design/promises.md` names must be there: a promise without its mechanism or its test is none.
+//! What `docs/design/promises.md` names must exist: a promise needs its mechanism and its test.
 
 use crate::house::House;
 

@@ -1,4 +1,4 @@
-//! What people read: comments, texts of the program, pages. How wide it is, and words that do not belong there.
+//! Texts for people: comments, texts of the program, pages. Their width, and words that do not belong there.
 
 use crate::{
     exceptions::{but_for, room},
@@ -10,7 +10,7 @@ const WIDEST: usize = 120;
 
 pub const WIDTH: &str = "prose: 120 columns";
 
-/// Comments and pages. Not tables, blocks of code and lines with an address: these cannot be broken.
+/// Comments and pages. Tables, code blocks and lines with an address are left out: they cannot be broken.
 pub fn width(house: &House) -> Vec<String> {
     let mut found = Vec::new();
     let code = house.sources.iter().map(|source| (&source.path, &source.text));
@@ -39,7 +39,7 @@ fn is_prose(path: &str, line: &str) -> bool {
     }
 }
 
-/// Words that read as if translated, and what to say.
+/// Words that read as if translated, and what to say instead.
 pub const WORDS: [(&str, &str); 9] = [
     ("anew", "again"),
     ("is no", "is not a"),
@@ -52,7 +52,7 @@ pub const WORDS: [(&str, &str); 9] = [
     ("and its kin", "and the other …"),
 ];
 
-/// What makes them plain English: before, and after.
+/// What makes them plain English: the text before, and the text after.
 const PLAIN: (&[&str], &[&str]) = (&["there "], &[" longer", " more than", " less than", " one else", " to "]);
 
 pub const ENGLISH: &str = "prose: plain English";
@@ -63,7 +63,7 @@ pub fn english(house: &House) -> Vec<String> {
     let code = house.sources.iter().map(|source| (&source.path, pieces(&source.text)));
     let pages = house.others.iter().filter(|(path, _)| path.ends_with(".md") && !path.starts_with("tests/"));
     let pages = pages.map(|(path, text)| (path, vec![(1, text.clone())]));
-    // Texts of tests quote what hosts and other programs say; the list itself stands in `tests/tidy/`.
+    // Texts of tests quote what hosts and other programs say; the list itself is in `tests/tidy/`.
     let tests = house.others.iter().filter(|(path, _)| path.ends_with(".rs") && !path.starts_with("tests/tidy"));
     let tests = tests.map(|(path, text)| {
         let comments = pieces(text).into_iter().filter(|(_, piece)| piece.starts_with("//") || piece.starts_with("/*"));
@@ -83,7 +83,7 @@ pub fn english(house: &House) -> Vec<String> {
     but_for(ENGLISH, house.exceptions, found)
 }
 
-/// Where these words stand as whole words, whatever their case, and are not plain English there.
+/// Where these words appear as whole words, whatever their case, and are not plain English.
 fn positions(text: &str, words: &str) -> impl Iterator<Item = usize> {
     let lower = text.to_ascii_lowercase();
     let part_of_a_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '-');
@@ -101,8 +101,8 @@ fn positions(text: &str, words: &str) -> impl Iterator<Item = usize> {
     found.into_iter()
 }
 
-/// The comments and the strings of a Rust file, each with the line where it begins. A comment of several lines is one
-/// piece for each line.
+/// The comments and the strings of a Rust file, each with its first line. A comment of several lines is one piece for
+/// each line.
 fn pieces(text: &str) -> Vec<(usize, String)> {
     let chars: Vec<char> = text.chars().collect();
     let (mut i, mut line) = (0, 1);

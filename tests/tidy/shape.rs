@@ -61,7 +61,7 @@ fn statement_end(tokens: &[Token], mut i: usize) -> usize {
     i
 }
 
-/// Whether an item is `mod NAME;` or `use …;`, whatever its attributes and its visibility.
+/// Whether an item is `mod NAME;` or `use …;`, with any attributes and visibility.
 fn declares(item: &[Token]) -> bool {
     let mut i = 0;
     while is(item.get(i), "#") {
@@ -127,14 +127,14 @@ fn body_end(tokens: &[Token], mut i: usize) -> Option<usize> {
     None
 }
 
-/// Whether a comment that says why stands above, with nothing between but comments and attributes.
+/// Whether a comment with the reason is directly above, with only comments and attributes in between.
 fn has_a_reason(above: &[&str]) -> bool {
     let own = above.iter().rev().map(|line| line.trim());
     own.take_while(|line| line.starts_with("//") || line.starts_with("#["))
         .any(|line| line.strip_prefix("// long: ").is_some_and(|why| why.len() > 10))
 }
 
-/// A file with a function of so many lines below this text.
+/// A file with a function of this many lines after this text.
 fn with_function(before: &str, lines: usize) -> String {
     format!("//! x\n{before}fn f() {{\n{}}}\n", "1;\n".repeat(lines - 2))
 }

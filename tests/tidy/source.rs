@@ -1,5 +1,5 @@
 //! One Rust file as the rules see it: tokens without comments, paths with their imports resolved, test code left out.
-//! Knows no rule. A small lexer is enough: the compiler has already accepted the file. Start at [`Source`].
+//! Knows no rule. A small lexer is enough, because the compiler has already accepted the file. Start at [`Source`].
 
 use std::collections::HashMap;
 
@@ -7,15 +7,15 @@ use std::collections::HashMap;
 pub struct Source {
     /// Relative to the package, with `/`.
     pub path: String,
-    /// As it is.
+    /// The text of the file.
     pub text: String,
     /// Its module path: `["event", "kind"]` for `src/event/kind.rs`; empty for the crate's roots.
     pub module: Vec<String>,
-    /// Without comments, and without what only tests see.
+    /// The tokens, without comments and without what is only for tests.
     pub tokens: Vec<Token>,
     /// Every path in `tokens`.
     pub paths: Vec<CodePath>,
-    /// `#[cfg(test)] mod NAME;`: files that only tests see.
+    /// `#[cfg(test)] mod NAME;`: files that are only for tests.
     pub test_modules: Vec<Vec<String>>,
 }
 
@@ -50,7 +50,7 @@ pub struct CodePath {
     pub is_macro: bool,
     /// Part of a `use`.
     pub imported: bool,
-    /// How many inline modules stand around it.
+    /// How many inline modules enclose it.
     pub inline: usize,
     /// The name that a `use` gives it.
     pub name: Option<String>,
@@ -59,13 +59,13 @@ pub struct CodePath {
 }
 
 impl CodePath {
-    /// Whether it is `prefix` or lies below it.
+    /// Whether it is `prefix` or below it.
     pub fn begins_with(&self, prefix: &str) -> bool {
         let mut own = self.segments.iter();
         prefix.split("::").all(|segment| own.next().is_some_and(|s| s == segment))
     }
 
-    /// Whether `part` stands in it.
+    /// Whether it contains `part`.
     pub fn holds(&self, part: &str) -> bool {
         let part: Vec<&str> = part.split("::").collect();
         self.segments.windows(part.len()).any(|w| w.iter().zip(&part).all(|(a, b)| a == b))
@@ -95,7 +95,7 @@ fn module_of(path: &str) -> Vec<String> {
     module
 }
 
-/// Cuts a text into tokens.
+/// Splits a text into tokens.
 pub fn tokens(text: &str) -> Vec<Token> {
     let chars: Vec<char> = text.chars().collect();
     let at = |i: usize| chars.get(i).copied().unwrap_or('\0');
@@ -224,7 +224,7 @@ fn word(token: Option<&Token>) -> Option<&str> {
     }
 }
 
-/// Whether the token is this mark.
+/// Whether the token is this character.
 pub fn is(token: Option<&Token>, mark: &'static str) -> bool {
     token.is_some_and(|t| t.kind == Kind::Mark(mark))
 }
@@ -247,7 +247,7 @@ pub fn after_closing(tokens: &[Token], open: usize) -> usize {
     tokens.len()
 }
 
-/// Takes out items under `#[cfg(test)]` and `#[test]`; names the files that stand behind such a `mod NAME;`.
+/// Removes items under `#[cfg(test)]` and `#[test]`; returns the files of such a `mod NAME;`.
 fn without_tests(tokens: Vec<Token>, path: &str) -> (Vec<Token>, Vec<Vec<String>>) {
     let (module, folder) = (module_of(path), path.rsplit_once('/').map_or("", |(folder, _)| folder));
     let (mut kept, mut files) = (Vec::new(), Vec::new());
@@ -333,7 +333,7 @@ fn paths(tokens: &[Token]) -> Vec<CodePath> {
         match &tokens[i].kind {
             Kind::Mark("{") => braces.push(i >= 2 && word(tokens.get(i - 2)) == Some("mod")),
             Kind::Mark("}") => drop(braces.pop()),
-            // `pub(super)` says who may look, and uses nothing.
+            // `pub(super)` says who may use the item, and uses nothing.
             Kind::Word(w) if w == "pub" && is(tokens.get(i + 1), "(") && is_a_scope(tokens.get(i + 2)) => {
                 i = after_closing(tokens, i + 1);
                 continue;

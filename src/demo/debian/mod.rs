@@ -1,5 +1,5 @@
-//! What is Debian on a simulated host: its release, its package programs, what they read. Knows no host and no role.
-//! What is installed and offered is in `tables`.
+//! What is Debian about a simulated host: its release, its package programs and the files they read. Knows no host and
+//! no role. Installed and available packages are in `tables`.
 
 mod tables;
 
@@ -17,7 +17,7 @@ ID=debian
 HOME_URL="https://www.debian.org/"
 "#;
 
-/// Its package programs, as `shims/` has the others, and what they read.
+/// Its package programs and the files they read. The other programs are in `shims/`.
 pub(super) const PROGRAMS: &[(&str, &str)] = &[
     ("apt-cache", include_str!("shims/apt-cache.sh")),
     ("apt-get", include_str!("shims/apt-get.sh")),
@@ -27,15 +27,15 @@ pub(super) const PROGRAMS: &[(&str, &str)] = &[
     ("dpkg-db.sh", include_str!("shims/dpkg-db.sh")),
 ];
 
-/// Programs that must not be those of the machine itself. No package manager that this program looks for is among them:
-/// a host that has one is taken for one of its kind.
+/// Programs of the machine itself that a host must not call. The package managers that patchwave looks for are not
+/// among them, because a host with one of these programs counts as a host with this manager.
 pub(super) const ABSENT: &[&str] = &["apt"];
 
-/// Folders that its package programs want.
+/// Folders that its package programs need.
 pub(super) const FOLDERS: [&str; 2] = ["var/lib/dpkg/updates", "var/lib/apt/lists"];
 
-/// The file whose lock a transaction takes.
+/// The file that a transaction locks.
 pub(super) const LOCK: &str = "var/lib/dpkg/lock-frontend";
 
-/// What holds it where the lock is held: a process's command line.
+/// The command line of the process that holds the lock, in the fault where the lock is held.
 pub(super) const HOLDER: &str = "/usr/bin/python3\0/usr/bin/unattended-upgrade\0";

@@ -19,7 +19,7 @@ pub(in crate::demo) fn installed(role: Role) -> String {
     })
 }
 
-/// `sim/available`: name, version, architecture, suite, what it brings along; the installed versions come first.
+/// `sim/available`: name, version, architecture, suite, new packages that it needs; the installed versions come first.
 pub(in crate::demo) fn available(role: Role, kernel: bool) -> String {
     let wanted = |word: &str| word == "all" || word == role.as_str() || (kernel && word == "kernel");
     let mut table = String::new();

@@ -1,4 +1,4 @@
 #!/bin/sh
-# A program of the machine that a simulated host must not call, because it would act on the machine itself.
+# A program of the machine that a simulated host must not call: it would act on the machine itself.
 . "$PATCHWAVE_ROOT/bin/sim.sh"
 unknown "$@"

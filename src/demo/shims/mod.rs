@@ -1,6 +1,6 @@
-//! The simulated programs: small POSIX shell scripts that imitate package manager, systemd and power button.
-//! One copy per fleet, reached by every host through its `bin`. A command line that a script does not know ends with
-//! an error that says so and a line in the host's `shim-unknown.log`, which tests want to be absent.
+//! The simulated programs: small POSIX shell scripts that imitate package manager, systemd and power button. There is
+//! one copy per fleet, which every host finds through its `bin`. A command line that a script does not know fails with
+//! an error that says so, and leaves a line in the host's `shim-unknown.log`; tests check that there is none.
 
 use std::{fs, io, os::unix::fs::PermissionsExt as _, path::Path};
 
@@ -19,7 +19,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("systemd-run", include_str!("systemd-run.sh")),
     ("uname", include_str!("uname.sh")),
     ("wall", include_str!("wall.sh")),
-    // What the others read.
+    // The others read this one.
     ("sim.sh", include_str!("sim.sh")),
 ];
 

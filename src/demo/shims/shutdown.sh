@@ -1,6 +1,6 @@
 #!/bin/sh
 # Imitates shutdown, reboot and poweroff on a simulated host. A warning of N minutes takes N tenths of a second, because
-# nobody is logged in on a simulated host.
+# no user is logged in there.
 . "$PATCHWAVE_ROOT/bin/sim.sh"
 all="$*"
 case $program in

@@ -24,10 +24,10 @@ say() { [ -n "$quiet" ] || echo "$@"; }
 state_of() { cat "$sim/unit/$1" 2>/dev/null || echo inactive; }
 failed_units() { grep -lx failed "$sim/unit"/* 2>/dev/null | sed 's|.*/||'; }
 exists() { [ -e "$sim/unit/$1" ]; }
-# A unit of which there is a file: what it starts. $1: unit
+# The program that a unit with a file starts. $1: unit
 program_of() { sed -n 's/^ExecStart=//p' "$root/etc/systemd/system/$1.service" 2>/dev/null; }
 
-# The properties that are asked for, in systemd's order of asking. $1: unit
+# The requested properties, in systemd's own order. $1: unit
 show() {
     now=$(state_of "$1")
     load=loaded && exists "$1" || load=not-found

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Imitates wall on a simulated host: nobody is logged in, so the text goes to the journal.
+# Imitates wall on a simulated host: no user is logged in, so the text goes to the journal.
 . "$PATCHWAVE_ROOT/bin/sim.sh"
 if [ $# -gt 0 ]; then words="$*"; else words=$(cat); fi
 log info wall "$words"

@@ -6,16 +6,16 @@ use crate::command::Command;
 /// Who it is, for `host-facts`.
 pub(in crate::sim) const FACTS: &str =
     "os ID=debian\nos PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\ntool apt-get\n";
-/// Somebody holds the lock, for `package-locks`.
+/// The lock is held, for `package-locks`.
 pub(in crate::sim) const LOCK: &str = "lock /var/lib/dpkg/lock-frontend 812 apt-get install\n";
-/// The end of a transaction for which the disk had no room.
+/// The end of a transaction that ran out of disk space.
 pub(in crate::sim) const DISK_FULL: &str = "dpkg: error: failed to write status database: No space left on device\n";
 
-/// An exit code and what is said with it.
+/// An exit code and the text that is printed with it.
 type Refusal = (u32, String);
 
 impl Packages {
-    /// The answer to a question about packages, or to a small change of them; `full`: the disk is.
+    /// The answer to a question about packages, or to a small change of them; `full`: the disk is full.
     pub(in crate::sim) fn answer(&mut self, command: &Command, full: bool) -> Result<String, Refusal> {
         let stdin = String::from_utf8_lossy(&command.stdin);
         let refused = |text: &str| Err((100, text.to_owned()));
@@ -26,7 +26,7 @@ impl Packages {
             "apt-pending" => self.outlook().map_or_else(|| refused("E: Unmet dependencies."), Ok),
             "apt-simulate" => Ok(self.simulate(&stdin)),
             "apt-simulate-purge" => Ok(self.simulate_purge(&stdin)),
-            // No source has more than what is installed.
+            // No source has anything newer than what is installed.
             "apt-known" => Ok(String::new()),
             "apt-boot" => Ok(self.boot()),
             "apt-mark-auto" if full => refused("E: No space left on device"),

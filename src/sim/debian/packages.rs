@@ -1,11 +1,11 @@
-//! The packages of a simulated Debian host, and what its apt and dpkg print about them.
-//! Knows the forms that `pkg/apt` reads (`pkg/apt/golden` has real ones) and nothing of time or faults.
+//! The packages of a simulated Debian host, and what its apt and dpkg print about them. Knows the formats that
+//! `pkg/apt` reads (`pkg/apt/golden` has real ones) and nothing about time or faults.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
 /// The running kernel.
 pub(in crate::sim) const KERNEL: &str = "6.1.0-98-amd64";
-/// What an update of openssl brings.
+/// What an update of openssl installs.
 const NEW: &str = "3.0.15-1";
 const OLD: &str = "3.0.11-1";
 const HALF: &str = "half-configured";
@@ -49,7 +49,7 @@ impl Packages {
             if let Some(package) = self.0.get_mut(name) {
                 package.version = version.to_owned();
                 package.status = if half { HALF } else { "installed" };
-                // As the real apt: whatever is named counts as wanted.
+                // As the real apt does: a named package counts as wanted.
                 package.auto = false;
             }
             if half {

@@ -1,4 +1,4 @@
-//! Which change of packages a job's program is.
+//! Which change of packages the program of a job makes.
 
 use super::packages::Packages;
 
@@ -14,7 +14,7 @@ pub(in crate::sim) enum Change {
 }
 
 impl Change {
-    /// The change that this command line is, if it is one.
+    /// The change that this command line makes, if it makes one.
     pub(in crate::sim) fn read(words: &[String]) -> Option<Self> {
         let after = |verb: &str| {
             let at = words.iter().position(|word| word == verb);

@@ -1,5 +1,5 @@
-//! A program on the jump box that belongs to no run: its output stays in memory, and it ends with us.
-//! Start at [`run`].
+//! A program on the jump box that belongs to no run: its output stays in memory, and it ends with this process. Start
+//! at [`run`].
 
 use std::{
     path::Path,
@@ -21,16 +21,16 @@ use crate::{
     transport::{Sink, Stream},
 };
 
-/// How long the output of a program that has ended is waited for: a child of it may hold the pipe open for ever.
+/// How long to wait for the output of a program that has ended: one of its children may hold the pipe open for ever.
 pub(super) const DRAIN: Duration = Duration::from_millis(500);
 
-/// Kills the group when the run leaves before the program's end: a second one would be started beside it otherwise.
+/// Kills the group when the run leaves before the program's end: otherwise a second one would be started beside it.
 struct Group(Option<Pid>);
 
 impl Group {
     fn kill(&mut self) {
         if let Some(pid) = self.0.take() {
-            // It may have ended just now.
+            // It may have just ended.
             let _ = kill_process_group(pid, Signal::KILL);
         }
     }
@@ -69,7 +69,7 @@ pub(super) async fn run(folder: &Path, command: &Command, log: &mut dyn Sink) ->
     drop(sender);
     if let Some(mut pipe) = child.stdin.take() {
         let input = command.stdin.clone();
-        // It may end without reading.
+        // It may end without reading its input.
         tokio::spawn(async move { drop(pipe.write_all(&input).await) });
     }
     let mut output = Output { exit: Exit::Code(0), stdout: Vec::new(), stderr: Vec::new(), dropped: 0 };
@@ -96,7 +96,7 @@ pub(super) async fn run(folder: &Path, command: &Command, log: &mut dyn Sink) ->
             }
         }
     }
-    // What it left running in the background is its own affair.
+    // Background processes that it left behind are not our business.
     group.0 = None;
     output.exit = exit(status);
     Ok(HookOutput { output })

@@ -1,4 +1,5 @@
-//! Programs on the jump box, with and without a record, and what a second controller makes of the first one's.
+//! Programs on the jump box, with and without a record, and how a second controller continues what the first one
+//! started.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -35,7 +36,7 @@ impl Place {
         self.jump_box(true).run(command, claim, &mut Log::default()).await
     }
 
-    /// What a controller does that is killed so long after the start.
+    /// A controller that is killed this long after the start.
     async fn killed_after(&self, wait: Duration, command: &Command, claim: &Claim) {
         assert!(tokio::time::timeout(wait, self.run(command, claim)).await.is_err(), "it had ended");
     }
@@ -49,7 +50,7 @@ fn first() -> Claim {
     Claim { id: "r1.s1.hook".to_owned(), begun: false, keeps_end: false, once: false }
 }
 
-/// What a resume claims for a step that may be done once.
+/// The claim of a resume for a step that may run only once.
 fn again() -> Claim {
     Claim { begun: true, keeps_end: true, once: true, ..first() }
 }
@@ -149,7 +150,7 @@ async fn output_is_bounded_in_memory_and_on_the_disk() {
         command.keep = 1000;
         let output = place.jump_box(recorded).run(&command, &first(), &mut Log::default()).await.unwrap().output;
         assert_eq!(output.stdout.len(), 1000);
-        // What a reader had in its hands at the bound is not counted.
+        // What a reader had in its buffer at the limit is not counted.
         assert!(output.dropped <= bytes - 1000 && output.dropped > bytes - 300_000, "{}", output.dropped);
         let kept = std::fs::metadata(place.path("records/r1.s1.hook/1/out")).map_or(0, |file| file.len());
         assert!(kept <= 8 << 20, "{kept}");
@@ -182,9 +183,9 @@ async fn a_second_controller_waits_for_the_first_ones_program() {
     let ended = place.run(&command, &again()).await;
     assert_eq!((code(&ended), place.text("did").as_str()), (Some(3), "begin\nend\n"));
     assert_eq!(ended.unwrap().output.stdout, b"said\n");
-    // And a third one reads its end, also days later.
+    // And a third one reads how it ended, even days later.
     assert_eq!((code(&place.run(&command, &again()).await), place.text("did").as_str()), (Some(3), "begin\nend\n"));
-    // What only looks looks again.
+    // A step that only looks runs again.
     let look = Claim { keeps_end: false, once: false, ..again() };
     assert_eq!((code(&place.run(&command, &look).await), place.text("did").lines().count()), (Some(3), 4));
 }
@@ -194,7 +195,7 @@ async fn two_at_once_never_happens_even_for_what_may_be_repeated() {
     let place = Place::new();
     let command = sh("echo begin >>did; sleep 1; echo end >>did");
     place.killed_after(Duration::from_millis(300), &command, &first()).await;
-    // As a gate claims, or a drain.
+    // The claims of a gate and of a drain.
     let ended = place.run(&command, &Claim { begun: false, once: false, ..again() }).await;
     assert_eq!((code(&ended), place.text("did").as_str()), (Some(0), "begin\nend\n"));
 }
@@ -220,7 +221,7 @@ async fn what_was_lost_is_unknown_unless_it_may_be_repeated() {
         assert!(matches!(ended, Err(NoEnd::Unknown(_))), "{ended:?}");
         assert_eq!(place.text("did").lines().count(), runs);
     }
-    // An older program of ours left no record.
+    // An older version of patchwave left no record.
     let place = Place::new();
     assert!(matches!(place.run(&sh("echo x >did"), &again()).await, Err(NoEnd::Unknown(_))));
     assert_eq!(place.text("did"), "");
@@ -251,11 +252,11 @@ async fn another_machines_program_is_not_started_again() {
     let here = std::fs::read_to_string(&file).unwrap();
     let (machine, rest) = here.split_once('\n').unwrap();
     std::fs::write(&file, here.replace(rest, "another-boot\npid:[1]\n")).unwrap();
-    let told = place.run(&command, &Claim { once: true, ..again() }).await.unwrap_err();
-    assert!(told.to_string().contains("the program is gone"), "{machine} has booted since: {told}");
+    let error = place.run(&command, &Claim { once: true, ..again() }).await.unwrap_err();
+    assert!(error.to_string().contains("the program is gone"), "{machine} has booted since: {error}");
     std::fs::write(&file, "jump7\nanother-boot\npid:[1]\n").unwrap();
-    let told = place.run(&command, &Claim { once: false, ..again() }).await.unwrap_err();
-    assert!(told.to_string().contains("started on jump7"), "{told}");
+    let error = place.run(&command, &Claim { once: false, ..again() }).await.unwrap_err();
+    assert!(error.to_string().contains("started on jump7"), "{error}");
     assert_eq!(place.text("did"), "x\n");
 }
 

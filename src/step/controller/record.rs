@@ -1,5 +1,5 @@
-//! The folder of one program on the jump box: what an earlier controller, which may be gone, has started, and how that
-//! ended. A claim can be taken once only; see `wrapper.sh`. Start at [`Record::newest`].
+//! The folder of one program on the jump box: what an earlier controller, which may be gone, has started, and how it
+//! ended. A claim can be taken only once; see `wrapper.sh`. Start at [`Record::newest`].
 
 use std::{
     fs,
@@ -9,12 +9,12 @@ use std::{
     time::Duration,
 };
 
-use super::family::{self, Process};
+use super::process_tree::{self, Process};
 
 const WRAPPER: &str = include_str!("wrapper.sh");
-/// Linux counts start times so often in a second, whatever its own clock (USER_HZ).
+/// Linux counts start times in this many ticks per second, whatever its own clock (USER_HZ).
 const TICKS: u64 = 100;
-/// Read of one stream at a time.
+/// How much of one stream is read at a time.
 const PIECE: u64 = 256 << 10;
 
 /// The state of a program.
@@ -22,19 +22,20 @@ const PIECE: u64 = 256 << 10;
 pub(super) enum Found {
     /// There is no record of it.
     Nothing,
-    /// It has a folder, and has not begun.
+    /// It has a folder but has not begun.
     Claimed,
-    /// It runs, or something that it started does.
+    /// It is running, or a process that it started is.
     Alive,
     /// It ended with this exit code.
     Ended(u32),
-    /// It began, does not run, and left no exit code.
+    /// It began, is not running, and left no exit code.
     Lost,
-    /// Another machine's, or another container's, processes: they cannot be seen from here.
+    /// Its processes are on another machine or in another container: they cannot be seen from here.
     Elsewhere(String),
 }
 
-/// The folder of one program. Each start has a number, so that a wrapper which comes late finds no place of its own.
+/// The folder of one program. Each start has its own number, so that a late wrapper cannot take the place of a newer
+/// one.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
     above: PathBuf,
@@ -43,7 +44,7 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// The newest one with this id.
+    /// The newest record with this id.
     pub(super) fn newest(records: &Path, id: &str) -> Self {
         let above = records.join(id);
         let numbers = fs::read_dir(&above).into_iter().flatten();
@@ -75,7 +76,7 @@ impl Record {
             return Found::Elsewhere(if then.machine.is_empty() { "another machine".to_owned() } else { then.machine });
         }
         match self.wrapper() {
-            None if family::marked(&self.folder).is_empty() => match self.code() {
+            None if process_tree::marked(&self.folder).is_empty() => match self.code() {
                 Some(code) => Found::Ended(code),
                 None => Found::Lost,
             },
@@ -83,17 +84,17 @@ impl Record {
         }
     }
 
-    /// Whether somebody took its claim.
+    /// Whether its claim was taken.
     pub(super) fn has_begun(&self) -> bool {
         self.file("pid").exists()
     }
 
-    /// Whether its wrapper found no such program.
+    /// Whether its wrapper did not find the program.
     pub(super) fn is_missing(&self) -> bool {
         self.file("missing").exists()
     }
 
-    /// The wrapper, while it lives.
+    /// The wrapper, while it is alive.
     pub(super) fn wrapper(&self) -> Option<Process> {
         let (pid, start) = self.claimed_by()?;
         Process::find(pid).filter(|process| process.start == start)
@@ -105,7 +106,7 @@ impl Record {
         Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
     }
 
-    /// How long ago it began, by the machine's own count of ticks.
+    /// How long ago it began, measured in the machine's own ticks.
     pub(super) fn age(&self) -> Option<Duration> {
         let (_, start) = self.claimed_by()?;
         let uptime = fs::read_to_string("/proc/uptime").ok()?;
@@ -114,18 +115,19 @@ impl Record {
         Some(Duration::try_from_secs_f64(uptime).ok()?.saturating_sub(began))
     }
 
-    /// Its exit code; the file has its name only once it is whole.
+    /// Its exit code. The file gets this name only when it is complete.
     pub(super) fn code(&self) -> Option<u32> {
         fs::read_to_string(self.file("rc")).ok()?.trim().parse().ok()
     }
 
-    /// Whether both streams are at their end, and how many bytes of them were not kept.
+    /// `None` until both streams have ended; then how many of their bytes were not kept.
     pub(super) fn rest(&self) -> Option<u64> {
         let more = |name: &str| fs::read_to_string(self.file(name)).ok()?.trim().parse::<u64>().ok();
         Some(more("out.more")?.saturating_add(more("err.more")?))
     }
 
-    /// Makes sure that a program which has not begun never will: takes the place of its `pid`. False: it has begun.
+    /// Makes sure that a program which has not begun never will: takes the place of its `pid`. False: it has already
+    /// begun.
     pub(super) fn cancel(&self) -> io::Result<bool> {
         let own = self.file("cancelled");
         fs::File::create(&own)?;
@@ -136,7 +138,7 @@ impl Record {
         }
     }
 
-    /// A new folder, for a program that nobody else can start; those before it are removed.
+    /// A new folder, for a program that no one else can start; older folders are removed.
     pub(super) fn make(&self) -> io::Result<Self> {
         let mut private = fs::DirBuilder::new();
         private.mode(0o700).recursive(true).create(&self.above)?;
@@ -148,15 +150,15 @@ impl Record {
             options.write(true).create_new(true).mode(0o600);
             options.open(new.file(name))?.write_all(text.as_bytes())?;
         }
-        // It has been read, or is of no use.
+        // It has been read, or is not needed any more.
         let _ = fs::remove_dir_all(&self.folder);
         Ok(new)
     }
 
-    /// A piece of a stream (`out`, `err`) from an offset on; empty when there is nothing new.
+    /// A piece of a stream (`out`, `err`) from an offset on; empty if there is nothing new.
     pub(super) fn read(&self, stream: &str, from: u64) -> Vec<u8> {
         let mut piece = Vec::new();
-        // What cannot be read is not there yet.
+        // A file that cannot be read does not exist yet.
         if let Ok(mut file) = fs::File::open(self.file(stream))
             && file.seek(SeekFrom::Start(from)).is_ok()
         {
@@ -166,7 +168,7 @@ impl Record {
     }
 }
 
-/// Where processes are seen: a machine since its boot, and in it a container.
+/// Where processes can be seen: a machine since its boot, and a container in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Place {
     machine: String,

@@ -1,5 +1,5 @@
-//! A program of a run on the jump box. It outlives its controller and is started once: a resumed run waits for
-//! it, or reads how it ended. Knows no step. Start at [`run`]; what happens around the program is in `wrapper.sh`.
+//! A program of a run on the jump box. It outlives its controller and is started once: a resumed run waits for it, or
+//! reads how it ended. Knows no step. Start at [`run`]; what happens around the program is in `wrapper.sh`.
 
 use std::{path::Path, process::Stdio, time::Duration};
 
@@ -11,8 +11,8 @@ use tokio::{
 
 use super::{
     HookOutput,
-    family::{self, Process},
     piped::{DRAIN, keep},
+    process_tree::{self, Process},
     record::{Found, Record},
 };
 use crate::{
@@ -21,15 +21,15 @@ use crate::{
     transport::{Sink, Stream},
 };
 
-/// Most bytes of each stream that a program can leave on the disk.
+/// The most bytes of each stream that a program can leave on the disk.
 const MOST: usize = 8 << 20;
-/// In which `ulimit -f` counts (POSIX).
+/// The unit of `ulimit -f` (POSIX).
 const BLOCK: usize = 512;
-/// Between two looks; grows to the longer one.
+/// The pause between two looks; it grows to the longer one.
 const PAUSE: Duration = Duration::from_millis(3);
 const LONG_PAUSE: Duration = Duration::from_millis(100);
 
-/// Runs the program in its record, or goes on with what an earlier controller started.
+/// Runs the program in its record, or continues with what an earlier controller started.
 pub(super) async fn run(
     folder: &Path,
     records: &Path,
@@ -45,7 +45,7 @@ pub(super) async fn run(
     }
     match found {
         Found::Alive => {
-            // Its time limit began when it did.
+            // Its time limit began when the program did.
             let deadline = deadline - record.age().unwrap_or_default().min(command.timeout);
             Running { record, child: None, command, deadline }.follow(log).await
         }
@@ -97,7 +97,7 @@ fn start(folder: &Path, before: &Record, command: &Command) -> Result<(Record, C
     Ok((record, child))
 }
 
-/// All of the input at once, in memory: it may be secret, and a program must not see half of it when its controller
+/// The whole input at once, in memory: it may be secret, and a program must not see only half of it when its controller
 /// dies.
 fn input(bytes: &[u8]) -> std::io::Result<Stdio> {
     use std::io::{Seek as _, Write as _};
@@ -124,10 +124,10 @@ impl Running<'_> {
         let mut output = Output { exit: Exit::Code(0), stdout: Vec::new(), stderr: Vec::new(), dropped: 0 };
         let (mut at, mut pause, mut ended) = ([0; 2], PAUSE, None);
         loop {
-            // Looked at before the output, so that what is read after the end is all of it.
+            // Read before the output: once the program has ended, the output that follows is complete.
             let (code, rest) = (self.record.code(), self.record.rest());
             let lives = code.is_some() || self.lives();
-            let more = self.hear(&mut at, &mut output, log);
+            let more = self.take_output(&mut at, &mut output, log);
             if more {
                 pause = PAUSE;
                 continue;
@@ -150,18 +150,18 @@ impl Running<'_> {
         }
     }
 
-    /// Takes what is new of both streams; true when there may be more at once.
-    fn hear(&self, at: &mut [u64; 2], output: &mut Output, log: &mut dyn Sink) -> bool {
-        let mut heard = false;
+    /// Reads what is new in both streams; true if there may be more at once.
+    fn take_output(&self, at: &mut [u64; 2], output: &mut Output, log: &mut dyn Sink) -> bool {
+        let mut any = false;
         for (i, (name, stream)) in [("out", Stream::Stdout), ("err", Stream::Stderr)].into_iter().enumerate() {
             let piece = self.record.read(name, at[i]);
             at[i] += piece.len() as u64;
-            heard |= !piece.is_empty();
+            any |= !piece.is_empty();
             if !piece.is_empty() {
                 keep(output, self.command.keep, stream, &piece, log);
             }
         }
-        heard
+        any
     }
 
     fn lives(&mut self) -> bool {
@@ -169,17 +169,17 @@ impl Running<'_> {
             Some(child) => !matches!(child.try_wait(), Ok(None)),
             None => self.record.wrapper().is_none(),
         };
-        !gone || !family::marked(&self.record.folder).is_empty()
+        !gone || !process_tree::marked(&self.record.folder).is_empty()
     }
 
-    /// Nothing of it lives, and it left no exit code.
+    /// None of its processes is alive, and it left no exit code.
     fn lost(&self) -> NoEnd {
         let program = self.shown();
         if self.record.is_missing() {
             let error = std::io::Error::from(rustix::io::Errno::NOENT);
             return NoEnd::Failed(format!("{program} cannot be started: {error}"));
         }
-        // One that has not begun must not begin from here on.
+        // If it has not begun, it must not begin from now on.
         if !self.record.has_begun() && self.record.cancel().is_ok_and(|cancelled| cancelled) {
             let folder = self.record.folder.display();
             return NoEnd::Failed(format!("{program} was not started: {folder} cannot be written (is the disk full?)"));
@@ -191,27 +191,27 @@ impl Running<'_> {
         self.command.argv.first().map_or("the program", String::as_str)
     }
 
-    /// Kills the program with all that it started; its readers and wrapper then end by themselves.
+    /// Kills the program with everything that it started; its readers and wrapper then end by themselves.
     async fn kill(&mut self, at: &mut [u64; 2], output: &mut Output, log: &mut dyn Sink) -> NoEnd {
-        let left = family::kill(&self.record.folder).await;
+        let left = process_tree::kill(&self.record.folder).await;
         let until = Instant::now() + DRAIN;
         while self.record.rest().is_none() && Instant::now() < until {
             sleep(PAUSE).await;
         }
-        while self.hear(at, output, log) {}
+        while self.take_output(at, output, log) {}
         let wrapper = self.child.as_ref().and_then(Child::id).and_then(|id| i32::try_from(id).ok());
         let wrapper = wrapper.or_else(|| self.record.wrapper().map(|process| process.pid));
         if let Some(group) = wrapper.and_then(Pid::from_raw).filter(|_| self.record.rest().is_none()) {
-            // It is its group's first process; it may have ended just now.
+            // The wrapper leads its group; it may have just ended.
             let _ = kill_process_group(group, Signal::KILL);
         }
         if let Some(child) = &mut self.child {
             let _ = tokio::time::timeout(DRAIN, child.wait()).await;
         }
-        NoEnd::Killed { left: left.iter().map(told).collect() }
+        NoEnd::Killed { left: left.iter().map(shown).collect() }
     }
 }
 
-fn told(process: &Process) -> String {
+fn shown(process: &Process) -> String {
     format!("{} ({})", process.pid, process.name)
 }

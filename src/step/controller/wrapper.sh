@@ -1,14 +1,15 @@
-# Runs a program of the operator once and leaves its output and exit code. $1: its folder, $2: most of each stream, in
-# blocks of 512 bytes; then the program and its arguments. Every name here begins with _pw_: another one might be
-# exported, and so reach the program.
+# Runs a program of the operator once and leaves its output and exit code. $1: its folder, $2: the most of each stream,
+# in blocks of 512 bytes; then the program and its arguments. Every name here begins with _pw_, because another name
+# might be exported and so reach the program.
 _pw_job=$1
 _pw_most=$2
 shift 2
 command -v "$1" >/dev/null 2>&1 || { : >"$_pw_job/missing"; exit 1; }
 _pw_umask=$(umask)
 umask 077
-# Ignored, and so by the readers below, too: a program that sends a signal to its whole group (`trap "kill 0" EXIT`)
-# must not end them, not even before their first command. The program's own shell has a handler, which is not inherited.
+# The signals are ignored, here and in the readers below: a program that sends a signal to its whole group (`trap "kill
+# 0" EXIT`) must not end them, not even before their first command. The program's own shell has a handler, which is not
+# inherited.
 trap '' HUP INT TERM
 _pw_start() {
     set -f
@@ -19,16 +20,16 @@ _pw_start() {
 }
 read -r _pw_stat </proc/$$/stat
 _pw_start=$(_pw_start "$_pw_stat")
-# The room for the exit code is taken now: afterwards the disk may be full. Without room nothing begins.
+# The room for the exit code is taken now, because the disk may be full later. Without room nothing begins.
 printf '%s %s\n' "$$" "$_pw_start" >"$_pw_job/pid.$$" || exit 1
 printf '%-3s\n' '' >"$_pw_job/rc.tmp" || exit 1
-# A hard link is made whole or not at all, and once: the process that makes `pid` is the one that runs.
+# A hard link is made whole or not at all, and only once: the process that makes `pid` is the one that runs.
 PATH=/usr/local/bin:/usr/bin:/bin ln "$_pw_job/pid.$$" "$_pw_job/pid" || exit 1
 PATH=/usr/local/bin:/usr/bin:/bin rm -f "$_pw_job/pid.$$"
 _pw_keep() {
     PATH=/usr/local/bin:/usr/bin:/bin
-    # `cat` writes what it has read at once: a child that holds the pipe open for ever holds nothing else back. The
-    # limit is this reader's alone, and it gets an error, not a signal.
+    # `cat` writes at once what it has read, so a child that holds the pipe open for ever holds nothing else back. The
+    # limit is only for this reader, and it gets an error, not a signal.
     (
         trap '' XFSZ
         ulimit -f "$_pw_most"
@@ -36,13 +37,13 @@ _pw_keep() {
     )
     wc -c >"$_pw_job/$1.more"
 }
-# Each stream goes through a reader of its own, so that neither a dead controller nor a flood stops or fills anything.
+# Each stream has its own reader, so that neither a dead controller nor a flood of output stops or fills anything.
 {
     {
-        # A shell of its own: its handlers are gone.
+        # A new shell: the ignored signals have handlers here, which are not inherited.
         trap : HUP INT TERM
         (
-            # A process that leaves the group of processes is found again by this.
+            # With this mark, a process that leaves the process group can be found.
             PATCHWAVE_PROGRAM=$_pw_job
             export PATCHWAVE_PROGRAM
             umask "$_pw_umask"

@@ -1,4 +1,4 @@
-//! What `arm.sh` and `settle.sh` say, read into types. Pure; the scripts are beside this file.
+//! The answers of `arm.sh` and `settle.sh`, parsed into types. Pure; the scripts are beside this file.
 
 use crate::{
     command::{Output, Unreadable, printable},
@@ -7,12 +7,12 @@ use crate::{
 
 const MARK: &str = "patchwave-guard ";
 
-/// How an arming went.
+/// How the arming went.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Arming {
-    /// Its watchdog lives.
+    /// Its watchdog is alive.
     Armed,
-    /// It had its verdict before.
+    /// It already had its verdict.
     Over,
     /// It was armed before, and its watchdog is gone for good, for this reason.
     Lost(String),
@@ -22,20 +22,20 @@ pub(super) enum Arming {
 
 /// The state of a guard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stand {
-    /// The host knows nothing of it.
+pub(super) enum State {
+    /// The host has no such guard.
     Absent,
-    /// It has no verdict, and its watchdog lives.
+    /// It has no verdict, and its watchdog is alive.
     Armed,
-    /// It has no verdict, or one that nobody carries out: its watchdog does not live.
+    /// Its watchdog is not alive, and it has no verdict, or one that has not been carried out.
     Dead,
-    /// It was put out of action because of that: it will never roll back.
+    /// It was disabled because its watchdog is gone: it will never roll back.
     Lost,
     /// It is confirmed.
     Confirmed,
-    /// It would roll back now, and waits for a job of ours to end.
+    /// It would roll back now, but waits for one of our jobs to end.
     Held,
-    /// It rolls back.
+    /// It is rolling back.
     Rolling,
     /// It rolled back, with this exit code.
     RolledBack(u32),
@@ -48,12 +48,13 @@ pub(super) enum Stand {
 /// One answer of `settle.sh`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Settled<'a> {
-    pub stand: Stand,
-    /// The process, and process group, of a rollback that runs; of one that could not be ended, what is left of it.
+    pub state: State,
+    /// The process, and process group, of a rollback that is running. If the rollback could not be ended, a process
+    /// that is left of it.
     pub process: Option<u32>,
-    /// Bytes that the rollback printed, once it is over.
+    /// How many bytes the rollback printed, once it is over.
     pub size: u64,
-    /// Those from the asked offset on.
+    /// Those bytes, from the requested offset on.
     pub chunk: &'a [u8],
 }
 
@@ -72,32 +73,32 @@ pub(super) fn arming(output: &Output) -> Result<Arming, Unreadable> {
 /// Reads the answer of `settle.sh`.
 pub(super) fn settled(output: &Output) -> Result<Settled<'_>, Unreadable> {
     let bad = || no_answer(output);
-    let ([stand, code, size, process], chunk) = marked::first(output, MARK).ok_or_else(bad)?;
-    let stand = match stand {
-        "absent" => Stand::Absent,
-        "armed" => Stand::Armed,
-        "dead" => Stand::Dead,
-        "lost" => Stand::Lost,
-        "confirmed" => Stand::Confirmed,
-        "held" => Stand::Held,
-        "rolling" => Stand::Rolling,
-        "rolled-back" => Stand::RolledBack(code.parse().map_err(|_| bad())?),
-        "ended" => Stand::Ended,
-        "cut" => Stand::Cut,
+    let ([state, code, size, process], chunk) = marked::first(output, MARK).ok_or_else(bad)?;
+    let state = match state {
+        "absent" => State::Absent,
+        "armed" => State::Armed,
+        "dead" => State::Dead,
+        "lost" => State::Lost,
+        "confirmed" => State::Confirmed,
+        "held" => State::Held,
+        "rolling" => State::Rolling,
+        "rolled-back" => State::RolledBack(code.parse().map_err(|_| bad())?),
+        "ended" => State::Ended,
+        "cut" => State::Cut,
         _ => return Err(bad()),
     };
     let process = match process {
         "-" => None,
         process => Some(process.parse().map_err(|_| bad())?),
     };
-    Ok(Settled { stand, process, size: size.parse().map_err(|_| bad())?, chunk })
+    Ok(Settled { state, process, size: size.parse().map_err(|_| bad())?, chunk })
 }
 
 fn no_answer(output: &Output) -> Unreadable {
     Unreadable::new(format!("no answer about the guard ({}) {}", output.exit, output.last_lines(1)))
 }
 
-/// How many readers of the guard scripts' answers understand this output.
+/// How many of the readers of the guard scripts' answers understand this output.
 #[cfg(feature = "testing")]
 pub(in crate::step) fn answers_understood(output: &Output) -> usize {
     usize::from(arming(output).is_ok()) + usize::from(settled(output).is_ok())
@@ -130,22 +131,22 @@ mod tests {
     fn a_stand_is_read_and_its_bytes_are_left_alone() {
         let output = said(b"patchwave-guard rolled-back 3   9 -\n\0\xff\npatchwave-guard ");
         let read = settled(&output).unwrap();
-        assert_eq!((read.stand, read.size), (Stand::RolledBack(3), 9));
+        assert_eq!((read.state, read.size), (State::RolledBack(3), 9));
         assert_eq!(read.chunk, b"\0\xff\npatchwave-guard ");
-        for (word, stand) in [
-            ("absent", Stand::Absent),
-            ("armed", Stand::Armed),
-            ("held", Stand::Held),
-            ("dead", Stand::Dead),
-            ("lost", Stand::Lost),
-            ("cut", Stand::Cut),
-            ("ended", Stand::Ended),
+        for (word, state) in [
+            ("absent", State::Absent),
+            ("armed", State::Armed),
+            ("held", State::Held),
+            ("dead", State::Dead),
+            ("lost", State::Lost),
+            ("cut", State::Cut),
+            ("ended", State::Ended),
         ] {
-            assert_eq!(settled(&said(format!("patchwave-guard {word} - 0 -\n").as_bytes())).unwrap().stand, stand);
+            assert_eq!(settled(&said(format!("patchwave-guard {word} - 0 -\n").as_bytes())).unwrap().state, state);
         }
         let output = said(b"patchwave-guard rolling - 0 4711\n");
         let rolling = settled(&output).unwrap();
-        assert_eq!((rolling.stand, rolling.process), (Stand::Rolling, Some(4711)));
+        assert_eq!((rolling.state, rolling.process), (State::Rolling, Some(4711)));
         for bad in [
             "",
             "patchwave-guard rolled-back - 9 -\n",

@@ -1,4 +1,4 @@
-//! Arming a guard on its host before the change, and taking it back where the change did not begin.
+//! Arming a guard on its host before the change, and withdrawing it if the change did not begin.
 
 use super::{
     answer::{self, Arming},
@@ -14,9 +14,9 @@ use crate::{
     transport::{LinkError, NoSink},
 };
 
-/// Answers in a row that may be unreadable.
+/// How many unreadable answers in a row are accepted.
 const BAD_ANSWERS: u32 = 5;
-/// What to do about a host on which nobody knows what a guard did.
+/// What to do about a host if it is unknown what its guard did.
 pub(super) const LOOK: &str = "check the host, then run again with --limit @unknown";
 
 /// The rollback, rendered.
@@ -33,21 +33,21 @@ fn rollback(cx: &StepCx<'_>, guard: &Guard) -> Result<Command, Box<StepResult>> 
 pub struct Armed {
     /// Its id.
     pub id: String,
-    /// It has had its verdict: the change must not begin any more.
+    /// It already had its verdict: the change must not begin any more.
     pub over: bool,
 }
 
-/// The result of a change that does not begin, because its guard is over. One over the whole walk is settled at its
-/// end; what it came to is the reason already here.
+/// The result of a change that does not begin, because its guard is over. If the guard covers the whole walk, it is
+/// settled at the end of the walk, and its fate is the reason given here.
 pub fn over() -> Box<StepResult> {
     Box::new(StepResult::failed("rolled-back", "the guard's time is over: this change was not started"))
 }
 
-/// Arms the step's guard, if it has one, before its change begins; gives back the guard's id. Armed before, it stays
-/// so.
+/// Arms the step's guard, if it has one, before its change begins, and returns the guard's id. A guard that is already
+/// armed stays armed.
 ///
 /// # Errors
-/// As [`arm`], and a guard that is over.
+/// As for [`arm`], and a guard that is over.
 pub async fn arm_or_stop(cx: &mut StepCx<'_>, outlives: Outlives) -> Result<Option<String>, Box<StepResult>> {
     match arm(cx, outlives).await? {
         Some(armed) if armed.over => Err(over()),
@@ -55,16 +55,16 @@ pub async fn arm_or_stop(cx: &mut StepCx<'_>, outlives: Outlives) -> Result<Opti
     }
 }
 
-/// As [`arm_or_stop`], for who can tell whether the change had begun before its guard was over.
+/// As [`arm_or_stop`], for callers that know whether the change had begun before its guard was over.
 ///
 /// # Errors
-/// The step's result: the host cannot do it (class `guard`; nothing was changed), or cannot be reached. The change must
-/// not begin.
+/// The step's result: the host cannot arm a guard (class `guard`; nothing was changed), or cannot be reached. The
+/// change must not begin.
 pub async fn arm(cx: &mut StepCx<'_>, outlives: Outlives) -> Result<Option<Armed>, Box<StepResult>> {
     let Some(guard) = cx.spec.guard.clone().filter(|_| !cx.check) else { return Ok(None) };
     let id = id(cx, &guard);
     let command = commands::arm(cx, &guard, &id, outlives, &rollback(cx, &guard)?)?;
-    // Since the interruption another run may have taken the host.
+    // Since the interruption, another run may have taken the host.
     if cx.resumed {
         lease::acquire(cx).await?;
     }
@@ -84,7 +84,7 @@ pub async fn arm(cx: &mut StepCx<'_>, outlives: Outlives) -> Result<Option<Armed
             cx.guard = Known::Armed;
             Ok(Some(Armed { id, over: true }))
         }
-        // What its run changed under it before is not guarded any more, and that must be reported.
+        // What its run already changed is no longer guarded, and that must be reported.
         Arming::Lost(why) if cx.guard == Known::Armed || handed_on(cx, &id) == Known::Armed => {
             cx.guard = Known::Armed;
             let summary = format!("its guard is lost: {why}; this change was not started");
@@ -102,22 +102,22 @@ pub async fn arm(cx: &mut StepCx<'_>, outlives: Outlives) -> Result<Option<Armed
     }
 }
 
-/// The step found out that its change did not begin after all: its guard is taken back, not rolled back.
+/// For a step that found out that its change did not begin after all: its guard is withdrawn, not rolled back.
 pub(in crate::step) fn not_begun(cx: &mut StepCx<'_>) {
     if cx.guard == Known::Armed {
         cx.guard = Known::Asked;
     }
 }
 
-/// The same command, which does nothing once guard `id` has its verdict: the host may have been away since it was
-/// armed.
+/// The same command, but it does nothing once guard `id` has its verdict: the host may have been away since the guard
+/// was armed.
 pub(in crate::step) fn unless_over(command: Command, id: Option<&str>) -> Command {
     let Some(id) = id else { return command };
     let verdict = format!("\"${{PATCHWAVE_ROOT-}}/var/lib/patchwave/guards/{id}/verdict\"");
     command.behind(&format!("if [ -e {verdict} ]; then echo 'the guard of this change is over' >&2; exit 113; fi"))
 }
 
-/// Sends the arming until its answer is heard; it attaches to itself.
+/// Sends the arming until an answer arrives. Sending it again is safe, because it attaches to the first one.
 async fn sent(cx: &mut StepCx<'_>, command: &Command) -> Result<Arming, Box<StepResult>> {
     let mut patience = Patience::new(cx, command.timeout);
     let mut bad = 0;
@@ -146,14 +146,14 @@ async fn sent(cx: &mut StepCx<'_>, command: &Command) -> Result<Arming, Box<Step
     }
 }
 
-/// For `--check`: what would be armed.
+/// For `--check`: the guard that would be armed.
 ///
 /// # Errors
-/// The step's result for a rollback that cannot be rendered.
+/// The step's result, for a rollback that cannot be rendered.
 pub(in crate::step) fn would(cx: &StepCx<'_>) -> Result<Option<String>, Box<StepResult>> {
     let Some(guard) = &cx.spec.guard else { return Ok(None) };
     rollback(cx, guard)?;
     let within = guard.within.as_secs();
-    // As it is written: rendered it may hold secrets.
+    // The text from the playbook: once rendered it may hold secrets.
     Ok(Some(format!("guarded: unless confirmed within {within} s, the host would run: {}", guard.rollback.shown())))
 }

@@ -21,7 +21,7 @@ for folder in "$base" "$base/guards"; do
     chmod 700 "$folder" || say refused "the mode of $folder cannot be set"
 done
 guard=$base/guards/$1
-# Two runs that both find no guard must not both arm one.
+# Two runs that both find no guard must not each arm one.
 if command -v flock >/dev/null 2>&1; then
     (: >>"$base/guard.lock") 2>/dev/null || say refused "$base cannot be written (is the disk full?)"
     exec 9>>"$base/guard.lock"
@@ -37,7 +37,7 @@ attached() {
 }
 case $stand in armed | held) attached ;; esac
 armed_by_another "$2" && say refused "the guard ${other##*/} of run $holder is armed"
-# Guards of the past whose end has been recorded.
+# Old guards whose end has been recorded.
 find "$base/guards" -mindepth 1 -maxdepth 1 -type d -mtime +7 2>/dev/null | head -n 20 | while read -r old; do
     case ${old##*/} in "$1" | *[!A-Za-z0-9.-]*) continue ;; esac
     [ -e "$old/acked" ] && remove "$old"
@@ -46,7 +46,8 @@ done
 again=
 [ -e "$guard/armed" ] && again=1
 error=$(mkdir "$guard" 2>&1) || [ -d "$guard" ] || say refused "$error"
-# Armed for the first time, nothing has been changed yet: it never was. Else it is over, and that is said.
+# If this is the first arming, nothing has been changed yet, so the guard is removed. Otherwise the guard is over, and
+# that is reported.
 abandon() {
     if [ -n "$again" ]; then
         give_up "$guard"
@@ -60,8 +61,8 @@ abandon() {
 if [ -z "$again" ]; then
     cat >"$guard/rollback.$$" || abandon "$guard cannot be written (is the disk full?)"
     [ "$(wc -c <"$guard/rollback.$$")" -eq "$6" ] || abandon "the rollback arrived incomplete"
-    # All that the watchdog will need is laid out now: later the disk may be full, and a link, a name or bytes in their
-    # place need no room.
+    # Everything that the watchdog will need is created now. Later the disk may be full; but a link, a new name, or
+    # bytes in an existing file need no room.
     mv -f "$guard/rollback.$$" "$guard/rollback" && printf '%s\n' "$7" >"$guard/watch" &&
         printf 'confirmed\n' >"$guard/confirmed" && printf 'rolled-back\n' >"$guard/rolled-back" &&
         printf 'lost\n' >"$guard/lost" && : >"$guard/asked" && : >"$guard/idle" && : >"$guard/ready" && : >"$guard/out" &&
@@ -73,9 +74,9 @@ if [ -z "$again" ]; then
         abandon "$guard cannot be written (is the disk full?)"
 fi
 if [ -n "$systemd" ] && ! [ -e "$guard/unit" ]; then
-    # Early in the boot, and spared by rescue and emergency mode: a rollback may be what brings the host back up. It is
-    # not a transient unit, because it must outlive a reboot, whoever asks for that one. Nobody stops it in passing, and
-    # whatever ends it but itself, it is started again. (Old versions do not know OOMPolicy.)
+    # The unit starts early in the boot and keeps running in rescue and emergency mode: a rollback may be what brings
+    # the host back up. It is not a transient unit, because it must outlive a reboot, planned or not. It cannot be
+    # stopped by accident, and unless it ends by itself it is started again. (Old versions do not know OOMPolicy.)
     unit_of "$guard"
     printf '%s\n' "[Unit]" "Description=Guard of patchwave run $2: rolls back unless confirmed" \
         "DefaultDependencies=no" "RequiresMountsFor=$base" "After=systemd-remount-fs.service" \
@@ -90,10 +91,10 @@ if [ -z "$again" ]; then
     mv -f "$guard/armed.$$" "$guard/armed" || abandon "$guard cannot be written"
 fi
 sync "$guard"/* "$guard" "$base/guards" 2>/dev/null
-# Arming it again is deliberate.
+# An old guard is armed again on purpose, so its time restarts.
 [ -z "$again" ] || printf '%-20s\n' "$(date +%s)" 1<>"$guard/beat"
 start_watch "$guard" 9>&- || abandon "$error"
-# It is armed when the watchdog itself lives.
+# It counts as armed when the watchdog itself is alive.
 waited=0
 while [ "$waited" -lt 200 ]; do
     alive "$guard/pid" && attached

@@ -1,4 +1,4 @@
-//! The commands that arm, settle and clean up a guard. What the rollback says and may hold travels on standard input.
+//! The commands that arm, settle and clean up a guard. The rollback, which may hold secrets, is sent on standard input.
 
 use std::time::Duration;
 
@@ -27,10 +27,10 @@ const SETTLE: &str = concat!(
 );
 const CLEAN: &str = concat!(include_str!("../base.sh"), include_str!("armed.sh"), include_str!("clean.sh"));
 
-/// Most bytes of a rollback's output that one answer brings.
+/// The most bytes of a rollback's output in one answer.
 pub(super) const CHUNK: usize = 64 << 10;
 
-/// Arms guard `id`; may be sent again.
+/// Arms guard `id`; safe to send again.
 pub(super) fn arm(
     cx: &StepCx<'_>,
     guard: &Guard,
@@ -51,16 +51,16 @@ pub(super) fn arm(
         .privileged(true))
 }
 
-/// What a guard's verdict is to be.
+/// The verdict that is wanted for a guard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wish {
     Confirm,
     RollBack,
-    /// It is put out of action: nobody on the host carries it out.
+    /// It is disabled: the host never carries it out.
     GiveUp,
 }
 
-/// Wishes for a verdict and looks at what it is, from `offset` in the rollback's output on; may be sent again.
+/// Asks for a verdict and reads the current one, with the rollback's output from `offset` on; safe to send again.
 pub(super) fn settle(id: &str, wish: Wish, offset: u64, wait: Duration) -> Command {
     let wish = match wish {
         Wish::Confirm => "confirm",
@@ -75,7 +75,7 @@ pub(super) fn settle(id: &str, wish: Wish, offset: u64, wait: Duration) -> Comma
     command
 }
 
-/// Takes its traces away; may be sent again.
+/// Removes its files; safe to send again.
 pub(super) fn clean(id: &str) -> Command {
     Command::sh("guard-clean", CLEAN, [id]).timeout(Duration::from_secs(30)).privileged(true)
 }

@@ -1,11 +1,11 @@
-//! Finding out what became of a guard, over new connections, for as long as the host may need to roll back and longer.
+//! Finding out what happened to a guard, over new connections, for longer than the host may need to roll back.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    answer::{self, Settled, Stand},
+    answer::{self, Settled, State},
     commands::{self, Wish},
 };
 use crate::{
@@ -14,39 +14,39 @@ use crate::{
     transport::{NoSink, Stream},
 };
 
-/// How long one look waits on the host for news.
+/// How long one look waits on the host for something new.
 const WAIT: Duration = Duration::from_secs(10);
-/// So long a watchdog may be seen neither to live nor to act. Then it is put out of action, so that what is said of it
-/// stays true after the next boot.
+/// How long a watchdog may be seen neither alive nor acting. After that it is disabled, so that what is reported about
+/// it stays true after the next boot.
 const IDLE: Duration = Duration::from_secs(45);
 
-/// What became of a guard.
+/// What happened to a guard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     /// It is confirmed: it will never roll back.
     Confirmed,
     /// It rolled back.
     RolledBack { code: u32, tail: Vec<u8> },
-    /// The host ended it because it took too long; this process of it could not be ended.
+    /// The host ended it because it took too long; `left`: a process of it that could not be ended.
     Ended { left: Option<u32>, tail: Vec<u8> },
     /// Its rollback began and did not end.
     Cut { tail: Vec<u8> },
-    /// Nobody on the host watches any more, nothing was rolled back and nothing will be.
+    /// The host does not watch any more; nothing was rolled back and nothing will be.
     Lost,
-    /// The host knows nothing of it.
+    /// The host has no such guard.
     Absent,
-    /// It still rolls back after all that time: this process.
+    /// It is still rolling back after all that time, in this process.
     Rolling { process: Option<u32> },
-    /// The host could not be asked, or has not got there, in all that time.
+    /// In all that time the host could not be asked, or did not finish.
     Open { last: String },
 }
 
-/// Wishes for a verdict until there is one. The connection that the change was made over proves nothing and is closed.
+/// Asks for a verdict until there is one. The connection over which the change was made proves nothing and is closed.
 pub(super) async fn find(cx: &mut StepCx<'_>, guard: &Guard, id: &str, wish: Wish) -> Fate {
     let end = Instant::now() + guard.longest_time();
     cx.link.close().await;
     let (mut last, mut tail, mut losses) = (String::new(), Vec::new(), 0);
-    // Since when the host was seen to do nothing about it, and what it was last seen to do.
+    // Since when the host has done nothing about it, and what it was last seen doing.
     let (mut idle, mut rolling) = (None, None);
     let mut wish = wish;
     loop {
@@ -67,9 +67,9 @@ pub(super) async fn find(cx: &mut StepCx<'_>, guard: &Guard, id: &str, wish: Wis
             Ok(Some(seen)) => {
                 losses = 0;
                 let whole = take(cx, id, offset, &seen, &mut tail);
-                rolling = (seen.stand == Stand::Rolling).then_some(seen.process);
-                idle = match seen.stand {
-                    Stand::Dead | Stand::Armed => Some(idle.unwrap_or_else(Instant::now)),
+                rolling = (seen.state == State::Rolling).then_some(seen.process);
+                idle = match seen.state {
+                    State::Dead | State::Armed => Some(idle.unwrap_or_else(Instant::now)),
                     _ => None,
                 };
                 if idle.is_some_and(|since| since.elapsed() >= IDLE) {
@@ -102,7 +102,7 @@ fn waiting(guard: &Guard, wish: Wish, last: &str) -> String {
     match wish {
         Wish::Confirm => {
             format!(
-                "cannot confirm yet; without it the host rolls back {} s after the change: {last}",
+                "cannot confirm yet; unless confirmed, the host rolls back {} s after the change: {last}",
                 guard.within.as_secs()
             )
         }
@@ -110,29 +110,29 @@ fn waiting(guard: &Guard, wish: Wish, last: &str) -> String {
     }
 }
 
-/// What a state means once the wish was received; `Err`: there is more to come.
+/// What a state means once the wish has reached the host; `Err`: it is not final yet.
 fn fate(seen: &Settled<'_>, whole: bool, tail: &[u8]) -> Result<Fate, String> {
-    match seen.stand {
-        Stand::Confirmed => Ok(Fate::Confirmed),
-        Stand::Absent => Ok(Fate::Absent),
-        Stand::Lost => Ok(Fate::Lost),
-        Stand::Dead => Err("the guard's watchdog is gone; restarting it".to_owned()),
-        Stand::Armed => Err("the host is about to roll back".to_owned()),
-        Stand::Held => Err("the host rolls back once a job or an installation on it ends".to_owned()),
-        Stand::Rolling => match seen.process {
+    match seen.state {
+        State::Confirmed => Ok(Fate::Confirmed),
+        State::Absent => Ok(Fate::Absent),
+        State::Lost => Ok(Fate::Lost),
+        State::Dead => Err("the guard's watchdog is gone; restarting it".to_owned()),
+        State::Armed => Err("the host is about to roll back".to_owned()),
+        State::Held => Err("the host rolls back once a job or an installation on it ends".to_owned()),
+        State::Rolling => match seen.process {
             Some(process) => Err(format!("the host rolls back (process {process})")),
             None => Err("the host rolls back".to_owned()),
         },
-        Stand::RolledBack(_) | Stand::Ended | Stand::Cut if !whole => {
+        State::RolledBack(_) | State::Ended | State::Cut if !whole => {
             Err("reading the output of the rollback".to_owned())
         }
-        Stand::RolledBack(code) => Ok(Fate::RolledBack { code, tail: tail.to_vec() }),
-        Stand::Ended => Ok(Fate::Ended { left: seen.process, tail: tail.to_vec() }),
-        Stand::Cut => Ok(Fate::Cut { tail: tail.to_vec() }),
+        State::RolledBack(code) => Ok(Fate::RolledBack { code, tail: tail.to_vec() }),
+        State::Ended => Ok(Fate::Ended { left: seen.process, tail: tail.to_vec() }),
+        State::Cut => Ok(Fate::Cut { tail: tail.to_vec() }),
     }
 }
 
-/// Puts the rollback's output into the log; true when all of it is there.
+/// Writes the rollback's output to the log; true when all of it is there.
 fn take(cx: &mut StepCx<'_>, id: &str, offset: u64, seen: &Settled<'_>, tail: &mut Vec<u8>) -> bool {
     if !seen.chunk.is_empty() {
         cx.log.write_job(id, seen.chunk);
@@ -140,13 +140,13 @@ fn take(cx: &mut StepCx<'_>, id: &str, offset: u64, seen: &Settled<'_>, tail: &m
         tail.drain(..tail.len().saturating_sub(commands::CHUNK));
     }
     let whole = offset + seen.chunk.len() as u64 >= seen.size;
-    if let (Stand::RolledBack(code), true) = (seen.stand, whole) {
+    if let (State::RolledBack(code), true) = (seen.state, whole) {
         cx.log.write(Stream::Stdout, format!("the rollback ended with exit code {code}\n").as_bytes());
     }
     whole
 }
 
-/// Growing to 5 s, of random length so that a thousand hosts do not come back at once.
+/// Grows to 5 s; the length is random so that a thousand hosts do not come back at once.
 async fn pause(losses: u32, end: Instant) {
     let most = 500u64 << losses.min(3);
     let long = Duration::from_millis(fastrand::u64(most / 2..=most + most / 4));

@@ -1,4 +1,4 @@
-//! What another run sees while a guard may act on the host: whose it is, what it is doing, and how that ends. The
+//! What another run sees while a guard may act on the host: whose guard it is, what it is doing, and how that ends. The
 //! line comes from `armed.sh`. Pure.
 
 use std::time::Duration;
@@ -12,23 +12,23 @@ pub(in crate::step) struct Held {
     owner: String,
     within: Duration,
     act: Act,
-    /// How long its rollback may take.
+    /// The time limit of its rollback.
     limit: Option<Duration>,
 }
 
-/// What it does.
+/// What it is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Act {
-    /// It waits to be confirmed.
+    /// It waits for its confirmation.
     Armed,
-    /// It will roll back when a job has ended.
+    /// It will roll back as soon as a job has ended.
     Waits,
-    /// It rolls back, for so long: this process.
+    /// It has been rolling back for this long, in this process.
     RollsBack(Option<u32>, Duration),
 }
 
 impl Held {
-    /// Reads the lines behind `guarded`: run, owner, seconds, then `stand process seconds limit`.
+    /// Reads the lines after `guarded`: run, owner, seconds, then `stand process seconds limit`.
     pub(in crate::step) fn read(mut lines: impl Iterator<Item = String>) -> Option<Self> {
         let (run, owner) = (lines.next()?, lines.next()?);
         let within = Duration::from_secs(lines.next()?.parse().ok()?);
@@ -82,7 +82,7 @@ impl Held {
 mod tests {
     use super::*;
 
-    fn told(last: &str) -> Option<(String, String)> {
+    fn refusal_of(last: &str) -> Option<(String, String)> {
         let lines = ["R1", "ann@jump1", "300", last].map(str::to_owned);
         let refusal = Held::read(lines.into_iter())?.refusal();
         assert_eq!(refusal.class, "lease");
@@ -102,12 +102,12 @@ mod tests {
             ),
             ("rolling - 90 -", "run R1, for 90 s now", "wait until it has ended; ask"),
         ] {
-            let (said, what) = told(line).expect(line);
+            let (said, what) = refusal_of(line).expect(line);
             assert!(said.contains(summary), "{line}: {said}");
             assert!(what.contains(help) && what.contains("patchwave resume R1"), "{line}: {what}");
         }
         for bad in ["", "armed", "armed - 0", "asleep - 0 600"] {
-            assert_eq!(told(bad), None, "{bad:?}");
+            assert_eq!(refusal_of(bad), None, "{bad:?}");
         }
     }
 }

@@ -1,12 +1,12 @@
-//! How far a guard has come, and what it must outlive.
+//! What is known about a guard, and what it must outlive.
 
-/// What is known of an attempt's guard.
+/// What is known about an attempt's guard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Known {
-    /// There is none on the host.
+    /// There is no guard on the host.
     #[default]
     Nothing,
-    /// The host was asked for it, or was about to be. The change has not begun.
+    /// The host was asked to arm it, or was about to be. The change has not begun.
     Asked,
     /// It was armed; the change may have begun.
     Armed,
@@ -19,7 +19,7 @@ pub enum Known {
 pub enum Outlives {
     /// The change does not reboot. (Where systemd is, a guard outlives reboots in any case.)
     Nothing,
-    /// A reboot is the change.
+    /// The change is a reboot.
     Reboot,
 }
 

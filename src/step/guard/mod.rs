@@ -1,7 +1,6 @@
 //! Confirm or roll back: before a guarded change begins, the host itself is set up to run a rollback unless a **new**
-//! connection confirms in time. Whatever becomes of us, of the connection or of the host's boots, exactly one of the
-//! two happens, once. Start at [`arm_or_stop`] and [`settle`]; what happens on the host is in `arm.sh` and
-//! `watch.sh`.
+//! connection confirms in time. Whatever happens to this program, to the connection or to the host, exactly one of the
+//! two happens, once. Start at [`arm_or_stop`] and [`settle`]; what happens on the host is in `arm.sh` and `watch.sh`.
 //!
 //! Command lines on the host, all through `/bin/sh -c`, as root: `id -u`, `mkdir [-p]`, `chmod 700`, `cat`, `wc`, `cp`,
 //! `mv [-f]`, `ln [-sf]`, `rm`, `rmdir`, `sync FILE…`, `sleep`, `find`, `head`, `tail`, `grep -qx`, `date +%s`,

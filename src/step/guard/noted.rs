@@ -1,4 +1,4 @@
-//! What is remembered of a guard: in the notes of its step, and in the variable of a walk.
+//! What is remembered about a guard: in the notes of its step, and in a variable of the walk.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::{
 
 /// The note of a step's guard.
 pub(super) const NOTE: &str = "guard";
-/// The variable in which a guard over the whole walk goes from the step that armed it to the one that confirms.
+/// The variable that passes a guard over the whole walk from the step that armed it to the step that confirms it.
 pub(super) const VAR: &str = "guard";
 
 /// What an earlier controller noted about this step's guard.
@@ -24,7 +24,7 @@ pub(in crate::step) fn recall(cx: &StepCx<'_>) -> Known {
     }
 }
 
-/// Notes how far it has come.
+/// Notes the state of the guard.
 pub(super) async fn note(cx: &mut StepCx<'_>, id: &str, stand: &str) -> Result<(), Interrupted> {
     cx.journal.note(NOTE, json!({ "id": id, "stand": stand })).await
 }
@@ -37,7 +37,7 @@ pub(super) fn id(cx: &StepCx<'_>, guard: &Guard) -> String {
     }
 }
 
-/// Tells the step that ends a guard over the whole walk what this step did about it.
+/// Passes on what this step did about a guard over the whole walk, to the step that ends that guard.
 pub(in crate::step) fn hand_on(cx: &StepCx<'_>, result: StepResult) -> StepResult {
     match &cx.spec.guard {
         Some(guard) if guard.whole_walk && cx.guard != Known::Nothing => {
@@ -48,18 +48,18 @@ pub(in crate::step) fn hand_on(cx: &StepCx<'_>, result: StepResult) -> StepResul
     }
 }
 
-/// Whether some step of a walk armed the guard over all of it, or tried to: then the walk does not end without it.
+/// Whether a step of a walk armed the guard over all of it, or tried to: then the walk must end with that guard.
 pub fn was_armed(scope: &TemplateScope) -> bool {
     scope.get(VAR).is_some_and(|var| var.get("id").is_some())
 }
 
-/// Whether this result says that the guard over the whole walk has rolled the host back, and that the rollback ended
-/// well.
+/// Whether this result says that the guard over the whole walk has rolled the host back, and that the rollback
+/// succeeded.
 pub fn has_rolled_back(step: StepRef, result: &StepResult) -> bool {
     step.phase == StepPhase::Always && result.class == "rolled-back"
 }
 
-/// What the earlier steps of this walk know of this guard.
+/// What the earlier steps of this walk know about this guard.
 pub(super) fn handed_on(cx: &StepCx<'_>, id: &str) -> Known {
     match cx.scope.get(VAR).filter(|var| var.get("id").and_then(Value::as_str) == Some(id)) {
         Some(var) if var["begun"] == true => Known::Armed,

@@ -1,4 +1,4 @@
-//! The end of a guarded step, and of a guarded walk: what became of the guard decides.
+//! The end of a guarded step, and of a guarded walk: the guard's fate decides the result.
 
 use super::{
     arm::LOOK,
@@ -15,8 +15,8 @@ use crate::{
     transport::NoSink,
 };
 
-/// Settles the guard of a step that has ended: a step that ended well is confirmed over a new connection; one that did
-/// not is rolled back. What became of it is the step's result.
+/// Settles the guard of a step that has ended. After a success it is confirmed over a new connection; otherwise it is
+/// rolled back. What happened to the guard decides the step's result.
 pub(in crate::step) async fn settle(cx: &mut StepCx<'_>, result: StepResult) -> StepResult {
     let Some(guard) = cx.spec.guard.clone().filter(|guard| !guard.whole_walk) else { return result };
     if matches!(cx.guard, Known::Nothing | Known::Confirmed) {
@@ -85,9 +85,9 @@ fn why(cx: &StepCx<'_>, guard: &Guard, result: &StepResult) -> String {
     }
 }
 
-/// Finds out, records it, and takes the traces away, in this order.
+/// Finds out the fate, records it, and removes the guard's files, in this order.
 async fn found(cx: &mut StepCx<'_>, guard: &Guard, id: &str, wish: Wish) -> Result<Fate, Interrupted> {
-    // Refused when the run is leaving: then nothing is decided here.
+    // Fails when the run is leaving: then nothing is decided here.
     let stand = match (wish, cx.guard) {
         (_, Known::Asked) => "asked",
         (Wish::Confirm, _) => "confirming",
@@ -108,7 +108,7 @@ async fn found(cx: &mut StepCx<'_>, guard: &Guard, id: &str, wish: Wish) -> Resu
         Fate::Open { .. } | Fate::Rolling { .. } | Fate::Absent => return Ok(fate),
         Fate::Cut { .. } | Fate::Ended { .. } | Fate::Lost => cx.log.flush(),
     }
-    // Without it the traces stay for a while, no more: the verdict holds.
+    // If this fails, the files stay for a while, but do no harm: the verdict is final.
     let _ = cx.link.exec(&commands::clean(id), &mut NoSink).await;
     Ok(fate)
 }
@@ -126,7 +126,7 @@ fn ended(guard: &Guard, id: &str, fate: Fate, why: &str) -> StepResult {
             let summary = format!("the host's rollback failed with exit code {code}; {why}");
             StepResult::failed("rollback-failed", summary)
                 .detail(lines(&tail))
-                .help(format!("look at the host before anything else; what the rollback said: {folder}/out"))
+                .help(format!("check the host before anything else; the rollback's output is in {folder}/out"))
         }
         Fate::Cut { tail } => {
             let summary = format!("the host's rollback began and was cut off, by a reboot or a kill; {why}");
@@ -144,7 +144,7 @@ fn ended(guard: &Guard, id: &str, fate: Fate, why: &str) -> StepResult {
                 Some(process) => {
                     format!("see what it waits for: `cat /proc/{process}/wchan`; a reboot ends it; {LOOK}")
                 }
-                None => format!("{LOOK}; a rollback that needs longer gets a `timeout` in its `guard`"),
+                None => format!("{LOOK}; if the rollback needs longer, set a longer `timeout` in its `guard`"),
             })
         }
         Fate::Rolling { process } => {
@@ -160,7 +160,7 @@ fn ended(guard: &Guard, id: &str, fate: Fate, why: &str) -> StepResult {
         Fate::Lost | Fate::Absent => {
             let gone = match fate {
                 Fate::Lost => "its watchdog is gone from the host and it will not act any more",
-                _ => "the host knows nothing of it",
+                _ => "the host has no such guard",
             };
             let summary = format!("the guard was neither confirmed nor rolled back: {gone}; {why}");
             StepResult::unknown("guard-lost", summary).help(LOOK)
@@ -169,7 +169,7 @@ fn ended(guard: &Guard, id: &str, fate: Fate, why: &str) -> StepResult {
             let minutes = guard.longest_time().as_secs() / 60;
             let colon = if last.is_empty() { "" } else { ": " };
             let summary = format!(
-                "it could not be found out what the guard did in {minutes} min{colon}{}; if its watchdog lives, the \
+                "could not find out in {minutes} min what the guard did{colon}{}; if its watchdog is alive, the \
                  host rolls back by itself",
                 printable(&last)
             );
@@ -182,7 +182,7 @@ fn ended(guard: &Guard, id: &str, fate: Fate, why: &str) -> StepResult {
     .changed(true)
 }
 
-/// The last lines that the rollback said.
+/// The last lines of the rollback's output.
 fn lines(tail: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(tail);
     let lines: Vec<String> = text.lines().map(printable).filter(|line| !line.trim().is_empty()).collect();

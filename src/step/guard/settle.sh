@@ -1,6 +1,6 @@
-# Gives a guard its verdict if it has none yet, and tells how it stands.
+# Gives a guard its verdict if it has none yet, and prints its state.
 # $1 id, $2 `confirm`, `roll-back` or `give-up`, $3 offset in the rollback's output, $4 most bytes of it, $5 seconds to
-# wait for news
+# wait for something new
 umask 077
 guard=$base/guards/$1
 rc=-
@@ -16,13 +16,13 @@ most=$4
 [ -d "$guard" ] || tell absent
 case $2 in
 confirm)
-    # An arming that is still under way finds this and gives up.
+    # An arming that is still in progress finds this and gives up.
     [ -e "$guard/armed" ] || printf 'confirmed\n' >"$guard/confirmed"
     ln "$guard/confirmed" "$guard/verdict" 2>/dev/null
-    # What is confirmed must stay so when the power goes the next moment.
+    # The confirmation must survive a power loss in the next moment.
     sync "$guard/verdict" "$guard" 2>/dev/null
     ;;
-# A name needs no room on a full disk.
+# Renaming needs no room on a full disk.
 roll-back) mv "$guard/asked" "$guard/now" 2>/dev/null || [ -e "$guard/now" ] || (: >"$guard/now") 2>/dev/null ;;
 give-up) give_up "$guard" ;;
 esac
@@ -36,12 +36,12 @@ while :; do
     rolled-back | ended)
         read -r rc <"$guard/rc"
         size=$(($(wc -c <"$guard/out")))
-        # What could not be ended.
+        # A process that could not be ended.
         [ "$stand" = ended ] && alive "$guard/late" && process=$pid
         tell "$stand"
         ;;
     cut)
-        # Its watchdog is gone for good, in the middle.
+        # Its watchdog is gone for good, in the middle of the rollback.
         size=$(($(wc -c <"$guard/out")))
         tell cut
         ;;

@@ -1,4 +1,5 @@
-//! The scripts themselves, on this machine's `/bin/sh`, on folders that play host. Their time is in a file.
+//! The scripts themselves, run by this machine's `/bin/sh` on folders that stand for a host. Their time comes from a
+//! file.
 
 mod living;
 
@@ -22,7 +23,7 @@ fn shell(line: String) -> CommandLine {
     CommandLine::Shell(Template(line))
 }
 
-/// A host on which this line changes something, guarded. Both lines may name the host's folder as `$H`.
+/// A host on which this line makes a guarded change. Both lines may name the host's folder as `$H`.
 fn bench(change: &str, rollback: &str) -> Bench {
     let kind = StepKind::Command(CommandSpec {
         run: shell(String::new()),
@@ -73,7 +74,7 @@ impl Bench {
         self.link.exec(&Command::sh("test", script, [""; 0]), &mut NoSink).await.unwrap();
     }
 
-    /// Ends the watchdog as a host that goes down does: with all that would start it again.
+    /// Ends the watchdog as a host does when it goes down: with everything that would start it again.
     async fn kill_watchdog(&mut self) {
         let watch = self.guard_file("watch").display().to_string();
         let of_it = |id: &String| {
@@ -103,14 +104,14 @@ impl Bench {
         text.split(' ').next().unwrap().to_owned()
     }
 
-    /// Waits until the watchdog is gone; a process that nobody waited for counts as none.
+    /// Waits until the watchdog is gone; a zombie counts as gone.
     async fn watchdog_ends(&mut self) {
         let pid = self.guard_file("pid").display().to_string();
         let gone = "case ${s##*) } in Z*) exit ;; esac; sleep 0.05";
         self.sh(&format!("read -r p rest <{pid}; while s=$(cat /proc/$p/stat 2>/dev/null); do {gone}; done")).await;
     }
 
-    /// What systemd does at boot: starts the watchdog that there is.
+    /// What systemd does at boot: starts the watchdog, if there is one.
     async fn boot_watchdog(&mut self, boot: &str) {
         self.boots(boot);
         let _ = fs::remove_file(self.guard_file("pid"));
@@ -133,7 +134,7 @@ async fn a_change_that_went_well_is_confirmed_over_a_new_connection_and_leaves_n
     assert_eq!(bench.transport.opened.load(Ordering::Relaxed), 2, "the old connection proves nothing");
     assert_eq!(bench.journal.notes["guard"]["stand"], "confirmed");
     assert!(!bench.path("var/lib/patchwave/guards").exists());
-    // The time is over long since.
+    // The time is long over.
     bench.up_for(99_999);
     assert_eq!(bench.lines("log"), "changed\n");
     assert_eq!((bench.count("guard-arm"), bench.count("guard-settle"), bench.count("guard-clean")), (1, 1, 1));
@@ -201,7 +202,7 @@ async fn a_controller_that_dies_finds_out_what_the_host_did() {
     let done = bench.guarded_job("rc");
     {
         let mut cx = bench.cx();
-        // It dies before it can confirm: the connection hangs from then on.
+        // It dies before it can confirm: from then on the connection hangs.
         tokio::select! {
             biased;
             () = appears(&done) => {}
@@ -257,7 +258,7 @@ async fn the_time_does_not_run_while_a_job_does() {
             appears(&log).await;
             set(5_000);
             appears(&done).await;
-            // Whatever the watchdog saw last, more than its time has passed since.
+            // More than its time has passed since the watchdog's last look.
             set(50_000);
         };
         tokio::join!(step::run(&mut cx), passes).0
@@ -346,7 +347,7 @@ async fn another_run_changes_nothing_while_a_guard_is_armed() {
     assert!(result.summary.starts_with(&format!("a guard of ann@jump1, run {first}, is armed")), "{}", result.summary);
     assert!(result.help.as_ref().is_some_and(|help| help.contains(&format!("patchwave resume {first}"))), "{result:?}");
     assert_eq!((bench.count("guard-arm"), bench.lines("log")), (1, String::new()));
-    // Over is over.
+    // It stays over.
     bench.up_for(701);
     appears(&bench.guard_file("rc")).await;
     assert_eq!(bench.guarded().await.verdict, Verdict::Ok);
@@ -377,7 +378,7 @@ async fn a_watchdog_that_is_gone_is_told_and_a_confirmation_still_counts() {
     let mut bench = bench("true", "echo undone >>$H/log");
     bench.arm(Outlives::Nothing).await.unwrap();
     bench.kill_watchdog().await;
-    // It holds no other run back, and will not act in the middle of that one, whoever starts it again.
+    // It does not block other runs, and will not act in the middle of one, even if it is started again.
     let first = std::mem::replace(&mut bench.run, RunId("20261122-030000-abcd".into()));
     let notes = std::mem::take(&mut bench.journal.notes);
     assert_eq!(bench.guarded().await.verdict, Verdict::Ok);
@@ -387,7 +388,7 @@ async fn a_watchdog_that_is_gone_is_told_and_a_confirmation_still_counts() {
     appears(&bench.guard_file("pid")).await;
     bench.watchdog_ends().await;
     assert_eq!(bench.lines("log"), "");
-    // Its own run learns so.
+    // Its own run finds out.
     (bench.run, bench.journal.notes, bench.resumed) = (first, notes, true);
     bench.sh("rm -f $PATCHWAVE_ROOT/var/lib/patchwave/lease").await;
     let result = bench.guarded().await;

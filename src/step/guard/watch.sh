@@ -1,5 +1,5 @@
-# A guard's watchdog: rolls back unless the verdict `confirmed` comes first. It ends with 0 when it is over; after
-# anything else it is started again, by systemd or by its keeper.
+# A guard's watchdog: rolls back unless the verdict `confirmed` comes first. Exit code 0 means that it is over; after
+# any other end it is started again, by systemd or by its keeper.
 # $1 the guard's folder; $2 nothing, or `keep`: be its keeper, or `run`: run the rollback and leave its exit code
 guard=$1
 root=${PATCHWAVE_ROOT-}
@@ -11,7 +11,7 @@ umask 077
 [ -e "$guard/armed" ] || exit 0
 { read -r run && read -r owner && read -r within && read -r limit; } <"$guard/armed"
 
-# Leaves a process id and its start time. In the file that is there: a full disk has no room for another. $1 file, $2 id
+# Writes a process id and its start time into the existing file: a full disk has no room for a new one. $1 file, $2 id
 record() {
     set -f
     stat=$(cat "/proc/$2/stat" 2>/dev/null)
@@ -19,7 +19,7 @@ record() {
     set +f
     printf '%-40s\n' "$2 ${22}" 1<>"$1"
 }
-# Leaves how the rollback ended. $1: its exit code
+# Records how the rollback ended. $1: its exit code
 ended() {
     # It may hold secrets of the playbook.
     rm -f "$guard/rollback"
@@ -28,12 +28,12 @@ ended() {
     mv -f "$guard/rc.tmp" "$guard/rc"
     sync "$guard" 2>/dev/null
 }
-# Sends a signal to all that the rollback started. $1: its name
+# Sends a signal to everything that the rollback started. $1: its name
 signal() {
     kill "-$1" "-$group" 2>/dev/null || kill "-$1" "$group" 2>/dev/null
     alive "$guard/child" && kill "-$1" "$pid" 2>/dev/null
 }
-# Ends a rollback that takes longer than it may, with what `alive` found. What cannot be ended is named in `late`.
+# Ends a rollback that runs over its time limit, found by `alive`. A process that cannot be ended is named in `late`.
 end_it() {
     group=$pid
     mv "$guard/late.tmp" "$guard/late"
@@ -59,7 +59,7 @@ keeper() {
 }
 case ${2-} in
 run)
-    # It leads a group: ending the rollback ends all of it, and this shell says how it went.
+    # This shell leads a process group: ending the rollback ends the whole group, and this shell records how it ended.
     trap : HUP INT TERM
     /bin/sh "$guard/rollback" "$guard" </dev/null >"$guard/out" 2>&1
     ended "$?"
@@ -79,12 +79,12 @@ esac
 
 systemd=
 [ -d "$root/run/systemd/system" ] && systemd=1
-# Under systemd a signal is that of a shutdown, or it starts this again.
+# Under systemd a signal comes from a shutdown, or systemd starts this script again.
 [ -n "$systemd" ] || trap : HUP INT TERM
 alive "$guard/pid" && exit 1
 
-# Each boot restarts the time, because nobody can confirm while the host is down. One that boots over and over is in
-# trouble: it gets no more time. Boots after which its run came back do not count (`seen`).
+# Each boot restarts the time, because no confirmation can arrive while the host is down. A host that boots again and
+# again is in trouble and gets no more time. Boots after which its run came back do not count (`seen`).
 boot=$(cat "$root/proc/sys/kernel/random/boot_id")
 if ! grep -qx "$boot" "$guard/boots" 2>/dev/null; then
     printf '%s\n' "$boot" >>"$guard/boots"
@@ -94,23 +94,23 @@ seen=0
 [ -r "$guard/seen" ] && read -r seen <"$guard/seen"
 [ "$(($(wc -l <"$guard/boots") - seen))" -le 3 ] || within=0
 
-# It lives.
+# From now on it is alive.
 record "$guard/pid" "$$"
 
 look_at_uptime
 since=$now
 looks=0
 while ! [ -e "$guard/verdict" ]; do
-    # The arming was given up, and the folder removed.
+    # The arming was given up, and the folder was removed.
     [ -e "$guard/armed" ] || exit 0
     if job_runs || [ "$now" -lt "$since" ]; then
         since=$now
     elif [ -e "$guard/now" ] || [ "$((now - since))" -ge "$within" ]; then
-        # A link is made whole or not at all, and once: this one, or the one of the confirmation.
+        # A link is made whole or not at all, and only once: by this command or by the confirmation.
         ln "$guard/rolled-back" "$guard/verdict" 2>/dev/null && continue
     fi
     if [ "$((looks % 30))" = 0 ]; then
-        # By the calendar, for after a boot: uptime does not count the time when the host is down.
+        # The calendar time, for a check after a boot: uptime does not count the time when the host is down.
         printf '%-20s\n' "$(date +%s)" 1<>"$guard/beat"
         [ -n "$systemd" ] || alive "$guard/keeper" || keeper
     fi
@@ -121,9 +121,10 @@ done
 read -r verdict <"$guard/verdict"
 if [ "$verdict" = rolled-back ]; then
     sync "$guard/verdict" "$guard" 2>/dev/null
-    # One that began in this very moment: it looks at the verdict after it has said that it lives.
+    # A job may have begun at this very moment: a job first records that it is alive, then looks at the verdict.
     while job_runs; do sleep 1; done
-    # Somebody else may be installing packages, and a rollback may reboot. Not for ever: the host may be out of reach.
+    # Another program may be installing packages, and a rollback may reboot. The wait has a limit, because the host may
+    # be out of reach.
     look_at_uptime
     since=$now
     mv "$guard/idle" "$guard/waits" 2>/dev/null
@@ -134,7 +135,7 @@ if [ "$verdict" = rolled-back ]; then
     mv "$guard/waits" "$guard/idle" 2>/dev/null
     trap : HUP INT TERM
     look_at_uptime
-    # Renamed once: the process that does it rolls back, and no other ever does.
+    # Renamed only once: the process that succeeds rolls back, and no other process ever does.
     if mv "$guard/ready" "$guard/begun" 2>/dev/null; then
         printf '%-20s\n' "$now" 1<>"$guard/since"
         sync "$guard" 2>/dev/null

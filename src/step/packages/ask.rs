@@ -7,10 +7,10 @@ use crate::{
     transport::LinkError,
 };
 
-/// The rights with which a host is asked about itself.
+/// The rights for questions about a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::step) enum Rights {
-    /// Raised: for callers that continue with the packages.
+    /// Raised: for callers that go on to work with the packages.
     Raised,
     /// Those of the step's own commands.
     Own,

@@ -1,4 +1,4 @@
-//! Whether a host's packages are in order and free. Looks only.
+//! Whether a host's packages are in order and unlocked. Only looks.
 
 use super::{
     ask::{Rights, ask},
@@ -12,10 +12,10 @@ use crate::{
     step::StepCx,
 };
 
-/// The sentence of a broken database before anything was done.
+/// The sentence for a broken database before anything was done.
 const BROKEN: &str = "the package database is broken";
 
-/// What is wrong with the host's packages, as a failure; `None` if nothing is.
+/// What is wrong with the host's packages, as a failure; `None` if nothing is wrong.
 ///
 /// # Errors
 /// An unreachable host, as its result.
@@ -45,7 +45,7 @@ pub(in crate::step) async fn state(
     Ok(ask(cx, manager.state()).await?)
 }
 
-/// The failure that a database which is not in order is, before anything was done.
+/// Fails if the database is not in order, before anything was done.
 ///
 /// # Errors
 /// That failure, class `broken-packages`.

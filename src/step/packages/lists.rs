@@ -9,7 +9,7 @@ use crate::{
     step::StepCx,
 };
 
-/// Fetches the package lists. Their lock has no time-out of the manager's own, so it is waited for here.
+/// Fetches the package lists. The manager has no timeout for their lock, so the wait happens here.
 ///
 /// # Errors
 /// The step's result: class `refresh`, class `lock`, or an unreachable host.

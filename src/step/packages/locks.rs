@@ -1,6 +1,7 @@
-//! Waiting until nobody else works on a host's packages, and saying who does. Every step that takes the host or its
-//! package side away asks here first, or in the very script that does it (`pkg::stop_if_locked`).
-//! A lock of the package lists alone blocks nothing: fetching them can be interrupted at any moment.
+//! Waiting until no other program works on a host's packages, and saying which one does. Every step that reboots the
+//! host or stops what a package manager needs asks here first, or in the very script that does it
+//! (`pkg::stop_if_locked`). A lock on the package lists alone blocks nothing: fetching them can be interrupted at any
+//! moment.
 
 use std::time::Duration;
 
@@ -13,14 +14,14 @@ use crate::{
     step::StepCx,
 };
 
-/// How long somebody else's lock is waited for where the playbook does not say.
+/// How long to wait for a lock where the playbook does not say.
 pub(in crate::step) const PATIENCE: Duration = crate::playbook::LOCK_TIMEOUT;
 /// Between two looks at a lock.
 const LOOK: Duration = Duration::from_secs(3);
 
 type Early = Box<StepResult>;
 
-/// Waits until nobody else works on the packages.
+/// Waits until no other program works on the packages.
 ///
 /// # Errors
 /// The step's result: class `lock` with who holds them, or an unreachable host.
@@ -28,7 +29,7 @@ pub(in crate::step) async fn free(cx: &mut StepCx<'_>, until: Instant) -> Result
     free_of(cx, until, |_| true).await
 }
 
-/// As [`free`], for those holders that matter.
+/// As [`free`], but only for the holders that matter.
 pub(in crate::step) async fn free_of(
     cx: &mut StepCx<'_>,
     until: Instant,
@@ -43,12 +44,12 @@ pub(in crate::step) async fn free_of(
     }
 }
 
-/// Everybody who holds a lock just now.
+/// Every program that holds a lock now.
 pub(super) async fn holders(cx: &mut StepCx<'_>) -> Result<Vec<LockHolder>, Early> {
     Ok(ask(cx, pkg::lock_holders()).await?)
 }
 
-/// Who works on the packages just now, if anybody does.
+/// The program that works on the packages now, if there is one.
 ///
 /// # Errors
 /// An unreachable host, as its result.

@@ -1,5 +1,5 @@
-//! Which package manager a host has. What the host is, is asked once over a connection, and again after a new one:
-//! every reboot ends the old one.
+//! Which package manager a host has. What the host is, is asked once per connection, and again over a new one: a reboot
+//! ends every old connection.
 
 use super::{
     ask::{Rights, ask_with},
@@ -15,7 +15,7 @@ use crate::{
 
 type Manager = &'static dyn PackageManager;
 
-/// What the host is. An answer that was given with raised rights holds for those without them, too.
+/// What the host is. An answer given with raised rights is also valid without them.
 async fn facts(cx: &mut StepCx<'_>, rights: Rights) -> Result<HostFacts, LinkError> {
     let raised = rights.are_raised(cx);
     if let Some(known) = cx.link.facts(raised) {
@@ -26,14 +26,14 @@ async fn facts(cx: &mut StepCx<'_>, rights: Rights) -> Result<HostFacts, LinkErr
     Ok(facts)
 }
 
-/// The host's package manager, or why none of ours can serve it.
+/// The host's package manager, or why no manager of patchwave can serve it.
 ///
 /// # Errors
 /// An unreachable host.
 pub(in crate::step) async fn find(cx: &mut StepCx<'_>, rights: Rights) -> Result<Result<Manager, Refusal>, LinkError> {
     let found = pkg::detect(&facts(cx, rights).await?);
     if found.is_err() {
-        // The playbook may be about to change that.
+        // The playbook may be about to change this.
         cx.link.forget_facts();
     }
     Ok(found)
@@ -42,7 +42,7 @@ pub(in crate::step) async fn find(cx: &mut StepCx<'_>, rights: Rights) -> Result
 /// The host's package manager.
 ///
 /// # Errors
-/// The step's result: an unreachable host, or one that this release cannot serve (class `unsupported`).
+/// The step's result: an unreachable host, or a host that this release does not support (class `unsupported`).
 pub(in crate::step) async fn manager(cx: &mut StepCx<'_>, rights: Rights) -> Result<Manager, Box<StepResult>> {
     find(cx, rights).await?.map_err(|refusal| Box::new(failed(Class::Unsupported, refusal.to_string())))
 }

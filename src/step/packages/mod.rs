@@ -1,6 +1,6 @@
-//! The only way to the package side of a host: which manager it has, whether its packages are in order and free, what
-//! is done with them. Knows no manager by name, and no step; rights are set in `ask.rs` alone, and each trouble has one
-//! class (`pkg::Class`). Start at [`find`] and [`free`].
+//! The only way to the packages of a host: which manager it has, whether its packages are in order and unlocked, and
+//! what is done with them. Knows no manager by name, and no step. Rights are set only in `ask.rs`, and each kind of
+//! trouble has one class (`pkg::Class`). Start at [`find`] and [`free`].
 
 mod ask;
 mod health;
@@ -16,6 +16,6 @@ pub(super) use health::{check, state, whole};
 pub(super) use lists::refresh;
 pub(super) use locks::{PATIENCE, free, free_of, wait, working};
 pub(super) use manager::{find, for_changes, manager};
-pub(super) use repair::{Moment, mend, mended, was_begun};
+pub(super) use repair::{Moment, healthy_state, repair, was_begun};
 pub(super) use result::{broken, failed};
 pub(super) use transaction::{Done, End, changes, goes_back, run};

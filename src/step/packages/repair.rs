@@ -1,5 +1,5 @@
-//! Finishing what an earlier transaction left half done: every command that the manager names for it, as a job of its
-//! own.
+//! Finishing what an earlier transaction left half done: every command that the manager names for it, each as its own
+//! job.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// When a repair runs; it tells its jobs apart.
+/// When a repair runs. Part of the names of its jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::step) enum Moment {
     /// Before the transaction.
@@ -27,7 +27,7 @@ pub(in crate::step) enum Moment {
 }
 
 impl Moment {
-    /// The name of a repair's job, which is in the notes of runs.
+    /// The name of a repair's job. It is in the notes of runs, so it must not change.
     fn job(self, repair: &Repair) -> String {
         match self {
             Self::Before => repair.name.to_owned(),
@@ -41,11 +41,11 @@ pub(in crate::step) fn was_begun(cx: &StepCx<'_>, manager: &dyn PackageManager, 
     manager.repair(Duration::ZERO).iter().any(|repair| job::is_recalled(cx, &moment.job(repair)))
 }
 
-/// Runs the repair once; returns the last lines that it said. What it achieved is seen in the state.
+/// Runs the repair once; returns the last lines of its output. Whether it helped shows in the package state.
 ///
 /// # Errors
 /// The step's result: a job that still runs, or an unreachable host.
-pub(in crate::step) async fn mend(
+pub(in crate::step) async fn repair(
     cx: &mut StepCx<'_>,
     manager: &dyn PackageManager,
     moment: Moment,
@@ -63,14 +63,14 @@ pub(in crate::step) async fn mend(
     Ok(said)
 }
 
-/// The package state before anything is done; a broken database fails, or is repaired first if the playbook says so.
+/// The package state before anything is done. A broken database fails, or is repaired first if the playbook says so.
 ///
 /// # Errors
 /// The step's result: class `broken-packages`, a job that still runs, or an unreachable host.
-pub(in crate::step) async fn mended(
+pub(in crate::step) async fn healthy_state(
     cx: &mut StepCx<'_>,
     manager: &dyn PackageManager,
-    repair: bool,
+    repair_first: bool,
     lock_timeout: Duration,
 ) -> Result<PackageState, Box<StepResult>> {
     let before = state(cx, manager).await?;
@@ -78,14 +78,14 @@ pub(in crate::step) async fn mended(
     if health.is_good() {
         return Ok(before);
     }
-    if !repair || cx.check {
+    if !repair_first || cx.check {
         whole(manager, &health).map_err(|early| {
             let help = early.help.clone().unwrap_or_default();
             Box::new(early.help(format!("{help}; or set `repair: true` for the upgrade")))
         })?;
     }
     cx.journal.progress(&format!("repairing: {health}"));
-    let said = mend(cx, manager, Moment::Before, lock_timeout).await?;
+    let said = repair(cx, manager, Moment::Before, lock_timeout).await?;
     let after = state(cx, manager).await?;
     if after.health().is_good() {
         return Ok(after);

@@ -1,4 +1,5 @@
-//! Results of steps about packages, in one way: the class is one of `pkg::Class`, and a trouble has one sentence.
+//! Results of steps about packages, made in one way: the class is one of `pkg::Class`, and each trouble has one
+//! sentence.
 
 use crate::{
     event::StepResult,
@@ -10,7 +11,7 @@ pub(in crate::step) fn failed(class: Class, summary: impl Into<String>) -> StepR
     StepResult::failed(class.as_str(), summary)
 }
 
-/// The failure of a package database that is not in order; `what` is the sentence before its condition.
+/// The failure of a package database that is not in order; `what` is the beginning of the sentence.
 pub(in crate::step) fn broken(manager: &dyn PackageManager, what: &str, health: &Health) -> StepResult {
     failed(Class::Broken, format!("{what}: {health}")).help(format!("on the host: {}", manager.how_to_repair(health)))
 }

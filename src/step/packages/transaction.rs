@@ -1,5 +1,5 @@
-//! A change of packages as one detached job, how it ended, and what is not as it was. Whether that is a success is
-//! decided by the step, from the packages; an exit code is evidence.
+//! A change of packages as one detached job, how it ended, and what is different afterwards. Whether that is a success
+//! is decided by the step, from the packages; an exit code is only evidence.
 
 use std::{
     cmp::Ordering,
@@ -19,10 +19,10 @@ use crate::{
     },
 };
 
-/// How a transaction ended, as far as the host says.
+/// How a transaction ended, as far as the host reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::step) enum End {
-    /// It returned.
+    /// It exited.
     Exit(Exit),
     /// It was killed, or is gone without an exit code.
     Lost,
@@ -31,7 +31,7 @@ pub(in crate::step) enum End {
 }
 
 impl End {
-    /// What an exit code means: 128 and more stand for a signal, and no package manager says such a thing by itself.
+    /// The meaning of an exit code: 128 and above stands for a signal; no package manager uses these codes itself.
     pub(in crate::step) fn of(exit: Exit) -> Self {
         match exit {
             Exit::Code(code) if code <= 128 => Self::Exit(exit),
@@ -43,18 +43,18 @@ impl End {
 /// A transaction that is over.
 pub(in crate::step) struct Done {
     pub end: End,
-    /// How it ended, for people.
+    /// How it ended, in words.
     pub how: String,
     /// The end of its output.
     pub output: Vec<u8>,
-    /// Its last lines, for people.
+    /// Its last lines of output.
     pub said: Vec<String>,
 }
 
-/// Starts the transaction as a job of this name or finds it again, and follows it to its end.
+/// Starts the transaction as a job of this name, or finds that job again, and follows it to its end.
 ///
 /// # Errors
-/// The step's result: what the manager cannot do, a job that was not begun or still runs, or an unreachable host.
+/// The step's result: something the manager cannot do, a job that did not begin or still runs, or an unreachable host.
 pub(in crate::step) async fn run(
     cx: &mut StepCx<'_>,
     manager: &dyn PackageManager,
@@ -68,7 +68,7 @@ pub(in crate::step) async fn run(
             let (how, said) = (end.exit.to_string(), end.last_lines(SAID));
             Done { end: End::of(end.exit), how, output: end.tail, said }
         }
-        // The packages say how far it came.
+        // The packages show how far it got.
         Err(trouble) => {
             let (how, said) = (trouble.to_string(), trouble.last_lines(SAID));
             match trouble {
@@ -79,16 +79,16 @@ pub(in crate::step) async fn run(
         }
     };
     if done.end == End::Lost {
-        // What it started may still be at work, and the packages are in the middle of it. A lock that stays is seen in
-        // what is read next; this wait decides nothing.
+        // Its child processes may still be at work, with the packages half done. If the lock stays, the next read sees
+        // it; this wait decides nothing.
         let _ = locks::free(cx, Instant::now() + transaction.lock_timeout).await;
     }
     Ok(done)
 }
 
-/// What is not as it was, by name. One version in the place of another is one change; where several versions of a name
-/// stand side by side, one takes the place of another only if that was planned, and every other comes or goes by
-/// itself.
+/// What is different now, by name. A version that replaces another is one change. Where several versions of a name are
+/// installed side by side, one replaces another only if that was planned; every other one counts as installed or
+/// removed by itself.
 pub(in crate::step) fn changes(
     manager: &dyn PackageManager,
     before: &BTreeMap<String, Versions>,

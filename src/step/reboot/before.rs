@@ -1,24 +1,24 @@
-//! What is known of a host before its reboot, and noted.
+//! What is known about a host before its reboot.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-/// What is known before the reboot; noted before it is asked for.
+/// What is known before the reboot; noted before the reboot is requested.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Before {
     /// The boot that is to end.
     pub boot: String,
-    /// The kernel that the next boot should bring.
+    /// The kernel that the next boot should start.
     pub kernel: Option<String>,
-    /// The boot loader's file that says so; `None`: none says what it starts.
+    /// The boot loader's file that names this kernel; `None`: no file says what it starts.
     #[serde(default)]
     pub loader: Option<String>,
-    /// Units that had failed already.
+    /// Units that had already failed.
     pub failed_units: BTreeSet<String>,
-    /// Why.
+    /// Why it is rebooted.
     pub why: String,
-    /// What was wrong with the packages already, in words; an older version did not look.
+    /// What was already wrong with the packages, in words; an older version did not look.
     #[serde(default)]
     pub broken: BTreeSet<String>,
 }

@@ -1,5 +1,5 @@
-//! Waiting for another boot id, over new connections only: an old one proves nothing, and an old sshd still answers
-//! while the system goes down.
+//! Waiting for a different boot id, over new connections only: an old connection proves nothing, and an old sshd still
+//! answers while the system goes down.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use crate::{
 
 /// One attempt, from the connection to the answer.
 const ATTEMPT: Duration = Duration::from_secs(5);
-/// A machine that is busy booting may take longer to log somebody in; so attempts grow after this time.
+/// A login on a machine that is busy booting may take longer, so attempts grow after this time.
 const SLOW_AFTER: Duration = Duration::from_secs(60);
 const SLOW_ATTEMPT: Duration = Duration::from_secs(15);
 
-/// With less time than this left a look would only tell that it had no time.
+/// With less time than this, an attempt could only end in a timeout.
 const SHORTEST: Duration = Duration::from_secs(2);
 
-/// Reads the boot id; anything but a UUID does not count as an answer.
+/// Reads the boot id. Only a UUID counts as an answer.
 pub(super) fn boot_id() -> Query<String> {
     let cat = r#"cat "${PATCHWAVE_ROOT-}/proc/sys/kernel/random/boot_id""#;
     Query::new(Command::sh("boot-id", cat, [""; 0]).timeout(Duration::from_secs(20)), read)
@@ -38,17 +38,17 @@ fn read(output: &Output) -> Result<String, Unreadable> {
     Err(Unreadable::new(format!("no boot id: {:?}", printable(id))))
 }
 
-/// What the polls have seen.
+/// What the attempts have seen.
 #[derive(Debug, Default)]
 struct Seen {
-    /// The host did not answer at least once.
+    /// At least once, the host did not answer.
     down: bool,
     /// The old boot id was read after that.
     back: bool,
     last: Option<String>,
 }
 
-/// Waits until a successful read gives another boot id. `patience` is for a host that stays up, `deadline` for all.
+/// Waits until a successful read gives a different boot id. `patience` is for a host that stays up, `deadline` for any.
 ///
 /// # Errors
 /// The step's result: `reboot-refused`, `never-went-down`, `same-boot-id`, `never-came-back` or `host-key-changed`.
@@ -73,7 +73,7 @@ pub(super) async fn wait(
                 }
                 seen.back = seen.down;
             }
-            // A busy host that was there a moment ago: the look had less time than a look may take.
+            // A busy host that was there a moment ago: this attempt had less time than usual.
             Err(None) if left < limit => {}
             Err(error) => {
                 if let Some(result) = hard(error.as_ref()) {
@@ -87,19 +87,19 @@ pub(super) async fn wait(
         let end = if seen.down { deadline } else { patience };
         if Instant::now() + SHORTEST >= end {
             if !seen.down || seen.back {
-                // A slow answer alone does not mean a reboot; a reboot may be too quick to be seen.
+                // A slow answer alone does not prove a reboot, and a reboot may be too quick to be seen.
                 let gone = mark_is_gone(cx).await;
                 (seen.down, seen.back) = (gone, gone);
             }
             return Err(Box::new(verdict(&seen, evidence, began)));
         }
         let pause = Duration::from_millis(1000 + fastrand::u64(0..4000));
-        // The last look has some time as well.
+        // The last attempt needs some time as well.
         tokio::time::sleep(pause.min((end - SHORTEST).saturating_duration_since(Instant::now()))).await;
     }
 }
 
-/// The result if the host has refused the reboot after it took the request. In doubt: not.
+/// The result if the host took the request and then refused to reboot. In doubt: `None`.
 async fn refused(cx: &mut StepCx<'_>, before: &Before) -> Option<Box<StepResult>> {
     let query = request::refused(before);
     let answer = timeout(query.command.timeout, cx.link.ask(&query, &mut NoSink)).await;
@@ -119,7 +119,7 @@ async fn refused(cx: &mut StepCx<'_>, before: &Before) -> Option<Box<StepResult>
         "check what inhibits it on the host (systemd-inhibit --list), wait for it to end, then run again with --limit @failed"
     };
     let summary = format!("the host refused to reboot, nothing was changed: {why}{by}");
-    // The change did not begin, so that a guard has nothing to roll back.
+    // The change did not begin, so a guard has nothing to roll back.
     guard::not_begun(cx);
     Some(Box::new(StepResult::failed("reboot-refused", summary).detail(said).help(help)))
 }
@@ -139,20 +139,20 @@ pub(super) async fn fresh(cx: &mut StepCx<'_>, limit: Duration) -> Result<String
     }
 }
 
-/// Whether the mark of the request is no longer on the host. In doubt: not.
+/// Whether the mark of the request has disappeared from the host. In doubt: false.
 async fn mark_is_gone(cx: &mut StepCx<'_>) -> bool {
     let test = r#"if [ -e "${PATCHWAVE_ROOT-}/run/patchwave-reboot" ]; then echo there; else echo gone; fi"#;
     let command = Command::sh("reboot-mark", test, [""; 0]).timeout(ATTEMPT);
     matches!(timeout(ATTEMPT, cx.link.exec(&command, &mut NoSink)).await, Ok(Ok(output)) if output.text().trim() == "gone")
 }
 
-/// Errors that waiting does not cure. A refused login is not one: a booting system refuses logins for a while.
+/// Errors that do not go away by waiting. A refused login is not one: a booting system refuses logins for a while.
 pub(super) fn hard(error: Option<&LinkError>) -> Option<Box<StepResult>> {
     let error = error.filter(|error| !remote::may_pass(error))?;
     let class = match error {
         LinkError::Connect(error) => error.class,
         LinkError::Exec(error) => error.class,
-        // Anything but a boot id does not count as an answer.
+        // An answer without a boot id does not count.
         LinkError::Unreadable { .. } => return None,
     };
     if class == Class::Local {

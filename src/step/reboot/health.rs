@@ -1,5 +1,5 @@
-//! The packages before and after a reboot. Before it, so that no host is sent into a boot that its packages are not
-//! ready for; after it, because an installation that began since the last look was cut off.
+//! The packages before and after a reboot. Before it, so that no host boots with packages that are not ready for it;
+//! after it, because the reboot may have cut off an installation that began after the last look.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ use crate::{
 /// What is wrong with the packages, in words.
 ///
 /// # Errors
-/// The step's result: what is half done is a part of the boot, or the host cannot be asked.
+/// The step's result: a package that the host boots with is half done, or the host cannot be asked.
 pub(super) async fn before(
     cx: &mut StepCx<'_>,
     manager: &dyn PackageManager,
@@ -34,10 +34,10 @@ pub(super) async fn before(
     Ok(words(&health))
 }
 
-/// What the reboot left broken is a failure; what was broken before is not the reboot's fault.
+/// New trouble after the reboot is a failure; trouble from before is not the reboot's fault.
 ///
 /// # Errors
-/// The step's result: class `broken-packages`, somebody who does not stop installing, or the host cannot be asked.
+/// The step's result: class `broken-packages`, a lock that stays held (class `lock`), or the host cannot be asked.
 pub(super) async fn after(cx: &mut StepCx<'_>, spec: &Reboot, before: &Before) -> Result<(), Box<StepResult>> {
     let Ok(manager) = packages::find(cx, Rights::Raised).await? else { return Ok(()) };
     let until = Instant::now() + spec.lock_timeout;
@@ -48,7 +48,7 @@ pub(super) async fn after(cx: &mut StepCx<'_>, spec: &Reboot, before: &Before) -
         if new.is_empty() {
             return Ok(());
         }
-        // What installs at boot has half-configured packages as a matter of course.
+        // A program that installs at boot leaves packages half-configured while it works, which is normal.
         if let Some(holder) = packages::working(cx).await? {
             packages::wait(cx, &holder.to_string(), until).await?;
             continue;

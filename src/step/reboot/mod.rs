@@ -1,6 +1,7 @@
-//! `reboot`: asked for once, while nobody works on the packages, and proved: another boot id, a fresh login, a settled
-//! system, the expected kernel, packages as whole as before, and all that still so after a while. Start at [`run`];
-//! `need` says why, `request` asks, `boot` waits for the boot id, `up` proves, `health` looks at the packages.
+//! `reboot`: requested once, while no other program works on the packages, and then proved: a different boot id, a
+//! fresh login, a settled system, the expected kernel, packages as healthy as before, and all of this still true after
+//! a while. Start at [`run`]; `need` says why, `request` asks, `boot` waits for the boot id, `up` proves, `health`
+//! looks at the packages.
 //!
 //! Command lines on the host, through `/bin/sh -c`: `cat /proc/sys/kernel/random/boot_id`, `wall` (message on standard
 //! input), `systemctl is-system-running`, `uname -r`, those of `baseline`, and for the reboot itself

@@ -1,4 +1,4 @@
-//! Whether and why a host is to be rebooted, and what must be known of it before. Looks only.
+//! Whether and why a host needs a reboot, and what must be known about it before. Only looks.
 
 use std::collections::BTreeSet;
 
@@ -23,11 +23,11 @@ pub(super) enum Need {
     No(String),
 }
 
-/// Whether and why the host is to be rebooted, and what must be known before.
+/// Whether and why the host needs a reboot, and what must be known before.
 pub(super) async fn need(cx: &mut StepCx<'_>, spec: &Reboot) -> Result<Need, Box<StepResult>> {
     let manager = match packages::find(cx, Rights::Raised).await? {
         Ok(manager) => Some(manager),
-        // A reboot that is wanted in any case needs no package manager.
+        // A reboot that the playbook always wants needs no package manager.
         Err(_) if spec.when == RebootWhen::Always => None,
         Err(refusal) => return Err(Box::new(packages::failed(Class::Unsupported, refusal.to_string()))),
     };
@@ -35,7 +35,7 @@ pub(super) async fn need(cx: &mut StepCx<'_>, spec: &Reboot) -> Result<Need, Box
     let (mut loader, mut danger, mut passed_over) = (None, None, None);
     if let Some(manager) = manager {
         if !cx.check {
-            // While somebody installs, neither the packages nor the kernels say what they will be.
+            // While another program installs, neither the packages nor the kernels are final.
             packages::free(cx, Instant::now() + spec.lock_timeout).await?;
         }
         let Boot { kernels, reasons } = packages::ask(cx, manager.boot()).await?;

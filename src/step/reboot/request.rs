@@ -1,4 +1,4 @@
-//! Warning the people on the host, and asking it to reboot so that the answer still comes back.
+//! Warning the users on the host, and requesting the reboot in a way that lets the answer come back.
 
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ use crate::{
     },
 };
 
-/// Most lines that are shown of what refused a reboot.
+/// The most lines that are shown about a refused reboot.
 const MOST_SAID: usize = 12;
 
 const WARN: &str = "command -v wall >/dev/null 2>&1 || exit 0\nwall";
-/// `$1`: the boot that is to end. `$2`: a name for the unit.
+/// `$1`: the boot that is to end. `$2`: the name of the unit.
 const SAME_BOOT: &str = r#"root=${PATCHWAVE_ROOT-}
 [ "$(cat "$root/proc/sys/kernel/random/boot_id")" = "$1" ] || { echo other-boot; exit 0; }
 unit=patchwave-reboot-$2
@@ -28,9 +28,9 @@ systemd=
 [ -d "$root/run/systemd/system" ] && command -v systemd-run >/dev/null 2>&1 && systemd=1
 # An earlier request whose answer was lost, and which is about to do it.
 [ -z "$systemd" ] || ! systemctl is-active --quiet "$unit" || { echo asked; exit 0; }"#;
-/// Between [`SAME_BOOT`] and this the packages are looked at. The mark in /run goes with a reboot, even with one that
-/// is too quick to be seen and keeps the boot id. A reboot that is refused writes into it who refused it; a shell that
-/// the shutdown itself ends writes nothing.
+/// The packages are checked between [`SAME_BOOT`] and this. A reboot removes the mark in /run, even a reboot that is
+/// too quick to be seen and keeps the boot id. If the reboot is refused, the exit code is written into the mark; a
+/// shell that the shutdown itself ends writes nothing.
 const ASK: &str = r#"mark=$root/run/patchwave-reboot
 : >"$mark"
 refused='code=$?; [ "$code" -ge 128 ] || echo "refused $code" >>"$0"; exit "$code"'
@@ -41,8 +41,8 @@ if [ -n "$systemd" ]; then
 fi
 setsid -f /bin/sh -c 'sleep 1; { shutdown -r now || reboot; } >"$0" 2>&1 && exit; '"$refused" "$mark" \
   </dev/null >/dev/null 2>&1 && echo asked"#;
-/// `$1`: as `$2` above. Says what refused the reboot, if anything did, and takes the failed unit away, so that it is
-/// neither a fault of the host's nor in the way of another request.
+/// `$1`: as `$2` above. Reports what refused the reboot, if it was refused, and resets the failed unit, so that it does
+/// not count as a fault of the host or block another request.
 const REFUSED: &str = r#"root=${PATCHWAVE_ROOT-}
 mark=$root/run/patchwave-reboot
 unit=patchwave-reboot-$1
@@ -60,7 +60,7 @@ if [ -n "$refused" ]; then
 fi 2>/dev/null
 echo end"#;
 
-/// Tells logged-in users and waits. Nothing is scheduled on the host: if the run ends meanwhile, nothing happens.
+/// Warns logged-in users and waits. Nothing is scheduled on the host: if the run ends meanwhile, nothing happens.
 pub(super) async fn warn(cx: &mut StepCx<'_>, spec: &Reboot) -> Result<(), Box<StepResult>> {
     let minutes = spec.warn.as_secs().div_ceil(60);
     let message = match &spec.message {
@@ -71,7 +71,7 @@ pub(super) async fn warn(cx: &mut StepCx<'_>, spec: &Reboot) -> Result<(), Box<S
     let text = format!("{message}\nThis machine reboots in {minutes} min.\n");
     let command =
         Command::sh("reboot-warn", WARN, [""; 0]).stdin(text).timeout(Duration::from_secs(20)).privileged(true);
-    // A warning that cannot be shown does not stop the step; it may be sent twice.
+    // If a warning cannot be shown, the step goes on; a warning may be sent twice.
     if let Ok(output) = remote::read(cx, &command).await
         && !output.success()
     {
@@ -85,24 +85,24 @@ pub(super) async fn warn(cx: &mut StepCx<'_>, spec: &Reboot) -> Result<(), Box<S
     Ok(())
 }
 
-/// How a request went.
+/// How a request ended.
 pub(super) struct Asked {
     /// When it was sent.
     pub at: Instant,
-    /// What the host said against it; still no proof that it stays up. `None`: it was asked for, or its connection was
-    /// lost on the way, which is what a reboot does.
+    /// What the host answered against it; this does not prove that the host stays up. `None`: the host accepted it, or
+    /// the connection was lost on the way, as a reboot does.
     pub against: Option<String>,
 }
 
-/// Asks for the reboot, once nobody works on the packages: they are looked at in the request itself, so that nothing
-/// can begin between the look and the request. With `guard`, the id of one, it is not asked for once that has its
-/// verdict.
+/// Requests the reboot, once no other program works on the packages. The request itself checks them, so that nothing
+/// can begin between the check and the request. With `guard`, the id of a guard, nothing is requested once that guard
+/// has its verdict.
 ///
-/// `None`: somebody installed packages; once they are done, what was known before must be looked at again.
+/// `None`: another program installed packages and is done; what was known before must be read again.
 ///
 /// # Errors
 /// The step's result: the packages stayed locked until `until` (class `lock`), or the host cannot be reached. The
-/// reboot was not asked for.
+/// reboot was not requested.
 pub(super) async fn ask(
     cx: &mut StepCx<'_>,
     before: &Before,
@@ -135,23 +135,24 @@ pub(super) async fn ask(
         if error.outcome_unknown() {
             return asked(None);
         }
-        // Not sent, and bound to the boot: a host that somebody else reboots in this moment is asked when it is back.
+        // The request was not sent, and it is bound to the old boot: if the host happens to reboot now, asking again
+        // does nothing.
         if !patience.again(cx, &error).await {
             return Err(error.into());
         }
     }
 }
 
-/// A unit's name is taken once: a second request of the same boot is refused by the host itself.
+/// A unit name can be used only once, so the host itself refuses a second request in the same boot.
 fn unit(before: &Before) -> String {
     before.boot.chars().filter(char::is_ascii_alphanumeric).take(12).collect()
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Answer {
-    /// It reboots, or has done so.
+    /// It is rebooting, or has already rebooted.
     Asked,
-    /// Nothing was asked for: so-and-so works on the packages.
+    /// The reboot was not requested: this program works on the packages.
     Locked(String),
     /// Anything else.
     Against(String),
@@ -166,12 +167,12 @@ fn answer(output: &Output) -> Answer {
         }
         Ok(None) if output.text().lines().any(|line| matches!(line.trim(), "asked" | "other-boot")) => Answer::Asked,
         Ok(None) => against(),
-        // Cut after the word: it was not asked for, whoever holds the lock.
+        // The answer was cut after the word `locked`: the reboot was not requested, whatever holds the lock.
         Err(_) => Answer::Locked("another process".to_owned()),
     }
 }
 
-/// Why the host did not do what it was asked for, once it has said so: what it said, and what inhibits it.
+/// Why the host did not reboot, once it has said so: its own words, and what inhibits a shutdown.
 pub(super) fn refused(before: &Before) -> Query<Option<Vec<String>>> {
     let command = Command::sh("reboot-refused", REFUSED, [unit(before)]).timeout(Duration::from_secs(15));
     Query::new(command.privileged(true), |output| {

@@ -1,4 +1,4 @@
-//! The reboot from its beginning to its proof, and how one that was asked for before is continued.
+//! The reboot from start to proof, and how one that was requested earlier is continued.
 
 use std::time::Duration;
 
@@ -24,19 +24,19 @@ use crate::{
 const NOTE: &str = "reboot";
 
 pub(in crate::step) async fn run(cx: &mut StepCx<'_>, spec: &Reboot) -> Ended {
-    // Whatever attempt noted it: one reboot has been asked for in this step, and there is no other.
+    // Whichever attempt noted it: this step has requested one reboot, and there is only that one.
     let noted = cx.notes.get(NOTE).cloned().and_then(|value| serde_json::from_value::<Before>(value).ok());
     if let Some(before) = noted {
         let asked = Instant::now();
         let deadline = cx.deadline.min(asked + spec.timeout);
         match remote::ask(cx, &boot::boot_id()).await {
             Ok(now) if now != before.boot => {}
-            // The request is bound to the old boot id, so that asking again cannot bring a second reboot.
+            // The request is bound to the old boot id, so asking again cannot cause a second reboot.
             Ok(_) => {
                 lease::acquire(cx).await?;
                 return reboot(cx, spec, before).await;
             }
-            // It may be on its way down or up.
+            // It may be going down or coming up.
             Err(error) if error.unreachable() => drop(boot::wait(cx, &before, None, deadline, deadline).await?),
             Err(error) => return Err(error.into()),
         }
@@ -52,7 +52,7 @@ pub(in crate::step) async fn run(cx: &mut StepCx<'_>, spec: &Reboot) -> Ended {
     let mut before = before;
     if !spec.warn.is_zero() {
         request::warn(cx, spec).await?;
-        // Somebody may have installed something in these minutes.
+        // Packages may have been installed in these minutes.
         before = match need(cx, spec).await? {
             Need::Yes(before) => *before,
             Need::No(why) => return Ok(StepResult::skipped(why)),
@@ -64,7 +64,7 @@ pub(in crate::step) async fn run(cx: &mut StepCx<'_>, spec: &Reboot) -> Ended {
 
 async fn reboot(cx: &mut StepCx<'_>, spec: &Reboot, mut before: Before) -> Ended {
     let until = Instant::now() + spec.lock_timeout;
-    // Nobody waits for a lock with a guard armed, whose time runs.
+    // The time of an armed guard is running, so the wait for a lock comes first.
     if cx.spec.guard.is_some() {
         packages::free(cx, until).await?;
     }
@@ -72,9 +72,9 @@ async fn reboot(cx: &mut StepCx<'_>, spec: &Reboot, mut before: Before) -> Ended
     let asked = loop {
         match request::ask(cx, &before, guard.as_deref(), until).await {
             Ok(Some(asked)) => break asked,
-            // Somebody installed packages and is done: neither they nor the kernels are what they were.
+            // Another program installed packages and is done: packages and kernels may have changed.
             Ok(None) => match need(cx, spec).await {
-                // One that somebody else rebooted meanwhile is not rebooted again.
+                // If the host was rebooted by someone else meanwhile, it is not rebooted again.
                 Ok(Need::Yes(now)) if now.boot == before.boot => {
                     before = *now;
                     cx.journal.note(NOTE, serde_json::to_value(&before).unwrap_or_default()).await?;

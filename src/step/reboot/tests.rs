@@ -25,12 +25,12 @@ const THIRD: &str = "33333333-3333-3333-3333-333333333333";
 #[derive(Clone)]
 struct Machine {
     needed: bool,
-    /// It does not answer from then …
+    /// It does not answer from this time …
     down: u64,
-    /// … until then.
+    /// … until this time.
     up: u64,
     boot: &'static str,
-    /// Until then nobody may log in.
+    /// Until then logins are refused.
     nologin: u64,
     /// Until then the system is `starting`.
     starting: u64,
@@ -38,26 +38,26 @@ struct Machine {
     failed: &'static [&'static str],
     failed_before: &'static [&'static str],
     kernel: &'static str,
-    /// A new key of the host when it is back.
+    /// The host has a new key when it is back.
     other_key: bool,
-    /// It boots once more so long after its new boot id was first read: the looks come at random moments.
+    /// It boots once more this long after its new boot id was first read, because the attempts come at random moments.
     again: u64,
-    /// What the request answers; `None`: the connection is lost under it.
+    /// The answer to the request; `None`: the connection is lost during it.
     says: Option<(&'static str, u32)>,
     garbage: bool,
-    /// Somebody holds the packages for so many seconds of the run.
+    /// Another program holds the packages for this many seconds of the run.
     locked: u64,
-    /// And begins only when the reboot is asked for.
+    /// And begins only when the reboot is requested.
     late: bool,
-    /// Packages that are half-configured: before, and after the reboot.
+    /// Packages that are half-configured: before and after the reboot.
     broken: [&'static [&'static str]; 2],
-    /// Somebody installs for so many seconds after the boot; until then what is broken is so as a matter of course.
+    /// Another program installs for this many seconds after the boot; until then half-configured packages are normal.
     installs_at_boot: u64,
     /// Kernels besides the two.
     images: &'static [&'static str],
-    /// What its boot loader's files say.
+    /// The content of its boot loader's files.
     loader: &'static str,
-    /// What it says about the refusal of the reboot that it was asked for.
+    /// What it reports about the refused reboot.
     refuses: &'static str,
     began: Instant,
     seen: Arc<Mutex<Seen>>,
@@ -68,7 +68,7 @@ const LOCK: &str = "lock /var/lib/dpkg/lock-frontend 812 /usr/bin/python3 /usr/b
 #[derive(Default)]
 struct Seen {
     asked: Option<Instant>,
-    /// Requests that were not turned down for a lock.
+    /// Requests that were not rejected because of a lock.
     requests: usize,
     /// The new boot id was first read.
     met: Option<Instant>,
@@ -354,7 +354,7 @@ async fn the_boot_loader_decides_which_kernel_is_expected() {
     let base = Machine::default;
     for (what, machine, verdict, words) in [
         ("the new one", Machine { loader: TWO, ..base() }, Verdict::Ok, "kernel 6.1.0-2-amd64"),
-        // The mark asks for a reboot; it will bring what the loader starts, and that is said before and proved after.
+        // The flag asks for a reboot, which will start the boot loader's kernel. That is said before and proved after.
         ("an old one", Machine { loader: ONE, kernel: "6.1.0-1-amd64", ..base() }, Verdict::Ok, "kernel 6.1.0-1-amd64"),
         ("another than it said", Machine { loader: ONE, ..base() }, Verdict::Failed, "not 6.1.0-1-amd64"),
         (

@@ -19,7 +19,7 @@ echo "kernel $(uname -r)""#;
 const LOOK: Duration = Duration::from_secs(15);
 const BETWEEN: Duration = Duration::from_secs(1);
 
-/// Proves it, or says what is not as it should be.
+/// Proves it, or says what is wrong.
 pub(super) async fn prove(
     cx: &mut StepCx<'_>,
     spec: &Reboot,
@@ -69,7 +69,7 @@ async fn up(cx: &mut StepCx<'_>, spec: &Reboot, before: &Before, deadline: Insta
     Ok(kernel)
 }
 
-/// The system's state once it does not change any more, and the running kernel.
+/// The system's state once it no longer changes, and the running kernel.
 async fn settled(cx: &mut StepCx<'_>, deadline: Instant) -> Result<(String, String), Box<StepResult>> {
     let query = state();
     loop {
@@ -99,7 +99,7 @@ async fn settled(cx: &mut StepCx<'_>, deadline: Instant) -> Result<(String, Stri
 }
 
 fn is_settled(state: &str) -> bool {
-    // `offline`: systemd is there but is not process 1.
+    // `offline`: systemd is installed but is not process 1.
     matches!(state, "running" | "degraded" | "none" | "offline")
 }
 
@@ -114,7 +114,7 @@ fn state() -> Query<(String, String)> {
     })
 }
 
-/// Units that had failed before the reboot do not count.
+/// Only units that had not failed before the reboot count.
 async fn degraded(cx: &mut StepCx<'_>, before: &Before) -> Result<(), Box<StepResult>> {
     let now = remote::ask(cx, &baseline::query(None, true)).await?.seen.failed_units;
     let new: Vec<&str> = now.difference(&before.failed_units).map(String::as_str).collect();
@@ -125,9 +125,9 @@ async fn degraded(cx: &mut StepCx<'_>, before: &Before) -> Result<(), Box<StepRe
     Err(Box::new(StepResult::failed("degraded", summary).help(format!("systemctl status {}", new.join(" ")))))
 }
 
-/// A fresh login; one refusal is forgiven as long as there is time.
+/// A fresh login. A refused login is tried again as long as there is time.
 async fn logs_in(cx: &mut StepCx<'_>, deadline: Instant, what: &str) -> Result<String, Box<StepResult>> {
-    // Even if the deadline has just passed, it gets one try.
+    // There is one try even if the deadline has just passed.
     let end = deadline.max(Instant::now() + LOOK);
     loop {
         let error = match boot::fresh(cx, LOOK).await {

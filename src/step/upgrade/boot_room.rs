@@ -1,5 +1,5 @@
-//! Room in `/boot` before a kernel comes. A package manager counts what it unpacks; the image of the first root file
-//! system is made by the packages' scripts afterwards, and a full `/boot` leaves them half configured.
+//! Whether `/boot` has room for a kernel. A package manager counts what it unpacks, but the boot image (the first root
+//! file system) is built later by the packages' scripts, and a full `/boot` leaves them half configured.
 //!
 //! Command line on the host, through `/bin/sh -c`: `df -P -k -- /boot` and the sizes of the kernels and images there.
 
@@ -28,25 +28,25 @@ largest() {
 }
 df -P -k -- "$b" 2>/dev/null | tail -n 1"#;
 
-/// What a transaction brings to `/boot`.
+/// What a transaction writes to `/boot`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Comes {
+struct Writes {
     kernels: u64,
-    /// The image of the first root file system is made again.
+    /// The boot image is built again.
     images: bool,
 }
 
-/// What is there, in bytes.
+/// The sizes on the host, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Room {
     free: u64,
     /// The largest kernel.
     kernel: u64,
-    /// The largest image of a first root file system.
+    /// The largest boot image.
     image: u64,
 }
 
-/// Refuses a transaction for which `/boot` has no room. Nothing was changed.
+/// Refuses a transaction for which `/boot` has no room. Nothing is changed.
 ///
 /// # Errors
 /// The step's result: class `disk`, or an unreachable host.
@@ -55,17 +55,17 @@ pub(super) async fn check(
     manager: &dyn PackageManager,
     planned: &Planned,
 ) -> Result<(), Box<StepResult>> {
-    let comes = comes(manager, planned);
-    if comes == Comes::default() {
+    let writes = writes(manager, planned);
+    if writes == Writes::default() {
         return Ok(());
     }
-    // Images of the first root file system are often for root's eyes only.
+    // Often only root can read the boot images.
     let Some(room) = packages::ask(cx, Query::new(command(manager), read)).await? else { return Ok(()) };
-    let needed = needed(comes, room);
+    let needed = needed(writes, room);
     if room.free >= needed {
         return Ok(());
     }
-    let what = if comes.kernels > 0 { "for the new kernel" } else { "to rebuild the boot image" };
+    let what = if writes.kernels > 0 { "for the new kernel" } else { "to rebuild the boot image" };
     let summary = format!("/boot has {} free, {} needed {what}", size(room.free), size(needed));
     let help = "remove old kernels on the host (a `cleanup: { old_kernels: 1 }` step does), then run again with \
                 --limit @failed";
@@ -78,17 +78,18 @@ fn command(manager: &dyn PackageManager) -> Command {
     Command::sh("boot-room", &script, [""; 0]).timeout(Duration::from_secs(60))
 }
 
-fn comes(manager: &dyn PackageManager, planned: &Planned) -> Comes {
-    planned.changes.iter().fold(Comes::default(), |comes, change| match manager.boot_files(&change.name) {
-        BootFiles::None => comes,
-        BootFiles::Image => Comes { images: true, ..comes },
-        BootFiles::Kernel => Comes { kernels: comes.kernels + 1, ..comes },
+fn writes(manager: &dyn PackageManager, planned: &Planned) -> Writes {
+    planned.changes.iter().fold(Writes::default(), |writes, change| match manager.boot_files(&change.name) {
+        BootFiles::None => writes,
+        BootFiles::Image => Writes { images: true, ..writes },
+        BootFiles::Kernel => Writes { kernels: writes.kernels + 1, ..writes },
     })
 }
 
-/// A kernel, its image, and the image once more: it is written beside the old one before it takes its place.
-fn needed(comes: Comes, room: Room) -> u64 {
-    let kernels = comes.kernels.saturating_mul(room.kernel.saturating_add(room.image));
+/// A kernel, its boot image, and the image a second time: a new image is written beside the old one before it replaces
+/// it.
+fn needed(writes: Writes, room: Room) -> u64 {
+    let kernels = writes.kernels.saturating_mul(room.kernel.saturating_add(room.image));
     kernels.saturating_add(room.image)
 }
 
@@ -115,7 +116,7 @@ mod tests {
     fn a_kernel_needs_itself_and_its_image_twice() {
         const MIB: u64 = 1 << 20;
         let room = Room { free: 0, kernel: 8 * MIB, image: 40 * MIB };
-        let need = |kernels, images, room| needed(Comes { kernels, images }, room) / MIB;
+        let need = |kernels, images, room| needed(Writes { kernels, images }, room) / MIB;
         assert_eq!(need(1, true, room), 88);
         assert_eq!(need(2, false, room), 136);
         assert_eq!(need(0, true, room), 40);

@@ -1,4 +1,4 @@
-//! The transaction itself: started or found again, followed to its end, finished once if it was cut off, and judged.
+//! The transaction itself: started or found again, followed to its end, repaired once if it was cut off, and judged.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -16,11 +16,10 @@ use crate::{
 
 /// The name of the transaction's job.
 pub(super) const JOB: &str = "install";
-/// Even when the time to wait for locks is used up, the transaction gets this long for a lock that was taken a moment
-/// ago.
+/// The transaction gets this long for a lock that was taken a moment ago, even if the time for locks is used up.
 const LEAST_LOCK_WAIT: Duration = Duration::from_secs(30);
 
-/// Starts the transaction or finds it again, follows it to its end, and judges by the packages.
+/// Starts the transaction or finds it again, follows it to its end, and judges it by the packages.
 pub(super) async fn transact(
     cx: &mut StepCx<'_>,
     manager: &'static dyn PackageManager,
@@ -39,8 +38,8 @@ pub(super) async fn transact(
     let mut after = after(cx, manager).await?;
     let mut repaired = packages::was_begun(cx, manager, Moment::After);
     if !matches!(end, End::Exit(_)) && !after.health().is_good() {
-        // Cut off from outside: finishing it once is what an operator would do.
-        packages::mend(cx, manager, Moment::After, patience).await?;
+        // It was cut off from outside: an operator would finish it once.
+        packages::repair(cx, manager, Moment::After, patience).await?;
         after = self::after(cx, manager).await?;
         repaired = true;
     }
@@ -50,10 +49,10 @@ pub(super) async fn transact(
     restore_marks(cx, manager, &planned, &after, &mut result).await;
     let names: Vec<String> = result.packages.iter().map(|change| change.name.clone()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    Ok(report::with_facts(cx, manager, result, &names, &planned.heard).await)
+    Ok(report::with_facts(cx, manager, result, &names, &planned.name_check).await)
 }
 
-/// After a transaction only the packages can say what happened; without them it is not known.
+/// After a transaction, only the packages can show what happened; if they cannot be read, the outcome is unknown.
 async fn after(cx: &mut StepCx<'_>, manager: &dyn PackageManager) -> Result<PackageState, Box<StepResult>> {
     packages::state(cx, manager).await.map_err(|cause| {
         let summary = format!("the transaction ran, but the packages cannot be read: {}", cause.summary);
@@ -63,7 +62,8 @@ async fn after(cx: &mut StepCx<'_>, manager: &dyn PackageManager) -> Result<Pack
     })
 }
 
-/// Naming a package takes its mark as a dependency from it; without it the package is never cleaned up again.
+/// When a package is named in a transaction, it loses its mark as a dependency. Without the mark it is never cleaned
+/// up.
 async fn restore_marks(
     cx: &mut StepCx<'_>,
     manager: &dyn PackageManager,
@@ -80,5 +80,5 @@ async fn restore_marks(
         Err(early) => early.summary,
     };
     let names: Vec<&str> = lost.iter().map(String::as_str).collect();
-    result.detail.push(format!("not marked as dependencies again ({why}): {}", names.join(", ")));
+    result.detail.push(format!("could not be marked as dependencies again ({why}): {}", names.join(", ")));
 }

@@ -9,7 +9,7 @@ use crate::{
     playbook::Scope,
 };
 
-/// What is asked for, templates rendered.
+/// What the step wants, with templates rendered.
 #[derive(Clone, Debug)]
 pub(super) struct Wish {
     pub scope: Scope,
@@ -19,7 +19,7 @@ pub(super) struct Wish {
     exclude: GlobSet,
 }
 
-/// Pending updates, sorted out. Each update in scope is in exactly one list.
+/// The pending updates, sorted. Each update in scope is in exactly one list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Choice {
     pub take: Vec<Exact>,
@@ -27,15 +27,15 @@ pub(super) struct Choice {
     pub phased: Vec<String>,
     /// Asked for, but cannot be installed: held, kept back, or pinned to an older version.
     pub left: Vec<PackageLeft>,
-    /// Named, and not on the host.
+    /// Named, but not on the host.
     pub not_installed: Vec<String>,
     /// Which of the names the host knows.
-    pub heard: Heard,
+    pub name_check: NameCheck,
 }
 
-/// Which of the named packages the host's package manager has heard of. Patterns are not among them.
+/// Which of the named packages are known to the host's package manager. Patterns are not included.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Heard {
+pub(super) struct NameCheck {
     pub known: Vec<String>,
     pub unknown: Vec<String>,
 }
@@ -62,7 +62,7 @@ impl Wish {
         matches(manager, &self.exclude, name)
     }
 
-    /// The scope in a sentence: `no security update pending`.
+    /// The scope as words in a sentence: `no security update pending`.
     pub(super) fn noun(&self) -> &'static str {
         match self.scope {
             Scope::All => "update",
@@ -73,10 +73,10 @@ impl Wish {
     }
 }
 
-/// Sorts the pending updates out. New packages are not named: they come with what needs them.
+/// Sorts the pending updates. New packages are not named: they come with the packages that need them.
 pub(super) fn choose(wish: &Wish, manager: &dyn PackageManager, pending: &Pending, state: &PackageState) -> Choice {
     let mut choice = Choice::default();
-    // Nobody can say that what is pinned to an older version needs no fix, so it is named with the security updates.
+    // A package pinned to an older version may need a fix, so it is named along with the security updates.
     let pinned = |update: &Update| update.stays == Some(Stays::PinnedBack) && wish.scope == Scope::Security;
     let covered = |update: &&Update| update.from.is_some() && (wish.covers(manager, update) || pinned(update));
     for update in pending.updates.iter().filter(covered) {
@@ -88,7 +88,7 @@ pub(super) fn choose(wish: &Wish, manager: &dyn PackageManager, pending: &Pendin
         } else {
             match (update.stays, &update.security) {
                 (None, _) => choice.take.push(Exact { name, version: update.to.clone() }),
-                // Security fixes are never rolled out gradually; only what was built on top of one is.
+                // Security fixes are never phased in; only a later version built on top of one is.
                 (Some(Stays::Phased), Some(fix)) => choice.take.push(Exact { name, version: fix.clone() }),
                 (Some(Stays::Phased), None) => choice.phased.push(name),
                 (Some(Stays::KeptBack), _) => choice.left.push(left(update, WhyLeft::KeptBack)),
@@ -122,13 +122,13 @@ impl Choice {
         lines
     }
 
-    /// What is asked for, pending, and cannot be had: it must not be overlooked.
+    /// Updates that are wanted and pending but cannot be installed: they must not be overlooked.
     pub(super) fn blocked(&self) -> Vec<String> {
         let of = |why| self.left.iter().filter(|left| left.why == why).map(|left| left.name.clone()).collect();
         let lists: [(WhyLeft, Vec<String>); 3] =
             [WhyLeft::Held, WhyLeft::KeptBack, WhyLeft::Pinned].map(|why| (why, of(why)));
         let mut lines: Vec<String> = named(&lists.each_ref().map(|(why, names)| (why.as_str(), names))).collect();
-        lines.extend(named(&[("unknown here", &self.heard.unknown)]));
+        lines.extend(named(&[("unknown here", &self.name_check.unknown)]));
         lines
     }
 }
@@ -151,7 +151,7 @@ pub(super) fn is_pattern(name: &str) -> bool {
     name.contains(['*', '?', '[', '{'])
 }
 
-/// A name without an architecture means all of them.
+/// A name without an architecture means all architectures.
 fn matches(manager: &dyn PackageManager, globs: &GlobSet, name: &str) -> bool {
     globs.is_match(name) || globs.is_match(manager.bare(name))
 }

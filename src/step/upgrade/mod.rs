@@ -1,6 +1,7 @@
-//! `upgrade:`: the pending updates that are asked for, in exact versions, as one detached transaction. Knows no package
-//! manager by name and believes no exit code. Start at [`run`]; `choose.rs` decides what is taken, `plan.rs` what is
-//! named, `boot_room.rs` whether it fits into `/boot`, `carry_out.rs` does it, `verdict.rs` says what came of it.
+//! `upgrade:`: installs the wanted updates, in exact versions, as one detached transaction. Knows no package manager by
+//! name and trusts no exit code. Start at [`run`]. `choose.rs` decides which updates are taken, `plan.rs` which
+//! packages are named, `boot_room.rs` whether they fit into `/boot`; `carry_out.rs` runs the transaction, and
+//! `verdict.rs` says how it ended.
 
 mod boot_room;
 mod carry_out;

@@ -1,9 +1,9 @@
-//! Names that a playbook gives and a host has never heard of. One of several may be meant for other hosts of a mixed
-//! fleet; on a host that knows none of them nothing can be done, which does not count as a success.
+//! Package names in a playbook that a host does not know. One of several may be meant for other hosts of a mixed fleet.
+//! On a host that knows none of them nothing can be done, and that does not count as a success.
 
 use std::collections::BTreeSet;
 
-use super::choose::{Choice, Heard, Wish, is_pattern};
+use super::choose::{Choice, NameCheck, Wish, is_pattern};
 use crate::{
     event::StepResult,
     pkg::{Class, PackageManager, PackageState},
@@ -11,10 +11,10 @@ use crate::{
     yaml::nearest,
 };
 
-/// Tells names that are unknown from those of packages that are merely not installed.
+/// Separates unknown names from those of packages that are merely not installed.
 ///
 /// # Errors
-/// The step's result: class `unknown-package` where the host knows none of the names, and a lost host's.
+/// The step's result: class `unknown-package` if the host knows none of the names, or that of a lost host.
 pub(super) async fn sort_out(
     cx: &mut StepCx<'_>,
     manager: &dyn PackageManager,
@@ -22,26 +22,26 @@ pub(super) async fn sort_out(
     state: &PackageState,
     choice: &mut Choice,
 ) -> Result<(), Box<StepResult>> {
-    // Without package lists, which a check does not fetch, only installed packages are known.
+    // A check does not fetch package lists; without any lists, only installed packages are known.
     let blind = cx.check && state.lists_age.is_none();
     if wish.names.is_empty() || blind {
         return Ok(());
     }
     let named = std::mem::take(&mut choice.not_installed);
-    // What cannot be a name is not put into a command line.
+    // A text that cannot be a package name is not put into a command line.
     let asked: Vec<String> = named.iter().filter(|name| manager.is_name(name)).cloned().collect();
     let known = if asked.is_empty() { BTreeSet::new() } else { packages::ask(cx, manager.known(&asked)).await? };
-    let mut heard = Heard::default();
+    let mut name_check = NameCheck::default();
     for name in named {
-        let list = if known.contains(&name) { &mut choice.not_installed } else { &mut heard.unknown };
+        let list = if known.contains(&name) { &mut choice.not_installed } else { &mut name_check.unknown };
         list.push(name);
     }
-    let is_known = |name: &&String| !heard.unknown.contains(*name) && !is_pattern(name);
-    heard.known = wish.names.iter().filter(is_known).cloned().collect();
-    if heard.unknown.len() == wish.names.len() {
-        return Err(Box::new(nothing_known(manager, &heard.unknown, state)));
+    let is_known = |name: &&String| !name_check.unknown.contains(*name) && !is_pattern(name);
+    name_check.known = wish.names.iter().filter(is_known).cloned().collect();
+    if name_check.unknown.len() == wish.names.len() {
+        return Err(Box::new(nothing_known(manager, &name_check.unknown, state)));
     }
-    choice.heard = heard;
+    choice.name_check = name_check;
     Ok(())
 }
 

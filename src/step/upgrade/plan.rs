@@ -1,5 +1,5 @@
-//! The exact transaction of a host, checked against what its package manager says it would do. Pure.
-//! Written as a note before anything is started, so that `resume` can judge the result.
+//! The exact transaction of a host, compared with what its package manager says it would do. Pure. Written as a note
+//! before anything is started, so that `resume` can judge the result.
 
 use std::{
     cmp::Ordering,
@@ -8,46 +8,46 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::choose::{Choice, Heard, Wish};
+use super::choose::{Choice, NameCheck, Wish};
 use crate::{
     event::{PackageChange, PackageLeft, StepResult},
     pkg::{Class, Exact, Package, PackageManager, PackageState, Pending, Simulation, Versions},
     step::packages::failed,
 };
 
-/// What is about to be done, and what was there before. The note `plan`.
+/// What will be done, and what was there before. The note `plan`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Planned {
-    /// Versions that will be there; `from` is `None` for a new package.
+    /// The versions that will be installed; `from` is `None` for a new package.
     pub changes: Vec<PackageChange>,
-    /// Packages that will go.
+    /// Packages that will be removed.
     pub removals: BTreeSet<Package>,
-    /// Names and versions of everything before.
+    /// All names and versions from before.
     pub before: BTreeMap<String, Versions>,
-    /// Those of `changes` that came in as dependencies.
+    /// Which of `changes` were installed as dependencies.
     pub auto: BTreeSet<String>,
-    /// Configuration files that were waiting for a person already.
+    /// Configuration files that were already waiting for a review.
     pub review: BTreeSet<String>,
     /// What was left out and why, for people.
     pub left_out: Vec<String>,
-    /// Those of them that nobody asked to leave out.
+    /// Those that were left out although the playbook did not ask for it.
     pub blocked: Vec<String>,
     /// The same updates with their versions, for `left_behind` of the result.
     #[serde(default)]
     pub left: Vec<PackageLeft>,
     /// Which of the names the host knows.
-    #[serde(default)]
-    pub heard: Heard,
+    #[serde(default, rename = "heard")]
+    pub name_check: NameCheck,
 }
 
 impl Planned {
-    /// What the transaction names: all that is installed already. The rest comes with it.
+    /// The packages that the transaction names: those that are already installed. The rest is installed with them.
     pub(super) fn named(&self) -> Vec<Exact> {
         let named = self.changes.iter().filter(|change| change.from.is_some());
         named.filter_map(|change| Some(Exact { name: change.name.clone(), version: change.to.clone()? })).collect()
     }
 
-    /// The installed versions that a removal means; without any that is known, its name alone.
+    /// The installed versions that a removal means; if none is known, only the name.
     pub(super) fn versions_of<'a>(&'a self, package: &'a Package) -> Vec<(&'a str, Option<&'a str>)> {
         let name = package.name.as_str();
         let known = self.before.get(name).filter(|versions| !versions.0.is_empty());
@@ -57,7 +57,7 @@ impl Planned {
         }
     }
 
-    /// Whether this version of a package was meant to go.
+    /// Whether this version of a package was meant to be removed.
     pub(super) fn removes(&self, name: &str, version: Option<&str>) -> bool {
         let is_it = |package: &Package| {
             package.name == name && package.version.as_deref().is_none_or(|meant| Some(meant) == version)
@@ -66,8 +66,8 @@ impl Planned {
     }
 }
 
-/// What a plan is made of.
-pub(super) struct Outlook<'a> {
+/// What a plan is made from.
+pub(super) struct PlanInput<'a> {
     pub manager: &'a dyn PackageManager,
     pub wish: &'a Wish,
     pub choice: &'a Choice,
@@ -76,11 +76,11 @@ pub(super) struct Outlook<'a> {
     pub allow_removals: bool,
 }
 
-impl Outlook<'_> {
-    /// Checks that the simulated transaction is the chosen one.
+impl PlanInput<'_> {
+    /// Checks that the simulated transaction is the chosen one, and makes the plan.
     ///
     /// # Errors
-    /// The step's result, when it is not. Nothing was changed.
+    /// The step's result, if it is not. Nothing was changed.
     pub(super) fn plan(&self, simulation: &Simulation) -> Result<Planned, Box<StepResult>> {
         let drift = |summary: String| Box::new(failed(Class::Drift, summary));
         if let Some(first) = simulation.refused.first() {
@@ -108,14 +108,14 @@ impl Outlook<'_> {
             self.check_install(exact, from.as_deref())?;
         }
         let planned = self.planned(simulation);
-        // Each package manager takes an empty list for something else, some for "everything".
+        // Package managers disagree about an empty list; for some it means "everything".
         if planned.named().is_empty() {
             return Err(drift("the simulation lists none of the chosen packages as installed".to_owned()));
         }
         Ok(planned)
     }
 
-    /// What comes along must be pending itself, or new.
+    /// An update that comes along must itself be pending, or new.
     fn check_install(&self, exact: &Exact, from: Option<&str>) -> Result<(), Box<StepResult>> {
         if self.choice.take.contains(exact) {
             return Ok(());
@@ -154,7 +154,7 @@ impl Outlook<'_> {
             left_out: self.choice.left_out(),
             blocked: self.choice.blocked(),
             left: self.choice.left.clone(),
-            heard: self.choice.heard.clone(),
+            name_check: self.choice.name_check.clone(),
         }
     }
 }
@@ -203,9 +203,9 @@ mod tests {
             refused: vec![],
         };
         let state = PackageState::default();
-        let outlook =
-            Outlook { manager: &Apt, wish: &wish, choice: &choice, pending: &pending, state: &state, allow_removals };
-        match outlook.plan(&simulation) {
+        let input =
+            PlanInput { manager: &Apt, wish: &wish, choice: &choice, pending: &pending, state: &state, allow_removals };
+        match input.plan(&simulation) {
             Ok(planned) => Ok(planned.named().iter().map(Exact::to_string).collect()),
             Err(result) => Err(format!("{}: {}", result.class, result.summary)),
         }

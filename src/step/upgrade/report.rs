@@ -1,9 +1,9 @@
-//! What an upgrade that changed nothing says, and the variable that every upgrade leaves.
+//! The result of an upgrade that changed nothing, and the variable that every upgrade sets.
 
 use serde_json::json;
 
 use super::{
-    choose::{Choice, Heard, Wish},
+    choose::{Choice, NameCheck, Wish},
     plan::Planned,
     verdict,
 };
@@ -13,7 +13,7 @@ use crate::{
     step::{Ended, StepCx, packages},
 };
 
-/// Nothing is taken.
+/// There is nothing to install.
 pub(super) async fn nothing(
     cx: &mut StepCx<'_>,
     manager: &dyn PackageManager,
@@ -28,7 +28,7 @@ pub(super) async fn nothing(
     }
     let result =
         StepResult::skipped(summary).detail(lists_age(cx, state)).left_behind(LeftBehind::of(choice.left.clone()));
-    Ok(with_facts(cx, manager, result, &[], &choice.heard).await)
+    Ok(with_facts(cx, manager, result, &[], &choice.name_check).await)
 }
 
 /// `--check` ends here.
@@ -53,17 +53,17 @@ pub(super) async fn would(
     result.detail.extend(lists_age(cx, state));
     result.left_behind = LeftBehind::of(planned.left.clone());
     let names: Vec<&str> = planned.changes.iter().map(|change| change.name.as_str()).collect();
-    Ok(with_facts(cx, manager, result, &names, &planned.heard).await)
+    Ok(with_facts(cx, manager, result, &names, &planned.name_check).await)
 }
 
-/// `--check` changes nothing, the package lists included: it says how old its answer is.
+/// `--check` changes nothing, not even the package lists, so it says how old they are.
 fn lists_age(cx: &StepCx<'_>, state: &PackageState) -> Option<String> {
     let age = state.lists_age.filter(|_| cx.check)?;
     let hours = age.as_secs() / 3600;
     Some(if hours == 0 {
-        "by package lists that are less than an hour old".to_owned()
+        "based on package lists that are less than an hour old".to_owned()
     } else {
-        format!("by package lists that are {hours} h old (a check does not fetch new ones)")
+        format!("based on package lists that are {hours} h old (a check does not fetch new ones)")
     })
 }
 
@@ -73,7 +73,7 @@ pub(super) async fn with_facts(
     manager: &dyn PackageManager,
     mut result: StepResult,
     names: &[&str],
-    heard: &Heard,
+    name_check: &NameCheck,
 ) -> StepResult {
     let reasons = match packages::ask(cx, manager.reboot_reasons()).await {
         Ok(reasons) => Some(reasons.iter().map(ToString::to_string).collect::<Vec<_>>()),
@@ -84,10 +84,12 @@ pub(super) async fn with_facts(
     };
     let required = reasons.as_ref().map(|reasons| !reasons.is_empty());
     let mut facts = json!({ "packages": names.len(), "names": names, "reboot_required": required, "reasons": reasons });
-    if let Some(facts) = facts.as_object_mut().filter(|_| !heard.unknown.is_empty() || !heard.known.is_empty()) {
-        // Names that no host of the run knows are reported at its end.
-        facts.insert("known".to_owned(), json!(heard.known));
-        facts.insert("unknown".to_owned(), json!(heard.unknown));
+    if let Some(facts) =
+        facts.as_object_mut().filter(|_| !name_check.unknown.is_empty() || !name_check.known.is_empty())
+    {
+        // Names that are unknown to every host of the run are reported at its end.
+        facts.insert("known".to_owned(), json!(name_check.known));
+        facts.insert("unknown".to_owned(), json!(name_check.unknown));
     }
     result.var("upgrade", facts)
 }

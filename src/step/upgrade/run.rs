@@ -7,7 +7,7 @@ use super::{
     boot_room, carry_out,
     choose::{Wish, choose},
     names,
-    plan::{Outlook, Planned},
+    plan::{PlanInput, Planned},
     report,
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// Runs the step, or goes on with it.
+/// Runs the step, or continues it.
 ///
 /// # Errors
 /// An early end, as its result. Classes: those of `pkg::Class`, those of a job, and those of a lost host.
@@ -32,13 +32,13 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
     let wish = wish(cx, spec)?;
     let until = Instant::now() + spec.lock_timeout;
     if packages::was_begun(cx, manager, Moment::Before) {
-        packages::mend(cx, manager, Moment::Before, spec.lock_timeout).await?;
+        packages::repair(cx, manager, Moment::Before, spec.lock_timeout).await?;
     }
     if !cx.check {
-        // While somebody else installs, packages are half-configured as a matter of course.
+        // While another program installs, it is normal that packages are half-configured.
         packages::free(cx, until).await?;
     }
-    let state = packages::mended(cx, manager, spec.repair, spec.lock_timeout).await?;
+    let state = packages::healthy_state(cx, manager, spec.repair, spec.lock_timeout).await?;
     if spec.refresh && !cx.check {
         packages::refresh(cx, manager, until).await?;
     }
@@ -50,8 +50,8 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
     }
     let simulation = packages::ask(cx, manager.simulate(&Transaction::upgrade(&choice.take))?).await?;
     let allow_removals = spec.allow_removals;
-    let outlook = Outlook { manager, wish: &wish, choice: &choice, pending: &pending, state: &state, allow_removals };
-    let planned = outlook.plan(&simulation)?;
+    let input = PlanInput { manager, wish: &wish, choice: &choice, pending: &pending, state: &state, allow_removals };
+    let planned = input.plan(&simulation)?;
     boot_room::check(cx, manager, &planned).await?;
     if cx.check {
         return report::would(cx, manager, &planned, &state).await;
@@ -72,7 +72,7 @@ fn wish(cx: &StepCx<'_>, spec: &Upgrade) -> Result<Wish, Box<StepResult>> {
     Wish::new(spec.scope, names, &exclude).map_err(|why| Box::new(StepResult::failed("bad-pattern", why)))
 }
 
-/// What is pending, or why it cannot be known.
+/// What is pending, or why that cannot be known.
 async fn pending(
     cx: &mut StepCx<'_>,
     manager: &dyn PackageManager,
@@ -89,7 +89,7 @@ async fn pending(
     if wish.scope == Scope::Security && !pending.knows_security {
         let summary =
             "none of this host's package sources is a security source, so security updates cannot be told apart";
-        // Sources are known by the lists that were fetched, and a host that never fetched any has none.
+        // Sources are known from the fetched lists; a host that has never fetched any knows none.
         let help = if cx.check || !spec.refresh {
             "package lists were not fetched just now (`--check`, or `refresh: false`): refresh them on the host once"
         } else {

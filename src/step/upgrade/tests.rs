@@ -1,4 +1,4 @@
-//! The whole step on a host that is a folder: its apt is a few lines of shell over files that a test writes.
+//! The whole step on a host that is a folder: its apt is a few lines of shell that read files written by the test.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ fn upgrade() -> Upgrade {
     }
 }
 
-/// A host with `openssl 1` and its library, an update of which is a security fix; `bash` has another update.
+/// A host with `openssl 1` and its library, which have a pending security fix; `bash` has another update.
 fn host(spec: Upgrade) -> Bench {
     let bench = Bench::new(StepKind::Upgrade(spec));
     bench.file("etc/os-release", "ID=debian\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n");
@@ -151,7 +151,7 @@ async fn an_empty_set_starts_no_transaction() {
 async fn what_stands_in_the_way_is_named_before_anything_is_changed() {
     type Spoil = fn(&Bench);
     let cases: [(&str, &str, Spoil); 9] = [
-        ("unsupported", "this one has dnf (Rocky Linux 9.4)", |bench| {
+        ("unsupported", "this host has dnf (Rocky Linux 9.4)", |bench| {
             bench.file("etc/os-release", "ID=rocky\nID_LIKE=\"rhel fedora\"\nPRETTY_NAME=\"Rocky Linux 9.4\"\n");
             bench.shim("dnf", "");
         }),
@@ -215,11 +215,11 @@ async fn a_failing_script_is_a_failure_with_the_package_and_what_to_type() {
 }
 
 #[tokio::test]
-async fn a_broken_database_is_mended_first_when_that_is_asked_for() {
+async fn a_broken_database_is_repaired_first_when_that_is_asked_for() {
     let mut bench = host(Upgrade { repair: true, ..upgrade() });
     bench.file("packages", packages("bash 5\nlibssl3 1\nopenssl 1 unpacked"));
-    bench.file("mended", packages("bash 5\nlibssl3 1\nopenssl 1"));
-    bench.file("fix", r#"cp "$PATCHWAVE_ROOT/mended" "$PATCHWAVE_ROOT/packages""#);
+    bench.file("repaired", packages("bash 5\nlibssl3 1\nopenssl 1"));
+    bench.file("fix", r#"cp "$PATCHWAVE_ROOT/repaired" "$PATCHWAVE_ROOT/packages""#);
     let result = go(&mut bench).await;
     assert_eq!(result.verdict, Verdict::Ok, "{result:?}");
     let calls = calls(&bench);
@@ -268,12 +268,12 @@ async fn a_resumed_attempt_finds_its_transaction_again() {
 
 #[tokio::test]
 async fn a_killed_transaction_is_finished_once_and_judged_by_the_packages() {
-    for (mended, verdict, class) in [("openssl 2", Verdict::Ok, ""), ("openssl 1", Verdict::Failed, "interrupted")] {
+    for (repaired, verdict, class) in [("openssl 2", Verdict::Ok, ""), ("openssl 1", Verdict::Failed, "interrupted")] {
         let mut bench = host(upgrade());
         bench.file("half", packages("bash 5\nlibssl3 2\nopenssl 2 half-configured"));
-        bench.file("mended", packages(&format!("bash 5\nlibssl3 2\n{mended}")));
+        bench.file("repaired", packages(&format!("bash 5\nlibssl3 2\n{repaired}")));
         bench.file("install", r#"cp "$PATCHWAVE_ROOT/half" "$PATCHWAVE_ROOT/packages"; kill -9 0"#);
-        bench.file("fix", r#"cp "$PATCHWAVE_ROOT/mended" "$PATCHWAVE_ROOT/packages""#);
+        bench.file("fix", r#"cp "$PATCHWAVE_ROOT/repaired" "$PATCHWAVE_ROOT/packages""#);
         let result = go(&mut bench).await;
         assert_eq!((result.verdict, result.class.as_str()), (verdict, class), "{result:?}");
         assert_eq!(calls(&bench).matches("--configure -a").count(), 1);

@@ -1,4 +1,5 @@
-//! Whether an upgrade succeeded: by the packages before, planned and after. The exit code is only evidence. Pure.
+//! Whether an upgrade succeeded, judged by the packages before, planned and after. The exit code is only evidence.
+//! Pure.
 
 use std::cmp::Ordering;
 
@@ -10,7 +11,7 @@ use crate::{
     step::packages::{self, End},
 };
 
-/// All that a verdict rests on.
+/// Everything that a verdict is based on.
 pub(super) struct Evidence<'a> {
     pub manager: &'a dyn PackageManager,
     pub planned: &'a Planned,
@@ -22,16 +23,16 @@ pub(super) struct Evidence<'a> {
     pub output: &'a str,
 }
 
-/// What became of the packages.
+/// What happened to the packages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Difference {
-    /// Everything that is not as it was.
+    /// Everything that is different now.
     changes: Vec<PackageChange>,
-    /// Planned, and not wholly installed in the planned version or a newer one.
+    /// Planned, but not fully installed in the planned version or a newer one.
     missing: Vec<String>,
-    /// Gone, and not meant to go.
+    /// Gone, although it should not be.
     lost: Vec<String>,
-    /// Changed, and not planned: somebody else was at work, or the manager did something on its own.
+    /// Changed, but not planned: another program was at work, or the manager did more than it had announced.
     unplanned: Vec<String>,
 }
 
@@ -78,7 +79,7 @@ impl Evidence<'_> {
         }
     }
 
-    /// How a transaction that was cut off came to its end.
+    /// How a transaction that was cut off was completed.
     fn completed(&self, cut: &str, by_itself: &str) -> String {
         match self.repaired {
             true => format!("{cut}; the repair completed it ({})", self.manager.repair_hint()),
@@ -94,7 +95,7 @@ impl Evidence<'_> {
             (End::Lost, _) => (Class::Interrupted, "the transaction was killed on the host".to_owned()),
             (End::Rebooted, _) => (Class::Interrupted, "the host rebooted during the transaction".to_owned()),
             _ if !difference.lost.is_empty() => {
-                (Class::Removals, format!("{} was removed without being planned", difference.lost.join(", ")))
+                (Class::Removals, format!("{} was removed, but that was not planned", difference.lost.join(", ")))
             }
             (End::Exit(_), Some(trouble)) => match trouble.package {
                 Some(package) => (trouble.class, format!("{package}: {}", trouble.summary)),
@@ -103,7 +104,7 @@ impl Evidence<'_> {
             (End::Exit(exit), None) if !health.is_good() => (Class::Broken, format!("{health} ({exit})")),
             (End::Exit(exit), None) => (
                 Class::Missing,
-                format!("{} did not take {} ({exit})", self.manager.name(), difference.missing.join(", ")),
+                format!("{} did not install {} ({exit})", self.manager.name(), difference.missing.join(", ")),
             ),
         };
         let mut result = packages::failed(class, what).detail([done]);
@@ -179,7 +180,7 @@ pub(super) fn upgraded(changes: &[PackageChange]) -> String {
     words.join(", ")
 }
 
-/// The last lines of the output that say something.
+/// The last non-empty lines of the output.
 fn tail(output: &str) -> Vec<String> {
     const LINES: usize = 8;
     let lines: Vec<String> =

@@ -1,4 +1,4 @@
-//! What is left of a run, run again: `@failed`, `@RUN:not_started`, `@unfinished`.
+//! The rest of a run, run again: `@failed`, `@RUN:not_started`, `@unfinished`.
 
 use patchwave::demo::Fault;
 
@@ -19,7 +19,7 @@ fn the_failed_host_and_then_the_rest() {
     site.named("web002.test").heal().unwrap();
     site.run("run play.yml -i inv.yml --limit @failed").ended(0).says(&["1 host: 1 ok"]);
     site.run(&format!("run play.yml -i inv.yml --limit @{first}:not_started")).ended(0).says(&["2 hosts: 2 ok"]);
-    // The last run of the playbook is fine now, and the first one says still what it was.
+    // The last run of the playbook is fine now, and the first one still shows what it was.
     insta::assert_snapshot!(site.run("run play.yml -i inv.yml --limit @failed").page(), @r#"
     exit code 2
     -- stderr
@@ -33,7 +33,7 @@ fn the_failed_host_and_then_the_rest() {
       help: there is nothing to run again
     "#);
     assert_eq!(hosts(&format!("@{first}:failed")), "web002.test\n");
-    // What is to be typed names the run, since others came after it.
+    // The suggested command names the run, since there are later runs.
     site.run(&format!("show {first}")).ended(0).says(&["--limit @20260101-000000-abcd:failed"]);
     assert!(site.fleet.hosts().all(|host| host.boots() == 2), "each host was rebooted once");
 }

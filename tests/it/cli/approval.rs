@@ -8,7 +8,7 @@ use rustix::process::Signal;
 
 use crate::support::case::{Case, Site, begun, finished};
 
-/// Each host takes `seconds`, and says once that it was there.
+/// Each host takes `seconds`, and writes down once that it was there.
 fn site(hosts: usize, policy: &str, seconds: u32) -> Site {
     let first = format!("  - command: echo once >>$PATCHWAVE_ROOT/once; sleep {seconds}\n");
     let steps = first + "  - command: echo twice >>$PATCHWAVE_ROOT/twice\n";
@@ -37,8 +37,8 @@ fn another_process_opens_the_gate() {
     ]);
 }
 
-/// A stage of one wave: whoever says `approve: true` there is asked before anything is touched, and by nobody's
-/// `--yes`.
+/// A stage of one wave: with `approve: true` there, the question comes before anything is touched, and `--yes` does not
+/// answer it.
 #[test]
 fn a_stage_of_one_wave_waits_before_its_first_host_and_an_approval_outlives_its_controller() {
     for policy in ["batch: 100%, approve: true", "batch: 1, approve: before, soak: 1s"] {
@@ -58,7 +58,7 @@ fn a_stage_of_one_wave_waits_before_its_first_host_and_an_approval_outlives_its_
         let by = "approved: production/medium before its first host, by ann@jump";
         site.run(&format!("show {run}")).says(&[by]);
         site.run(&format!("report {run}")).says(&["approved before its first host by ann@jump"]);
-        // It was said once, and is not asked for again.
+        // It was approved once, and there is no second question.
         site.really("resume").ended(0).says(&["2 hosts: 2 ok", by]);
         let approved = |kind| matches!(kind, Kind::Approved { moment: Moment::Before, .. }).then_some(());
         assert_eq!(site.facts(&run, approved).len(), 1);
@@ -160,7 +160,7 @@ fn a_key_drains_and_a_second_one_stops_at_the_next_step() {
     assert_eq!((site.lines("once"), site.lines("twice")), (2, 2));
 }
 
-/// `stop` climbs as Ctrl-C does, whether the controller has taken the request before or not.
+/// `stop` escalates as Ctrl-C does, whether or not the controller has already taken the first request.
 #[test]
 fn another_process_stops_it_in_a_harder_way_each_time() {
     for (times, code) in [(2, 4), (3, 7)] {

@@ -1,4 +1,5 @@
-//! A host that fakes whose question it is, and a host that writes controls into its words: at a real terminal.
+//! A host that pretends to be someone else in its question, and a host that sends control characters: at a real
+//! terminal.
 
 use std::{borrow::Cow, process::Command, sync::Arc, time::Duration};
 

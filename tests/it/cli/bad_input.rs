@@ -16,7 +16,7 @@ fn desk(inventory: &str, playbook: &str) -> Desk {
     desk
 }
 
-/// The page of `run`, which must be the page of `plan`; nothing may have been begun.
+/// The page of `run`, which must be the page of `plan`; no run may have begun.
 fn refused(desk: &Desk, more: &str) -> String {
     let said = desk.run(&format!("run play.yml -i inv.yml {more}")).ended(2);
     let planned = desk.run(&format!("plan play.yml -i inv.yml {more}")).ended(2);

@@ -1,4 +1,4 @@
-//! The jump box's clock is set while a run waits. A length of time stays what it is.
+//! The jump box's clock is set while a run waits. Durations must stay what they are.
 
 use std::{
     path::Path,
@@ -8,7 +8,7 @@ use std::{
 
 use crate::support::case::{Case, finished};
 
-/// The library of the lab that puts what stands in `file` between a program and its wall clock.
+/// The library of the lab that adds the content of `file` to a program's wall clock.
 fn library(folder: &Path, file: &Path) -> std::path::PathBuf {
     let made = folder.join("clock.so");
     let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
@@ -38,7 +38,7 @@ fn a_soak_is_as_long_as_it_says_whatever_the_clock_says() {
         let took = began.elapsed();
         assert!(took > SOAK - Duration::from_millis(700), "{jump}: the soak was cut short: {took:?}");
         assert!(took < SOAK + Duration::from_secs(60), "{jump}: the soak took {took:?}");
-        // The events carry the wall's time: the clock did jump.
+        // The events carry the wall time: the clock did jump.
         let events = site.events(&site.last_run());
         let far = events.last().unwrap().at.duration_since(events[0].at).as_secs();
         assert!(!(0..3600).contains(&far), "{jump}: {far}");

@@ -9,7 +9,7 @@ fn it_shows_the_canary_the_waves_the_halt_and_the_rerun() {
     let desk = Desk::empty();
     let temporary = desk.folder().join("tmp");
     std::fs::create_dir(&temporary).unwrap();
-    // A dozen seconds on a machine that is idle.
+    // About twelve seconds on an idle machine.
     let began = Instant::now();
     let mut command = desk.command("demo --hosts 8");
     let output = command.env("TMPDIR", &temporary).output().unwrap();
@@ -29,6 +29,12 @@ fn it_shows_the_canary_the_waves_the_halt_and_the_rerun() {
     for text in ["1 failed", "not started", "1 host: 1 ok"] {
         assert!(out.contains(text), "{text}\n{out}");
     }
+    // Lines with a time are for logs, and a command is one line.
+    let logged = |line: &str| line.starts_with(|c: char| c.is_ascii_digit()) || line.starts_with("         ");
+    let page = err.lines().filter(|line| !logged(line) && !line.contains("`patchwave run "));
+    for line in out.lines().chain(page) {
+        assert!(console::measure_text_width(line) <= 80, "wider than 80 columns: {line}");
+    }
     let left: Vec<_> = std::fs::read_dir(&temporary).unwrap().flatten().map(|entry| entry.path()).collect();
     assert!(left.is_empty(), "left behind: {left:?}");
     assert!(!desk.folder().join("state").exists(), "the demo keeps its ledger to itself");
@@ -36,8 +42,8 @@ fn it_shows_the_canary_the_waves_the_halt_and_the_rerun() {
     assert!(!err.contains(&temporary.display().to_string()), "{err}");
 }
 
-/// The commands of patchwave that can be typed as they are printed, without the program: those with a word for people
-/// to fill in (`PLAYBOOK`) cannot.
+/// The printed patchwave commands that can be typed as they are, without the program name. A command with a word to
+/// fill in (`PLAYBOOK`) is not one of them.
 fn commands(text: &str) -> Vec<String> {
     text.lines()
         .flat_map(|line| line.match_indices("patchwave ").map(move |(at, word)| &line[at + word.len()..]))
@@ -94,7 +100,7 @@ fn whoever_stops_it_is_told_so_and_nothing_is_left() {
         }
         let said = running.end();
         let page = said.page();
-        // 6: the host that is to fail had failed before the signal came.
+        // 6: the host that fails had failed before the signal came.
         assert!([4, 6, 7].contains(&said.code), "{page}");
         assert!(page.contains("The demo was stopped") && !page.contains("error:"), "{page}");
         assert!(!page.contains("should have") && !page.contains("Every simulated host"), "{page}");

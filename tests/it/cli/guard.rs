@@ -1,4 +1,4 @@
-//! `guard:` on hosts that refuse us afterwards, and over reboots. How long a host has been up stands in a file of it.
+//! `guard:` on hosts that refuse us afterwards, and over reboots. The uptime of a host is in a file on it.
 
 use std::{
     fs,
@@ -15,7 +15,7 @@ use crate::support::{
 
 const HOST: &str = "web002.test";
 
-/// The second host waits until it refuses us; the others have nothing to wait for.
+/// The second host waits until it refuses us; the others do not wait.
 const LOCKS: &str = "name: Locks us out
 rollout: { canary: 0, batch: 100%, max_failures: 100% }
 steps:
@@ -57,11 +57,11 @@ fn lock_out(site: &Site) {
     appears(&job.join("rc"));
 }
 
-/// Lets time pass on the second host until it has rolled back, and lets us in again.
+/// Lets time pass on the second host until it has rolled back, and unlocks it again.
 fn undone(site: &Site) {
     let host = site.named(HOST);
     let (decided, code) = (guards(host.folder())[0].join("verdict"), guards(host.folder())[0].join("rc"));
-    // Whatever its watchdog saw first, more than its time has passed when it looks again. The rollback is timed, too.
+    // Whatever its watchdog saw last, more than its time has passed at its next look. The rollback has a limit, too.
     for seconds in (1..600).map(|n| 1000 * n) {
         up_for(host.folder(), seconds);
         if decided.exists() {

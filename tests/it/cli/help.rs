@@ -1,5 +1,5 @@
 //! What the program says about itself, and about a command line that it does not understand. The pages are files in
-//! `snapshots/`: `INSTA_UPDATE=always cargo test --test it cli::help` writes them again; read the difference.
+//! `snapshots/`. `INSTA_UPDATE=always cargo test --test it cli::help` writes them again; then read the difference.
 
 use crate::support::cli::Desk;
 
@@ -62,7 +62,7 @@ fn completions_and_the_manual_page() {
         desk.run(&format!("completions {shell}")).ended(0).says(&["patchwave", "exec", "known-hosts"]);
     }
     desk.run("man").ended(0).says(&[".TH patchwave 1", "Exit codes"]);
-    // What bash makes of it.
+    // bash accepts it.
     let script = desk.write("patchwave.bash", &desk.run("completions bash").out);
     let bash = std::process::Command::new("bash").arg("-n").arg(script).status();
     assert!(bash.is_ok_and(|status| status.success()), "bash does not read its completion");

@@ -1,4 +1,4 @@
-//! Every command that `next:` prints is typed, and does what the sentence beside it says. The table over all endings is
+//! Every command that `next:` prints is typed, and does what the sentence beside it says. The table of all endings is
 //! in `src/view/next_tests.rs`.
 
 use patchwave::{
@@ -12,7 +12,7 @@ use crate::support::cli::Desk;
 /// One host after the other, in the stages that `rollout` names; a host with a file `bad` fails.
 fn desk(fleet: &Fleet, rollout: &str, seconds: u32) -> Desk {
     let mut desk = Desk::of(fleet);
-    // A command and its reason stand in one line.
+    // A command and its reason are on one line.
     desk.columns = Some(400);
     desk.write("inv.yml", &fleet.inventory().replace("canary: 1, batch: [50%, 100%]", "batch: 1"));
     let steps = format!(
@@ -56,7 +56,7 @@ fn number(why: &str, words: &[&str]) -> Option<usize> {
     all[at - 1].parse().ok()
 }
 
-/// Types a hint and holds what happens against its sentence.
+/// Types a hint and compares what happens with its sentence.
 fn keeps_its_word(desk: &Desk, run: &str, (command, why): &(String, String)) {
     let line = command.strip_prefix("patchwave ").unwrap();
     if line.starts_with("log ") {
@@ -89,14 +89,14 @@ fn keeps_its_word(desk: &Desk, run: &str, (command, why): &(String, String)) {
     }
 }
 
-/// Types each hint of the newest run in its order. The first words of the reasons must be these.
+/// Types the hints of the newest run in their order. Their reasons must begin with these words.
 #[track_caller]
 fn follow(desk: &Desk, expected: &[&str]) {
     let run = desk.last_run();
     let hints = hints(desk, &run);
     let reasons: Vec<&str> = hints.iter().map(|(_, why)| why.as_str()).collect();
     assert_eq!(reasons, expected);
-    // What is said to be resumed is; what is not is not.
+    // What the hint says is resumed, is resumed; nothing else is.
     let status = desk.run(&format!("status {run}")).ended(0).out;
     let resumes = hints.iter().any(|(command, _)| command.contains(" resume "));
     assert_eq!(status.contains(&format!("patchwave resume {run}")), resumes, "{status}");
@@ -127,7 +127,7 @@ fn after_a_stage_that_was_halted_alone() {
     follow(&desk, &["everything it printed", "when fixed: retry 1 host", "then the other 2 hosts"]);
 }
 
-/// In the middle, and after the only wave: there nothing is left to be typed, and the run has not ended well.
+/// In the middle, and after the only wave: then there is nothing to type, and the run has not ended well.
 #[test]
 fn after_a_gate_that_did_not_pass() {
     for (batch, hosts, reasons) in [(1, "1 ok, 1 not started", true), (2, "2 ok", false)] {
@@ -198,7 +198,7 @@ fn after_a_controller_that_was_killed() {
     assert_eq!(state(&desk, &run).exit_code(), 0);
 }
 
-/// The question is answered by the command that `show` prints; the same question after a kill is the resume's.
+/// The command that `show` prints answers the question; after a kill, `resume` asks it again.
 #[test]
 fn while_a_run_waits_for_approval_and_after_that() {
     let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
@@ -216,7 +216,7 @@ fn while_a_run_waits_for_approval_and_after_that() {
             desk.types = Some("yes");
             follow(&desk, &["waits for the approval of stage all, then goes on with the 1 host not started"]);
         } else {
-            // The question has to be there before it can be answered.
+            // The question must exist before it can be answered.
             std::thread::sleep(std::time::Duration::from_millis(700));
             desk.run(live[0].0.strip_prefix("patchwave ").unwrap()).ended(0);
             running.end().ended(0);

@@ -1,4 +1,4 @@
-//! Hooks and templates that are wrong: found on the host where they matter, named, and nothing after them is done.
+//! Hooks and templates that are wrong: found on the host that they matter for, and named; later steps are not run.
 
 use std::{
     fs,
@@ -20,7 +20,7 @@ fn fails(step: &str) -> String {
     let said = site.run("run play.yml -i inv.yml").ended(6);
     assert!(!site.host().folder().join("more").exists(), "the host went on");
     let page = said.plain(said.out.split("1 host: 1 failed").next().unwrap());
-    // The table is as wide as the path of the temporary folder wants it.
+    // The path of the temporary folder decides how wide the table is.
     page.lines()
         .map(|line| line.split("  ").filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join("  ") + "\n")
         .collect()

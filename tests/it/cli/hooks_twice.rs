@@ -1,12 +1,12 @@
-//! A program on the jump box when its controller is killed: `resume` waits for it, and never starts a second one
-//! beside.
+//! A program on the jump box when its controller is killed: `resume` waits for it, and never starts a second one beside
+//! it.
 
 use std::time::Duration;
 
 use crate::support::case::Case;
 
-/// Runs a playbook whose program takes a while, kills the controller in the middle of it, and resumes. What the program
-/// wrote down.
+/// Runs a playbook whose program takes a while, kills the controller in the middle of it, and resumes. Returns what the
+/// program wrote.
 fn killed(play: &str, code: u8, ends: &str) -> String {
     let site = Case::hosts(1).play(format!("name: Slow\n{play}\n")).site();
     let log = site.folder().join("did");
@@ -15,7 +15,7 @@ fn killed(play: &str, code: u8, ends: &str) -> String {
     let did = || std::fs::read_to_string(&log).unwrap_or_default();
     site.killed("run play.yml -i inv.yml", "the beginning of the program", |_| did().contains("begin"));
     site.really("resume").ended(code);
-    // Whatever was started beside would still be at work.
+    // A second program would still be running.
     std::thread::sleep(Duration::from_millis(500));
     did()
 }

@@ -1,5 +1,5 @@
-//! Hosts that are broken in every way, in one wave: each has its own outcome and its own reason, and nobody waits for
-//! anybody.
+//! Hosts that are broken in every way, in one wave: each has its own outcome and its own reason, and none waits for
+//! another.
 
 use std::{
     fs,
@@ -36,7 +36,7 @@ fn site() -> Site {
         (14, Fault::ServiceStaysDown { unit: "nginx".into() }),
         (16, Fault::DropsDuringCommand { containing: "apt-get".into(), times: 1 }),
     ];
-    let case = Case::hosts(17).columns(200).play(PLAYBOOK.replace("timeout: 60s", "timeout: 20s"));
+    let case = Case::hosts(17).columns(400).play(PLAYBOOK.replace("timeout: 60s", "timeout: 20s"));
     faults.into_iter().fold(case, |case, (n, fault)| case.broken(&name(n), fault)).site()
 }
 
@@ -61,7 +61,7 @@ fn spoil(site: &Site) {
     add(17, "ansible_become: true, ansible_become_user: deploy, ansible_become_password: hunter2");
     let at = inventory.find("      vars:\n").unwrap();
     inventory.replace_range(at..at + "      vars:\n".len(), POLICY);
-    // The fleet's own lines follow: two `vars` would be one too many.
+    // The fleet's own lines follow, so `vars` must not appear twice.
     let inventory = inventory.replacen("        patchwave:\n          environment: production\n", "", 1);
     let inventory = inventory.replacen("{ canary: 0,", "{ environment: production, canary: 0,", 1);
     let inventory =
@@ -143,7 +143,7 @@ fn every_fault_has_its_outcome_and_its_reason() {
     web017.test failed step 0, escalation: sudo did not accept the password for deploy
     "#);
     assert_eq!(said.code, 6, "{}", said.page());
-    // The table is as wide as the path of the temporary folder wants it.
+    // The path of the temporary folder decides how wide the table is.
     let troubles = said.out.split_once("\n\nfailed at").unwrap().1;
     insta::assert_snapshot!(said.plain(&format!("failed at{troubles}")), @r#"
     failed at "Ready" on web007.test
@@ -205,7 +205,7 @@ fn every_fault_has_its_outcome_and_its_reason() {
     }
 }
 
-/// From the next boot on this host's systemd tells of a unit that failed.
+/// From its next boot on, systemd on this host reports a failed unit.
 fn fails_a_unit_when_it_boots(host: &Path, boot_id: &str) {
     let bin = host.join("bin");
     let shared = fs::read_link(&bin).unwrap();
@@ -239,7 +239,7 @@ fn a_second_attempt_at_a_reboot_is_no_second_reboot() {
     let site = Case::hosts(1).systemd().steps(steps).site();
     let host = site.host();
     fails_a_unit_when_it_boots(host.folder(), &host.boot_id());
-    // What failed in the reboot is not excused as what had failed before the next.
+    // A unit that failed because of the reboot is not excused as one that had failed before.
     site.run("run play.yml -i inv.yml")
         .ended(6)
         .says(&["it is up, but these units failed after the reboot: late.service"]);

@@ -23,7 +23,7 @@ fn a_run_that_halted() {
                                                                      failed, 1 not
                                                                      started
     "#);
-    // The same page that stood at the end of the run.
+    // The same page as at the end of the run.
     assert_eq!(
         site.run("show").ended(0).page(),
         said.page().split("-- stderr").next().unwrap().replace("exit code 6", "exit code 0")

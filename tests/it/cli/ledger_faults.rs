@@ -1,4 +1,4 @@
-//! A ledger that cannot be written: nothing begins, or nothing new begins, and it is said.
+//! A ledger that cannot be written: nothing begins, or nothing new begins, and this is reported.
 
 use std::{
     fs,

@@ -1,10 +1,11 @@
-//! The command line, a file per command: whole pages of what an operator reads, and what a fault looks like to one.
+//! The command line, with a file for each command: whole pages as an operator reads them, and how a fault looks.
 
+mod accounts;
 mod again;
-mod agreed;
 mod approval;
 mod asks;
 mod bad_input;
+mod changed_since_start;
 mod clock;
 mod demo;
 mod exec;
@@ -32,4 +33,3 @@ mod terms;
 mod traffic;
 mod typed;
 mod webhooks;
-mod whose;

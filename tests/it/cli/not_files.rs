@@ -1,4 +1,4 @@
-//! Named pipes and devices where files are expected: refused at once, by name, and never waited for.
+//! Named pipes and devices where files are expected: refused at once, by name, without waiting for them.
 
 use std::{
     fs,

@@ -137,7 +137,7 @@ fn the_digest_is_of_the_plan_and_json_says_it_whole() {
     assert_ne!(whole["digest"], json("plan play.yml -i inv.yml --limit edge --json")["digest"]);
 }
 
-/// Two walks on one machine know nothing of each other: one would reboot while the other upgrades.
+/// Two walks on one machine would know nothing of each other: one would reboot while the other upgrades.
 #[test]
 fn a_machine_with_two_names() {
     let desk = Desk::empty();
@@ -156,7 +156,7 @@ fn a_machine_with_two_names() {
     desk.run("run play.yml -i inv.yml --yes").ended(2).says(&["web1,old-web1 are the same machine"]);
     desk.run("plan play.yml -i inv.yml --limit all:!old-web1").ended(0);
     desk.run("plan look.yml -i inv.yml").ended(0);
-    // ssh_config may say so as well; a plan opens no file of ssh.
+    // ssh_config may also make two names one machine, but a plan opens no file of ssh.
     desk.write("config", "Host web2 web3\n  HostName 192.0.2.2\n");
     desk.write("inv.yml", &format!("{policy}  hosts: {{ 'web[1:3]': }}\n"));
     desk.run("run play.yml -i inv.yml --yes --ssh-config config")

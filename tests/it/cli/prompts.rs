@@ -1,5 +1,5 @@
-//! Questions at a real terminal (a pseudo-terminal of `script`): one after the other, nothing drawn over them, and a
-//! terminal that echoes again afterwards, however they end.
+//! Questions at a real terminal (a pseudo-terminal of `script`): one after the other, with nothing drawn over them, and
+//! the terminal echoes again afterwards, however they end.
 
 use std::{fs, process::Command, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::support::{
     terminal::Terminal,
 };
 
-/// A server that plays three hosts, a jump box whose key is encrypted, and nobody in known_hosts.
+/// A server that acts as three hosts, a jump box whose key is encrypted, and an empty known_hosts.
 struct Site {
     sshd: Sshd,
     desk: Desk,
@@ -31,12 +31,12 @@ impl Site {
             me()
         );
         desk.write("inv.yml", &hosts);
-        // Nothing that changes the host: it is this machine, and its lease would be everybody's.
+        // Nothing that changes the host: the host is this machine, and its lease would block every other test.
         desk.write("play.yml", "steps: [{precheck: {disk_free: {/: 1KiB}}}, {pause: 1s}]\n");
         Some(Self { sshd, desk })
     }
 
-    /// The program at a terminal, then what the terminal does with keys: `echo` or `-echo`.
+    /// The program at a terminal, and then whether the terminal echoes: `echo` or `-echo`.
     fn at_terminal(&self, columns: u16, line: &str) -> Terminal {
         let mut place = Command::new("env");
         let home = self.desk.folder();
@@ -59,7 +59,7 @@ impl Site {
     }
 }
 
-/// Nothing is written while somebody is asked, however long they think. Bars come several times a second.
+/// Nothing is written while a question is open, however long it takes. Bars are drawn several times a second.
 #[track_caller]
 fn waits(terminal: &Terminal) {
     for _ in 0..20 {
@@ -101,14 +101,14 @@ fn questions_of_a_run_stand_alone() {
     }
 }
 
-/// What the terminal does with keys after the program's end.
+/// Whether the terminal echoes after the program's end.
 const SANE: &str = "isig \r\nicanon \r\necho \r\n";
 
 #[test]
 fn a_key_or_a_signal_at_a_question_leaves_a_terminal_that_echoes() {
     let Some(site) = Site::start() else { return };
     let known = site.desk.folder().join("known");
-    // (the line, what it asks last, the exit code after a Ctrl-C)
+    // (the line, its last question, the exit code after a Ctrl-C)
     for (line, question, code) in [
         ("exec -k all -- true", "SSH password: ", 130),
         ("exec -K all -- true", "sudo password: ", 130),
@@ -126,7 +126,7 @@ fn a_key_or_a_signal_at_a_question_leaves_a_terminal_that_echoes() {
         assert!(screen.ends_with(SANE), "{line}:\n{screen}");
         assert_eq!(ended, code, "{line}:\n{screen}");
     }
-    // A signal from elsewhere, while a secret is typed: the run is left, and so is the terminal.
+    // A signal from another process while a secret is typed: the run is left, and the terminal echoes again.
     let mut terminal = site.at_terminal(80, "run play.yml");
     terminal.until(0, "Passphrase of ");
     let started = fs::read_dir("/proc").expect("/proc").flatten().filter_map(|entry| {
@@ -145,7 +145,7 @@ fn a_key_or_a_signal_at_a_question_leaves_a_terminal_that_echoes() {
 fn a_gate_that_was_opened_elsewhere_takes_no_key_from_the_next_question() {
     let Some(site) = Site::start() else { return };
     fs::write(site.desk.folder().join("known"), site.sshd.known_line()).expect("known_hosts");
-    // The first host's key is in the clear, the others' has a passphrase.
+    // The first host's key is not encrypted; the keys of the others have a passphrase.
     let inventory = fs::read_to_string(site.desk.folder().join("inv.yml")).expect("inv.yml");
     let lines = ["user.pub", "locked.pub"].map(|name| fs::read_to_string(site.sshd.path(name)).expect("a key"));
     fs::write(site.sshd.path("authorized_keys"), lines.concat()).expect("authorized_keys");

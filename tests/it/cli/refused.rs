@@ -1,4 +1,4 @@
-//! What may not be done now: exit code 3, with who or what stands in the way, and nothing touched.
+//! What may not be done now: exit code 3, with the run or setting that blocks it, and nothing touched.
 
 use crate::support::case::{Case, Site};
 

@@ -1,5 +1,4 @@
-//! A host that repeats what it was told: its secrets are in no output, no event, no log and no page. Against a real
-//! sshd.
+//! A host that repeats what it was sent: its secrets are in no output, event, log or page. On a real sshd.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
@@ -12,7 +11,7 @@ const PASSWORD: &str = "S3cr3tPassw0rd";
 const VALUE: &str = "t0pS3cr3tValue";
 const SECRETS: [&str; 2] = [PASSWORD, VALUE];
 
-/// Takes the password as sudo does, and cannot keep it to itself.
+/// Takes the password as sudo does, and prints it.
 const SUDO: &str = r#"#!/bin/sh
 while [ $# -gt 0 ]; do
     case $1 in
@@ -55,7 +54,7 @@ fn site() -> Option<(Sshd, Desk, std::path::PathBuf)> {
     Some((sshd, desk, root))
 }
 
-/// Nothing below the folder, whatever its format, holds one of the secrets.
+/// No file below the folder, whatever its format, holds one of the secrets.
 #[track_caller]
 fn nothing_below(folder: &Path) {
     for entry in fs::read_dir(folder).expect("a folder") {
@@ -72,7 +71,7 @@ fn nothing_below(folder: &Path) {
     }
 }
 
-/// Runs the playbook, looks at all that it left, and gives back the pages.
+/// Runs the playbook, checks everything that it left, and returns the pages.
 fn run(desk: &Desk, play: &str, code: u8) -> String {
     desk.write("play.yml", play);
     desk.really("run play.yml -i inv.yml -F none --known-hosts known --yes").ended(code).never_says(&SECRETS);
@@ -105,7 +104,7 @@ fn secrets_that_come_back_in_output_whole_and_in_pieces() {
     desk.program("hooks/tells", tells);
     desk.program("hooks/snapshot", "#!/bin/sh\necho id-S3cr3tPassw0rd\n");
     let env = "environment: { DB_PASSWORD: \"{{ db_password }}\" }";
-    // What looks, what is followed as a job, and what runs here.
+    // A step that looks, one that is followed as a job, and one that runs here.
     let play = format!(
         "steps:\n  - command: {{ run: tells, changes: false, {env} }}\n    register: looked\n  - command: {{ run: tells, \
          {env} }}\n    register: changed\n  - command: {{ run: hooks/tells, {env} }}\n    on: controller\n    register: \

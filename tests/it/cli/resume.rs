@@ -33,7 +33,7 @@ fn a_killed_controller_leaves_nothing_half_done() {
     for host in site.fleet.hosts() {
         assert_eq!(host.boots(), 2, "{}: {}", host.name(), said.page());
     }
-    // One transaction for each host, though its step may have been begun by two controllers.
+    // One transaction for each host, although two controllers may have begun its step.
     for name in slow {
         let log = site.run(&format!("log {run} {name}")).ended(0);
         assert_eq!(log.out.matches("Setting up openssl").count(), 1, "{}", log.page());

@@ -66,7 +66,8 @@ fn a_run_that_halts() {
       | Setting up nginx (1.22.1-9+deb12u3) ...
       | Setting up nginx-common (1.22.1-9+deb12u3) ...
       changed: 11 packages on 1 host
-      try: on the host: dpkg --configure -a && apt-get -f install; once the database is in order, run again with --limit @failed
+      try: on the host: dpkg --configure -a && apt-get -f install; once the database
+           is in order, run again with --limit @failed
 
     5 hosts: 2 ok, 1 failed, 2 not started
     changed: 33 packages on 3 hosts, 2 reboots

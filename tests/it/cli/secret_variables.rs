@@ -1,5 +1,5 @@
-//! A variable whose name says that it is a secret: its value, and what a template makes of it, is used by every kind of
-//! step and shown nowhere.
+//! A variable whose name says that it is a secret: every kind of step can use its value, and what a template makes of
+//! it, but nothing shows them.
 
 use std::{fs, path::Path};
 
@@ -11,7 +11,7 @@ use rustix::process::Signal;
 
 use crate::support::cli::{Desk, Said};
 
-/// What may be in no output: the values, and what the templates below make of them.
+/// What no output may contain: the values, and what the templates below make of them.
 const HIDDEN: [&str; 8] =
     ["s3cr3t-T0k", "S3CR3T-T0K", "czNjcjN0LVQwaw==", "k0t-t3rc3s", "hunter22", "HUNTER22", "pg://u:", "extra-S3CR"];
 
@@ -47,7 +47,7 @@ fn hides(said: &Said) {
     }
 }
 
-/// Every file of a folder, by its bytes.
+/// All files of a folder, as bytes.
 #[track_caller]
 fn holds_nothing(folder: &Path) {
     for entry in fs::read_dir(folder).unwrap().flatten() {
@@ -102,7 +102,7 @@ fn a_secret_variable_is_used_and_shown_nowhere() {
     let log = desk.run(&format!("log {run} {host}")).ended(0).says(&["not-hidden-at-all", "look ********"]);
     hides(&log);
     holds_nothing(&desk.folder().join("state"));
-    // A mistake beside a secret shows its line.
+    // An error near a secret shows its line.
     desk.write(
         "bad.yml",
         "vars: { api_token: s3cr3t-T0k }\nsteps: [{ command: 'x {{ api_token', zzz: { TOKEN: hunter22 } }]\n",

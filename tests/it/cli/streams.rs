@@ -1,4 +1,4 @@
-//! Where the output goes, and that it may go away: a pipe that is closed early, a terminal that disappears.
+//! Where the output goes, and that it may disappear: a pipe that is closed early, a terminal that is gone.
 
 use std::process::{Command, Stdio};
 
@@ -6,7 +6,7 @@ use patchwave::event::{Event, Kind};
 
 use crate::support::{case::Case, cli::Desk};
 
-/// Runs a line of bash in the project with the real program as `$PATCHWAVE`; gives back what it printed.
+/// Runs a line of bash in the project with the real program as `$PATCHWAVE`; returns what it printed.
 fn bash(desk: &Desk, line: &str) -> String {
     let mut command = desk.command("");
     let env: Vec<_> = command.get_envs().map(|(k, v)| (k.to_owned(), v.unwrap().to_owned())).collect();
@@ -67,7 +67,7 @@ fn a_terminal_that_disappears() {
         .spawn()
         .unwrap();
     site.until("a host that works", |events| events.len() > 2);
-    // The master side closes with it: the kernel hangs the terminal up.
+    // The master side closes with it, so the kernel hangs up the terminal.
     terminal.kill().unwrap();
     terminal.wait().unwrap();
     let run = site.until("the end of the run", over);

@@ -1,5 +1,5 @@
-//! `resume` on other terms, after a controller that was killed: what is in the logs, what may have changed, what stays
-//! halted.
+//! `resume` with changed options, after a controller that was killed: what is in the logs, what may have changed, what
+//! stays halted.
 
 use std::time::{Duration, Instant};
 
@@ -51,7 +51,7 @@ fn a_log_that_cannot_be_written_is_told_while_the_run_goes_on() {
     let site = site(1, "  - command: sleep 1; echo lost; sleep 1\n");
     let running = site.start("run play.yml -i inv.yml");
     let run = site.until("a host that started", |events| started(events) == 1);
-    // A folder where the file belongs: as unwritable as a full disk, for root as well.
+    // A folder in place of the file: as unwritable as a full disk, even for root.
     std::fs::create_dir_all(site.folder().join(format!("state/logs/{run}/web001.test.log"))).unwrap();
     let said = running.end().ended(0).says(&["output is not logged"]);
     assert_eq!(said.err.matches("is not logged").count(), 1, "{}", said.err);

@@ -1,12 +1,13 @@
-//! Drained hosts on which a step is not fine: when they get their traffic back, and what is said when they do not.
+//! Drained hosts on which a step does not succeed: when they get their traffic back, and what is reported if they do
+//! not.
 
 use crate::support::{
     case::{Case, Site},
     cli::Said,
 };
 
-/// A host's walk with drain, a change and undrain, where each hook writes its name down. A hook whose name is in
-/// `failing` fails.
+/// A host's walk with drain, a change and undrain. Each hook writes down its name; a hook whose name is in `failing`
+/// fails.
 struct Walk(Site);
 
 impl Walk {
@@ -22,7 +23,7 @@ impl Walk {
         Self(site)
     }
 
-    /// Runs the walk with these steps; what the hooks wrote, and what was said.
+    /// Runs the walk with these steps; returns what the hooks wrote, and what was printed.
     fn run(&self, undrain: &str, on_failure: &str, failing: &str) -> (String, Said) {
         let folder = self.0.folder();
         for old in std::fs::read_dir(&folder).unwrap().flatten() {
@@ -63,16 +64,16 @@ fn traffic_comes_back_after_everything_else_and_only_to_a_host_that_may_serve() 
         // Restored: it serves again, after the restore.
         ("hooks/undrain", restore, "change", "drain snapshot restore undrain"),
         ("hooks/undrain", both, "change", "drain snapshot restore page undrain"),
-        // Broken: nothing restored it, the restore failed, or something after it did.
+        // Broken: it was not restored, the restore failed, or something after it did.
         ("hooks/undrain", "[]", "change", "drain snapshot"),
         ("hooks/undrain", restore, "change restore", "drain snapshot restore"),
         ("hooks/undrain", both, "change page", "drain snapshot restore page"),
         // The playbook says so.
         (always, "[]", "change", "drain snapshot undrain"),
         (always, restore, "change restore", "drain snapshot restore undrain"),
-        // Nothing but what is around the host is not as it should be.
+        // Only something around the host is wrong.
         ("hooks/undrain", "[]", "snapshot", "drain snapshot undrain"),
-        // A look that finds something wrong is a verdict on the host, though nothing was changed.
+        // A failed check is a verdict on the host, although nothing was changed.
         ("hooks/undrain", "[]", "look", "drain snapshot"),
         ("hooks/undrain", "[]", "drain", "drain undrain"),
         ("hooks/undrain", "[]", "undrain", "drain snapshot undrain undrain"),
@@ -102,7 +103,7 @@ fn the_last_page_names_the_hosts_that_stay_drained_and_what_to_type() {
     changed: other changes on 1 host
     drained: web001.test stays drained: it is broken and was not restored
       web001.test: once it is repaired: hooks/undrain web001.test (on this machine),
-      or run the playbook again with --limit web001.test: that ends with its undrain
+      or run the playbook again with --limit web001.test: it ends with `undrain`
 
     next:
       patchwave log 20260101-000000-abcd web001.test     # everything it printed

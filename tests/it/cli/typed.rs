@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use crate::support::{case::Case, cli::Said};
 
-/// What follows `patchwave` in the one line that begins so and holds `part`.
+/// What follows `patchwave` in the only line that begins with it and contains `part`.
 #[track_caller]
 fn printed(text: &str, part: &str) -> String {
     let mut lines = text.lines().filter_map(|line| line.trim().strip_prefix("patchwave "));
@@ -43,7 +43,7 @@ fn a_check_leads_to_another_check_of_its_own_hosts() {
 #[test]
 fn a_resume_reaches_hosts_as_the_run_did() {
     let site = Case::hosts(1).steps("  - command: sleep 5\n").site();
-    // Without this file no host is known.
+    // Without this file the host keys are unknown.
     let inventory = std::fs::read_to_string(site.folder().join("inv.yml")).unwrap();
     std::fs::copy(site.fleet.known_hosts(), site.folder().join("kh")).unwrap();
     site.write("inv.yml", &inventory.replace(&site.fleet.known_hosts().display().to_string(), "/nowhere"));
@@ -53,10 +53,10 @@ fn a_resume_reaches_hosts_as_the_run_did() {
         running.signal(Signal::KILL);
         running.end().ended(128 + 9);
     };
-    // Started, its host, its step.
+    // The events: run started, host started, step started.
     killed("run play.yml -i inv.yml --known-hosts kh", 3);
     let line = printed(&site.run("show").out, "resume");
-    // What a resume says in its place holds from then on, for hints as well.
+    // An option that `resume` replaces applies from then on, also for hints.
     std::fs::rename(site.folder().join("kh"), site.folder().join("kh2")).unwrap();
     let events = site.events(&site.last_run()).len();
     killed("resume --known-hosts kh2", events + 1);

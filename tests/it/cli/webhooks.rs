@@ -1,4 +1,4 @@
-//! The address of a webhook is a password: it is sent, by `resume` too, and shown nowhere.
+//! The address of a webhook is a secret: it is sent, by `resume` too, and shown nowhere.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -10,7 +10,7 @@ use rustix::process::Signal;
 
 use crate::support::case::{Case, begun};
 
-/// Answers 204 to everybody; the paths that were asked for.
+/// Answers every request with 204; keeps the requested paths.
 fn serve() -> (u16, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -62,7 +62,7 @@ fn of_an_address_that_cannot_be_read_nothing_is_shown() {
         let written = url.replace('\\', "\\\\");
         site.write("play.yml", &format!("name: Tell\nsteps:\n  - notify: {{ webhook: \"{written}\", message: hi }}\n"));
         site.run("run play.yml -i inv.yml").ended(2).says(&["address"]).never_says(&SECRETS);
-        // Nobody knows what it is before it is rendered.
+        // Before it is rendered, there is no way to know what it is.
         let play = format!(
             "name: Tell\nvars: {{ hook: \"{written}\" }}\nsteps:\n  - notify: {{ webhook: \"{{{{ hook }}}}\", message: hi }}\n"
         );
@@ -77,7 +77,7 @@ fn of_an_address_that_cannot_be_read_nothing_is_shown() {
 fn an_endpoint_that_hangs_or_answers_badly_breaks_nobody_unless_that_is_asked_for() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let hangs = silent.local_addr().unwrap().port();
-    // A status, and a text that never comes.
+    // A status, and a body that never comes.
     let slow = TcpListener::bind("127.0.0.1:0").unwrap();
     let drips = slow.local_addr().unwrap().port();
     std::thread::spawn(move || {
@@ -100,7 +100,7 @@ fn an_endpoint_that_hangs_or_answers_badly_breaks_nobody_unless_that_is_asked_fo
         .ended(0)
         .says(&["2 ok", "warning: 2 messages not sent: http://127.0.0.1:22: no answer within 1 s (web[001-002].test)"])
         .never_says(&SECRETS);
-    // Once while it goes on, however many hosts have it.
+    // Once during the run, however many hosts have the problem.
     assert_eq!(said.err.matches("not sent").count(), 1, "{}", said.page());
     site.run("report").ended(0).says(&["Messages that were not sent"]).never_says(&SECRETS);
     site.write("play.yml", &play(hangs, ", required: yes"));

@@ -1,4 +1,4 @@
-//! A bare SSH client, so that the fleet is tested by something that is not part of the product.
+//! A bare SSH client, so that the fleet is tested with something that is not part of the product.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,7 +8,7 @@ use russh::{
     keys::{PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate, ssh_key},
 };
 
-/// How long a login may take before the client calls it silence.
+/// After this time, a login without an answer counts as silent.
 const LOGIN: Duration = Duration::from_millis(1500);
 
 pub struct Client {
@@ -59,7 +59,7 @@ impl Client {
         Ok(Self { handle, host_key })
     }
 
-    /// An answer without code and signal is a connection that was lost.
+    /// An answer without an exit code or a signal means a lost connection.
     pub async fn exec(&self, line: &str, stdin: &[u8]) -> Result<Answer, String> {
         let channel = self.handle.channel_open_session().await.map_err(|e| e.to_string())?;
         channel.exec(true, line).await.map_err(|e| e.to_string())?;
@@ -92,7 +92,7 @@ impl Client {
     }
 }
 
-/// One command over a connection of its own.
+/// One command over its own connection.
 pub async fn once(fleet: &Fleet, host: Host<'_>, line: &str) -> Result<Answer, String> {
     Client::connect(fleet, host).await?.exec(line, b"").await
 }

@@ -1,4 +1,4 @@
-//! Each fault does what it says, and ends when it is healed.
+//! Each fault does what its description says, and ends when it is healed.
 
 use std::time::{Duration, Instant};
 
@@ -29,7 +29,7 @@ async fn faults_of_the_connection() {
         assert!(got.contains(expected), "{fault:?}: {got}");
         fleet.host(HOST).unwrap().heal().unwrap();
         assert_eq!(failure(&fleet).await, None, "{fault:?} is healed");
-        // The same fault on a host that was well.
+        // The same fault on a host that was healthy before.
         fleet.host(HOST).unwrap().break_with(fault.clone()).unwrap();
         assert!(failure(&fleet).await.is_some(), "{fault:?} later");
     }

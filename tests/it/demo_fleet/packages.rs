@@ -153,7 +153,7 @@ async fn a_half_configured_package_is_seen_and_repaired() {
 #[tokio::test]
 async fn a_service_that_stays_down_is_seen_everywhere() {
     let (fleet, client) = fleet(&[Fault::ServiceStaysDown { unit: "nginx".into() }]).await;
-    // Broken from birth: it did not even come up.
+    // Broken from the start: it did not even come up.
     for (line, code, stdout) in [
         ("systemctl is-active ssh", 0, "active\n"),
         ("systemctl is-active nginx", 3, "failed\n"),

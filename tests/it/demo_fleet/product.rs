@@ -1,5 +1,5 @@
-//! The product's own transport, questions and readers against the simulated programs: whatever these print, the
-//! readers understand it, and nothing that is asked is unknown to them.
+//! The product's own transport, questions and readers with the simulated programs: the readers understand everything
+//! that these print, and the programs know every question.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,7 +20,7 @@ fn start(faults: &[Fault]) -> Fleet {
     Fleet::start(faults.iter().fold(FleetSpec::quick(1), |spec, fault| spec.broken(HOST, fault.clone()))).unwrap()
 }
 
-/// A link as the engine makes one, from nothing but the fleet's inventory.
+/// A link as the engine makes one, from only the fleet's inventory.
 fn link(fleet: &Fleet) -> Link {
     let inventory = Inventory::from_text("fleet.yml", &fleet.inventory()).unwrap();
     let target = inventory.target(&HOST.parse().unwrap()).unwrap();

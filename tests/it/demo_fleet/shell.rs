@@ -92,7 +92,7 @@ async fn a_reboot_renews_the_host_and_keeps_its_key_and_port() {
     assert_eq!(processes_below(host.folder()), [0_u32; 0], "a reboot ends every process");
 }
 
-/// Waits for a login with another boot id.
+/// Waits for a login with a different boot id.
 async fn until_up(fleet: &Fleet, old: &str) -> Client {
     let host = fleet.hosts().next().unwrap();
     let deadline = Instant::now() + Duration::from_secs(10);
@@ -125,7 +125,7 @@ async fn a_process_outlives_its_connection_but_not_the_fleet() {
     let fleet = one();
     let host = fleet.hosts().next().unwrap();
     let folder = fleet.folder().to_owned();
-    // One that stands in another folder, as detached jobs do; its environment still tells whose it is.
+    // A process in another folder, as detached jobs have it; its environment still says to which host it belongs.
     once(&fleet, host, "cd /; setsid -f sleep 300 </dev/null >/dev/null 2>&1").await.unwrap();
     assert_eq!(processes_below(host.folder()).len(), 1);
     assert!(folder.exists());

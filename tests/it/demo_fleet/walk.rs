@@ -1,5 +1,5 @@
-//! The steps of the demo's own playbook on a simulated host, one after the other, as the engine walks them. Only the
-//! upgrade is given by hand: a fixed set, so that the outcome is known.
+//! The steps of the demo's own playbook on a simulated host, one after the other, as the engine runs them. Only the
+//! upgrade is replaced: a fixed set of packages, so that the outcome is known.
 
 use std::{sync::Arc, time::Duration};
 
@@ -87,7 +87,7 @@ impl Walker {
         result
     }
 
-    /// Walks until a step is not fine; gives back what was said.
+    /// Runs the steps until one does not succeed; returns their messages.
     async fn walk(&mut self) -> Vec<(String, StepResult)> {
         let mut said = Vec::new();
         for (index, spec) in self.playbook.steps.clone().iter().enumerate() {
@@ -131,7 +131,7 @@ async fn a_healthy_host_walks_through_whatever_starts_its_services() {
 async fn is_found_by(fault: Fault, step: &str, class: &str) {
     let mut walker = Walker::start(false);
     walker.demo.fleet().host(walker.demo.broken()).unwrap().break_with(fault.clone()).unwrap();
-    // Seen before the change: afterwards a service is given half a minute to settle.
+    // It is found before the change: after a change, a service has half a minute to settle.
     let restart = Command::sh("restart", "systemctl restart nginx 2>/dev/null || :", [""; 0]);
     walker.link.exec(&restart, &mut NoSink).await.unwrap();
     let said = walker.walk().await;
@@ -143,7 +143,7 @@ async fn is_found_by(fault: Fault, step: &str, class: &str) {
 
 #[tokio::test]
 async fn what_is_broken_is_found_by_the_step_that_looks_at_it() {
-    // At once, because a reboot is looked at in seconds.
+    // Found at once, because reboots are checked within seconds.
     tokio::join!(
         is_found_by(Fault::DiskFull, "Ready to be patched", "disk"),
         is_found_by(Fault::LockHeld, "Ready to be patched", "lock"),

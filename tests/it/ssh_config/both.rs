@@ -1,4 +1,4 @@
-//! One sshd, one configuration, and both clients on it: `ssh` says what is right.
+//! One sshd, one configuration, and both clients on it: `ssh` is the reference.
 
 use std::{
     fs,
@@ -8,11 +8,11 @@ use std::{
 
 use crate::support::sshd::{Sshd, keygen, me, need};
 
-/// How both come to the server; what a case says stands before it and wins.
+/// How both clients reach the server; the lines of a case come first and win.
 const WAY: &str = "Host web\n HostName 127.0.0.1\n Port PORT\n User ME\n UserKnownHostsFile DIR/known\n \
                    GlobalKnownHostsFile none\n HostKeyAlias fleet\n BatchMode yes\n UpdateHostKeys no\n";
 
-/// The server with what both clients need.
+/// The server and the files that both clients need.
 pub struct Both {
     pub sshd: Sshd,
     ssh: PathBuf,
@@ -27,7 +27,7 @@ impl Both {
         Self::over(Sshd::start(config)?, ssh)
     }
 
-    /// The same with a folder of keys that goes with the server; `KEYS` in its configuration stands for the folder.
+    /// The same with a folder of keys that is removed with the server; `KEYS` in its configuration means that folder.
     pub fn start_with(keys: tempfile::TempDir, config: &str) -> Option<Self> {
         let ssh = need("ssh")?;
         let mut sshd = Sshd::start(&config.replace("KEYS", &keys.path().display().to_string()))?;
@@ -59,7 +59,7 @@ impl Both {
         self.file("known", text);
     }
 
-    /// `DIR`, `PORT` and `ME` stand for the server's. Not for text with keys in it, which may hold such letters.
+    /// Replaces `DIR`, `PORT` and `ME` by the server's. Not for text with keys in it, which may contain these letters.
     fn filled(&self, text: &str) -> String {
         let dir = self.sshd.dir.path().display().to_string();
         text.replace("DIR", &dir).replace("PORT", &self.sshd.port.to_string()).replace("ME", &me())
@@ -69,12 +69,12 @@ impl Both {
         fs::read_to_string(self.path(&format!("{key}.pub"))).unwrap()
     }
 
-    /// Makes a key.
+    /// Makes a key pair.
     pub fn key(&self, name: &str, kind: &str) {
         keygen(&self.path(name), kind, "");
     }
 
-    /// Lets keys in, and no others.
+    /// Accepts these keys, and no others.
     pub fn let_in(&self, keys: &[&str]) {
         let text: String = keys.iter().map(|key| self.public(key)).collect();
         fs::write(self.path("authorized_keys"), text).unwrap();
@@ -120,7 +120,7 @@ impl Both {
         command.args(["all", "--", line]).output().unwrap()
     }
 
-    /// Both get in, or neither does.
+    /// Both log in, or neither does.
     pub fn agree(&self, lines: &str, welcome: bool) {
         let theirs = self.theirs(lines, "true");
         assert_eq!(theirs.status.success(), welcome, "{lines}: ssh says {}", said(&theirs));
@@ -128,7 +128,7 @@ impl Both {
         assert_eq!(ours.status.success(), welcome, "{lines}: patchwave says {}", said(&ours));
     }
 
-    /// Neither gets in, and ours says this.
+    /// Neither logs in, and ours prints this.
     pub fn refused(&self, lines: &str, word: &str) {
         self.agree(lines, false);
         let ours = self.ours(lines, "true");

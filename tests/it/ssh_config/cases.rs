@@ -1,4 +1,4 @@
-//! Configurations by hand: each a text, further files, and the command lines that are tried on it.
+//! Configurations written by hand: each a text, further files, and the command lines that are tried on it.
 
 use super::{Pair, ssh_is_there};
 

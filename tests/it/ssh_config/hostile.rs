@@ -1,11 +1,11 @@
-//! Names that are programs for a shell: refused where `ssh` refuses them, and never run by any keyword that ends in
-//! one.
+//! Names that a shell would run as programs: refused where `ssh` refuses them, and never run by any keyword whose value
+//! reaches a shell.
 
 use std::{path::Path, process::Command};
 
 use super::{Pair, ssh_is_there};
 
-/// Whether both clients take a name, and each of them the same ones.
+/// Whether each client accepts a name; both must accept the same ones.
 #[test]
 fn names_are_judged_as_ssh_judges_them() {
     if !ssh_is_there() {
@@ -56,11 +56,11 @@ fn names_are_judged_as_ssh_judges_them() {
                 .into_iter()
                 .enumerate()
         {
-            // How quotes and blanks split an option is another question.
+            // How quotes and blanks split an option is tested elsewhere.
             if n == 2 && text.contains(['"', '\\', '\n', '\t', '-']) {
                 continue;
             }
-            // `-l -ab` are two options to one of them.
+            // One of them reads `-l -ab` as two options.
             let args: Vec<&str> = if n == 1 && text.starts_with('-') { vec!["-l-ab", "--", "web"] } else { args };
             let (theirs, ours) = (pair.ssh(&args), pair.ours(&args));
             let said = String::from_utf8_lossy(&ours.stderr).into_owned();
@@ -75,7 +75,7 @@ fn names_are_judged_as_ssh_judges_them() {
     }
 }
 
-/// What a value may hold; each leaves a file `ran` where a shell takes it for more than a word.
+/// What a value may hold; each leaves a file `ran` if a shell takes it for more than a word.
 const PAYLOADS: [&str; 8] = [
     "$(touch${IFS}ran)",
     "`touch${IFS}ran`",
@@ -87,8 +87,8 @@ const PAYLOADS: [&str; 8] = [
     "x'$(touch${IFS}ran)'",
 ];
 
-/// Configurations in which every token that stands for a name ends in a shell. Each is also tried with names that do
-/// no harm, and must leave `shell`: a keyword that runs nothing shows nothing.
+/// Configurations in which every token for a name ends up in a shell. Each is also tried with harmless names, and must
+/// then leave `shell`: a keyword that runs nothing proves nothing.
 const SHELLS: [(&str, &str, bool); 7] = [
     ("ProxyCommand", "Host *\n  ProxyCommand touch shell; echo %h %r %n; false\n", true),
     ("ProxyCommand, quoted", "Host *\n  ProxyCommand touch shell; echo \"%h %r %n\"; false\n", true),
@@ -99,7 +99,7 @@ const SHELLS: [(&str, &str, bool); 7] = [
     ("ProxyJump", "ProxyJump %r@%h-gate\n", false),
 ];
 
-/// Where a value from outside comes in: into the inventory, into ssh's words there, or into the configuration.
+/// Where an outside value can come from: the inventory, the ssh options in it, or the configuration.
 fn feeds(value: &str) -> Vec<(String, String)> {
     let text = serde_json::to_string(value).unwrap();
     let quoted = serde_json::to_string(&shlex::try_quote(value).unwrap()).unwrap();
@@ -140,7 +140,7 @@ fn feeds(value: &str) -> Vec<(String, String)> {
     ]
 }
 
-/// Runs a command in the folder of the pair. What it said.
+/// Runs a command in the folder of the pair, and returns its output.
 fn tried(pair: &Pair, args: &[&str]) -> String {
     let out = Command::new(env!("CARGO_BIN_EXE_patchwave"))
         .args(args)
@@ -158,7 +158,7 @@ const PLAYBOOK: &str =
     "name: p\nhosts: all\nrollout: { stages: [ { name: all, hosts: all } ] }\nsteps:\n  - pause: 1s\n";
 const WORDS: [&str; 8] = ["-i", "inv.yml", "-F", "config", "--known-hosts", "kh", "--connect-timeout", "1s"];
 
-/// Reaches for the host in every way that reads the configuration.
+/// Connects to the host in every way that reads the configuration.
 fn reach(inventory: &str, config: &str) -> (Pair, String) {
     let pair = Pair::new(config);
     pair.file("inv.yml", inventory);
@@ -181,7 +181,7 @@ fn no_value_becomes_a_program_of_the_jump_box() {
         }
     }
     let mut tries = 0;
-    // Each feed with each keyword, the payloads in turn: all pairs of three would take minutes.
+    // Each source with each keyword, the payloads in turn: all combinations would take minutes.
     for (at, (keyword, shell, _)) in SHELLS.iter().enumerate() {
         for feed in 0..feeds("").len() {
             let payload = PAYLOADS[(at + feed) % PAYLOADS.len()];

@@ -1,9 +1,9 @@
-//! What is offered to log in, and what is not: `ssh` and patchwave before one sshd.
+//! Which keys are offered for the login, and which are not: `ssh` and patchwave on one sshd.
 
 use super::both::{Both, said};
 use crate::support::sshd::{SshAgent, me, need};
 
-/// A server that takes an ed25519 and an RSA key of 2048 bits.
+/// A server that accepts an ed25519 key and an RSA key of 2048 bits.
 fn two_keys(config: &str) -> Option<Both> {
     let both = Both::start(config)?;
     both.keygen(&["-t", "rsa", "-b", "2048", "-N", "", "-f", "rsa"]);
@@ -60,7 +60,7 @@ fn methods_are_switched_off_and_chosen() {
     }
 }
 
-/// A server that lets certificates of one authority in, and no plain key.
+/// A server that accepts certificates of one authority, and no plain key.
 fn certified() -> Option<Both> {
     let dir = tempfile::tempdir().unwrap();
     need("ssh-keygen")?;
@@ -95,7 +95,7 @@ fn named_certificates_find_their_keys() {
         ("CertificateFile DIR/absent\nCertificateFile DIR/good\nIdentityFile DIR/user", true),
         ("CertificateFile DIR/bad\nIdentityFile DIR/user", false),
         ("CertificateFile DIR/hosts\nIdentityFile DIR/user", false),
-        // No private key is there for it; another one's is.
+        // Its private key is missing; there is one of another certificate.
         ("CertificateFile DIR/others\nIdentityFile DIR/user", false),
         ("CertificateFile DIR/others\nCertificateFile DIR/good\nIdentityFile DIR/user", true),
         ("CertificateFile DIR/others\nIdentityFile DIR/user\nIdentityFile DIR/other", true),
@@ -105,7 +105,7 @@ fn named_certificates_find_their_keys() {
     ] {
         both.agree(lines, welcome);
     }
-    // Where some are named, the one beside the key is not looked at.
+    // If some are named, the one beside the key is not used.
     std::fs::copy(both.path("good"), both.path("user-cert.pub")).unwrap();
     both.agree("IdentityFile DIR/user", true);
     both.agree("IdentityFile DIR/user\nCertificateFile DIR/bad", false);
@@ -158,7 +158,7 @@ fn the_agent_is_the_one_that_is_said() {
         ("IdentityAgent $NOT_SET_HERE", false),
         ("IdentityAgent DIR/absent", false),
         ("IdentitiesOnly yes", false),
-        // The public half says which of the agent's keys.
+        // The public half selects one of the agent's keys.
         ("IdentitiesOnly yes\nIdentityFile DIR/user.pub", true),
         ("IdentitiesOnly yes\nIdentityFile DIR/user", true),
         ("IdentitiesOnly yes\nIdentityFile DIR/rsa", false),

@@ -1,4 +1,4 @@
-//! Configurations by chance, always the same ones.
+//! Random configurations, the same ones in every run.
 
 use super::{Pair, ssh_is_there};
 
@@ -72,7 +72,7 @@ const SETTINGS: [&str; 62] = [
     "BatchMode yes",
     "ControlPath /tmp/%C",
 ];
-/// Lines that ssh refuses; rare, for a file of nothing else tells nothing.
+/// Lines that ssh refuses; rare, because a file with nothing else proves nothing.
 const BAD: [&str; 6] = ["Prot 22", "Port x", "User", "Match host", "Ciphers rot13", "Compression perhaps"];
 
 struct Maker {
@@ -155,7 +155,7 @@ fn by_chance() {
     let mut accepted = 0;
     for _ in 0..CONFIGS {
         let (text, one, two) = (maker.text(0), maker.text(1), maker.text(1));
-        // A pattern that includes all files includes this one as well, as deep as it goes.
+        // A pattern that includes all files also includes this one, as deep as allowed.
         let text = text.replace("Include DIR/*", "Include DIR/[a-b]* DIR/t*");
         let pair = Pair::new(&text);
         pair.file("one", &one);

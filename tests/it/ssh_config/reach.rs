@@ -1,4 +1,4 @@
-//! Where and how both clients connect: `ssh` and patchwave before one sshd.
+//! Where and how both clients connect: `ssh` and patchwave on one sshd.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use super::both::{Both, said};
 
 const KEY: &str = "IdentityFile DIR/user\nIdentityAgent none";
 
-/// The fingerprints that the server refused since its log had `from` bytes, in order.
+/// The fingerprints that the server refused after the first `from` bytes of its log, in order.
 fn refused_since(both: &Both, from: usize) -> Vec<String> {
     let log = fs::read_to_string(both.path("log")).unwrap();
     let of = |line: &str| {
@@ -76,12 +76,12 @@ fn the_environment_is_said_before_the_command() {
             assert!(out.status.success() && said(&out).contains(&want), "{lines}: {}", said(&out));
         }
     }
-    // The locale of whoever sits here is not the hosts'.
+    // The locale of the person who runs this is not sent to the hosts.
     let out = both.ours(&format!("{KEY}\nSetEnv LANGUAGE=de A=1"), say);
     assert!(said(&out).contains("<1|||>"), "{}", said(&out));
 }
 
-/// Both through a bastion, which is the same server by another name.
+/// Both through a bastion, which is the same server under another name.
 fn through(both: &Both, bastion: &str, welcome: bool) {
     let own = "HostName 127.0.0.1\nPort PORT\nUser ME\nUserKnownHostsFile DIR/gate\nGlobalKnownHostsFile none";
     let lines = format!("Host gate\n{bastion}\n{own}\nHost web gate\n{KEY}\nHost web\nProxyJump gate\n");
@@ -113,7 +113,7 @@ fn a_bastion_may_be_reached_by_a_command_of_its_own() {
     through(&both, "ProxyCommand sh -c 'exit 7'\nBatchMode yes", false);
 }
 
-/// `ConnectTimeout` is the deadline of the handshake as well: of a host that takes the connection and says nothing.
+/// `ConnectTimeout` is also the deadline of the handshake: for a host that accepts the connection and is silent.
 #[test]
 fn a_silent_host_is_left_after_the_time_to_connect() {
     let Some(both) = Both::start("") else { return };

@@ -1,4 +1,4 @@
-//! Which host keys are believed: `ssh` and patchwave before one sshd.
+//! Which host keys are trusted: `ssh` and patchwave on one sshd.
 
 use std::{fs, process::Command};
 
@@ -70,7 +70,7 @@ fn revoked_host_keys_are_refused_whatever_is_on_file() {
     for (name, word) in [("list", "is revoked by"), ("absent", "RevokedHostKeys"), ("garbage", "line 2")] {
         both.refused(&format!("{KEY}\nRevokedHostKeys DIR/{name}"), word);
     }
-    // A new host's revoked key is not recorded either.
+    // The revoked key of a new host is not recorded either.
     both.known("");
     both.refused(&format!("{KEY}\nStrictHostKeyChecking accept-new\nRevokedHostKeys DIR/list"), "is revoked by");
     assert_eq!(fs::read_to_string(both.path("known")).unwrap(), "");
@@ -126,7 +126,7 @@ fn new_names_are_hashed_where_that_is_said() {
             let recorded = fs::read_to_string(both.path("known")).unwrap();
             assert_eq!(recorded.lines().count(), 1, "{recorded}");
             assert_eq!((recorded.starts_with("fleet "), recorded.starts_with("|1|")), (shown, !shown), "{recorded}");
-            // The other one finds it.
+            // The other client finds it.
             both.agree(&format!("{KEY}\nStrictHostKeyChecking yes"), true);
         }
     }
@@ -138,7 +138,7 @@ fn a_new_key_that_nobody_would_keep_is_not_believed() {
     for file in ["none", "/dev/null"] {
         let out = both.ours(&format!("{KEY}\nStrictHostKeyChecking accept-new\nUserKnownHostsFile {file}"), "true");
         assert!(out.status.code() == Some(2) && said(&out).contains("would accept any key"), "{}", said(&out));
-        // Said on the command line, it fails where it would be recorded.
+        // If it is set on the command line, the login fails where the key would be recorded.
         let out = both.ours_with(&["--host-keys", "accept-new"], &format!("{KEY}\nUserKnownHostsFile {file}"), "true");
         assert!(!out.status.success() && said(&out).contains("cannot be recorded"), "{}", said(&out));
     }
@@ -158,7 +158,7 @@ fn strictness_is_followed_but_for_none_at_all() {
     both.agree(&unknown("yes"), false);
     both.agree(&unknown("ask"), false);
     both.agree(&unknown("accept-new"), true);
-    // ssh goes on there; we say what to write in its place.
+    // ssh continues there; patchwave says what to write instead.
     for word in ["no", "off"] {
         let lines = unknown(word);
         let out = both.ours(&lines, "true");
@@ -167,7 +167,7 @@ fn strictness_is_followed_but_for_none_at_all() {
         assert!(text.contains("config:3") && text.contains("write `StrictHostKeyChecking accept-new`"), "{text}");
         assert_eq!(fs::read_to_string(both.path("known")).unwrap(), "");
     }
-    // The inventory wins, as what is said tells.
+    // The inventory wins, as the message says.
     both.file("inv.yml", "all: { hosts: { web: { patchwave: { host_key_checking: accept-new } } } }\n");
     let out = both.ours(&unknown("no"), "true");
     assert!(out.status.success(), "{}", said(&out));

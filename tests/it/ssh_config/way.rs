@@ -1,4 +1,4 @@
-//! What ssh_config says is what happens: `patchwave exec` over real sshd, by an alias that means nothing elsewhere.
+//! What ssh_config says is what happens: `patchwave exec` over a real sshd, by an alias that only ssh_config explains.
 
 use std::{
     fs,
@@ -7,7 +7,7 @@ use std::{
 
 use crate::support::sshd::{Sshd, me};
 
-/// Runs `true` on the hosts of an inventory, with `config`; `DIR`, `PORT` and `ME` stand for the server's.
+/// Runs `true` on the hosts of an inventory, with `config`; `DIR`, `PORT` and `ME` mean the server's.
 fn exec(sshd: &Sshd, config: &str, inventory: &str) -> Output {
     let fill = |text: &str| {
         let dir = sshd.dir.path().display().to_string();
@@ -83,7 +83,7 @@ fn what_cannot_be_honoured_stops_it_before_anything_is_sent() {
         let out = exec(&sshd, &format!("{GOOD}{more}"), INVENTORY);
         assert!(out.status.code() == Some(2) && text(&out).contains(named), "{more}: {}", text(&out));
     }
-    // Another key on file under the alias; and nothing in common.
+    // A different key on file under the alias; and no common algorithm.
     for (from, to, named) in [
         ("HostKeyAlias fleet", "HostKeyAlias other", "not on file"),
         ("KexAlgorithms curve25519-sha256", "KexAlgorithms sntrup761x25519-sha512@openssh.com", "leaves no algorithm"),

@@ -1,5 +1,5 @@
 //! A case of the command line in one expression: hosts, what is broken, what is written, and a line to run. Start at
-//! [`Case`]; [`Site`] is for cases that go on after the first line.
+//! [`Case`]; [`Site`] is for cases with more than one line.
 
 use std::ops::{Deref, DerefMut};
 
@@ -10,7 +10,7 @@ use patchwave::{
 
 use super::cli::{Desk, Said};
 
-/// What the fleet's inventory says about waves; [`Case::policy`] puts something else there.
+/// What the fleet's inventory says about waves; [`Case::policy`] replaces it.
 const POLICY: &str = "canary: 1, batch: [50%, 100%]";
 
 /// Simulated hosts, and a desk with their inventory (`inv.yml`) and a playbook (`play.yml`).
@@ -22,7 +22,7 @@ pub struct Case {
     columns: Option<u16>,
 }
 
-/// The running hosts of a case, and its desk. Whoever drops it learns what the hosts were asked for and do not imitate.
+/// The running hosts of a case, and its desk. Dropping it fails if the hosts got a command that they do not imitate.
 pub struct Site {
     pub fleet: Fleet,
     desk: Desk,
@@ -34,7 +34,7 @@ impl Case {
         Self { spec: FleetSpec::quick(count), play: None, policy: None, columns: Some(80) }
     }
 
-    /// The hosts have a systemd.
+    /// The hosts have systemd.
     pub fn systemd(mut self) -> Self {
         self.spec.systemd = true;
         self
@@ -46,7 +46,7 @@ impl Case {
         self
     }
 
-    /// The playbook; [`super::cli::PLAYBOOK`] where none is given.
+    /// The playbook; the default is [`super::cli::PLAYBOOK`].
     pub fn play(mut self, text: impl Into<String>) -> Self {
         self.play = Some(text.into());
         self
@@ -57,7 +57,7 @@ impl Case {
         self.play(format!("name: Slow\nsteps:\n{steps}"))
     }
 
-    /// How the hosts are rolled out: the inside of `patchwave: { risk: medium, … }`.
+    /// How the hosts are rolled out: the content of `patchwave: { risk: medium, … }`.
     pub fn policy(mut self, policy: &str) -> Self {
         self.policy = Some(policy.to_owned());
         self
@@ -68,13 +68,13 @@ impl Case {
         self.policy("batch: 1")
     }
 
-    /// How wide tables are.
+    /// The width of tables.
     pub fn columns(mut self, columns: u16) -> Self {
         self.columns = Some(columns);
         self
     }
 
-    /// Starts the hosts and lays everything out.
+    /// Starts the hosts and writes all files.
     pub fn site(self) -> Site {
         let fleet = Fleet::start(self.spec).unwrap();
         let mut desk = Desk::of(&fleet);
@@ -90,7 +90,7 @@ impl Case {
         Site { fleet, desk }
     }
 
-    /// Runs one line in this process, and nothing after it.
+    /// Runs one line in this process, and ends the case.
     #[track_caller]
     pub fn run(self, line: &str) -> Said {
         self.site().run(line)
@@ -122,7 +122,7 @@ impl Site {
         self.fleet.host(name).unwrap()
     }
 
-    /// The text of a file on a host; empty where there is none.
+    /// The text of a file on a host; empty if there is none.
     pub fn on(&self, host: &str, file: &str) -> String {
         std::fs::read_to_string(self.named(host).folder().join(file)).unwrap_or_default()
     }
@@ -146,7 +146,7 @@ impl Drop for Site {
     }
 }
 
-/// How many of the events are such.
+/// How many of the events satisfy this.
 fn count(events: &[Event], such: impl Fn(&Kind) -> bool) -> usize {
     events.iter().filter(|event| such(&event.kind)).count()
 }
@@ -161,7 +161,7 @@ pub fn begun(events: &[Event]) -> usize {
     count(events, |kind| matches!(kind, Kind::StepStarted { .. }))
 }
 
-/// How many hosts have their outcome.
+/// How many hosts have an outcome.
 pub fn finished(events: &[Event]) -> usize {
     count(events, |kind| matches!(kind, Kind::HostFinished { .. }))
 }

@@ -1,4 +1,4 @@
-//! Every kind of step, once per side and sort, with what proves afterwards that it was done.
+//! Every kind of step, once for each side and variant, with a check that it was done.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -17,13 +17,13 @@ use super::{
     simulation::{look, step},
 };
 
-/// One step kind and the walk that it stands in.
+/// One step kind and the walk that it is part of.
 pub struct Case {
     pub name: &'static str,
     pub steps: Vec<StepSpec>,
     /// Index of the step that the case is about.
     pub at: usize,
-    /// Whether it was done on this host, for an outcome that says so.
+    /// Whether it was done on this host; asked if the outcome says so.
     pub proof: fn(&SimFleet, &SimController, &HostName) -> bool,
 }
 
@@ -227,7 +227,7 @@ fn guarded() -> Vec<Case> {
     ]
 }
 
-/// A guard of a minute: some of the faults outlast it.
+/// A guard of one minute: some of the faults last longer.
 pub fn guard(whole_walk: bool) -> Guard {
     let rollback = CommandLine::Shell(text("undo it"));
     Guard { within: Duration::from_secs(60), rollback, timeout: Guard::TIMEOUT, whole_walk }
@@ -245,7 +245,7 @@ pub fn guarded_walk(name: &'static str, line: &str) -> Case {
     walk
 }
 
-/// A walk with one guarded step: this command.
+/// A walk with one guarded step, this command.
 pub fn guarded_step(name: &'static str, line: &str) -> Case {
     let mut case = guarded_walk(name, line);
     case.steps.pop();
@@ -263,7 +263,7 @@ pub fn rollbacks(fleet: &SimFleet, host: &HostName) -> u32 {
     fleet.effects(host).get("rollback").copied().unwrap_or(0)
 }
 
-/// How many jobs of this name were begun on a host, over all steps and attempts.
+/// How many jobs of this name were started on a host, over all steps and attempts.
 pub fn begun(fleet: &SimFleet, host: &HostName, name: &str) -> u32 {
     let jobs = fleet.transactions(host);
     jobs.iter().filter(|(id, _)| id.rsplit('.').next() == Some(name)).map(|(_, times)| times).sum()

@@ -1,5 +1,5 @@
 //! A jump box for the tests of the command line: a project folder with a state folder in it, a fixed environment, and
-//! streams that are caught. Start at [`Desk`].
+//! streams that are kept. Start at [`Desk`].
 
 use std::{
     fs,
@@ -20,10 +20,10 @@ use tempfile::TempDir;
 
 use super::prompt::Scripted;
 
-/// How long anything may take before a test calls it hung.
+/// After this time, a test counts as hung.
 const HUNG: Duration = Duration::from_secs(240);
 
-/// The fleet's hosts are patched by this: every kind of trouble shows, and nothing waits longer than it must.
+/// The playbook for the fleet's hosts: it shows every kind of trouble, and waits no longer than necessary.
 pub const PLAYBOOK: &str = "name: Patch
 hosts: all
 steps:
@@ -37,16 +37,16 @@ steps:
     verify: { services: \"{{ services | default(['ssh']) }}\", packages: healthy, kernel: newest }
 ";
 
-/// One operator's place on a jump box.
+/// One operator's workplace on a jump box.
 pub struct Desk {
     dir: TempDir,
-    /// Columns of the terminal, where one is known.
+    /// Columns of the terminal, if known.
     pub columns: Option<u16>,
-    /// What a person at the terminal types; `None`: there is no terminal.
+    /// What a person types at the terminal; `None`: there is no terminal.
     pub types: Option<&'static str>,
 }
 
-/// What a command said, as it said it.
+/// The output of a command, as it was printed.
 #[derive(Debug)]
 pub struct Said {
     pub code: u8,
@@ -77,7 +77,7 @@ impl Kept {
 }
 
 impl Desk {
-    /// An empty project; nobody is at the terminal, and tables are 80 columns wide.
+    /// An empty project; there is no terminal, and tables are 80 columns wide.
     pub fn empty() -> Self {
         Self { dir: TempDir::with_prefix("patchwave-desk-").unwrap(), columns: Some(80), types: None }
     }
@@ -124,8 +124,8 @@ impl Desk {
         .into()
     }
 
-    /// Words of a command line; those that name a file of the project become its path, since the current folder of
-    /// the tests is another one.
+    /// The words of a command line. Names of files in the project become paths, because the tests have a different
+    /// current folder.
     fn words(&self, line: &str) -> Vec<std::ffi::OsString> {
         let words = shlex::split(line).unwrap();
         let path = |word: String| match self.folder().join(&word) {
@@ -165,7 +165,7 @@ impl Desk {
         said
     }
 
-    /// The real program, ready to be started in the project's folder with its streams caught.
+    /// The real program, ready to start in the project's folder, with its streams kept.
     pub fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_patchwave"));
         command.args(shlex::split(line).unwrap()).current_dir(self.folder()).env_clear().envs(self.env());
@@ -203,18 +203,18 @@ impl Desk {
         said.out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
     }
 
-    /// What `pick` makes of the first event of a run that it takes; panics where there is none.
+    /// What `pick` returns for the first event of a run that it accepts; panics if there is none.
     #[track_caller]
     pub fn fact<T>(&self, run: &str, pick: impl Fn(Kind) -> Option<T>) -> T {
         self.facts(run, pick).into_iter().next().unwrap_or_else(|| panic!("{:#?}", self.events(run)))
     }
 
-    /// What `pick` makes of each event of a run that it takes.
+    /// What `pick` returns for each event of a run that it accepts.
     pub fn facts<T>(&self, run: &str, pick: impl Fn(Kind) -> Option<T>) -> Vec<T> {
         self.events(run).into_iter().filter_map(|event| pick(event.kind)).collect()
     }
 
-    /// Starts a line, and kills it as soon as `what` is in the ledger of the newest run; gives back its id.
+    /// Starts a line, and kills it as soon as `what` is in the ledger of the newest run; returns its id.
     pub fn killed(&self, line: &str, what: &str, found: impl Fn(&[Event]) -> bool) -> String {
         let running = self.start(line);
         let run = self.until(what, found);
@@ -223,7 +223,7 @@ impl Desk {
         run
     }
 
-    /// Waits until `what` is in the ledger of the newest run; gives back its id.
+    /// Waits until `what` is in the ledger of the newest run; returns its id.
     pub fn until(&self, what: &str, found: impl Fn(&[Event]) -> bool) -> String {
         let deadline = Instant::now() + HUNG;
         loop {
@@ -239,7 +239,7 @@ impl Desk {
     }
 }
 
-/// The real program while it runs; killed when a test ends early.
+/// The real program while it runs; killed if a test ends early.
 pub struct Running {
     child: Option<Child>,
     project: PathBuf,
@@ -253,7 +253,7 @@ impl Running {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
-    /// Waits for its end. A program that a signal ended has the code 128 and more, as in a shell.
+    /// Waits for its end. After a signal, the exit code is 128 and more, as in a shell.
     pub fn end(mut self) -> Said {
         let mut child = self.child.take().unwrap();
         let pid = rustix::process::Pid::from_child(&child);
@@ -289,8 +289,8 @@ impl Drop for Running {
 }
 
 impl Said {
-    /// Exit code, standard output and standard error as one text, without what differs between two runs: run ids,
-    /// times, digests, ports, the project's folder.
+    /// Exit code, standard output and standard error as one text, without the parts that differ between two runs: run
+    /// ids, times, digests, ports, the project's folder.
     pub fn page(&self) -> String {
         let part = |name: &str, text: &str| match text.trim_end_matches('\n') {
             "" => String::new(),
@@ -299,11 +299,11 @@ impl Said {
         self.plain(&format!("exit code {}\n{}{}", self.code, part("stdout", &self.out), part("stderr", &self.err)))
     }
 
-    /// A text of this command without what differs between two runs.
+    /// A text of this command without the parts that differ between two runs.
     pub fn plain(&self, text: &str) -> String {
         let text = text.replace(&format!("{}/", self.project.display()), "");
         let text = text.replace(&self.project.display().to_string(), ".");
-        // Hashes differ, and how many events there are depends on what a host was asked meanwhile.
+        // Hashes differ, and the number of events depends on what a host was asked meanwhile.
         let text = record_lines().replace_all(&text, "").into_owned();
         let text = rules().iter().fold(text, |text, (rule, with)| rule.replace_all(&text, *with).into_owned());
         text.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
@@ -316,7 +316,7 @@ impl Said {
         self
     }
 
-    /// Panics if one of the streams holds one of these texts.
+    /// Panics if one of the streams contains one of these texts.
     #[track_caller]
     pub fn never_says(self, texts: &[&str]) -> Self {
         for text in texts {
@@ -338,7 +338,7 @@ impl Said {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
     }
 
-    /// Panics unless one of the streams holds each of these texts.
+    /// Panics unless each of these texts is in one of the streams.
     #[track_caller]
     pub fn says(self, texts: &[&str]) -> Self {
         let page = self.page();
@@ -356,10 +356,10 @@ pub fn record_lines() -> &'static Regex {
     LINES.get_or_init(|| Regex::new(pattern).unwrap())
 }
 
-/// What differs between two runs, and what is shown in its place.
+/// The parts that differ between two runs, and their replacements.
 fn rules() -> &'static [(Regex, &'static str)] {
     static RULES: OnceLock<Vec<(Regex, &'static str)>> = OnceLock::new();
-    // The real program is somebody else's than the test's own commands: whoever runs the tests.
+    // The account of the real program is that of the person who runs the tests, not the one of the test's own commands.
     let account = regex::escape(&cli::Who::real(None).account);
     let account = format!(r"\b(ann|{account})@[a-zA-Z0-9.-]+( \((login|SUDO_USER) [^)]*\))?");
     RULES.get_or_init(|| {
@@ -378,7 +378,7 @@ fn rules() -> &'static [(Regex, &'static str)] {
             (r"/\S*/patchwave-fleet-[A-Za-z0-9]+", "[fleet]"),
             (account.as_str(), "ann@jump"),
             (r"\b\d+ s\b", "1 s"),
-            // What a peer's end looks like depends on what was still on its way.
+            // The message about a closed connection depends on what was still on its way.
             (r"the connection broke: Connection reset by peer \(os error 104\)", "the host closed the connection"),
             (r"(pid|process) \d+", "$1 1"),
         ]
@@ -387,7 +387,7 @@ fn rules() -> &'static [(Regex, &'static str)] {
     })
 }
 
-/// Whether a process whose command line holds `text` is there.
+/// Whether there is a process whose command line contains `text`.
 pub fn running(text: &str) -> bool {
     let Ok(entries) = fs::read_dir("/proc") else { return false };
     entries.flatten().any(|entry| {

@@ -1,4 +1,4 @@
-//! A run of two hosts in which one thing goes wrong in one moment of one host's walk, and the controllers after it.
+//! A run of two hosts in which one thing goes wrong at one moment of one host's walk, and the controllers after it.
 
 use std::{
     path::Path,
@@ -37,7 +37,7 @@ pub enum Blow {
     LinkCut,
     ControllerKilled,
     ControllerTerminated,
-    /// The job and its wrapper: no exit code is left.
+    /// The job and its wrapper: there is no exit code.
     JobKilled,
     /// The job's program: its wrapper writes 137.
     ProgramKilled,
@@ -64,7 +64,7 @@ impl Blow {
         Self::ClockBack,
     ];
 
-    /// Whether the host and its connection are left alone.
+    /// Whether the host and its connection stay untouched.
     pub fn spares_the_host(self) -> bool {
         use Blow::*;
         matches!(self, ControllerKilled | ControllerTerminated | JumpBoxDiskFull | ClockForward | ClockBack)
@@ -85,15 +85,15 @@ pub struct Strike {
     pub blow: Blow,
     /// The moment of the first host's walk, counted from 0.
     pub moment: usize,
-    /// How long after it.
+    /// How long after that moment.
     pub delay: Duration,
-    /// The controller is killed so long after it, besides.
+    /// The controller is also killed, this long after it.
     pub then_killed: Option<Duration>,
-    /// Between two controllers.
+    /// The time between two controllers.
     pub rest: Duration,
     /// Whether the host is repaired before the second controller.
     pub healed: bool,
-    /// The second controller is killed after so long.
+    /// The second controller is killed after this time.
     pub killed_again: Option<Duration>,
 }
 
@@ -103,7 +103,7 @@ pub struct Aftermath {
     pub jump_box: Arc<SimController>,
     pub hosts: [HostName; 2],
     pub state: RunState,
-    /// Whether it struck at all, and whether a job ran on the host then.
+    /// Whether it struck, and whether a job was running on the host then.
     pub struck: Option<bool>,
     pub controllers: u32,
     /// The phase of every moment of the first host.
@@ -125,7 +125,7 @@ struct Trap {
     jump: Arc<AtomicI64>,
 }
 
-/// What a controller can be hit with.
+/// The faults that hit a controller.
 #[derive(Clone, Default)]
 struct Handle {
     dead: Arc<AtomicBool>,
@@ -141,7 +141,7 @@ impl Handle {
 }
 
 impl Trap {
-    /// One more moment of a host; true if it struck just now.
+    /// One more moment of a host; true if the fault struck now.
     fn moment(self: &Arc<Self>, host: &HostName) -> bool {
         if *host != self.subject || !self.armed.load(Ordering::SeqCst) {
             return false;
@@ -211,8 +211,8 @@ impl Trap {
     }
 }
 
-/// The ledger: moments before and after each event of a host; nothing is written by a dead controller or on a full
-/// disk.
+/// The ledger: there are moments before and after each event of a host. A dead controller writes nothing, and neither
+/// does a full disk.
 struct TrapJournal {
     shared: Shared,
     trap: Arc<Trap>,
@@ -290,10 +290,10 @@ impl Reporter for Silence {
     fn finish(&mut self, _: &RunState) {}
 }
 
-/// More virtual time than any run needs: whoever is not done then hangs.
+/// More virtual time than any run needs: a run that is not done by then hangs.
 const PATIENCE: Duration = Duration::from_secs(12 * 3600);
 
-/// Runs `case`, with what goes wrong, to its end.
+/// Runs `case` with this fault to its end.
 pub async fn live_through(case: &Case, folder: &Path, strict: bool, strike: Option<Strike>) -> Aftermath {
     let hosts = ["h00", "h01"].map(|name| HostName::new(name).unwrap());
     let healthy = hosts.iter().map(|host| (host.clone(), Faults::default()));
@@ -362,7 +362,7 @@ pub async fn live_through(case: &Case, folder: &Path, strict: bool, strike: Opti
     Aftermath { fleet, jump_box, hosts, state, struck, controllers, trace }
 }
 
-/// The world in which controllers come and go.
+/// The world in which the controllers run.
 struct Stages {
     trap: Arc<Trap>,
     journal: Shared,
@@ -372,7 +372,7 @@ struct Stages {
 }
 
 impl Stages {
-    /// One controller, to its end or its death.
+    /// One controller, until it ends or dies.
     async fn controller(&self, patience: Duration) -> Option<RunEnd> {
         match tokio::time::timeout(patience, self.live()).await {
             Ok(ended) => ended,
@@ -382,7 +382,7 @@ impl Stages {
         }
     }
 
-    /// One controller that is killed after `life`, if it lives so long.
+    /// One controller that is killed after `life`, unless it ends before.
     async fn controller_for(&self, life: Duration) {
         let _ = tokio::time::timeout(life, self.live()).await;
     }

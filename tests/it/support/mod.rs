@@ -1,4 +1,4 @@
-//! What the integration tests are written with.
+//! The tools that the integration tests use.
 
 pub mod case;
 pub mod cases;

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 pub struct Scripted<F>(F);
 
 impl<F: Fn(&str, bool) -> Option<String> + Send + Sync> Scripted<F> {
-    /// Somebody who answers like this.
+    /// A person who answers like this.
     pub fn new(answer: F) -> Arc<Self> {
         Arc::new(Self(answer))
     }

@@ -1,4 +1,4 @@
-//! A jump box without processes: its programs take virtual time, and every one that was begun is counted.
+//! A jump box without processes: its programs take virtual time, and each start is counted.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +16,7 @@ use patchwave::{
     transport::Sink,
 };
 
-/// Told of a moment in which the world may change, with the host that it belongs to.
+/// Called at a moment when something may change, with the host of that moment.
 pub type Moments = Arc<dyn Fn(&HostName) -> bool + Send + Sync>;
 
 /// How long a program takes.
@@ -28,7 +28,7 @@ pub struct SimController {
     /// The folder in which files are looked up.
     pub folder: PathBuf,
     pub moments: Moments,
-    /// How often each thing was begun for a host: `hook begun`, `hook done`, `post`.
+    /// How often each thing was started for a host: `hook begun`, `hook done`, `post`.
     pub effects: Mutex<BTreeMap<(HostName, String), u32>>,
 }
 

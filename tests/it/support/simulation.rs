@@ -1,4 +1,4 @@
-//! Random rollouts over a simulated fleet, made from a seed, and a reporter that watches the rules while they run.
+//! Random rollouts over a simulated fleet, made from a seed, and a reporter that checks the rules while they run.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -23,21 +23,21 @@ use patchwave::{
 };
 use tokio::{sync::mpsc, time::Instant};
 
-/// How often a run looks for what other shells ask of it.
+/// How often a run looks for requests from other shells.
 const TICK: Duration = Duration::from_secs(120);
 
-/// A rollout and the fleet that it meets.
+/// A rollout and its fleet.
 pub struct World {
     pub plan: Plan,
     pub fleet: SimFleet,
     pub hosts: Vec<HostName>,
     pub forks: usize,
-    /// Of the jump box's wall clock, which somebody sets again and again; `None`: nobody does.
+    /// Whether the jump box's wall clock is set to another time again and again; `None`: never.
     pub clock: Option<u64>,
 }
 
 impl World {
-    /// The world of a seed with at most `most` hosts; `health` in 0..=100 is the share of hosts without a fault.
+    /// The world of a seed with at most `most` hosts; `health` in 0..=100 is the percentage of hosts without a fault.
     pub fn of(seed: u64, health: u32, most: usize) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let count = rng.usize(1..=most);
@@ -204,7 +204,7 @@ pub fn paused<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(work)
 }
 
-/// Shares `seeds` out over the cores.
+/// Spreads `seeds` over the cores.
 pub fn over_cores<T: Send>(seeds: u64, work: impl Fn(u64) -> T + Sync) -> Vec<T> {
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let work = &work;
@@ -232,7 +232,7 @@ pub struct Shared(Arc<Mutex<Kept>>);
 #[derive(Default)]
 struct Kept {
     journal: MemoryJournal,
-    /// The transaction that does not fit leaves what fits, as if each event had had its own.
+    /// A transaction that does not fit is cut to the events that fit, as if each event had its own transaction.
     torn: bool,
     transactions: usize,
     looks: usize,
@@ -240,7 +240,7 @@ struct Kept {
 }
 
 impl Shared {
-    /// The disk is full after so many events; a transaction is recorded whole or not at all.
+    /// The disk is full after this many events; a transaction is recorded whole or not at all.
     pub fn with_room(room: usize) -> Self {
         Self::of(Kept { journal: MemoryJournal::with_room(room), ..Kept::default() })
     }
@@ -250,7 +250,7 @@ impl Shared {
         Self::of(Kept { journal: MemoryJournal::with_room(room), torn: true, ..Kept::default() })
     }
 
-    /// Somebody asks every host to stop at its next step border, at the controller's look number `look` (from 1).
+    /// Every host is asked to stop at its next step border, at the controller's look number `look` (from 1).
     pub fn stopping(look: usize) -> Self {
         Self::of(Kept { stop_at_look: Some(look), ..Kept::default() })
     }
@@ -267,7 +267,7 @@ impl Shared {
         self.0.lock().unwrap().transactions
     }
 
-    /// The next controller has room, and nobody stops it.
+    /// The next controller has room, and is not asked to stop.
     pub fn heal(&self) {
         let mut kept = self.0.lock().unwrap();
         (kept.journal.room, kept.stop_at_look) = (None, None);
@@ -288,7 +288,7 @@ impl Journal for Shared {
     fn requests(&mut self) -> Vec<Request> {
         let mut kept = self.0.lock().unwrap();
         kept.looks += 1;
-        // A patient person approves whatever waits.
+        // A patient person approves every wait.
         let what = match kept.stop_at_look == Some(kept.looks) {
             true => Wanted::Stop(Stop::StepBorder),
             false => Wanted::Approve { stage: None },
@@ -313,12 +313,12 @@ impl Clock for SetClock {
     }
 }
 
-/// Watches the rules while a run goes on.
+/// Checks the rules while a run goes on.
 pub struct Watch {
     forks: usize,
     in_flight: HashSet<HostName>,
     halted: bool,
-    /// The stage of the host that was done last, and when that was by a clock that nobody sets.
+    /// The stage of the last host that was done, and the time by a clock that is never set.
     last: Option<(usize, Instant)>,
 }
 
@@ -348,7 +348,7 @@ impl Reporter for Watch {
 }
 
 impl Watch {
-    /// Between two waves there is the whole soak, whatever the wall clock says.
+    /// Between two waves there is the whole soak, whatever the wall clock shows.
     fn soaked(&self, state: &RunState, host: &HostName) {
         let me = state.host(host).unwrap();
         let first =
@@ -404,7 +404,7 @@ impl HostInputs for Everybody {
     }
 }
 
-/// Starts a run of `world`, or goes on with what `journal` holds.
+/// Starts a run of `world`, or continues with what `journal` holds.
 pub async fn drive(world: &World, mut journal: Shared) -> RunEnd {
     let steady = TokioClock::starting_at("2026-11-22T02:00:00Z".parse().unwrap());
     let clock = Arc::new(SetClock { steady, began: Instant::now(), seed: world.clock });
@@ -442,7 +442,7 @@ pub async fn drive(world: &World, mut journal: Shared) -> RunEnd {
     engine::run(engine, begun).await
 }
 
-/// Another controller.
+/// One more controller.
 pub fn resumed() -> RunResumed {
     RunResumed { operator: "sim".to_owned(), controller: "sim".to_owned(), ..RunResumed::default() }
 }
@@ -455,7 +455,7 @@ fn started(world: &World) -> RunStarted {
     }
 }
 
-/// What must hold when a controller has ended, however it ended.
+/// What must hold when a controller has ended, for whatever reason.
 pub fn settled(world: &World, events: &[Event]) -> RunState {
     let state = RunState::fold(events).unwrap();
     assert_eq!(state.outcomes().count(), world.hosts.len(), "every host has exactly one outcome");

@@ -1,4 +1,4 @@
-//! A real OpenSSH server on loopback, run as the current user with keys of its own in a temporary folder.
+//! A real OpenSSH server on loopback, run as the current user with its own keys in a temporary folder.
 
 use std::{
     fmt::Write as _,
@@ -25,11 +25,11 @@ pub struct Sshd {
     pub dir: TempDir,
     pub port: u16,
     child: Child,
-    /// Folders that go with it.
+    /// Folders that are removed with it.
     also: Vec<PathBuf>,
 }
 
-/// The program's path, or a loud word that the test did not run. Panics where tests must not be passed over.
+/// The program's path, or a loud message that the test did not run. Panics where no test may be skipped.
 pub fn need(program: &str) -> Option<PathBuf> {
     let found = ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"]
         .iter()
@@ -42,7 +42,7 @@ pub fn need(program: &str) -> Option<PathBuf> {
     found
 }
 
-/// The login name of whoever runs the tests.
+/// The login name of the person who runs the tests.
 pub fn me() -> String {
     let id = Command::new("id").arg("-un").output().expect("id");
     String::from_utf8(id.stdout).expect("a login name").trim().to_owned()
@@ -56,12 +56,12 @@ pub fn keygen(path: &Path, kind: &str, passphrase: &str) {
 }
 
 impl Sshd {
-    /// Starts one with a host key (ed25519), a user key that is let in (`user`), and more configuration.
+    /// Starts a server with a host key (ed25519), an accepted user key (`user`), and more configuration.
     pub fn start(config: &str) -> Option<Self> {
         let sshd = need("sshd")?;
         need("ssh-keygen")?;
         if rustix::process::geteuid().is_root() {
-            // sshd as root wants its empty folder; the package's service makes it at boot.
+            // As root, sshd wants its empty folder, which the package's service makes at boot.
             let _ = std::fs::DirBuilder::new().mode(0o755).create("/run/sshd");
         }
         let dir = tempfile::tempdir().expect("a temporary folder");
@@ -89,7 +89,7 @@ impl Sshd {
         format!("[127.0.0.1]:{} {key}", self.port)
     }
 
-    /// Options that trust this server and use the user key; nothing of the environment.
+    /// Options that trust this server and use the user key, and nothing from the environment.
     pub fn options(&self) -> SshOptions {
         let known = self.path("known_hosts");
         if !known.exists() {
@@ -118,7 +118,7 @@ impl Sshd {
         target
     }
 
-    /// A host of a fleet that this server plays on loopback addresses; it must listen on 0.0.0.0.
+    /// A host of a fleet that this server acts for on loopback addresses; it must listen on 0.0.0.0.
     pub fn fleet_target(&self, n: u8) -> Target {
         let mut target = Target::plain(HostName::new(&format!("web{n:03}")).expect("a name"), format!("127.1.0.{n}"));
         target.port = Some(self.port);
@@ -141,14 +141,14 @@ impl Sshd {
         let mut n = 0;
         while n < found.len() {
             let below = children(u32::try_from(found[n]).expect("a pid"));
-            // Only sshd's own processes, not what they run.
+            // Only sshd's own processes, not the commands in them.
             found.extend(below.into_iter().filter(|pid| comm(*pid).starts_with("sshd")));
             n += 1;
         }
         found
     }
 
-    /// Removes this folder, too, at the end.
+    /// Also removes this folder at the end.
     pub fn also(&mut self, folder: PathBuf) {
         self.also.push(folder);
     }
@@ -188,7 +188,7 @@ pub fn free_port() -> u16 {
 
 fn spawn(sshd: &Path, dir: &Path, port: u16, config: &str) -> Child {
     let at = dir.display();
-    // bash started by sshd reads ~/.bashrc at level 1; the tester's own may cost more than all the rest of a test.
+    // bash started by sshd reads ~/.bashrc at level 1; a real one may take longer than the rest of a test.
     const NO_BASHRC: &str = "SetEnv SHLVL=5";
     let mut text = if config.contains("SetEnv ") {
         config.replacen("SetEnv", NO_BASHRC, 1)
@@ -209,7 +209,7 @@ fn spawn(sshd: &Path, dir: &Path, port: u16, config: &str) -> Child {
     if !config.contains("MaxStartups ") {
         text.push_str("MaxStartups 200\n");
     }
-    // Since 9.8 an address whose logins fail is kept out for a while, which is what many tests are about.
+    // Since 9.8 an address with failed logins is blocked for a while, and failed logins are what many tests do.
     if !config.contains("PerSourcePenalties ") && openssh_version() >= (9, 8) {
         text.push_str("PerSourcePenalties no\n");
     }
@@ -237,7 +237,7 @@ fn openssh_version() -> (u32, u32) {
     (major.parse().expect("a number"), minor.parse().expect("a number"))
 }
 
-/// Whether it listens on all its addresses. Its log says so; that somebody answers on the port does not.
+/// Whether it listens on all its addresses. Its log says so; an answer on the port does not prove it.
 fn came_up(child: &mut Child, dir: &Path) -> bool {
     let read = |file: &str| std::fs::read_to_string(dir.join(file)).unwrap_or_default();
     let addresses = read("sshd_config").matches("ListenAddress ").count();
@@ -268,7 +268,7 @@ impl SshAgent {
         let mut agent = Command::new("ssh-agent");
         agent.args(["-D", "-a"]).arg(&socket).stdout(Stdio::null());
         let agent = Self { child: agent.spawn().expect("ssh-agent"), socket };
-        // The socket's file is there before anybody listens on it.
+        // The socket's file exists before the agent listens on it.
         let until = Instant::now() + Duration::from_secs(20);
         while UnixStream::connect(&agent.socket).is_err() {
             assert!(Instant::now() < until, "ssh-agent does not listen on {}", agent.socket.display());

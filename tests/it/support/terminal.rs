@@ -1,5 +1,5 @@
-//! A terminal with a person at it: a program in a session of its own, behind a pseudo-terminal that `script` holds.
-//! What is typed goes in when the program has asked; what the program writes is kept as it comes.
+//! A terminal with a person at it: a program in its own session, behind a pseudo-terminal that `script` holds. Keys are
+//! sent when the program has asked; its output is kept as it comes.
 
 use std::{
     io::{Read, Write},
@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long anything may take before a test calls it hung.
+/// After this time, a test counts as hung.
 const HUNG: Duration = Duration::from_secs(120);
 
 /// A program behind a terminal; ended when dropped.
@@ -21,11 +21,11 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Runs a line of `/bin/sh` with `columns` columns. `outer` is where: it gets the words of `script` as arguments.
+    /// Runs a line of `/bin/sh` with `columns` columns. `outer` wraps it: it gets the words of `script` as arguments.
     pub fn start(mut outer: Command, columns: u16, line: &str) -> Self {
         let line = format!("stty rows 30 cols {columns}; {line}");
         outer.args(["script", "-q", "-e", "-c", &line, "/dev/null"]);
-        // `script` hands the line to `$SHELL`.
+        // `script` gives the line to `$SHELL`.
         outer.env("SHELL", "/bin/sh").env("TERM", "xterm");
         let mut child =
             outer.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("script");
@@ -40,12 +40,12 @@ impl Terminal {
         Self { keys: child.stdin.take(), child, screen, reader: Some(reader) }
     }
 
-    /// All that was written so far, control sequences and all.
+    /// Everything that was written so far, control sequences included.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.screen.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
 
-    /// Waits until `words` stand in what was written after the first `from` bytes; where they end.
+    /// Waits until `words` appear after the first `from` bytes of the output; returns where they end.
     #[track_caller]
     pub fn until(&mut self, from: usize, words: &str) -> usize {
         let end = Instant::now() + HUNG;
@@ -66,7 +66,7 @@ impl Terminal {
         to.write_all(keys.as_bytes()).and_then(|()| to.flush()).expect("the terminal takes keys");
     }
 
-    /// Waits for the question, answers it, and gives back where the question ended.
+    /// Waits for the question, answers it, and returns where the question ended.
     #[track_caller]
     pub fn answer(&mut self, from: usize, question: &str, answer: &str) -> usize {
         let at = self.until(from, question);
@@ -74,7 +74,7 @@ impl Terminal {
         at
     }
 
-    /// Waits for the end; the exit code, and all that was written.
+    /// Waits for the end; returns the exit code and everything that was written.
     #[track_caller]
     pub fn end(mut self) -> (i32, String) {
         let end = Instant::now() + HUNG;

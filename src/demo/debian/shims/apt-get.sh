@@ -57,7 +57,7 @@ update() {
     echo "Reading package lists..."
 }
 
-# The sources, in the format that is asked for.
+# The sources, in the requested format.
 indextargets() {
     printf '%s\n' "bookworm/main|debian|Debian|oldstable|bookworm" \
         "bookworm-updates/main|debian|Debian|oldstable-updates|bookworm-updates" \
@@ -86,7 +86,7 @@ plan() {
             chosen[name] = to
             if (brings[name, to] != "-") { split(brings[name, to], parts, "="); need(parts[1], parts[2]) }
         }
-        # A package that brings a new one stays behind unless new ones are welcome.
+        # A package that needs a new one is kept back unless new ones are allowed.
         function blocked(name, to,    parts) {
             if (brings[name, to] == "-") return 0
             split(brings[name, to], parts, "=")
@@ -176,7 +176,7 @@ upgrade() {
     fi
 }
 
-# As the real one keeps it; a job of patchwave follows what was asked for.
+# As the real apt-get writes it; for a job of patchwave, its name is added.
 history() {
     mkdir -p "$root/var/log/apt"
     printf 'Start-Date: %s\nCommandline: apt-get %s\nRequested-By: %s\n\n' \
@@ -200,7 +200,7 @@ transaction() {
             print "Preparing to unpack .../" $1 "_" $3 "_amd64.deb ..."
             print "Unpacking " $1 " (" $3 ")" ($2 == "-" ? "" : " over (" $2 ")") " ..."
         }' "$1"
-        # One rename for all that is unpacked; new packages come last, marked as automatic.
+        # One rename for everything that was unpacked; new packages come last, marked as automatic.
         awk -F"$tab" -v OFS="$tab" 'FILENAME ~ /transaction/ { to[$1] = $3; next }
             $1 in to { $2 = to[$1]; $5 = "unpacked"; delete to[$1] } { print }
             END { for (name in to) print name, to[name], "amd64", "install", "unpacked", "ok", "auto" }' \

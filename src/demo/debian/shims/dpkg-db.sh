@@ -1,6 +1,6 @@
 # The package database of a simulated host, for apt-get and dpkg. Read with `.` after sim.sh.
 # sim/installed: name, version, architecture, want, status, error flag, mark (tabs between)
-# sim/available: name, version, architecture, suite, what it brings along; versions of a package oldest first
+# sim/available: name, version, architecture, suite, new packages that it needs; versions of a package oldest first
 
 # Rewrites sim/installed with an awk program, in one rename.
 rewrite() {
@@ -76,7 +76,7 @@ configure() {
     set_status "$1" installed
 }
 
-# Configures several packages, the good ones too when one fails. $1: seconds for each, rest: names
+# Configures several packages; if one fails, the others are configured all the same. $1: seconds for each, rest: names
 configure_all() {
     _pause=$1 _failed=
     shift

@@ -1,21 +1,21 @@
-//! A watchdog lives or is reported as gone, a rollback ends or is ended, and what is reported stays true after the next
-//! boot.
+//! A watchdog is alive or is reported as gone, a rollback ends or is ended, and what is reported stays true after the
+//! next boot.
 
 use std::process::Stdio;
 
 use super::*;
 use crate::step::guard::{
-    answer::{self, Stand},
+    answer::{self, State},
     commands::{self, Wish},
 };
 
 impl Bench {
-    /// How the guard stands after this wish.
-    async fn stands(&mut self, wish: Wish) -> (Stand, Option<u32>) {
+    /// The guard's state after this wish.
+    async fn state(&mut self, wish: Wish) -> (State, Option<u32>) {
         let command = commands::settle(ID, wish, 0, Duration::from_secs(3));
         let output = self.link.exec(&command, &mut NoSink).await.unwrap();
         let settled = answer::settled(&output).unwrap();
-        (settled.stand, settled.process)
+        (settled.state, settled.process)
     }
 
     /// A host on which `systemctl start` starts what the unit says.
@@ -30,7 +30,7 @@ setsid -f $(sed -n s/^ExecStart=//p "$unit") </dev/null >/dev/null 2>&1"#;
         self.shim("systemctl", systemctl);
     }
 
-    /// The watchdog is armed, its guard is to roll back, and somebody else installs packages.
+    /// The watchdog is armed, its guard is to roll back, and another program installs packages.
     async fn waits_for_an_installation(&mut self) {
         use std::os::unix::fs::MetadataExt;
         self.arm(Outlives::Nothing).await.unwrap();
@@ -43,20 +43,20 @@ setsid -f $(sed -n s/^ExecStart=//p "$unit") </dev/null >/dev/null 2>&1"#;
             if waits.exists() {
                 return;
             }
-            self.stands(Wish::RollBack).await;
+            self.state(Wish::RollBack).await;
         }
         panic!("it does not wait");
     }
 
-    /// How the guard stands once it does not wait any more.
-    async fn ends_up(&mut self) -> Stand {
+    /// The guard's state once it no longer waits.
+    async fn ends_up(&mut self) -> State {
         for _ in 0..20 {
-            let (stand, _) = self.stands(Wish::RollBack).await;
-            if !matches!(stand, Stand::Held | Stand::Armed | Stand::Rolling) {
-                return stand;
+            let (state, _) = self.state(Wish::RollBack).await;
+            if !matches!(state, State::Held | State::Armed | State::Rolling) {
+                return state;
             }
         }
-        Stand::Held
+        State::Held
     }
 
     /// Another run takes the host's lease, or is refused.
@@ -67,7 +67,7 @@ setsid -f $(sed -n s/^ExecStart=//p "$unit") </dev/null >/dev/null 2>&1"#;
         answer
     }
 
-    /// The watchdog has another process id than this one.
+    /// The watchdog has a process id different from this one.
     async fn another_watchdog(&self, than: &str) {
         for _ in 0..200 {
             let id = self.id_in("pid");
@@ -89,7 +89,7 @@ async fn without_systemd_a_watchdog_outlives_signals_and_is_started_again() {
         bench.sends(signal, "pid").await;
         bench.sends(signal, "keeper").await;
     }
-    assert_eq!(bench.stands(Wish::RollBack).await.0, Stand::RolledBack(0));
+    assert_eq!(bench.state(Wish::RollBack).await.0, State::RolledBack(0));
     assert_eq!((bench.id_in("pid"), bench.id_in("keeper"), bench.lines("log")), (first, keeper, "undone\n".to_owned()));
 
     let mut bench = super::bench("true", "echo undone >>$H/log");
@@ -112,7 +112,7 @@ async fn a_watchdog_that_is_found_dead_is_started_again_by_its_own_run() {
         }
         bench.arm(Outlives::Nothing).await.unwrap();
         bench.kill_watchdog().await;
-        assert_eq!(bench.stands(Wish::RollBack).await.0, Stand::RolledBack(0), "systemd: {systemd}");
+        assert_eq!(bench.state(Wish::RollBack).await.0, State::RolledBack(0), "systemd: {systemd}");
         assert_eq!(bench.lines("log"), "undone\n");
     }
 }
@@ -124,21 +124,21 @@ async fn a_watchdog_that_cannot_be_started_again_is_lost_for_good() {
     bench.arm(Outlives::Nothing).await.unwrap();
     bench.kill_watchdog().await;
     bench.file("no-bus", "");
-    assert_eq!(bench.stands(Wish::RollBack).await.0, Stand::Dead);
-    assert_eq!(bench.stands(Wish::GiveUp).await.0, Stand::Lost);
-    assert_eq!(bench.stands(Wish::RollBack).await.0, Stand::Lost);
-    // Weeks later the host boots: what was told is still true.
+    assert_eq!(bench.state(Wish::RollBack).await.0, State::Dead);
+    assert_eq!(bench.state(Wish::GiveUp).await.0, State::Lost);
+    assert_eq!(bench.state(Wish::RollBack).await.0, State::Lost);
+    // Weeks later the host boots: what was reported is still true.
     bench.boot_watchdog("boot-2").await;
     appears(&bench.guard_file("pid")).await;
     bench.watchdog_ends().await;
-    assert_eq!((bench.lines("log"), bench.stands(Wish::Confirm).await.0), (String::new(), Stand::Lost));
+    assert_eq!((bench.lines("log"), bench.state(Wish::Confirm).await.0), (String::new(), State::Lost));
     assert!(!bench.path(&format!("etc/systemd/system/patchwave-guard-{ID}.service")).exists());
     assert!(bench.another().await.is_ok());
 }
 
 #[tokio::test]
 async fn what_was_decided_and_not_carried_out_can_be_given_up_and_what_has_begun_cannot() {
-    for (begun, stand) in [(false, Stand::Lost), (true, Stand::Cut)] {
+    for (begun, state) in [(false, State::Lost), (true, State::Cut)] {
         let mut bench = bench("true", "echo undone >>$H/log");
         bench.arm(Outlives::Nothing).await.unwrap();
         bench.kill_watchdog().await;
@@ -146,18 +146,18 @@ async fn what_was_decided_and_not_carried_out_can_be_given_up_and_what_has_begun
         if begun {
             fs::rename(bench.guard_file("ready"), bench.guard_file("begun")).unwrap();
         }
-        assert_eq!(bench.stands(Wish::GiveUp).await.0, stand);
+        assert_eq!(bench.state(Wish::GiveUp).await.0, state);
         bench.start_watchdog().await;
         tokio::time::sleep(Duration::from_millis(500)).await;
-        assert_eq!((bench.lines("log"), bench.stands(Wish::RollBack).await.0), (String::new(), stand));
+        assert_eq!((bench.lines("log"), bench.state(Wish::RollBack).await.0), (String::new(), state));
     }
 }
 
 #[tokio::test]
 async fn nobody_rolls_back_at_a_boot_a_week_after_the_last_watch() {
     const DAY: i64 = 86_400;
-    // The host's calendar at the boot, beside that of the last watch: a clock that is a day off either way, one that
-    // was reset, a long weekend; then a week.
+    // The host's calendar at the boot, compared with that of the last watch: a clock that is a day off in either
+    // direction, one that was reset, a long weekend; then a week.
     for (days, acts) in [(1, true), (-1, true), (-20_000, true), (4, true), (8, false), (300, false)] {
         let mut bench = bench("true", "echo undone >>$H/log");
         bench.arm(Outlives::Nothing).await.unwrap();
@@ -174,7 +174,7 @@ async fn nobody_rolls_back_at_a_boot_a_week_after_the_last_watch() {
         } else {
             appears(&bench.guard_file("pid")).await;
             bench.watchdog_ends().await;
-            assert_eq!(bench.stands(Wish::RollBack).await.0, Stand::Lost);
+            assert_eq!(bench.state(Wish::RollBack).await.0, State::Lost);
         }
         assert_eq!(bench.lines("log"), if acts { "undone\n" } else { "" }, "{days} days");
     }
@@ -187,7 +187,7 @@ async fn a_clock_that_is_set_changes_nothing_while_the_host_is_up() {
         bench.arm(Outlives::Nothing).await.unwrap();
         bench.shim("date", &format!("echo {}", jiff::Timestamp::now().as_second() + days * 86_400));
         tokio::time::sleep(Duration::from_millis(1500)).await;
-        assert_eq!((bench.lines("log"), bench.stands(Wish::Confirm).await.0), (String::new(), Stand::Confirmed));
+        assert_eq!((bench.lines("log"), bench.state(Wish::Confirm).await.0), (String::new(), State::Confirmed));
     }
 }
 
@@ -210,7 +210,7 @@ async fn a_rollback_that_takes_too_long_is_ended_and_told() {
     assert_eq!(result.detail[0], "begun");
     let group = bench.id_in("runner");
     bench.sh(&format!("while kill -0 -{group} 2>/dev/null; do sleep 0.1; done")).await;
-    // It holds nobody up any more.
+    // It does not block any run.
     fs::remove_file(bench.path("var/lib/patchwave/lease")).unwrap();
     assert!(bench.another().await.is_ok());
 }
@@ -219,8 +219,8 @@ async fn a_rollback_that_takes_too_long_is_ended_and_told() {
 async fn while_a_rollback_runs_others_are_told_so_and_how_to_end_it() {
     let mut bench = bench("true", "echo begun >>$H/log; sleep 1000");
     bench.arm(Outlives::Nothing).await.unwrap();
-    let (stand, process) = bench.stands(Wish::RollBack).await;
-    assert_eq!(stand, Stand::Rolling);
+    let (state, process) = bench.state(Wish::RollBack).await;
+    assert_eq!(state, State::Rolling);
     let process = process.expect("the group of the rollback");
     bench.up_for(160);
     let refused = bench.another().await.unwrap_err();
@@ -229,14 +229,14 @@ async fn while_a_rollback_runs_others_are_told_so_and_how_to_end_it() {
         refused.summary.contains(&format!("for 60 s now (process {process}); the host ends it after 600 s")),
         "{refused:?}"
     );
-    // A watchdog that is killed meanwhile takes up where it was.
+    // A watchdog that is killed meanwhile continues where it was.
     let first = bench.id_in("pid");
     bench.sends("KILL", "pid").await;
     bench.another_watchdog(&first).await;
-    assert_eq!(bench.stands(Wish::RollBack).await, (Stand::Rolling, Some(process)));
+    assert_eq!(bench.state(Wish::RollBack).await, (State::Rolling, Some(process)));
     bench.sh(&format!("kill -TERM -{process}")).await;
     appears(&bench.guard_file("rc")).await;
-    assert_eq!(bench.stands(Wish::RollBack).await.0, Stand::RolledBack(143));
+    assert_eq!(bench.state(Wish::RollBack).await.0, State::RolledBack(143));
     assert!(bench.another().await.is_ok());
 }
 
@@ -252,7 +252,7 @@ async fn boots_after_which_its_run_came_back_do_not_count() {
         // The next change of the walk.
         bench.arm(Outlives::Nothing).await.unwrap();
     }
-    // Three boots and nobody came: there is no time left.
+    // Three boots without a confirmation: there is no time left.
     for boot in 7..10 {
         assert_eq!(bench.lines("log"), "", "boot {boot}");
         bench.kill_watchdog().await;
@@ -313,11 +313,11 @@ async fn a_rollback_that_waits_for_a_job_is_told_as_waiting() {
     let start = stat.rsplit_once(") ").unwrap().1.split(' ').nth(19).unwrap().to_owned();
     let job = "var/lib/patchwave/jobs/20261122-020003-kxfa.s1";
     bench.file(&format!("{job}/pid"), format!("{} {start} boot-1\n", std::process::id()));
-    assert_eq!(bench.stands(Wish::RollBack).await.0, Stand::Held);
+    assert_eq!(bench.state(Wish::RollBack).await.0, State::Held);
     let refused = bench.another().await.unwrap_err();
     assert!(refused.summary.ends_with("rolls the host back once a job or an installation there ends"), "{refused:?}");
     bench.file(&format!("{job}/rc"), "0  \n");
-    assert_eq!(bench.stands(Wish::RollBack).await.0, Stand::RolledBack(0));
+    assert_eq!(bench.state(Wish::RollBack).await.0, State::RolledBack(0));
     assert_eq!(bench.lines("log"), "undone\n");
 }
 
@@ -325,12 +325,12 @@ async fn a_rollback_that_waits_for_a_job_is_told_as_waiting() {
 async fn a_rollback_does_not_begin_in_the_middle_of_somebodys_installation() {
     let mut bench = bench("true", "echo undone >>$H/log");
     bench.waits_for_an_installation().await;
-    assert_eq!(bench.stands(Wish::RollBack).await.0, Stand::Held);
+    assert_eq!(bench.state(Wish::RollBack).await.0, State::Held);
     let refused = bench.another().await.unwrap_err();
     assert!(refused.summary.ends_with("rolls the host back once a job or an installation there ends"), "{refused:?}");
     assert_eq!(bench.lines("log"), "");
     bench.file("proc/locks", "");
-    assert_eq!(bench.ends_up().await, Stand::RolledBack(0));
+    assert_eq!(bench.ends_up().await, State::RolledBack(0));
     assert_eq!(bench.lines("log"), "undone\n");
 }
 
@@ -340,6 +340,6 @@ async fn an_installation_that_does_not_end_does_not_keep_a_host_out_of_reach() {
     bench.waits_for_an_installation().await;
     assert_eq!(bench.lines("log"), "");
     bench.up_for(99_999);
-    assert_eq!(bench.ends_up().await, Stand::RolledBack(0));
+    assert_eq!(bench.ends_up().await, State::RolledBack(0));
     assert_eq!(bench.lines("log"), "undone\n");
 }

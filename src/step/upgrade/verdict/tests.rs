@@ -4,7 +4,7 @@ use crate::{
     pkg::{Installed, Package, apt::Apt},
 };
 
-/// `name version`, `!` in front of what is half-configured.
+/// `name version`; `!` in front of a half-configured package.
 fn state(lines: &[&str]) -> PackageState {
     let mut state = PackageState::default();
     for line in lines {
@@ -48,7 +48,7 @@ fn exit(code: u32) -> End {
 fn the_packages_decide_and_not_the_exit_code() {
     for (after, removals, end, output, verdict, class, summary) in [
         (&DONE[..], &[][..], exit(0), "", Verdict::Ok, "", "3 packages upgraded (a 1 → 2, b 1 → 2, new 1 new)"),
-        // Another package was broken by somebody else: apt says 100, all went in.
+        // Another program broke another package: apt exits with 100, but everything was installed.
         (&DONE[..], &[], exit(100), "", Verdict::Ok, "", "3 packages upgraded (a 1 → 2, b 1 → 2, new 1 new)"),
         (&DONE[..], &[], End::Lost, "", Verdict::Ok, "", "3 packages upgraded (a 1 → 2, b 1 → 2, new 1 new)"),
         // A newer version than planned does not count as a failure.
@@ -77,7 +77,7 @@ fn the_packages_decide_and_not_the_exit_code() {
             "",
             Verdict::Failed,
             "removals",
-            "c was removed without being planned",
+            "c was removed, but that was not planned",
         ),
         (
             &["a 1", "b 1", "c 1"],
@@ -86,7 +86,7 @@ fn the_packages_decide_and_not_the_exit_code() {
             "",
             Verdict::Failed,
             "missing",
-            "apt did not take a 2, b 2, new 1 (exit code 0)",
+            "apt did not install a 2, b 2, new 1 (exit code 0)",
         ),
         (
             &["a 2", "!b 2", "c 1", "new 1"],

@@ -1,4 +1,4 @@
-//! What was agreed to is what runs, on the machine that the walk began on.
+//! The files and the machine that a run uses are the ones that it started with.
 
 use super::*;
 use crate::step::sources;
@@ -21,7 +21,7 @@ async fn the_machine_is_noted_before_the_first_change_and_no_other_is_changed_af
     assert_eq!(noted.key.as_deref(), Some("SHA256:one"));
     assert_eq!(noted.id, crate::event::Machine::id_of("11111111111111111111111111111111"));
     assert_eq!(bench.count("machine-id"), 2, "once for each walk");
-    // The name leads somewhere else now, in the same walk and for a resumed run.
+    // The name now leads somewhere else, in the same walk and for a resumed run.
     bench.file("host-key", "SHA256:two");
     bench.link.close().await;
     let lost = bench.step().await;
@@ -55,7 +55,7 @@ async fn a_program_of_the_jump_box_with_another_text_does_not_start() {
     let refused = bench.step().await;
     ends(&refused, Verdict::Failed, "file-changed");
     assert!(!refused.changed && refused.summary.starts_with("hook has changed since the run started"), "{refused:#?}");
-    // The script of an interpreter, and any file for a host that is about to begin.
+    // The script after an interpreter, and any file for a host that is about to begin.
     bench.spec.kind = StepKind::Drain(Hook { run: template("sh lib.sh") });
     ends(&bench.step().await, Verdict::Ok, "");
     bench.hook("lib.sh", "echo changed >>ran");

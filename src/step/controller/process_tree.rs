@@ -1,5 +1,6 @@
-//! Which processes of this machine belong to a program that was started here, and their end. A child that left the
-//! program's group is found by the mark in its environment, or as a child of one that has it. Knows nothing of runs.
+//! Which processes of this machine belong to a program that was started here, and how to end them. A child that left
+//! the program's group is found by the mark in its environment, or as a child of a process that has the mark. Knows
+//! nothing about runs.
 
 use std::{collections::HashSet, fs, os::unix::ffi::OsStrExt as _, path::Path, time::Duration};
 
@@ -8,9 +9,9 @@ use tokio::time::{Instant, sleep};
 
 use crate::command::printable;
 
-/// The variable that marks a program and all that it starts.
+/// The variable that marks a program and everything that it starts.
 pub(super) const MARK: &str = "PATCHWAVE_PROGRAM";
-/// How long processes get to be gone once they were killed.
+/// How long killed processes may take to disappear.
 const GONE_WITHIN: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -19,13 +20,13 @@ const LOOK: Duration = Duration::from_millis(20);
 pub(super) struct Process {
     pub(super) pid: i32,
     pub(super) parent: i32,
-    /// In ticks since the machine booted; ids are used again, the two together are not.
+    /// In ticks since the machine booted. Process ids are reused, but a pair of id and start time is not.
     pub(super) start: u64,
     pub(super) name: String,
 }
 
 impl Process {
-    /// The process with this id; `None` when there is none, or only what its parent has not waited for.
+    /// The process with this id; `None` if there is none, or only a zombie.
     pub(super) fn find(pid: i32) -> Option<Self> {
         Self::read(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
     }
@@ -40,7 +41,7 @@ impl Process {
     }
 
     fn kill(&self) {
-        // It may have ended since, and its id may be another's.
+        // It may have ended since, and its id may belong to another process.
         let same = Self::find(self.pid).is_some_and(|now| now.start == self.start);
         if let Some(pid) = Pid::from_raw(self.pid).filter(|_| same) {
             let _ = kill_process(pid, Signal::KILL);
@@ -76,8 +77,8 @@ pub(super) fn marked(mark: &Path) -> Vec<Process> {
     all.into_iter().filter(|process| members.contains(&process.pid)).collect()
 }
 
-/// Kills them all, those that they start meanwhile too; gives back what does not end (another user's, or in the
-/// kernel).
+/// Kills them all, including those that they start meanwhile; returns the ones that do not end (another user's, or
+/// stuck in the kernel).
 pub(super) async fn kill(mark: &Path) -> Vec<Process> {
     let until = Instant::now() + GONE_WITHIN;
     let mut known: Vec<Process> = Vec::new();
@@ -87,7 +88,7 @@ pub(super) async fn kill(mark: &Path) -> Vec<Process> {
                 known.push(process);
             }
         }
-        // A child of one that was killed has another parent now.
+        // A child of a killed process has a new parent now.
         known.retain(|process| Process::find(process.pid).is_some_and(|now| now.start == process.start));
         if known.is_empty() || Instant::now() >= until {
             return known;

@@ -5,10 +5,10 @@ use std::{collections::BTreeSet, fs};
 use super::{Pair, ssh_is_there};
 use crate::support::sshd::need;
 
-/// Blocks are not settings.
+/// Keywords that begin a block are not settings.
 const BLOCKS: [&str; 3] = ["host", "match", "include"];
 
-/// Words of a program that could be keywords. The linker keeps one word inside the end of another.
+/// Words in a program that could be keywords. The linker may store one word as the end of another.
 fn words(program: &[u8]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for run in program.split(|byte| !byte.is_ascii_lowercase() && !byte.is_ascii_digit()) {
@@ -22,8 +22,8 @@ fn words(program: &[u8]) -> BTreeSet<String> {
     found
 }
 
-/// The words that `ssh` takes for keywords. It names each line that begins with another word, and goes on; some
-/// keywords end it when their argument is nonsense.
+/// The words that `ssh` accepts as keywords. It names each line that begins with any other word, and continues; some
+/// keywords end it if their argument is nonsense.
 fn known(words: &[String]) -> Vec<&str> {
     let mut found = Vec::new();
     let mut left = words;
@@ -39,7 +39,7 @@ fn known(words: &[String]) -> Vec<&str> {
         let line_of = |line: &str| line.rsplit_once("line ")?.1.split(':').next()?.trim().parse::<usize>().ok();
         let read = match said.contains("terminating, ") {
             true => left.len(),
-            // The first line is the block's.
+            // The first line is that of the block.
             false => said.lines().filter_map(line_of).max().expect("it names a line") - 1,
         };
         found.extend(left[..read].iter().map(String::as_str).filter(|word| !unknown.contains(word)));
@@ -63,7 +63,7 @@ fn nothing_that_ssh_knows_is_unknown_here() {
         let text = String::from_utf8_lossy(&pair.ours(&["web"]).stderr).into_owned();
         assert!(!text.contains("is not an ssh_config keyword"), "ssh knows {word}, and we do not");
     }
-    // And the other way round: what ssh prints is in the table by its own name.
+    // And the other way round: everything that ssh prints is in the table under its own name.
     let rows = patchwave::sshconfig::keywords_in_markdown();
     let printed = Pair::new("").ssh(&["web"]);
     for line in String::from_utf8_lossy(&printed.stdout).lines() {

@@ -1,5 +1,5 @@
-//! What was agreed to is what runs, where it was pinned: texts of scripts, hooks and files; variables; the machine
-//! behind a name; a record by another patchwave.
+//! A run uses what was agreed to, and only there: the texts of scripts, hooks and files; variables; the machine behind
+//! a name; a record by another version of patchwave.
 
 use std::{fs, path::Path};
 
@@ -47,7 +47,7 @@ fn begun(site: &Site) -> impl Fn(&[Event]) -> bool {
     |_| site.lines("begun") > 0
 }
 
-/// Starts a run of some hosts, and kills it when the first step works.
+/// Starts a run of some hosts, and kills it during the first step.
 fn killed(hosts: usize) -> (Site, String) {
     let site = site(hosts);
     let run = site.killed("run play.yml -i inv.yml", "a step that works", begun(&site));
@@ -88,7 +88,7 @@ fn another_text_is_refused_by_resume_and_accepted_by_name() {
 
 #[test]
 fn another_text_in_the_middle_of_a_run_is_not_used() {
-    // Both hosts are to be tried, to see where each of them is stopped.
+    // Both hosts are tried, to see where each of them is stopped.
     let play = format!("{STEPS}rollout: {{ max_failures: 1 }}\n");
     let site = Case::hosts(2).policy("batch: 1, max_failures: 2").play(play).site();
     texts(&site, "v1");
@@ -104,12 +104,12 @@ fn another_text_in_the_middle_of_a_run_is_not_used() {
         }
         _ => None,
     });
-    // The one in the middle at the step that needs it, the other one before anything was done to it.
+    // The open host stops at the step that needs the file, the other one before anything is done to it.
     let class = || "file-changed".to_owned();
     assert_eq!(failed, [("web001.test".to_owned(), 1, class()), ("web002.test".to_owned(), 0, class())]);
     assert_eq!((site.on("web001.test", "mark"), site.on("web002.test", "begun")), Default::default());
     assert!(!site.folder().join("seen").exists(), "no hook of either text ran");
-    // It is another plan.
+    // This is a different plan.
     assert_ne!(plan, site.run("plan play.yml -i inv.yml").ended(0).out);
 }
 
@@ -140,7 +140,7 @@ fn an_open_host_that_is_another_machine_now_is_unknown_and_nothing_is_sent_there
     });
     assert!(noted.key.unwrap().starts_with("SHA256:"));
     go(&site);
-    // The inventory says now that web001 is where web002 is; its key is known there.
+    // The inventory now says that web001 is where web002 is; its key is known there.
     let inventory = fs::read_to_string(site.folder().join("inv.yml")).unwrap();
     let port = |name: &str| {
         let line = inventory.lines().find(|line| line.contains(name)).unwrap();
@@ -170,7 +170,7 @@ fn an_address_that_became_that_of_another_host_of_the_run_is_refused() {
     site.run("resume --accept-changed-plan").ended(2).says(&["web[001-002].test are the same machine"]);
 }
 
-/// Writes the events of the only run again, with their hashes, as another program would have written them.
+/// Rewrites the events of the only run, with their hashes, as another program would have written them.
 fn rewrite(desk: &Desk, change: impl Fn(u64, &mut Value)) {
     let db = Connection::open(desk.folder().join("state/ledger.db")).unwrap();
     let run: String = db.query_row("SELECT run FROM runs", [], |row| row.get(0)).unwrap();
@@ -210,7 +210,7 @@ fn a_record_of_an_older_patchwave_is_resumed_and_held_to_the_texts_of_now() {
             kind["operator"] = "whoever".into();
             kind["plan"].as_object_mut().unwrap().remove("agreed");
         }
-        // It knew nothing of machines.
+        // The older version knew nothing about machines.
         if kind["key"] == "machine" {
             kind["key"] = "nothing".into();
         }
@@ -228,7 +228,7 @@ fn a_record_of_an_older_patchwave_is_resumed_and_held_to_the_texts_of_now() {
 fn a_record_of_a_newer_patchwave_is_shown_whole_and_not_resumed_cut_or_called_damaged() {
     let (site, run) = killed(1);
     let count = site.events(&run).len() as u64;
-    // Only a key that is not known here: it is read, but who may say what it asks for?
+    // It is only a key that this version does not know. The run can be read, but its meaning is unknown.
     rewrite(&site, |_, kind| {
         if kind["event"] == "run_started" {
             kind["version"] = "99.1.0".into();
@@ -240,7 +240,7 @@ fn a_record_of_a_newer_patchwave_is_shown_whole_and_not_resumed_cut_or_called_da
     site.run("ledger verify").ended(0);
     let shown = site.run(&format!("show {run} --json")).ended(0).out;
     assert!(shown.contains("\"never_at_night\":true"), "nothing of it is lost: {shown}");
-    // An event of a kind that is not known here.
+    // An event of a kind that this version does not know.
     rewrite(&site, |seq, kind| {
         if seq == count {
             kind["event"] = "host_paused".into();
@@ -256,7 +256,7 @@ fn a_record_of_a_newer_patchwave_is_shown_whole_and_not_resumed_cut_or_called_da
     }
     let shown = site.run(&format!("show {run} --json")).ended(0).out;
     assert_eq!((shown.lines().count() as u64, shown.contains("host_paused")), (count, true));
-    // The other runs are listed all the same.
+    // The other runs are still listed.
     fs::write(site.host().folder().join("go"), "").unwrap();
     site.run("run play.yml -i inv.yml --check").ended(0);
     site.run("runs").ended(0).says(&["Texts", &said]);

@@ -1,4 +1,4 @@
-//! Whose word it is: the account that acts, and a state folder that somebody else may write.
+//! Which account acts, and a state folder that another user may write.
 
 use std::{
     fs,
@@ -14,14 +14,14 @@ use patchwave::{cli::Who, event::Kind};
 
 use crate::support::case::{Case, Site, finished};
 
-/// Somebody who is nobody here.
+/// An account that does not exist here.
 const STRANGER: u32 = 65534;
 
 fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// One host after the other, with a wait for a person after the first.
+/// One host after the other, with an approval after the first.
 fn site(hosts: usize) -> Site {
     let case = Case::hosts(hosts).policy("batch: 1, approve: true");
     case.steps("  - command: echo once >>$PATCHWAVE_ROOT/once\n").site()
@@ -45,7 +45,7 @@ fn the_processs_account_is_recorded_and_what_is_made_is_private_whatever_the_uma
     run.envs(real.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let running = run.spawn().unwrap();
     let id = site.until("the end of the first wave", |events| finished(events) == 1);
-    // While it runs, so that the journal files of the database are there.
+    // While it runs, so that the journal files of the database exist.
     let state = site.folder().join("state");
     let logs = state.join("logs").join(&id);
     assert!(state.join("ledger.db-wal").exists());
@@ -113,7 +113,7 @@ fn a_record_that_others_may_write_is_refused_by_every_command_and_nothing_is_don
             fs::set_permissions(&path, before.permissions()).unwrap();
             chown(&path, Some(std::os::unix::fs::MetadataExt::uid(&before)), None).unwrap();
         }
-        // A lock that somebody else may take away says nothing.
+        // A lock that another user can remove proves nothing.
         let before = fs::metadata(&lock).unwrap();
         spoil(&lock);
         site.run("ledger prune --keep-runs 0 --yes").ended(3).says(&[said]);
@@ -133,7 +133,7 @@ fn a_record_that_others_may_write_is_refused_by_every_command_and_nothing_is_don
 #[test]
 fn a_folder_that_somebody_prepared_is_not_filled_and_a_log_that_was_open_is_closed() {
     let site = site(1);
-    // As in /tmp: whoever comes first makes the file.
+    // As in /tmp, where another user may create the file first.
     let shared: PathBuf = site.write("shared/ledger.db", "");
     let folder = shared.parent().unwrap();
     let victim = site.write("victim", "");
@@ -148,7 +148,7 @@ fn a_folder_that_somebody_prepared_is_not_filled_and_a_log_that_was_open_is_clos
     assert_eq!(site.logins(), 0);
     let log = site.write("state/patchwave.log", "");
     fs::set_permissions(&log, fs::Permissions::from_mode(0o644)).unwrap();
-    // One host and so one wave: nobody is to be asked for it here.
+    // One host and so one wave: no question comes up here.
     site.write("inv.yml", &site.fleet.inventory());
     site.really("run play.yml -i inv.yml").ended(0);
     assert_eq!(mode(&log), 0o600);
@@ -163,7 +163,7 @@ fn doubt_whether_somebody_drives_a_run_is_said_as_doubt() {
     let site = site(2);
     let running = site.start("run play.yml -i inv.yml");
     let run = site.until("the end of the first wave", |events| finished(events) == 1);
-    // Readable for others, on purpose; but for the lock.
+    // Readable for others, on purpose; except the lock.
     let state = site.folder().join("state");
     let readable = |path: &Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     for folder in [site.folder(), state.clone(), state.join("logs"), state.join("logs").join(&run)] {
@@ -174,7 +174,7 @@ fn doubt_whether_somebody_drives_a_run_is_said_as_doubt() {
     }
     let as_stranger = |line: &str| {
         let mut command = site.command(line);
-        // The program itself may lie where nobody else may look.
+        // The program itself may be where other users cannot look.
         let copy = site.folder().join("patchwave");
         if !copy.exists() {
             fs::copy(env!("CARGO_BIN_EXE_patchwave"), &copy).unwrap();
