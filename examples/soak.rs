@@ -151,21 +151,22 @@ impl JumpBox {
         let mut deaths = fastrand::usize(2..8);
         // A host that was lost in the first run still has that run's lease; the repair takes it away.
         let steal: &[&str] = if faults { &[] } else { &["--steal-lease"] };
-        let mut words = [&["run", "playbook.yml", "-i", "inventory.yml", "--yes"], steal].concat();
+        let line = |words: &[&str]| [words, steal].concat().into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let mut words = line(&["run", "playbook.yml", "-i", "inventory.yml", "--yes"]);
         let before = self.last_run().map(|state| state.started.run.clone());
         loop {
             let last = deaths == 0;
             if last {
                 self.heal();
             }
-            let ended = self.controller(&words, !last, faults && !last);
+            let ended = self.controller(&words.iter().map(String::as_str).collect::<Vec<_>>(), !last, faults && !last);
             let state = self.last_run().filter(|state| Some(&state.started.run) != before.as_ref());
             match (ended, state) {
                 (Err(why), _) => return vec![why],
                 (Ok(()), Some(state)) if state.finished && last => return self.judge(&state, faults),
                 // Killed before its first event.
                 (Ok(()), None) if !last => {}
-                (Ok(()), Some(_)) if !last => words = [&["resume"], steal].concat(),
+                (Ok(()), Some(state)) if !last => words = line(&["resume", &state.started.run.0]),
                 (Ok(()), state) => {
                     let tally = state.map(|state| state.tally);
                     return vec![format!("a controller that nobody killed left its run open: {tally:?}")];

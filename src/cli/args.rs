@@ -202,8 +202,12 @@ pub struct PlanArgs {
 /// `resume`.
 #[derive(Clone, Debug, Args)]
 pub struct ResumeArgs {
-    /// The run [default: the newest]. By default it keeps the connection options that it was started with.
+    /// The run [default: the newest, after a question]. By default it keeps the connection options that it was started
+    /// with.
     pub run: Option<String>,
+    /// Do not ask whether this is the run to resume.
+    #[arg(short, long)]
+    pub yes: bool,
     /// Start only these of the waiting hosts. Hosts that were in a step are settled in any case.
     #[arg(short, long, value_name = "PATTERN")]
     pub limit: Option<String>,
@@ -304,7 +308,7 @@ pub struct RunsArgs {
 /// `show`.
 #[derive(Clone, Debug, Args)]
 pub struct ShowArgs {
-    /// The run [default: the newest].
+    /// The run [default: the newest that is not a check].
     pub run: Option<String>,
     /// Print its events as NDJSON.
     #[arg(long)]
@@ -317,7 +321,7 @@ pub struct ShowArgs {
 /// `status`.
 #[derive(Clone, Debug, Args)]
 pub struct StatusArgs {
-    /// The run [default: the newest].
+    /// The run [default: the newest that is not a check].
     pub run: Option<String>,
     /// Follow the run until it ends, then exit with its exit code. Redraws on a terminal; elsewhere one line per event.
     #[arg(short, long)]
@@ -330,7 +334,7 @@ pub struct StatusArgs {
 /// `report`.
 #[derive(Clone, Debug, Args)]
 pub struct ReportArgs {
-    /// The run [default: the newest].
+    /// The run [default: the newest that is not a check].
     pub run: Option<String>,
     /// The format of the document.
     #[arg(long, value_name = "FORMAT", default_value = "markdown")]

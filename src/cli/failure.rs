@@ -64,7 +64,7 @@ impl From<BeginError> for Failure {
 }
 
 /// Messages quote files, paths and hosts, which may contain anything.
-fn harmless(text: &str) -> String {
+pub(super) fn harmless(text: &str) -> String {
     text.chars().filter(|c| matches!(c, '\n' | '\t') || shows(*c)).collect()
 }
 

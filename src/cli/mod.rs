@@ -12,6 +12,7 @@ mod rollout;
 mod state_dir;
 mod terminal;
 mod trace;
+mod warnings;
 mod which_run;
 mod who;
 pub mod world;

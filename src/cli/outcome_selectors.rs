@@ -11,7 +11,7 @@ use crate::{
 /// Earlier runs of one playbook, read from the ledger when a pattern needs them.
 pub(super) struct RecordedRuns {
     pub(super) state_dir: PathBuf,
-    /// The playbook whose last run `@failed` means; `None`: the last run of any playbook.
+    /// The playbook whose last run `@failed` means; `None`: the last run of any playbook. Checks do not count.
     pub(super) playbook: Option<String>,
 }
 
@@ -38,7 +38,10 @@ impl RecordedRuns {
                 .last_run_of(playbook)
                 .map_err(|error| error.to_string())?
                 .ok_or_else(|| none(&format!("of {playbook}"))),
-            (None, None) => ledger.last_run().map_err(|error| error.to_string())?.ok_or_else(|| none("at all")),
+            (None, None) => {
+                let newest = ledger.real_runs(1).map_err(|error| error.to_string())?.pop();
+                newest.map(|row| row.run).ok_or_else(|| none("at all"))
+            }
         }
     }
 }

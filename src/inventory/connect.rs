@@ -7,13 +7,13 @@ use secrecy::SecretString;
 
 use super::{
     aliases::{self, REFUSED, REFUSED_BY_PARAMIKO},
+    fold::fold,
     group::Inventory,
     template::{self, Lookup},
 };
 use crate::{
     host::HostName,
     mask::Secrets,
-    names,
     target::{Escalation, HostKeyPolicy, Limits, Method, Proxy, Target, syntax},
     yaml::{Problem, Problems, Span},
 };
@@ -26,10 +26,23 @@ struct Wrong {
     span: Option<Span>,
 }
 
-impl Wrong {
-    fn problem(self, who: &str) -> Problem {
-        Problem { span: self.span, message: format!("{who}: {}", self.message), help: self.help }
+impl From<Wrong> for Problem {
+    fn from(wrong: Wrong) -> Self {
+        Self { span: wrong.span, message: wrong.message, help: wrong.help }
     }
+}
+
+/// ssh's options of one variable.
+#[derive(Clone, Debug)]
+pub struct SshWords {
+    /// The variable.
+    pub name: &'static str,
+    /// Where its value is written.
+    pub span: Span,
+    /// The options, without those that set a proxy.
+    pub words: Vec<String>,
+    /// The secrets among them.
+    pub secrets: Secrets,
 }
 
 impl Inventory {
@@ -39,7 +52,10 @@ impl Inventory {
     /// A connection variable that cannot be used, by name: not SSH, encrypted, a template that does more than name a
     /// variable, a bad value.
     pub fn target(&self, name: &HostName) -> Result<Target, Problem> {
-        self.try_target(name).map_err(|wrong| wrong.problem(&format!("host {name}")))
+        self.try_target(name).map_err(|wrong| {
+            let problem = Problem::from(wrong);
+            Problem { message: format!("host {name}: {}", problem.message), ..problem }
+        })
     }
 
     /// How to reach each of these hosts.
@@ -48,21 +64,22 @@ impl Inventory {
     /// Everything that is wrong; hosts with the same problem share a message.
     pub fn targets(&self, names: &[HostName]) -> Result<Vec<Target>, Problems> {
         let mut targets = Vec::with_capacity(names.len());
-        let mut wrongs: Vec<(Wrong, Vec<HostName>)> = Vec::new();
+        let mut wrongs = Vec::new();
         for name in names {
             match self.try_target(name) {
                 Ok(target) => targets.push(target),
-                Err(wrong) => match wrongs.iter_mut().find(|(known, _)| *known == wrong) {
-                    Some((_, hosts)) => hosts.push(name.clone()),
-                    None => wrongs.push((wrong, vec![name.clone()])),
-                },
+                Err(wrong) => wrongs.push((name.clone(), wrong.into())),
             }
         }
-        let problem = |(wrong, hosts): (Wrong, Vec<HostName>)| match hosts.as_slice() {
-            [host] => wrong.problem(&format!("host {host}")),
-            _ => wrong.problem(&format!("{} hosts ({})", hosts.len(), names::fold(&hosts))),
-        };
-        Problems(wrongs.into_iter().map(problem).collect()).or(targets)
+        fold(wrongs).or(targets)
+    }
+
+    /// The options for ssh of a host, by variable, as in [`Target::ssh_args`]; empty if they are wrong.
+    pub fn ssh_words(&self, name: &HostName) -> Vec<SshWords> {
+        let Some(host) = self.host(name) else { return Vec::new() };
+        let secrets = Secrets::default();
+        let look = Lookup { inventory: self, name, host, secrets: &secrets };
+        Vars(&look).ssh_args().map(|(words, _)| words).unwrap_or_default()
     }
 
     fn try_target(&self, name: &HostName) -> Result<Target, Wrong> {
@@ -91,7 +108,7 @@ impl Inventory {
             user,
             key_file: vars.text(aliases::KEY_FILE)?.map(PathBuf::from),
             password: vars.password()?,
-            ssh_args,
+            ssh_args: ssh_args.into_iter().flat_map(|written| written.words).collect(),
             proxy,
             bastion: settings.bastion,
             ssh: Arc::default(),
@@ -262,8 +279,8 @@ impl Vars<'_> {
     }
 
     /// ssh's arguments, in the order in which Ansible passes them, and the proxy, which is taken out of them.
-    fn ssh_args(&self) -> Result<(Vec<String>, Option<Proxy>), Wrong> {
-        let mut words = Vec::new();
+    fn ssh_args(&self) -> Result<(Vec<SshWords>, Option<Proxy>), Wrong> {
+        let mut written = Vec::new();
         let mut proxy = None;
         for name in aliases::SSH_ARGS {
             let Some((name, span, text)) = self.get(&[name])? else { continue };
@@ -274,13 +291,14 @@ impl Vars<'_> {
             let found = Proxy::take(&mut more).map_err(|bad| Wrong {
                 message: format!("`{name}`: `{}` cannot be read", shown(&bad)),
                 help: Some("a jump host is `-J [user@]host[:port]`; separate several with commas".into()),
-                span: Some(span),
+                span: Some(span.clone()),
             })?;
             // ssh takes the first.
             proxy = proxy.or(found);
-            words.extend(more);
+            accept_new_for_no(&mut more);
+            written.push(SshWords { name, span, words: more, secrets: self.0.secrets.clone() });
         }
-        Ok((words, proxy))
+        Ok((written, proxy))
     }
 
     fn escalation(&self) -> Result<Escalation, Wrong> {
@@ -312,6 +330,28 @@ impl Vars<'_> {
             "false" | "no" | "off" | "0" => Ok(Some(false)),
             _ => Err(Wrong { message: format!("`{name}` is neither yes nor no"), help: None, span: Some(span) }),
         }
+    }
+}
+
+/// `StrictHostKeyChecking=no` means what `ansible_host_key_checking: no` means ([`Vars::host_keys`]).
+fn accept_new_for_no(words: &mut [String]) {
+    const ACCEPT_NEW: &str = "StrictHostKeyChecking=accept-new";
+    let is_no = |option: &str| {
+        let Some((name, value)) = option.trim_start().split_once(|c: char| c == '=' || c.is_whitespace()) else {
+            return false;
+        };
+        let value = value.trim_matches(|c: char| c == '=' || c == '"' || c.is_whitespace());
+        let no = ["no", "off", "false"].iter().any(|no| value.eq_ignore_ascii_case(no));
+        no && name.trim_end().eq_ignore_ascii_case("StrictHostKeyChecking")
+    };
+    let mut value = false;
+    for word in words {
+        if value && is_no(word) {
+            *word = ACCEPT_NEW.to_owned();
+        } else if word.strip_prefix("-o").is_some_and(is_no) {
+            *word = format!("-o{ACCEPT_NEW}");
+        }
+        value = !value && word == "-o";
     }
 }
 

@@ -390,7 +390,7 @@ fn lists_mask_secrets() {
             "web": {"hosts": ["web1"]},
         })
     );
-    assert_eq!(inventory.summary_text(), "1 hosts in 1 groups\n  no environment/no risk: 1\n");
+    assert_eq!(inventory.summary_text(), "1 host in 1 group\n  no environment/no risk: 1\n");
 }
 
 #[test]

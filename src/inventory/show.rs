@@ -93,8 +93,10 @@ impl Inventory {
             let risk = policy.risk.map_or("no risk", |r| r.as_str());
             *counts.entry(format!("{environment}/{risk}")).or_default() += 1;
         }
+        let count = |n: usize, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
         // `all` and `ungrouped` are always there and do not count.
-        let mut text = format!("{} hosts in {} groups\n", self.hosts.len(), self.groups.len() - 2);
+        let (hosts, groups) = (count(self.hosts.len(), "host"), count(self.groups.len() - 2, "group"));
+        let mut text = format!("{hosts} in {groups}\n");
         for (label, count) in counts {
             let _ = writeln!(text, "  {label}: {count}");
         }

@@ -243,12 +243,20 @@ impl Ledger {
         self.rows(&format!("{ROW} ORDER BY no DESC LIMIT ?"), params![limit as i64])
     }
 
-    /// The newest run.
+    /// The newest run, which may be a check.
     ///
     /// # Errors
     /// Why the ledger cannot be read.
     pub fn last_run(&self) -> Result<Option<RunId>, LedgerError> {
         Ok(self.runs(1)?.pop().map(|row| row.run))
+    }
+
+    /// The newest runs that were not checks, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// Why the ledger cannot be read.
+    pub fn real_runs(&self, limit: usize) -> Result<Vec<RunRow>, LedgerError> {
+        self.rows(&format!("{ROW} WHERE check_only = 0 ORDER BY no DESC LIMIT ?"), params![limit as i64])
     }
 
     /// The newest run of the playbook at this absolute path that was not a check.

@@ -59,17 +59,10 @@ struct Reach<'a> {
 
 impl Reach<'_> {
     fn one(&mut self, mut target: Target) -> Result<Target, String> {
-        let mut query = Query {
-            host: target.address.clone(),
-            user: target.user.clone(),
-            port: target.port,
-            source: WORDS.to_owned(),
-            ..Query::default()
-        };
-        query.options.extend(target.host_keys.map(|policy| format!("StrictHostKeyChecking={}", word(policy))));
-        options(&std::mem::take(&mut target.ssh_args), &mut query)?;
+        let words = std::mem::take(&mut target.ssh_args);
+        let query = query(&target, &words).map_err(|word| format!("`{word}` in {WORDS} is not understood"))?;
         let found = self.resolve(&query)?;
-        if let Some(problem) = self.refusal(&found) {
+        if let Some(problem) = self.accepts_any_key(&found) {
             return Err(problem);
         }
         // The name is replaced only if ssh_config sets one; otherwise it stays as the inventory wrote it.
@@ -92,20 +85,8 @@ impl Reach<'_> {
         Ok(found)
     }
 
-    fn refusal(&self, found: &Resolved) -> Option<String> {
-        if self.trust_given {
-            return None;
-        }
-        let records = found.host_key_checking == Some(HostKeyChecking::AcceptNew);
-        let files = found.user_known_hosts.as_ref().filter(|_| records)?;
-        let forgets = match files.first() {
-            None => "none",
-            Some(file) if file == Path::new("/dev/null") => "/dev/null",
-            Some(_) => return None,
-        };
-        Some(format!(
-            "UserKnownHostsFile {forgets} with StrictHostKeyChecking accept-new would accept any key, every time"
-        ))
+    fn accepts_any_key(&self, found: &Resolved) -> Option<String> {
+        if self.trust_given { None } else { accepts_any_key(found) }
     }
 
     /// The inventory's proxy, else that of ssh_config; each bastion with what ssh_config says about it.
@@ -153,7 +134,7 @@ impl Reach<'_> {
                     Some(Proxy::None) | None => {}
                 }
             }
-            if let Some(problem) = self.refusal(&found) {
+            if let Some(problem) = self.accepts_any_key(&found) {
                 return Err(format!("bastion {}: {problem}", hop.host));
             }
             chain.push(JumpHop {
@@ -208,6 +189,35 @@ impl Reach<'_> {
     }
 }
 
+/// Why the host's keys would not be checked at all: unknown keys are recorded, but in a file that keeps nothing.
+pub(super) fn accepts_any_key(found: &Resolved) -> Option<String> {
+    let records = found.host_key_checking == Some(HostKeyChecking::AcceptNew);
+    let files = found.user_known_hosts.as_ref().filter(|_| records)?;
+    let forgets = match files.first() {
+        None => "none",
+        Some(file) if file == Path::new("/dev/null") => "/dev/null",
+        Some(_) => return None,
+    };
+    Some(format!("UserKnownHostsFile {forgets} with StrictHostKeyChecking accept-new would accept any key, every time"))
+}
+
+/// The query to ssh_config for a target, with these options of ssh.
+///
+/// # Errors
+/// The word that is not understood.
+pub(super) fn query(target: &Target, words: &[String]) -> Result<Query, String> {
+    let mut query = Query {
+        host: target.address.clone(),
+        user: target.user.clone(),
+        port: target.port,
+        source: WORDS.to_owned(),
+        ..Query::default()
+    };
+    query.options.extend(target.host_keys.map(|policy| format!("StrictHostKeyChecking={}", word(policy))));
+    options(words, &mut query)?;
+    Ok(query)
+}
+
 /// Escapes a command whose tokens are replaced, because the transport replaces tokens again.
 fn plain(command: &str) -> String {
     command.replace('%', "%%")
@@ -243,8 +253,11 @@ fn policy(found: &Resolved) -> Option<HostKeyPolicy> {
 }
 
 /// Puts ssh's options into the query, as far as they say how to connect.
-fn options(words: &[String], query: &mut Query) -> Result<(), String> {
-    let refuse = |word: &str| format!("`{word}` in {WORDS} is not understood");
+///
+/// # Errors
+/// The first word that is not understood; those before it are in the query.
+pub(super) fn options(words: &[String], query: &mut Query) -> Result<(), String> {
+    let refuse = |word: &str| word.to_owned();
     let mut words = words.iter();
     while let Some(word) = words.next() {
         let Some((flag, glued)) = word.strip_prefix('-').and_then(|rest| Some((rest.get(..1)?, rest.get(1..)?))) else {

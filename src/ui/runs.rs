@@ -33,7 +33,7 @@ pub fn runs_text(runs: &[RunLine], width: u16, zone: TimeZone) -> String {
             playbook,
             at,
             by,
-            view(state, *alive).phase().as_str().to_owned(),
+            view(state, *alive).phase_words(),
             view(state, *alive).counts().sentence(),
         ]);
     }
@@ -45,7 +45,7 @@ pub fn runs_text(runs: &[RunLine], width: u16, zone: TimeZone) -> String {
         u16::MAX,
     );
     text::keep_whole(&mut table, 2, "2026-01-01 00:00".len(), u16::MAX);
-    let phases = runs.iter().map(|(state, alive)| view(state, *alive).phase().as_str().len());
+    let phases = runs.iter().map(|(state, alive)| view(state, *alive).phase_words().len());
     text::keep_whole(&mut table, 4, phases.max().unwrap_or(0), u16::MAX);
     if let Some(first) = table.column_mut(0) {
         first.set_padding((0, 1));

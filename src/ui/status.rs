@@ -63,8 +63,9 @@ impl Status {
     /// The page, with a line end behind each line; no line but a command to type is longer than the width.
     pub fn render(&self, state: &RunState) -> String {
         let (started, view) = (&state.started, self.view(state));
+        let check = if started.check { " (check only)" } else { "" };
         let mut lines = vec![
-            self.paint.strong(&self.fit(&format!("run {}  {}", started.run, started.plan.playbook))),
+            self.paint.strong(&self.fit(&format!("run {}  {}{check}", started.run, started.plan.playbook))),
             self.driver_line(&view),
             self.fit(&format!(
                 "began {} ago, last record {} ago: {}",
@@ -121,6 +122,7 @@ impl Status {
         json!({
             "run": state.started.run,
             "playbook": state.started.plan.playbook,
+            "check": state.started.check,
             "state": view.phase().as_str(),
             "driver": self.driver,
             "ignores_windows": state.started.plan.ignores_windows,
@@ -145,10 +147,11 @@ impl Status {
         match (&self.driver, view.phase()) {
             (Some(driver), _) => self.fit(&format!("driven by {driver}")),
             (None, Phase::Done) => "done".to_owned(),
-            (None, phase) => {
+            (None, Phase::Checked) if !view.state.stopped_early() => "checked, nothing was changed".to_owned(),
+            (None, _) => {
                 // A spent budget or a failed gate is not resumed away: `show` says what goes on from there.
-                let verb = if view.can_resume() { "resume" } else { "show" };
-                format!("{}, no controller is running it: {} {verb} {run}", phase.as_str(), self.program)
+                let verb = if view.resume_does().is_some() { "resume" } else { "show" };
+                format!("{}, no controller is running it: {} {verb} {run}", view.phase_words(), self.program)
             }
         }
     }

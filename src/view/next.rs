@@ -54,25 +54,40 @@ impl RunView<'_> {
                 let why = format!("after you have looked at them: {}, whose record is cut", count(open, "host"));
                 add(NextCommand::Rerun(format!("@{run}:unfinished")), why);
             }
-        } else if self.state.tally.in_flight > 0 {
-            add(NextCommand::Resume, self.settles());
+        } else if let Some(why) = self.check_goes_on_with() {
+            add(NextCommand::Rerun(format!("@{run}:unfinished")), why);
         } else {
-            let prospect = rollout::prospect(self.state, self.now);
-            if let Some(why) = self.goes_on_with(&prospect) {
+            if let Some(why) = self.resume_does() {
                 add(NextCommand::Resume, why);
             }
-            for (limit, why) in self.again(&prospect, newest) {
-                add(NextCommand::Rerun(limit), why);
+            if self.state.tally.in_flight == 0 {
+                for (limit, why) in self.again(&rollout::prospect(self.state, self.now), newest) {
+                    add(NextCommand::Rerun(limit), why);
+                }
             }
         }
         all
     }
 
-    /// Whether a resume has something to do.
-    pub fn can_resume(&self) -> bool {
-        let open = self.state.tally.in_flight > 0;
-        let free = || self.goes_on_with(&rollout::prospect(self.state, self.now)).is_some();
-        !self.running && self.state.cut.is_none() && (open || free())
+    /// What a resume does: `goes on with the 2 hosts not started`; `None` when there is nothing to resume.
+    pub fn resume_does(&self) -> Option<String> {
+        if self.running || self.state.cut.is_some() || self.state.started.check {
+            return None;
+        }
+        match self.state.tally.in_flight {
+            0 => self.goes_on_with(&rollout::prospect(self.state, self.now)),
+            _ => Some(self.settles()),
+        }
+    }
+
+    /// A check is not resumed, because it changed nothing. The hosts that it did not reach are checked again.
+    fn check_goes_on_with(&self) -> Option<String> {
+        let left = || match rollout::prospect(self.state, self.now) {
+            _ if self.state.tally.in_flight > 0 => true,
+            prospect => prospect.free + prospect.closed > 0,
+        };
+        let unfinished = self.state.outcomes().filter(|(_, outcome)| outcome.is_unfinished()).count();
+        (self.state.started.check && left()).then(|| format!("checks the {} that are left", count(unfinished, "host")))
     }
 
     fn waits_for_approval(&self) -> Option<String> {

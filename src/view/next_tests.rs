@@ -42,7 +42,7 @@ fn hints(view: RunView<'_>) -> Vec<String> {
         format!("{command}  # {}", next.why)
     };
     let seen: Vec<String> = view.next(&view.troubles(), true).into_iter().map(line).collect();
-    assert_eq!(view.can_resume(), seen.iter().any(|line| line.starts_with("resume")), "{seen:?}");
+    assert_eq!(view.resume_does().is_some(), seen.iter().any(|line| line.starts_with("resume")), "{seen:?}");
     seen
 }
 
@@ -198,6 +198,41 @@ fn approvals() {
     assert_eq!(hints(view.running(true)), ["approve  # lets stage core go on", "watch  # follows it"]);
     let later = "resume  # waits for the approval of stage core, then goes on with the 1 host not started";
     check("killed while it waited", &sample, &[later]);
+}
+
+/// A check has nothing to resume: the hosts that it did not reach are checked again.
+#[test]
+fn a_check_is_never_resumed() {
+    let check_only = || {
+        let mut sample = Sample::of(fleet());
+        Arc::make_mut(&mut sample.state.started).check = true;
+        sample
+    };
+    let mut done = check_only();
+    done.good("a").good("b").good("c").good("d");
+    check("before its end was recorded", &done, &[]);
+    done.tell(Kind::RunFinished);
+    check("done", &done, &[]);
+
+    let mut killed = check_only();
+    killed.good("a").start("b");
+    check("between two steps", &killed, &["run @RUN:unfinished  # checks the 3 hosts that are left"]);
+    killed.begin("b", main_step(0));
+    let expected = ["log b  # everything it printed", "run @RUN:unfinished  # checks the 3 hosts that are left"];
+    check("in a step", &killed, &expected);
+
+    let mut stopped = check_only();
+    stopped.good("a").tell(stop(Stop::Drain)).tell(Kind::RunFinished);
+    check("stopped", &stopped, &["run @RUN:unfinished  # checks the 3 hosts that are left"]);
+
+    let mut halted = check_only();
+    halted.bad("a", "lock", "held").tell(Kind::RunFinished);
+    let expected = [
+        "log a  # everything it printed",
+        "run @RUN:failed  # when fixed: retry 1 host",
+        "run @RUN:not_started  # then the other 3 hosts",
+    ];
+    check("halted", &halted, &expected);
 }
 
 /// Wherever a run is cut off: a host is paused exactly if none of its steps is open in the record and nothing on it is

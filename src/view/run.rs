@@ -30,6 +30,8 @@ pub enum Phase {
     Running,
     /// Everything in the plan was done, and the run ended.
     Done,
+    /// A run with `--check` ended. It changed nothing, whatever the outcomes of its hosts are.
+    Checked,
     /// It ended with hosts that were not started, or with a gate that did not pass.
     Stopped,
     /// Its controller stopped or left, and its hosts in flight are between two steps.
@@ -44,6 +46,7 @@ impl Phase {
         match self {
             Self::Running => "running",
             Self::Done => "done",
+            Self::Checked => "checked",
             Self::Stopped => "stopped",
             Self::Paused => "paused",
             Self::Interrupted => "interrupted",
@@ -75,8 +78,17 @@ impl<'a> RunView<'a> {
             (true, _) => Phase::Running,
             (false, _) if self.is_paused() => Phase::Paused,
             (false, false) => Phase::Interrupted,
+            (false, true) if self.state.started.check => Phase::Checked,
             (false, true) if self.state.stopped_early() => Phase::Stopped,
             (false, true) => Phase::Done,
+        }
+    }
+
+    /// The same for people. They see no field `check` beside it, so the word itself says that it is a check.
+    pub fn phase_words(&self) -> String {
+        match self.phase() {
+            phase if !self.state.started.check || phase == Phase::Checked => phase.as_str().to_owned(),
+            phase => format!("check {}", phase.as_str()),
         }
     }
 

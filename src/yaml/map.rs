@@ -101,14 +101,23 @@ impl<'n, 'p> MapReader<'n, 'p> {
 
 /// The candidate that a mistyped `word` most likely means.
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    let longest = |candidate: &str| word.chars().count().max(candidate.chars().count());
+    nearest_within(word, candidates, |candidate| (longest(candidate) / 3).clamp(1, 4))
+}
+
+/// The same, with at most this number of typos for a candidate, four or fewer.
+pub fn nearest_within<'c>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'c str>,
+    most: impl Fn(&str) -> usize,
+) -> Option<&'c str> {
     // Long words are not typos, and the distance is quadratic.
     if word.len() > 80 {
         return None;
     }
     let near = |candidate: &str| {
-        let longest = word.chars().count().max(candidate.chars().count());
         let distance = strsim::osa_distance(&word.to_lowercase(), &candidate.to_lowercase());
-        (distance <= (longest / 3).clamp(1, 4)).then_some(distance)
+        (distance <= most(candidate)).then_some(distance)
     };
     let length = word.len();
     candidates

@@ -13,7 +13,7 @@ mod source;
 mod span;
 mod units;
 
-pub use map::{MapReader, nearest};
+pub use map::{MapReader, nearest, nearest_within};
 pub use node::{CANNOT_DECRYPT, Key, Node, VAULT, Value, holds_vault};
 pub use parse::parse;
 pub use problem::{Problem, Problems};

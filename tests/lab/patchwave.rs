@@ -79,7 +79,7 @@ impl<'a> Patchwave<'a> {
 
     pub fn start_resume(&self) -> Running<'a> {
         let trust = self.trust();
-        self.start(&["resume", "--json", &trust[0], &trust[1]])
+        self.start(&["resume", "--yes", "--json", &trust[0], &trust[1]])
     }
 
     fn trust(&self) -> [String; 2] {

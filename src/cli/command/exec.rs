@@ -24,6 +24,7 @@ use crate::{
         },
         outcome_selectors::RecordedRuns,
         rollout::prepare::load_inventory,
+        warnings::warn,
         world::terminal_size,
     },
     command::Command,
@@ -42,6 +43,7 @@ pub(in crate::cli) fn exec(args: &ExecArgs, state_dir: PathBuf, world: &mut Worl
     let inventory = load_inventory(&args.inventory, world)?;
     let past = RecordedRuns { state_dir, playbook: None };
     let selected = inventory.select(&args.pattern, &past).map_err(Failure::usage)?;
+    warn(&inventory.near_misses(&selected), world);
     let options = ConnectOptions::new(&args.connect, world)?;
     let hosts = Hosts::new(Arc::new(inventory), Default::default(), &selected, &options)?;
     let input = if args.stdin { read_input(world)? } else { Vec::new() };

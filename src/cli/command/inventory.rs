@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use crate::cli::{
-    Failure, World, args::InventoryCommand, outcome_selectors::RecordedRuns, rollout::prepare::load_inventory,
+    Failure, World, args::InventoryCommand, command_lines::program, connect::reachable::look,
+    outcome_selectors::RecordedRuns, rollout::prepare::load_inventory, warnings::warn,
 };
+use crate::{inventory::Inventory, yaml::Problems};
+
 pub(in crate::cli) fn inventory(
     command: &InventoryCommand,
     state_dir: PathBuf,
@@ -13,11 +16,11 @@ pub(in crate::cli) fn inventory(
     match command {
         InventoryCommand::Check(args) => {
             let inventory = load_inventory(args, world)?;
-            let mut problems = inventory.missing_labels(inventory.hosts());
-            if let Err(found) = inventory.targets(inventory.hosts()) {
-                problems.extend(found);
-            }
-            problems.or(()).map_err(Failure::usage)?;
+            let found = look(&inventory, inventory.hosts(), &program(&state_dir, world), world)?;
+            let mut warnings = unlabelled(&inventory);
+            warnings.extend(found.warnings);
+            warn(&warnings, world);
+            found.refused.or(()).map_err(Failure::usage)?;
             world.print(&inventory.summary_text())
         }
         InventoryCommand::Hosts { inventory: args, pattern } => {
@@ -29,4 +32,16 @@ pub(in crate::cli) fn inventory(
         InventoryCommand::List(args) => world.print(&format!("{:#}\n", load_inventory(args, world)?.list_json())),
         InventoryCommand::Graph(args) => world.print(&load_inventory(args, world)?.graph_text()),
     }
+}
+
+/// Hosts without `environment` or `risk`. Only some commands need these, so it is not an error here.
+fn unlabelled(inventory: &Inventory) -> Problems {
+    let mut missing = inventory.missing_labels(inventory.hosts());
+    for problem in &mut missing.0 {
+        let add = problem.help.take().unwrap_or_default();
+        problem.help(format!(
+            "{add}: `plan` and `run` need it, unless the playbook names its own `stages`; `exec` does not"
+        ));
+    }
+    missing
 }

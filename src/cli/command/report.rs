@@ -15,7 +15,7 @@ use crate::{
 
 pub(in crate::cli) fn report(args: &ReportArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
     let ledger = Ledger::open_read_only(&state_dir)?;
-    let run = newest_or(&ledger, args.run.as_deref())?;
+    let run = newest_or(&ledger, args.run.as_deref(), "report", &state_dir, world)?;
     // The lock is read first, so that events that the controller recorded before it left are read too.
     let running = !ledger.driver(&run).is_nobody();
     let (record, state) = (ledger.record(&run)?, ledger.state(&run)?);

@@ -1,6 +1,10 @@
 //! `patchwave resume`: from the ledger alone, and the files that the run was started from.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use crate::{
     cli::{
@@ -19,9 +23,12 @@ use crate::{
             carry_out::{Rollout, carry_out, record_of},
             drift,
         },
+        terminal::confirm::confirm_resume,
+        which_run::{to_resume, what_resumes},
     },
+    command::quote,
     engine,
-    event::{HostAt, RunId, RunResumed, RunState},
+    event::{HostAt, RunId, RunResumed, RunStarted, RunState},
     hint::Hint,
     host::HostName,
     ledger::{Ledger, RunLedger, VERSION, is_newer},
@@ -32,16 +39,16 @@ use crate::{
 };
 
 pub(in crate::cli) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
-    // Only read at first, so that nothing is made where no run was.
-    let run = which(&Ledger::open_read_only(&state_dir)?, args.run.as_deref())?;
+    let run = which(args, &state_dir, world)?;
     let ledger = Ledger::open(&state_dir)?;
     let lock = ledger.lock(&run, &world.by())?;
     // What happens next rests on this record alone.
     ledger.verify(&run)?;
     let mut state = ledger.state(&run)?;
+    let next = next(line_of(&state, world), &state_dir, world);
+    is_no_check(&state, &next)?;
     same_program(&state, world)?;
     is_whole(&state)?;
-    let next = next(line_of(&state, world), &state_dir, world);
     if let Some(code) = over(&mut state, &next, world)? {
         return Ok(code);
     }
@@ -55,11 +62,14 @@ pub(in crate::cli) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut 
         .knowing(finished_leases::from_ledger(state_dir.clone()));
     let roster = Hosts::new(Arc::new(inventory), playbook.vars.clone(), &reentry.hosts, &options)?;
     one_name_each(&state, &roster)?;
+    let left_out = reentry.left_out.len();
+    if args.run.is_none() {
+        confirm(&state, left_out, args.yes, world)?;
+    }
     let transport = transport(&connect, world)?;
     let forks = forks(connect.forks, world);
     let open = state.tally.in_flight;
     let logs = ledger.logs(&run, Arc::clone(&world.clock));
-    let left_out = reentry.left_out.len();
     let resumed = RunResumed {
         operator: world.who.account.clone(),
         person: world.who.person.clone(),
@@ -76,13 +86,7 @@ pub(in crate::cli) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut 
     let state = begun.state();
     let jump_box = jump_box.agreed_with(&state.files);
     let programs = world.absolute(&logs.programs());
-    let limited = if left_out > 0 { format!(", {left_out} of them left out") } else { String::new() };
-    world.talk(format_args!(
-        "run {run}: {} of {} hosts are done, {open} open and settled first, {} not started{limited}",
-        state.tally.done(),
-        state.tally.total,
-        state.tally.waiting()
-    ));
+    announce(state, open, left_out, world);
     carry_out(
         Rollout {
             begun,
@@ -98,6 +102,47 @@ pub(in crate::cli) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut 
         },
         world,
     )
+}
+
+/// Opened for reading only, so that nothing is created if there is no ledger.
+fn which(args: &ResumeArgs, state_dir: &Path, world: &World) -> Result<RunId, Failure> {
+    let ledger = Ledger::open_read_only(state_dir)?;
+    match &args.run {
+        Some(prefix) => Ok(ledger.find(prefix)?),
+        None => to_resume(&ledger, world),
+    }
+}
+
+/// The command line named no run, so the question names it and says what a resume does.
+fn confirm(state: &RunState, left_out: usize, yes: bool, world: &mut World) -> Result<(), Failure> {
+    let run = &state.started.run;
+    let view = RunView { state, running: false, now: world.clock.now() };
+    let what = what_resumes(&view, world).unwrap_or_else(|| format!("run {run}"));
+    confirm_resume(run, &(what + &of_them(left_out)), yes, world)
+}
+
+fn announce(state: &RunState, open: usize, left_out: usize, world: &mut World) {
+    let (run, tally, limited) = (&state.started.run, &state.tally, of_them(left_out));
+    world.talk(format_args!(
+        "run {run}: {} of {} hosts are done, {open} open and settled first, {} not started{limited}",
+        tally.done(),
+        tally.total,
+        tally.waiting()
+    ));
+}
+
+fn of_them(left_out: usize) -> String {
+    if left_out > 0 { format!(", {left_out} of them left out") } else { String::new() }
+}
+
+/// A check changed nothing and left nothing open on its hosts, so there is nothing to go on with.
+fn is_no_check(state: &RunState, next: &ui::CommandLines) -> Result<(), Failure> {
+    let RunStarted { run, check: true, limit, .. } = &*state.started else { return Ok(()) };
+    let quoted = |limit: &String| quote(limit).unwrap_or_else(|_| limit.clone());
+    let limit = limit.as_ref().map(|limit| format!(" --limit {}", quoted(limit))).unwrap_or_default();
+    let real = next.run.strip_suffix(" --check").unwrap_or(&next.run);
+    Err(Failure::refused(format!("run {run} is only a check (--check): it changed nothing, and cannot be resumed"))
+        .help(format!("to check again: `{real} --check{limit}`; to make the changes: `{real}{limit}`")))
 }
 
 /// What was done after the end of a record that was cut is not known.
@@ -162,13 +207,4 @@ fn over(state: &mut RunState, next: &ui::CommandLines, world: &mut World) -> Res
     };
     world.print(&page.render(&RunView { state, running: false, now: world.clock.now() }))?;
     Ok(Some(state.exit_code()))
-}
-
-fn which(ledger: &Ledger, asked: Option<&str>) -> Result<RunId, Failure> {
-    match asked {
-        Some(prefix) => ledger.find(prefix).map_err(Failure::from),
-        None => ledger
-            .last_run()?
-            .ok_or_else(|| Failure::usage("there is no run to resume").help(Hint::command("runs", &[]))),
-    }
 }

@@ -19,6 +19,7 @@ use crate::{
             prepare::{Prepared, Request, changes, prepare},
         },
         terminal::confirm::{confirm, in_windows},
+        warnings::warn,
     },
     engine,
     event::{RunId, RunStarted},
@@ -41,6 +42,7 @@ pub(in crate::cli) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World)
         .stealing(args.steal_lease)
         .knowing(finished_leases::from_ledger(state_dir.clone()));
     let Prepared { inventory, playbook, plan, hosts: names } = prepared;
+    warn(&inventory.near_misses(&names), world);
     let hosts = Hosts::new(inventory, playbook.vars.clone(), &names, &options)?;
     if changes(&playbook) {
         // Again, now with the addresses from ssh_config.

@@ -19,7 +19,7 @@ use crate::{
 
 pub(in crate::cli) fn show(args: &ShowArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
     let ledger = Ledger::open_read_only(&state_dir)?;
-    let run = newest_or(&ledger, args.run.as_deref())?;
+    let run = newest_or(&ledger, args.run.as_deref(), "show", &state_dir, world)?;
     if args.json {
         let mut text = String::new();
         let take = |line: &str| {

@@ -15,7 +15,7 @@ const LOOK: Duration = Duration::from_millis(500);
 
 pub(in crate::cli) fn status(args: &StatusArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
     let ledger = Ledger::open_read_only(&state_dir)?;
-    let run = newest_or(&ledger, args.run.as_deref())?;
+    let run = newest_or(&ledger, args.run.as_deref(), "status", &state_dir, world)?;
     let watcher = Watcher { program: next(String::new(), &state_dir, world).program, ledger, run };
     if args.watch {
         return watcher.watch(args.json, world);

@@ -4,6 +4,7 @@
 pub(super) mod finished_leases;
 pub(super) mod jump_box;
 mod password_command;
+pub(super) mod reachable;
 pub(super) mod recorded_options;
 pub(super) mod roster;
 pub(super) mod runtime;

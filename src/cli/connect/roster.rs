@@ -9,7 +9,7 @@ use crate::{
     cli::{
         Failure,
         args::ConnectArgs,
-        connect::{password_command, ssh_config, this_machine::home},
+        connect::{password_command, reachable, ssh_config, this_machine::home},
     },
     engine::HostInputs,
     hint::Hint,
@@ -19,6 +19,7 @@ use crate::{
     reach::ssh_config::{Refused, under},
     sshconfig::SshConfig,
     target::{FinishedRuns, Target, merge_bastion_limits, syntax},
+    yaml::Problems,
 };
 
 /// The hosts of one run, with targets that were checked in advance.
@@ -36,7 +37,14 @@ impl Hosts {
         hosts: &[HostName],
         options: &ConnectOptions,
     ) -> Result<Self, Failure> {
-        let targets = inventory.targets(hosts).map_err(Failure::usage)?;
+        let (targets, mut problems) = match inventory.targets(hosts) {
+            Ok(targets) => (targets, Problems::default()),
+            Err(problems) => (Vec::new(), problems),
+        };
+        if let Some(plain) = &options.plain {
+            problems.extend(reachable::refused(plain, &inventory, hosts, options.trust_given));
+        }
+        problems.or(()).map_err(Failure::usage)?;
         let targets =
             targets.into_iter().map(|target| options.apply(target.at_home(options.home.as_deref()))).collect();
         let mut targets = match &options.config {
@@ -86,6 +94,8 @@ pub(in crate::cli) struct ConnectOptions {
     user: Option<String>,
     key: Option<PathBuf>,
     config: Option<SshConfig>,
+    /// ssh_config without any file; absent with a transport of a test.
+    plain: Option<SshConfig>,
     /// The folder that `~/` means.
     home: Option<PathBuf>,
     trust_given: bool,
@@ -129,6 +139,7 @@ impl ConnectOptions {
                 Some(_) if args.ssh_config.is_none() => None,
                 _ => Some(ssh_config::load(args.ssh_config.as_deref(), world)?),
             },
+            plain: world.transport.is_none().then(|| reachable::plain(world)).transpose()?,
             home: home(world),
             trust_given: args.known_hosts.is_some(),
             user: args.user.clone(),

@@ -113,6 +113,8 @@ fn finish(
     } else {
         world.print(&text)?;
     }
+    // A check has nothing to resume.
+    let next = next.filter(|_| !ended.state.started.check);
     if let Some(lost) = &ended.lost {
         let run = &ended.state.started.run;
         let mut help = lost.help.clone();

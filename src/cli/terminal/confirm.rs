@@ -1,9 +1,11 @@
-//! The questions before a run: how many hosts, how risky, inside their windows?
+//! The questions before a run: how many hosts, how risky, inside their windows? Is this the run to resume?
 
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
     cli::{Failure, World},
+    event::RunId,
+    hint::Hint,
     host::{HostName, Risk},
     names,
     plan::{
@@ -39,8 +41,26 @@ pub(in crate::cli) fn confirm(plan: &Plan, yes: bool, check: bool, world: &mut W
         return Err(Failure::refused(format!("this run touches {what}, and there is no terminal to confirm it on"))
             .help("give --yes to confirm"));
     }
-    let question = format!("This run touches {what}.\nType yes to continue: ");
-    match world.prompt.line(&question).as_deref() {
+    ask(&format!("This run touches {what}."), world)
+}
+
+/// Prints which run a `resume` without an id found and `what` it will do, and asks.
+pub(in crate::cli) fn confirm_resume(run: &RunId, what: &str, yes: bool, world: &mut World) -> Result<(), Failure> {
+    if yes {
+        world.talk(format_args!("resuming {what}"));
+        return Ok(());
+    }
+    if !world.stdin_is_terminal {
+        return Err(Failure::refused(format!(
+            "`resume` without an id asks first, and there is no terminal to ask on:\n  {what}"
+        ))
+        .help(Hint::words("name the run: ").and_command("resume", &[&run.0]).and("; or give --yes to confirm")));
+    }
+    ask(&format!("This resumes {what}."), world)
+}
+
+fn ask(what: &str, world: &World) -> Result<(), Failure> {
+    match world.prompt.line(&format!("{what}\nType yes to continue: ")).as_deref() {
         Some("yes" | "YES" | "Yes") => Ok(()),
         _ => Err(Failure::refused("not confirmed; nothing was done")),
     }

@@ -98,10 +98,12 @@ impl Resolved {
     /// # Errors
     /// The first keyword that cannot be, with its place.
     pub fn connectable(&self) -> Result<(), &Problem> {
-        match self.refused.first() {
-            Some(refused) => Err(&refused.problem),
-            None => Ok(()),
-        }
+        self.refusals().next().map_or(Ok(()), Err)
+    }
+
+    /// Every keyword that cannot be honoured.
+    pub fn refusals(&self) -> impl Iterator<Item = &Problem> {
+        self.refused.iter().map(|refused| &refused.problem)
     }
 }
 

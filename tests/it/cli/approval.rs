@@ -59,7 +59,7 @@ fn a_stage_of_one_wave_waits_before_its_first_host_and_an_approval_outlives_its_
         site.run(&format!("show {run}")).says(&[by]);
         site.run(&format!("report {run}")).says(&["approved before its first host by ann@jump"]);
         // It was approved once, and there is no second question.
-        site.really("resume").ended(0).says(&["2 hosts: 2 ok", by]);
+        site.really("resume --yes").ended(0).says(&["2 hosts: 2 ok", by]);
         let approved = |kind| matches!(kind, Kind::Approved { moment: Moment::Before, .. }).then_some(());
         assert_eq!(site.facts(&run, approved).len(), 1);
         assert_eq!((site.lines("once"), site.lines("twice")), (2, 2));
@@ -108,7 +108,7 @@ fn another_process_stops_it() {
     00:00:00  over         1 ok, 2 not started
     "#);
     assert_eq!((site.lines("once"), site.lines("twice")), (1, 1), "the host in flight finished");
-    site.really("resume").ended(0).says(&["3 hosts: 3 ok"]);
+    site.really("resume --yes").ended(0).says(&["3 hosts: 3 ok"]);
     assert_eq!((site.lines("once"), site.lines("twice")), (3, 3));
 }
 
@@ -123,7 +123,7 @@ fn a_key_drains_and_a_second_one_stops_at_the_next_step() {
         .ended(4)
         .says(&["no new host starts, hosts in flight finish (1 in flight); by Ctrl-C", "1 ok, 1 not started"]);
 
-    let running = site.start("resume");
+    let running = site.start("resume --yes");
     site.until("the second host at work", |_| site.lines("once") == 2);
     running.signal(Signal::INT);
     site.until("the drain", |events| events.iter().any(drained));
@@ -149,6 +149,7 @@ fn a_key_drains_and_a_second_one_stops_at_the_next_step() {
     next:
       patchwave resume 20260101-000000-abcd  # goes on with the 1 paused host
     -- stderr
+    resuming run 20260101-000000-abcd, Slow, started 2026-01-01 00:00 by ann@jump: goes on with the 1 host not started
     run 20260101-000000-abcd: 1 of 2 hosts are done, 0 open and settled first, 1 not started
     00:00:00  wave         production/medium, wave 2 of 2: 1 host
     00:00:00  stop         no new host starts, hosts in flight finish (1 in flight); by Ctrl-C; Ctrl-C again: stop before their next step
@@ -156,7 +157,7 @@ fn a_key_drains_and_a_second_one_stops_at_the_next_step() {
     00:00:00  stop         no new host starts, hosts in flight stop at their next step (1 in flight); by Ctrl-C; Ctrl-C again: leave now, jobs on the hosts go on
     00:00:00  --           halted: asked to stop before the next step of each host; no other host starts
     "#);
-    site.really("resume").ended(0).says(&["2 hosts: 2 ok"]);
+    site.really("resume --yes").ended(0).says(&["2 hosts: 2 ok"]);
     assert_eq!((site.lines("once"), site.lines("twice")), (2, 2));
 }
 
@@ -179,7 +180,7 @@ fn another_process_stops_it_in_a_harder_way_each_time() {
         running.end().ended(code).says(&[word]);
         assert_eq!(site.lines("twice"), 0);
         site.run("status").ended(0).says(&[word]);
-        site.really("resume").ended(0).says(&["2 hosts: 2 ok"]);
+        site.really("resume --yes").ended(0).says(&["2 hosts: 2 ok"]);
         assert_eq!((site.lines("once"), site.lines("twice")), (2, 2));
     }
 }
@@ -231,7 +232,7 @@ fn a_termination_detaches_and_a_resume_settles() {
     00:00:00  stop         the controller leaves now; jobs on the hosts go on (1 in flight); by SIGTERM
     left; go on with: patchwave resume 20260101-000000-abcd
     "#);
-    site.really("resume").ended(0).says(&["2 hosts: 2 ok"]);
+    site.really("resume --yes").ended(0).says(&["2 hosts: 2 ok"]);
     assert_eq!((site.lines("once"), site.lines("twice")), (2, 2), "nothing was done twice");
     let ok = |kind| matches!(kind, Kind::HostFinished { outcome: Outcome::Ok, .. }).then_some(());
     assert_eq!(site.facts(&run, ok).len(), 2);

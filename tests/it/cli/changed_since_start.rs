@@ -59,7 +59,7 @@ fn another_text_is_refused_by_resume_and_accepted_by_name() {
     let (site, run) = killed(2);
     texts(&site, "v2");
     go(&site);
-    insta::assert_snapshot!(site.run("resume").page(), @r#"
+    insta::assert_snapshot!(site.run("resume --yes").page(), @r#"
     exit code 3
     -- stderr
     error: the text of files/motd, hooks/drain, hooks/tell, scripts/mark has changed, so this is not the plan any more that the run was started with
@@ -67,9 +67,9 @@ fn another_text_is_refused_by_resume_and_accepted_by_name() {
     "#);
     texts(&site, "v1");
     fs::remove_file(site.folder().join("hooks/tell")).unwrap();
-    site.run("resume").ended(3).says(&["hooks/tell can no longer be read"]);
+    site.run("resume --yes").ended(3).says(&["hooks/tell can no longer be read"]);
     texts(&site, "v2");
-    site.run("resume --accept-changed-plan").ended(0).says(&["2 ok"]);
+    site.run("resume --yes --accept-changed-plan").ended(0).says(&["2 ok"]);
     for host in ["web001.test", "web002.test"] {
         assert_eq!((site.on(host, "mark"), site.on(host, "motd")), ("v2\n".into(), "v2\n".into()));
     }
@@ -121,12 +121,12 @@ fn a_changed_variable_is_named_with_its_host_and_a_secret_one_shows_no_value() {
     let (other, brace) = (of_web002.replacen("ansible_port: ", "ansible_port: 1", 1), of_web002.contains('{'));
     assert!(other != of_web002 && brace, "{of_web002}");
     site.write("inv.yml", &inventory.replace(&of_web002, &other));
-    site.run("resume")
+    site.run("resume --yes")
         .ended(3)
         .says(&["the variable ansible_port has changed on web002.test, so this is not the plan"]);
     let secret = of_web002.replacen('{', "{ db_secret: hunter2, ", 1);
     site.write("inv.yml", &inventory.replace(&of_web002, &secret));
-    let said = site.run("resume").ended(3).never_says(&["hunter2"]);
+    let said = site.run("resume --yes").ended(3).never_says(&["hunter2"]);
     said.says(&["the variable db_secret has changed on web002.test"]);
 }
 
@@ -147,8 +147,8 @@ fn an_open_host_that_is_another_machine_now_is_unknown_and_nothing_is_sent_there
         line.split("ansible_port: ").nth(1).unwrap().chars().take_while(char::is_ascii_digit).collect::<String>()
     };
     site.write("inv.yml", &inventory.replace(&port("web001.test"), &port("web002.test")));
-    site.run("resume").ended(3).says(&["the variable ansible_port has changed on web001.test"]);
-    let resumed = site.run("resume --accept-changed-plan").ended(7);
+    site.run("resume --yes").ended(3).says(&["the variable ansible_port has changed on web001.test"]);
+    let resumed = site.run("resume --yes --accept-changed-plan").ended(7);
     resumed.says(&["another machine answers at 127.0.0.1", "nothing was sent to it"]);
     let outcome = |kind| if let Kind::HostFinished { outcome, .. } = kind { Some(outcome) } else { None };
     assert_eq!(site.fact(&run, outcome), Outcome::Unknown);
@@ -167,7 +167,7 @@ fn an_address_that_became_that_of_another_host_of_the_run_is_refused() {
     let line = |name: &str| inventory.lines().find(|line| line.contains(name)).unwrap();
     let moved = line("web001.test").replace("web001.test", "web002.test");
     site.write("inv.yml", &inventory.replace(line("web002.test"), &moved));
-    site.run("resume --accept-changed-plan").ended(2).says(&["web[001-002].test are the same machine"]);
+    site.run("resume --yes --accept-changed-plan").ended(2).says(&["web[001-002].test are the same machine"]);
 }
 
 /// Rewrites the events of the only run, with their hashes, as another program would have written them.
@@ -217,7 +217,7 @@ fn a_record_of_an_older_patchwave_is_resumed_and_held_to_the_texts_of_now() {
     });
     texts(&site, "v2");
     go(&site);
-    let said = site.run("resume").ended(0).says(&["2 ok", "was last run by patchwave 0.0.1; it goes on with"]);
+    let said = site.run("resume --yes").ended(0).says(&["2 ok", "was last run by patchwave 0.0.1; it goes on with"]);
     assert_eq!(site.on("web002.test", "mark"), "v2\n", "{}", said.page());
     let files = site.fact(&run, |kind| if let Kind::RunResumed(resumed) = kind { Some(resumed.files) } else { None });
     assert_eq!(files.len(), 4, "from here on it has sums");
@@ -236,7 +236,7 @@ fn a_record_of_a_newer_patchwave_is_shown_whole_and_not_resumed_cut_or_called_da
         }
     });
     site.run("status").ended(site.run("status").code);
-    site.run("resume").ended(3).says(&["was last run by patchwave 99.1.0", "resume it with that patchwave"]);
+    site.run("resume --yes").ended(3).says(&["was last run by patchwave 99.1.0", "resume it with that patchwave"]);
     site.run("ledger verify").ended(0);
     let shown = site.run(&format!("show {run} --json")).ended(0).out;
     assert!(shown.contains("\"never_at_night\":true"), "nothing of it is lost: {shown}");

@@ -116,7 +116,7 @@ fn a_guard_outlives_a_reboot_that_somebody_asks_for_and_the_end_of_the_controlle
     }
     assert!(!host.folder().join("undone").exists());
     undone(&site);
-    is_told(&site, site.really("resume"));
+    is_told(&site, site.really("resume --yes"));
 }
 
 const REBOOTS: &str = "name: Three reboots under one guard

@@ -14,7 +14,7 @@ fn killed(play: &str, code: u8, ends: &str) -> String {
     site.program("hooks/slow", &program);
     let did = || std::fs::read_to_string(&log).unwrap_or_default();
     site.killed("run play.yml -i inv.yml", "the beginning of the program", |_| did().contains("begin"));
-    site.really("resume").ended(code);
+    site.really("resume --yes").ended(code);
     // A second program would still be running.
     std::thread::sleep(Duration::from_millis(500));
     did()

@@ -50,10 +50,9 @@ fn check_finds_every_fault_at_once() {
     insta::assert_snapshot!(desk.run("inventory check -i inv.yml").page(), @r#"
     exit code 2
     -- stderr
-    error: 2 hosts have neither `environment` nor `risk`: db[1-2]
-      help: in group `db` write `vars: { patchwave: { environment: production, risk: low } }`
-
-    inv.yml:6:37: host web1: `ansible_connection` is `winrm`, and patchwave reaches hosts by SSH only
+    warning: 2 hosts have neither `environment` nor `risk`: db[1-2]
+      help: in group `db` write `vars: { patchwave: { environment: production, risk: low } }`: `plan` and `run` need it, unless the playbook names its own `stages`; `exec` does not
+    error: inv.yml:6:37: host web1: `ansible_connection` is `winrm`, and patchwave reaches hosts by SSH only
       |
     6 |         web1: { ansible_connection: winrm }
       |                                     ^^^^^
@@ -64,8 +63,31 @@ fn check_finds_every_fault_at_once() {
     7 |         web2: { ansible_port: many }
       |                               ^^^^
 
-    3 problems
+    2 problems
     "#);
+}
+
+/// As Ansible has it: `exec` works with it, and so does a playbook that names its stages.
+#[test]
+fn check_of_one_without_labels_warns() {
+    let desk = Desk::empty();
+    desk.write("inv.yml", "web: { hosts: { web1: , web2: } }\n");
+    insta::assert_snapshot!(desk.run("inventory check -i inv.yml").page(), @r#"
+    exit code 0
+    -- stdout
+    2 hosts in 1 group
+      no environment/no risk: 2
+    -- stderr
+    warning: 2 hosts have neither `environment` nor `risk`: web[1-2]
+      help: in group `web` write `vars: { patchwave: { environment: production, risk: low } }`: `plan` and `run` need it, unless the playbook names its own `stages`; `exec` does not
+    "#);
+    let steps = "steps:\n  - pause: 1s\n";
+    desk.write("staged.yml", &format!("rollout: {{ stages: [{{ hosts: web }}] }}\n{steps}"));
+    desk.run("plan staged.yml -i inv.yml").ended(0).never_says(&["environment"]);
+    desk.write("play.yml", steps);
+    desk.run("plan play.yml -i inv.yml").ended(2).says(&["2 hosts have neither `environment` nor `risk`: web[1-2]"]);
+    desk.write("one.yml", "web: { hosts: { web1: } }\n");
+    desk.run("inventory check -i one.yml").ended(0).says(&["1 host in 1 group\n"]);
 }
 
 #[test]

@@ -125,7 +125,7 @@ fn a_disk_that_fills_up_during_a_run() {
     "#);
     assert!(site.lines("once") < 3, "it went on without a ledger");
     fs::remove_file(filler).unwrap();
-    site.really("resume").ended(0).says(&["3 hosts: 3 ok"]);
+    site.really("resume --yes").ended(0).says(&["3 hosts: 3 ok"]);
     for host in site.fleet.hosts() {
         assert_eq!(fs::read_to_string(host.folder().join("once")).unwrap(), "once\n", "{}", host.name());
     }

@@ -32,4 +32,6 @@ mod streams;
 mod terms;
 mod traffic;
 mod typed;
+mod unreachable;
 mod webhooks;
+mod which_run;

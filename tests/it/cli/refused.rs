@@ -51,7 +51,7 @@ fn a_window_that_is_closed() {
     // The digest of a plan is that of its run, with windows and without; a check is a check of the same plan.
     let digest = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()["digest"].clone();
     let planned = |options: &str| digest(&site.run(&format!("plan play.yml -i inv.yml --json{options}")).ended(0).out);
-    let ran = || digest(&site.run("report --format json").ended(0).out);
+    let ran = || digest(&site.run(&format!("report {} --format json", site.last_run())).ended(0).out);
     assert_eq!(ran(), planned(""));
     let told = ["maintenance windows ignored (--ignore-window)"];
     site.run("run play.yml -i inv.yml --ignore-window").ended(0).says(&told);
@@ -69,7 +69,7 @@ fn a_run_that_somebody_else_drives_and_one_that_nobody_does() {
     site.write("play.yml", "name: Slow\nsteps:\n  - command: sleep 3\n");
     let running = site.start("run play.yml -i inv.yml");
     let run = site.until("a host that started", |events| events.len() > 2);
-    let resume = site.run("resume").ended(3);
+    let resume = site.run("resume --yes").ended(3);
     insta::assert_snapshot!(resume.page(), @r#"
     exit code 3
     -- stderr

@@ -29,7 +29,7 @@ fn a_killed_controller_leaves_nothing_half_done() {
     let run = site.killed("run play.yml -i inv.yml", "two upgrades", upgrading(&slow));
     site.run("runs").ended(0).says(&["interrupted"]);
     site.run("show").ended(0).says(&["patchwave resume 20260101-000000-abcd"]);
-    let said = site.really("resume").ended(0).says(&["5 hosts: 5 ok"]);
+    let said = site.really("resume --yes").ended(0).says(&["5 hosts: 5 ok"]);
     for host in site.fleet.hosts() {
         assert_eq!(host.boots(), 2, "{}: {}", host.name(), said.page());
     }
@@ -38,7 +38,7 @@ fn a_killed_controller_leaves_nothing_half_done() {
         let log = site.run(&format!("log {run} {name}")).ended(0);
         assert_eq!(log.out.matches("Setting up openssl").count(), 1, "{}", log.page());
     }
-    site.really("resume").ended(0).says(&["all its hosts are done, there is nothing to resume"]);
+    site.really("resume --yes").ended(0).says(&["all its hosts are done, there is nothing to resume"]);
 }
 
 #[test]
@@ -46,13 +46,13 @@ fn a_playbook_that_changed_is_not_the_same_run() {
     let site = Case::hosts(2).steps("  - command: sleep 30\n").site();
     site.killed("run play.yml -i inv.yml", "a host that started", |events| events.len() > 2);
     site.write("play.yml", "name: Slow\nsteps:\n  - command: sleep 31\n");
-    insta::assert_snapshot!(site.run("resume").page(), @r#"
+    insta::assert_snapshot!(site.run("resume --yes").page(), @r#"
     exit code 3
     -- stderr
     error: the playbook's steps have changed, so this is not the plan any more that the run was started with
     help: put the files back; or say --accept-changed-plan: the recorded steps are carried out, with the variables and the texts of now; or start a new run with --limit @unfinished
     "#);
-    insta::assert_snapshot!(site.run("resume -e a=b").page(), @r#"
+    insta::assert_snapshot!(site.run("resume --yes -e a=b").page(), @r#"
     exit code 2
     -- stderr
     error: the run was started with other extra variables: none

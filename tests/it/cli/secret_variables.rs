@@ -124,7 +124,7 @@ fn what_a_job_says_of_a_secret_is_hidden_by_the_controller_that_takes_over() {
     running.signal(Signal::KILL);
     hides(&running.end());
     fleet.hosts().for_each(|host| fs::write(host.folder().join("go"), "").unwrap());
-    let resumed = desk.really("resume -e extra_token=extra-S3CR --json");
+    let resumed = desk.really("resume --yes -e extra_token=extra-S3CR --json");
     hides(&resumed);
     resumed.ended(6).says(&["late ********"]);
     holds_nothing(&desk.folder().join("state"));

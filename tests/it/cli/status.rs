@@ -75,11 +75,11 @@ fn the_record_is_checked_saved_and_forgotten() {
     sql.execute("UPDATE events SET at = '2026-01-01T00:00:00Z' WHERE seq = 3 AND no = 2", []).unwrap();
     drop(sql);
     site.run(&format!("ledger verify {}", runs[1])).ended(3).says(&["damaged at event 3", "ledger salvage"]);
-    site.run("resume").ended(3).says(&["damaged at event 1"]);
+    site.run("resume --yes").ended(3).says(&["damaged at event 1"]);
     site.run("ledger salvage").ended(0).says(&["cut after 2 events", "the damaged file is kept"]);
     site.run("ledger verify").ended(0).says(&["1 run,"]);
     site.run("show").ended(0).says(&["the end of its record is lost", "unknown"]);
-    site.run("resume").ended(3).says(&["the end of this run's record is lost", ":unfinished"]);
+    site.run("resume --yes").ended(3).says(&["the end of this run's record is lost", ":unfinished"]);
 }
 
 #[test]

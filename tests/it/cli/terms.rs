@@ -36,7 +36,7 @@ fn output_is_in_the_log_once_however_often_the_controller_was_killed() {
         }
         running.signal(Signal::KILL);
         running.end().ended(128 + 9);
-        running = site.start("resume");
+        running = site.start("resume --yes");
     }
     running.end().ended(0);
     let text = log(&run);
@@ -61,15 +61,15 @@ fn a_log_that_cannot_be_written_is_told_while_the_run_goes_on() {
 fn a_resume_may_be_limited_and_the_next_one_has_the_rest() {
     let site = site(5, "  - command: sleep 1\n");
     let run = kill_when_started(&site, 2);
-    site.run("resume --limit web009.test").ended(2);
-    site.run("resume --limit web005.test").ended(4).says(&["2 of them left out", "2 not started"]);
+    site.run("resume --yes --limit web009.test").ended(2);
+    site.run("resume --yes --limit web005.test").ended(4).says(&["2 of them left out", "2 not started"]);
     let left_out = site.fact(&run, |kind| match kind {
         Kind::RunResumed(resumed) => Some((resumed.limit.unwrap(), resumed.left_out.len())),
         _ => None,
     });
     assert_eq!(left_out, ("web005.test".to_owned(), 2));
-    site.run("resume --limit web001.test").ended(2).says(&["names no host of this run that has not started"]);
-    site.run("resume --forks 1").ended(0).says(&["5 ok"]);
+    site.run("resume --yes --limit web001.test").ended(2).says(&["names no host of this run that has not started"]);
+    site.run("resume --yes --forks 1").ended(0).says(&["5 ok"]);
     site.run("ledger verify").ended(0).says(&["1 run,", ": the hashes fit"]);
 }
 
@@ -78,14 +78,14 @@ fn changed_files_are_accepted_when_that_is_said_and_the_recorded_steps_are_done(
     let site = site(2, "  - command: sleep 1; echo then >>$PATCHWAVE_ROOT/what\n");
     let run = kill_when_started(&site, 1);
     site.write("play.yml", "name: Slow\nsteps:\n  - command: echo now >>$PATCHWAVE_ROOT/what\n");
-    site.run("resume").ended(3).says(&["the playbook's steps have changed", "--accept-changed-plan"]);
+    site.run("resume --yes").ended(3).says(&["the playbook's steps have changed", "--accept-changed-plan"]);
     let inventory = std::fs::read_to_string(site.folder().join("inv.yml")).unwrap();
     let without: String =
         inventory.lines().filter(|line| !line.contains("web002.test")).map(|line| format!("{line}\n")).collect();
     site.write("inv.yml", &without);
-    site.run("resume --accept-changed-plan").ended(4).says(&["1 ok", "1 of them left out"]);
+    site.run("resume --yes --accept-changed-plan").ended(4).says(&["1 ok", "1 of them left out"]);
     site.write("inv.yml", &inventory);
-    site.run("resume --accept-changed-plan").ended(0).says(&["2 ok"]);
+    site.run("resume --yes --accept-changed-plan").ended(0).says(&["2 ok"]);
     for host in ["web001.test", "web002.test"] {
         assert_eq!(site.on(host, "what"), "then\n", "{host}");
     }
@@ -99,7 +99,7 @@ fn a_spent_budget_is_not_resumed_away() {
     let site = site(3, "  - command: exit 1\n");
     site.run("run play.yml -i inv.yml").ended(6);
     let events = site.events(&site.last_run()).len();
-    site.run("resume").ended(6).says(&["stays halted: 1 host of stage", "--limit @"]);
+    site.run("resume --yes").ended(6).says(&["stays halted: 1 host of stage", "--limit @"]);
     assert_eq!(site.events(&site.last_run()).len(), events, "nothing was begun, so nothing is recorded");
 }
 

@@ -59,7 +59,7 @@ fn a_resume_reaches_hosts_as_the_run_did() {
     // An option that `resume` replaces applies from then on, also for hints.
     std::fs::rename(site.folder().join("kh"), site.folder().join("kh2")).unwrap();
     let events = site.events(&site.last_run()).len();
-    killed("resume --known-hosts kh2", events + 1);
+    killed("resume --yes --known-hosts kh2", events + 1);
     let said = site.run(&line).ended(0);
     assert!(noted(&said, "connection options as before: --known-hosts kh2\n"), "{}", said.page());
     assert!(site.run("show --json").out.contains("\"connect\":[\"--known-hosts\""));

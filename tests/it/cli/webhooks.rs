@@ -48,7 +48,7 @@ fn an_address_is_sent_by_a_resume_and_shown_by_nobody() {
     site.until("the pause", |events| begun(events) > 0);
     running.signal(Signal::KILL);
     running.end().never_says(&SECRETS);
-    let resumed = site.really("resume --json").ended(0).never_says(&SECRETS);
+    let resumed = site.really("resume --yes --json").ended(0).never_says(&SECRETS);
     assert_eq!(*asked.lock().unwrap(), ["/T0/s3cret", "/health?t=s3cret", "/?t=s3cret"], "{}", resumed.page());
     for line in ["show", "show --all", "show --json", "status"] {
         site.run(line).never_says(&SECRETS);
