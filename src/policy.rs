@@ -186,6 +186,16 @@ impl Spread {
 
 impl Window {
     fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let before = problems.0.len();
+        let window = Self::of(node, problems);
+        // Keys that are missing, or a text where they belong: shown once, it says more than each of them.
+        if let Some(first) = problems.0[before..].iter_mut().find(|problem| problem.span.as_ref() == Some(&node.span)) {
+            first.help(r#"like `window: { start: "0 2 * * SUN#2", duration: 4h, timezone: Europe/Berlin }`"#);
+        }
+        window
+    }
+
+    fn of(node: &Node, problems: &mut Problems) -> Option<Self> {
         let mut map = MapReader::new(node, "`window`", problems)?;
         let start = map.need("start", cron);
         let duration = map.need("duration", read::deadline);

@@ -10,7 +10,7 @@ use super::{
     command::{
         ask, demo, exec, inventory, known_hosts, ledger, log, plan, report, resume, run, runs, show, ssh_config, status,
     },
-    command_lines,
+    command_lines, from_ansible,
     state_dir::state_dir,
 };
 
@@ -19,6 +19,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>, mut world: World) -> u8 {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
+            let error = from_ansible::advise(error);
             let text = if world.paint(world.stderr_is_terminal).colours() {
                 error.render().ansi().to_string()
             } else {

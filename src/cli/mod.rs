@@ -7,6 +7,7 @@ mod command_lines;
 mod commands;
 mod connect;
 mod failure;
+mod from_ansible;
 mod outcome_selectors;
 mod rollout;
 mod state_dir;

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     event::{CurrentStep, Kind, StepRef, StepResult, Verdict},
-    playbook::{StepSpec, TemplateScope},
+    playbook::StepSpec,
     step::{self, StepCx, StepLog},
 };
 
@@ -33,7 +33,7 @@ impl Walk {
                 self.commit(walk).await?;
                 self.attempts(step, spec, walk, interrupted).await?
             }
-            None => match condition(spec, &walk.scope) {
+            None => match step::condition(spec, &walk.scope) {
                 Some(result) => {
                     // A skipped step never began; a failed one did.
                     if result.verdict != Verdict::Skipped {
@@ -137,6 +137,7 @@ impl Walk {
             Ok(result) => result,
             Err(_) => overdue(spec, limit + spec.guard_time()),
         };
+        step::complete(spec, &mut result);
         // All text from hosts and programs passes here when it leaves the step.
         result.hide(walk.link.secrets(), spec.register.as_deref());
         (result, journal.noted)
@@ -150,16 +151,6 @@ struct Attempt<'a> {
     resumed: bool,
     /// The notes of earlier attempts, including the interrupted one.
     notes: &'a Map<String, Value>,
-}
-
-/// `Some` if the step must not run: `when` is false, or cannot be evaluated.
-fn condition(spec: &StepSpec, scope: &TemplateScope) -> Option<StepResult> {
-    let when = spec.when.as_ref()?;
-    match scope.truth(when) {
-        Ok(true) => None,
-        Ok(false) => Some(StepResult::skipped(format!("not needed: `{when}` is false"))),
-        Err(error) => Some(StepResult::failed("template", format!("when: {error}"))),
-    }
 }
 
 fn overdue(spec: &StepSpec, limit: Duration) -> StepResult {

@@ -45,6 +45,9 @@ async fn steps(surroundings: &Surroundings, started: &RunStarted, stage: usize, 
     for (index, spec) in started.plan.stages[stage].gate.iter().enumerate() {
         let mut attempt = 1;
         let result = loop {
+            if let Some(result) = step::condition(spec, &scope) {
+                break if result.verdict == Verdict::Skipped { Ok(result) } else { Err(result.summary) };
+            }
             let target = Target { secrets: secrets.clone(), ..Target::plain(host.clone(), "localhost") };
             let mut link = Link::new(Arc::new(Nowhere), Arc::new(target));
             let mut cx = StepCx {
@@ -71,6 +74,7 @@ async fn steps(surroundings: &Surroundings, started: &RunStarted, stage: usize, 
             let deadline = cx.deadline + Duration::from_secs(30);
             let mut result = tokio::time::timeout_at(deadline, step::run(&mut cx)).await;
             if let Ok(result) = &mut result {
+                step::complete(spec, result);
                 result.hide(link.secrets(), spec.register.as_deref());
             }
             match result {

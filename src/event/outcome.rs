@@ -15,8 +15,6 @@ pub enum Outcome {
     Unreachable,
     /// The state of the host is not known.
     Unknown,
-    /// It was left out on purpose.
-    Skipped,
     /// The controller stopped between two of its steps. Never recorded: it follows from the other events.
     Paused,
     /// It never started. Never recorded.
@@ -31,7 +29,7 @@ impl Outcome {
 
     /// Whether something is left to do on a host with this outcome. `@unfinished` selects these.
     pub fn is_unfinished(self) -> bool {
-        !matches!(self, Self::Ok | Self::Skipped)
+        self != Self::Ok
     }
 
     /// The word in files, tables and selections.
@@ -41,7 +39,6 @@ impl Outcome {
             Self::Failed => "failed",
             Self::Unreachable => "unreachable",
             Self::Unknown => "unknown",
-            Self::Skipped => "skipped",
             Self::Paused => "paused",
             Self::NotStarted => "not_started",
         }
@@ -50,7 +47,7 @@ impl Outcome {
     /// The exit code of `run` and `resume` when this is the worst outcome. A worse outcome has a greater code.
     pub fn exit_code(self) -> u8 {
         match self {
-            Self::Ok | Self::Skipped => 0,
+            Self::Ok => 0,
             Self::Paused | Self::NotStarted => 4,
             Self::Unreachable => 5,
             Self::Failed => 6,
@@ -63,8 +60,8 @@ impl Outcome {
 #[cfg(feature = "testing")]
 impl Outcome {
     /// All outcomes, in the order of the documentation.
-    pub const ALL: [Self; 7] =
-        [Self::Ok, Self::Failed, Self::Unreachable, Self::Unknown, Self::Paused, Self::NotStarted, Self::Skipped];
+    pub const ALL: [Self; 6] =
+        [Self::Ok, Self::Failed, Self::Unreachable, Self::Unknown, Self::Paused, Self::NotStarted];
 
     /// What it means, for the documentation.
     pub fn means(self) -> &'static str {
@@ -73,7 +70,6 @@ impl Outcome {
             Self::Failed => "a step failed",
             Self::Unreachable => "it could not be reached, or the connection was lost and did not come back",
             Self::Unknown => "a step may or may not have been carried out",
-            Self::Skipped => "it was left out on purpose; this version never records it",
             Self::Paused => "it stopped between two steps: `Ctrl-C` twice, or its controller ended",
             Self::NotStarted => "the run ended before its turn; nothing was done on it",
         }
@@ -82,7 +78,7 @@ impl Outcome {
     /// What to do about it, for the documentation.
     pub fn next(self) -> &'static str {
         match self {
-            Self::Ok | Self::Skipped => "nothing",
+            Self::Ok => "nothing",
             Self::Failed => "repair it, then `run … --limit @failed`",
             Self::Unreachable => "make it reachable, then `run … --limit @unreachable`",
             Self::Unknown => "`resume RUN` if its step is still open, else look at it, then `run … --limit @unknown`",

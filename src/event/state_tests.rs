@@ -64,7 +64,6 @@ fn what_cannot_follow_is_an_error_and_changes_nothing() {
         (&waiting, step_finished("s1", 0, Verdict::Ok), "not in flight"),
         (&waiting, step_finished("s1", 0, Verdict::Skipped), "not in flight"),
         (&waiting, finished("s1", Outcome::Ok), "not in flight"),
-        (&waiting, finished("s1", Outcome::Skipped), "not in flight"),
         (&waiting, gate(2, 0), "no such wave"),
         (&waiting, gate(0, 2), "no such wave"),
         (&waiting, approved(2), "no such stage"),
@@ -82,7 +81,6 @@ fn what_cannot_follow_is_an_error_and_changes_nothing() {
         (&between, step_finished("s1", 1, Verdict::Ok), "not in that step"),
         (&between, noted("s1", 0), "not in that step"),
         (&broken, finished("s1", Outcome::Ok), "did not end well"),
-        (&broken, finished("s1", Outcome::Skipped), "did not end well"),
         (&done, started("s1"), "has already started"),
         (&done, step_started("s1", 2, 1), "not in flight"),
         (&done, finished("s1", Outcome::Failed), "not in flight"),
@@ -134,7 +132,6 @@ fn counts_agree_on_every_level_after_every_event() {
                 failed: a.failed + b.failed,
                 unreachable: a.unreachable + b.unreachable,
                 unknown: a.unknown + b.unknown,
-                skipped: a.skipped + b.skipped,
             })
         };
         for stage in &state.stages {
@@ -146,7 +143,7 @@ fn counts_agree_on_every_level_after_every_event() {
         assert_eq!(state.tally.waiting(), at(HostAt::Waiting));
         assert_eq!(state.tally.ok, at(HostAt::Done(Outcome::Ok)));
     }
-    assert_eq!(state.tally, Tally { total: 6, in_flight: 1, ok: 2, failed: 1, unreachable: 1, unknown: 0, skipped: 0 });
+    assert_eq!(state.tally, Tally { total: 6, in_flight: 1, ok: 2, failed: 1, unreachable: 1, unknown: 0 });
     assert_eq!((state.tally.broken(), state.tally.done(), state.tally.waiting()), (2, 4, 1));
     let outcomes: Vec<_> = state.outcomes().map(|(h, o)| format!("{} {o}", h.name)).collect();
     assert_eq!(outcomes, ["s1 ok", "s2 ok", "s3 failed", "p1 paused", "p2 unreachable", "p3 not_started"]);
@@ -184,7 +181,7 @@ fn a_domain_counts_hosts_in_flight_and_hosts_that_broke_over_all_stages() {
     assert_eq!(out(&sample), (1, 0), "a broken host stays out");
     sample.start("p1").start("p2");
     assert_eq!(out(&sample), (2, 1));
-    sample.finish("p1", Outcome::Skipped).finish("p2", Outcome::Unknown);
+    sample.finish("p1", Outcome::Ok).finish("p2", Outcome::Unknown);
     assert_eq!(out(&sample), (1, 1));
 }
 

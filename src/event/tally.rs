@@ -19,8 +19,6 @@ pub struct Tally {
     pub unreachable: usize,
     /// Done: its state is not known.
     pub unknown: usize,
-    /// Done: left out on purpose.
-    pub skipped: usize,
 }
 
 impl Tally {
@@ -31,7 +29,7 @@ impl Tally {
 
     /// Hosts that are done, with any outcome.
     pub fn done(&self) -> usize {
-        self.ok + self.broken() + self.skipped
+        self.ok + self.broken()
     }
 
     /// Hosts that have not started.
@@ -50,7 +48,6 @@ impl Tally {
             Outcome::Failed => self.failed += 1,
             Outcome::Unreachable => self.unreachable += 1,
             Outcome::Unknown => self.unknown += 1,
-            Outcome::Skipped => self.skipped += 1,
             Outcome::NotStarted | Outcome::Paused => unreachable!("refused before"),
         }
     }
@@ -64,6 +61,5 @@ impl AddAssign for Tally {
         self.failed += other.failed;
         self.unreachable += other.unreachable;
         self.unknown += other.unknown;
-        self.skipped += other.skipped;
     }
 }

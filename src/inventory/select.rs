@@ -152,8 +152,14 @@ impl Selection<'_> {
     }
 
     fn no_file(&mut self, path: &str, mut problem: Problem) {
-        if let Some(near) = nearest(path, pattern::OUTCOMES) {
-            problem.help(format!("for hosts of the last run write `@{near}`"));
+        match nearest(path, pattern::OUTCOMES) {
+            Some(near) => problem.help(format!("for hosts of the last run write `@{near}`")),
+            // It was meant to be a file.
+            None if path.contains(['.', '/']) => {}
+            None => problem.help(format!(
+                "`@` takes a file of hosts, or a word for hosts of the last run: {}; of another run `@RUN:failed`",
+                pattern::OUTCOMES.join(", ")
+            )),
         }
         self.problems.0.push(problem);
     }
@@ -223,7 +229,13 @@ impl Selection<'_> {
             }
         };
         if groups.is_empty() && found.is_empty() {
-            return Err(self.unknown(base, &matcher));
+            let mut unknown = self.unknown(base, &matcher);
+            let by_name = term.replace(':', "-");
+            if subscript.is_some() && pattern::folded(&by_name) && self.listed(&by_name).is_ok() {
+                let message = format!("there is no group `{base}`, whose hosts `{term}` would count");
+                unknown = problem(message, Some(format!("for hosts by their names write `{by_name}`")));
+            }
+            return Err(unknown);
         }
         let mut members: Vec<usize> = groups.iter().flat_map(|group| inventory.members(*group)).collect();
         members.append(&mut found);

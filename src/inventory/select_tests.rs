@@ -152,6 +152,14 @@ fn what_is_misspelt_or_empty_is_an_error() {
             "hosts of run old are not in this inventory: gone[1-2]\n  help: check `-i`, or write the hosts you mean into a file: `--limit @./hosts.txt`",
         ),
         ("@faild", "faild: there is no such file\n  help: for hosts of the last run write `@failed`"),
+        (
+            "@r1",
+            "r1: there is no such file\n  help: `@` takes a file of hosts, or a word for hosts of the last run: failed, unreachable, unknown, paused, not_started, unfinished; of another run `@RUN:failed`",
+        ),
+        (
+            "test[1:3]",
+            "there is no group `test`, whose hosts `test[1:3]` would count\n  help: for hosts by their names write `test[1-3]`",
+        ),
         ("@", "`@` needs a file or an outcome after it\n  help: like `@failed` or `@hosts.txt`"),
     ] {
         assert_eq!(select(pattern), format!("error: {error}"), "{pattern}");

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value as Json};
 
 use super::{
-    Playbook, guard, rollout,
+    Playbook, Written, guard, rollout,
     steps::{self, Place},
     values::{self, Context},
 };
@@ -82,7 +82,8 @@ fn playbook(node: &Node, context: &Context, problems: &mut Problems) -> Option<P
         None => steps,
     };
     let (name, hosts) = (name.unwrap_or_else(stem), hosts.unwrap_or_else(|| "all".to_owned()));
-    Some(Playbook { name, path, hosts, vars, rollout, steps, on_failure })
+    let written = Written::below(node);
+    Some(Playbook { name, path, hosts, vars, rollout, steps, on_failure, written })
 }
 
 impl Playbook {

@@ -120,6 +120,9 @@ on_failure:
 fn short_forms_mean_what_the_long_ones_do() {
     for (short, long) in [
         ("upgrade: security", "upgrade: {scope: security}"),
+        ("upgrade: {}", "upgrade: {scope: security}"),
+        ("upgrade: ", "upgrade: {scope: security}"),
+        ("upgrade: {exclude: [a]}", "upgrade: {scope: security, exclude: [a]}"),
         ("reboot: required", "reboot: {when: required}"),
         ("pause: 30s", "pause: {duration: 30}"),
         ("command: systemctl is-active x", "command: {run: systemctl is-active x}"),
@@ -172,6 +175,7 @@ fn each_mistake_in_a_step_has_its_message() {
     for (text, expected) in [
         ("pauze: 3s", "2:7: unknown key `pauze` in a step; did you mean `pause`?"),
         ("name: x", "2:5: this step does nothing"),
+        ("shell: x", "2:7: unknown key `shell` in a step"),
         ("pause: 3s, command: x", "2:18: a step does one thing, and this one has `pause` and `command`"),
         ("pause: 3s, retires: 1", "2:18: unknown key `retires` in a step; did you mean `retries`?"),
         ("pause: soon", "2:14: expected a length of time like 90s, 5m, 1h30m or 2d"),
@@ -179,6 +183,16 @@ fn each_mistake_in_a_step_has_its_message() {
         ("pause: 3s, timeout: 0", "2:27: a deadline must not be zero"),
         ("pause: 3s, retries: -1", "2:27: -1 is not between 0 and 100"),
         ("pause: 3s, register: my-var", "2:28: this cannot be the name of a variable"),
+        (
+            "pause: 3s, register: inventory_hostname",
+            "2:28: `inventory_hostname` cannot be registered: each host has a variable of this name",
+        ),
+        ("pause: 3s, register: guard", "2:28: `guard` cannot be registered: steps set it themselves"),
+        ("pause: 3s, register: none", "2:28: `none` cannot be registered: it is a word of the template language"),
+        (
+            "pause: 3s, register: ansible_user",
+            "2:28: `ansible_user` cannot be registered: such names belong to the inventory",
+        ),
         ("pause: 3s, become: maybe", "2:26: expected yes or no, found a text"),
         ("pause: 3s, on: controler", "2:22: `controler` is not a valid value; did you mean `controller`?"),
         ("upgrade: all, on: controller", "2:25: `upgrade` cannot run on the controller"),
@@ -187,6 +201,14 @@ fn each_mistake_in_a_step_has_its_message() {
         ("pause: 3s, when: '{{ a }}'", "2:25: an expression has no braces: write `when: a == b`"),
         ("pause: 3s, when: a is defind", "2:29: test `defind` is unknown"),
         ("command: 'a {{ b | uper }}'", "2:26: filter `uper` is unknown"),
+        (
+            "command: \"a {{ b.split(',') }}\"",
+            "2:24: values have no methods here, and `.split()` is one; write `value | split(…)`",
+        ),
+        (
+            "pause: 3s, when: \"lookup('env', 'A')\"",
+            "2:25: function `lookup` is unknown; give the value with `vars:`, the inventory or -e",
+        ),
         ("command: 'a {{ b'", "2:19: template syntax: this tag is never closed"),
         ("command: ''", "2:16: this must not be empty"),
         ("command: {run: a, argv: [b]}", "2:31: a command has `run` (for a shell) or `argv` (without one), not both"),
@@ -218,7 +240,7 @@ fn each_mistake_in_a_step_has_its_message() {
         ("copy: {dest: /x}", "2:13: `copy` needs the key `src` or `content`"),
         ("service: {state: started}", "2:16: `service` needs the key `name` or `names`"),
         ("service: {name: a, state: running}", "2:33: `running` is not a valid value"),
-        ("upgrade: {packages: [a]}", "2:16: `upgrade` needs the key `scope`"),
+        ("upgrade: {packages: [a]}", "2:17: `packages` needs `scope: packages`"),
         ("upgrade: {scope: all, packages: [a]}", "2:29: `packages` needs `scope: packages`"),
         ("upgrade: {scope: packages}", "2:24: `scope: packages` needs `packages`, the names to upgrade"),
         ("upgrade: packages", "2:16: `scope: packages` needs `packages`, the names to upgrade"),
@@ -248,6 +270,21 @@ fn each_mistake_in_a_step_has_its_message() {
         ("undrain: tool", "2:7: `undrain` without a `drain` before it"),
     ] {
         assert_eq!(wrong(&format!("steps:\n  - {{ {text} }}\n")).join("|"), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_task_of_ansible_says_what_it_is_here() {
+    for (step, expected) in [
+        ("shell: x", "that is Ansible's; here it is `command: LINE`, which is read by /bin/sh"),
+        ("ansible.builtin.package: {name: x}", "that is Ansible's; here it is `upgrade: { scope: security }`, or"),
+        ("command: x, delegate_to: localhost", "that is Ansible's; here it is `on: controller`, for the jump box"),
+        ("ansible.builtin.reboot: ", "that is Ansible's; if there is such a step here, it is `reboot`"),
+        ("sh: x", "known keys: precheck, snapshot,"),
+    ] {
+        let problems = load(&format!("steps:\n  - {{ {step} }}\n")).expect_err(step);
+        let help = problems.0[0].help.as_deref().unwrap_or_default();
+        assert!(problems.0.len() == 1 && help.starts_with(expected), "{step}: {problems}");
     }
 }
 

@@ -3,12 +3,14 @@
 
 mod address;
 mod files;
+mod from_ansible;
 mod guard;
 mod guard_spec;
 mod kinds;
 mod load;
 #[cfg(test)]
 mod load_tests;
+mod reserved;
 mod rollout;
 mod sources;
 mod spec;
@@ -16,6 +18,7 @@ mod steps;
 mod stub;
 pub mod template;
 mod values;
+mod written;
 
 pub use address::{Address, hide_addresses};
 pub use files::{find as find_beside, root};
@@ -23,6 +26,7 @@ pub use guard_spec::Guard;
 pub use load::load;
 #[cfg(feature = "testing")]
 pub use load::load_text;
+pub use reserved::{OF_HOSTS, OF_STEPS};
 pub use sources::Source;
 pub use spec::{
     Cleanup, CommandLine, CommandSpec, Condition, CopyFrom, CopySpec, Hook, HttpCheck, LOCK_TIMEOUT, Notify, Pause,
@@ -31,3 +35,4 @@ pub use spec::{
 };
 pub use stub::stub_at;
 pub use template::{Scope as TemplateScope, TemplateError};
+pub use written::Written;

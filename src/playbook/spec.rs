@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Guard;
+use super::{Guard, Written};
 
 use crate::{
     amount::Amount,
@@ -32,6 +32,8 @@ pub struct Playbook {
     pub steps: Vec<StepSpec>,
     /// `on_failure:`.
     pub on_failure: Vec<StepSpec>,
+    /// Where its texts are in the file.
+    pub written: Written,
 }
 
 /// `rollout:`.

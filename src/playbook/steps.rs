@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Guard, Side, StepKind, StepSpec, Template, guard, kinds,
+    Guard, Side, StepKind, StepSpec, Template, from_ansible, guard, kinds,
     values::{self, Context},
 };
 use crate::yaml::{Key, MapReader, Node, Problems, Value, read};
@@ -43,11 +43,11 @@ fn step(node: &Node, place: Place, context: &Context, problems: &mut Problems) -
     let retry_delay = map.read("retry_delay", read::duration).unwrap_or(Duration::from_secs(5));
     let privileged = map.read("become", read::bool);
     let on = map.take("on");
-    let register = map.read("register", values::identifier);
+    let register = map.read("register", values::registered);
     let guarded = map.take_entry("guard");
     let guard = guarded.and_then(|(_, node)| guard::guard(node, map.problems));
     let unknown = map.problems.0.len();
-    map.finish();
+    map.finish_with(from_ansible::instead);
     let kind = match found.as_slice() {
         [] if problems.0.len() == unknown => {
             problems

@@ -1,17 +1,18 @@
 //! Readers for the values of a playbook: templates, lists of them, command lines, expressions; each checked as far as
 //! that is possible without a host.
 
-use std::{collections::BTreeMap, ops::Range, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde_json::{Map, Value as Json};
 
 use super::{
-    Template, TemplateList, files,
+    Template, TemplateList, files, reserved,
     template::{TemplateError, check},
+    written::place,
 };
 use crate::{
     sensitive,
-    yaml::{CANNOT_DECRYPT, Node, Problems, Span, Value, read},
+    yaml::{CANNOT_DECRYPT, Node, Problems, Value, read},
 };
 
 /// What the readers know besides the node: where the playbook's files are.
@@ -33,41 +34,9 @@ impl Context {
     }
 }
 
-/// The place of `range` of `text` inside `node`, if that part of the text is in the file unchanged.
-fn place(node: &Node, text: &str, range: Option<Range<usize>>) -> Span {
-    let whole = node.span.clone();
-    let written = whole.source.text.get(whole.start..whole.end).unwrap_or_default();
-    let Some(found) = range.and_then(|range| offset(written, text, range)) else { return whole };
-    let before = &written[..found.start];
-    let column = match before.rfind('\n') {
-        Some(newline) => before[newline + 1..].chars().count() as u32 + 1,
-        None => whole.column + before.chars().count() as u32,
-    };
-    Span {
-        line: whole.line + before.matches('\n').count() as u32,
-        column,
-        start: whole.start + found.start,
-        end: whole.start + found.end,
-        source: whole.source,
-    }
-}
-
-/// Where `range` of `text` is in `written`, which is the text itself with quotes around it, or a block of indented
-/// lines. Escaped and folded texts have no such place.
-fn offset(written: &str, text: &str, range: Range<usize>) -> Option<Range<usize>> {
-    text.get(range.clone()).filter(|part| !part.is_empty())?;
-    if let Some(at) = written.find(text) {
-        return Some(at + range.start..at + range.end);
-    }
-    let line_start = text[..range.start].rfind('\n').map_or(0, |newline| newline + 1);
-    let line_end = text[range.start..].find('\n').map_or(text.len(), |length| range.start + length);
-    let at = written.find(&text[line_start..line_end])?;
-    Some(at + range.start - line_start..at + range.end.min(line_end) - line_start)
-}
-
 /// Reports a template's mistake at its place.
 pub(super) fn report(node: &Node, text: &str, error: TemplateError, problems: &mut Problems) {
-    problems.at(&place(node, text, error.at), error.message);
+    problems.at(&place(&node.span, text, error.at), error.message);
 }
 
 /// A text that may hold templates. `!unsafe` text is taken as it is.
@@ -168,6 +137,18 @@ pub(super) fn identifier(node: &Node, problems: &mut Problems) -> Option<String>
     None
 }
 
+/// The name of a variable for `register`.
+pub(super) fn registered(node: &Node, problems: &mut Problems) -> Option<String> {
+    let name = identifier(node, problems)?;
+    match reserved::why(&name) {
+        Some(why) => {
+            problems.at(&node.span, format!("`{name}` cannot be registered: {why}")).help("take another name");
+            None
+        }
+        None => Some(name),
+    }
+}
+
 fn is_identifier(text: &str) -> bool {
     !text.starts_with(|c: char| c.is_ascii_digit())
         && !text.is_empty()
@@ -181,6 +162,9 @@ pub(super) fn vars(node: &Node, problems: &mut Problems) -> Option<Map<String, J
         Value::Map(entries) => {
             for (key, _) in entries.iter().filter(|(key, _)| !is_identifier(&key.text)) {
                 problems.at(&key.span, format!("`{}` cannot be the name of a variable", key.text));
+            }
+            for (key, _) in entries.iter().filter(|(key, _)| reserved::OF_HOSTS.contains(&key.text.as_str())) {
+                problems.at(&key.span, format!("`{}` is set for each host, and cannot be set here", key.text));
             }
         }
         _ => {

@@ -64,6 +64,12 @@ fn bad_batches_are_load_time_errors() {
         ("approve: 'yes'", "p.yml:1:10: `yes` is not a valid value"),
         ("approve: 1", "help: use one of: before, after_canary, yes, no"),
         ("window: {start: 0 2 30 2 *, duration: 1h, timezone: UTC}", "p.yml:1:17: this window never opens"),
+        (
+            "window: SUN 02:00-04:00",
+            "found a text\n  |\n1 | window: SUN 02:00-04:00\n  |         ^^^^^^^^^^^^^^^\n  help: like `window: { start: \"0 2",
+        ),
+        ("window: {start: 0 2 * * *, duration: 1h}", "needs the key `timezone`"),
+        ("window: {start: 0 2 * * *, duration: 1h}", "help: like `window: { start: \"0 2 * * SUN#2\", duration: 4h,"),
         ("window: {start: 0 25 * * *, duration: 1h, timezone: UTC}", "this is not a valid cron expression"),
     ] {
         let (_, problems) = policy(text);

@@ -123,7 +123,7 @@ mod tests {
         let outcomes: Vec<_> = value["hosts"].as_array().unwrap().iter().map(|h| h["outcome"].clone()).collect();
         assert_eq!(outcomes, ["ok", "failed", "unknown", "not_started"]);
         let expected = json!({
-            "total": 4, "ok": 1, "failed": 1, "unreachable": 0, "unknown": 1, "skipped": 0, "paused": 0,
+            "total": 4, "ok": 1, "failed": 1, "unreachable": 0, "unknown": 1, "paused": 0,
             "in_flight": 0, "not_started": 1
         });
         assert_eq!(value["counts"], expected);

@@ -79,7 +79,7 @@ fn head(page: &mut String, view: &RunView<'_>, record: Option<&Record>, zone: &T
     let counts = view.counts();
     let open = if view.running { format!("{} in flight, ", counts.in_flight) } else { String::new() };
     let broken = format!("{} failed, {} unreachable, {} unknown", counts.failed, counts.unreachable, counts.unknown);
-    let rest = format!("{} paused, {} not started, {} skipped", counts.paused, counts.not_started, counts.skipped);
+    let rest = format!("{} paused, {} not started", counts.paused, counts.not_started);
     fact(page, "hosts", &format!("{}: {} ok, {open}{broken}, {rest}", counts.total, counts.ok));
 }
 
@@ -312,7 +312,7 @@ mod tests {
         - inventory: /srv/inventories/production.yml
         - plan: 3f9a2c1b77d0
         - record: 9 events, head 00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff
-        - hosts: 5: 2 ok, 1 failed, 0 unreachable, 1 unknown, 0 paused, 1 not started, 0 skipped
+        - hosts: 5: 2 ok, 1 failed, 0 unreachable, 1 unknown, 0 paused, 1 not started
 
         ## Stages
 

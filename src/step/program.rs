@@ -64,6 +64,7 @@ pub(super) fn judge(cx: &StepCx<'_>, output: &Output, ok_codes: &[u32], changes:
             let code = if let Exit::Code(code) = output.exit { Some(code) } else { None };
             let seen = json!({
                 "code": code,
+                "rc": code,
                 "stdout": text(&output.stdout),
                 "stderr": text(&output.stderr),
                 "changed": changes,

@@ -301,7 +301,7 @@ const IN_FLIGHT: Look = ("in flight", Color::Cyan);
 fn look(outcome: Outcome) -> Look {
     let colour = match outcome {
         Outcome::Ok => Color::Green,
-        Outcome::Skipped | Outcome::Paused | Outcome::NotStarted => Color::Yellow,
+        Outcome::Paused | Outcome::NotStarted => Color::Yellow,
         Outcome::Failed | Outcome::Unreachable | Outcome::Unknown => Color::Red,
     };
     (text::outcome(outcome), colour)

@@ -20,8 +20,6 @@ pub struct Counts {
     pub unreachable: usize,
     /// Their state is not known.
     pub unknown: usize,
-    /// Left out on purpose.
-    pub skipped: usize,
     /// Between two steps while no controller is running the run.
     pub paused: usize,
     /// Started, not done.
@@ -38,7 +36,6 @@ impl From<&Tally> for Counts {
             failed: tally.failed,
             unreachable: tally.unreachable,
             unknown: tally.unknown,
-            skipped: tally.skipped,
             paused: 0,
             in_flight: tally.in_flight,
             not_started: tally.waiting(),
@@ -60,7 +57,6 @@ impl Counts {
             Outcome::Failed => &mut self.failed,
             Outcome::Unreachable => &mut self.unreachable,
             Outcome::Unknown => &mut self.unknown,
-            Outcome::Skipped => &mut self.skipped,
             Outcome::Paused => &mut self.paused,
             Outcome::NotStarted => &mut self.not_started,
         };
@@ -74,7 +70,6 @@ impl Counts {
             (self.failed, "failed"),
             (self.unreachable, "unreachable"),
             (self.unknown, "unknown"),
-            (self.skipped, "skipped"),
             (self.paused, "paused"),
             (self.in_flight, "in flight"),
             (self.not_started, "not started"),
@@ -91,7 +86,6 @@ impl AddAssign for Counts {
         self.failed += other.failed;
         self.unreachable += other.unreachable;
         self.unknown += other.unknown;
-        self.skipped += other.skipped;
         self.paused += other.paused;
         self.in_flight += other.in_flight;
         self.not_started += other.not_started;

@@ -87,8 +87,17 @@ impl<'n, 'p> MapReader<'n, 'p> {
 
     /// Reports every key that was not taken, with the nearest known one, or all known ones when none is near.
     pub fn finish(self) {
+        self.finish_with(|_| None);
+    }
+
+    /// As [`MapReader::finish`]; `instead` says what to write for keys that people know from elsewhere.
+    pub fn finish_with(self, instead: impl Fn(&str) -> Option<String>) {
         for ((key, _), _) in self.entries.iter().zip(&self.taken).filter(|(_, taken)| !**taken) {
             let message = format!("unknown key `{}` in {}", key.text, self.what);
+            if let Some(help) = instead(&key.text) {
+                self.problems.at(&key.span, message).help(help);
+                continue;
+            }
             match nearest(&key.text, self.known.iter().copied()) {
                 Some(near) => {
                     self.problems.at(&key.span, format!("{message}; did you mean `{near}`?"));

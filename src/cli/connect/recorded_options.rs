@@ -60,7 +60,10 @@ pub(in crate::cli) fn words(args: &ConnectArgs, world: &World) -> Vec<String> {
         "none" => Given::Text(given.clone()),
         path => Given::File(path.into()),
     };
-    let time = |limit: &Duration| Given::Text(format!("{}ms", limit.as_millis()));
+    let time = |limit: &Duration| {
+        let whole = limit.subsec_millis() == 0;
+        Given::Text(if whole { format!("{}s", limit.as_secs()) } else { format!("{}ms", limit.as_millis()) })
+    };
     let flag = |given: bool| given.then_some(Given::Flag);
     let options = [
         ("--user", user.clone().map(Given::Text)),
@@ -128,7 +131,7 @@ mod tests {
         assert_eq!(
             once.join(" "),
             "--user deploy --private-key /home/ann/k --ssh-config /home/ann/conf --host-keys ask --known-hosts /k/h \
-             --forks 3 --connect-rate 0 --connect-timeout 60000ms --auth-timeout 1500ms --ask-pass --ask-become-pass"
+             --forks 3 --connect-rate 0 --connect-timeout 60s --auth-timeout 1500ms --ask-pass --ask-become-pass"
         );
         assert_eq!(words(&given(&["-F", "none"]), &world), ["--ssh-config", "none"]);
         assert_eq!(

@@ -15,7 +15,7 @@ use crate::{
     host::HostName,
     inventory::Inventory,
     plan::{self, Plan},
-    playbook::Playbook,
+    playbook::{self, Playbook},
     step,
     yaml::{self, Problems},
 };
@@ -62,6 +62,7 @@ pub(in crate::cli) fn prepare(request: &Request<'_>, world: &World) -> Result<Pr
     if changes(&playbook) {
         problems.extend(plan::duplicates(&targets));
     }
+    problems.extend(plan::missing(&plan, &playbook, &inventory));
     let wanted = agreed::wanted(&plan, &playbook, &inventory, &jump_box(&playbook, world))?;
     problems.extend(agreed::stubs(&wanted, world));
     problems.or(()).map_err(Failure::usage)?;
@@ -103,6 +104,9 @@ pub(in crate::cli) fn extra_vars(words: &[String], world: &World) -> Result<Map<
             }
             vars.insert(name.to_owned(), Value::String(value.to_owned()));
         }
+    }
+    if let Some(name) = playbook::OF_HOSTS.iter().find(|name| vars.contains_key(**name)) {
+        return Err(Failure::usage(format!("-e {name}: it is set for each host, and cannot be set here")));
     }
     Ok(vars)
 }

@@ -19,7 +19,7 @@ fn scope(node: &Node, problems: &mut Problems) -> Option<Scope> {
     read::one_of(node, &SCOPES, problems)
 }
 
-/// `upgrade: security` or `upgrade: {scope: .., …}`.
+/// `upgrade: security` or `upgrade: {scope: .., …}`; without a scope, security updates only.
 pub(super) fn upgrade(node: &Node, _: &Context, problems: &mut Problems) -> Option<StepKind> {
     let defaults = Upgrade {
         scope: Scope::Security,
@@ -43,12 +43,7 @@ pub(super) fn upgrade(node: &Node, _: &Context, problems: &mut Problems) -> Opti
     let scope_node = map.take("scope");
     let scope = match scope_node {
         Some(node) => scope(node, map.problems),
-        None => {
-            map.problems
-                .at(&node.span, "`upgrade` needs the key `scope`")
-                .help("use one of: all, security, kernel, packages");
-            None
-        }
+        None => Some(defaults.scope),
     };
     let packages_entry = map.take_entry("packages");
     let packages = packages_entry.and_then(|(_, node)| values::template_list(node, map.problems));
@@ -62,7 +57,7 @@ pub(super) fn upgrade(node: &Node, _: &Context, problems: &mut Problems) -> Opti
         _ => {}
     }
     let upgrade = Upgrade {
-        scope: scope.unwrap_or(Scope::Security),
+        scope: scope.unwrap_or(defaults.scope),
         packages,
         exclude: map.read("exclude", values::template_list),
         allow_removals: map.read("allow_removals", read::bool).unwrap_or(false),

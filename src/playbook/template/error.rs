@@ -35,6 +35,15 @@ pub(super) fn refuse(reason: impl Into<String>) -> Error {
 }
 
 impl TemplateError {
+    /// The name that is not defined, where that is what is wrong; empty when the engine does not say which.
+    pub fn undefined(&self) -> Option<&str> {
+        if self.message == UNNAMED {
+            return Some("");
+        }
+        let (name, rest) = self.message.strip_prefix('`')?.split_once('`')?;
+        rest.starts_with(" is undefined").then_some(name)
+    }
+
     pub(super) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), at: None }
     }

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use minijinja::{
-    Environment, Error, Value,
+    Environment, Error, ErrorKind, Value,
     value::{Kwargs, Rest, ValueKind},
 };
 use regex::{Regex, RegexBuilder};
@@ -33,15 +33,34 @@ pub(super) fn add_to(env: &mut Environment<'static>) {
     });
     env.add_test("search", |text: &str, pattern: &str| Ok::<_, Error>(regex(pattern)?.is_match(text)));
     env.add_test("regex", |text: &str, pattern: &str| Ok::<_, Error>(regex(pattern)?.is_match(text)));
+    for key in ["skipped", "failed", "changed"] {
+        env.add_test(key, move |value: &Value| step_test(value, key));
+    }
     env.add_test("version", version_test);
     env.add_test("version_compare", version_test);
 }
 
 fn regex(pattern: &str) -> Result<Regex, Error> {
-    RegexBuilder::new(pattern)
-        .size_limit(1 << 20)
-        .build()
-        .map_err(|_| refuse("a regular expression is not valid (or compiles to more than 1 MiB)"))
+    compiled(pattern).map_err(refuse)
+}
+
+/// A regular expression, or why it cannot be one.
+fn compiled(pattern: &str) -> Result<Regex, String> {
+    RegexBuilder::new(pattern).size_limit(1 << 20).build().map_err(|_| {
+        let looks_around = ["(?=", "(?!", "(?<=", "(?<!"].iter().any(|sign| pattern.contains(sign));
+        match looks_around {
+            true => "a regular expression cannot look ahead or behind here (`(?=`, `(?!`, `(?<=`, `(?<!`)".to_owned(),
+            false => "a regular expression is not valid (or compiles to more than 1 MiB)".to_owned(),
+        }
+    })
+}
+
+/// Looks at a regular expression before anything is searched with it.
+///
+/// # Errors
+/// Why it cannot be one.
+pub(super) fn check_pattern(pattern: &str) -> Result<(), String> {
+    compiled(pattern).map(drop)
 }
 
 /// Ansible's: the words `yes`, `on`, `true`, `y`, `t` and `1` are true, their opposites false; anything else is an
@@ -53,7 +72,7 @@ fn to_bool(value: Value) -> Result<bool, Error> {
             "no" | "off" | "false" | "n" | "f" | "0" | "" => Ok(false),
             _ => Err(refuse("a text that means neither true nor false was given to `bool`")),
         },
-        ValueKind::Undefined => Err(refuse("an undefined variable was given to `bool`")),
+        ValueKind::Undefined => Err(ErrorKind::UndefinedError.into()),
         _ => Ok(value.is_true()),
     }
 }
@@ -72,7 +91,7 @@ fn dirname(path: &str) -> &str {
 
 fn quote(value: &Value) -> Result<String, Error> {
     if value.is_undefined() {
-        return Err(refuse("an undefined variable was given to `quote`"));
+        return Err(ErrorKind::UndefinedError.into());
     }
     crate::command::quote(&value.to_string()).map_err(|_| refuse("a text with a NUL byte was given to `quote`"))
 }
@@ -106,9 +125,53 @@ fn python_groups(replacement: &str) -> String {
     out
 }
 
-/// The first match, or nothing (none).
-fn regex_search(text: &str, pattern: &str) -> Result<Value, Error> {
-    Ok(regex(pattern)?.find(text).map_or_else(|| Value::from(()), |found| Value::from(found.as_str())))
+/// The first match, or nothing (none). With groups, `'\\1'` or `'\\g<name>'`, a list of what they matched, as in
+/// Ansible.
+fn regex_search(text: &str, pattern: &str, groups: Rest<String>, options: Kwargs) -> Result<Value, Error> {
+    let mut flags = String::new();
+    for (name, flag) in [("ignorecase", 'i'), ("multiline", 'm')] {
+        if options.get::<Option<bool>>(name)?.unwrap_or(false) {
+            flags.push(flag);
+        }
+    }
+    options.assert_all_used()?;
+    let pattern = if flags.is_empty() { pattern.to_owned() } else { format!("(?{flags}){pattern}") };
+    let regex = regex(&pattern)?;
+    let names = groups.iter().map(|group| group_name(group)).collect::<Result<Vec<_>, _>>()?;
+    let known = |name: &str| match name.parse::<usize>() {
+        Ok(number) => number < regex.captures_len(),
+        Err(_) => regex.capture_names().flatten().any(|known| known == name),
+    };
+    if let Some(name) = names.iter().find(|name| !known(name)) {
+        return Err(refuse(format!("the regular expression of `regex_search` has no group {name}")));
+    }
+    let Some(found) = regex.captures(text) else { return Ok(Value::from(())) };
+    if names.is_empty() {
+        return Ok(Value::from(found.get(0).map_or("", |whole| whole.as_str())));
+    }
+    let matched = |name: &&str| {
+        let group = name.parse().map_or_else(|_| found.name(name), |number: usize| found.get(number));
+        group.map_or_else(|| Value::from(()), |group| Value::from(group.as_str()))
+    };
+    Ok(names.iter().map(matched).collect::<Vec<_>>().into())
+}
+
+/// `1` of `\1`, `name` of `\g<name>`.
+fn group_name(group: &str) -> Result<&str, Error> {
+    let name = group.strip_prefix('\\').map(|name| match name.strip_prefix("g<") {
+        Some(name) => name.strip_suffix('>').unwrap_or_default(),
+        None => name,
+    });
+    name.filter(|name| !name.is_empty()).ok_or_else(|| refuse(r"a group of `regex_search` is '\\1' or '\\g<name>'"))
+}
+
+/// `x is skipped`, `failed` or `changed`: what `register` keeps of a step.
+fn step_test(value: &Value, key: &str) -> Result<bool, Error> {
+    match value.kind() {
+        ValueKind::Undefined => Err(ErrorKind::UndefinedError.into()),
+        ValueKind::Map if !value.get_attr(key)?.is_undefined() => Ok(value.get_attr(key)?.is_true()),
+        _ => Err(refuse(format!("`is {key}` asks about a variable that `register` made, and this is not one"))),
+    }
 }
 
 /// Joins mappings, the later wins; `recursive=true` joins nested ones too.

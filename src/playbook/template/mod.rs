@@ -2,6 +2,7 @@
 //! The only module that imports the template crate; its messages name variables and never show a value.
 //! Start at [`Scope`]; what a loader needs is in [`check`] and [`used`].
 
+mod calls;
 pub mod check;
 mod error;
 mod filters;

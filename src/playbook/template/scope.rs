@@ -189,7 +189,7 @@ impl Scope {
     }
 
     /// Whether `a.b` has a value. A template counts as one: its value is not known here.
-    fn holds(&self, path: &str) -> bool {
+    pub fn holds(&self, path: &str) -> bool {
         let mut parts = path.split('.');
         let Some(mut value) = parts.next().and_then(|name| self.get(name)) else { return false };
         for part in parts {

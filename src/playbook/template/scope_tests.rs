@@ -15,6 +15,7 @@ fn scope() -> Scope {
     };
     let mut scope = Scope::new(vars);
     scope.set("answer", json!({"stdout": "{{ password }}", "rc": 0}));
+    scope.set("left_out", json!({"skipped": true, "changed": false, "failed": false}));
     scope
 }
 
@@ -48,6 +49,10 @@ fn templates_render() {
         ("{{ 'x' if yes else 'y' }}{{ yes | ternary('1', '2') }}", "x1"),
         ("{{ '42' | int + 1 }}", "43"),
         ("{{ 'no' | bool }}", "False"),
+        (r"{{ 'kernel-6.1.0' | regex_search('[0-9.]+') }}", "6.1.0"),
+        (r"{{ 'kernel-6.1.0' | regex_search('(\d+)\.(?P<minor>\d+)', '\\g<minor>', '\\1') | join('/') }}", "1/6"),
+        (r"{{ 'KERNEL' | regex_search('(k)(x)?', '\\1', '\\2', ignorecase=true) }}", "['K', None]"),
+        (r"{{ 'x' | regex_search('(y)', '\\1') is none }}", "True"),
     ] {
         assert_eq!(render(text).as_deref(), Ok(expected), "{text}");
     }
@@ -65,6 +70,8 @@ fn errors_name_the_variable_and_no_value() {
         ("{% if missing %}x{% endif %}", "`missing` is undefined"),
         ("{% for x in missing %}x{% endfor %}", "`missing` is undefined"),
         ("{{ missing | upper }}", "`missing` is undefined"),
+        ("{{ missing | quote }}", "`missing` is undefined"),
+        ("{{ missing | bool }}", "`missing` is undefined"),
         ("{{ missing ~ 'x' }}", "`missing` is undefined"),
         ("{{ broken }}", "`missing_one` is undefined (in the variable `broken`)"),
         ("{{ loop_a }}", "the variable `loop_a` refers to itself, or to others more than 16 deep"),
@@ -73,6 +80,10 @@ fn errors_name_the_variable_and_no_value() {
         ("{{ password | int }}", "`int` cannot be computed: invalid operation"),
         ("{{ 'x' | regex_replace('(', '') }}", "a regular expression is not valid (or compiles to more than 1 MiB)"),
         ("{{ debug() }}", "debug is unknown"),
+        (r"{{ 'x' | regex_search('(x)', '\\2') }}", "the regular expression of `regex_search` has no group 2"),
+        ("{{ 'x' | regex_search('(x)', '1') }}", r"a group of `regex_search` is '\\1' or '\\g<name>'"),
+        ("{{ missing is skipped }}", "`missing` is undefined"),
+        ("{{ name is failed }}", "`is failed` asks about a variable that `register` made, and this is not one"),
         ("{% include 'x' %}", "a template cannot include another one"),
         ("{{ password | bool }}", "a text that means neither true nor false was given to `bool`"),
         (
@@ -129,6 +140,8 @@ fn conditions_are_true_or_false_or_an_error() {
         ("'1.10' is version('1.9', '>')", true),
         ("'ssh' in services", true),
         ("answer.rc == 0", true),
+        ("left_out is skipped and not left_out.changed", true),
+        ("left_out is failed or left_out is changed", false),
     ] {
         assert_eq!(truth(text), Ok(expected), "{text}");
     }
@@ -148,14 +161,36 @@ fn what_is_wrong_is_found_before_any_host_is_known() {
         ("{{ a is not defind }}", "test `defind` is unknown", 12..18),
         ("{% if a %}", "template syntax: unexpected end of input, expected end of block", 8..10),
         ("a {{ b", "template syntax: this tag is never closed", 2..4),
+        ("{{ a.b.upper() }}", "values have no methods here, and `.upper()` is one; write `value | upper`", 7..12),
+        ("{{ a.nosuch ( 1 ) }}", "values have no methods here, and `.nosuch()` is one; use a filter", 5..11),
+        ("{{ now() }}", "function `now` is unknown; filters and tests are applied with `|` and `is`", 3..6),
+        (
+            "{{ a | regex_replace( '(x', 'y') }}",
+            "a regular expression is not valid (or compiles to more than 1 MiB)",
+            22..26,
+        ),
+        (
+            "{% if a is not match(\"a(?=b)\") %}{% endif %}",
+            "a regular expression cannot look ahead or behind here (`(?=`, `(?!`, `(?<=`, `(?<!`)",
+            21..29,
+        ),
     ] {
         let error = check::template(&Template(text.into())).unwrap_err();
         assert_eq!(error.message, message, "{text}");
         assert_eq!(error.at.clone().unwrap_or(0..0), at, "{text}");
     }
-    for good in
-        ["a | b", "{{ '| nope is nope' }}", "{{ a | default('|x') | upper }}", "{# a | nope #}", "{{ a is not none }}"]
-    {
+    for good in [
+        "a | b",
+        "{{ '| nope is nope' }}",
+        "{{ a | default('|x') | upper }}",
+        "{# a | nope #}",
+        "{{ a is not none }}",
+        "{{ '.split(' }}.split()",
+        "{{ (a) if (b) and not (c) else (d or (e)) }}",
+        "{% for a in range(3) %}{{ loop.cycle('a', 'b') }}{{ 1.5 }}{% endfor %}",
+        "{% macro m(x) %}<{{ x }}>{% endmacro %}{{ m(a) }}",
+        "{{ a | regex_search(b ~ '(') }}{{ a | split('.') | first }}{{ a is startingwith('x') or a is endingwith('y') }}",
+    ] {
         check::template(&Template(good.into())).unwrap();
     }
     assert_eq!(check::expression("{{ a }}").unwrap_err().message, "an expression has no braces: write `when: a == b`");

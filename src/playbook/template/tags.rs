@@ -42,7 +42,7 @@ pub(super) fn end_of(text: &str, at: usize) -> Result<usize, TemplateError> {
 }
 
 /// The position of the quote that closes the string that begins at `at`.
-fn end_of_string(bytes: &[u8], at: usize, quote: u8) -> Option<usize> {
+pub(super) fn end_of_string(bytes: &[u8], at: usize, quote: u8) -> Option<usize> {
     let mut i = at + 1;
     while i < bytes.len() {
         match bytes[i] {

@@ -27,30 +27,51 @@ fn fails(step: &str) -> String {
 }
 
 #[test]
-fn an_undefined_variable() {
-    insta::assert_snapshot!(fails("command: echo {{ nosuch }}"), @r#"
+fn an_undefined_variable_is_found_before_anything_is_touched() {
+    let site = case("command: echo {{ nosuch }}").site();
+    for command in ["plan play.yml -i inv.yml", "run play.yml -i inv.yml", "run play.yml -i inv.yml --check"] {
+        insta::allow_duplicates! { insta::assert_snapshot!(site.run(command).page(), @r#"
+        exit code 2
+        -- stderr
+        error: play.yml:3:22: on web001.test: `nosuch` is undefined
+          |
+        3 |   - command: echo {{ nosuch }}
+          |                      ^^^^^^
+          help: give it a value in the inventory, in `vars:` or with -e, or write `nosuch | default(…)`
+        "#); }
+    }
+    assert_eq!(site.logins(), 0);
+    site.run("plan play.yml -i inv.yml -e nosuch=x").ended(0);
+    site.run("plan play.yml -i inv.yml -e inventory_hostname=x")
+        .ended(2)
+        .says(&["-e inventory_hostname: it is set for each host, and cannot be set here"]);
+}
+
+#[test]
+fn a_variable_that_no_earlier_step_has_set() {
+    insta::assert_snapshot!(fails("command: echo {{ upgrade }}"), @r#"
+    Hooks, run 20260101-000000-abcd, 1s
+
+    outcome  hosts  step   reason  packages  reboot  took
+    failed   web001.test  Command: echo {{ upgrade }}  `upgrade` is undefined   0  no 1s
+
+    failed at "Command: echo {{ upgrade }}" on web001.test
+    changed: nothing
+    "#);
+    insta::assert_snapshot!(fails("snapshot: { run: 'hooks/silent {{ upgrade.id }}' }"), @r#"
     Hooks, run 20260101-000000-abcd, 1s
 
     outcome  hosts  step  reason   packages  reboot  took
-    failed   web001.test  Command: echo {{ nosuch }}  `nosuch` is undefined   0  no 1s
-
-    failed at "Command: echo {{ nosuch }}" on web001.test
-    changed: nothing
-    "#);
-    insta::assert_snapshot!(fails("snapshot: { run: 'hooks/silent {{ nosuch.id }}' }"), @r#"
-    Hooks, run 20260101-000000-abcd, 1s
-
-    outcome  hosts  step  reason  packages  reboot  took
-    failed   web001.test  Snapshot  `nosuch.id` is undefined   0  no 1s
+    failed   web001.test  Snapshot  `upgrade.id` is undefined   0  no 1s
 
     failed at "Snapshot" on web001.test
     changed: nothing
     "#);
-    insta::assert_snapshot!(fails("{ command: 'true', when: nosuch > 3 }"), @r#"
+    insta::assert_snapshot!(fails("{ command: 'true', when: upgrade > 3 }"), @r#"
     Hooks, run 20260101-000000-abcd, 1s
 
-    outcome  hosts  step   reason   packages  reboot  took
-    failed   web001.test  Command: true  when: `nosuch` is undefined   0  no 1s
+    outcome  hosts  step   reason  packages  reboot  took
+    failed   web001.test  Command: true  when: `upgrade` is undefined   0  no 1s
 
     failed at "Command: true" on web001.test
     changed: nothing

@@ -23,6 +23,7 @@ mod not_files;
 mod plan;
 mod prompts;
 mod refused;
+mod registered;
 mod repeats;
 mod resume;
 mod run;

@@ -108,7 +108,7 @@ fn secrets_that_come_back_in_output_whole_and_in_pieces() {
     let play = format!(
         "steps:\n  - command: {{ run: tells, changes: false, {env} }}\n    register: looked\n  - command: {{ run: tells, \
          {env} }}\n    register: changed\n  - command: {{ run: hooks/tells, {env} }}\n    on: controller\n    register: \
-         here\n  - snapshot: hooks/snapshot\n  - {{ command: hooks/tells, on: controller, register: none }}\n"
+         here\n  - snapshot: hooks/snapshot\n  - {{ command: hooks/tells, on: controller, register: more }}\n"
     );
     let pages = run(&desk, &play, 0);
     assert!(root.join("password").exists(), "sudo asked for it");

@@ -24,7 +24,7 @@ fn a_rerun_reaches_hosts_as_the_run_did() {
     let site = Case::hosts(2).play("name: Broken\nsteps:\n  - command: exit 1\n").site();
     let said = site.run("run play.yml -i inv.yml --connect-rate 7 --auth-timeout 9s").ended(6);
     let again = printed(&said.out, "--limit @failed");
-    assert_eq!(again, "run play.yml -i inv.yml --connect-rate 7 --auth-timeout 9000ms --limit @failed");
+    assert_eq!(again, "run play.yml -i inv.yml --connect-rate 7 --auth-timeout 9s --limit @failed");
     assert_eq!(printed(&site.run("show").out, "--limit @failed"), again, "the ledger knows it as well");
     let said = site.run(&again).ended(6);
     assert_eq!(printed(&said.out, "--limit @failed"), again);
