@@ -3,12 +3,12 @@
 mod cli;
 mod contract;
 mod demo_fleet;
+mod docs;
 mod exec;
 mod fault_matrix;
 mod fuzz_corpus;
 mod guard;
 mod known_hosts_check;
-mod readme;
 mod simulation;
 mod ssh;
 mod ssh_agent;

@@ -1,0 +1,11 @@
+//! The documentation is run: samples are loaded, command lines are parsed and typed, tables of defaults and exit codes
+//! are compared with the program, queries are asked. Start at [`page`], which reads the pages.
+
+mod commands;
+mod defaults;
+mod exit_codes;
+mod ledger;
+mod links;
+mod page;
+mod samples;
+mod typed;
