@@ -1,7 +1,7 @@
 //! A command for a host, its output, and the pair of a command and its parser.
 //! The only place that quotes for a shell; nothing here does IO. Start at [`Command`] and [`Query`].
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, ops::Deref, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,7 @@ pub struct Command {
     /// A stable short name (`boot-id`, `disk-free`) for logs, errors and the simulated fleet.
     pub label: &'static str,
     /// Program and arguments.
-    pub argv: Vec<String>,
+    pub argv: Argv,
     /// Environment in addition to `LC_ALL=C` and `PATH`.
     pub env: Vec<(String, String)>,
     /// Bytes for standard input; without any it is empty.
@@ -43,12 +43,49 @@ pub struct Command {
     pub keep: usize,
 }
 
+/// Program and arguments. Clones share them, because a script may have many kilobytes and a command is cloned each time
+/// it is sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Argv(Arc<Vec<String>>);
+
+impl<S: Into<String>> FromIterator<S> for Argv {
+    fn from_iter<I: IntoIterator<Item = S>>(words: I) -> Self {
+        Self(Arc::new(words.into_iter().map(Into::into).collect()))
+    }
+}
+
+impl Deref for Argv {
+    type Target = Vec<String>;
+
+    fn deref(&self) -> &Vec<String> {
+        &self.0
+    }
+}
+
+impl IntoIterator for Argv {
+    type Item = String;
+    type IntoIter = std::vec::IntoIter<String>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        Arc::unwrap_or_clone(self.0).into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Argv {
+    type Item = &'a String;
+    type IntoIter = std::slice::Iter<'a, String>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
 impl Command {
     /// A reading command with 60 s and 4 MiB.
     pub fn reads<S: Into<String>>(label: &'static str, argv: impl IntoIterator<Item = S>) -> Self {
         Self {
             label,
-            argv: argv.into_iter().map(Into::into).collect(),
+            argv: argv.into_iter().collect(),
             env: Vec::new(),
             stdin: Bytes::new(),
             timeout: Duration::from_secs(60),
@@ -109,7 +146,7 @@ impl Command {
     /// the text as its first lines; any other command is run by a shell after it.
     #[must_use]
     pub fn behind(mut self, text: &str) -> Self {
-        match self.argv.as_mut_slice() {
+        match Arc::make_mut(&mut self.argv.0).as_mut_slice() {
             [shell, option, script, ..] if shell == "/bin/sh" && option == "-c" => {
                 script.insert(0, '\n');
                 script.insert_str(0, text);
@@ -140,9 +177,12 @@ impl Command {
     /// [`Unquotable`] when an argument contains a NUL byte, which no program can receive.
     pub fn shell_line(&self) -> Result<String, Unquotable> {
         let mut line = format!("LC_ALL=C PATH=\"{REMOTE_PATH}\"; export LC_ALL PATH; exec");
-        for word in self.words() {
+        // Not over `words`, which copies them: a script may be long.
+        let assigned: Vec<String> = self.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let env = (!assigned.is_empty()).then_some("env");
+        for word in env.into_iter().chain(assigned.iter().chain(&self.argv).map(String::as_str)) {
             line.push(' ');
-            line.push_str(&quote(&word)?);
+            line.push_str(&shlex::try_quote(word).map_err(|_| Unquotable)?);
         }
         Ok(line)
     }

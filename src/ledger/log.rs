@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use super::{
     HostLog, HostLogs,
-    log_position::LogPosition,
+    log_position::{Before, LogPosition},
     private::{self, private_folder},
 };
 use crate::{clock::Clock, host::HostName};
@@ -54,6 +54,10 @@ impl Logs {
             path: self.path(host),
             logs: self.clone(),
             position: None,
+            job: None,
+            counted: 0,
+            header: false,
+            cut_off: None,
             buffer: Vec::new(),
             line_open: false,
             gap: false,
@@ -120,6 +124,14 @@ pub struct LogFile {
     logs: Logs,
     /// How long the log is; `None` before its first use.
     position: Option<LogPosition>,
+    /// The job whose output is in the buffer.
+    job: Option<String>,
+    /// Bytes of that job's output that the buffer stands for.
+    counted: u64,
+    /// Whether the buffer begins with a header.
+    header: bool,
+    /// The job whose last piece an earlier controller did not finish writing. It is expected again.
+    cut_off: Option<String>,
     buffer: Vec<u8>,
     line_open: bool,
     /// Whether output was lost since the last successful write.
@@ -129,16 +141,12 @@ pub struct LogFile {
 
 impl HostLog for LogFile {
     fn write(&mut self, tag: &str, bytes: &[u8]) {
-        if self.position().job.is_some() {
-            self.switch(None);
-        }
+        self.switch(None);
         self.gather(tag, bytes, bytes.len() as u64);
     }
 
     fn write_job(&mut self, tag: &str, job: &str, bytes: &[u8], raw: u64) {
-        if self.position().job.as_deref() != Some(job) {
-            self.switch(Some(job));
-        }
+        self.switch(Some(job));
         self.gather(tag, bytes, raw);
     }
 
@@ -147,18 +155,18 @@ impl HostLog for LogFile {
     }
 
     fn flush(&mut self) {
-        if self.buffer.is_empty() {
+        if self.buffer.is_empty() && self.counted == 0 {
             return;
         }
         self.flushed_at = self.logs.clock.now();
         let written = self.append();
         self.gap = written.is_err();
-        let written = written.and_then(|()| if self.position().job.is_some() { self.note() } else { Ok(()) });
         if let Err(error) = written {
             self.logs.report(&self.path, &error);
         }
         // The bytes are dropped: kept for ten thousand hosts while the disk is full, they would fill the memory.
         self.buffer.clear();
+        (self.counted, self.header) = (0, false);
     }
 }
 
@@ -166,12 +174,14 @@ impl LogFile {
     fn gather(&mut self, tag: &str, bytes: &[u8], raw: u64) {
         let now = self.logs.clock.now();
         if self.position().tag != tag {
+            // A piece has one header at most, at its beginning.
+            self.flush();
             tag.clone_into(&mut self.position().tag);
             let start = if self.line_open { "\n" } else { "" };
             let title = crate::command::printable(tag);
             let header = format!("{start}== {} {title} ==\n", now.strftime("%T"));
             self.buffer.extend_from_slice(header.as_bytes());
-            self.line_open = false;
+            (self.line_open, self.header) = (false, true);
         }
         // Bytes that do not match the raw output one to one cannot be split: a part would have no known raw length.
         let size = if raw == bytes.len() as u64 { BUFFER } else { usize::MAX };
@@ -196,58 +206,75 @@ impl LogFile {
     }
 
     fn count(&mut self, bytes: u64) {
-        let position = self.position();
-        if let Some(job) = &position.job {
+        if let (Some(job), Some(position)) = (&self.job, &mut self.position) {
             *position.offsets.entry(job.clone()).or_default() += bytes;
+            self.counted += bytes;
         }
     }
 
-    /// From now on the output is that of `job`, or of no job. The position file says so before the first byte of it.
+    /// From now on the output is that of `job`, or of no job.
     fn switch(&mut self, job: Option<&str>) {
-        self.flush();
-        let position = self.position();
-        position.job = job.map(str::to_owned);
-        if let Some(job) = job {
-            position.offsets.entry(job.to_owned()).or_default();
+        self.position();
+        if self.job.as_deref() != job {
+            self.flush();
+            self.job = job.map(str::to_owned);
         }
-        if let Err(error) = self.note() {
+        if self.cut_off.take().is_some_and(|expected| job != Some(&expected)) {
+            self.buffer.extend_from_slice(b"\n== the end of this log was lost (a power cut?) ==\n");
+            self.line_open = false;
+        }
+    }
+
+    /// Says in the position file where the log ends after the next piece, if that is a job's output.
+    fn note(&mut self, length: u64, piece: u64) {
+        let (job, counted, header) = (self.job.clone(), self.counted, self.header);
+        let position = self.position();
+        position.length = length + piece;
+        let Some(job) = job else { return };
+        let offset = position.offsets.get(&job).copied().unwrap_or(0).saturating_sub(counted);
+        position.before = Some(Before { job, offset, length, header });
+        self.save();
+    }
+
+    fn save(&mut self) {
+        let path = self.path.with_extension("pos");
+        if let Err(error) = self.position().save(&path) {
+            // Without it the next controller may print output twice, which is better than losing it.
             self.logs.report(&self.path, &error);
         }
-    }
-
-    fn note(&mut self) -> io::Result<()> {
-        self.logs.make_folder()?;
-        let path = self.path.with_extension("pos");
-        self.position().save(&path)
     }
 
     /// How long the log is, after repairing what an earlier controller left.
     fn position(&mut self) -> &mut LogPosition {
         if self.position.is_none() {
-            let (position, line_open) = self.take_over().unwrap_or_default();
-            self.line_open = line_open;
-            self.position = Some(position);
+            let found = self.take_over().unwrap_or_default();
+            (self.line_open, self.cut_off) = (found.line_open, found.cut_off);
+            self.position = Some(found.position);
         }
         self.position.get_or_insert_default()
     }
 
-    fn take_over(&self) -> io::Result<(LogPosition, bool)> {
+    fn take_over(&self) -> io::Result<Found> {
         let mut file = fs::OpenOptions::new().read(true).append(true).open(&self.path)?;
         private::check(&self.path, &file.metadata()?).map_err(io::Error::other)?;
-        let known = LogPosition::load(&self.path.with_extension("pos"));
+        let noted = self.path.with_extension("pos");
+        let known = LogPosition::load(&noted);
         let length = file.metadata()?.len();
         let lost = match &known {
             None => Some("how much of the output this log has is no longer known"),
-            Some(position) => (length < position.length).then_some("the end of this log was lost"),
+            Some(position) => (length < position.shortest()).then_some("the end of this log was lost"),
         };
         let mut position = known.unwrap_or_default();
+        let mut cut_off = None;
         if let Some(what) = lost {
             // The machine lost power before it reached the disk. Printing the output twice is better than losing it.
             writeln!(file, "\n== {what} (a power cut?); output of jobs follows again from its beginning ==")?;
             position = LogPosition::default();
-        } else if position.job.is_some() {
+        } else if let Some(cut) = position.cut(length) {
             file.set_len(position.length)?;
-        } else {
+            position.save(&noted)?;
+            cut_off = cut.job;
+        } else if position.before.is_none() || length > position.length {
             // The next output begins with a header.
             position.tag.clear();
         }
@@ -257,11 +284,13 @@ impl LogFile {
             file.seek(SeekFrom::End(-1))?;
             file.read_exact(&mut last)?;
         }
-        Ok((position, last != [b'\n']))
+        Ok(Found { position, line_open: last != [b'\n'], cut_off })
     }
 
     fn append(&mut self) -> io::Result<()> {
-        if self.position().length > MOST {
+        let known = self.position().length;
+        if known > MOST {
+            self.note(known, 0);
             return Ok(());
         }
         let mut options = fs::OpenOptions::new();
@@ -276,23 +305,31 @@ impl LogFile {
         let found = file.metadata()?;
         private::check(&self.path, &found).map_err(io::Error::other)?;
         let length = found.len();
-        let mut piece = Vec::new();
+        let mut piece = std::mem::take(&mut self.buffer);
         if self.gap {
-            piece.extend_from_slice(b"\n== output is missing here: it could not be written ==\n");
+            piece.splice(..0, *b"\n== output is missing here: it could not be written ==\n");
         }
-        piece.extend_from_slice(&self.buffer);
         if length + piece.len() as u64 > MOST {
             let mark = format!("\n== the output is longer than {} MiB; the rest is dropped ==\n", MOST >> 20);
             piece.extend_from_slice(mark.as_bytes());
         }
+        self.note(length, piece.len() as u64);
         if let Err(error) = file.write_all(&piece) {
             // Half of a piece would count as nothing written.
             file.set_len(length)?;
+            self.note(length, 0);
             return Err(error);
         }
-        self.position().length = length + piece.len() as u64;
         Ok(())
     }
+}
+
+/// What an earlier controller left of a log.
+#[derive(Default)]
+struct Found {
+    position: LogPosition,
+    line_open: bool,
+    cut_off: Option<String>,
 }
 
 impl Drop for LogFile {

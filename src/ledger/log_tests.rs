@@ -129,14 +129,27 @@ fn output_of_a_job_is_there_once_however_often_its_controller_is_killed() {
     assert_eq!(logs.host(&host("db1")).job_offset("R.s1.1.install"), length + 100);
 }
 
+/// A log of `db1` that ends with two pieces of the output of job `J`, and its length before the last one.
+fn two_pieces(logs: &Logs) -> u64 {
+    let mut log = logs.host(&host("db1"));
+    log.write("Look", b"looked\n");
+    log.flush();
+    log.write_job("Upgrade", "J", b"first\n", 6);
+    log.flush();
+    let first = fs::metadata(logs.path(&host("db1"))).unwrap().len();
+    log.write_job("Upgrade", "J", b"second\n", 7);
+    log.flush();
+    first
+}
+
 #[test]
 fn a_log_that_lost_its_end_says_so_and_asks_again() {
     let folder = tempfile::tempdir().unwrap();
     let logs = Logs::new(folder.path().to_owned(), Arc::new(SystemClock));
-    logs.host(&host("db1")).write_job("Upgrade", "J", b"all of it\n", 10);
+    let first = two_pieces(&logs);
     let path = logs.path(&host("db1"));
-    let length = fs::metadata(&path).unwrap().len();
-    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(length - 3).unwrap();
+    // More than the last piece is lost: it cannot have been the end of a controller.
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(first - 3).unwrap();
     let again = |said: &str| {
         let mut log = logs.host(&host("db1"));
         assert_eq!(log.job_offset("J"), 0);
@@ -176,4 +189,105 @@ fn bytes_shown_for_others_count_as_those() {
     log.write_job("Upgrade", "J", &[b'y'; 3 * BUFFER], 3 * BUFFER as u64);
     drop(log);
     assert_eq!(logs.host(&host("db1")).job_offset("J"), 37 + 3 * BUFFER as u64);
+}
+
+#[test]
+fn a_piece_that_is_not_complete_is_asked_for_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs = Logs::new(folder.path().to_owned(), Arc::new(SystemClock));
+    let first = two_pieces(&logs);
+    let path = logs.path(&host("db1"));
+    let whole = fs::read_to_string(&path).unwrap();
+    // Killed in the middle of the last piece, and again before the rest came.
+    for length in [first + 3, first, first] {
+        fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(length).unwrap();
+        assert_eq!(logs.host(&host("db1")).job_offset("J"), 6, "at {length}");
+        assert_eq!(fs::metadata(&path).unwrap().len(), first, "at {length}");
+    }
+    let mut log = logs.host(&host("db1"));
+    log.write_job("Upgrade", "J", b"second\n", 7);
+    drop(log);
+    assert_eq!(fs::read_to_string(&path).unwrap(), whole);
+    assert_eq!(logs.host(&host("db1")).job_offset("J"), 13);
+}
+
+#[test]
+fn the_first_piece_of_a_job_takes_its_header_along() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs = Logs::new(folder.path().to_owned(), Arc::new(SystemClock));
+    let mut log = logs.host(&host("db1"));
+    log.write("Look", b"looked\n");
+    log.flush();
+    let path = logs.path(&host("db1"));
+    let looked = fs::metadata(&path).unwrap().len();
+    log.write_job("Upgrade", "J", b"first\n", 6);
+    drop(log);
+    let whole = fs::read_to_string(&path).unwrap();
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(looked + 5).unwrap();
+    let mut log = logs.host(&host("db1"));
+    assert_eq!(log.job_offset("J"), 0);
+    log.write_job("Upgrade", "J", b"first\n", 6);
+    drop(log);
+    let text = fs::read_to_string(&path).unwrap();
+    assert_eq!(text.len(), whole.len(), "{text}");
+    assert!(text.ends_with("Upgrade ==\nfirst\n"), "{text}");
+}
+
+#[test]
+fn output_after_that_of_a_job_is_kept_and_a_lost_piece_is_not_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs = Logs::new(folder.path().to_owned(), Arc::new(SystemClock));
+    let first = two_pieces(&logs);
+    let path = logs.path(&host("db1"));
+    let whole = fs::read_to_string(&path).unwrap();
+    logs.host(&host("db1")).write("Verify", b"fine\n");
+    assert_eq!(logs.host(&host("db1")).job_offset("J"), 13);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.starts_with(&whole) && text.ends_with("Verify ==\nfine\n"), "{text}");
+    // A power cut takes the end; its step was over, so the job is not asked again.
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(first + 3).unwrap();
+    for _ in 0..2 {
+        logs.host(&host("db1")).write("Verify", b"fine\n");
+    }
+    let text = fs::read_to_string(&path).unwrap();
+    assert_eq!(text.matches("the end of this log was lost").count(), 1, "{text}");
+    assert_eq!(text.matches("Verify ==\nfine\n").count(), 2, "{text}");
+    assert!(text.contains("first\n\n== the end"), "{text}");
+}
+
+#[test]
+fn a_position_of_an_older_version_is_understood() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs = Logs::new(folder.path().to_owned(), Arc::new(SystemClock));
+    let path = logs.path(&host("db1"));
+    fs::write(&path, "== 02:00:00 Upgrade ==\nfirst\nnot counted\n").unwrap();
+    let old = r#"{"length":29,"job":"J","tag":"Upgrade","offsets":{"J":6}}"#;
+    fs::write(path.with_extension("pos"), old).unwrap();
+    let mut log = logs.host(&host("db1"));
+    assert_eq!(log.job_offset("J"), 6);
+    log.write("Upgrade", b"kept\n");
+    drop(log);
+    assert_eq!(logs.host(&host("db1")).job_offset("J"), 6);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "== 02:00:00 Upgrade ==\nfirst\nkept\n");
+}
+
+#[test]
+fn a_position_is_written_in_place_until_it_is_too_long_for_a_sector() {
+    use std::os::unix::fs::MetadataExt;
+    let folder = tempfile::tempdir().unwrap();
+    let logs = Logs::new(folder.path().to_owned(), Arc::new(SystemClock));
+    let path = logs.path(&host("db1")).with_extension("pos");
+    let mut log = logs.host(&host("db1"));
+    let mut inodes = Vec::new();
+    for job in 0..40 {
+        log.write_job(&"Upgrade ".repeat(1 + (40 - job) / 4), &format!("RUN.s{job}.1.install"), b"done\n", 5);
+        log.flush();
+        inodes.push(fs::metadata(&path).unwrap().ino());
+        let position = LogPosition::load(&path).expect("a complete file");
+        assert_eq!(position.offsets.len(), job + 1);
+        assert_eq!(position.length, fs::metadata(logs.path(&host("db1"))).unwrap().len());
+    }
+    assert!(inodes[..5].iter().all(|inode| *inode == inodes[0]), "written in place: {inodes:?}");
+    assert_ne!(inodes[38], inodes[39], "replaced");
+    assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
 }

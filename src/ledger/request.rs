@@ -1,7 +1,7 @@
 //! Requests from another shell to a running controller: rows that the shell writes and the controller takes.
 
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use super::{Ledger, LedgerError};
@@ -72,20 +72,21 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::UnknownRun`], or why the ledger cannot be read or written.
     pub fn take_requests(&mut self, run: &RunId) -> Result<Vec<Request>, LedgerError> {
-        let row = self.row(run)?;
         let failed = |e: rusqlite::Error| LedgerError::sqlite(&self.path, &e);
-        let any: bool = self
+        // One statement, because a controller asks several times a second.
+        let found: Option<(i64, bool)> = self
             .db
-            .prepare_cached("SELECT EXISTS (SELECT 1 FROM requests WHERE no = ?)")
-            .and_then(|mut statement| statement.query_row([row.no], |row| row.get(0)))
+            .prepare_cached("SELECT no, EXISTS (SELECT 1 FROM requests WHERE no = runs.no) FROM runs WHERE run = ?")
+            .and_then(|mut s| s.query_row([&run.0], |row| Ok((row.get(0)?, row.get(1)?))).optional())
             .map_err(failed)?;
+        let (no, any) = found.ok_or_else(|| LedgerError::UnknownRun { asked: run.0.clone() })?;
         if !any {
             return Ok(Vec::new());
         }
         let mut statement =
             self.db.prepare("DELETE FROM requests WHERE no = ? RETURNING id, at, by, what").map_err(failed)?;
         let columns = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
-        let taken = statement.query_map([row.no], columns).and_then(Iterator::collect);
+        let taken = statement.query_map([no], columns).and_then(Iterator::collect);
         let mut taken: Vec<(i64, String, String, String)> = taken.map_err(failed)?;
         taken.sort();
         // A row that cannot be read was written by a newer patchwave, or not by `request`.
