@@ -104,6 +104,7 @@ impl Walk {
         walk: &mut WalkState,
         attempt: Attempt<'_>,
     ) -> (StepResult, Map<String, Value>) {
+        let leased = walk.leased;
         walk.leased |= step::takes_lease(spec) && !self.started.check;
         walk.log.enter(&spec.name, attempt.number);
         let limit = spec.limit();
@@ -126,6 +127,8 @@ impl Walk {
             notes: attempt.notes,
             guard: step::guard::Known::default(),
             lost_lease: None,
+            leased,
+            holds_lease: false,
             resumed: attempt.resumed,
             journal: &mut journal,
             log: &mut walk.log,

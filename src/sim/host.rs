@@ -248,9 +248,11 @@ impl SimHost {
             "boot-id" => format!("{}\n", self.boot_id()),
             "lease-acquire" => self.lease_acquire(&args),
             "lease-release" => self.lease_release(args[0]),
-            "job-start" => self.job_start(&args, &command.stdin),
-            "job-poll" => return self.job_poll(&args),
-            "job-ack" => String::new(),
+            "job-start" => match self.job_start(&args, &command.stdin) {
+                Some(refusal) => refusal,
+                None => return self.job_look(&args),
+            },
+            "job-poll" => return self.job_look(&args),
             "job-cancel" => if self.jobs.contains_key(args[0]) { "begun\n" } else { "cancelled\n" }.to_owned(),
             "host-facts" => self.facts(),
             "baseline" => format!("boot {}\nnow 0\njournal\nend\n", self.boot_id()),
@@ -369,24 +371,29 @@ impl SimHost {
         "asked\n".to_owned()
     }
 
-    /// `id size script-at wrapper run`, and the program on standard input.
-    fn job_start(&mut self, args: &[&str], program: &[u8]) -> String {
-        let id = args[0];
+    /// `id offset most wait gather run own wrapper program lines script-size`, and the program on standard input if it
+    /// is not among them. `None`: it has begun.
+    fn job_start(&mut self, args: &[&str], input: &[u8]) -> Option<String> {
+        let (id, run, own, size) = (args[0], args[5], args[6], args[10].parse::<usize>().unwrap_or(0));
         if self.jobs.contains_key(id) {
-            return "patchwave-job attached\n".to_owned();
+            return None;
         }
-        if !args[4].is_empty() && !self.is_of(args[4]) {
-            return format!("patchwave-job lost {}\n", self.thief_of(args[4]).unwrap_or_else(|| "- ".to_owned()));
+        let others = |(id, job): (&String, &Job)| job.state == JobState::Runs && !id.starts_with(own);
+        if !own.is_empty() && (!self.is_of(run) || self.jobs.iter().any(others)) {
+            return Some("patchwave-job ask \n".to_owned());
+        }
+        if !run.is_empty() && !self.is_of(run) {
+            return Some(format!("patchwave-job lost {}\n", self.thief_of(run).unwrap_or_else(|| "- ".to_owned())));
         }
         if self.disk_full {
-            return format!("patchwave-job refused /var/lib/patchwave/jobs/{id}/run {FULL}\n");
+            return Some(format!("patchwave-job refused /var/lib/patchwave/jobs/{id}/run {FULL}\n"));
         }
-        let script_at = args[2].parse::<usize>().ok().filter(|at| *at > 0);
+        let program = if args[8].is_empty() { &input[..input.len() - size] } else { args[8].as_bytes() };
         let job = Job {
             began: Instant::now(),
             boot: self.boot,
             starts: 1,
-            work: Work::read(&program[..script_at.map_or(program.len(), |at| at - 1)]),
+            work: Work::read(program),
             state: JobState::Runs,
             output: "begun\n".to_owned(),
             doomed: self.faults.has(Fault::TransactionKilled),
@@ -397,32 +404,33 @@ impl SimHost {
         {
             (job.state, job.output) = (JobState::Done(113), "the guard of this change is over\n".to_owned());
         }
-        "patchwave-job started setsid\n".to_owned()
+        None
     }
 
-    /// `id offset most wait run`.
-    fn job_poll(&mut self, args: &[&str]) -> Reply {
+    /// `id offset most wait gather run`, the times in hundredths of a second.
+    fn job_look(&mut self, args: &[&str]) -> Reply {
         let now = self.boot_id();
         let Some(job) = self.jobs.get(args[0]) else {
-            return Reply::Now(output(0, format!("patchwave-job absent - 0 - {now}\n")));
+            return Reply::Now(output(0, format!("patchwave-job absent - - {now}\n")));
         };
         let then = boot_id(self.number, job.boot);
         let offset = args[1].parse().unwrap_or(0);
-        let size = job.output.len();
         let news = job.output.get(offset..).unwrap_or_default();
         let (state, code) = match job.state {
             JobState::Done(code) => ("done", code.to_string()),
             JobState::Lost => ("gone", "-".to_owned()),
             JobState::Runs => ("alive", "-".to_owned()),
         };
-        let lost = self.thief_of(args[4]).unwrap_or_default();
-        let answer = output(0, format!("patchwave-job {state} {code} {size} {then} {now} {lost}\n{news}"));
-        if state != "alive" || !news.is_empty() {
-            return Reply::Now(answer);
-        }
-        let wait = args[3].parse().map_or(Duration::ZERO, Duration::from_secs);
+        let lost = self.thief_of(args[5]).unwrap_or_default();
+        let answer = output(0, format!("patchwave-job {state} {code} {then} {now} {lost}\n{news}"));
+        let time = |word: &str| word.parse().map_or(Duration::ZERO, |n: u64| Duration::from_millis(10 * n));
         let left = job.ends_at().saturating_duration_since(Instant::now());
-        if left <= wait { Reply::AskAgain(left) } else { Reply::After(wait, answer) }
+        let wait = if news.is_empty() { time(args[3]) } else { time(args[4]).min(time(args[3])) };
+        match state {
+            "alive" if left <= wait => Reply::AskAgain(left),
+            "alive" => Reply::After(wait, answer),
+            _ => Reply::Now(answer),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     Ended, StepCx,
     act::act,
     guard, job,
-    kinds::{Recovery, recovery, runs_once, takes_lease},
+    kinds::{Recovery, begins_with_a_job, recovery, runs_once, takes_lease},
     lease, remote, result,
 };
 use crate::{
@@ -48,7 +48,9 @@ async fn attempt(cx: &mut StepCx<'_>) -> Ended {
     // That it was about to take the lease from somebody is noted, too, and does not prove it.
     let goes_on = cx.resumed && cx.notes.keys().any(|key| !key.starts_with("lease."));
     if takes_lease(cx.spec) && !cx.check && !goes_on {
-        lease::acquire(cx).await?;
+        if !(cx.leased && begins_with_a_job(cx.spec)) {
+            lease::acquire(cx).await?;
+        }
         // Recorded before the first change: a controller that continues this walk must find the same machine.
         if let Some(query) = cx.link.id_query() {
             let id = remote::ask(cx, &query).await?;

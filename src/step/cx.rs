@@ -51,6 +51,10 @@ pub struct StepCx<'a> {
     pub guard: Known,
     /// Another run took the host's lease while this attempt worked. Begins as nothing.
     pub lost_lease: Option<LostLease>,
+    /// This walk asked for the host's lease before this attempt.
+    pub leased: bool,
+    /// This attempt asked for the host's lease and has it. Begins as false.
+    pub holds_lease: bool,
     /// True when this attempt continues one that was interrupted by the end of a controller.
     pub resumed: bool,
     /// Durable notes and chatter.
@@ -85,6 +89,11 @@ impl StepCx<'_> {
             }
         };
         format!("{phase}{}", self.step.index + 1)
+    }
+
+    /// How the names of what belongs to this step begin: `RUN.HOST.PHASE-INDEX.`.
+    pub(super) fn names_of_step(&self) -> String {
+        self.named(&format!("{}.", self.step_name()))
     }
 
     /// The name of something that belongs to this attempt: `RUN.HOST.PHASE-INDEX.ATTEMPT.REST`.

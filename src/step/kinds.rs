@@ -81,6 +81,20 @@ pub fn takes_lease(spec: &StepSpec) -> bool {
     spec.on == Side::Host && is_change(&spec.kind) && !spec.kind.ends_guard()
 }
 
+/// Whether a step begins on its host with the start of a job, which checks the lease that the run has.
+pub(super) fn begins_with_a_job(spec: &StepSpec) -> bool {
+    let kind = matches!(
+        spec.kind,
+        StepKind::Command(_)
+            | StepKind::Script(_)
+            | StepKind::Snapshot(_)
+            | StepKind::SnapshotRestore(_)
+            | StepKind::Drain(_)
+            | StepKind::Undrain(_)
+    );
+    kind && spec.guard.is_none()
+}
+
 /// Whether a step's commands on the host run with raised rights. Steps that change the system always do; for a root
 /// login this makes no difference.
 pub fn wants_rights(spec: &StepSpec, target: &Target) -> bool {

@@ -33,6 +33,7 @@ const ACQUIRE: &str = concat!(
     include_str!("lease/held.sh"),
     include_str!("job/alive.sh"),
     include_str!("job/works.sh"),
+    include_str!("lease/at_work.sh"),
     include_str!("guard/armed.sh"),
     include_str!("lease.sh")
 );
@@ -66,7 +67,10 @@ pub async fn acquire(cx: &mut StepCx<'_>) -> Result<(), Box<StepResult>> {
     loop {
         let query = acquire_query(cx, from.take());
         let other = match remote::ask(cx, &query).await? {
-            Answer::Ours => return Ok(()),
+            Answer::Ours => {
+                cx.holds_lease = true;
+                return Ok(());
+            }
             Answer::Other(other) => other,
             Answer::Lost { by, .. } if !cx.link.target().steal_lease => return Err(lost_before(&by)),
             // By force this run goes on where another was at work.
@@ -236,7 +240,7 @@ pub async fn release(link: &mut Link, run: &RunId, steps: &[StepSpec]) -> Option
 fn acquire_query(cx: &StepCx<'_>, from: Option<(String, Ground)>) -> Query<Answer> {
     // One line each, whatever the owner's login is.
     let owner: String = printable(cx.owner).chars().take(100).collect();
-    let own = cx.named(&format!("{}.", cx.step_name()));
+    let own = cx.names_of_step();
     let (from, ground) = from.unzip();
     let least = if ground == Some(Ground::Expired) { EXPIRES.as_secs() } else { 0 }.to_string();
     let force = if ground == Some(Ground::Stolen) { "steal" } else { "" };

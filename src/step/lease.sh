@@ -16,28 +16,6 @@ fi
 lock_lease || say "refused $error"
 look_at_time
 
-# Jobs of ours that work here and are none of this step's: a line each. Root sees those of ordinary logins, too, in
-# folders that anybody may have made: what is not a plain file there, or of another owner than it says, is passed over.
-jobs_at_work() {
-    for job in "$base"/jobs/*; do
-        case ${job##*/} in "$1"*) continue ;; esac
-        works "$job" && printf '%s\n' "${job##*/}"
-    done
-    [ "$me" = 0 ] || [ -n "$root" ] || return 0
-    for folder in "$root"/var/tmp/patchwave-*; do
-        uid=${folder##*/patchwave-}
-        case $uid in *[!0-9]*) continue ;; esac
-        [ -d "$folder/jobs" ] && ! [ -L "$folder" ] && ! [ -L "$folder/jobs" ] || continue
-        [ "$folder" != "$base" ] && [ "$(stat -c %u "$folder")" = "$uid" ] || continue
-        find "$folder/jobs" -mindepth 2 -maxdepth 2 -type f -name pid -size -2 2>/dev/null | head -n 500 |
-            while read -r file; do
-                job=${file%/pid}
-                case ${job##*/} in "$1"* | *[!A-Za-z0-9.-]*) continue ;; esac
-                [ -z "$(find "$job/child" ! -type f -o -size +1 2>/dev/null)" ] || continue
-                works "$job" && printf '%s (of user %s)\n' "${job##*/}" "$uid"
-            done
-    done
-}
 # Seconds since the last sign of life of the lease's run. While the host is down nobody can give one: they begin again
 # with each boot.
 age_of_lease() {
@@ -62,7 +40,7 @@ other() {
 holder= owner= age=0
 [ -r "$lease" ] && { read -r holder && read -r owner; } <"$lease"
 [ -z "$holder" ] || age_of_lease
-jobs=$(jobs_at_work "$3")
+find_jobs_at_work "$3"
 if [ -n "$holder" ] && [ "$holder" = "$1" ]; then
     [ -z "$jobs" ] || other "$1" "$owner" 0
     sign "$1"
@@ -83,7 +61,7 @@ for job in "$base"/jobs/*; do
     case ${job##*/} in "$1".*) continue ;; esac
     [ -d "$job" ] && ! [ -e "$job/pid" ] && ! [ -e "$job/rc" ] && forbid "$job"
 done
-jobs=$(jobs_at_work "$3")
+find_jobs_at_work "$3"
 none_at_work "$@"
 full="cannot be written (is the disk full?)"
 printf '%s\n%s\n%s\n' "$1" "$2" "$(date +%s)" >"$lease.$$" || say "refused $lease $full"
@@ -98,6 +76,11 @@ esac
 rm -f "$base/lost/$1" "$lease" "$lease".seen*
 if ln "$lease.$$" "$lease" 2>/dev/null; then
     word=taken
+    # Folders of the past whose end has been recorded; a few at a time.
+    find "$base/jobs" -mindepth 1 -maxdepth 1 -type d -mtime +7 2>/dev/null | head -n 20 | while read -r old; do
+        case ${old##*/} in "$1".* | *[!A-Za-z0-9.-]*) continue ;; esac
+        [ -e "$old/acked" ] && rm -rf "$old"
+    done
     give_up_others "$1"
 else
     word="refused another run took the lease just now"

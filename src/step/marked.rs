@@ -11,6 +11,14 @@ pub(super) fn last(output: &Output, mark: &str) -> Option<(String, String)> {
     Some((word.to_owned(), rest.to_owned()))
 }
 
+/// The first line with this mark: its first word, and the rest. Anything may follow it.
+pub(super) fn line(output: &Output, mark: &str) -> Option<(String, String)> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().find_map(|line| line.strip_prefix(mark))?;
+    let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+    Some((word.to_owned(), rest.to_owned()))
+}
+
 /// The words of the first line, which must have this mark, and all bytes after that line.
 pub(super) fn first<'a, const WORDS: usize>(output: &'a Output, mark: &str) -> Option<([&'a str; WORDS], &'a [u8])> {
     let end = output.stdout.iter().position(|b| *b == b'\n')?;

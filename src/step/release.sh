@@ -1,6 +1,10 @@
 # Gives the host's lease back, if it is this run's and no job of it works any more; says whether another took it. $1 run
 umask 077
 is_ours || exit 0
+# The walk is over: what its jobs came to is recorded.
+for job in "$base/jobs/$1".*; do
+    [ -e "$job/rc" ] && ! [ -e "$job/acked" ] && printf '' >"$job/acked"
+done
 # A job that was left alone at its deadline still changes the host; then the lease stays as long as it works.
 look_at_time
 if was_taken "$1"; then

@@ -278,6 +278,8 @@ impl Bench {
             notes: &self.notes,
             guard: super::guard::Known::default(),
             lost_lease: None,
+            leased: false,
+            holds_lease: false,
             resumed: self.resumed,
             journal: &mut self.journal,
             log: &mut self.log,

@@ -180,7 +180,7 @@ async fn reading_commands_survive_a_lost_connection_and_changing_ones_run_once()
     assert_eq!(result.vars["said"]["stdout"], "hello");
 
     let mut bench = Bench::new(StepKind::Command(shell("echo x >>\"$PATCHWAVE_ROOT/count\"; sleep 0.5", true)));
-    bench.faults("job-poll", [Fault::CutAfter(Duration::from_millis(50)); 2]);
+    bench.faults("job-start", [Fault::CutAfter(Duration::from_millis(200)); 2]);
     let result = bench.step().await;
     ends(&result, Verdict::Ok, "");
     assert!(result.changed);

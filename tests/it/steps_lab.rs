@@ -156,6 +156,8 @@ impl Host {
             notes: &self.notes,
             guard: step::guard::Known::default(),
             lost_lease: None,
+            leased: false,
+            holds_lease: false,
             resumed: self.resumed,
             journal: &mut self.journal,
             log: &mut self.log,

@@ -2,7 +2,7 @@
 alive() {
     [ -r "$1" ] && read -r pid start rest <"$1" || return 1
     case $pid in '' | *[!0-9]*) return 1 ;; esac
-    stat=$(cat "/proc/$pid/stat" 2>/dev/null) || return 1
+    { read -r stat <"/proc/$pid/stat"; } 2>/dev/null || return 1
     set -f
     set -- ${stat##*) }
     set +f

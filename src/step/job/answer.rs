@@ -1,4 +1,4 @@
-//! What `start.sh` and `poll.sh` say, read into types. Pure; the scripts are beside this file.
+//! What `start.sh` and `look.sh` say, read into types. Pure; the scripts are beside this file.
 
 use crate::{
     command::{Output, Unreadable, printable},
@@ -8,11 +8,11 @@ use crate::{
 
 const MARK: &str = "patchwave-job ";
 
-/// How a start went.
+/// How a start went that did not come to look at its job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Start {
-    /// Begun as a unit or in a session of its own, or it had begun before.
-    Begun,
+    /// Nothing was started: the lease must be asked for first.
+    Ask,
     /// Nothing was started, for this reason.
     Refused(String),
     /// Nothing was started: the host's lease is not this run's any more.
@@ -36,27 +36,26 @@ pub(super) enum State {
     Cancelled,
 }
 
-/// One answer of `poll.sh`.
+/// What a look at a job said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Poll<'a> {
     pub state: State,
-    /// Bytes of output so far; read after the state, so that it is final when the state is.
-    pub size: u64,
     /// The boot in which it began.
     pub began_in: Option<String>,
     /// The boot of now.
     pub boot: Option<String>,
     /// The host's lease is another run's by now.
     pub lost: Option<LostLease>,
-    /// Output from the asked offset on.
+    /// Output from the asked offset on, read after the state: all of it, if it is less than was asked for, and the last
+    /// of it, if the job is over.
     pub chunk: &'a [u8],
 }
 
 /// Reads the answer of `start.sh`.
 pub(super) fn start(output: &Output) -> Result<Start, Unreadable> {
-    let (word, rest) = marked::last(output, MARK).ok_or_else(|| no_answer(output))?;
+    let (word, rest) = marked::line(output, MARK).ok_or_else(|| no_answer(output))?;
     match word.as_str() {
-        "started" | "attached" => Ok(Start::Begun),
+        "ask" => Ok(Start::Ask),
         "refused" => Ok(Start::Refused(printable(&rest))),
         "lost" => Ok(Start::Lost(lost(&rest))),
         _ => Err(no_answer(output)),
@@ -69,10 +68,10 @@ fn lost(rest: &str) -> LostLease {
     LostLease { run: if run == "-" { String::new() } else { printable(run) }, owner: printable(owner.trim()) }
 }
 
-/// Reads the answer of `poll.sh`.
+/// Reads what a look at a job said.
 pub(super) fn poll(output: &Output) -> Result<Poll<'_>, Unreadable> {
     let bad = || no_answer(output);
-    let ([state, code, size, began_in, boot], chunk) = marked::first(output, MARK).ok_or_else(bad)?;
+    let ([state, code, began_in, boot], chunk) = marked::first(output, MARK).ok_or_else(bad)?;
     let state = match state {
         "absent" => State::Absent,
         "claimed" => State::Claimed,
@@ -84,15 +83,8 @@ pub(super) fn poll(output: &Output) -> Result<Poll<'_>, Unreadable> {
     };
     let given = |text: &str| (text != "-").then(|| text.to_owned());
     let lost = marked::first(output, MARK)
-        .map(|([.., run, owner], _): ([&str; 7], _)| lost(&format!("{run} {}", owner.replace('~', " "))));
-    Ok(Poll {
-        state,
-        lost,
-        size: size.parse().map_err(|_| bad())?,
-        began_in: given(began_in),
-        boot: given(boot),
-        chunk,
-    })
+        .map(|([.., run, owner], _): ([&str; 6], _)| lost(&format!("{run} {}", owner.replace('~', " "))));
+    Ok(Poll { state, lost, began_in: given(began_in), boot: given(boot), chunk })
 }
 
 fn no_answer(output: &Output) -> Unreadable {
@@ -115,30 +107,30 @@ mod tests {
 
     #[test]
     fn a_start_is_read() {
-        assert_eq!(start(&said(b"patchwave-job started unit\n")), Ok(Start::Begun));
-        assert_eq!(start(&said(b"motd\npatchwave-job attached \n")), Ok(Start::Begun));
+        assert_eq!(start(&said(b"motd\npatchwave-job ask \n")), Ok(Start::Ask));
         assert_eq!(start(&said(b"patchwave-job refused no \x1b[1mroom\n")), Ok(Start::Refused("no [1mroom".into())));
         let by = |run: &str, owner: &str| LostLease { run: run.into(), owner: owner.into() };
         assert_eq!(start(&said(b"patchwave-job lost R2 bob@j 2\n")), Ok(Start::Lost(by("R2", "bob@j 2"))));
         assert_eq!(start(&said(b"patchwave-job lost - \n")), Ok(Start::Lost(by("", ""))));
-        for bad in [&b""[..], b"patchwave-job", b"patchwave-job maybe\n", b"\xff\xfe"] {
+        // What a job prints behind its state is not an answer.
+        let job = b"patchwave-job alive - a a\npatchwave-job refused no\n";
+        for bad in [&b""[..], b"patchwave-job", b"patchwave-job maybe\n", b"\xff\xfe", job] {
             assert!(start(&said(bad)).is_err(), "{bad:?}");
         }
     }
 
     #[test]
     fn a_poll_is_read_and_its_bytes_are_left_alone() {
-        let output = said(b"patchwave-job done 3   9 a-b -\n\0\xff\npatchwave-job ");
+        let output = said(b"patchwave-job done 3 a-b -\n\0\xff\npatchwave-job ");
         let poll = super::poll(&output).unwrap();
-        assert_eq!((poll.state, poll.size), (State::Done(3), 9));
+        assert_eq!(poll.state, State::Done(3));
         assert_eq!((poll.began_in.as_deref(), poll.boot), (Some("a-b"), None));
         assert_eq!(poll.chunk, b"\0\xff\npatchwave-job ");
         assert_eq!(poll.lost, None);
-        let output = said(b"patchwave-job alive - 0 a a R2 bob@j\n");
+        let output = said(b"patchwave-job alive - a a R2 bob@j\n");
         let lost = super::poll(&output).unwrap().lost;
         assert_eq!(lost, Some(LostLease { run: "R2".into(), owner: "bob@j".into() }));
-        for bad in ["", "patchwave-job done - 9 a b\n", "patchwave-job alive - x a b\n", "patchwave-job alive - 1 a\n"]
-        {
+        for bad in ["", "patchwave-job done - a b\n", "patchwave-job ask \n", "patchwave-job alive - a\n"] {
             assert!(super::poll(&said(bad.as_bytes())).is_err(), "{bad:?}");
         }
     }

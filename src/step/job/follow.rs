@@ -8,7 +8,7 @@ use super::{
     JobEnd, JobSpec, JobTrouble,
     answer::{self, Poll, Start, State},
     memory::Memory,
-    payload,
+    payload::{self, Look},
 };
 use crate::{
     command::{Command, Exit, Output, printable},
@@ -22,16 +22,21 @@ use crate::{
     transport::{Class, LinkError, NoSink},
 };
 
-/// How long one poll waits on the host for news, in seconds; shorter than any idle timeout of a connection.
-const WAIT: u64 = 20;
+/// How long a look at a job waits on the host for its end; shorter than any idle timeout of a connection.
+const WAIT: Duration = Duration::from_secs(20);
+/// The same for the first look, with which it is started: that it has begun is noted after it.
+const FIRST_WAIT: Duration = Duration::from_secs(5);
+/// A change that prints something and ends soon needs no second look.
+const FIRST_GATHER: Duration = Duration::from_secs(1);
 /// Most bytes of the output's end that are kept.
 const TAIL: usize = 64 << 10;
 /// Answers in a row that may be unreadable.
 const BAD_ANSWERS: u32 = 5;
 /// A job that was started and has not begun after this time is started again (which is safe), twice.
 const BEGINS_WITHIN: Duration = Duration::from_secs(20);
-/// Between two pieces of output; grows to 2 s.
-const SHORT_PAUSE: Duration = Duration::from_millis(200);
+/// How long the host gathers output for an answer; for a talking job it grows to [`LONG_GATHER`].
+const GATHER: Duration = Duration::from_millis(200);
+const LONG_GATHER: Duration = Duration::from_secs(2);
 /// Even at the deadline a look at the job gets so much time.
 const LEAST: Duration = Duration::from_secs(5);
 
@@ -50,7 +55,7 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &JobSpec) -> Result<JobEnd, JobTroub
         read: logged.saturating_sub(TAIL as u64),
         memory,
         tail: Vec::new(),
-        pause: SHORT_PAUSE,
+        gather: GATHER,
         bad_answers: 0,
         losses: 0,
         patience: Patience::new(cx, LEAST),
@@ -77,7 +82,7 @@ struct Job<'a> {
     /// Bytes of its output that were read or passed over.
     read: u64,
     tail: Vec<u8>,
-    pause: Duration,
+    gather: Duration,
     bad_answers: u32,
     losses: u32,
     /// For a host that goes away before the job may have begun.
@@ -91,19 +96,17 @@ struct Job<'a> {
 impl Job<'_> {
     /// Starts it, unless it has begun before, and follows it to its end.
     async fn run_to_end(&mut self, cx: &mut StepCx<'_>) -> Result<JobEnd, JobTrouble> {
+        let mut first = None;
         if !self.memory.begun {
-            if self.memory.recalled && !cx.check {
-                self.lease_again(cx).await;
-            }
             self.guard = guard::arm(cx, Outlives::Nothing).await.map_err(JobTrouble::Guard)?;
             if !self.memory.recalled && self.is_too_late() {
                 return Err(JobTrouble::Guard(guard::over()));
             }
             // One that may have begun is found again; one that has not finds its guard's verdict and does not begin.
-            self.start(cx).await?;
+            first = Some(self.start(cx).await?);
         }
         let too_late = self.is_too_late();
-        match self.follow(cx).await {
+        match self.follow(cx, first).await {
             Ok(end) if too_late && end.exit == payload::OVER => Err(JobTrouble::Guard(guard::over())),
             ended => ended,
         }
@@ -113,66 +116,83 @@ impl Job<'_> {
         self.guard.as_ref().is_some_and(|guard| guard.over)
     }
 
-    /// Since the interruption another run may have taken the host. The job may have begun before that all the same: its
-    /// start finds out. A host that cannot be asked is dealt with later, too.
-    async fn lease_again(&mut self, cx: &mut StepCx<'_>) {
-        self.refused = lease::acquire(cx).await.err().filter(|result| result.class.starts_with("lease"));
+    /// Asks for the lease, because the host says that not all is as this run left it. Refused it is at once, unless the
+    /// job may have begun before: its next start finds out.
+    async fn ask_for_lease(&mut self, cx: &mut StepCx<'_>) -> Result<(), JobTrouble> {
+        match lease::acquire(cx).await {
+            Ok(()) => Ok(()),
+            // A host that cannot be asked is dealt with later, too.
+            Err(result) if self.asked => {
+                self.refused = Some(result).filter(|result| result.class.starts_with("lease"));
+                Ok(())
+            }
+            Err(result) => Err(JobTrouble::Lease(result)),
+        }
     }
 
-    /// Sends the start until its answer is heard. The claim on the host makes that safe.
-    async fn start(&mut self, cx: &mut StepCx<'_>) -> Result<(), JobTrouble> {
-        let guard = self.guard.as_ref().map(|guard| guard.id.as_str());
-        let command = payload::start(&self.memory.id, lease_of(cx), self.spec, guard)?;
+    /// Sends the start until its answer is heard. The claim on the host makes that safe. Returns the first look at it.
+    async fn start(&mut self, cx: &mut StepCx<'_>) -> Result<Output, JobTrouble> {
+        let guard = self.guard.as_ref().map(|guard| guard.id.clone());
+        // Where the lease was asked for just now, nothing but the lease itself is looked at again.
+        let mut own = if cx.holds_lease { String::new() } else { cx.names_of_step() };
         loop {
-            match self.exec(cx, &command).await {
-                Ok(output) => match answer::start(&output) {
-                    Ok(Start::Begun) => {
-                        self.asked = true;
-                        return Ok(());
-                    }
-                    Ok(Start::Refused(why)) => return Err(JobTrouble::Refused { why }),
-                    Ok(Start::Lost(lost)) => {
-                        return Err(JobTrouble::Lease(
-                            self.refused.take().unwrap_or_else(|| lease::lost_before(&lost)),
-                        ));
-                    }
-                    Err(unreadable) => {
-                        self.asked = true;
-                        self.bad_answer(LinkError::Unreadable { label: command.label, unreadable })?;
-                    }
-                },
+            let (wait, gather) = (FIRST_WAIT.min(cx.remaining()), FIRST_GATHER);
+            let look = Look { id: &self.memory.id, run: lease_of(cx), offset: self.read, wait, gather };
+            let command = payload::start(look, &own, self.spec, guard.as_deref())?;
+            let output = match self.exec(cx, &command).await {
+                Ok(output) => output,
                 Err(error) => {
                     self.asked |= error.outcome_unknown();
                     self.reconnect(cx, error).await?;
+                    continue;
+                }
+            };
+            if answer::poll(&output).is_ok() {
+                self.asked = true;
+                return Ok(output);
+            }
+            match answer::start(&output) {
+                Ok(Start::Ask) => {
+                    self.ask_for_lease(cx).await?;
+                    own.clear();
+                }
+                Ok(Start::Refused(why)) => return Err(JobTrouble::Refused { why }),
+                Ok(Start::Lost(lost)) => {
+                    return Err(JobTrouble::Lease(self.refused.take().unwrap_or_else(|| lease::lost_before(&lost))));
+                }
+                Err(unreadable) => {
+                    self.asked = true;
+                    self.bad_answer(LinkError::Unreadable { label: command.label, unreadable })?;
                 }
             }
         }
     }
 
-    async fn follow(&mut self, cx: &mut StepCx<'_>) -> Result<JobEnd, JobTrouble> {
+    /// Looks at it, `first` with the answer to its start, until it is over.
+    async fn follow(&mut self, cx: &mut StepCx<'_>, mut first: Option<Output>) -> Result<JobEnd, JobTrouble> {
         let (mut since, mut starts) = (Instant::now(), 1);
         loop {
-            let wait = WAIT.min(cx.remaining().as_secs());
-            let command = payload::poll(&self.memory.id, lease_of(cx), self.spec.command.privileged, self.read, wait)
-                .timeout(Duration::from_secs(wait + 30));
-            let output = match self.exec(cx, &command).await {
-                Ok(output) => output,
-                Err(error) => {
-                    self.reconnect(cx, error).await?;
-                    continue;
-                }
+            let output = match first.take() {
+                Some(output) => output,
+                None => match self.look(cx).await {
+                    Ok(output) => output,
+                    Err(error) => {
+                        self.reconnect(cx, error).await?;
+                        continue;
+                    }
+                },
             };
             let poll = match answer::poll(&output) {
                 Ok(poll) => poll,
                 Err(unreadable) => {
-                    self.bad_answer(LinkError::Unreadable { label: command.label, unreadable })?;
+                    self.bad_answer(LinkError::Unreadable { label: "job-poll", unreadable })?;
                     tokio::time::sleep(Duration::from_secs(1)).await;
                     continue;
                 }
             };
             (self.bad_answers, self.losses) = (0, 0);
             self.take(cx, &poll).await?;
-            let heard_all = self.read >= poll.size;
+            let heard_all = poll.chunk.len() < payload::CHUNK;
             match poll.state {
                 State::Done(code) if heard_all => return self.end(cx, code).await,
                 State::Gone if heard_all => return Err(self.gone(&poll)),
@@ -193,12 +213,24 @@ impl Job<'_> {
                 }
                 State::Claimed if since.elapsed() >= BEGINS_WITHIN => {
                     (since, starts) = (Instant::now(), starts + 1);
-                    self.start(cx).await?;
+                    first = Some(self.start(cx).await?);
                 }
                 _ => {}
             }
-            self.rest(cx, &poll).await;
+            self.gather = match poll.chunk.len() {
+                0 => GATHER,
+                // Output comes in small pieces: a talking job is looked at less and less often.
+                some if some < payload::CHUNK => self.gather.mul_f32(1.5).min(LONG_GATHER),
+                _ => self.gather,
+            };
         }
+    }
+
+    async fn look(&mut self, cx: &mut StepCx<'_>) -> Result<Output, LinkError> {
+        let (wait, gather) = (WAIT.min(cx.remaining()), self.gather);
+        let look = Look { id: &self.memory.id, run: lease_of(cx), offset: self.read, wait, gather };
+        let command = payload::poll(look, self.spec.command.privileged);
+        self.exec(cx, &command).await
     }
 
     /// Puts the new output into the log; notes that the job has begun.
@@ -209,7 +241,10 @@ impl Job<'_> {
         }
         if !self.memory.begun && !matches!(poll.state, State::Absent | State::Claimed) {
             self.memory.begun = true;
-            self.memory.keep(cx, &self.spec.name).await?;
+            // One that is over is noted with its code.
+            if !matches!(poll.state, State::Done(_)) {
+                self.memory.keep(cx, &self.spec.name).await?;
+            }
         }
         if poll.chunk.is_empty() {
             return Ok(());
@@ -230,15 +265,12 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// The exit code is consumed once: recorded here first, then marked on the host.
+    /// The exit code is consumed once: it is recorded here. The host hears of it at the end of the walk.
     async fn end(&mut self, cx: &mut StepCx<'_>, code: u32) -> Result<JobEnd, JobTrouble> {
         // With the code known, the output need not be read again.
         cx.log.flush();
         self.memory.code = Some(code);
         self.memory.keep(cx, &self.spec.name).await?;
-        let ack = payload::ack(&self.memory.id, self.spec.command.privileged).timeout(Duration::from_secs(10));
-        // Without the mark the folder stays longer than it need, no more.
-        let _ = cx.link.exec(&ack, &mut NoSink).await;
         Ok(JobEnd { id: self.memory.id.clone(), exit: Exit::Code(code), tail: std::mem::take(&mut self.tail) })
     }
 
@@ -296,16 +328,6 @@ impl Job<'_> {
             return Ok(());
         }
         Err(JobTrouble::Link { error, begun: Some(self.memory.id.clone()) })
-    }
-
-    /// Output comes in small pieces: a talking job is asked less and less often, down to every 2 s.
-    async fn rest(&mut self, cx: &StepCx<'_>, poll: &Poll<'_>) {
-        if poll.chunk.is_empty() {
-            self.pause = SHORT_PAUSE;
-        } else if poll.chunk.len() < payload::CHUNK {
-            tokio::time::sleep(self.pause.min(cx.remaining())).await;
-            self.pause = self.pause.mul_f32(1.5).min(Duration::from_secs(2));
-        }
     }
 }
 

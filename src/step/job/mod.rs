@@ -1,13 +1,13 @@
 //! Changes that take time, run detached on the host: they outlive a lost connection and a killed controller.
 //! Knows nothing of packages or of what is run; never runs a job twice and never kills one.
-//! Start at [`run`]; what happens on the host is in `start.sh`, `wrapper.sh` and `poll.sh`.
+//! Start at [`run`]; what happens on the host is in `start.sh`, `wrapper.sh` and `look.sh`.
 //!
-//! Command lines on the host, all through `/bin/sh -c`: `id -u`, `mkdir [-p]`, `chmod 700`, `cat`, `wc -c`, `tail -c
-//! +N`, `head -c N`, `head -n`, `mv -f`, `rm -f`, `rm -rf`, `ln`, `sync FILE…`, `touch -c`, `sleep 0.2`, `sleep 1`,
-//! `find DIR -mindepth 1 -maxdepth 1 -type d -mtime +7`, `tail -n 1`, `setsid -f /bin/sh WRAPPER FOLDER`; as root where
-//! `/run/systemd/system` is: `systemd-run --quiet --unit=patchwave-ID -p KillMode=process -p TimeoutStopSec=infinity
-//! /bin/sh WRAPPER FOLDER`, `systemctl is-active --quiet patchwave-ID`; for the lease: `flock -w 10 9`, `stat -c %a`,
-//! `tr`. Files: `/proc/PID/stat`, `/proc/uptime`, `/proc/sys/kernel/random/boot_id`.
+//! Command lines on the host, all through `/bin/sh -c`: `mkdir [-p]`, `chmod 700`, `head -c N`, `wc -c`, `mv -f`, `rm
+//! -f`, `ln`, `sync FILE…`, `touch -c`, `sleep N`, `tail -c +N`, `tail -n 1`, `cat`, `setsid -f /bin/sh WRAPPER FOLDER
+//! N`; as root where `/run/systemd/system` is: `systemd-run --quiet --unit=patchwave-ID -p KillMode=process -p
+//! TimeoutStopSec=infinity /bin/sh WRAPPER FOLDER N`, `systemctl is-active --quiet patchwave-ID`; for the lease: `flock
+//! -w 10 9`, `stat -c %a|%u`, `find`, `tr`. Files: `/proc/self/status`, `/proc/PID/stat`, `/proc/uptime`,
+//! `/proc/sys/kernel/random/boot_id`.
 
 mod answer;
 mod end;

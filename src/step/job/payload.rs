@@ -1,5 +1,7 @@
-//! The bytes that a job's start sends to the host: the program to run as a shell script, then the job's own file.
-//! Environment and arguments travel here, on standard input: a process list is open to everybody on the host.
+//! The commands that start a job and look at it, and what a start sends: the program to run as a shell script, then the
+//! job's own file. An environment travels on standard input: a process list is open to everybody on the host.
+
+use std::{sync::LazyLock, time::Duration};
 
 use crate::command::{Command, Exit, REMOTE_PATH, Unquotable, quote};
 
@@ -15,56 +17,99 @@ const UNLESS_OVER: &str = r#"if [ -e "${PATCHWAVE_JOB%/jobs/*}/guards/$PATCHWAVE
 fi
 unset PATCHWAVE_GUARD
 "#;
-const START: &str = concat!(
-    include_str!("../base.sh"),
-    include_str!("../lease/held.sh"),
-    include_str!("works.sh"),
-    include_str!("start.sh")
-);
-const WRAPPER: &str = include_str!("wrapper.sh");
-const POLL: &str = concat!(
-    include_str!("../base.sh"),
-    include_str!("../lease/held.sh"),
-    include_str!("alive.sh"),
-    include_str!("poll.sh")
-);
 const CANCEL: &str = concat!(include_str!("../base.sh"), include_str!("works.sh"), include_str!("cancel.sh"));
-const ACK: &str = concat!(include_str!("../base.sh"), include_str!("ack.sh"));
+static START: LazyLock<String> = LazyLock::new(|| {
+    lean(concat!(
+        include_str!("../base.sh"),
+        include_str!("../lease/held.sh"),
+        include_str!("alive.sh"),
+        include_str!("works.sh"),
+        include_str!("../lease/at_work.sh"),
+        include_str!("look.sh"),
+        include_str!("start.sh")
+    ))
+});
+static WRAPPER: LazyLock<String> = LazyLock::new(|| lean(include_str!("wrapper.sh")));
+static POLL: LazyLock<String> = LazyLock::new(|| {
+    lean(concat!(
+        include_str!("../base.sh"),
+        include_str!("../lease/held.sh"),
+        include_str!("alive.sh"),
+        include_str!("look.sh"),
+        include_str!("poll.sh")
+    ))
+});
+/// The longest program that a start carries on its line; the scripts stand there, too.
+const LONGEST_PROGRAM: usize = 8 << 10;
 
 /// Most bytes of output that one poll brings.
 pub(super) const CHUNK: usize = 256 << 10;
 
-/// The command that claims and starts job `id`; may be sent again, for the claim is taken once.
-/// With `guard`, the id of one, its program does not begin once that guard has its verdict. It does not begin either
-/// unless the host's lease is `run`'s; an empty one asks for no lease.
-pub(super) fn start(id: &str, run: &str, spec: &JobSpec, guard: Option<&str>) -> Result<Command, Unquotable> {
-    let mut bytes = run_file(&spec.command, guard)?.into_bytes();
-    let script_at = if spec.script.is_some() { bytes.len() + 1 } else { 0 };
-    bytes.extend_from_slice(spec.script.as_deref().unwrap_or_default());
-    let (size, script_at) = (bytes.len().to_string(), script_at.to_string());
-    Ok(Command::sh("job-start", START, [id, &size, &script_at, WRAPPER, run])
-        .changing()
-        .stdin(bytes)
-        .privileged(spec.command.privileged))
+/// Which job of which run is looked at, and how.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look<'a> {
+    pub id: &'a str,
+    /// The run whose lease the host must be; an empty one has no lease.
+    pub run: &'a str,
+    /// Bytes of output that are known.
+    pub offset: u64,
+    /// How long the host waits for the job's end.
+    pub wait: Duration,
+    /// How long the host gathers output before it answers with it.
+    pub gather: Duration,
 }
 
-/// The command that looks at job `id` and waits up to `wait` seconds for news.
-pub(super) fn poll(id: &str, run: &str, privileged: bool, offset: u64, wait: u64) -> Command {
-    let (offset, wait) = (offset.to_string(), wait.to_string());
-    let mut command =
-        Command::sh("job-poll", POLL, [id, &offset, &CHUNK.to_string(), &wait, run]).privileged(privileged);
-    command.keep = CHUNK + 4096;
-    command
+impl Look<'_> {
+    fn words(&self) -> [String; 6] {
+        let hundredths = |time: Duration| (time.as_millis() / 10).to_string();
+        let (wait, gather) = (hundredths(self.wait), hundredths(self.gather));
+        [self.id.to_owned(), self.offset.to_string(), CHUNK.to_string(), wait, gather, self.run.to_owned()]
+    }
+
+    fn command(&self, label: &'static str, script: &str, words: impl IntoIterator<Item = String>) -> Command {
+        let mut command = Command::sh(label, script, self.words().into_iter().chain(words));
+        // The answer comes a while after the wait.
+        command.timeout = self.wait + Duration::from_secs(30);
+        command.keep = CHUNK + 4096;
+        command
+    }
+}
+
+/// The command that claims and starts a job and looks at it; may be sent again, for the claim is taken once.
+/// With `guard`, the id of one, its program does not begin once that guard has its verdict. It does not begin either
+/// unless the host's lease is the run's. With `own`, how the names of the step's own jobs begin, it does not begin
+/// either while another job works on the host: then, and without the lease, the lease must be asked for first.
+pub(super) fn start(look: Look<'_>, own: &str, spec: &JobSpec, guard: Option<&str>) -> Result<Command, Unquotable> {
+    let mut program = run_file(&spec.command, guard)?;
+    let script = spec.script.as_deref().unwrap_or_default();
+    // What stands on the line can be read by everybody on the host while it starts, and with sudo in its log. Without
+    // an environment it says no more than the program's own arguments do. Input costs a round trip.
+    let on_the_line = spec.command.env.is_empty() && !spec.command.privileged && program.len() <= LONGEST_PROGRAM;
+    let lines = if on_the_line { 0 } else { program.lines().count() };
+    let mut sent = Vec::new();
+    if !on_the_line {
+        sent = std::mem::take(&mut program).into_bytes();
+    }
+    sent.extend_from_slice(script);
+    let words = [own.to_owned(), WRAPPER.clone(), program, lines.to_string(), script.len().to_string()];
+    let command = look.command("job-start", &START, words);
+    Ok(command.changing().stdin(sent).privileged(spec.command.privileged))
+}
+
+/// The command that looks at a job.
+pub(super) fn poll(look: Look<'_>, privileged: bool) -> Command {
+    look.command("job-poll", &POLL, []).privileged(privileged)
+}
+
+/// A script without what only people read. It travels with every change, and a packet more may be a round trip more.
+fn lean(script: &str) -> String {
+    let lines = script.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 /// The command that makes sure that job `id` never begins if it has not yet.
 pub(super) fn cancel(id: &str, privileged: bool) -> Command {
     Command::sh("job-cancel", CANCEL, [id]).changing().privileged(privileged)
-}
-
-/// The command that marks the end of job `id` as recorded.
-pub(super) fn ack(id: &str, privileged: bool) -> Command {
-    Command::sh("job-ack", ACK, [id]).changing().privileged(privileged)
 }
 
 /// The shell script that becomes the program, and leaves its process id first: with a guard's folder as its argument it
@@ -94,12 +139,15 @@ pub(in crate::step) fn program_text(command: &Command) -> Result<String, Unquota
 mod tests {
     use super::*;
 
+    const LOOK: Look<'static> =
+        Look { id: "R.s1.1", run: "R", offset: 0, wait: Duration::from_secs(5), gather: Duration::from_millis(200) };
+
     #[test]
     fn secrets_travel_on_standard_input_only() {
         let command = Command::changes("x", ["deploy", "--now"]).env("TOKEN", "s3cret");
         let mut spec = JobSpec::new("x", command);
         spec.script = Some(b"body-of-script".to_vec());
-        let start = start("R.s1.1", "R", &spec, None).unwrap();
+        let start = start(LOOK, "", &spec, None).unwrap();
         let line = start.shell_line().unwrap();
         for hidden in ["s3cret", "body-of-script", "--now"] {
             assert!(!line.contains(hidden), "{hidden} in {line}");
@@ -109,7 +157,21 @@ mod tests {
     }
 
     #[test]
+    fn a_program_stands_on_the_line_where_that_tells_no_more_than_its_arguments() {
+        let on_the_line = |command: Command| {
+            let start = start(LOOK, "", &JobSpec::new("x", command), None).unwrap();
+            assert_eq!(start.stdin.is_empty(), start.argv.iter().any(|word| word.contains("exec deploy")));
+            start.stdin.is_empty()
+        };
+        let deploy = |word: &str| Command::changes("x", ["deploy", word]);
+        assert!(on_the_line(deploy("a")));
+        assert!(!on_the_line(deploy("a").env("TOKEN", "s3cret")));
+        assert!(!on_the_line(deploy("a").privileged(true)), "sudo logs its line");
+        assert!(!on_the_line(deploy(&"a".repeat(LONGEST_PROGRAM))));
+    }
+
+    #[test]
     fn what_no_program_can_receive_is_refused() {
-        assert!(start("i", "", &JobSpec::new("x", Command::changes("x", ["a\0b"])), None).is_err());
+        assert!(start(LOOK, "", &JobSpec::new("x", Command::changes("x", ["a\0b"])), None).is_err());
     }
 }

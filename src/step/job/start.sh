@@ -1,52 +1,68 @@
-# Claims a job's folder, puts its files there and starts it. Run again, it attaches; see `pid` in wrapper.sh.
-# $1 id, $2 bytes on standard input, $3 first byte of the script in them (0: none), $4 the wrapper,
-# $5 the run whose lease this host must be (empty: nothing is changed)
+# Claims a job's folder, puts its files there, starts it, and looks at it: most changes have ended by then. Run again,
+# it attaches; see `pid` in wrapper.sh.
+# $1 … $6: those of `look`; $6, the run, must have this host's lease (empty: nothing is changed),
+# $7 how the names of this step's own jobs begin (empty: the lease was asked for just now), $8 the wrapper,
+# $9 the program, or ${10} how many lines of standard input it is, ${11} bytes of the script behind them
 umask 077
 say() {
     printf 'patchwave-job %s %s\n' "$1" "$2"
     exit 0
 }
-for folder in "$base" "$base/jobs"; do
-    make_private "$folder" || say refused "$error"
-done
+full="cannot be written (is the disk full?)"
 job=$base/jobs/$1
-[ -e "$job/pid" ] && say attached ""
+! is_ours || ! [ -e "$job/pid" ] || look "$@"
+# Before the lock is taken: the connection may be slow. A transfer that was cut must not start half a program.
+program=$9
+lines=${10}
+while [ "$lines" -gt 0 ]; do
+    IFS= read -r line || say refused "the job arrived incomplete"
+    program=$program$line$newline
+    lines=$((lines - 1))
+done
+
+if [ -n "$6" ] && [ -n "$7" ]; then
+    # If anything is not as the run left it, the lease is asked for first (lease.sh). That made the folder private.
+    is_ours && is_mine "$6" || say ask ""
+    lock_lease || say refused "$error"
+    is_mine "$6" || say ask ""
+    for guard in "$base"/guards/*; do
+        [ -e "$guard/armed" ] && read -r holder <"$guard/armed" && [ "$holder" != "$6" ] && say ask ""
+    done
+    look_at_time
+    find_jobs_at_work "$7"
+    [ -z "$jobs" ] || say ask ""
+    job=$base/jobs/$1
+    [ -d "$base/jobs" ] || make_private "$base/jobs" || say refused "$error"
+else
+    for folder in "$base" "$base/jobs"; do
+        make_private "$folder" || say refused "$error"
+    done
+fi
 # The lease may have gone to another run since it was taken: this machine, or the controller, may have slept. Whoever
 # takes it finds the claim, or the claim finds that it was taken.
-if [ -n "$5" ]; then
+if [ -n "$6" ] && [ -z "$7" ]; then
     lock_lease || say refused "$error"
-    if ! is_mine "$5"; then
+    if ! is_mine "$6"; then
         # An earlier start of it may be on its way.
         if [ -d "$job" ]; then
             forbid "$job"
-            case $? in 1) say attached "" ;; 2) say refused "$job cannot be written (is the disk full?)" ;; esac
+            case $? in 1) look "$@" ;; 2) say refused "$job $full" ;; esac
         fi
-        is_lost "$5"
+        is_lost "$6"
         say lost "${thief:--} $boss"
     fi
 fi
-error=$(mkdir "$job" 2>&1) || [ -d "$job" ] || say refused "$error"
+[ -d "$job" ] || error=$(mkdir "$job" 2>&1) || [ -d "$job" ] || say refused "$error"
 # What begins below must not keep the lock.
-[ -z "$5" ] || exec 9>&-
+[ -z "$6" ] || exec 9>&-
 
-# A transfer that was cut must not start half a script: files get their names only when they are whole.
-if ! [ -e "$job/run" ]; then
-    cat >"$job/run.$$" || say refused "$job/run cannot be written (is the disk full?)"
-    [ "$(wc -c <"$job/run.$$")" -eq "$2" ] || say refused "the job arrived incomplete"
-    if [ "$3" -gt 0 ]; then
-        tail -c "+$3" "$job/run.$$" >"$job/script.$$"
-        [ "$(wc -c <"$job/script.$$")" -eq "$(($2 - $3 + 1))" ] || say refused "$job/script cannot be written"
-        chmod 700 "$job/script.$$" && mv -f "$job/script.$$" "$job/script" || say refused "$job/script cannot be made"
-    fi
-    printf '%s\n' "$4" >"$job/wrapper.$$" && mv -f "$job/wrapper.$$" "$job/wrapper" &&
-        mv -f "$job/run.$$" "$job/run" || say refused "$job cannot be written (is the disk full?)"
+# Two starts of one job have files of their own, so that neither finds a half of the other's.
+printf '%s' "$program" >"$job/run.$$" && printf '%s\n' "$8" >"$job/wrapper.$$" || say refused "$job $full"
+if [ "${11}" -gt 0 ] && ! [ -e "$job/script" ]; then
+    cat >"$job/script.$$" || say refused "$job/script $full"
+    [ "$(wc -c <"$job/script.$$")" -eq "${11}" ] || say refused "the job arrived incomplete"
+    chmod 700 "$job/script.$$" && mv -f "$job/script.$$" "$job/script" || say refused "$job/script cannot be made"
 fi
-
-# Folders of the past whose end has been recorded; a few at a time.
-find "$base/jobs" -mindepth 1 -maxdepth 1 -type d -mtime +7 2>/dev/null | head -n 20 | while read -r old; do
-    case ${old##*/} in "$1" | *[!A-Za-z0-9.-]*) continue ;; esac
-    [ -e "$old/acked" ] && rm -rf "$old"
-done
 
 if [ "$me" = 0 ] && [ -d "$root/run/systemd/system" ] && command -v systemd-run >/dev/null 2>&1; then
     # In a unit the job outlives its session even with KillUserProcesses=yes. No option here may give it a mount
@@ -54,13 +70,13 @@ if [ "$me" = 0 ] && [ -d "$root/run/systemd/system" ] && command -v systemd-run 
     # TimeoutStopSec here.
     for patience in TimeoutStopSec=infinity SendSIGHUP=no; do
         systemd-run --quiet --unit="patchwave-$1" -p KillMode=process -p "$patience" \
-            /bin/sh "$job/wrapper" "$job" </dev/null >"$job/start.log" 2>&1 && say started unit
-        [ -e "$job/pid" ] && say attached ""
-        systemctl is-active --quiet "patchwave-$1" && say attached ""
+            /bin/sh "$job/wrapper.$$" "$job" "$$" </dev/null >"$job/start.log" 2>&1 && look "$@"
+        [ -e "$job/pid" ] && look "$@"
+        systemctl is-active --quiet "patchwave-$1" && look "$@"
     done
     say refused "systemd-run: $(tail -n 1 "$job/start.log")"
 fi
-setsid -f /bin/sh "$job/wrapper" "$job" </dev/null >/dev/null 2>&1 && say started session
+setsid -f /bin/sh "$job/wrapper.$$" "$job" "$$" </dev/null >/dev/null 2>&1 && look "$@"
 command -v setsid >/dev/null 2>&1 || say refused "there is neither systemd nor setsid"
-setsid /bin/sh "$job/wrapper" "$job" </dev/null >/dev/null 2>&1 &
-say started session
+setsid /bin/sh "$job/wrapper.$$" "$job" "$$" </dev/null >/dev/null 2>&1 &
+look "$@"

@@ -19,7 +19,9 @@ make_private() {
 }
 # Seconds since the boot: a wall clock that is set makes no lease older or younger.
 look_at_time() {
-    this_boot=$(cat "$root/proc/sys/kernel/random/boot_id" 2>/dev/null)
+    this_boot=
+    file=$root/proc/sys/kernel/random/boot_id
+    [ -r "$file" ] && read -r this_boot <"$file"
     uptime=$root/proc/uptime
     [ -r "$uptime" ] || uptime=/proc/uptime
     up=
@@ -31,7 +33,7 @@ lock_lease() {
     command -v flock >/dev/null 2>&1 || return 0
     error="$base/lease.lock cannot be written (is the disk full?)"
     # In a shell of its own: a redirection of `exec` that fails ends a shell.
-    (: >>"$base/lease.lock") 2>/dev/null || return 1
+    [ -w "$base/lease.lock" ] || (: >>"$base/lease.lock") 2>/dev/null || return 1
     exec 9>>"$base/lease.lock"
     error="$base/lease.lock is held"
     flock -w 10 9
@@ -42,9 +44,15 @@ is_mine() {
     [ -r "$base/lease" ] && read -r holder <"$base/lease"
     [ -n "$1" ] && [ "$holder" = "$1" ]
 }
-# Leaves a sign of life, if the lease is run $1's.
+# Leaves a sign of life, if the lease is run $1's: once a minute is enough for a lease of two hours.
 sign() {
     is_mine "$1" || return 1
+    seen= seen_boot= seen_up=
+    [ -r "$base/lease.seen" ] && read -r seen seen_boot seen_up rest <"$base/lease.seen"
+    case $up$seen_up in '' | *[!0-9]*) seen= ;; esac
+    if [ "$seen $seen_boot" = "$1 ${this_boot:--}" ]; then
+        [ "$up" -ge "$seen_up" ] && [ "$((up - seen_up))" -lt 60 ] && return
+    fi
     # For a patchwave that knows no `lease.seen`.
     touch -c "$base/lease"
     printf '%s %s %s\n' "$1" "${this_boot:--}" "${up:--}" >"$base/lease.seen.$$" 2>/dev/null &&

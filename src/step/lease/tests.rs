@@ -142,7 +142,9 @@ async fn a_lease_stays_as_long_as_a_job_of_its_run_works() {
     assert_eq!(bench.releases().await, None);
     assert!(lease.exists(), "its program lives");
     bench.file(&format!("{job}/rc"), "0  \n");
+    assert!(!bench.path(&format!("{job}/acked")).exists());
     bench.releases().await;
+    assert!(bench.path(&format!("{job}/acked")).exists(), "its end is recorded by the end of the walk");
     assert!(!lease.exists() && !bench.path("var/lib/patchwave/lease.seen").exists(), "it is over");
     acquire(&mut bench.cx()).await.unwrap();
     std::fs::remove_file(bench.path(&format!("{job}/rc"))).unwrap();

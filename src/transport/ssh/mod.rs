@@ -5,6 +5,7 @@
 
 mod abortable;
 mod agent;
+mod ahead;
 mod algorithms;
 mod args;
 mod bastion;

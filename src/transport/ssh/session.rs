@@ -12,6 +12,7 @@ use tokio::{
 
 use super::{
     super::{Class, ExecError, Session, Sink, Stream},
+    ahead::{Ahead, Halves},
     escalate::{Elevation, Next},
     failure::{sent, span, unsent},
     handshake::{Connection, ConnectionStatus, HowEnded},
@@ -46,6 +47,8 @@ pub(super) struct SshSession {
     pub(super) user: String,
     /// The longest allowed silence.
     pub(super) silence: Duration,
+    /// The channel for the next command.
+    pub(super) ahead: Ahead,
 }
 
 impl Session for SshSession {
@@ -75,6 +78,24 @@ impl Session for SshSession {
 
 impl SshSession {
     async fn run(&mut self, command: &Command, sink: &mut dyn Sink) -> Result<Output, ExecError> {
+        if let Some(channel) = self.ahead.take().await {
+            match self.run_on(channel, command, sink).await {
+                // Opened now, it may be another matter.
+                Err(error) if !error.sent && error.class == Class::Protocol => self.ahead.give_up(),
+                ended => return ended,
+            }
+        }
+        let channel = self.open_channel(command).await?;
+        self.run_on(channel, command, sink).await
+    }
+
+    async fn run_on(
+        &mut self,
+        (read, write): Halves,
+        command: &Command,
+        sink: &mut dyn Sink,
+    ) -> Result<Output, ExecError> {
+        let ahead = self.ahead.begins();
         let elevation = self.needs_elevation(command).then(|| Elevation::new(&self.target.escalation));
         let marker = OutputMarker::new();
         let words = command.words();
@@ -82,7 +103,6 @@ impl SshSession {
         let line = marker.line(&words).map_err(|error| {
             unsent(Class::Local, format!("{} cannot be sent to {}: {error}", command.label, self.target.name))
         })?;
-        let (read, write) = self.open_channel(command).await?;
         self.say_variables(&write, command).await?;
         // What cannot be handed to the connection's task was not sent; this blocks when the peer accepts no more data.
         match timeout(CHANNEL, write.exec(true, line)).await {
@@ -105,7 +125,14 @@ impl SshSession {
             // Without escalation, the command counts as sent now; with it, only our go-ahead starts it.
             sent: false,
         };
-        let result = running.finish(&write, items).await;
+        let handle = &running.session.connection.handle;
+        let opening = async {
+            match ahead {
+                true => Some(timeout(CHANNEL, handle.channel_open_session()).await.ok().and_then(Result::ok)),
+                false => None,
+            }
+        };
+        let (result, opened) = tokio::join!(running.finish(&write, items), opening);
         let open = result.is_err() || !running.closed;
         // Before the channel is closed: with nobody who reads, the connection's task waits for a reader of what a host
         // floods us with, and takes no good-bye from us.
@@ -119,6 +146,9 @@ impl SshSession {
         if open {
             let _ = timeout(BRIEFLY, write.close()).await;
         }
+        if let Some(channel) = opened {
+            self.ahead.opened(channel);
+        }
         result
     }
 
@@ -126,7 +156,7 @@ impl SshSession {
         command.privileged && self.user != self.target.escalation.user.as_deref().unwrap_or("root")
     }
 
-    async fn open_channel(&self, command: &Command) -> Result<(ChannelReadHalf, ChannelWriteHalf<Msg>), ExecError> {
+    async fn open_channel(&self, command: &Command) -> Result<Halves, ExecError> {
         let (name, label) = (&self.target.name, command.label);
         let mut again = OPEN_AGAIN.into_iter();
         loop {

@@ -8,6 +8,7 @@ use super::{
     super::{Class, ConnectError, Phase, Session, Transport},
     SshOptions,
     agent::Agent,
+    ahead::Ahead,
     args::{self, SshArgs},
     bastion::{Bastions, Chain},
     connector::{Connector, Destination, Via},
@@ -66,7 +67,7 @@ impl SshTransport {
                 self.through(&chain.ok_or_else(none)?, &host).await?
             }
         };
-        Ok(SshSession { connection, target, user, silence: limits.silence })
+        Ok(SshSession { connection, target, user, silence: limits.silence, ahead: Ahead::default() })
     }
 
     /// Through bastions. When the bastion's connection is lost during the attempt, the host has seen no command, and

@@ -74,6 +74,8 @@ impl Walker {
             notes: &Map::new(),
             guard: step::guard::Known::default(),
             lost_lease: None,
+            leased: false,
+            holds_lease: false,
             resumed: false,
             journal: &mut Notes::default(),
             log: &mut NoSink,
