@@ -121,7 +121,14 @@ pub fn patchwave(door: &Door) -> Run {
 
 /// A rollout of ten steps that only look: ledger and everything else.
 fn play(door: &Door) -> Command {
-    let steps: String = PLAY.iter().map(|line| format!("  - command: {{ run: {line:?}, changes: false }}\n")).collect();
+    rollout(
+        door,
+        &PLAY.iter().map(|line| format!("  - command: {{ run: {line:?}, changes: false }}\n")).collect::<String>(),
+    )
+}
+
+/// A rollout of these steps.
+pub fn rollout(door: &Door, steps: &str) -> Command {
     let playbook = door.write("bench-play.yml", &format!("name: bench\nhosts: all\nsteps:\n{steps}"));
     let mut command = program(door);
     command.arg("run").arg(playbook).arg("-i").arg(door.inventory()).arg("--yes");

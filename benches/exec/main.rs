@@ -10,6 +10,7 @@ mod dead;
 mod door;
 mod flood;
 mod floor;
+mod latency;
 #[path = "../meter/mod.rs"]
 mod meter;
 mod run;
@@ -33,7 +34,7 @@ const SOME: usize = 200;
 /// Each figure is the median of this many runs, taken in turn with those of the others.
 const TIMES: usize = 3;
 
-const PARTS: [&str; 8] = ["cost", "play", "growth", "sessions", "flood", "dead", "forks", "counts"];
+const PARTS: [&str; 9] = ["cost", "play", "growth", "sessions", "flood", "dead", "forks", "counts", "latency"];
 
 fn main() {
     match asked() {
@@ -83,7 +84,7 @@ fn measure(hosts: usize, wanted: impl Fn(&str) -> bool) {
 
 fn with_sshd(hosts: usize, wanted: &impl Fn(&str) -> bool, targets: &mut Targets) {
     let fleet = Fleet::start(FleetSpec::instant(hosts)).expect("a fleet");
-    let servers = if ["cost", "play", "flood", "dead", "forks"].into_iter().any(wanted) {
+    let servers = if ["cost", "play", "flood", "dead", "forks", "latency"].into_iter().any(wanted) {
         let servers = Servers::start(2 * hosts);
         if servers.is_none() {
             println!("NOT RUN on OpenSSH's server: sshd, ssh or ssh-keygen is not installed");
@@ -112,6 +113,9 @@ fn with_sshd(hosts: usize, wanted: &impl Fn(&str) -> bool, targets: &mut Targets
     }
     if wanted("counts") {
         counts::counts(&Door::of(&fleet));
+    }
+    if wanted("latency") {
+        latency::latency(door.map(|door| door.first(1)).as_ref(), targets);
     }
 }
 

@@ -129,6 +129,7 @@ impl Walk {
             lost_lease: None,
             leased,
             holds_lease: false,
+            heard: step::Heard::default(),
             resumed: attempt.resumed,
             journal: &mut journal,
             log: &mut walk.log,

@@ -93,7 +93,7 @@ impl Walk {
             let result = StepResult::failed("file-changed", why).help(step::sources::PUT_BACK);
             return self.say(self.refusal(result)).await;
         }
-        let link = Link::new(Arc::clone(&self.surroundings.transport), target);
+        let link = Link::new(Arc::clone(&self.surroundings.transport), target).for_many();
         let mut walk = WalkState {
             log: MaskedLog::new(self.surroundings.logs.as_ref().map(|logs| logs.host(host)), link.secrets()),
             scope: self.surroundings.inputs.scope(host).recording_secrets(link.secrets()),

@@ -17,6 +17,7 @@ use crate::{
 /// A result that is `Unknown` if the command was sent and its end is not known (`what` begins its sentence), and class
 /// `lease-lost`.
 pub(super) async fn change(cx: &mut StepCx<'_>, what: &str, command: Command) -> Result<Output, Box<StepResult>> {
+    cx.heard.forget();
     let command = lease::checked(cx, command.changing());
     let mut patience = Patience::new(cx, command.timeout);
     loop {

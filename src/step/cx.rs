@@ -55,6 +55,8 @@ pub struct StepCx<'a> {
     pub leased: bool,
     /// This attempt asked for the host's lease and has it. Begins as false.
     pub holds_lease: bool,
+    /// Answers that were asked for ahead. Begins as none.
+    pub heard: super::Heard,
     /// True when this attempt continues one that was interrupted by the end of a controller.
     pub resumed: bool,
     /// Durable notes and chatter.

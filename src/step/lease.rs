@@ -19,7 +19,7 @@ use self::answer::{Answer, Other, answer};
 use super::{StepCx, kinds, remote};
 use crate::{
     command::{Command, Exit, Output, Query, printable, quote},
-    event::{Ground, LostLease, RunId, StepResult, TakenLease, Verdict, account_of},
+    event::{Ground, LostLease, Machine, RunId, StepResult, TakenLease, Verdict, account_of},
     hint::Hint,
     playbook::StepSpec,
     transport::{Link, NoSink},
@@ -67,7 +67,10 @@ pub async fn acquire(cx: &mut StepCx<'_>) -> Result<(), Box<StepResult>> {
     loop {
         let query = acquire_query(cx, from.take());
         let other = match remote::ask(cx, &query).await? {
-            Answer::Ours => {
+            Answer::Ours { machine } => {
+                if let (Some(machine), Some(_)) = (machine, cx.link.id_query()) {
+                    cx.link.learn_id(Machine::id_of(&machine));
+                }
                 cx.holds_lease = true;
                 return Ok(());
             }

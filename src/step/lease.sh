@@ -3,8 +3,13 @@
 # $4 the run from which the lease is taken (none: '-'),
 # $5 for how many seconds that one must have given no sign of life, $6 `steal`: even while jobs work
 umask 077
+# The machine's id goes with it: it is recorded before the first change.
+machine=
+for file in "$root/etc/machine-id" "$root/var/lib/dbus/machine-id"; do
+    [ -z "$machine" ] && [ -r "$file" ] && read -r machine <"$file"
+done
 say() {
-    printf 'patchwave-lease\n%s\n' "$1"
+    printf 'patchwave-lease\n%s\n%s\n' "$1" "${machine:-none}"
     exit 0
 }
 make_private "$base" || say "refused $error"

@@ -19,6 +19,8 @@ echo end"#;
 
 pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Precheck) -> Ended {
     let mut wrong = Vec::new();
+    let asks = asks(cx, spec);
+    remote::ask_ahead(cx, asks).await?;
     if !spec.disk_free.is_empty() {
         disks(cx, spec, &mut wrong).await?;
     }
@@ -56,13 +58,33 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Precheck) -> Ended {
     })
 }
 
+/// All that it will ask, as far as that is known by now.
+fn asks(cx: &StepCx<'_>, spec: &Precheck) -> Vec<Command> {
+    let mut asks = Vec::new();
+    if !spec.disk_free.is_empty() {
+        asks.push(free(spec).command);
+    }
+    if spec.packages_healthy {
+        asks.extend(packages::check_asks(cx));
+    }
+    if spec.load_below.is_some() {
+        asks.push(load().command);
+    }
+    let names = spec.services.as_ref().and_then(|list| services::names(cx, list).ok()).unwrap_or_default();
+    if !names.is_empty() {
+        asks.push(services::states(&names).command);
+    }
+    asks.push(baseline::query(None, cx.rights()).command);
+    asks
+}
+
+fn free(spec: &Precheck) -> Query<Vec<Option<u64>>> {
+    let count = spec.disk_free.len();
+    Query::new(Command::sh("disk-free", DISK, spec.disk_free.keys().cloned()), move |output| free_kib(output, count))
+}
+
 async fn disks(cx: &mut StepCx<'_>, spec: &Precheck, wrong: &mut Vec<StepResult>) -> Result<(), Box<StepResult>> {
-    let paths: Vec<&String> = spec.disk_free.keys().collect();
-    let query = Query::new(Command::sh("disk-free", DISK, paths.iter().map(|path| path.as_str())), {
-        let count = paths.len();
-        move |output| free_kib(output, count)
-    });
-    let free = remote::ask(cx, &query).await?;
+    let free = remote::ask(cx, &free(spec)).await?;
     for ((path, least), free) in spec.disk_free.iter().zip(free) {
         match free {
             Some(free) if free >= least.div_ceil(1024) => {}

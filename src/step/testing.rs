@@ -280,6 +280,7 @@ impl Bench {
             lost_lease: None,
             leased: false,
             holds_lease: false,
+            heard: super::Heard::default(),
             resumed: self.resumed,
             journal: &mut self.journal,
             log: &mut self.log,

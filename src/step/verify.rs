@@ -7,12 +7,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    Ended, StepCx, baseline, command, http,
+    Ended, StepCx,
+    baseline::{self, Baseline},
+    command, http,
     packages::{self, Rights},
     precheck::together,
     remote, services,
 };
-use crate::{event::StepResult, playbook::Verify};
+use crate::{command::Command, event::StepResult, playbook::Verify};
 
 /// A service that has just started needs a moment.
 const SETTLES: Duration = Duration::from_secs(30);
@@ -26,6 +28,8 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Verify) -> Ended {
         return Ok(StepResult::would("would verify"));
     }
     let until = (Instant::now() + SETTLES).min(cx.deadline);
+    let asks = first_asks(cx, spec);
+    remote::ask_ahead(cx, asks).await?;
     let mut wrong = loop {
         let Seen { wrong, hopeless } = moving_parts(cx, spec).await?;
         if wrong.is_empty() || hopeless || Instant::now() + AGAIN >= until {
@@ -35,9 +39,10 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Verify) -> Ended {
         tokio::time::sleep(AGAIN).await;
     };
     let mut said = Vec::new();
+    let rights = rights(spec);
+    let asks = last_asks(cx, spec).await?;
+    remote::ask_ahead(cx, asks).await?;
     if spec.kernel_newest {
-        // The package check needs raised rights anyway; with them, one question is enough.
-        let rights = if spec.packages_healthy { Rights::Raised } else { Rights::Own };
         wrong.extend(kernel(cx, rights, &mut said).await?);
     }
     if spec.packages_healthy {
@@ -47,6 +52,44 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Verify) -> Ended {
         wrong.extend(journal(cx).await?);
     }
     Ok(if wrong.is_empty() { StepResult::ok("healthy").detail(said) } else { together(wrong) })
+}
+
+/// The rights to ask for the facts with. The package check needs raised rights anyway; with them, one question is
+/// enough.
+fn rights(spec: &Verify) -> Rights {
+    if spec.packages_healthy { Rights::Raised } else { Rights::Own }
+}
+
+/// What can be asked at the start.
+fn first_asks(cx: &StepCx<'_>, spec: &Verify) -> Vec<Command> {
+    let names = spec.services.as_ref().and_then(|list| services::names(cx, list).ok()).unwrap_or_default();
+    let mut asks = Vec::new();
+    if !names.is_empty() {
+        asks.push(services::states(&names).command);
+    }
+    if spec.kernel_newest || spec.packages_healthy {
+        asks.extend(packages::known(cx, rights(spec)).err());
+    }
+    asks
+}
+
+/// What is asked after the services have settled: the journal must not be read earlier.
+async fn last_asks(cx: &mut StepCx<'_>, spec: &Verify) -> Result<Vec<Command>, Box<StepResult>> {
+    let mut asks = Vec::new();
+    if (spec.kernel_newest || spec.packages_healthy)
+        && let Ok(manager) = packages::find(cx, rights(spec)).await?
+    {
+        if spec.kernel_newest {
+            asks.push(manager.kernels().command.privileged(cx.rights()));
+        }
+        if spec.packages_healthy {
+            asks.extend(packages::check_asks(cx));
+        }
+    }
+    if spec.journal_no_new_errors {
+        asks.push(baseline::query(Some(before(cx)), cx.rights()).command);
+    }
+    Ok(asks)
 }
 
 /// One look at what may become healthy within moments.
@@ -117,12 +160,7 @@ async fn kernel(
 }
 
 async fn journal(cx: &mut StepCx<'_>) -> Result<Option<StepResult>, Box<StepResult>> {
-    let before = baseline::Baseline::recall(cx).unwrap_or_else(|| baseline::Baseline {
-        // Without a precheck, everything before the start of the run is old.
-        at: run_began(&cx.run.0).unwrap_or(0),
-        ..Default::default()
-    });
-    let since = remote::ask(cx, &baseline::query(Some(before), cx.rights())).await?;
+    let since = remote::ask(cx, &baseline::query(Some(before(cx)), cx.rights())).await?;
     if !since.journal {
         return Ok(Some(StepResult::failed("journal", "the host has no journal to check for new errors")));
     }
@@ -132,6 +170,13 @@ async fn journal(cx: &mut StepCx<'_>) -> Result<Option<StepResult>, Box<StepResu
         let summary = format!("{count} new errors in the journal");
         StepResult::failed("journal", summary).detail(lines).help("list them on the host: journalctl -b -p err")
     }))
+}
+
+/// What counts as old in the journal.
+fn before(cx: &StepCx<'_>) -> Baseline {
+    // Without a precheck, everything before the start of the run is old.
+    let at = run_began(&cx.run.0).unwrap_or(0);
+    Baseline::recall(cx).unwrap_or_else(|| Baseline { at, ..Default::default() })
 }
 
 /// A run's id begins with its start time in UTC.

@@ -29,6 +29,8 @@ pub struct Link {
     target: Arc<Target>,
     session: Option<Box<dyn Session>>,
     answers: bool,
+    /// Whether many commands will follow one another.
+    many: bool,
     machine: Known,
     /// The host's facts from this session, and whether they were asked with elevated privileges.
     facts: Option<(bool, HostFacts)>,
@@ -93,7 +95,13 @@ impl Link {
         for password in [&target.password, &target.escalation.password].into_iter().flatten() {
             target.secrets.add(password.expose_secret());
         }
-        Self { transport, target, session: None, answers: false, machine: Known::default(), facts: None }
+        Self { transport, target, session: None, answers: false, many: false, machine: Known::default(), facts: None }
+    }
+
+    /// The same, for many commands one after the other.
+    #[must_use]
+    pub fn for_many(self) -> Self {
+        Self { many: true, ..self }
     }
 
     /// Accepts only this machine from now on: the one that an earlier controller saw here.
@@ -164,6 +172,9 @@ impl Link {
         while self.session.is_none() {
             match self.transport.connect(Arc::clone(&self.target)).await {
                 Ok(mut session) => {
+                    if self.many {
+                        session.expect_more();
+                    }
                     if let Err(error) = self.machine.check(&mut *session, &self.target.address).await {
                         session.close().await;
                         return Err(error);
@@ -226,6 +237,23 @@ impl Link {
                         return Err(ExecError { message: self.unnamed(error.message), help, ..error }.into());
                     }
                 }
+            }
+        }
+    }
+
+    /// Runs commands that only look, none of which has input, together: what is lost is not sent again. There may be
+    /// fewer outputs than commands. They are not masked.
+    ///
+    /// # Errors
+    /// As [`Link::exec`].
+    pub async fn exec_all(&mut self, commands: &[Command]) -> Result<Vec<Output>, LinkError> {
+        self.open().await?;
+        let session = self.session.as_mut().expect("opened above");
+        match session.exec_all(commands).await {
+            Ok(outputs) => Ok(outputs),
+            Err(error) => {
+                self.close().await;
+                Err(error.into())
             }
         }
     }

@@ -55,10 +55,25 @@ pub trait Session: Send + Sync {
     fn exec<'a>(&'a mut self, command: &'a Command, sink: &'a mut dyn Sink)
     -> BoxFuture<'a, Result<Output, ExecError>>;
 
+    /// Runs commands that only look and have no input, in as few round trips as it can; their outputs in the same
+    /// order. It may stop early: then there are fewer outputs.
+    fn exec_all<'a>(&'a mut self, commands: &'a [Command]) -> BoxFuture<'a, Result<Vec<Output>, ExecError>> {
+        Box::pin(async move {
+            let mut outputs = Vec::with_capacity(commands.len());
+            for command in commands {
+                outputs.push(self.exec(command, &mut NoSink).await?);
+            }
+            Ok(outputs)
+        })
+    }
+
     /// The fingerprint of the host key that was shown and accepted, as `ssh-keygen -l` prints it.
     fn host_key(&self) -> Option<String> {
         None
     }
+
+    /// Says that several commands will run one after the other, so that their channels may be opened ahead.
+    fn expect_more(&mut self) {}
 
     /// Disconnects within a second or two; never fails.
     fn close(self: Box<Self>) -> BoxFuture<'static, ()>;

@@ -158,6 +158,7 @@ impl Host {
             lost_lease: None,
             leased: false,
             holds_lease: false,
+            heard: step::Heard::default(),
             resumed: self.resumed,
             journal: &mut self.journal,
             log: &mut self.log,

@@ -45,6 +45,7 @@ const LEAST: Duration = Duration::from_secs(5);
 /// # Errors
 /// [`JobTrouble`], which says whether anything was changed.
 pub async fn run(cx: &mut StepCx<'_>, spec: &JobSpec) -> Result<JobEnd, JobTrouble> {
+    cx.heard.forget();
     let memory = Memory::recall(cx, &spec.name);
     let logged = if memory.recalled { cx.log.job_offset(&memory.id) } else { 0 };
     let mut job = Job {

@@ -93,7 +93,9 @@ pub(super) fn start(look: Look<'_>, own: &str, spec: &JobSpec, guard: Option<&st
     sent.extend_from_slice(script);
     let words = [own.to_owned(), WRAPPER.clone(), program, lines.to_string(), script.len().to_string()];
     let command = look.command("job-start", &START, words);
-    Ok(command.changing().stdin(sent).privileged(spec.command.privileged))
+    // A script of several MiB may have a slow line before it.
+    let time = look.wait + Duration::from_secs(60);
+    Ok(command.changing().stdin(sent).timeout(time).privileged(spec.command.privileged))
 }
 
 /// The command that looks at a job.

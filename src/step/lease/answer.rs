@@ -12,7 +12,10 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     /// It is this run's.
-    Ours,
+    Ours {
+        /// The line with the machine's id, where the host says it.
+        machine: Option<String>,
+    },
     /// Another run has it, or a job that is not of this step works on the host.
     Other(Other),
     /// It was this run's, and another run took it.
@@ -46,7 +49,7 @@ pub(super) fn answer(output: &Output) -> Result<Answer, Unreadable> {
     let mut lines = text.lines().skip_while(|line| *line != "patchwave-lease").skip(1).map(printable);
     let word = lines.next().ok_or_else(bad)?;
     match word.as_str() {
-        "taken" | "held" => Ok(Answer::Ours),
+        "taken" | "held" => Ok(Answer::Ours { machine: lines.next() }),
         "other" => {
             let (run, owner) = (lines.next().ok_or_else(bad)?, lines.next().ok_or_else(bad)?);
             let age: u64 = lines.next().and_then(|age| age.parse().ok()).ok_or_else(bad)?;
@@ -80,7 +83,8 @@ mod tests {
             })
         };
         let text = |text: &str| text.to_owned();
-        assert_eq!(said("motd\npatchwave-lease\ntaken\n"), Ok(Answer::Ours));
+        assert_eq!(said("motd\npatchwave-lease\ntaken\n"), Ok(Answer::Ours { machine: None }));
+        assert_eq!(said("patchwave-lease\nheld\n11\n"), Ok(Answer::Ours { machine: Some(text("11")) }));
         let age = Duration::from_secs(60);
         let other = |jobs: &[&str]| Other {
             run: text("R"),

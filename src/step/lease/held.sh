@@ -49,7 +49,7 @@ sign() {
     is_mine "$1" || return 1
     seen= seen_boot= seen_up=
     [ -r "$base/lease.seen" ] && read -r seen seen_boot seen_up rest <"$base/lease.seen"
-    case $up$seen_up in '' | *[!0-9]*) seen= ;; esac
+    case ${up:-x}${seen_up:-x} in *[!0-9]*) seen= ;; esac
     if [ "$seen $seen_boot" = "$1 ${this_boot:--}" ]; then
         [ "$up" -ge "$seen_up" ] && [ "$((up - seen_up))" -lt 60 ] && return
     fi

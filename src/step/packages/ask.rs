@@ -40,6 +40,17 @@ pub(in crate::step) async fn ask<T>(cx: &mut StepCx<'_>, query: Query<T>) -> Res
     ask_with(cx, Rights::Raised, query).await
 }
 
+/// Asks together, with raised rights, what [`ask`] will ask one by one.
+///
+/// # Errors
+/// As [`remote::ask_ahead`].
+pub(in crate::step) async fn ask_ahead(
+    cx: &mut StepCx<'_>,
+    commands: impl IntoIterator<Item = Command>,
+) -> Result<(), LinkError> {
+    remote::ask_ahead(cx, commands.into_iter().map(raised).collect()).await
+}
+
 /// Asks with the rights of a step that only looks.
 ///
 /// # Errors

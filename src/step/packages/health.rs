@@ -1,19 +1,29 @@
 //! Whether a host's packages are in order and unlocked. Only looks.
 
 use super::{
-    ask::{Rights, ask},
+    ask::{Rights, ask, ask_ahead, raised},
     locks,
-    manager::find,
+    manager::{find, known},
     result::{broken, failed},
 };
 use crate::{
+    command::Command,
     event::StepResult,
-    pkg::{Class, Health, PackageManager, PackageState},
+    pkg::{Class, Health, PackageManager, PackageState, lock_holders},
     step::StepCx,
 };
 
 /// The sentence for a broken database before anything was done.
 const BROKEN: &str = "the package database is broken";
+
+/// What [`check`] will ask first, as far as it is known already.
+pub(in crate::step) fn check_asks(cx: &StepCx<'_>) -> Vec<Command> {
+    match known(cx, Rights::Raised) {
+        Ok(Some(manager)) => vec![raised(manager.health().command), raised(lock_holders().command)],
+        Ok(None) => Vec::new(),
+        Err(facts) => vec![facts],
+    }
+}
 
 /// What is wrong with the host's packages, as a failure; `None` if nothing is wrong.
 ///
@@ -24,6 +34,8 @@ pub(in crate::step) async fn check(cx: &mut StepCx<'_>) -> Result<Option<StepRes
         Ok(manager) => manager,
         Err(refusal) => return Ok(Some(failed(Class::Unsupported, refusal.to_string()))),
     };
+    let asks = check_asks(cx);
+    ask_ahead(cx, asks).await?;
     let health = ask(cx, manager.health()).await?;
     if !health.is_good() {
         return Ok(Some(broken(manager, BROKEN, &health)));

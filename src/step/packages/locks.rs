@@ -63,6 +63,7 @@ pub(in crate::step) async fn wait(cx: &mut StepCx<'_>, holder: &str, until: Inst
         let result = failed(Class::Lock, format!("lock held by {holder}"));
         return Err(Box::new(result.help("wait until it finishes, then run again with --limit @failed")));
     }
+    cx.heard.forget();
     cx.journal.progress(&format!("waiting for {holder}"));
     let left = until.saturating_duration_since(Instant::now()).min(cx.remaining());
     tokio::time::sleep(LOOK.min(left)).await;

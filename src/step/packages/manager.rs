@@ -6,6 +6,7 @@ use super::{
     result::failed,
 };
 use crate::{
+    command::Command,
     event::StepResult,
     facts::{HostFacts, host_facts},
     pkg::{self, Class, PackageManager, Refusal},
@@ -24,6 +25,15 @@ async fn facts(cx: &mut StepCx<'_>, rights: Rights) -> Result<HostFacts, LinkErr
     let facts = ask_with(cx, rights, host_facts(&pkg::programs())).await?;
     cx.link.learn_facts(raised, facts.clone());
     Ok(facts)
+}
+
+/// The host's package manager, if it is known already; otherwise the command that asks for it.
+pub(in crate::step) fn known(cx: &StepCx<'_>, rights: Rights) -> Result<Option<Manager>, Command> {
+    let raised = rights.are_raised(cx);
+    match cx.link.facts(raised) {
+        Some(facts) => Ok(pkg::detect(facts).ok()),
+        None => Err(host_facts(&pkg::programs()).command.privileged(raised)),
+    }
 }
 
 /// The host's package manager, or why no manager of patchwave can serve it.

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{before::Before, boot, health};
 use crate::{
     event::StepResult,
-    pkg::{Boot, Class},
+    pkg::{Boot, Class, lock_holders},
     playbook::{Reboot, RebootWhen},
     step::{
         StepCx, baseline,
@@ -35,6 +35,8 @@ pub(super) async fn need(cx: &mut StepCx<'_>, spec: &Reboot) -> Result<Need, Box
     let (mut loader, mut danger, mut passed_over) = (None, None, None);
     if let Some(manager) = manager {
         if !cx.check {
+            let asks = [lock_holders().command, manager.boot().command, manager.health().command];
+            packages::ask_ahead(cx, asks).await?;
             // While another program installs, neither the packages nor the kernels are final.
             packages::free(cx, Instant::now() + spec.lock_timeout).await?;
         }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     event::StepResult,
-    pkg::{Class, PackageManager, Pending, Transaction},
+    pkg::{Class, PackageManager, Pending, Transaction, lock_holders},
     playbook::{Scope, Upgrade},
     step::{
         Ended, StepCx, job,
@@ -35,6 +35,7 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
         packages::repair(cx, manager, Moment::Before, spec.lock_timeout).await?;
     }
     if !cx.check {
+        packages::ask_ahead(cx, [lock_holders().command, manager.state().command]).await?;
         // While another program installs, it is normal that packages are half-configured.
         packages::free(cx, until).await?;
     }
@@ -80,7 +81,10 @@ async fn pending(
     wish: &Wish,
 ) -> Result<Pending, Box<StepResult>> {
     cx.journal.progress("looking for updates");
-    let pending = packages::ask(cx, manager.pending(spec.allow_removals, spec.include_phased)).await?;
+    let query = manager.pending(spec.allow_removals, spec.include_phased);
+    // Where nothing is pending, that is the next question.
+    packages::ask_ahead(cx, [query.command.clone(), manager.reboot_reasons().command]).await?;
+    let pending = packages::ask(cx, query).await?;
     if let Some(first) = pending.refused.first() {
         let summary = format!("{} cannot say what is pending: {first}", manager.name());
         let (class, help) = manager.refusal(&pending.refused);

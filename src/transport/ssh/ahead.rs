@@ -1,12 +1,23 @@
-//! The channel for the next command, opened while the present one runs: a round trip less for each.
-//! Knows nothing of commands; whether there is a next one, nobody can know. Start at [`Ahead`].
+//! The channel of a command: opened while the command before it runs, which is a round trip less, or when it is needed.
+//! What is said on it, it does not know. Start at [`Ahead`].
 
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, client::Msg};
-use tokio::time::{Instant, timeout};
+use russh::{Channel, ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf, client::Msg};
+use tokio::time::{Instant, sleep, timeout};
 
+use super::{
+    super::{Class, ExecError},
+    failure::{span, unsent},
+    session::SshSession,
+};
+use crate::command::Command;
+
+/// A healthy host opens a channel at once.
+pub(super) const CHANNEL: Duration = Duration::from_secs(10);
+/// A host with `MaxSessions 1` also counts a channel until it has read that we closed it.
+const OPEN_AGAIN: [Duration; 3] = [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(500)];
 /// A server may close a channel on which nothing happens (`ChannelTimeout`).
 const FRESH: Duration = Duration::from_secs(30);
 /// The most time for saying that it is not needed.
@@ -19,8 +30,8 @@ pub(super) type Halves = (ChannelReadHalf, ChannelWriteHalf<Msg>);
 #[derive(Default)]
 pub(super) struct Ahead {
     waits: Option<(Instant, Halves)>,
-    /// Commands so far.
-    commands: u32,
+    /// More than one command is expected, or has come.
+    many: bool,
     /// The host allows one session at a time (`MaxSessions 1`), or does not like this: then each command opens its own.
     refused: bool,
 }
@@ -28,8 +39,12 @@ pub(super) struct Ahead {
 impl Ahead {
     /// Whether a channel is opened while the next command runs. A session that runs a single command needs none.
     pub(super) fn begins(&mut self) -> bool {
-        self.commands += 1;
-        self.commands > 1 && !self.refused
+        std::mem::replace(&mut self.many, true) && !self.refused
+    }
+
+    /// More than one command will run.
+    pub(super) fn expect_more(&mut self) {
+        self.many = true;
     }
 
     /// Takes what came of opening one; the host may have refused.
@@ -54,5 +69,34 @@ impl Ahead {
         }
         let _ = timeout(BRIEFLY, write.close()).await;
         None
+    }
+}
+
+impl SshSession {
+    /// Opens a channel for this command now.
+    pub(super) async fn open_channel(&self, command: &Command) -> Result<Halves, ExecError> {
+        let (name, label) = (&self.target.name, command.label);
+        let mut again = OPEN_AGAIN.into_iter();
+        loop {
+            let reason = match timeout(CHANNEL, self.connection.handle.channel_open_session()).await {
+                Ok(Ok(channel)) => return Ok(channel.split()),
+                Ok(Err(russh::Error::ChannelOpenFailure(reason))) => reason,
+                Ok(Err(_)) => return Err(self.lost(command, false)),
+                Err(_) => {
+                    let why = format!("{name} did not open a channel for {label} within {}", span(CHANNEL));
+                    return Err(unsent(Class::TimedOut, why));
+                }
+            };
+            // The refusal shows that the host has read what we sent before: the channel of the last command is closed.
+            match again.next().filter(|_| reason == ChannelOpenFailure::ConnectFailed) {
+                Some(pause) => sleep(pause).await,
+                None => {
+                    let mut error =
+                        unsent(Class::Protocol, format!("{name} refused a channel for {label} ({reason:?})"));
+                    error.help = Some("check `MaxSessions` in the host's sshd_config: 1 is enough".to_owned());
+                    return Err(error);
+                }
+            }
+        }
     }
 }

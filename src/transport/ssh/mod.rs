@@ -29,6 +29,7 @@ mod proxy_command;
 mod server_keys;
 mod session;
 mod throttle;
+mod together;
 mod transport;
 
 pub use options::SshOptions;

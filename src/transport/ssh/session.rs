@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use russh::{ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf, Disconnect, Sig, client::Msg};
+use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Sig, client::Msg};
 use tokio::{
     sync::mpsc::{self, UnboundedSender},
     time::{Instant, sleep, sleep_until, timeout},
@@ -12,7 +12,7 @@ use tokio::{
 
 use super::{
     super::{Class, ExecError, Session, Sink, Stream},
-    ahead::{Ahead, Halves},
+    ahead::{Ahead, CHANNEL, Halves},
     escalate::{Elevation, Next},
     failure::{sent, span, unsent},
     handshake::{Connection, ConnectionStatus, HowEnded},
@@ -24,12 +24,8 @@ use crate::{
     target::Target,
 };
 
-/// A healthy host opens a channel at once.
-const CHANNEL: Duration = Duration::from_secs(10);
 /// The most time for disconnects and clean-ups.
 const BRIEFLY: Duration = Duration::from_secs(2);
-/// A host with `MaxSessions 1` also counts a channel until it has read that we closed it.
-const OPEN_AGAIN: [Duration; 3] = [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(500)];
 /// How long output may take to end by itself after the exit status.
 const SETTLE: Duration = Duration::from_secs(1);
 /// The longest wait for output after the exit status.
@@ -60,8 +56,16 @@ impl Session for SshSession {
         Box::pin(self.run(command, sink))
     }
 
+    fn exec_all<'a>(&'a mut self, commands: &'a [Command]) -> BoxFuture<'a, Result<Vec<Output>, ExecError>> {
+        Box::pin(self.run_all(commands))
+    }
+
     fn host_key(&self) -> Option<String> {
         self.connection.status.key()
+    }
+
+    fn expect_more(&mut self) {
+        self.ahead.expect_more();
     }
 
     fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
@@ -77,7 +81,7 @@ impl Session for SshSession {
 }
 
 impl SshSession {
-    async fn run(&mut self, command: &Command, sink: &mut dyn Sink) -> Result<Output, ExecError> {
+    pub(super) async fn run(&mut self, command: &Command, sink: &mut dyn Sink) -> Result<Output, ExecError> {
         if let Some(channel) = self.ahead.take().await {
             match self.run_on(channel, command, sink).await {
                 // Opened now, it may be another matter.
@@ -152,34 +156,8 @@ impl SshSession {
         result
     }
 
-    fn needs_elevation(&self, command: &Command) -> bool {
+    pub(super) fn needs_elevation(&self, command: &Command) -> bool {
         command.privileged && self.user != self.target.escalation.user.as_deref().unwrap_or("root")
-    }
-
-    async fn open_channel(&self, command: &Command) -> Result<Halves, ExecError> {
-        let (name, label) = (&self.target.name, command.label);
-        let mut again = OPEN_AGAIN.into_iter();
-        loop {
-            let reason = match timeout(CHANNEL, self.connection.handle.channel_open_session()).await {
-                Ok(Ok(channel)) => return Ok(channel.split()),
-                Ok(Err(russh::Error::ChannelOpenFailure(reason))) => reason,
-                Ok(Err(_)) => return Err(self.lost(command, false)),
-                Err(_) => {
-                    let why = format!("{name} did not open a channel for {label} within {}", span(CHANNEL));
-                    return Err(unsent(Class::TimedOut, why));
-                }
-            };
-            // The refusal shows that the host has read what we sent before: the channel of the last command is closed.
-            match again.next().filter(|_| reason == ChannelOpenFailure::ConnectFailed) {
-                Some(pause) => sleep(pause).await,
-                None => {
-                    let mut error =
-                        unsent(Class::Protocol, format!("{name} refused a channel for {label} ({reason:?})"));
-                    error.help = Some("check `MaxSessions` in the host's sshd_config: 1 is enough".to_owned());
-                    return Err(error);
-                }
-            }
-        }
     }
 
     /// `SetEnv` and `SendEnv`. A host accepts what its `AcceptEnv` names and silently ignores the rest.
@@ -203,7 +181,7 @@ impl SshSession {
         unsent(Class::TimedOut, format!("{name} accepts no more data; {label} was not sent"))
     }
 
-    fn lost(&self, command: &Command, was_sent: bool) -> ExecError {
+    pub(super) fn lost(&self, command: &Command, was_sent: bool) -> ExecError {
         let (name, label) = (&self.target.name, command.label);
         let why = why_ended(&self.connection.status, self.silence);
         match was_sent {

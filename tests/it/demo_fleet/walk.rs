@@ -76,6 +76,7 @@ impl Walker {
             lost_lease: None,
             leased: false,
             holds_lease: false,
+            heard: step::Heard::default(),
             resumed: false,
             journal: &mut Notes::default(),
             log: &mut NoSink,

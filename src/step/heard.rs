@@ -1,0 +1,71 @@
+//! Questions of a step that do not depend on each other's answers are asked together, before the first of them is
+//! needed: one round trip in place of many. An answer is used once, by the question that it answers. A question without
+//! one is asked when its turn comes, as if nothing had been asked before. Start at [`Heard`];
+//! they are asked in `remote.rs`.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::command::{Command, Output};
+
+/// An answer is about now.
+const FRESH: Duration = Duration::from_secs(10);
+
+/// Answers that nobody has asked for yet.
+#[derive(Debug, Default)]
+pub struct Heard(Vec<(Instant, Command, Output)>);
+
+impl Heard {
+    /// The answer to this question, if it was given a moment ago.
+    pub(super) fn take(&mut self, asked: &Command) -> Option<Output> {
+        let at = self.0.iter().position(|(_, command, _)| is_same(command, asked))?;
+        let (when, _, output) = self.0.swap_remove(at);
+        (when.elapsed() < FRESH).then_some(output)
+    }
+
+    /// Takes answers that were given just now.
+    pub(super) fn learn(&mut self, answers: impl IntoIterator<Item = (Command, Output)>) {
+        let now = Instant::now();
+        self.0.extend(answers.into_iter().map(|(command, output)| (now, command, output)));
+    }
+
+    /// Whether this question was answered a moment ago.
+    pub(super) fn knows(&self, asked: &Command) -> bool {
+        self.0.iter().any(|(when, command, _)| when.elapsed() < FRESH && is_same(command, asked))
+    }
+
+    /// The host may not be as it was: something was changed, or waited for.
+    pub(super) fn forget(&mut self) {
+        self.0.clear();
+    }
+}
+
+fn is_same(one: &Command, other: &Command) -> bool {
+    let input = one.stdin.is_empty() && other.stdin.is_empty();
+    input && (&one.argv, &one.env, one.privileged) == (&other.argv, &other.env, other.privileged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    fn say(word: &str) -> Command {
+        Command::sh("say", "echo \"$1\"", [word])
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_about_now() {
+        let output = || Output { exit: crate::command::Exit::Code(0), stdout: vec![], stderr: vec![], dropped: 0 };
+        let heard = |command: Command| Heard(vec![(Instant::now(), command, output())]);
+        assert!(heard(say("a")).take(&say("a")).is_some());
+        for other in [say("b"), say("a").privileged(true), say("a").env("A", "b"), say("a").stdin(*b"x")] {
+            assert!(heard(say("a")).take(&other).is_none(), "{other:?}");
+        }
+        let mut old = heard(say("a"));
+        tokio::time::advance(FRESH).await;
+        assert!(old.take(&say("a")).is_none());
+        let mut forgotten = heard(say("a"));
+        forgotten.forget();
+        assert!(forgotten.take(&say("a")).is_none());
+    }
+}
