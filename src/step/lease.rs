@@ -62,7 +62,7 @@ const NOT_OURS: Exit = Exit::Code(114);
 /// The step's result: `lease` with the other's name, `lease-lost`, or an unreachable host. Nothing was changed then.
 pub async fn acquire(cx: &mut StepCx<'_>) -> Result<(), Box<StepResult>> {
     let until = Instant::now() + WAITS.min(cx.remaining() / 2);
-    let mut from: Option<(String, Ground)> = None;
+    let mut from: Option<(Other, Ground)> = None;
     let mut takes = 0;
     loop {
         let query = acquire_query(cx, from.take());
@@ -89,11 +89,11 @@ pub async fn acquire(cx: &mut StepCx<'_>) -> Result<(), Box<StepResult>> {
             Some(ground) if takes < TAKES => {
                 takes += 1;
                 // Recorded first, so that it can be seen later why two runs changed this host.
-                let Other { run, owner, age, jobs } = other;
-                let (key, value) = TakenLease { run: run.clone(), owner, age, ground, jobs }.note();
+                let Other { run, owner, age, jobs } = other.clone();
+                let (key, value) = TakenLease { run, owner, age, ground, jobs }.note();
                 cx.journal.note(key, value).await?;
-                // From this run alone: another that came in between is refused again.
-                from = Some((run, ground));
+                // From this run alone, and beside these jobs alone: what came in between is recorded, too, or refused.
+                from = Some((other, ground));
             }
             None if is_waited_for(cx, &other) && Instant::now() < until => {
                 cx.journal.progress(&format!("waiting for a job still running on the host: {}", other.jobs.join(", ")));
@@ -240,18 +240,19 @@ pub async fn release(link: &mut Link, run: &RunId, steps: &[StepSpec]) -> Option
     lost
 }
 
-fn acquire_query(cx: &StepCx<'_>, from: Option<(String, Ground)>) -> Query<Answer> {
+fn acquire_query(cx: &StepCx<'_>, from: Option<(Other, Ground)>) -> Query<Answer> {
     // One line each, whatever the owner's login is.
     let owner: String = printable(cx.owner).chars().take(100).collect();
     let own = cx.names_of_step();
-    let (from, ground) = from.unzip();
+    let (other, ground) = from.unzip();
     let least = if ground == Some(Ground::Expired) { EXPIRES.as_secs() } else { 0 }.to_string();
     let force = if ground == Some(Ground::Stolen) { "steal" } else { "" };
+    let from = other.as_ref().map_or("-", |other| &other.run);
+    let beside = other.as_ref().map_or_else(String::new, |other| other.jobs.join("\n"));
     // Taking it twice is taking it once, so it may be sent again after a lost connection.
-    let command =
-        Command::sh("lease-acquire", ACQUIRE, [&cx.run.0, &owner, &own, from.as_deref().unwrap_or("-"), &least, force])
-            .timeout(Duration::from_secs(30))
-            .privileged(kinds::wants_rights(cx.spec, cx.link.target()));
+    let command = Command::sh("lease-acquire", ACQUIRE, [&cx.run.0, &owner, &own, from, &least, force, &beside])
+        .timeout(Duration::from_secs(30))
+        .privileged(kinds::wants_rights(cx.spec, cx.link.target()));
     Query::new(command, answer)
 }
 

@@ -1,7 +1,8 @@
 # Takes this host's lease for a run, or says who has it, or whose job works here.
 # $1 run, $2 owner, $3 how the names of this step's own jobs begin,
 # $4 the run from which the lease is taken (none: '-'),
-# $5 for how many seconds that one must have given no sign of life, $6 `steal`: even while jobs work
+# $5 for how many seconds that one must have given no sign of life, $6 `steal`: even while jobs work, if they are
+# those of $7, a line each, which were recorded
 umask 077
 # The machine's id goes with it: it is recorded before the first change.
 machine=
@@ -58,7 +59,7 @@ fi
 # An empty lease is one whose disk was full.
 if [ -n "$holder" ] && { [ "$holder" != "$4" ] || [ "$age" -lt "$5" ]; }; then other "$holder" "$owner" "$age"; fi
 none_at_work() {
-    [ -z "$jobs" ] || [ "$6" = steal ] || other "${holder:-${jobs%%.*}}" "$owner" "$age"
+    [ -z "$jobs" ] || { [ "$6" = steal ] && [ "$jobs" = "$7" ]; } || other "${holder:-${jobs%%.*}}" "$owner" "$age"
 }
 none_at_work "$@"
 # What was claimed and has not begun never will: nobody may find out later that the host is another's.
