@@ -12,6 +12,8 @@
 mod answer;
 mod end;
 mod follow;
+#[cfg(test)]
+mod interleavings;
 mod memory;
 mod payload;
 #[cfg(test)]
