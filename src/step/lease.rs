@@ -56,23 +56,24 @@ const TAKES: u32 = 3;
 /// How a short change ends that found the lease lost.
 const NOT_OURS: Exit = Exit::Code(114);
 
-/// Takes the lease for this step's run, or refreshes it. A job that is waited for ends first, within a deadline.
+/// Takes the lease for this step's run, or refreshes it. A job that is waited for ends first, within a deadline. True
+/// if the run did not have it before.
 ///
 /// # Errors
 /// The step's result: `lease` with the other's name, `lease-lost`, or an unreachable host. Nothing was changed then.
-pub async fn acquire(cx: &mut StepCx<'_>) -> Result<(), Box<StepResult>> {
+pub async fn acquire(cx: &mut StepCx<'_>) -> Result<bool, Box<StepResult>> {
     let until = Instant::now() + WAITS.min(cx.remaining() / 2);
     let mut from: Option<(Other, Ground)> = None;
     let mut takes = 0;
     loop {
         let query = acquire_query(cx, from.take());
         let other = match remote::ask(cx, &query).await? {
-            Answer::Ours { machine } => {
+            Answer::Ours { machine, taken } => {
                 if let (Some(machine), Some(_)) = (machine, cx.link.id_query()) {
                     cx.link.learn_id(Machine::id_of(&machine));
                 }
                 cx.holds_lease = true;
-                return Ok(());
+                return Ok(taken);
             }
             Answer::Other(other) => other,
             Answer::Lost { by, .. } if !cx.link.target().steal_lease => return Err(lost_before(&by)),

@@ -82,15 +82,26 @@ esac
 rm -f "$base/lost/$1" "$lease" "$lease".seen*
 if ln "$lease.$$" "$lease" 2>/dev/null; then
     word=taken
-    # Folders of the past whose end has been recorded; a few at a time.
-    find "$base/jobs" -mindepth 1 -maxdepth 1 -type d -mtime +7 2>/dev/null | head -n 20 | while read -r old; do
-        case ${old##*/} in "$1".* | *[!A-Za-z0-9.-]*) continue ;; esac
-        [ -e "$old/acked" ] && rm -rf "$old"
-    done
     give_up_others "$1"
 else
     word="refused another run took the lease just now"
 fi
 rm -f "$lease.$$"
 sign "$1"
+# What follows needs no lock.
+exec 9>&-
+# Removes job folders of the past, a few at a time. $1: this run, $2: their age in days, $3: the file that they have
+remove_old_jobs() {
+    left=20
+    find "$base/jobs" -mindepth 1 -maxdepth 1 -type d -mtime "+$2" 2>/dev/null | while read -r old; do
+        case ${old##*/} in "$1".* | *[!A-Za-z0-9.-]*) continue ;; esac
+        [ -e "$old/$3" ] && rm -rf "$old" && left=$((left - 1))
+        [ "$left" -gt 0 ] || break
+    done
+}
+if [ "$word" = taken ]; then
+    remove_old_jobs "$1" 7 acked
+    # The end of these was never recorded: their run was not finished.
+    remove_old_jobs "$1" 90 rc
+fi
 say "$word"

@@ -21,12 +21,17 @@ pub(super) fn line(output: &Output, mark: &str) -> Option<(String, String)> {
 
 /// The words of the first line, which must have this mark, and all bytes after that line.
 pub(super) fn first<'a, const WORDS: usize>(output: &'a Output, mark: &str) -> Option<([&'a str; WORDS], &'a [u8])> {
-    let end = output.stdout.iter().position(|b| *b == b'\n')?;
-    let line = std::str::from_utf8(&output.stdout[..end]).ok()?.strip_prefix(mark)?;
+    first_of(&output.stdout, mark)
+}
+
+/// [`first`], of these bytes.
+pub(super) fn first_of<'a, const WORDS: usize>(said: &'a [u8], mark: &str) -> Option<([&'a str; WORDS], &'a [u8])> {
+    let end = said.iter().position(|b| *b == b'\n')?;
+    let line = std::str::from_utf8(&said[..end]).ok()?.strip_prefix(mark)?;
     let mut words = line.split_ascii_whitespace();
     let mut found = [""; WORDS];
     for word in &mut found {
         *word = words.next()?;
     }
-    Some((found, &output.stdout[end + 1..]))
+    Some((found, &said[end + 1..]))
 }

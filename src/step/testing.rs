@@ -35,6 +35,8 @@ pub(crate) enum Fault {
     CutAfter(Duration),
     /// The connection is cut this long after the command began; its process goes on.
     LoseAfter(Duration),
+    /// As [`Fault::LoseAfter`], and nothing that the command said arrives.
+    NotHeardAfter(Duration),
     /// The connection is cut before the command is sent.
     NotSent,
 }
@@ -99,23 +101,40 @@ impl Session for LocalTransport {
             let mut stdin = child.stdin.take().unwrap();
             let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
             let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+            // As it comes: what was said before a cut was heard.
+            let listen = async {
+                let mut piece = vec![0; 8 << 10];
+                loop {
+                    match out.read(&mut piece).await? {
+                        0 => return Ok::<_, std::io::Error>(()),
+                        n => {
+                            if matches!(fault, Some(Fault::NotHeardAfter(_))) {
+                                continue;
+                            }
+                            sink.write(Stream::Stdout, &piece[..n]);
+                            stdout.extend_from_slice(&piece[..n]);
+                        }
+                    }
+                }
+            };
             let talk = async {
                 let feed = async move {
                     // A program may end without reading its input.
                     let _ = stdin.write_all(&command.stdin).await;
                 };
-                let (_, a, b) = tokio::join!(feed, out.read_to_end(&mut stdout), err.read_to_end(&mut stderr));
+                let (_, a, b) = tokio::join!(feed, listen, err.read_to_end(&mut stderr));
                 a.and(b)?;
                 child.wait().await
             };
             let limit = match fault {
-                Some(Fault::CutAfter(time) | Fault::LoseAfter(time)) => time.min(command.timeout),
+                Some(Fault::CutAfter(time) | Fault::LoseAfter(time) | Fault::NotHeardAfter(time)) => {
+                    time.min(command.timeout)
+                }
                 _ => command.timeout,
             };
             match tokio::time::timeout(limit, talk).await {
                 Ok(status) if fault.is_none() => {
                     let status = status.map_err(|_| error(true, Class::Lost))?;
-                    sink.write(Stream::Stdout, &stdout);
                     sink.write(Stream::Stderr, &stderr);
                     let mut dropped = 0;
                     for stream in [&mut stdout, &mut stderr] {

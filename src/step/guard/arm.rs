@@ -35,6 +35,8 @@ pub struct Armed {
     pub id: String,
     /// It already had its verdict: the change must not begin any more.
     pub over: bool,
+    /// A step was resumed, and the host did not have its run's lease any more: it forgot what it knew of the run.
+    pub forgot: bool,
 }
 
 /// The result of a change that does not begin, because its guard is over. If the guard covers the whole walk, it is
@@ -65,9 +67,7 @@ pub async fn arm(cx: &mut StepCx<'_>, outlives: Outlives) -> Result<Option<Armed
     let id = id(cx, &guard);
     let command = commands::arm(cx, &guard, &id, outlives, &rollback(cx, &guard)?)?;
     // Since the interruption, another run may have taken the host.
-    if cx.resumed {
-        lease::acquire(cx).await?;
-    }
+    let forgot = cx.resumed && lease::acquire(cx).await?;
     let fresh = cx.guard == Known::Nothing;
     if fresh {
         note(cx, &id, "asked").await?;
@@ -78,11 +78,11 @@ pub async fn arm(cx: &mut StepCx<'_>, outlives: Outlives) -> Result<Option<Armed
         Arming::Armed => {
             cx.guard = Known::Armed;
             note(cx, &id, "armed").await?;
-            Ok(Some(Armed { id, over: false }))
+            Ok(Some(Armed { id, over: false, forgot }))
         }
         Arming::Over => {
             cx.guard = Known::Armed;
-            Ok(Some(Armed { id, over: true }))
+            Ok(Some(Armed { id, over: true, forgot }))
         }
         // What its run already changed is no longer guarded, and that must be reported.
         Arming::Lost(why) if cx.guard == Known::Armed || handed_on(cx, &id) == Known::Armed => {

@@ -1,12 +1,17 @@
 //! What `start.sh` and `look.sh` say, read into types. Pure; the scripts are beside this file.
 
+use tokio::sync::oneshot;
+
 use crate::{
     command::{Output, Unreadable, printable},
     event::LostLease,
     step::marked,
+    transport::{Sink, Stream},
 };
 
 const MARK: &str = "patchwave-job ";
+/// The line that a start prints before its answer, with the boot: the job has begun.
+const BEGUN: &str = "patchwave-job begun ";
 
 /// How a start went that did not come to look at its job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +76,8 @@ fn lost(rest: &str) -> LostLease {
 /// Reads what a look at a job said.
 pub(super) fn poll(output: &Output) -> Result<Poll<'_>, Unreadable> {
     let bad = || no_answer(output);
-    let ([state, code, began_in, boot], chunk) = marked::first(output, MARK).ok_or_else(bad)?;
+    let said = begun(&output.stdout).map_or(&output.stdout[..], |(_, rest)| rest);
+    let ([state, code, began_in, boot], chunk) = marked::first_of(said, MARK).ok_or_else(bad)?;
     let state = match state {
         "absent" => State::Absent,
         "claimed" => State::Claimed,
@@ -82,9 +88,49 @@ pub(super) fn poll(output: &Output) -> Result<Poll<'_>, Unreadable> {
         _ => return Err(bad()),
     };
     let given = |text: &str| (text != "-").then(|| text.to_owned());
-    let lost = marked::first(output, MARK)
+    let lost = marked::first_of(said, MARK)
         .map(|([.., run, owner], _): ([&str; 6], _)| lost(&format!("{run} {}", owner.replace('~', " "))));
     Ok(Poll { state, lost, began_in: given(began_in), boot: given(boot), chunk })
+}
+
+/// Hears, while a start is still at work, that the job has begun.
+#[derive(Debug)]
+pub(super) struct Ear {
+    said: Vec<u8>,
+    tell: Option<oneshot::Sender<()>>,
+}
+
+impl Ear {
+    /// One that reports to the receiver.
+    pub fn new() -> (Self, oneshot::Receiver<()>) {
+        let (tell, heard) = oneshot::channel();
+        (Self { said: Vec::new(), tell: Some(tell) }, heard)
+    }
+
+    /// The boot in which it began, if it was heard that it has.
+    pub fn begun(&self) -> Option<&str> {
+        begun(&self.said).map(|(boot, _)| boot)
+    }
+}
+
+impl Sink for Ear {
+    fn write(&mut self, stream: Stream, bytes: &[u8]) {
+        if stream == Stream::Stdout && self.said.len() < 256 {
+            self.said.extend_from_slice(&bytes[..bytes.len().min(256)]);
+            if self.begun().is_some()
+                && let Some(tell) = self.tell.take()
+            {
+                // The receiver may be gone already.
+                let _ = tell.send(());
+            }
+        }
+    }
+}
+
+/// The boot in which a job began, if this says that it did, and what follows.
+pub(super) fn begun(said: &[u8]) -> Option<(&str, &[u8])> {
+    let ([boot], rest) = marked::first_of(said, BEGUN)?;
+    Some((boot, rest))
 }
 
 fn no_answer(output: &Output) -> Unreadable {
@@ -130,7 +176,15 @@ mod tests {
         let output = said(b"patchwave-job alive - a a R2 bob@j\n");
         let lost = super::poll(&output).unwrap().lost;
         assert_eq!(lost, Some(LostLease { run: "R2".into(), owner: "bob@j".into() }));
-        for bad in ["", "patchwave-job done - a b\n", "patchwave-job ask \n", "patchwave-job alive - a\n"] {
+        let output = said(b"patchwave-job begun a\npatchwave-job done 3 a a\nx");
+        assert_eq!(super::poll(&output).map(|poll| (poll.state, poll.chunk)), Ok((State::Done(3), &b"x"[..])));
+        for bad in [
+            "",
+            "patchwave-job begun a\n",
+            "patchwave-job done - a b\n",
+            "patchwave-job ask \n",
+            "patchwave-job alive - a\n",
+        ] {
             assert!(super::poll(&said(bad.as_bytes())).is_err(), "{bad:?}");
         }
     }

@@ -6,12 +6,12 @@ use tokio::time::Instant;
 
 use super::{
     JobEnd, JobSpec, JobTrouble,
-    answer::{self, Poll, Start, State},
+    answer::{self, Ear, Poll, Start, State},
     memory::Memory,
     payload::{self, Look},
 };
 use crate::{
-    command::{Command, Exit, Output, printable},
+    command::{Command, Exit, Output, Unreadable, printable},
     event::StepResult,
     step::{
         StepCx,
@@ -24,7 +24,7 @@ use crate::{
 
 /// How long a look at a job waits on the host for its end; shorter than any idle timeout of a connection.
 const WAIT: Duration = Duration::from_secs(20);
-/// The same for the first look, with which it is started: that it has begun is noted after it.
+/// The same for the first look, with which it is started.
 const FIRST_WAIT: Duration = Duration::from_secs(5);
 /// A change that prints something and ends soon needs no second look.
 const FIRST_GATHER: Duration = Duration::from_secs(1);
@@ -39,6 +39,10 @@ const GATHER: Duration = Duration::from_millis(200);
 const LONG_GATHER: Duration = Duration::from_secs(2);
 /// Even at the deadline a look at the job gets so much time.
 const LEAST: Duration = Duration::from_secs(5);
+/// The answer to a look needs so much time after the host's wait; else the connection is cut at the deadline.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+/// A job that begins and is not over by then is noted as begun while its start still looks at it. Most are over.
+const NOTED_AFTER: Duration = Duration::from_secs(1);
 
 /// Runs `spec` detached on the host and follows it to its end, or goes on following it if it has begun before.
 ///
@@ -62,6 +66,7 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &JobSpec) -> Result<JobEnd, JobTroub
         patience: Patience::new(cx, LEAST),
         guard: None,
         refused: None,
+        began_in: None,
     };
     job.memory.keep(cx, &spec.name).await?;
     // Armed by an earlier job or step, the guard is about what that one did.
@@ -92,6 +97,8 @@ struct Job<'a> {
     guard: Option<Armed>,
     /// Why this run has no lease, as it was heard when the job was taken up again.
     refused: Option<Box<StepResult>>,
+    /// The boot in which it began, as a start said before its answer.
+    began_in: Option<String>,
 }
 
 impl Job<'_> {
@@ -104,7 +111,7 @@ impl Job<'_> {
                 return Err(JobTrouble::Guard(guard::over()));
             }
             // One that may have begun is found again; one that has not finds its guard's verdict and does not begin.
-            first = Some(self.start(cx).await?);
+            first = self.start(cx).await?;
         }
         let too_late = self.is_too_late();
         match self.follow(cx, first).await {
@@ -118,29 +125,51 @@ impl Job<'_> {
     }
 
     /// Asks for the lease, because the host says that not all is as this run left it. Refused it is at once, unless the
-    /// job may have begun before: its next start finds out.
-    async fn ask_for_lease(&mut self, cx: &mut StepCx<'_>) -> Result<(), JobTrouble> {
+    /// job may have begun before: its next start finds out. True if the run did not have it any more.
+    async fn ask_for_lease(&mut self, cx: &mut StepCx<'_>) -> Result<bool, JobTrouble> {
         match lease::acquire(cx).await {
-            Ok(()) => Ok(()),
+            Ok(taken) => Ok(taken),
             // A host that cannot be asked is dealt with later, too.
             Err(result) if self.asked => {
                 self.refused = Some(result).filter(|result| result.class.starts_with("lease"));
-                Ok(())
+                Ok(false)
             }
             Err(result) => Err(JobTrouble::Lease(result)),
         }
     }
 
-    /// Sends the start until its answer is heard. The claim on the host makes that safe. Returns the first look at it.
-    async fn start(&mut self, cx: &mut StepCx<'_>) -> Result<Output, JobTrouble> {
+    /// Sends the start until its answer is heard. The claim on the host makes that safe. Returns the first look at it;
+    /// none if only that it has begun is known.
+    async fn start(&mut self, cx: &mut StepCx<'_>) -> Result<Option<Output>, JobTrouble> {
         let guard = self.guard.as_ref().map(|guard| guard.id.clone());
         // Where the lease was asked for just now, nothing but the lease itself is looked at again.
         let mut own = if cx.holds_lease { String::new() } else { cx.names_of_step() };
+        // The host does not know the lease of this run any more. It may have forgotten a job that began, too.
+        let mut forgot = self.memory.recalled && self.guard.as_ref().is_some_and(|guard| guard.forgot);
         loop {
-            let (wait, gather) = (FIRST_WAIT.min(cx.remaining()), FIRST_GATHER);
+            let (wait, gather) = (wait_within(cx, FIRST_WAIT), FIRST_GATHER);
             let look = Look { id: &self.memory.id, run: lease_of(cx), offset: self.read, wait, gather };
-            let command = payload::start(look, &own, self.spec, guard.as_deref())?;
-            let output = match self.exec(cx, &command).await {
+            let command = match forgot {
+                true => payload::poll(look, self.spec.command.privileged),
+                false => payload::start(look, &own, self.spec, guard.as_deref(), cx.link.secrets())?,
+            };
+            let output = match self.exec_and_hear(cx, &command).await {
+                Ok(output) if answer::poll(&output).is_ok() => {
+                    self.asked = true;
+                    return Ok(Some(output));
+                }
+                sent => sent,
+            };
+            if self.began_in.is_some() {
+                // Noted first: the host may forget it.
+                (self.asked, self.memory.begun) = (true, true);
+                self.memory.keep(cx, &self.spec.name).await?;
+                if let Err(error) = output {
+                    self.reconnect(cx, error).await?;
+                }
+                return Ok(None);
+            }
+            let output = match output {
                 Ok(output) => output,
                 Err(error) => {
                     self.asked |= error.outcome_unknown();
@@ -148,16 +177,19 @@ impl Job<'_> {
                     continue;
                 }
             };
-            if answer::poll(&output).is_ok() {
-                self.asked = true;
-                return Ok(output);
-            }
             match answer::start(&output) {
-                Ok(Start::Ask) => {
-                    self.ask_for_lease(cx).await?;
+                Ok(Start::Ask) if !own.is_empty() => {
+                    forgot = self.ask_for_lease(cx).await? && self.asked;
                     own.clear();
                 }
+                Ok(Start::Ask) => self.bad_answer(unreadable(&command, "the host asks for its lease again"))?,
+                // An earlier start whose answer was not heard may still be at work.
+                Ok(Start::Refused(_)) if self.asked && !self.cancel(cx).await? => return Ok(None),
                 Ok(Start::Refused(why)) => return Err(JobTrouble::Refused { why }),
+                // No other run took it, its file is gone: what the host knew of a job may be gone with it.
+                Ok(Start::Lost(lost)) if self.asked && self.refused.is_none() && lost.run.is_empty() => {
+                    return Err(JobTrouble::Lost { id: self.memory.id.clone(), tail: std::mem::take(&mut self.tail) });
+                }
                 Ok(Start::Lost(lost)) => {
                     return Err(JobTrouble::Lease(self.refused.take().unwrap_or_else(|| lease::lost_before(&lost))));
                 }
@@ -167,6 +199,28 @@ impl Job<'_> {
                 }
             }
         }
+    }
+
+    /// Sends a start. That the job has begun is heard before the answer, and noted if the answer takes its time.
+    async fn exec_and_hear(&mut self, cx: &mut StepCx<'_>, command: &Command) -> Result<Output, LinkError> {
+        let command = command.clone().timeout(timeout_within(cx, command));
+        let (mut ear, heard) = Ear::new();
+        let note = Memory { begun: true, ..self.memory.clone() };
+        let noting = async {
+            if heard.await.is_ok() {
+                tokio::time::sleep(NOTED_AFTER).await;
+                // A run that is leaving finds out with the next note.
+                let _ = note.write(&mut *cx.journal, &self.spec.name).await;
+            }
+            std::future::pending::<()>().await;
+        };
+        let exec = cx.link.exec(&command, &mut ear);
+        let output = tokio::select! {
+            output = exec => output,
+            () = noting => unreachable!("it stays pending"),
+        };
+        self.began_in = ear.begun().map(str::to_owned);
+        output
     }
 
     /// Looks at it, `first` with the answer to its start, until it is over.
@@ -209,12 +263,10 @@ impl Job<'_> {
                 State::Alive if cx.remaining().is_zero() => {
                     return Err(JobTrouble::Stuck { id: self.memory.id.clone(), tail: self.tail.clone() });
                 }
-                State::Claimed if cx.remaining().is_zero() || starts > 3 => {
-                    return self.cancel(cx).await;
-                }
+                State::Claimed if cx.remaining().is_zero() || starts > 3 => self.give_up_unless_begun(cx).await?,
                 State::Claimed if since.elapsed() >= BEGINS_WITHIN => {
                     (since, starts) = (Instant::now(), starts + 1);
-                    first = Some(self.start(cx).await?);
+                    first = self.start(cx).await?;
                 }
                 _ => {}
             }
@@ -228,10 +280,10 @@ impl Job<'_> {
     }
 
     async fn look(&mut self, cx: &mut StepCx<'_>) -> Result<Output, LinkError> {
-        let (wait, gather) = (WAIT.min(cx.remaining()), self.gather);
+        let (wait, gather) = (wait_within(cx, WAIT), self.gather);
         let look = Look { id: &self.memory.id, run: lease_of(cx), offset: self.read, wait, gather };
         let command = payload::poll(look, self.spec.command.privileged);
-        self.exec(cx, &command).await
+        cx.link.exec(&command.clone().timeout(timeout_within(cx, &command)), &mut NoSink).await
     }
 
     /// Puts the new output into the log; notes that the job has begun.
@@ -277,25 +329,29 @@ impl Job<'_> {
 
     fn gone(&mut self, poll: &Poll<'_>) -> JobTrouble {
         let (id, tail) = (self.memory.id.clone(), std::mem::take(&mut self.tail));
-        match (&poll.began_in, &poll.boot) {
+        match (poll.began_in.as_ref().or(self.began_in.as_ref()), &poll.boot) {
             (Some(then), Some(now)) if then != now => JobTrouble::Rebooted { id, tail },
             _ => JobTrouble::Lost { id, tail },
         }
     }
 
-    /// A job that does not begin is made sure never to.
-    async fn cancel(&mut self, cx: &mut StepCx<'_>) -> Result<JobEnd, JobTrouble> {
-        let command = payload::cancel(&self.memory.id, self.spec.command.privileged).timeout(Duration::from_secs(20));
-        match cx.link.exec(&command, &mut NoSink).await {
-            Ok(output) if output.text().trim() == "cancelled" => Err(never_began()),
-            Ok(_) => Err(JobTrouble::Stuck { id: self.memory.id.clone(), tail: self.tail.clone() }),
-            Err(error) => Err(JobTrouble::Link { error, begun: Some(self.memory.id.clone()) }),
-        }
+    /// Ends the wait for a job that does not begin. If it begins just now, the next look finds it.
+    async fn give_up_unless_begun(&mut self, cx: &mut StepCx<'_>) -> Result<(), JobTrouble> {
+        if self.cancel(cx).await? { Err(never_began()) } else { Ok(()) }
     }
 
-    async fn exec(&mut self, cx: &mut StepCx<'_>, command: &Command) -> Result<Output, LinkError> {
-        let timeout = command.timeout.min(cx.remaining()).max(LEAST);
-        cx.link.exec(&command.clone().timeout(timeout), &mut NoSink).await
+    /// Makes sure that a job which has not begun never will. False: it has begun.
+    async fn cancel(&mut self, cx: &mut StepCx<'_>) -> Result<bool, JobTrouble> {
+        let command = payload::cancel(&self.memory.id, self.spec.command.privileged).timeout(Duration::from_secs(20));
+        let error = match cx.link.exec(&command, &mut NoSink).await {
+            Ok(output) => match output.text().trim() {
+                "cancelled" => return Ok(true),
+                "begun" => return Ok(false),
+                _ => unreadable(&command, "the host does not say whether the job has begun"),
+            },
+            Err(error) => error,
+        };
+        Err(JobTrouble::Link { error, begun: Some(self.memory.id.clone()) })
     }
 
     /// After a loss: waits a little and lets the caller try again, or gives up.
@@ -328,13 +384,27 @@ impl Job<'_> {
         if self.bad_answers < BAD_ANSWERS {
             return Ok(());
         }
-        Err(JobTrouble::Link { error, begun: Some(self.memory.id.clone()) })
+        Err(JobTrouble::Link { error, begun: self.asked.then(|| self.memory.id.clone()) })
     }
 }
 
 /// The run whose lease a job's host must be; a mere check changes nothing and has none.
 fn lease_of<'a>(cx: &StepCx<'a>) -> &'a str {
     if cx.check { "" } else { &cx.run.0 }
+}
+
+/// How long the host may wait so that its answer comes before the command's time is up.
+fn wait_within(cx: &StepCx<'_>, most: Duration) -> Duration {
+    let left = cx.remaining();
+    most.min(left).min(left.max(LEAST).saturating_sub(ANSWERS_WITHIN))
+}
+
+fn timeout_within(cx: &StepCx<'_>, command: &Command) -> Duration {
+    command.timeout.min(cx.remaining()).max(LEAST)
+}
+
+fn unreadable(command: &Command, why: &str) -> LinkError {
+    LinkError::Unreadable { label: command.label, unreadable: Unreadable::new(why) }
 }
 
 fn never_began() -> JobTrouble {

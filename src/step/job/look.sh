@@ -16,10 +16,16 @@ look() {
     nap=2
     while :; do
         look_at_state
+        # At once: the job may take its folder and the connection away.
+        if [ -n "${tells_begin-}" ] && [ "$state" = alive ]; then
+            printf 'patchwave-job begun %s\n' "${this_boot:--}"
+            tells_begin=
+        fi
         case $state in done | gone | cancelled) break ;; esac
         [ "$waited" -lt "$4" ] || break
         [ "$waited" -ge "$5" ] && has_more "$2" && break
-        # Most changes are small and end at once; a long one is asked once a second.
+        # Most changes are small and end at once; a long one is asked once a second. The answer is not late.
+        [ "$nap" -le "$(($4 - waited))" ] || nap=$(($4 - waited))
         case $nap in ?) pause=0.0$nap ;; ??) pause=0.$nap ;; *) pause=1 ;; esac
         if [ "$pause" = 1 ] || ! sleep "$pause" 2>/dev/null; then
             sleep 1
@@ -29,6 +35,7 @@ look() {
         nap=$((nap + nap / 2 + 1))
         [ "$nap" -le 100 ] || nap=100
     done
+    [ -d "$job" ] || state=absent
     boot=-
     [ -r "$job/pid" ] && read -r pid start boot <"$job/pid"
     lost=

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::step::{Interrupted, StepCx};
+use crate::step::{Interrupted, StepCx, StepJournal};
 
 /// The note `job.NAME`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,8 +44,13 @@ impl Memory {
 
     /// Writes the note; durable when it returns.
     pub async fn keep(&self, cx: &mut StepCx<'_>, name: &str) -> Result<(), Interrupted> {
+        self.write(cx.journal, name).await
+    }
+
+    /// [`Memory::keep`], for a caller that uses the rest of the context.
+    pub async fn write(&self, journal: &mut dyn StepJournal, name: &str) -> Result<(), Interrupted> {
         let value = serde_json::to_value(self).unwrap_or(Value::Null);
-        cx.journal.note(&key(name), value).await
+        journal.note(&key(name), value).await
     }
 }
 

@@ -10,6 +10,7 @@ say() {
 }
 full="cannot be written (is the disk full?)"
 job=$base/jobs/$1
+tells_begin=yes
 ! is_ours || ! [ -e "$job/pid" ] || look "$@"
 # Before the lock is taken: the connection may be slow. A transfer that was cut must not start half a program.
 program=$9
@@ -23,15 +24,16 @@ done
 if [ -n "$6" ] && [ -n "$7" ]; then
     # If anything is not as the run left it, the lease is asked for first (lease.sh). That made the folder private.
     is_ours && is_mine "$6" || say ask ""
+    # Before the lock is taken: this may be slow. No other run's job can begin as long as the lease is this run's.
+    look_at_time
+    find_jobs_at_work "$7"
+    [ -z "$jobs" ] || say ask ""
+    job=$base/jobs/$1
     lock_lease || say refused "$error"
     is_mine "$6" || say ask ""
     for guard in "$base"/guards/*; do
         [ -e "$guard/armed" ] && read -r holder <"$guard/armed" && [ "$holder" != "$6" ] && say ask ""
     done
-    look_at_time
-    find_jobs_at_work "$7"
-    [ -z "$jobs" ] || say ask ""
-    job=$base/jobs/$1
     [ -d "$base/jobs" ] || make_private "$base/jobs" || say refused "$error"
 else
     for folder in "$base" "$base/jobs"; do
@@ -46,7 +48,7 @@ if [ -n "$6" ] && [ -z "$7" ]; then
         # An earlier start of it may be on its way.
         if [ -d "$job" ]; then
             forbid "$job"
-            case $? in 1) look "$@" ;; 2) say refused "$job $full" ;; esac
+            case $? in 1) exec 9>&- && look "$@" ;; 2) say refused "$job $full" ;; esac
         fi
         is_lost "$6"
         say lost "${thief:--} $boss"

@@ -17,6 +17,9 @@ use crate::{
 #[path = "start_tests.rs"]
 mod starts;
 
+#[path = "deadline_tests.rs"]
+mod deadlines;
+
 const ID: &str = "20261122-020003-kxfa.659a7fb2.s1.1.main";
 
 /// A host that nobody has touched.
@@ -149,7 +152,7 @@ async fn a_retry_is_another_job() {
 
 #[tokio::test]
 async fn a_start_whose_answer_is_lost_starts_once() {
-    for fault in [Fault::LoseAfter(Duration::from_millis(1)), Fault::LoseAfter(Duration::from_millis(400))] {
+    for fault in [Fault::LoseAfter(Duration::from_millis(1)), Fault::NotHeardAfter(Duration::from_millis(400))] {
         let mut bench = bench();
         let count = bench.path("count").display().to_string();
         bench.faults("job-start", [fault, fault]);
@@ -332,7 +335,7 @@ async fn a_program_does_not_begin_once_its_guard_is_over() {
     bench.file("var/lib/patchwave/guards/R.s1.1/verdict", "rolled-back\n");
     let count = bench.path("count");
     let spec = sh(&format!("echo x >>{}", count.display()));
-    let start = start(look_at("R.s1.1.main", ""), "", &spec, Some("R.s1.1")).unwrap();
+    let start = start(look_at("R.s1.1.main", ""), "", &spec, Some("R.s1.1"), bench.link.secrets()).unwrap();
     bench.link.exec(&start, &mut crate::transport::NoSink).await.unwrap();
     let rc = bench.path("var/lib/patchwave/jobs/R.s1.1.main/rc");
     appears(&rc).await;
@@ -382,7 +385,7 @@ async fn a_claim_of_a_run_that_lost_its_lease_never_begins() {
     fs::create_dir_all(bench.path("run/systemd/system")).unwrap();
     bench.shim("id", "echo 0");
     bench.shim("systemd-run", "exit 0");
-    let start = start(look_at(ID, &bench.run.0), "", &spec, None).unwrap();
+    let start = start(look_at(ID, &bench.run.0), "", &spec, None, bench.link.secrets()).unwrap();
     bench.link.exec(&start, &mut crate::transport::NoSink).await.unwrap();
     let files = fs::read_dir(bench.job_file("")).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
     let starter = files.filter_map(|name| name.strip_prefix("wrapper.").map(str::to_owned)).next().unwrap();

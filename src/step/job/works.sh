@@ -7,10 +7,13 @@ works() {
     alive "$1/pid" || alive "$1/child"
 }
 # Makes sure that a job which has not begun never will: takes the place of its `pid`. $1: its folder
+# Returns 1 if it has begun, 2 if that cannot be done.
 forbid() {
     printf 'cancelled - -\n' >"$1/pid.c$$" || return 2
     ln "$1/pid.c$$" "$1/pid" 2>/dev/null
     forbidden=$?
     rm -f "$1/pid.c$$"
-    return "$forbidden"
+    [ "$forbidden" != 0 ] || return 0
+    [ -e "$1/pid" ] && return 1
+    return 2
 }

@@ -19,11 +19,17 @@ fi
 # A hard link is made whole or not at all, and once: the process that makes `pid` is the one that runs.
 if ! ln "$job/pid.$$" "$job/pid" 2>/dev/null; then
     rm -f "$job/pid.$$" "$job/rc.$$" "$run"
+    # A job that is over, or never begins, does not need its file.
+    first=
+    read -r first rest <"$job/pid"
+    if [ -e "$job/rc" ] || [ "$first" = cancelled ]; then rm -f "$job/script"; fi
     exit 0
 fi
 # After a loss of power it must be known that it began.
 sync "$job/rc.$$" "$job/pid" "$job" "${job%/*}" 2>/dev/null
-read -r began rest </proc/uptime
+# In some containers it cannot be read.
+began= over=
+{ read -r began rest </proc/uptime; } 2>/dev/null
 # A handler, not an ignored signal: that would be inherited. A shutdown asks this shell to end, and it ends afterwards.
 trap : HUP INT TERM
 /bin/sh "$run" "$job" </dev/null >"$job/out" 2>&1
@@ -31,9 +37,16 @@ rc=$?
 # They may hold secrets of the playbook.
 printf '' >"$run"
 [ -e "$job/script" ] && rm -f "$job/script"
+# So may those of a start that was cut before its wrapper began.
+set +f
+for file in "$job"/run.* "$job"/script.*; do
+    [ "$file" = "$run" ] || ! [ -e "$file" ] || rm -f "$file"
+done
 printf '%-3s\n' "$rc" 1<>"$job/rc.$$"
 # Who started a short one waits for its end.
-read -r over rest </proc/uptime
-[ "$((${over%%.*} - ${began%%.*}))" -lt 3 ] || sync "$job/rc.$$" "$job/out" 2>/dev/null
+{ read -r over rest </proc/uptime; } 2>/dev/null
+took=3
+case ${began%%.*}:${over%%.*} in :* | *: | *[!0-9:]*) ;; *) took=$((${over%%.*} - ${began%%.*})) ;; esac
+[ "$took" -lt 3 ] || sync "$job/rc.$$" "$job/out" 2>/dev/null
 mv -f "$job/rc.$$" "$job/rc"
 exit 0

@@ -15,6 +15,8 @@ pub(super) enum Answer {
     Ours {
         /// The line with the machine's id, where the host says it.
         machine: Option<String>,
+        /// It was not before.
+        taken: bool,
     },
     /// Another run has it, or a job that is not of this step works on the host.
     Other(Other),
@@ -49,7 +51,7 @@ pub(super) fn answer(output: &Output) -> Result<Answer, Unreadable> {
     let mut lines = text.lines().skip_while(|line| *line != "patchwave-lease").skip(1).map(printable);
     let word = lines.next().ok_or_else(bad)?;
     match word.as_str() {
-        "taken" | "held" => Ok(Answer::Ours { machine: lines.next() }),
+        word @ ("taken" | "held") => Ok(Answer::Ours { machine: lines.next(), taken: word == "taken" }),
         "other" => {
             let (run, owner) = (lines.next().ok_or_else(bad)?, lines.next().ok_or_else(bad)?);
             let age: u64 = lines.next().and_then(|age| age.parse().ok()).ok_or_else(bad)?;
@@ -83,8 +85,8 @@ mod tests {
             })
         };
         let text = |text: &str| text.to_owned();
-        assert_eq!(said("motd\npatchwave-lease\ntaken\n"), Ok(Answer::Ours { machine: None }));
-        assert_eq!(said("patchwave-lease\nheld\n11\n"), Ok(Answer::Ours { machine: Some(text("11")) }));
+        assert_eq!(said("motd\npatchwave-lease\ntaken\n"), Ok(Answer::Ours { machine: None, taken: true }));
+        assert_eq!(said("patchwave-lease\nheld\n11\n"), Ok(Answer::Ours { machine: Some(text("11")), taken: false }));
         let age = Duration::from_secs(60);
         let other = |jobs: &[&str]| Other {
             run: text("R"),

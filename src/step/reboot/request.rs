@@ -109,6 +109,8 @@ pub(super) async fn ask(
     guard: Option<&str>,
     until: Instant,
 ) -> Result<Option<Asked>, Box<StepResult>> {
+    // What was heard before is of the boot that ends.
+    cx.heard.forget();
     let script = format!("{SAME_BOOT}\n{}\n{ASK}", pkg::stop_if_locked());
     let command = Command::sh("reboot-ask", &script, [before.boot.as_str(), &unit(before)])
         .changing()

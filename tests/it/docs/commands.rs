@@ -125,7 +125,8 @@ fn every_line_of_cargo_names_what_is_there() {
         for (folder, name) in module.into_iter().chain(after("--lib").map(|name| ("src".to_owned(), name))) {
             if !name.starts_with('-') {
                 seen += 1;
-                let files = [format!("{folder}/{name}.rs"), format!("{folder}/{name}")];
+                let path = name.replace("::", "/");
+                let files = [format!("{folder}/{path}.rs"), format!("{folder}/{path}")];
                 assert!(exists(&files), "{}: {folder} has no {name}", line.place());
             }
         }

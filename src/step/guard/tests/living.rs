@@ -64,7 +64,7 @@ setsid -f $(sed -n s/^ExecStart=//p "$unit") </dev/null >/dev/null 2>&1"#;
         let first = std::mem::replace(&mut self.run, RunId("20261122-030000-abcd".into()));
         let answer = crate::step::lease::acquire(&mut self.cx()).await;
         self.run = first;
-        answer
+        answer.map(drop)
     }
 
     /// The watchdog has a process id different from this one.
