@@ -131,7 +131,7 @@ const WRONG: [Wrong; 11] = [
         scenario: one_gives_up,
         faults: Faults::NONE,
         law: "the lease went",
-        moves: 2,
+        moves: 4,
     },
     Wrong {
         what: "starts a job without the lease",
