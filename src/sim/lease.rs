@@ -13,9 +13,9 @@ pub(super) struct Holder {
 }
 
 impl SimHost {
-    /// `run owner own from least force`.
+    /// `run owner own from least force known`, where `known` are the jobs that a run that steals knows of.
     pub(super) fn lease_acquire(&mut self, args: &[&str]) -> String {
-        let [run, owner, own, from, _, force] = args else { return String::new() };
+        let [run, owner, own, from, _, force, known] = args else { return String::new() };
         if let Some(guard) = self.guard_of_another(run) {
             let (run, owner, within) = (&guard.run, &guard.owner, guard.within.as_secs());
             return format!("patchwave-lease\nguarded\n{run}\n{owner}\n{within}\narmed - 0 600\n");
@@ -37,7 +37,7 @@ impl SimHost {
         if let Some(holder) = self.lease.as_ref().filter(|holder| holder.run != *from) {
             return other(&holder.run, &holder.owner);
         }
-        if let Some(first) = jobs.first().filter(|_| !steals) {
+        if let Some(first) = jobs.first().filter(|_| !(steals && jobs.join("\n") == *known)) {
             return other(first.split('.').next().unwrap_or_default(), "");
         }
         if self.disk_full {
