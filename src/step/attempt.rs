@@ -45,7 +45,7 @@ pub async fn run(cx: &mut StepCx<'_>) -> StepResult {
 
 async fn attempt(cx: &mut StepCx<'_>) -> Ended {
     // A step that is taken over and noted something had its lease before: it goes on even while the host is away.
-    // That it was about to take the lease from somebody is noted, too, and does not prove it.
+    // A note that it was about to take the lease from another run does not prove that it did.
     let goes_on = cx.resumed && cx.notes.keys().any(|key| !key.starts_with("lease."));
     if takes_lease(cx.spec) && !cx.check && !goes_on {
         if !(cx.leased && begins_with_a_job(cx.spec)) {

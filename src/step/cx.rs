@@ -106,7 +106,7 @@ impl StepCx<'_> {
 
 /// Where a step's remote output goes. What comes in through [`Sink`] is appended.
 pub trait StepLog: Sink {
-    /// Bytes of this job's output that are in the log, whoever put them there.
+    /// Bytes of this job's output that are in the log, also those of an earlier controller.
     fn job_offset(&mut self, job: &str) -> u64;
 
     /// Appends output of a job: what follows the bytes that [`StepLog::job_offset`] counts.
@@ -206,7 +206,7 @@ pub struct Claim {
     pub begun: bool,
     /// One that has ended is not run again: its exit code counts.
     pub keeps_end: bool,
-    /// One whose end nobody can know is not run again.
+    /// One whose end cannot be known is not run again.
     pub once: bool,
 }
 

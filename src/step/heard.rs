@@ -12,7 +12,7 @@ use crate::command::{Command, Output};
 /// An answer is about now.
 const FRESH: Duration = Duration::from_secs(10);
 
-/// Answers that nobody has asked for yet.
+/// Answers that no question has used yet.
 #[derive(Debug, Default)]
 pub struct Heard(Vec<(Instant, Command, Output)>);
 

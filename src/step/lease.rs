@@ -1,6 +1,6 @@
 //! One lease per host while a run changes it, on the host itself, so that a second jump box is refused by name. Taken
 //! by the first change of a run on the host, kept fresh by every change, given back when the walk ends. While a job
-//! works on the host nobody else gets it, whatever its age. Start at [`acquire`].
+//! works on the host no other run gets it, whatever its age. Start at [`acquire`].
 //!
 //! Command lines on the host, all through `/bin/sh -c`: `id -u`, `mkdir -p`, `chmod 700`, `flock -w 10 9` (where it
 //! is), `date +%s`, `touch -c`, `stat -c %Y|%a|%u|%s`, `find`, `head`, `rm -f`, `mv -f`, `ln`, `cat`. Files:
@@ -51,7 +51,7 @@ const EXPIRES: Duration = Duration::from_secs(2 * 3600);
 const WAITS: Duration = Duration::from_secs(600);
 /// Between two looks at such a job.
 const LOOKS: Duration = Duration::from_secs(3);
-/// How often one step takes the lease from somebody: then others want the host, too.
+/// How often one step takes the lease from another run. If that is not enough, others want the host, too.
 const TAKES: u32 = 3;
 /// How a short change ends that found the lease lost.
 const NOT_OURS: Exit = Exit::Code(114);
@@ -207,7 +207,7 @@ pub(super) fn told(cx: &StepCx<'_>, mut result: StepResult) -> StepResult {
 
 /// The same command, which does nothing unless the lease is still this run's.
 pub(super) fn checked(cx: &StepCx<'_>, command: Command) -> Command {
-    // A run that cannot be written is nobody's, and has no lease.
+    // A run whose name cannot be written has no lease.
     let run = quote(&cx.run.0).unwrap_or_default();
     command.behind(&format!("{BASE}{HELD}run_of_lease={run}\n{LOST}"))
 }

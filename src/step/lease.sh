@@ -62,7 +62,7 @@ none_at_work() {
     [ -z "$jobs" ] || { [ "$6" = steal ] && [ "$jobs" = "$7" ]; } || other "${holder:-${jobs%%.*}}" "$owner" "$age"
 }
 none_at_work "$@"
-# What was claimed and has not begun never will: nobody may find out later that the host is another's.
+# What was claimed and has not begun never will: no job may begin after the host has become another run's.
 for job in "$base"/jobs/*; do
     case ${job##*/} in "$1".*) continue ;; esac
     [ -d "$job" ] && ! [ -e "$job/pid" ] && ! [ -e "$job/rc" ] && forbid "$job"

@@ -13,7 +13,7 @@ const MARK: &str = "patchwave-job ";
 /// The line that a start prints before its answer, with the boot: the job has begun.
 const BEGUN: &str = "patchwave-job begun ";
 
-/// How a start went that did not come to look at its job.
+/// The answer of a start that did not get as far as a look at its job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Start {
     /// Nothing was started: the lease must be asked for first.
@@ -37,7 +37,7 @@ pub(super) enum State {
     Done(u32),
     /// It began, does not run and left no exit code.
     Gone,
-    /// It was kept from beginning, for ever.
+    /// It has not begun, and never will.
     Cancelled,
 }
 
@@ -107,7 +107,7 @@ impl Ear {
         (Self { said: Vec::new(), tell: Some(tell) }, heard)
     }
 
-    /// The boot in which it began, if it was heard that it has.
+    /// The boot in which it began, once the host has said that it did.
     pub fn begun(&self) -> Option<&str> {
         begun(&self.said).map(|(boot, _)| boot)
     }

@@ -81,7 +81,7 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &JobSpec) -> Result<JobEnd, JobTroub
 struct Job<'a> {
     spec: &'a JobSpec,
     memory: Memory,
-    /// Whether a start was sent, ever: then it may run, whatever is heard.
+    /// Whether a start was ever sent. Then the job may run, whatever the answer is.
     asked: bool,
     /// Bytes of its output that are in the log.
     logged: u64,
@@ -95,9 +95,9 @@ struct Job<'a> {
     patience: Patience,
     /// The guard that was armed for it.
     guard: Option<Armed>,
-    /// Why this run has no lease, as it was heard when the job was taken up again.
+    /// Why this run did not get the lease again when it resumed the job.
     refused: Option<Box<StepResult>>,
-    /// The boot in which it began, as a start said before its answer.
+    /// The boot in which it began, from the line that a start prints before its answer.
     began_in: Option<String>,
 }
 
@@ -124,12 +124,12 @@ impl Job<'_> {
         self.guard.as_ref().is_some_and(|guard| guard.over)
     }
 
-    /// Asks for the lease, because the host says that not all is as this run left it. Refused it is at once, unless the
-    /// job may have begun before: its next start finds out. True if the run did not have it any more.
+    /// Asks for the lease, because the host is not as this run left it. A refusal ends the step, unless the job may have
+    /// begun before: then its next start finds out. True if the run had lost the lease and took it again.
     async fn ask_for_lease(&mut self, cx: &mut StepCx<'_>) -> Result<bool, JobTrouble> {
         match lease::acquire(cx).await {
             Ok(taken) => Ok(taken),
-            // A host that cannot be asked is dealt with later, too.
+            // A host that does not answer is dealt with later, too.
             Err(result) if self.asked => {
                 self.refused = Some(result).filter(|result| result.class.starts_with("lease"));
                 Ok(false)
@@ -138,13 +138,13 @@ impl Job<'_> {
         }
     }
 
-    /// Sends the start until its answer is heard. The claim on the host makes that safe. Returns the first look at it;
-    /// none if only that it has begun is known.
+    /// Sends the start until there is an answer. The claim on the host makes that safe. Returns the first look at the
+    /// job, or `None` if all that is known is that it has begun.
     async fn start(&mut self, cx: &mut StepCx<'_>) -> Result<Option<Output>, JobTrouble> {
         let guard = self.guard.as_ref().map(|guard| guard.id.clone());
-        // Where the lease was asked for just now, nothing but the lease itself is looked at again.
+        // If the lease was taken just now, the host checks only the lease itself again.
         let mut own = if cx.holds_lease { String::new() } else { cx.names_of_step() };
-        // The host does not know the lease of this run any more. It may have forgotten a job that began, too.
+        // The host no longer has the lease of this run. It may have lost the folder of a job that began, too.
         let mut forgot = self.memory.recalled && self.guard.as_ref().is_some_and(|guard| guard.forgot);
         loop {
             let (wait, gather) = (wait_within(cx, FIRST_WAIT), FIRST_GATHER);
@@ -161,7 +161,7 @@ impl Job<'_> {
                 sent => sent,
             };
             if self.began_in.is_some() {
-                // Noted first: the host may forget it.
+                // Noted first: the host may lose its folder.
                 (self.asked, self.memory.begun) = (true, true);
                 self.memory.keep(cx, &self.spec.name).await?;
                 if let Err(error) = output {
@@ -183,10 +183,10 @@ impl Job<'_> {
                     own.clear();
                 }
                 Ok(Start::Ask) => self.bad_answer(unreadable(&command, "the host asks for its lease again"))?,
-                // An earlier start whose answer was not heard may still be at work.
+                // An earlier start whose answer was lost may still be at work.
                 Ok(Start::Refused(_)) if self.asked && !self.cancel(cx).await? => return Ok(None),
                 Ok(Start::Refused(why)) => return Err(JobTrouble::Refused { why }),
-                // No other run took it, its file is gone: what the host knew of a job may be gone with it.
+                // No other run took the lease; its file is gone, and a job's folder may be gone with it.
                 Ok(Start::Lost(lost)) if self.asked && self.refused.is_none() && lost.run.is_empty() => {
                     return Err(JobTrouble::Lost { id: self.memory.id.clone(), tail: std::mem::take(&mut self.tail) });
                 }
@@ -201,7 +201,7 @@ impl Job<'_> {
         }
     }
 
-    /// Sends a start. That the job has begun is heard before the answer, and noted if the answer takes its time.
+    /// Sends a start. The host says that the job has begun before it answers; that is noted if the answer takes long.
     async fn exec_and_hear(&mut self, cx: &mut StepCx<'_>, command: &Command) -> Result<Output, LinkError> {
         let command = command.clone().timeout(timeout_within(cx, command));
         let (mut ear, heard) = Ear::new();
@@ -252,7 +252,7 @@ impl Job<'_> {
                 State::Done(code) if heard_all => return self.end(cx, code).await,
                 State::Gone if heard_all => return Err(self.gone(&poll)),
                 State::Done(_) | State::Gone => continue,
-                // The host said that it has a folder: somebody removed it, or the disk is another one.
+                // The host had the folder before: it was removed, or the disk is another one.
                 State::Absent => return Err(self.gone(&poll)),
                 State::Cancelled => {
                     return Err(cx

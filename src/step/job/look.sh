@@ -5,7 +5,7 @@
 look() {
     job=$base/jobs/$1
     look_at_time
-    # What somebody else put there says nothing about a job of ours.
+    # A folder that another user made says nothing about our jobs.
     if ! is_ours || ! [ -d "$job" ]; then
         printf 'patchwave-job absent - - %s\n' "${this_boot:--}"
         exit 0

@@ -35,9 +35,9 @@ pub(super) enum Answer {
 /// Who has the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Other {
-    /// The run that has the lease, or, where nobody has it, the run of the first job.
+    /// The run that has the lease, or, if no run has it, the run of the first job.
     pub run: String,
-    /// Empty: nobody has the lease.
+    /// Empty: no run has the lease.
     pub owner: String,
     /// Since that run last reported.
     pub age: Duration,

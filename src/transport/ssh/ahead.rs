@@ -1,5 +1,5 @@
 //! The channel of a command: opened while the command before it runs, which is a round trip less, or when it is needed.
-//! What is said on it, it does not know. Start at [`Ahead`].
+//! Knows nothing of what is said on it. Start at [`Ahead`].
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ impl Ahead {
         self.many = true;
     }
 
-    /// Takes what came of opening one; the host may have refused.
+    /// Takes the channel that was opened ahead; `None`: the host refused.
     pub(super) fn opened(&mut self, channel: Option<Channel<Msg>>) {
         match channel {
             Some(channel) => self.waits = Some((Instant::now(), channel.split())),

@@ -41,7 +41,7 @@ pub struct SshOptions {
     /// Tells whether a host certificate is valid now.
     pub clock: Arc<dyn Clock>,
     /// Who can be asked for passphrases, about unknown host keys ([`HostKeyPolicy::Ask`]), and for codes and the like
-    /// that a host wants in addition to a key or a password; `None`: nobody.
+    /// that a host wants in addition to a key or a password; `None`: no one.
     pub prompt: Option<Arc<dyn Prompt>>,
 }
 

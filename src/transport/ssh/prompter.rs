@@ -32,7 +32,7 @@ pub(super) struct Prompter {
 pub(super) enum Reply {
     Yes,
     No,
-    /// There is nobody to ask.
+    /// No person can be asked.
     Nothing,
 }
 

@@ -82,7 +82,7 @@ impl SshSession {
     }
 }
 
-/// What stands before and after the first `mark`.
+/// The bytes before and after the first `mark`.
 fn cut<'a>(bytes: &'a [u8], mark: &str) -> Option<(&'a [u8], &'a [u8])> {
     let at = bytes.windows(mark.len()).position(|window| window == mark.as_bytes())?;
     Some((&bytes[..at], &bytes[at + mark.len()..]))
