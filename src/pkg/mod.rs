@@ -31,7 +31,7 @@ pub use loader::Starts;
 pub use locks::{are_locked, is_lists, lock_holders, locked, stop_if_locked};
 pub use manager::{LockHolder, PackageManager, Refresh};
 pub use package::{Exact, Package, Versions};
-pub use pending::{Pending, Simulation, Stays, Update};
+pub use pending::{Advisory, Pending, Security, Simulation, Stays, Update};
 pub use state::{Health, Installed, PackageState};
 pub use transaction::{CannotDo, Repair, Transaction};
 pub use trouble::{Class, Trouble};

@@ -27,12 +27,72 @@ pub struct Update {
     pub from: Option<String>,
     /// The version that the manager would install.
     pub to: String,
-    /// The highest version from a security origin that is above `from` and not above `to`, if there is one.
-    pub security: Option<String>,
+    /// Whether it fixes a security problem.
+    pub security: Security,
     /// A kernel, its headers or modules, or a meta package of them.
     pub kernel: bool,
     /// Why the manager does not take it by itself.
     pub stays: Option<Stays>,
+    /// The package source that has `to`, as the manager names it: `stable-security`, `baseos`; `None`: not known.
+    pub source: Option<String>,
+    /// The advisories that a version above `from` and not above `to` belongs to, by id.
+    pub advisories: Vec<Advisory>,
+}
+
+impl Update {
+    /// An update that nothing else is known of.
+    pub fn new(name: impl Into<String>, from: Option<String>, to: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            from,
+            to: to.into(),
+            security: Security::Unknown,
+            kernel: false,
+            stays: None,
+            source: None,
+            advisories: Vec::new(),
+        }
+    }
+}
+
+/// Whether an update fixes a security problem. Written as `{"fix": VERSION}`, `"no"` or `"unknown"`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Security {
+    /// It does: the highest version above the installed one, and not above the pending one, that is a security fix.
+    Fix(String),
+    /// Its source marks security fixes, and this is none.
+    No,
+    /// Its source does not mark security fixes.
+    Unknown,
+}
+
+impl Security {
+    /// `Fix` or `No`, from a source that marks security fixes.
+    pub fn known(fix: Option<String>) -> Self {
+        fix.map_or(Self::No, Self::Fix)
+    }
+
+    /// The version that is the fix.
+    pub fn fix(&self) -> Option<&String> {
+        match self {
+            Self::Fix(version) => Some(version),
+            Self::No | Self::Unknown => None,
+        }
+    }
+}
+
+/// What the distribution published about a problem and the versions that fix it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Advisory {
+    /// `RHSA-2026:1234`, `DSA-5000-1`, `openSUSE-SLE-15.6-2026-1234`.
+    pub id: String,
+    /// Whether it is about security, as opposed to a bug or a new function.
+    pub security: bool,
+    /// In the distribution's own word, lower case: `critical`, `important`; empty: it does not say.
+    pub severity: String,
+    /// The problems that have a CVE id, sorted.
+    pub cves: Vec<String>,
 }
 
 /// Why a pending update is not taken.

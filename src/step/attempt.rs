@@ -48,7 +48,11 @@ async fn attempt(cx: &mut StepCx<'_>) -> Ended {
     // A note that it was about to take the lease from another run does not prove that it did.
     let goes_on = cx.resumed && cx.notes.keys().any(|key| !key.starts_with("lease."));
     if takes_lease(cx.spec) && !cx.check && !goes_on {
-        if !(cx.leased && begins_with_a_job(cx.spec)) {
+        // A job's start asks by itself. But an earlier controller may have ended before it asked: then the job must
+        // not be noted before the lease is this run's, or a lease that is missing later would mean that the host lost
+        // the job.
+        let start_asks = cx.leased && !cx.resumed && begins_with_a_job(cx.spec);
+        if !start_asks {
             lease::acquire(cx).await?;
         }
         // Recorded before the first change: a controller that continues this walk must find the same machine.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     command::{Output, Unreadable, printable},
-    pkg::{Pending, Stays, Update},
+    pkg::{Pending, Security, Stays, Update},
 };
 
 pub(super) fn read(output: &Output) -> Result<Pending, Unreadable> {
@@ -52,11 +52,15 @@ fn combine(
 ) -> Result<Pending, Unreadable> {
     let table =
         |name: &str| tables.get(name).ok_or_else(|| Unreadable::new(format!("apt-cache policy does not know {name}")));
+    let security = |fix: Option<String>| match fix {
+        None if !knows_security => Security::Unknown,
+        fix => Security::known(fix),
+    };
+    let update = |name: String, from, to: String| Update { kernel: is_kernel(&name), ..Update::new(name, from, to) };
     let mut updates = Vec::new();
     for (exact, from) in simulated.simulation.installs {
-        let security = table(&exact.name)?.security(from.as_deref(), &exact.version);
-        let kernel = is_kernel(&exact.name);
-        updates.push(Update { name: exact.name, from, to: exact.version, security, kernel, stays: None });
+        let security = security(table(&exact.name)?.security(from.as_deref(), &exact.version));
+        updates.push(Update { security, ..update(exact.name, from, exact.version) });
     }
     for (name, why) in simulated.stays {
         let table = table(&name)?;
@@ -66,14 +70,13 @@ fn combine(
         }
         // Before apt 2.5 a phased update is listed among those kept back.
         let why = if table.candidate_is_phased() { Stays::Phased } else { why };
-        let security = table.security(Some(&from), &to);
-        updates.push(Update { kernel: is_kernel(&name), from: Some(from), security, to, stays: Some(why), name });
+        let security = security(table.security(Some(&from), &to));
+        updates.push(Update { security, stays: Some(why), ..update(name, Some(from), to) });
     }
     for (name, from, to) in back {
         // Also a fix that is newer than what is installed: the pin keeps it from the host.
-        let security = table(&name)?.security_above(&from);
-        let stays = Some(Stays::PinnedBack);
-        updates.push(Update { kernel: is_kernel(&name), from: Some(from), security, to, stays, name });
+        let security = security(table(&name)?.security_above(&from));
+        updates.push(Update { security, stays: Some(Stays::PinnedBack), ..update(name, Some(from), to) });
     }
     updates.sort_by(|a, b| a.name.cmp(&b.name));
     updates.dedup_by(|a, b| a.name == b.name);

@@ -61,14 +61,8 @@ pub(super) fn locks(output: &Output) -> Result<Vec<LockHolder>, Unreadable> {
 pub(super) fn pending(output: &Output) -> Result<Pending, Unreadable> {
     let update = |line: &Vec<String>| {
         let [name, from, to] = &line[..] else { return Err(Unreadable::new("not an update")) };
-        Ok(Update {
-            name: name.clone(),
-            from: Some(from.clone()),
-            to: to.clone(),
-            security: None,
-            kernel: name == "kern",
-            stays: None,
-        })
+        let update = Update::new(name, Some(from.clone()), to);
+        Ok(Update { kernel: name == "kern", ..update })
     };
     let updates = lines(output)?.iter().map(update).collect::<Result<_, _>>()?;
     Ok(Pending { updates, ..Pending::default() })

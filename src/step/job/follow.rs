@@ -124,8 +124,8 @@ impl Job<'_> {
         self.guard.as_ref().is_some_and(|guard| guard.over)
     }
 
-    /// Asks for the lease, because the host is not as this run left it. A refusal ends the step, unless the job may have
-    /// begun before: then its next start finds out. True if the run had lost the lease and took it again.
+    /// Asks for the lease, because the host is not as this run left it. A refusal ends the step, unless the job may
+    /// have begun before: then its next start finds out. True if the run had lost the lease and took it again.
     async fn ask_for_lease(&mut self, cx: &mut StepCx<'_>) -> Result<bool, JobTrouble> {
         match lease::acquire(cx).await {
             Ok(taken) => Ok(taken),

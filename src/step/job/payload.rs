@@ -91,9 +91,9 @@ pub(super) fn start(
 ) -> Result<Command, Unquotable> {
     let mut program = run_file(&spec.command, guard)?;
     let script = spec.script.as_deref().unwrap_or_default();
-    // Every user of the host can read the command line while the job starts, and sudo logs it. Without an environment it
-    // shows no more than the program's own arguments do, but for longer: so no secret goes there. Standard input costs
-    // a round trip.
+    // Every user of the host can read the command line while the job starts, and sudo logs it. Without an environment
+    // it shows no more than the program's own arguments do, but for longer: so no secret goes there. Standard input
+    // costs a round trip.
     let plain = spec.command.env.is_empty() && !spec.command.argv.iter().any(|word| secrets.is_in(word));
     let on_the_line = plain && !spec.command.privileged && program.len() <= LONGEST_PROGRAM;
     let lines = if on_the_line { 0 } else { program.lines().count() };

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     event::{PackageLeft, WhyLeft},
-    pkg::{Exact, PackageManager, PackageState, Pending, Stays, Update},
+    pkg::{Exact, PackageManager, PackageState, Pending, Security, Stays, Update},
     playbook::Scope,
 };
 
@@ -25,6 +25,8 @@ pub(super) struct Choice {
     pub take: Vec<Exact>,
     pub excluded: Vec<String>,
     pub phased: Vec<String>,
+    /// Not taken as security updates, because their sources do not say whether they are.
+    pub unsure: Vec<String>,
     /// Asked for, but cannot be installed: held, kept back, or pinned to an older version.
     pub left: Vec<PackageLeft>,
     /// Named, but not on the host.
@@ -52,7 +54,7 @@ impl Wish {
     fn covers(&self, manager: &dyn PackageManager, update: &Update) -> bool {
         match self.scope {
             Scope::All => true,
-            Scope::Security => update.security.is_some(),
+            Scope::Security => update.security.fix().is_some(),
             Scope::Kernel => update.kernel,
             Scope::Packages => matches(manager, &self.names_match, &update.name),
         }
@@ -60,6 +62,11 @@ impl Wish {
 
     pub(super) fn excludes(&self, manager: &dyn PackageManager, name: &str) -> bool {
         matches(manager, &self.exclude, name)
+    }
+
+    /// Whether it would be taken if its source said that it is a security update.
+    fn is_unsure(&self, update: &Update) -> bool {
+        self.scope == Scope::Security && update.security == Security::Unknown
     }
 
     /// The scope as words in a sentence: `no security update pending`.
@@ -78,15 +85,19 @@ pub(super) fn choose(wish: &Wish, manager: &dyn PackageManager, pending: &Pendin
     let mut choice = Choice::default();
     // A package pinned to an older version may need a fix, so it is named along with the security updates.
     let pinned = |update: &Update| update.stays == Some(Stays::PinnedBack) && wish.scope == Scope::Security;
-    let covered = |update: &&Update| update.from.is_some() && (wish.covers(manager, update) || pinned(update));
+    let covered = |update: &&Update| {
+        update.from.is_some() && (wish.covers(manager, update) || pinned(update) || wish.is_unsure(update))
+    };
     for update in pending.updates.iter().filter(covered) {
         let name = update.name.clone();
         if wish.excludes(manager, &name) {
             choice.excluded.push(name);
+        } else if wish.is_unsure(update) {
+            choice.unsure.push(name);
         } else if state.is_held(&name) {
             choice.left.push(left(update, WhyLeft::Held));
         } else {
-            match (update.stays, &update.security) {
+            match (update.stays, update.security.fix()) {
                 (None, _) => choice.take.push(Exact { name, version: update.to.clone() }),
                 // Security fixes are never phased in; only a later version built on top of one is.
                 (Some(Stays::Phased), Some(fix)) => choice.take.push(Exact { name, version: fix.clone() }),
@@ -103,12 +114,12 @@ pub(super) fn choose(wish: &Wish, manager: &dyn PackageManager, pending: &Pendin
 
 /// An update that stays pending. A fix that a pin keeps away is newer than what the pin asks for.
 fn left(update: &Update, why: WhyLeft) -> PackageLeft {
-    let available = if why == WhyLeft::Pinned { update.security.clone() } else { Some(update.to.clone()) };
+    let available = if why == WhyLeft::Pinned { update.security.fix().cloned() } else { Some(update.to.clone()) };
     PackageLeft {
         name: update.name.clone(),
         installed: update.from.clone(),
         available,
-        security: update.security.is_some(),
+        security: update.security.fix().is_some(),
         why,
     }
 }
@@ -116,7 +127,12 @@ fn left(update: &Update, why: WhyLeft) -> PackageLeft {
 impl Choice {
     /// What was left out and why, for people: `held: a, b`.
     pub(super) fn left_out(&self) -> Vec<String> {
-        let by_wish = [("phased", &self.phased), ("excluded", &self.excluded), ("not installed", &self.not_installed)];
+        let by_wish = [
+            ("phased", &self.phased),
+            ("excluded", &self.excluded),
+            ("the source does not mark security updates", &self.unsure),
+            ("not installed", &self.not_installed),
+        ];
         let mut lines = self.blocked();
         lines.extend(named(&by_wish));
         lines
@@ -163,12 +179,10 @@ mod tests {
 
     fn update(name: &str, from: Option<&str>, to: &str, security: Option<&str>, stays: Option<Stays>) -> Update {
         Update {
-            name: name.into(),
-            from: from.map(str::to_owned),
-            to: to.into(),
-            security: security.map(str::to_owned),
+            security: Security::known(security.map(str::to_owned)),
             kernel: name.starts_with("linux-image"),
             stays,
+            ..Update::new(name, from.map(str::to_owned), to)
         }
     }
 
@@ -187,6 +201,8 @@ mod tests {
                 update("pinned", Some("3"), "2", None, Some(Stays::PinnedBack)),
                 update("plain", Some("1"), "2", None, None),
                 update("stuck", Some("1"), "2", Some("2"), Some(Stays::KeptBack)),
+                Update { security: Security::Unknown, ..update("vendor", Some("1"), "2", None, None) },
+                Update { security: Security::Unknown, ..update("vendor-new", None, "2", None, None) },
             ],
             ..Pending::default()
         };
@@ -207,7 +223,7 @@ mod tests {
         assert_eq!(
             check(Scope::All, &[], &[]),
             (
-                "docker-ce=2 gradual-fix=2 libssl3:i386=2 linux-image-amd64=6 masked=2.0 plain=2".into(),
+                "docker-ce=2 gradual-fix=2 libssl3:i386=2 linux-image-amd64=6 masked=2.0 plain=2 vendor=2".into(),
                 vec![
                     "held: held".into(),
                     "kept back: stuck".into(),
@@ -223,7 +239,8 @@ mod tests {
                 vec![
                     "held: held".into(),
                     "kept back: stuck".into(),
-                    "excluded: docker-ce, libssl3:i386, pinned".into()
+                    "excluded: docker-ce, libssl3:i386, pinned".into(),
+                    "the source does not mark security updates: vendor".into()
                 ]
             )
         );

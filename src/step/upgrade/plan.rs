@@ -184,14 +184,7 @@ mod tests {
         let pending = Pending {
             updates: installs(&["a 1 2", "b 1 2", "docker 1 2", "new - 1"])
                 .into_iter()
-                .map(|(exact, from)| Update {
-                    name: exact.name,
-                    from,
-                    to: exact.version,
-                    security: None,
-                    kernel: false,
-                    stays: None,
-                })
+                .map(|(exact, from)| Update::new(exact.name, from, exact.version))
                 .collect(),
             ..Pending::default()
         };
