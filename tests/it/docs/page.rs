@@ -27,9 +27,8 @@ pub fn pages() -> Vec<PathBuf> {
 
 /// The pages that say what the program does; the others say why and how.
 pub fn reference() -> Vec<PathBuf> {
-    ["README.md", "docs/inventory.md", "docs/ledger.md", "docs/playbook.md", "docs/rollout.md"]
-        .map(|name| root().join(name))
-        .into()
+    let pages = ["README", "docs/inventory", "docs/ledger", "docs/playbook", "docs/rollout", "docs/security-updates"];
+    pages.map(|name| root().join(format!("{name}.md"))).into()
 }
 
 pub fn text(page: &Path) -> String {
