@@ -69,6 +69,20 @@ impl Hint {
         })
     }
 
+    /// The same with this run where `resume` has no argument: alone it asks which run is meant.
+    #[must_use]
+    pub fn of_run(mut self, run: &str) -> Self {
+        for part in &mut self.parts {
+            if let Part::Command { verb, args } = part
+                && verb == "resume"
+                && args.is_empty()
+            {
+                run.clone_into(args);
+            }
+        }
+        self
+    }
+
     /// Whether it has a command.
     pub fn has_commands(&self) -> bool {
         self.parts.iter().any(|part| matches!(part, Part::Command { .. }))
@@ -149,6 +163,12 @@ mod tests {
         );
         let both = Hint::words("a ").and_hint(Hint::words("b ").and_command("runs", &[])).and(".");
         assert_eq!(both.to_string(), "a b `patchwave runs`.");
+    }
+
+    #[test]
+    fn a_resume_names_its_run() {
+        let hint = Hint::words("wait, then ").and_command("resume", &[]).and(" or ").and_command("resume", &["R2"]);
+        assert_eq!(hint.of_run("R1").to_string(), "wait, then `patchwave resume R1` or `patchwave resume R2`");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     event::{StepResult, Verdict},
+    hint::Hint,
     playbook::Side,
 };
 
@@ -33,6 +34,7 @@ pub async fn run(cx: &mut StepCx<'_>) -> StepResult {
     let result = guard::hand_on(cx, result);
     let mut result = guard::settle(cx, result).await;
     result.took = began.elapsed();
+    result.help = result.help.map(|help| Hint::read(&help).of_run(&cx.run.0).to_string());
     if let Some(name) = &cx.spec.register
         && !result.vars.contains_key(name)
     {

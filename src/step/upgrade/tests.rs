@@ -243,6 +243,18 @@ async fn a_lost_connection_costs_nothing() {
 }
 
 #[tokio::test]
+async fn a_host_that_is_lost_during_its_transaction_says_how_to_find_it_again() {
+    let mut bench = host(upgrade());
+    bench.limit = Duration::from_secs(4);
+    bench.file("install", r#": >"$PATCHWAVE_ROOT/locked-out"; sleep 1"#);
+    bench.faults("job-start", [Fault::LoseAfter(Duration::from_millis(800))]);
+    let result = go(&mut bench).await;
+    let help = result.help.as_deref().unwrap_or_default();
+    assert_eq!((result.verdict, installs(&bench)), (Verdict::Unknown, 1), "{result:?}");
+    assert!(help.starts_with(&format!("`patchwave resume {}` (it ", bench.run.0)), "{result:?}");
+}
+
+#[tokio::test]
 async fn a_resumed_attempt_finds_its_transaction_again() {
     let mut bench = host(upgrade());
     bench.file(
