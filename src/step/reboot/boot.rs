@@ -15,7 +15,8 @@ use crate::{
 
 /// One attempt, from the connection to the answer.
 const ATTEMPT: Duration = Duration::from_secs(5);
-/// A login on a machine that is busy booting may take longer, so attempts grow after this time.
+/// A login on a machine that is busy booting may take longer, so attempts grow after this time. Until then a machine is
+/// also asked often: one that boots in a second should not cost five.
 const SLOW_AFTER: Duration = Duration::from_secs(60);
 const SLOW_ATTEMPT: Duration = Duration::from_secs(15);
 
@@ -93,10 +94,21 @@ pub(super) async fn wait(
             }
             return Err(Box::new(verdict(&seen, evidence, began)));
         }
-        let pause = Duration::from_millis(1000 + fastrand::u64(0..4000));
+        let pause = pause(began, Duration::from_secs(5));
         // The last attempt needs some time as well.
         tokio::time::sleep(pause.min((end - SHORTEST).saturating_duration_since(Instant::now()))).await;
     }
+}
+
+/// The pause between two attempts, of random length: a thousand hosts may be rebooting. `most` is for a machine that
+/// has been away for a while.
+pub(super) fn pause(began: Instant, most: Duration) -> Duration {
+    let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
+    Duration::from_millis(if began.elapsed() < SLOW_AFTER {
+        fastrand::u64(200..=700)
+    } else {
+        fastrand::u64(most / 5..=most)
+    })
 }
 
 /// The result if the host took the request and then refused to reboot. In doubt: `None`.

@@ -30,6 +30,8 @@ struct Machine {
     /// … until this time.
     up: u64,
     boot: &'static str,
+    /// While it is down, its address answers at once that nobody listens.
+    closed: bool,
     /// Until then logins are refused.
     nologin: u64,
     /// Until then the system is `starting`.
@@ -82,6 +84,7 @@ impl Default for Machine {
             down: 5,
             up: 40,
             boot: NEW,
+            closed: false,
             nologin: 0,
             starting: 0,
             state: "running",
@@ -188,6 +191,7 @@ impl Transport for Machine {
         Box::pin(async {
             let fail = |class, phase| Err(ConnectError { phase, class, message: format!("{class}"), help: None });
             match self.since() {
+                Some(s) if s >= self.down && s < self.up && self.closed => fail(Class::Refused, Phase::Connect),
                 Some(s) if s >= self.down && s < self.up => {
                     tokio::time::sleep(Duration::from_secs(60)).await;
                     fail(Class::TimedOut, Phase::Connect)
@@ -235,6 +239,24 @@ fn bench(machine: &Machine) -> Bench {
 
 async fn reboots(machine: Machine) -> StepResult {
     run(&mut bench(&machine).cx()).await
+}
+
+/// Most virtual machines and containers are back within seconds: the wait must not be longer than the boot.
+#[tokio::test(start_paused = true)]
+async fn a_host_that_is_soon_back_is_soon_seen() {
+    for up in [1, 2, 5, 20, 50] {
+        for seed in 0..20 {
+            fastrand::seed(seed);
+            let machine = Machine { down: 1.min(up - 1), up, closed: true, starting: 1, ..Default::default() };
+            let began = Instant::now();
+            assert_eq!(reboots(machine.clone()).await.verdict, Verdict::Ok);
+            let seen = machine.seen.lock().unwrap();
+            let met = seen.met.unwrap() - seen.asked.unwrap();
+            assert!(met <= Duration::from_secs(up + 1), "up after {up} s, seen after {met:?}");
+            // Settled a second later, and then stable.
+            assert!(began.elapsed() <= Duration::from_secs(up + 1 + 1 + 1 + 10), "{up}: {:?}", began.elapsed());
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,7 +17,8 @@ const STATE: &str = r#"if [ -d "${PATCHWAVE_ROOT-}/run/systemd/system" ]; then e
 else echo "state none"; fi
 echo "kernel $(uname -r)""#;
 const LOOK: Duration = Duration::from_secs(15);
-const BETWEEN: Duration = Duration::from_secs(1);
+/// The longest pause between two looks after the first minute.
+const BETWEEN: Duration = Duration::from_secs(2);
 
 /// Proves it, or says what is wrong.
 pub(super) async fn prove(
@@ -71,7 +72,7 @@ async fn up(cx: &mut StepCx<'_>, spec: &Reboot, before: &Before, deadline: Insta
 
 /// The system's state once it no longer changes, and the running kernel.
 async fn settled(cx: &mut StepCx<'_>, deadline: Instant) -> Result<(String, String), Box<StepResult>> {
-    let query = state();
+    let (query, began) = (state(), Instant::now());
     loop {
         let answer = timeout(LOOK, cx.link.ask(&query, &mut NoSink)).await;
         let last = match answer {
@@ -94,7 +95,8 @@ async fn settled(cx: &mut StepCx<'_>, deadline: Instant) -> Result<(String, Stri
             return Err(Box::new(StepResult::failed("degraded", summary).help(help)));
         }
         cx.journal.progress(&format!("booting: {last}"));
-        tokio::time::sleep(BETWEEN.min(deadline.saturating_duration_since(Instant::now()))).await;
+        let pause = boot::pause(began, BETWEEN);
+        tokio::time::sleep(pause.min(deadline.saturating_duration_since(Instant::now()))).await;
     }
 }
 
@@ -127,6 +129,7 @@ async fn degraded(cx: &mut StepCx<'_>, before: &Before) -> Result<(), Box<StepRe
 
 /// A fresh login. A refused login is tried again as long as there is time.
 async fn logs_in(cx: &mut StepCx<'_>, deadline: Instant, what: &str) -> Result<String, Box<StepResult>> {
+    let began = Instant::now();
     // There is one try even if the deadline has just passed.
     let end = deadline.max(Instant::now() + LOOK);
     loop {
@@ -142,6 +145,6 @@ async fn logs_in(cx: &mut StepCx<'_>, deadline: Instant, what: &str) -> Result<S
             let result = StepResult::unreachable("never-came-back", format!("{what}: {why}"));
             return Err(Box::new(result.help("look at its console")));
         }
-        tokio::time::sleep(BETWEEN).await;
+        tokio::time::sleep(boot::pause(began, BETWEEN)).await;
     }
 }
