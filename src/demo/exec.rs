@@ -32,6 +32,7 @@ impl Call {
     /// Runs it until it ends or the client has gone.
     pub(super) async fn run(self, channel: Channel<Msg>) {
         let (from_client, to_client) = channel.split();
+        self.machine.count_command();
         if let Some([stdout, stderr]) = self.machine.answer_without_a_process(&self.line) {
             if !stdout.is_empty() {
                 let _ = to_client.data_bytes(stdout).await;

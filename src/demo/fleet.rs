@@ -269,6 +269,11 @@ impl<'a> Host<'a> {
         self.machine.logins()
     }
 
+    /// How many commands were sent to it: each is a round trip.
+    pub fn commands(&self) -> usize {
+        self.machine.commands()
+    }
+
     /// How often it came up, the first time included. It listens again when this increases.
     pub fn boots(&self) -> usize {
         self.machine.boots()

@@ -66,6 +66,7 @@ pub(super) struct Machine {
     faults: Mutex<Vec<Fault>>,
     frozen: Arc<AtomicBool>,
     logins: AtomicUsize,
+    commands: AtomicUsize,
     boots: AtomicUsize,
 }
 
@@ -98,6 +99,7 @@ impl Machine {
             faults: Mutex::new(faults),
             frozen: Arc::new(AtomicBool::new(false)),
             logins: AtomicUsize::new(0),
+            commands: AtomicUsize::new(0),
             boots: AtomicUsize::new(0),
             name,
             folder,
@@ -132,6 +134,14 @@ impl Machine {
 
     pub(super) fn count_login(&self) {
         self.logins.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn commands(&self) -> usize {
+        self.commands.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_command(&self) {
+        self.commands.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn is_on(&self) -> bool {

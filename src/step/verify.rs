@@ -28,7 +28,13 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Verify) -> Ended {
         return Ok(StepResult::would("would verify"));
     }
     let until = (Instant::now() + SETTLES).min(cx.deadline);
-    let asks = first_asks(cx, spec);
+    let mut asks = first_asks(cx, spec);
+    let waits = !(spec.http.is_empty() && spec.ports.is_empty() && spec.command.is_none());
+    // With the same rights the questions are asked in this order: if all services are active, they have settled before
+    // the journal is read. Otherwise the rest is asked again.
+    if !waits && !cx.rights() {
+        asks.extend(known_asks(cx, spec));
+    }
     remote::ask_ahead(cx, asks).await?;
     let mut wrong = loop {
         let Seen { wrong, hopeless } = moving_parts(cx, spec).await?;
@@ -37,6 +43,7 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Verify) -> Ended {
         }
         cx.journal.progress(&wrong[0].summary);
         tokio::time::sleep(AGAIN).await;
+        cx.heard.forget();
     };
     let mut said = Vec::new();
     let rights = rights(spec);
@@ -67,18 +74,27 @@ fn first_asks(cx: &StepCx<'_>, spec: &Verify) -> Vec<Command> {
     if !names.is_empty() {
         asks.push(services::states(&names).command);
     }
-    if spec.kernel_newest || spec.packages_healthy {
-        asks.extend(packages::known(cx, rights(spec)).err());
+    if let Err(facts) = packages::known(cx, rights(spec))
+        && (spec.kernel_newest || spec.packages_healthy)
+    {
+        asks.push(facts);
     }
     asks
 }
 
 /// What is asked after the services have settled: the journal must not be read earlier.
 async fn last_asks(cx: &mut StepCx<'_>, spec: &Verify) -> Result<Vec<Command>, Box<StepResult>> {
+    if spec.kernel_newest || spec.packages_healthy {
+        // From here on it is known.
+        let _ = packages::find(cx, rights(spec)).await?;
+    }
+    Ok(known_asks(cx, spec))
+}
+
+/// What is asked last, as far as it is known by now.
+fn known_asks(cx: &StepCx<'_>, spec: &Verify) -> Vec<Command> {
     let mut asks = Vec::new();
-    if (spec.kernel_newest || spec.packages_healthy)
-        && let Ok(manager) = packages::find(cx, rights(spec)).await?
-    {
+    if let Ok(Some(manager)) = packages::known(cx, rights(spec)) {
         if spec.kernel_newest {
             asks.push(manager.kernels().command.privileged(cx.rights()));
         }
@@ -89,7 +105,7 @@ async fn last_asks(cx: &mut StepCx<'_>, spec: &Verify) -> Result<Vec<Command>, B
     if spec.journal_no_new_errors {
         asks.push(baseline::query(Some(before(cx)), cx.rights()).command);
     }
-    Ok(asks)
+    asks
 }
 
 /// One look at what may become healthy within moments.

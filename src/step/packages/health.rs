@@ -9,20 +9,24 @@ use super::{
 use crate::{
     command::Command,
     event::StepResult,
-    pkg::{Class, Health, PackageManager, PackageState, lock_holders},
+    pkg::{self, Class, Health, PackageManager, PackageState, lock_holders},
     step::StepCx,
 };
 
 /// The sentence for a broken database before anything was done.
 const BROKEN: &str = "the package database is broken";
 
-/// What [`check`] will ask first, as far as it is known already.
+/// What [`check`] will ask. As long as the host's manager is not known, the question for each manager: those that the
+/// host does not have cost nothing, and one more round trip does.
 pub(in crate::step) fn check_asks(cx: &StepCx<'_>) -> Vec<Command> {
-    match known(cx, Rights::Raised) {
-        Ok(Some(manager)) => vec![raised(manager.health().command), raised(lock_holders().command)],
-        Ok(None) => Vec::new(),
-        Err(facts) => vec![facts],
-    }
+    let health = |manager: &dyn PackageManager| raised(manager.health().command);
+    let mut asks = match known(cx, Rights::Raised) {
+        Ok(Some(manager)) => vec![health(manager)],
+        Ok(None) => return Vec::new(),
+        Err(facts) => std::iter::once(facts).chain(pkg::ALL.iter().map(|manager| health(*manager))).collect(),
+    };
+    asks.push(raised(lock_holders().command));
+    asks
 }
 
 /// What is wrong with the host's packages, as a failure; `None` if nothing is wrong.

@@ -2,14 +2,20 @@
 
 use tokio::time::Instant;
 
-use super::{ask::ask, locks, result::failed};
+use super::{
+    ask::{ask, ask_ahead},
+    locks,
+    result::failed,
+};
 use crate::{
+    command::Command,
     event::StepResult,
     pkg::{self, Class, PackageManager, Refresh},
     step::StepCx,
 };
 
-/// Fetches the package lists. The manager has no timeout for their lock, so the wait happens here.
+/// Fetches the package lists. The manager has no timeout for their lock, so the wait happens here. `next` is asked in
+/// the same round trip, right after them; without fresh lists its answers are not used.
 ///
 /// # Errors
 /// The step's result: class `refresh`, class `lock`, or an unreachable host.
@@ -17,9 +23,11 @@ pub(in crate::step) async fn refresh(
     cx: &mut StepCx<'_>,
     manager: &dyn PackageManager,
     until: Instant,
+    next: &[Command],
 ) -> Result<(), Box<StepResult>> {
     cx.journal.progress("fetching package lists");
     loop {
+        ask_ahead(cx, std::iter::once(manager.refresh().command).chain(next.iter().cloned())).await?;
         match ask(cx, manager.refresh()).await? {
             Refresh::Fresh => return Ok(()),
             Refresh::Locked { pid } => {

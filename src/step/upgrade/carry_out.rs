@@ -54,7 +54,13 @@ pub(super) async fn transact(
 
 /// After a transaction, only the packages can show what happened; if they cannot be read, the outcome is unknown.
 async fn after(cx: &mut StepCx<'_>, manager: &dyn PackageManager) -> Result<PackageState, Box<StepResult>> {
-    packages::state(cx, manager).await.map_err(|cause| {
+    let asks = [manager.state().command, manager.reboot_reasons().command];
+    let asked = packages::ask_ahead(cx, asks).await.map_err(Box::<StepResult>::from);
+    let state = match asked {
+        Ok(()) => packages::state(cx, manager).await,
+        Err(cause) => Err(cause),
+    };
+    state.map_err(|cause| {
         let summary = format!("the transaction ran, but the packages cannot be read: {}", cause.summary);
         let help =
             cause.help.clone().unwrap_or_else(|| Hint::command("resume", &[]).and(" (it looks again)").to_string());

@@ -11,6 +11,7 @@ use super::{
     report,
 };
 use crate::{
+    command::Command,
     event::StepResult,
     pkg::{Class, PackageManager, Pending, Transaction, lock_holders},
     playbook::{Scope, Upgrade},
@@ -41,7 +42,7 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
     }
     let state = packages::healthy_state(cx, manager, spec.repair, spec.lock_timeout).await?;
     if spec.refresh && !cx.check {
-        packages::refresh(cx, manager, until).await?;
+        packages::refresh(cx, manager, until, &asks_pending(manager, spec)).await?;
     }
     let pending = pending(cx, manager, spec, &wish).await?;
     let mut choice = choose(&wish, manager, &pending, &state);
@@ -73,6 +74,11 @@ fn wish(cx: &StepCx<'_>, spec: &Upgrade) -> Result<Wish, Box<StepResult>> {
     Wish::new(spec.scope, names, &exclude).map_err(|why| Box::new(StepResult::failed("bad-pattern", why)))
 }
 
+/// The question for what is pending, and the next one where nothing is.
+fn asks_pending(manager: &dyn PackageManager, spec: &Upgrade) -> [Command; 2] {
+    [manager.pending(spec.allow_removals, spec.include_phased).command, manager.reboot_reasons().command]
+}
+
 /// What is pending, or why that cannot be known.
 async fn pending(
     cx: &mut StepCx<'_>,
@@ -81,10 +87,8 @@ async fn pending(
     wish: &Wish,
 ) -> Result<Pending, Box<StepResult>> {
     cx.journal.progress("looking for updates");
-    let query = manager.pending(spec.allow_removals, spec.include_phased);
-    // Where nothing is pending, that is the next question.
-    packages::ask_ahead(cx, [query.command.clone(), manager.reboot_reasons().command]).await?;
-    let pending = packages::ask(cx, query).await?;
+    packages::ask_ahead(cx, asks_pending(manager, spec)).await?;
+    let pending = packages::ask(cx, manager.pending(spec.allow_removals, spec.include_phased)).await?;
     if let Some(first) = pending.refused.first() {
         let summary = format!("{} cannot say what is pending: {first}", manager.name());
         let (class, help) = manager.refusal(&pending.refused);
