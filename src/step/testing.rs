@@ -103,27 +103,28 @@ impl Session for LocalTransport {
             let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
             // As it comes: what was said before a cut was heard.
             let listen = async {
-                let mut piece = vec![0; 8 << 10];
-                loop {
-                    match out.read(&mut piece).await? {
-                        0 => return Ok::<_, std::io::Error>(()),
-                        n => {
-                            if matches!(fault, Some(Fault::NotHeardAfter(_))) {
-                                continue;
-                            }
-                            sink.write(Stream::Stdout, &piece[..n]);
-                            stdout.extend_from_slice(&piece[..n]);
-                        }
+                let (mut one, mut other) = (vec![0; 8 << 10], vec![0; 8 << 10]);
+                let mut open = [true, true];
+                while open != [false, false] {
+                    let (stream, piece) = tokio::select! {
+                        n = out.read(&mut one), if open[0] => (Stream::Stdout, &one[..n?]),
+                        n = err.read(&mut other), if open[1] => (Stream::Stderr, &other[..n?]),
+                    };
+                    if piece.is_empty() {
+                        open[usize::from(stream == Stream::Stderr)] = false;
+                    } else if !matches!(fault, Some(Fault::NotHeardAfter(_))) {
+                        sink.write(stream, piece);
+                        if stream == Stream::Stdout { &mut stdout } else { &mut stderr }.extend_from_slice(piece);
                     }
                 }
+                Ok::<_, std::io::Error>(())
             };
             let talk = async {
                 let feed = async move {
                     // A program may end without reading its input.
                     let _ = stdin.write_all(&command.stdin).await;
                 };
-                let (_, a, b) = tokio::join!(feed, listen, err.read_to_end(&mut stderr));
-                a.and(b)?;
+                tokio::join!(feed, listen).1?;
                 child.wait().await
             };
             let limit = match fault {
@@ -135,7 +136,6 @@ impl Session for LocalTransport {
             match tokio::time::timeout(limit, talk).await {
                 Ok(status) if fault.is_none() => {
                     let status = status.map_err(|_| error(true, Class::Lost))?;
-                    sink.write(Stream::Stderr, &stderr);
                     let mut dropped = 0;
                     for stream in [&mut stdout, &mut stderr] {
                         dropped += stream.len().saturating_sub(command.keep) as u64;

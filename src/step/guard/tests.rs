@@ -303,7 +303,7 @@ async fn a_change_that_had_begun_is_found_again_though_its_guard_is_over() {
     let mut bench = bench("echo changed | tee -a $H/log", "echo undone >>$H/log");
     let done = bench.guarded_job("rc");
     // No answer about the job reaches the controller before it dies.
-    bench.faults("job-start", [Fault::LoseAfter(Duration::from_secs(30)); 200]);
+    bench.faults("job-start", [Fault::NotHeardAfter(Duration::from_secs(30)); 200]);
     {
         let mut cx = bench.cx();
         tokio::select! {

@@ -10,8 +10,14 @@ use crate::{
 };
 
 const MARK: &str = "patchwave-job ";
-/// The line that a start prints before its answer, with the boot: the job has begun.
+/// The line with the boot that says that the job has begun. A start prints it before its answer; a job's wrapper prints
+/// it on standard error, where it cannot come into the middle of an answer.
 const BEGUN: &str = "patchwave-job begun ";
+
+/// A line of an answer is shorter.
+const LINE: usize = 256;
+/// How much of standard error is searched for a line.
+const LONGEST: usize = 4 << 10;
 
 /// The answer of a start that did not get as far as a look at its job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +82,10 @@ fn lost(rest: &str) -> LostLease {
 /// Reads what a look at a job said.
 pub(super) fn poll(output: &Output) -> Result<Poll<'_>, Unreadable> {
     let bad = || no_answer(output);
+    // Of one that was killed on the host, the end may be missing.
+    if !output.success() {
+        return Err(bad());
+    }
     let said = begun(&output.stdout).map_or(&output.stdout[..], |(_, rest)| rest);
     let ([state, code, began_in, boot], chunk) = marked::first_of(said, MARK).ok_or_else(bad)?;
     let state = match state {
@@ -97,6 +107,9 @@ pub(super) fn poll(output: &Output) -> Result<Poll<'_>, Unreadable> {
 #[derive(Debug)]
 pub(super) struct Ear {
     said: Vec<u8>,
+    /// The end of standard error.
+    told: Vec<u8>,
+    boot: Option<String>,
     tell: Option<oneshot::Sender<()>>,
 }
 
@@ -104,25 +117,40 @@ impl Ear {
     /// One that reports to the receiver.
     pub fn new() -> (Self, oneshot::Receiver<()>) {
         let (tell, heard) = oneshot::channel();
-        (Self { said: Vec::new(), tell: Some(tell) }, heard)
+        (Self { said: Vec::new(), told: Vec::new(), boot: None, tell: Some(tell) }, heard)
     }
 
     /// The boot in which it began, once the host has said that it did.
     pub fn begun(&self) -> Option<&str> {
-        begun(&self.said).map(|(boot, _)| boot)
+        self.boot.as_deref()
+    }
+
+    fn hear(&self) -> Option<&str> {
+        let lines = self.told.split_inclusive(|b| *b == b'\n');
+        begun(&self.said).or_else(|| lines.into_iter().find_map(begun)).map(|(boot, _)| boot)
     }
 }
 
 impl Sink for Ear {
     fn write(&mut self, stream: Stream, bytes: &[u8]) {
-        if stream == Stream::Stdout && self.said.len() < 256 {
-            self.said.extend_from_slice(&bytes[..bytes.len().min(256)]);
-            if self.begun().is_some()
-                && let Some(tell) = self.tell.take()
-            {
-                // The receiver may be gone already.
-                let _ = tell.send(());
+        if self.boot.is_some() {
+            return;
+        }
+        match stream {
+            Stream::Stdout if self.said.len() < LINE => self.said.extend_from_slice(&bytes[..bytes.len().min(LINE)]),
+            Stream::Stdout => return,
+            // Programs on the way, such as sudo, may have said something before.
+            Stream::Stderr => {
+                self.told.extend_from_slice(bytes);
+                self.told.drain(..self.told.len().saturating_sub(LONGEST));
             }
+        }
+        self.boot = self.hear().map(str::to_owned);
+        if self.boot.is_some()
+            && let Some(tell) = self.tell.take()
+        {
+            // The receiver may be gone already.
+            let _ = tell.send(());
         }
     }
 }
@@ -166,6 +194,22 @@ mod tests {
     }
 
     #[test]
+    fn that_a_job_has_begun_is_heard_on_both_streams() {
+        let heard = |pieces: &[(Stream, &str)]| {
+            let (mut ear, mut heard) = Ear::new();
+            pieces.iter().for_each(|(stream, bytes)| ear.write(*stream, bytes.as_bytes()));
+            assert_eq!(heard.try_recv().is_ok(), ear.begun().is_some(), "{pieces:?}");
+            ear.begun().map(str::to_owned)
+        };
+        let (out, err, a) = (Stream::Stdout, Stream::Stderr, Some("a".to_owned()));
+        assert_eq!(heard(&[(out, "patchwave-job beg"), (out, "un a\n")]), a);
+        assert_eq!(heard(&[(err, "sudo: unable to resolve host\npatchwave-job begun"), (err, " a\n")]), a);
+        assert_eq!(heard(&[(err, &"x".repeat(9000)), (err, "\npatchwave-job begun a\n")]), a);
+        assert_eq!(heard(&[(out, "patchwave-job done 0 a a\n"), (out, "patchwave-job begun b\n")]), None);
+        assert_eq!(heard(&[(err, "no patchwave-job begun a\npatchwave-job begun a")]), None);
+    }
+
+    #[test]
     fn a_poll_is_read_and_its_bytes_are_left_alone() {
         let output = said(b"patchwave-job done 3 a-b -\n\0\xff\npatchwave-job ");
         let poll = super::poll(&output).unwrap();
@@ -187,5 +231,7 @@ mod tests {
         ] {
             assert!(super::poll(&said(bad.as_bytes())).is_err(), "{bad:?}");
         }
+        let killed = Output { exit: Exit::Signal("KILL".into()), ..said(b"patchwave-job done 0 a a\nhalf of i") };
+        assert!(super::poll(&killed).is_err());
     }
 }

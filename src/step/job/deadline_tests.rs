@@ -11,6 +11,7 @@ use super::*;
 use crate::{
     command::Output,
     host::HostName,
+    mask::Secrets,
     target::Target,
     transport::{ConnectError, ExecError, Link, Session, Sink, Transport},
 };
@@ -183,6 +184,80 @@ async fn a_lease_that_is_gone_says_that_a_job_may_have_begun() {
         let end = run(&mut cx, &job).await;
         assert!(matches!(end, Err(JobTrouble::Lost { .. })), "{asked_just_now}: {end:?}");
         assert_eq!(fs::read_to_string(bench.path("count")).unwrap(), "x\n", "{asked_just_now}");
+    }
+}
+
+/// The host keeps the lease, and loses the job's folder: somebody removed it, or /var was restored from a snapshot, in
+/// this boot or in the next. Nothing that the start said was heard.
+#[tokio::test]
+async fn a_job_whose_folder_is_gone_does_not_run_again() {
+    let forgets = "rm -rf \"$PATCHWAVE_JOB\"";
+    let restores = "cd \"$PATCHWAVE_ROOT/var/lib\" && rm -rf patchwave && cp -a backup patchwave";
+    let reboots = format!(
+        "{restores}; rm -f \"$PATCHWAVE_ROOT/run/patchwave-claimed\"; echo boot-2 >\"$PATCHWAVE_ROOT/proc/sys/kernel/random/boot_id\""
+    );
+    for (what, script) in [("removed", forgets), ("restored", restores), ("rebooted", &reboots)] {
+        for resumes in [false, true] {
+            let mut bench = bench();
+            bench.file("var/lib/patchwave/lease.seen", format!("{} boot-1 10\n", bench.run));
+            fs::create_dir_all(bench.path("run")).unwrap();
+            for folder in ["var/lib/patchwave", "var/lib/backup"] {
+                fs::create_dir_all(bench.path(folder)).unwrap();
+                fs::set_permissions(bench.path(folder), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+            }
+            for file in ["lease", "lease.seen"] {
+                fs::copy(
+                    bench.path(&format!("var/lib/patchwave/{file}")),
+                    bench.path(&format!("var/lib/backup/{file}")),
+                )
+                .unwrap();
+            }
+            let job = sh(&format!("echo x >>\"$PATCHWAVE_ROOT/count\"; {script}; sleep 2"));
+            if resumes {
+                // The controller dies before it hears anything.
+                bench.journal.notes.insert("job.main".into(), serde_json::json!({ "id": ID, "attempt": 1 }));
+                let start = start(
+                    look_at(ID, &bench.run.0),
+                    ID.trim_end_matches("main"),
+                    None,
+                    &job,
+                    None,
+                    &Secrets::default(),
+                );
+                let line = start.unwrap().shell_line().unwrap();
+                let mut shell = std::process::Command::new("/bin/sh");
+                shell.args(["-c", &line]).env("PATCHWAVE_ROOT", bench.path(""));
+                assert!(shell.output().unwrap().status.success());
+                appears(&bench.path("count")).await;
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                bench.resumed = true;
+            } else {
+                bench.faults("job-start", [Fault::NotHeardAfter(Duration::from_millis(1500))]);
+            }
+            let end = bench.job(&job).await;
+            assert_eq!(fs::read_to_string(bench.path("count")).unwrap(), "x\n", "{what} {resumes}: {end:?}");
+            assert!(matches!(end, Err(JobTrouble::Lost { .. })), "{what} {resumes}: {end:?}");
+            let told: Box<crate::event::StepResult> = end.unwrap_err().into();
+            assert_eq!(told.verdict, crate::event::Verdict::Unknown);
+        }
+    }
+}
+
+/// A start that did not arrive is sent again, also in a boot of which the lease has no sign of life yet.
+#[tokio::test]
+async fn a_start_that_did_not_arrive_is_sent_again() {
+    for seen_in in ["boot-1", "boot-0"] {
+        let mut bench = bench();
+        bench.file("var/lib/patchwave/lease.seen", format!("{} {seen_in} 10\n", bench.run));
+        bench.faults("job-start", [Fault::CutAfter(Duration::ZERO)]);
+        let job = sh("echo x >>\"$PATCHWAVE_ROOT/count\"");
+        let mut cx = bench.cx();
+        // The facts are asked after a reboot.
+        cx.link.exec(&Command::sh("x", "true", [""; 0]), &mut crate::transport::NoSink).await.unwrap();
+        let boot_id = Some("boot-1".to_owned());
+        cx.link.learn_facts(true, crate::facts::HostFacts { boot_id, ..Default::default() });
+        assert!(run(&mut cx, &job).await.unwrap().success(), "{seen_in}");
+        assert_eq!(fs::read_to_string(bench.path("count")).unwrap(), "x\n", "{seen_in}");
     }
 }
 

@@ -55,6 +55,7 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &JobSpec) -> Result<JobEnd, JobTroub
     let mut job = Job {
         spec,
         asked: memory.begun || memory.recalled,
+        asked_in: None,
         logged,
         // What was logged last is read again: a failure is explained by the end of the output.
         read: logged.saturating_sub(TAIL as u64),
@@ -83,6 +84,8 @@ struct Job<'a> {
     memory: Memory,
     /// Whether a start was ever sent. Then the job may run, whatever the answer is.
     asked: bool,
+    /// The boot in which the first start was sent, if the host's facts were known then.
+    asked_in: Option<String>,
     /// Bytes of its output that are in the log.
     logged: u64,
     /// Bytes of its output that were read or passed over.
@@ -151,8 +154,14 @@ impl Job<'_> {
             let look = Look { id: &self.memory.id, run: lease_of(cx), offset: self.read, wait, gather };
             let command = match forgot {
                 true => payload::poll(look, self.spec.command.privileged),
-                false => payload::start(look, &own, self.spec, guard.as_deref(), cx.link.secrets())?,
+                false => {
+                    let before = self.asked.then_some(self.asked_in.as_deref().unwrap_or("-"));
+                    payload::start(look, &own, before, self.spec, guard.as_deref(), cx.link.secrets())?
+                }
             };
+            if !self.asked {
+                self.asked_in = cx.link.facts(false).and_then(|facts| facts.boot_id.clone());
+            }
             let output = match self.exec_and_hear(cx, &command).await {
                 Ok(output) if answer::poll(&output).is_ok() => {
                     self.asked = true;

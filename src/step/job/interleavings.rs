@@ -159,7 +159,7 @@ const WRONG: [Wrong; 11] = [
     },
     Wrong {
         what: "loses the exit code",
-        mutant: mutant(r#"mv -f "$job/rc.$$" "$job/rc""#, ":"),
+        mutant: mutant(r#"printf '%-3s\n' "$rc" >"$job/rc""#, ":"),
         scenario: two_jump_boxes,
         faults: Faults::NONE,
         law: "A says Unknown job-lost",

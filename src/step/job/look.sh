@@ -12,8 +12,9 @@ look() {
     fi
     # A long job keeps its run's lease fresh.
     sign "$6"
-    waited=0
-    nap=2
+    # A start has waited already.
+    waited=${spent:-0}
+    nap=$((waited / 2 + 2))
     while :; do
         look_at_state
         # At once: the job may take its folder and the connection away.

@@ -78,13 +78,16 @@ impl Look<'_> {
     }
 }
 
-/// The command that claims and starts a job and looks at it; may be sent again, for the claim is taken once.
-/// With `guard`, the id of one, its program does not begin once that guard has its verdict. It does not begin either
-/// unless the host's lease is the run's. With `own`, how the names of the step's own jobs begin, it does not begin
-/// either while another job works on the host: then, and without the lease, the lease must be asked for first.
+/// The command that claims and starts a job and looks at it; may be sent again, for the claim is taken once. With
+/// `guard`, the id of one, its program does not begin once that guard has its verdict. It does not begin either unless
+/// the host's lease is the run's. With `own`, how the names of the step's own jobs begin, it does not begin either
+/// while another job works on the host: then, and without the lease, the lease must be asked for first. With `before`,
+/// the boot of an earlier start that may have arrived (`-`: not known), it does not begin if the host may have lost
+/// the job's folder since then.
 pub(super) fn start(
     look: Look<'_>,
     own: &str,
+    before: Option<&str>,
     spec: &JobSpec,
     guard: Option<&str>,
     secrets: &Secrets,
@@ -102,7 +105,8 @@ pub(super) fn start(
         sent = std::mem::take(&mut program).into_bytes();
     }
     sent.extend_from_slice(script);
-    let words = [own.to_owned(), WRAPPER.clone(), program, lines.to_string(), script.len().to_string()];
+    let before = before.unwrap_or_default().to_owned();
+    let words = [own.to_owned(), WRAPPER.clone(), program, lines.to_string(), script.len().to_string(), before];
     let command = look.command("job-start", &START, words);
     // A script of several MiB may have a slow line before it.
     let time = look.wait + Duration::from_secs(60);
@@ -160,7 +164,7 @@ mod tests {
         let command = Command::changes("x", ["deploy", "--now"]).env("TOKEN", "s3cret");
         let mut spec = JobSpec::new("x", command);
         spec.script = Some(b"body-of-script".to_vec());
-        let start = start(LOOK, "", &spec, None, &Secrets::default()).unwrap();
+        let start = start(LOOK, "", None, &spec, None, &Secrets::default()).unwrap();
         let line = start.shell_line().unwrap();
         for hidden in ["s3cret", "body-of-script", "--now"] {
             assert!(!line.contains(hidden), "{hidden} in {line}");
@@ -174,7 +178,7 @@ mod tests {
         let secrets = Secrets::default();
         secrets.add("it's s3cret");
         let on_the_line = |command: Command| {
-            let start = start(LOOK, "", &JobSpec::new("x", command), None, &secrets).unwrap();
+            let start = start(LOOK, "", None, &JobSpec::new("x", command), None, &secrets).unwrap();
             assert_eq!(start.stdin.is_empty(), start.argv.iter().any(|word| word.contains("exec deploy")));
             start.stdin.is_empty()
         };
@@ -189,6 +193,6 @@ mod tests {
     #[test]
     fn what_no_program_can_receive_is_refused() {
         let spec = JobSpec::new("x", Command::changes("x", ["a\0b"]));
-        assert!(start(LOOK, "", &spec, None, &Secrets::default()).is_err());
+        assert!(start(LOOK, "", None, &spec, None, &Secrets::default()).is_err());
     }
 }

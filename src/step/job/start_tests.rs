@@ -45,6 +45,66 @@ async fn a_job_that_finds_another_at_work_asks_for_the_lease_first() {
     assert_eq!(fs::read_to_string(bench.path("count")).unwrap(), "x\n");
 }
 
+/// `setsid` and `timeout` of other makes, or none: the start looks again and again instead.
+#[tokio::test]
+async fn a_start_waits_for_a_small_change_whatever_programs_the_host_has() {
+    const USAGE: &str = "echo 'unrecognized option' >&2; exit 1";
+    let setsid = |options: &str| {
+        format!("case $1 in {options}) {USAGE} ;; esac\n[ $1 != -f ] || shift\nexec /usr/bin/setsid -f \"$@\"")
+    };
+    let old = "case $2 in -w) echo 'setsid: invalid option' >&2; exit 1 ;; esac\nexec /usr/bin/setsid \"$@\"";
+    for (what, program, text) in [
+        ("no timeout", "timeout", "exit 127".to_owned()),
+        (
+            "a timeout that takes whole seconds",
+            "timeout",
+            "case $1 in *.*) exit 1 ;; esac\nexec /usr/bin/timeout \"$@\"".to_owned(),
+        ),
+        ("a timeout with -t", "timeout", "exec \"$@\"".to_owned()),
+        ("a setsid without -w", "setsid", old.to_owned()),
+        ("a setsid without options", "setsid", setsid("-f | -w")),
+    ] {
+        let mut bench = bench();
+        bench.shim(program, &text);
+        let end = bench.job(&sh("echo x >>\"$PATCHWAVE_ROOT/count\"; echo over; exit 3")).await.unwrap();
+        assert_eq!((end.exit, &end.tail[..]), (Exit::Code(3), &b"over\n"[..]), "{what}");
+        assert_eq!(fs::read_to_string(bench.path("count")).unwrap(), "x\n", "{what}");
+        assert_eq!(*bench.transport.ran.lock().unwrap(), ["job-start"], "{what}");
+    }
+}
+
+/// A start asks the host for few processes, and none of them naps: a host may have hundreds of small changes.
+#[tokio::test]
+async fn a_start_of_a_small_change_takes_few_processes() {
+    let mut bench = bench();
+    // Once a minute the lease gets a sign of life.
+    bench.file("var/lib/patchwave/lease.seen", format!("{} boot-1 10\n", bench.run));
+    bench.file("proc/uptime", "11.0 1.0\n");
+    fs::create_dir_all(bench.path("var/lib/patchwave/jobs")).unwrap();
+    for program in [
+        "flock", "mkdir", "timeout", "setsid", "ln", "sync", "mv", "rm", "sleep", "head", "tail", "wc", "stat",
+        "touch", "cat",
+    ] {
+        bench.shim(program, &format!("echo {program} >>\"$PATCHWAVE_ROOT/took\"\nexec /usr/bin/{program} \"$@\""));
+    }
+    assert!(bench.job(&sh("echo x")).await.unwrap().success());
+    let took = fs::read_to_string(bench.path("took")).unwrap();
+    let mut took: Vec<&str> = took.lines().collect();
+    took.sort_unstable();
+    // Besides these there are the shell itself, the job's wrapper, and its program. The shell becomes `head`.
+    assert_eq!(took, ["flock", "head", "ln", "mkdir", "setsid", "sync", "timeout"]);
+}
+
+/// The one who started a job, and the process that waited for it, are killed: the job goes on.
+#[tokio::test]
+async fn a_job_outlives_the_shell_that_started_it_and_the_process_that_waits() {
+    let mut bench = bench();
+    bench.faults("job-start", [Fault::CutAfter(Duration::from_millis(500))]);
+    let end = bench.job(&sh("echo $$ >\"$PATCHWAVE_ROOT/me\"; sleep 2; echo over; exit 3")).await.unwrap();
+    assert_eq!((end.exit, &end.tail[..]), (Exit::Code(3), &b"over\n"[..]));
+    assert_eq!(bench.log.0, b"over\n");
+}
+
 /// The connection is cut at some moment of the one command: before it claims, after that, while the job runs, while it
 /// answers.
 #[tokio::test]
@@ -59,6 +119,46 @@ async fn a_start_that_is_cut_anywhere_runs_once_and_its_end_is_found() {
         assert_eq!(bench.log.0, b"over\n", "{case}");
         assert_eq!(fs::read_to_string(bench.path("count")).unwrap(), "x\n", "{case}");
     }
+}
+
+/// The same at exact places, each of them once and twice, where the host has systemd and where it has not: the program
+/// that runs there kills the command and its shell.
+#[tokio::test]
+async fn a_start_that_is_cut_between_its_parts_runs_once_and_its_end_is_found() {
+    const PLACES: [(&str, &str, &str); 6] = [
+        ("before the claim", "flock", "kill -KILL 0"),
+        ("after the claim", "mkdir", "$real \"$@\"; kill -KILL 0"),
+        ("before the start", "timeout", "kill -KILL 0"),
+        ("after the start", "timeout", "setsid -f $real \"$@\"; sleep 0.05; kill -KILL 0"),
+        ("after the end", "timeout", "$real \"$@\"; kill -KILL 0"),
+        ("while it answers", "head", "printf ove; kill -KILL 0"),
+    ];
+    let cases = PLACES.into_iter().flat_map(|place| [1, 2].map(|times| (place, times)));
+    let cases = cases.flat_map(|(place, times)| [false, true].map(|systemd| (place, times, systemd)));
+    futures::future::join_all(cases.map(async |((place, program, cut), times, systemd)| {
+        let mut bench = bench();
+        let case = format!("{place}, {times} times, systemd: {systemd}");
+        let text = format!(
+            "real=/usr/bin/{program}\nif [ \"$(cat \"$PATCHWAVE_ROOT/cuts\" 2>/dev/null | wc -l)\" -lt {times} ]; then\n\
+             echo >>\"$PATCHWAVE_ROOT/cuts\"\n{cut}\nfi\nexec $real \"$@\""
+        );
+        bench.shim(program, &text);
+        if systemd {
+            fs::create_dir_all(bench.path("run/systemd/system")).unwrap();
+            bench.shim("id", "echo 0");
+            bench.shim("systemctl", "exit 3");
+            bench.shim("systemd-run", "while [ \"$1\" != /bin/sh ]; do shift; done\nexec setsid -f -w \"$@\"");
+        }
+        // A command that is killed counts as a lost connection.
+        bench.faults("job-start", [Fault::CutAfter(Duration::from_secs(20)); 2]);
+        let end = bench.job(&sh("echo x >>\"$PATCHWAVE_ROOT/count\"; echo over; exit 3")).await.expect(&case);
+        assert_eq!((end.exit, &end.tail[..]), (Exit::Code(3), &b"over\n"[..]), "{case}");
+        assert_eq!(bench.log.0, b"over\n", "{case}");
+        assert_eq!(fs::read_to_string(bench.path("count")).unwrap(), "x\n", "{case}");
+        let cuts = fs::read_to_string(bench.path("cuts")).unwrap().len();
+        assert!(cuts >= 1, "{case}");
+    }))
+    .await;
 }
 
 /// Power went before the code of a short job had reached the disk.

@@ -283,17 +283,39 @@ async fn nothing_starts_when_the_note_cannot_be_written() {
 
 #[tokio::test]
 async fn a_systemd_host_gets_a_unit() {
-    let mut bench = bench();
-    fs::create_dir_all(bench.path("run/systemd/system")).unwrap();
-    bench.shim("id", "echo 0");
-    bench.shim(
-        "systemd-run",
-        "echo \"$*\" >>\"$PATCHWAVE_ROOT/asked\"\nwhile [ \"$1\" != /bin/sh ]; do shift; done\nsetsid -f \"$@\" >/dev/null 2>&1",
-    );
-    assert!(bench.job(&sh("echo x")).await.unwrap().success());
-    let asked = fs::read_to_string(bench.path("asked")).unwrap();
-    let start = format!("--quiet --unit=patchwave-{ID} -p KillMode=process -p TimeoutStopSec=infinity /bin/sh ");
-    assert!(asked.starts_with(&start), "{asked}");
+    // An older one does not know `--pipe`, and hosts without coreutils have no `timeout`.
+    for (refuses, timeout) in [("", true), ("--pipe", true), ("", false)] {
+        let mut bench = bench();
+        fs::create_dir_all(bench.path("run/systemd/system")).unwrap();
+        bench.shim("id", "echo 0");
+        bench.shim(
+            "systemd-run",
+            &format!(
+                "echo \"$*\" >>\"$PATCHWAVE_ROOT/asked\"\ncase $* in {}) exit 1 ;; *--wait*) wait=-w ;; esac\n\
+                 while [ \"$1\" != /bin/sh ]; do shift; done\nsetsid -f $wait \"$@\"",
+                if refuses.is_empty() { "nothing" } else { "*--pipe*" }
+            ),
+        );
+        bench.shim("systemctl", "exit 3");
+        if !timeout {
+            bench.shim("timeout", "exit 127");
+        }
+        let end = bench.job(&sh("echo x")).await.unwrap();
+        assert!(end.success() && end.tail == b"x\n");
+        let asked = fs::read_to_string(bench.path("asked")).unwrap();
+        let start = format!("--unit=patchwave-{ID} -p KillMode=process -p TimeoutStopSec=infinity /bin/sh ");
+        let waits = format!("--quiet --wait --pipe {start}");
+        let plain = format!("--quiet {start}");
+        let lines: Vec<bool> = asked.lines().map(|line| line.starts_with(&waits)).collect();
+        assert!(asked.lines().all(|line| line.starts_with(&waits) || line.starts_with(&plain)), "{asked}");
+        let expected: &[bool] = match (refuses, timeout) {
+            ("", true) => &[true],
+            ("", false) => &[false],
+            _ => &[true, false],
+        };
+        assert_eq!(lines, expected, "{asked}");
+        assert_eq!(*bench.transport.ran.lock().unwrap(), ["job-start"]);
+    }
 }
 
 #[tokio::test]
@@ -337,7 +359,7 @@ async fn a_program_does_not_begin_once_its_guard_is_over() {
     bench.file("var/lib/patchwave/guards/R.s1.1/verdict", "rolled-back\n");
     let count = bench.path("count");
     let spec = sh(&format!("echo x >>{}", count.display()));
-    let start = start(look_at("R.s1.1.main", ""), "", &spec, Some("R.s1.1"), bench.link.secrets()).unwrap();
+    let start = start(look_at("R.s1.1.main", ""), "", None, &spec, Some("R.s1.1"), bench.link.secrets()).unwrap();
     bench.link.exec(&start, &mut crate::transport::NoSink).await.unwrap();
     let rc = bench.path("var/lib/patchwave/jobs/R.s1.1.main/rc");
     appears(&rc).await;
@@ -387,7 +409,7 @@ async fn a_claim_of_a_run_that_lost_its_lease_never_begins() {
     fs::create_dir_all(bench.path("run/systemd/system")).unwrap();
     bench.shim("id", "echo 0");
     bench.shim("systemd-run", "exit 0");
-    let start = start(look_at(ID, &bench.run.0), "", &spec, None, bench.link.secrets()).unwrap();
+    let start = start(look_at(ID, &bench.run.0), "", None, &spec, None, bench.link.secrets()).unwrap();
     bench.link.exec(&start, &mut crate::transport::NoSink).await.unwrap();
     let files = fs::read_dir(bench.job_file("")).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
     let starter = files.filter_map(|name| name.strip_prefix("wrapper.").map(str::to_owned)).next().unwrap();

@@ -1,7 +1,8 @@
 # Runs a job exactly once, however often it is started, and leaves its output and exit code.
-# $1: the job's folder, $2: how the names of its starter's files end
+# $1: the job's folder, $2: how the names of its starter's files end, $3: if given, standard output hears that it begins
 job=$1
 run=$job/run.$2
+tell=${3-}
 cd / || exit 1
 umask 077
 set -f
@@ -25,13 +26,17 @@ if ! ln "$job/pid.$$" "$job/pid" 2>/dev/null; then
     if [ -e "$job/rc" ] || [ "$first" = cancelled ]; then rm -f "$job/script"; fi
     exit 0
 fi
+# A handler, not an ignored signal: that would be inherited. A shutdown asks this shell to end, and it ends afterwards.
+# Whoever should hear that it begins may be gone.
+trap : HUP INT TERM PIPE
+[ -z "$tell" ] || printf '\npatchwave-job begun %s\n' "${boot:--}" 2>/dev/null
+# As long as it is open, so is the connection's channel.
+exec >/dev/null 2>&1
 # After a loss of power it must be known that it began.
-sync "$job/rc.$$" "$job/pid" "$job" "${job%/*}" 2>/dev/null
+sync "$job/rc.$$" "$job/pid" "$job" "${job%/*}"
 # In some containers it cannot be read.
 began= over=
 { read -r began rest </proc/uptime; } 2>/dev/null
-# A handler, not an ignored signal: that would be inherited. A shutdown asks this shell to end, and it ends afterwards.
-trap : HUP INT TERM
 /bin/sh "$run" "$job" </dev/null >"$job/out" 2>&1
 rc=$?
 # They may hold secrets of the playbook.
@@ -42,11 +47,12 @@ set +f
 for file in "$job"/run.* "$job"/script.*; do
     [ "$file" = "$run" ] || ! [ -e "$file" ] || rm -f "$file"
 done
-printf '%-3s\n' "$rc" 1<>"$job/rc.$$"
-# Who started a short one waits for its end.
 { read -r over rest </proc/uptime; } 2>/dev/null
 took=3
 case ${began%%.*}:${over%%.*} in :* | *: | *[!0-9:]*) ;; *) took=$((${over%%.*} - ${began%%.*})) ;; esac
-[ "$took" -lt 3 ] || sync "$job/rc.$$" "$job/out" 2>/dev/null
+# Who started a short one waits for its end, and an empty file is no end.
+[ "$took" -lt 3 ] && printf '%-3s\n' "$rc" >"$job/rc" && exit 0
+printf '%-3s\n' "$rc" 1<>"$job/rc.$$"
+[ "$took" -lt 3 ] || sync "$job/rc.$$" "$job/out"
 mv -f "$job/rc.$$" "$job/rc"
 exit 0

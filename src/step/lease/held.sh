@@ -32,9 +32,9 @@ look_at_time() {
 lock_lease() {
     command -v flock >/dev/null 2>&1 || return 0
     error="$base/lease.lock cannot be written (is the disk full?)"
-    # In a shell of its own: a redirection of `exec` that fails ends a shell. `-w` does not tell: for root it is true
-    # on a read-only file system, too.
-    (: >>"$base/lease.lock") 2>/dev/null || return 1
+    # A redirection of `exec` or `:` that fails ends a shell, one of `true` does not. `-w` does not tell: for root it is
+    # true on a read-only file system, too.
+    { true >>"$base/lease.lock"; } 2>/dev/null || return 1
     exec 9>>"$base/lease.lock"
     error="$base/lease.lock is held"
     flock -w 10 9

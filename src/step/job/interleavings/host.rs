@@ -49,14 +49,16 @@ pub(super) const BASE: &str = "var/lib/patchwave";
 /// is to be started waits in `units` for its turn. `mkdir` is where a start can be cut: it claims the job's folder.
 const PLAYED: &str = r#"sync() { :; }
 flock() { :; }
-setsid() {
+timeout() {
+    shift 4
     case $PLAYED_UNITS in
-    wait) : >"$PATCHWAVE_ROOT/units/${4##*/}@$5" ;;
+    wait) : >"$PATCHWAVE_ROOT/units/${3##*/}@$4" ;;
     *)
-        PLAYED_PID=$((PLAYED_PID + 100)) PLAYED_CHILD=$((PLAYED_CHILD + 100)) command setsid -w "$2" "$3" "$4" "$5"
-        return 0
+        PLAYED_PID=$((PLAYED_PID + 100)) PLAYED_CHILD=$((PLAYED_CHILD + 100)) command setsid -w "$@"
+        [ "$PLAYED_UNITS" != end ] || return 0
         ;;
     esac
+    return 124
 }
 mkdir() {
     command mkdir "$@" || return
@@ -143,6 +145,8 @@ impl Host {
         if command.label == "job-poll" {
             return self.script(files, &argv, 1, Course::Whole);
         }
+        // A start waits for its unit, which is played, and then no longer.
+        argv[7..9].fill("20".to_owned());
         argv[11].insert_str(0, PLAYED);
         argv[12] = argv[12].replace("$PLAYED_PID", "$PLAYED_CHILD");
         let job = argv[4].clone();
