@@ -285,6 +285,9 @@ pub struct StepResult {
     /// Packages that changed.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub packages: Vec<PackageChange>,
+    /// Services that were restarted or stopped, without `.service`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub restarted: Vec<String>,
     /// What is left for a person, although the step may be ok.
     #[serde(skip_serializing_if = "LeftBehind::is_empty", default)]
     pub left_behind: LeftBehind,

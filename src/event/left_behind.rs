@@ -1,5 +1,5 @@
 //! What a step leaves for a person although its host may be fine: updates that it could not install, configuration
-//! files to merge, a snapshot that was not taken. Facts of one step, in bounded lists; which of them are still true at
+//! files to merge, services with replaced files, a snapshot that was not taken. Facts of one step, in bounded lists; which of them are still true at
 //! the end of a walk is read in `view`. Start at [`LeftBehind`].
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,12 @@ pub struct LeftBehind {
     /// How many more files there are than listed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub more_files: usize,
+    /// Services that still use files which an upgrade has replaced, with the reason in brackets if there is one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<String>,
+    /// How many more services there are than listed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more_services: usize,
     /// A snapshot was asked for, and its hook says that there is none.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub no_snapshot: bool,
@@ -86,6 +92,15 @@ impl LeftBehind {
         self
     }
 
+    /// With services that still use replaced files.
+    #[must_use]
+    pub fn and_services(mut self, services: impl IntoIterator<Item = String>) -> Self {
+        self.services.extend(services);
+        self.more_services += self.services.len().saturating_sub(MOST);
+        self.services.truncate(MOST);
+        self
+    }
+
     /// Nothing was left.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -101,6 +116,9 @@ impl LeftBehind {
         self.more_files += earlier.more_files;
         if !complete && self.packages.is_empty() {
             (self.packages, self.more_packages) = (earlier.packages, earlier.more_packages);
+        }
+        if !complete && self.services.is_empty() {
+            (self.services, self.more_services) = (earlier.services, earlier.more_services);
         }
         self
     }

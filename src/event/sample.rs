@@ -95,6 +95,7 @@ pub(crate) fn result(verdict: Verdict, summary: &str) -> StepResult {
         changed: false,
         found_work: false,
         packages: Vec::new(),
+        restarted: Vec::new(),
         left_behind: Default::default(),
         rebooted: false,
         vars: serde_json::Map::new(),

@@ -30,8 +30,8 @@ pub use reserved::{OF_HOSTS, OF_STEPS};
 pub use sources::Source;
 pub use spec::{
     Cleanup, CommandLine, CommandSpec, Condition, CopyFrom, CopySpec, Hook, HttpCheck, LOCK_TIMEOUT, Notify, Pause,
-    Playbook, Precheck, Reboot, RebootWhen, RiskOrder, Rollout, Scope, Script, ServiceSpec, ServiceState, Side,
-    StageSpec, StepKind, StepSpec, Template, TemplateList, Undrain, Upgrade, Verify, WaitFor,
+    Playbook, Precheck, Reboot, RebootWhen, RestartServices, RiskOrder, Rollout, Scope, Script, ServiceSpec,
+    ServiceState, Side, StageSpec, StepKind, StepSpec, Template, TemplateList, Undrain, Upgrade, Verify, WaitFor,
 };
 pub use stub::stub_at;
 pub use template::{Scope as TemplateScope, TemplateError};

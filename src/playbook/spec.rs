@@ -224,6 +224,44 @@ pub struct Upgrade {
     pub repair: bool,
     /// `refresh:`: fetch the package lists first. Default yes.
     pub refresh: bool,
+    /// `restart_services:`: what to do about services that still use replaced files. Default nothing.
+    #[serde(default, skip_serializing_if = "RestartServices::is_never")]
+    pub restart_services: RestartServices,
+}
+
+impl Default for Upgrade {
+    /// `upgrade: {}`.
+    fn default() -> Self {
+        Self {
+            scope: Scope::Security,
+            packages: None,
+            exclude: None,
+            allow_removals: false,
+            include_phased: false,
+            lock_timeout: LOCK_TIMEOUT,
+            repair: false,
+            refresh: true,
+            restart_services: RestartServices::Never,
+        }
+    }
+}
+
+/// Whether an upgrade restarts services that still use the files it has replaced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RestartServices {
+    /// They are only reported.
+    #[default]
+    Never,
+    /// Those that need it are restarted.
+    Needed,
+}
+
+impl RestartServices {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_never(&self) -> bool {
+        *self == Self::Never
+    }
 }
 
 /// Which updates an upgrade takes.

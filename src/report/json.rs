@@ -82,6 +82,8 @@ fn host(view: &RunView<'_>, host: &HostState) -> Value {
             "more_packages": left.more_packages,
             "files": left.files,
             "more_files": left.more_files,
+            "services": left.services,
+            "more_services": left.more_services,
             "no_snapshot": left.no_snapshot,
         },
         "leases_taken": host.leases.iter().map(|lease| json!({

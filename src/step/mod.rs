@@ -37,6 +37,7 @@ mod service;
 mod services;
 mod snapshot;
 pub mod sources;
+mod stale;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

@@ -27,6 +27,7 @@ impl StepResult {
             changed: false,
             found_work: false,
             packages: Vec::new(),
+            restarted: Vec::new(),
             left_behind: LeftBehind::default(),
             rebooted: false,
             vars: Map::new(),
@@ -129,6 +130,9 @@ impl StepResult {
         self.left_behind = self.left_behind.after(earlier.left_behind, complete);
         self.changed |= earlier.changed;
         self.rebooted |= earlier.rebooted;
+        self.restarted.extend(earlier.restarted);
+        self.restarted.sort();
+        self.restarted.dedup();
         for was in earlier.packages {
             // Several versions of a name can be installed side by side: only a change that continues the earlier one is
             // the same change.

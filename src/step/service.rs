@@ -15,6 +15,7 @@ use super::{
     packages, remote,
     result::unseen,
     services::{self, State},
+    stale,
 };
 use crate::{
     command::Command,
@@ -81,7 +82,11 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &ServiceSpec) -> Ended {
         let summary = format!("systemctl {verb} {shown}: {}", end.exit);
         return Ok(StepResult::failed("service", summary).detail(end.last_lines(5)).changed(true));
     }
-    Ok(StepResult::ok(format!("{shown} {done}")).changed(true))
+    let mut result = StepResult::ok(format!("{shown} {done}")).changed(true);
+    if matches!(spec.state, ServiceState::Stopped | ServiceState::Restarted) {
+        result.restarted = to_do.iter().map(|name| stale::short(name).to_owned()).collect();
+    }
+    Ok(result)
 }
 
 /// Waits until no transaction needs one of these units or runs in it: stopping it would leave packages half done.
@@ -92,7 +97,7 @@ async fn undisturbed(cx: &mut StepCx<'_>, units: &[String]) -> Result<(), Box<St
 }
 
 /// The states, once they are as wanted or time is up.
-async fn settle(
+pub(super) async fn settle(
     cx: &mut StepCx<'_>,
     wanted: ServiceState,
     names: &[String],

@@ -363,3 +363,36 @@ pub(crate) async fn appears(path: &Path) {
     }
     panic!("{} does not appear", path.display());
 }
+
+/// Puts an apt on the host with one pending security update: `libssl3 1`, which becomes `2`. Calls of `apt-get` and
+/// `apt-mark` are lines of the file `calls`; what it prints is in files that a test may overwrite.
+pub(crate) fn patchable(bench: &Bench) {
+    bench.file("etc/os-release", "ID=debian\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n");
+    bench.file("calls", "");
+    let inst = "Inst libssl3 [1] (2 Debian-Security:stable-security [amd64])\n";
+    bench.file("outlook", inst);
+    bench.file("simulation", inst);
+    bench.file(
+        "tables",
+        "libssl3:\n  Installed: 1\n  Candidate: 2\n  Version table:\n     2 500\n        500 sec Packages\n *** 1 100\n        \
+         100 /var/lib/dpkg/status\n",
+    );
+    bench.file("packages", "pkg\tlibssl3\t1\tamd64\tinstall\tinstalled\tok\n");
+    bench.shim(
+        "apt-get",
+        r#"echo "apt-get $*" >>"$PATCHWAVE_ROOT/calls"
+case "$*" in
+*indextargets*) echo 'sec Packages|Debian|Debian-Security|stable-security|bookworm-security' ;;
+-s*upgrade) cat "$PATCHWAVE_ROOT/outlook" ;;
+-s*) cat "$PATCHWAVE_ROOT/simulation" ;;
+*"-d install"*) ;;
+*install*) sed -i 's/\t1\t/\t2\t/' "$PATCHWAVE_ROOT/packages" ;;
+esac"#,
+    );
+    bench.shim("apt-cache", r#"cat "$PATCHWAVE_ROOT/tables""#);
+    bench.shim("dpkg-query", r#"case "$*" in *Want*) cat "$PATCHWAVE_ROOT/packages" ;; *) exit 1 ;; esac"#);
+    bench.shim("dpkg", "echo amd64");
+    bench.shim("apt-mark", r#"[ "$1" = showauto ] || echo "apt-mark $*" >>"$PATCHWAVE_ROOT/calls""#);
+    bench.shim("id", "echo 0");
+    bench.shim("uname", "echo 6.1.0-98-amd64");
+}

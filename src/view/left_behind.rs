@@ -24,26 +24,42 @@ pub fn left_on(host: &HostState) -> LeftBehind {
         all.more_packages = all.more_packages.max(now.more_packages);
         all.files.extend(now.files.iter().cloned());
         all.more_files += now.more_files;
+        // A service that was started anew uses the new files.
+        if result.rebooted {
+            (all.services, all.more_services) = (Vec::new(), 0);
+        }
+        all.services.retain(|service| !result.restarted.iter().any(|name| name_of(service) == name));
+        all.services.extend(now.services.iter().cloned());
+        all.more_services = all.more_services.max(now.more_services);
         // A later snapshot that was taken is one to go back to.
         all.no_snapshot = now.no_snapshot || (all.no_snapshot && !result.vars.contains_key("snapshot"));
     }
     all.packages.sort_by(|a, b| b.security.cmp(&a.security).then_with(|| a.name.cmp(&b.name)));
     all.files.sort();
     all.files.dedup();
+    all.services.sort();
+    all.services.dedup();
     all
 }
 
-/// It in words, a line for each kind of thing; at most `most` packages or files in a line.
+/// The name in `dbus (needs a reboot)`.
+fn name_of(service: &str) -> &str {
+    service.split_once(" (").map_or(service, |(name, _)| name)
+}
+
+/// It in words, a line for each kind of thing; at most `most` packages, files or services in a line.
 pub fn left_lines(left: &LeftBehind, most: usize) -> Vec<String> {
     let (fixes, others): (Vec<&PackageLeft>, Vec<&PackageLeft>) = left.packages.iter().partition(|one| one.security);
     // Security updates are recorded first, so that what is not listed belongs to the other line, if there is one.
     let (more_fixes, more_others) = if others.is_empty() { (left.more_packages, 0) } else { (0, left.more_packages) };
     let packages = |list: Vec<&PackageLeft>| list.into_iter().map(package).collect::<Vec<_>>();
     let files = left.files.iter().map(|file| clean(file, 200)).collect();
+    let services = left.services.iter().map(|service| clean(service, 200)).collect();
     let mut lines: Vec<String> = [
         ("security updates not installed", packages(fixes), more_fixes),
         ("updates not installed", packages(others), more_others),
         ("configuration files to merge", files, left.more_files),
+        ("services that use replaced files until they are restarted", services, left.more_services),
     ]
     .into_iter()
     .filter(|(_, list, _)| !list.is_empty())
@@ -137,6 +153,21 @@ mod tests {
             ]
         );
         assert_eq!(lines(1), ["updates not installed: bash 1.0 → 1.1 (kept back)"]);
+    }
+
+    #[test]
+    fn services_are_left_until_they_are_restarted_or_the_host_reboots() {
+        let services = ["dbus (needs a reboot)", "nginx"].map(str::to_owned);
+        let stale = || upgraded(&["libc6"]).left_behind(LeftBehind::default().and_services(services.clone()));
+        let mut sample = Sample::of(plan(&[("edge", &["a b c"])]));
+        let restarted = StepResult { restarted: vec!["nginx".to_owned()], ..result(Verdict::Ok, "") };
+        let rebooted = StepResult { rebooted: true, ..result(Verdict::Ok, "") };
+        sample.walk("a", vec![stale()]).walk("b", vec![stale(), restarted]).walk("c", vec![stale(), rebooted]);
+        let lines = |host: usize| left_lines(&left_on(&sample.state.hosts[host]), 9);
+        let line = "services that use replaced files until they are restarted: dbus (needs a reboot)";
+        assert_eq!(lines(0), [format!("{line}, nginx")]);
+        assert_eq!(lines(1), [line]);
+        assert_eq!(lines(2), [""; 0]);
     }
 
     #[test]

@@ -41,6 +41,8 @@ show() {
         Result) [ "$now" = failed ] && found=exit-code || found=success ;;
         NRestarts) found=0 ;;
         Type) found=notify ;;
+        KillMode) found=control-group ;;
+        RefuseManualStart | RefuseManualStop) found=no ;;
         MainPID) [ "$now" = active ] && found=612 || found=0 ;;
         ExecMainStatus) [ "$now" = failed ] && found=1 || found=0 ;;
         *) unknown "$all" ;;
@@ -119,6 +121,6 @@ stop)
 reset-failed) for unit in ${names:-$(failed_units)}; do [ ! -e "$sim/unit/$unit" ] || echo inactive >"$sim/unit/$unit"; done ;;
 reboot) press reboot ;;
 poweroff) press poweroff ;;
-daemon-reload) ;;
+daemon-reload | daemon-reexec) ;;
 *) unknown "$all" ;;
 esac

@@ -40,13 +40,10 @@ fn host(kind: StepKind) -> Bench {
 fn upgrade(repair: bool) -> StepKind {
     StepKind::Upgrade(Upgrade {
         scope: Scope::All,
-        packages: None,
-        exclude: None,
         allow_removals: true,
-        include_phased: false,
         lock_timeout: Duration::from_secs(1),
         repair,
-        refresh: true,
+        ..Upgrade::default()
     })
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{
     super::{
-        Cleanup, CopyFrom, CopySpec, LOCK_TIMEOUT, Reboot, RebootWhen, Scope, ServiceSpec, ServiceState, StepKind,
-        Template, Upgrade,
+        Cleanup, CopyFrom, CopySpec, LOCK_TIMEOUT, Reboot, RebootWhen, RestartServices, Scope, ServiceSpec,
+        ServiceState, StepKind, Template, Upgrade,
         values::{self, Context},
     },
     actions::file,
@@ -21,16 +21,7 @@ fn scope(node: &Node, problems: &mut Problems) -> Option<Scope> {
 
 /// `upgrade: security` or `upgrade: {scope: .., …}`; without a scope, security updates only.
 pub(super) fn upgrade(node: &Node, _: &Context, problems: &mut Problems) -> Option<StepKind> {
-    let defaults = Upgrade {
-        scope: Scope::Security,
-        packages: None,
-        exclude: None,
-        allow_removals: false,
-        include_phased: false,
-        lock_timeout: LOCK_TIMEOUT,
-        repair: false,
-        refresh: true,
-    };
+    let defaults = Upgrade::default();
     if !matches!(node.value, Value::Map(_) | Value::Null) {
         let scope = scope(node, problems)?;
         if scope == Scope::Packages {
@@ -65,9 +56,15 @@ pub(super) fn upgrade(node: &Node, _: &Context, problems: &mut Problems) -> Opti
         lock_timeout: map.read("lock_timeout", read::duration).unwrap_or(defaults.lock_timeout),
         repair: map.read("repair", read::bool).unwrap_or(false),
         refresh: map.read("refresh", read::bool).unwrap_or(true),
+        restart_services: map.read("restart_services", restart_services).unwrap_or_default(),
     };
     map.finish();
     scope.map(|_| StepKind::Upgrade(upgrade))
+}
+
+fn restart_services(node: &Node, problems: &mut Problems) -> Option<RestartServices> {
+    let words = [("never", RestartServices::Never), ("needed", RestartServices::Needed)];
+    read::one_of(node, &words, problems)
 }
 
 const NO_PACKAGES: &str = "`scope: packages` needs `packages`, the names to upgrade";

@@ -12,7 +12,7 @@ use crate::{
     step::{
         StepCx, baseline,
         packages::{self, Rights},
-        remote,
+        remote, stale,
     },
 };
 
@@ -35,13 +35,15 @@ pub(super) async fn need(cx: &mut StepCx<'_>, spec: &Reboot) -> Result<Need, Box
     let (mut loader, mut danger, mut passed_over) = (None, None, None);
     if let Some(manager) = manager {
         if !cx.check {
-            let asks = [lock_holders().command, manager.boot().command, manager.health().command];
+            let asks =
+                [lock_holders().command, manager.boot().command, stale::look().command, manager.health().command];
             packages::ask_ahead(cx, asks).await?;
             // While another program installs, neither the packages nor the kernels are final.
             packages::free(cx, Instant::now() + spec.lock_timeout).await?;
         }
         let Boot { kernels, reasons } = packages::ask(cx, manager.boot()).await?;
-        why = reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let stale = stale::reboot_reasons(&packages::ask(cx, stale::look()).await?);
+        why = reasons.iter().map(ToString::to_string).chain(stale).collect::<Vec<_>>().join("; ");
         passed_over = kernels.passed_over();
         kernel = kernels.next().map(str::to_owned);
         loader = kernels.starts.as_ref().map(|starts| starts.by.clone());

@@ -59,6 +59,8 @@ struct Machine {
     images: &'static [&'static str],
     /// The content of its boot loader's files.
     loader: &'static str,
+    /// A unit that uses replaced files.
+    stale: &'static str,
     /// What it reports about the refused reboot.
     refuses: &'static str,
     began: Instant,
@@ -101,6 +103,7 @@ impl Default for Machine {
             installs_at_boot: 0,
             images: &[],
             loader: "",
+            stale: "",
             refuses: "",
             began: Instant::now(),
             seen: Arc::default(),
@@ -142,6 +145,13 @@ impl Machine {
             "host-facts" => format!("os ID=debian\ntool apt-get\nkernel {kernel}\nuid 0\nboot {OLD}\nsystemd\nend\n"),
             "boot-id" if self.garbage && self.is_new() && self.since() < Some(self.up + 20) => "oops\n".to_owned(),
             "boot-id" => format!("{}\n", self.boot()),
+            "stale-look" if self.stale.is_empty() || self.is_new() => "systemd\nend\n".to_owned(),
+            "stale-look" => {
+                format!(
+                    "systemd\nprocess 7\nin /system.slice/{}\nname x\nfile /usr/lib/x.so (deleted)\nend\n",
+                    self.stale
+                )
+            }
             "baseline" => {
                 let failed = if self.is_new() { self.failed } else { self.failed_before };
                 format!("boot x\nnow 1\n{}end\n", units(failed))
@@ -256,6 +266,15 @@ async fn a_host_that_is_soon_back_is_soon_seen() {
             // Settled a second later, and then stable.
             assert!(began.elapsed() <= Duration::from_secs(up + 1 + 1 + 1 + 10), "{up}: {:?}", began.elapsed());
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_unit_that_only_a_reboot_starts_anew_is_a_reason_once_its_files_are_replaced() {
+    for (stale, rebooted) in [("dbus.service", true), ("nginx.service", false)] {
+        let result = reboots(Machine { needed: false, kernel: "6.1.0-1-amd64", stale, ..Default::default() }).await;
+        assert_eq!(result.rebooted, rebooted, "{result:?}");
+        assert_eq!(result.summary.contains("dbus uses files that were replaced"), rebooted, "{result:?}");
     }
 }
 

@@ -4,13 +4,14 @@ use std::{collections::BTreeSet, time::Duration};
 
 use super::{plan::Planned, report, verdict::Evidence};
 use crate::{
-    event::StepResult,
+    event::{StepResult, Verdict},
     hint::Hint,
     pkg::{PackageManager, PackageState, Transaction},
-    playbook::Upgrade,
+    playbook::{RestartServices, Upgrade},
     step::{
         Ended, StepCx,
         packages::{self, Done, End, Moment},
+        stale::{self, Outcome},
     },
 };
 
@@ -47,9 +48,20 @@ pub(super) async fn transact(
     let evidence = Evidence { manager, planned: &planned, after: &after, end: &end, repaired, output: &output };
     let mut result = evidence.verdict();
     restore_marks(cx, manager, &planned, &after, &mut result).await;
+    let outcome = match result.verdict {
+        Verdict::Ok => {
+            if spec.restart_services == RestartServices::Never {
+                packages::ask_ahead(cx, [stale::look().command, manager.reboot_reasons().command]).await?;
+            }
+            stale::after_upgrade(cx, spec.restart_services).await
+        }
+        // Nothing is restarted into packages that are not in order.
+        _ => Outcome::default(),
+    };
+    let result = outcome.and(result);
     let names: Vec<String> = result.packages.iter().map(|change| change.name.clone()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    Ok(report::with_facts(cx, manager, result, &names, &planned.name_check).await)
+    Ok(report::with_facts(cx, manager, result, &names, &planned.name_check, outcome.reasons).await)
 }
 
 /// After a transaction, only the packages can show what happened; if they cannot be read, the outcome is unknown.

@@ -10,7 +10,8 @@ use super::{
 use crate::{
     event::{LeftBehind, PackageChange, StepResult},
     pkg::{PackageManager, PackageState},
-    step::{Ended, StepCx, packages},
+    playbook::RestartServices,
+    step::{Ended, StepCx, packages, stale},
 };
 
 /// There is nothing to install.
@@ -20,6 +21,7 @@ pub(super) async fn nothing(
     wish: &Wish,
     choice: &Choice,
     state: &PackageState,
+    restart: RestartServices,
 ) -> Ended {
     let left_out = choice.left_out();
     let mut summary = format!("nothing to do: no {} pending", wish.noun());
@@ -28,7 +30,15 @@ pub(super) async fn nothing(
     }
     let result =
         StepResult::skipped(summary).detail(lists_age(cx, state)).left_behind(LeftBehind::of(choice.left.clone()));
-    Ok(with_facts(cx, manager, result, &[], &choice.name_check).await)
+    // An earlier run may have ended between its transaction and its restarts.
+    let (result, reasons) = match restart {
+        RestartServices::Never => (result, Vec::new()),
+        RestartServices::Needed => {
+            let outcome = stale::after_upgrade(cx, restart).await;
+            (outcome.and(result), outcome.reasons)
+        }
+    };
+    Ok(with_facts(cx, manager, result, &[], &choice.name_check, reasons).await)
 }
 
 /// `--check` ends here.
@@ -53,7 +63,7 @@ pub(super) async fn would(
     result.detail.extend(lists_age(cx, state));
     result.left_behind = LeftBehind::of(planned.left.clone());
     let names: Vec<&str> = planned.changes.iter().map(|change| change.name.as_str()).collect();
-    Ok(with_facts(cx, manager, result, &names, &planned.name_check).await)
+    Ok(with_facts(cx, manager, result, &names, &planned.name_check, Vec::new()).await)
 }
 
 /// `--check` changes nothing, not even the package lists, so it says how old they are.
@@ -67,16 +77,18 @@ fn lists_age(cx: &StepCx<'_>, state: &PackageState) -> Option<String> {
     })
 }
 
-/// Adds the variable `upgrade`: what changed, and whether the host should be rebooted.
+/// Adds the variable `upgrade`: what changed, and whether the host should be rebooted. `more_reasons` for a reboot are
+/// those that the package manager does not know.
 pub(super) async fn with_facts(
     cx: &mut StepCx<'_>,
     manager: &dyn PackageManager,
     mut result: StepResult,
     names: &[&str],
     name_check: &NameCheck,
+    more_reasons: Vec<String>,
 ) -> StepResult {
     let reasons = match packages::ask(cx, manager.reboot_reasons()).await {
-        Ok(reasons) => Some(reasons.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        Ok(reasons) => Some(reasons.iter().map(ToString::to_string).chain(more_reasons).collect::<Vec<_>>()),
         Err(error) => {
             result.detail.push(format!("cannot tell whether a reboot is needed: {error}"));
             None

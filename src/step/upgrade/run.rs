@@ -48,7 +48,7 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
     let mut choice = choose(&wish, manager, &pending, &state);
     names::sort_out(cx, manager, &wish, &state, &mut choice).await?;
     if choice.take.is_empty() {
-        return report::nothing(cx, manager, &wish, &choice, &state).await;
+        return report::nothing(cx, manager, &wish, &choice, &state, spec.restart_services).await;
     }
     let simulation = packages::ask(cx, manager.simulate(&Transaction::upgrade(&choice.take))?).await?;
     let allow_removals = spec.allow_removals;

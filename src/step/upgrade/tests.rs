@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     event::{StepResult, Verdict},
-    playbook::{Scope, StepKind, TemplateList, Upgrade},
+    playbook::{StepKind, TemplateList, Upgrade},
     step::{
         self,
         testing::{Bench, Fault, appears},
@@ -40,16 +40,7 @@ fn packages(lines: &str) -> String {
 }
 
 fn upgrade() -> Upgrade {
-    Upgrade {
-        scope: Scope::Security,
-        packages: None,
-        exclude: None,
-        allow_removals: false,
-        include_phased: false,
-        lock_timeout: Duration::from_secs(1),
-        repair: false,
-        refresh: true,
-    }
+    Upgrade { lock_timeout: Duration::from_secs(1), ..Upgrade::default() }
 }
 
 /// A host with `openssl 1` and its library, which have a pending security fix; `bash` has another update.

@@ -59,7 +59,7 @@ fn it_is_said_at_the_end_and_by_every_reader() {
         report["hosts"][1]["left_behind"],
         json!({
             "packages": [sudo], "more_packages": 0, "files": ["/etc/curl.conf.dpkg-dist"], "more_files": 0,
-            "no_snapshot": true
+            "services": [], "more_services": 0, "no_snapshot": true
         })
     );
     assert_eq!(report["hosts"][2]["left_behind"]["packages"], json!([]));
@@ -101,4 +101,27 @@ fn a_taken_snapshot_and_an_update_that_went_in_later_are_not_left() {
         _ => None,
     });
     assert_eq!((facts[2].packages.len(), facts[4].packages.len()), (1, 0), "{facts:?}");
+}
+
+/// A program of `nginx` whose library is not on the disk any more. The hosts of the embedded fleet have no systemd.
+const STALE: &str = "steps:
+  - command: >-
+      d=$PATCHWAVE_ROOT/proc/4242; mkdir -p $d && echo 0::/system.slice/nginx.service >$d/cgroup && echo nginx >$d/comm
+      && echo '7f00-7f01 r-xp 00000000 fe:01 9 /usr/lib/x86_64-linux-gnu/libssl.so.3 (deleted)' >$d/maps
+";
+
+#[test]
+fn services_with_replaced_files_are_named_until_they_are_restarted() {
+    let nginx = "nginx (no unit of systemd: restart it by hand)";
+    let line = format!("services that use replaced files until they are restarted: {nginx}");
+    for key in ["", ", restart_services: needed"] {
+        let play = format!("{STALE}  - upgrade: {{ scope: security{key} }}\n");
+        let site = Case::hosts(1).play(play).columns(140).site();
+        site.run("run play.yml -i inv.yml").ended(0).says(&["left behind on 1 host", &line]);
+        site.run("show").ended(0).says(&[&line]);
+        let report: Value = serde_json::from_str(&site.run("report --format json").ended(0).out).unwrap();
+        assert_eq!(report["hosts"][0]["left_behind"]["services"], json!([nginx]));
+    }
+    let play = format!("{STALE}  - upgrade: {{ scope: security }}\n  - service: {{ name: nginx, state: restarted }}\n");
+    Case::hosts(1).play(play).run("run play.yml -i inv.yml").ended(0).never_says(&["left behind"]);
 }

@@ -6,7 +6,7 @@ use patchwave::{
     host::HostName,
     playbook::{
         Cleanup, CommandLine, CommandSpec, Condition, CopyFrom, CopySpec, Guard, Hook, HttpCheck, Notify, Pause,
-        Precheck, Reboot, RebootWhen, Scope, Script, ServiceSpec, ServiceState, Side, StepKind, StepSpec, Template,
+        Precheck, Reboot, RebootWhen, Script, ServiceSpec, ServiceState, Side, StepKind, StepSpec, Template,
         TemplateList, Undrain, Upgrade, Verify, WaitFor,
     },
     sim::SimFleet,
@@ -134,16 +134,7 @@ fn looks() -> Vec<Case> {
 
 /// Steps that change the host.
 fn changes() -> Vec<Case> {
-    let upgrade = Upgrade {
-        scope: Scope::Security,
-        packages: None,
-        exclude: None,
-        allow_removals: false,
-        include_phased: false,
-        lock_timeout: Duration::from_secs(60),
-        repair: false,
-        refresh: true,
-    };
+    let upgrade = Upgrade { lock_timeout: Duration::from_secs(60), ..Upgrade::default() };
     let reboot = Reboot {
         when: RebootWhen::Always,
         warn: Duration::from_secs(60),
