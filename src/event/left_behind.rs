@@ -28,6 +28,9 @@ pub struct LeftBehind {
     /// How many more services there are than listed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub more_services: usize,
+    /// Package sources that did not answer and did not have to: updates of theirs are not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
     /// A snapshot was asked for, and its hook says that there is none.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub no_snapshot: bool,
@@ -116,6 +119,9 @@ impl LeftBehind {
         self.more_files += earlier.more_files;
         if !complete && self.packages.is_empty() {
             (self.packages, self.more_packages) = (earlier.packages, earlier.more_packages);
+        }
+        if !complete && self.sources.is_empty() {
+            self.sources = earlier.sources;
         }
         if !complete && self.services.is_empty() {
             (self.services, self.more_services) = (earlier.services, earlier.more_services);

@@ -1,6 +1,10 @@
 //! Which package manager a host has, or why this program supports none of them.
 
-use super::{ALL, PackageManager, foreign::FOREIGN, names};
+use super::{
+    ALL, PackageManager,
+    foreign::{FOREIGN, IMAGE_TOOLS},
+    names,
+};
 use crate::facts::HostFacts;
 
 /// A host that cannot be patched by this release. Nothing on it was changed.
@@ -21,13 +25,20 @@ pub enum Refusal {
         system: String,
     },
     /// An image-based system.
-    #[error("the root file system is {how} ({system}): packages cannot be upgraded in place")]
+    #[error("the root file system is {how} ({system}): packages cannot be upgraded in place{}", own_tool(*tool))]
     ReadOnly {
         /// `ostree` or `read-only`.
         how: String,
+        /// The tool that upgrades such a system, and what to type.
+        tool: Option<(&'static str, &'static str)>,
         /// `PRETTY_NAME`.
         system: String,
     },
+}
+
+fn own_tool(tool: Option<(&str, &str)>) -> String {
+    tool.map(|(tool, line)| format!("; {tool} does it: `{line}` in a `command` step, then `reboot: always`"))
+        .unwrap_or_default()
 }
 
 /// Finds the manager of a host.
@@ -37,7 +48,8 @@ pub enum Refusal {
 pub fn detect(facts: &HostFacts) -> Result<&'static dyn PackageManager, Refusal> {
     let system = || facts.os.pretty_name.clone();
     if let Some(how) = &facts.read_only {
-        return Err(Refusal::ReadOnly { how: how.clone(), system: system() });
+        let tool = IMAGE_TOOLS.into_iter().find(|(tool, _)| facts.tools.contains(*tool));
+        return Err(Refusal::ReadOnly { how: how.clone(), tool, system: system() });
     }
     if let Some(manager) = ALL.iter().find(|manager| manager.serves(facts)) {
         return Ok(*manager);
@@ -85,5 +97,13 @@ mod tests {
         assert_eq!(check("arch", "", &["pacman"], None), foreign("pacman", "arch"));
         assert!(check("nixos", "", &[], None).unwrap_err().contains("no known package manager"));
         assert!(check("debian", "", &["apt-get"], Some("read-only")).unwrap_err().contains("read-only"));
+        for (tools, how, line) in [
+            (&["zypper", "transactional-update"][..], "read-only", "`transactional-update --non-interactive patch`"),
+            (&["dnf", "rpm-ostree"], "ostree", "`rpm-ostree upgrade`"),
+            (&["dnf", "rpm-ostree", "bootc"], "ostree", "`bootc upgrade`"),
+        ] {
+            let said = check("x", "", tools, Some(how)).unwrap_err();
+            assert!(said.contains(line) && said.contains(how), "{said}");
+        }
     }
 }

@@ -28,6 +28,17 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
     /// Fetches the package lists, strictly: an unreachable source is a failure.
     fn refresh(&self) -> Query<Refresh>;
 
+    /// Which package sources these lines of a failed refresh are about. `None`: it cannot tell.
+    fn failed_sources(&self, _lines: &[String]) -> Option<Query<Vec<FailedSource>>> {
+        None
+    }
+
+    /// Whether its sources can say which advisories and CVEs a pending update belongs to. Where a host's sources do
+    /// not, [`Pending::knows_security`] is false.
+    fn knows_advisories(&self) -> bool {
+        false
+    }
+
     /// Everything that is installed, with its condition and marks.
     fn state(&self) -> Query<PackageState>;
 
@@ -62,6 +73,11 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
     /// # Errors
     /// As [`PackageManager::simulate`].
     fn transact(&self, transaction: &Transaction) -> Result<Command, CannotDo>;
+
+    /// How much of what a transaction needed had to be fetched, in the manager's own words, from its output.
+    fn fetched(&self, _output: &str) -> Option<String> {
+        None
+    }
 
     /// Restores the mark of packages that came in as dependencies, if naming them removes it. `None`: nothing to do.
     fn restore_marks(&self, names: &BTreeSet<String>) -> Option<Command>;
@@ -137,6 +153,17 @@ pub enum Refresh {
         /// The lines that say so.
         lines: Vec<String>,
     },
+}
+
+/// A package source that did not answer, or answered badly.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct FailedSource {
+    /// For people: `bookworm-security at http://deb.debian.org/debian-security`.
+    pub name: String,
+    /// Words by which a playbook may name it.
+    pub words: Vec<String>,
+    /// Whether it brings security fixes.
+    pub security: bool,
 }
 
 /// A process that holds a lock.

@@ -29,7 +29,7 @@ pub use boot::{Boot, BootFiles, BootPatterns, Kernel, Kernels, RebootReason};
 pub use detect::{Refusal, detect};
 pub use loader::Starts;
 pub use locks::{are_locked, is_lists, lock_holders, locked, stop_if_locked};
-pub use manager::{LockHolder, PackageManager, Refresh};
+pub use manager::{FailedSource, LockHolder, PackageManager, Refresh};
 pub use package::{Exact, Package, Versions};
 pub use pending::{Advisory, Pending, Security, Simulation, Stays, Update};
 pub use state::{Health, Installed, PackageState};

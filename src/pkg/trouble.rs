@@ -33,6 +33,8 @@ pub enum Class {
     UnknownPackage,
     /// No source marks security fixes.
     NoSecuritySource,
+    /// No source says which advisories an update belongs to.
+    NoAdvisories,
     /// Something other than what was chosen or planned would be done.
     Drift,
     /// Packages would be removed, or are gone, without being planned.
@@ -64,6 +66,7 @@ impl Class {
             Self::CannotDo => "cannot-do",
             Self::UnknownPackage => "unknown-package",
             Self::NoSecuritySource => "no-security-source",
+            Self::NoAdvisories => "no-advisories",
             Self::Drift => "drift",
             Self::Removals => "removals",
             Self::Excluded => "excluded",

@@ -23,6 +23,7 @@ mod written;
 pub use address::{Address, hide_addresses};
 pub use files::{find as find_beside, root};
 pub use guard_spec::Guard;
+pub use kinds::is_cve;
 pub use load::load;
 #[cfg(feature = "testing")]
 pub use load::load_text;

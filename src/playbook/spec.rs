@@ -212,6 +212,12 @@ pub struct Upgrade {
     pub scope: Scope,
     /// `packages:` for `scope: packages`.
     pub packages: Option<TemplateList>,
+    /// `cves:` for `scope: cve`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cves: Option<TemplateList>,
+    /// `advisories:` for `scope: advisory`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advisories: Option<TemplateList>,
     /// `exclude:`: names (globs allowed) that stay as they are.
     pub exclude: Option<TemplateList>,
     /// `allow_removals:`; default no.
@@ -224,6 +230,15 @@ pub struct Upgrade {
     pub repair: bool,
     /// `refresh:`: fetch the package lists first. Default yes.
     pub refresh: bool,
+    /// `required_origins:`: the package sources that must answer; empty: all of them, which is the default.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub required_origins: Vec<String>,
+    /// `allow_drift:`: accept what the package manager would install instead of what was chosen. Default no.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_drift: bool,
+    /// `predownload:`: only fetch the packages; install nothing. Default no.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub predownload: bool,
     /// `restart_services:`: what to do about services that still use replaced files. Default nothing.
     #[serde(default, skip_serializing_if = "RestartServices::is_never")]
     pub restart_services: RestartServices,
@@ -235,12 +250,17 @@ impl Default for Upgrade {
         Self {
             scope: Scope::Security,
             packages: None,
+            cves: None,
+            advisories: None,
             exclude: None,
             allow_removals: false,
             include_phased: false,
             lock_timeout: LOCK_TIMEOUT,
             repair: false,
             refresh: true,
+            required_origins: Vec::new(),
+            allow_drift: false,
+            predownload: false,
             restart_services: RestartServices::Never,
         }
     }
@@ -276,6 +296,10 @@ pub enum Scope {
     Kernel,
     /// The named packages.
     Packages,
+    /// What belongs to these CVE ids.
+    Cve,
+    /// What belongs to these advisories.
+    Advisory,
 }
 
 /// `reboot:`.

@@ -82,6 +82,7 @@ fn host(view: &RunView<'_>, host: &HostState) -> Value {
             "more_packages": left.more_packages,
             "files": left.files,
             "more_files": left.more_files,
+            "sources": left.sources,
             "services": left.services,
             "more_services": left.more_services,
             "no_snapshot": left.no_snapshot,

@@ -24,6 +24,7 @@ pub fn left_on(host: &HostState) -> LeftBehind {
         all.more_packages = all.more_packages.max(now.more_packages);
         all.files.extend(now.files.iter().cloned());
         all.more_files += now.more_files;
+        all.sources.extend(now.sources.iter().cloned());
         // A service that was started anew uses the new files.
         if result.rebooted {
             (all.services, all.more_services) = (Vec::new(), 0);
@@ -37,6 +38,8 @@ pub fn left_on(host: &HostState) -> LeftBehind {
     all.packages.sort_by(|a, b| b.security.cmp(&a.security).then_with(|| a.name.cmp(&b.name)));
     all.files.sort();
     all.files.dedup();
+    all.sources.sort();
+    all.sources.dedup();
     all.services.sort();
     all.services.dedup();
     all
@@ -54,11 +57,13 @@ pub fn left_lines(left: &LeftBehind, most: usize) -> Vec<String> {
     let (more_fixes, more_others) = if others.is_empty() { (left.more_packages, 0) } else { (0, left.more_packages) };
     let packages = |list: Vec<&PackageLeft>| list.into_iter().map(package).collect::<Vec<_>>();
     let files = left.files.iter().map(|file| clean(file, 200)).collect();
+    let sources = left.sources.iter().map(|source| clean(source, 200)).collect();
     let services = left.services.iter().map(|service| clean(service, 200)).collect();
     let mut lines: Vec<String> = [
         ("security updates not installed", packages(fixes), more_fixes),
         ("updates not installed", packages(others), more_others),
         ("configuration files to merge", files, left.more_files),
+        ("package sources that did not answer", sources, 0),
         ("services that use replaced files until they are restarted", services, left.more_services),
     ]
     .into_iter()

@@ -3,15 +3,15 @@
 use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
 
 use super::{
-    boot, commands, hints, kernel, lines, locks, pending, policy, refresh, simulation, state, transaction, trouble,
-    version,
+    boot, commands, hints, kernel, lines, locks, origins, pending, policy, refresh, simulation, state, transaction,
+    trouble, version,
 };
 use crate::{
     command::{Command, Query},
     facts::HostFacts,
     pkg::{
-        Boot, BootFiles, BootPatterns, CannotDo, Class, Health, LockHolder, PackageManager, PackageState, Pending,
-        Refresh, Repair, Simulation, Transaction, Trouble,
+        Boot, BootFiles, BootPatterns, CannotDo, Class, FailedSource, Health, LockHolder, PackageManager, PackageState,
+        Pending, Refresh, Repair, Simulation, Transaction, Trouble,
     },
 };
 
@@ -36,6 +36,15 @@ impl PackageManager for Apt {
 
     fn refresh(&self) -> Query<Refresh> {
         Query::new(commands::refresh(), refresh::read)
+    }
+
+    fn failed_sources(&self, lines: &[String]) -> Option<Query<Vec<FailedSource>>> {
+        origins::failed(lines)
+    }
+
+    fn fetched(&self, output: &str) -> Option<String> {
+        let line = output.lines().find_map(|line| line.strip_prefix("Need to get "))?;
+        Some(crate::command::printable(line.trim_end_matches('.')))
     }
 
     fn state(&self) -> Query<PackageState> {

@@ -13,6 +13,7 @@
 //! | `apt-state` | script: `dpkg --print-architecture`; `dpkg-query -W -f 'pkg\t${Package}\t${Version}\t${Architecture}\t${db:Status-Want}\t${db:Status-Status}\t${db:Status-Eflag}\n'`; `apt-mark showauto`; files `var/lib/dpkg/updates/[0-9]*`, `etc/**/*.dpkg-dist` (`.dpkg-new`, `.ucf-dist`), times of `var/lib/apt/{lists,lists/partial,periodic/update-success-stamp}` |
 //! | `package-locks` | script: files `proc/locks`, `proc/PID/cmdline`, `proc/PID/fd/*`, `proc/PID/cgroup`; the four lock files (`var/lib/dpkg/lock-frontend`, …), matched by inode number |
 //! | `apt-refresh` | `apt-get -o APT::Update::Error-Mode=any -o Acquire::Retries=3 update` |
+//! | `apt-sources` | `apt-get indextargets --format '$(REPO_URI)\|$(RELEASE)\|$(LABEL)\|$(SUITE)\|$(CODENAME)' 'Created-By: Packages'`, after a refresh that failed |
 //! | `apt-pending` | script: `apt-get -s -q -V -y -o APT::Get::Show-User-Simulation-Note=false [-o APT::Get::Always-Include-Phased-Updates=true] --with-new-pkgs upgrade [NAME=VERSION...]` (or `dist-upgrade`), where it refuses the same with `--allow-downgrades`; `apt-get indextargets --format '$(DESCRIPTION)\|$(ORIGIN)\|$(LABEL)\|$(SUITE)\|$(CODENAME)' 'Created-By: Packages'`; `apt-cache policy NAME...` |
 //! | `apt-known` | `apt-cache policy NAME...` |
 //! | `apt-simulate` | script, names on standard input: `apt-get -s -q -V -y -o APT::Get::Show-User-Simulation-Note=false install --only-upgrade NAME=VERSION...` |
@@ -34,6 +35,7 @@ mod kernel;
 mod lines;
 mod locks;
 mod manager;
+mod origins;
 mod pending;
 mod policy;
 mod refresh;

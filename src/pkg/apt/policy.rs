@@ -82,7 +82,7 @@ impl Sources {
 }
 
 /// Debian: label `Debian-Security`. Ubuntu and ESM: `jammy-security`, `jammy-apps-security`, `jammy-infra-security`.
-fn is_security(label: &str, suite: &str, codename: &str) -> bool {
+pub(super) fn is_security(label: &str, suite: &str, codename: &str) -> bool {
     label == "Debian-Security" || suite.ends_with("-security") || codename.ends_with("-security")
 }
 

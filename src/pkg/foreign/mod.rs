@@ -2,4 +2,13 @@
 //! found. A manager that gets its own folder is removed here.
 
 /// Their programs, in the order in which they are looked for.
-pub(super) const FOREIGN: [&str; 7] = ["rpm-ostree", "dnf", "yum", "zypper", "apk", "pacman", "transactional-update"];
+pub(super) const FOREIGN: [&str; 8] =
+    ["rpm-ostree", "dnf", "yum", "zypper", "apk", "pacman", "transactional-update", "bootc"];
+
+/// Tools that upgrade a system whose root cannot be changed in place, with what to type. A host may have several; the
+/// first one counts.
+pub(super) const IMAGE_TOOLS: [(&str, &str); 3] = [
+    ("bootc", "bootc upgrade"),
+    ("rpm-ostree", "rpm-ostree upgrade"),
+    ("transactional-update", "transactional-update --non-interactive patch"),
+];

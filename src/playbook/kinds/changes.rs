@@ -5,18 +5,34 @@ use std::time::Duration;
 use super::{
     super::{
         Cleanup, CopyFrom, CopySpec, LOCK_TIMEOUT, Reboot, RebootWhen, RestartServices, Scope, ServiceSpec,
-        ServiceState, StepKind, Template, Upgrade,
+        ServiceState, StepKind, Template, TemplateList, Upgrade,
         values::{self, Context},
     },
     actions::file,
 };
 use crate::yaml::{MapReader, Node, Problems, Value, read};
 
-const SCOPES: [(&str, Scope); 4] =
-    [("all", Scope::All), ("security", Scope::Security), ("kernel", Scope::Kernel), ("packages", Scope::Packages)];
+const SCOPES: [(&str, Scope); 6] = [
+    ("all", Scope::All),
+    ("security", Scope::Security),
+    ("kernel", Scope::Kernel),
+    ("packages", Scope::Packages),
+    ("cve", Scope::Cve),
+    ("advisory", Scope::Advisory),
+];
 
 fn scope(node: &Node, problems: &mut Problems) -> Option<Scope> {
     read::one_of(node, &SCOPES, problems)
+}
+
+/// What a scope cannot be without.
+fn needed_list(scope: Scope) -> Option<&'static str> {
+    match scope {
+        Scope::All | Scope::Security | Scope::Kernel => None,
+        Scope::Packages => Some("`scope: packages` needs `packages`, the names to upgrade"),
+        Scope::Cve => Some("`scope: cve` needs `cves`, the ids of CVEs"),
+        Scope::Advisory => Some("`scope: advisory` needs `advisories`, the ids of advisories"),
+    }
 }
 
 /// `upgrade: security` or `upgrade: {scope: .., …}`; without a scope, security updates only.
@@ -24,8 +40,8 @@ pub(super) fn upgrade(node: &Node, _: &Context, problems: &mut Problems) -> Opti
     let defaults = Upgrade::default();
     if !matches!(node.value, Value::Map(_) | Value::Null) {
         let scope = scope(node, problems)?;
-        if scope == Scope::Packages {
-            problems.at(&node.span, NO_PACKAGES);
+        if let Some(missing) = needed_list(scope) {
+            problems.at(&node.span, missing);
             return None;
         }
         return Some(StepKind::Upgrade(Upgrade { scope, ..defaults }));
@@ -36,38 +52,84 @@ pub(super) fn upgrade(node: &Node, _: &Context, problems: &mut Problems) -> Opti
         Some(node) => scope(node, map.problems),
         None => Some(defaults.scope),
     };
-    let packages_entry = map.take_entry("packages");
-    let packages = packages_entry.and_then(|(_, node)| values::template_list(node, map.problems));
-    match (scope, packages_entry) {
-        (Some(Scope::Packages), None) => {
-            map.problems.at(scope_node.map_or(&node.span, |node| &node.span), NO_PACKAGES);
-        }
-        (Some(other), Some((key, _))) if other != Scope::Packages => {
-            map.problems.at(&key.span, "`packages` needs `scope: packages`");
-        }
-        _ => {}
+    let at = scope_node.unwrap_or(node);
+    let packages = list_of(&mut map, "packages", (scope, Scope::Packages), at);
+    let cves = list_of(&mut map, "cves", (scope, Scope::Cve), at);
+    if let Some(TemplateList::Items(ids)) = &cves
+        && let Some(bad) = ids.iter().find(|id| !id.0.contains('{') && !is_cve(&id.0))
+    {
+        map.problems.at(&at.span, format!("{:?} is not the id of a CVE", bad.0)).help("as in CVE-2026-12345");
     }
+    let advisories = list_of(&mut map, "advisories", (scope, Scope::Advisory), at);
     let upgrade = Upgrade {
         scope: scope.unwrap_or(defaults.scope),
         packages,
+        cves,
+        advisories,
         exclude: map.read("exclude", values::template_list),
         allow_removals: map.read("allow_removals", read::bool).unwrap_or(false),
         include_phased: map.read("include_phased", read::bool).unwrap_or(false),
         lock_timeout: map.read("lock_timeout", read::duration).unwrap_or(defaults.lock_timeout),
         repair: map.read("repair", read::bool).unwrap_or(false),
         refresh: map.read("refresh", read::bool).unwrap_or(true),
+        required_origins: map.read("required_origins", required_origins).unwrap_or_default(),
+        allow_drift: map.read("allow_drift", read::bool).unwrap_or(false),
+        predownload: map.read("predownload", read::bool).unwrap_or(false),
         restart_services: map.read("restart_services", restart_services).unwrap_or_default(),
     };
+    if upgrade.predownload && upgrade.restart_services == RestartServices::Needed {
+        map.problems.at(&node.span, "`predownload` installs nothing, so there is nothing to restart");
+    }
     map.finish();
     scope.map(|_| StepKind::Upgrade(upgrade))
+}
+
+/// The list that one scope needs and no other one has.
+fn list_of(
+    map: &mut MapReader<'_, '_>,
+    key: &'static str,
+    (scope, needs): (Option<Scope>, Scope),
+    at: &Node,
+) -> Option<TemplateList> {
+    let entry = map.take_entry(key);
+    match (scope, entry) {
+        (Some(scope), None) if scope == needs => {
+            map.problems.at(&at.span, needed_list(needs).unwrap_or_default());
+        }
+        (Some(other), Some((found, _))) if other != needs => {
+            let word = SCOPES.iter().find(|(_, scope)| *scope == needs).map_or("", |(word, _)| word);
+            map.problems.at(&found.span, format!("`{key}` needs `scope: {word}`"));
+        }
+        _ => {}
+    }
+    entry.and_then(|(_, node)| values::template_list(node, map.problems))
+}
+
+/// `CVE-2026-12345`.
+pub fn is_cve(text: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.len() <= 19 && text.bytes().all(|b| b.is_ascii_digit());
+    let mut parts = text.split('-');
+    let (name, year, number) = (parts.next(), parts.next(), parts.next());
+    name.is_some_and(|name| name.eq_ignore_ascii_case("cve"))
+        && year.is_some_and(|year| year.len() == 4 && digits(year))
+        && number.is_some_and(|number| number.len() >= 4 && digits(number))
+        && parts.next().is_none()
+}
+
+/// `all` (an empty list), or the sources that must answer.
+fn required_origins(node: &Node, problems: &mut Problems) -> Option<Vec<String>> {
+    let origins = read::list_or_single(node, "`all`, or a list of package sources", problems, read::name)?;
+    if origins.is_empty() {
+        problems.at(&node.span, "no source would have to answer").help("`all`, or `[security]`");
+        return None;
+    }
+    Some(if origins == ["all"] { Vec::new() } else { origins })
 }
 
 fn restart_services(node: &Node, problems: &mut Problems) -> Option<RestartServices> {
     let words = [("never", RestartServices::Never), ("needed", RestartServices::Needed)];
     read::one_of(node, &words, problems)
 }
-
-const NO_PACKAGES: &str = "`scope: packages` needs `packages`, the names to upgrade";
 
 /// `reboot: required`, `reboot: always` or `reboot: {when: .., …}`.
 pub(super) fn reboot(node: &Node, _: &Context, problems: &mut Problems) -> Option<StepKind> {

@@ -51,11 +51,14 @@ impl StepKind {
             Self::Precheck(_) => "Pre-check".into(),
             Self::Snapshot(_) => "Snapshot".into(),
             Self::SnapshotRestore(_) => "Restore the snapshot".into(),
+            Self::Upgrade(upgrade) if upgrade.predownload => "Download updates".into(),
             Self::Upgrade(upgrade) => match upgrade.scope {
                 Scope::All => "Upgrade (all)".into(),
                 Scope::Security => "Upgrade (security)".into(),
                 Scope::Kernel => "Upgrade (kernel)".into(),
                 Scope::Packages => "Upgrade (packages)".into(),
+                Scope::Cve => "Upgrade (CVEs)".into(),
+                Scope::Advisory => "Upgrade (advisories)".into(),
             },
             Self::Reboot(reboot) => match reboot.when {
                 RebootWhen::Required => "Reboot if required".into(),

@@ -6,6 +6,7 @@ mod checks;
 mod limits;
 
 pub(super) use actions::argv;
+pub use changes::is_cve;
 
 use super::{Side, StepKind, values::Context};
 use crate::yaml::{Key, Node, Problems};

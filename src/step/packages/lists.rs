@@ -10,26 +10,32 @@ use super::{
 use crate::{
     command::Command,
     event::StepResult,
-    pkg::{self, Class, PackageManager, Refresh},
+    pkg::{self, Class, FailedSource, PackageManager, Refresh},
     step::StepCx,
+    transport::LinkError,
 };
 
-/// Fetches the package lists. The manager has no timeout for their lock, so the wait happens here. `next` is asked in
-/// the same round trip, right after them; without fresh lists its answers are not used.
+/// The word for every source of security fixes.
+pub(in crate::step) const SECURITY: &str = "security";
+
+/// Fetches the package lists; returns the sources that did not answer and are not `required` (empty: all are). The
+/// manager has no timeout for their lock, so the wait happens here. `next` is asked in the same round trip, right after
+/// them; its answers are not used if this fails.
 ///
 /// # Errors
 /// The step's result: class `refresh`, class `lock`, or an unreachable host.
 pub(in crate::step) async fn refresh(
     cx: &mut StepCx<'_>,
     manager: &dyn PackageManager,
+    required: &[String],
     until: Instant,
     next: &[Command],
-) -> Result<(), Box<StepResult>> {
+) -> Result<Vec<String>, Box<StepResult>> {
     cx.journal.progress("fetching package lists");
     loop {
         ask_ahead(cx, std::iter::once(manager.refresh().command).chain(next.iter().cloned())).await?;
         match ask(cx, manager.refresh()).await? {
-            Refresh::Fresh => return Ok(()),
+            Refresh::Fresh => return Ok(Vec::new()),
             Refresh::Locked { pid } => {
                 let known = locks::holders(cx).await?.into_iter().find(pkg::is_lists);
                 let name = match (known, pid) {
@@ -40,12 +46,38 @@ pub(in crate::step) async fn refresh(
                 locks::wait(cx, &name, until).await?;
             }
             Refresh::Failed { lines } => {
+                let silent = match required {
+                    [] => None,
+                    _ => failed_sources(cx, manager, &lines).await?,
+                };
+                let is_required = |source: &&FailedSource| {
+                    required.iter().any(|word| source.words.contains(word) || (word == SECURITY && source.security))
+                };
+                let needed = silent.iter().flatten().find(is_required);
+                if let (Some(silent), None) = (&silent, needed) {
+                    return Ok(silent.iter().map(|source| source.name.clone()).collect());
+                }
                 let first = lines.first().map_or("no reason given", String::as_str);
-                let summary = format!("the package lists could not be fetched: {first}");
+                let of = needed.map(|source| format!(" of {}", source.name)).unwrap_or_default();
+                let summary = format!("the package lists{of} could not be fetched: {first}");
                 let help =
                     "check the host's package sources and its connection to them; nothing is installed from old lists";
                 return Err(Box::new(failed(Class::Refresh, summary).detail(lines.clone()).help(help)));
             }
         }
+    }
+}
+
+/// The sources that failed; `None`: the manager cannot tell, so that any of them may be among them.
+async fn failed_sources(
+    cx: &mut StepCx<'_>,
+    manager: &dyn PackageManager,
+    lines: &[String],
+) -> Result<Option<Vec<FailedSource>>, Box<StepResult>> {
+    let Some(query) = manager.failed_sources(lines) else { return Ok(None) };
+    match ask(cx, query).await {
+        Ok(failed) => Ok(Some(failed)),
+        Err(LinkError::Unreadable { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }

@@ -13,7 +13,7 @@ mod transaction;
 
 pub(super) use ask::{Rights, ask, ask_ahead, change, look};
 pub(super) use health::{check, check_asks, state, whole};
-pub(super) use lists::refresh;
+pub(super) use lists::{SECURITY, refresh};
 pub(super) use locks::{PATIENCE, free, free_of, wait, working};
 pub(super) use manager::{find, for_changes, known, manager};
 pub(super) use repair::{Moment, healthy_state, repair, was_begun};

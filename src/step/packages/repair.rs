@@ -22,6 +22,8 @@ use crate::{
 pub(in crate::step) enum Moment {
     /// Before the transaction.
     Before,
+    /// Before the transaction, a second time.
+    Second,
     /// After it was cut off.
     After,
 }
@@ -31,6 +33,7 @@ impl Moment {
     fn job(self, repair: &Repair) -> String {
         match self {
             Self::Before => repair.name.to_owned(),
+            Self::Second => format!("{}-second", repair.name),
             Self::After => format!("{}-again", repair.name),
         }
     }
@@ -85,11 +88,16 @@ pub(in crate::step) async fn healthy_state(
         })?;
     }
     cx.journal.progress(&format!("repairing: {health}"));
-    let said = repair(cx, manager, Moment::Before, lock_timeout).await?;
-    let after = state(cx, manager).await?;
-    if after.health().is_good() {
-        return Ok(after);
+    let (mut said, mut left) = (Vec::new(), health);
+    // What a script needed may be there only after the first repair.
+    for moment in [Moment::Before, Moment::Second] {
+        said = repair(cx, manager, moment, lock_timeout).await?;
+        let after = state(cx, manager).await?;
+        left = after.health();
+        if left.is_good() {
+            return Ok(after);
+        }
     }
-    let what = "the package database is broken and the repair did not help";
-    Err(Box::new(broken(manager, what, &after.health()).changed(true).detail(said)))
+    let what = "the package database is broken and two repairs did not help";
+    Err(Box::new(broken(manager, what, &left).changed(true).detail(said)))
 }

@@ -15,6 +15,8 @@ pub(super) struct Wish {
     pub scope: Scope,
     /// For [`Scope::Packages`].
     pub names: Vec<String>,
+    /// For [`Scope::Cve`] and [`Scope::Advisory`].
+    pub ids: Vec<String>,
     names_match: GlobSet,
     exclude: GlobSet,
 }
@@ -31,8 +33,12 @@ pub(super) struct Choice {
     pub left: Vec<PackageLeft>,
     /// Named, but not on the host.
     pub not_installed: Vec<String>,
+    /// CVEs or advisories that no pending update belongs to.
+    pub unmatched: Vec<String>,
     /// Which of the names the host knows.
     pub name_check: NameCheck,
+    /// Package sources that did not answer and did not have to.
+    pub silent: Vec<String>,
 }
 
 /// Which of the named packages are known to the host's package manager. Patterns are not included.
@@ -48,7 +54,7 @@ impl Wish {
     /// # Errors
     /// Which pattern is not valid, and why.
     pub(super) fn new(scope: Scope, names: Vec<String>, exclude: &[String]) -> Result<Self, String> {
-        Ok(Self { scope, names_match: globs(&names)?, exclude: globs(exclude)?, names })
+        Ok(Self { scope, names_match: globs(&names)?, exclude: globs(exclude)?, names, ids: Vec::new() })
     }
 
     fn covers(&self, manager: &dyn PackageManager, update: &Update) -> bool {
@@ -57,11 +63,25 @@ impl Wish {
             Scope::Security => update.security.fix().is_some(),
             Scope::Kernel => update.kernel,
             Scope::Packages => matches(manager, &self.names_match, &update.name),
+            Scope::Cve | Scope::Advisory => self.ids.iter().any(|id| self.belongs(update, id)),
         }
+    }
+
+    /// Whether an update belongs to this CVE or advisory.
+    fn belongs(&self, update: &Update, id: &str) -> bool {
+        update.advisories.iter().any(|advisory| match self.scope {
+            Scope::Cve => advisory.cves.iter().any(|cve| cve.eq_ignore_ascii_case(id)),
+            _ => advisory.id.eq_ignore_ascii_case(id),
+        })
     }
 
     pub(super) fn excludes(&self, manager: &dyn PackageManager, name: &str) -> bool {
         matches(manager, &self.exclude, name)
+    }
+
+    /// Whether updates are chosen by what advisories say.
+    pub(super) fn needs_advisories(&self) -> bool {
+        matches!(self.scope, Scope::Cve | Scope::Advisory)
     }
 
     /// Whether it would be taken if its source said that it is a security update.
@@ -76,6 +96,8 @@ impl Wish {
             Scope::Security => "security update",
             Scope::Kernel => "kernel update",
             Scope::Packages => "update of the named packages",
+            Scope::Cve => "update for these CVEs",
+            Scope::Advisory => "update of these advisories",
         }
     }
 }
@@ -108,6 +130,8 @@ pub(super) fn choose(wish: &Wish, manager: &dyn PackageManager, pending: &Pendin
         }
     }
     let is_there = |name: &String| state.has(name) || is_pattern(name);
+    let has_update = |id: &&String| pending.updates.iter().any(|update| wish.belongs(update, id));
+    choice.unmatched = wish.ids.iter().filter(|id| !has_update(id)).cloned().collect();
     choice.not_installed = wish.names.iter().filter(|name| !is_there(name)).cloned().collect();
     choice
 }
@@ -132,6 +156,8 @@ impl Choice {
             ("excluded", &self.excluded),
             ("the source does not mark security updates", &self.unsure),
             ("not installed", &self.not_installed),
+            ("no pending update belongs to", &self.unmatched),
+            ("package sources that did not answer", &self.silent),
         ];
         let mut lines = self.blocked();
         lines.extend(named(&by_wish));
@@ -175,7 +201,7 @@ fn matches(manager: &dyn PackageManager, globs: &GlobSet, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pkg::{Installed, apt::Apt};
+    use crate::pkg::{Advisory, Installed, apt::Apt};
 
     fn update(name: &str, from: Option<&str>, to: &str, security: Option<&str>, stays: Option<Stays>) -> Update {
         Update {
@@ -281,6 +307,38 @@ mod tests {
         assert_eq!(left(Scope::Security), [held, pinned[0], pinned[1]]);
         assert_eq!(left(Scope::All), [held, pinned[0], pinned[1], "plain 1 2 kept back"]);
         assert_eq!(left(Scope::Kernel), [""; 0]);
+    }
+
+    #[test]
+    fn cves_and_advisories_take_what_belongs_to_them() {
+        let of = |name: &str, id: &str, cves: &[&str]| {
+            let cves = cves.iter().map(|cve| (*cve).to_owned()).collect();
+            let advisory = Advisory { id: id.to_owned(), security: true, severity: String::new(), cves };
+            Update { advisories: vec![advisory], ..update(name, Some("1"), "2", None, None) }
+        };
+        let pending = Pending {
+            updates: vec![
+                of("a", "RHSA-2026:1", &["CVE-2026-0001", "CVE-2026-0002"]),
+                of("b", "RHSA-2026:2", &["CVE-2026-0002"]),
+                update("c", Some("1"), "2", Some("2"), None),
+            ],
+            ..Pending::default()
+        };
+        for (scope, ids, expected, unmatched) in [
+            (Scope::Cve, vec!["CVE-2026-0002"], "a=2 b=2", vec![]),
+            (Scope::Cve, vec!["cve-2026-0001", "CVE-2026-9999"], "a=2", vec!["CVE-2026-9999"]),
+            (Scope::Advisory, vec!["RHSA-2026:2"], "b=2", vec![]),
+            (Scope::Advisory, vec!["CVE-2026-0002"], "", vec!["CVE-2026-0002"]),
+        ] {
+            let ids = ids.into_iter().map(str::to_owned).collect();
+            let wish = Wish { ids, ..Wish::new(scope, Vec::new(), &[]).unwrap() };
+            let choice = choose(&wish, &Apt, &pending, &PackageState::default());
+            let take: Vec<String> = choice.take.iter().map(Exact::to_string).collect();
+            assert_eq!(
+                (take.join(" ").as_str(), choice.unmatched),
+                (expected, unmatched.into_iter().map(str::to_owned).collect())
+            );
+        }
     }
 
     #[test]

@@ -35,6 +35,9 @@ pub(super) struct Planned {
     /// The same updates with their versions, for `left_behind` of the result.
     #[serde(default)]
     pub left: Vec<PackageLeft>,
+    /// Package sources that did not answer.
+    #[serde(default)]
+    pub silent: Vec<String>,
     /// Which of the names the host knows.
     #[serde(default, rename = "heard")]
     pub name_check: NameCheck,
@@ -74,6 +77,7 @@ pub(super) struct PlanInput<'a> {
     pub pending: &'a Pending,
     pub state: &'a PackageState,
     pub allow_removals: bool,
+    pub allow_drift: bool,
 }
 
 impl PlanInput<'_> {
@@ -94,20 +98,34 @@ impl PlanInput<'_> {
                     .help("if that is right, set `allow_removals: true`; otherwise `exclude` the update that needs it"),
             ));
         }
+        let mut accepted = Vec::new();
+        let mut accept = |what: String| match self.allow_drift {
+            true => {
+                accepted.push(what);
+                Ok(())
+            }
+            false => Err(Box::new(failed(Class::Drift, what).help(
+                "the host's package lists changed in this moment, or its package manager decides otherwise: run again, \
+                 or accept it with `allow_drift: true`",
+            ))),
+        };
         for exact in &self.choice.take {
             let of_name = simulation.installs.iter().map(|(would, _)| would).filter(|would| would.name == exact.name);
             if of_name.clone().any(|would| would == exact) {
                 continue;
             }
-            return Err(drift(match of_name.map(|would| &would.version).next() {
+            accept(match of_name.map(|would| &would.version).next() {
                 Some(version) => format!("{exact} was chosen, but version {version} would be installed"),
                 None => format!("{exact} was chosen, but would not be installed"),
-            }));
+            })?;
         }
         for (exact, from) in &simulation.installs {
-            self.check_install(exact, from.as_deref())?;
+            if let Some(drifted) = self.check_install(exact, from.as_deref())? {
+                accept(drifted)?;
+            }
         }
-        let planned = self.planned(simulation);
+        let mut planned = self.planned(simulation);
+        planned.left_out.extend(accepted.into_iter().map(|drift| format!("accepted drift: {drift}")));
         // Package managers disagree about an empty list; for some it means "everything".
         if planned.named().is_empty() {
             return Err(drift("the simulation lists none of the chosen packages as installed".to_owned()));
@@ -115,26 +133,25 @@ impl PlanInput<'_> {
         Ok(planned)
     }
 
-    /// An update that comes along must itself be pending, or new.
-    fn check_install(&self, exact: &Exact, from: Option<&str>) -> Result<(), Box<StepResult>> {
+    /// An update that comes along must itself be pending, or new; else this says how it drifted.
+    fn check_install(&self, exact: &Exact, from: Option<&str>) -> Result<Option<String>, Box<StepResult>> {
         if self.choice.take.contains(exact) {
-            return Ok(());
+            return Ok(None);
         }
         if self.wish.excludes(self.manager, &exact.name) {
             let summary = format!("{} is excluded, but another update needs {exact}", exact.name);
             let help = "also exclude the update that needs it, or remove it from `exclude`";
             return Err(Box::new(failed(Class::Excluded, summary).help(help)));
         }
-        let Some(from) = from else { return Ok(()) };
+        let Some(from) = from else { return Ok(None) };
         if self.manager.compare(from, &exact.version) == Ordering::Greater {
             let summary = format!("{} would go back from {from} to {}", exact.name, exact.version);
             return Err(Box::new(failed(Class::Drift, summary)));
         }
         if !self.pending.updates.iter().any(|update| update.name == exact.name && update.to == exact.version) {
-            let summary = format!("{exact} would be installed, but was not pending a moment ago");
-            return Err(Box::new(failed(Class::Drift, summary)));
+            return Ok(Some(format!("{exact} would be installed, but was not pending a moment ago")));
         }
-        Ok(())
+        Ok(None)
     }
 
     fn planned(&self, simulation: &Simulation) -> Planned {
@@ -154,6 +171,7 @@ impl PlanInput<'_> {
             left_out: self.choice.left_out(),
             blocked: self.choice.blocked(),
             left: self.choice.left.clone(),
+            silent: self.choice.silent.clone(),
             name_check: self.choice.name_check.clone(),
         }
     }
@@ -181,6 +199,16 @@ mod tests {
     }
 
     fn check(take: &[&str], would: &[&str], removals: &[&str], allow_removals: bool) -> Result<Vec<String>, String> {
+        plan(take, would, removals, (allow_removals, false))
+            .map(|planned| planned.named().iter().map(Exact::to_string).collect())
+    }
+
+    fn plan(
+        take: &[&str],
+        would: &[&str],
+        removals: &[&str],
+        (allow_removals, allow_drift): (bool, bool),
+    ) -> Result<Planned, String> {
         let pending = Pending {
             updates: installs(&["a 1 2", "b 1 2", "docker 1 2", "new - 1"])
                 .into_iter()
@@ -196,12 +224,37 @@ mod tests {
             refused: vec![],
         };
         let state = PackageState::default();
-        let input =
-            PlanInput { manager: &Apt, wish: &wish, choice: &choice, pending: &pending, state: &state, allow_removals };
-        match input.plan(&simulation) {
-            Ok(planned) => Ok(planned.named().iter().map(Exact::to_string).collect()),
-            Err(result) => Err(format!("{}: {}", result.class, result.summary)),
-        }
+        let input = PlanInput {
+            manager: &Apt,
+            wish: &wish,
+            choice: &choice,
+            pending: &pending,
+            state: &state,
+            allow_removals,
+            allow_drift,
+        };
+        input.plan(&simulation).map_err(|result| format!("{}: {}", result.class, result.summary))
+    }
+
+    #[test]
+    fn drift_that_is_allowed_is_planned_and_said() {
+        let allowed = |take: &[&str], would: &[&str]| plan(take, would, &[], (false, true));
+        let planned = allowed(&["a 1 2", "b 1 2"], &["a 1 3", "docker-lib 1 9"]).unwrap();
+        assert_eq!(planned.named().iter().map(Exact::to_string).collect::<Vec<_>>(), ["a=3", "docker-lib=9"]);
+        assert_eq!(
+            planned.left_out,
+            [
+                "accepted drift: a=2 was chosen, but version 3 would be installed",
+                "accepted drift: b=2 was chosen, but would not be installed",
+                "accepted drift: a=3 would be installed, but was not pending a moment ago",
+                "accepted drift: docker-lib=9 would be installed, but was not pending a moment ago"
+            ]
+        );
+        // What would be removed, is excluded, or goes back is refused in any case.
+        assert!(allowed(&["a 1 2"], &["a 1 2", "b 3 2"]).unwrap_err().starts_with("drift: b would go back"));
+        assert!(allowed(&["a 1 2"], &["a 1 2", "docker 1 2"]).unwrap_err().starts_with("excluded"));
+        assert!(plan(&["a 1 2"], &["a 1 2"], &["x"], (false, true)).unwrap_err().starts_with("removals"));
+        assert!(allowed(&["a 1 2"], &[]).unwrap_err().starts_with("drift: the simulation lists none"));
     }
 
     #[test]

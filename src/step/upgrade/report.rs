@@ -28,8 +28,9 @@ pub(super) async fn nothing(
     if !left_out.is_empty() {
         summary = format!("nothing to do ({})", left_out.join("; "));
     }
-    let result =
-        StepResult::skipped(summary).detail(lists_age(cx, state)).left_behind(LeftBehind::of(choice.left.clone()));
+    let result = StepResult::skipped(summary)
+        .detail(lists_age(cx, state))
+        .left_behind(LeftBehind { sources: choice.silent.clone(), ..LeftBehind::of(choice.left.clone()) });
     // An earlier run may have ended between its transaction and its restarts.
     let (result, reasons) = match restart {
         RestartServices::Never => (result, Vec::new()),

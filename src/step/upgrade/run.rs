@@ -5,19 +5,19 @@ use tokio::time::Instant;
 
 use super::{
     boot_room, carry_out,
-    choose::{Wish, choose},
-    names,
+    choose::{Choice, Wish, choose},
+    download, names,
     plan::{PlanInput, Planned},
-    report,
+    report, room,
 };
 use crate::{
     command::Command,
     event::StepResult,
     pkg::{Class, PackageManager, Pending, Transaction, lock_holders},
-    playbook::{Scope, Upgrade},
+    playbook::{Scope, Upgrade, is_cve},
     step::{
         Ended, StepCx, job,
-        packages::{self, Moment},
+        packages::{self, Moment, SECURITY},
     },
 };
 
@@ -31,6 +31,9 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
         return carry_out::transact(cx, manager, spec, planned).await;
     }
     let wish = wish(cx, spec)?;
+    if wish.needs_advisories() && !manager.knows_advisories() {
+        return Err(no_advisories(manager));
+    }
     let until = Instant::now() + spec.lock_timeout;
     if packages::was_begun(cx, manager, Moment::Before) {
         packages::repair(cx, manager, Moment::Before, spec.lock_timeout).await?;
@@ -41,19 +44,25 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
         packages::free(cx, until).await?;
     }
     let state = packages::healthy_state(cx, manager, spec.repair, spec.lock_timeout).await?;
-    if spec.refresh && !cx.check {
-        packages::refresh(cx, manager, until, &asks_pending(manager, spec)).await?;
-    }
+    let silent = match spec.refresh && !cx.check {
+        true => packages::refresh(cx, manager, &spec.required_origins, until, &asks_pending(manager, spec)).await?,
+        false => Vec::new(),
+    };
     let pending = pending(cx, manager, spec, &wish).await?;
-    let mut choice = choose(&wish, manager, &pending, &state);
+    let mut choice = Choice { silent, ..choose(&wish, manager, &pending, &state) };
     names::sort_out(cx, manager, &wish, &state, &mut choice).await?;
     if choice.take.is_empty() {
         return report::nothing(cx, manager, &wish, &choice, &state, spec.restart_services).await;
     }
     let simulation = packages::ask(cx, manager.simulate(&Transaction::upgrade(&choice.take))?).await?;
-    let allow_removals = spec.allow_removals;
-    let input = PlanInput { manager, wish: &wish, choice: &choice, pending: &pending, state: &state, allow_removals };
+    let (allow_removals, allow_drift) = (spec.allow_removals, spec.allow_drift);
+    let (wish, choice, pending) = (&wish, &choice, &pending);
+    let input = PlanInput { manager, wish, choice, pending, state: &state, allow_removals, allow_drift };
     let planned = input.plan(&simulation)?;
+    if spec.predownload && !cx.check {
+        return download::run(cx, manager, spec, &planned).await;
+    }
+    room::check(cx, manager, &planned).await?;
     boot_room::check(cx, manager, &planned).await?;
     if cx.check {
         return report::would(cx, manager, &planned, &state).await;
@@ -71,12 +80,20 @@ fn begun(cx: &StepCx<'_>) -> Option<Planned> {
 fn wish(cx: &StepCx<'_>, spec: &Upgrade) -> Result<Wish, Box<StepResult>> {
     let list = |list: &Option<_>| list.as_ref().map_or(Ok(Vec::new()), |list| cx.scope.render_list(list));
     let (names, exclude) = (list(&spec.packages)?, list(&spec.exclude)?);
-    Wish::new(spec.scope, names, &exclude).map_err(|why| Box::new(StepResult::failed("bad-pattern", why)))
+    let mut wish =
+        Wish::new(spec.scope, names, &exclude).map_err(|why| Box::new(StepResult::failed("bad-pattern", why)))?;
+    wish.ids = list(if spec.scope == Scope::Cve { &spec.cves } else { &spec.advisories })?;
+    if let Some(bad) = wish.ids.iter().find(|id| spec.scope == Scope::Cve && !is_cve(id)) {
+        let result = StepResult::failed("bad-cve", format!("{bad:?} is not the id of a CVE"));
+        return Err(Box::new(result.help("as in CVE-2026-12345")));
+    }
+    Ok(wish)
 }
 
-/// The question for what is pending, and the next one where nothing is.
-fn asks_pending(manager: &dyn PackageManager, spec: &Upgrade) -> [Command; 2] {
-    [manager.pending(spec.allow_removals, spec.include_phased).command, manager.reboot_reasons().command]
+/// The question for what is pending, and the next ones where nothing is, and where something is.
+fn asks_pending(manager: &dyn PackageManager, spec: &Upgrade) -> [Command; 3] {
+    let pending = manager.pending(spec.allow_removals, spec.include_phased).command;
+    [pending, manager.reboot_reasons().command, room::room().command]
 }
 
 /// What is pending, or why that cannot be known.
@@ -94,7 +111,11 @@ async fn pending(
         let (class, help) = manager.refusal(&pending.refused);
         return Err(Box::new(packages::failed(class, summary).detail(pending.refused.clone()).help(help)));
     }
-    if wish.scope == Scope::Security && !pending.knows_security {
+    if wish.needs_advisories() && !pending.knows_security {
+        return Err(no_advisories(manager));
+    }
+    let wants_security = wish.scope == Scope::Security || spec.required_origins.iter().any(|word| word == SECURITY);
+    if wants_security && !pending.knows_security {
         let summary =
             "none of this host's package sources is a security source, so security updates cannot be told apart";
         // Sources are known from the fetched lists; a host that has never fetched any knows none.
@@ -106,4 +127,12 @@ async fn pending(
         return Err(Box::new(packages::failed(Class::NoSecuritySource, summary).help(help)));
     }
     Ok(pending)
+}
+
+/// A host whose sources do not know advisories: that no update belongs to a CVE would prove nothing there.
+fn no_advisories(manager: &dyn PackageManager) -> Box<StepResult> {
+    let manager = manager.name();
+    let summary = format!("{manager} has no advisories here, so updates cannot be chosen by CVE or advisory");
+    let help = "use `scope: security`, or look up which packages fix it and name them with `scope: packages`";
+    Box::new(packages::failed(Class::NoAdvisories, summary).help(help))
 }

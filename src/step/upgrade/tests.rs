@@ -1,12 +1,14 @@
 //! The whole step on a host that is a folder: its apt is a few lines of shell that read files written by the test.
 
+mod options;
+
 use std::time::Duration;
 
 use serde_json::json;
 
 use crate::{
     event::{StepResult, Verdict},
-    playbook::{StepKind, TemplateList, Upgrade},
+    playbook::{Scope, StepKind, TemplateList, Upgrade},
     step::{
         self,
         testing::{Bench, Fault, appears},
@@ -141,7 +143,16 @@ async fn an_empty_set_starts_no_transaction() {
 #[tokio::test]
 async fn what_stands_in_the_way_is_named_before_anything_is_changed() {
     type Spoil = fn(&Bench);
-    let cases: [(&str, &str, Spoil); 9] = [
+    let cases: [(&str, &str, Spoil); 11] = [
+        ("disk", "/ has 4 MiB free, at least 32 MiB needed", |bench| {
+            bench.shim("df", "echo /dev/sda1 2000000 1 5000 99% /");
+        }),
+        ("disk", "/ has 7 inodes free, at least 1000 needed", |bench| {
+            bench.shim(
+                "df",
+                "case $2 in -i) echo /dev/sda1 9000 1 7 99% / ;; *) echo /dev/sda1 9 1 900000 1% / ;; esac",
+            );
+        }),
         ("unsupported", "this host has dnf (Rocky Linux 9.4)", |bench| {
             bench.file("etc/os-release", "ID=rocky\nID_LIKE=\"rhel fedora\"\nPRETTY_NAME=\"Rocky Linux 9.4\"\n");
             bench.shim("dnf", "");
@@ -312,7 +323,12 @@ fn with_kernel(free: u64) -> Bench {
     bench.file("boot/vmlinuz-6.1.0-98-amd64", vec![0; 2 << 20]);
     bench.file("boot/initrd.img-6.1.0-98-amd64", vec![0; 3 << 20]);
     bench.file("boot/initrd.img-6.1.0-97-amd64", vec![0; 1 << 20]);
-    bench.shim("df", &format!("echo \"/dev/sda1 200000 190000 {free} 95% /boot\""));
+    bench.shim(
+        "df",
+        &format!(
+            "case \"$*\" in */boot) free={free} ;; *) free=900000 ;; esac; echo \"/dev/sda1 2000000 1 $free 95% /\""
+        ),
+    );
     bench
 }
 

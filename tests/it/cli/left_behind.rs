@@ -59,7 +59,7 @@ fn it_is_said_at_the_end_and_by_every_reader() {
         report["hosts"][1]["left_behind"],
         json!({
             "packages": [sudo], "more_packages": 0, "files": ["/etc/curl.conf.dpkg-dist"], "more_files": 0,
-            "services": [], "more_services": 0, "no_snapshot": true
+            "sources": [], "services": [], "more_services": 0, "no_snapshot": true
         })
     );
     assert_eq!(report["hosts"][2]["left_behind"]["packages"], json!([]));
