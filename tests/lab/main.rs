@@ -21,6 +21,7 @@ mod odd;
 mod patchwave;
 mod reboot;
 mod rights;
+mod services;
 mod shells;
 mod stop;
 #[path = "../it/support/terminal.rs"]
