@@ -1,6 +1,7 @@
 //! What a step leaves for a person although its host may be fine: updates that it could not install, configuration
-//! files to merge, services with replaced files, a snapshot that was not taken. Facts of one step, in bounded lists; which of them are still true at
-//! the end of a walk is read in `view`. Start at [`LeftBehind`].
+//! files to merge, package sources that did not answer, services with replaced files, a snapshot that was not taken.
+//! Facts of one step, in bounded lists; which of them are still true at the end of a walk is read in `view`. Start at
+//! [`LeftBehind`].
 
 use serde::{Deserialize, Serialize};
 

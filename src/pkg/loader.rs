@@ -29,6 +29,15 @@ pub struct Starts {
     pub by: String,
 }
 
+/// A boot loader, as far as it can be told what to start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Grub,
+    SystemdBoot,
+    /// None of them, or one whose files another tool writes.
+    Other,
+}
+
 /// What the files of boot loaders say.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
@@ -104,7 +113,49 @@ impl Seen {
         starts(self.release(releases, link), link)
     }
 
-    fn efi(&self, name: &str) -> Option<&str> {
+    /// Which loader starts this host.
+    pub(super) fn kind(&self) -> Kind {
+        match self.efi("LoaderInfo") {
+            _ if self.proxmox => Kind::Other,
+            Some(loader) if loader.starts_with("systemd-boot") => Kind::SystemdBoot,
+            _ if self.grub.is_some() => Kind::Grub,
+            _ => Kind::Other,
+        }
+    }
+
+    /// The entry that starts this kernel, as the loader's own tools name it. An entry that is named after the kernel
+    /// comes before one that starts whatever is newest.
+    pub(super) fn entry_for(&self, kind: Kind, releases: Releases, release: &str) -> Option<String> {
+        let of = |image: &str| self.release(releases, image).is_some_and(|found| found == release);
+        let file = self.entries.iter().find(|entry| of(&entry.linux) || entry.version == release).map(Entry::name);
+        match kind {
+            Kind::SystemdBoot => file.map(|name| format!("{name}.conf")),
+            Kind::Grub => {
+                let (mut named, mut other) = (None, None);
+                for (path, item) in paths(&menu(&self.menu)) {
+                    if item.kernel.as_deref().is_some_and(of) {
+                        let slot = if path.contains(release) { &mut named } else { &mut other };
+                        slot.get_or_insert(path);
+                    }
+                }
+                named.or(other).or(file.map(str::to_owned))
+            }
+            Kind::Other => None,
+        }
+    }
+
+    /// Whether GRUB starts the entry that its environment names.
+    pub(super) fn follows_saved(&self) -> bool {
+        let chosen = self.menu.iter().filter_map(|line| default_of(line)).next_back();
+        matches!(chosen, Some("${saved_entry}" | "$saved_entry"))
+    }
+
+    /// A variable of GRUB's environment.
+    pub(super) fn env(&self, name: &str) -> Option<&str> {
+        self.env.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str()).filter(|v| !v.is_empty())
+    }
+
+    pub(super) fn efi(&self, name: &str) -> Option<&str> {
         self.efi
             .iter()
             .find(|(known, _)| known == name)
@@ -155,9 +206,7 @@ impl Seen {
 
     /// The image of the entry that GRUB starts.
     fn grub_entry(&self) -> Option<String> {
-        let env = |name: &str| {
-            self.env.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str()).filter(|v| !v.is_empty())
-        };
+        let env = |name: &str| self.env(name);
         let chosen = self.menu.iter().filter_map(|line| default_of(line)).next_back().unwrap_or("0");
         let chosen = match (env("next_entry"), chosen) {
             (Some(next), _) => next,
@@ -198,6 +247,17 @@ struct Item {
     id: String,
     kernel: Option<String>,
     items: Vec<Item>,
+}
+
+/// All entries with their paths, `submenu>entry`, by id or title.
+fn paths(items: &[Item]) -> Vec<(String, &Item)> {
+    let mut all = Vec::new();
+    for item in items {
+        let name = if item.id.is_empty() { &item.title } else { &item.id };
+        all.push((name.clone(), item));
+        all.extend(paths(&item.items).into_iter().map(|(path, inner)| (format!("{name}>{path}"), inner)));
+    }
+    all
 }
 
 /// Real menus are not nested deeper than this.

@@ -16,6 +16,7 @@ mod package;
 mod pending;
 mod state;
 mod transaction;
+mod trial;
 mod trouble;
 
 managers! {
@@ -34,4 +35,5 @@ pub use package::{Exact, Package, Versions};
 pub use pending::{Advisory, Pending, Security, Simulation, Stays, Update};
 pub use state::{Health, Installed, PackageState};
 pub use transaction::{CannotDo, Repair, Transaction};
+pub use trial::{Marks, Trial, marks, set_marks, trial};
 pub use trouble::{Class, Trouble};

@@ -17,6 +17,7 @@ mod spec;
 mod steps;
 mod stub;
 pub mod template;
+mod upgrade_spec;
 mod values;
 mod written;
 
@@ -31,9 +32,10 @@ pub use reserved::{OF_HOSTS, OF_STEPS};
 pub use sources::Source;
 pub use spec::{
     Cleanup, CommandLine, CommandSpec, Condition, CopyFrom, CopySpec, Hook, HttpCheck, LOCK_TIMEOUT, Notify, Pause,
-    Playbook, Precheck, Reboot, RebootWhen, RestartServices, RiskOrder, Rollout, Scope, Script, ServiceSpec,
-    ServiceState, Side, StageSpec, StepKind, StepSpec, Template, TemplateList, Undrain, Upgrade, Verify, WaitFor,
+    Playbook, Precheck, Reboot, RebootWhen, RiskOrder, Rollout, Script, ServiceSpec, ServiceState, Side, StageSpec,
+    StepKind, StepSpec, Template, TemplateList, Undrain, Verify, WaitFor,
 };
 pub use stub::stub_at;
 pub use template::{Scope as TemplateScope, TemplateError};
+pub use upgrade_spec::{RestartServices, Scope, Upgrade};
 pub use written::Written;

@@ -25,7 +25,7 @@ pub fn left_on(host: &HostState) -> LeftBehind {
         all.files.extend(now.files.iter().cloned());
         all.more_files += now.more_files;
         all.sources.extend(now.sources.iter().cloned());
-        // A service that was started anew uses the new files.
+        // A service that was started again uses the new files.
         if result.rebooted {
             (all.services, all.more_services) = (Vec::new(), 0);
         }

@@ -140,6 +140,7 @@ pub(super) fn reboot(node: &Node, _: &Context, problems: &mut Problems) -> Optio
         message: None,
         timeout: Duration::from_secs(900),
         stable: Duration::from_secs(10),
+        trial: false,
         lock_timeout: LOCK_TIMEOUT,
     };
     match node.value {
@@ -148,6 +149,7 @@ pub(super) fn reboot(node: &Node, _: &Context, problems: &mut Problems) -> Optio
             let when = map.read("when", |node, problems| read::one_of(node, &words, problems));
             reboot.when = when.unwrap_or(reboot.when);
             reboot.warn = map.read("warn", read::duration).unwrap_or(reboot.warn);
+            reboot.trial = map.read("trial", read::bool).unwrap_or(false);
             reboot.message = map.read("message", values::filled);
             reboot.lock_timeout = map.read("lock_timeout", read::duration).unwrap_or(reboot.lock_timeout);
             let (stable_at, timeout_at) = (map.take("stable"), map.take("timeout"));

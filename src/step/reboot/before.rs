@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::pkg::Trial;
+
 /// What is known before the reboot; noted before the reboot is requested.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Before {
@@ -14,6 +16,9 @@ pub(super) struct Before {
     /// The boot loader's file that names this kernel; `None`: no file says what it starts.
     #[serde(default)]
     pub loader: Option<String>,
+    /// How the new kernel is tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
     /// Units that had already failed.
     pub failed_units: BTreeSet<String>,
     /// Why it is rebooted.

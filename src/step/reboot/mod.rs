@@ -1,7 +1,8 @@
 //! `reboot`: requested once, while no other program works on the packages, and then proved: a different boot id, a
 //! fresh login, a settled system, the expected kernel, packages as healthy as before, and all of this still true after
 //! a while. Start at [`run`]; `need` says why, `request` asks, `boot` waits for the boot id, `up` proves, `health`
-//! looks at the packages.
+//! looks at the packages, `trial` starts a new
+//! kernel once.
 //!
 //! Command lines on the host, through `/bin/sh -c`: `cat /proc/sys/kernel/random/boot_id`, `wall` (message on standard
 //! input), `systemctl is-system-running`, `uname -r`, those of `baseline`, and for the reboot itself
@@ -17,6 +18,7 @@ mod request;
 mod run;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod up;
 
 pub(super) use run::run;

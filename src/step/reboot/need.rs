@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tokio::time::Instant;
 
-use super::{before::Before, boot, health};
+use super::{before::Before, boot, health, trial};
 use crate::{
     event::StepResult,
     pkg::{Boot, Class, lock_holders},
@@ -32,7 +32,7 @@ pub(super) async fn need(cx: &mut StepCx<'_>, spec: &Reboot) -> Result<Need, Box
         Err(refusal) => return Err(Box::new(packages::failed(Class::Unsupported, refusal.to_string()))),
     };
     let (mut why, mut kernel) = (String::new(), None);
-    let (mut loader, mut danger, mut passed_over) = (None, None, None);
+    let (mut loader, mut danger, mut passed_over, mut known) = (None, None, None, None);
     if let Some(manager) = manager {
         if !cx.check {
             let asks =
@@ -48,6 +48,7 @@ pub(super) async fn need(cx: &mut StepCx<'_>, spec: &Reboot) -> Result<Need, Box
         kernel = kernels.next().map(str::to_owned);
         loader = kernels.starts.as_ref().map(|starts| starts.by.clone());
         danger = kernels.danger();
+        known = Some(kernels);
     }
     if why.is_empty() {
         if spec.when == RebootWhen::Required {
@@ -62,6 +63,10 @@ pub(super) async fn need(cx: &mut StepCx<'_>, spec: &Reboot) -> Result<Need, Box
                     or remove the others; then run again with --limit @failed";
         return Err(Box::new(StepResult::failed("boot-loader", summary).help(help)));
     }
+    let trial = match &known {
+        Some(kernels) => trial::plan(cx, spec, kernels).await?,
+        None => None,
+    };
     let broken = match manager {
         Some(manager) => health::before(cx, manager).await?,
         None => BTreeSet::new(),
@@ -73,5 +78,5 @@ pub(super) async fn need(cx: &mut StepCx<'_>, spec: &Reboot) -> Result<Need, Box
         Err(_) => BTreeSet::new(),
     };
     cx.journal.progress(&format!("needs a reboot: {why}"));
-    Ok(Need::Yes(Box::new(Before { boot, kernel, loader, failed_units, why, broken })))
+    Ok(Need::Yes(Box::new(Before { boot, kernel, loader, trial, failed_units, why, broken })))
 }

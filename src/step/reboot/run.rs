@@ -8,7 +8,7 @@ use super::{
     before::Before,
     boot,
     need::{Need, need},
-    request, up,
+    request, trial, up,
 };
 use crate::{
     event::StepResult,
@@ -40,7 +40,8 @@ pub(in crate::step) async fn run(cx: &mut StepCx<'_>, spec: &Reboot) -> Ended {
             Err(error) if error.unreachable() => drop(boot::wait(cx, &before, None, deadline, deadline).await?),
             Err(error) => return Err(error.into()),
         }
-        return up::prove(cx, spec, &before, asked, deadline).await;
+        let ended = up::prove(cx, spec, &before, asked, deadline).await;
+        return trial::conclude(cx, &before, ended).await;
     }
     let before = match need(cx, spec).await? {
         Need::Yes(before) => *before,
@@ -62,6 +63,12 @@ pub(in crate::step) async fn run(cx: &mut StepCx<'_>, spec: &Reboot) -> Ended {
     reboot(cx, spec, before).await
 }
 
+/// Looks again at a host whose packages may have changed since `before`, and which may be told to try a kernel.
+async fn again(cx: &mut StepCx<'_>, spec: &Reboot, before: &Before) -> Result<Need, Box<StepResult>> {
+    trial::disarm(cx, before).await;
+    need(cx, spec).await
+}
+
 async fn reboot(cx: &mut StepCx<'_>, spec: &Reboot, mut before: Before) -> Ended {
     let until = Instant::now() + spec.lock_timeout;
     // The time of an armed guard is running, so the wait for a lock comes first.
@@ -70,10 +77,14 @@ async fn reboot(cx: &mut StepCx<'_>, spec: &Reboot, mut before: Before) -> Ended
     }
     let guard = guard::arm_or_stop(cx, Outlives::Reboot).await?;
     let asked = loop {
+        if let Err(result) = trial::arm(cx, &before).await {
+            guard::not_begun(cx);
+            return Err(result);
+        }
         match request::ask(cx, &before, guard.as_deref(), until).await {
             Ok(Some(asked)) => break asked,
             // Another program installed packages and is done: packages and kernels may have changed.
-            Ok(None) => match need(cx, spec).await {
+            Ok(None) => match again(cx, spec, &before).await {
                 // If the host was rebooted by someone else meanwhile, it is not rebooted again.
                 Ok(Need::Yes(now)) if now.boot == before.boot => {
                     before = *now;
@@ -86,6 +97,7 @@ async fn reboot(cx: &mut StepCx<'_>, spec: &Reboot, mut before: Before) -> Ended
                 }
             },
             Err(result) => {
+                trial::disarm(cx, &before).await;
                 if [Class::Lock.as_str(), "lease-lost"].contains(&result.class.as_str()) {
                     guard::not_begun(cx);
                 }
@@ -96,6 +108,12 @@ async fn reboot(cx: &mut StepCx<'_>, spec: &Reboot, mut before: Before) -> Ended
     let deadline = cx.deadline.min(asked.at + spec.timeout);
     // A host that refused may still go down, but only soon.
     let patience = if asked.against.is_some() { deadline.min(asked.at + Duration::from_secs(60)) } else { deadline };
-    boot::wait(cx, &before, asked.against, patience, deadline).await?;
-    up::prove(cx, spec, &before, asked.at, deadline).await
+    if let Err(result) = boot::wait(cx, &before, asked.against, patience, deadline).await {
+        if !result.changed {
+            trial::disarm(cx, &before).await;
+        }
+        return Err(result);
+    }
+    let ended = up::prove(cx, spec, &before, asked.at, deadline).await;
+    trial::conclude(cx, &before, ended).await
 }

@@ -1,5 +1,7 @@
 //! Reboots of a machine that is only a script, in paused time.
 
+mod trial;
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -239,6 +241,7 @@ fn bench(machine: &Machine) -> Bench {
         message: None,
         timeout: Duration::from_secs(900),
         stable: Duration::from_secs(10),
+        trial: false,
         lock_timeout: Duration::from_secs(600),
     };
     let mut bench = Bench::new(StepKind::Reboot(reboot));
@@ -270,7 +273,7 @@ async fn a_host_that_is_soon_back_is_soon_seen() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_unit_that_only_a_reboot_starts_anew_is_a_reason_once_its_files_are_replaced() {
+async fn a_unit_that_only_a_reboot_starts_again_is_a_reason_once_its_files_are_replaced() {
     for (stale, rebooted) in [("dbus.service", true), ("nginx.service", false)] {
         let result = reboots(Machine { needed: false, kernel: "6.1.0-1-amd64", stale, ..Default::default() }).await;
         assert_eq!(result.rebooted, rebooted, "{result:?}");

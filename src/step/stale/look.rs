@@ -10,13 +10,15 @@ use crate::command::{Command, Output, Query, Unreadable, printable};
 const LOOK: &str = r#"r=${PATCHWAVE_ROOT-}
 [ ! -d "$r/run/systemd/system" ] || echo systemd
 group_of() {
-  group=
+  one= group=
   while IFS= read -r line; do
     case $line in
-    *:name=systemd:*) group=${line#*:name=systemd:} && break ;;
+    *:name=systemd:*) one=${line#*:name=systemd:} ;;
     0::*) group=${line#0::} ;;
     esac
   done <"$1"
+  # Only one of the two hierarchies may be systemd's.
+  case $group in '' | /) group=$one ;; esac
 }
 if [ -r "$r/proc/self/cgroup" ]; then group_of "$r/proc/self/cgroup" && echo "own $group"; fi
 grep -s -H -m 1 -E '^[^ ]+ ..x. [^ ]+ [^ ]+ [^ ]+ +(/usr/(bin|sbin|lib|lib32|lib64|libx32|libexec)/|/lib|/bin/|/sbin/).* \(deleted\)$' \

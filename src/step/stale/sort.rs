@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::look::{Look, Process};
 
 /// Units that hold the system together while it runs: restarting one breaks sessions or other units. A reboot
-/// starts them anew.
+/// starts them again.
 const ONLY_A_REBOOT: [&str; 22] = [
     "dbus",
     "dbus-broker",
@@ -71,7 +71,7 @@ const BY_HAND: [&str; 34] = [
 /// Whether a restart is left to a person, and to whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kept {
-    /// Only a reboot starts it anew without harm.
+    /// Only a reboot starts it again without harm.
     Reboot,
     /// A person decides when.
     ByHand,
@@ -172,7 +172,7 @@ pub(in crate::step) fn short(unit: &str) -> &str {
 }
 
 /// Why a host should be rebooted, as far as its processes show: units that use replaced files and that nothing but a
-/// reboot starts anew.
+/// reboot starts again.
 pub(in crate::step) fn reboot_reasons(look: &Look) -> Vec<String> {
     let sorted = sort(look);
     let units = sorted.units.keys().filter(|unit| kept(unit) == Some(Kept::Reboot)).map(|unit| short(unit));

@@ -1,5 +1,5 @@
 //! Upgrades on a host that is a folder, whose processes use files that the upgrade replaces. Its systemctl starts a
-//! unit anew by giving it a new process without replaced files.
+//! unit again by giving it a new process without replaced files.
 
 use crate::{
     event::{StepResult, Verdict},
@@ -46,7 +46,12 @@ fn host(restart: RestartServices, processes: &[&str]) -> Bench {
         let stale =
             "7f2-7f3 r-xp 00000000 fe:01 4                         /usr/lib/x86_64-linux-gnu/libssl.so.3 (deleted)\n";
         bench.file(&format!("proc/{pid}/maps"), format!("{fine}{stale}"));
-        bench.file(&format!("proc/{pid}/cgroup"), format!("12:cpu:/other\n0::{group}\n"));
+        // Where both versions are mounted, either of them may be systemd's.
+        let groups = match group.contains("dbus") {
+            true => format!("12:cpu:/other\n1:name=systemd:{group}\n0::/\n"),
+            false => format!("12:cpu:/other\n1:name=systemd:/\n0::{group}\n"),
+        };
+        bench.file(&format!("proc/{pid}/cgroup"), groups);
         bench.file(&format!("proc/{pid}/comm"), format!("{name}\n"));
         bench.file(&format!("proc/{pid}0/maps"), fine);
         let unit = group.rsplit('/').next().unwrap();

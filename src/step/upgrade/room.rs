@@ -27,7 +27,7 @@ for p in / /usr /var; do
 done
 echo end"#;
 
-/// The package database is written anew for each package, and logs and boot scripts write, too.
+/// The package database is written again for each package, and logs and boot scripts write, too.
 const LEAST_SPACE: u64 = 32 << 20;
 const LEAST_INODES: u64 = 1000;
 /// Headers of a kernel are so many files.

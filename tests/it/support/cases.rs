@@ -141,6 +141,7 @@ fn changes() -> Vec<Case> {
         message: None,
         timeout: Duration::from_secs(600),
         stable: Duration::from_secs(10),
+        trial: false,
         lock_timeout: Duration::from_secs(600),
     };
     let copy = CopySpec {
