@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use meter::{Asked, Table, apart, asked, holds, tell, timed};
+use meter::{Asked, Table, apart, asked, met, tell, timed};
 use patchwave::{
     clock::{Clock, SystemClock, TokioClock},
     engine::{self, Begun, Engine, HostInputs, RunEnd, Surroundings},
@@ -76,7 +76,7 @@ fn main() {
 
 fn tables(hosts: usize) {
     let mut table =
-        Table::new(&["hosts", "forks", "logs", "CPU ms", "µs/host", "events", "peak MiB", "CPU holds", "memory holds"]);
+        Table::new(&["hosts", "forks", "logs", "CPU ms", "µs/host", "events", "peak MiB", "CPU met", "memory met"]);
     for (forks, logs) in WAYS {
         let mut costs = Vec::new();
         for hosts in [hosts / 10, hosts] {
@@ -92,13 +92,13 @@ fn tables(hosts: usize) {
                 format!("{cost:.0}"),
                 format!("{:.0}", f["events"]),
                 format!("{peak:.0}"),
-                holds(f["cpu"], target),
-                holds(peak, TARGET_MEMORY),
+                met(f["cpu"], target),
+                met(peak, TARGET_MEMORY),
             ]);
             costs.push(cost);
         }
         let growth = costs[1] / costs[0];
-        table.row([format!("ratio {growth:.2} (at most {TARGET_GROWTH}: {})", holds(growth, TARGET_GROWTH))]);
+        table.row([format!("ratio {growth:.2} (at most {TARGET_GROWTH}: {})", met(growth, TARGET_GROWTH))]);
     }
     table.print("engine: 5 steps per host, all ok");
 

@@ -4,7 +4,7 @@ mod meter;
 
 use std::{fmt::Write as _, path::Path};
 
-use meter::{Asked, Table, apart, asked, holds, timed};
+use meter::{Asked, Table, apart, asked, met, timed};
 use patchwave::{
     inventory::{Inventory, NoRuns},
     plan, playbook,
@@ -36,7 +36,7 @@ fn main() {
 
 fn table(hosts: usize) {
     let mut table =
-        Table::new(&["inventory", "load ms", "select ms", "plan ms", "digest ms", "all ms", "holds", "peak MiB"]);
+        Table::new(&["inventory", "load ms", "select ms", "plan ms", "digest ms", "all ms", "met", "peak MiB"]);
     let target = TARGET * hosts as f64 / HOSTS as f64;
     for shape in ["literal", "spread", "ranges"] {
         let figures = apart(&[shape, &hosts.to_string()]);
@@ -44,7 +44,7 @@ fn table(hosts: usize) {
         let all: f64 = phases.iter().sum();
         let mut row = vec![shape.to_owned()];
         row.extend(phases.iter().chain([&all]).map(|ms| format!("{ms:.0}")));
-        row.extend([holds(all, target), format!("{:.0}", figures["peak"] / 1024.0)]);
+        row.extend([met(all, target), format!("{:.0}", figures["peak"] / 1024.0)]);
         table.row(row);
     }
     table.print(&format!("plan: CPU for {hosts} hosts, target {target:.0} ms"));

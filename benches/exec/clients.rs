@@ -27,6 +27,14 @@ pub const PLAY: [&str; 10] = [
     "uptime",
 ];
 
+/// A changing command; the lines in the file are how often it ran on a host.
+pub const CHANGE: &str = "echo x >>$PATCHWAVE_ROOT/changes";
+
+/// Steps that each run [`CHANGE`].
+pub fn changing(steps: usize) -> String {
+    format!("  - command: {CHANGE:?}\n").repeat(steps)
+}
+
 /// A tool that connects to many hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Client {
@@ -73,6 +81,16 @@ impl Client {
             Self::Bssh => run(&mut bssh(door)),
             Self::ParallelSsh => run(&mut library("parallel_ssh_run.py", door, &["true"])),
             Self::Asyncssh => run(&mut library("asyncssh_run.py", door, &["true"])),
+        }
+    }
+
+    /// The same changing command ten times on all hosts, over one connection each; `None`: this client cannot do that.
+    pub fn changes(self, door: &Door) -> Option<Result<Run, String>> {
+        match self {
+            Self::Patchwave => Some(run(&mut rollout(door, &changing(PLAY.len())))),
+            Self::Ssh | Self::Bssh => None,
+            Self::ParallelSsh => Some(run(&mut library("parallel_ssh_run.py", door, &[CHANGE; PLAY.len()]))),
+            Self::Asyncssh => Some(run(&mut library("asyncssh_run.py", door, &[CHANGE; PLAY.len()]))),
         }
     }
 

@@ -12,11 +12,19 @@ use super::{
     targets::Targets,
 };
 
-/// The median of the client CPU per host, in milliseconds.
-type Costs = HashMap<&'static str, f64>;
+/// What a client needed: medians.
+#[derive(Clone, Copy)]
+pub struct Cost {
+    /// Its CPU time per host, in milliseconds.
+    pub cpu: f64,
+    /// In seconds.
+    pub wall: f64,
+}
+
+type Costs = HashMap<&'static str, Cost>;
 
 /// Runs each of `clients` in turn; a tool that fails is named and left out.
-fn in_turns(
+pub fn in_turns(
     table: &mut Table,
     servers: &str,
     door: &Door,
@@ -42,21 +50,22 @@ fn in_turns(
         }
         let of = |figure: fn(&Run) -> f64| middle(runs[client].iter().map(figure).collect());
         let cost = of(|run| run.cpu) / hosts;
-        costs.insert(client, cost);
+        let wall = of(|run| run.wall.as_secs_f64());
+        costs.insert(client, Cost { cpu: cost, wall });
         table.row([
             servers.to_owned(),
             door.hosts().to_string(),
             client.to_owned(),
             format!("{cost:.2}"),
-            format!("{:.2}", cost / costs[Client::Patchwave.name()]),
+            costs.get(Client::Patchwave.name()).map_or_else(String::new, |ours| format!("{:.2}", cost / ours.cpu)),
             format!("{:.0}", of(|run| run.peak as f64) / 1024.0),
-            format!("{:.1}", of(|run| run.wall.as_secs_f64())),
+            format!("{wall:.1}"),
         ]);
     }
     costs
 }
 
-fn head() -> Table {
+pub fn head() -> Table {
     Table::new(&["servers", "hosts", "client", "CPU ms/host", "in patchwaves", "peak MiB", "wall s"])
 }
 
@@ -73,7 +82,9 @@ pub fn once(doors: &[(&str, Option<Door>, f64)], targets: &mut Targets) {
         let costs = in_turns(&mut table, servers, door, &clients, Client::once);
         for (client, most) in [(Client::Ssh, *part_of_ssh), (Client::Bssh, 0.85)] {
             match costs.get(client.name()) {
-                Some(theirs) => targets.at_most(&against(client), costs[Client::Patchwave.name()] / theirs, most),
+                Some(theirs) => {
+                    targets.at_most(&against(client), costs[Client::Patchwave.name()].cpu / theirs.cpu, most);
+                },
                 None => targets.missing(&against(client), "not installed, or it failed"),
             }
         }
@@ -94,7 +105,7 @@ pub fn play(door: Option<&Door>, targets: &mut Targets) {
         in_turns(&mut table, "OpenSSH", door, &clients, |client, door| client.play(door).expect("it has plays"));
     table.print("ten small commands on all hosts at once, one connection each (patchwave: `run`, with its ledger)");
     match costs.get(Client::ParallelSsh.name()) {
-        Some(theirs) => targets.at_most(what, costs[Client::Patchwave.name()] / theirs, 0.5),
+        Some(theirs) => targets.at_most(what, costs[Client::Patchwave.name()].cpu / theirs.cpu, 0.5),
         None => targets.missing(what, "not installed, or it failed"),
     }
 }

@@ -17,92 +17,194 @@ use std::{
 use patchwave::demo::{Fleet, FleetSpec};
 
 use super::{
-    clients,
+    clients::{self, CHANGE},
     door::Door,
     meter::Table,
-    run::{installed, run},
+    run::{installed, middle, run},
     targets::Targets,
 };
 
-/// Round trips, in milliseconds.
+/// Round trips, in milliseconds. The middle one decides about the targets; the others say how the time grows.
 const DELAYS: [u64; 3] = [20, 100, 300];
 /// Small commands of a play.
 const COMMANDS: usize = 10;
-/// A step list of a host that has nothing to do.
+/// Where the targets are decided, each figure is the median of this many runs, taken in turn.
+const ROUNDS: usize = 3;
+/// The steps of a host that has nothing to do.
 const IDLE: &str = "  - precheck: {}\n  - upgrade: {}\n  - verify: {}\n";
+const UPGRADE: &str = "  - upgrade: { scope: security }\n";
 
-/// All delays; the middle one decides about the targets.
+/// What a client took: the turns say how often it spoke after the host had spoken.
+#[derive(Clone, Copy)]
+struct Took {
+    seconds: f64,
+    turns: f64,
+}
+
+/// One line of the table: what is done, by whom.
+type Line = (&'static str, &'static str);
+
+/// The runs of one delay.
+#[derive(Default)]
+struct Runs(Vec<(Line, Result<Took, String>)>);
+
+/// All delays.
 pub fn latency(door: Option<&Door>, targets: &mut Targets) {
-    let fleet = Fleet::start(FleetSpec::instant(1)).expect("a fleet");
     let mut table = Table::new(&["round trip ms", "what", "client", "s", "in round trips", "turns"]);
+    let mut delays = Vec::new();
     for delay in DELAYS {
-        let mut far = Far { delay: Duration::from_millis(delay), table: &mut table };
-        if let Some(door) = door {
-            far.small(door, delay == 100, targets);
+        let mut runs = Runs::default();
+        for _ in 0..if delay == DELAYS[1] { ROUNDS } else { 1 } {
+            let mut far = Far { delay: Duration::from_millis(delay), runs: &mut runs };
+            if let Some(door) = door {
+                far.small(door);
+            }
+            far.patches();
         }
-        far.patchwave("precheck, upgrade with nothing to do, verify", &Door::of(&fleet), IDLE);
+        runs.print(delay, &mut table);
+        delays.push(runs);
     }
-    table.print("one host behind a proxy that delays; the last line of each delay is the embedded fleet");
-    if door.is_none() {
-        targets.missing("ten changing commands at 100 ms", "sshd is not installed");
+    table.print("one host behind a proxy that delays; patching is on the embedded fleet, the rest on OpenSSH");
+    let [near, middle, far] = &delays[..] else { unreachable!("there are three") };
+    judge_changes(middle, targets);
+    judge_trips(near, middle, far, targets);
+    judge_patching(middle, targets);
+}
+
+/// Ten changes beside other tools.
+fn judge_changes(runs: &Runs, targets: &mut Targets) {
+    for (name, most) in [("pyinfra", 0.75), ("ansible", 0.75)] {
+        let what = format!("ten changing commands at {} ms, parts of {name}", DELAYS[1]);
+        match runs.of(("10 changes", "patchwave")).zip(runs.of(("10 changes", name))) {
+            Some((ours, theirs)) => targets.at_most(&what, ours.seconds / theirs.seconds, most),
+            None => targets.missing(&what, "not installed, or it failed"),
+        }
+    }
+}
+
+/// What one more command costs. How the time grows with the delay is its round trips, however slow the host is.
+fn judge_trips(near: &Runs, middle: &Runs, far: &Runs, targets: &mut Targets) {
+    let further = |runs: &Runs, [one, ten]: [&'static str; 2]| {
+        let (one, ten) = (runs.of((one, "patchwave"))?, runs.of((ten, "patchwave"))?);
+        let each = |ten: f64, one: f64| (ten - one) / (COMMANDS - 1) as f64;
+        Some(Took { seconds: each(ten.seconds, one.seconds), turns: each(ten.turns, one.turns) })
+    };
+    let [least, decides, most] = DELAYS.map(|delay| delay as f64 / 1000.0);
+    for (what, lines, limit) in [
+        ("changing", ["1 change", "10 changes"], 2.0),
+        ("read-only", ["1 look", "10 looks"], 1.2),
+    ] {
+        let all = further(near, lines).zip(further(middle, lines)).zip(further(far, lines));
+        let Some(((near, middle), far)) = all else {
+            targets.missing(&format!("round trips of one more {what} command"), "it failed");
+            continue;
+        };
+        let slope = (far.seconds - near.seconds) / (most - least);
+        targets.at_most(&format!("round trips of one more {what} command, 20 to 300 ms"), slope, limit);
+        targets.at_most(&format!("turns of one more {what} command"), middle.turns, limit);
+        let what = format!("one more {what} command at 100 ms, in round trips, with the host's own time");
+        targets.at_most(&what, middle.seconds / decides, limit);
+    }
+}
+
+fn judge_patching(runs: &Runs, targets: &mut Targets) {
+    let login = runs.of(("login and one command", "patchwave"));
+    for (line, most) in [("precheck, idle upgrade, verify", 6.0), ("security upgrade", 12.0)] {
+        let what = format!("turns after login: {line}");
+        match login.zip(runs.of((line, "patchwave"))) {
+            Some((login, all)) => targets.at_most(&what, all.turns - (login.turns - 1.0), most),
+            None => targets.missing(&what, "it failed"),
+        }
+    }
+}
+
+impl Runs {
+    /// The medians; `None`: it failed, or was not run.
+    fn of(&self, line: Line) -> Option<Took> {
+        let runs = self.0.iter().filter(|(of, _)| *of == line).map(|(_, took)| took.as_ref().ok().copied());
+        let runs: Vec<Took> = runs.collect::<Option<_>>()?;
+        (!runs.is_empty()).then(|| Took {
+            seconds: middle(runs.iter().map(|took| took.seconds).collect()),
+            turns: middle(runs.iter().map(|took| took.turns).collect()),
+        })
+    }
+
+    fn print(&self, delay: u64, table: &mut Table) {
+        let mut lines: Vec<Line> = Vec::new();
+        for (line, _) in &self.0 {
+            if !lines.contains(line) {
+                lines.push(*line);
+            }
+        }
+        for line in lines {
+            let cells = match self.of(line) {
+                Some(Took { seconds, turns }) => {
+                    [format!("{seconds:.2}"), format!("{:.1}", 1000.0 * seconds / delay as f64), format!("{turns:.0}")]
+                }
+                None => {
+                    let mut all = self.0.iter().filter(|(of, _)| *of == line);
+                    let why = all.find_map(|(_, took)| took.as_ref().err());
+                    [format!("FAILED: {}", why.map_or("", String::as_str)), String::new(), String::new()]
+                }
+            };
+            table.row([delay.to_string(), line.0.to_owned(), line.1.to_owned()].into_iter().chain(cells));
+        }
     }
 }
 
 struct Far<'a> {
     delay: Duration,
-    table: &'a mut Table,
+    runs: &'a mut Runs,
 }
 
 impl Far<'_> {
     /// `exec`, looks and changes on OpenSSH.
-    fn small(&mut self, door: &Door, decides: bool, targets: &mut Targets) {
-        let line = format!("echo x >>{}", door.folder.join("bench-count").display());
+    fn small(&mut self, door: &Door) {
         let look = |n: usize| "  - command: { run: 'true', changes: false }\n".repeat(n);
-        let change = |n: usize| format!("  - command: {line:?}\n").repeat(n);
         self.row("exec", "patchwave", door, |door| clients::exec(door, &[], &["true"]));
         self.row("exec", "ssh", door, |door| ssh(door, &[], &["true".to_owned()]));
-        let [one_look, looks] = [1, COMMANDS].map(|n| self.patchwave(&format!("{n} looks"), door, &look(n)));
-        let [one, changes] = [1, COMMANDS].map(|n| self.patchwave(&format!("{n} changes"), door, &change(n)));
-        self.row("10 changes", "ssh, ControlMaster", door, |door| multiplexed(door, &line));
-        let mut others = Vec::new();
+        for (line, steps) in [
+            ("1 look", look(1)),
+            ("10 looks", look(COMMANDS)),
+            ("1 change", clients::changing(1)),
+            ("10 changes", clients::changing(COMMANDS)),
+        ] {
+            self.row(line, "patchwave", door, |door| clients::rollout(door, &steps));
+        }
+        self.row("10 changes", "ssh, ControlMaster", door, |door| multiplexed(door, CHANGE));
         for (name, there, other) in [
             ("pyinfra", installed("pyinfra", &["--version"]), pyinfra as fn(&Door, &str) -> Command),
             ("ansible", installed("ansible-playbook", &["--version"]), ansible),
         ] {
-            let took = there.then(|| self.row("10 changes", name, door, |door| other(door, &line))).flatten();
-            others.push((name, took));
+            if there {
+                self.row("10 changes", name, door, |door| other(door, CHANGE));
+            }
         }
-        if !decides {
-            return;
-        }
-        let trip = self.delay.as_secs_f64();
-        let further = |one: Option<f64>, all: Option<f64>| {
-            one.zip(all).map(|(one, all)| (all - one) / (COMMANDS - 1) as f64 / trip)
+    }
+
+    /// A host with nothing to do and one with security updates, each on a fleet of its own.
+    fn patches(&mut self) {
+        let start = || {
+            let mut spec = FleetSpec::quick(1);
+            spec.hosts.iter_mut().for_each(|host| host.kernel_update = false);
+            Fleet::start(spec).expect("a fleet")
         };
-        for (what, figure, most) in [
-            ("round trips and own time of one more changing command, 100 ms", further(one, changes), 2.0),
-            ("the same of one that looks", further(one_look, looks), 1.2),
-        ] {
-            match figure {
-                Some(figure) => targets.at_most(what, figure, most),
-                None => targets.missing(what, "it failed"),
-            }
-        }
-        for (name, took) in others {
-            let what = format!("ten changing commands at 100 ms, parts of {name}");
-            match took.zip(changes) {
-                Some((theirs, ours)) => targets.at_most(&what, ours / theirs, 0.75),
-                None => targets.missing(&what, "not installed, or it failed"),
-            }
-        }
+        let fresh = start();
+        self.row("login and one command", "patchwave", &Door::of(&fresh), |door| clients::exec(door, &[], &["true"]));
+        self.row("security upgrade", "patchwave", &Door::of(&fresh), |door| clients::rollout(door, UPGRADE));
+        let fleet = start();
+        let door = Door::of(&fleet);
+        run(&mut clients::rollout(&door, "  - upgrade: {}\n")).expect("the fleet takes its updates");
+        self.row("precheck, idle upgrade, verify", "patchwave", &door, |door| clients::rollout(door, IDLE));
     }
 
-    fn patchwave(&mut self, what: &str, door: &Door, steps: &str) -> Option<f64> {
-        self.row(what, "patchwave", door, |door| clients::rollout(door, steps))
-    }
-
-    /// Seconds of one client; `None`: it failed.
-    fn row(&mut self, what: &str, client: &str, door: &Door, command: impl FnOnce(&Door) -> Command) -> Option<f64> {
+    fn row(
+        &mut self,
+        what: &'static str,
+        client: &'static str,
+        door: &Door,
+        command: impl FnOnce(&Door) -> Command,
+    ) {
         let proxy = Proxy::start(&door.addresses[0], self.delay / 2);
         let near = fs::read_to_string(&door.known_hosts).expect("known hosts");
         let key = near.lines().next().and_then(|line| line.split_once(' ')).expect("a key").1;
@@ -111,15 +213,8 @@ impl Far<'_> {
         let far = Door { addresses, known_hosts, ..door.clone() };
         let mut command = command(&far);
         let ended = run(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()));
-        let took = ended.as_ref().map(|run| run.wall.as_secs_f64());
-        let delay = self.delay.as_secs_f64();
-        let cells = match took {
-            Ok(took) => [format!("{took:.2}"), format!("{:.1}", took / delay), proxy.turns().to_string()],
-            Err(why) => [format!("FAILED: {why}"), String::new(), String::new()],
-        };
-        let first = [self.delay.as_millis().to_string(), what.to_owned(), client.to_owned()];
-        self.table.row(first.into_iter().chain(cells));
-        took.ok()
+        let took = ended.map(|run| Took { seconds: run.wall.as_secs_f64(), turns: proxy.turns() as f64 });
+        self.runs.0.push(((what, client), took));
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! `cargo bench --bench exec [-- [HOSTS] [PART…]]`; the parts are those of [`PARTS`].
 
+mod changes;
 mod clients;
 mod cost;
 mod counts;
@@ -34,7 +35,7 @@ const SOME: usize = 200;
 /// Each figure is the median of this many runs, taken in turn with those of the others.
 const TIMES: usize = 3;
 
-const PARTS: [&str; 9] = ["cost", "play", "growth", "sessions", "flood", "dead", "forks", "counts", "latency"];
+const PARTS: [&str; 10] = ["cost", "play", "play-changes", "growth", "sessions", "flood", "dead", "forks", "counts", "latency"];
 
 fn main() {
     match asked() {
@@ -74,6 +75,9 @@ fn measure(hosts: usize, wanted: impl Fn(&str) -> bool) {
     for client in Client::ALL.into_iter().filter(|client| !client.installed()) {
         println!("NOT INSTALLED, so not compared: {}", client.name());
     }
+    for program in ["pyinfra", "ansible-playbook"].into_iter().filter(|program| !run::installed(program, &["--version"])) {
+        println!("NOT INSTALLED, so not compared: {program}");
+    }
     // The real server first, and alone: its processes do most of the machine's work.
     with_sshd(hosts, &wanted, &mut targets);
     if ["growth", "sessions"].into_iter().any(&wanted) {
@@ -84,7 +88,7 @@ fn measure(hosts: usize, wanted: impl Fn(&str) -> bool) {
 
 fn with_sshd(hosts: usize, wanted: &impl Fn(&str) -> bool, targets: &mut Targets) {
     let fleet = Fleet::start(FleetSpec::instant(hosts)).expect("a fleet");
-    let servers = if ["cost", "play", "flood", "dead", "forks", "latency"].into_iter().any(wanted) {
+    let servers = if ["cost", "play", "play-changes", "flood", "dead", "forks", "latency"].into_iter().any(wanted) {
         let servers = Servers::start(2 * hosts);
         if servers.is_none() {
             println!("NOT RUN on OpenSSH's server: sshd, ssh or ssh-keygen is not installed");
@@ -101,6 +105,9 @@ fn with_sshd(hosts: usize, wanted: &impl Fn(&str) -> bool, targets: &mut Targets
     }
     if wanted("play") {
         cost::play(some.as_ref(), targets);
+    }
+    if wanted("play-changes") {
+        changes::changes(servers.as_ref(), targets);
     }
     if wanted("flood") {
         flood::flood(some.as_ref(), targets);

@@ -1,11 +1,12 @@
-//! OpenSSH's server on many loopback addresses: sixteen per process, which is its maximum.
+//! OpenSSH's server on many loopback addresses: sixteen per process, which is its maximum. Each address is a host with a
+//! folder of its own, so that one host's lease and jobs are not another's.
 
 use std::{
     fmt::Write as _,
     fs,
     net::TcpStream,
     os::unix::fs::DirBuilderExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -70,6 +71,11 @@ impl Servers {
         }
     }
 
+    /// The process that listens for the first hosts.
+    pub fn first_process(&self) -> u32 {
+        self.processes[0].id()
+    }
+
     pub fn door(&self) -> Door {
         let me = Command::new("id").arg("-un").output().expect("id").stdout;
         Door {
@@ -91,17 +97,38 @@ impl Drop for Servers {
     }
 }
 
+/// The folder that plays the host at this address.
+pub fn root(folder: &Path, address: &str) -> PathBuf {
+    folder.join("hosts").join(address)
+}
+
+/// What a host's folder must have before anything is changed on it.
+fn furnish(root: &Path) -> std::io::Result<()> {
+    for part in ["proc/sys/kernel/random", "var/lib", "run", "bin"] {
+        fs::create_dir_all(root.join(part))?;
+    }
+    let number = fastrand::u64(..) & 0xffff_ffff_ffff;
+    fs::write(root.join("proc/sys/kernel/random/boot_id"), format!("00000000-0000-4000-8000-{number:012x}\n"))
+}
+
 /// A login shell would read the start-up files of the person who runs this; a different home and level prevent that.
+/// The limits on logins and sessions are out of the way: all hosts have one address on the side of the client.
 fn config(folder: &Path, addresses: &[String]) -> String {
     let at = folder.display();
     let mut text = format!(
         "Port {PORT}\nHostKey {at}/host\nPidFile none\nAuthorizedKeysFile {at}/authorized_keys\nStrictModes no\nUsePAM no\n\
          PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nUseDNS no\n\
-         PrintMotd no\nMaxStartups 10000\nLogLevel QUIET\nKexAlgorithms curve25519-sha256\n\
-         SetEnv HOME={at} SHLVL=5\n"
+         PrintMotd no\nMaxStartups 10000\nPerSourceMaxStartups none\nMaxSessions 100\nLogLevel QUIET\n\
+         KexAlgorithms curve25519-sha256\nSubsystem sftp internal-sftp\n"
     );
     for address in addresses {
         let _ = writeln!(text, "ListenAddress {address}");
+    }
+    for address in addresses {
+        let root = root(folder, address);
+        furnish(&root).expect("a host's folder");
+        let root = root.display();
+        let _ = writeln!(text, "Match LocalAddress {address}\nSetEnv HOME={at} SHLVL=5 PATCHWAVE_ROOT={root}");
     }
     text
 }

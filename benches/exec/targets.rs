@@ -1,6 +1,6 @@
 //! The targets, and whether they are met.
 
-use super::meter::{Table, holds};
+use super::meter::{Table, met};
 
 /// What was measured, and what was wanted.
 #[derive(Default)]
@@ -16,7 +16,7 @@ impl Targets {
             other => format!("{other:.2}"),
         });
         let [figure_shown, most_shown] = shown;
-        self.0.push([what.to_owned(), figure_shown, most_shown, holds(figure, most)]);
+        self.0.push([what.to_owned(), figure_shown, most_shown, met(figure, most)]);
     }
 
     /// A figure that could not be measured.
@@ -26,12 +26,12 @@ impl Targets {
 
     /// Prints them all.
     pub fn print(self) {
-        let mut table = Table::new(&["target", "measured", "at most", "holds"]);
+        let mut table = Table::new(&["target", "measured", "at most", "met"]);
         let broken = self.0.iter().filter(|row| row[3] == "NO").count();
         let missing = self.0.iter().filter(|row| row[1] == "NOT MEASURED").count();
         for row in self.0 {
             table.row(row);
         }
-        table.print(&format!("targets: {broken} do not hold, {missing} were not measured"));
+        table.print(&format!("targets: {broken} not met, {missing} not measured"));
     }
 }

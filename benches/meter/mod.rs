@@ -140,6 +140,6 @@ impl Table {
 }
 
 /// `yes` or `NO`, for a figure and its limit.
-pub fn holds(value: f64, most: f64) -> String {
+pub fn met(value: f64, most: f64) -> String {
     if value <= most { "yes" } else { "NO" }.to_owned()
 }

@@ -20,6 +20,7 @@
 #   lab.sh cut HOST [silent|link|rst]  half-open silence | no carrier | reset, then silence
 #   lab.sh freeze HOST               all processes stop, the kernel still answers
 #   lab.sh delay HOST MS [LOSS%]     round-trip time and loss
+#   lab.sh turns HOST                how often the lab waited for the host since then
 #   lab.sh heal HOST                 undo cut, freeze, delay
 #   lab.sh next-boot HOST MODE       normal slow:SECS held never hang newkey nosshd sameid oldkernel
 #                                    (held: until `power HOST on`)
@@ -348,6 +349,7 @@ delay() {       # HOST MS [LOSS]
     command -v python3 >/dev/null || die "delay needs python3"
     (mkdir -p "$(cgdir)/delay"; echo "$BASHPID" >"$(cgdir)/delay/cgroup.procs"       # ends with the lab
      exec nsenter -t "$(initpid)" --net --mount -- python3 -I "$HERE/delay.py" "$h" "$2" "${3:-0}" "$LAB_STATE/host/$h/delay.pid" \
+        "$LAB_STATE/host/$h/turns" \
         >>"$LAB_STATE/log/$h.log" 2>&1 </dev/null 9>&-) &
     for ((t = 0; t < 250; t++)); do inlab ip -n "$h" link show "in-$h" >/dev/null 2>&1 && break; sleep 0.02; done
     inlab ip link set "out-$h" up
@@ -399,6 +401,7 @@ case $verb in
     heal)      host "${1:-}"; heal "$1";;
     freeze)    host "${1:-}"; echo 1 >"$(cgdir)/$1/payload/cgroup.freeze";;
     delay)     host "${1:-}"; delay "$@";;
+    turns)     host "${1:-}"; cat "$LAB_STATE/host/$1/turns";;
     power)     host "${1:-}"; power "$@";;
     next-boot) host "${1:-}"
                [[ ${2:-} =~ ^(normal|slow:[0-9]+|held|never|hang|newkey|nosshd|sameid|oldkernel)$ ]] || die "next-boot: no mode '${2:-}'"
