@@ -88,7 +88,15 @@ fn processes(servers: &Servers, door: &Door, targets: &mut Targets) {
         let file = door.folder.join("bench-processes");
         let _ = fs::remove_file(&file);
         let mut strace = Command::new("strace")
-            .args(["-f", "-qq", "-e", "trace=clone,clone3,fork,vfork", "-p", &servers.first_process().to_string(), "-o"])
+            .args([
+                "-f",
+                "-qq",
+                "-e",
+                "trace=clone,clone3,fork,vfork",
+                "-p",
+                &servers.first_process().to_string(),
+                "-o",
+            ])
             .arg(&file)
             .stderr(Stdio::null())
             .spawn()

@@ -84,7 +84,7 @@ pub fn once(doors: &[(&str, Option<Door>, f64)], targets: &mut Targets) {
             match costs.get(client.name()) {
                 Some(theirs) => {
                     targets.at_most(&against(client), costs[Client::Patchwave.name()].cpu / theirs.cpu, most);
-                },
+                }
                 None => targets.missing(&against(client), "not installed, or it failed"),
             }
         }

@@ -35,7 +35,8 @@ const SOME: usize = 200;
 /// Each figure is the median of this many runs, taken in turn with those of the others.
 const TIMES: usize = 3;
 
-const PARTS: [&str; 10] = ["cost", "play", "play-changes", "growth", "sessions", "flood", "dead", "forks", "counts", "latency"];
+const PARTS: [&str; 10] =
+    ["cost", "play", "play-changes", "growth", "sessions", "flood", "dead", "forks", "counts", "latency"];
 
 fn main() {
     match asked() {
@@ -75,7 +76,9 @@ fn measure(hosts: usize, wanted: impl Fn(&str) -> bool) {
     for client in Client::ALL.into_iter().filter(|client| !client.installed()) {
         println!("NOT INSTALLED, so not compared: {}", client.name());
     }
-    for program in ["pyinfra", "ansible-playbook"].into_iter().filter(|program| !run::installed(program, &["--version"])) {
+    for program in
+        ["pyinfra", "ansible-playbook"].into_iter().filter(|program| !run::installed(program, &["--version"]))
+    {
         println!("NOT INSTALLED, so not compared: {program}");
     }
     // The real server first, and alone: its processes do most of the machine's work.

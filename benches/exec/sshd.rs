@@ -112,14 +112,15 @@ fn furnish(root: &Path) -> std::io::Result<()> {
 }
 
 /// A login shell would read the start-up files of the person who runs this; a different home and level prevent that.
-/// The limits on logins and sessions are out of the way: all hosts have one address on the side of the client.
+/// Both names of the key exchange mean the same one; paramiko, and so pyinfra, knows the second only. The limits on
+/// logins and sessions are out of the way: all hosts have one address on the side of the client.
 fn config(folder: &Path, addresses: &[String]) -> String {
     let at = folder.display();
     let mut text = format!(
         "Port {PORT}\nHostKey {at}/host\nPidFile none\nAuthorizedKeysFile {at}/authorized_keys\nStrictModes no\nUsePAM no\n\
          PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nUseDNS no\n\
          PrintMotd no\nMaxStartups 10000\nPerSourceMaxStartups none\nMaxSessions 100\nLogLevel QUIET\n\
-         KexAlgorithms curve25519-sha256\nSubsystem sftp internal-sftp\n"
+         KexAlgorithms curve25519-sha256,curve25519-sha256@libssh.org\nSubsystem sftp internal-sftp\n"
     );
     for address in addresses {
         let _ = writeln!(text, "ListenAddress {address}");

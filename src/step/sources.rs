@@ -104,6 +104,11 @@ impl Held {
         argv.iter().find_map(|word| self.changed(&folder.join(word)))
     }
 
+    /// Whether the run has no files.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
     /// The first file that has changed. If there are many files, the answer is kept for a moment: hosts that start
     /// together ask together, and each file is compared again when it is used.
     pub fn any_changed(&self) -> Option<String> {

@@ -223,6 +223,7 @@ async fn bad_reboots_are_told_apart(host: &mut Host, mode: &str, class: &str) {
         timeout: Duration::from_secs(25),
         stable: Duration::from_secs(1),
         lock_timeout: Duration::from_secs(600),
+        trial: false,
     }));
     host.journal.0.clear();
     let result = step::run(&mut host.cx()).await;
@@ -268,6 +269,7 @@ async fn a_whole_walk(host: &mut Host) {
         timeout: Duration::from_secs(100),
         stable: Duration::from_secs(2),
         lock_timeout: Duration::from_secs(600),
+        trial: false,
     };
     let rebooted = host.walk(StepKind::Reboot(reboot)).await;
     assert!(rebooted.rebooted, "{rebooted:?}");

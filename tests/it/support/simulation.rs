@@ -195,6 +195,7 @@ pub fn reboot() -> StepSpec {
             timeout: Duration::from_secs(300),
             stable: Duration::from_secs(10),
             lock_timeout: Duration::from_secs(600),
+            trial: false,
         }),
     )
 }
