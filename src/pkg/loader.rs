@@ -47,6 +47,8 @@ pub(super) struct Seen {
     entries: Vec<Entry>,
     entry_default: Option<String>,
     grub: Option<String>,
+    /// GRUB makes its menu from the entries (`blscfg`).
+    grub_entries: bool,
     menu: Vec<String>,
     env: Vec<(String, String)>,
     extlinux: Option<String>,
@@ -74,6 +76,7 @@ impl Seen {
             "entry-version" => self.last_entry(|entry| entry.version = rest.trim().to_owned()),
             "entry-default" => self.entry_default = Some(rest.trim().to_owned()),
             "grub" => self.grub = Some(rest.to_owned()),
+            "grub-entries" => self.grub_entries = true,
             "g" => self.menu.push(rest.to_owned()),
             "env" => self.env.extend(pair(rest, '=')),
             "extlinux" => self.extlinux = Some(rest.to_owned()),
@@ -99,9 +102,15 @@ impl Seen {
             return starts(self.pins.last().cloned(), "a pin of proxmox-boot-tool");
         }
         let loader = self.efi("LoaderInfo").unwrap_or_default();
-        if loader.starts_with("systemd-boot") || (self.grub.is_none() && !self.entries.is_empty()) {
+        let by_grub = self.grub.is_some() || self.grub_entries;
+        if loader.starts_with("systemd-boot") || (!by_grub && !self.entries.is_empty()) {
             let entry = self.entry(releases)?;
             return starts(self.release(releases, &entry.linux).or_else(|| filled(&entry.version)), &entry.file);
+        }
+        if self.grub_entries && !self.entries.is_empty() {
+            let entry = self.entry_of_grub(releases)?;
+            let release = self.release(releases, &entry.linux).or_else(|| filled(&entry.version));
+            return starts(release, &entry.file);
         }
         if let Some(file) = &self.grub {
             return starts(self.release(releases, &self.grub_entry()?), file);
@@ -204,16 +213,30 @@ impl Seen {
         own.filter(|(key, _)| key == "linux" || key == "kernel").map(|(_, image)| image.clone()).next()
     }
 
-    /// The image of the entry that GRUB starts.
-    fn grub_entry(&self) -> Option<String> {
+    /// What GRUB starts: an id, a title or a number, perhaps below a menu; `None`: a script decides.
+    fn grub_default(&self) -> Option<&str> {
         let env = |name: &str| self.env(name);
         let chosen = self.menu.iter().filter_map(|line| default_of(line)).next_back().unwrap_or("0");
-        let chosen = match (env("next_entry"), chosen) {
-            (Some(next), _) => next,
-            (None, "${saved_entry}" | "$saved_entry") => env("saved_entry").unwrap_or("0"),
-            (None, chosen) if chosen.contains('$') => return None,
-            (None, chosen) => chosen,
-        };
+        match (env("next_entry"), chosen) {
+            (Some(next), _) => Some(next),
+            (None, "${saved_entry}" | "$saved_entry") => Some(env("saved_entry").unwrap_or("0")),
+            (None, chosen) if chosen.contains('$') => None,
+            (None, chosen) => Some(chosen),
+        }
+    }
+
+    /// The entry that GRUB takes from `/boot/loader/entries`: they are in its menu from the highest name down.
+    fn entry_of_grub(&self, releases: Releases) -> Option<&Entry> {
+        let mut entries: Vec<&Entry> = self.entries.iter().collect();
+        entries.sort_by(|a, b| (releases.order)(b.name(), a.name()).then_with(|| b.name().cmp(a.name())));
+        let chosen = self.grub_default()?;
+        let numbered = chosen.parse::<usize>().ok().and_then(|at| entries.get(at).copied());
+        numbered.or_else(|| entries.iter().find(|entry| entry.name() == chosen).copied()).or(entries.first().copied())
+    }
+
+    /// The image of the entry that GRUB starts.
+    fn grub_entry(&self) -> Option<String> {
+        let chosen = self.grub_default()?;
         let menu = menu(&self.menu);
         let mut level: &[Item] = &menu;
         let mut item = None;
@@ -401,6 +424,13 @@ g }
             (format!("efi LoaderEntryOneShot m-1\n{entries}entry-default m-2\n"), Some("1")),
             (format!("{entries}entry-default auto-windows\n"), None),
             (format!("{grub}{entries}"), Some("3-a")),
+            (format!("grub-entries\n{entries}"), Some("2")),
+            (format!("grub-entries\n{grub}{entries}"), Some("2")),
+            (format!("grub-entries\ng set default=\"${{saved_entry}}\"\nenv saved_entry=m-1\n{entries}"), Some("1")),
+            (format!("grub-entries\ng set default=\"${{saved_entry}}\"\nenv saved_entry=1\n{entries}"), Some("1")),
+            (format!("grub-entries\ng set default=\"${{saved_entry}}\"\nenv saved_entry=gone\n{entries}"), Some("2")),
+            (format!("grub-entries\ng set default=\"${{x}}\"\n{entries}"), None),
+            (format!("grub-entries\n{grub}"), Some("3-a")),
             (format!("efi LoaderInfo systemd-boot 252.12\n{grub}{entries}"), Some("2")),
             (format!("proxmox\npin 6.8.4-2-pve\n{grub}"), Some("6.8.4-2-pve")),
             (format!("proxmox\n{grub}"), None),

@@ -4,17 +4,21 @@
 
 #[macro_use]
 mod all;
+mod answer;
 mod boot;
 mod detect;
 mod foreign;
 #[cfg(test)]
 mod golden;
+mod holders;
 mod loader;
 mod locks;
 mod manager;
 mod package;
 mod pending;
+mod rpm;
 mod state;
+mod traces;
 mod transaction;
 mod trial;
 mod trouble;

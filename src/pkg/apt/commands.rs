@@ -4,7 +4,11 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crate::{command::Command, pkg::loader};
+use super::locks::FILES;
+use crate::{
+    command::Command,
+    pkg::{holders, loader},
+};
 
 /// Repeating a refresh does no harm, so it counts as reading: the second of two finds the lists locked.
 const REFRESH_LIMIT: Duration = Duration::from_secs(600);
@@ -93,29 +97,9 @@ pub(super) fn clean() -> Command {
     Command::changes("apt-clean", ["apt-get", "clean"])
 }
 
-const LOCKS: &str = r#"r=${PATCHWAVE_ROOT-}
-for f in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock; do
-  if [ ! -e "$r$f" ] || [ ! -r "$r/proc/locks" ]; then continue; fi
-  inode=$(stat -c %i "$r$f")
-  while read -r _ kind _ _ pid where _; do
-    if [ "$kind" != POSIX ] || [ "${where##*:}" != "$inode" ]; then continue; fi
-    seen= hit=
-    for fd in "$r/proc/$pid/fd"/*; do
-      if [ -e "$fd" ]; then seen=1; fi
-      if [ "$fd" -ef "$r$f" ]; then hit=1; fi
-    done
-    # The same inode number on another file system is another file; without a look at its files, believe the number.
-    if [ -n "$seen" ] && [ -z "$hit" ]; then continue; fi
-    echo "lock $f $pid $(tr '\0\n' '  ' 2>/dev/null <"$r/proc/$pid/cmdline")"
-    sed -n -e 's/^[0-9]*:name=systemd:/in /p' -e 's/^0::/in /p' "$r/proc/$pid/cgroup"
-  done <"$r/proc/locks"
-done 2>/dev/null
-echo end
-"#;
-
 /// Part of `package-locks`: who holds a lock of apt or dpkg. Needs no `fuser`.
 pub(super) fn locks() -> Command {
-    Command::sh("apt-locks", LOCKS, [""; 0])
+    Command::sh("apt-locks", &(holders::script(&FILES) + "echo end\n"), [""; 0])
 }
 
 const BOOT: &str = r#"r=${PATCHWAVE_ROOT-}

@@ -1,27 +1,6 @@
-//! What all readers need: splitting lines, the end mark, apt's own complaints.
+//! What all readers need: names, and apt's own complaints.
 
-use crate::command::{Output, Unreadable, printable};
-
-/// The lines before the line `end`.
-///
-/// # Errors
-/// The line is missing: the script died, or the answer was cut.
-pub(super) fn before_end(output: &Output, end: &str) -> Result<Vec<String>, Unreadable> {
-    let text = output.text();
-    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    match lines.iter().rposition(|line| line == end) {
-        Some(at) if output.success() => {
-            lines.truncate(at);
-            Ok(lines)
-        }
-        _ => Err(Unreadable::new(format!("the answer is incomplete ({}): {}", output.exit, output.last_lines(3)))),
-    }
-}
-
-/// A tag and what follows it, divided by one space or tab.
-pub(super) fn tagged(line: &str) -> (&str, &str) {
-    line.split_once([' ', '\t']).unwrap_or((line, ""))
-}
+use crate::command::{Output, printable};
 
 /// Whether `text` is a package name, `:arch` allowed (deb-control(5)); anything else never reaches a command line.
 pub(super) fn is_name(text: &str) -> bool {

@@ -11,7 +11,7 @@ use crate::{
     facts::HostFacts,
     pkg::{
         Boot, BootFiles, BootPatterns, CannotDo, Class, FailedSource, Health, LockHolder, PackageManager, PackageState,
-        Pending, Refresh, Repair, Simulation, Transaction, Trouble,
+        Pending, Refresh, Repair, Simulation, Transaction, Trouble, holders,
     },
 };
 
@@ -52,7 +52,7 @@ impl PackageManager for Apt {
     }
 
     fn lock_holders(&self) -> Query<Vec<LockHolder>> {
-        Query::new(commands::locks(), locks::read)
+        Query::new(commands::locks(), holders::read)
     }
 
     fn list_locks(&self) -> &'static [&'static str] {

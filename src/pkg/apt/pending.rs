@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use super::{
     kernel::is_kernel,
-    lines::{before_end, complaints, is_name},
+    lines::{complaints, is_name},
     policy::{Sources, Table, tables},
     simulation::{Simulated, read_lines},
     version::is_version,
 };
 use crate::{
     command::{Output, Unreadable, printable},
-    pkg::{Pending, Security, Stays, Update},
+    pkg::{Pending, Security, Stays, Update, answer::before_end},
 };
 
 pub(super) fn read(output: &Output) -> Result<Pending, Unreadable> {

@@ -2,10 +2,12 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::lines::{before_end, tagged};
 use crate::{
     command::{Output, Unreadable, printable},
-    pkg::{Installed, PackageState},
+    pkg::{
+        Installed, PackageState,
+        answer::{before_end, tagged},
+    },
 };
 
 pub(super) fn read(output: &Output) -> Result<PackageState, Unreadable> {
