@@ -123,10 +123,14 @@ pub fn host_output(bytes: &[u8]) {
         let _ = manager
             .simulate(&Transaction::removal(&[Package::named("linux-image-1")]))
             .map(|query| query.read(&output));
+        let back = Transaction { downgrade: set.to_vec(), ..Transaction::removal(&[Package::named("kernel")]) };
+        let _ = manager.simulate(&back).map(|query| query.read(&output));
         let _ = manager.reboot_reasons().read(&output);
         let _ = manager.kernels().read(&output);
         let text = output.text();
         let _ = manager.explain(&text);
+        let _ = manager.failed_scripts(&text);
+        let _ = manager.known(&["openssl".to_owned()]).read(&output);
         let (a, b) = text.split_once('\n').unwrap_or((&text, ""));
         assert_eq!(manager.compare(a, b), manager.compare(b, a).reverse(), "{a:?} {b:?}");
     }

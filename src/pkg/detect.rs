@@ -87,9 +87,15 @@ mod tests {
         assert_eq!(check("debian", "", &["apt-get"], None), Ok("apt"));
         assert_eq!(check("linuxmint", "ubuntu debian", &["apt-get"], None), Ok("apt"));
         assert_eq!(check("devuan", "", &["apt-get"], None), Ok("apt"), "an unknown family with apt alone");
-        assert_eq!(check("rocky", "rhel centos fedora", &["dnf", "yum"], None), foreign("dnf", "rocky"));
+        assert_eq!(check("rocky", "rhel centos fedora", &["dnf", "yum"], None), Ok("dnf"));
+        assert_eq!(check("centos", "rhel fedora", &["yum"], None), foreign("yum", "centos"), "version 7");
+        assert_eq!(check("photon", "", &["dnf", "yum"], None), Ok("dnf"), "an unknown family with dnf alone");
+        assert_eq!(
+            check("opensuse-leap", "suse opensuse", &["dnf", "zypper"], None),
+            foreign("zypper", "opensuse-leap")
+        );
         // apt can be installed on a Fedora, where it manages nothing.
-        assert_eq!(check("fedora", "", &["apt-get", "dnf"], None), foreign("dnf", "fedora"));
+        assert_eq!(check("fedora", "", &["apt-get", "dnf"], None), Ok("dnf"));
         // And dnf on a Debian.
         assert_eq!(check("debian", "", &["apt-get", "dnf"], None), Ok("apt"));
         assert_eq!(check("opensuse-leap", "suse opensuse", &["zypper"], None), foreign("zypper", "opensuse-leap"));

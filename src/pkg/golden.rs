@@ -3,7 +3,8 @@
 //! Start at [`QUERIES`]: the name of a folder and its question.
 //!
 //! `PATCHWAVE_BLESS=1` writes `command` and `expected.json` again; if the command has changed, the answer must be
-//! captured again: run the line in `command`, with the bytes of `stdin` (if there is such a file) as its input.
+//! captured again: run the line in `command`, with the bytes of `sent` as its input, or those of `stdin` if there is no
+//! such file. `stdin` says for people what the question is about.
 
 use std::{
     fs,
@@ -22,7 +23,7 @@ type Check = fn(Manager, &Case) -> Result<(), String>;
 const CASES: &str = "golden";
 
 /// The question of each folder of cases.
-const QUERIES: [(&str, Check); 10] = [
+const QUERIES: [(&str, Check); 12] = [
     ("refresh", |manager, case| case.compare(&manager.refresh(), |v| json!(v))),
     ("state", |manager, case| case.compare(&manager.state(), |v| state(&v))),
     ("locks", |manager, case| case.compare(&manager.lock_holders(), |v| json!(v))),
@@ -37,12 +38,24 @@ const QUERIES: [(&str, Check); 10] = [
             case.lines().iter().filter_map(split).map(|(name, version)| Exact { name, version }).collect();
         case.simulate(manager, &Transaction::upgrade(&set))
     }),
+    ("simulate-back", |manager, case| {
+        let (remove, back): (Vec<String>, Vec<String>) =
+            case.lines().into_iter().partition(|line| line.starts_with('-'));
+        let split = |line: String| line.split_once('=').map(|(name, version)| (name.to_owned(), version.to_owned()));
+        let downgrade = back.into_iter().filter_map(split).map(|(name, version)| Exact { name, version }).collect();
+        let remove: Vec<Package> = remove.iter().map(|line| Package::from(line[1..].to_owned())).collect();
+        case.simulate(manager, &Transaction { downgrade, ..Transaction::removal(&remove) })
+    }),
     ("simulate-purge", |manager, case| {
         let packages: Vec<Package> = case.lines().into_iter().map(Package::from).collect();
         case.simulate(manager, &Transaction::removal(&packages))
     }),
     ("reboot-reasons", |manager, case| case.compare(&manager.reboot_reasons(), |v| json!(v))),
     ("kernels", |manager, case| case.compare(&manager.kernels(), |v| json!(v))),
+    ("failed-scripts", |manager, case| {
+        let found = manager.failed_scripts(&String::from_utf8_lossy(&case.file("stdout")?));
+        case.expect(&json!(found.iter().map(|one| (&one.package, &one.summary, &one.again)).collect::<Vec<_>>()))
+    }),
     ("explain", |manager, case| case.expect(&json!(manager.explain(&String::from_utf8_lossy(&case.file("stdout")?))))),
 ];
 
@@ -120,6 +133,10 @@ impl Case {
         let line = query.command.shell_line().unwrap() + "\n";
         if blessing() {
             fs::write(self.path.join("command"), &line).unwrap();
+            let sent = &query.command.stdin[..];
+            if !sent.is_empty() && self.file("stdin").is_ok_and(|stdin| stdin.trim_ascii() != sent.trim_ascii()) {
+                fs::write(self.path.join("sent"), &query.command.stdin).unwrap();
+            }
             if !self.path.join("status").exists() {
                 return Ok(());
             }

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 use serde::Serialize;
 
 use super::{
-    Boot, BootFiles, BootPatterns, CannotDo, Class, Health, Kernels, PackageState, Pending, RebootReason, Repair,
-    Simulation, Transaction, Trouble,
+    Boot, BootFiles, BootPatterns, CannotDo, Class, FailedScript, Health, Kernels, PackageState, Pending, RebootReason,
+    Repair, Simulation, Transaction, Trouble,
 };
 use crate::{
     command::{Command, Query},
@@ -87,6 +87,12 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
 
     /// What went wrong, from the end of a transaction's output.
     fn explain(&self, output: &str) -> Option<Trouble>;
+
+    /// Scripts of packages that failed, from the end of a transaction's output, for a manager whose transactions go on
+    /// and succeed all the same, with nothing in the package database that shows it.
+    fn failed_scripts(&self, _output: &str) -> Vec<FailedScript> {
+        Vec::new()
+    }
 
     /// The running kernel and the installed ones, and why the host should be rebooted.
     fn boot(&self) -> Query<Boot>;

@@ -25,6 +25,7 @@ mod trouble;
 
 managers! {
     mod apt: Apt;
+    mod dnf: Dnf;
     #[cfg(test)]
     mod toy: Toy;
 }
@@ -40,4 +41,4 @@ pub use pending::{Advisory, Pending, Security, Simulation, Stays, Update};
 pub use state::{Health, Installed, PackageState};
 pub use transaction::{CannotDo, Repair, Transaction};
 pub use trial::{Marks, Trial, marks, set_marks, trial};
-pub use trouble::{Class, Trouble};
+pub use trouble::{Class, FailedScript, Trouble};

@@ -99,3 +99,15 @@ pub struct Trouble {
     /// One line for people.
     pub summary: String,
 }
+
+/// A script of a package that failed in a transaction that went on: the package counts as installed, but what the script
+/// should have done is missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedScript {
+    /// The package.
+    pub package: String,
+    /// What happened, for people.
+    pub summary: String,
+    /// What an operator types on the host to run it again.
+    pub again: String,
+}

@@ -1,8 +1,9 @@
 # base.sh - what a lab host is made of; sourced by lab.sh.
 #
 # Two cached, read-only layers for each Debian release: a plain debootstrap tree, and a small layer over it with the
-# users, the packages of the lab in their old versions, and the repository that has the updates. The name of each
-# contains a hash of its sources. It is built under `.tmp.*`, and one rename puts it in place.
+# users, the packages of the lab in their old versions, and the repository that has the updates. The suite `rocky` has a
+# third one, see rpm.sh. The name of each contains a hash of its sources. It is built under `.tmp.*`, and one rename puts
+# it in place.
 # shellcheck shell=bash
 
 LAB_SUITE=${LAB_SUITE:-bookworm}
@@ -10,8 +11,17 @@ LAB_PKGS=systemd,systemd-sysv,dbus,libpam-systemd,libpam-oath,openssh-server,sud
 
 hash12()    { sha256sum | cut -c1-12; }
 tree_dir()  { echo "$LAB_CACHE/debian-$LAB_SUITE-$(echo "$LAB_SUITE $LAB_PKGS" | hash12)"; }
-layer_dir() { echo "$LAB_CACHE/layer-$LAB_SUITE-$( (basename "$(tree_dir)"; cat "$HERE/base.sh") | hash12)"; }
-lowers()    { echo "$(layer_dir)/upper:$(tree_dir)/root"; }
+layer_dir() {
+    if is_rpm; then rpm_layer_dir
+    else echo "$LAB_CACHE/layer-$LAB_SUITE-$( (basename "$(tree_dir)"; cat "$HERE/base.sh") | hash12)"; fi
+}
+lowers() {      # of the overlay, the upper ones first
+    if is_rpm; then echo "$(layer_dir)/upper:$(LAB_SUITE=$RPM_BASE lowers)"
+    else echo "$(layer_dir)/upper:$(tree_dir)/root"; fi
+}
+is_rpm()    { [ "$LAB_SUITE" = rocky ]; }
+# shellcheck source=tests/lab/rpm.sh
+. "$HERE/rpm.sh"
 
 suite_of() {    # HOST: the release that LAB_SUITES gives it, else LAB_SUITE
     local item
@@ -33,6 +43,7 @@ mirror() {      # the Debian archive that apt itself uses here
 
 build() {
     local tree layer m
+    ! is_rpm || { build_rpm; return; }
     tree=$(tree_dir) layer=$(layer_dir)
     if [ -d "$tree" ] && [ -d "$layer" ]; then touch "$tree" "$layer"; return; fi
     mkdir -p "$LAB_CACHE"
@@ -47,6 +58,21 @@ build() {
     fi
     [ -d "$layer" ] || build_part "$layer" _layer
     find "$LAB_CACHE" -mindepth 1 -maxdepth 1 \( -name 'debian-*' -o -name 'layer-*' \) -mtime +14 -exec rm -rf {} +
+    exec 5>&-
+}
+
+build_rpm() {   # the suite `rocky`
+    local layer m
+    (LAB_SUITE=$RPM_BASE; build)
+    layer=$(layer_dir)
+    if [ -d "$layer" ]; then touch "$layer"; return; fi
+    exec 5>"$LAB_CACHE/.build-lock"
+    flock -n 5 || { say "waiting for another build"; flock 5; }
+    if [ ! -d "$layer" ]; then
+        m=$(mirror) || cannot "apt knows no Debian archive (run apt-get update, or set LAB_MIRROR)"
+        say "building hosts with an rpm database, once"
+        build_part "$layer" _rpm_layer "$m"
+    fi
     exec 5>&-
 }
 

@@ -7,6 +7,7 @@
 mod clock;
 mod controller_faults;
 mod crash;
+mod dnf;
 mod events;
 mod failure;
 mod faults;

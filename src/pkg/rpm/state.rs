@@ -62,6 +62,22 @@ impl Seen {
         Ok(true)
     }
 
+    /// The host's architecture, and the packages.
+    ///
+    /// # Errors
+    /// There is no package, or the host does not say its architecture.
+    pub(in crate::pkg) fn installed(self) -> Result<(String, Vec<Rpm>), Unreadable> {
+        if self.native.is_empty() || self.packages.is_empty() {
+            return Err(Unreadable::new("rpm names no architecture, or no package"));
+        }
+        Ok((self.native, self.packages))
+    }
+
+    /// Whether exactly this package is installed.
+    pub(in crate::pkg) fn has(&self, rpm: &Rpm) -> bool {
+        self.packages.contains(rpm)
+    }
+
     /// The state. `held`: whether an administrator put a package on hold.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use super::plan::Planned;
 use crate::{
     command::Exit,
     event::{LeftBehind, PackageChange, StepResult},
-    pkg::{Class, PackageManager, PackageState},
+    pkg::{Class, FailedScript, PackageManager, PackageState},
     step::packages::{self, End},
 };
 
@@ -42,7 +42,12 @@ impl Evidence<'_> {
         let difference = self.difference();
         let health = self.after.health();
         let fine = difference.missing.is_empty() && difference.lost.is_empty() && health.is_good();
-        let mut result = if fine { self.success(&difference) } else { self.failure(&difference) };
+        let scripts = self.manager.failed_scripts(self.output);
+        let mut result = match (fine, scripts.as_slice()) {
+            (true, []) => self.success(&difference),
+            (true, scripts) => self.half_done(&difference, scripts),
+            (false, _) => self.failure(&difference),
+        };
         if !difference.unplanned.is_empty() {
             result.detail.push(format!("changed, but not planned: {}", difference.unplanned.join(", ")));
         }
@@ -79,6 +84,20 @@ impl Evidence<'_> {
                 result.detail([self.completed("the host rebooted during the transaction", "which was complete")])
             }
         }
+    }
+
+    /// Every package is installed, but scripts of some have failed, and the package database does not show it.
+    fn half_done(&self, difference: &Difference, scripts: &[FailedScript]) -> StepResult {
+        let summary = scripts.iter().map(|script| format!("{}: {}", script.package, script.summary));
+        let again: Vec<&str> = scripts.iter().map(|script| script.again.as_str()).collect();
+        let help = format!(
+            "the packages are installed, so another run does not repeat the scripts; on the host: {}",
+            again.join(" && ")
+        );
+        packages::failed(Class::Failed, summary.collect::<Vec<_>>().join("; "))
+            .help(help)
+            .detail([format!("every planned version is installed ({})", upgraded(&difference.changes))])
+            .detail(tail(self.output))
     }
 
     /// How a transaction that was cut off was completed.

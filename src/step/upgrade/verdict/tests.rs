@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     event::Verdict,
-    pkg::{Installed, Package, apt::Apt},
+    pkg::{Installed, Package, apt::Apt, dnf::Dnf},
 };
 
 /// `name version`; `!` in front of a half-configured package.
@@ -235,4 +235,24 @@ fn a_plan_that_was_noted_with_one_version_per_name_is_read() {
     assert_eq!(planned.before, state(&["a 1"]).versions());
     assert!(planned.removes("x", Some("1")) && !planned.removes("a", Some("1")));
     assert_eq!(serde_json::to_value(&planned).unwrap()["before"], old["before"]);
+}
+
+#[test]
+fn a_script_that_failed_in_a_transaction_that_went_on_is_a_failure() {
+    let output = "  Running scriptlet: b-2-1.noarch\nb: broken on purpose\n\
+                  warning: %post(b-2-1.noarch) scriptlet failed, exit status 1\n\nComplete!\n";
+    let planned = Planned {
+        changes: vec![PackageChange { name: "b".into(), from: Some("1-1".into()), to: Some("2-1".into()) }],
+        before: state(&["b 1-1"]).versions(),
+        ..Planned::default()
+    };
+    let after = state(&["b 2-1"]);
+    for end in [exit(0), exit(1)] {
+        let evidence = Evidence { manager: &Dnf, planned: &planned, after: &after, end: &end, repaired: false, output };
+        let result = evidence.verdict();
+        assert_eq!((result.verdict, result.class.as_str()), (Verdict::Failed, "package-failed"), "{result:?}");
+        assert_eq!(result.summary, "b: its %post script failed (exit status 1)");
+        assert!(result.help.as_ref().is_some_and(|help| help.ends_with("dnf reinstall b")), "{result:?}");
+        assert!(result.changed && result.packages.len() == 1, "{result:?}");
+    }
 }

@@ -1,0 +1,158 @@
+//! dnf as a [`PackageManager`]: which command and which reader belong together, and its words for people.
+
+use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
+
+use super::{commands, pending, resolved, state, transaction, trouble};
+use crate::{
+    command::{Command, Query, Unreadable},
+    facts::HostFacts,
+    pkg::{
+        Boot, BootFiles, BootPatterns, CannotDo, Class, FailedScript, Health, LockHolder, PackageManager, PackageState,
+        Pending, Refresh, Repair, Simulation, Transaction, Trouble,
+        answer::{before_end, tagged},
+        holders, rpm,
+    },
+};
+
+/// dnf, version 4 and dnf5.
+#[derive(Clone, Copy, Debug)]
+pub struct Dnf;
+
+/// Distributions whose manager it is. On others it may be installed as a tool and manage nothing.
+const FAMILIES: [&str; 6] = ["fedora", "rhel", "centos", "openeuler", "mageia", "azurelinux"];
+
+/// Units that install packages by themselves.
+const NEEDED: [&str; 5] = [
+    "dnf-automatic.service",
+    "dnf-automatic-install.service",
+    "dnf5-automatic.service",
+    "dnf-makecache.service",
+    "dnf5-makecache.service",
+];
+
+const REPAIR: &str = "dnf remove --duplicates";
+
+impl PackageManager for Dnf {
+    fn name(&self) -> &'static str {
+        "dnf"
+    }
+
+    fn program(&self) -> &'static str {
+        "dnf"
+    }
+
+    fn serves(&self, facts: &HostFacts) -> bool {
+        let family = FAMILIES.iter().any(|family| facts.os.is_like(family));
+        let alone = facts.tools.iter().all(|tool| ["dnf", "yum"].contains(&tool.as_str()));
+        facts.tools.contains("dnf") && (family || alone)
+    }
+
+    fn refresh(&self) -> Query<Refresh> {
+        Query::new(commands::refresh(), |output| Ok(trouble::refresh(output)))
+    }
+
+    fn state(&self) -> Query<PackageState> {
+        Query::new(commands::state(), state::read)
+    }
+
+    fn lock_holders(&self) -> Query<Vec<LockHolder>> {
+        Query::new(commands::locks(), holders::read)
+    }
+
+    fn list_locks(&self) -> &'static [&'static str] {
+        &commands::PID_FILES[..1]
+    }
+
+    fn needs_unit(&self, unit: &str) -> bool {
+        rpm::locks::needs_unit(unit) || NEEDED.contains(&unit)
+    }
+
+    fn pending(&self, allow_removals: bool, _include_phased: bool) -> Query<Pending> {
+        Query::new(commands::pending(allow_removals), move |output| pending::read(allow_removals, output))
+    }
+
+    fn simulate(&self, transaction: &Transaction) -> Result<Query<Simulation>, CannotDo> {
+        Ok(Query::new(transaction::simulate(transaction)?, resolved::simulation))
+    }
+
+    fn transact(&self, transaction: &Transaction) -> Result<Command, CannotDo> {
+        transaction::run(transaction)
+    }
+
+    // Upgrading or downgrading a named package leaves the reason for which it was installed.
+    fn restore_marks(&self, _: &BTreeSet<String>) -> Option<Command> {
+        None
+    }
+
+    fn repair(&self, lock_timeout: Duration) -> Vec<Repair> {
+        transaction::repair(lock_timeout)
+    }
+
+    fn explain(&self, output: &str) -> Option<Trouble> {
+        trouble::read(output)
+    }
+
+    fn failed_scripts(&self, output: &str) -> Vec<FailedScript> {
+        trouble::failed_scripts(output)
+    }
+
+    fn boot(&self) -> Query<Boot> {
+        Query::new(commands::boot(), rpm::boot::read)
+    }
+
+    fn clean_cache(&self) -> Command {
+        commands::clean()
+    }
+
+    fn boot_files(&self, name: &str) -> BootFiles {
+        rpm::kernel::boot_files(name)
+    }
+
+    fn boot_patterns(&self) -> BootPatterns {
+        BootPatterns { kernels: "vmlinu*", images: "initr*" }
+    }
+
+    fn is_name(&self, text: &str) -> bool {
+        rpm::names::is_name(text)
+    }
+
+    fn bare<'a>(&self, name: &'a str) -> &'a str {
+        rpm::names::split_arch(name).0
+    }
+
+    fn compare(&self, a: &str, b: &str) -> Ordering {
+        rpm::version::compare(a, b)
+    }
+
+    fn repair_hint(&self) -> &'static str {
+        REPAIR
+    }
+
+    fn how_to_repair(&self, health: &Health) -> String {
+        let again = "dnf reinstall the packages that `dnf history info last` lists";
+        match (health.broken.is_empty(), health.interrupted) {
+            (true, true) => again.to_owned(),
+            (false, true) => format!("{REPAIR}, then {again}"),
+            _ => REPAIR.to_owned(),
+        }
+    }
+
+    fn refusal(&self, lines: &[String]) -> (Class, String) {
+        if lines.iter().any(|line| line.contains("Cache-only")) {
+            return (Class::Refresh, "the package lists were never fetched: on the host: dnf makecache".to_owned());
+        }
+        let help = "no package is broken: the problem is in sources or excludes; check on the host: \
+                    dnf upgrade --assumeno, dnf repolist";
+        (Class::Refused, help.to_owned())
+    }
+
+    fn known(&self, names: &[String]) -> Query<BTreeSet<String>> {
+        let wanted: BTreeSet<String> = names.iter().cloned().collect();
+        Query::new(commands::known(names), move |output| {
+            let lines = before_end(output, "end")?;
+            let heard = lines.iter().map(|line| tagged(line)).filter(|(tag, _)| *tag == "known");
+            let heard: BTreeSet<&str> = heard.map(|(_, name)| name).collect();
+            Ok::<_, Unreadable>(wanted.iter().filter(|name| heard.contains(name.as_str())).cloned().collect())
+        })
+    }
+}

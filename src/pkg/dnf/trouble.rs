@@ -1,0 +1,110 @@
+//! Reads what dnf complains about: the end of a transaction's output, a refused question, and scripts of packages that
+//! failed in a transaction that went on.
+
+use crate::{
+    command::{Output, printable},
+    pkg::{Class, FailedScript, Refresh, Trouble, rpm::names::nevra},
+};
+
+/// The first cause of a failed transaction.
+pub(super) fn read(output: &str) -> Option<Trouble> {
+    let line_with = |texts: &[&str]| {
+        let found = output.lines().find(|line| texts.iter().any(|text| line.contains(text)));
+        found.map(|line| printable(line.trim_start_matches([' ', '>', '-']).trim()))
+    };
+    let trouble = |class, package, summary| Some(Trouble { class, package, summary });
+    if let Some(line) = line_with(&["No space left on device", "more space needed on", "needs at least"]) {
+        return trouble(Class::Disk, None, line);
+    }
+    if let Some(FailedScript { package, summary, .. }) = failed_scripts(output).into_iter().next() {
+        return trouble(Class::Failed, Some(package), summary);
+    }
+    if let Some(line) = line_with(&[
+        "already locked by",
+        "E: the packages are locked",
+        "Waiting for process with pid",
+        "Waiting for a lock on",
+    ]) {
+        return trouble(Class::Lock, None, line);
+    }
+    const FETCH: [&str; 6] = [
+        "Error downloading packages",
+        "Failed to download",
+        "Cannot download",
+        "No more mirrors to try",
+        "Librepo error",
+        "Usable URL not found",
+    ];
+    if let Some(line) = line_with(&FETCH) {
+        return trouble(Class::Fetch, None, line);
+    }
+    if let Some(line) =
+        line_with(&["Error unpacking rpm package", "unpacking of archive failed", "Transaction test error"])
+    {
+        return trouble(Class::Failed, None, line);
+    }
+    if let Some(line) = line_with(&[" Problem: ", " Problem 1: ", "Problem: ", "matches only packages excluded"]) {
+        return trouble(Class::Refused, None, line);
+    }
+    let line = line_with(&["Error: ", "No match for argument", "Failed to resolve the transaction"])?;
+    trouble(Class::Manager, None, line)
+}
+
+/// `%post(NAME-VERSION-RELEASE.ARCH) scriptlet failed, exit status 1`, each package once.
+pub(super) fn failed_scripts(output: &str) -> Vec<FailedScript> {
+    let mut failed: Vec<FailedScript> = Vec::new();
+    for line in output.lines().filter(|line| line.contains(" scriptlet failed")) {
+        let Some((script, rest)) = line.split_once('%').and_then(|(_, rest)| rest.split_once('(')) else { continue };
+        let Some((full, how)) = rest.split_once(')') else { continue };
+        let Some((name, _, _)) = nevra(full) else { continue };
+        let how = how.split_once(", ").map_or("failed", |(_, how)| how);
+        let summary = printable(&format!("its %{script} script failed ({how})"));
+        if !failed.iter().any(|known| known.package == name) {
+            failed.push(FailedScript { package: name.to_owned(), summary, again: format!("dnf reinstall {name}") });
+        }
+    }
+    failed
+}
+
+/// The lines in which dnf says why it did not do what was asked, at most ten.
+pub(super) fn complaints(output: &Output) -> Vec<String> {
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    let stdout = output.text();
+    const SAYS: [&str; 12] = [
+        "Error:",
+        "E: ",
+        "Problem",
+        "- nothing provides",
+        "No match for",
+        "No package",
+        "Cache-only",
+        "Failed to",
+        "Cannot ",
+        "excluded",
+        "conflicting requests",
+        "protected",
+    ];
+    // A line that ends with a colon only announces the next ones.
+    let says = |line: &&str| SAYS.iter().any(|text| line.contains(text)) && !line.trim().ends_with(':');
+    let lines = stderr.lines().chain(stdout.lines());
+    let mut found: Vec<String> = lines.filter(says).map(|line| printable(line.trim())).collect();
+    found.truncate(10);
+    if found.is_empty() {
+        let last = output.last_lines(3);
+        found.push(if last.is_empty() { output.exit.to_string() } else { last });
+    }
+    found
+}
+
+/// Reads `dnf-refresh`.
+pub(super) fn refresh(output: &Output) -> Refresh {
+    if output.success() {
+        return Refresh::Fresh;
+    }
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    let locked = stderr.lines().find_map(|line| line.split_once("already locked by ").map(|(_, pid)| pid.to_owned()));
+    match locked {
+        Some(pid) => Refresh::Locked { pid: pid.trim().parse().ok() },
+        None => Refresh::Failed { lines: complaints(output) },
+    }
+}
