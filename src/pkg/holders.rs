@@ -1,5 +1,5 @@
-//! Processes that hold the lock files of a package manager: the check of a host, which needs no `fuser`, and its reader.
-//! Knows no manager's files. Start at [`script`].
+//! Processes that hold the lock files of a package manager: the check of a host, which needs no `fuser`, and its
+//! reader. Knows no manager's files. Start at [`script`].
 
 use super::{
     LockHolder,

@@ -1,5 +1,5 @@
-//! What a host's files show about its next boot, whatever its packages are called: the running kernel, the kernels on the
-//! disk, what the boot loader starts, and what was replaced since the boot. Knows no package manager. Start at
+//! What a host's files show about its next boot, whatever its packages are called: the running kernel, the kernels on
+//! the disk, what the boot loader starts, and what was replaced since the boot. Knows no package manager. Start at
 //! [`Traces::take`] and [`Traces::boot`].
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +33,9 @@ pub(super) struct Traces {
     loader: loader::Seen,
 }
 
+/// Packages that several kernels need, with the releases that need them.
+type Shared = BTreeMap<Package, BTreeSet<String>>;
+
 /// What a package manager knows about kernels.
 pub(super) struct Rules<'a> {
     /// The order of releases, and leftovers.
@@ -42,7 +45,7 @@ pub(super) struct Rules<'a> {
     /// The packages of a release alone.
     pub packages: &'a dyn Fn(&str) -> Vec<Package>,
     /// Packages that several of these releases need.
-    pub shared: &'a dyn Fn(&[String]) -> BTreeMap<Package, BTreeSet<String>>,
+    pub shared: &'a dyn Fn(&[String]) -> Shared,
 }
 
 impl Traces {

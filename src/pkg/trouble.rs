@@ -100,8 +100,8 @@ pub struct Trouble {
     pub summary: String,
 }
 
-/// A script of a package that failed in a transaction that went on: the package counts as installed, but what the script
-/// should have done is missing.
+/// A script of a package that failed in a transaction that went on: the package counts as installed, but what the
+/// script should have done is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedScript {
     /// The package.

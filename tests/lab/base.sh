@@ -2,8 +2,8 @@
 #
 # Two cached, read-only layers for each Debian release: a plain debootstrap tree, and a small layer over it with the
 # users, the packages of the lab in their old versions, and the repository that has the updates. The suite `rocky` has a
-# third one, see rpm.sh. The name of each contains a hash of its sources. It is built under `.tmp.*`, and one rename puts
-# it in place.
+# third one, see rpm.sh. The name of each contains a hash of its sources. It is built under `.tmp.*`, and one rename
+# puts it in place.
 # shellcheck shell=bash
 
 LAB_SUITE=${LAB_SUITE:-bookworm}

@@ -44,10 +44,10 @@ S
 REPO=/srv/repo EL=el9 NATIVE=$(uname -m)
 
 mkrpm() {       # DIR NAME [EPOCH:]VERSION-RELEASE ARCH [SPEC-LINES [FILES [SCRIPTS [INSTALL]]]]
-    local dir=$1 name=$2 full=$3 arch=$4 version release epoch='' target=()
+    local dir=$1 name=$2 full=$3 arch=$4 version release epoch='' platform=()
     case $full in *:*) epoch="Epoch: ${full%%:*}"; full=${full#*:};; esac
     version=${full%-*} release=${full##*-}
-    [ "$arch" = noarch ] || target=(--target "$arch")
+    [ "$arch" = noarch ] || platform=(--target "$arch")
     # `AutoReqProv: no`, or scripts want a /bin/sh that this database does not know; bash below provides one.
     cat >/root/build/x.spec <<S
 Name: $name
@@ -72,7 +72,7 @@ ${7:-}
 S
     rpmbuild -bb --quiet --define '_topdir /root/build' --define "_rpmdir $dir" --define '_build_id_links none' \
         --define 'debug_package %{nil}' --define '_rpmfilename %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm' \
-        --define '_binary_payload w1.gzdio' "${target[@]}" /root/build/x.spec
+        --define '_binary_payload w1.gzdio' "${platform[@]}" /root/build/x.spec
 }
 
 mkkernel() {    # DIR VERSION-RELEASE: three packages that are installed side by side

@@ -13,8 +13,8 @@ const REFRESH_LIMIT: Duration = Duration::from_secs(600);
 /// Each call of version 4 takes seconds on a small host, and a query makes several.
 const QUERY_LIMIT: Duration = Duration::from_secs(300);
 
-/// Shell text for the beginning of a script: `r` is the root, `dnf` the program; `five` is filled if it is dnf5. Without
-/// `*.`, the option does not reach sources whose own file allows that they are skipped.
+/// Shell text for the beginning of a script: `r` is the root, `dnf` the program; `five` is filled if it is dnf5.
+/// Without `*.`, the option does not reach sources whose own file allows that they are skipped.
 pub(super) const FIND: &str = r#"r=${PATCHWAVE_ROOT-}
 dnf=$(command -v dnf || command -v dnf5) || exit 127
 case $(readlink -f "$dnf") in *dnf5) five=1 ;; *) five= ;; esac

@@ -224,7 +224,7 @@ mod tests {
             (Transaction::upgrade(&exact("a.i686=2-1")), Ok(format!("{keep} :upgrade a-2-1.i686"))),
             (
                 Transaction { download_only: true, ..Transaction::upgrade(&exact("a=2-1")) },
-                Ok(format!("{keep} :upgrade a-2-1.@").replace("0 ", "0 --downloadonly")),
+                Ok(format!("{keep} :upgrade a-2-1.@").replacen("0 ", "0 --downloadonly", 1)),
             ),
             (Transaction { downgrade: exact("a=1-1"), ..none() }, Ok(format!("{keep} :downgrade a-1-1.@"))),
             (Transaction::removal(&package("kernel-core=5-1")), Ok(format!("{may} :remove kernel-core-5-1.@"))),

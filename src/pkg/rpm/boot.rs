@@ -1,5 +1,6 @@
-//! Kernels of an rpm host, what its boot loader starts, and reasons for a reboot. A kernel is what is in /boot or beside
-//! its modules; its packages are those that own it, and the others of that family and version. Start at [`script`].
+//! Kernels of an rpm host, what its boot loader starts, and reasons for a reboot. A kernel is what is in /boot or
+//! beside its modules; its packages are those that own it, and the others of that family and version. Start at
+//! [`script`].
 
 use std::collections::BTreeMap;
 
