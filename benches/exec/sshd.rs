@@ -1,5 +1,5 @@
-//! OpenSSH's server on many loopback addresses: sixteen per process, which is its maximum. Each address is a host with a
-//! folder of its own, so that one host's lease and jobs are not another's.
+//! OpenSSH's server on many loopback addresses: sixteen per process, which is its maximum. Each address is a host with
+//! a folder of its own, so that one host's lease and jobs are not another's.
 
 use std::{
     fmt::Write as _,
