@@ -157,6 +157,7 @@ impl World {
         let started = RunStarted {
             playbook_path: "/bench.yml".to_owned(),
             inventory_paths: vec!["/inventory.yml".to_owned()],
+            lenient: false,
             operator: "bench".to_owned(),
             controller: "here".to_owned(),
             ..RunStarted::of(RunId("20261122-020000-bnch".to_owned()), plan)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// The inventory name of one host. Cheap to clone; ordered and hashed by its text.
 ///
-/// A valid name is 1 to 253 characters of `[A-Za-z0-9._:@%-]`, does not start with `-`, `.`, `@` or `%`, and contains
+/// A valid name is 1 to 253 bytes of letters, ASCII digits and `._:@%-`, does not start with `-`, `.`, `@` or `%`, and contains
 /// no path separator, so that it is safe as an argument, as a word of a shell line and, through
 /// [`HostName::as_file_name`], as a file name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,12 +33,14 @@ impl HostName {
             return bad("it is empty");
         }
         if name.len() > 253 {
-            return bad("it is longer than 253 characters");
+            return bad("it is longer than 253 bytes");
         }
         if name.starts_with(['-', '.', '@', '%']) {
             return bad("it starts with '-', '.', '@' or '%'");
         }
-        if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:@%-".contains(&b)) {
+        let allowed =
+            |c: char| c.is_ascii_alphanumeric() || "._:@%-".contains(c) || (!c.is_ascii() && c.is_alphabetic());
+        if !name.chars().all(allowed) {
             return bad("only letters, digits and . _ : @ % - are allowed");
         }
         Ok(Self(name.into()))
@@ -157,12 +159,24 @@ mod tests {
 
     #[test]
     fn names_that_could_be_an_option_or_a_path_are_refused() {
-        for bad in
-            ["", "-oProxyCommand=x", "a/b", "../x", ".hidden", "a b", "a\nb", "ä", "a;b", "@f", "%p", &"x".repeat(254)]
-        {
+        for bad in [
+            "",
+            "-oProxyCommand=x",
+            "a/b",
+            "../x",
+            ".hidden",
+            "a b",
+            "a\nb",
+            "a;b",
+            "a²",
+            "a\u{202e}b",
+            "@f",
+            "%p",
+            &"x".repeat(254),
+        ] {
             assert!(HostName::new(bad).is_err(), "{bad:?}");
         }
-        for good in ["web01.example.com", "10.0.0.1", "fe80::1", "fe80::1%eth0", "root@web", "db_1", "x"] {
+        for good in ["web01.example.com", "10.0.0.1", "fe80::1", "fe80::1%eth0", "root@web", "db_1", "x", "příbor"] {
             assert_eq!(HostName::new(good).unwrap().as_str(), good);
         }
     }

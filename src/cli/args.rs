@@ -77,9 +77,12 @@ pub enum Command {
 /// Where hosts come from, and variables from the command line.
 #[derive(Clone, Debug, Args)]
 pub struct InventoryArgs {
-    /// An inventory file; may be repeated.
+    /// An inventory: a file, a folder, a program, or a list of hosts like `web1,web2,`. May be repeated.
     #[arg(short, long, value_name = "FILE", required = true)]
     pub inventory: Vec<PathBuf>,
+    /// Where Ansible only warns about an inventory, warn as well and go on.
+    #[arg(long)]
+    pub lenient: bool,
     /// Set a variable: `key=value` or `@file.yml`; wins over all others.
     #[arg(short = 'e', long = "extra-vars", value_name = "K=V")]
     pub extra_vars: Vec<String>,
@@ -413,12 +416,37 @@ pub enum InventoryCommand {
         #[command(flatten)]
         #[allow(missing_docs)]
         inventory: InventoryArgs,
-        /// Which hosts.
-        #[arg(default_value = "all")]
+        /// Which hosts, in the order of this pattern.
+        #[arg(default_value = "all", value_name = "PATTERN")]
         pattern: String,
+        /// The same as PATTERN.
+        #[arg(long = "pattern", value_name = "PATTERN", conflicts_with = "pattern")]
+        also: Option<String>,
+        /// Only these of them.
+        #[arg(short, long, value_name = "PATTERN")]
+        limit: Option<String>,
     },
     /// Print groups, hosts and variables as JSON, like `ansible-inventory --list`; secrets are masked.
-    List(InventoryArgs),
+    List {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        inventory: InventoryArgs,
+        /// Print JSON, which is the only form.
+        #[arg(long)]
+        json: bool,
+        /// Print exactly what `ansible-inventory --list` prints, but for masked secrets: sorted, and `patchwave` as
+        /// one value.
+        #[arg(long)]
+        ansible: bool,
+    },
+    /// Print each variable of a host, and where its value is written; secrets are masked.
+    Show {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        inventory: InventoryArgs,
+        /// The host.
+        host: String,
+    },
     /// Print the tree of groups.
     Graph(InventoryArgs),
 }

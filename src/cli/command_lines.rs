@@ -14,6 +14,9 @@ pub(super) fn line_of(state: &RunState, world: &World) -> String {
     for inventory in &started.inventory_paths {
         words.extend(["-i".to_owned(), quote(world.shown(Path::new(inventory)))]);
     }
+    if started.lenient {
+        words.push("--lenient".to_owned());
+    }
     for name in &started.extra_vars {
         let word = if name.starts_with('@') { quote(name.clone()) } else { format!("{name}=…") };
         words.extend(["-e".to_owned(), word]);

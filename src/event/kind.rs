@@ -147,8 +147,11 @@ pub struct RunStarted {
     pub digest: String,
     /// The playbook's path, absolute.
     pub playbook_path: String,
-    /// The inventories' paths, absolute.
+    /// The inventories' paths, absolute; lists of hosts as typed.
     pub inventory_paths: Vec<String>,
+    /// `--lenient`: the inventories were read as leniently as Ansible reads them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lenient: bool,
     /// `--limit`, as typed.
     pub limit: Option<String>,
     /// `-e`, names only: values may be secret.
@@ -180,6 +183,7 @@ impl RunStarted {
             plan,
             playbook_path: String::new(),
             inventory_paths: Vec::new(),
+            lenient: false,
             limit: None,
             extra_vars: Vec::new(),
             connect: Vec::new(),

@@ -68,6 +68,7 @@ pub(crate) fn plan(stages: &[(&str, &[&str])]) -> Plan {
         max_failures: None,
         on_budget_spent: OnBudgetSpent::HaltRun,
         ignores_windows: false,
+        skipped: Vec::new(),
         vars_digest: String::new(),
         pinned: Default::default(),
     }
@@ -135,6 +136,7 @@ impl Sample {
             digest: "3f9a2c1b77d0".to_owned(),
             playbook_path: "/srv/playbooks/rolling-patch.yml".to_owned(),
             inventory_paths: vec!["/srv/inventories/production.yml".to_owned()],
+            lenient: false,
             operator: "ann".to_owned(),
             controller: "jump".to_owned(),
             version: "0.1.0".to_owned(),

@@ -82,6 +82,16 @@ impl Inventory {
         Vars(&look).ssh_args().map(|(words, _)| words).unwrap_or_default()
     }
 
+    /// Why this host is left out, if its connection is not one over SSH: `ansible_connection` is `local`, `winrm`, ….
+    pub fn not_by_ssh(&self, name: &HostName) -> Option<String> {
+        let host = self.host(name)?;
+        let secrets = Secrets::default();
+        let look = Lookup { inventory: self, name, host, secrets: &secrets };
+        let (_, mut reason) = Vars(&look).other_connection().ok()??;
+        secrets.hide_in(&mut reason);
+        Some(reason)
+    }
+
     fn try_target(&self, name: &HostName) -> Result<Target, Wrong> {
         let Some(host) = self.host(name) else {
             return Err(Wrong { message: "is not in the inventory".into(), help: None, span: None });
@@ -236,12 +246,17 @@ impl Vars<'_> {
         }
     }
 
+    /// The connection plugin, if it is not one for SSH.
+    fn other_connection(&self) -> Result<Option<(Span, String)>, Wrong> {
+        const SSH: [&str; 5] = ["ssh", "smart", "paramiko", "paramiko_ssh", "paramiko-ssh"];
+        let Some((name, span, text)) = self.get(&["ansible_connection"])? else { return Ok(None) };
+        let plain = text.strip_prefix("ansible.builtin.").unwrap_or(&text);
+        let reason = format!("`{name}` is `{}`, and patchwave reaches hosts by SSH only", shown(&text));
+        Ok((!SSH.contains(&plain)).then_some((span, reason)))
+    }
+
     fn check_connection(&self) -> Result<(), Wrong> {
-        let Some((name, span, text)) = self.get(&["ansible_connection"])? else { return Ok(()) };
-        if matches!(text.as_str(), "ssh" | "smart" | "ansible.builtin.ssh" | "paramiko" | "paramiko_ssh") {
-            return Ok(());
-        }
-        let message = format!("`{name}` is `{}`, and patchwave reaches hosts by SSH only", shown(&text));
+        let Some((span, message)) = self.other_connection()? else { return Ok(()) };
         let help = "leave such hosts out: `--limit 'all:!NAME'`".to_owned();
         Err(Wrong { message, help: Some(help), span: Some(span) })
     }

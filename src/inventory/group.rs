@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Map, Value as Json};
 
-use super::settings::Settings;
+use super::{load::Origin, settings::Settings};
 use crate::{
     host::HostName,
     policy::Policy,
@@ -19,6 +19,9 @@ use crate::{
 /// All hosts and groups of a set of inventory files.
 #[derive(Debug)]
 pub struct Inventory {
+    /// Every host, in Ansible's order of the group `all`.
+    pub(super) ordered: Vec<HostName>,
+    /// By number: the order in which hosts are first named. Behind them come the implicit ones ([`IMPLICIT`]).
     pub(super) names: Vec<HostName>,
     pub(super) hosts: Vec<Host>,
     pub(super) index: HashMap<HostName, usize>,
@@ -29,7 +32,12 @@ pub struct Inventory {
     pub(super) extra: Layer,
     /// Files beside the inventory that are encrypted as a whole and so were not read.
     pub(super) encrypted: Vec<PathBuf>,
+    /// What Ansible only warns about.
+    pub(super) warnings: Problems,
 }
+
+/// Names of this machine. A pattern that names one means this machine, even if no file does.
+pub(super) const IMPLICIT: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 /// A named set of hosts. Group 0 is `all`, group 1 is `ungrouped`.
 #[derive(Debug, Default)]
@@ -42,8 +50,8 @@ pub struct Group {
     pub(super) hosts: Vec<usize>,
     /// `vars:` of the inventory, in reading order.
     pub(super) inline: Vec<Arc<Layer>>,
-    /// Variables of files in `group_vars/`.
-    pub(super) beside: Vec<Arc<Layer>>,
+    /// Variables of files in `group_vars/`, with the number of the folder that it is in: a later folder wins.
+    pub(super) beside: Vec<(usize, Arc<Layer>)>,
     /// `ansible_group_priority`.
     pub(super) priority: i64,
     /// Length of the longest path from `all`.
@@ -57,6 +65,8 @@ pub(super) struct Host {
     pub set: usize,
     /// The host's own variables, weakest first.
     pub layers: Vec<Arc<Layer>>,
+    /// The source that named it first.
+    pub origin: Option<Arc<Origin>>,
 }
 
 /// The variables of one place, with `patchwave` among them checked.
@@ -95,9 +105,19 @@ pub(super) struct GroupSet {
 }
 
 impl Inventory {
-    /// Every host, in the order in which the files first name it.
+    /// Every host, in the order of Ansible's group `all`: its own hosts, those of `ungrouped`, then group by group.
     pub fn hosts(&self) -> &[HostName] {
-        &self.names
+        &self.ordered
+    }
+
+    /// What Ansible only warns about; empty unless the sources were read as leniently as Ansible reads them.
+    pub fn warnings(&self) -> &Problems {
+        &self.warnings
+    }
+
+    /// Whether a file names this host: it is not an implicit `localhost`.
+    pub(super) fn is_explicit(&self, host: usize) -> bool {
+        host < self.ordered.len()
     }
 
     /// True when the inventory has this host.
@@ -106,7 +126,7 @@ impl Inventory {
     }
 
     /// Names of the groups of a host, ancestors included, without `all`, sorted: Ansible's `group_names`.
-    fn group_names_of(&self, host: &Host) -> Vec<&str> {
+    pub(super) fn group_names_of(&self, host: &Host) -> Vec<&str> {
         let groups = self.sets[host.set].groups.iter().filter(|group| **group != 0);
         let mut names: Vec<&str> = groups.map(|group| self.groups[*group].name.as_str()).collect();
         names.sort_unstable();
@@ -143,13 +163,22 @@ impl Inventory {
     pub fn vars(&self, name: &HostName) -> Map<String, Json> {
         let Some(host) = self.host(name) else { return Map::new() };
         let set = &self.sets[host.set];
-        let mut vars = set.merged.get_or_init(|| merged(&set.layers, Map::new())).clone();
-        vars = merged(&host.layers, vars);
-        vars = merged(std::slice::from_ref(&self.extra), vars);
+        let mut vars = set.merged.get_or_init(|| merged(&set.layers, Map::new(), true)).clone();
+        vars = merged(&host.layers, vars, true);
+        vars = merged(std::slice::from_ref(&self.extra), vars, true);
         let short = name.as_str().split('.').next().unwrap_or_default();
         vars.insert("inventory_hostname".into(), name.as_str().into());
         vars.insert("inventory_hostname_short".into(), short.into());
         vars.insert("group_names".into(), self.group_names_of(host).into());
+        vars
+    }
+
+    /// The variables of a host as Ansible merges them: `patchwave`, too, is replaced as a whole, and nothing is added.
+    pub(super) fn ansible_vars(&self, name: &HostName) -> Map<String, Json> {
+        let Some(host) = self.host(name) else { return Map::new() };
+        let vars = merged(&self.sets[host.set].layers, Map::new(), false);
+        let mut vars = merged(std::slice::from_ref(&self.extra), merged(&host.layers, vars, false), false);
+        vars.retain(|name, _| !MAGIC.contains(&name.as_str()));
         vars
     }
 
@@ -208,12 +237,15 @@ impl Inventory {
     }
 }
 
-/// `vars` with the layers merged into it, in order.
-fn merged<L: AsRef<Layer>>(layers: &[L], mut vars: Map<String, Json>) -> Map<String, Json> {
+/// Variables that every host has, whatever the files say.
+pub(super) const MAGIC: [&str; 3] = ["inventory_hostname", "inventory_hostname_short", "group_names"];
+
+/// `vars` with the layers merged into it, in order; `patchwave` key by key, if so wanted.
+fn merged<L: AsRef<Layer>>(layers: &[L], mut vars: Map<String, Json>, by_key: bool) -> Map<String, Json> {
     for (key, node) in layers.iter().flat_map(|layer| &layer.as_ref().vars) {
         let value = sensitive::mark(&key.text, node.to_json());
         match (key.text.as_str(), vars.get_mut(&key.text), value) {
-            ("patchwave", Some(Json::Object(below)), Json::Object(above)) => below.extend(above),
+            ("patchwave", Some(Json::Object(below)), Json::Object(above)) if by_key => below.extend(above),
             (_, Some(slot), value) => *slot = value,
             (name, None, value) => {
                 vars.insert(name.to_owned(), value);

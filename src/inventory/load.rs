@@ -1,6 +1,6 @@
 //! Collects what readers of inventory formats find: groups, hosts of groups, groups in groups, variables; each with its
-//! place. Knows no format. Readers are siblings of this file ([`super::yaml`]); [`super::order::finish`] makes the
-//! inventory. Start at [`Loader`].
+//! place. Knows no format. Readers are siblings of this file ([`super::yaml`], [`super::ini`], …);
+//! [`super::order::finish`] makes the inventory. Start at [`Loader`].
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
@@ -11,12 +11,18 @@ use super::{
 };
 use crate::{
     host::HostName,
-    yaml::{Key, Node, Problems, Span, Value, read},
+    yaml::{Key, Node, Problem, Problems, Span, Value, nearest, read},
 };
 
 /// What has been read so far.
 pub struct Loader {
     pub problems: Problems,
+    /// What Ansible only warns about, if that is what was asked for; otherwise it is among the problems.
+    pub warnings: Problems,
+    /// Does as Ansible does where it only warns.
+    pub lenient: bool,
+    /// Which source is being read: the file, and its folder.
+    pub source: Option<Arc<Origin>>,
     pub names: Vec<HostName>,
     pub hosts: Vec<Host>,
     pub index: HashMap<HostName, usize>,
@@ -29,14 +35,20 @@ pub struct Loader {
     locations: Locations,
 }
 
-/// Where each host of one list was named, to find duplicates.
-#[derive(Default)]
-pub struct Named(HashMap<usize, u32>);
+/// The source that names a host first: Ansible's `inventory_file` and `inventory_dir`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Origin {
+    pub file: PathBuf,
+    pub folder: PathBuf,
+}
 
 impl Loader {
-    pub fn new() -> Self {
+    pub fn new(lenient: bool) -> Self {
         let mut loader = Self {
             problems: Problems::default(),
+            warnings: Problems::default(),
+            lenient,
+            source: None,
             names: Vec::new(),
             hosts: Vec::new(),
             index: HashMap::new(),
@@ -52,11 +64,21 @@ impl Loader {
         loader
     }
 
+    /// A problem about which Ansible only warns.
+    pub fn minor(&mut self, span: &Span, message: impl Into<String>) -> &mut Problem {
+        if self.lenient { self.warnings.at(span, message) } else { self.problems.at(span, message) }
+    }
+
+    /// Problems of a source that Ansible leaves out with a warning.
+    pub fn unreadable(&mut self, problems: Problems) {
+        if self.lenient { self.warnings.extend(problems) } else { self.problems.extend(problems) }
+    }
+
     /// The group of this name, made if it is new; `None`, with a problem, if a group cannot have this name.
     pub fn group(&mut self, key: &Key) -> Option<usize> {
         if key.text.is_empty() || key.text.contains([',', '!', '&', '[', ']', ' ', '@', '~']) {
             let message = format!("`{}` cannot be the name of a group", key.text);
-            self.problems.at(&key.span, message).help("use letters, digits, _ - . :");
+            self.minor(&key.span, message).help("use letters, digits, _ - . :");
             return None;
         }
         Some(self.made(&key.text))
@@ -74,7 +96,7 @@ impl Loader {
     /// Puts a group into another one; returns its number, unless it cannot be there.
     pub fn child(&mut self, group: usize, key: &Key) -> Option<usize> {
         if key.text == "all" {
-            self.problems.at(&key.span, "`all` contains every group and cannot be inside one");
+            self.minor(&key.span, "`all` contains every group and cannot be inside one");
             return None;
         }
         let child = self.group(key)?;
@@ -82,28 +104,50 @@ impl Loader {
         Some(child)
     }
 
-    /// Variables of a group.
-    pub fn vars(&mut self, group: usize, vars: Vec<(Key, Node)>) {
-        let layer = Layer::new(vars, &mut self.problems);
-        if let Some(priority) = layer.get("ansible_group_priority") {
-            let read = read::whole(priority, i64::MIN, i64::MAX, &mut self.problems);
-            self.groups[group].priority = read.unwrap_or(1);
-        }
-        self.groups[group].inline.push(Arc::new(layer));
+    /// The group that a mistyped name most likely means.
+    pub fn nearest_group(&self, name: &str) -> Option<&str> {
+        nearest(name, self.groups.iter().map(|group| group.name.as_str()))
     }
 
-    /// Adds the host, or the hosts of a range, that `key` names to a group, with their own variables.
-    pub fn host(&mut self, group: usize, key: &Key, vars: Vec<(Key, Node)>, named: &mut Named) {
-        let (names, port) = match name::hosts(&key.text) {
-            Ok(found) => found,
-            Err(wrong) => {
-                self.problems.at(&key.span, wrong.why).help = wrong.help;
-                return;
+    /// Variables of a group. As in Ansible, `ansible_group_priority` is not one of them.
+    pub fn vars(&mut self, group: usize, mut vars: Vec<(Key, Node)>) {
+        vars.retain(|(key, node)| {
+            let priority = key.text == "ansible_group_priority";
+            if priority {
+                let read = read::whole(node, i64::MIN, i64::MAX, &mut self.problems);
+                self.groups[group].priority = read.unwrap_or(1);
             }
-        };
+            !priority
+        });
+        if !vars.is_empty() {
+            self.groups[group].inline.push(Arc::new(Layer::new(vars, &mut self.problems)));
+        }
+    }
+
+    /// Adds the host, or the hosts of a range, that `key` names to a group, with their own variables. False, with a
+    /// problem, if it names none.
+    pub fn host(&mut self, group: usize, key: &Key, vars: Vec<(Key, Node)>) -> bool {
+        match name::hosts(&key.text) {
+            Ok((names, port)) => self.hosts_named(group, key, &names, port, vars),
+            Err(wrong) => {
+                self.minor(&key.span, wrong.why).help = wrong.help;
+                false
+            }
+        }
+    }
+
+    /// Adds these hosts to a group. `key` is where they are named, `port` is what follows the name.
+    pub fn hosts_named(
+        &mut self,
+        group: usize,
+        key: &Key,
+        names: &[String],
+        port: Option<u16>,
+        vars: Vec<(Key, Node)>,
+    ) -> bool {
         if self.hosts.len() + names.len() > range::MOST_HOSTS {
             self.problems.at(&key.span, format!("this inventory has more than {} hosts", range::MOST_HOSTS));
-            return;
+            return false;
         }
         let mut layers = Vec::new();
         let own = Layer::new(vars, &mut self.problems);
@@ -116,54 +160,50 @@ impl Loader {
             layers.push(Arc::new(own));
         }
         for name in names {
-            match HostName::new(&name) {
-                Ok(name) => {
-                    // One problem is enough for the hosts of a range.
-                    if let Some(at) = self.one_host(group, name, key, &layers, named)
-                        && agrees
-                    {
-                        agrees = self.locations.compare(&self.names[at], at, &location, &mut self.problems);
-                    }
-                }
+            let name = match HostName::new(name) {
+                Ok(name) => name,
                 Err(error) => {
-                    self.problems.at(&key.span, error.to_string());
-                    return;
+                    self.minor(&key.span, error.to_string());
+                    return false;
                 }
+            };
+            let at = self.one_host(group, name, &layers);
+            // One problem is enough for the hosts of a range.
+            if agrees {
+                agrees = self.locations.compare(&self.names[at], at, &location, &mut self.problems);
             }
         }
+        true
     }
 
-    /// Adds one host; returns its number, unless this list names it twice.
-    fn one_host(
-        &mut self,
-        group: usize,
-        name: HostName,
-        key: &Key,
-        layers: &[Arc<Layer>],
-        named: &mut Named,
-    ) -> Option<usize> {
+    /// Adds one host; returns its number.
+    fn one_host(&mut self, group: usize, name: HostName, layers: &[Arc<Layer>]) -> usize {
         let at = match self.index.get(&name) {
             Some(at) => *at,
             None => {
                 self.names.push(name.clone());
-                self.hosts.push(Host { groups: Vec::new(), set: 0, layers: Vec::new() });
-                self.index.insert(name.clone(), self.hosts.len() - 1);
+                self.hosts.push(Host { groups: Vec::new(), set: 0, layers: Vec::new(), origin: self.source.clone() });
+                self.index.insert(name, self.hosts.len() - 1);
                 self.hosts.len() - 1
             }
         };
-        if let Some(line) = named.0.insert(at, key.span.line) {
-            let message = format!("host `{name}` is in this mapping twice");
-            let help = format!("it is already on line {line}, by its name or in a range: remove one of the two");
-            self.problems.at(&key.span, message).help(help);
-            return None;
-        }
         let host = &mut self.hosts[at];
         host.layers.extend(layers.iter().cloned());
         if !host.groups.contains(&group) {
             host.groups.push(group);
             self.groups[group].hosts.push(at);
         }
-        Some(at)
+        at
+    }
+
+    /// More variables of a host that is known; others are left out.
+    pub fn host_vars(&mut self, name: &str, vars: Vec<(Key, Node)>) {
+        if let Some(at) = self.index.get(name)
+            && !vars.is_empty()
+        {
+            let layer = Layer::new(vars, &mut self.problems);
+            self.hosts[*at].layers.push(Arc::new(layer));
+        }
     }
 }
 

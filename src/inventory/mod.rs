@@ -1,27 +1,37 @@
-//! Inventory files in, checked hosts and host patterns out: Ansible's YAML inventories, read as Ansible reads them.
-//! Opens files but no connection, and knows no playbook. Start at [`Inventory`] and [`Inventory::select`].
+//! Inventories in, checked hosts and host patterns out: Ansible's inventories, read as Ansible reads them. Opens files
+//! but no connection, starts no program itself, and knows no playbook. Start at [`Inventory`] and [`Inventory::select`].
 
 mod aliases;
 mod connect;
 mod entry;
-mod files;
 mod fold;
 mod group;
+mod host_list;
+mod ini;
 mod labels;
+mod literal;
+mod literal_text;
 mod load;
 mod name;
 mod near_misses;
 mod order;
 mod pattern;
 mod range;
+mod script;
 mod select;
 mod settings;
 mod show;
+mod sources;
 mod template;
+mod toml;
 mod vars_files;
+mod words;
 mod yaml;
 
 pub use connect::SshWords;
 pub use fold::fold;
 pub use group::{Group, Inventory};
 pub use select::{NoRuns, PastRuns, SelectError};
+#[cfg(any(test, feature = "testing"))]
+pub use sources::NoPrograms;
+pub use sources::{Printed, Programs, Sources, is_host_list};

@@ -56,6 +56,14 @@ const PLUGINS: [&str; 12] = [
 const LONG: usize = 8;
 
 impl Inventory {
+    /// What a person should know before these hosts are reached: what Ansible only warns about, and
+    /// [near misses](Self::near_misses).
+    pub fn cautions(&self, hosts: &[HostName]) -> Problems {
+        let mut cautions = self.warnings.clone();
+        cautions.extend(self.near_misses(hosts));
+        cautions
+    }
+
     /// Variables of these hosts whose names are nearly those of connection variables: each name once, at its first
     /// place.
     pub fn near_misses(&self, hosts: &[HostName]) -> Problems {

@@ -2,18 +2,23 @@
 //! [`finish`]. Source: Ansible's `lib/ansible/inventory/{data,group,helpers}.py` and `vars/manager.py`.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, OnceLock},
 };
 
 use super::{
-    group::{Group, GroupSet, Inventory, Layer},
+    group::{Group, GroupSet, Host, IMPLICIT, Inventory, Layer},
     load::Loader,
 };
-use crate::yaml::Problems;
+use crate::{
+    host::HostName,
+    yaml::{Key, Node, Problems, Source, Span, Value},
+};
 
-const ALL: usize = 0;
-const UNGROUPED: usize = 1;
+pub const ALL: usize = 0;
+pub const UNGROUPED: usize = 1;
+/// The most groups that contain each other in a row. Because of this bound, code may recurse over groups.
+const DEEPEST: usize = 500;
 
 /// Makes the inventory from everything that was read.
 ///
@@ -21,6 +26,11 @@ const UNGROUPED: usize = 1;
 /// All problems of all files.
 pub fn finish(mut loader: Loader) -> Result<Inventory, Problems> {
     check_cycles(&mut loader);
+    attach_to_all(&mut loader);
+    set_depths(&mut loader.groups);
+    if let Some(group) = loader.groups.iter().find(|group| group.depth > DEEPEST) {
+        loader.problems.nowhere(format!("the group `{}` is inside more than {DEEPEST} groups", group.name));
+    }
     if !loader.problems.is_empty() {
         return Err(loader.problems);
     }
@@ -29,15 +39,16 @@ pub fn finish(mut loader: Loader) -> Result<Inventory, Problems> {
 
 /// Adds what is known about children, and reports each cycle once, at the line that closes it.
 fn check_cycles(loader: &mut Loader) {
+    let mut seen = HashSet::from([(ALL, UNGROUPED)]);
     for (parent, child, span) in std::mem::take(&mut loader.edges) {
-        if loader.groups[parent].children.contains(&child) {
+        if !seen.insert((parent, child)) {
             continue;
         }
         if let Some(mut path) = path(&loader.groups, child, parent) {
             path.push(child);
             let names: Vec<String> = path.iter().map(|g| format!("`{}`", loader.groups[*g].name)).collect();
             let message = format!("a group contains itself: {}", names.join(" contains "));
-            loader.problems.at(&span, message).help("remove one of these `children` entries");
+            loader.minor(&span, message).help("remove one of these `children` entries");
             continue;
         }
         loader.groups[parent].children.push(child);
@@ -70,11 +81,12 @@ fn path(groups: &[Group], from: usize, to: usize) -> Option<Vec<usize>> {
     None
 }
 
-/// Completes the tree and gives each host its set of groups.
+/// Gives each host its set of groups, and all hosts their order.
 fn build(mut loader: Loader) -> Inventory {
-    attach_to_all(&mut loader);
-    set_depths(&mut loader.groups);
+    let explicit = loader.hosts.len();
+    add_implicit(&mut loader);
     let mut inventory = Inventory {
+        ordered: Vec::new(),
         names: loader.names,
         hosts: loader.hosts,
         index: loader.index,
@@ -83,6 +95,7 @@ fn build(mut loader: Loader) -> Inventory {
         sets: Vec::new(),
         extra: Layer::default(),
         encrypted: loader.encrypted,
+        warnings: loader.warnings,
     };
     let mut known: HashMap<Vec<usize>, usize> = HashMap::new();
     for host in &mut inventory.hosts {
@@ -96,10 +109,14 @@ fn build(mut loader: Loader) -> Inventory {
             }
         };
     }
+    let order = inventory.members(ALL);
+    debug_assert_eq!(order.len(), explicit, "every host is in a group");
+    inventory.ordered = order.iter().map(|at| inventory.names[*at].clone()).collect();
     inventory
 }
 
-/// Puts groups without a parent into `all`, and hosts in no group but `all` into `ungrouped`.
+/// Puts groups without a parent into `all`, and hosts in no group but `all` into `ungrouped`. As in Ansible, a host
+/// that is in another group is not in `ungrouped`, even if a file puts it there.
 fn attach_to_all(loader: &mut Loader) {
     for group in UNGROUPED + 1..loader.groups.len() {
         if loader.groups[group].parents.is_empty() {
@@ -113,13 +130,31 @@ fn attach_to_all(loader: &mut Loader) {
         if host.groups.is_empty() {
             host.groups.push(UNGROUPED);
             homeless.push(at);
+        } else if host.groups.len() > 1 {
+            host.groups.retain(|group| *group != UNGROUPED);
         }
     }
-    loader.groups[ALL].hosts.clear();
-    let ungrouped = &mut loader.groups[UNGROUPED].hosts;
+    let (hosts, ungrouped) = (&loader.hosts, &mut loader.groups[UNGROUPED].hosts);
+    ungrouped.retain(|host| hosts[*host].groups == [UNGROUPED]);
     ungrouped.extend(homeless);
-    ungrouped.sort_unstable();
-    ungrouped.dedup();
+}
+
+/// Adds the hosts that Ansible makes when a pattern names this machine: in no group, with the variables of `all`.
+fn add_implicit(loader: &mut Loader) {
+    if IMPLICIT.iter().any(|name| loader.index.contains_key(*name)) {
+        return;
+    }
+    let source = Source::new("localhost", "local");
+    let span = Span { source, line: 1, column: 1, start: 0, end: 5 };
+    let local = Node { span: span.clone(), tag: None, value: Value::String("local".to_owned()) };
+    let key = Key { text: "ansible_connection".to_owned(), span };
+    let layer = Arc::new(Layer { vars: vec![(key, local)], settings: None });
+    for name in IMPLICIT {
+        let name = HostName::new(name).expect("names of this machine are valid");
+        loader.index.insert(name.clone(), loader.hosts.len());
+        loader.names.push(name);
+        loader.hosts.push(Host { groups: vec![ALL], set: 0, layers: vec![Arc::clone(&layer)], origin: None });
+    }
 }
 
 /// The longest path from `all` to each group. Cycles have been refused by now.
@@ -150,8 +185,14 @@ fn group_set(groups: &[Group], direct: &[usize]) -> GroupSet {
     }
     let rank = |group: &usize| (groups[*group].depth, groups[*group].priority, groups[*group].name.as_str());
     all.sort_by(|a, b| rank(a).cmp(&rank(b)));
-    let inline = all.iter().flat_map(|group| &groups[*group].inline);
-    let beside = all.iter().flat_map(|group| &groups[*group].beside);
-    let layers: Vec<Arc<Layer>> = inline.chain(beside).cloned().collect();
+    let inline = all.iter().flat_map(|group| groups[*group].inline.clone());
+    let mut layers: Vec<Arc<Layer>> = inline.collect();
+    // Files for `all` come first; those for other groups go folder by folder, so that a later folder wins.
+    let of_all = groups[ALL].beside.iter().map(|(_, layer)| Arc::clone(layer));
+    let mut others: Vec<_> =
+        all.iter().filter(|group| **group != ALL).flat_map(|group| groups[*group].beside.iter()).collect();
+    others.sort_by_key(|(folder, _)| *folder);
+    layers.extend(of_all);
+    layers.extend(others.into_iter().map(|(_, layer)| Arc::clone(layer)));
     GroupSet { groups: all, layers, merged: OnceLock::new(), settings: OnceLock::new() }
 }

@@ -8,6 +8,8 @@ use std::{path::Path, sync::Arc};
 
 use super::{
     Inventory,
+    group::IMPLICIT,
+    order::ALL,
     pattern::{self, Join, Matcher, Reference},
 };
 use crate::{
@@ -54,7 +56,7 @@ pub struct SelectError {
 }
 
 impl Inventory {
-    /// The hosts that `pattern` means, in the order of the inventory; never none.
+    /// The hosts that `pattern` means, in Ansible's order: term by term, and group by group within a term; never none.
     ///
     /// # Errors
     /// Unknown names, bad expressions, unreadable or empty files, and an empty selection.
@@ -67,13 +69,26 @@ impl Inventory {
         }
         let chosen = selection.evaluate(terms);
         let mut problems = selection.problems;
-        let hosts: Vec<HostName> =
-            chosen.iter().zip(&self.names).filter(|(chosen, _)| **chosen).map(|(_, name)| name.clone()).collect();
+        let hosts: Vec<HostName> = chosen.iter().map(|at| self.names[*at].clone()).collect();
         if hosts.is_empty() && problems.is_empty() {
             let problem = problems.nowhere(format!("the pattern `{pattern}` selects no host"));
             problem.help(graph(" shows the groups and their hosts"));
         }
         if problems.is_empty() { Ok(hosts) } else { Err(SelectError { pattern: pattern.to_owned(), problems }) }
+    }
+}
+
+impl Inventory {
+    /// The number of a host that a file names.
+    fn host_at(&self, name: &str) -> Option<usize> {
+        self.index.get(name).copied().filter(|at| self.is_explicit(*at))
+    }
+
+    /// The host that a name of this machine means, although no file has that name: another name of it that a file has,
+    /// or an implicit one.
+    fn this_machine(&self, name: &str) -> Option<usize> {
+        let known = || IMPLICIT.iter().filter_map(|name| self.index.get(*name)).min();
+        IMPLICIT.contains(&name).then(|| self.index.get(name).or_else(known)).flatten().copied()
     }
 }
 
@@ -92,23 +107,22 @@ struct Selection<'a> {
 
 impl Selection<'_> {
     /// Unions, then intersections, then exclusions; without a union, it starts from all hosts.
-    fn evaluate(&mut self, terms: Vec<Term>) -> Vec<bool> {
+    fn evaluate(&mut self, terms: Vec<Term>) -> Vec<usize> {
         let mut terms = self.with_files(terms);
         terms.sort_by_key(|term| pattern::join(&term.text).0);
         let only_narrowing = terms.first().is_some_and(|term| pattern::join(&term.text).0 != Join::Union);
-        let mut chosen = vec![only_narrowing; self.inventory.hosts.len()];
+        let mut chosen = if only_narrowing { self.inventory.members(ALL) } else { Vec::new() };
+        let mut is_chosen = vec![only_narrowing; self.inventory.hosts.len()];
         for term in &terms {
             let (join, _) = pattern::join(&term.text);
             let hosts = self.hosts(term);
-            match join {
-                Join::Union => hosts.iter().for_each(|host| chosen[*host] = true),
-                Join::Exclusion => hosts.iter().for_each(|host| chosen[*host] = false),
-                Join::Intersection => {
-                    let mut both = vec![false; chosen.len()];
-                    hosts.iter().for_each(|host| both[*host] = chosen[*host]);
-                    chosen = both;
-                }
+            if join == Join::Union {
+                chosen.extend(hosts.into_iter().filter(|host| !std::mem::replace(&mut is_chosen[*host], true)));
+                continue;
             }
+            let mut named = vec![false; is_chosen.len()];
+            hosts.iter().for_each(|host| named[*host] = true);
+            chosen.retain(|host| named[*host] == (join == Join::Intersection));
         }
         chosen
     }
@@ -170,8 +184,11 @@ impl Selection<'_> {
             Some(Reference::Run(run, outcome)) => self.of_run(run, outcome, join),
             Some(Reference::File(path)) => {
                 let terms = self.file(path, term.span.as_ref());
-                let chosen = if terms.is_empty() { Vec::new() } else { self.evaluate(terms) };
-                Ok(chosen.iter().enumerate().filter(|(_, chosen)| **chosen).map(|(at, _)| at).collect())
+                Ok(if terms.is_empty() { Vec::new() } else { self.evaluate(terms) })
+            }
+            // As in Ansible: a name that is a host's means this host, even if a group has the same name.
+            None if join == Join::Union && self.inventory.host_at(text).is_some() => {
+                Ok(self.inventory.host_at(text).into_iter().collect())
             }
             None => self.matching(text),
         };
@@ -219,16 +236,20 @@ impl Selection<'_> {
             Matcher::Name => {
                 let group = inventory.group_index.get(base).copied();
                 // A name with a dot is looked up among the hosts as well, as Ansible does.
-                let host = inventory.index.get(base).filter(|_| group.is_none() || base.contains('.'));
-                (group.into_iter().collect(), host.copied().into_iter().collect())
+                let host = inventory.host_at(base).filter(|_| group.is_none() || base.contains('.'));
+                (group.into_iter().collect(), host.into_iter().collect())
             }
             Matcher::Glob(regex) | Matcher::Regex(regex) => {
                 let groups = inventory.groups.iter().enumerate().filter(|(_, group)| regex.is_match(&group.name));
-                let hosts = inventory.names.iter().enumerate().filter(|(_, name)| regex.is_match(name.as_str()));
+                let explicit = inventory.names.iter().take(inventory.ordered.len()).enumerate();
+                let hosts = explicit.filter(|(_, name)| regex.is_match(name.as_str()));
                 (groups.map(|(at, _)| at).collect(), hosts.map(|(at, _)| at).collect())
             }
         };
         if groups.is_empty() && found.is_empty() {
+            if let Some(this_machine) = inventory.this_machine(base) {
+                return Ok(vec![this_machine]);
+            }
             let mut unknown = self.unknown(base, &matcher);
             let by_name = term.replace(':', "-");
             if subscript.is_some() && pattern::folded(&by_name) && self.listed(&by_name).is_ok() {
@@ -242,6 +263,7 @@ impl Selection<'_> {
         let mut seen = vec![false; inventory.hosts.len()];
         members.retain(|host| !std::mem::replace(&mut seen[*host], true));
         match subscript {
+            _ if members.is_empty() => Ok(members),
             None => Ok(members),
             Some((first, last)) => slice(&members, first, last).ok_or_else(|| {
                 let help = format!("`{base}` has {} hosts, counted from 0", members.len());
@@ -274,7 +296,7 @@ impl Selection<'_> {
             return problem(format!("`{shown}` matches no host and no group"), None);
         }
         let groups = self.inventory.groups.iter().map(|group| group.name.as_str());
-        let known = groups.chain(self.inventory.names.iter().map(HostName::as_str));
+        let known = groups.chain(self.inventory.ordered.iter().map(HostName::as_str));
         let message = format!("there is no host and no group `{shown}`");
         // Looking at every name for every line of a wrong file would take minutes.
         let near = if self.problems.0.len() < MOST_GUESSES { nearest(term, known) } else { None };

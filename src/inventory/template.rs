@@ -77,6 +77,12 @@ fn reference(look: &Lookup<'_>, node: &Node, path: &str, depth: usize) -> Result
     match path {
         "inventory_hostname" => return Ok(look.name.as_str().to_owned()),
         "inventory_hostname_short" => return Ok(look.name.as_str().split('.').next().unwrap_or_default().to_owned()),
+        "inventory_file" | "inventory_dir" if look.inventory.var(look.host, path).is_none() => {
+            if let Some(origin) = &look.host.origin {
+                let place = if path == "inventory_dir" { &origin.folder } else { &origin.file };
+                return Ok(place.display().to_string());
+            }
+        }
         _ => {}
     }
     let found = look.inventory.var(look.host, first);

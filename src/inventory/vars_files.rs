@@ -14,13 +14,22 @@ use crate::yaml::{Problems, Source, Value, parse};
 /// The deepest nesting of folders: a link to a parent folder ends here.
 const DEEPEST: usize = 8;
 
-/// Adds the variables in `folder/group_vars` and `folder/host_vars`.
-pub fn read(folder: &Path, loader: &mut Loader) {
+/// Adds the variables in `group_vars` and `host_vars` of each folder; a later folder wins. As in Ansible, a folder that
+/// is there twice counts where it is last.
+pub fn read_all(folders: &[PathBuf], loader: &mut Loader) {
+    for (at, folder) in folders.iter().enumerate() {
+        if !folders[at + 1..].contains(folder) {
+            read(folder, at, loader);
+        }
+    }
+}
+
+fn read(folder: &Path, number: usize, loader: &mut Loader) {
     let groups = VarsFolder::open(folder.join("group_vars"), &mut loader.problems);
     for at in 0..loader.groups.len() {
         let files = groups.files(&loader.groups[at].name, &mut loader.problems);
         let layers: Vec<_> = files.iter().filter_map(|file| layer(file, loader)).collect();
-        loader.groups[at].beside.extend(layers);
+        loader.groups[at].beside.extend(layers.into_iter().map(|layer| (number, layer)));
     }
     let hosts = VarsFolder::open(folder.join("host_vars"), &mut loader.problems);
     if hosts.entries.is_empty() {
@@ -100,7 +109,10 @@ fn layer(path: &Path, loader: &mut Loader) -> Option<Arc<Layer>> {
     };
     match node.value {
         Value::Map(vars) => Some(Arc::new(Layer::new(vars, &mut loader.problems))),
-        Value::Null => None,
+        // Ansible takes every empty value for an empty file.
+        Value::Null | Value::Bool(false) | Value::Int(0) => None,
+        Value::Seq(items) if items.is_empty() => None,
+        Value::String(text) if text.is_empty() => None,
         _ => {
             loader.problems.expected("variables (a mapping)", &node);
             None

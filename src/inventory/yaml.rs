@@ -3,30 +3,49 @@
 
 use std::sync::Arc;
 
-use super::load::{Loader, Named};
-use crate::yaml::{Key, MapReader, Node, Source, Value, parse};
+use super::load::Loader;
+use crate::yaml::{Key, MapReader, Node, Problems, Source, Value, parse};
 
 /// What to do with inventories that are not supported.
 pub const CONVERT: &str = "convert it: `ansible-inventory -i FILE --list -y --output inventory.yml`";
 
-/// Reads one file.
-pub fn read(source: Arc<Source>, loader: &mut Loader) {
+/// Whether a file is a YAML inventory.
+pub enum Kind {
+    /// It is, with these groups.
+    Groups(Vec<(Key, Node)>),
+    /// It configures a plugin with this name.
+    Plugin(Key, String),
+    /// It is not.
+    Other(Problems),
+}
+
+/// Looks at a file without taking anything from it.
+pub fn kind(source: Arc<Source>) -> Kind {
     let node = match parse(source) {
         Ok(node) => node,
-        Err(problems) => return loader.problems.extend(problems),
+        Err(problems) => return Kind::Other(problems),
     };
-    let Value::Map(groups) = node.value else {
+    let mut problems = Problems::default();
+    let Value::Map(mut groups) = node.value else {
         let problem = match node.value {
-            Value::Null => loader.problems.at(&node.span, "this inventory is empty"),
-            _ => loader.problems.expected("groups (a mapping)", &node),
+            Value::Null => problems.at(&node.span, "this inventory is empty"),
+            _ => problems.expected("groups (a mapping)", &node),
         };
         problem.help("an inventory looks like `all: {hosts: {web01: }}`");
-        return;
+        return Kind::Other(problems);
     };
-    if let Some((key, _)) = groups.iter().find(|(key, node)| key.text == "plugin" && node.text().is_some()) {
-        loader.problems.at(&key.span, "this configures an inventory plugin; plugins are not run").help(CONVERT);
-        return;
+    match groups.iter().position(|(key, node)| key.text == "plugin" && node.text().is_some_and(|name| !name.is_empty()))
+    {
+        Some(at) => {
+            let (key, node) = groups.swap_remove(at);
+            Kind::Plugin(key, node.text().unwrap_or_default().to_owned())
+        }
+        None => Kind::Groups(groups),
     }
+}
+
+/// Reads the groups of one file.
+pub fn read(groups: Vec<(Key, Node)>, loader: &mut Loader) {
     for (key, node) in groups {
         if let Some(group) = loader.group(&key) {
             group_body(loader, group, &key, node);
@@ -37,7 +56,8 @@ pub fn read(source: Arc<Source>, loader: &mut Loader) {
 /// Reads what is under a group's name. The parser bounds the depth of the recursion.
 fn group_body(loader: &mut Loader, group: usize, key: &Key, node: Node) {
     let what = format!("group `{}`", key.text);
-    let Some(mut map) = MapReader::new(&node, &what, &mut loader.problems) else { return };
+    let problems = if loader.lenient { &mut loader.warnings } else { &mut loader.problems };
+    let Some(mut map) = MapReader::new(&node, &what, problems) else { return };
     for known in ["hosts", "children", "vars"] {
         map.allow(known);
     }
@@ -70,7 +90,6 @@ fn entries(loader: &mut Loader, node: Node, what: &str) -> Vec<(Key, Node)> {
 }
 
 fn section_hosts(loader: &mut Loader, group: usize, node: Node) {
-    let mut named = Named::default();
     for (key, node) in entries(loader, node, "host names (a mapping)") {
         let vars = match node.value {
             Value::Map(vars) => vars,
@@ -81,7 +100,7 @@ fn section_hosts(loader: &mut Loader, group: usize, node: Node) {
                 continue;
             }
         };
-        loader.host(group, &key, vars, &mut named);
+        loader.host(group, &key, vars);
     }
 }
 

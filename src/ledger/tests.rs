@@ -44,6 +44,7 @@ pub(super) fn first(run: &str, hosts: usize) -> Event {
         max_failures: None,
         on_budget_spent: OnBudgetSpent::HaltRun,
         ignores_windows: false,
+        skipped: Vec::new(),
         vars_digest: String::new(),
         pinned: Default::default(),
     };
@@ -51,6 +52,7 @@ pub(super) fn first(run: &str, hosts: usize) -> Event {
         digest: "d".to_owned(),
         playbook_path: "/p/patch.yml".to_owned(),
         inventory_paths: vec!["/i/prod.yml".to_owned()],
+        lenient: false,
         operator: "ann".to_owned(),
         controller: "jump".to_owned(),
         version: "0.1.0".to_owned(),

@@ -61,6 +61,7 @@ pub fn build(inventory: &Inventory, playbook: &Playbook, selected: &[HostName]) 
         max_failures: rollout.max_failures.map(|amount| amount.of(total)),
         on_budget_spent: rollout.on_budget_spent.unwrap_or_default(),
         ignores_windows: false,
+        skipped: Vec::new(),
         vars_digest: vars.digest,
         pinned: Pinned::default(),
     };

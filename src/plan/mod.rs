@@ -20,6 +20,6 @@ pub use build::build;
 pub use duplicates::duplicates;
 pub use jump_hosts::jump_hosts_in_use;
 pub use missing::missing;
-pub use model::{Domain, Moment, Plan, PlannedHost, Stage, Wave};
+pub use model::{Domain, Moment, Plan, PlannedHost, SkippedHost, Stage, Wave, skipped_lines};
 pub use pinned::{Pinned, VarsChange};
-pub use request::{OutsideLimit, Request, load, within};
+pub use request::{OutsideLimit, Request, apart, load, within};

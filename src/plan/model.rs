@@ -2,11 +2,13 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Pinned, window::Windows};
 use crate::{
     host::{Environment, HostName, Risk},
+    names,
     playbook::StepSpec,
     policy::{Mode, OnBudgetSpent, Spread},
 };
@@ -29,11 +31,23 @@ pub struct Plan {
     /// `--ignore-window`: no host has a window, whatever inventory and playbook say.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ignores_windows: bool,
+    /// Selected hosts that are left out, because the inventory says that they are not reached over SSH.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<SkippedHost>,
     /// A hash of the variables that the steps of each host can see: a changed inventory makes a different plan.
     pub vars_digest: String,
     /// What else is agreed to: files of the jump box, and the marks that show which variable has changed.
     #[serde(rename = "agreed", default, skip_serializing_if = "Pinned::is_empty")]
     pub pinned: Pinned,
+}
+
+/// A selected host that is left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkippedHost {
+    /// The host.
+    pub name: HostName,
+    /// Why, for people.
+    pub reason: String,
 }
 
 /// A set of hosts with one policy.
@@ -139,7 +153,21 @@ pub struct Domain {
     pub value: Arc<str>,
 }
 
+/// One line for the hosts that are left out for the same reason.
+pub fn skipped_lines(skipped: &[SkippedHost]) -> Vec<String> {
+    let mut by_reason: IndexMap<&str, Vec<HostName>> = IndexMap::new();
+    for host in skipped {
+        by_reason.entry(&host.reason).or_default().push(host.name.clone());
+    }
+    by_reason.iter().map(|(reason, hosts)| format!("skipped: {}: {reason}", names::fold(hosts))).collect()
+}
+
 impl Plan {
+    /// One line for the hosts that are left out for the same reason.
+    pub fn skipped_lines(&self) -> Vec<String> {
+        skipped_lines(&self.skipped)
+    }
+
     /// The approvals that this plan waits for if all goes well: the index of the stage, and when. After the last wave
     /// of the run there is none, since nothing comes after it.
     pub fn approvals(&self) -> impl Iterator<Item = (usize, Moment)> {

@@ -2,10 +2,7 @@
 //! without windows. All of it is in the plan before the digest is taken. Knows no arguments and no connection. Start at
 //! [`Request::plan`].
 
-use std::{
-    collections::HashSet,
-    path::{Path, PathBuf},
-};
+use std::{collections::HashSet, path::Path};
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -13,11 +10,12 @@ use serde_json::{Map, Value as Json};
 
 use super::{
     Plan, build,
+    model::{SkippedHost, skipped_lines},
     window::{self, Windows},
 };
 use crate::{
     host::HostName,
-    inventory::{Inventory, PastRuns, SelectError},
+    inventory::{Inventory, PastRuns, SelectError, Sources},
     names,
     playbook::{self, Playbook},
     yaml::Problems,
@@ -29,10 +27,10 @@ use crate::{
 /// Everything that is wrong with either file.
 pub fn load(
     playbook: &Path,
-    inventories: &[PathBuf],
+    sources: &Sources<'_>,
     extra: Map<String, Json>,
 ) -> Result<(Inventory, Playbook), Problems> {
-    let inventory = Inventory::load(inventories).and_then(|inventory| inventory.with_extra_vars(&extra));
+    let inventory = Inventory::load(sources).and_then(|inventory| inventory.with_extra_vars(&extra));
     match (inventory, playbook::load(playbook)) {
         (Ok(inventory), Ok(playbook)) => Ok((inventory, playbook.with_vars(extra))),
         (inventory, playbook) => {
@@ -93,7 +91,9 @@ impl Request<'_> {
     /// # Errors
     /// A pattern cannot be read, no host is selected, windows are never open together, or what [`build`] finds.
     pub fn plan(&self) -> Result<Plan, Problems> {
-        let mut plan = build(self.inventory, self.playbook, &self.selected()?)?;
+        let (hosts, skipped) = apart(self.selected()?, self.inventory)?;
+        let mut plan = build(self.inventory, self.playbook, &hosts)?;
+        plan.skipped = skipped;
         if self.ignore_windows {
             for host in plan.stages.iter_mut().flat_map(|stage| &mut stage.waves).flat_map(|wave| &mut wave.hosts) {
                 host.window = None;
@@ -118,6 +118,30 @@ impl Request<'_> {
             }
         })
     }
+}
+
+/// The hosts that are reached over SSH, and those that are left out.
+///
+/// # Errors
+/// No host is left.
+pub fn apart(selected: Vec<HostName>, inventory: &Inventory) -> Result<(Vec<HostName>, Vec<SkippedHost>), Problems> {
+    let mut skipped = Vec::new();
+    let mut hosts = Vec::new();
+    for name in selected {
+        match inventory.not_by_ssh(&name) {
+            Some(reason) => skipped.push(SkippedHost { name, reason }),
+            None => hosts.push(name),
+        }
+    }
+    if hosts.is_empty() && !skipped.is_empty() {
+        let mut problems = Problems::default();
+        skipped_lines(&skipped).into_iter().for_each(|line| {
+            problems.nowhere(line);
+        });
+        problems.nowhere("no selected host is reached over SSH");
+        return Err(problems);
+    }
+    Ok((hosts, skipped))
 }
 
 /// Hosts whose windows exclude each other. A single window was checked when it was loaded.

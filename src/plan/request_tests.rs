@@ -1,5 +1,8 @@
 use super::*;
-use crate::{inventory::NoRuns, playbook::load_text};
+use crate::{
+    inventory::{NoPrograms, NoRuns, Sources},
+    playbook::load_text,
+};
 
 const FLEET: &str = "
 all:
@@ -118,15 +121,20 @@ fn all_that_is_wrong_with_both_files_is_said_at_once() {
         std::fs::write(folder.path().join(name), text).unwrap();
         folder.path().join(name)
     };
+    let load = |playbook: &Path, inventory: &Path, extra| {
+        let inventories = [inventory.to_owned()];
+        let sources = Sources { inventories: &inventories, beside: None, lenient: false, programs: &NoPrograms };
+        load(playbook, &sources, extra)
+    };
     let (inventory, playbook) = (write("i.yml", "web: { hots: }\n"), write("p.yml", "step: []\n"));
-    let wrong = load(&playbook, &[inventory], Map::new()).unwrap_err().to_string();
+    let wrong = load(&playbook, &inventory, Map::new()).unwrap_err().to_string();
     assert!(wrong.contains("unknown key `hots`") && wrong.contains("unknown key `step`"), "{wrong}");
     let (inventory, bad) = (write("i.yml", FLEET), Map::from_iter([("patchwave".to_owned(), "x".into())]));
-    let wrong = load(&playbook, std::slice::from_ref(&inventory), bad).unwrap_err().to_string();
+    let wrong = load(&playbook, &inventory, bad).unwrap_err().to_string();
     assert!(wrong.contains("-e:1:") && wrong.contains("unknown key `step`"), "{wrong}");
     let playbook = write("p.yml", "vars: { a: 1 }\nsteps: [pause: 1s]\n");
     let extra = Map::from_iter([("a".to_owned(), 2.into())]);
-    let (inventory, playbook) = load(&playbook, &[inventory], extra).unwrap_or_else(|problems| panic!("{problems}"));
+    let (inventory, playbook) = load(&playbook, &inventory, extra).unwrap_or_else(|problems| panic!("{problems}"));
     let host = HostName::new("web1").unwrap();
     assert_eq!((&inventory.vars(&host)["a"], &playbook.vars["a"]), (&2.into(), &2.into()));
 }

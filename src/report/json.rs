@@ -19,6 +19,7 @@ pub fn json(view: &RunView<'_>, record: Option<&Record>) -> Value {
         "limit": started.limit,
         "check": started.check,
         "ignores_windows": started.plan.ignores_windows,
+        "skipped": started.plan.skipped,
         "digest": started.digest,
         "record": record.map(|record| json!({ "events": record.events, "head": record.head })),
         "operator": started.operator,

@@ -63,6 +63,9 @@ fn head(page: &mut String, view: &RunView<'_>, record: Option<&Record>, zone: &T
     if let Some(limit) = &started.limit {
         fact(page, "limit", limit);
     }
+    for line in started.plan.skipped_lines() {
+        fact(page, "skipped", line.trim_start_matches("skipped: "));
+    }
     fact(page, "plan", &started.digest);
     if let Some(record) = record {
         fact(page, "record", &format!("{} events, head {}", record.events, record.head));

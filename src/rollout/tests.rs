@@ -64,6 +64,7 @@ impl Run {
             max_failures,
             on_budget_spent: OnBudgetSpent::HaltRun,
             ignores_windows: false,
+            skipped: Vec::new(),
             vars_digest: String::new(),
             pinned: Default::default(),
         };

@@ -48,6 +48,9 @@ fn remarks(plan: &Plan) -> String {
     if plan.ignores_windows {
         lines.push_str(&format!("{WINDOWS_IGNORED}\n"));
     }
+    for line in plan.skipped_lines() {
+        lines.push_str(&format!("{}\n", text::clean(&line, 400)));
+    }
     for (s, stage) in plan.stages.iter().enumerate() {
         let risk = stage.risk.filter(|risk| !stage.name.ends_with(risk.as_str()));
         let risk = risk.map(|risk| format!("highest risk in {}: {risk}", stage.name));

@@ -61,6 +61,9 @@ impl Summary {
             page.push_str(&findings(view));
         }
         page.push_str(&format!("{}: {}\n", text::count(state.tally.total, "host"), view.counts().sentence()));
+        for line in state.started.plan.skipped_lines() {
+            page.push_str(&format!("{}\n", text::wrap(&text::clean(&line, 400), usize::from(self.width))));
+        }
         if let Some(why) = view.stopped_because() {
             let line = format!("stopped: {}", text::clean(&why, 400));
             page.push_str(&format!("{}\n", text::wrap(&line, usize::from(self.width))));

@@ -7,8 +7,10 @@ use crate::sensitive;
 
 /// The most characters of the line that are shown.
 const WIDEST: usize = 110;
-/// The most colons of a line that are examined; anything after more of them is not shown.
-const MOST_COLONS: usize = 60;
+/// What is between a name and its value: in YAML a colon, in an INI inventory an equals sign.
+const SEPARATORS: [char; 2] = [':', '='];
+/// The most separators of a line that are examined; anything after more of them is not shown.
+const MOST_SEPARATORS: usize = 60;
 /// What follows one of these is encrypted.
 const VAULT: [&str; 2] = ["!vault", super::VAULT];
 /// Characters kept before the place in a longer line.
@@ -50,12 +52,12 @@ fn in_secret_block(above: &str, line: &str) -> bool {
     false
 }
 
-/// Where the colon after the first name of a secret is.
+/// Where the separator after the first name of a secret is.
 fn behind_secret(line: &str) -> Option<usize> {
-    // Names and colons are near the beginning, and the work is quadratic.
-    let mut colons = line.match_indices(':').map(|(at, _)| at).take(MOST_COLONS);
-    let found = colons.find(|at| sensitive::name(&line[..*at]));
-    found.or_else(|| line.match_indices(':').nth(MOST_COLONS).map(|(at, _)| at))
+    // Names and separators are near the beginning, and the work is quadratic.
+    let mut all = line.match_indices(SEPARATORS).map(|(at, _)| at).take(MOST_SEPARATORS);
+    let found = all.find(|at| sensitive::name(&line[..*at]));
+    found.or_else(|| line.match_indices(SEPARATORS).nth(MOST_SEPARATORS).map(|(at, _)| at))
 }
 
 /// Where an encrypted value begins.
@@ -70,7 +72,10 @@ fn masked(line: &str) -> String {
         return if block { line.to_owned() } else { format!("{} ***", &line[..at]) };
     }
     match behind_secret(line) {
-        Some(colon) if !line[colon + 1..].trim().is_empty() => format!("{}: ***", &line[..colon]),
+        Some(at) if !line[at + 1..].trim().is_empty() => {
+            let (name, value) = line.split_at(at);
+            if value.starts_with('=') { format!("{name}=***") } else { format!("{name}: ***") }
+        }
         // An address with a login or a query.
         _ => match line.find("://") {
             Some(at) if line[at..].contains(['@', '?']) => format!("{}***", &line[..at + 3]),

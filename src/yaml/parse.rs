@@ -28,7 +28,8 @@ pub fn parse(source: Arc<Source>) -> Result<Node, Problems> {
     let mut options = options! { flow_nesting_limit: DEEPEST, block_nesting_limit: DEEPEST };
     options.set_emit_comments(false);
     let text = Arc::clone(&source);
-    let mut tree = Tree::new(source);
+    let json = is_json(&text.text);
+    let mut tree = Tree::new(source, json);
     for next in Parser::new_from_str_with_options(&text.text, options) {
         let step = match next {
             Ok((event, place)) => tree.event(event, &place),
@@ -45,6 +46,11 @@ pub fn parse(source: Arc<Source>) -> Result<Node, Problems> {
         }
     }
     tree.finish()
+}
+
+/// Whether a text is JSON as a whole. As in Ansible, such a text is not YAML: `1e3` is a number.
+fn is_json(text: &str) -> bool {
+    text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 /// An anchored node and what copying it costs.
@@ -74,6 +80,7 @@ enum Items {
 
 struct Tree {
     source: Arc<Source>,
+    json: bool,
     root: Option<Node>,
     open: Vec<Open>,
     anchors: HashMap<usize, Anchor>,
@@ -83,9 +90,10 @@ struct Tree {
 }
 
 impl Tree {
-    fn new(source: Arc<Source>) -> Self {
+    fn new(source: Arc<Source>, json: bool) -> Self {
         Self {
             source,
+            json,
             root: None,
             open: Vec::new(),
             anchors: HashMap::new(),
@@ -127,7 +135,10 @@ impl Tree {
                 if self.expects_key() {
                     return self.key(text.into_owned(), span, plain);
                 }
-                let (value, tag) = scalar_value(&text, plain, tag.as_deref(), &span)?;
+                let (value, tag) = match scalar::json_float(&text).filter(|_| plain && self.json) {
+                    Some(number) => (Value::Float(number), None),
+                    None => scalar_value(&text, plain, tag.as_deref(), &span)?,
+                };
                 self.add(Node { span, tag, value }, anchor, 1, 1)
             }
             Event::SequenceStart(_, anchor, tag) => self.begin(place, anchor, tag.as_deref(), Items::Seq(Vec::new())),

@@ -162,3 +162,13 @@ proptest::proptest! {
         proptest::prop_assert_eq!(json(&value.to_string()), value);
     }
 }
+
+/// As Ansible, which tries JSON first.
+#[test]
+fn json_is_read_as_json() {
+    let text = "{\n\t\"a\": 1e3, \"b\": \"x\\/y \\ud83d\\ude00 \\u00e9\", \"c\": [-1, 2.50, true, null, \"yes\", \"0644\"],\n\t\"d\": {}}\n";
+    let node = parse(Source::new("a.json", text)).unwrap_or_else(|problems| panic!("{problems}"));
+    let expected = serde_json::json!({"a": 1000.0, "b": "x/y \u{1f600} \u{e9}", "c": [-1, 2.5, true, null, "yes", "0644"], "d": {}});
+    assert_eq!(node.to_json(), expected);
+    assert_eq!(node.get("a").map(|node| (node.span.line, node.span.column, node.text())), Some((2, 7, Some("1e3"))));
+}

@@ -73,6 +73,12 @@ pub fn float(text: &str) -> Option<f64> {
     text.replace('_', "").parse().ok()
 }
 
+/// A number of JSON that has an exponent: YAML 1.1 reads most of these as text.
+pub fn json_float(text: &str) -> Option<f64> {
+    let exponent = text.starts_with(|c: char| c.is_ascii_digit() || c == '-') && text.contains(['e', 'E']);
+    text.parse().ok().filter(|number: &f64| exponent && number.is_finite())
+}
+
 fn signed(text: &str) -> (bool, &str) {
     match text.as_bytes().first() {
         Some(b'-') => (true, &text[1..]),

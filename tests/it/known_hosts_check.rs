@@ -219,7 +219,19 @@ fn found_lines_are_printed_one_a_line() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("known_hosts");
     let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
-    let text = format!("# c\nweb01 {key}\n\n*.x,web* {key}\n[web01]:2222 {key}\n@revoked web01 {key}\nweb01\n");
+    let blob = key.split(' ').nth(1).unwrap();
+    let mut text = format!("# c\nweb01 {key}\n\n*.x,web* {key}\n[web01]:2222 {key}\n@revoked web01 {key}\nweb01\n");
+    // Damaged, commented and marked lines: a type that is unknown, cut keys, markers with a tab or twice.
+    for marker in ["", "#", "# ", "@revoked ", "@revoked\t", "@cert-authority\t", "@cert-authority ", "@unknown "] {
+        for rest in
+            ["", "ssh-ed25519", "ssh-ed25519 ", "ssh-ed25519 \r", "ssh-ed25519 # c", "ssh-ed25519 AAAA", "1024 35 12"]
+        {
+            text.push_str(&format!("{marker}web01 {rest}\n"));
+        }
+        for kind in ["ssh-none", "ab", "rsa", "ED25519-sk", "ssh-rsa-cert-v01@openssh.com", "ED25519-CERT", "SSH-RSA"] {
+            text.push_str(&format!("{marker}web01\t{kind} {blob}\n"));
+        }
+    }
     fs::write(&path, text).unwrap();
     let at = path.display().to_string();
     for name in ["web01", "WEB01", "[web01]:2222", "db", "a.x"] {

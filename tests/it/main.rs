@@ -8,6 +8,7 @@ mod exec;
 mod fault_matrix;
 mod fuzz_corpus;
 mod guard;
+mod inventory_corpus;
 mod known_hosts_check;
 mod simulation;
 mod ssh;

@@ -39,6 +39,7 @@ const KEPT: &[(&str, &str, By)] = &[
     ("sshconfig", "open a connection", PURE),
     ("policy", "know where that was written", Trust),
     ("inventory", "open a connection", PURE),
+    ("inventory", "start a program", Rule("bans: processes")),
     ("inventory", "know a playbook", FLOORS),
     ("playbook", "know a host", FLOORS),
     ("pkg", "run anything", PURE),

@@ -147,7 +147,7 @@ impl DemoRuns<'_> {
     fn arguments(&self, limit: Option<String>) -> RunArgs {
         RunArgs {
             playbook: self.demo.playbook(),
-            inventory: InventoryArgs { inventory: vec![self.demo.inventory()], extra_vars: Vec::new() },
+            inventory: InventoryArgs { inventory: vec![self.demo.inventory()], lenient: false, extra_vars: Vec::new() },
             limit,
             check: false,
             yes: true,

@@ -30,6 +30,7 @@ use crate::{
     command::Command,
     engine::{self, Answer, fan_out},
     host::HostName,
+    plan,
     spool::Spool,
     target::Target,
     transport::Transport,
@@ -43,7 +44,9 @@ pub(in crate::cli) fn exec(args: &ExecArgs, state_dir: PathBuf, world: &mut Worl
     let inventory = load_inventory(&args.inventory, world)?;
     let past = RecordedRuns { state_dir, playbook: None };
     let selected = inventory.select(&args.pattern, &past).map_err(Failure::usage)?;
-    warn(&inventory.near_misses(&selected), world);
+    let (selected, skipped) = plan::apart(selected, &inventory).map_err(Failure::usage)?;
+    plan::skipped_lines(&skipped).iter().for_each(|line| world.talk(format_args!("{line}")));
+    warn(&inventory.cautions(&selected), world);
     let options = ConnectOptions::new(&args.connect, world)?;
     let hosts = Hosts::new(Arc::new(inventory), Default::default(), &selected, &options)?;
     let input = if args.stdin { read_input(world)? } else { Vec::new() };

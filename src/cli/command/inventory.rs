@@ -1,12 +1,22 @@
-//! `patchwave inventory check | hosts | list | graph`.
+//! `patchwave inventory check | hosts | list | graph | show`.
 
 use std::path::PathBuf;
 
 use crate::cli::{
-    Failure, World, args::InventoryCommand, command_lines::program, connect::reachable::look,
-    outcome_selectors::RecordedRuns, rollout::prepare::load_inventory, warnings::warn,
+    Failure, World,
+    args::{InventoryArgs, InventoryCommand},
+    command_lines::program,
+    connect::reachable::look,
+    outcome_selectors::RecordedRuns,
+    rollout::prepare::load_inventory,
+    warnings::warn,
 };
-use crate::{inventory::Inventory, yaml::Problems};
+use crate::{
+    host::HostName,
+    inventory::Inventory,
+    plan::{self, OutsideLimit},
+    yaml::Problems,
+};
 
 pub(in crate::cli) fn inventory(
     command: &InventoryCommand,
@@ -23,15 +33,55 @@ pub(in crate::cli) fn inventory(
             found.refused.or(()).map_err(Failure::usage)?;
             world.print(&inventory.summary_text())
         }
-        InventoryCommand::Hosts { inventory: args, pattern } => {
-            let inventory = load_inventory(args, world)?;
+        InventoryCommand::Hosts { inventory: args, pattern, also, limit } => {
+            let inventory = load(args, world)?;
             let past = RecordedRuns { state_dir, playbook: None };
-            let hosts = inventory.select(pattern, &past).map_err(Failure::usage)?;
+            let pattern = also.as_ref().unwrap_or(pattern);
+            let mut hosts = inventory.select(pattern, &past).map_err(Failure::usage)?;
+            if let Some(limit) = limit {
+                hosts = within(&hosts, limit, &inventory, &past)?;
+            }
             world.print(&inventory.hosts_text(&hosts))
         }
-        InventoryCommand::List(args) => world.print(&format!("{:#}\n", load_inventory(args, world)?.list_json())),
-        InventoryCommand::Graph(args) => world.print(&load_inventory(args, world)?.graph_text()),
+        InventoryCommand::List { inventory: args, json: _, ansible } => {
+            let inventory = load(args, world)?;
+            let text = if *ansible { inventory.ansible_list_text() } else { format!("{:#}\n", inventory.list_json()) };
+            world.print(&text)
+        }
+        InventoryCommand::Graph(args) => {
+            let text = load(args, world)?.graph_text();
+            world.print(&text)
+        }
+        InventoryCommand::Show { inventory: args, host } => {
+            let inventory = load(args, world)?;
+            let past = RecordedRuns { state_dir, playbook: None };
+            let hosts = inventory.select(host, &past).map_err(Failure::usage)?;
+            match hosts.as_slice() {
+                [host] => world.print(&inventory.show_text(host)),
+                hosts => Err(Failure::usage(format!("`{host}` means {} hosts; name one", hosts.len()))),
+            }
+        }
     }
+}
+
+/// Reads the inventory, and says what Ansible would warn about.
+fn load(args: &InventoryArgs, world: &mut World) -> Result<Inventory, Failure> {
+    let inventory = load_inventory(args, world)?;
+    warn(inventory.warnings(), world);
+    Ok(inventory)
+}
+
+/// Those of the hosts that `limit` names, as `--limit` of a run.
+fn within(
+    hosts: &[HostName],
+    limit: &str,
+    inventory: &Inventory,
+    past: &RecordedRuns,
+) -> Result<Vec<HostName>, Failure> {
+    plan::within(hosts, limit, inventory, past).map_err(|no| match no {
+        OutsideLimit::Pattern(error) => Failure::usage(error),
+        OutsideLimit::None => Failure::usage(format!("--limit {limit} leaves none of these hosts")),
+    })
 }
 
 /// Hosts without `environment` or `risk`. Only some commands need these, so it is not an error here.

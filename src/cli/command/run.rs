@@ -23,6 +23,7 @@ use crate::{
     },
     engine,
     event::{RunId, RunStarted},
+    inventory::is_host_list,
     ledger::{Ledger, RunLedger, VERSION},
     plan::{self, Plan},
 };
@@ -42,13 +43,14 @@ pub(in crate::cli) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World)
         .stealing(args.steal_lease)
         .knowing(finished_leases::from_ledger(state_dir.clone()));
     let Prepared { inventory, playbook, plan, hosts: names } = prepared;
-    warn(&inventory.near_misses(&names), world);
+    warn(&inventory.cautions(&names), world);
     let hosts = Hosts::new(inventory, playbook.vars.clone(), &names, &options)?;
     if changes(&playbook) {
         // Again, now with the addresses from ssh_config.
         plan::duplicates(hosts.targets(&names).iter().map(Arc::as_ref)).or(()).map_err(Failure::usage)?;
     }
     world.talk(format_args!("{}, plan {}", plan.playbook, plan.short_digest()));
+    plan.skipped_lines().iter().for_each(|line| world.talk(format_args!("{line}")));
     if !args.check {
         in_windows(&plan, world.clock.now())?;
     }
@@ -90,11 +92,16 @@ pub(in crate::cli) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World)
 
 /// The first event: what was asked for.
 fn started(args: &RunArgs, run: RunId, plan: Plan, world: &World) -> RunStarted {
+    let recorded = |source: &PathBuf| match is_host_list(source) {
+        true => source.display().to_string(),
+        false => world.absolute(source).display().to_string(),
+    };
     RunStarted {
         run,
         digest: plan.digest(),
         playbook_path: world.absolute(&args.playbook).display().to_string(),
-        inventory_paths: args.inventory.inventory.iter().map(|p| world.absolute(p).display().to_string()).collect(),
+        inventory_paths: args.inventory.inventory.iter().map(recorded).collect(),
+        lenient: args.inventory.lenient,
         limit: args.limit.clone(),
         extra_vars: args.inventory.extra_vars.iter().map(|word| name_of(word)).collect(),
         connect: recorded_options::words(&args.connect, world),

@@ -2,6 +2,7 @@
 //! command. Start at [`roster`].
 
 pub(super) mod finished_leases;
+pub(super) mod inventory_programs;
 pub(super) mod jump_box;
 mod password_command;
 pub(super) mod reachable;

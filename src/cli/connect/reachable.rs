@@ -9,6 +9,7 @@ use crate::{
     host::HostName,
     inventory::{Inventory, fold},
     names,
+    plan::{SkippedHost, skipped_lines},
     reach::{ssh_config::under, words},
     sshconfig::SshConfig,
     yaml::Problems,
@@ -29,8 +30,16 @@ pub(in crate::cli) fn look(
     program: &str,
     world: &World,
 ) -> Result<Reachable, Failure> {
+    let mut warnings = inventory.cautions(hosts);
+    let left_out = |host: &HostName| Some(SkippedHost { name: host.clone(), reason: inventory.not_by_ssh(host)? });
+    let skipped: Vec<SkippedHost> = hosts.iter().filter_map(left_out).collect();
+    skipped_lines(&skipped).into_iter().for_each(|line| {
+        warnings.nowhere(line);
+    });
+    let skipped: HashSet<&HostName> = skipped.iter().map(|host| &host.name).collect();
+    let hosts: Vec<HostName> = hosts.iter().filter(|host| !skipped.contains(host)).cloned().collect();
+    let hosts = hosts.as_slice();
     let mut refused = inventory.targets(hosts).err().unwrap_or_default();
-    let mut warnings = inventory.near_misses(hosts);
     // With a transport of a test, no ssh_config is read.
     if world.transport.is_none() {
         let (plain, config) = (plain(world)?, ssh_config::load(None, world));

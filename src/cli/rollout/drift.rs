@@ -9,12 +9,13 @@ use crate::{
     cli::{
         Failure, World,
         args::ResumeArgs,
+        connect::inventory_programs::InventoryPrograms,
         outcome_selectors::RecordedRuns,
         rollout::{agreed, prepare::extra_vars},
     },
     event::{HostAt, HostState, RunState},
     host::HostName,
-    inventory::Inventory,
+    inventory::{Inventory, Sources},
     names,
     plan::{self, OutsideLimit, VarsChange},
     playbook::Playbook,
@@ -43,7 +44,11 @@ pub(in crate::cli) fn files(
     let extra = extra_vars(words, world)?;
     same_names(&started.extra_vars, words)?;
     let paths: Vec<PathBuf> = started.inventory_paths.iter().map(PathBuf::from).collect();
-    plan::load(Path::new(&started.playbook_path), &paths, extra).map_err(Failure::usage)
+    let playbook = Path::new(&started.playbook_path);
+    let programs = InventoryPrograms::new(world);
+    let sources =
+        Sources { inventories: &paths, beside: playbook.parent(), lenient: started.lenient, programs: &programs };
+    plan::load(playbook, &sources, extra).map_err(Failure::usage)
 }
 
 /// A run goes on with the plan that it was started with, or not at all; its limit may only become narrower.

@@ -9,11 +9,11 @@ use serde_json::{Map, Value};
 
 use crate::{
     cli::{
-        Failure, World, args::InventoryArgs, connect::jump_box::jump_box, outcome_selectors::RecordedRuns,
-        rollout::agreed,
+        Failure, World, args::InventoryArgs, connect::inventory_programs::InventoryPrograms,
+        connect::jump_box::jump_box, outcome_selectors::RecordedRuns, rollout::agreed,
     },
     host::HostName,
-    inventory::Inventory,
+    inventory::{Inventory, Sources},
     plan::{self, Plan},
     playbook::{self, Playbook},
     step,
@@ -41,8 +41,19 @@ pub(in crate::cli) struct Request<'a> {
 /// Loads, selects and plans; every fault of every file at once.
 pub(in crate::cli) fn prepare(request: &Request<'_>, world: &World) -> Result<Prepared, Failure> {
     let extra = extra_vars(&request.inventory.extra_vars, world)?;
-    let (inventory, playbook) =
-        plan::load(request.playbook, &request.inventory.inventory, extra).map_err(Failure::usage)?;
+    let programs = InventoryPrograms::new(world);
+    let given = &request.inventory;
+    let (inventory, playbook) = plan::load(
+        request.playbook,
+        &Sources {
+            inventories: &given.inventory,
+            beside: request.playbook.parent(),
+            lenient: given.lenient,
+            programs: &programs,
+        },
+        extra,
+    )
+    .map_err(Failure::usage)?;
     let past = RecordedRuns {
         state_dir: request.state_dir.clone(),
         playbook: Some(world.absolute(request.playbook).display().to_string()),
@@ -79,7 +90,14 @@ pub(in crate::cli) fn changes(playbook: &Playbook) -> bool {
 /// The inventories alone, for commands without a playbook.
 pub(in crate::cli) fn load_inventory(args: &InventoryArgs, world: &World) -> Result<Inventory, Failure> {
     let extra = extra_vars(&args.extra_vars, world)?;
-    Inventory::load(&args.inventory).and_then(|inventory| inventory.with_extra_vars(&extra)).map_err(Failure::usage)
+    let programs = InventoryPrograms::new(world);
+    let sources = Sources {
+        inventories: &args.inventory,
+        beside: Some(&world.folder),
+        lenient: args.lenient,
+        programs: &programs,
+    };
+    Inventory::load(&sources).and_then(|inventory| inventory.with_extra_vars(&extra)).map_err(Failure::usage)
 }
 
 /// `-e key=value`, `-e '{"k": 1}'` and `-e @file`; a later one wins.

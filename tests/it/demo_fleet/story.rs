@@ -11,7 +11,7 @@ use patchwave::{
 #[test]
 fn the_project_loads_and_names_its_hosts() {
     let demo = Demo::from_spec(FleetSpec::demo().at_once(), None).unwrap();
-    let inventory = Inventory::load(&[demo.inventory()]).unwrap_or_else(|problems| panic!("{problems}"));
+    let inventory = Inventory::load_files(&[demo.inventory()]).unwrap_or_else(|problems| panic!("{problems}"));
     let names = inventory.hosts().to_vec();
     assert_eq!(names.len(), 24);
     let missing = inventory.missing_labels(&names);

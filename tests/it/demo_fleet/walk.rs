@@ -46,7 +46,7 @@ impl Walker {
         let demo = Demo::from_spec(FleetSpec { systemd, ..FleetSpec::demo_of(1).at_once() }, None).unwrap();
         demo.heal().unwrap();
         let host = demo.broken().parse().unwrap();
-        let inventory = Inventory::load(&[demo.inventory()]).unwrap();
+        let inventory = Inventory::load_files(&[demo.inventory()]).unwrap();
         let transport = SshTransport::new(SshOptions::for_user("nobody", None, None)).unwrap();
         let link = Link::new(Arc::new(transport), Arc::new(inventory.target(&host).unwrap()));
         let playbook = playbook::load(&demo.playbook()).unwrap();

@@ -444,6 +444,7 @@ fn started(case: &Case, hosts: &[HostName], strict: bool) -> RunStarted {
         max_failures: None,
         on_budget_spent: OnBudgetSpent::HaltRun,
         ignores_windows: false,
+        skipped: Vec::new(),
         vars_digest: String::new(),
         pinned: Default::default(),
     };

@@ -59,6 +59,7 @@ impl World {
             max_failures: rng.bool().then(|| rng.usize(0..=3)),
             on_budget_spent: OnBudgetSpent::HaltRun,
             ignores_windows: false,
+            skipped: Vec::new(),
             vars_digest: String::new(),
             pinned: Default::default(),
         };
@@ -83,6 +84,7 @@ impl World {
             max_failures: None,
             on_budget_spent: OnBudgetSpent::HaltRun,
             ignores_windows: false,
+            skipped: Vec::new(),
             vars_digest: String::new(),
             pinned: Default::default(),
         };

@@ -52,8 +52,8 @@ pub(super) struct Entry {
     /// From 1; 0 for a line that this process appended.
     pub(super) line: u32,
     pub(super) marker: Marker,
-    /// Whether OpenSSH sees this line.
-    pub(super) seen: bool,
+    /// Whether `ssh-keygen -F` prints this line.
+    pub(super) listed: bool,
     pub(super) key: Option<FiledKey>,
 }
 
@@ -93,7 +93,8 @@ impl TrustFile {
             } else {
                 this.patterns.push((line.hosts.to_ascii_lowercase().into(), index));
             }
-            this.entries.push(Entry { line: number, marker: line.marker, seen: line.seen, key: line.key });
+            let line::Line { marker, listed, key, .. } = line;
+            this.entries.push(Entry { line: number, marker, listed, key });
         }
         this
     }
@@ -105,7 +106,7 @@ impl TrustFile {
 
     /// The numbers of the lines that name `name`, ascending (what `ssh-keygen -F` finds).
     pub fn find(&self, name: &str) -> Vec<u32> {
-        self.matching(&name.to_ascii_lowercase()).filter(|entry| entry.seen).map(|entry| entry.line).collect()
+        self.matching(&name.to_ascii_lowercase()).filter(|entry| entry.listed).map(|entry| entry.line).collect()
     }
 
     /// The lines that name `name` (in lower case), in the file's order.

@@ -39,8 +39,8 @@ pub(super) struct FiledKey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line<'a> {
     pub(super) marker: Marker,
-    /// Whether OpenSSH sees this line.
-    pub(super) seen: bool,
+    /// Whether `ssh-keygen -F` prints it: the type of its key is one that OpenSSH knows, and something follows.
+    pub(super) listed: bool,
     /// The first field: a pattern list, or a hash.
     pub(super) hosts: &'a str,
     /// `None`: the line names the hosts, but has no readable key.
@@ -79,7 +79,39 @@ pub(super) fn parse(line: &str) -> Option<Line<'_>> {
     if hosts.is_empty() || after.is_empty() || after.starts_with('#') {
         return None;
     }
-    Some(Line { marker, seen, hosts, key: parse_key(after) })
+    let listed = seen && is_listed(after, line.ends_with('\r'));
+    Some(Line { marker, listed, hosts, key: parse_key(after) })
+}
+
+/// Key types by their full names. Source: `keyimpls` in sshkey.c of OpenSSH 9.2 in Debian 12.
+const TYPES: [&str; 11] = [
+    "ssh-ed25519",
+    "ssh-rsa",
+    "ssh-dss",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "rsa-sha2-256",
+    "rsa-sha2-512",
+    "sk-ssh-ed25519@openssh.com",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+    "webauthn-sk-ecdsa-sha2-nistp256@openssh.com",
+];
+/// The short names of those that are not certificates, in any case.
+const SHORT_TYPES: [&str; 7] = ["null", "ed25519", "rsa", "dsa", "ecdsa", "ed25519-sk", "ecdsa-sk"];
+
+/// Whether a key type comes first and then something that is not a comment, be it only the end of a line of DOS.
+fn is_listed(key: &str, dos: bool) -> bool {
+    let Some((kind, after)) = key.split_once(BLANKS) else { return false };
+    let certificate = |name: &str| {
+        let of = |kind: &&str| kind.strip_suffix("@openssh.com").unwrap_or(kind) == name && !kind.starts_with("web");
+        TYPES.iter().any(|kind| of(&kind))
+    };
+    let known = TYPES.contains(&kind)
+        || kind.strip_suffix("-cert-v01@openssh.com").is_some_and(certificate)
+        || SHORT_TYPES.iter().any(|short| short.eq_ignore_ascii_case(kind));
+    let after = after.trim_start_matches(BLANKS);
+    known && !after.starts_with('#') && (dos || !after.is_empty())
 }
 
 /// Reads `algorithm base64 comment`; a key whose blob names a different algorithm is invalid.

@@ -36,7 +36,7 @@ impl TrustStore {
         let shown = if hashed { hashed_name(&name.full)? } else { name.full.clone() };
         append(file.path(), &format!("{shown} {} {}\n", key.algorithm, STANDARD.encode(&key.blob)))?;
         let filed = FiledKey { algorithm: key.algorithm.as_str().into(), blob: key.blob.as_slice().into() };
-        appended.push((name.full.clone(), Entry { line: 0, marker: Marker::Plain, seen: true, key: Some(filed) }));
+        appended.push((name.full.clone(), Entry { line: 0, marker: Marker::Plain, listed: true, key: Some(filed) }));
         Ok(Verdict::Accept)
     }
 }
