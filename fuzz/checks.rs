@@ -140,8 +140,27 @@ pub fn host_output(bytes: &[u8]) {
 
 /// An inventory file; the first line of the bytes is a host pattern.
 pub fn inventory(bytes: &[u8]) {
+    inventory_of("fuzz.yml", bytes);
+}
+
+/// The same, as INI.
+pub fn inventory_ini(bytes: &[u8]) {
+    inventory_of("fuzz.ini", bytes);
+}
+
+/// The same, as TOML.
+pub fn inventory_toml(bytes: &[u8]) {
+    inventory_of("fuzz.toml", bytes);
+}
+
+/// The same, as the output of an inventory program.
+pub fn inventory_output(bytes: &[u8]) {
+    inventory_of("fuzz.out", bytes);
+}
+
+fn inventory_of(name: &str, bytes: &[u8]) {
     let (pattern, content) = split(bytes);
-    match Inventory::from_text("fuzz.yml", &String::from_utf8_lossy(content)) {
+    match Inventory::from_text(name, &String::from_utf8_lossy(content)) {
         Err(problems) => drop(problems.to_string()),
         Ok(inventory) => {
             for pattern in [pattern.as_str(), "all"] {

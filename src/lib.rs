@@ -4,7 +4,7 @@
 //!
 //! | floor | modules | what they are |
 //! |---|---|---|
-//! | 0 | [`host`] [`amount`] [`command`] [`clock`] [`mask`] [`sensitive`] [`prompt`] [`spool`] [`regular`] | words, what is a secret and what hides it, who can be asked, where bytes wait, files that are files |
+//! | 0 | [`host`] [`amount`] [`command`] [`clock`] [`mask`] [`sensitive`] [`prompt`] [`spool`] [`regular`] [`vault`] | words, what is a secret and what hides it, who can be asked, where bytes wait, files that are files |
 //! | 1 | [`yaml`] [`names`] [`hint`] | text with positions; many names in few words; what to type next |
 //! | 2 | [`policy`] [`target`] [`facts`] | words made of words; what a host is |
 //! | 3 | [`inventory`] [`playbook`] [`pkg`] [`sshconfig`] | files to checked data; what package managers say. Pure |
@@ -33,7 +33,7 @@ macro_rules! open {
 #[cfg(feature = "testing")]
 open! {
     amount clock command demo engine event facts hint host inventory ledger mask names pkg plan playbook policy prompt reach
-    regular report rollout sensitive sim spool sshconfig step target transport ui view yaml
+    regular report rollout sensitive sim spool sshconfig step target transport ui vault view yaml
 }
 
 #[cfg(not(feature = "testing"))]
@@ -95,6 +95,8 @@ mod target;
 mod transport;
 #[cfg(not(feature = "testing"))]
 mod ui;
+#[cfg(not(feature = "testing"))]
+mod vault;
 #[cfg(not(feature = "testing"))]
 mod view;
 #[cfg(not(feature = "testing"))]

@@ -35,6 +35,14 @@ pub fn name(text: &str) -> bool {
     words().any(|word| word == "pass") || (words().count() > 1 && words().any(|word| word == "pwd"))
 }
 
+/// A value that is secret whatever its name.
+pub fn marked(value: Value) -> Value {
+    match value {
+        Value::Null | Value::Bool(_) => value,
+        value => Value::Object(Map::from_iter([(MARK.to_owned(), value)])),
+    }
+}
+
 /// The value of a variable with this name, with its secrets marked: the value itself, or the ones inside it, at every
 /// depth. Booleans and null are not secrets, whatever the name.
 #[must_use]

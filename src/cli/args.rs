@@ -86,6 +86,24 @@ pub struct InventoryArgs {
     /// Set a variable: `key=value` or `@file.yml`; wins over all others.
     #[arg(short = 'e', long = "extra-vars", value_name = "K=V")]
     pub extra_vars: Vec<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub vault: VaultArgs,
+}
+
+/// Passwords of Ansible Vault.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Ansible Vault")]
+pub struct VaultArgs {
+    /// A file with a vault password, or a program that prints it; may be repeated.
+    #[arg(long, visible_alias = "vault-pass-file", value_name = "FILE")]
+    pub vault_password_file: Vec<PathBuf>,
+    /// A vault password with a label: LABEL@FILE, LABEL@PROGRAM or LABEL@prompt; may be repeated.
+    #[arg(long, value_name = "ID")]
+    pub vault_id: Vec<String>,
+    /// Ask for a vault password.
+    #[arg(short = 'J', long, visible_alias = "ask-vault-pass")]
+    pub ask_vault_password: bool,
 }
 
 /// How hosts are reached.
@@ -226,6 +244,9 @@ pub struct ResumeArgs {
     /// Set the extra variables that the run was started with again; the ledger has only their names.
     #[arg(short = 'e', long = "extra-vars", value_name = "K=V")]
     pub extra_vars: Vec<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub vault: VaultArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub connect: ConnectArgs,

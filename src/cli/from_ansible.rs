@@ -4,7 +4,7 @@
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Options, with what there is here.
-const OPTIONS: [(&str, &str); 18] = [
+const OPTIONS: [(&str, &str); 16] = [
     ("--list-hosts", "`patchwave plan PLAYBOOK -i INV --all` lists the hosts, wave by wave"),
     ("--list-tasks", "`patchwave plan PLAYBOOK -i INV` lists the steps"),
     ("--list-tags", NO_TAGS),
@@ -21,8 +21,6 @@ const OPTIONS: [(&str, &str); 18] = [
     ("-m", NO_MODULES),
     ("-a", NO_MODULES),
     ("--args", NO_MODULES),
-    ("--vault-password-file", "encrypted values are not decrypted; pass such a value with -e @FILE"),
-    ("--ask-vault-pass", "encrypted values are not decrypted; pass such a value with -e @FILE"),
 ];
 
 const NO_TAGS: &str = "there are no tags; use a `when:` and a variable that -e sets";

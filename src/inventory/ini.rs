@@ -184,7 +184,10 @@ impl Place<'_> {
             None if text.is_empty() => self.span(word.end, word.end),
             // Quotes in the middle: the value is not written anywhere as it is.
             None => Span {
-                source: Source::new(self.source.path.clone(), text),
+                source: match self.source.sealed {
+                    true => Source::sealed(self.source.path.clone(), text),
+                    false => Source::new(self.source.path.clone(), text),
+                },
                 start: 0,
                 end: text.len(),
                 ..self.span(word.begin, word.end)

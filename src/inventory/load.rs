@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     host::HostName,
-    yaml::{Key, Node, Problem, Problems, Span, Value, nearest, read},
+    vault::{self, Passwords},
+    yaml::{Key, Node, Problem, Problems, Source, Span, VAULT, Value, nearest, read},
 };
 
 /// What has been read so far.
@@ -21,6 +22,8 @@ pub struct Loader {
     pub warnings: Problems,
     /// Does as Ansible does where it only warns.
     pub lenient: bool,
+    /// What opens encrypted values; without any, they stay encrypted, and only their use is an error.
+    pub vault: Arc<Passwords>,
     /// Which source is being read: the file, and its folder.
     pub source: Option<Arc<Origin>>,
     pub names: Vec<HostName>,
@@ -48,6 +51,7 @@ impl Loader {
             problems: Problems::default(),
             warnings: Problems::default(),
             lenient,
+            vault: Arc::default(),
             source: None,
             names: Vec::new(),
             hosts: Vec::new(),
@@ -120,7 +124,8 @@ impl Loader {
             !priority
         });
         if !vars.is_empty() {
-            self.groups[group].inline.push(Arc::new(Layer::new(vars, &mut self.problems)));
+            let layer = self.layer(vars);
+            self.groups[group].inline.push(Arc::new(layer));
         }
     }
 
@@ -150,7 +155,7 @@ impl Loader {
             return false;
         }
         let mut layers = Vec::new();
-        let own = Layer::new(vars, &mut self.problems);
+        let own = self.layer(vars);
         let location = Arc::new(Location::of(key, port, &own, &mut self.problems));
         let mut agrees = true;
         if let Some(port) = port {
@@ -196,14 +201,66 @@ impl Loader {
         at
     }
 
+    /// The variables of one place, decrypted as far as there are passwords.
+    pub fn layer(&mut self, mut vars: Vec<(Key, Node)>) -> Layer {
+        if !self.vault.is_empty() {
+            let vault = Arc::clone(&self.vault);
+            vars.iter_mut().for_each(|(_, node)| open(node, &vault, &mut self.problems));
+        }
+        vars.iter_mut().filter(|(_, node)| node.span.source.sealed).for_each(|(_, node)| node.seal());
+        Layer::new(vars, &mut self.problems)
+    }
+
+    /// The text of a file that may be encrypted as a whole; `None` if it stays encrypted, which is a problem if there
+    /// are passwords.
+    pub fn opened(&mut self, source: Arc<Source>) -> Option<Arc<Source>> {
+        if !vault::is_encrypted(&source.text) {
+            return Some(source);
+        }
+        if self.vault.is_empty() {
+            self.encrypted.push(source.path.clone());
+            return None;
+        }
+        match self.vault.open(&source.text) {
+            Ok(text) => Some(Source::sealed(source.path.clone(), text.as_str())),
+            Err(why) => {
+                let message = format!("{}: this file is encrypted, and {why}", source.path.display());
+                self.problems.nowhere(message);
+                None
+            }
+        }
+    }
+
     /// More variables of a host that is known; others are left out.
     pub fn host_vars(&mut self, name: &str, vars: Vec<(Key, Node)>) {
         if let Some(at) = self.index.get(name)
             && !vars.is_empty()
         {
-            let layer = Layer::new(vars, &mut self.problems);
-            self.hosts[*at].layers.push(Arc::new(layer));
+            let at = *at;
+            let layer = self.layer(vars);
+            self.hosts[at].layers.push(Arc::new(layer));
         }
+    }
+}
+
+/// Decrypts the encrypted values in a value.
+fn open(node: &mut Node, vault: &Passwords, problems: &mut Problems) {
+    if node.is_vault() {
+        let text = node.get(VAULT).unwrap_or(node).text().unwrap_or_default();
+        match vault.open(text) {
+            Ok(text) => {
+                node.value = Value::String(text.to_string());
+                node.tag = None;
+                node.seal();
+            }
+            Err(why) => drop(problems.at(&node.span, format!("this value is encrypted, and {why}")).clone()),
+        }
+        return;
+    }
+    match &mut node.value {
+        Value::Seq(items) => items.iter_mut().for_each(|item| open(item, vault, problems)),
+        Value::Map(entries) => entries.iter_mut().for_each(|(_, item)| open(item, vault, problems)),
+        _ => {}
     }
 }
 

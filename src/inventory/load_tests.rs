@@ -205,8 +205,9 @@ fn files_that_are_no_inventory_are_named() {
     fs::write(path("hosts"), "# x\n[web]\nweb1 a b=1\n").unwrap();
     fs::write(path("latin.yml"), b"web:\n  hosts: {\xe4: }\n").unwrap();
     fs::write(path("run.py"), "#!/usr/bin/python3\n").unwrap();
+    fs::write(path("inv.prod"), "web:\n  hosts: {web1: }\n").unwrap();
     fs::create_dir(path("dir")).unwrap();
-    let names = ["missing.yml", "hosts", "latin.yml", "run.py", "dir"];
+    let names = ["missing.yml", "hosts", "latin.yml", "run.py", "dir", "inv.prod"];
     let problems = Inventory::load_files(&names.map(path)).unwrap_err().to_string();
     let folder = folder.path().display();
     assert_eq!(
@@ -223,13 +224,16 @@ fn files_that_are_no_inventory_are_named() {
 
 {folder}/dir: no file in this folder is an inventory
 
+{folder}/inv.prod: this is a YAML inventory, but its name says that it is INI
+  help: rename it: Ansible reads YAML from files that end with .yml, .yaml or .json, or have no ending
+
 {folder}/hosts:3:6: `name=value` is expected after a host
   |
 3 | web1 a b=1
   |      ^
   help: put the value into quotes if it has blanks: `name=\"two words\"`
 
-5 problems"
+6 problems"
         )
     );
 }

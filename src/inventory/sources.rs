@@ -15,7 +15,10 @@ use super::{
     order, script, toml, vars_files,
     yaml::{self, CONVERT, Kind},
 };
-use crate::yaml::{Problem, Problems, Source};
+use crate::{
+    vault::{self, Passwords},
+    yaml::{Problem, Problems, Source},
+};
 
 /// The deepest nesting of folders: a link to a parent folder ends here.
 const DEEPEST: usize = 8;
@@ -36,6 +39,8 @@ pub struct Sources<'a> {
     pub lenient: bool,
     /// Runs inventories that are programs.
     pub programs: &'a dyn Programs,
+    /// What opens encrypted values and files.
+    pub vault: Arc<Passwords>,
 }
 
 /// Runs programs on this machine.
@@ -80,6 +85,7 @@ impl Inventory {
     /// All problems of all files.
     pub fn load(sources: &Sources<'_>) -> Result<Self, Problems> {
         let mut loader = Loader::new(sources.lenient);
+        loader.vault = Arc::clone(&sources.vault);
         if sources.inventories.is_empty() {
             loader.problems.nowhere("no inventory was given").help("name one with `-i inventories/production.yml`");
         }
@@ -105,7 +111,13 @@ impl Inventory {
     /// All problems of all files.
     #[cfg(any(test, feature = "testing"))]
     pub fn load_files(paths: &[PathBuf]) -> Result<Self, Problems> {
-        Self::load(&Sources { inventories: paths, beside: None, lenient: false, programs: &NoPrograms })
+        Self::load(&Sources {
+            inventories: paths,
+            beside: None,
+            lenient: false,
+            programs: &NoPrograms,
+            vault: Default::default(),
+        })
     }
 
     /// An inventory from text, without any files beside it. The name says which kind it is.
@@ -177,14 +189,15 @@ impl Reading<'_> {
 
     /// A file of text: YAML or JSON if its name allows it and it is; otherwise INI.
     fn text(&mut self, source: Arc<Source>) {
+        if self.loader.vault.is_empty() && vault::is_encrypted(&source.text) {
+            let help = "give its password with `--vault-password-file` or `-J`";
+            return self.unreadable(&source.path, "this inventory is encrypted as a whole", Some(help));
+        }
+        let Some(source) = self.loader.opened(source) else { return };
         let end = extension(&source.path);
         let named_yaml = matches!(end, ".yml" | ".yaml" | ".json");
         if end == ".toml" {
             return toml::read(source, self.loader);
-        }
-        if source.text.starts_with("$ANSIBLE_VAULT;") {
-            let help = "decrypt it: `ansible-vault view FILE`; encrypted inventories are not read";
-            return self.unreadable(&source.path, "this inventory is encrypted as a whole", Some(help));
         }
         let mut no_yaml = None;
         if (named_yaml || end.is_empty()) && !ini::looks_like_ini(&source.text) {
@@ -206,6 +219,11 @@ impl Reading<'_> {
         match (ini::lines(&source), no_yaml) {
             (Ok(lines), _) if !lines.is_empty() || !named_yaml => ini::read(lines, self.loader),
             (_, Some(problems)) if named_yaml => self.loader.unreadable(problems),
+            (Err(_), None) if matches!(yaml::kind(Arc::clone(&source)), Kind::Groups(_)) => {
+                let help =
+                    "rename it: Ansible reads YAML from files that end with .yml, .yaml or .json, or have no ending";
+                self.unreadable(&source.path, "this is a YAML inventory, but its name says that it is INI", Some(help));
+            }
             (Err(problems), _) => self.loader.unreadable(problems),
             (Ok(_), problems) => self.loader.unreadable(problems.unwrap_or_default()),
         }

@@ -119,7 +119,13 @@ fn files_of_a_later_source_win_group_by_group() {
     let paths = [one, two];
     let inventory = Inventory::load_files(&paths).unwrap();
     assert_eq!(var(&inventory, "h1", "v"), "parent of the second");
-    let sources = Sources { inventories: &paths, beside: play.parent(), lenient: false, programs: &NoPrograms };
+    let sources = Sources {
+        inventories: &paths,
+        beside: play.parent(),
+        lenient: false,
+        programs: &NoPrograms,
+        vault: Default::default(),
+    };
     let inventory = Inventory::load(&sources).unwrap();
     // Files for `all` are below those of other groups, wherever they are.
     assert_eq!(var(&inventory, "h1", "v"), "parent of the second");
@@ -160,7 +166,8 @@ fn script(says: &[(&'static str, &'static str)]) -> (Result<Inventory, String>, 
     fs::write(&path, "#!/bin/false\n").unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     let fake = Fake { says: says.iter().copied().collect(), asked: RefCell::default() };
-    let sources = Sources { inventories: &[path], beside: None, lenient: false, programs: &fake };
+    let sources =
+        Sources { inventories: &[path], beside: None, lenient: false, programs: &fake, vault: Default::default() };
     let loaded = Inventory::load(&sources).map_err(|problems| problems.to_string());
     (loaded, fake.asked.into_inner())
 }
@@ -221,15 +228,23 @@ fn leniently_a_bad_source_is_left_out_with_a_warning() {
         write("keys.yml", "web: {hots: {}, hosts: {web3: }}\n"),
         folder.path().join("missing"),
     ];
-    let load =
-        |lenient| Inventory::load(&Sources { inventories: &paths, beside: None, lenient, programs: &NoPrograms });
+    let load = |lenient| {
+        Inventory::load(&Sources {
+            inventories: &paths,
+            beside: None,
+            lenient,
+            programs: &NoPrograms,
+            vault: Default::default(),
+        })
+    };
     assert_eq!(load(false).unwrap_err().0.len(), 4);
     let inventory = load(true).unwrap();
     assert_eq!(names::fold(inventory.hosts()), "web[1,3]");
     assert_eq!(inventory.warnings().0.len(), 4);
     // Our own variable is never read leniently.
     let own = [write("own.yml", "web: {hosts: {web1: {patchwave: {rsik: low}}}}\n")];
-    let sources = Sources { inventories: &own, beside: None, lenient: true, programs: &NoPrograms };
+    let sources =
+        Sources { inventories: &own, beside: None, lenient: true, programs: &NoPrograms, vault: Default::default() };
     assert!(Inventory::load(&sources).unwrap_err().to_string().contains("unknown key `rsik`"));
 }
 

@@ -36,10 +36,19 @@ fn resolve(look: &Lookup<'_>, node: &Node, depth: usize) -> Result<String, NoTex
     let fail =
         |why: String, help: Option<&str>| Err(NoText { why, help: help.map(str::to_owned), span: node.span.clone() });
     if node.is_vault() {
-        return fail(CANNOT_DECRYPT.into(), Some("use an SSH key or agent, or pass the value with -e"));
+        return fail(
+            CANNOT_DECRYPT.into(),
+            Some("give its password with `--vault-password-file` or `-J`, or pass the value with -e"),
+        );
     }
     if let Some(text) = node.unsafe_text() {
         return Ok(text.to_owned());
+    }
+    if node.is_sealed() {
+        let open = Node { tag: None, ..node.clone() };
+        let text = resolve(look, &open, depth)?;
+        look.secrets.add(&text);
+        return Ok(text);
     }
     let Some(text) = node.text().filter(|_| !node.is_null()) else {
         return fail(format!("must be a text or a number, found {}", node.kind()), None);

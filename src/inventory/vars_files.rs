@@ -96,10 +96,7 @@ fn list(folder: &Path, problems: &mut Problems) -> BTreeSet<String> {
 
 fn layer(path: &Path, loader: &mut Loader) -> Option<Arc<Layer>> {
     let source = Source::load_or_report(path, &mut loader.problems)?;
-    if source.text.starts_with("$ANSIBLE_VAULT;") {
-        loader.encrypted.push(path.to_owned());
-        return None;
-    }
+    let source = loader.opened(source)?;
     let node = match parse(source) {
         Ok(node) => node,
         Err(problems) => {
@@ -108,7 +105,7 @@ fn layer(path: &Path, loader: &mut Loader) -> Option<Arc<Layer>> {
         }
     };
     match node.value {
-        Value::Map(vars) => Some(Arc::new(Layer::new(vars, &mut loader.problems))),
+        Value::Map(vars) => Some(Arc::new(loader.layer(vars))),
         // Ansible takes every empty value for an empty file.
         Value::Null | Value::Bool(false) | Value::Int(0) => None,
         Value::Seq(items) if items.is_empty() => None,

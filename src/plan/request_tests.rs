@@ -123,7 +123,13 @@ fn all_that_is_wrong_with_both_files_is_said_at_once() {
     };
     let load = |playbook: &Path, inventory: &Path, extra| {
         let inventories = [inventory.to_owned()];
-        let sources = Sources { inventories: &inventories, beside: None, lenient: false, programs: &NoPrograms };
+        let sources = Sources {
+            inventories: &inventories,
+            beside: None,
+            lenient: false,
+            programs: &NoPrograms,
+            vault: Default::default(),
+        };
         load(playbook, &sources, extra)
     };
     let (inventory, playbook) = (write("i.yml", "web: { hots: }\n"), write("p.yml", "step: []\n"));

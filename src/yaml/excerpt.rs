@@ -18,6 +18,9 @@ const BEFORE: usize = 40;
 
 /// The excerpt, or `None` when the place is outside the text or its line is empty.
 pub fn render(span: &Span) -> Option<String> {
+    if span.source.sealed {
+        return None;
+    }
     let text = &span.source.text;
     let head = text.get(..span.start)?;
     let begin = head.rfind('\n').map_or(0, |at| at + 1);
@@ -25,7 +28,8 @@ pub fn render(span: &Span) -> Option<String> {
     if line.trim().is_empty() {
         return None;
     }
-    let from = span.start - begin;
+    // A place may be the end of the line itself.
+    let from = (span.start - begin).min(line.len());
     let to = (span.end - begin).clamp(from, line.len());
     let line = if in_secret_block(&text[..begin], line) { "***".to_owned() } else { masked(line) };
     let (line, range) = window(&line, from, to);

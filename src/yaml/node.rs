@@ -9,6 +9,9 @@ const UNSAFE: &str = "__ansible_unsafe";
 /// The JSON key of a value that is encrypted.
 pub const VAULT: &str = "__ansible_vault";
 
+/// The tag of a value that was encrypted. No file can hold it: a tag of YAML has no blank.
+const SEALED: &str = "! decrypted";
+
 /// Why an encrypted value cannot be used; follows its name.
 pub const CANNOT_DECRYPT: &str = "is encrypted (!vault), and patchwave cannot decrypt it";
 
@@ -100,6 +103,22 @@ impl Node {
         }
     }
 
+    /// Marks this value, or all values in it, as decrypted: they are secret whatever their names.
+    pub fn seal(&mut self) {
+        let encrypted = self.is_vault();
+        match &mut self.value {
+            _ if encrypted => {}
+            Value::Seq(items) => items.iter_mut().for_each(Self::seal),
+            Value::Map(entries) => entries.iter_mut().for_each(|(_, node)| node.seal()),
+            _ => self.tag = Some(SEALED.into()),
+        }
+    }
+
+    /// Whether this value was decrypted.
+    pub fn is_sealed(&self) -> bool {
+        self.tag.as_deref() == Some(SEALED)
+    }
+
     /// What was found, for "expected …, found …". Never shows the value, which may be secret.
     pub fn kind(&self) -> &'static str {
         if self.is_vault() {
@@ -128,6 +147,9 @@ impl Node {
     /// a brace in it `{"__ansible_unsafe": …}`; numbers that JSON lacks (`.inf`, `.nan`) become their text; other tags
     /// are dropped.
     pub fn to_json(&self) -> Json {
+        if self.is_sealed() {
+            return crate::sensitive::marked(Self { tag: None, ..self.clone() }.to_json());
+        }
         let marked = |mark: &str, text: &str| Json::Object(Map::from_iter([(mark.to_owned(), text.into())]));
         if self.is_vault() {
             return marked(VAULT, self.get(VAULT).unwrap_or(self).text().unwrap_or_default());

@@ -39,7 +39,7 @@ pub fn name(node: &Node, problems: &mut Problems) -> Option<String> {
 
 /// The text of a scalar that is not null; else "expected `what`".
 pub fn text<'n>(node: &'n Node, what: &str, problems: &mut Problems) -> Option<&'n str> {
-    let plain = matches!(node.tag.as_deref(), None | Some("!unsafe"));
+    let plain = matches!(node.tag.as_deref(), None | Some("!unsafe")) || node.is_sealed();
     let text = node.text().filter(|_| plain && !node.is_null());
     if text.is_none() {
         problems.expected(what, node);

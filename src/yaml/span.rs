@@ -9,12 +9,19 @@ pub struct Source {
     pub path: PathBuf,
     /// The whole text.
     pub text: String,
+    /// Whether the text was decrypted: no excerpt of it is shown, and its values are secret.
+    pub sealed: bool,
 }
 
 impl Source {
     /// A source from text in memory.
     pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Arc<Self> {
-        Arc::new(Self { path: path.into(), text: text.into() })
+        Arc::new(Self { path: path.into(), text: text.into(), sealed: false })
+    }
+
+    /// A source from text that was encrypted.
+    pub fn sealed(path: impl Into<PathBuf>, text: impl Into<String>) -> Arc<Self> {
+        Arc::new(Self { path: path.into(), text: text.into(), sealed: true })
     }
 }
 

@@ -101,6 +101,21 @@ fn inventory() {
 }
 
 #[test]
+fn inventory_ini() {
+    run("inventory_ini", checks::inventory_ini);
+}
+
+#[test]
+fn inventory_toml() {
+    run("inventory_toml", checks::inventory_toml);
+}
+
+#[test]
+fn inventory_output() {
+    run("inventory_output", checks::inventory_output);
+}
+
+#[test]
 fn playbook() {
     run("playbook", checks::playbook);
 }

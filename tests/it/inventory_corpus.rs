@@ -46,6 +46,10 @@ fn sorted(mut list: Vec<&str>) -> Vec<&str> {
     list
 }
 
+fn without<'t>(list: &[&'t str], left_out: &[&str]) -> Vec<&'t str> {
+    list.iter().filter(|name| !left_out.contains(*name)).copied().collect()
+}
+
 /// The words for `-i` of a case.
 fn words_of(case: &Path) -> Vec<String> {
     texts(&read_json(&case.join("case.json"))["args"]).into_iter().map(str::to_owned).collect()
@@ -100,9 +104,7 @@ fn inventory(case: &Path) -> Result<(), String> {
             }
             return Err(format!("there is no group {name}"));
         };
-        let children_of =
-            |list: &Vec<&str>| sorted(list.iter().filter(|name| !empty.contains(*name)).copied().collect());
-        if own_hosts != hosts || children_of(own_children) != children_of(children) {
+        if own_hosts != hosts || without(own_children, &empty) != without(children, &empty) {
             return Err(format!("group {name}: {own_hosts:?} {own_children:?}, not {hosts:?} {children:?}"));
         }
     }
@@ -262,4 +264,36 @@ fn real_inventories_mean_what_they_mean_to_ansible() {
 #[test]
 fn patterns_of_the_corpus_select_what_they_select_in_ansible() {
     corpus().iter().for_each(|folder| patterns_of(folder));
+}
+
+/// What each row of the table of differences is shown by: a pattern, and the hosts that it selects, or none.
+const DIFFERENCES: &[(&str, Option<(&str, &[&str])>)] = &[
+    ("empty pattern, empty `@file`", Some(("", &[]))),
+    ("a name that is neither host nor group", Some(("db,nothing", &[]))),
+    ("an unknown name or expression after `!`", Some(("all:!nothing", &[]))),
+    ("a pattern that selects no host", Some(("db:&web", &[]))),
+    ("`group[2:0]`", Some(("web[2:0]", &[]))),
+    ("`~` with look-around (`(?=…)`) or a back reference", Some(("~web(?=1)", &[]))),
+    // The rules of a run, which are tested there.
+    ("an unreachable host", None),
+    ("`web[01-20,23].x`", Some(("x[1-2,11].y", &["x1.y", "x2.y", "x11.y"]))),
+    ("`web[1-3]`", Some(("web[1-2]", &["web1", "web2"]))),
+    // `tests/it/cli/again.rs`.
+    ("hosts of an earlier run", None),
+];
+
+#[test]
+fn every_difference_of_the_table_is_one() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/design/selection-differences-from-ansible.md");
+    let page = fs::read_to_string(page).unwrap();
+    let rows = page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| |"));
+    let rows: Vec<&str> = rows.filter_map(|line| line.trim_start_matches("| ").split(" | ").next()).collect();
+    let known: Vec<&str> = DIFFERENCES.iter().map(|(row, _)| *row).collect();
+    assert_eq!(sorted(rows), sorted(known));
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("hosts"), "[web]\nweb[0:4]\n[db]\ndb1\n[other]\nx[1:20].y\n").unwrap();
+    for (row, shown) in DIFFERENCES.iter().filter_map(|(row, shown)| Some((row, (*shown)?))) {
+        let found = hosts(folder.path(), &["-i", "hosts"], &[&format!("--pattern={}", shown.0)]);
+        assert_eq!(found.unwrap_or_default(), shown.1, "{row}");
+    }
 }

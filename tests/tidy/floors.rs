@@ -22,6 +22,7 @@ const PURE: &[&str] = &[
     "inventory",
     "sshconfig",
     "target",
+    "vault",
     "view",
     "yaml",
 ];

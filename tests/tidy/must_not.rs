@@ -25,6 +25,7 @@ const USES: By = Rule("must not: lower floors that a module may not use");
 /// The first module of a row of the table of floors, a "must not" of it, and what enforces it.
 const KEPT: &[(&str, &str, By)] = &[
     ("host", "do IO", PURE),
+    ("vault", "know where passwords come from", FLOORS),
     ("spool", "know what they mean", FLOORS),
     ("regular", "know a format", FLOORS),
     ("yaml", "know a key of any format", Trust),

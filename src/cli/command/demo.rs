@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use crate::{
     cli::{
         Failure, World,
-        args::{ConnectArgs, DemoArgs, HostKeys, InventoryArgs, RunArgs},
+        args::{ConnectArgs, DemoArgs, HostKeys, InventoryArgs, RunArgs, VaultArgs},
         command::run::run,
         connect::runtime::runtime,
     },
@@ -147,7 +147,12 @@ impl DemoRuns<'_> {
     fn arguments(&self, limit: Option<String>) -> RunArgs {
         RunArgs {
             playbook: self.demo.playbook(),
-            inventory: InventoryArgs { inventory: vec![self.demo.inventory()], lenient: false, extra_vars: Vec::new() },
+            inventory: InventoryArgs {
+                inventory: vec![self.demo.inventory()],
+                lenient: false,
+                extra_vars: Vec::new(),
+                vault: VaultArgs::default(),
+            },
             limit,
             check: false,
             yes: true,

@@ -52,7 +52,7 @@ pub(in crate::cli) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut 
     if let Some(code) = over(&mut state, &next, world)? {
         return Ok(code);
     }
-    let (inventory, playbook) = drift::files(&state, &args.extra_vars, world)?;
+    let (inventory, playbook) = drift::files(&state, args, world)?;
     let past = RecordedRuns { state_dir: state_dir.clone(), playbook: None };
     let jump_box = jump_box(&playbook, world);
     let reentry = drift::reentry(&state, &inventory, &playbook, &jump_box, (args, past))?;

@@ -12,3 +12,4 @@ pub(super) mod runtime;
 pub(super) mod ssh_config;
 mod this_machine;
 pub(super) mod transport;
+pub(super) mod vault_passwords;

@@ -9,7 +9,7 @@ use crate::{
     cli::{
         Failure, World,
         args::ResumeArgs,
-        connect::inventory_programs::InventoryPrograms,
+        connect::{inventory_programs::InventoryPrograms, vault_passwords::vault_passwords},
         outcome_selectors::RecordedRuns,
         rollout::{agreed, prepare::extra_vars},
     },
@@ -37,17 +37,23 @@ pub(in crate::cli) struct Reentry {
 /// The files that the run was started from, as they are now.
 pub(in crate::cli) fn files(
     state: &RunState,
-    words: &[String],
+    args: &ResumeArgs,
     world: &World,
 ) -> Result<(Inventory, Playbook), Failure> {
+    let words = &args.extra_vars;
     let started = &state.started;
     let extra = extra_vars(words, world)?;
     same_names(&started.extra_vars, words)?;
     let paths: Vec<PathBuf> = started.inventory_paths.iter().map(PathBuf::from).collect();
     let playbook = Path::new(&started.playbook_path);
     let programs = InventoryPrograms::new(world);
-    let sources =
-        Sources { inventories: &paths, beside: playbook.parent(), lenient: started.lenient, programs: &programs };
+    let sources = Sources {
+        inventories: &paths,
+        beside: playbook.parent(),
+        lenient: started.lenient,
+        programs: &programs,
+        vault: vault_passwords(&args.vault, world)?,
+    };
     plan::load(playbook, &sources, extra).map_err(Failure::usage)
 }
 

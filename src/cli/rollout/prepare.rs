@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 use crate::{
     cli::{
         Failure, World, args::InventoryArgs, connect::inventory_programs::InventoryPrograms,
-        connect::jump_box::jump_box, outcome_selectors::RecordedRuns, rollout::agreed,
+        connect::jump_box::jump_box, connect::vault_passwords::vault_passwords, outcome_selectors::RecordedRuns,
+        rollout::agreed,
     },
     host::HostName,
     inventory::{Inventory, Sources},
@@ -50,6 +51,7 @@ pub(in crate::cli) fn prepare(request: &Request<'_>, world: &World) -> Result<Pr
             beside: request.playbook.parent(),
             lenient: given.lenient,
             programs: &programs,
+            vault: vault_passwords(&given.vault, world)?,
         },
         extra,
     )
@@ -96,6 +98,7 @@ pub(in crate::cli) fn load_inventory(args: &InventoryArgs, world: &World) -> Res
         beside: Some(&world.folder),
         lenient: args.lenient,
         programs: &programs,
+        vault: vault_passwords(&args.vault, world)?,
     };
     Inventory::load(&sources).and_then(|inventory| inventory.with_extra_vars(&extra)).map_err(Failure::usage)
 }

@@ -205,8 +205,8 @@ fn every_variable_of_a_host_with_its_place() {
     db1.example.com
       groups: db
       ansible_become_password: "***"
-        inv.yml:2:29
-      ansible_port: 22
+        inv.yml:2:30
+      ansible_port: 2222
         inv.yml:10:28
       ansible_user: "ops"
         inv.yml:2:11

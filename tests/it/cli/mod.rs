@@ -35,5 +35,6 @@ mod terms;
 mod traffic;
 mod typed;
 mod unreachable;
+mod vault;
 mod webhooks;
 mod which_run;

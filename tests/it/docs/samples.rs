@@ -19,7 +19,7 @@ fn every_yaml_example_loads() {
         if block.text.starts_with("# inventories/") {
             inventories += 1;
             let page = block.page.display().to_string();
-            if let Err(problems) = Inventory::from_text(&page, &text) {
+            if let Err(problems) = Inventory::from_text(&format!("{page}.yml"), &text) {
                 panic!("{problems}");
             }
         } else if block.text.starts_with("# playbooks/") {
@@ -171,7 +171,7 @@ fn the_quick_start_is_planned() {
         block.unwrap_or_else(|| panic!("README.md has no example {start:?}"))
     };
     let inventory = readme("# inventories/");
-    let inventory = must(Inventory::from_text("README.md", &inventory.in_its_place()));
+    let inventory = must(Inventory::from_text("README.md.yml", &inventory.in_its_place()));
     let playbook = readme("# playbooks/");
     check_plan(&inventory, &must(playbook::load_text(&playbook.page, &playbook.in_its_place())));
 }
