@@ -153,9 +153,9 @@ async fn what_stands_in_the_way_is_named_before_anything_is_changed() {
                 "case $2 in -i) echo /dev/sda1 9000 1 7 99% / ;; *) echo /dev/sda1 9 1 900000 1% / ;; esac",
             );
         }),
-        ("unsupported", "this host has dnf (Rocky Linux 9.4)", |bench| {
-            bench.file("etc/os-release", "ID=rocky\nID_LIKE=\"rhel fedora\"\nPRETTY_NAME=\"Rocky Linux 9.4\"\n");
-            bench.shim("dnf", "");
+        ("unsupported", "this host has yum (CentOS Linux 7)", |bench| {
+            bench.file("etc/os-release", "ID=centos\nID_LIKE=\"rhel fedora\"\nPRETTY_NAME=\"CentOS Linux 7\"\n");
+            bench.shim("yum", "");
         }),
         ("rights", "apt needs root, but commands run as user 1000", |bench| bench.shim("id", "echo 1000")),
         ("broken-packages", "openssl is half-configured", |bench| {
