@@ -294,7 +294,7 @@ pub struct StepResult {
     pub restarted: Vec<String>,
     /// What is left for a person, although the step may be ok.
     #[serde(skip_serializing_if = "LeftBehind::is_empty", default)]
-    pub left_behind: LeftBehind,
+    pub left_behind: Box<LeftBehind>,
     /// True if the host rebooted.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub rebooted: bool,

@@ -175,7 +175,7 @@ mod tests {
         let secrets = crate::mask::Secrets::default();
         secrets.add("S3cr3tPassw0rd");
         let mut result = result(Verdict::Ok, "done");
-        result.left_behind = LeftBehind::default().and_files(["/etc/S3cr3tPassw0rd.conf".to_owned()]);
+        *result.left_behind = LeftBehind::default().and_files(["/etc/S3cr3tPassw0rd.conf".to_owned()]);
         result.hide(&secrets, None);
         assert_eq!(result.left_behind.files, ["/etc/********.conf"]);
     }
@@ -188,7 +188,7 @@ mod tests {
         let plain = serde_json::to_string(&result(Verdict::Ok, "done")).unwrap();
         assert!(!plain.contains("left_behind"), "{plain}");
         let mut full = result(Verdict::Ok, "done");
-        full.left_behind = LeftBehind::of(vec![left("a", true)]).and_files(["/etc/b".to_owned()]);
+        *full.left_behind = LeftBehind::of(vec![left("a", true)]).and_files(["/etc/b".to_owned()]);
         full.left_behind.no_snapshot = true;
         let text = serde_json::to_string(&full).unwrap();
         assert!(text.contains(r#""left_behind":{"packages":[{"name":"a","installed":"1","available":"2""#), "{text}");

@@ -29,7 +29,7 @@ pub struct Starts {
     pub by: String,
 }
 
-/// A boot loader, as far as it can be told what to start.
+/// A boot loader, as far as it can be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Grub,

@@ -1,6 +1,6 @@
 //! A trial boot: a kernel that is started once, while the running one stays the default. If it hangs, the next boot
-//! after that, when somebody turns the power off and on, starts the old one. Knows what boot loaders can do and how they
-//! are told; never decides when. Start at [`trial`].
+//! after that, when somebody turns the power off and on, starts the old one. Knows what boot loaders can do and with
+//! which commands; never decides when. Start at [`trial`].
 //!
 //! Command lines on the host, through `/bin/sh -c`: those of `loader.sh`; `grub-probe --target=fs|abstraction`,
 //! `grub-set-default`, `grub-reboot`, `grub-editenv FILE unset NAME` (or `grub2-…`); `bootctl set-default`,
@@ -55,7 +55,7 @@ pub struct Trial {
     pub before: String,
 }
 
-/// What the boot loader is told.
+/// What the boot loader is set to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Marks {
     /// The entry that it starts by default; empty: none is set.
@@ -88,12 +88,12 @@ pub fn trial(running: &str, new: &str) -> Query<Result<Trial, String>> {
     Query::new(look("trial-look"), move |output| Ok(read(output)?.trial(&releases)))
 }
 
-/// What the boot loader is told now.
+/// What the boot loader is set to now.
 pub fn marks() -> Query<Marks> {
     Query::new(look("trial-marks"), |output| Ok(read(output)?.marks()))
 }
 
-/// Tells the boot loader. Doing it twice is doing it once.
+/// Sets the boot loader. Doing it twice is doing it once.
 pub fn set_marks(trial: &Trial, marks: &Marks) -> Command {
     Command::sh("trial-set", SET, [&trial.tool, &marks.default, &marks.once]).timeout(Duration::from_secs(60))
 }
@@ -155,7 +155,7 @@ impl Found {
         let (old, new) = (entry(&releases.0)?, entry(&releases.1)?);
         let Marks { default, once } = self.marks();
         if !once.is_empty() {
-            return Err(format!("the boot loader is told already to start {once} once"));
+            return Err(format!("the boot loader is already set to start {once} once"));
         }
         // `0` is the first entry, which is the newest kernel.
         let before = if default == "0" { String::new() } else { default };

@@ -28,7 +28,7 @@ impl StepResult {
             found_work: false,
             packages: Vec::new(),
             restarted: Vec::new(),
-            left_behind: LeftBehind::default(),
+            left_behind: Box::default(),
             rebooted: false,
             vars: Map::new(),
             took: Duration::ZERO,
@@ -110,7 +110,7 @@ impl StepResult {
     /// Says what is left for a person.
     #[must_use]
     pub fn left_behind(mut self, left: LeftBehind) -> Self {
-        self.left_behind = left;
+        *self.left_behind = left;
         self
     }
 
@@ -127,7 +127,7 @@ impl StepResult {
     #[must_use]
     pub fn after(mut self, earlier: Self) -> Self {
         let complete = matches!(self.verdict, Verdict::Ok | Verdict::Skipped);
-        self.left_behind = self.left_behind.after(earlier.left_behind, complete);
+        *self.left_behind = std::mem::take(&mut *self.left_behind).after(*earlier.left_behind, complete);
         self.changed |= earlier.changed;
         self.rebooted |= earlier.rebooted;
         self.restarted.extend(earlier.restarted);
@@ -228,7 +228,7 @@ mod tests {
         };
         let mut earlier = StepResult::failed("x", "x").changed(true);
         earlier.rebooted = true;
-        earlier.left_behind = LeftBehind::default().and_files(["/etc/x".to_owned()]);
+        *earlier.left_behind = LeftBehind::default().and_files(["/etc/x".to_owned()]);
         earlier.packages = vec![change("a", "1", "2"), change("b", "1", "2"), change("c", "1", "2")];
         let mut last = StepResult::ok("y");
         last.packages = vec![change("b", "2", "3"), change("c", "2", "1"), change("d", "-", "1")];

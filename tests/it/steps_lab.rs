@@ -222,6 +222,7 @@ async fn bad_reboots_are_told_apart(host: &mut Host, mode: &str, class: &str) {
         message: None,
         timeout: Duration::from_secs(25),
         stable: Duration::from_secs(1),
+        trial: false,
         lock_timeout: Duration::from_secs(600),
         trial: false,
     }));
@@ -268,6 +269,7 @@ async fn a_whole_walk(host: &mut Host) {
         message: None,
         timeout: Duration::from_secs(100),
         stable: Duration::from_secs(2),
+        trial: false,
         lock_timeout: Duration::from_secs(600),
         trial: false,
     };

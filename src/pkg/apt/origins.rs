@@ -72,6 +72,7 @@ mod tests {
     use crate::command::Exit;
 
     const SOURCES: &str = "http://deb.debian.org/debian/|bookworm|Debian|stable|bookworm
+http://deb.debian.org/debian/|bookworm-updates|Debian|stable-updates|bookworm-updates
 http://deb.debian.org/debian-security/|bookworm-security|||
 https://vendor.example/apt/|stable|Vendor|stable|stable
 http://flat.example/repo/|./|||

@@ -1,5 +1,5 @@
-//! `trial: yes`: a new kernel is started once, and becomes the default only after the reboot is proved. Whatever happens
-//! in between, the next boot starts the old one.
+//! `trial: yes`: a new kernel is started once, and becomes the default only after the reboot is proved. Whatever
+//! happens in between, the next boot starts the old one.
 
 use super::before::Before;
 use crate::{
@@ -46,7 +46,7 @@ pub(super) async fn disarm(cx: &mut StepCx<'_>, before: &Before) {
     if let Some(trial) = &before.trial
         && !matches!(set(cx, trial, &trial.undone()).await, Ok(Ok(())))
     {
-        cx.journal.progress("the boot loader could not be told to forget the trial");
+        cx.journal.progress("the boot loader could not be set back");
     }
 }
 
@@ -83,9 +83,9 @@ pub(super) async fn conclude(cx: &mut StepCx<'_>, before: &Before, ended: Ended)
     }
 }
 
-/// Tells the boot loader and reads back what it knows. The inner error: it does not know it.
+/// Sets the boot loader and reads its files again. The inner error: they do not have it.
 async fn set(cx: &mut StepCx<'_>, trial: &Trial, wanted: &Marks) -> Result<Result<(), String>, Box<StepResult>> {
-    let output = packages::change(cx, "telling the boot loader what to start", set_marks(trial, wanted)).await?;
+    let output = packages::change(cx, "setting what the boot loader starts", set_marks(trial, wanted)).await?;
     if !output.success() {
         return Ok(Err(format!("{}: {} {}", trial.tool, output.exit, output.last_lines(1))));
     }
@@ -94,7 +94,7 @@ async fn set(cx: &mut StepCx<'_>, trial: &Trial, wanted: &Marks) -> Result<Resul
         return Ok(Ok(()));
     }
     Ok(Err(format!(
-        "the boot loader was told, but its files do not say it (default {:?}, once {:?})",
+        "the boot loader was set, but its files do not have it (default {:?}, once {:?})",
         now.default, now.once
     )))
 }

@@ -26,7 +26,7 @@ impl Outcome {
     /// The result of the upgrade together with this.
     pub(in crate::step) fn and(&self, mut result: StepResult) -> StepResult {
         result.detail.extend(self.detail.iter().cloned());
-        result.left_behind = result.left_behind.and_services(self.left.iter().cloned());
+        *result.left_behind = std::mem::take(&mut *result.left_behind).and_services(self.left.iter().cloned());
         if !self.restarted.is_empty() {
             result.summary = format!("{}; restarted {}", result.summary, self.restarted.join(", "));
             result.restarted = self.restarted.clone();

@@ -62,7 +62,7 @@ pub(super) async fn would(
     result.detail = all.iter().map(|change| verdict::upgraded(std::slice::from_ref(change))).collect();
     result.detail.extend(planned.left_out.iter().cloned());
     result.detail.extend(lists_age(cx, state));
-    result.left_behind = LeftBehind::of(planned.left.clone());
+    *result.left_behind = LeftBehind::of(planned.left.clone());
     let names: Vec<&str> = planned.changes.iter().map(|change| change.name.as_str()).collect();
     Ok(with_facts(cx, manager, result, &names, &planned.name_check, Vec::new()).await)
 }

@@ -57,7 +57,7 @@ impl Evidence<'_> {
             result.detail.push(format!("configuration files to merge: {}", new_files.join(", ")));
         }
         result.detail.extend(self.manager.fetched(self.output).map(|size| format!("fetched: {size}")));
-        result.left_behind = LeftBehind::of(self.planned.left.clone()).and_files(new_files);
+        *result.left_behind = LeftBehind::of(self.planned.left.clone()).and_files(new_files);
         result.left_behind.sources = self.planned.silent.clone();
         result.changed = !difference.changes.is_empty();
         result.packages = difference.changes;

@@ -64,7 +64,7 @@ fn it_is_said_at_the_end_and_by_every_reader() {
     );
     assert_eq!(report["hosts"][2]["left_behind"]["packages"], json!([]));
     let recorded = site.facts(&site.last_run(), |kind| match kind {
-        Kind::StepFinished { host, result, .. } if host.as_str() == "web001.test" => Some(result.left_behind),
+        Kind::StepFinished { host, result, .. } if host.as_str() == "web001.test" => Some(*result.left_behind),
         _ => None,
     });
     let [command, snapshot, upgrade] = &recorded[..] else { panic!("{recorded:?}") };
@@ -97,7 +97,7 @@ fn a_taken_snapshot_and_an_update_that_went_in_later_are_not_left() {
     let said = site.run("run play.yml -i inv.yml").ended(0);
     said.says(&["left behind on 1 host", "configuration files to merge"]).never_says(&["sudo 1.9", "no snapshot"]);
     let facts: Vec<LeftBehind> = site.facts(&site.last_run(), |kind| match kind {
-        Kind::StepFinished { result, .. } => Some(result.left_behind),
+        Kind::StepFinished { result, .. } => Some(*result.left_behind),
         _ => None,
     });
     assert_eq!((facts[2].packages.len(), facts[4].packages.len()), (1, 0), "{facts:?}");

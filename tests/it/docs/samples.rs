@@ -53,7 +53,7 @@ const VALUES: [(&str, &str); 11] = [
 ];
 
 /// Where a key with its value may be written. `@` is the sample.
-const PLACES: [&str; 19] = [
+const PLACES: [&str; 20] = [
     "steps: [ { pause: 1s } ]\n@",
     "steps:\n  - @",
     "steps:\n  - command: 'true'\n    @",
@@ -65,6 +65,7 @@ const PLACES: [&str; 19] = [
     "steps:\n  - verify: { @ }",
     "steps:\n  - upgrade: { @ }",
     "steps:\n  - upgrade: { scope: packages, @ }",
+    "steps:\n  - upgrade: { packages: [openssl], @ }",
     "steps:\n  - upgrade: { cves: [CVE-2026-12345], @ }",
     "steps:\n  - upgrade: { advisories: [x], @ }",
     "steps:\n  - reboot: { @ }",

@@ -196,6 +196,7 @@ pub fn reboot() -> StepSpec {
             message: None,
             timeout: Duration::from_secs(300),
             stable: Duration::from_secs(10),
+            trial: false,
             lock_timeout: Duration::from_secs(600),
             trial: false,
         }),

@@ -33,8 +33,8 @@ submenu 'Advanced options' $menuentry_id_option 'gnulinux-advanced' {
 const OLD: &str = "gnulinux-advanced>gnulinux-6.1.0-98-amd64-advanced";
 const NEW: &str = "gnulinux-advanced>gnulinux-6.1.0-99-amd64-advanced";
 
-/// As GRUB and the machine do: what is set for one boot is forgotten before it is started; a kernel that hangs is turned
-/// off and on.
+/// As GRUB and the machine do: what is set for one boot is forgotten before it is started; after a kernel that hangs,
+/// the power is turned off and on.
 const BOOT: &str = r#"r=$PATCHWAVE_ROOT env=$r/boot/grub/grubenv
 boot() {
   entry=$(sed -n 's/^next_entry=//p' "$env")
@@ -143,7 +143,7 @@ async fn a_host_that_cannot_try_a_kernel_is_not_rebooted() {
             bench.shim("grub-probe", "case $1 in --target=fs) echo ext2 ;; *) echo lvm ;; esac");
         }),
         ("GRUB cannot write its environment on btrfs", |bench| {
-            bench.shim("grub-probe", "[ $1 != --target=fs ] || echo btrfs")
+            bench.shim("grub-probe", "[ $1 != --target=fs ] || echo btrfs");
         }),
         ("GRUB cannot write its environment on an unknown file system", |bench| bench.shim("grub-probe", "exit 1")),
         ("the boot menu has no entry for kernel 6.1.0-98-amd64", |bench| {
@@ -152,7 +152,7 @@ async fn a_host_that_cannot_try_a_kernel_is_not_rebooted() {
                 MENU.replace("/boot/vmlinuz-6.1.0-98-amd64", "/boot/vmlinuz-6.1.0-97-amd64"),
             );
         }),
-        ("its files do not say it", |bench| bench.shim("grub-reboot", "exit 0")),
+        ("its files do not have it", |bench| bench.shim("grub-reboot", "exit 0")),
     ];
     for (why, spoil) in cases {
         let mut bench = host();
