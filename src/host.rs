@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// The inventory name of one host. Cheap to clone; ordered and hashed by its text.
 ///
-/// A valid name is 1 to 253 bytes of letters, ASCII digits and `._:@%-`, does not start with `-`, `.`, `@` or `%`, and contains
-/// no path separator, so that it is safe as an argument, as a word of a shell line and, through
+/// A valid name is 1 to 253 bytes of letters, ASCII digits and `._:@%-`, does not start with `-`, `.`, `@` or `%`, and
+/// contains no path separator, so that it is safe as an argument, as a word of a shell line and, through
 /// [`HostName::as_file_name`], as a file name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

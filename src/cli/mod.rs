@@ -8,6 +8,7 @@ mod commands;
 mod connect;
 mod failure;
 mod from_ansible;
+mod inventory_args;
 mod outcome_selectors;
 mod rollout;
 mod state_dir;

@@ -152,7 +152,7 @@ impl Place<'_> {
         let named = |message: &str, help: &str| Err(self.problem(name.begin, name.end, message, help));
         match name.text.as_str() {
             "" => return named("the name of this host is empty", ""),
-            "---" => return named("`---` is no host", "this looks like YAML: name the file `….yml`"),
+            "---" => return named("`---` is not a host", "this looks like YAML: name the file `….yml`"),
             text if text.ends_with(':') => {
                 return named("a host cannot end with a colon", "a colon separates a port: `web01:2222`");
             }

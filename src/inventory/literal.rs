@@ -6,7 +6,7 @@
 use super::literal_text;
 use crate::yaml::{Key, Node, Span, Value};
 
-/// The deepest nesting of brackets; a text with more is no value.
+/// The deepest nesting of brackets; a text with more is not a value.
 const DEEPEST: usize = 50;
 /// In longer texts, columns of nested values are not counted: it would take too long.
 const LONG: usize = 4096;

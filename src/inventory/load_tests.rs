@@ -219,7 +219,7 @@ fn files_that_are_no_inventory_are_named() {
 {folder}/latin.yml: line 2 is not UTF-8 text (byte 15 of the file)
   help: convert it: `iconv -f latin1 -t utf-8`
 
-{folder}/run.py: this is no inventory
+{folder}/run.py: this is not an inventory
   help: make it executable if it is a program that prints an inventory: `chmod +x FILE`
 
 {folder}/dir: no file in this folder is an inventory

@@ -1,5 +1,6 @@
 //! Inventories in, checked hosts and host patterns out: Ansible's inventories, read as Ansible reads them. Opens files
-//! but no connection, starts no program itself, and knows no playbook. Start at [`Inventory`] and [`Inventory::select`].
+//! but no connection, starts no program itself, and knows no playbook. Start at [`Inventory`] and
+//! [`Inventory::select`].
 
 mod aliases;
 mod connect;

@@ -9,6 +9,8 @@ use std::{
     sync::Arc,
 };
 
+use regex::Regex;
+
 use super::{
     Inventory, host_list, ini,
     load::{Loader, Origin},
@@ -24,9 +26,8 @@ use crate::{
 const DEEPEST: usize = 8;
 /// The most files of one folder.
 const MOST_FILES: usize = 10_000;
-/// Names that Ansible leaves out of a folder: these endings, and those of [`is_ignored`].
-const IGNORED_ENDINGS: [&str; 12] =
-    [".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry"];
+/// Endings of names that Ansible leaves out of a folder; [`is_ignored`] has the whole names.
+const IGNORED_ENDINGS: &str = r"(\.(py[co]|swp|bak|r(pm|st|etry)|md|txt|orig|cfg)|~)$";
 
 /// Where hosts come from.
 pub struct Sources<'a> {
@@ -164,7 +165,8 @@ impl Reading<'_> {
             Err(error) => return self.unreadable(folder, &format!("cannot be listed: {error}"), None),
         };
         names.sort();
-        for name in names.iter().filter(|name| !name.to_str().is_some_and(is_ignored)) {
+        let endings = Regex::new(IGNORED_ENDINGS).expect("the expression is valid");
+        for name in names.iter().filter(|name| !name.to_str().is_some_and(|name| is_ignored(name, &endings))) {
             if depth >= DEEPEST || self.files >= MOST_FILES {
                 let limit = format!("has more than {MOST_FILES} files, or folders more than {DEEPEST} levels deep");
                 return self.unreadable(folder, &limit, Some("is there a link to a folder above it?"));
@@ -214,7 +216,7 @@ impl Reading<'_> {
         }
         if source.text.starts_with("#!") {
             let help = "make it executable if it is a program that prints an inventory: `chmod +x FILE`";
-            return self.unreadable(&source.path, "this is no inventory", Some(help));
+            return self.unreadable(&source.path, "this is not an inventory", Some(help));
         }
         match (ini::lines(&source), no_yaml) {
             (Ok(lines), _) if !lines.is_empty() || !named_yaml => ini::read(lines, self.loader),
@@ -236,10 +238,8 @@ impl Reading<'_> {
 }
 
 /// Whether Ansible leaves this name out of a folder of inventories.
-fn is_ignored(name: &str) -> bool {
-    name.starts_with('.')
-        || matches!(name, "host_vars" | "group_vars" | "vars_plugins")
-        || IGNORED_ENDINGS.iter().any(|end| name.ends_with(end))
+fn is_ignored(name: &str, endings: &Regex) -> bool {
+    name.starts_with('.') || matches!(name, "host_vars" | "group_vars" | "vars_plugins") || endings.is_match(name)
 }
 
 /// The end of a name with its dot, as Python's `os.path.splitext` has it.

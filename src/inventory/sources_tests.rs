@@ -64,7 +64,7 @@ fn every_bad_line_is_named_and_no_secret_is_shown() {
         ("[site:children]\na b\n", "hosts:2:1: the name of a group is expected here"),
         ("[web]\nx\n[web:vars]\nno value\n", "hosts:4:1: `name = value` is expected here"),
         ("[web]\nweb1:\n", "hosts:2:1: a host cannot end with a colon"),
-        ("---\n[web]\n", "`---` is no host"),
+        ("---\n[web]\n", "`---` is not a host"),
         ("[a:children]\na\n", "a group contains itself: `a` contains `a`"),
         ("[web]\nweb[3:1]\n", "the range `[3:1]` ends before it begins"),
     ] {
@@ -130,6 +130,11 @@ fn files_of_a_later_source_win_group_by_group() {
     // Files for `all` are below those of other groups, wherever they are.
     assert_eq!(var(&inventory, "h1", "v"), "parent of the second");
     assert_eq!(var(&inventory, "h1", "w"), "all beside the playbook");
+    // One folder by two names is read once.
+    write("one/group_vars/all", "v: [\n");
+    let again = folder.path().join("one/../one");
+    let sources = Sources { beside: Some(&again), inventories: &paths[..1], ..sources };
+    assert_eq!(Inventory::load(&sources).unwrap_err().0.len(), 1);
 }
 
 #[test]

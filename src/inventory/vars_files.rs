@@ -17,9 +17,14 @@ const DEEPEST: usize = 8;
 /// Adds the variables in `group_vars` and `host_vars` of each folder; a later folder wins. As in Ansible, a folder that
 /// is there twice counts where it is last.
 pub fn read_all(folders: &[PathBuf], loader: &mut Loader) {
-    for (at, folder) in folders.iter().enumerate() {
-        if !folders[at + 1..].contains(folder) {
-            read(folder, at, loader);
+    // The current folder may be there by two names.
+    let here = |folder: &PathBuf| if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.clone() };
+    let real: Vec<PathBuf> =
+        folders.iter().map(|folder| fs::canonicalize(here(folder)).unwrap_or_else(|_| folder.clone())).collect();
+    for (at, folder) in real.iter().enumerate() {
+        if !real[at + 1..].contains(folder) {
+            let first = real.iter().position(|other| other == folder).unwrap_or(at);
+            read(&folders[first], at, loader);
         }
     }
 }

@@ -266,8 +266,11 @@ fn patterns_of_the_corpus_select_what_they_select_in_ansible() {
     corpus().iter().for_each(|folder| patterns_of(folder));
 }
 
-/// What each row of the table of differences is shown by: a pattern, and the hosts that it selects, or none.
-const DIFFERENCES: &[(&str, Option<(&str, &[&str])>)] = &[
+/// A pattern, and the hosts that it selects, or none.
+type Shown = (&'static str, &'static [&'static str]);
+
+/// What each row of the table of differences is shown by.
+const DIFFERENCES: &[(&str, Option<Shown>)] = &[
     ("empty pattern, empty `@file`", Some(("", &[]))),
     ("a name that is neither host nor group", Some(("db,nothing", &[]))),
     ("an unknown name or expression after `!`", Some(("all:!nothing", &[]))),

@@ -76,7 +76,7 @@ fn password(label: &str, source: &str, world: &World) -> Result<Password, Failur
     Ok(named(text))
 }
 
-/// What a program prints. One whose name ends with `-client` is told the label, as in Ansible.
+/// What a program prints. One whose name ends with `-client` gets the label, as in Ansible.
 fn printed(path: &Path, label: &str, world: &World) -> Result<Vec<u8>, String> {
     let mut words = vec![path.display().to_string()];
     if path.file_stem().is_some_and(|name| name.to_string_lossy().ends_with("-client")) {

@@ -97,7 +97,7 @@ fn what_was_encrypted_is_used_and_shown_nowhere() {
     hides(&shown);
     let ran = desk.run(&format!("run play.yml -i inv.yml {password} --json"));
     hides(&ran);
-    ran.ended(6).says(&["plainly", "look ******** ******** true plainly"]);
+    ran.ended(6).says(&["plainly", "look ******** ******** True plainly"]);
     for line in ["show", "show --all", "show --json", "status", "report", "report --format json", "runs"] {
         hides(&desk.run(line));
     }

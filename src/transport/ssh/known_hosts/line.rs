@@ -104,8 +104,8 @@ const SHORT_TYPES: [&str; 7] = ["null", "ed25519", "rsa", "dsa", "ecdsa", "ed255
 fn is_listed(key: &str, dos: bool) -> bool {
     let Some((kind, after)) = key.split_once(BLANKS) else { return false };
     let certificate = |name: &str| {
-        let of = |kind: &&str| kind.strip_suffix("@openssh.com").unwrap_or(kind) == name && !kind.starts_with("web");
-        TYPES.iter().any(|kind| of(&kind))
+        let plain = TYPES.iter().filter(|kind| !kind.starts_with("web"));
+        plain.map(|kind| kind.strip_suffix("@openssh.com").unwrap_or(kind)).any(|kind| kind == name)
     };
     let known = TYPES.contains(&kind)
         || kind.strip_suffix("-cert-v01@openssh.com").is_some_and(certificate)
