@@ -102,7 +102,7 @@ fn what_was_encrypted_is_used_and_shown_nowhere() {
         hides(&desk.run(line));
     }
     let run = desk.last_run();
-    hides(&desk.run(&format!("log {run} {host}")).ended(0).says(&["again ********"]));
+    hides(&desk.run(&format!("log {run} {host}")).ended(0).says(&["again LOOK ********"]));
     holds_nothing(&desk.folder().join("state"));
     let processes = fs::read_to_string(desk.folder().join("processes.txt")).unwrap();
     assert!(!HIDDEN.iter().any(|secret| processes.contains(secret)), "{processes}");
