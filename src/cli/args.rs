@@ -1,10 +1,15 @@
 //! The command line.
 
+mod demo;
+mod rollback;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use super::inventory_args::{InventoryArgs, InventoryCommand, VaultArgs};
+pub use demo::DemoArgs;
+pub use rollback::RollbackArgs;
 
 /// Takes fleets of Linux hosts through operating-system patch waves over plain SSH: a canary first, then batches, and
 /// it stops when hosts fail.
@@ -12,7 +17,7 @@ pub use super::inventory_args::{InventoryArgs, InventoryCommand, VaultArgs};
 #[command(name = "patchwave", version, max_term_width = 100, arg_required_else_help = true)]
 #[command(
     after_help = "Exit codes: 0 every selected host is ok · 1 an internal error of patchwave · 2 wrong usage, or a \
-                        file that does not load · 3 refused · 4 stopped early, none failed · 5 hosts unreachable, \
+                        file that does not load · 3 refused · 4 stopped early or rolled back, none failed · 5 hosts unreachable, \
                         none failed · 6 hosts failed · 7 the outcome of some hosts is unknown"
 )]
 pub struct Cli {
@@ -36,6 +41,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Continue an interrupted or stopped run.
     Resume(ResumeArgs),
+    /// Undo what a run changed: its hosts get the packages of before, wave by wave.
+    Rollback(RollbackArgs),
     /// Run one command on many hosts; identical output is printed once.
     Exec(ExecArgs),
     /// List runs, newest first.
@@ -449,23 +456,6 @@ pub struct KnownHostsFind {
     /// The file [default: ~/.ssh/known_hosts].
     #[arg(short, long, value_name = "FILE")]
     pub file: Option<PathBuf>,
-}
-
-/// `demo`.
-#[derive(Clone, Debug, Args)]
-pub struct DemoArgs {
-    /// Number of simulated hosts.
-    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=2000))]
-    pub hosts: u32,
-    /// The host that fails [default: one in the middle of production].
-    #[arg(long, value_name = "HOST")]
-    pub fail: Option<String>,
-    /// Keep the record of the demo's runs; the simulated hosts are always removed.
-    #[arg(long)]
-    pub keep: bool,
-    /// Print events as NDJSON on standard output.
-    #[arg(long)]
-    pub json: bool,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

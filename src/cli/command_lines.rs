@@ -10,8 +10,11 @@ use crate::{event::RunState, ui};
 pub(super) fn line_of(state: &RunState, world: &World) -> String {
     let started = &state.started;
     let quote = |word: String| crate::command::quote(&word).unwrap_or(word);
-    let mut words = vec!["run".to_owned(), quote(world.shown(Path::new(&started.playbook_path)))];
-    for inventory in &started.inventory_paths {
+    let mut words = match &started.plan.undoes {
+        Some(undone) => vec!["rollback".to_owned(), undone.clone()],
+        None => vec!["run".to_owned(), quote(world.shown(Path::new(&started.playbook_path)))],
+    };
+    for inventory in started.inventory_paths.iter().filter(|_| started.plan.undoes.is_none()) {
         words.extend(["-i".to_owned(), quote(world.shown(Path::new(inventory)))]);
     }
     if started.lenient {

@@ -8,7 +8,8 @@ use super::{
     Failure, World,
     args::{Cli, Command},
     command::{
-        ask, demo, exec, inventory, known_hosts, ledger, log, plan, report, resume, run, runs, show, ssh_config, status,
+        ask, demo, exec, inventory, known_hosts, ledger, log, plan, report, resume, rollback, run, runs, show,
+        ssh_config, status,
     },
     command_lines, from_ansible,
     state_dir::state_dir,
@@ -62,6 +63,10 @@ fn dispatch(cli: &Cli, world: &mut World) -> Result<u8, Failure> {
         Command::Resume(args) => {
             super::trace::to_file(&state, cli.verbose);
             resume::resume(args, state, world)
+        }
+        Command::Rollback(args) => {
+            super::trace::to_file(&state, cli.verbose);
+            rollback::rollback(args, state, world)
         }
         Command::Exec(args) => exec::exec(args, state, world),
         Command::Plan(args) => plan::plan(args, state, world),

@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn unfinished_is_everything_that_still_has_to_be_done() {
         let of = |word| Outcome::ALL.into_iter().filter(|o| matches(word, *o)).map(Outcome::as_str).collect::<Vec<_>>();
-        assert_eq!(of("unfinished"), ["failed", "unreachable", "unknown", "paused", "not_started"]);
+        assert_eq!(of("unfinished"), ["failed", "unreachable", "unknown", "rolled_back", "paused", "not_started"]);
         assert_eq!((of("failed"), of("paused")), (vec!["failed"], vec!["paused"]));
         assert_eq!(of("not_started"), ["not_started"]);
         assert!(of("nonsense").is_empty());

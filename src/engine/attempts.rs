@@ -130,6 +130,7 @@ impl Walk {
             leased,
             holds_lease: false,
             heard: step::Heard::default(),
+            undo: &walk.undo,
             resumed: attempt.resumed,
             journal: &mut journal,
             log: &mut walk.log,

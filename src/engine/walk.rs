@@ -12,6 +12,7 @@ use super::{
 use crate::{
     event::{HostState, Kind, Outcome, RunStarted, StepPhase, StepRef, StepResult, Verdict},
     host::HostName,
+    pkg::Undo,
     playbook::{Side, StepSpec, TemplateScope},
     step::{self, undrain::Broken},
     transport::Link,
@@ -51,6 +52,8 @@ pub(super) struct WalkState {
     pub(super) rolled_back: bool,
     /// Some step of `steps` changed the host, or may have.
     pub(super) touched: bool,
+    /// What a `rollback` step would undo.
+    pub(super) undo: Undo,
     /// Events that need no action yet. They are recorded together with the next one, and always before anything else is
     /// done to the host.
     pub(super) unrecorded: Vec<Kind>,
@@ -67,6 +70,9 @@ impl WalkState {
     /// Remembers what matters for the host's traffic from a finished step.
     pub(super) fn saw(&mut self, step: StepRef, spec: &StepSpec, result: &StepResult) {
         self.rolled_back |= step::guard::has_rolled_back(step, result);
+        if spec.kind.is_undone() {
+            self.undo.add(&result.packages, result.way_back.as_deref());
+        }
         self.touched |= step.phase == StepPhase::Main && step::has_touched(spec, result);
     }
 }
@@ -101,6 +107,7 @@ impl Walk {
             leased: self.before.is_some(),
             rolled_back: false,
             touched: false,
+            undo: self.started.plan.undo_of(host).cloned().unwrap_or_default(),
             unrecorded: Vec::new(),
         };
         if let Some(before) = &self.before {
@@ -130,7 +137,8 @@ impl Walk {
             lost_lease = step::lease::release(&mut walk.link, &self.started.run, &self.started.plan.steps).await;
         }
         // Each step was done, but another run worked on the host between them.
-        let outcome = if lost_lease.is_some() && outcome == Outcome::Ok { Outcome::Unknown } else { outcome };
+        let good = matches!(outcome, Outcome::Ok | Outcome::RolledBack);
+        let outcome = if lost_lease.is_some() && good { Outcome::Unknown } else { outcome };
         walk.unrecorded.push(Kind::HostFinished { host: self.host.clone(), outcome, lost_lease });
         self.commit(walk).await
     }
@@ -149,7 +157,11 @@ impl Walk {
                 break;
             }
         }
-        let Some((broke_at, broke_with)) = broken else { return Ok(Outcome::Ok) };
+        let Some((broke_at, broke_with)) = broken else {
+            // A host that was rolled back lacks its updates: it is never ok.
+            let back = plan.undoes.is_some() && !self.started.check;
+            return Ok(if back { Outcome::RolledBack } else { Outcome::Ok });
+        };
         let mut verdict = broke_with;
         for (index, spec) in plan.steps.iter().enumerate().filter(|(_, spec)| spec.kind.ends_guard()) {
             let step = StepRef { phase: StepPhase::Always, index };

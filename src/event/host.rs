@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{HostAt, HostState, Outcome, StepPhase, StepRef, StepResult, Verdict};
+use crate::{pkg::Undo, plan::Plan};
 
 impl HostState {
     /// Its outcome if nothing more happened. `StepStarted` is durable before a step does anything. So a host in flight
@@ -64,6 +65,28 @@ impl HostState {
     /// The result of a step, if it has ended.
     pub fn result(&self, step: StepRef) -> Option<&StepResult> {
         self.steps.iter().find(|(done, _)| *done == step).map(|(_, result)| result)
+    }
+
+    /// What its upgrades changed on it, after all steps: what a rollback of the run undoes.
+    pub fn undo(&self, plan: &Plan) -> Undo {
+        let mut undo = Undo::default();
+        for (step, result) in &self.steps {
+            let list = match step.phase {
+                StepPhase::OnFailure => &plan.on_failure,
+                StepPhase::Main | StepPhase::Always | StepPhase::Gate => &plan.steps,
+            };
+            if list.get(step.index).is_some_and(|spec| spec.kind.is_undone()) {
+                undo.add(&result.packages, result.way_back.as_deref());
+            }
+        }
+        undo
+    }
+
+    /// The id of the last snapshot that was taken of it.
+    pub fn snapshot(&self) -> Option<&str> {
+        let mut ids =
+            self.steps.iter().rev().filter_map(|(_, result)| result.vars.get("snapshot")?.get("id")?.as_str());
+        ids.find(|id| *id != "none")
     }
 
     /// How many packages changed, over all steps.

@@ -10,6 +10,7 @@ use super::{LeftBehind, LostLease, Outcome, Person};
 use crate::{
     host::HostName,
     mask::Secrets,
+    pkg::{PackageChange, WayBack},
     plan::{Moment, Plan},
 };
 
@@ -295,6 +296,9 @@ pub struct StepResult {
     /// What is left for a person, although the step may be ok.
     #[serde(skip_serializing_if = "LeftBehind::is_empty", default)]
     pub left_behind: Box<LeftBehind>,
+    /// What is at hand to undo the step's changes of packages.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub way_back: Option<Box<WayBack>>,
     /// True if the host rebooted.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub rebooted: bool,
@@ -335,17 +339,6 @@ impl StepResult {
             }
         }
     }
-}
-
-/// One package that changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PackageChange {
-    /// The name, with `:arch` for a foreign architecture.
-    pub name: String,
-    /// The version before; `None`: it was not installed.
-    pub from: Option<String>,
-    /// The version after; `None`: it was removed.
-    pub to: Option<String>,
 }
 
 /// A step's end in one word.

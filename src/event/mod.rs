@@ -15,9 +15,7 @@ pub(crate) mod sample;
 mod state;
 mod tally;
 
-pub use kind::{
-    Event, Kind, PackageChange, Progress, RunId, RunResumed, RunStarted, StepPhase, StepRef, StepResult, Stop, Verdict,
-};
+pub use kind::{Event, Kind, Progress, RunId, RunResumed, RunStarted, StepPhase, StepRef, StepResult, Stop, Verdict};
 pub use lease::{Ground, LostLease, TakenLease};
 pub use left_behind::{LeftBehind, PackageLeft, WhyLeft};
 pub use machine::Machine;
@@ -25,3 +23,5 @@ pub use outcome::Outcome;
 pub use person::{Person, account_of};
 pub use state::{CurrentStep, HostAt, HostState, IllegalEvent, RunState, StageState, WaveState};
 pub use tally::Tally;
+
+pub use crate::pkg::PackageChange;

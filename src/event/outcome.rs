@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum Outcome {
     /// All steps were done and checked.
     Ok,
+    /// In a rollback: its packages are as before the upgrade again. Not ok: it does not have its updates.
+    RolledBack,
     /// A step failed.
     Failed,
     /// It could not be reached, or the connection was lost.
@@ -36,6 +38,7 @@ impl Outcome {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
+            Self::RolledBack => "rolled_back",
             Self::Failed => "failed",
             Self::Unreachable => "unreachable",
             Self::Unknown => "unknown",
@@ -48,7 +51,7 @@ impl Outcome {
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Ok => 0,
-            Self::Paused | Self::NotStarted => 4,
+            Self::RolledBack | Self::Paused | Self::NotStarted => 4,
             Self::Unreachable => 5,
             Self::Failed => 6,
             Self::Unknown => 7,
@@ -60,8 +63,8 @@ impl Outcome {
 #[cfg(feature = "testing")]
 impl Outcome {
     /// All outcomes, in the order of the documentation.
-    pub const ALL: [Self; 6] =
-        [Self::Ok, Self::Failed, Self::Unreachable, Self::Unknown, Self::Paused, Self::NotStarted];
+    pub const ALL: [Self; 7] =
+        [Self::Ok, Self::Failed, Self::Unreachable, Self::Unknown, Self::RolledBack, Self::Paused, Self::NotStarted];
 
     /// What it means, for the documentation.
     pub fn means(self) -> &'static str {
@@ -70,6 +73,7 @@ impl Outcome {
             Self::Failed => "a step failed",
             Self::Unreachable => "it could not be reached, or the connection was lost and did not come back",
             Self::Unknown => "a step may or may not have been carried out",
+            Self::RolledBack => "`rollback RUN` brought its packages back to those of before; it lacks its updates",
             Self::Paused => "it stopped between two steps: `Ctrl-C` twice, or its controller ended",
             Self::NotStarted => "the run ended before its turn; nothing was done on it",
         }
@@ -82,6 +86,7 @@ impl Outcome {
             Self::Failed => "repair it, then `run … --limit @failed`",
             Self::Unreachable => "make it reachable, then `run … --limit @unreachable`",
             Self::Unknown => "`resume RUN` if its step is still open, else look at it, then `run … --limit @unknown`",
+            Self::RolledBack => "once the cause is known: `run … --limit @rolled_back`",
             Self::Paused => "`resume RUN` goes on with its next step",
             Self::NotStarted => "`resume RUN`; after a halt `run … --limit @RUN:not_started`",
         }

@@ -435,7 +435,7 @@ impl RunState {
             return Err(format!("{name} was started"));
         }
         let host = self.in_flight(name)?;
-        if outcome == Outcome::Ok {
+        if matches!(outcome, Outcome::Ok | Outcome::RolledBack) {
             // Success is checked, never assumed.
             if host.current.is_some() {
                 return Err(format!("{name} is in a step"));

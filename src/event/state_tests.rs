@@ -129,6 +129,7 @@ fn counts_agree_on_every_level_after_every_event() {
                 total: a.total + b.total,
                 in_flight: a.in_flight + b.in_flight,
                 ok: a.ok + b.ok,
+                rolled_back: a.rolled_back + b.rolled_back,
                 failed: a.failed + b.failed,
                 unreachable: a.unreachable + b.unreachable,
                 unknown: a.unknown + b.unknown,
@@ -143,7 +144,10 @@ fn counts_agree_on_every_level_after_every_event() {
         assert_eq!(state.tally.waiting(), at(HostAt::Waiting));
         assert_eq!(state.tally.ok, at(HostAt::Done(Outcome::Ok)));
     }
-    assert_eq!(state.tally, Tally { total: 6, in_flight: 1, ok: 2, failed: 1, unreachable: 1, unknown: 0 });
+    assert_eq!(
+        state.tally,
+        Tally { total: 6, in_flight: 1, ok: 2, rolled_back: 0, failed: 1, unreachable: 1, unknown: 0 }
+    );
     assert_eq!((state.tally.broken(), state.tally.done(), state.tally.waiting()), (2, 4, 1));
     let outcomes: Vec<_> = state.outcomes().map(|(h, o)| format!("{} {o}", h.name)).collect();
     assert_eq!(outcomes, ["s1 ok", "s2 ok", "s3 failed", "p1 paused", "p2 unreachable", "p3 not_started"]);

@@ -13,6 +13,8 @@ pub struct Tally {
     pub in_flight: usize,
     /// Done, and every step was checked.
     pub ok: usize,
+    /// Done: its packages are as before an upgrade again.
+    pub rolled_back: usize,
     /// Done: a step failed.
     pub failed: usize,
     /// Done: could not be reached.
@@ -29,7 +31,7 @@ impl Tally {
 
     /// Hosts that are done, with any outcome.
     pub fn done(&self) -> usize {
-        self.ok + self.broken()
+        self.ok + self.rolled_back + self.broken()
     }
 
     /// Hosts that have not started.
@@ -45,6 +47,7 @@ impl Tally {
         self.in_flight -= 1;
         match outcome {
             Outcome::Ok => self.ok += 1,
+            Outcome::RolledBack => self.rolled_back += 1,
             Outcome::Failed => self.failed += 1,
             Outcome::Unreachable => self.unreachable += 1,
             Outcome::Unknown => self.unknown += 1,
@@ -58,6 +61,7 @@ impl AddAssign for Tally {
         self.total += other.total;
         self.in_flight += other.in_flight;
         self.ok += other.ok;
+        self.rolled_back += other.rolled_back;
         self.failed += other.failed;
         self.unreachable += other.unreachable;
         self.unknown += other.unknown;

@@ -5,7 +5,8 @@ use regex::{Regex, RegexBuilder};
 use crate::names;
 
 /// Words after `@` that mean hosts of an earlier run.
-pub const OUTCOMES: [&str; 6] = ["failed", "unreachable", "unknown", "paused", "not_started", "unfinished"];
+pub const OUTCOMES: [&str; 7] =
+    ["failed", "unreachable", "unknown", "rolled_back", "paused", "not_started", "unfinished"];
 
 /// How a term changes the selection. Unions come first, then intersections, then exclusions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -27,8 +27,8 @@ const MOST_GUESSES: usize = 50;
 
 /// The runs that `@failed` and the other outcome selectors look up.
 pub trait PastRuns {
-    /// Hosts with `outcome` (`failed`, `unreachable`, `unknown`, `paused`, `not_started`, or `unfinished` for all) in
-    /// `run`; `None` is the last run.
+    /// Hosts with `outcome` (`failed`, `unreachable`, `unknown`, `rolled_back`, `paused`, `not_started`, or
+    /// `unfinished` for all) in `run`; `None` is the last run.
     ///
     /// # Errors
     /// A text for people: there is no such run.

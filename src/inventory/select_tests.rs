@@ -184,7 +184,7 @@ fn what_is_misspelt_or_empty_is_an_error() {
         ("@faild", "faild: there is no such file\n  help: for hosts of the last run write `@failed`"),
         (
             "@r1",
-            "r1: there is no such file\n  help: `@` takes a file of hosts, or a word for hosts of the last run: failed, unreachable, unknown, paused, not_started, unfinished; of another run `@RUN:failed`",
+            "r1: there is no such file\n  help: `@` takes a file of hosts, or a word for hosts of the last run: failed, unreachable, unknown, rolled_back, paused, not_started, unfinished; of another run `@RUN:failed`",
         ),
         (
             "test[1:3]",

@@ -21,6 +21,9 @@ pub struct Kernels {
     pub newest: Option<String>,
     /// What the boot loader will start; `None` if no file says so.
     pub starts: Option<Starts>,
+    /// The command that makes the boot loader start a kernel, by release, as far as the loader can be told.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub choices: BTreeMap<String, Vec<String>>,
     /// Packages that several kernels need (headers of one ABI), with the releases that need them.
     pub shared: BTreeMap<Package, BTreeSet<String>>,
 }

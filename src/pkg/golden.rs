@@ -23,7 +23,7 @@ type Check = fn(Manager, &Case) -> Result<(), String>;
 const CASES: &str = "golden";
 
 /// The question of each folder of cases.
-const QUERIES: [(&str, Check); 12] = [
+const QUERIES: [(&str, Check); 14] = [
     ("refresh", |manager, case| case.compare(&manager.refresh(), |v| json!(v))),
     ("state", |manager, case| case.compare(&manager.state(), |v| state(&v))),
     ("locks", |manager, case| case.compare(&manager.lock_holders(), |v| json!(v))),
@@ -49,6 +49,26 @@ const QUERIES: [(&str, Check); 12] = [
     ("simulate-purge", |manager, case| {
         let packages: Vec<Package> = case.lines().into_iter().map(Package::from).collect();
         case.simulate(manager, &Transaction::removal(&packages))
+    }),
+    // `NAME=VERSION` comes back, `NAME-` goes, and a path is a folder with archives.
+    ("simulate-restore", |manager, case| {
+        let (folders, words): (Vec<String>, Vec<String>) =
+            case.lines().into_iter().partition(|line| line.starts_with('/'));
+        let mut restore = Transaction { folders, keep_configuration: true, ..Transaction::default() };
+        for word in words {
+            match (word.split_once('='), word.strip_suffix('-')) {
+                (Some((name, version)), _) => {
+                    restore.downgrade.push(Exact { name: name.to_owned(), version: version.to_owned() });
+                }
+                (None, Some(name)) => restore.remove.push(Package::named(name)),
+                (None, None) => return Err(format!("stdin: {word}")),
+            }
+        }
+        case.simulate(manager, &restore)
+    }),
+    ("staged", |manager, case| {
+        let folder = case.lines().into_iter().next().unwrap_or_default();
+        case.compare(&manager.staged(&folder).map_err(|error| error.to_string())?, |v| json!(v))
     }),
     ("reboot-reasons", |manager, case| case.compare(&manager.reboot_reasons(), |v| json!(v))),
     ("kernels", |manager, case| case.compare(&manager.kernels(), |v| json!(v))),

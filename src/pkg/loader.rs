@@ -2,6 +2,8 @@
 //! extlinux, the links that older loaders follow, pins of Proxmox. Knows no package manager, and never guesses. Start
 //! at [`Seen::starts`]; `loader.sh` is the script for the host.
 
+mod choices;
+
 use std::cmp::Ordering;
 
 use serde::Serialize;

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 use serde::Serialize;
 
 use super::{
-    Boot, BootFiles, BootPatterns, CannotDo, Class, FailedScript, Health, Kernels, PackageState, Pending, RebootReason,
-    Repair, Simulation, Transaction, Trouble,
+    Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedScript, Health, Kernels, PackageState, Pending,
+    RebootReason, Repair, Simulation, Transaction, Trouble,
 };
 use crate::{
     command::{Command, Query},
@@ -81,6 +81,32 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
 
     /// Restores the mark of packages that came in as dependencies, if naming them removes it. `None`: nothing to do.
     fn restore_marks(&self, names: &BTreeSet<String>) -> Option<Command>;
+
+    /// Fetches the archives of these versions into `folder` on the host, from wherever they can still be had. It makes
+    /// the folder, for root alone, and checks the free space first. What it cannot get does not make it fail: what is
+    /// there afterwards is the answer of [`PackageManager::staged`]. `set` is not empty.
+    ///
+    /// # Errors
+    /// The manager has no way to do this.
+    fn stage(&self, _set: &BTreeSet<Exact>, _folder: &str) -> Result<Command, CannotDo> {
+        Err(CannotDo { manager: self.name(), what: "keep old versions on the host" })
+    }
+
+    /// Which versions have a complete archive in `folder`, which [`Transaction::folders`] can use.
+    ///
+    /// # Errors
+    /// As [`PackageManager::stage`].
+    fn staged(&self, _folder: &str) -> Result<Query<BTreeSet<Exact>>, CannotDo> {
+        Err(CannotDo { manager: self.name(), what: "keep old versions on the host" })
+    }
+
+    /// Puts packages on hold, or takes them off.
+    ///
+    /// # Errors
+    /// The manager has no way to do this.
+    fn hold(&self, _names: &BTreeSet<String>, _on: bool) -> Result<Command, CannotDo> {
+        Err(CannotDo { manager: self.name(), what: "hold packages" })
+    }
 
     /// Finishes what an interrupted transaction left half done, in this order, removing nothing.
     fn repair(&self, lock_timeout: Duration) -> Vec<Repair>;

@@ -22,6 +22,7 @@ mod traces;
 mod transaction;
 mod trial;
 mod trouble;
+mod undo;
 
 managers! {
     mod apt: Apt;
@@ -36,9 +37,10 @@ pub use detect::{Refusal, detect};
 pub use loader::Starts;
 pub use locks::{are_locked, is_lists, lock_holders, locked, stop_if_locked};
 pub use manager::{FailedSource, LockHolder, PackageManager, Refresh};
-pub use package::{Exact, Package, Versions};
+pub use package::{Exact, Package, PackageChange, Versions};
 pub use pending::{Advisory, Pending, Security, Simulation, Stays, Update};
 pub use state::{Health, Installed, PackageState};
 pub use transaction::{CannotDo, Repair, Transaction};
 pub use trial::{Marks, Trial, marks, set_marks, trial};
 pub use trouble::{Class, FailedScript, Trouble};
+pub use undo::{Undo, WayBack};

@@ -61,6 +61,17 @@ impl From<String> for Package {
     }
 }
 
+/// One package that changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageChange {
+    /// The name, with `:arch` for a foreign architecture.
+    pub name: String,
+    /// The version before; `None`: it was not installed.
+    pub from: Option<String>,
+    /// The version after; `None`: it was removed.
+    pub to: Option<String>,
+}
+
 /// The installed versions of one name. Written as a text if there is one, as a list if there are several.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Written", from = "Written")]

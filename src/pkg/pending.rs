@@ -37,6 +37,9 @@ pub struct Update {
     pub source: Option<String>,
     /// The advisories that a version above `from` and not above `to` belongs to, by id.
     pub advisories: Vec<Advisory>,
+    /// Whether a package source still has `from`; `None`: not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offers_from: Option<bool>,
 }
 
 impl Update {
@@ -51,6 +54,7 @@ impl Update {
             stays: None,
             source: None,
             advisories: Vec::new(),
+            offers_from: None,
         }
     }
 }

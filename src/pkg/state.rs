@@ -86,6 +86,12 @@ impl PackageState {
         self.of(name).iter().any(|one| one.held)
     }
 
+    /// Takes these packages off hold.
+    pub fn release(&mut self, names: &BTreeSet<String>) {
+        let released = self.packages.iter_mut().filter(|(name, _)| names.contains(*name));
+        released.flat_map(|(_, versions)| versions).for_each(|version| version.held = false);
+    }
+
     /// Whether `name` is installed and came in as a dependency.
     pub fn is_auto(&self, name: &str) -> bool {
         self.of(name).iter().any(|one| one.auto)

@@ -101,6 +101,7 @@ impl Traces {
             running: self.running.clone(),
             // If the disk does not decide which kernel runs, its boot loader does not either.
             starts: newest.as_ref().and_then(|_| self.loader.starts(rules.releases)),
+            choices: newest.as_ref().map(|_| self.loader.choices(rules.releases, &releases)).unwrap_or_default(),
             shared: (rules.shared)(&releases),
             installed,
             newest,

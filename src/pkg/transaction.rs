@@ -13,13 +13,18 @@ pub struct Transaction {
     pub upgrade: Vec<Exact>,
     /// Older versions of installed packages.
     pub downgrade: Vec<Exact>,
-    /// Packages to remove, with their configuration.
+    /// Packages to remove.
     pub remove: Vec<Package>,
+    /// Removed packages leave their configuration behind.
+    pub keep_configuration: bool,
     /// Those of them that came in as dependencies and keep that mark. A manager that removes the mark from packages
     /// that are named restores it with [`super::PackageManager::restore_marks`].
     pub auto: BTreeSet<String>,
     /// Whether packages may be removed that `remove` does not name.
     pub allow_removals: bool,
+    /// Folders on the host with the archives that [`super::PackageManager::stage`] fetched. What they have is taken
+    /// from them, everything else from the package sources.
+    pub folders: Vec<String>,
     /// Fetch all that it needs and change nothing.
     pub download_only: bool,
     /// How long to wait for a lock that another process holds.
@@ -32,7 +37,7 @@ impl Transaction {
         Self { upgrade: set.to_vec(), ..Self::default() }
     }
 
-    /// The removal of these packages, and of what depends on them: the simulation shows that.
+    /// The removal of these packages with their configuration, and of what depends on them: the simulation shows that.
     pub fn removal(packages: &[Package]) -> Self {
         Self { remove: packages.to_vec(), allow_removals: true, ..Self::default() }
     }

@@ -47,6 +47,12 @@ pub enum Class {
     Interrupted,
     /// Downloaded archives could not be deleted.
     Cache,
+    /// Old versions are not to be had, or the manager refuses to go back to them.
+    NoWayBack,
+    /// Packages could not be put on hold, or taken off.
+    Hold,
+    /// The boot loader cannot be made to start the older kernel.
+    BootLoader,
 }
 
 impl Class {
@@ -73,6 +79,9 @@ impl Class {
             Self::Missing => "missing",
             Self::Interrupted => "interrupted",
             Self::Cache => "cache",
+            Self::NoWayBack => "no-way-back",
+            Self::Hold => "hold",
+            Self::BootLoader => "boot-loader",
         }
     }
 }

@@ -62,6 +62,7 @@ pub fn build(inventory: &Inventory, playbook: &Playbook, selected: &[HostName]) 
         on_budget_spent: rollout.on_budget_spent.unwrap_or_default(),
         ignores_windows: false,
         skipped: Vec::new(),
+        undoes: None,
         vars_digest: vars.digest,
         pinned: Pinned::default(),
     };
@@ -153,7 +154,7 @@ impl Shared {
                 None
             }
         });
-        PlannedHost { name, domain, window }
+        PlannedHost { name, domain, window, undo: None }
     }
 
     fn report(self, problems: &mut Problems) {

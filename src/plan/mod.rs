@@ -14,6 +14,7 @@ mod request;
 mod spread;
 mod stage_rules;
 mod stages;
+mod undo;
 pub mod window;
 
 pub use build::build;
@@ -23,3 +24,4 @@ pub use missing::missing;
 pub use model::{Domain, Moment, Plan, PlannedHost, SkippedHost, Stage, Wave, skipped_lines};
 pub use pinned::{Pinned, VarsChange};
 pub use request::{OutsideLimit, Request, apart, load, within};
+pub use undo::{undo, undoing};

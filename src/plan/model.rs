@@ -9,6 +9,7 @@ use super::{Pinned, window::Windows};
 use crate::{
     host::{Environment, HostName, Risk},
     names,
+    pkg::Undo,
     playbook::StepSpec,
     policy::{Mode, OnBudgetSpent, Spread},
 };
@@ -34,6 +35,9 @@ pub struct Plan {
     /// Selected hosts that are left out, because the inventory says that they are not reached over SSH.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<SkippedHost>,
+    /// In a rollback: the run that is undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<String>,
     /// A hash of the variables that the steps of each host can see: a changed inventory makes a different plan.
     pub vars_digest: String,
     /// What else is agreed to: files of the jump box, and the marks that show which variable has changed.
@@ -142,6 +146,9 @@ pub struct PlannedHost {
     /// When it may be started.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub window: Option<Arc<Windows>>,
+    /// In a rollback: what is undone on it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub undo: Option<Box<Undo>>,
 }
 
 /// A failure domain: never more than `spread.max_unavailable` of its hosts in flight or broken.
@@ -189,6 +196,12 @@ impl Plan {
             stage.gate = shown(&stage.gate);
         }
         plan
+    }
+
+    /// What is undone on this host, in a rollback.
+    pub fn undo_of(&self, host: &HostName) -> Option<&Undo> {
+        self.undoes.as_ref()?;
+        self.hosts().find(|(planned, ..)| planned.name == *host)?.0.undo.as_deref()
     }
 
     /// Every host with its stage and wave index, in starting order.

@@ -99,7 +99,7 @@ impl VarsChange {
 }
 
 /// The mark of each host; empty if the plan has no marks, or a different number of marks than hosts.
-fn marks(plan: &Plan) -> HashMap<&HostName, &str> {
+pub(super) fn marks(plan: &Plan) -> HashMap<&HostName, &str> {
     let all = &plan.pinned.hosts;
     let count = plan.hosts().count();
     if all.len() != count * HOST_MARK || !all.is_ascii() {

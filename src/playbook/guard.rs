@@ -113,6 +113,8 @@ fn is_guardable(kind: &StepKind) -> bool {
         | StepKind::Notify(_)
         | StepKind::Drain(_)
         | StepKind::Undrain(_)
+        // It is a way back itself.
+        | StepKind::Rollback(_)
         | StepKind::Confirm(_) => false,
     }
 }

@@ -11,6 +11,7 @@ mod load;
 #[cfg(test)]
 mod load_tests;
 mod reserved;
+mod rollback_spec;
 mod rollout;
 mod sources;
 mod spec;
@@ -29,6 +30,7 @@ pub use load::load;
 #[cfg(feature = "testing")]
 pub use load::load_text;
 pub use reserved::{OF_HOSTS, OF_STEPS};
+pub use rollback_spec::{Rollback, WayBackWish, way_back};
 pub use sources::Source;
 pub use spec::{
     Cleanup, CommandLine, CommandSpec, Condition, CopyFrom, CopySpec, Hook, HttpCheck, LOCK_TIMEOUT, Notify, Pause,

@@ -42,6 +42,7 @@ impl StepSpec {
             | StepKind::WaitFor(_)
             | StepKind::Pause(_)
             | StepKind::Cleanup(_)
+            | StepKind::Rollback(_)
             | StepKind::Confirm(_) => None,
         }
     }

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Guard, Upgrade, Written};
+use super::{Guard, Rollback, Upgrade, Written};
 
 use crate::{
     amount::Amount,
@@ -168,6 +168,8 @@ pub enum StepKind {
     Undrain(Undrain),
     /// `cleanup:`.
     Cleanup(Cleanup),
+    /// `rollback:`.
+    Rollback(Rollback),
     /// The end of a guard over the whole walk. The playbook's `guard:` puts it there; it has no key of its own.
     Confirm(Guard),
 }

@@ -91,10 +91,13 @@ fn side(key: &Key, on: Option<&Node>, place: Place, problems: &mut Problems) -> 
     default
 }
 
-/// Reports kinds that are not allowed in `on_failure:` or `gate:`.
+/// Reports kinds that are not allowed in this list.
 fn check_place(key: &Key, place: Place, problems: &mut Problems) {
     let kind = key.text.as_str();
     let why = match place {
+        Place::Steps if kind == "rollback" => {
+            "`rollback` belongs in `on_failure:`; `patchwave rollback RUN` undoes a whole run"
+        }
         Place::OnFailure if kind == "drain" => "`drain` belongs in `steps:`",
         Place::OnFailure if kind == "undrain" => {
             "`undrain` belongs in `steps:`; if its `drain` ran, it is also considered after `on_failure`"
@@ -188,7 +191,18 @@ impl StepKind {
 
     /// True for a step that restores a broken host.
     pub fn restores(&self) -> bool {
+        matches!(self, Self::SnapshotRestore(_) | Self::Rollback(_))
+    }
+
+    /// True for a step that restores a snapshot.
+    pub fn restores_snapshot(&self) -> bool {
         matches!(self, Self::SnapshotRestore(_))
+    }
+
+    /// True for a step whose changes of packages a later `rollback` undoes. A rollback counts as well: it has undone
+    /// something.
+    pub fn is_undone(&self) -> bool {
+        matches!(self, Self::Upgrade(_) | Self::Rollback(_))
     }
 
     /// True for an `undrain` that also runs for a broken host.

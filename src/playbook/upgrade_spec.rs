@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{LOCK_TIMEOUT, TemplateList};
+use super::{LOCK_TIMEOUT, TemplateList, WayBackWish};
 
 /// `upgrade:`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +43,9 @@ pub struct Upgrade {
     /// `restart_services:`: what to do about services that still use replaced files. Default nothing.
     #[serde(default, skip_serializing_if = "RestartServices::is_never")]
     pub restart_services: RestartServices,
+    /// `rollback:`: what is done for the way back before anything is changed. Default nothing.
+    #[serde(default, skip_serializing_if = "WayBackWish::is_no")]
+    pub rollback: WayBackWish,
 }
 
 impl Default for Upgrade {
@@ -63,6 +66,7 @@ impl Default for Upgrade {
             allow_drift: false,
             predownload: false,
             restart_services: RestartServices::Never,
+            rollback: WayBackWish::No,
         }
     }
 }

@@ -35,6 +35,8 @@ fn head(page: &mut String, view: &RunView<'_>, record: Option<&Record>, zone: &T
     let verdict = match state.exit_code() {
         _ if view.running => "still running",
         0 => "every selected host is ok",
+        4 if state.tally.rolled_back == state.tally.total => "every selected host was rolled back",
+        4 if state.tally.rolled_back > 0 => "hosts were rolled back, no host broke",
         4 if state.tally.waiting() + state.tally.in_flight == 0 => "every host is ok, but a gate did not pass",
         4 => "stopped early, no host broke",
         5 => "hosts were unreachable",
@@ -82,7 +84,8 @@ fn head(page: &mut String, view: &RunView<'_>, record: Option<&Record>, zone: &T
     let counts = view.counts();
     let open = if view.running { format!("{} in flight, ", counts.in_flight) } else { String::new() };
     let broken = format!("{} failed, {} unreachable, {} unknown", counts.failed, counts.unreachable, counts.unknown);
-    let rest = format!("{} paused, {} not started", counts.paused, counts.not_started);
+    let back = if counts.rolled_back > 0 { format!("{} rolled back, ", counts.rolled_back) } else { String::new() };
+    let rest = format!("{back}{} paused, {} not started", counts.paused, counts.not_started);
     fact(page, "hosts", &format!("{}: {} ok, {open}{broken}, {rest}", counts.total, counts.ok));
 }
 

@@ -21,7 +21,7 @@ struct Run {
 }
 
 fn host(name: &str) -> PlannedHost {
-    PlannedHost { name: HostName::new(name).unwrap(), domain: None, window: None }
+    PlannedHost { name: HostName::new(name).unwrap(), domain: None, window: None, undo: None }
 }
 
 /// A stage whose waves are written as `"a | b c | d"`.
@@ -65,6 +65,7 @@ impl Run {
             on_budget_spent: OnBudgetSpent::HaltRun,
             ignores_windows: false,
             skipped: Vec::new(),
+            undoes: None,
             vars_digest: String::new(),
             pinned: Default::default(),
         };

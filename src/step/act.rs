@@ -1,8 +1,8 @@
 //! Which file carries out which kind of step.
 
 use super::{
-    Ended, StepCx, cleanup, command, copy, guard, hook, notify, pause, precheck, reboot, script, service, snapshot,
-    upgrade, verify, wait_for,
+    Ended, StepCx, cleanup, command, copy, guard, hook, notify, pause, precheck, reboot, rollback, script, service,
+    snapshot, upgrade, verify, wait_for,
 };
 use crate::playbook::StepKind;
 
@@ -28,6 +28,7 @@ pub(super) async fn act(cx: &mut StepCx<'_>, kind: &StepKind) -> Ended {
         StepKind::Undrain(undrain) => hook::around(cx, &undrain.hook, "undrained").await,
         StepKind::Upgrade(kind) => upgrade::run(cx, kind).await,
         StepKind::Cleanup(kind) => cleanup::run(cx, kind).await,
+        StepKind::Rollback(kind) => rollback::run(cx, kind).await,
         StepKind::Confirm(guard) => guard::close(cx, guard).await,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     StepCx, lease,
-    remote::{LEAST, Patience},
+    remote::{self, LEAST, Patience},
     result::lost_change,
 };
 use crate::{
@@ -30,4 +30,14 @@ pub(super) async fn change(cx: &mut StepCx<'_>, what: &str, command: Command) ->
             return Err(lost_change(what, &error));
         }
     }
+}
+
+/// As [`change`], for a change that is sent again after a lost connection, because doing it twice is doing it once.
+///
+/// # Errors
+/// A result that is `Unknown` if it was sent and its end is not known; class `lease-lost`.
+pub(super) async fn repeat(cx: &mut StepCx<'_>, what: &str, command: Command) -> Result<Output, Box<StepResult>> {
+    let command = lease::checked(cx, command.changing());
+    let (output, _) = remote::repeat(cx, what, command).await?;
+    lease::kept_from(&output).map_or(Ok(output), Err)
 }

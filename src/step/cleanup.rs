@@ -42,6 +42,7 @@ async fn archives(cx: &mut StepCx<'_>, manager: &dyn PackageManager, spec: &Clea
         let output = packages::change(cx, "deleting downloaded archives", manager.clean_cache()).await;
         match output {
             Ok(output) if output.success() => {
+                packages::clear_staged(cx).await.map_err(|early| Box::new(with(*early, true)))?;
                 let done = if so_far.changed {
                     format!("{}, archives deleted", so_far.summary)
                 } else {
@@ -185,6 +186,8 @@ fn old(kernels: &Kernels, keep: usize) -> Vec<Package> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::{
         pkg::{Kernel, Package},
@@ -209,6 +212,7 @@ mod tests {
                 })
                 .collect(),
             starts: None,
+            choices: BTreeMap::new(),
             shared: [(Package::named("headers-2"), ["2a", "2b"].map(str::to_owned).into())].into(),
         };
         listed(&old(&kernels, keep)).replace(", ", " ")

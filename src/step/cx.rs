@@ -17,6 +17,7 @@ use crate::{
     command::Command,
     event::{LostLease, RunId, StepPhase, StepRef},
     host::HostName,
+    pkg::Undo,
     playbook::{StepSpec, TemplateScope},
     transport::{Link, NoSink, Sink},
 };
@@ -57,6 +58,8 @@ pub struct StepCx<'a> {
     pub holds_lease: bool,
     /// Answers that were asked for ahead. Begins as none.
     pub heard: super::Heard,
+    /// What a `rollback` undoes: what the upgrades of this walk changed, and what the plan has for this host.
+    pub undo: &'a Undo,
     /// True when this attempt continues one that was interrupted by the end of a controller.
     pub resumed: bool,
     /// Durable notes and chatter.

@@ -22,6 +22,7 @@ pub(super) fn recovery(spec: &StepSpec) -> Recovery {
     match &spec.kind {
         // They see in their notes what they did, or follow their job.
         StepKind::Upgrade(_)
+        | StepKind::Rollback(_)
         | StepKind::Cleanup(_)
         | StepKind::Reboot(_)
         | StepKind::Pause(_)
@@ -66,6 +67,7 @@ pub fn is_change(kind: &StepKind) -> bool {
         | StepKind::Drain(_)
         | StepKind::Undrain(_)
         | StepKind::Confirm(_)
+        | StepKind::Rollback(_)
         | StepKind::Cleanup(_) => true,
     }
 }
@@ -99,7 +101,11 @@ pub(super) fn begins_with_a_job(spec: &StepSpec) -> bool {
 /// login this makes no difference.
 pub fn wants_rights(spec: &StepSpec, target: &Target) -> bool {
     match spec.kind {
-        StepKind::Upgrade(_) | StepKind::Reboot(_) | StepKind::Service(_) | StepKind::Cleanup(_) => true,
+        StepKind::Upgrade(_)
+        | StepKind::Rollback(_)
+        | StepKind::Reboot(_)
+        | StepKind::Service(_)
+        | StepKind::Cleanup(_) => true,
         // A rollback must be able to see the job that it waits for.
         _ if spec.guard.as_ref().is_some_and(|guard| !guard.whole_walk) => true,
         _ => spec.privileged.unwrap_or(target.escalation.on),

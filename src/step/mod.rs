@@ -32,6 +32,7 @@ mod reboot;
 mod register;
 pub mod remote;
 mod result;
+pub mod rollback;
 mod script;
 mod service;
 mod services;

@@ -29,6 +29,7 @@ impl StepResult {
             packages: Vec::new(),
             restarted: Vec::new(),
             left_behind: Box::default(),
+            way_back: None,
             rebooted: false,
             vars: Map::new(),
             took: Duration::ZERO,
@@ -133,6 +134,7 @@ impl StepResult {
         self.restarted.extend(earlier.restarted);
         self.restarted.sort();
         self.restarted.dedup();
+        self.way_back = self.way_back.or(earlier.way_back);
         for was in earlier.packages {
             // Several versions of a name can be installed side by side: only a change that continues the earlier one is
             // the same change.

@@ -23,6 +23,7 @@ use crate::{
     command::{Command, Exit, Output},
     event::{RunId, StepPhase, StepRef},
     host::HostName,
+    pkg::Undo,
     playbook::{StepKind, StepSpec, TemplateScope},
     target::Target,
     transport::{Class, ConnectError, ExecError, Link, Phase, Session, Sink, Stream, Transport},
@@ -248,6 +249,7 @@ pub(crate) struct Bench {
     pub log: Log,
     pub controller: Box<dyn Controller>,
     pub resumed: bool,
+    pub undo: Undo,
     notes: Map<String, Value>,
 }
 
@@ -272,6 +274,7 @@ impl Bench {
             log: Log::default(),
             controller: Box::new(NoController),
             resumed: false,
+            undo: Undo::default(),
             notes: Map::new(),
             folder,
         };
@@ -300,6 +303,7 @@ impl Bench {
             leased: false,
             holds_lease: false,
             heard: super::Heard::default(),
+            undo: &self.undo,
             resumed: self.resumed,
             journal: &mut self.journal,
             log: &mut self.log,

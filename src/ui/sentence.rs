@@ -201,7 +201,7 @@ fn host_is_done(state: &RunState, host: &HostState, outcome: Outcome, paint: Pai
     debug_assert!(matches!(host.at, HostAt::Done(_)));
     let painted = |w: &str| match outcome {
         Outcome::Ok => paint.good(w),
-        Outcome::Paused | Outcome::NotStarted => paint.warn(w),
+        Outcome::RolledBack | Outcome::Paused | Outcome::NotStarted => paint.warn(w),
         Outcome::Failed | Outcome::Unreachable | Outcome::Unknown => paint.bad(w),
     };
     let took = host.took(state.last_at).map(text::duration).unwrap_or_default();

@@ -304,7 +304,7 @@ const IN_FLIGHT: Look = ("in flight", Color::Cyan);
 fn look(outcome: Outcome) -> Look {
     let colour = match outcome {
         Outcome::Ok => Color::Green,
-        Outcome::Paused | Outcome::NotStarted => Color::Yellow,
+        Outcome::RolledBack | Outcome::Paused | Outcome::NotStarted => Color::Yellow,
         Outcome::Failed | Outcome::Unreachable | Outcome::Unknown => Color::Red,
     };
     (text::outcome(outcome), colour)

@@ -56,6 +56,7 @@ pub(super) fn rest(length: Duration) -> String {
 pub(super) fn outcome(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::NotStarted => "not started",
+        Outcome::RolledBack => "rolled back",
         other => other.as_str(),
     }
 }

@@ -14,6 +14,9 @@ pub struct Counts {
     pub total: usize,
     /// Done, and every step was checked.
     pub ok: usize,
+    /// Rolled back. Not in JSON when there is none.
+    #[serde(skip_serializing_if = "is_none")]
+    pub rolled_back: usize,
     /// A step failed.
     pub failed: usize,
     /// Could not be reached.
@@ -28,11 +31,16 @@ pub struct Counts {
     pub not_started: usize,
 }
 
+fn is_none(count: &usize) -> bool {
+    *count == 0
+}
+
 impl From<&Tally> for Counts {
     fn from(tally: &Tally) -> Self {
         Self {
             total: tally.total,
             ok: tally.ok,
+            rolled_back: tally.rolled_back,
             failed: tally.failed,
             unreachable: tally.unreachable,
             unknown: tally.unknown,
@@ -54,6 +62,7 @@ impl Counts {
         self.total += 1;
         let count = match outcome {
             Outcome::Ok => &mut self.ok,
+            Outcome::RolledBack => &mut self.rolled_back,
             Outcome::Failed => &mut self.failed,
             Outcome::Unreachable => &mut self.unreachable,
             Outcome::Unknown => &mut self.unknown,
@@ -67,6 +76,7 @@ impl Counts {
     pub fn sentence(&self) -> String {
         let parts = [
             (self.ok, "ok"),
+            (self.rolled_back, "rolled back"),
             (self.failed, "failed"),
             (self.unreachable, "unreachable"),
             (self.unknown, "unknown"),
@@ -83,6 +93,7 @@ impl AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
         self.total += other.total;
         self.ok += other.ok;
+        self.rolled_back += other.rolled_back;
         self.failed += other.failed;
         self.unreachable += other.unreachable;
         self.unknown += other.unknown;

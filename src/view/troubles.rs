@@ -74,6 +74,11 @@ impl<'a> RunView<'a> {
         if let Some(lost) = &host.lost_lease {
             return (None, "lease-lost", first_line(&lost.to_string(), 300));
         }
+        if host.outcome() == Outcome::RolledBack
+            && let Some((step, result)) = host.steps.first()
+        {
+            return (Some(*step), "", first_line(&result.summary, 300));
+        }
         match (host.outcome(), host.steps.last()) {
             (Outcome::Paused, _) => (None, "", self.between(host)),
             (Outcome::Unknown, _) => (None, "", "the record ends here".to_owned()),

@@ -73,6 +73,7 @@ struct Host {
     here: JumpBox,
     spec: StepSpec,
     notes: Map<String, Value>,
+    undo: patchwave::pkg::Undo,
     resumed: bool,
     index: usize,
 }
@@ -134,6 +135,7 @@ impl Host {
             here: JumpBox::new(state.clone(), state),
             spec: spec(StepKind::Pause(Pause { duration: Duration::ZERO })),
             notes: Map::new(),
+            undo: patchwave::pkg::Undo::default(),
             resumed: false,
             index: 0,
         }
@@ -159,6 +161,7 @@ impl Host {
             leased: false,
             holds_lease: false,
             heard: step::Heard::default(),
+            undo: &self.undo,
             resumed: self.resumed,
             journal: &mut self.journal,
             log: &mut self.log,

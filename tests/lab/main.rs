@@ -22,6 +22,7 @@ mod odd;
 mod patchwave;
 mod reboot;
 mod rights;
+mod rollback;
 mod services;
 mod shells;
 mod stop;

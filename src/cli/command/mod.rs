@@ -11,6 +11,7 @@ pub(super) mod log;
 pub(super) mod plan;
 pub(super) mod report;
 pub(super) mod resume;
+pub(super) mod rollback;
 pub(super) mod run;
 pub(super) mod runs;
 pub(super) mod show;

@@ -122,7 +122,7 @@ pub(in crate::cli) fn new_run_id(world: &World) -> RunId {
 }
 
 /// The name of an extra variable; its value may be a secret.
-fn name_of(word: &str) -> String {
+pub(in crate::cli) fn name_of(word: &str) -> String {
     match word.split_once('=') {
         Some((name, _)) if !word.starts_with('{') => name.to_owned(),
         _ if word.starts_with('@') => word.to_owned(),

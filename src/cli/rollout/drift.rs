@@ -5,21 +5,24 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde_json::{Map, Value};
+
 use crate::{
     cli::{
         Failure, World,
-        args::ResumeArgs,
+        args::{ResumeArgs, VaultArgs},
         connect::{inventory_programs::InventoryPrograms, vault_passwords::vault_passwords},
         outcome_selectors::RecordedRuns,
         rollout::{agreed, prepare::extra_vars},
     },
-    event::{HostAt, HostState, RunState},
+    event::{HostAt, HostState, RunStarted, RunState},
     host::HostName,
     inventory::{Inventory, Sources},
     names,
     plan::{self, OutsideLimit, VarsChange},
     playbook::Playbook,
     step::JumpBox,
+    yaml::Problems,
 };
 
 /// The terms on which a run goes on.
@@ -44,17 +47,44 @@ pub(in crate::cli) fn files(
     let started = &state.started;
     let extra = extra_vars(words, world)?;
     same_names(&started.extra_vars, words)?;
+    let inventory = (&**started, &args.vault);
+    if let Some(undoes) = &started.plan.undoes {
+        return Ok((inventory_of(inventory, &extra, world)?, rolling_back(started, undoes)));
+    }
+    with_sources(inventory, world, |sources| plan::load(Path::new(&started.playbook_path), sources, extra))
+}
+
+/// The inventories that a run was started with, as they are now.
+pub(in crate::cli) fn inventory_of(
+    run: (&RunStarted, &VaultArgs),
+    extra: &Map<String, Value>,
+    world: &World,
+) -> Result<Inventory, Failure> {
+    with_sources(run, world, |sources| Inventory::load(sources).and_then(|inventory| inventory.with_extra_vars(extra)))
+}
+
+/// Reads what a run was started from.
+fn with_sources<T>(
+    (started, vault): (&RunStarted, &VaultArgs),
+    world: &World,
+    read: impl FnOnce(&Sources<'_>) -> Result<T, Problems>,
+) -> Result<T, Failure> {
     let paths: Vec<PathBuf> = started.inventory_paths.iter().map(PathBuf::from).collect();
-    let playbook = Path::new(&started.playbook_path);
     let programs = InventoryPrograms::new(world);
     let sources = Sources {
         inventories: &paths,
-        beside: playbook.parent(),
+        beside: Path::new(&started.playbook_path).parent(),
         lenient: started.lenient,
         programs: &programs,
-        vault: vault_passwords(&args.vault, world)?,
+        vault: vault_passwords(vault, world)?,
     };
-    plan::load(playbook, &sources, extra).map_err(Failure::usage)
+    read(&sources).map_err(Failure::usage)
+}
+
+/// The playbook of a rollback. No file has it: its steps are in the record.
+fn rolling_back(started: &RunStarted, undoes: &str) -> Playbook {
+    let path = Path::new(&started.playbook_path);
+    Playbook { steps: started.plan.steps.clone(), ..plan::undoing(undoes, path, Default::default()) }
 }
 
 /// A run goes on with the plan that it was started with, or not at all; its limit may only become narrower.
@@ -140,7 +170,7 @@ fn changes(
 }
 
 /// Values of extra variables are not in the ledger, since they may be secret: they must be given again.
-fn same_names(then: &[String], now: &[String]) -> Result<(), Failure> {
+pub(in crate::cli) fn same_names(then: &[String], now: &[String]) -> Result<(), Failure> {
     let names = |words: &[String]| -> Vec<String> {
         let mut names: Vec<String> =
             words.iter().map(|word| word.split_once('=').map_or(word.as_str(), |(name, _)| name).to_owned()).collect();

@@ -23,7 +23,9 @@ pub(super) const PROGRAMS: &[(&str, &str)] = &[
     ("apt-get", include_str!("shims/apt-get.sh")),
     ("apt-mark", include_str!("shims/apt-mark.sh")),
     ("dpkg", include_str!("shims/dpkg.sh")),
+    ("dpkg-deb", include_str!("shims/dpkg-deb.sh")),
     ("dpkg-query", include_str!("shims/dpkg-query.sh")),
+    ("dpkg-repack", include_str!("shims/dpkg-repack.sh")),
     ("dpkg-db.sh", include_str!("shims/dpkg-db.sh")),
 ];
 

@@ -92,6 +92,12 @@ pub(super) fn mark_auto(names: &BTreeSet<String>) -> Command {
     Command::changes("apt-mark-auto", argv)
 }
 
+/// `apt-mark-hold`, `apt-mark-unhold`.
+pub(super) fn hold(names: &BTreeSet<String>, on: bool) -> Command {
+    let (label, verb) = if on { ("apt-mark-hold", "hold") } else { ("apt-mark-unhold", "unhold") };
+    Command::changes(label, ["apt-mark", verb].map(str::to_owned).into_iter().chain(names.iter().cloned()))
+}
+
 /// `apt-clean`: the downloaded archives.
 pub(super) fn clean() -> Command {
     Command::changes("apt-clean", ["apt-get", "clean"])

@@ -3,15 +3,15 @@
 use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
 
 use super::{
-    boot, commands, hints, kernel, lines, locks, origins, pending, policy, refresh, simulation, state, transaction,
-    trouble, version,
+    boot, commands, hints, kernel, lines, locks, origins, pending, policy, refresh, simulation, staged, state,
+    transaction, trouble, version,
 };
 use crate::{
     command::{Command, Query},
     facts::HostFacts,
     pkg::{
-        Boot, BootFiles, BootPatterns, CannotDo, Class, FailedSource, Health, LockHolder, PackageManager, PackageState,
-        Pending, Refresh, Repair, Simulation, Transaction, Trouble, holders,
+        Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedSource, Health, LockHolder, PackageManager,
+        PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble, holders,
     },
 };
 
@@ -77,6 +77,18 @@ impl PackageManager for Apt {
 
     fn restore_marks(&self, names: &BTreeSet<String>) -> Option<Command> {
         (!names.is_empty()).then(|| commands::mark_auto(names))
+    }
+
+    fn stage(&self, set: &BTreeSet<Exact>, folder: &str) -> Result<Command, CannotDo> {
+        Ok(staged::stage(set, folder))
+    }
+
+    fn staged(&self, folder: &str) -> Result<Query<BTreeSet<Exact>>, CannotDo> {
+        Ok(Query::new(staged::staged(folder), staged::read))
+    }
+
+    fn hold(&self, names: &BTreeSet<String>, on: bool) -> Result<Command, CannotDo> {
+        Ok(commands::hold(names, on))
     }
 
     fn repair(&self, lock_timeout: Duration) -> Vec<Repair> {

@@ -20,6 +20,11 @@
 //! | `apt-upgrade` | `apt-get -y -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=SECONDS --no-remove install --only-upgrade NAME=VERSION...` (a detached job) |
 //! | `apt-download` | the same with `-d` before `install` |
 //! | `apt-install` | as `apt-upgrade`, without `--only-upgrade`; nothing asks for it yet |
+//! | `apt-stage` | script, a detached job: `apt-cache show NAME=VERSION...`; `dpkg-query -W -f '${Installed-Size}' NAME`; `df -P -k -- FOLDER`; `apt-get -q -y -o APT::Sandbox::User=root -o Acquire::Retries=3 download NAME=VERSION...`; files `var/cache/apt/archives/*.deb`; `dpkg-repack NAME`; `dpkg-deb -W --showformat='${Package} ${Version} ${Architecture}\n' FILE` |
+//! | `apt-staged` | script: `dpkg-deb -W --showformat='deb ${Package} ${Version} ${Architecture}\n' FILE` for each archive in a folder |
+//! | `apt-simulate-restore` | as `apt-simulate`, with `install --allow-downgrades NAME=VERSION... NAME-...`; from folders with archives: their paths in place of `NAME=VERSION`, and `-o APT::Sandbox::User=root` |
+//! | `apt-restore` | `apt-get` with the options of `apt-upgrade`, then `install --allow-downgrades NAME=VERSION... NAME-...`, with paths as in `apt-simulate-restore` (a detached job) |
+//! | `apt-mark-hold` | `apt-mark hold NAME...`; also `apt-mark unhold NAME...` (`apt-mark-unhold`) |
 //! | `apt-mark-auto` | `apt-mark auto NAME...` |
 //! | `dpkg-configure` | `dpkg --force-confdef --force-confold --configure -a` (a detached job) |
 //! | `apt-fix` | `apt-get` with the options of `apt-upgrade`, then `--no-remove -f install` (a detached job) |
@@ -40,6 +45,7 @@ mod pending;
 mod policy;
 mod refresh;
 mod simulation;
+mod staged;
 mod state;
 mod transaction;
 mod trouble;

@@ -56,7 +56,10 @@ fn combine(
         None if !knows_security => Security::Unknown,
         fix => Security::known(fix),
     };
-    let update = |name: String, from, to: String| Update { kernel: is_kernel(&name), ..Update::new(name, from, to) };
+    let update = |name: String, from: Option<String>, to: String| {
+        let offers_from = from.as_ref().and_then(|from| Some(tables.get(&name)?.offers(from)));
+        Update { kernel: is_kernel(&name), offers_from, ..Update::new(name, from, to) }
+    };
     let mut updates = Vec::new();
     for (exact, from) in simulated.simulation.installs {
         let security = security(table(&exact.name)?.security(from.as_deref(), &exact.version));

@@ -11,6 +11,9 @@ use std::{
 use super::version::compare;
 use crate::command::{Output, Unreadable};
 
+/// The source of what is installed, in a version table.
+const INSTALLED: &str = "/var/lib/dpkg/status";
+
 /// One package's table.
 #[derive(Debug, Default)]
 pub(super) struct Table {
@@ -27,6 +30,8 @@ pub(super) struct Row {
     pub phased: bool,
     /// A security source has it.
     pub security: bool,
+    /// Some package source has it, not only dpkg's record of what is installed.
+    pub offered: bool,
 }
 
 impl Table {
@@ -44,6 +49,11 @@ impl Table {
     pub(super) fn security_above(&self, from: &str) -> Option<String> {
         let fixes = self.rows.iter().filter(|row| row.security && compare(from, &row.version) == Ordering::Less);
         fixes.max_by(|a, b| compare(&a.version, &b.version)).map(|row| row.version.clone())
+    }
+
+    /// Whether a package source has this version.
+    pub(super) fn offers(&self, version: &str) -> bool {
+        self.rows.iter().any(|row| row.offered && row.version == version)
     }
 
     /// Whether the candidate is rolled out gradually.
@@ -104,11 +114,12 @@ pub(super) fn tables<'a>(lines: impl Iterator<Item = &'a str>, sources: &Sources
             // ` 500 http://… bookworm/main amd64 Packages`, below its version.
             let description = source.trim_start().split_once(' ').map_or("", |(_priority, rest)| rest);
             if let Some(row) = table.rows.last_mut() {
+                row.offered |= !description.trim().is_empty() && description.trim() != INSTALLED;
                 row.security |= sources.is_security(description.trim());
             }
         } else if let Some(row) = line.strip_prefix("     ").or_else(|| line.strip_prefix(" *** ")) {
             let version = row.split(' ').next().unwrap_or_default().to_owned();
-            table.rows.push(Row { version, phased: row.contains("(phased "), security: false });
+            table.rows.push(Row { version, phased: row.contains("(phased "), security: false, offered: false });
         }
     }
     tables

@@ -36,6 +36,8 @@ set -- "$@" $(cat)
 exec apt-get -s -q -V -y -o APT::Get::Show-User-Simulation-Note=false "$@" </dev/null
 "#;
 
+const FROM_FOLDERS: &str = include_str!("from_folders.sh");
+
 /// What apt is asked for, of the kinds of changes that one command line can hold.
 enum Line<'a> {
     /// Versions of installed packages; `back`: also older ones.
@@ -45,6 +47,11 @@ enum Line<'a> {
     },
     Install(&'a [Exact]),
     Purge(&'a [Package]),
+    /// Everything at once, as a rollback needs it.
+    Restore {
+        set: Vec<&'a Exact>,
+        remove: &'a [Package],
+    },
 }
 
 impl Line<'_> {
@@ -52,6 +59,10 @@ impl Line<'_> {
         let cannot = |what| Err(CannotDo { manager: "apt", what });
         let Transaction { install, upgrade, downgrade, remove, .. } = transaction;
         let changes = !upgrade.is_empty() || !downgrade.is_empty();
+        let alone = install.is_empty() && remove.is_empty();
+        if transaction.keep_configuration || !transaction.folders.is_empty() || !(downgrade.is_empty() || alone) {
+            return Self::restore(transaction);
+        }
         match (changes, install.is_empty(), remove.is_empty()) {
             // Without names, some of apt's verbs do nothing and others do everything.
             (false, true, true) => cannot("run an empty transaction"),
@@ -74,8 +85,25 @@ impl Line<'_> {
         }
     }
 
+    fn restore(transaction: &Transaction) -> Result<Line<'_>, CannotDo> {
+        let cannot = |what| Err(CannotDo { manager: "apt", what });
+        let Transaction { install, upgrade, downgrade, remove, .. } = transaction;
+        let set: Vec<&Exact> = upgrade.iter().chain(downgrade).chain(install).collect();
+        match (set.is_empty(), remove.is_empty()) {
+            (true, true) => cannot("run an empty transaction"),
+            _ if remove.iter().any(|package| package.version.is_some()) => cannot("remove one of several versions"),
+            (_, false) if !transaction.keep_configuration => {
+                cannot("purge packages and install others in one transaction")
+            }
+            (_, false) if transaction.download_only => cannot("download a removal"),
+            _ => Ok(Line::Restore { set, remove }),
+        }
+    }
+
     fn verb(&self) -> &'static [&'static str] {
         match self {
+            // Without `--only-upgrade`: what was removed comes back.
+            Self::Restore { .. } => &["install", "--allow-downgrades"],
             Self::Change { back: false, .. } => &["install", "--only-upgrade"],
             Self::Change { back: true, .. } => &["install", "--allow-downgrades", "--only-upgrade"],
             Self::Install(_) => &["install"],
@@ -88,30 +116,62 @@ impl Line<'_> {
             Self::Change { set, .. } => set.iter().map(ToString::to_string).collect(),
             Self::Install(set) => set.iter().map(ToString::to_string).collect(),
             Self::Purge(packages) => packages.iter().map(|package| package.name.clone()).collect(),
+            Self::Restore { set, remove } => {
+                let gone = remove.iter().map(|package| format!("{}-", package.name));
+                set.iter().map(ToString::to_string).chain(gone).collect()
+            }
         }
+    }
+
+    /// Whether apt may remove something: it refuses the removals that it is asked for if it must not.
+    fn removes(&self) -> bool {
+        matches!(self, Self::Purge(_)) || matches!(self, Self::Restore { remove, .. } if !remove.is_empty())
     }
 }
 
-/// `apt-simulate`, `apt-simulate-purge`: what a transaction would do. Without `--no-remove`, so that removals are
-/// listed. The names come on standard input: one shell line holds 128 KiB at most.
+/// `apt-simulate`, `apt-simulate-purge`, `apt-simulate-restore`: what a transaction would do. Without
+/// `--no-remove`, so that removals are listed. The names come on standard input: one shell line holds 128 KiB at most.
 pub(super) fn simulate(transaction: &Transaction) -> Result<Command, CannotDo> {
     let line = Line::of(transaction)?;
-    let label = if matches!(line, Line::Purge(_)) { "apt-simulate-purge" } else { "apt-simulate" };
-    let command = Command::sh(label, SIMULATE, line.verb().iter().copied());
+    let label = match line {
+        Line::Purge(_) => "apt-simulate-purge",
+        Line::Restore { .. } => "apt-simulate-restore",
+        _ => "apt-simulate",
+    };
+    let verb = line.verb().iter().copied();
+    let command = match transaction.folders.is_empty() {
+        true => Command::sh(label, SIMULATE, verb),
+        false => {
+            Command::sh(label, FROM_FOLDERS, from_folders(transaction, ["-s", "-q", "-V", "-y"].into_iter(), verb))
+        }
+    };
     Ok(command.stdin(line.names().join("\n")).timeout(Duration::from_secs(180)))
 }
 
-/// `apt-upgrade`, `apt-download`, `apt-install`, `apt-purge`: the transaction.
+/// The arguments of `from_folders.sh`.
+fn from_folders<'a>(
+    transaction: &'a Transaction,
+    options: impl Iterator<Item = &'a str>,
+    rest: impl Iterator<Item = &'a str>,
+) -> Vec<String> {
+    let folders = transaction.folders.iter().map(String::as_str);
+    // Its own user for downloads cannot read the folders of root.
+    let own = ["-o", "APT::Sandbox::User=root"];
+    folders.chain(["--"]).chain(options).chain(own).chain(rest).map(str::to_owned).collect()
+}
+
+/// `apt-upgrade`, `apt-download`, `apt-install`, `apt-purge`, `apt-restore`: the transaction.
 pub(super) fn run(transaction: &Transaction) -> Result<Command, CannotDo> {
     let line = Line::of(transaction)?;
     let label = match line {
         Line::Purge(_) => "apt-purge",
         _ if transaction.download_only => "apt-download",
         Line::Install(_) => "apt-install",
+        Line::Restore { .. } => "apt-restore",
         Line::Change { .. } => "apt-upgrade",
     };
     let mut words = with_options(transaction.lock_timeout);
-    if !transaction.allow_removals {
+    if !transaction.allow_removals && !line.removes() {
         words.push("--no-remove".to_owned());
     }
     if transaction.download_only {
@@ -119,7 +179,11 @@ pub(super) fn run(transaction: &Transaction) -> Result<Command, CannotDo> {
     }
     words.extend(line.verb().iter().map(|word| (*word).to_owned()));
     words.extend(line.names());
-    Ok(quiet(Command::changes(label, words)))
+    if transaction.folders.is_empty() {
+        return Ok(quiet(Command::changes(label, words)));
+    }
+    let words = words.iter().map(String::as_str).skip(1);
+    Ok(quiet(Command::sh(label, FROM_FOLDERS, from_folders(transaction, [].into_iter(), words)).changing()))
 }
 
 /// `dpkg-configure`, then `apt-fix`: finish an interrupted run, without removing anything.
@@ -177,6 +241,37 @@ mod tests {
                 Ok("--no-remove install --allow-downgrades --only-upgrade a=2 b=1"),
             ),
             (Transaction { install: exact("a=2"), ..none() }, Ok("--no-remove install a=2")),
+            (
+                Transaction {
+                    install: exact("c=1"),
+                    downgrade: exact("a=1"),
+                    remove: package("b"),
+                    keep_configuration: true,
+                    ..none()
+                },
+                Ok("install --allow-downgrades a=1 c=1 b-"),
+            ),
+            (
+                Transaction { downgrade: exact("a=1"), keep_configuration: true, ..none() },
+                Ok("--no-remove install --allow-downgrades a=1"),
+            ),
+            (
+                Transaction { install: exact("a=1"), folders: vec!["/f".to_owned()], ..none() },
+                Ok("--no-remove install --allow-downgrades a=1"),
+            ),
+            (
+                Transaction { remove: package("b"), keep_configuration: true, ..none() },
+                Ok("install --allow-downgrades b-"),
+            ),
+            (
+                Transaction { remove: package("b=1"), keep_configuration: true, ..none() },
+                Err("apt cannot remove one of several versions"),
+            ),
+            (
+                Transaction { downgrade: exact("a=1"), remove: package("b"), ..none() },
+                Err("apt cannot purge packages and install others in one transaction"),
+            ),
+            (Transaction { keep_configuration: true, ..none() }, Err("apt cannot run an empty transaction")),
             (Transaction::removal(&package("a")), Ok("purge a")),
             (none(), Err("apt cannot run an empty transaction")),
             (Transaction::upgrade(&[]), Err("apt cannot run an empty transaction")),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{
     super::{
-        Cleanup, CopyFrom, CopySpec, LOCK_TIMEOUT, Reboot, RebootWhen, RestartServices, Scope, ServiceSpec,
-        ServiceState, StepKind, Template, TemplateList, Upgrade,
+        Cleanup, CopyFrom, CopySpec, LOCK_TIMEOUT, Reboot, RebootWhen, RestartServices, Rollback, Scope, ServiceSpec,
+        ServiceState, StepKind, Template, TemplateList, Upgrade, WayBackWish,
         values::{self, Context},
     },
     actions::file,
@@ -76,6 +76,7 @@ pub(super) fn upgrade(node: &Node, _: &Context, problems: &mut Problems) -> Opti
         allow_drift: map.read("allow_drift", read::bool).unwrap_or(false),
         predownload: map.read("predownload", read::bool).unwrap_or(false),
         restart_services: map.read("restart_services", restart_services).unwrap_or_default(),
+        rollback: map.read("rollback", way_back).unwrap_or(defaults.rollback),
     };
     if upgrade.predownload && upgrade.restart_services == RestartServices::Needed {
         map.problems.at(&node.span, "`predownload` installs nothing, so there is nothing to restart");
@@ -129,6 +130,28 @@ fn required_origins(node: &Node, problems: &mut Problems) -> Option<Vec<String>>
 fn restart_services(node: &Node, problems: &mut Problems) -> Option<RestartServices> {
     let words = [("never", RestartServices::Never), ("needed", RestartServices::Needed)];
     read::one_of(node, &words, problems)
+}
+/// `no`, `prepare` or `required`.
+fn way_back(node: &Node, problems: &mut Problems) -> Option<WayBackWish> {
+    if let Value::Bool(false) = node.value {
+        return Some(WayBackWish::No);
+    }
+    let words = [("no", WayBackWish::No), ("prepare", WayBackWish::Prepare), ("required", WayBackWish::Required)];
+    read::one_of(node, &words, problems)
+}
+
+/// `rollback: {hold: 7d, reason: .., lock_timeout: 10m}`.
+pub(super) fn rollback(node: &Node, _: &Context, problems: &mut Problems) -> Option<StepKind> {
+    let defaults = Rollback::default();
+    let mut map = MapReader::new(node, "`rollback`", problems)?;
+    let rollback = Rollback {
+        hold: map.read("hold", read::duration).unwrap_or(defaults.hold),
+        reason: map.read("reason", values::filled),
+        lock_timeout: map.read("lock_timeout", read::duration).unwrap_or(defaults.lock_timeout),
+        force: false,
+    };
+    map.finish();
+    Some(StepKind::Rollback(rollback))
 }
 
 /// `reboot: required`, `reboot: always` or `reboot: {when: .., …}`.

@@ -25,6 +25,7 @@ impl StepKind {
             Self::Drain(_) => "drain",
             Self::Undrain(_) => "undrain",
             Self::Cleanup(_) => "cleanup",
+            Self::Rollback(_) => "rollback",
             Self::Confirm(_) => "confirm",
         }
     }
@@ -37,7 +38,7 @@ impl StepKind {
             Self::Verify(_) | Self::WaitFor(_) => 5 * MINUTE,
             Self::Command(_) | Self::Script(_) | Self::Drain(_) | Self::Undrain(_) => 10 * MINUTE,
             Self::Snapshot(_) | Self::SnapshotRestore(_) | Self::Cleanup(_) => 15 * MINUTE,
-            Self::Upgrade(_) => 60 * MINUTE,
+            Self::Upgrade(_) | Self::Rollback(_) => 60 * MINUTE,
             Self::Notify(_) => Duration::from_secs(10),
             Self::Confirm(guard) => guard.longest_time() + MINUTE,
             Self::Pause(pause) => pause.duration.saturating_add(MINUTE),
@@ -60,6 +61,7 @@ impl StepKind {
                 Scope::Cve => "Upgrade (CVEs)".into(),
                 Scope::Advisory => "Upgrade (advisories)".into(),
             },
+            Self::Rollback(_) => "Roll back".into(),
             Self::Reboot(reboot) => match reboot.when {
                 RebootWhen::Required => "Reboot if required".into(),
                 RebootWhen::Always => "Reboot".into(),

@@ -43,7 +43,7 @@ const fn hook(keyword: &'static str, read: Reader) -> Kind {
 }
 
 /// All kinds, in the order in which messages list them.
-pub(super) const ALL: [Kind; 16] = [
+pub(super) const ALL: [Kind; 17] = [
     host("precheck", checks::precheck),
     hook("snapshot", actions::snapshot),
     hook("snapshot_restore", actions::snapshot_restore),
@@ -60,10 +60,10 @@ pub(super) const ALL: [Kind; 16] = [
     hook("drain", actions::drain),
     hook("undrain", actions::undrain),
     host("cleanup", changes::cleanup),
+    host("rollback", changes::rollback),
 ];
 
 /// Reads what is under `key`.
 pub(super) fn read(key: &Key, node: &Node, context: &Context, problems: &mut Problems) -> Option<StepKind> {
-    let kind = ALL.iter().find(|kind| kind.keyword == key.text)?;
-    (kind.read)(node, context, problems)
+    ALL.iter().find(|kind| kind.keyword == key.text).and_then(|kind| (kind.read)(node, context, problems))
 }

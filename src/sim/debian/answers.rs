@@ -25,6 +25,9 @@ impl Packages {
             "apt-refresh" => Ok("Reading package lists...\n".to_owned()),
             "apt-pending" => self.outlook().map_or_else(|| refused("E: Unmet dependencies."), Ok),
             "apt-simulate" => Ok(self.simulate(&stdin)),
+            "apt-simulate-restore" => Ok(self.simulate_restore(&stdin)),
+            "apt-mark-hold" if full => refused("E: No space left on device"),
+            "apt-mark-hold" => Ok(String::new()),
             "apt-simulate-purge" => Ok(self.simulate_purge(&stdin)),
             // No source has anything newer than what is installed.
             "apt-known" => Ok(String::new()),

@@ -124,6 +124,13 @@ impl Packages {
         self.pending().filter(|(name, _)| named(name)).map(|(name, version)| inst(name, version)).collect()
     }
 
+    /// `apt-simulate-restore` of `name=version` lines.
+    pub(super) fn simulate_restore(&self, words: &str) -> String {
+        let named = words.lines().filter_map(|word| word.split_once('='));
+        let known = named.filter_map(|(name, version)| Some((name, self.version(name)?, version)));
+        known.map(|(name, from, to)| format!("Inst {name} [{from}] ({to} Debian:stable [amd64])\n")).collect()
+    }
+
     /// `apt-simulate-purge` of names, one per line.
     pub(super) fn simulate_purge(&self, names: &str) -> String {
         let known = names.lines().filter_map(|name| Some((name, self.version(name)?)));

@@ -71,6 +71,18 @@ pub(in crate::step) async fn change(
     change::change(cx, what, raised(command)).await
 }
 
+/// As [`change`], for a change that may be sent again: doing it twice is doing it once.
+///
+/// # Errors
+/// As [`change`].
+pub(in crate::step) async fn repeat(
+    cx: &mut StepCx<'_>,
+    what: &str,
+    command: Command,
+) -> Result<Output, Box<StepResult>> {
+    change::repeat(cx, what, raised(command)).await
+}
+
 /// The same command with raised rights.
 pub(super) fn raised(command: Command) -> Command {
     command.privileged(true)

@@ -4,18 +4,24 @@
 
 mod ask;
 mod health;
+mod holds;
 mod lists;
 mod locks;
 mod manager;
 mod repair;
 mod result;
+mod staged;
 mod transaction;
+mod words;
 
-pub(super) use ask::{Rights, ask, ask_ahead, change, look};
+pub(super) use ask::{Rights, ask, ask_ahead, change, look, repeat};
 pub(super) use health::{check, check_asks, state, whole};
+pub(super) use holds::{Hold, known as known_holds, put as put_holds, release as release_holds};
 pub(super) use lists::{SECURITY, refresh};
 pub(super) use locks::{PATIENCE, free, free_of, wait, working};
 pub(super) use manager::{find, for_changes, known, manager};
 pub(super) use repair::{Moment, healthy_state, repair, was_begun};
 pub(super) use result::{broken, failed};
-pub(super) use transaction::{Done, End, changes, goes_back, run};
+pub(super) use staged::{STAGED, clear_staged};
+pub(super) use transaction::{Done, End, changes, follow, goes_back, run};
+pub(super) use words::{count, named, tail};

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{ask::raised, locks};
 use crate::{
-    command::Exit,
+    command::{Command, Exit},
     event::{PackageChange, StepResult},
     pkg::{PackageManager, Transaction, Versions},
     step::{
@@ -51,6 +51,13 @@ pub(in crate::step) struct Done {
     pub said: Vec<String>,
 }
 
+impl Done {
+    /// It ended by itself, with exit code 0.
+    pub(in crate::step) fn is_good(&self) -> bool {
+        self.end == End::Exit(Exit::Code(0))
+    }
+}
+
 /// Starts the transaction as a job of this name, or finds that job again, and follows it to its end.
 ///
 /// # Errors
@@ -61,9 +68,27 @@ pub(in crate::step) async fn run(
     name: &'static str,
     transaction: &Transaction,
 ) -> Result<Done, Box<StepResult>> {
+    let done = follow(cx, name, manager.transact(transaction)?).await?;
+    if done.end == End::Lost {
+        // Its child processes may still be at work, with the packages half done. If the lock stays, the next read sees
+        // it; this wait decides nothing.
+        let _ = locks::free(cx, Instant::now() + transaction.lock_timeout).await;
+    }
+    Ok(done)
+}
+
+/// Runs a command as a job of this name with raised rights, or finds that job again, and follows it to its end.
+///
+/// # Errors
+/// The step's result: a job that did not begin or still runs, or an unreachable host.
+pub(in crate::step) async fn follow(
+    cx: &mut StepCx<'_>,
+    name: &'static str,
+    command: Command,
+) -> Result<Done, Box<StepResult>> {
     const SAID: usize = 5;
-    let command = raised(manager.transact(transaction)?);
-    let done = match job::run(cx, &JobSpec::new(name, command)).await {
+    let command = raised(command);
+    Ok(match job::run(cx, &JobSpec::new(name, command)).await {
         Ok(end) => {
             let (how, said) = (end.exit.to_string(), end.last_lines(SAID));
             Done { end: End::of(end.exit), how, output: end.tail, said }
@@ -77,13 +102,7 @@ pub(in crate::step) async fn run(
                 trouble => return Err(trouble.into()),
             }
         }
-    };
-    if done.end == End::Lost {
-        // Its child processes may still be at work, with the packages half done. If the lock stays, the next read sees
-        // it; this wait decides nothing.
-        let _ = locks::free(cx, Instant::now() + transaction.lock_timeout).await;
-    }
-    Ok(done)
+    })
 }
 
 /// What is different now, by name. A version that replaces another is one change. Where several versions of a name are

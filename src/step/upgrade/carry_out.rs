@@ -36,12 +36,12 @@ pub(super) async fn transact(
         ..Transaction::upgrade(&planned.named())
     };
     let Done { end, output, .. } = packages::run(cx, manager, JOB, &transaction).await?;
-    let mut after = after(cx, manager).await?;
+    let mut after = after(cx, manager, &planned).await?;
     let mut repaired = packages::was_begun(cx, manager, Moment::After);
     if !matches!(end, End::Exit(_)) && !after.health().is_good() {
         // It was cut off from outside: an operator would finish it once.
         packages::repair(cx, manager, Moment::After, patience).await?;
-        after = self::after(cx, manager).await?;
+        after = self::after(cx, manager, &planned).await?;
         repaired = true;
     }
     let output = String::from_utf8_lossy(&output);
@@ -65,7 +65,11 @@ pub(super) async fn transact(
 }
 
 /// After a transaction, only the packages can show what happened; if they cannot be read, the outcome is unknown.
-async fn after(cx: &mut StepCx<'_>, manager: &dyn PackageManager) -> Result<PackageState, Box<StepResult>> {
+async fn after(
+    cx: &mut StepCx<'_>,
+    manager: &dyn PackageManager,
+    planned: &Planned,
+) -> Result<PackageState, Box<StepResult>> {
     let asks = [manager.state().command, manager.reboot_reasons().command];
     let asked = packages::ask_ahead(cx, asks).await.map_err(Box::<StepResult>::from);
     let state = match asked {
@@ -76,7 +80,10 @@ async fn after(cx: &mut StepCx<'_>, manager: &dyn PackageManager) -> Result<Pack
         let summary = format!("the transaction ran, but the packages cannot be read: {}", cause.summary);
         let help =
             cause.help.clone().unwrap_or_else(|| Hint::command("resume", &[]).and(" (it looks again)").to_string());
-        Box::new(StepResult::unknown(&cause.class, summary).changed(true).help(help))
+        let mut result = StepResult::unknown(&cause.class, summary).changed(true).help(help);
+        // A rollback has to know what may have been changed.
+        result.way_back = planned.may_have_changed().boxed();
+        Box::new(result)
     })
 }
 

@@ -1,5 +1,7 @@
 //! Which pending updates a step takes. Pure; start at [`choose`].
 
+use std::collections::BTreeMap;
+
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
 
@@ -7,6 +9,7 @@ use crate::{
     event::{PackageLeft, WhyLeft},
     pkg::{Exact, PackageManager, PackageState, Pending, Security, Stays, Update},
     playbook::Scope,
+    step::packages::Hold,
 };
 
 /// What the step wants, with templates rendered.
@@ -39,6 +42,8 @@ pub(super) struct Choice {
     pub name_check: NameCheck,
     /// Package sources that did not answer and did not have to.
     pub silent: Vec<String>,
+    /// Of the held updates, those that a rollback holds, with its reason and its end.
+    pub holds: Vec<String>,
 }
 
 /// Which of the named packages are known to the host's package manager. Patterns are not included.
@@ -161,7 +166,16 @@ impl Choice {
         ];
         let mut lines = self.blocked();
         lines.extend(named(&by_wish));
+        lines.extend(self.holds.iter().cloned());
         lines
+    }
+
+    /// Says why updates are held that a rollback put on hold.
+    pub(super) fn explain_holds(&mut self, holds: &BTreeMap<String, Hold>) {
+        let held = self.left.iter().filter(|left| left.why == WhyLeft::Held);
+        let explained =
+            held.filter_map(|left| Some(format!("{} is held {}", left.name, holds.get(&left.name)?.words())));
+        self.holds = explained.collect();
     }
 
     /// Updates that are wanted and pending but cannot be installed: they must not be overlooked.

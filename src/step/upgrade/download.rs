@@ -1,7 +1,7 @@
 //! `predownload`: fetches what a later upgrade will install, and changes nothing else. Run before a drain or a window,
 //! it takes the network out of the time in which the host is away.
 
-use super::{plan::Planned, verdict};
+use super::plan::Planned;
 use crate::{
     command::Exit,
     event::StepResult,
@@ -35,8 +35,8 @@ pub(super) async fn run(
     let Done { end, how, output, said } = packages::run(cx, manager, JOB, &transaction).await?;
     let output = String::from_utf8_lossy(&output);
     let result = if end == End::Exit(Exit::Code(0)) {
-        let counted = verdict::count(planned.changes.len(), "downloaded");
-        StepResult::ok(format!("{counted} ({}); nothing was installed", verdict::upgraded(&planned.changes)))
+        let counted = packages::count(planned.changes.len(), "downloaded");
+        StepResult::ok(format!("{counted} ({}); nothing was installed", packages::named(&planned.changes)))
             .detail(manager.fetched(&output).map(|size| format!("fetched: {size}")))
     } else {
         let trouble = manager.explain(&output);

@@ -8,10 +8,13 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::choose::{Choice, NameCheck, Wish};
+use super::{
+    choose::{Choice, NameCheck, Wish},
+    way_back,
+};
 use crate::{
     event::{PackageChange, PackageLeft, StepResult},
-    pkg::{Class, Exact, Package, PackageManager, PackageState, Pending, Simulation, Versions},
+    pkg::{Class, Exact, Package, PackageManager, PackageState, Pending, Simulation, Versions, WayBack},
     step::packages::failed,
 };
 
@@ -41,6 +44,9 @@ pub(super) struct Planned {
     /// Which of the names the host knows.
     #[serde(default, rename = "heard")]
     pub name_check: NameCheck,
+    /// What is at hand for a rollback.
+    #[serde(default, skip_serializing_if = "WayBack::is_empty")]
+    pub way_back: WayBack,
 }
 
 impl Planned {
@@ -48,6 +54,17 @@ impl Planned {
     pub(super) fn named(&self) -> Vec<Exact> {
         let named = self.changes.iter().filter(|change| change.from.is_some());
         named.filter_map(|change| Some(Exact { name: change.name.clone(), version: change.to.clone()? })).collect()
+    }
+
+    /// The way back where nobody can read what was changed.
+    pub(super) fn may_have_changed(&self) -> WayBack {
+        let removed = self.removals.iter().flat_map(|package| self.versions_of(package));
+        let removed = removed.map(|(name, version)| PackageChange {
+            name: name.to_owned(),
+            from: version.map(str::to_owned),
+            to: None,
+        });
+        WayBack { planned: self.changes.iter().cloned().chain(removed).collect(), ..self.way_back.clone() }
     }
 
     /// The installed versions that a removal means; if none is known, only the name.
@@ -126,6 +143,7 @@ impl PlanInput<'_> {
         }
         let mut planned = self.planned(simulation);
         planned.left_out.extend(accepted.into_iter().map(|drift| format!("accepted drift: {drift}")));
+        planned.way_back = way_back::known(&planned, self.pending, self.state);
         // Package managers disagree about an empty list; for some it means "everything".
         if planned.named().is_empty() {
             return Err(drift("the simulation lists none of the chosen packages as installed".to_owned()));
@@ -173,6 +191,7 @@ impl PlanInput<'_> {
             left: self.choice.left.clone(),
             silent: self.choice.silent.clone(),
             name_check: self.choice.name_check.clone(),
+            way_back: WayBack::default(),
         }
     }
 }

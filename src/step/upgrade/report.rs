@@ -5,12 +5,11 @@ use serde_json::json;
 use super::{
     choose::{Choice, NameCheck, Wish},
     plan::Planned,
-    verdict,
 };
 use crate::{
     event::{LeftBehind, PackageChange, StepResult},
     pkg::{PackageManager, PackageState},
-    playbook::RestartServices,
+    playbook::{RestartServices, Upgrade},
     step::{Ended, StepCx, packages, stale},
 };
 
@@ -46,10 +45,10 @@ pub(super) async fn nothing(
 pub(super) async fn would(
     cx: &mut StepCx<'_>,
     manager: &dyn PackageManager,
-    planned: &Planned,
+    (spec, planned): (&Upgrade, &Planned),
     state: &PackageState,
 ) -> Ended {
-    let counted = verdict::count(planned.changes.len(), "would be upgraded");
+    let counted = packages::count(planned.changes.len(), "would be upgraded");
     let mut all: Vec<PackageChange> = planned.changes.clone();
     all.extend(
         planned.removals.iter().flat_map(|package| planned.versions_of(package)).map(|(name, version)| PackageChange {
@@ -58,11 +57,19 @@ pub(super) async fn would(
             to: None,
         }),
     );
-    let mut result = StepResult::ok(format!("{counted} ({})", verdict::upgraded(&all))).found_work();
-    result.detail = all.iter().map(|change| verdict::upgraded(std::slice::from_ref(change))).collect();
+    let mut result = StepResult::ok(format!("{counted} ({})", packages::named(&all))).found_work();
+    result.detail = all.iter().map(|change| packages::named(std::slice::from_ref(change))).collect();
     result.detail.extend(planned.left_out.iter().cloned());
     result.detail.extend(lists_age(cx, state));
+    if !spec.rollback.is_no() {
+        let missing: Vec<String> = planned.way_back.missing.iter().map(ToString::to_string).collect();
+        result.detail.push("the old versions would be fetched to the host first, for a rollback".to_owned());
+        if !missing.is_empty() {
+            result.detail.push(format!("no package source has these any more: {}", missing.join(", ")));
+        }
+    }
     *result.left_behind = LeftBehind::of(planned.left.clone());
+    result.way_back = planned.way_back.clone().boxed();
     let names: Vec<&str> = planned.changes.iter().map(|change| change.name.as_str()).collect();
     Ok(with_facts(cx, manager, result, &names, &planned.name_check, Vec::new()).await)
 }

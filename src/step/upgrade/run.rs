@@ -1,5 +1,7 @@
 //! From what is pending to a plan, and on to its transaction.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -8,16 +10,16 @@ use super::{
     choose::{Choice, Wish, choose},
     download, names,
     plan::{PlanInput, Planned},
-    report, room,
+    report, room, way_back,
 };
 use crate::{
     command::Command,
     event::StepResult,
-    pkg::{Class, PackageManager, Pending, Transaction, lock_holders},
+    pkg::{Class, PackageManager, PackageState, Pending, Transaction, lock_holders},
     playbook::{Scope, Upgrade, is_cve},
     step::{
         Ended, StepCx, job,
-        packages::{self, Moment, SECURITY},
+        packages::{self, Hold, Moment, SECURITY},
     },
 };
 
@@ -43,13 +45,15 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
         // While another program installs, it is normal that packages are half-configured.
         packages::free(cx, until).await?;
     }
-    let state = packages::healthy_state(cx, manager, spec.repair, spec.lock_timeout).await?;
+    let mut state = packages::healthy_state(cx, manager, spec.repair, spec.lock_timeout).await?;
+    let holds = holds(cx, manager, &mut state).await?;
     let silent = match spec.refresh && !cx.check {
         true => packages::refresh(cx, manager, &spec.required_origins, until, &asks_pending(manager, spec)).await?,
         false => Vec::new(),
     };
     let pending = pending(cx, manager, spec, &wish).await?;
     let mut choice = Choice { silent, ..choose(&wish, manager, &pending, &state) };
+    choice.explain_holds(&holds);
     names::sort_out(cx, manager, &wish, &state, &mut choice).await?;
     if choice.take.is_empty() {
         return report::nothing(cx, manager, &wish, &choice, &state, spec.restart_services).await;
@@ -58,15 +62,16 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
     let (allow_removals, allow_drift) = (spec.allow_removals, spec.allow_drift);
     let (wish, choice, pending) = (&wish, &choice, &pending);
     let input = PlanInput { manager, wish, choice, pending, state: &state, allow_removals, allow_drift };
-    let planned = input.plan(&simulation)?;
+    let mut planned = input.plan(&simulation)?;
     if spec.predownload && !cx.check {
         return download::run(cx, manager, spec, &planned).await;
     }
     room::check(cx, manager, &planned).await?;
     boot_room::check(cx, manager, &planned).await?;
     if cx.check {
-        return report::would(cx, manager, &planned, &state).await;
+        return report::would(cx, manager, (spec, &planned), &state).await;
     }
+    planned.way_back = way_back::prepare(cx, manager, spec.rollback, &planned).await?;
     cx.journal.note("plan", serde_json::to_value(&planned).unwrap_or(Value::Null)).await?;
     carry_out::transact(cx, manager, spec, planned).await
 }
@@ -75,6 +80,23 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
 fn begun(cx: &StepCx<'_>) -> Option<Planned> {
     let plan = cx.notes.get("plan").filter(|_| job::is_recalled(cx, carry_out::JOB))?;
     serde_json::from_value(plan.clone()).ok()
+}
+
+/// The holds of earlier rollbacks. Those whose time is over are released.
+async fn holds(
+    cx: &mut StepCx<'_>,
+    manager: &dyn PackageManager,
+    state: &mut PackageState,
+) -> Result<BTreeMap<String, Hold>, Box<StepResult>> {
+    let mut holds = packages::known_holds(cx, state).await?;
+    let over: BTreeSet<String> = holds.iter().filter(|(_, hold)| hold.over).map(|(name, _)| name.clone()).collect();
+    if over.is_empty() || cx.check {
+        return Ok(holds);
+    }
+    packages::release_holds(cx, manager, &over).await?;
+    holds.retain(|name, _| !over.contains(name));
+    state.release(&over);
+    Ok(holds)
 }
 
 fn wish(cx: &StepCx<'_>, spec: &Upgrade) -> Result<Wish, Box<StepResult>> {

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::{
     event::{StepResult, Verdict},
-    playbook::{Scope, StepKind, TemplateList, Upgrade},
+    playbook::{Scope, StepKind, TemplateList, Upgrade, WayBackWish},
     step::{
         self,
         testing::{Bench, Fault, appears},
@@ -353,4 +353,123 @@ async fn an_update_that_leaves_boot_alone_does_not_ask_for_room_in_it() {
     let mut bench = host(upgrade());
     go(&mut bench).await;
     assert_eq!(bench.count("boot-room"), 0);
+}
+
+/// A host whose apt can fetch some old versions: those in the file `offered`.
+fn with_old_versions(wish: WayBackWish, offered: &str) -> Bench {
+    let bench = host(Upgrade { rollback: wish, ..upgrade() });
+    bench.file("offered", offered);
+    let get = r#"*" download "*) for one; do case $one in *=*=*) ;; [a-z]*=*)
+  grep -qx "$one" "$PATCHWAVE_ROOT/offered" && echo "${one%=*} ${one#*=} amd64" >"${one%=*}_${one#*=}_amd64.deb" ;;
+esac; done ;;
+*update)"#;
+    bench.shim("apt-get", &APT_GET.replace("*update)", get));
+    let tables = r#"case $1 in policy) cat "$PATCHWAVE_ROOT/tables" ;; show) shift; for one; do
+  ! grep -qx "$one" "$PATCHWAVE_ROOT/offered" || printf 'Package: %s\nVersion: %s\nArchitecture: amd64\nFilename: pool/x.deb\nSize: 1048576\n\n' "${one%=*}" "${one#*=}"
+done ;; esac"#;
+    bench.shim("apt-cache", tables);
+    bench.shim("dpkg-query", &DPKG_QUERY.replace("*) exit 1 ;;", "*Installed-Size*) echo 2048 ;;\n*) exit 1 ;;"));
+    bench.shim(
+        "dpkg-deb",
+        r#"for file; do :; done; read -r name version arch <"$file"
+case $2 in --showformat=deb*) printf 'deb ' ;; esac; echo "$name $version $arch""#,
+    );
+    bench.shim("df", "echo '/dev/sda1 200000000 1 100000000 1% /var'");
+    bench
+}
+
+#[tokio::test]
+async fn old_versions_are_on_the_host_before_anything_is_changed() {
+    let mut bench = with_old_versions(WayBackWish::Required, "libssl3=1\nopenssl=1\n");
+    bench.file("var/lib/patchwave/staged/other-run/a_1_amd64.deb", "a 1 amd64\n");
+    let result = go(&mut bench).await;
+    assert_eq!((result.verdict, result.changed), (Verdict::Ok, true), "{result:?}");
+    let way = result.way_back.unwrap();
+    assert_eq!((way.staged.len(), way.missing.len()), (2, 0), "{way:?}");
+    let folder = bench.path(way.folder.as_ref().unwrap());
+    assert_eq!(std::fs::read_to_string(folder.join("openssl_1_amd64.deb")).unwrap(), "openssl 1 amd64\n");
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+    assert!(!bench.path("var/lib/patchwave/staged/other-run").exists(), "folders of earlier runs go");
+    let calls = calls(&bench);
+    let at = |text: &str| calls.lines().position(|line| line.contains(text)).unwrap();
+    assert!(at("download") < at("--no-remove install --only-upgrade libssl3=2"), "{calls}");
+}
+
+#[tokio::test]
+async fn without_a_way_back_that_is_required_nothing_is_changed() {
+    let mut bench = with_old_versions(WayBackWish::Required, "libssl3=1\n");
+    let result = go(&mut bench).await;
+    assert_eq!((result.verdict, result.class.as_str(), result.changed), (Verdict::Failed, "no-way-back", false));
+    assert_eq!(result.summary, "no way back for openssl=1: nothing was changed");
+    assert_eq!(installs(&bench), 0);
+    // The archive is in apt's cache, or can be packed again.
+    bench.file("var/cache/apt/archives/openssl_1_amd64.deb", "openssl 1 amd64\n");
+    bench.attempt = 2;
+    assert_eq!(go(&mut bench).await.verdict, Verdict::Ok);
+    let mut bench = with_old_versions(WayBackWish::Required, "libssl3=1\n");
+    bench.shim("dpkg-query", &DPKG_QUERY.replace("*) exit 1 ;;", "*Installed-Size*) ;;\n*) echo 1 ;;"));
+    bench.shim("dpkg-repack", r#"echo "$1 1 amd64" >"$1_1_amd64.deb""#);
+    assert_eq!(go(&mut bench).await.verdict, Verdict::Ok);
+}
+
+#[tokio::test]
+async fn a_way_back_that_is_only_prepared_names_what_it_lacks() {
+    let mut bench = with_old_versions(WayBackWish::Prepare, "libssl3=1\n");
+    let result = go(&mut bench).await;
+    assert_eq!(result.verdict, Verdict::Ok, "{result:?}");
+    let way = result.way_back.unwrap();
+    let missing: Vec<String> = way.missing.iter().map(ToString::to_string).collect();
+    assert_eq!((missing, way.staged.len()), (vec!["openssl=1".to_owned()], 1));
+}
+
+#[tokio::test]
+async fn without_room_for_old_versions_nothing_is_fetched() {
+    let mut bench = with_old_versions(WayBackWish::Required, "libssl3=1\nopenssl=1\n");
+    bench.shim("df", "echo '/dev/sda1 200000 1 60000 99% /var'");
+    let result = go(&mut bench).await;
+    assert_eq!((result.verdict, result.class.as_str(), result.changed), (Verdict::Failed, "disk", false), "{result:?}");
+    assert!(!calls(&bench).contains("download") && installs(&bench) == 0);
+}
+
+#[tokio::test]
+async fn without_the_key_only_what_is_known_is_recorded() {
+    let mut bench = host(upgrade());
+    let result = go(&mut bench).await;
+    let way = result.way_back.unwrap();
+    let missing: Vec<String> = way.missing.iter().map(ToString::to_string).collect();
+    assert_eq!((missing.join(" ").as_str(), way.offered.len(), way.folder), ("libssl3=1 openssl=1", 0, None));
+    assert_eq!(bench.count("apt-staged"), 0);
+}
+
+#[tokio::test]
+async fn a_hold_of_a_rollback_is_explained_and_ends_with_its_time() {
+    let mut bench = host(upgrade());
+    bench.shim("dpkg-query", &DPKG_QUERY.replace("cat \"$PATCHWAVE_ROOT/packages\"",
+        "sed \"/$(cat \"$PATCHWAVE_ROOT/held\")/s/install\\tinstalled/hold\\tinstalled/\" \"$PATCHWAVE_ROOT/packages\""));
+    bench.shim(
+        "apt-mark",
+        r#"case $1 in showauto) ;; unhold) echo nothing >"$PATCHWAVE_ROOT/held" ;; esac
+echo "apt-mark $*" >>"$PATCHWAVE_ROOT/calls""#,
+    );
+    bench.file("held", "openssl\n");
+    bench.file("var/lib/patchwave/holds", "9999999999\trun-1\topenssl\tbreaks TLS\n");
+    let only_library = "Inst libssl3 [1] (2 Debian-Security:stable-security [amd64])\n";
+    bench.file("simulation", only_library);
+    bench.file("done", packages("bash 5\nlibssl3 2\nopenssl 1"));
+    let result = go(&mut bench).await;
+    assert_eq!(result.verdict, Verdict::Ok, "{result:?}");
+    let line = result.detail.iter().find(|line| line.contains("is held until")).unwrap();
+    assert_eq!(line, "openssl is held until 2286-11-20T17:46:39Z by the rollback in run run-1: breaks TLS");
+    assert!(!calls(&bench).contains("unhold"));
+
+    bench.file("packages", packages("bash 5\nlibssl3 1\nopenssl 1"));
+    bench.file("done", packages("bash 5\nlibssl3 2\nopenssl 2"));
+    bench.file("simulation", format!("{only_library}Inst openssl [1] (2 Debian-Security:stable-security [amd64])\n"));
+    bench.file("var/lib/patchwave/holds", "1000\trun-1\topenssl\tbreaks TLS\n");
+    bench.attempt = 2;
+    let result = go(&mut bench).await;
+    assert_eq!(result.packages.len(), 2, "{result:?}");
+    assert!(calls(&bench).contains("apt-mark unhold openssl"));
+    assert_eq!(std::fs::read_to_string(bench.path("var/lib/patchwave/holds")).unwrap(), "");
 }

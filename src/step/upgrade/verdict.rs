@@ -8,7 +8,7 @@ use crate::{
     command::Exit,
     event::{LeftBehind, PackageChange, StepResult},
     pkg::{Class, FailedScript, PackageManager, PackageState},
-    step::packages::{self, End},
+    step::packages::{self, End, count, named, tail},
 };
 
 /// Everything that a verdict is based on.
@@ -60,12 +60,13 @@ impl Evidence<'_> {
         *result.left_behind = LeftBehind::of(self.planned.left.clone()).and_files(new_files);
         result.left_behind.sources = self.planned.silent.clone();
         result.changed = !difference.changes.is_empty();
+        result.way_back = self.planned.way_back.clone().boxed();
         result.packages = difference.changes;
         result
     }
 
     fn success(&self, difference: &Difference) -> StepResult {
-        let upgraded = upgraded(&difference.changes);
+        let upgraded = named(&difference.changes);
         let summary = if difference.changes.is_empty() {
             "all planned versions were already installed".to_owned()
         } else {
@@ -96,7 +97,7 @@ impl Evidence<'_> {
         );
         packages::failed(Class::Failed, summary.collect::<Vec<_>>().join("; "))
             .help(help)
-            .detail([format!("every planned version is installed ({})", upgraded(&difference.changes))])
+            .detail([format!("every planned version is installed ({})", named(&difference.changes))])
             .detail(tail(self.output))
     }
 
@@ -176,37 +177,6 @@ impl Evidence<'_> {
         }
         difference
     }
-}
-
-/// `4 packages upgraded`.
-pub(super) fn count(n: usize, done: &str) -> String {
-    if n == 1 { format!("1 package {done}") } else { format!("{n} packages {done}") }
-}
-
-/// `openssl 3.0.11 → 3.0.15, linux-image-x 6.1 new, …`: the first three.
-pub(super) fn upgraded(changes: &[PackageChange]) -> String {
-    const SHOWN: usize = 3;
-    let mut words: Vec<String> = changes
-        .iter()
-        .take(SHOWN)
-        .map(|change| match (&change.from, &change.to) {
-            (Some(from), Some(to)) => format!("{} {from} → {to}", change.name),
-            (None, Some(to)) => format!("{} {to} new", change.name),
-            (_, None) => format!("{} removed", change.name),
-        })
-        .collect();
-    if changes.len() > SHOWN {
-        words.push("…".to_owned());
-    }
-    words.join(", ")
-}
-
-/// The last non-empty lines of the output.
-fn tail(output: &str) -> Vec<String> {
-    const LINES: usize = 8;
-    let lines: Vec<String> =
-        output.lines().map(crate::command::printable).filter(|line| !line.trim().is_empty()).collect();
-    lines[lines.len().saturating_sub(LINES)..].to_vec()
 }
 
 #[cfg(test)]

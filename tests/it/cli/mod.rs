@@ -26,6 +26,7 @@ mod refused;
 mod registered;
 mod repeats;
 mod resume;
+mod rollback;
 mod round_trips;
 mod run;
 mod secret_variables;

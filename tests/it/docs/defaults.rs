@@ -119,7 +119,7 @@ fn the_variable_patchwave() {
 }
 
 /// A step of each kind that loads, with all that it must have and no more.
-const KINDS: [(&str, &str); 16] = [
+const KINDS: [(&str, &str); 17] = [
     ("precheck", "{ packages: healthy }"),
     ("snapshot", "/bin/true"),
     ("snapshot_restore", "/bin/true"),
@@ -136,6 +136,7 @@ const KINDS: [(&str, &str); 16] = [
     ("drain", "/bin/true"),
     ("undrain", "/bin/true"),
     ("cleanup", "{ package_cache: true }"),
+    ("rollback", "{}"),
 ];
 
 fn step(kind: &str, value: &str, more: &str) -> StepSpec {
@@ -145,6 +146,10 @@ fn step(kind: &str, value: &str, more: &str) -> StepSpec {
         "undrain" => ("  - drain: /bin/true\n", ""),
         _ => ("", ""),
     };
+    if kind == "rollback" {
+        let mut book = book(&format!("steps: [ pause: 1s ]\non_failure:\n  - {kind}: {value}\n{more}"));
+        return book.on_failure.remove(0);
+    }
     let mut steps = book(&format!("steps:\n{before}  - {kind}: {value}\n{more}{after}")).steps;
     steps.remove(usize::from(!before.is_empty()))
 }
@@ -165,7 +170,7 @@ fn duration(text: &str) -> Duration {
 
 #[test]
 fn time_limits_and_keys_of_each_step() {
-    let default = Regex::new(r"`(?:\{)?([a-z_]+)`(?: \(with `[a-z]+`\))? \(([0-9]+[smh]|yes|no)\)").unwrap();
+    let default = Regex::new(r"`(?:\{)?([a-z_]+)`(?: \(with `[a-z]+`\))? \(([0-9]+[smhd]|yes|no)\)").unwrap();
     let (mut rows, mut keys) = (BTreeSet::new(), 0);
     for row in page::table("docs/playbook.md", "step") {
         for kind in page::quoted(&row[0]) {
@@ -206,7 +211,7 @@ fn what_every_step_takes() {
                 assert_eq!(default, format!("{}, {}s", plain.retries, plain.retry_delay.as_secs()));
             }
             "`become`" => {
-                assert_eq!(default, "`ansible_become`; always for upgrade, reboot, service, cleanup");
+                assert_eq!(default, "`ansible_become`; always for upgrade, rollback, reboot, service, cleanup");
                 assert!(plain.privileged.is_none());
             }
             "`on`" => {

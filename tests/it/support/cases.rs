@@ -6,7 +6,7 @@ use patchwave::{
     host::HostName,
     playbook::{
         Cleanup, CommandLine, CommandSpec, Condition, CopyFrom, CopySpec, Guard, Hook, HttpCheck, Notify, Pause,
-        Precheck, Reboot, RebootWhen, Script, ServiceSpec, ServiceState, Side, StepKind, StepSpec, Template,
+        Precheck, Reboot, RebootWhen, Rollback, Script, ServiceSpec, ServiceState, Side, StepKind, StepSpec, Template,
         TemplateList, Undrain, Upgrade, Verify, WaitFor,
     },
     sim::SimFleet,
@@ -152,12 +152,19 @@ fn changes() -> Vec<Case> {
         group: None,
     };
     let service = |state| StepKind::Service(ServiceSpec { names: nginx(), state });
+    let mut rollback = case("rollback", step("upgrade", StepKind::Upgrade(upgrade.clone())), |fleet, _, host| {
+        let is_old = |name| fleet.version(host, name).as_deref() == Some("3.0.11-1");
+        is_old("openssl") && is_old("libssl3") && fleet.is_healthy(host) && begun(fleet, host, "rollback") == 1
+    });
+    rollback.steps.insert(2, step("rollback", StepKind::Rollback(Rollback::default())));
+    rollback.at = 2;
     let cleanup = Cleanup { old_kernels: Some(1), package_cache: true, lock_timeout: Duration::from_secs(600) };
     vec![
         case("upgrade", step("upgrade", StepKind::Upgrade(upgrade)), |fleet, _, host| {
             let is_new = |name| fleet.version(host, name).as_deref() == Some("3.0.15-1");
             is_new("openssl") && is_new("libssl3") && fleet.is_healthy(host) && begun(fleet, host, "install") == 1
         }),
+        rollback,
         case("reboot", step("reboot", StepKind::Reboot(reboot)), |fleet, _, host| fleet.boots(host) > 1),
         case("command", step("command", command(true)), |fleet, _, host| begun(fleet, host, "command") == 1),
         case("script", step("script", script(true)), |fleet, _, host| begun(fleet, host, "script") == 1),

@@ -422,7 +422,7 @@ impl Stages {
 }
 
 fn started(case: &Case, hosts: &[HostName], strict: bool) -> RunStarted {
-    let planned = |host: &HostName| PlannedHost { name: host.clone(), domain: None, window: None };
+    let planned = |host: &HostName| PlannedHost { name: host.clone(), domain: None, window: None, undo: None };
     let stage = Stage {
         name: "all".to_owned(),
         environment: None,
@@ -445,6 +445,7 @@ fn started(case: &Case, hosts: &[HostName], strict: bool) -> RunStarted {
         on_budget_spent: OnBudgetSpent::HaltRun,
         ignores_windows: false,
         skipped: Vec::new(),
+        undoes: None,
         vars_digest: String::new(),
         pinned: Default::default(),
     };

@@ -60,6 +60,7 @@ impl World {
             on_budget_spent: OnBudgetSpent::HaltRun,
             ignores_windows: false,
             skipped: Vec::new(),
+            undoes: None,
             vars_digest: String::new(),
             pinned: Default::default(),
         };
@@ -85,6 +86,7 @@ impl World {
             on_budget_spent: OnBudgetSpent::HaltRun,
             ignores_windows: false,
             skipped: Vec::new(),
+            undoes: None,
             vars_digest: String::new(),
             pinned: Default::default(),
         };
@@ -137,6 +139,7 @@ fn stage(rng: &mut fastrand::Rng, number: usize, hosts: &[HostName], spread: Opt
                     .into(),
             }),
             window: None,
+            undo: None,
         };
         waves.push(Wave { canary, hosts: mine.iter().map(planned).collect() });
     }

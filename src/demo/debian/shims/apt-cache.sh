@@ -1,6 +1,18 @@
 #!/bin/sh
-# Imitates `apt-cache policy NAME...` on a simulated host.
+# Imitates `apt-cache policy NAME...` and `apt-cache show NAME=VERSION...` on a simulated host.
 . "$PATCHWAVE_ROOT/bin/sim.sh"
+if [ "$1" = show ] && [ $# -gt 1 ]; then
+    shift
+    rc=0
+    for one; do
+        if grep -q "^${one%%=*}$tab${one#*=}$tab" "$sim/available"; then
+            printf 'Package: %s\nVersion: %s\nArchitecture: amd64\nFilename: pool/%s.deb\nSize: 1048576\n\n' "${one%%=*}" "${one#*=}" "$one"
+        else
+            rc=100
+        fi
+    done
+    exit "$rc"
+fi
 [ "$1" = policy ] && [ $# -gt 1 ] || unknown "$@"
 shift
 awk -F"$tab" -v names="$*" '

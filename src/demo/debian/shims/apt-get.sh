@@ -1,15 +1,16 @@
 #!/bin/sh
-# Imitates apt-get on a simulated host: update, upgrade, dist-upgrade, install, purge, check, clean.
+# Imitates apt-get on a simulated host: update, upgrade, dist-upgrade, install, download, purge, check, clean.
 . "$PATCHWAVE_ROOT/bin/sim.sh"
 . "$PATCHWAVE_ROOT/bin/dpkg-db.sh"
 
 all="$*"
-verb= simulate= download= versions= new= only_upgrade= keep= fix= wait=0 format= names=
+verb= simulate= download= versions= new= only_upgrade= keep= fix= wait=0 format= names= back= gone=
 option() {
     case $1 in
     DPkg::Lock::Timeout=*) wait=${1#*=} ;;
     APT::Update::Error-Mode=any | Acquire::Retries=* | APT::Get::Show-User-Simulation-Note=false) ;;
     APT::Get::Always-Include-Phased-Updates=true) ;;
+    APT::Sandbox::User=root) ;;
     Dpkg::Options::=--force-confdef | Dpkg::Options::=--force-confold | Dpkg::Use-Pty=0) ;;
     *) unknown "$all" ;;
     esac
@@ -20,14 +21,25 @@ while [ $# -gt 0 ]; do
     -d) download=1 ;;
     -V) versions=1 ;;
     -f) fix=1 ;;
-    -q | -qq | -y | --allow-downgrades) ;;
+    -q | -qq | -y) ;;
+    --allow-downgrades) back=1 ;;
     --with-new-pkgs) new=1 ;;
     --only-upgrade) only_upgrade=1 ;;
     --no-remove) keep=1 ;;
     --format) shift && format=$1 ;;
     -o) shift && option "$1" ;;
     -*) unknown "$all" ;;
-    *) if [ -z "$verb" ]; then verb=$1; else names="$names $1"; fi ;;
+    *)
+        if [ -z "$verb" ]; then verb=$1; else
+            case $1 in
+            # An archive on the host.
+            /*.deb) read -r _name _version _ <"$1" && names="$names $_name=$_version" &&
+                printf '%s\t%s\tamd64\tmain\t-\n' "$_name" "$_version" >>"$sim/local.$$" ;;
+            *-) [ "$verb" = install ] && gone="$gone ${1%-}" || names="$names $1" ;;
+            *) names="$names $1" ;;
+            esac
+        fi
+        ;;
     esac
     shift
 done
@@ -74,14 +86,15 @@ indextargets() {
 
 # The packages that would change: name, old version (- for a new one), new version, suite. Errors start with E:.
 plan() {
-    awk -F"$tab" -v OFS="$tab" -v verb="$verb" -v new="$new" -v only="$only_upgrade" -v names="$names" '
+    [ -e "$sim/local.$$" ] || : >"$sim/local.$$"
+    awk -F"$tab" -v OFS="$tab" -v verb="$verb" -v new="$new" -v only="$only_upgrade" -v names="$names" -v back="$back" '
         FILENAME ~ /installed$/ { have[$1] = $2; want[$1] = $4; next }
         {
             at[$1, $2] = ++many[$1]; version[$1, many[$1]] = $2; suite[$1, $2] = $4; brings[$1, $2] = $5
             if (!($1 in seen)) { order[++count] = $1; seen[$1] = 1 }
         }
         function need(name, to,    parts) {
-            if ((name in have) && at[name, to] <= at[name, have[name]]) return
+            if ((name in have) && (back ? to == have[name] : at[name, to] <= at[name, have[name]])) return
             if (name in chosen) return
             chosen[name] = to
             if (brings[name, to] != "-") { split(brings[name, to], parts, "="); need(parts[1], parts[2]) }
@@ -118,7 +131,8 @@ plan() {
                 name = order[i]
                 if (name in chosen) print name, (name in have) ? have[name] : "-", chosen[name], suite[name, chosen[name]]
             }
-        }' "$sim/installed" "$sim/available"
+        }' "$sim/installed" "$sim/local.$$" "$sim/available"
+    rm -f "$sim/local.$$"
 }
 
 # A heading and a list of names or versions, from lines of `name old new`.
@@ -161,16 +175,29 @@ upgrade() {
     announce "The following NEW packages will be installed:" "$work.new"
     announce "The following packages have been kept back:" "$work.kept"
     announce "The following packages will be upgraded:" "$work.old"
+    : >"$work.gone"
+    for name in $gone; do
+        awk -F"$tab" -v OFS="$tab" -v name="$name" '$1 == name { print $1, $2, "-" }' "$sim/installed" >>"$work.gone"
+    done
+    if [ -s "$work.gone" ] && [ -n "$keep" ]; then
+        echo "E: Packages need to be removed but remove is disabled." >&2
+        rm -f "$work" "$work".*
+        exit 100
+    fi
+    announce "The following packages will be REMOVED:" "$work.gone"
     rest=$(awk -F"$tab" -v mode=rest 'FILENAME ~ /all$/ { take[$1] = $3; next } FILENAME ~ /installed$/ { have[$1] = $2; next }
         { last[$1] = $2 } END { for (n in have) if (last[n] != have[n] && take[n] != last[n]) r++; print r + 0 }' \
         "$work.all" "$sim/installed" "$sim/available")
     echo "$(wc -l <"$work.old" | tr -d ' ') upgraded, $(wc -l <"$work.new" | tr -d ' ') newly installed, 0 to remove and $rest not upgraded."
     if [ -n "$simulate" ]; then
+        awk -F"$tab" '{ print "Remv " $1 " [" $2 "]" }' "$work.gone"
         awk -F"$tab" "$where"'{ print "Inst " $1 ($2 == "-" ? "" : " [" $2 "]") " (" $3 " " from($4) " [amd64])" }' "$work.all"
         awk -F"$tab" "$where"'{ print "Conf " $1 " (" $3 " " from($4) " [amd64])" }' "$work.all"
         rm -f "$work" "$work".*
     else
-        cp "$work.all" "$sim/transaction.$$" && rm -f "$work" "$work".*
+        cp "$work.all" "$sim/transaction.$$"
+        while IFS=$tab read -r name version _; do remove "$name" "$version"; done <"$work.gone"
+        rm -f "$work" "$work".*
         history
         transaction "$sim/transaction.$$"
     fi
@@ -200,10 +227,15 @@ transaction() {
             print "Preparing to unpack .../" $1 "_" $3 "_amd64.deb ..."
             print "Unpacking " $1 " (" $3 ")" ($2 == "-" ? "" : " over (" $2 ")") " ..."
         }' "$1"
-        # One rename for everything that was unpacked; new packages come last, marked as automatic.
-        awk -F"$tab" -v OFS="$tab" 'FILENAME ~ /transaction/ { to[$1] = $3; next }
+        # One rename for everything that was unpacked. New packages come last, marked as automatic if nobody named them.
+        awk -F"$tab" -v OFS="$tab" -v names="$names " 'FILENAME ~ /transaction/ { to[$1] = $3; next }
             $1 in to { $2 = to[$1]; $5 = "unpacked"; delete to[$1] } { print }
-            END { for (name in to) print name, to[name], "amd64", "install", "unpacked", "ok", "auto" }' \
+            END {
+                for (name in to) {
+                    mark = index(names, " " name "=") ? "manual" : "auto"
+                    print name, to[name], "amd64", "install", "unpacked", "ok", mark
+                }
+            }' \
             "$1" "$sim/installed" >"$sim/installed.$$" && mv "$sim/installed.$$" "$sim/installed"
     fi
     queue=$(unfinished)
@@ -215,6 +247,38 @@ transaction() {
     configure_all "$pause" $queue && exit 0
     echo "E: Sub-process /usr/bin/dpkg returned an error code (1)" >&2
     exit 100
+}
+
+# Removes an installed package, with its kernel if it is one. $1: name, $2: version
+remove() {
+    echo "Removing $1 ($2) ..."
+    case $1 in linux-image-[0-9]*)
+        _release=${1#linux-image-}
+        rm -rf "$root/lib/modules/$_release" "$root/boot/vmlinuz-$_release"
+        # What was to be started next is gone: the newest of those that are left.
+        if [ "$(cat "$sim/kernel-next" 2>/dev/null)" = "$_release" ]; then
+            ls "$root/boot" | sed -n 's/^vmlinuz-//p' | sort | tail -n 1 >"$sim/kernel-next"
+        fi
+        ;;
+    esac
+    rewrite -v name="$1" '$1 != name { print }'
+}
+
+# Fetches archives into the current folder: files with name, version and architecture.
+fetch() {
+    for one in $names; do
+        if ! grep -q "^${one%%=*}$tab${one#*=}$tab" "$sim/available"; then
+            echo "E: Version '${one#*=}' for '${one%%=*}' was not found" >&2
+            exit 100
+        fi
+    done
+    if broken disk; then
+        echo "E: Write error - write (28: No space left on device)" >&2
+        exit 100
+    fi
+    for one in $names; do
+        echo "${one%%=*} ${one#*=} amd64" >"${one%%=*}_$(printf '%s' "${one#*=}" | sed 's/:/%3a/')_amd64.deb"
+    done
 }
 
 purge() {
@@ -233,12 +297,7 @@ purge() {
             echo "Purg $name [$version]"
             continue
         fi
-        echo "Removing $name ($version) ..."
-        case $name in linux-image-[0-9]*)
-            rm -rf "$root/lib/modules/${name#linux-image-}" "$root/boot/vmlinuz-${name#linux-image-}"
-            ;;
-        esac
-        rewrite -v name="$name" '$1 != name { print }'
+        remove "$name" "$version"
     done <"$work"
     rm -f "$work"
 }
@@ -249,9 +308,13 @@ indextargets)
     case $names in " Created-By: Packages" | "") indextargets ;; *) unknown "$all" ;; esac
     ;;
 upgrade | dist-upgrade | install)
-    if [ "$verb" = install ] && [ -z "$names$fix" ]; then unknown "$all"; fi
+    if [ "$verb" = install ] && [ -z "$names$fix$gone" ]; then unknown "$all"; fi
     [ -n "$simulate" ] || take_lock "$wait"
     upgrade
+    ;;
+download)
+    [ -n "$names" ] || unknown "$all"
+    fetch
     ;;
 purge)
     [ -n "$names" ] || unknown "$all"

@@ -45,6 +45,7 @@ FORMAT=$format awk -F"$tab" -v patterns="$*" '
         put("\\t", "\t"); put("\\n", "\n")
         put("${Package}", $1); put("${binary:Package}", $1); put("${Version}", $2); put("${Architecture}", $3)
         put("${db:Status-Want}", $4); put("${db:Status-Status}", $5); put("${db:Status-Eflag}", $6)
+        put("${Installed-Size}", "2048")
         put("${Status}", $4 " " $6 " " $5)
         if (line ~ /\$\{/) { bad = 1; exit }
         printf "%s", line
