@@ -227,7 +227,6 @@ async fn bad_reboots_are_told_apart(host: &mut Host, mode: &str, class: &str) {
         stable: Duration::from_secs(1),
         trial: false,
         lock_timeout: Duration::from_secs(600),
-        trial: false,
     }));
     host.journal.0.clear();
     let result = step::run(&mut host.cx()).await;
@@ -274,7 +273,6 @@ async fn a_whole_walk(host: &mut Host) {
         stable: Duration::from_secs(2),
         trial: false,
         lock_timeout: Duration::from_secs(600),
-        trial: false,
     };
     let rebooted = host.walk(StepKind::Reboot(reboot)).await;
     assert!(rebooted.rebooted, "{rebooted:?}");

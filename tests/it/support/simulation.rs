@@ -201,7 +201,6 @@ pub fn reboot() -> StepSpec {
             stable: Duration::from_secs(10),
             trial: false,
             lock_timeout: Duration::from_secs(600),
-            trial: false,
         }),
     )
 }
