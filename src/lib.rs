@@ -10,10 +10,10 @@
 //! | 3 | [`inventory`] [`playbook`] [`pkg`] [`sshconfig`] | files to checked data; what package managers say. Pure |
 //! | 4 | [`plan`] [`reach`] | who is patched with whom, in what order; how a host is reached. Pure |
 //! | 5 | [`event`] | what happened, and the fold of it. Pure |
-//! | 6 | [`rollout`] | may the next host start. Pure |
-//! | 7 | [`view`] | a run as it is now, for everybody who shows it. Pure |
+//! | 6 | [`rollout`] [`record`] | may the next host start; what is recorded outside runs. Pure |
+//! | 7 | [`view`] | a run or a fleet as it is now, for everybody who shows it. Pure |
 //! | 8 | [`transport`] [`ledger`] [`ui`] [`report`] | SSH; SQLite; screen |
-//! | 9 | [`step`] | what one step does on one host |
+//! | 9 | [`step`] [`look`] | what one step does on one host; what a read-only visit asks of one |
 //! | 10 | [`engine`] [`demo`] [`sim`] | the only concurrent code; the embedded fleet; a fleet without sockets |
 //! | 11 | [`cli`] | wiring |
 //!
@@ -32,8 +32,8 @@ macro_rules! open {
 
 #[cfg(feature = "testing")]
 open! {
-    amount clock command demo engine event facts hint host inventory ledger mask names pkg plan playbook policy prompt reach
-    regular report rollout sensitive sim spool sshconfig step target transport ui vault view yaml
+    amount clock command demo engine event facts hint host inventory ledger look mask names pkg plan playbook policy prompt
+    reach record regular report rollout sensitive sim spool sshconfig step target transport ui vault view yaml
 }
 
 #[cfg(not(feature = "testing"))]
@@ -60,6 +60,8 @@ mod inventory;
 #[cfg(not(feature = "testing"))]
 mod ledger;
 #[cfg(not(feature = "testing"))]
+mod look;
+#[cfg(not(feature = "testing"))]
 mod mask;
 #[cfg(not(feature = "testing"))]
 mod names;
@@ -75,6 +77,8 @@ mod policy;
 mod prompt;
 #[cfg(not(feature = "testing"))]
 mod reach;
+#[cfg(not(feature = "testing"))]
+mod record;
 #[cfg(not(feature = "testing"))]
 mod regular;
 #[cfg(not(feature = "testing"))]

@@ -1,7 +1,9 @@
 //! The command line.
 
 mod demo;
+mod known_hosts;
 mod rollback;
+mod scan;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -9,7 +11,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use super::inventory_args::{InventoryArgs, InventoryCommand, VaultArgs};
 pub use demo::DemoArgs;
+pub use known_hosts::{KnownHostsCheck, KnownHostsCommand, KnownHostsFind, Strictness};
 pub use rollback::RollbackArgs;
+pub use scan::{AdvisoriesCommand, AssetsArgs, CveArgs, FactsArgs, ScanArgs};
 
 /// Takes fleets of Linux hosts through operating-system patch waves over plain SSH: a canary first, then batches, and
 /// it stops when hosts fail.
@@ -17,8 +21,9 @@ pub use rollback::RollbackArgs;
 #[command(name = "patchwave", version, max_term_width = 100, arg_required_else_help = true)]
 #[command(
     after_help = "Exit codes: 0 every selected host is ok · 1 an internal error of patchwave · 2 wrong usage, or a \
-                        file that does not load · 3 refused · 4 stopped early or rolled back, none failed · 5 hosts unreachable, \
-                        none failed · 6 hosts failed · 7 the outcome of some hosts is unknown"
+                        file that does not load · 3 refused · 4 stopped early or rolled back, none failed · 5 hosts \
+                        unreachable, none failed · 6 hosts failed · 7 the outcome of some hosts is unknown · 8 \
+                        updates are pending (scan), or a CVE is not fixed (cve)"
 )]
 pub struct Cli {
     /// Write more to the log file (-v debug, -vv everything).
@@ -45,6 +50,17 @@ pub enum Command {
     Rollback(RollbackArgs),
     /// Run one command on many hosts; identical output is printed once.
     Exec(ExecArgs),
+    /// Show which updates are pending on hosts; changes nothing, and records what it saw.
+    Scan(ScanArgs),
+    /// Show what a host is, from its newest scan: system, hardware, kernels, containers, services.
+    Facts(FactsArgs),
+    /// Compare the inventory with the scans: hosts that are new, gone, replaced, stale or without a risk level.
+    Assets(AssetsArgs),
+    /// Show on which hosts a CVE is fixed, missing, or fixed but not booted, from their newest scans.
+    Cve(CveArgs),
+    /// Import advisories, which say what a CVE means for which package.
+    #[command(subcommand)]
+    Advisories(AdvisoriesCommand),
     /// List runs, newest first.
     Runs(RunsArgs),
     /// Show the summary of a run from the ledger.
@@ -383,6 +399,8 @@ pub enum LedgerCommand {
     Prune(PruneArgs),
     /// Make a new ledger from the undamaged events of each run; the damaged file is kept.
     Salvage,
+    /// Compute again what is derived from the records of scans: the newest scan of each host.
+    Rebuild,
     /// Print the path of the database.
     Path,
 }
@@ -402,60 +420,6 @@ pub struct PruneArgs {
     /// Do not ask for confirmation.
     #[arg(short, long)]
     pub yes: bool,
-}
-
-/// `known-hosts …`.
-#[derive(Clone, Debug, Subcommand)]
-pub enum KnownHostsCommand {
-    /// Check a server's keys: accept, changed, unknown or revoked. Records nothing. The exit code is 0 for accept, else
-    /// 3.
-    Check(KnownHostsCheck),
-    /// Print the numbers of the lines that name a host, as `ssh-keygen -F` finds them.
-    Find(KnownHostsFind),
-}
-
-/// `known-hosts check`.
-#[derive(Clone, Debug, Args)]
-pub struct KnownHostsCheck {
-    /// The host's name or address, as in a connection.
-    #[arg(long, value_name = "HOST")]
-    pub host: String,
-    /// Its port.
-    #[arg(long, value_name = "PORT", default_value_t = 22)]
-    pub port: u16,
-    /// The server's host keys and certificates: lines of `.pub` files, or of `ssh-keyscan`.
-    #[arg(long, value_name = "FILE")]
-    pub server_keys: PathBuf,
-    /// How to treat an unknown key. A changed or revoked key is never accepted.
-    #[arg(long, value_name = "HOW", default_value = "yes")]
-    pub strict: Strictness,
-    /// A known_hosts file; may be repeated [default: ~/.ssh/known_hosts, /etc/ssh/ssh_known_hosts].
-    #[arg(long, value_name = "FILE")]
-    pub known_hosts: Vec<PathBuf>,
-    /// Look the keys up under this name instead of host and port.
-    #[arg(long, value_name = "NAME")]
-    pub host_key_alias: Option<String>,
-}
-
-/// `StrictHostKeyChecking` of `known-hosts check`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Strictness {
-    /// An unknown key is refused.
-    Yes,
-    /// An unknown key would be recorded.
-    AcceptNew,
-    /// As accept-new.
-    No,
-}
-
-/// `known-hosts find`.
-#[derive(Clone, Debug, Args)]
-pub struct KnownHostsFind {
-    /// The name as in the file: `web01`, `[web01]:2222`.
-    pub name: String,
-    /// The file [default: ~/.ssh/known_hosts].
-    #[arg(short, long, value_name = "FILE")]
-    pub file: Option<PathBuf>,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

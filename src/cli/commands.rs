@@ -8,8 +8,8 @@ use super::{
     Failure, World,
     args::{Cli, Command},
     command::{
-        ask, demo, exec, inventory, known_hosts, ledger, log, plan, report, resume, rollback, run, runs, show,
-        ssh_config, status,
+        advisories, ask, assets, cve, demo, exec, facts, inventory, known_hosts, ledger, log, plan, report, resume,
+        rollback, run, runs, scan, show, ssh_config, status,
     },
     command_lines, from_ansible,
     state_dir::state_dir,
@@ -69,6 +69,11 @@ fn dispatch(cli: &Cli, world: &mut World) -> Result<u8, Failure> {
             rollback::rollback(args, state, world)
         }
         Command::Exec(args) => exec::exec(args, state, world),
+        Command::Scan(args) => scan::scan(args, state, world),
+        Command::Facts(args) => facts::facts(args, state, world),
+        Command::Assets(args) => assets::assets(args, state, world),
+        Command::Cve(args) => cve::cve(args, state, world),
+        Command::Advisories(command) => advisories::advisories(command, state, world),
         Command::Plan(args) => plan::plan(args, state, world),
         Command::Inventory(command) => inventory::inventory(command, state, world),
         Command::Runs(args) => runs::runs(args, state, world),

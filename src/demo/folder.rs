@@ -51,6 +51,7 @@ impl Folder {
         self.create_file("proc/mounts", "/dev/vda1 / ext4 rw,relatime 0 0\n")?;
         self.create_file("proc/locks", "")?;
         self.create_file(debian::LOCK, "")?;
+        self.create_file(debian::LIST.0, debian::LIST.1)?;
         self.create_file("sim/kernel", &format!("{}\n", debian::KERNEL))?;
         self.create_file(&format!("boot/vmlinuz-{}", debian::KERNEL), "")?;
         for unit in ["ssh", "cron", "systemd-journald", host.role.service()] {

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use crate::command::printable;
 
 /// What a host is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostFacts {
     /// `/etc/os-release`.
     pub os: OsRelease,
@@ -26,7 +28,7 @@ pub struct HostFacts {
 }
 
 /// The part of os-release that tells families apart. Format: os-release(5).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OsRelease {
     /// `ID`.
     pub id: String,
@@ -34,6 +36,9 @@ pub struct OsRelease {
     pub id_like: Vec<String>,
     /// `VERSION_ID`.
     pub version_id: String,
+    /// `VERSION_CODENAME`.
+    #[serde(default)]
+    pub codename: String,
     /// `PRETTY_NAME`, for people; never empty after reading.
     pub pretty_name: String,
 }
@@ -53,6 +58,7 @@ impl OsRelease {
             "ID" => self.id = value,
             "ID_LIKE" => self.id_like = value.split_whitespace().map(str::to_owned).collect(),
             "VERSION_ID" => self.version_id = value,
+            "VERSION_CODENAME" => self.codename = value,
             "PRETTY_NAME" => self.pretty_name = value,
             _ => {}
         }

@@ -204,6 +204,11 @@ impl Inventory {
         self.host(host).map(|host| self.settings(host).policy).unwrap_or_default()
     }
 
+    /// Until when the release of a host gets security fixes, if `patchwave` says so.
+    pub fn eol(&self, host: &HostName) -> Option<jiff::civil::Date> {
+        self.host(host).and_then(|host| self.settings(host).eol)
+    }
+
     pub(super) fn settings(&self, host: &Host) -> Settings {
         let overlay = |below: Settings, layer: &Layer| match &layer.settings {
             Some(above) => below.with_overrides(above),

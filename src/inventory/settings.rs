@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::civil::Date;
+
 use crate::{
     policy::Policy,
     target::{BastionCaps, HostKeyPolicy, Limits},
@@ -14,6 +16,8 @@ pub struct Settings {
     pub policy: Policy,
     pub host_keys: Option<HostKeyPolicy>,
     pub bastion: BastionCaps,
+    /// Until when the hosts' release gets security fixes, where that is not the distributor's own date.
+    pub eol: Option<Date>,
     connect: Option<Duration>,
     handshake: Option<Duration>,
     auth: Option<Duration>,
@@ -35,6 +39,7 @@ impl Settings {
                 connections: map.read("bastion_connections", |node, problems| read::whole(node, 1, 64, problems)),
                 handshakes: map.read("bastion_handshakes", |node, problems| read::whole(node, 1, 4096, problems)),
             },
+            eol: map.read("eol", date),
             connect: map.read("connect_timeout", read::deadline),
             handshake: map.read("handshake_timeout", read::deadline),
             auth: map.read("auth_timeout", read::deadline),
@@ -54,6 +59,7 @@ impl Settings {
                 connections: above.bastion.connections.or(self.bastion.connections),
                 handshakes: above.bastion.handshakes.or(self.bastion.handshakes),
             },
+            eol: above.eol.or(self.eol),
             connect: above.connect.or(self.connect),
             handshake: above.handshake.or(self.handshake),
             auth: above.auth.or(self.auth),
@@ -80,4 +86,13 @@ impl Settings {
         };
         said.connecting_within(self.connect)
     }
+}
+
+fn date(node: &Node, problems: &mut Problems) -> Option<Date> {
+    let text = read::word(node, problems)?;
+    let date = text.parse().ok();
+    if date.is_none() {
+        problems.expected("a date like 2028-06-30", node);
+    }
+    date
 }

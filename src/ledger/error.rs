@@ -68,6 +68,16 @@ pub enum LedgerError {
         /// SQLite's reason.
         why: String,
     },
+    /// A record outside runs, or a document that it names, is not what was written.
+    #[error("{}: {what}: {why}", path.display())]
+    Record {
+        /// The database.
+        path: PathBuf,
+        /// The record or the document.
+        what: String,
+        /// What is wrong.
+        why: String,
+    },
     /// Nothing in the database can be read, not even with a new header.
     #[error("{}: no event can be read; the file begins with {begins:?} and was not changed", path.display())]
     Unreadable {
@@ -273,6 +283,8 @@ impl LedgerError {
             )
             .and_command("ledger", &["salvage"])
             .and(" makes a new ledger from the runs that are left, notes that in its history, and keeps this file"),
+            Self::Record { .. } => Hint::command("ledger", &["salvage"])
+                .and(" makes a new ledger with the records before this one, and keeps this file; scan the hosts again"),
             Self::HeadMissing { .. } => Hint::words(
                 "the record was cut or rewritten since that hash was noted, or the hash is from another ledger (",
             )

@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension, params};
 use super::{
     Ledger, LedgerError,
     history::{self, Happened},
+    records,
     row::hex,
 };
 use crate::{event::RunId, view::Record};
@@ -24,6 +25,13 @@ pub enum FoundHead {
         seq: u64,
         /// The run's last event.
         last_seq: u64,
+    },
+    /// A record of something outside runs.
+    Record {
+        /// The record.
+        seq: u64,
+        /// The last record.
+        last: u64,
     },
     /// An entry of the ledger's own history.
     History {
@@ -77,6 +85,11 @@ impl Ledger {
         if let Some(found) = found {
             return Ok(found);
         }
+        if run.is_none()
+            && let Some(found) = self.find_record(head).map_err(failed)?
+        {
+            return Ok(found);
+        }
         let (mut entry_of, mut last, mut forgotten) = (None, 0, None);
         history::each(&self.db, |entry| {
             last = entry.n;
@@ -96,5 +109,16 @@ impl Ledger {
             (None, Some((run, by, at))) => Err(LedgerError::HeadForgotten { run, by, at }),
             (None, None) => Err(LedgerError::HeadMissing { head: head.to_owned(), run: run.cloned() }),
         }
+    }
+    fn find_record(&self, head: &str) -> rusqlite::Result<Option<FoundHead>> {
+        if !records::are_there(&self.db)? {
+            return Ok(None);
+        }
+        let sql = "SELECT seq, (SELECT max(seq) FROM records) FROM records
+                   WHERE substr(lower(hex(hash)), 1, length(?1)) = ?1 LIMIT 1";
+        let number = |row: &rusqlite::Row<'_>, n| row.get::<_, i64>(n).map(|n| n as u64);
+        self.db
+            .query_row(sql, [head], |row| Ok(FoundHead::Record { seq: number(row, 0)?, last: number(row, 1)? }))
+            .optional()
     }
 }

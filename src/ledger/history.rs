@@ -32,7 +32,14 @@ pub(super) enum Happened {
     /// The runs of an older ledger, which had no history.
     TakenOver { runs: Vec<RecordEnd> },
     /// The ledger was rebuilt from the readable parts of a damaged one: earlier entries no longer count.
-    Salvaged { kept: String, runs: Vec<RecordEnd> },
+    Salvaged {
+        kept: String,
+        runs: Vec<RecordEnd>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        records: Option<RecordsEnd>,
+    },
+    /// Records were added. This is where they ended then.
+    RecordsAdded(RecordsEnd),
     /// An entry that a newer program wrote.
     #[serde(other)]
     Other,
@@ -44,6 +51,14 @@ pub(super) struct RecordEnd {
     pub(super) run: RunId,
     pub(super) seq: u64,
     /// The hash of that event, in hex.
+    pub(super) head: String,
+}
+
+/// Where the records outside runs ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RecordsEnd {
+    pub(super) seq: u64,
+    /// The hash of that record, in hex.
     pub(super) head: String,
 }
 

@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     Ledger, LedgerError,
-    history::{self, Entry, Happened, KEY, RecordEnd},
+    history::{self, Entry, Happened, KEY, RecordEnd, RecordsEnd},
+    records,
     row::{self, Hash, hex},
 };
 use crate::{event::RunId, view::Record};
@@ -35,10 +36,17 @@ impl Ledger {
         let tx = self.db.unchecked_transaction().map_err(failed)?;
         let (mut entries, mut before) = (0, history::origin());
         let mut expected: BTreeMap<RunId, Expected> = BTreeMap::new();
+        let mut ends: Vec<(u64, RecordsEnd)> = Vec::new();
         history::each(&tx, |entry| {
             before = next(&before, entries, &entry)?;
             entries += 1;
-            let what = serde_json::from_str(&entry.what).map_err(|error| format!("it cannot be read: {error}"))?;
+            let what: Happened =
+                serde_json::from_str(&entry.what).map_err(|error| format!("it cannot be read: {error}"))?;
+            match &what {
+                Happened::RecordsAdded(end) => ends.push((entry.n, end.clone())),
+                Happened::Salvaged { records, .. } => ends = records.iter().map(|end| (entry.n, end.clone())).collect(),
+                _ => {}
+            }
             expect(&mut expected, what, &entry);
             Ok(())
         })
@@ -49,6 +57,7 @@ impl Ledger {
         for (run, one) in &expected {
             compare(&tx, run, one).map_err(failed)?.map_err(|(n, why)| self.history_error(n, why))?;
         }
+        compare_records(&tx, &ends, entries).map_err(failed)?.map_err(|(n, why)| self.history_error(n, why))?;
         for end in history::record_ends(&tx).map_err(failed)? {
             if !expected.contains_key(&end.run) {
                 let why = format!("run {} is in the ledger, but the history does not say that it began", end.run);
@@ -87,7 +96,7 @@ fn expect(expected: &mut BTreeMap<RunId, Expected>, what: Happened, entry: &Entr
         Happened::RunForgotten { end, .. } => drop(expected.remove(&end.run)),
         Happened::TakenOver { runs } => expected.extend(record_ends(runs)),
         Happened::Salvaged { runs, .. } => *expected = record_ends(runs).collect(),
-        Happened::Other => {}
+        Happened::RecordsAdded(_) | Happened::Other => {}
     }
 }
 
@@ -121,4 +130,35 @@ fn compare(db: &Connection, run: &RunId, one: &Expected) -> rusqlite::Result<Res
         return Ok(Err((*n, format!("event {} of run {run} {why}", end.seq))));
     }
     Ok(Ok(()))
+}
+
+/// What is wrong about the records outside runs, with the number of the entry that says otherwise. `last`: the newest
+/// entry.
+fn compare_records(
+    db: &Connection,
+    ends: &[(u64, RecordsEnd)],
+    last: u64,
+) -> rusqlite::Result<Result<(), (u64, String)>> {
+    if !records::are_there(db)? {
+        return Ok(Ok(()));
+    }
+    for (n, end) in ends {
+        let hash: Option<Hash> = db
+            .prepare_cached("SELECT hash FROM records WHERE seq = ?")?
+            .query_row([end.seq as i64], |row| row.get(0))
+            .optional()?;
+        let why = match hash {
+            Some(hash) if hex(&hash) == end.head => continue,
+            Some(_) => "is not the one that was recorded",
+            None => "is missing",
+        };
+        return Ok(Err((*n, format!("record {} {why}", end.seq))));
+    }
+    let known = ends.last().map_or(0, |(_, end)| end.seq);
+    Ok(match records::newest(db)? {
+        Some((seq, _)) if seq > known => {
+            Err((last, format!("record {seq} is in the ledger, but the history does not say that it was added")))
+        }
+        _ => Ok(()),
+    })
 }

@@ -1,4 +1,5 @@
-//! The durable record of runs: an append-only, hash-chained SQLite journal and a log file per host. Knows how events
+//! The durable record of runs and of what was found outside them: an append-only, hash-chained SQLite journal and a
+//! log file per host. Knows how events
 //! are kept; must not know what a step does, or decide anything. Start at [`Ledger`], [`Journal`].
 
 mod chain;
@@ -21,9 +22,12 @@ mod open;
 mod page_tests;
 mod private;
 mod prune;
+mod records;
+mod records_check;
 mod request;
 mod row;
 mod salvage;
+mod scanned;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -41,8 +45,10 @@ pub use lock::{Driver, RunLock};
 pub use log::{LogFile, Logs};
 pub use private::private_folder;
 pub use prune::Stale;
+pub use records::StoredRecord;
 pub use request::{Request, Wanted};
 pub use salvage::{Salvaged, SalvagedRun, salvage};
+pub use scanned::HostEntry;
 pub use store::{Ledger, RunRow};
 pub use version::{VERSION, is_newer};
 

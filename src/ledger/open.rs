@@ -61,6 +61,27 @@ pub(super) const MIGRATIONS: &[&str] = &[
         hash BLOB NOT NULL                    -- SHA-256 of: hash before, n, at, what (see chain.rs)
     ) STRICT;
 ",
+    "
+    CREATE TABLE records (
+        seq  INTEGER PRIMARY KEY,             -- from 1, without gaps
+        at   TEXT NOT NULL,                   -- RFC 3339, UTC
+        kind TEXT NOT NULL,                   -- what was found outside runs, JSON with the tag `record`
+        hash BLOB NOT NULL                    -- SHA-256 of: hash before, seq, at, kind (see chain.rs)
+    ) STRICT;
+    CREATE INDEX records_by_kind ON records (json_extract(kind, '$.record'), seq);
+    CREATE TABLE documents (
+        sha256 BLOB PRIMARY KEY,              -- of the text; records name it in hexadecimal digits
+        text   TEXT NOT NULL                  -- JSON
+    ) STRICT;
+    CREATE TABLE scanned_hosts (              -- computed from the records
+        host     TEXT PRIMARY KEY,
+        seq      INTEGER,                     -- record of its newest scan that has an answer
+        previous INTEGER,                     -- of the one before
+        first    INTEGER,                     -- of the first one
+        failed   INTEGER,                     -- of a newer scan that it did not answer
+        since    TEXT NOT NULL                -- since when each update is pending, JSON
+    ) STRICT;
+",
 ];
 
 /// Opens for reading and writing; creates folder, file and schema if they are missing.

@@ -14,13 +14,16 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::{
     Ledger, LedgerError, first_page,
-    history::{self, Happened},
+    history::{self, Happened, RecordsEnd},
     lock::{Driver, RunLock},
-    open, row,
+    open, records, records_check, row, scanned,
     store::{Stored, insert_run},
     version,
 };
-use crate::event::{Event, Kind, RunId, RunState};
+use crate::{
+    event::{Event, Kind, RunId, RunState},
+    record,
+};
 
 /// A greater run number is a damaged number.
 const MOST: i64 = 1_000_000;
@@ -88,9 +91,36 @@ fn tell_history(old: &Connection, fresh: &Ledger, kept: &Path, now: Timestamp) -
     for entry in history::good_entries(old) {
         history::insert(&tx, &entry)?;
     }
+    let records = copy_records(old, &tx)?;
     let kept = kept.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    history::append(&tx, &now.to_string(), &Happened::Salvaged { kept, runs: history::record_ends(&tx)? })?;
+    history::append(&tx, &now.to_string(), &Happened::Salvaged { kept, runs: history::record_ends(&tx)?, records })?;
     tx.commit()
+}
+
+/// Copies the readable part of the records outside runs: those before the first one that is not what was written, with
+/// the documents of each of them. Returns where they end.
+fn copy_records(old: &Connection, fresh: &Connection) -> rusqlite::Result<Option<RecordsEnd>> {
+    let (mut last, mut hash) = (0, records::origin());
+    // The reason for the end does not matter here: the rest is not used.
+    let _ = records::each(old, 0, |row| {
+        let linked = records_check::next(&hash, last, &row)?;
+        let kind: record::Kind = serde_json::from_str(&row.kind).map_err(|e| e.to_string())?;
+        let failed = |e: rusqlite::Error| e.to_string();
+        for digest in kind.documents() {
+            let text = records::document(old, digest).map_err(failed)?.ok_or("a document is missing")?;
+            if record::Document::new(text.as_str()).digest != *digest {
+                return Err("a document is not what was written".to_owned());
+            }
+            records::insert_document(fresh, &digest.bytes(), &text).map_err(failed)?;
+        }
+        records::insert(fresh, &row).map_err(failed)?;
+        (last, hash) = (row.seq, linked);
+        Ok(())
+    });
+    if scanned::rebuild(fresh).is_err() {
+        fresh.execute("DELETE FROM scanned_hosts", [])?;
+    }
+    Ok((last > 0).then(|| RecordsEnd { seq: last, head: row::hex(&hash) }))
 }
 
 /// Whether at least one event can be read and is as it was written.

@@ -293,7 +293,7 @@ fn each_fault_of_the_file_has_its_own_error() {
     fresh();
     rusqlite::Connection::open(&db).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let error = Ledger::open(&state).unwrap_err();
-    assert_eq!(error, LedgerError::Newer { path: db.clone(), found: 99, known: 2 });
+    assert_eq!(error, LedgerError::Newer { path: db.clone(), found: 99, known: 3 });
     assert!(matches!(Ledger::open_read_only(&state), Err(LedgerError::Newer { .. })));
 
     fresh();

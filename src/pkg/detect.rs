@@ -60,6 +60,11 @@ pub fn detect(facts: &HostFacts) -> Result<&'static dyn PackageManager, Refusal>
     }
 }
 
+/// The manager of this name.
+pub fn named(name: &str) -> Option<&'static dyn PackageManager> {
+    ALL.iter().find(|manager| manager.name() == name).copied()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +78,7 @@ mod tests {
                     id: id.into(),
                     id_like: like.split_whitespace().map(str::to_owned).collect(),
                     version_id: String::new(),
+                    codename: String::new(),
                     pretty_name: format!("The {id}"),
                 },
                 tools: tools.iter().map(|t| (*t).to_owned()).collect(),

@@ -23,7 +23,7 @@ type Check = fn(Manager, &Case) -> Result<(), String>;
 const CASES: &str = "golden";
 
 /// The question of each folder of cases.
-const QUERIES: [(&str, Check); 14] = [
+const QUERIES: [(&str, Check); 15] = [
     ("refresh", |manager, case| case.compare(&manager.refresh(), |v| json!(v))),
     ("state", |manager, case| case.compare(&manager.state(), |v| state(&v))),
     ("locks", |manager, case| case.compare(&manager.lock_holders(), |v| json!(v))),
@@ -72,6 +72,10 @@ const QUERIES: [(&str, Check); 14] = [
     }),
     ("reboot-reasons", |manager, case| case.compare(&manager.reboot_reasons(), |v| json!(v))),
     ("kernels", |manager, case| case.compare(&manager.kernels(), |v| json!(v))),
+    ("upkeep", |manager, case| {
+        let query = manager.upkeep().ok_or("this manager cannot be asked for it")?;
+        case.compare(&query, |v| json!({ "upkeep": v, "origins": v.origins }))
+    }),
     ("failed-scripts", |manager, case| {
         let found = manager.failed_scripts(&String::from_utf8_lossy(&case.file("stdout")?));
         case.expect(&json!(found.iter().map(|one| (&one.package, &one.summary, &one.again)).collect::<Vec<_>>()))

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedScript, Health, Kernels, PackageState, Pending,
-    RebootReason, Repair, Simulation, Transaction, Trouble,
+    RebootReason, Repair, Simulation, Transaction, Trouble, Upkeep,
 };
 use crate::{
     command::{Command, Query},
@@ -135,6 +135,18 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
         let query = self.boot();
         let command = query.command.clone();
         Query::new(command, move |output| query.read(output).map(|boot| boot.kernels))
+    }
+
+    /// Where updates come from, and which other programs install them. `None`: this program cannot find that out for
+    /// this manager.
+    fn upkeep(&self) -> Option<Query<Upkeep>> {
+        None
+    }
+
+    /// Whether advisories call the source of kernels so. A kernel's problem is gone when the kernel runs, not when it
+    /// is installed.
+    fn is_kernel_source(&self, _source: &str) -> bool {
+        false
     }
 
     /// Deletes downloaded archives.

@@ -23,6 +23,7 @@ mod transaction;
 mod trial;
 mod trouble;
 mod undo;
+mod upkeep;
 
 managers! {
     mod apt: Apt;
@@ -33,7 +34,7 @@ managers! {
 
 pub use all::{names, needs_unit, programs};
 pub use boot::{Boot, BootFiles, BootPatterns, Kernel, Kernels, RebootReason};
-pub use detect::{Refusal, detect};
+pub use detect::{Refusal, detect, named};
 pub use loader::Starts;
 pub use locks::{are_locked, is_lists, lock_holders, locked, stop_if_locked};
 pub use manager::{FailedSource, LockHolder, PackageManager, Refresh};
@@ -44,3 +45,4 @@ pub use transaction::{CannotDo, Repair, Transaction};
 pub use trial::{Marks, Trial, marks, set_marks, trial};
 pub use trouble::{Class, FailedScript, Trouble};
 pub use undo::{Undo, WayBack};
+pub use upkeep::{Repository, Upkeep};

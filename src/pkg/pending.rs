@@ -1,11 +1,11 @@
 //! What an upgrade would do: the updates that are pending, and what becomes of an exact set.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Exact, Package};
 
 /// What an upgrade of everything would do on a host.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
     /// By name, new packages included.
     pub updates: Vec<Update>,
@@ -19,7 +19,7 @@ pub struct Pending {
 }
 
 /// One pending update.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Update {
     /// Its name, as in [`super::PackageState`].
     pub name: String,
@@ -60,7 +60,7 @@ impl Update {
 }
 
 /// Whether an update fixes a security problem. Written as `{"fix": VERSION}`, `"no"` or `"unknown"`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Security {
     /// It does: the highest version above the installed one, and not above the pending one, that is a security fix.
@@ -87,7 +87,7 @@ impl Security {
 }
 
 /// What the distribution published about a problem and the versions that fix it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Advisory {
     /// `RHSA-2026:1234`, `DSA-5000-1`, `openSUSE-SLE-15.6-2026-1234`.
     pub id: String,
@@ -100,7 +100,7 @@ pub struct Advisory {
 }
 
 /// Why a pending update is not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stays {
     /// It is rolled out gradually by the distribution, and it is not yet this host's turn.

@@ -255,6 +255,9 @@ impl SimHost {
             "job-poll" => return self.job_look(&args),
             "job-cancel" => if self.jobs.contains_key(args[0]) { "begun\n" } else { "cancelled\n" }.to_owned(),
             "host-facts" => self.facts(),
+            "host-details" => {
+                "arch x86_64\ncpus 2\nmemory 2034512 kB\ndisks\ndisk vda 41943040\nguest\nservices\nend\n".to_owned()
+            }
             "baseline" => format!("boot {}\nnow 0\njournal\nend\n", self.boot_id()),
             "system-state" if self.packages.is_some() => format!("state running\nkernel {KERNEL}\n"),
             "system-state" => "state none\nkernel sim\n".to_owned(),

@@ -2,11 +2,15 @@
 //! how things look; it gets its writers passed in, decides nothing and knows no step kind by name. Start at
 //! [`Reporter`]; the sentences that several renderers share are in `sentence.rs`.
 
+mod assets;
 mod bars;
 mod count;
+mod csv;
+mod cve;
 mod diff;
 mod exec;
 mod exec_fold;
+mod facts;
 mod json;
 mod lines;
 mod paint;
@@ -14,6 +18,8 @@ mod plan;
 mod redraw;
 mod remarks;
 mod runs;
+mod scan;
+mod scan_json;
 mod screen;
 mod screen_lock;
 mod sentence;
@@ -22,15 +28,20 @@ mod summary;
 mod text;
 mod tolerated;
 
+pub use assets::{assets_csv, assets_json, assets_tally, assets_text};
 pub use bars::{Bars, Size};
 pub use count::Count;
+pub use cve::{cve_json, cve_tally, cve_text, imports_text};
 pub use exec::{ExecEnd, ExecLook, ExecResult, exec_blocks, exec_exit_code, exec_json, exec_line, exec_tally};
+pub use facts::{facts_csv, facts_json, facts_text, fleet_facts_text};
 pub use json::Json;
 pub use lines::Lines;
 pub use paint::{Colour, Paint};
 pub use plan::{plan_json, plan_text};
 pub use redraw::Redraw;
 pub use runs::{RunLine, host_text, runs_json, runs_text};
+pub use scan::{ScanLook, scan_diff_text, scan_tally, scan_text};
+pub use scan_json::{scan_csv, scan_json};
 pub use screen_lock::ScreenLock;
 pub use status::{Status, Waits};
 pub use summary::{CommandLines, Summary};

@@ -23,6 +23,7 @@ mod patchwave;
 mod reboot;
 mod rights;
 mod rollback;
+mod scan;
 mod services;
 mod shells;
 mod stop;

@@ -18,6 +18,7 @@ const PURE: &[&str] = &[
     "playbook",
     "policy",
     "reach",
+    "record",
     "rollout",
     "inventory",
     "sshconfig",

@@ -1,6 +1,5 @@
 //! `patchwave exec`: one command on many hosts. Its output is spooled, then grouped, compared, or shown as it comes.
 
-mod counting;
 mod gather;
 mod live;
 
@@ -14,7 +13,6 @@ use crate::{
         Failure, World,
         args::ExecArgs,
         command::exec::{
-            counting::Counting,
             gather::{HostOutput, Outputs},
             live::{Live, Printing},
         },
@@ -24,6 +22,7 @@ use crate::{
         },
         outcome_selectors::RecordedRuns,
         rollout::prepare::load_inventory,
+        terminal::counting::Counting,
         warnings::warn,
         world::terminal_size,
     },

@@ -24,6 +24,13 @@ pub(in crate::cli) fn ledger(
         LedgerCommand::Verify { run, head } => verify(run.as_deref(), head.as_deref(), &state_dir, world),
         LedgerCommand::Prune(args) => prune(args, &state_dir, world),
         LedgerCommand::Salvage => rescue(&state_dir, world),
+        LedgerCommand::Rebuild => {
+            // Without a ledger there is nothing to rebuild, so none is created.
+            drop(Ledger::open_read_only(&state_dir)?);
+            Ledger::open(&state_dir)?.rebuild_scanned_hosts()?;
+            world.talk("the newest scan of each host was computed again from the records");
+            Ok(0)
+        }
         LedgerCommand::Path => world.print(&format!("{}\n", state_dir.join("ledger.db").display())),
     }
 }
@@ -52,6 +59,11 @@ fn verify(run: Option<&str>, head: Option<&str>, state_dir: &Path, world: &mut W
         worst.get_or_insert(error);
         None
     });
+    let records = ledger.verify_records().unwrap_or_else(|error| {
+        let _ = writeln!(text, "{error}");
+        worst.get_or_insert(error);
+        None
+    });
     if let Some(error) = worst {
         world.print(&text)?;
         return Err(error.into());
@@ -60,6 +72,9 @@ fn verify(run: Option<&str>, head: Option<&str>, state_dir: &Path, world: &mut W
     let _ = writeln!(text, "{}, {events}: the hashes fit", count(rows.len()));
     if let Some(Record { head, .. }) = history {
         let _ = writeln!(text, "ledger: head {head}");
+    }
+    if let Some(Record { events, head }) = records {
+        let _ = writeln!(text, "{events} records of scans and imports: head {head}");
     }
     let found = head.map(|head| (head, ledger.find_head(head, run.as_ref())));
     match &found {
@@ -86,6 +101,7 @@ fn place_of(place: &FoundHead) -> String {
         FoundHead::Event { run, seq, last_seq } => {
             format!("event {seq} of run {run}, whose record goes on to event {last_seq}")
         }
+        FoundHead::Record { seq, last } => format!("record {seq} of {last} outside runs"),
         FoundHead::History { n, last } => format!("entry {n} of {last} of the ledger's history"),
     }
 }
@@ -167,7 +183,12 @@ fn rescue(state_dir: &Path, world: &mut World) -> Result<u8, Failure> {
             world.talk("this ledger is not damaged; nothing was done");
             return Ok(0);
         }
-        Err(LedgerError::Corrupted { .. } | LedgerError::Damaged { .. } | LedgerError::History { .. }) => {}
+        Err(
+            LedgerError::Corrupted { .. }
+            | LedgerError::Damaged { .. }
+            | LedgerError::History { .. }
+            | LedgerError::Record { .. },
+        ) => {}
         Err(error) => return Err(error.into()),
     }
     let done = salvage(state_dir, world.clock.now())?;
@@ -181,7 +202,8 @@ fn rescue(state_dir: &Path, world: &mut World) -> Result<u8, Failure> {
 fn whole(ledger: &Ledger) -> Result<(), LedgerError> {
     ledger.check_file()?;
     ledger.runs(usize::MAX >> 1)?.iter().try_for_each(|row| ledger.verify(&row.run))?;
-    ledger.verify_history().map(drop)
+    ledger.verify_history()?;
+    ledger.verify_records().map(drop)
 }
 
 fn line(run: &SalvagedRun) -> String {

@@ -20,6 +20,7 @@ HOME_URL="https://www.debian.org/"
 /// Its package programs and the files they read. The other programs are in `shims/`.
 pub(super) const PROGRAMS: &[(&str, &str)] = &[
     ("apt-cache", include_str!("shims/apt-cache.sh")),
+    ("apt-config", include_str!("shims/apt-config.sh")),
     ("apt-get", include_str!("shims/apt-get.sh")),
     ("apt-mark", include_str!("shims/apt-mark.sh")),
     ("dpkg", include_str!("shims/dpkg.sh")),
@@ -35,6 +36,12 @@ pub(super) const ABSENT: &[&str] = &["apt"];
 
 /// Folders that its package programs need.
 pub(super) const FOLDERS: [&str; 2] = ["var/lib/dpkg/updates", "var/lib/apt/lists"];
+
+/// A package list: a host without any does not know what is pending.
+pub(super) const LIST: (&str, &str) = (
+    "var/lib/apt/lists/deb.debian.org_debian_dists_bookworm_InRelease",
+    "Origin: Debian\nLabel: Debian\nSuite: oldstable\nCodename: bookworm\nDate: Sat, 14 Nov 2026 09:12:34 UTC\nSHA256:\n",
+);
 
 /// The file that a transaction locks.
 pub(super) const LOCK: &str = "var/lib/dpkg/lock-frontend";

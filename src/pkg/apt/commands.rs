@@ -148,3 +148,34 @@ dpkg-query -W -f 'pkg\t${Package}\t${Version}\t${db:Status-Status}\n' "$@" 2>/de
 pub(super) fn boot() -> Command {
     Command::sh("apt-boot", &format!("{BOOT}{}echo end\n", loader::SCRIPT), [""; 0])
 }
+
+const UPKEEP: &str = r#"r=${PATCHWAVE_ROOT-}
+echo "native $(dpkg --print-architecture)"
+for f in "$r"/var/lib/apt/lists/*Release; do
+  if [ ! -r "$f" ]; then continue; fi
+  echo "repository ${f##*/}"
+  sed -n -E -e '/^(SHA256|SHA1|MD5Sum):/q' -e 's/^(Origin|Date|Valid-Until): */\1 /p' "$f" | head -n 10
+done
+dump=$(apt-config dump APT::Periodic::Unattended-Upgrade 2>/dev/null)
+case $dump in
+'' | *'"0"'* | *'""'*) ;;
+*) [ ! -x "$r/usr/bin/unattended-upgrade" ] || echo 'rival unattended-upgrades' ;;
+esac
+if [ -e "$r/etc/cron.d/cron-apt" ]; then echo 'rival cron-apt'; fi
+# Only the files are named: a line may contain a password.
+for f in "$r/etc/crontab" "$r"/etc/cron.d/* "$r"/etc/cron.hourly/* "$r"/etc/cron.daily/* "$r"/etc/cron.weekly/* \
+  "$r"/etc/cron.monthly/* "$r"/var/spool/cron/crontabs/*; do
+  if [ -f "$f" ] && grep -v '^[[:space:]]*#' "$f" 2>/dev/null |
+    grep -qE '(^|[^a-z-])(unattended-upgrade|(apt|apt-get|aptitude)( .*)? (upgrade|dist-upgrade|full-upgrade|safe-upgrade))'
+  then echo "cron ${f#"$r"}"; fi
+done
+dpkg-query -W -f '${Package}\t${Architecture}\t${source:Package}\t${source:Version}\t${Version}\t${db:Status-Status}\n' |
+  awk -F '\t' '$6 != "not-installed" && $6 != "config-files" && ($1 != $3 || $5 != $4) {
+    print "origin " $1 "\t" $2 "\t" $3 "\t" $4 }'
+echo end
+"#;
+
+/// `apt-upkeep`: repositories by their lists, other programs that install updates, source packages.
+pub(super) fn upkeep() -> Command {
+    Command::sh("apt-upkeep", UPKEEP, [""; 0])
+}

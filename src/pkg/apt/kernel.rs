@@ -33,6 +33,13 @@ pub(super) fn is_kernel(name: &str) -> bool {
         || name.strip_prefix("linux-").is_some_and(|rest| FLAVOURS.iter().any(|flavour| begins(flavour, rest)))
 }
 
+/// Whether advisories call the source of kernels so: `linux`, `linux-6.1`, `linux-hwe-6.8`, `linux-aws`.
+pub(super) fn is_kernel_source(source: &str) -> bool {
+    let rest = source.strip_prefix("linux-").unwrap_or_default();
+    let numbered = rest.bytes().next().is_some_and(|b| b.is_ascii_digit());
+    source == "linux" || numbered || rest.starts_with("hwe-") || is_kernel(source)
+}
+
 /// The release that an image package brings; `None` for meta packages and everything else. For packages that are not
 /// yet on the disk; installed kernels are known by their files.
 fn release_of_image(name: &str) -> Option<&str> {

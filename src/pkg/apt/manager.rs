@@ -4,14 +4,14 @@ use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
 
 use super::{
     boot, commands, hints, kernel, lines, locks, origins, pending, policy, refresh, simulation, staged, state,
-    transaction, trouble, version,
+    transaction, trouble, upkeep, version,
 };
 use crate::{
     command::{Command, Query},
     facts::HostFacts,
     pkg::{
         Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedSource, Health, LockHolder, PackageManager,
-        PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble, holders,
+        PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble, Upkeep, holders,
     },
 };
 
@@ -101,6 +101,14 @@ impl PackageManager for Apt {
 
     fn boot(&self) -> Query<Boot> {
         Query::new(commands::boot(), boot::read)
+    }
+
+    fn upkeep(&self) -> Option<Query<Upkeep>> {
+        Some(Query::new(commands::upkeep(), upkeep::read))
+    }
+
+    fn is_kernel_source(&self, source: &str) -> bool {
+        kernel::is_kernel_source(source)
     }
 
     fn clean_cache(&self) -> Command {

@@ -31,6 +31,7 @@
 //! | `apt-boot` | script: `uname -r`; files `boot/{vmlinuz,vmlinux,kernel}-*`, `usr/lib/modules/*/vmlinuz`; `dpkg-query -S IMAGE...`; `dpkg-query -W -f 'pkg\t${Package}\t${Version}\t${db:Status-Status}\n' 'linux-headers-*' '*-RELEASE' '*-RELEASE-signed'...`; files `run/reboot-required`, `run/reboot-required.pkgs`, `lib/modules/RELEASE/` (and the time of `lib/modules`), `proc/stat` (`btime`), `proc/1/stat`, `var/lib/dpkg/info/{libc6,systemd,dbus,dbus-daemon}.list` (mtime); what the boot loader starts: `../loader.sh` |
 //! | `apt-simulate-purge` | script, names on standard input: `apt-get -s -q -V -y -o APT::Get::Show-User-Simulation-Note=false purge NAME...` |
 //! | `apt-purge` | `apt-get` with the options of `apt-upgrade`, then `purge NAME...` (a detached job) |
+//! | `apt-upkeep` | script: `dpkg --print-architecture`; files `var/lib/apt/lists/*Release`; `apt-config dump APT::Periodic::Unattended-Upgrade`; file `usr/bin/unattended-upgrade`; files of cron; `dpkg-query -W -f '${Package}\t${Architecture}\t${source:Package}\t${source:Version}\t${Version}\t${db:Status-Status}\n'` |
 //! | `apt-clean` | `apt-get clean` |
 
 mod boot;
@@ -49,6 +50,7 @@ mod staged;
 mod state;
 mod transaction;
 mod trouble;
+mod upkeep;
 mod version;
 
 pub use manager::Apt;

@@ -52,8 +52,9 @@ fn combine(
 ) -> Result<Pending, Unreadable> {
     let table =
         |name: &str| tables.get(name).ok_or_else(|| Unreadable::new(format!("apt-cache policy does not know {name}")));
-    let security = |fix: Option<String>| match fix {
-        None if !knows_security => Security::Unknown,
+    let security = |table: &Table, version: &str, fix: Option<String>| match fix {
+        // What a third party publishes may be a fix or not: it does not say.
+        None if !table.is_judged(version) => Security::Unknown,
         fix => Security::known(fix),
     };
     let update = |name: String, from: Option<String>, to: String| {
@@ -62,7 +63,8 @@ fn combine(
     };
     let mut updates = Vec::new();
     for (exact, from) in simulated.simulation.installs {
-        let security = security(table(&exact.name)?.security(from.as_deref(), &exact.version));
+        let table = table(&exact.name)?;
+        let security = security(table, &exact.version, table.security(from.as_deref(), &exact.version));
         updates.push(Update { security, ..update(exact.name, from, exact.version) });
     }
     for (name, why) in simulated.stays {
@@ -73,12 +75,13 @@ fn combine(
         }
         // Before apt 2.5 a phased update is listed among those kept back.
         let why = if table.candidate_is_phased() { Stays::Phased } else { why };
-        let security = security(table.security(Some(&from), &to));
+        let security = security(table, &to, table.security(Some(&from), &to));
         updates.push(Update { security, stays: Some(why), ..update(name, Some(from), to) });
     }
     for (name, from, to) in back {
         // Also a fix that is newer than what is installed: the pin keeps it from the host.
-        let security = security(table(&name)?.security_above(&from));
+        let table = table(&name)?;
+        let security = security(table, &to, table.security_above(&from));
         updates.push(Update { security, stays: Some(Stays::PinnedBack), ..update(name, Some(from), to) });
     }
     updates.sort_by(|a, b| a.name.cmp(&b.name));

@@ -32,6 +32,8 @@ pub(super) struct Row {
     pub security: bool,
     /// Some package source has it, not only dpkg's record of what is installed.
     pub offered: bool,
+    /// A source has it whose publisher also has a security source, so that "not a security fix" means something.
+    pub judged: bool,
 }
 
 impl Table {
@@ -56,15 +58,27 @@ impl Table {
         self.rows.iter().any(|row| row.offered && row.version == version)
     }
 
+    /// Whether a publisher that marks its security fixes has this version.
+    pub(super) fn is_judged(&self, version: &str) -> bool {
+        self.rows.iter().any(|row| row.judged && row.version == version)
+    }
+
     /// Whether the candidate is rolled out gradually.
     pub(super) fn candidate_is_phased(&self) -> bool {
         self.rows.iter().any(|row| row.phased && Some(&row.version) == self.candidate.as_ref())
     }
 }
 
-/// Descriptions of package sources, as version tables have them, and whether each brings security fixes.
+/// Descriptions of package sources, as version tables have them, with who publishes each and whether it brings security
+/// fixes.
 #[derive(Debug, Default)]
-pub(super) struct Sources(HashMap<String, bool>);
+pub(super) struct Sources(HashMap<String, Source>);
+
+#[derive(Debug)]
+struct Source {
+    origin: String,
+    security: bool,
+}
 
 impl Sources {
     /// `DESCRIPTION|ORIGIN|LABEL|SUITE|CODENAME` per line.
@@ -74,8 +88,9 @@ impl Sources {
                 .filter_map(|line| {
                     let mut fields = line.rsplitn(5, '|');
                     let (codename, suite, label) = (fields.next()?, fields.next()?, fields.next()?);
-                    let (_origin, description) = (fields.next()?, fields.next()?);
-                    Some((description.to_owned(), is_security(label, suite, codename)))
+                    let (origin, description) = (fields.next()?.to_owned(), fields.next()?);
+                    let security = is_security(label, suite, codename);
+                    Some((description.to_owned(), Source { origin, security }))
                 })
                 .collect(),
         )
@@ -83,11 +98,17 @@ impl Sources {
 
     /// Whether any source brings security fixes: without one, "no fix pending" would mean nothing.
     pub(super) fn any_security(&self) -> bool {
-        self.0.values().any(|security| *security)
+        self.0.values().any(|source| source.security)
     }
 
     fn is_security(&self, description: &str) -> bool {
-        self.0.get(description).copied().unwrap_or(false)
+        self.0.get(description).is_some_and(|source| source.security)
+    }
+
+    /// Whether the publisher of this source also has a security source. A third party has none.
+    fn is_judged(&self, description: &str) -> bool {
+        let Some(source) = self.0.get(description) else { return false };
+        self.0.values().any(|other| other.security && other.origin == source.origin)
     }
 }
 
@@ -116,10 +137,12 @@ pub(super) fn tables<'a>(lines: impl Iterator<Item = &'a str>, sources: &Sources
             if let Some(row) = table.rows.last_mut() {
                 row.offered |= !description.trim().is_empty() && description.trim() != INSTALLED;
                 row.security |= sources.is_security(description.trim());
+                row.judged |= sources.is_judged(description.trim());
             }
         } else if let Some(row) = line.strip_prefix("     ").or_else(|| line.strip_prefix(" *** ")) {
             let version = row.split(' ').next().unwrap_or_default().to_owned();
-            table.rows.push(Row { version, phased: row.contains("(phased "), security: false, offered: false });
+            let phased = row.contains("(phased ");
+            table.rows.push(Row { version, phased, security: false, offered: false, judged: false });
         }
     }
     tables

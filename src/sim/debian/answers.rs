@@ -11,6 +11,9 @@ pub(in crate::sim) const LOCK: &str = "lock /var/lib/dpkg/lock-frontend 812 apt-
 /// The end of a transaction that ran out of disk space.
 pub(in crate::sim) const DISK_FULL: &str = "dpkg: error: failed to write status database: No space left on device\n";
 
+const UPKEEP: &str = "native amd64\nrepository deb.debian.org_debian_dists_bookworm_InRelease\nOrigin Debian\n\
+                      Date Sat, 14 Nov 2026 09:12:34 UTC\norigin libssl3\tamd64\topenssl\t3.0.11-1\nend\n";
+
 /// An exit code and the text that is printed with it.
 type Refusal = (u32, String);
 
@@ -32,6 +35,7 @@ impl Packages {
             // No source has anything newer than what is installed.
             "apt-known" => Ok(String::new()),
             "apt-boot" => Ok(self.boot()),
+            "apt-upkeep" => Ok(UPKEEP.to_owned()),
             "apt-mark-auto" if full => refused("E: No space left on device"),
             "apt-mark-auto" => {
                 self.mark_auto(command.argv.rsplit(|word| word == "auto").next().unwrap_or_default());

@@ -29,6 +29,7 @@ mod resume;
 mod rollback;
 mod round_trips;
 mod run;
+mod scan;
 mod secret_variables;
 mod status;
 mod streams;

@@ -83,6 +83,12 @@ fn the_variable_patchwave() {
                 "soak" => assert!(default == "none" && low == planned("risk: low, soak: 0s")),
                 "spread" => assert!(default == "none" && low.hosts().all(|(host, ..)| host.domain.is_none())),
                 "window" => assert!(default == "always" && low.hosts().all(|(host, ..)| host.window.is_none())),
+                "eol" => {
+                    assert_eq!(default, "the distributor's date, if it is known");
+                    let host = low.hosts().next().unwrap().0.name.clone();
+                    assert_eq!(inventory("risk: low").eol(&host), None);
+                    assert!(inventory("risk: low, eol: 2028-06-30").eol(&host).is_some());
+                }
                 "host_key_checking" => {
                     assert_eq!(default, "the command line's");
                     assert!(targets("risk: low").iter().all(|target| target.host_keys.is_none()));

@@ -20,6 +20,7 @@ fn seen() -> Vec<u8> {
         one().steps("  - command: 'false'\n").run("run play.yml -i inv.yml"),
         one().broken("web001.test", Fault::Refuses).run("run play.yml -i inv.yml"),
         one().play(gate).run("run play.yml -i inv.yml"),
+        one().run("scan -i inv.yml"),
         one().steps("  - command: 'true'\n").run("run play.yml -i inv.yml"),
     ];
     codes.iter().map(|said| said.code).collect()

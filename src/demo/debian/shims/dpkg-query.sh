@@ -46,6 +46,7 @@ FORMAT=$format awk -F"$tab" -v patterns="$*" '
         put("${Package}", $1); put("${binary:Package}", $1); put("${Version}", $2); put("${Architecture}", $3)
         put("${db:Status-Want}", $4); put("${db:Status-Status}", $5); put("${db:Status-Eflag}", $6)
         put("${Installed-Size}", "2048")
+        put("${source:Package}", $1); put("${source:Version}", $2)
         put("${Status}", $4 " " $6 " " $5)
         if (line ~ /\$\{/) { bad = 1; exit }
         printf "%s", line
