@@ -2,6 +2,7 @@
 
 mod demo;
 mod known_hosts;
+mod ledger;
 mod rollback;
 mod scan;
 
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use super::inventory_args::{InventoryArgs, InventoryCommand, VaultArgs};
 pub use demo::DemoArgs;
 pub use known_hosts::{KnownHostsCheck, KnownHostsCommand, KnownHostsFind, Strictness};
+pub use ledger::{LedgerCommand, PruneArgs};
 pub use rollback::RollbackArgs;
 pub use scan::{AdvisoriesCommand, AssetsArgs, CveArgs, FactsArgs, ScanArgs};
 
@@ -381,45 +383,6 @@ pub struct LogArgs {
 pub struct RunArg {
     /// The run, or the first letters of its id.
     pub run: String,
-}
-
-/// `ledger …`.
-#[derive(Clone, Debug, Subcommand)]
-pub enum LedgerCommand {
-    /// Check every record against its hash chain, and the database file.
-    Verify {
-        /// Only this run.
-        run: Option<String>,
-        /// Also look for this hash, which the end of a run and its report show: this finds a record that was cut or
-        /// rewritten with new hashes.
-        #[arg(long, value_name = "HASH", value_parser = crate::ledger::noted_head)]
-        head: Option<String>,
-    },
-    /// Delete old runs, with their logs.
-    Prune(PruneArgs),
-    /// Make a new ledger from the undamaged events of each run; the damaged file is kept.
-    Salvage,
-    /// Compute again what is derived from the records of scans: the newest scan of each host.
-    Rebuild,
-    /// Print the path of the database.
-    Path,
-}
-
-/// `ledger prune`.
-#[derive(Clone, Debug, Args)]
-pub struct PruneArgs {
-    /// Keep the newest N runs.
-    #[arg(long, value_name = "N", required_unless_present = "older_than", conflicts_with = "older_than")]
-    pub keep_runs: Option<usize>,
-    /// Delete runs without a new event for this long (`180d`).
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    pub older_than: Option<Duration>,
-    /// Also delete runs with hosts that have started and are not finished.
-    #[arg(long)]
-    pub with_open: bool,
-    /// Do not ask for confirmation.
-    #[arg(short, long)]
-    pub yes: bool,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

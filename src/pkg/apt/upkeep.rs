@@ -2,10 +2,13 @@
 
 use jiff::{Timestamp, fmt::rfc2822};
 
-use super::lines::{before_end, is_name, tagged};
+use super::lines::is_name;
 use crate::{
     command::{Output, Unreadable, printable},
-    pkg::{Repository, Upkeep},
+    pkg::{
+        Repository, Upkeep,
+        answer::{before_end, tagged},
+    },
 };
 
 /// The most repositories, and the most other programs.
