@@ -51,6 +51,10 @@ impl PackageManager for Dnf {
         Query::new(commands::refresh(), |output| Ok(trouble::refresh(output)))
     }
 
+    fn knows_advisories(&self) -> bool {
+        true
+    }
+
     fn state(&self) -> Query<PackageState> {
         Query::new(commands::state(), state::read)
     }
@@ -77,6 +81,10 @@ impl PackageManager for Dnf {
 
     fn transact(&self, transaction: &Transaction) -> Result<Command, CannotDo> {
         transaction::run(transaction)
+    }
+
+    fn fetched(&self, output: &str) -> Option<String> {
+        trouble::fetched(output)
     }
 
     // Upgrading or downgrading a named package leaves the reason for which it was installed.

@@ -66,6 +66,13 @@ pub(super) fn failed_scripts(output: &str) -> Vec<FailedScript> {
     failed
 }
 
+/// How much had to be fetched: `Total download size: 12 M` of version 4, `… Need to download 6 KiB.` of dnf5.
+pub(super) fn fetched(output: &str) -> Option<String> {
+    let four = || output.lines().find_map(|line| line.strip_prefix("Total download size: "));
+    let five = || output.lines().find_map(|line| Some(line.split_once("Need to download ")?.1.trim_end_matches('.')));
+    four().or_else(five).map(printable)
+}
+
 /// The lines in which dnf says why it did not do what was asked, at most ten.
 pub(super) fn complaints(output: &Output) -> Vec<String> {
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -106,5 +113,22 @@ pub(super) fn refresh(output: &Output) -> Refresh {
     match locked {
         Some(pid) => Refresh::Locked { pid: pid.trim().parse().ok() },
         None => Refresh::Failed { lines: complaints(output) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_had_to_be_fetched_is_said_in_the_words_of_dnf() {
+        for (output, expected) in [
+            ("Total download size: 12 M\nInstalled size: 3 M\n", Some("12 M")),
+            ("Total size of inbound packages is 102 KiB. Need to download 6 KiB.\n", Some("6 KiB")),
+            // All of it was there already.
+            ("Total size: 5.9 k\n", None),
+        ] {
+            assert_eq!(fetched(output).as_deref(), expected, "{output}");
+        }
     }
 }
