@@ -11,7 +11,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use meter::{Asked, Table, apart, asked, children_cpu, holds, ms, timed};
+use meter::{Asked, Table, apart, asked, children_cpu, met, ms, timed};
 use patchwave::inventory::{Inventory, Printed, Programs, Sources};
 
 /// The most CPU for [`HOSTS`], in milliseconds, and the most memory, in MiB.
@@ -29,8 +29,7 @@ fn main() {
 }
 
 fn table(hosts: usize) {
-    let mut table =
-        Table::new(&["inventory", "load ms", "list ms", "all ms", "holds", "peak MiB", "holds", "Ansible ms"]);
+    let mut table = Table::new(&["inventory", "load ms", "list ms", "all ms", "met", "peak MiB", "met", "Ansible ms"]);
     let target = TARGET * hosts as f64 / HOSTS as f64;
     for kind in ["yaml", "ini", "json", "folder", "program"] {
         let figures = apart(&[kind, &hosts.to_string()]);
@@ -40,9 +39,9 @@ fn table(hosts: usize) {
             format!("{load:.0}"),
             format!("{list:.0}"),
             format!("{:.0}", load + list),
-            holds(load + list, target),
+            met(load + list, target),
             format!("{peak:.0}"),
-            holds(peak, MEMORY),
+            met(peak, MEMORY),
             figures.get("ansible").map_or("not here".to_owned(), |ms| format!("{ms:.0}")),
         ]);
     }
