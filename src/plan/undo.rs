@@ -1,14 +1,14 @@
 //! The plan that undoes a run: the stages and waves of that run, with the hosts that it changed and what is undone on
 //! each. Needs no playbook file: everything is in the record. Start at [`undo`].
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use super::{Plan, build, pinned::marks};
 use crate::{
     host::HostName,
     inventory::Inventory,
     pkg::Undo,
-    playbook::{Playbook, Rollback, StageSpec, way_back},
+    playbook::{LOCK_TIMEOUT, Playbook, Reboot, RebootWhen, Rollback, StageSpec, StepKind, StepSpec, Verify},
     policy::Policy,
     yaml::Problems,
 };
@@ -30,10 +30,25 @@ pub fn undoing(run: &str, path: &std::path::Path, rollback: Rollback) -> Playboo
         hosts: "all".to_owned(),
         vars: Default::default(),
         rollout,
-        steps: way_back(rollback),
+        steps: steps(rollback),
         on_failure: Vec::new(),
         written: Default::default(),
     }
+}
+
+/// The steps of a rollback of a whole run: the packages, a reboot if the older kernel needs one, and a look at both.
+fn steps(rollback: Rollback) -> Vec<StepSpec> {
+    let reboot = Reboot {
+        when: RebootWhen::Required,
+        warn: Duration::ZERO,
+        message: None,
+        timeout: Duration::from_secs(900),
+        stable: Duration::from_secs(10),
+        lock_timeout: LOCK_TIMEOUT,
+        trial: false,
+    };
+    let verify = Verify { packages_healthy: true, ..Verify::default() };
+    [StepKind::Rollback(rollback), StepKind::Reboot(reboot), StepKind::Verify(verify)].map(StepSpec::of).into()
 }
 
 /// Plans to undo `then` on these hosts. Gates are left out: they need the variables of the playbook, which are not

@@ -11,7 +11,6 @@ mod load;
 #[cfg(test)]
 mod load_tests;
 mod reserved;
-mod rollback_spec;
 mod rollout;
 mod sources;
 mod spec;
@@ -30,7 +29,6 @@ pub use load::load;
 #[cfg(feature = "testing")]
 pub use load::load_text;
 pub use reserved::{OF_HOSTS, OF_STEPS};
-pub use rollback_spec::{Rollback, WayBackWish, way_back};
 pub use sources::Source;
 pub use spec::{
     Cleanup, CommandLine, CommandSpec, Condition, CopyFrom, CopySpec, Hook, HttpCheck, LOCK_TIMEOUT, Notify, Pause,
@@ -39,5 +37,5 @@ pub use spec::{
 };
 pub use stub::stub_at;
 pub use template::{Scope as TemplateScope, TemplateError};
-pub use upgrade_spec::{RestartServices, Scope, Upgrade};
+pub use upgrade_spec::{RestartServices, Rollback, Scope, Upgrade, WayBackWish};
 pub use written::Written;

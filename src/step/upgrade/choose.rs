@@ -166,7 +166,6 @@ impl Choice {
         ];
         let mut lines = self.blocked();
         lines.extend(named(&by_wish));
-        lines.extend(self.holds.iter().cloned());
         lines
     }
 

@@ -186,7 +186,7 @@ impl PlanInput<'_> {
             removals: simulation.removals.iter().cloned().collect(),
             before: self.state.versions(),
             review: self.state.review.clone(),
-            left_out: self.choice.left_out(),
+            left_out: self.choice.left_out().into_iter().chain(self.choice.holds.iter().cloned()).collect(),
             blocked: self.choice.blocked(),
             left: self.choice.left.clone(),
             silent: self.choice.silent.clone(),

@@ -27,7 +27,9 @@ pub(super) async fn nothing(
     if !left_out.is_empty() {
         summary = format!("nothing to do ({})", left_out.join("; "));
     }
+    // In the summary, many holds would hide everything else.
     let result = StepResult::skipped(summary)
+        .detail(choice.holds.clone())
         .detail(lists_age(cx, state))
         .left_behind(LeftBehind { sources: choice.silent.clone(), ..LeftBehind::of(choice.left.clone()) });
     // An earlier run may have ended between its transaction and its restarts.
