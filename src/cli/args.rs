@@ -141,10 +141,10 @@ pub struct ConnectArgs {
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub connect_rate: u32,
     /// Time limit for name lookup and TCP connect, and the same again for the handshake.
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = crate::yaml::parse_duration)]
     pub connect_timeout: Option<Duration>,
     /// Time limit for authentication.
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = crate::yaml::parse_duration)]
     pub auth_timeout: Option<Duration>,
 }
 
@@ -262,7 +262,7 @@ pub struct ExecArgs {
     #[arg(short = 'b', long = "become")]
     pub raise: bool,
     /// Time limit for the command on each host.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m")]
+    #[arg(long, value_name = "TIME", value_parser = crate::yaml::parse_duration, default_value = "5m")]
     pub timeout: Duration,
     /// Print one JSON object per host on standard output.
     #[arg(long, conflicts_with_all = ["live", "ordered", "diff"])]
@@ -383,8 +383,4 @@ pub struct LogArgs {
 pub struct RunArg {
     /// The run, or the first letters of its id.
     pub run: String,
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    crate::yaml::parse_duration(text)
 }

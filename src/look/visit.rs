@@ -134,7 +134,7 @@ async fn refresh(
     match found.part("refresh", answer)? {
         Some(Refresh::Locked { .. }) => found.not("refresh", "another process has locked the package lists"),
         Some(Refresh::Failed { lines }) => {
-            found.not("refresh", lines.first().map_or("no reason given", String::as_str))
+            found.not("refresh", lines.first().map_or("no reason given", String::as_str));
         }
         Some(Refresh::Fresh) | None => {}
     }

@@ -24,4 +24,4 @@ pub use missing::missing;
 pub use model::{Domain, Moment, Plan, PlannedHost, SkippedHost, Stage, Wave, skipped_lines};
 pub use pinned::{Pinned, VarsChange};
 pub use request::{OutsideLimit, Request, apart, load, within};
-pub use undo::{undo, undoing};
+pub use undo::undo;

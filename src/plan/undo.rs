@@ -1,55 +1,10 @@
 //! The plan that undoes a run: the stages and waves of that run, with the hosts that it changed and what is undone on
 //! each. Needs no playbook file: everything is in the record. Start at [`undo`].
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use super::{Plan, build, pinned::marks};
-use crate::{
-    host::HostName,
-    inventory::Inventory,
-    pkg::Undo,
-    playbook::{LOCK_TIMEOUT, Playbook, Reboot, RebootWhen, Rollback, StageSpec, StepKind, StepSpec, Verify},
-    policy::Policy,
-    yaml::Problems,
-};
-
-/// The playbook of a rollback of run `run`. No file has it; `then` says where the other one is.
-pub fn undoing(run: &str, path: &std::path::Path, rollback: Rollback) -> Playbook {
-    // Which stages there are is in the record; this one only takes every host.
-    let stage = StageSpec {
-        name: "rollback".to_owned(),
-        hosts: "all".to_owned(),
-        policy: Policy::default(),
-        gate: None,
-        line: 0,
-    };
-    let rollout = crate::playbook::Rollout { stages: vec![stage], ..Default::default() };
-    Playbook {
-        name: format!("Rollback of {run}"),
-        path: path.to_owned(),
-        hosts: "all".to_owned(),
-        vars: Default::default(),
-        rollout,
-        steps: steps(rollback),
-        on_failure: Vec::new(),
-        written: Default::default(),
-    }
-}
-
-/// The steps of a rollback of a whole run: the packages, a reboot if the older kernel needs one, and a look at both.
-fn steps(rollback: Rollback) -> Vec<StepSpec> {
-    let reboot = Reboot {
-        when: RebootWhen::Required,
-        warn: Duration::ZERO,
-        message: None,
-        timeout: Duration::from_secs(900),
-        stable: Duration::from_secs(10),
-        lock_timeout: LOCK_TIMEOUT,
-        trial: false,
-    };
-    let verify = Verify { packages_healthy: true, ..Verify::default() };
-    [StepKind::Rollback(rollback), StepKind::Reboot(reboot), StepKind::Verify(verify)].map(StepSpec::of).into()
-}
+use crate::{host::HostName, inventory::Inventory, pkg::Undo, playbook::Playbook, yaml::Problems};
 
 /// Plans to undo `then` on these hosts. Gates are left out: they need the variables of the playbook, which are not
 /// recorded.
@@ -99,14 +54,14 @@ pub fn undo(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{event::PackageChange, plan::Request};
+    use crate::{event::PackageChange, plan::Request, playbook};
 
     #[test]
     fn a_rollback_has_the_waves_of_its_run_and_the_hosts_that_were_changed() {
         let text = "all:\n  vars: { patchwave: { environment: production, risk: low, canary: 1, batch: 2 } }\n  hosts:\n    \
                     h[1:6]:\n";
         let inventory = Inventory::from_text("i.yml", text).unwrap();
-        let playbook = undoing("r1", std::path::Path::new("/p.yml"), Rollback::default());
+        let playbook = playbook::undoing("r1", std::path::Path::new("/p.yml"), playbook::Rollback::default());
         let request = Request {
             playbook: &playbook,
             inventory: &inventory,

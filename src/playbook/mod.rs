@@ -17,6 +17,7 @@ mod spec;
 mod steps;
 mod stub;
 pub mod template;
+mod undoing;
 mod upgrade_spec;
 mod values;
 mod written;
@@ -37,5 +38,6 @@ pub use spec::{
 };
 pub use stub::stub_at;
 pub use template::{Scope as TemplateScope, TemplateError};
+pub use undoing::undoing;
 pub use upgrade_spec::{RestartServices, Rollback, Scope, Upgrade, WayBackWish};
 pub use written::Written;

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::duration;
-
 /// `ledger …`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum LedgerCommand {
@@ -35,7 +33,7 @@ pub struct PruneArgs {
     #[arg(long, value_name = "N", required_unless_present = "older_than", conflicts_with = "older_than")]
     pub keep_runs: Option<usize>,
     /// Delete runs without a new event for this long (`180d`).
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = crate::yaml::parse_duration)]
     pub older_than: Option<Duration>,
     /// Also delete runs with hosts that have started and are not finished.
     #[arg(long)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{ConnectArgs, VaultArgs, duration};
+use super::{ConnectArgs, VaultArgs};
 
 /// `rollback`.
 #[derive(Clone, Debug, Args)]
@@ -21,7 +21,7 @@ pub struct RollbackArgs {
     #[arg(short, long)]
     pub yes: bool,
     /// How long to hold what was rolled back, so that the next upgrade leaves it alone; `0s` holds nothing.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "7d")]
+    #[arg(long, value_name = "TIME", value_parser = crate::yaml::parse_duration, default_value = "7d")]
     pub hold: Duration,
     /// Why, noted with the hold on each host.
     #[arg(long, value_name = "TEXT")]

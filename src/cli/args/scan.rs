@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand};
 
-use super::{ConnectArgs, InventoryArgs, duration};
+use super::{ConnectArgs, InventoryArgs};
 
 /// `scan`.
 #[derive(Clone, Debug, Args)]
@@ -43,7 +43,7 @@ pub struct ScanArgs {
     #[arg(short = 'b', long = "become")]
     pub raise: bool,
     /// Time limit for each host.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m")]
+    #[arg(long, value_name = "TIME", value_parser = crate::yaml::parse_duration, default_value = "5m")]
     pub timeout: Duration,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -70,10 +70,10 @@ pub struct AssetsArgs {
     #[allow(missing_docs)]
     pub inventory: InventoryArgs,
     /// A host whose newest scan is older counts as stale.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "7d")]
+    #[arg(long, value_name = "TIME", value_parser = crate::yaml::parse_duration, default_value = "7d")]
     pub stale_after: Duration,
     /// A host that was first scanned in this time counts as new.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "7d")]
+    #[arg(long, value_name = "TIME", value_parser = crate::yaml::parse_duration, default_value = "7d")]
     pub new_within: Duration,
     /// Print one JSON object per host.
     #[arg(long, conflicts_with = "csv")]

@@ -47,7 +47,7 @@ pub(in crate::cli) fn rollback(args: &RollbackArgs, state_dir: PathBuf, world: &
     let extra = extra_vars(&args.extra_vars, world)?;
     let inventory = inventory_of((&then.started, &args.vault), &extra, world)?;
     let hosts = changed_hosts(&then, args, &inventory, &state_dir)?;
-    let playbook = plan::undoing(&undone.0, Path::new(&then.started.playbook_path), wish(args));
+    let playbook = playbook::undoing(&undone.0, Path::new(&then.started.playbook_path), wish(args));
     let ignore = args.ignore_window;
     let plan = plan::undo(then.plan(), (&undone.0, hosts), &inventory, &playbook, ignore).map_err(Failure::usage)?;
     let names: Vec<HostName> = plan.hosts().map(|(host, ..)| host.name.clone()).collect();

@@ -84,7 +84,7 @@ fn with_sources<T>(
 /// The playbook of a rollback. No file has it: its steps are in the record.
 fn rolling_back(started: &RunStarted, undoes: &str) -> Playbook {
     let path = Path::new(&started.playbook_path);
-    Playbook { steps: started.plan.steps.clone(), ..plan::undoing(undoes, path, Default::default()) }
+    Playbook { steps: started.plan.steps.clone(), ..crate::playbook::undoing(undoes, path, Default::default()) }
 }
 
 /// A run goes on with the plan that it was started with, or not at all; its limit may only become narrower.
