@@ -23,16 +23,15 @@ pub struct InventoryArgs {
 
 /// Passwords of Ansible Vault.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Ansible Vault")]
 pub struct VaultArgs {
     /// A file with a vault password, or a program that prints it; may be repeated.
-    #[arg(long, visible_alias = "vault-pass-file", value_name = "FILE")]
+    #[arg(help_heading = "Ansible Vault", long, visible_alias = "vault-pass-file", value_name = "FILE")]
     pub vault_password_file: Vec<PathBuf>,
     /// A vault password with a label: LABEL@FILE, LABEL@PROGRAM or LABEL@prompt; may be repeated.
-    #[arg(long, value_name = "ID")]
+    #[arg(help_heading = "Ansible Vault", long, value_name = "ID")]
     pub vault_id: Vec<String>,
     /// Ask for a vault password.
-    #[arg(short = 'J', long, visible_alias = "ask-vault-pass")]
+    #[arg(help_heading = "Ansible Vault", short = 'J', long, visible_alias = "ask-vault-pass")]
     pub ask_vault_password: bool,
 }
 

@@ -51,7 +51,9 @@ for one; do
   plain=${name%%:*}
   arch=${name#"$plain"} arch=${arch#:}
   file=$(printf '%s' "$version" | sed 's/:/%3a/g')
-  for f in "$r/var/cache/apt/archives/${plain}_${file}_${arch:-$native}.deb" "$r/var/cache/apt/archives/${plain}_${file}_all.deb"; do
+  # What an earlier upgrade fetched is as good as apt's own cache.
+  for f in "$r/var/cache/apt/archives/${plain}_${file}"_*.deb "${d%/*}"/*/"${plain}_${file}"_*.deb; do
+    case $f in *"_${arch:-$native}.deb" | *_all.deb) ;; *) continue ;; esac
     [ ! -f "$f" ] || cp "$f" . && [ -f "$f" ] && continue 2
   done
   if command -v dpkg-repack >/dev/null && [ "$(dpkg-query -W -f '${Version}' "$name" 2>/dev/null)" = "$version" ]; then

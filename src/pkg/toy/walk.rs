@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    event::{StepResult, Verdict},
-    playbook::{Cleanup, Precheck, Scope, StepKind, Upgrade, Verify},
+    event::{PackageChange, StepResult, Verdict},
+    playbook::{Cleanup, Precheck, Rollback, Scope, StepKind, Upgrade, Verify},
     step::{self, testing::Bench},
 };
 
@@ -62,6 +62,26 @@ fn changes(result: &StepResult) -> Vec<String> {
         .iter()
         .map(|change| format!("{} {} {}", change.name, word(&change.from), word(&change.to)))
         .collect()
+}
+
+#[tokio::test]
+async fn a_rollback_that_could_not_be_held_changes_nothing() {
+    let mut bench = host(StepKind::Rollback(Rollback::default()));
+    let change = |name: &str| PackageChange { name: name.into(), from: Some("1".into()), to: Some("2".into()) };
+    bench.undo.changes = vec![change("tool")];
+    bench.file("toy/state", "tool 2\n");
+    bench.file("toy/simulate", "+ tool 1 2\n");
+    bench.file("toy/done", "tool 1\n");
+    let result = go(&mut bench).await;
+    assert_eq!((result.verdict, result.class.as_str(), result.changed), (Verdict::Failed, "cannot-do", false));
+    assert!(result.help.as_ref().is_some_and(|help| help.contains("--hold 0s")), "{result:?}");
+    assert_eq!(file(&bench, "calls"), "");
+    if let StepKind::Rollback(rollback) = &mut bench.spec.kind {
+        rollback.hold = Duration::ZERO;
+    }
+    bench.attempt = 2;
+    let result = go(&mut bench).await;
+    assert_eq!((result.verdict, file(&bench, "calls").as_str()), (Verdict::Ok, "downgrade:tool=1\n"), "{result:?}");
 }
 
 #[tokio::test]

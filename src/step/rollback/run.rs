@@ -1,5 +1,7 @@
 //! From what was changed to a plan, and on to its transaction.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -35,6 +37,7 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &Rollback) -> Ended {
         let result = StepResult::skipped("the packages are as before the upgrade");
         return if cx.check { Ok(result) } else { kernel::choose_older(cx, manager, &planned, result).await };
     }
+    can_hold(manager, spec, &planned)?;
     let planned = with_staged(cx, manager, planned).await?;
     let simulation = packages::ask(cx, manager.simulate(&planned.transaction(manager))?).await?;
     planned.agrees(manager, &simulation)?;
@@ -56,6 +59,20 @@ fn mendable(manager: &dyn PackageManager, undo: &Undo, state: &PackageState) -> 
     let mut health = state.health();
     health.broken.retain(|(name, _)| !undo.changes.iter().any(|change| change.name == *name));
     packages::whole(manager, &health)
+}
+
+/// That a manager cannot hold packages is found out before anything is changed.
+fn can_hold(manager: &dyn PackageManager, spec: &Rollback, planned: &Planned) -> Result<(), Box<StepResult>> {
+    let names: BTreeSet<String> = planned.comes_back().map(|change| change.name.clone()).collect();
+    if spec.hold.is_zero() || names.is_empty() {
+        return Ok(());
+    }
+    let cannot = |error| {
+        let help = "roll back without a hold (`hold: 0s`, or --hold 0s) and hold the packages by hand: the next upgrade \
+                    would bring back what is rolled back";
+        Box::new(Box::<StepResult>::from(error).help(help))
+    };
+    manager.hold(&names, true).map(drop).map_err(cannot)
 }
 
 /// Leaves out folders in which nothing is.

@@ -407,6 +407,11 @@ async fn without_a_way_back_that_is_required_nothing_is_changed() {
     bench.file("var/cache/apt/archives/openssl_1_amd64.deb", "openssl 1 amd64\n");
     bench.attempt = 2;
     assert_eq!(go(&mut bench).await.verdict, Verdict::Ok);
+    // An earlier upgrade has fetched it.
+    let mut bench = with_old_versions(WayBackWish::Required, "libssl3=1\n");
+    bench.file("var/lib/patchwave/staged/earlier/openssl_1_amd64.deb", "openssl 1 amd64\n");
+    let result = go(&mut bench).await;
+    assert_eq!((result.verdict, result.way_back.unwrap().staged.len()), (Verdict::Ok, 2));
     let mut bench = with_old_versions(WayBackWish::Required, "libssl3=1\n");
     bench.shim("dpkg-query", &DPKG_QUERY.replace("*) exit 1 ;;", "*Installed-Size*) ;;\n*) echo 1 ;;"));
     bench.shim("dpkg-repack", r#"echo "$1 1 amd64" >"$1_1_amd64.deb""#);

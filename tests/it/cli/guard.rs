@@ -105,6 +105,14 @@ fn a_guard_outlives_a_reboot_that_somebody_asks_for_and_the_end_of_the_controlle
     up_for(host.folder(), 500);
     let running = site.start("run play.yml -i inv.yml");
     lock_out(&site);
+    // The others are confirmed: a controller that dies in the middle of that is another test.
+    for other in site.fleet.hosts().filter(|other| other.name() != HOST) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !other.folder().join("changed").exists() || !guards(other.folder()).is_empty() {
+            assert!(Instant::now() < deadline, "{} is not confirmed", other.name());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
     running.signal(rustix::process::Signal::KILL);
     running.end().ended(128 + 9);
     host.reboot();

@@ -14,6 +14,15 @@ use regex::Regex;
 
 use super::page::{self, root};
 
+/// README's table of package managers has those of the program, in their order.
+#[test]
+fn every_package_manager_has_its_row() {
+    let rows = page::table("README.md", "manager");
+    let documented: Vec<&str> = rows.iter().map(|row| row[0].as_str()).collect();
+    let known: Vec<&str> = patchwave::pkg::ALL.iter().map(|manager| manager.name()).collect();
+    assert_eq!(documented, known);
+}
+
 fn book(text: &str) -> Playbook {
     playbook::load_text(&root().join("docs/sample.yml"), text).unwrap_or_else(|problems| panic!("{problems}\n{text}"))
 }
