@@ -1,7 +1,7 @@
 //! One host and two jump boxes, or one jump box that forgets: while a job works on the host no other run changes it,
 //! and a run that lost its lease says so. Also obstacles: folders of others, full disks, clocks.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -104,6 +104,8 @@ fn by_age_under_a_controller_that_sleeps(lab: &Lab, host: &str) {
     let running = one.start_run(&only);
     lab.until(host, "grep -q begin /root/trace");
     let first = run_id(&running.said());
+    // For its first second the start only waits; then it looks, and the lease is fresh once more.
+    std::thread::sleep(Duration::from_secs(2));
     running.signal(Signal::STOP);
     age(lab, host);
     let refused = other.run(&only).must(6);
