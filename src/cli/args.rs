@@ -48,6 +48,10 @@ pub enum Command {
     Plan(PlanArgs),
     /// Continue an interrupted or stopped run.
     Resume(ResumeArgs),
+    /// Run a playbook again on the hosts that failed, with the options of that run.
+    ///
+    /// The command line is shown before it runs, and on a terminal a question is asked.
+    Retry(RetryArgs),
     /// Undo what a run changed: its hosts get the packages of before, wave by wave.
     Rollback(RollbackArgs),
     /// Run one command on many hosts; identical output is printed once.
@@ -247,6 +251,37 @@ pub struct ResumeArgs {
     pub connect: ConnectArgs,
 }
 
+/// `retry`.
+#[derive(Clone, Debug, Args)]
+pub struct RetryArgs {
+    /// The run whose failed hosts are meant [default: the newest that is not a check].
+    pub run: Option<String>,
+    /// Change nothing on any host; show what would be done.
+    #[arg(long, visible_alias = "dry-run")]
+    pub check: bool,
+    /// Do not ask for confirmation.
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Start hosts outside their maintenance windows.
+    #[arg(long)]
+    pub ignore_window: bool,
+    /// Change hosts even if another run holds their lease or is still working there; this is recorded.
+    #[arg(long)]
+    pub steal_lease: bool,
+    /// Print events as NDJSON on standard output; the summary goes to standard error.
+    #[arg(long)]
+    pub json: bool,
+    /// Set the extra variables that the run was started with again; the ledger has only their names.
+    #[arg(short = 'e', long = "extra-vars", value_name = "K=V")]
+    pub extra_vars: Vec<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub vault: VaultArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub connect: ConnectArgs,
+}
+
 /// `exec`.
 #[derive(Clone, Debug, Args)]
 pub struct ExecArgs {
@@ -327,7 +362,7 @@ pub struct RunsArgs {
 /// `show`.
 #[derive(Clone, Debug, Args)]
 pub struct ShowArgs {
-    /// The run [default: the newest that is not a check].
+    /// The run [default: the one that is going on, else the newest that is not a check].
     pub run: Option<String>,
     /// Print its events as NDJSON.
     #[arg(long)]
@@ -340,7 +375,7 @@ pub struct ShowArgs {
 /// `status`.
 #[derive(Clone, Debug, Args)]
 pub struct StatusArgs {
-    /// The run [default: the newest that is not a check].
+    /// The run [default: the one that is going on, else the newest that is not a check].
     pub run: Option<String>,
     /// Follow the run until it ends, then exit with its exit code. Redraws on a terminal; elsewhere one line per event.
     #[arg(short, long)]
@@ -353,7 +388,7 @@ pub struct StatusArgs {
 /// `report`.
 #[derive(Clone, Debug, Args)]
 pub struct ReportArgs {
-    /// The run [default: the newest that is not a check].
+    /// The run [default: the one that is going on, else the newest that is not a check].
     pub run: Option<String>,
     /// The format of the document.
     #[arg(long, value_name = "FORMAT", default_value = "markdown")]
@@ -371,9 +406,10 @@ pub enum ReportFormat {
 
 /// `log`.
 #[derive(Clone, Debug, Args)]
+#[command(allow_missing_positional = true)]
 pub struct LogArgs {
-    /// The run.
-    pub run: String,
+    /// The run [default: the one that is going on, else the newest that is not a check].
+    pub run: Option<String>,
     /// The host.
     pub host: String,
 }

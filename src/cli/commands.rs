@@ -9,7 +9,7 @@ use super::{
     args::{Cli, Command},
     command::{
         advisories, ask, assets, cve, demo, exec, facts, inventory, known_hosts, ledger, log, plan, report, resume,
-        rollback, run, runs, scan, show, ssh_config, status,
+        retry, rollback, run, runs, scan, show, ssh_config, status,
     },
     command_lines, from_ansible,
     state_dir::state_dir,
@@ -63,6 +63,10 @@ fn dispatch(cli: &Cli, world: &mut World) -> Result<u8, Failure> {
         Command::Resume(args) => {
             super::trace::to_file(&state, cli.verbose);
             resume::resume(args, state, world)
+        }
+        Command::Retry(args) => {
+            super::trace::to_file(&state, cli.verbose);
+            retry::retry(args, state, world)
         }
         Command::Rollback(args) => {
             super::trace::to_file(&state, cli.verbose);

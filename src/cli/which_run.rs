@@ -12,10 +12,11 @@ use crate::{
     view::RunView,
 };
 
-/// Runs that `resume` looks at: as many as `runs` lists.
+/// Runs that are looked at: as many as `runs` lists.
 const NEWEST: usize = 20;
 
-/// The run that was named, or the newest that is not a check. `verb` is the command, for hints.
+/// The run that was named; else the one that is going on; else the newest. A check never counts. `verb` is the command,
+/// for hints.
 pub(super) fn newest_or(
     ledger: &Ledger,
     asked: Option<&str>,
@@ -26,16 +27,35 @@ pub(super) fn newest_or(
     if let Some(prefix) = asked {
         return Ok(ledger.find(prefix)?);
     }
-    let Some(newest) = ledger.last_run()? else { return Err(Failure::usage("the ledger holds no run")) };
-    let named = Hint::command(verb, &[&newest.0]);
-    let Some(real) = ledger.real_runs(1)?.pop() else {
-        return Err(Failure::usage("the ledger has only checks (--check), no run").help(named));
-    };
-    if real.run != newest {
-        let named = named.render(&program(state_dir, world));
-        world.talk(format_args!("run {}; there is a newer check: {named}", real.run));
+    let real = newest(ledger, verb)?;
+    let open = ledger.real_runs(NEWEST)?.into_iter().map(|row| row.run);
+    let meant = open.into_iter().find(|run| !ledger.driver(run).is_nobody()).unwrap_or_else(|| real.clone());
+    let of = |run: &RunId, world: &World| Hint::command(verb, &[&run.0]).render(&program(state_dir, world));
+    match ledger.last_run()? {
+        _ if meant != real => {
+            let newer = of(&real, world);
+            world.talk(format_args!("run {meant}, which is going on; there is a newer run: {newer}"));
+        }
+        Some(last) if last != real => {
+            let newer = of(&last, world);
+            world.talk(format_args!("run {meant}; there is a newer check: {newer}"));
+        }
+        _ => {}
     }
-    Ok(real.run)
+    Ok(meant)
+}
+
+/// The newest run that is not a check. `verb` is the command that is hinted at if there are only checks.
+pub(super) fn newest(ledger: &Ledger, verb: &str) -> Result<RunId, Failure> {
+    if let Some(real) = ledger.real_runs(1)?.pop() {
+        return Ok(real.run);
+    }
+    Err(match ledger.last_run()? {
+        None => Failure::usage("the ledger holds no run"),
+        Some(check) => {
+            Failure::usage("the ledger has only checks (--check), no run").help(Hint::command(verb, &[&check.0]))
+        }
+    })
 }
 
 /// The run that `resume` means: the newest, if no other run can be resumed. If it cannot be resumed, `resume` itself

@@ -7,8 +7,10 @@ use std::{
 };
 
 use crate::{
-    cli::{Failure, World, args::LogArgs, command_lines::program},
+    cli::{Failure, World, args::LogArgs, command_lines::program, which_run::newest_or},
     command::shows,
+    event::RunId,
+    hint::Hint,
     host::HostName,
     ledger::Ledger,
     ui,
@@ -17,17 +19,26 @@ use crate::{
 
 pub(in crate::cli) fn log(args: &LogArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
     let ledger = Ledger::open_read_only(&state_dir)?;
-    let run = ledger.find(&args.run)?;
+    let run = newest_or(&ledger, args.run.as_deref(), "log", &state_dir, world)?;
     let host = HostName::new(&args.host).map_err(Failure::usage)?;
     let running = !ledger.driver(&run).is_nobody();
     let state = ledger.state(&run)?;
-    let found = state.host(&host).ok_or_else(|| Failure::usage(format!("{host} is not in run {run}")))?;
+    let found = state.host(&host).ok_or_else(|| not_in(&ledger, &run, &host))?;
     world.print(&ui::host_text(&RunView::of(&state).running(running), found, &program(&state_dir, world)))?;
     let path = ledger.logs(&run, Arc::clone(&world.clock)).path(&host);
     match std::fs::File::open(&path) {
         Ok(mut file) => copy(&mut file, world),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => world.print("(no output)\n"),
         Err(error) => Err(Failure::internal(format!("{}: {error}", path.display()))),
+    }
+}
+
+fn not_in(ledger: &Ledger, run: &RunId, host: &HostName) -> Failure {
+    let failure = Failure::usage(format!("{host} is not in run {run}"));
+    match ledger.find(host.as_str()) {
+        Ok(named) => failure
+            .help(Hint::words(format!("{host} is a run; name a host of it: ")).and_command("log", &[&named.0, "HOST"])),
+        Err(_) => failure.help(Hint::words("its hosts: ").and_command("show", &[&run.0, "--all"])),
     }
 }
 

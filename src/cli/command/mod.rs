@@ -1,5 +1,5 @@
 //! The commands, one file each: its arguments and the world in, an exit code out. No command uses another, except
-//! `demo`, which does what an operator would type. Start at [`run`].
+//! `demo` and `retry`, which do what an operator would type. Start at [`run`].
 
 pub(super) mod advisories;
 pub(super) mod ask;
@@ -15,6 +15,7 @@ pub(super) mod log;
 pub(super) mod plan;
 pub(super) mod report;
 pub(super) mod resume;
+pub(super) mod retry;
 pub(super) mod rollback;
 pub(super) mod run;
 pub(super) mod runs;

@@ -59,6 +59,19 @@ pub(in crate::cli) fn confirm_resume(run: &RunId, what: &str, yes: bool, world: 
     ask(&format!("This resumes {what}."), world)
 }
 
+/// Prints what a `retry` runs again, as the command line that means the same, and asks.
+pub(in crate::cli) fn confirm_retry(what: &str, yes: bool, world: &mut World) -> Result<(), Failure> {
+    if yes {
+        world.talk(format_args!("retrying {what}"));
+        return Ok(());
+    }
+    if !world.stdin_is_terminal {
+        let message = format!("`retry` asks first, and there is no terminal to ask on; it would retry {what}");
+        return Err(Failure::refused(message).help("give --yes to confirm"));
+    }
+    ask(&format!("This retries {what}"), world)
+}
+
 fn ask(what: &str, world: &World) -> Result<(), Failure> {
     match world.prompt.line(&format!("{what}\nType yes to continue: ")).as_deref() {
         Some("yes" | "YES" | "Yes") => Ok(()),

@@ -25,6 +25,7 @@ fn the_smaller_ones() {
     let pages: String = [
         "plan",
         "resume",
+        "retry",
         "runs",
         "show",
         "status",

@@ -72,6 +72,7 @@ fn a_run_that_halted() {
     exit code 2
     -- stderr
     error: web009.test is not in run 20260101-000000-abcd
+    help: its hosts: `patchwave show 20260101-000000-abcd --all`
     "#);
     insta::assert_snapshot!(site.run("show 1999").page(), @r#"
     exit code 2

@@ -129,3 +129,40 @@ fn a_check_that_was_interrupted_is_checked_again() {
     assert!(page.contains(&format!("patchwave {again}")) && !page.contains("resume"), "{page}");
     site.run(&again).ended(0).says(&["(check only)", "2 ok"]);
 }
+
+#[test]
+fn the_run_that_is_going_on_comes_before_a_newer_one() {
+    let site = Case::hosts(2).site();
+    let go = site.folder().join("go");
+    let waits = format!("until [ -e '{}' ]; do sleep 0.1; done", go.display());
+    site.write("slow.yml", &format!("name: Slow\nsteps:\n  - command: \"{waits}\"\n"));
+    site.write("quick.yml", "name: Quick\nsteps:\n  - command: 'true'\n");
+    let running = site.start("run slow.yml -i inv.yml --limit web001.test");
+    let slow = site.until("a step that began", |events| events.len() > 3);
+    site.run("run quick.yml -i inv.yml --limit web002.test").ended(0);
+    let quick = site.last_run();
+    assert_ne!(slow, quick);
+    for verb in ["show", "status", "report", "log web001.test"] {
+        let said = site.run(verb).ended(0);
+        let word = verb.split(' ').next().unwrap();
+        let newer = format!("run {slow}, which is going on; there is a newer run: `patchwave {word} {quick}`\n");
+        assert!(said.err.contains(&newer), "{verb}: {}", said.err);
+    }
+    site.run("retry").ended(3).says(&["no host failed"]);
+    site.run(&format!("retry {slow}")).ended(3).says(&["is still going on", "patchwave status"]);
+    site.write("go", "");
+    running.end().ended(0);
+    let said = site.run("show").ended(0).says(&["Quick"]);
+    assert_eq!(said.err, "");
+}
+
+#[test]
+fn the_log_of_a_host_needs_no_run() {
+    let site = Case::hosts(1).play("name: Speaks\nsteps:\n  - command: echo spoken\n").site();
+    site.run("run play.yml -i inv.yml").ended(0);
+    let run = site.last_run();
+    site.run("log web001.test").ended(0).says(&["spoken"]);
+    site.run(&format!("log {run} web001.test")).ended(0).says(&["spoken"]);
+    site.run("log web009.test").ended(2).says(&["web009.test is not in run", "patchwave show"]);
+    site.run(&format!("log {run}")).ended(2).says(&["is a run; name a host of it: `patchwave log"]);
+}
