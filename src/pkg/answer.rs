@@ -1,7 +1,9 @@
 //! The answers of scripts: lines that begin with a tag, and a last line that tells a short answer from a cut one. Knows
 //! no manager. Start at [`before_end`].
 
-use crate::command::{Output, Unreadable};
+use std::collections::BTreeSet;
+
+use crate::command::{Command, Output, Query, Unreadable};
 
 /// The lines before the line `end`.
 ///
@@ -22,4 +24,14 @@ pub(in crate::pkg) fn before_end(output: &Output, end: &str) -> Result<Vec<Strin
 /// A tag and what follows it, divided by one space or tab.
 pub(in crate::pkg) fn tagged(line: &str) -> (&str, &str) {
     line.split_once([' ', '\t']).unwrap_or((line, ""))
+}
+
+/// A query for which of `names` a manager knows: its answer has a line `known NAME` for each.
+pub(in crate::pkg) fn known(names: &[String], command: Command) -> Query<BTreeSet<String>> {
+    let wanted: BTreeSet<String> = names.iter().cloned().collect();
+    Query::new(command, move |output| {
+        let lines = before_end(output, "end")?;
+        let heard: BTreeSet<&str> = lines.iter().filter_map(|line| line.strip_prefix("known ")).collect();
+        Ok(wanted.iter().filter(|name| heard.contains(name.as_str())).cloned().collect())
+    })
 }

@@ -96,17 +96,19 @@ mod tests {
         assert_eq!(check("rocky", "rhel centos fedora", &["dnf", "yum"], None), Ok("dnf"));
         assert_eq!(check("centos", "rhel fedora", &["yum"], None), foreign("yum", "centos"), "version 7");
         assert_eq!(check("photon", "", &["dnf", "yum"], None), Ok("dnf"), "an unknown family with dnf alone");
-        assert_eq!(
-            check("opensuse-leap", "suse opensuse", &["dnf", "zypper"], None),
-            foreign("zypper", "opensuse-leap")
-        );
+        assert_eq!(check("opensuse-leap", "suse opensuse", &["dnf", "zypper"], None), Ok("zypper"));
         // apt can be installed on a Fedora, where it manages nothing.
         assert_eq!(check("fedora", "", &["apt-get", "dnf"], None), Ok("dnf"));
         // And dnf on a Debian.
         assert_eq!(check("debian", "", &["apt-get", "dnf"], None), Ok("apt"));
-        assert_eq!(check("opensuse-leap", "suse opensuse", &["zypper"], None), foreign("zypper", "opensuse-leap"));
+        assert_eq!(check("opensuse-leap", "suse opensuse", &["zypper"], None), Ok("zypper"));
+        assert_eq!(check("sles", "suse", &["zypper", "yum"], None), Ok("zypper"));
         assert_eq!(check("alpine", "", &["apk"], None), foreign("apk", "alpine"));
-        assert_eq!(check("arch", "", &["pacman"], None), foreign("pacman", "arch"));
+        assert_eq!(check("arch", "", &["pacman"], None), Ok("pacman"));
+        assert_eq!(check("manjaro", "arch", &["pacman", "dnf"], None), Ok("pacman"));
+        // It is in Debian, too.
+        assert_eq!(check("debian", "", &["apt-get", "pacman"], None), Ok("apt"));
+        assert_eq!(check("artix", "", &["pacman"], None), Ok("pacman"), "an unknown family with pacman alone");
         assert!(check("nixos", "", &[], None).unwrap_err().contains("no known package manager"));
         assert!(check("debian", "", &["apt-get"], Some("read-only")).unwrap_err().contains("read-only"));
         for (tools, how, line) in [

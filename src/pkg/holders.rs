@@ -12,7 +12,7 @@ for f in FILES; do
   if [ ! -e "$r$f" ] || [ ! -r "$r/proc/locks" ]; then continue; fi
   inode=$(stat -c %i "$r$f")
   while read -r _ kind _ _ pid where _; do
-    if [ "$kind" != POSIX ] || [ "${where##*:}" != "$inode" ]; then continue; fi
+    if [ "$kind" != KIND ] || [ "${where##*:}" != "$inode" ]; then continue; fi
     seen= hit=
     for fd in "$r/proc/$pid/fd"/*; do
       if [ -e "$fd" ]; then seen=1; fi
@@ -28,7 +28,12 @@ done 2>/dev/null
 
 /// Shell text that prints who holds a lock on one of these files. A whole script ends with the line `end`.
 pub(super) fn script(files: &[&str]) -> String {
-    SCRIPT.replace("FILES", &files.join(" "))
+    script_for("POSIX", files)
+}
+
+/// The same for locks of another kind, in the word of `/proc/locks`: `FLOCK`.
+pub(super) fn script_for(kind: &str, files: &[&str]) -> String {
+    SCRIPT.replace("KIND", kind).replace("FILES", &files.join(" "))
 }
 
 /// Reads the answer of a script that ends with the line `end`.

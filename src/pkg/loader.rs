@@ -56,6 +56,8 @@ pub(super) struct Seen {
     extlinux: Option<String>,
     labels: Vec<String>,
     links: Vec<(String, String)>,
+    /// Images whose names have no release, and the release that they are of.
+    copies: Vec<(String, String)>,
 }
 
 #[derive(Debug, Default)]
@@ -84,6 +86,7 @@ impl Seen {
             "extlinux" => self.extlinux = Some(rest.to_owned()),
             "x" => self.labels.push(rest.to_owned()),
             "link" => self.links.extend(pair(rest, ' ')),
+            "copy" => self.copies.extend(pair(rest, ' ')),
             _ => return false,
         }
         true
@@ -174,12 +177,12 @@ impl Seen {
             .filter(|value| !value.is_empty())
     }
 
-    /// The release of an image's path: `/vmlinuz-6.1.0-99-amd64`, or a link to one.
+    /// The release of an image's path: `/vmlinuz-6.1.0-99-amd64`, a link to one, or an image whose release was found.
     fn release(&self, releases: Releases, image: &str) -> Option<String> {
-        releases.of(image).or_else(|| {
-            let (_, to) = self.links.iter().find(|(link, _)| link == image || link.ends_with(image))?;
-            releases.of(to)
-        })
+        let is_it = |known: &str| known == image || known.ends_with(image);
+        let link = || self.links.iter().find(|(link, _)| is_it(link)).and_then(|(_, to)| releases.of(to));
+        let copy = || self.copies.iter().find(|(copy, _)| is_it(copy)).and_then(|(_, release)| numbered(release));
+        releases.of(image).or_else(link).or_else(copy)
     }
 
     /// As systemd-boot chooses: what was set for one boot, what was chosen, what is configured, the newest.
@@ -340,6 +343,11 @@ fn filled(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
+/// A release, which begins with a number.
+fn numbered(text: &str) -> Option<String> {
+    text.bytes().next().is_some_and(|b| b.is_ascii_digit()).then(|| printable(text))
+}
+
 impl Releases {
     /// The release in the name of a kernel's image; `None` for backups, and for images whose name has none.
     pub(super) fn of(&self, image: &str) -> Option<String> {
@@ -350,9 +358,8 @@ impl Releases {
             Some((_, release)) => release,
             None => ["vmlinuz-", "vmlinux-", "kernel-", "linux-"].iter().find_map(|start| name.strip_prefix(start))?,
         };
-        let numbered = release.bytes().next().is_some_and(|b| b.is_ascii_digit());
         let mut left = BACKUPS.iter().chain(self.leftovers);
-        (numbered && !left.any(|end| release.ends_with(end))).then(|| printable(release))
+        numbered(release).filter(|release| !left.any(|end| release.ends_with(end)))
     }
 }
 

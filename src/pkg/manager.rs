@@ -25,6 +25,12 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
     /// Whether this is the manager of such a host.
     fn serves(&self, facts: &HostFacts) -> bool;
 
+    /// For a manager of a distribution that only supports the upgrade of everything that is pending: what it says to a
+    /// part of that.
+    fn only_everything(&self) -> Option<CannotDo> {
+        None
+    }
+
     /// Fetches the package lists, strictly: an unreachable source is a failure.
     fn refresh(&self) -> Query<Refresh>;
 

@@ -15,6 +15,7 @@ mod loader;
 mod locks;
 mod manager;
 mod package;
+mod patterns;
 mod pending;
 mod rpm;
 mod state;
@@ -23,11 +24,14 @@ mod transaction;
 mod trial;
 mod trouble;
 mod undo;
+mod unnumbered;
 mod upkeep;
 
 managers! {
     mod apt: Apt;
     mod dnf: Dnf;
+    mod zypper: Zypper;
+    mod pacman: Pacman;
     #[cfg(test)]
     mod toy: Toy;
 }

@@ -1,9 +1,9 @@
 # base.sh - what a lab host is made of; sourced by lab.sh.
 #
 # Two cached, read-only layers for each Debian release: a plain debootstrap tree, and a small layer over it with the
-# users, the packages of the lab in their old versions, and the repository that has the updates. The suite `rocky` has a
-# third one, see rpm.sh. The name of each contains a hash of its sources. It is built under `.tmp.*`, and one rename
-# puts it in place.
+# users, the packages of the lab in their old versions, and the repository that has the updates. Suites with another
+# package manager have a third one over these hosts: `rocky` (rpm.sh), `suse` (zypper.sh), `arch` (pacman.sh). The name
+# of each contains a hash of its sources. It is built under `.tmp.*`, and one rename puts it in place.
 # shellcheck shell=bash
 
 LAB_SUITE=${LAB_SUITE:-bookworm}
@@ -12,16 +12,27 @@ LAB_PKGS=systemd,systemd-sysv,dbus,libpam-systemd,libpam-oath,openssh-server,sud
 hash12()    { sha256sum | cut -c1-12; }
 tree_dir()  { echo "$LAB_CACHE/debian-$LAB_SUITE-$(echo "$LAB_SUITE $LAB_PKGS" | hash12)"; }
 layer_dir() {
-    if is_rpm; then rpm_layer_dir
-    else echo "$LAB_CACHE/layer-$LAB_SUITE-$( (basename "$(tree_dir)"; cat "$HERE/base.sh") | hash12)"; fi
+    local f
+    if f=$(over); then
+        # shellcheck disable=SC2086
+        echo "$LAB_CACHE/layer-$LAB_SUITE-$( (LAB_SUITE=$OVER_BASE lowers; cd "$HERE"; cat $f) | hash12)"
+    else
+        echo "$LAB_CACHE/layer-$LAB_SUITE-$( (basename "$(tree_dir)"; cat "$HERE/base.sh") | hash12)"
+    fi
 }
 lowers() {      # of the overlay, the upper ones first
-    if is_rpm; then echo "$(layer_dir)/upper:$(LAB_SUITE=$RPM_BASE lowers)"
+    if over >/dev/null; then echo "$(layer_dir)/upper:$(LAB_SUITE=$OVER_BASE lowers)"
     else echo "$(layer_dir)/upper:$(tree_dir)/root"; fi
 }
-is_rpm()    { [ "$LAB_SUITE" = rocky ]; }
-# shellcheck source=tests/lab/rpm.sh
-. "$HERE/rpm.sh"
+OVER_BASE=bookworm
+over() {        # the files that make the hosts of a suite with another package manager; the last one has its name
+    case $LAB_SUITE in
+        rocky) echo rpm.sh;;
+        suse)  echo rpm.sh zypper.sh;;
+        arch)  echo pacman.sh;;
+        *)     return 1;;
+    esac
+}
 
 suite_of() {    # HOST: the release that LAB_SUITES gives it, else LAB_SUITE
     local item
@@ -43,7 +54,7 @@ mirror() {      # the Debian archive that apt itself uses here
 
 build() {
     local tree layer m
-    ! is_rpm || { build_rpm; return; }
+    ! over >/dev/null || { build_over; return; }
     tree=$(tree_dir) layer=$(layer_dir)
     if [ -d "$tree" ] && [ -d "$layer" ]; then touch "$tree" "$layer"; return; fi
     mkdir -p "$LAB_CACHE"
@@ -61,17 +72,17 @@ build() {
     exec 5>&-
 }
 
-build_rpm() {   # the suite `rocky`
+build_over() {  # a suite with another package manager
     local layer m
-    (LAB_SUITE=$RPM_BASE; build)
+    (LAB_SUITE=$OVER_BASE; build)
     layer=$(layer_dir)
     if [ -d "$layer" ]; then touch "$layer"; return; fi
     exec 5>"$LAB_CACHE/.build-lock"
     flock -n 5 || { say "waiting for another build"; flock 5; }
     if [ ! -d "$layer" ]; then
         m=$(mirror) || cannot "apt knows no Debian archive (run apt-get update, or set LAB_MIRROR)"
-        say "building hosts with an rpm database, once"
-        build_part "$layer" _rpm_layer "$m"
+        say "building the hosts of $LAB_SUITE, once"
+        build_part "$layer" _over_layer "$LAB_SUITE" "$m"
     fi
     exec 5>&-
 }
@@ -171,6 +182,36 @@ printf '[Journal]\nStorage=persistent\nSystemMaxUse=4M\n' >/etc/systemd/journald
 touch /etc/.updated /var/.updated                       # no first-boot rebuilds
 S
     umount "$r/proc" "$r/srv/repo" "$r"
+    cp -a "$w/upper/." "$d/upper/"
+    umount -l "$w"; rmdir "$w"
+}
+
+build_over_layer() {    # SUITE MIRROR DIR: upper/ (over the hosts of bookworm) and repo/
+    local LAB_SUITE=$1 mirror=$2 d=$3 w=$3/work r=$3/work/root name f
+    name=$(over); name=${name##* }; name=${name%.sh}
+    mkdir -p "$w" "$d/upper" "$d/repo" "$LAB_CACHE/debs-over/partial"
+    mount --make-rprivate /; mount -t tmpfs -o mode=755 tmpfs "$w"; mkdir "$w"/{root,upper,work}
+    mount -t overlay overlay -o "lowerdir=$(LAB_SUITE=$OVER_BASE lowers),upperdir=$w/upper,workdir=$w/work" "$r"
+    mount --bind "$d/repo" "$r/srv/repo"
+    mount --bind "$LAB_CACHE/debs-over" "$r/var/cache/apt/archives"
+    mount -t proc proc "$r/proc"
+    [ ! -e /etc/resolv.conf ] || cat /etc/resolv.conf >"$r/etc/resolv.conf"
+    echo "deb [trusted=yes] $mirror $OVER_BASE main" >"$r/tmp/sources.list"
+    for f in $(over); do cp "$HERE/$f" "$r/tmp/"; done
+    chroot "$r" /bin/bash -s -- "$name" $(over) <<'S' >"$d/layer.log" 2>&1 || { tail -n5 "$d/layer.log" >&2; die "the layer of $name failed"; }
+set -e
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
+name=$1; shift
+for f; do . "/tmp/$f"; done
+pkgs="${name}_pkgs[@]"
+apt=(-q -o Dir::Etc::sourcelist=/tmp/sources.list -o APT::Update::Pre-Invoke::= -o Dpkg::Options::=--force-unsafe-io)
+rm -f /etc/apt/apt.conf.d/90lab-hold
+apt-get "${apt[@]}" update
+apt-get "${apt[@]}" -y --no-install-recommends install "${!pkgs}"
+"${name}_host"
+rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /tmp/* /etc/resolv.conf /root/build
+S
+    umount "$r/proc" "$r/var/cache/apt/archives" "$r/srv/repo" "$r"
     cp -a "$w/upper/." "$d/upper/"
     umount -l "$w"; rmdir "$w"
 }

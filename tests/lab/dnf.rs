@@ -4,11 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use patchwave::{
-    command::{Command, Exit, Output, Query},
+    command::Exit,
     pkg::{Exact, Package, PackageManager, Security, Stays, Transaction, dnf::Dnf},
 };
 
-use crate::{fleet::Lab, patchwave::Patchwave};
+use crate::{
+    fleet::Lab,
+    on_host::{ask, changed, go, packages},
+    patchwave::Patchwave,
+};
 
 const MANY: &str = "
 all: { vars: { patchwave: { environment: test, risk: low, batch: 100%, max_failures: 100% } } }
@@ -16,30 +20,7 @@ all: { vars: { patchwave: { environment: test, risk: low, batch: 100%, max_failu
 
 /// Every package of the host, each with its versions.
 fn rpms(lab: &Lab, host: &str) -> BTreeSet<String> {
-    let list = lab.on(host, "rpm -qa --qf '%{NAME} %|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\\n'");
-    list.lines().map(str::to_owned).collect()
-}
-
-/// What came and what went, as `+bash 5-1` and `-bash 4-1`.
-fn changed(before: &BTreeSet<String>, after: &BTreeSet<String>) -> Vec<String> {
-    let came = after.difference(before).map(|one| format!("+{one}"));
-    came.chain(before.difference(after).map(|one| format!("-{one}"))).collect()
-}
-
-/// A command of the manager, as root on the host.
-fn go(lab: &Lab, host: &str, command: &Command) -> Output {
-    lab.put(host, "/root/ask", command.shell_line().expect("no NUL").as_bytes());
-    lab.put(host, "/root/sent", &command.stdin);
-    let said = lab.on(host, "sh /root/ask </root/sent >/root/out 2>/root/err; echo $?");
-    let file = |name: &str| lab.on(host, &format!("cat /root/{name}")).into_bytes();
-    let mut stdout = file("out");
-    stdout.push(b'\n');
-    Output { exit: Exit::Code(said.parse().expect("a number")), stdout, stderr: file("err"), dropped: 0 }
-}
-
-fn ask<T>(lab: &Lab, host: &str, query: &Query<T>) -> T {
-    let output = go(lab, host, &query.command);
-    query.read(&output).unwrap_or_else(|error| panic!("{host}: {error}: {}", String::from_utf8_lossy(&output.stderr)))
+    packages(lab, host, "rpm -qa --qf '%{NAME} %|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\\n'")
 }
 
 const ROCKY: &str = "rocky=h1,h2,h3,h4,h5,h6";

@@ -30,8 +30,8 @@
 #
 # Environment: LAB_ID (name of an `up` lab), LAB_STATE (which lab; set for CMD of `with`),
 # LAB_ADD='linux-image-amd64=h1,h4 lab-reboot=*' (more old packages per host),
-# LAB_SUITES='trixie=h2,h4 rocky=h3' (hosts of other Debian releases than LAB_SUITE, which is bookworm; rocky: hosts
-# with an rpm database and dnf, see rpm.sh),
+# LAB_SUITES='trixie=h2,h4 rocky=h3' (hosts of other Debian releases than LAB_SUITE, which is bookworm; rocky, suse and
+# arch: hosts with dnf, zypper and pacman, see rpm.sh, zypper.sh and pacman.sh),
 # LAB_HOST_SETUP=PROGRAM (called with INDEX NAME ROOT before the first boot),
 # LAB_CACHE, LAB_MIRROR, LAB_SUITE, LAB_EXTRA_PKGS, LAB_WAIT (seconds, 120).
 # In $LAB_STATE: hosts (name address), inventory.yml, key, key.pub, known_hosts, ssh_config, log/.
@@ -387,7 +387,7 @@ case $verb in with|hold) LAB_STATE=$LAB_LIVE/w$$-$RANDOM;; esac
 case $verb in
     _tree)     build_tree "$@";;
     _layer)    build_layer "$@";;
-    _rpm_layer) build_rpm_layer "$@";;
+    _over_layer) build_over_layer "$@";;
     _init)     init "$@";;
     probe)     probe;;
     build)     probe; [ $# -gt 0 ] || set -- "$LAB_SUITE"; for s in "$@"; do LAB_SUITE=$s build; done;;

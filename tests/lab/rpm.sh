@@ -1,4 +1,4 @@
-# rpm.sh - lab hosts with an rpm database: the suite `rocky`; sourced by base.sh.
+# rpm.sh - lab hosts with an rpm database: the suite `rocky`; base.sh runs it in the new host.
 #
 # A layer over the hosts of bookworm: Debian's own dnf 4 and rpm, an empty rpm database, and packages and sources made
 # here. The database knows nothing of the Debian below it. os-release says Rocky Linux, which is what the program goes
@@ -6,40 +6,7 @@
 # its kernels' scripts, SELinux and GPG are not.
 # shellcheck shell=bash
 
-RPM_BASE=bookworm
-RPM_PKGS=(dnf dnf-plugins-core rpm createrepo-c)
-
-rpm_layer_dir() { echo "$LAB_CACHE/layer-rocky-$( (LAB_SUITE=$RPM_BASE lowers; cat "$HERE/rpm.sh") | hash12)"; }
-
-build_rpm_layer() {     # MIRROR DIR: upper/ (over the hosts of bookworm) and repo/
-    local mirror=$1 d=$2 w=$2/work r=$2/work/root
-    mkdir -p "$w" "$d/upper" "$d/repo" "$LAB_CACHE/debs-rpm/partial"
-    mount --make-rprivate /; mount -t tmpfs -o mode=755 tmpfs "$w"; mkdir "$w"/{root,upper,work}
-    mount -t overlay overlay -o "lowerdir=$(LAB_SUITE=$RPM_BASE lowers),upperdir=$w/upper,workdir=$w/work" "$r"
-    mount --bind "$d/repo" "$r/srv/repo"
-    mount --bind "$LAB_CACHE/debs-rpm" "$r/var/cache/apt/archives"
-    mount -t proc proc "$r/proc"
-    [ ! -e /etc/resolv.conf ] || cat /etc/resolv.conf >"$r/etc/resolv.conf"
-    echo "deb [trusted=yes] $mirror $RPM_BASE main" >"$r/tmp/sources.list"
-    chroot "$r" /bin/bash -s -- "${RPM_PKGS[@]}" <<'S' >"$d/layer.log" 2>&1 || { tail -n5 "$d/layer.log" >&2; die "the packages of the rpm layer failed"; }
-set -e
-export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
-apt=(-q -o Dir::Etc::sourcelist=/tmp/sources.list -o APT::Update::Pre-Invoke::= -o Dpkg::Options::=--force-unsafe-io)
-rm -f /etc/apt/apt.conf.d/90lab-hold
-apt-get "${apt[@]}" update
-apt-get "${apt[@]}" -y --no-install-recommends install "$@"
-rm -rf /var/lib/apt/lists/* /tmp/sources.list /etc/resolv.conf
-S
-    cp "$HERE/rpm.sh" "$r/root/rpm.sh"
-    chroot "$r" /bin/bash -ec '. /root/rpm.sh; rpm_host' >>"$d/layer.log" 2>&1 ||
-        { tail -n5 "$d/layer.log" >&2; die "the rpm layer failed"; }
-    umount "$r/proc" "$r/var/cache/apt/archives" "$r/srv/repo" "$r"
-    rm -rf "$w/upper/root/rpm.sh" "$w/upper/root/build" "$w/upper/var/cache/apt"/*.bin
-    cp -a "$w/upper/." "$d/upper/"
-    umount -l "$w"; rmdir "$w"
-}
-
-# ------------------------------------------------------------- in the new host
+rpm_pkgs=(dnf dnf-plugins-core rpm createrepo-c)
 
 REPO=/srv/repo EL=el9 NATIVE=$(uname -m)
 

@@ -1,9 +1,9 @@
 //! Which packages an administrator keeps as they are: locks of the plugin `versionlock` of version 4, locks of dnf5,
 //! and `exclude` in the configuration.
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use globset::GlobSet;
 
-use crate::pkg::rpm::state::Rpm;
+use crate::pkg::{patterns::globs, rpm::state::Rpm};
 
 /// Patterns.
 #[derive(Debug, Default)]
@@ -33,15 +33,9 @@ impl Excluded {
         true
     }
 
-    /// What matches them. A pattern that cannot be read matches nothing.
+    /// What matches them.
     pub(super) fn set(&self) -> GlobSet {
-        let mut builder = GlobSetBuilder::new();
-        for pattern in &self.patterns {
-            if let Ok(glob) = GlobBuilder::new(pattern).build() {
-                builder.add(glob);
-            }
-        }
-        builder.build().unwrap_or_else(|_| GlobSet::empty())
+        globs(&self.patterns)
     }
 }
 

@@ -4,13 +4,11 @@ use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
 
 use super::{commands, pending, resolved, state, transaction, trouble};
 use crate::{
-    command::{Command, Query, Unreadable},
+    command::{Command, Query},
     facts::HostFacts,
     pkg::{
         Boot, BootFiles, BootPatterns, CannotDo, Class, FailedScript, Health, LockHolder, PackageManager, PackageState,
-        Pending, Refresh, Repair, Simulation, Transaction, Trouble,
-        answer::{before_end, tagged},
-        holders, rpm,
+        Pending, Refresh, Repair, Simulation, Transaction, Trouble, answer, holders, rpm,
     },
 };
 
@@ -155,12 +153,6 @@ impl PackageManager for Dnf {
     }
 
     fn known(&self, names: &[String]) -> Query<BTreeSet<String>> {
-        let wanted: BTreeSet<String> = names.iter().cloned().collect();
-        Query::new(commands::known(names), move |output| {
-            let lines = before_end(output, "end")?;
-            let heard = lines.iter().map(|line| tagged(line)).filter(|(tag, _)| *tag == "known");
-            let heard: BTreeSet<&str> = heard.map(|(_, name)| name).collect();
-            Ok::<_, Unreadable>(wanted.iter().filter(|name| heard.contains(name.as_str())).cloned().collect())
-        })
+        answer::known(names, commands::known(names))
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     advisory::Advisories,
-    resolved::{Present, Resolved, is_five, part, parts, resolved},
+    resolved::{Resolved, is_five, part, parts, resolved},
 };
 use crate::{
     command::{Output, Unreadable, printable},
@@ -17,6 +17,7 @@ use crate::{
         rpm::{
             kernel::is_kernel,
             names::is_name,
+            present::Present,
             state::Rpm,
             version::{compare, is_version, without_zero},
         },

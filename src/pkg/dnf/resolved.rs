@@ -4,12 +4,13 @@
 use crate::{
     command::{Output, Unreadable, printable},
     pkg::{
-        Exact, Package, Simulation,
-        answer::{before_end, tagged},
+        Exact, Simulation,
+        answer::before_end,
         rpm::{
-            names::{self, key},
-            state::{Rpm, Seen},
-            version::{compare, is_version, without_zero},
+            names,
+            present::Present,
+            state::Rpm,
+            version::{is_version, without_zero},
         },
     },
 };
@@ -23,49 +24,6 @@ pub(super) struct Resolved {
     pub removes: Vec<Rpm>,
     /// The name of a package that it would bring, and what that replaces under another name.
     pub replaces: Vec<(String, Rpm)>,
-}
-
-/// The installed packages.
-#[derive(Debug)]
-pub(super) struct Present {
-    pub native: String,
-    pub packages: Vec<Rpm>,
-}
-
-impl Present {
-    /// Reads the lines `native` and `pkg`.
-    pub(super) fn read<'a>(lines: impl Iterator<Item = &'a String>) -> Result<Self, Unreadable> {
-        let mut seen = Seen::default();
-        for line in lines {
-            let (tag, rest) = tagged(line);
-            seen.take(tag, rest)?;
-        }
-        let (native, packages) = seen.installed()?;
-        Ok(Self { native, packages })
-    }
-
-    pub(super) fn key(&self, rpm: &Rpm) -> String {
-        key(&rpm.name, &rpm.arch, &self.native)
-    }
-
-    /// The versions under a key, oldest first.
-    pub(super) fn of(&self, key: &str) -> Vec<&Rpm> {
-        let mut found: Vec<&Rpm> = self.packages.iter().filter(|rpm| self.key(rpm) == key).collect();
-        found.sort_by(|a, b| compare(&a.version, &b.version));
-        found
-    }
-
-    /// The newest version under a key.
-    pub(super) fn newest(&self, key: &str) -> Option<&str> {
-        self.of(key).last().map(|rpm| rpm.version.as_str())
-    }
-
-    /// The package as the trait names it: with its version only if it is one of several.
-    pub(super) fn package(&self, rpm: &Rpm) -> Package {
-        let key = self.key(rpm);
-        let version = (self.of(&key).len() > 1).then(|| rpm.version.clone());
-        Package { name: key, version }
-    }
 }
 
 /// The parts of an answer, by the mark in front of each; the first part has none.

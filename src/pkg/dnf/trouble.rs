@@ -3,7 +3,7 @@
 
 use crate::{
     command::{Output, printable},
-    pkg::{Class, FailedScript, Refresh, Trouble, rpm::names::nevra},
+    pkg::{Class, FailedScript, Refresh, Trouble, rpm::scripts},
 };
 
 /// The first cause of a failed transaction.
@@ -50,20 +50,9 @@ pub(super) fn read(output: &str) -> Option<Trouble> {
     trouble(Class::Manager, None, line)
 }
 
-/// `%post(NAME-VERSION-RELEASE.ARCH) scriptlet failed, exit status 1`, each package once.
+/// Scripts that failed in a transaction that went on.
 pub(super) fn failed_scripts(output: &str) -> Vec<FailedScript> {
-    let mut failed: Vec<FailedScript> = Vec::new();
-    for line in output.lines().filter(|line| line.contains(" scriptlet failed")) {
-        let Some((script, rest)) = line.split_once('%').and_then(|(_, rest)| rest.split_once('(')) else { continue };
-        let Some((full, how)) = rest.split_once(')') else { continue };
-        let Some((name, _, _)) = nevra(full) else { continue };
-        let how = how.split_once(", ").map_or("failed", |(_, how)| how);
-        let summary = printable(&format!("its %{script} script failed ({how})"));
-        if !failed.iter().any(|known| known.package == name) {
-            failed.push(FailedScript { package: name.to_owned(), summary, again: format!("dnf reinstall {name}") });
-        }
-    }
-    failed
+    scripts::failed(output, "dnf reinstall")
 }
 
 /// How much had to be fetched: `Total download size: 12 M` of version 4, `… Need to download 6 KiB.` of dnf5.

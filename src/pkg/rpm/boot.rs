@@ -15,24 +15,14 @@ use crate::{
         Boot, Package,
         answer::{before_end, tagged},
         loader::{self, Releases},
-        traces::{Rules, Traces},
+        traces::{self, Rules, Traces},
     },
 };
 
 const RELEASES: Releases = Releases { order, leftovers: &[".rpmnew", ".rpmsave", ".rpmorig"] };
 
 // The rescue image is a copy of the kernel that was first installed.
-const SCRIPT: &str = r#"r=${PATCHWAVE_ROOT-}
-k=$(uname -r) || exit
-echo "running $k"
-for d in "$r/lib/modules" "$r/usr/lib/modules"; do
-  [ ! -d "$d/$k" ] || echo modules
-  [ ! -d "$d" ] || stat -c 'modules-changed %Y' "$d"
-done
-if [ -e "$r/run/systemd/container" ] || [ -e "$r/.dockerenv" ] || [ -e "$r/run/.containerenv" ]; then echo container; fi
-[ ! -r "$r/proc/stat" ] || sed -n '/^btime /p' "$r/proc/stat"
-[ ! -r "$r/proc/1/stat" ] || sed 's/^/init-stat /' "$r/proc/1/stat"
-rpm -q --qf 'unpacked %{INSTALLTIME} %{NAME}\n' "$@" 2>/dev/null | grep '^unpacked '
+const SCRIPT: &str = r#"rpm -q --qf 'unpacked %{INSTALLTIME} %{NAME}\n' "$@" 2>/dev/null | grep '^unpacked '
 for f in "$r"/boot/vmlinuz-* "$r"/boot/vmlinux-* "$r"/usr/lib/modules/*/vmlinuz; do
   case $f in *-0-rescue-*) continue ;; esac
   [ -e "$f" ] || continue
@@ -52,7 +42,7 @@ done
 
 /// The script. Its arguments are packages that every process or process 1 uses.
 pub(in crate::pkg) fn script() -> String {
-    format!("{SCRIPT}{}", loader::SCRIPT)
+    format!("r=${{PATCHWAVE_ROOT-}}\n{}{SCRIPT}{}", traces::SCRIPT, loader::SCRIPT)
 }
 
 #[derive(Debug, Default)]

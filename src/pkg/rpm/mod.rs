@@ -6,5 +6,7 @@ pub(super) mod boot;
 pub(super) mod kernel;
 pub(super) mod locks;
 pub(super) mod names;
+pub(super) mod present;
+pub(super) mod scripts;
 pub(super) mod state;
 pub(super) mod version;

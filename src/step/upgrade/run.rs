@@ -33,6 +33,10 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
         return carry_out::transact(cx, manager, spec, planned).await;
     }
     let wish = wish(cx, spec)?;
+    let only_everything = manager.only_everything();
+    if let Some(cannot) = only_everything.filter(|_| wish.scope != Scope::All) {
+        return Err(cannot.into());
+    }
     if wish.needs_advisories() && !manager.knows_advisories() {
         return Err(no_advisories(manager));
     }
@@ -55,6 +59,10 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
     let mut choice = Choice { silent, ..choose(&wish, manager, &pending, &state) };
     choice.explain_holds(&holds);
     names::sort_out(cx, manager, &wish, &state, &mut choice).await?;
+    if let Some(cannot) = only_everything.filter(|_| !choice.excluded.is_empty()) {
+        let result: Box<StepResult> = cannot.into();
+        return Err(Box::new(result.detail([format!("excluded: {}", choice.excluded.join(", "))])));
+    }
     if choice.take.is_empty() {
         return report::nothing(cx, manager, &wish, &choice, &state, spec.restart_services).await;
     }
