@@ -136,7 +136,8 @@ fn words(transaction: &Transaction) -> Result<Vec<String>, CannotDo> {
     if transaction.download_only && !remove.is_empty() {
         return cannot("download a removal");
     }
-    if !remove.is_empty() && !transaction.allow_removals {
+    // A rollback removes what was new; what its simulation would remove besides that stops it.
+    if !remove.is_empty() && !transaction.allow_removals && !transaction.keep_configuration {
         return cannot("remove packages and keep what depends on them");
     }
     let mut words = Vec::new();
@@ -235,6 +236,10 @@ mod tests {
                     ..Transaction::removal(&package("a"))
                 },
                 Ok(format!("{may} :upgrade c-2-1.@ :downgrade b-1-1.@ :remove a.@")),
+            ),
+            (
+                Transaction { downgrade: exact("b=1-1"), remove: package("a"), keep_configuration: true, ..none() },
+                Ok(format!("{keep} :downgrade b-1-1.@ :remove a.@")),
             ),
             (none(), Err("dnf cannot run an empty transaction")),
             (Transaction::upgrade(&[]), Err("dnf cannot run an empty transaction")),
