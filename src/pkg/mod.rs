@@ -17,6 +17,8 @@ mod manager;
 mod package;
 mod patterns;
 mod pending;
+#[cfg(test)]
+mod properties;
 mod rpm;
 mod state;
 mod traces;

@@ -9,7 +9,7 @@ fn lines(output: &Output) -> Result<Vec<Vec<String>>, Unreadable> {
     let text = output.text();
     let mut lines: Vec<Vec<String>> = text.lines().map(|line| line.split(' ').map(str::to_owned).collect()).collect();
     match lines.pop() {
-        Some(last) if last == ["end"] => Ok(lines),
+        Some(last) if last == ["end"] && output.success() => Ok(lines),
         _ => Err(Unreadable::new("the answer is incomplete")),
     }
 }
