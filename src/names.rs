@@ -91,7 +91,7 @@ pub fn is_ipv6(text: &str) -> bool {
 fn split(name: &str) -> (&str, &str, &str) {
     let label = if name.parse::<std::net::IpAddr>().is_ok() { name } else { name.split('.').next().unwrap_or(name) };
     let Some(last) = label.rfind(|c: char| c.is_ascii_digit()) else { return (name, "", "") };
-    let first = label[..last].rfind(|c: char| !c.is_ascii_digit()).map_or(0, |at| at + 1);
+    let first = label[..last].trim_end_matches(|c: char| c.is_ascii_digit()).len();
     // Longer numbers do not fit into 64 bits; hexadecimal parts of an address are not numbers.
     if last + 1 - first > 18 || name.contains(':') {
         return (name, "", "");
@@ -153,6 +153,7 @@ mod tests {
             ("fe80::1 fe80::2", "fe80::1,fe80::2"),
             ("ip-10-0-0-7.eu ip-10-0-0-8.eu", "ip-10-0-0-[7-8].eu"),
             ("x99999999999999999999 x2", "x99999999999999999999,x2"),
+            ("ü1 ü2 日本3 日本4", "ü[1-2],日本[3-4]"),
         ] {
             assert_eq!(fold(&names(text)), folded);
         }
