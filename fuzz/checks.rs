@@ -16,6 +16,7 @@ use patchwave::{
     sshconfig::{Destination, FileText, LocalMachine, Person, Query, Sources, SshConfig},
     step,
     transport::ssh::known_hosts::{KnownName, OfferedKey, RevokedKeys, TrustFile, TrustStore, Verdict},
+    vault::{self, Password, Passwords},
 };
 
 /// No seed contains this key, so no file may make it acceptable.
@@ -156,6 +157,34 @@ pub fn inventory_toml(bytes: &[u8]) {
 /// The same, as the output of an inventory program.
 pub fn inventory_output(bytes: &[u8]) {
     inventory_of("fuzz.out", bytes);
+}
+
+/// The same, as a list of hosts.
+pub fn inventory_list(bytes: &[u8]) {
+    inventory_of("-i", bytes);
+}
+
+/// The same, as JSON.
+pub fn inventory_json(bytes: &[u8]) {
+    inventory_of("fuzz.json", bytes);
+}
+
+/// A text of Ansible Vault. What opens was made by the seeds: no change of them may give another text.
+pub fn vault(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let password = |label: &str, secret: &str| Password { label: label.to_owned(), secret: secret.to_owned().into() };
+    let passwords = Passwords::new(vec![password("", "wrong"), password("prod", "open sesame")]);
+    match passwords.open(&text) {
+        Ok(plain) => assert!(
+            *plain == "v4ult-value" || plain.starts_with("api_key: s3cret-from-file\n"),
+            "{:?} of {text:?}",
+            *plain
+        ),
+        Err(closed) => drop(closed.to_string()),
+    }
+    if vault::is_encrypted(&text) {
+        assert!(Passwords::default().open(&text).is_err());
+    }
 }
 
 fn inventory_of(name: &str, bytes: &[u8]) {

@@ -121,18 +121,19 @@ impl Inventory {
         })
     }
 
-    /// An inventory from text, without any files beside it. The name says which kind it is.
+    /// An inventory from text, without any files beside it. The name says which kind it is; `-i` is a list of hosts.
     ///
     /// # Errors
     /// All its problems.
     #[cfg(any(test, feature = "testing"))]
     pub fn from_text(path: &str, text: &str) -> Result<Self, Problems> {
         let mut loader = Loader::new(false);
-        match path.ends_with(".out") {
-            true => script::read_output(Source::new(path, text), &mut loader, &mut |_| Ok(Vec::new())),
-            false => {
-                Reading { loader: &mut loader, programs: &NoPrograms, files: 0 }.text(Source::new(path, text));
+        match path {
+            "-i" => host_list::read(text, &mut loader),
+            _ if path.ends_with(".out") => {
+                script::read_output(Source::new(path, text), &mut loader, &mut |_| Ok(Vec::new()));
             }
+            _ => Reading { loader: &mut loader, programs: &NoPrograms, files: 0 }.text(Source::new(path, text)),
         }
         order::finish(loader)
     }

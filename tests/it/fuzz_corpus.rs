@@ -116,6 +116,21 @@ fn inventory_output() {
 }
 
 #[test]
+fn inventory_list() {
+    run("inventory_list", checks::inventory_list);
+}
+
+#[test]
+fn inventory_json() {
+    run("inventory_json", checks::inventory_json);
+}
+
+#[test]
+fn vault() {
+    run("vault", checks::vault);
+}
+
+#[test]
 fn playbook() {
     run("playbook", checks::playbook);
 }
