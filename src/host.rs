@@ -136,8 +136,12 @@ impl Risk {
     /// All levels, from low to critical.
     pub const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Critical];
 
+    /// The words of all levels.
+    pub const WORDS: [&str; 4] =
+        [Self::Low.as_str(), Self::Medium.as_str(), Self::High.as_str(), Self::Critical.as_str()];
+
     /// The word used in files.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Low => "low",
             Self::Medium => "medium",

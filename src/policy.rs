@@ -10,8 +10,70 @@ use serde::{Deserialize, Serialize};
 use crate::{
     amount::Amount,
     host::{Environment, Risk},
-    yaml::{MapReader, Node, Problems, Value, nearest, read},
+    yaml::{
+        MapReader, Node, Problems, Value, nearest, read,
+        shape::{AMOUNT, DEADLINE, DURATION, Key, Number, SOME, Shape, Table, words},
+    },
 };
+
+/// The keys that inventories and playbooks share.
+pub static KEYS: [Key; 9] = [
+    Key::new("canary", Shape::Whole(0, u32::MAX as i64), "How many hosts are in the first wave of a stage."),
+    Key::new(
+        "batch",
+        Shape::Either(&[SOME, Shape::filled(&SOME)]),
+        "The sizes of the waves after the canary, as numbers of hosts or percentages; the last one repeats.",
+    ),
+    Key::new("max_failures", AMOUNT, "How many failed hosts are tolerated before no more are started."),
+    Key::new("soak", DURATION, "How long to wait after each wave."),
+    Key::new(
+        "approve",
+        Shape::Either(&[Shape::Bool, Shape::Words(&APPROVE_WORDS)]),
+        "Ask a person: `before` the first host, or `after_canary`; `true` after the first of several waves.",
+    ),
+    Key::new("mode", Shape::Words(&MODE_WORDS), "Whether a wave waits for its slowest host, or slides."),
+    Key::new("spread", Shape::Map(&SPREAD), "How many hosts of one failure domain may be unavailable at once."),
+    Key::new("on_budget_spent", Shape::Words(&SPENT_WORDS), "What stops when `max_failures` is exceeded."),
+    Key::new("window", Shape::Map(&WINDOW), "When hosts may be started."),
+];
+
+/// The keys that only an inventory has.
+pub static LABELS: [Key; 2] = [
+    Key::new("environment", Shape::Word, "Such as development, staging, production: stages go in this order."),
+    Key::new("risk", Shape::Words(&Risk::WORDS), "How much a failure would hurt: low risk is patched first."),
+];
+
+static SPREAD: Table = Table::new(
+    "`spread`",
+    &[&[
+        Key::needed("by", Shape::Word, "The variable of a host whose value is its failure domain, for example `rack`."),
+        Key::new("max_unavailable", Shape::Whole(1, u32::MAX as i64), "The most hosts of one domain. Default 1."),
+    ]],
+);
+
+static WINDOW: Table = Table::new(
+    "`window`",
+    &[&[
+        Key::needed(
+            "start",
+            Shape::Like(r"^\s*\S+(\s+\S+){4}\s*$", Number::No),
+            "When it opens, as five cron fields: `0 2 * * SUN#2` is 02:00 on the second Sunday of the month.",
+        ),
+        Key::needed("duration", DEADLINE, "How long it is open."),
+        Key::needed("timezone", Shape::Word, "The name of a time zone, like Europe/Berlin."),
+    ]],
+);
+
+const APPROVE: [(&str, Approve); 2] = [("before", Approve::Before), ("after_canary", Approve::AfterCanary)];
+const APPROVE_WORDS: [&str; 2] = words(&APPROVE);
+const MODES: [(&str, Mode); 2] = [("waves", Mode::Waves), ("sliding", Mode::Sliding)];
+const MODE_WORDS: [&str; 2] = words(&MODES);
+const SPENT: [(&str, OnBudgetSpent); 3] = [
+    ("halt_run", OnBudgetSpent::HaltRun),
+    ("halt_stage", OnBudgetSpent::HaltStage),
+    ("continue", OnBudgetSpent::Continue),
+];
+const SPENT_WORDS: [&str; 3] = words(&SPENT);
 
 /// One layer of policy; `None` leaves a field to the layer below.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,9 +193,7 @@ impl Policy {
             max_failures: map.read("max_failures", read::amount),
             soak: map.read("soak", read::duration),
             approve: map.read("approve", Approve::read),
-            mode: map.read("mode", |node, problems| {
-                read::one_of(node, &[("waves", Mode::Waves), ("sliding", Mode::Sliding)], problems)
-            }),
+            mode: map.read("mode", |node, problems| read::one_of(node, &MODES, problems)),
             spread: map.read("spread", Spread::read),
             on_budget_spent: map.read("on_budget_spent", OnBudgetSpent::read),
             window: map.read("window", Window::read),
@@ -155,7 +215,7 @@ impl Approve {
         {
             return Some(if wanted { Self::Yes } else { Self::No });
         }
-        read::one_of(node, &[("before", Self::Before), ("after_canary", Self::AfterCanary)], problems).or_else(|| {
+        read::one_of(node, &APPROVE, problems).or_else(|| {
             let last = problems.0.last_mut()?;
             last.help = Some("use one of: before, after_canary, yes, no".to_owned());
             None
@@ -166,14 +226,13 @@ impl Approve {
 impl OnBudgetSpent {
     /// Reads `halt_run`, `halt_stage` or `continue`.
     pub fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
-        let words = [("halt_run", Self::HaltRun), ("halt_stage", Self::HaltStage), ("continue", Self::Continue)];
-        read::one_of(node, &words, problems)
+        read::one_of(node, &SPENT, problems)
     }
 }
 
 impl Spread {
     fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
-        let mut map = MapReader::new(node, "`spread`", problems)?;
+        let mut map = MapReader::new(node, &SPREAD, problems)?;
         let by = map.need("by", read::name);
         let max_unavailable = match map.take("max_unavailable") {
             Some(node) => read::whole(node, 1, u32::MAX, map.problems),
@@ -196,7 +255,7 @@ impl Window {
     }
 
     fn of(node: &Node, problems: &mut Problems) -> Option<Self> {
-        let mut map = MapReader::new(node, "`window`", problems)?;
+        let mut map = MapReader::new(node, &WINDOW, problems)?;
         let start = map.need("start", cron);
         let duration = map.need("duration", read::deadline);
         let timezone = map.need("timezone", timezone);

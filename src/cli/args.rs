@@ -1,6 +1,7 @@
 //! The command line.
 
 mod demo;
+mod init;
 mod known_hosts;
 mod ledger;
 mod rollback;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use super::inventory_args::{InventoryArgs, InventoryCommand, VaultArgs};
 pub use demo::DemoArgs;
+pub use init::{InitArgs, SchemaArgs, SchemaOf};
 pub use known_hosts::{KnownHostsCheck, KnownHostsCommand, KnownHostsFind, Strictness};
 pub use ledger::{LedgerCommand, PruneArgs};
 pub use rollback::RollbackArgs;
@@ -94,6 +96,10 @@ pub enum Command {
     /// Verify, prune and rescue the record of all runs.
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// Make a project in a folder: inventory, playbook, hooks, settings; or around an inventory that you have.
+    Init(InitArgs),
+    /// Print the JSON Schema of a kind of file, for editors.
+    Schema(SchemaArgs),
     /// Try patchwave on an embedded fleet: real SSH on loopback, simulated hosts, nothing to install.
     Demo(DemoArgs),
     /// Print shell completions.
@@ -175,7 +181,7 @@ pub struct RunArgs {
     #[arg(short, long, value_name = "PATTERN")]
     pub limit: Option<String>,
     /// Change nothing on any host; show what would be done.
-    #[arg(long, visible_alias = "dry-run")]
+    #[arg(short = 'C', long, visible_alias = "dry-run")]
     pub check: bool,
     /// Do not ask for confirmation.
     #[arg(short, long)]

@@ -2,14 +2,14 @@
 
 use std::ffi::OsString;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 
 use super::{
     Failure, World,
     args::{Cli, Command},
     command::{
-        advisories, ask, assets, cve, demo, exec, facts, inventory, known_hosts, ledger, log, plan, report, resume,
-        retry, rollback, run, runs, scan, show, ssh_config, status,
+        advisories, ask, assets, cve, demo, exec, facts, init, inventory, known_hosts, ledger, log, plan, report,
+        resume, retry, rollback, run, runs, scan, schema, show, ssh_config, status,
     },
     command_lines, from_ansible,
     state_dir::state_dir,
@@ -17,10 +17,10 @@ use super::{
 
 /// Runs one command line; returns the exit code of the process.
 pub fn main(args: impl IntoIterator<Item = OsString>, mut world: World) -> u8 {
-    let cli = match Cli::try_parse_from(args) {
+    let words: Vec<OsString> = args.into_iter().collect();
+    let cli = match from_ansible::parse(&words) {
         Ok(cli) => cli,
         Err(error) => {
-            let error = from_ansible::advise(error);
             let text = if world.paint(world.stderr_is_terminal).colours() {
                 error.render().ansi().to_string()
             } else {
@@ -52,7 +52,13 @@ pub fn main(args: impl IntoIterator<Item = OsString>, mut world: World) -> u8 {
 fn dispatch(cli: &Cli, world: &mut World) -> Result<u8, Failure> {
     let needs_state = !matches!(
         cli.command,
-        Command::Completions { .. } | Command::Man | Command::Demo(_) | Command::KnownHosts(_) | Command::SshConfig(_)
+        Command::Completions { .. }
+            | Command::Man
+            | Command::Demo(_)
+            | Command::Init(_)
+            | Command::Schema(_)
+            | Command::KnownHosts(_)
+            | Command::SshConfig(_)
     );
     let state = if needs_state { state_dir(cli.state_dir.as_deref(), world)? } else { Default::default() };
     match &cli.command {
@@ -90,6 +96,8 @@ fn dispatch(cli: &Cli, world: &mut World) -> Result<u8, Failure> {
         Command::Stop(args) => ask::stop(&args.run, state, world),
         Command::KnownHosts(command) => known_hosts::known_hosts(command, world),
         Command::SshConfig(args) => ssh_config::ssh_config(args, world),
+        Command::Init(args) => init::init(args, world),
+        Command::Schema(args) => schema::schema(args, world),
         Command::Demo(args) => demo::demo(args, world),
         Command::Completions { shell } => {
             let mut text = Vec::new();

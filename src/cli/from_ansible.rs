@@ -1,42 +1,104 @@
-//! Options of `ansible-playbook` and `ansible` that are called otherwise here: the error of an unknown option says
-//! what to type. Start at [`advise`].
+//! Command lines as people write them who know Ansible. `exec all uptime` is understood without `--`; the error of an
+//! option that is called otherwise here says what to type. Start at [`parse`].
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use std::ffi::OsString;
+
+use clap::{
+    Parser as _,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+
+use super::args::{Cli, Command};
+use crate::command::quote;
 
 /// Options, with what there is here.
-const OPTIONS: [(&str, &str); 16] = [
-    ("--list-hosts", "`patchwave plan PLAYBOOK -i INV --all` lists the hosts, wave by wave"),
-    ("--list-tasks", "`patchwave plan PLAYBOOK -i INV` lists the steps"),
+const OPTIONS: [(&str, Instead); 20] = [
+    ("--list-hosts", Instead::Plan(&["--all"], "lists the hosts, wave by wave")),
+    ("--list-tasks", Instead::Plan(&[], "lists the steps")),
+    ("--syntax-check", Instead::Plan(&[], "checks both files, without a connection")),
     ("--list-tags", NO_TAGS),
     ("--tags", NO_TAGS),
     ("-t", NO_TAGS),
     ("--skip-tags", NO_TAGS),
-    ("--syntax-check", "`patchwave plan PLAYBOOK -i INV` checks both files, without a connection"),
-    ("-C", "write --check"),
-    ("--diff", "--check says for each host what would change"),
-    ("-D", "--check says for each host what would change"),
-    ("--start-at-task", "`patchwave resume RUN` goes on where a run stopped; a `when:` leaves steps out"),
-    ("--step", "`approve: before` in the inventory or a stage asks before its hosts are touched"),
+    ("-C", Instead::Words("write --check")),
+    ("--diff", DIFF),
+    ("-D", DIFF),
+    (
+        "--start-at-task",
+        Instead::Words("`patchwave resume RUN` goes on where a run stopped; a `when:` leaves steps out"),
+    ),
+    ("--step", Instead::Words("`approve: before` in the inventory or a stage asks before its hosts are touched")),
+    ("--flush-cache", Instead::Words("nothing is cached: every run looks at the hosts itself")),
+    ("--force-handlers", Instead::Words("there are no handlers; `on_failure:` is for a host that failed")),
+    ("--become-user", Instead::Words("`ansible_become_user` in the inventory; steps need root")),
+    ("--become-method", Instead::Words("`ansible_become_method` in the inventory: sudo, doas or su")),
     ("--module-name", NO_MODULES),
     ("-m", NO_MODULES),
     ("-a", NO_MODULES),
     ("--args", NO_MODULES),
 ];
 
-const NO_TAGS: &str = "there are no tags; use a `when:` and a variable that -e sets";
-const NO_MODULES: &str = "there are no modules: `patchwave exec -i INV PATTERN -- COMMAND`";
+const NO_TAGS: Instead = Instead::Words("there are no tags; use a `when:` and a variable that -e sets");
+const NO_MODULES: Instead = Instead::Words("there are no modules: `patchwave exec -i INV PATTERN -- COMMAND`");
+const DIFF: Instead = Instead::Words("--check says for each host what would change");
+
+/// What there is here instead of an option.
+#[derive(Clone, Copy)]
+enum Instead {
+    /// It is said in words.
+    Words(&'static str),
+    /// `plan` with these options, and what it does.
+    Plan(&'static [&'static str], &'static str),
+}
+
+/// Reads a command line.
+///
+/// # Errors
+/// What clap says, with what to type for what people know from Ansible.
+pub fn parse(words: &[OsString]) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(words).or_else(|error| match before_command(&error, words) {
+        Some(cli) => Ok(cli),
+        None => Err(advise(error, words)),
+    })
+}
+
+/// `exec all uptime` as `exec all -- uptime`, if no word from there on could be an option.
+fn before_command(error: &clap::Error, words: &[OsString]) -> Option<Cli> {
+    let unknown = unknown(error).filter(|_| of_exec(error))?;
+    let mut places = (0..words.len()).filter(|at| words[*at] == unknown);
+    places.find_map(|at| {
+        let (before, command) = words.split_at(at);
+        if command.iter().any(|word| word.as_encoded_bytes().starts_with(b"-")) {
+            return None;
+        }
+        let marked = before.iter().cloned().chain(["--".into()]).chain(command.iter().cloned());
+        let cli = Cli::try_parse_from(marked).ok()?;
+        // The mark may be the value of an option instead.
+        let understood = matches!(&cli.command, Command::Exec(args) if args.command.iter().map(OsString::from).eq(command.iter().cloned()));
+        understood.then_some(cli)
+    })
+}
+
+/// The word that was not expected.
+fn unknown(error: &clap::Error) -> Option<&str> {
+    match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(word)) if error.kind() == ErrorKind::UnknownArgument => Some(word),
+        _ => None,
+    }
+}
+
+fn of_exec(error: &clap::Error) -> bool {
+    matches!(error.get(ContextKind::Usage), Some(usage) if usage.to_string().contains(" exec "))
+}
 
 /// Puts what there is here in the place of clap's guess.
-pub(super) fn advise(mut error: clap::Error) -> clap::Error {
-    if error.kind() != ErrorKind::UnknownArgument {
-        return error;
-    }
-    let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else { return error };
+fn advise(mut error: clap::Error, words: &[OsString]) -> clap::Error {
+    let Some(option) = unknown(&error) else { return error };
     let name = option.split(['=', ' ']).next().unwrap_or_default();
-    let of_exec = matches!(error.get(ContextKind::Usage), Some(usage) if usage.to_string().contains(" exec "));
     let advice = match OPTIONS.iter().find(|(known, _)| *known == name) {
-        Some((_, advice)) => (*advice).to_owned(),
-        None if of_exec && !name.starts_with('-') => {
+        Some((_, Instead::Words(words))) => (*words).to_owned(),
+        Some((_, Instead::Plan(more, does))) => format!("`{}` {does}", plan(words, name, more)),
+        None if of_exec(&error) && !name.starts_with('-') => {
             "the command comes behind `--`: exec -i INV PATTERN -- COMMAND".to_owned()
         }
         None => return error,
@@ -46,28 +108,73 @@ pub(super) fn advise(mut error: clap::Error) -> clap::Error {
     error
 }
 
+/// The `plan` of a command line with `run`, without `option` and with `more`; in general words if the line is not so
+/// simple, or has variables: these may be secret.
+fn plan(words: &[OsString], option: &str, more: &[&str]) -> String {
+    let general = || [&["patchwave plan PLAYBOOK -i INV"], more].concat().join(" ");
+    let Some(typed) = words.iter().skip(1).map(|word| word.to_str()).collect::<Option<Vec<&str>>>() else {
+        return general();
+    };
+    let typed: Vec<&str> = typed.into_iter().filter(|word| *word != option).collect();
+    let simple = matches!(typed.first(), Some(&("run" | "plan")));
+    let line: Vec<&str> =
+        ["patchwave", "plan"].into_iter().chain(typed.into_iter().skip(1)).chain(more.iter().copied()).collect();
+    let has_values = line.iter().any(|word| word.starts_with("-e") || word.starts_with("--extra-vars"));
+    if !simple || has_values || Cli::try_parse_from(&line).is_err() {
+        return general();
+    }
+    line.iter().map(|word| quote(word).unwrap_or_else(|_| (*word).to_owned())).collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::*;
-    use crate::cli::args::Cli;
+
+    fn words(line: &str) -> Vec<OsString> {
+        std::iter::once("patchwave").chain(line.split(' ')).map(OsString::from).collect()
+    }
 
     #[test]
     fn who_knows_ansible_is_told_what_to_type() {
         for (line, expected) in [
             ("run p.yml -i i.yml --tags a", "there are no tags"),
             ("run p.yml -i i.yml --tags=a", "there are no tags"),
-            ("run p.yml -i i.yml -C", "write --check"),
-            ("run p.yml -i i.yml --list-hosts", "plan PLAYBOOK -i INV --all"),
-            ("plan p.yml -i i.yml --syntax-check", "checks both files"),
+            ("run p.yml -i i.yml --list-hosts", "`patchwave plan p.yml -i i.yml --all` lists the hosts"),
+            ("run --list-tasks p.yml -i i.yml -l web", "`patchwave plan p.yml -i i.yml -l web` lists the steps"),
+            ("run p.yml -i i.yml -e pw=x --list-hosts", "`patchwave plan PLAYBOOK -i INV --all` lists"),
+            ("run p.yml -i i.yml --yes --list-hosts", "`patchwave plan PLAYBOOK -i INV --all` lists"),
+            ("plan p.yml -i i.yml --syntax-check", "`patchwave plan p.yml -i i.yml` checks both files"),
+            ("plan p.yml -i i.yml -C", "write --check"),
+            ("run p.yml -i i.yml --start-at-task x", "resume RUN"),
+            ("run p.yml -i i.yml --step", "approve: before"),
             ("exec -i i.yml all -m ping", "there are no modules"),
-            ("exec -i i.yml all uptime", "the command comes behind `--`"),
+            ("exec -i i.yml all df -h", "the command comes behind `--`"),
+            ("exec all uptime -i i.yml", "the command comes behind `--`"),
             ("run p.yml -i i.yml --chek", "similar argument exists: '--check'"),
         ] {
-            let words = std::iter::once("patchwave").chain(line.split(' '));
-            let text = advise(Cli::try_parse_from(words).unwrap_err()).render().to_string();
+            let text = parse(&words(line)).unwrap_err().render().to_string();
             assert!(text.contains(expected) && !text.contains("as a value"), "{line}: {text}");
         }
+    }
+
+    #[test]
+    fn a_command_of_exec_needs_no_mark_if_no_word_of_it_could_be_an_option() {
+        for (line, expected) in [
+            ("exec -i i.yml all uptime", vec!["uptime"]),
+            ("exec -i i.yml all -b cat /etc/hostname", vec!["cat", "/etc/hostname"]),
+            ("exec -i uptime all uptime", vec!["uptime"]),
+            ("exec -i i.yml all uptime uptime", vec!["uptime", "uptime"]),
+            ("exec -i i.yml all -- df -h", vec!["df", "-h"]),
+        ] {
+            let cli = parse(&words(line)).unwrap_or_else(|error| panic!("{line}: {error}"));
+            let Command::Exec(args) = cli.command else { panic!("{line}") };
+            assert_eq!((args.pattern.as_str(), args.command), ("all", expected.iter().map(|w| (*w).into()).collect()));
+        }
+    }
+
+    #[test]
+    fn check_has_the_letter_of_ansible() {
+        let cli = parse(&words("run p.yml -i i.yml -C")).unwrap();
+        assert!(matches!(cli.command, Command::Run(args) if args.check));
     }
 }

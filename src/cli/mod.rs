@@ -11,8 +11,10 @@ mod from_ansible;
 mod imported;
 mod inventory_args;
 mod outcome_selectors;
+mod project;
 mod recorded_hosts;
 mod rollout;
+mod schemas;
 mod state_dir;
 mod terminal;
 mod trace;
@@ -23,5 +25,9 @@ pub mod world;
 
 pub use commands::main;
 pub use failure::Failure;
+#[cfg(feature = "testing")]
+pub use from_ansible::parse as understand;
+#[cfg(feature = "testing")]
+pub use schemas::text as schema_text;
 pub use who::Who;
 pub use world::World;

@@ -17,7 +17,10 @@ mod name;
 mod near_misses;
 mod order;
 mod pattern;
+mod propose;
 mod range;
+#[cfg(test)]
+mod schema_tests;
 mod script;
 mod select;
 mod settings;
@@ -32,7 +35,9 @@ mod yaml;
 pub use connect::SshWords;
 pub use fold::fold;
 pub use group::{Group, Inventory};
+pub use propose::Proposal;
 pub use select::{NoRuns, PastRuns, SelectError};
 #[cfg(any(test, feature = "testing"))]
 pub use sources::NoPrograms;
 pub use sources::{Printed, Programs, Sources, is_host_list};
+pub use yaml::{GROUPS, VARIABLES};

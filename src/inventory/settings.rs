@@ -5,10 +5,36 @@ use std::time::Duration;
 use jiff::civil::Date;
 
 use crate::{
-    policy::Policy,
+    policy::{self, Policy},
     target::{BastionCaps, HostKeyPolicy, Limits},
-    yaml::{MapReader, Node, Problems, read},
+    yaml::{
+        MapReader, Node, Problems, read,
+        shape::{DEADLINE, Key, Number, Shape, Table, words},
+    },
 };
+
+/// The variable `patchwave`.
+pub static PATCHWAVE: Table = Table::new("`patchwave`", &[&policy::KEYS, &policy::LABELS, &CONNECTION]);
+
+static CONNECTION: [Key; 9] = [
+    Key::new("host_key_checking", Shape::Words(&HOST_KEY_WORDS), "What to do with an unknown host key."),
+    Key::new("bastion_connections", Shape::Whole(1, 64), "The most connections to the jump host at once."),
+    Key::new("bastion_handshakes", Shape::Whole(1, 4096), "The most logins through the jump host at once."),
+    Key::new(
+        "eol",
+        Shape::Like("^[+-]?[0-9]{4,6}-?[0-9]{2}-?[0-9]{2}", Number::Whole(10_000_101)),
+        "Until when the release gets security fixes, like 2028-06-30, if that is not the distributor's date.",
+    ),
+    Key::new("connect_timeout", DEADLINE, "Time limit for name lookup and TCP connect."),
+    Key::new("handshake_timeout", DEADLINE, "Time limit for the SSH handshake."),
+    Key::new("auth_timeout", DEADLINE, "Time limit for the login."),
+    Key::new("escalate_timeout", DEADLINE, "Time limit for sudo, doas or su."),
+    Key::new("silence_timeout", DEADLINE, "How long a connection may be silent before it counts as lost."),
+];
+
+const HOST_KEYS: [(&str, HostKeyPolicy); 3] =
+    [("strict", HostKeyPolicy::Strict), ("accept-new", HostKeyPolicy::AcceptNew), ("ask", HostKeyPolicy::Ask)];
+const HOST_KEY_WORDS: [&str; 3] = words(&HOST_KEYS);
 
 /// One layer of `patchwave`, or several merged key by key.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,14 +53,12 @@ pub struct Settings {
 
 impl Settings {
     pub fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
-        let mut map = MapReader::new(node, "`patchwave`", problems)?;
+        let mut map = MapReader::new(node, &PATCHWAVE, problems)?;
         let mut policy = Policy::read(&mut map);
         policy.read_labels(&mut map);
-        let words =
-            [("strict", HostKeyPolicy::Strict), ("accept-new", HostKeyPolicy::AcceptNew), ("ask", HostKeyPolicy::Ask)];
         let settings = Self {
             policy,
-            host_keys: map.read("host_key_checking", |node, problems| read::one_of(node, &words, problems)),
+            host_keys: map.read("host_key_checking", |node, problems| read::one_of(node, &HOST_KEYS, problems)),
             bastion: BastionCaps {
                 connections: map.read("bastion_connections", |node, problems| read::whole(node, 1, 64, problems)),
                 handshakes: map.read("bastion_handshakes", |node, problems| read::whole(node, 1, 4096, problems)),

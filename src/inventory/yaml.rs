@@ -3,8 +3,39 @@
 
 use std::sync::Arc;
 
-use super::load::Loader;
-use crate::yaml::{Key, MapReader, Node, Problems, Source, Value, parse};
+use super::{load::Loader, settings::PATCHWAVE};
+use crate::yaml::{
+    Key, MapReader, Node, Problems, Source, Value, parse,
+    shape::{self, Shape, Table},
+};
+
+/// A file of groups.
+pub const GROUPS: Shape = Shape::Entries { name: "", of: &Shape::Map(&GROUP), null: false };
+/// A file in `group_vars/` or `host_vars/`.
+pub const VARIABLES: Shape = Shape::Map(&VARS);
+
+static GROUP: Table = Table::new(
+    "a group",
+    &[&[
+        shape::Key::new("hosts", Shape::Either(&[Shape::Entries { name: "", of: &VARIABLES, null: true }, ONE]), HOSTS),
+        shape::Key::new(
+            "children",
+            Shape::Either(&[Shape::Entries { name: "", of: &Shape::Map(&GROUP), null: true }, ONE]),
+            "The groups in this group, each with a colon.",
+        ),
+        shape::Key::new("vars", VARIABLES, "Variables of all hosts of the group."),
+    ]],
+);
+
+const HOSTS: &str = "The hosts of the group, each with a colon: `web01:`, or `web[01:20]:` for many.";
+/// A single name needs no colon.
+const ONE: Shape = Shape::Like(r"\S", shape::Number::No);
+
+static VARS: Table = Table::new(
+    "variables",
+    &[&[shape::Key::new("patchwave", Shape::Map(&PATCHWAVE), "How these hosts are patched and reached.")]],
+)
+.open();
 
 /// What to do with inventories that are not supported.
 pub const CONVERT: &str = "convert it: `ansible-inventory -i FILE --list -y --output inventory.yml`";
@@ -57,10 +88,8 @@ pub fn read(groups: Vec<(Key, Node)>, loader: &mut Loader) {
 fn group_body(loader: &mut Loader, group: usize, key: &Key, node: Node) {
     let what = format!("group `{}`", key.text);
     let problems = if loader.lenient { &mut loader.warnings } else { &mut loader.problems };
-    let Some(mut map) = MapReader::new(&node, &what, problems) else { return };
-    for known in ["hosts", "children", "vars"] {
-        map.allow(known);
-    }
+    let Some(mut map) = MapReader::named(&node, &what, &GROUP, problems) else { return };
+    map.take_all();
     map.finish();
     let Value::Map(sections) = node.value else { return };
     for (section, node) in sections {

@@ -19,6 +19,11 @@ pub fn programs() -> Vec<&'static str> {
     programs
 }
 
+/// The names of Ansible's modules that install packages with these managers, and with foreign ones.
+pub fn modules_of_ansible() -> Vec<&'static str> {
+    ALL.iter().flat_map(|manager| manager.modules_of_ansible()).chain(&FOREIGN).copied().collect()
+}
+
 /// `a`, `a and b`, `a, b and c`: what this release patches, for people.
 pub fn names() -> String {
     let names: Vec<&str> = ALL.iter().map(|manager| manager.name()).collect();

@@ -22,6 +22,11 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
     /// The program that shows that a host may have this manager.
     fn program(&self) -> &'static str;
 
+    /// The names of Ansible's modules that install its packages.
+    fn modules_of_ansible(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Whether this is the manager of such a host.
     fn serves(&self, facts: &HostFacts) -> bool;
 

@@ -38,7 +38,7 @@ managers! {
     mod toy: Toy;
 }
 
-pub use all::{names, needs_unit, programs};
+pub use all::{modules_of_ansible, names, needs_unit, programs};
 pub use boot::{Boot, BootFiles, BootPatterns, Kernel, Kernels, RebootReason};
 pub use detect::{Refusal, detect, named};
 pub use loader::Starts;

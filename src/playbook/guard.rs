@@ -3,7 +3,24 @@
 use std::time::Duration;
 
 use super::{CommandLine, Guard, Side, StepKind, StepSpec, kinds, steps::Place, values};
-use crate::yaml::{Key, MapReader, Node, Problems, Value, read};
+use crate::yaml::{
+    Key, MapReader, Node, Problems, Value, read,
+    shape::{self, DEADLINE, Shape, Table},
+};
+
+/// `guard:`.
+pub(super) static GUARD: Table = Table::new(
+    "`guard`",
+    &[&[
+        shape::Key::needed("within", DEADLINE, "How long the host waits for a new login before it rolls back."),
+        shape::Key::needed(
+            "rollback",
+            Shape::Either(&[kinds::ARGV, Shape::Word]),
+            "What the host runs to undo the change: a line for /bin/sh, or a program and its arguments.",
+        ),
+        shape::Key::new("timeout", DEADLINE, "How long the rollback may take. Default 10m."),
+    ]],
+);
 
 /// A login takes some time; with less, healthy hosts would roll back.
 const SHORTEST: Duration = Duration::from_secs(10);
@@ -11,7 +28,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// Reads `guard: { within: 5m, rollback: LINE | [argv], timeout: 10m }`.
 pub(super) fn guard(node: &Node, problems: &mut Problems) -> Option<Guard> {
-    let mut map = MapReader::new(node, "`guard`", problems)?;
+    let mut map = MapReader::new(node, &GUARD, problems)?;
     let within = map.need("within", |node, problems| {
         limits("within", "leave enough time for a new login, after a reboot too", node, problems)
     });

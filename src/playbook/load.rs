@@ -5,22 +5,48 @@ use std::path::Path;
 use serde_json::{Map, Value as Json};
 
 use super::{
-    Playbook, Written, guard, rollout,
+    Playbook, Written, from_ansible, guard, rollout,
     steps::{self, Place},
     values::{self, Context},
 };
 use crate::{
     sensitive,
-    yaml::{self, MapReader, Node, Problems, Source, Value, read},
+    yaml::{
+        self, MapReader, Node, Problems, Source, Value, read,
+        shape::{Key, Shape, Table},
+    },
 };
 
-/// Loads the playbook at `path`.
+/// A playbook.
+pub static PLAYBOOK: Table = Table::new(
+    "a playbook",
+    &[&[
+        Key::new("name", Shape::Word, "The name in records and on the screen. Default: the name of the file."),
+        Key::new("hosts", rollout::PATTERN, "Which hosts: a pattern as in Ansible. Default: all."),
+        Key::new("vars", values::VARS, "Variables of the playbook; they win over those of the inventory."),
+        Key::new("rollout", Shape::Map(&rollout::ROLLOUT), "In which order hosts are patched, and what stops it."),
+        Key::needed(
+            "steps",
+            Shape::filled(&Shape::Map(&steps::STEP)),
+            "What is done on each host, one step after the other; the first that fails ends it.",
+        ),
+        Key::new(
+            "on_failure",
+            Shape::list(&Shape::Map(&steps::ON_FAILURE_STEP)),
+            "Steps for a host that failed, before the rollout halts.",
+        ),
+        Key::new("guard", Shape::Map(&guard::GUARD), "The host rolls back by itself unless the end confirms in time."),
+    ]],
+);
+
+/// Loads the playbook at `path`. `package_modules` are the modules of Ansible that install packages: a step that is
+/// called so gets a hint.
 ///
 /// # Errors
 /// Everything that is wrong with it at once: the file cannot be read or is not YAML; unknown keys, wrong types, bad
 /// values, template mistakes, missing hooks and files.
-pub fn load(path: &Path) -> Result<Playbook, Problems> {
-    read_source(Source::load(path)?)
+pub fn load(path: &Path, package_modules: Vec<&'static str>) -> Result<Playbook, Problems> {
+    read_source(Source::load(path)?, package_modules)
 }
 
 /// As [`load`], with the text of the file. Files that it names are still looked up beside its path.
@@ -29,11 +55,11 @@ pub fn load(path: &Path) -> Result<Playbook, Problems> {
 /// As [`load`].
 #[cfg(feature = "testing")]
 pub fn load_text(path: &Path, text: &str) -> Result<Playbook, Problems> {
-    read_source(Source::new(path, text))
+    read_source(Source::new(path, text), Vec::new())
 }
 
-fn read_source(source: std::sync::Arc<Source>) -> Result<Playbook, Problems> {
-    let context = Context { path: source.path.clone() };
+fn read_source(source: std::sync::Arc<Source>, package_modules: Vec<&'static str>) -> Result<Playbook, Problems> {
+    let context = Context { path: source.path.clone(), package_modules };
     let node = yaml::parse(source)?;
     let mut problems = Problems::default();
     let playbook = playbook(&node, &context, &mut problems);
@@ -50,7 +76,7 @@ fn playbook(node: &Node, context: &Context, problems: &mut Problems) -> Option<P
         );
         return None;
     }
-    let mut map = MapReader::new(node, "a playbook", problems)?;
+    let mut map = MapReader::new(node, &PLAYBOOK, problems)?;
     let name = map.read("name", read::name);
     let hosts = map.read("hosts", rollout::pattern);
     let vars = map.read("vars", values::vars).unwrap_or_default();
@@ -74,7 +100,7 @@ fn playbook(node: &Node, context: &Context, problems: &mut Problems) -> Option<P
         }
         Some(_) => {}
     }
-    map.finish();
+    map.finish_with(from_ansible::instead_in_play);
     let stem = || context.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let path = context.path.clone();
     let steps = match guard {

@@ -1,10 +1,13 @@
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::LazyLock, time::Duration};
 
 use super::*;
-use crate::{amount::Amount, yaml::Problems};
+use crate::{
+    amount::Amount,
+    yaml::{Problems, agree::Agreement, shape::Shape},
+};
 
 /// A project with hooks, and a playbook file name in it.
-fn project() -> (tempfile::TempDir, std::path::PathBuf) {
+pub(super) fn project() -> (tempfile::TempDir, std::path::PathBuf) {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     for name in ["hooks", "playbooks", "files"] {
@@ -21,9 +24,13 @@ fn project() -> (tempfile::TempDir, std::path::PathBuf) {
     (folder, path)
 }
 
+/// Loads it; whatever comes of it, the schema for editors agrees.
 fn load(text: &str) -> Result<Playbook, Problems> {
+    static SCHEMA: LazyLock<Agreement> = LazyLock::new(|| Agreement::of(&Shape::Map(&PLAYBOOK)));
     let (_folder, path) = project();
-    load_text(&path, text)
+    let loaded = load_text(&path, text);
+    SCHEMA.check(text, loaded.as_ref().map(|_| ()));
+    loaded
 }
 
 /// Problems as `line:column: message`, in the order of the file.
@@ -336,7 +343,7 @@ fn each_mistake_around_the_steps_has_its_message() {
         assert_eq!(wrong(text).join("|"), expected, "{text}");
     }
     assert!(load(STEPS).is_ok());
-    let missing = super::load(Path::new("/nonexistent/p.yml")).unwrap_err();
+    let missing = super::load(Path::new("/nonexistent/p.yml"), Vec::new()).unwrap_err();
     assert_eq!(missing.0[0].message, "/nonexistent/p.yml: there is no such file");
 }
 
@@ -431,7 +438,7 @@ fn the_shipped_playbooks_load() {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "yml") {
-            super::load(&path).unwrap_or_else(|problems| panic!("{problems}"));
+            super::load(&path, Vec::new()).unwrap_or_else(|problems| panic!("{problems}"));
             count += 1;
         }
     }

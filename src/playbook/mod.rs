@@ -12,6 +12,8 @@ mod load;
 mod load_tests;
 mod reserved;
 mod rollout;
+#[cfg(test)]
+mod schema_tests;
 mod sources;
 mod spec;
 mod steps;
@@ -26,9 +28,9 @@ pub use address::{Address, hide_addresses};
 pub use files::{find as find_beside, root};
 pub use guard_spec::Guard;
 pub use kinds::is_cve;
-pub use load::load;
 #[cfg(feature = "testing")]
 pub use load::load_text;
+pub use load::{PLAYBOOK, load};
 pub use reserved::{OF_HOSTS, OF_STEPS};
 pub use sources::Source;
 pub use spec::{

@@ -9,17 +9,64 @@ use super::{
 };
 use crate::{
     host::Environment,
-    policy::{OnBudgetSpent, Policy},
-    yaml::{MapReader, Node, Problems, Value, read},
+    policy::{self, OnBudgetSpent, Policy},
+    yaml::{
+        MapReader, Node, Problems, Value, read,
+        shape::{Key, Shape, Table, words},
+    },
 };
+
+/// `rollout:`.
+pub(super) static ROLLOUT: Table = Table::new(
+    "`rollout`",
+    &[
+        &[
+            Key::new("environments", Shape::filled(&Shape::Word), "The order of the environments."),
+            Key::new(
+                "order",
+                Shape::Words(&ORDER_WORDS),
+                "Low risk first, or the most exposed hosts first for an emergency.",
+            ),
+            Key::new(
+                "stages",
+                Shape::List { of: &Shape::Map(&STAGE), least: 1, null: true },
+                "Stages by name, in their order. Default: a stage for each environment and risk.",
+            ),
+            GATE,
+        ],
+        &policy::KEYS,
+    ],
+);
+
+static STAGE: Table = Table::new(
+    "a stage",
+    &[
+        &[
+            Key::new("name", Shape::Word, "The name on the screen. Default: the pattern."),
+            Key::needed("hosts", PATTERN, "Which hosts: a pattern as in Ansible."),
+            GATE,
+        ],
+        &policy::KEYS,
+    ],
+);
+
+static GATE_STEPS: Shape = Shape::Map(&steps::GATE_STEP);
+const GATE: Key =
+    Key::new("gate", Shape::list(&GATE_STEPS), "Steps on the jump box after each wave; one that fails halts the run.");
+
+/// What [`pattern`] reads.
+pub(super) const PATTERN: Shape = Shape::Either(&[Shape::Word, Shape::filled(&Shape::Word)]);
+
+const ORDERS: [(&str, RiskOrder); 2] =
+    [("risk_ascending", RiskOrder::RiskAscending), ("critical_first", RiskOrder::CriticalFirst)];
+const ORDER_WORDS: [&str; 2] = words(&ORDERS);
 
 /// Reads `rollout:`.
 pub(super) fn rollout(node: &Node, context: &Context, problems: &mut Problems) -> Option<Rollout> {
-    let orders = [("risk_ascending", RiskOrder::RiskAscending), ("critical_first", RiskOrder::CriticalFirst)];
-    let mut map = MapReader::new(node, "`rollout`", problems)?;
+    let mut map = MapReader::new(node, &ROLLOUT, problems)?;
     let environments = map.read("environments", environments);
     let order_at = map.take("order");
-    let order = order_at.and_then(|node| read::one_of(node, &orders, map.problems));
+    let order = order_at.and_then(|node| read::one_of(node, &ORDERS, map.problems));
     let stages_at = map.take("stages");
     let stages = stages_at.and_then(|node| stages(node, context, map.problems)).unwrap_or_default();
     let gate = map.read("gate", |node, problems| gate(node, context, problems)).unwrap_or_default();
@@ -94,7 +141,7 @@ fn stages(node: &Node, context: &Context, problems: &mut Problems) -> Option<Vec
 }
 
 fn stage(node: &Node, context: &Context, problems: &mut Problems) -> Option<StageSpec> {
-    let mut map = MapReader::new(node, "a stage", problems)?;
+    let mut map = MapReader::new(node, &STAGE, problems)?;
     let name = map.read("name", read::name);
     let hosts = map.need("hosts", pattern);
     let gate = map.read("gate", |node, problems| gate(node, context, problems));

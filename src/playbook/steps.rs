@@ -6,7 +6,40 @@ use super::{
     Guard, Side, StepKind, StepSpec, Template, from_ansible, guard, kinds,
     values::{self, Context},
 };
-use crate::yaml::{Key, MapReader, Node, Problems, Value, read};
+use crate::yaml::{
+    Key, MapReader, Node, Problems, Value, read,
+    shape::{self, DEADLINE, DURATION, Shape, Table, words},
+};
+
+/// A step of `steps:`.
+pub(super) static STEP: Table = Table::new("a step", KEYS).one_of(&kinds::KEYWORDS).without(not_in_steps);
+/// A step of `on_failure:`.
+pub(super) static ON_FAILURE_STEP: Table =
+    Table::new("a step of `on_failure`", KEYS).one_of(&kinds::KEYWORDS).without(not_in_on_failure);
+/// A step of `gate:`.
+pub(super) static GATE_STEP: Table =
+    Table::new("a step of `gate`", KEYS).one_of(&kinds::KEYWORDS).without(not_in_gates);
+
+const KEYS: &[&[shape::Key]] = &[&kinds::KEYS, &EVERY_STEP];
+
+static EVERY_STEP: [shape::Key; 9] = [
+    shape::Key::new("name", Shape::Word, "The name on the screen and in records. Default: made from the kind."),
+    shape::Key::new(
+        "when",
+        values::CONDITION,
+        "A Jinja expression without braces; the step is skipped if it is false.",
+    ),
+    shape::Key::new("timeout", DEADLINE, "Time limit of one attempt."),
+    shape::Key::new("retries", Shape::Whole(0, 100), "How often a step that failed is tried again. Default 0."),
+    shape::Key::new("retry_delay", DURATION, "How long to wait before another attempt. Default 5s."),
+    shape::Key::new("become", Shape::Bool, "Raise rights on the host. Default: `ansible_become`."),
+    shape::Key::new("on", Shape::Words(&SIDE_WORDS), "Where it runs: on the host, or on the jump box (controller)."),
+    shape::Key::new("register", values::VARIABLE, "A variable for later steps, with what became of this one."),
+    shape::Key::new("guard", Shape::Map(&guard::GUARD), "The host undoes this step unless a new login confirms it."),
+];
+
+const SIDES: [(&str, Side); 2] = [("host", Side::Host), ("controller", Side::Controller)];
+const SIDE_WORDS: [&str; 2] = words(&SIDES);
 
 /// Where a list of steps is written; this decides what a step may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +50,17 @@ pub(super) enum Place {
     OnFailure,
     /// `gate:`.
     Gate,
+}
+
+impl Place {
+    /// What a step may have here.
+    fn table(self) -> &'static Table {
+        match self {
+            Self::Steps => &STEP,
+            Self::OnFailure => &ON_FAILURE_STEP,
+            Self::Gate => &GATE_STEP,
+        }
+    }
 }
 
 /// Reads a list of steps.
@@ -30,7 +74,7 @@ pub(super) fn list(node: &Node, place: Place, context: &Context, problems: &mut 
 
 fn step(node: &Node, place: Place, context: &Context, problems: &mut Problems) -> Option<StepSpec> {
     let before = problems.0.len();
-    let mut map = MapReader::new(node, "a step", problems)?;
+    let mut map = MapReader::new(node, place.table(), problems)?;
     let mut found: Vec<(&Key, &Node)> = Vec::new();
     for kind in &kinds::ALL {
         found.extend(map.take_entry(kind.keyword));
@@ -47,7 +91,7 @@ fn step(node: &Node, place: Place, context: &Context, problems: &mut Problems) -
     let guarded = map.take_entry("guard");
     let guard = guarded.and_then(|(_, node)| guard::guard(node, map.problems));
     let unknown = map.problems.0.len();
-    map.finish_with(from_ansible::instead);
+    map.finish_with(|key| from_ansible::instead(key, &context.package_modules));
     let kind = match found.as_slice() {
         [] if problems.0.len() == unknown => {
             problems
@@ -59,7 +103,13 @@ fn step(node: &Node, place: Place, context: &Context, problems: &mut Problems) -
         [(_, node)] => kinds::read(found[0].0, node, context, problems),
         [(first, _), (second, _), ..] => {
             let message = format!("a step does one thing, and this one has `{}` and `{}`", first.text, second.text);
-            problems.at(&second.span, message).help("write two steps");
+            let notified = found.iter().find(|(key, _)| key.text == "notify");
+            let help = match notified {
+                // A task of Ansible names its handlers so.
+                Some((_, node)) if !matches!(node.value, Value::Map(_)) => from_ansible::instead_of_handlers(),
+                _ => "write two steps".to_owned(),
+            };
+            problems.at(&second.span, message).help(help);
             return None;
         }
     };
@@ -80,7 +130,7 @@ fn side(key: &Key, on: Option<&Node>, place: Place, problems: &mut Problems) -> 
     let Some(kind) = kinds::ALL.iter().find(|kind| kind.keyword == key.text) else { return Side::Host };
     let default = if place == Place::Gate { Side::Controller } else { kind.default_side };
     let Some(node) = on else { return default };
-    let side = read::one_of(node, &[("host", Side::Host), ("controller", Side::Controller)], problems);
+    let side = read::one_of(node, &SIDES, problems);
     let why = match side {
         Some(Side::Controller) if !kind.on_controller => format!("`{}` cannot run on the controller", key.text),
         Some(Side::Host) if !kind.on_host => format!("`{}` always runs on the controller", key.text),
@@ -93,21 +143,30 @@ fn side(key: &Key, on: Option<&Node>, place: Place, problems: &mut Problems) -> 
 
 /// Reports kinds that are not allowed in this list.
 fn check_place(key: &Key, place: Place, problems: &mut Problems) {
-    let kind = key.text.as_str();
-    let why = match place {
-        Place::Steps if kind == "rollback" => {
-            "`rollback` belongs in `on_failure:`; `patchwave rollback RUN` undoes a whole run"
+    if let Some(why) = (place.table().refuses)(&key.text) {
+        problems.at(&key.span, why);
+    }
+}
+
+fn not_in_steps(key: &str) -> Option<&'static str> {
+    (key == "rollback").then_some("`rollback` belongs in `on_failure:`; `patchwave rollback RUN` undoes a whole run")
+}
+
+fn not_in_on_failure(key: &str) -> Option<&'static str> {
+    match key {
+        "drain" => Some("`drain` belongs in `steps:`"),
+        "undrain" => {
+            Some("`undrain` belongs in `steps:`; if its `drain` ran, it is also considered after `on_failure`")
         }
-        Place::OnFailure if kind == "drain" => "`drain` belongs in `steps:`",
-        Place::OnFailure if kind == "undrain" => {
-            "`undrain` belongs in `steps:`; if its `drain` ran, it is also considered after `on_failure`"
-        }
-        Place::Gate if !matches!(kind, "command" | "script" | "wait_for" | "notify" | "pause") => {
-            "a gate may have command, script, wait_for, notify and pause only: it runs after a wave, not for a host"
-        }
-        _ => return,
-    };
-    problems.at(&key.span, why);
+        _ => None,
+    }
+}
+
+fn not_in_gates(key: &str) -> Option<&'static str> {
+    let allowed = matches!(key, "command" | "script" | "wait_for" | "notify" | "pause");
+    (kinds::KEYWORDS.contains(&key) && !allowed).then_some(
+        "a gate may have command, script, wait_for, notify and pause only: it runs after a wave, not for a host",
+    )
 }
 
 /// Every `drain` needs an `undrain` after it, and every `undrain` a `drain` before it.

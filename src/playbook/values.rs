@@ -12,13 +12,32 @@ use super::{
 };
 use crate::{
     sensitive,
-    yaml::{CANNOT_DECRYPT, Node, Problems, Value, read},
+    yaml::{
+        CANNOT_DECRYPT, Node, Problems, Value, read,
+        shape::{IDENTIFIER, Number, Shape},
+    },
 };
+
+/// What [`template_list`] reads.
+pub(super) const TEMPLATE_LIST: Shape =
+    Shape::Named("list_or_template", &Shape::Either(&[Shape::Word, Shape::list(&Shape::Word)]));
+/// What [`environment`] reads.
+pub(super) const ENVIRONMENT: Shape = Shape::Entries { name: IDENTIFIER, of: &Shape::Text, null: false };
+/// What [`condition`] reads.
+pub(super) const CONDITION: Shape = Shape::Named("condition", &CONDITIONS);
+static CONDITIONS: Shape = Shape::Either(&[Shape::Bool, Shape::Word, Shape::filled(&CONDITION_AGAIN)]);
+static CONDITION_AGAIN: Shape = Shape::Named("condition", &CONDITIONS);
+/// What [`identifier`] reads.
+pub(super) const VARIABLE: Shape = Shape::Like(IDENTIFIER, Number::No);
+/// What [`vars`] reads.
+pub(super) const VARS: Shape = Shape::Entries { name: IDENTIFIER, of: &Shape::Any, null: true };
 
 /// What the readers know besides the node: where the playbook's files are.
 pub(super) struct Context {
     /// The playbook.
     pub path: PathBuf,
+    /// What Ansible's modules are called that install packages.
+    pub package_modules: Vec<&'static str>,
 }
 
 impl Context {

@@ -1,10 +1,12 @@
 use super::*;
+
+static POLICY: Table = Table::new("`patchwave`", &[&KEYS, &LABELS]);
 use crate::yaml::{Source, parse};
 
 fn policy(text: &str) -> (Policy, String) {
     let node = parse(Source::new("p.yml", text)).unwrap();
     let mut problems = Problems::default();
-    let mut map = MapReader::new(&node, "`patchwave`", &mut problems).unwrap();
+    let mut map = MapReader::new(&node, &POLICY, &mut problems).unwrap();
     let mut policy = Policy::read(&mut map);
     policy.read_labels(&mut map);
     map.finish();

@@ -1,15 +1,20 @@
 //! Reads a mapping key by key and reports everything that is wrong with it at once.
 
-use super::{Key, Node, Problems, Span, Value};
+use super::{Key, Node, Problems, Span, Value, shape::Table};
 
-/// A mapping that is being read. Every key that the caller takes is a known key; [`MapReader::finish`] reports the
-/// others.
+/// A mapping that is being read. Its table has the known keys; [`MapReader::finish`] reports the others. A key that is
+/// taken is in the table, and every key of the table is taken: debug builds check both.
 ///
 /// ```
 /// # use patchwave::yaml::{parse, read, MapReader, Problems, Source};
+/// # use patchwave::yaml::shape::{DURATION, Key, Shape, Table};
+/// static STAGE: Table = Table::new(
+///     "a stage",
+///     &[&[Key::new("soak", DURATION, "How long to wait."), Key::new("serial", Shape::Whole(0, 9), "How many.")]],
+/// );
 /// let node = parse(Source::new("a.yml", "soak: 5m\nserail: 1\n")).unwrap();
 /// let mut problems = Problems::default();
-/// let mut map = MapReader::new(&node, "a stage", &mut problems).unwrap();
+/// let mut map = MapReader::new(&node, &STAGE, &mut problems).unwrap();
 /// let soak = map.read("soak", read::duration);
 /// let serial = map.read("serial", read::u32);
 /// map.finish();
@@ -24,13 +29,20 @@ pub struct MapReader<'n, 'p> {
     span: &'n Span,
     entries: &'n [(Key, Node)],
     taken: Vec<bool>,
-    known: Vec<&'static str>,
+    table: &'static Table,
+    /// The keys that were asked for, in debug builds.
+    asked: Vec<&'static str>,
 }
 
 impl<'n, 'p> MapReader<'n, 'p> {
-    /// Starts to read `node`, which is `what` ("a stage"). No value (`key:` alone) is an empty mapping; anything else
-    /// that is not a mapping is a problem and gives `None`.
-    pub fn new(node: &'n Node, what: &'n str, problems: &'p mut Problems) -> Option<Self> {
+    /// Starts to read `node` by its table. No value (`key:` alone) is an empty mapping; anything else that is not a
+    /// mapping is a problem and gives `None`.
+    pub fn new(node: &'n Node, table: &'static Table, problems: &'p mut Problems) -> Option<Self> {
+        Self::named(node, table.what, table, problems)
+    }
+
+    /// As [`MapReader::new`], with a more exact name for what it is.
+    pub fn named(node: &'n Node, what: &'n str, table: &'static Table, problems: &'p mut Problems) -> Option<Self> {
         let entries: &[(Key, Node)] = match &node.value {
             Value::Map(entries) if node.tag.is_none() => entries,
             Value::Null => &[],
@@ -40,17 +52,20 @@ impl<'n, 'p> MapReader<'n, 'p> {
             }
         };
         let taken = vec![false; entries.len()];
-        Some(Self { problems, what, span: &node.span, entries, taken, known: Vec::new() })
+        Some(Self { problems, what, span: &node.span, entries, taken, table, asked: Vec::new() })
     }
 
-    /// The value of `key`, which counts as known from now on.
+    /// The value of `key`.
     pub fn take(&mut self, key: &'static str) -> Option<&'n Node> {
         self.take_entry(key).map(|(_, node)| node)
     }
 
     /// As [`MapReader::take`], with the key and its place.
     pub fn take_entry(&mut self, key: &'static str) -> Option<(&'n Key, &'n Node)> {
-        self.known.push(key);
+        if cfg!(debug_assertions) {
+            assert!(self.table.key(key).is_some(), "the table of {} has no key `{key}`", self.table.what);
+            self.asked.push(key);
+        }
         let at = self.entries.iter().position(|(k, _)| k.text == key)?;
         self.taken[at] = true;
         let (key, node) = &self.entries[at];
@@ -80,9 +95,11 @@ impl<'n, 'p> MapReader<'n, 'p> {
         reader(node, self.problems)
     }
 
-    /// Declares a key as known without reading it.
-    pub fn allow(&mut self, key: &'static str) {
-        self.take_entry(key);
+    /// Takes every key of the table: their values are read elsewhere.
+    pub fn take_all(&mut self) {
+        for key in self.table.all() {
+            self.take_entry(key.name);
+        }
     }
 
     /// Reports every key that was not taken, with the nearest known one, or all known ones when none is near.
@@ -92,17 +109,26 @@ impl<'n, 'p> MapReader<'n, 'p> {
 
     /// As [`MapReader::finish`]; `instead` says what to write for keys that people know from elsewhere.
     pub fn finish_with(self, instead: impl Fn(&str) -> Option<String>) {
+        if cfg!(debug_assertions) {
+            let forgotten: Vec<&str> =
+                self.table.all().map(|key| key.name).filter(|name| !self.asked.contains(name)).collect();
+            assert!(forgotten.is_empty(), "nothing reads {forgotten:?} of {}", self.table.what);
+        }
+        let known = || self.table.all().map(|key| key.name);
         for ((key, _), _) in self.entries.iter().zip(&self.taken).filter(|(_, taken)| !**taken) {
             let message = format!("unknown key `{}` in {}", key.text, self.what);
             if let Some(help) = instead(&key.text) {
                 self.problems.at(&key.span, message).help(help);
                 continue;
             }
-            match nearest(&key.text, self.known.iter().copied()) {
+            match nearest(&key.text, known()) {
                 Some(near) => {
                     self.problems.at(&key.span, format!("{message}; did you mean `{near}`?"));
                 }
-                None => self.problems.at(&key.span, message).help(format!("known keys: {}", self.known.join(", "))),
+                None => self
+                    .problems
+                    .at(&key.span, message)
+                    .help(format!("known keys: {}", known().collect::<Vec<_>>().join(", "))),
             }
         }
     }

@@ -1,10 +1,15 @@
 use super::*;
-use crate::yaml::{MapReader, Source, parse};
+use crate::yaml::{
+    MapReader, Source, parse,
+    shape::{Key, Shape, Table},
+};
+
+static TEST: Table = Table::new("a test", &[&[Key::new("k", Shape::Any, "")]]);
 
 fn problem<T>(text: &str, reader: impl Fn(&Node, &mut Problems) -> Option<T>) -> String {
     let node = parse(Source::new("r.yml", text)).unwrap_or_else(|problems| panic!("{problems}"));
     let mut problems = Problems::default();
-    let value = MapReader::new(&node, "a test", &mut problems).and_then(|mut map| map.read("k", reader));
+    let value = MapReader::new(&node, &TEST, &mut problems).and_then(|mut map| map.read("k", reader));
     assert!(value.is_none(), "{text}");
     problems.to_string().lines().next().unwrap_or_default().to_owned()
 }

@@ -28,6 +28,10 @@ impl PackageManager for Apt {
         "apt-get"
     }
 
+    fn modules_of_ansible(&self) -> &'static [&'static str] {
+        &["apt"]
+    }
+
     fn serves(&self, facts: &HostFacts) -> bool {
         let family = facts.os.is_like("debian") || facts.os.is_like("ubuntu");
         // On a system of another family apt may be installed as a tool and manage nothing.

@@ -39,6 +39,10 @@ impl PackageManager for Dnf {
         "dnf"
     }
 
+    fn modules_of_ansible(&self) -> &'static [&'static str] {
+        &["dnf", "dnf5", "yum"]
+    }
+
     fn serves(&self, facts: &HostFacts) -> bool {
         let family = FAMILIES.iter().any(|family| facts.os.is_like(family));
         let alone = facts.tools.iter().all(|tool| ["dnf", "yum"].contains(&tool.as_str()));

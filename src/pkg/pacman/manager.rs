@@ -38,6 +38,10 @@ impl PackageManager for Pacman {
         "pacman"
     }
 
+    fn modules_of_ansible(&self) -> &'static [&'static str] {
+        &["pacman"]
+    }
+
     fn serves(&self, facts: &HostFacts) -> bool {
         let family = ["arch", "archarm", "manjaro"].iter().any(|family| facts.os.is_like(family));
         let alone = facts.tools.iter().all(|tool| tool == "pacman");

@@ -34,6 +34,10 @@ impl PackageManager for Zypper {
         "zypper"
     }
 
+    fn modules_of_ansible(&self) -> &'static [&'static str] {
+        &["zypper"]
+    }
+
     fn serves(&self, facts: &HostFacts) -> bool {
         let family = FAMILIES.iter().any(|family| facts.os.is_like(family));
         let alone = facts.tools.iter().all(|tool| tool == "zypper");

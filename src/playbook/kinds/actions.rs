@@ -5,49 +5,112 @@ use super::super::{
     template::check,
     values::{self, Context},
 };
-use crate::yaml::{MapReader, Node, Problems, Value, read};
+use crate::yaml::{
+    MapReader, Node, Problems, Value, read,
+    shape::{DEADLINE, Key, Number, Shape, Table},
+};
+
+const HOOK_RUN: Key = Key::needed("run", Shape::Word, "The program and its arguments, on the jump box by default.");
+static SNAPSHOT_KEYS: Table = Table::new("`snapshot`", &[&[HOOK_RUN]]);
+static RESTORE_KEYS: Table = Table::new("`snapshot_restore`", &[&[HOOK_RUN]]);
+static DRAIN_KEYS: Table = Table::new("`drain`", &[&[HOOK_RUN]]);
+static UNDRAIN_KEYS: Table = Table::new(
+    "`undrain`",
+    &[&[HOOK_RUN, Key::new("when_failed", Shape::Bool, "Also for a host that failed and was not restored.")]],
+);
+static COMMAND_KEYS: Table = Table::new(
+    "`command`",
+    &[&[
+        Key::new("run", Shape::Word, "A line for /bin/sh."),
+        Key::new("argv", ARGV, "A program and its arguments, without a shell."),
+        CHANGES,
+        Key::new("environment", values::ENVIRONMENT, "Environment variables."),
+        Key::new(
+            "ok_codes",
+            Shape::Either(&[EXIT_CODE, Shape::filled(&EXIT_CODE)]),
+            "The exit codes that mean success. Default 0.",
+        ),
+    ]],
+)
+.one_of(&["run", "argv"]);
+static SCRIPT_KEYS: Table = Table::new(
+    "`script`",
+    &[&[
+        Key::needed("file", Shape::Word, "The script, beside the playbook or in a folder above it."),
+        Key::new("args", Shape::Either(&[Shape::Text, Shape::list(&Shape::Text)]), "Its arguments."),
+        CHANGES,
+        Key::new("environment", values::ENVIRONMENT, "Environment variables."),
+    ]],
+);
+static PAUSE_KEYS: Table = Table::new("`pause`", &[&[Key::needed("duration", DEADLINE, "How long.")]]);
+static NOTIFY_KEYS: Table = Table::new(
+    "`notify`",
+    &[&[
+        Key::new("command", Shape::Word, "A program that sends the message."),
+        Key::new("webhook", ADDRESS, "An address to which the message is posted."),
+        Key::new("body", Shape::Any, "What is posted to the webhook, as JSON."),
+        Key::new("required", Shape::Bool, "Whether the step fails if the message cannot be sent. Default no."),
+        Key::new("message", Shape::Word, "The message."),
+    ]],
+)
+.one_of(&["command", "webhook"]);
+
+const CHANGES: Key = Key::new("changes", Shape::Bool, "`false`: it only looks, so it also runs with --check.");
+const EXIT_CODE: Shape = Shape::Whole(0, 255);
+/// What [`argv`] reads.
+pub(in super::super) const ARGV: Shape = Shape::filled(&Shape::Text);
+/// What [`web_address`] reads.
+pub(super) const ADDRESS: Shape = Shape::Like(r"^(https?://|\{\{)", Number::No);
+pub(super) const SNAPSHOT: Shape = Shape::Either(&[Shape::Word, Shape::Map(&SNAPSHOT_KEYS)]);
+pub(super) const RESTORE: Shape = Shape::Either(&[Shape::Word, Shape::Map(&RESTORE_KEYS)]);
+pub(super) const DRAIN: Shape = Shape::Either(&[Shape::Word, Shape::Map(&DRAIN_KEYS)]);
+pub(super) const UNDRAIN: Shape = Shape::Either(&[Shape::Word, Shape::Map(&UNDRAIN_KEYS)]);
+pub(super) const COMMAND: Shape = Shape::Either(&[Shape::Word, ARGV, Shape::Map(&COMMAND_KEYS)]);
+pub(super) const SCRIPT: Shape = Shape::Either(&[Shape::Word, Shape::Map(&SCRIPT_KEYS)]);
+pub(super) const PAUSE: Shape = Shape::Either(&[DEADLINE, Shape::Map(&PAUSE_KEYS)]);
+pub(super) const NOTIFY: Shape = Shape::Map(&NOTIFY_KEYS);
 
 pub(super) fn snapshot(node: &Node, context: &Context, problems: &mut Problems) -> Option<StepKind> {
-    hook(node, "`snapshot`", context, problems).map(StepKind::Snapshot)
+    hook(node, &SNAPSHOT_KEYS, context, problems).map(StepKind::Snapshot)
 }
 
 pub(super) fn snapshot_restore(node: &Node, context: &Context, problems: &mut Problems) -> Option<StepKind> {
-    hook(node, "`snapshot_restore`", context, problems).map(StepKind::SnapshotRestore)
+    hook(node, &RESTORE_KEYS, context, problems).map(StepKind::SnapshotRestore)
 }
 
 pub(super) fn drain(node: &Node, context: &Context, problems: &mut Problems) -> Option<StepKind> {
-    hook(node, "`drain`", context, problems).map(StepKind::Drain)
+    hook(node, &DRAIN_KEYS, context, problems).map(StepKind::Drain)
 }
 
 pub(super) fn undrain(node: &Node, context: &Context, problems: &mut Problems) -> Option<StepKind> {
     let mut when_failed = false;
-    let hook = hook_and(node, "`undrain`", context, problems, |map| {
+    let hook = hook_and(node, &UNDRAIN_KEYS, context, problems, |map| {
         when_failed = map.read("when_failed", read::bool).unwrap_or(false);
     })?;
     Some(StepKind::Undrain(Undrain { hook, when_failed }))
 }
 
 /// `drain: hooks/drain x` or `drain: {run: hooks/drain x}`.
-fn hook(node: &Node, what: &str, context: &Context, problems: &mut Problems) -> Option<Hook> {
-    hook_and(node, what, context, problems, |_| ())
+fn hook(node: &Node, table: &'static Table, context: &Context, problems: &mut Problems) -> Option<Hook> {
+    hook_and(node, table, context, problems, |_| ())
 }
 
 /// As [`hook`]; `more` reads the other keys of a mapping.
 fn hook_and(
     node: &Node,
-    what: &str,
+    table: &'static Table,
     context: &Context,
     problems: &mut Problems,
     more: impl FnOnce(&mut MapReader<'_, '_>),
 ) -> Option<Hook> {
     let line = match node.value {
         Value::Map(_) | Value::Null => {
-            let mut map = MapReader::new(node, what, problems)?;
+            let mut map = MapReader::new(node, table, problems)?;
             let run = map.take("run");
             let line = match run {
                 Some(run) => (run, values::command_line(run, map.problems)),
                 None => {
-                    map.problems.at(&node.span, format!("{what} needs the key `run`"));
+                    map.problems.at(&node.span, format!("{} needs the key `run`", table.what));
                     (node, None)
                 }
             };
@@ -83,7 +146,7 @@ pub(super) fn command(node: &Node, _: &Context, problems: &mut Problems) -> Opti
     let plain = |run| CommandSpec { run, changes: true, environment: Default::default(), ok_codes: vec![0] };
     let spec = match node.value {
         Value::Map(_) | Value::Null => {
-            let mut map = MapReader::new(node, "`command`", problems)?;
+            let mut map = MapReader::new(node, &COMMAND_KEYS, problems)?;
             let shell = map.take("run");
             let argv = map.take("argv");
             let changes = map.read("changes", read::bool).unwrap_or(true);
@@ -134,7 +197,7 @@ fn ok_codes(node: &Node, problems: &mut Problems) -> Option<Vec<u32>> {
 pub(super) fn script(node: &Node, context: &Context, problems: &mut Problems) -> Option<StepKind> {
     let script = match node.value {
         Value::Map(_) | Value::Null => {
-            let mut map = MapReader::new(node, "`script`", problems)?;
+            let mut map = MapReader::new(node, &SCRIPT_KEYS, problems)?;
             let file = map.need("file", |node, problems| file(node, "script", context, problems));
             let args = map.read("args", |node, problems| {
                 read::list_or_single(node, "a list of arguments", problems, values::template)
@@ -165,7 +228,7 @@ pub(super) fn file(node: &Node, what: &str, context: &Context, problems: &mut Pr
 pub(super) fn pause(node: &Node, _: &Context, problems: &mut Problems) -> Option<StepKind> {
     let duration = match node.value {
         Value::Map(_) => {
-            let mut map = MapReader::new(node, "`pause`", problems)?;
+            let mut map = MapReader::new(node, &PAUSE_KEYS, problems)?;
             let duration = map.need("duration", read::deadline);
             map.finish();
             duration?
@@ -178,7 +241,7 @@ pub(super) fn pause(node: &Node, _: &Context, problems: &mut Problems) -> Option
 /// `notify: {command: LINE, message: ..}` or `notify: {webhook: URL, message: .., body: ..}`, with `required: yes` if
 /// the step fails without it.
 pub(super) fn notify(node: &Node, context: &Context, problems: &mut Problems) -> Option<StepKind> {
-    let mut map = MapReader::new(node, "`notify`", problems)?;
+    let mut map = MapReader::new(node, &NOTIFY_KEYS, problems)?;
     let command = map.take("command");
     let webhook = map.take("webhook");
     let body_at = map.take("body");

@@ -1,149 +1,93 @@
-//! Upgrades, reboots, copies, services, cleaning up.
+//! Reboots, copies, services, cleaning up, the way back.
 
 use std::time::Duration;
 
 use super::{
     super::{
-        Cleanup, CopyFrom, CopySpec, LOCK_TIMEOUT, Reboot, RebootWhen, RestartServices, Rollback, Scope, ServiceSpec,
-        ServiceState, StepKind, Template, TemplateList, Upgrade, WayBackWish,
+        Cleanup, CopyFrom, CopySpec, LOCK_TIMEOUT, Reboot, RebootWhen, Rollback, ServiceSpec, ServiceState, StepKind,
+        Template,
         values::{self, Context},
     },
     actions::file,
 };
-use crate::yaml::{MapReader, Node, Problems, Value, read};
+use crate::yaml::{
+    MapReader, Node, Problems, Value, read,
+    shape::{DEADLINE, DURATION, Key, Number, Shape, Table, words},
+};
 
-const SCOPES: [(&str, Scope); 6] = [
-    ("all", Scope::All),
-    ("security", Scope::Security),
-    ("kernel", Scope::Kernel),
-    ("packages", Scope::Packages),
-    ("cve", Scope::Cve),
-    ("advisory", Scope::Advisory),
+static ROLLBACK_KEYS: Table = Table::new(
+    "`rollback`",
+    &[&[
+        Key::new("hold", DURATION, "How long what was rolled back is held. Default 7d; 0: not at all."),
+        Key::new("reason", Shape::Word, "Why, noted with the hold."),
+        LOCK,
+    ]],
+);
+static REBOOT_KEYS: Table = Table::new(
+    "`reboot`",
+    &[&[
+        Key::new("when", Shape::Words(&REBOOT_WORDS), "Only when it is required, or always. Default: required."),
+        Key::new("warn", DURATION, "How long before it people on the host are warned. Default 0s."),
+        Key::new("trial", Shape::Bool, "Boot the new kernel once; make it the default when it is up. Default no."),
+        Key::new("message", Shape::Word, "The text of the warning."),
+        LOCK,
+        Key::new("stable", DURATION, "How long the host must stay up. Default 10s."),
+        Key::new("timeout", DEADLINE, "How long the host may take to come back. Default 15m."),
+    ]],
+);
+static COPY_KEYS: Table = Table::new(
+    "`copy`",
+    &[&[
+        Key::new("src", Shape::Word, "The file, beside the playbook or in a folder above it."),
+        Key::new("content", Shape::Text, "The text of the file; templates are rendered."),
+        Key::needed("dest", ABSOLUTE, "The absolute path on the host."),
+        Key::new("mode", Shape::Like("^\\s*(0o)*[0-7]{3,}\\s*$", Number::Whole(0)), "Permission bits like \"0644\"."),
+        Key::new("owner", Shape::Word, "The owner of the file."),
+        Key::new("group", Shape::Word, "The group of the file."),
+    ]],
+)
+.one_of(&["src", "content"]);
+static SERVICE_KEYS: Table = Table::new(
+    "`service`",
+    &[&[
+        Key::new("name", values::TEMPLATE_LIST, "The unit, or several."),
+        Key::new("names", values::TEMPLATE_LIST, "The units."),
+        Key::needed("state", Shape::Words(&STATE_WORDS), "What becomes of them."),
+    ]],
+)
+.one_of(&["name", "names"]);
+static CLEANUP_KEYS: Table = Table::new(
+    "`cleanup`",
+    &[&[
+        Key::new("old_kernels", Shape::Whole(1, 100), "How many kernels to keep besides the running one."),
+        Key::new("package_cache", Shape::Bool, "Remove downloaded packages. Default no."),
+        LOCK,
+    ]],
+);
+
+const LOCK: Key =
+    Key::new("lock_timeout", DURATION, "How long to wait for the lock of the package manager. Default 10m.");
+const REBOOTS: [(&str, RebootWhen); 2] = [("required", RebootWhen::Required), ("always", RebootWhen::Always)];
+const REBOOT_WORDS: [&str; 2] = words(&REBOOTS);
+const STATES: [(&str, ServiceState); 4] = [
+    ("started", ServiceState::Started),
+    ("stopped", ServiceState::Stopped),
+    ("restarted", ServiceState::Restarted),
+    ("reloaded", ServiceState::Reloaded),
 ];
-
-fn scope(node: &Node, problems: &mut Problems) -> Option<Scope> {
-    read::one_of(node, &SCOPES, problems)
-}
-
-/// What a scope cannot be without.
-fn needed_list(scope: Scope) -> Option<&'static str> {
-    match scope {
-        Scope::All | Scope::Security | Scope::Kernel => None,
-        Scope::Packages => Some("`scope: packages` needs `packages`, the names to upgrade"),
-        Scope::Cve => Some("`scope: cve` needs `cves`, the ids of CVEs"),
-        Scope::Advisory => Some("`scope: advisory` needs `advisories`, the ids of advisories"),
-    }
-}
-
-/// `upgrade: security` or `upgrade: {scope: .., …}`; without a scope, security updates only.
-pub(super) fn upgrade(node: &Node, _: &Context, problems: &mut Problems) -> Option<StepKind> {
-    let defaults = Upgrade::default();
-    if !matches!(node.value, Value::Map(_) | Value::Null) {
-        let scope = scope(node, problems)?;
-        if let Some(missing) = needed_list(scope) {
-            problems.at(&node.span, missing);
-            return None;
-        }
-        return Some(StepKind::Upgrade(Upgrade { scope, ..defaults }));
-    }
-    let mut map = MapReader::new(node, "`upgrade`", problems)?;
-    let scope_node = map.take("scope");
-    let scope = match scope_node {
-        Some(node) => scope(node, map.problems),
-        None => Some(defaults.scope),
-    };
-    let at = scope_node.unwrap_or(node);
-    let packages = list_of(&mut map, "packages", (scope, Scope::Packages), at);
-    let cves = list_of(&mut map, "cves", (scope, Scope::Cve), at);
-    if let Some(TemplateList::Items(ids)) = &cves
-        && let Some(bad) = ids.iter().find(|id| !id.0.contains('{') && !is_cve(&id.0))
-    {
-        map.problems.at(&at.span, format!("{:?} is not the id of a CVE", bad.0)).help("as in CVE-2026-12345");
-    }
-    let advisories = list_of(&mut map, "advisories", (scope, Scope::Advisory), at);
-    let upgrade = Upgrade {
-        scope: scope.unwrap_or(defaults.scope),
-        packages,
-        cves,
-        advisories,
-        exclude: map.read("exclude", values::template_list),
-        allow_removals: map.read("allow_removals", read::bool).unwrap_or(false),
-        include_phased: map.read("include_phased", read::bool).unwrap_or(false),
-        lock_timeout: map.read("lock_timeout", read::duration).unwrap_or(defaults.lock_timeout),
-        repair: map.read("repair", read::bool).unwrap_or(false),
-        refresh: map.read("refresh", read::bool).unwrap_or(true),
-        required_origins: map.read("required_origins", required_origins).unwrap_or_default(),
-        allow_drift: map.read("allow_drift", read::bool).unwrap_or(false),
-        predownload: map.read("predownload", read::bool).unwrap_or(false),
-        restart_services: map.read("restart_services", restart_services).unwrap_or_default(),
-        rollback: map.read("rollback", way_back).unwrap_or(defaults.rollback),
-    };
-    if upgrade.predownload && upgrade.restart_services == RestartServices::Needed {
-        map.problems.at(&node.span, "`predownload` installs nothing, so there is nothing to restart");
-    }
-    map.finish();
-    scope.map(|_| StepKind::Upgrade(upgrade))
-}
-
-/// The list that one scope needs and no other one has.
-fn list_of(
-    map: &mut MapReader<'_, '_>,
-    key: &'static str,
-    (scope, needs): (Option<Scope>, Scope),
-    at: &Node,
-) -> Option<TemplateList> {
-    let entry = map.take_entry(key);
-    match (scope, entry) {
-        (Some(scope), None) if scope == needs => {
-            map.problems.at(&at.span, needed_list(needs).unwrap_or_default());
-        }
-        (Some(other), Some((found, _))) if other != needs => {
-            let word = SCOPES.iter().find(|(_, scope)| *scope == needs).map_or("", |(word, _)| word);
-            map.problems.at(&found.span, format!("`{key}` needs `scope: {word}`"));
-        }
-        _ => {}
-    }
-    entry.and_then(|(_, node)| values::template_list(node, map.problems))
-}
-
-/// `CVE-2026-12345`.
-pub fn is_cve(text: &str) -> bool {
-    let digits = |text: &str| !text.is_empty() && text.len() <= 19 && text.bytes().all(|b| b.is_ascii_digit());
-    let mut parts = text.split('-');
-    let (name, year, number) = (parts.next(), parts.next(), parts.next());
-    name.is_some_and(|name| name.eq_ignore_ascii_case("cve"))
-        && year.is_some_and(|year| year.len() == 4 && digits(year))
-        && number.is_some_and(|number| number.len() >= 4 && digits(number))
-        && parts.next().is_none()
-}
-
-/// `all` (an empty list), or the sources that must answer.
-fn required_origins(node: &Node, problems: &mut Problems) -> Option<Vec<String>> {
-    let origins = read::list_or_single(node, "`all`, or a list of package sources", problems, read::name)?;
-    if origins.is_empty() {
-        problems.at(&node.span, "no source would have to answer").help("`all`, or `[security]`");
-        return None;
-    }
-    Some(if origins == ["all"] { Vec::new() } else { origins })
-}
-
-fn restart_services(node: &Node, problems: &mut Problems) -> Option<RestartServices> {
-    let words = [("never", RestartServices::Never), ("needed", RestartServices::Needed)];
-    read::one_of(node, &words, problems)
-}
-/// `no`, `prepare` or `required`.
-fn way_back(node: &Node, problems: &mut Problems) -> Option<WayBackWish> {
-    if let Value::Bool(false) = node.value {
-        return Some(WayBackWish::No);
-    }
-    let words = [("no", WayBackWish::No), ("prepare", WayBackWish::Prepare), ("required", WayBackWish::Required)];
-    read::one_of(node, &words, problems)
-}
+const STATE_WORDS: [&str; 4] = words(&STATES);
+/// What [`absolute`] reads.
+pub(super) const ABSOLUTE: Shape = Shape::Like(r"^[/{]", Number::No);
+pub(super) const ROLLBACK: Shape = Shape::Map(&ROLLBACK_KEYS);
+pub(super) const REBOOT: Shape = Shape::Either(&[Shape::Words(&REBOOT_WORDS), Shape::Map(&REBOOT_KEYS)]);
+pub(super) const COPY: Shape = Shape::Map(&COPY_KEYS);
+pub(super) const SERVICE: Shape = Shape::Map(&SERVICE_KEYS);
+pub(super) const CLEANUP: Shape = Shape::Map(&CLEANUP_KEYS);
 
 /// `rollback: {hold: 7d, reason: .., lock_timeout: 10m}`.
 pub(super) fn rollback(node: &Node, _: &Context, problems: &mut Problems) -> Option<StepKind> {
     let defaults = Rollback::default();
-    let mut map = MapReader::new(node, "`rollback`", problems)?;
+    let mut map = MapReader::new(node, &ROLLBACK_KEYS, problems)?;
     let rollback = Rollback {
         hold: map.read("hold", read::duration).unwrap_or(defaults.hold),
         reason: map.read("reason", values::filled),
@@ -156,7 +100,6 @@ pub(super) fn rollback(node: &Node, _: &Context, problems: &mut Problems) -> Opt
 
 /// `reboot: required`, `reboot: always` or `reboot: {when: .., …}`.
 pub(super) fn reboot(node: &Node, _: &Context, problems: &mut Problems) -> Option<StepKind> {
-    let words = [("required", RebootWhen::Required), ("always", RebootWhen::Always)];
     let mut reboot = Reboot {
         when: RebootWhen::Required,
         warn: Duration::ZERO,
@@ -168,8 +111,8 @@ pub(super) fn reboot(node: &Node, _: &Context, problems: &mut Problems) -> Optio
     };
     match node.value {
         Value::Map(_) | Value::Null => {
-            let mut map = MapReader::new(node, "`reboot`", problems)?;
-            let when = map.read("when", |node, problems| read::one_of(node, &words, problems));
+            let mut map = MapReader::new(node, &REBOOT_KEYS, problems)?;
+            let when = map.read("when", |node, problems| read::one_of(node, &REBOOTS, problems));
             reboot.when = when.unwrap_or(reboot.when);
             reboot.warn = map.read("warn", read::duration).unwrap_or(reboot.warn);
             reboot.trial = map.read("trial", read::bool).unwrap_or(false);
@@ -187,14 +130,14 @@ pub(super) fn reboot(node: &Node, _: &Context, problems: &mut Problems) -> Optio
             }
             map.finish();
         }
-        _ => reboot.when = read::one_of(node, &words, problems)?,
+        _ => reboot.when = read::one_of(node, &REBOOTS, problems)?,
     }
     Some(StepKind::Reboot(reboot))
 }
 
 /// `copy: {src | content, dest, mode, owner, group}`.
 pub(super) fn copy(node: &Node, context: &Context, problems: &mut Problems) -> Option<StepKind> {
-    let mut map = MapReader::new(node, "`copy`", problems)?;
+    let mut map = MapReader::new(node, &COPY_KEYS, problems)?;
     let (src, content) = (map.take("src"), map.take("content"));
     let from = match (src, content) {
         (Some(src), None) => file(src, "file", context, map.problems).map(CopyFrom::File),
@@ -239,13 +182,7 @@ fn mode(node: &Node, problems: &mut Problems) -> Option<u32> {
 
 /// `service: {name | names, state}`.
 pub(super) fn service(node: &Node, _: &Context, problems: &mut Problems) -> Option<StepKind> {
-    let states = [
-        ("started", ServiceState::Started),
-        ("stopped", ServiceState::Stopped),
-        ("restarted", ServiceState::Restarted),
-        ("reloaded", ServiceState::Reloaded),
-    ];
-    let mut map = MapReader::new(node, "`service`", problems)?;
+    let mut map = MapReader::new(node, &SERVICE_KEYS, problems)?;
     let names = match (map.take("name"), map.take("names")) {
         (Some(node), None) | (None, Some(node)) => values::template_list(node, map.problems),
         (Some(_), Some(second)) => {
@@ -257,14 +194,14 @@ pub(super) fn service(node: &Node, _: &Context, problems: &mut Problems) -> Opti
             None
         }
     };
-    let state = map.need("state", |node, problems| read::one_of(node, &states, problems));
+    let state = map.need("state", |node, problems| read::one_of(node, &STATES, problems));
     map.finish();
     Some(StepKind::Service(ServiceSpec { names: names?, state: state? }))
 }
 
 /// `cleanup: {old_kernels: N, package_cache: yes, lock_timeout: 10m}`.
 pub(super) fn cleanup(node: &Node, _: &Context, problems: &mut Problems) -> Option<StepKind> {
-    let mut map = MapReader::new(node, "`cleanup`", problems)?;
+    let mut map = MapReader::new(node, &CLEANUP_KEYS, problems)?;
     let kernels = map.take("old_kernels");
     let old_kernels = kernels.and_then(|node| read::whole(node, 1, 100, map.problems));
     let cache = map.take("package_cache");

@@ -80,7 +80,7 @@ fn a_command_line_that_is_not_understood() {
         ("run play.yml -i inv.yml --connect-timeout soon", "soon"),
         ("run play.yml -i inv.yml --host-keys maybe", "possible values: strict, accept-new"),
         ("exec -i inv.yml all", "CMD"),
-        ("exec -i inv.yml all true", "unexpected argument 'true'"),
+        ("exec -i inv.yml all df -h", "unexpected argument 'df'"),
         ("completions csh", "possible values: bash"),
         ("approve", "<RUN>"),
         ("demo --hosts 0", "0 is not in 1..=2000"),

@@ -15,6 +15,7 @@ mod hints;
 mod hooks;
 mod hooks_twice;
 mod host_faults;
+mod init;
 mod inventory;
 mod ledger;
 mod ledger_faults;

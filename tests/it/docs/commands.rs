@@ -48,7 +48,7 @@ fn every_line_with_this_program_is_understood() {
     let mut whole = 0;
     for line in lines("patchwave") {
         let words = typed(&line.text);
-        match Cli::try_parse_from(&words) {
+        match patchwave::cli::understand(&words.iter().map(Into::into).collect::<Vec<_>>()) {
             Ok(_) => whole += 1,
             // A command that a sentence names, without what it needs: `patchwave run`, `patchwave COMMAND --help`.
             Err(error) => {

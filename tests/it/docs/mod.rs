@@ -4,8 +4,10 @@
 mod commands;
 mod defaults;
 mod exit_codes;
+mod from_ansible;
 mod ledger;
 mod links;
 mod page;
 mod samples;
+mod schemas;
 mod typed;

@@ -27,7 +27,15 @@ pub fn pages() -> Vec<PathBuf> {
 
 /// The pages that say what the program does; the others say why and how.
 pub fn reference() -> Vec<PathBuf> {
-    let pages = ["README", "docs/inventory", "docs/ledger", "docs/playbook", "docs/rollout", "docs/security-updates"];
+    let pages = [
+        "README",
+        "docs/coming-from-ansible",
+        "docs/inventory",
+        "docs/ledger",
+        "docs/playbook",
+        "docs/rollout",
+        "docs/security-updates",
+    ];
     pages.map(|name| root().join(format!("{name}.md"))).into()
 }
 
