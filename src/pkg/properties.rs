@@ -106,7 +106,8 @@ fn reads(manager: Manager, output: &Output) {
 proptest! {
     #[test]
     fn answers_are_read_or_refused(output in answers()) {
-        for manager in ALL {
+        // The toy manager trusts its hosts.
+        for manager in ALL.iter().filter(|manager| manager.name() != "toy") {
             reads(*manager, &output);
         }
     }
