@@ -102,13 +102,28 @@ pub enum Command {
     Schema(SchemaArgs),
     /// Try patchwave on an embedded fleet: real SSH on loopback, simulated hosts, nothing to install.
     Demo(DemoArgs),
-    /// Print shell completions.
+    /// Print the script that makes a shell complete commands, hosts, groups and runs.
+    ///
+    /// bash: `source <(patchwave completions bash)` in ~/.bashrc; zsh: the same in ~/.zshrc, after `compinit`; fish:
+    /// `patchwave completions fish | source` in ~/.config/fish/config.fish.
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
     },
-    /// Print the manual page.
-    Man,
+    /// Print a manual page, or write all of them to a folder.
+    Man(ManArgs),
+}
+
+/// `man`.
+#[derive(Clone, Debug, Args)]
+pub struct ManArgs {
+    /// The page of this command (`run`, `ledger verify`); without it, the first page. To read it: `patchwave man run |
+    /// man -l -`.
+    #[arg(value_name = "COMMAND")]
+    pub words: Vec<String>,
+    /// Write the pages of all commands to this folder (`/usr/local/share/man/man1`).
+    #[arg(long, value_name = "DIR", conflicts_with = "words")]
+    pub dir: Option<PathBuf>,
 }
 
 /// How hosts are reached.

@@ -2,22 +2,23 @@
 
 use std::ffi::OsString;
 
-use clap::CommandFactory;
-
 use super::{
     Failure, World,
     args::{Cli, Command},
     command::{
-        advisories, ask, assets, cve, demo, exec, facts, init, inventory, known_hosts, ledger, log, plan, report,
+        advisories, ask, assets, cve, demo, exec, facts, init, inventory, known_hosts, ledger, log, man, plan, report,
         resume, retry, rollback, run, runs, scan, schema, show, ssh_config, status,
     },
-    command_lines, from_ansible,
+    command_lines, completion, from_ansible,
     state_dir::state_dir,
 };
 
 /// Runs one command line; returns the exit code of the process.
 pub fn main(args: impl IntoIterator<Item = OsString>, mut world: World) -> u8 {
     let words: Vec<OsString> = args.into_iter().collect();
+    if let Some(code) = completion::answer(&words, &mut world) {
+        return code;
+    }
     let cli = match from_ansible::parse(&words) {
         Ok(cli) => cli,
         Err(error) => {
@@ -53,7 +54,7 @@ fn dispatch(cli: &Cli, world: &mut World) -> Result<u8, Failure> {
     let needs_state = !matches!(
         cli.command,
         Command::Completions { .. }
-            | Command::Man
+            | Command::Man(_)
             | Command::Demo(_)
             | Command::Init(_)
             | Command::Schema(_)
@@ -99,15 +100,7 @@ fn dispatch(cli: &Cli, world: &mut World) -> Result<u8, Failure> {
         Command::Init(args) => init::init(args, world),
         Command::Schema(args) => schema::schema(args, world),
         Command::Demo(args) => demo::demo(args, world),
-        Command::Completions { shell } => {
-            let mut text = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::command(), "patchwave", &mut text);
-            world.print(&String::from_utf8_lossy(&text))
-        }
-        Command::Man => {
-            let mut text = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut text).map_err(Failure::internal)?;
-            world.print(&String::from_utf8_lossy(&text))
-        }
+        Command::Completions { shell } => world.print(&completion::script(*shell)?),
+        Command::Man(args) => man::man(args, world),
     }
 }

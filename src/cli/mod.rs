@@ -5,6 +5,7 @@ pub mod args;
 mod command;
 mod command_lines;
 mod commands;
+mod completion;
 mod connect;
 mod failure;
 mod from_ansible;

@@ -110,6 +110,11 @@ impl Inventory {
         &self.ordered
     }
 
+    /// The names of all groups, `all` first.
+    pub fn group_names(&self) -> impl Iterator<Item = &str> {
+        self.groups.iter().map(|group| group.name.as_str())
+    }
+
     /// What Ansible only warns about; empty unless the sources were read as leniently as Ansible reads them.
     pub fn warnings(&self) -> &Problems {
         &self.warnings

@@ -37,7 +37,5 @@ pub use fold::fold;
 pub use group::{Group, Inventory};
 pub use propose::Proposal;
 pub use select::{NoRuns, PastRuns, SelectError};
-#[cfg(any(test, feature = "testing"))]
-pub use sources::NoPrograms;
-pub use sources::{Printed, Programs, Sources, is_host_list};
+pub use sources::{NoPrograms, Printed, Programs, Sources, is_host_list};
 pub use yaml::{GROUPS, VARIABLES};

@@ -63,11 +63,9 @@ pub struct Printed {
 }
 
 /// Programs are not run here.
-#[cfg(any(test, feature = "testing"))]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoPrograms;
 
-#[cfg(any(test, feature = "testing"))]
 impl Programs for NoPrograms {
     fn output(&self, _program: &Path, _arguments: &[&str]) -> Result<Printed, String> {
         Err("programs are not run here".to_owned())

@@ -13,6 +13,7 @@ pub(super) mod inventory;
 pub(super) mod known_hosts;
 pub(super) mod ledger;
 pub(super) mod log;
+pub(super) mod man;
 pub(super) mod plan;
 pub(super) mod report;
 pub(super) mod resume;

@@ -60,9 +60,16 @@ fn no_line_of_help_is_wider_than_a_page() {
 fn completions_and_the_manual_page() {
     let desk = Desk::empty();
     for shell in ["bash", "zsh", "fish"] {
-        desk.run(&format!("completions {shell}")).ended(0).says(&["patchwave", "exec", "known-hosts"]);
+        desk.run(&format!("completions {shell}")).ended(0).says(&["patchwave", "PATCHWAVE_COMPLETE"]);
     }
     desk.run("man").ended(0).says(&[".TH patchwave 1", "Exit codes"]);
+    desk.run("man run").ended(0).says(&[".TH patchwave-run 1", "ignore"]);
+    desk.run("man ledger verify").ended(0).says(&["patchwave ledger verify", "HASH"]);
+    desk.run("man rnu").ended(2).says(&["there is no manual page for `rnu`", "run"]);
+    desk.run("man --dir pages").ended(0).says(&["manual pages written to pages"]);
+    for page in ["patchwave.1", "patchwave-run.1", "patchwave-ledger-verify.1"] {
+        assert!(desk.folder().join("pages").join(page).is_file(), "{page}");
+    }
     // bash accepts it.
     let script = desk.write("patchwave.bash", &desk.run("completions bash").out);
     let bash = std::process::Command::new("bash").arg("-n").arg(script).status();

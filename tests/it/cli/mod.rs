@@ -7,6 +7,7 @@ mod asks;
 mod bad_input;
 mod changed_since_start;
 mod clock;
+mod completion;
 mod demo;
 mod exec;
 mod guard;
