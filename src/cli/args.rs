@@ -278,7 +278,7 @@ pub struct RetryArgs {
     /// The run whose failed hosts are meant [default: the newest that is not a check].
     pub run: Option<String>,
     /// Change nothing on any host; show what would be done.
-    #[arg(long, visible_alias = "dry-run")]
+    #[arg(short = 'C', long, visible_alias = "dry-run")]
     pub check: bool,
     /// Do not ask for confirmation.
     #[arg(short, long)]

@@ -28,6 +28,7 @@ pub struct InitArgs {
 #[derive(Clone, Debug, Args)]
 pub struct SchemaArgs {
     /// The kind of file.
+    #[arg(value_name = "KIND")]
     pub of: SchemaOf,
 }
 

@@ -15,7 +15,7 @@ pub struct RollbackArgs {
     #[arg(short, long, value_name = "PATTERN")]
     pub limit: Option<String>,
     /// Change nothing on any host; show what would be undone.
-    #[arg(long, visible_alias = "dry-run")]
+    #[arg(short = 'C', long, visible_alias = "dry-run")]
     pub check: bool,
     /// Do not ask for confirmation.
     #[arg(short, long)]

@@ -37,6 +37,8 @@ fn the_smaller_ones() {
         "inventory hosts",
         "ledger verify",
         "ledger prune",
+        "init",
+        "schema",
         "demo",
         "completions",
         "man",

@@ -2,6 +2,8 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
+use patchwave::demo::{Fleet, FleetSpec};
+
 use crate::support::cli::{Desk, Said};
 
 /// An inventory in INI, with group_vars beside it, and hosts of several kinds.
@@ -197,6 +199,29 @@ fn around_an_inventory_that_is_there() {
     for stage in ["staging/low", "production/medium", "production/high"] {
         assert!(said[1].out.contains(stage), "{stage}: {said:?}");
     }
+}
+
+/// The rest of what it says to type, on hosts that answer.
+#[test]
+fn the_playbook_of_a_project_patches_hosts() {
+    let fleet = Fleet::start(FleetSpec::quick(2)).unwrap();
+    let desk = Desk::of(&fleet);
+    let made = desk.really("init p --from-inventory inv.yml").ended(0);
+    let lines = next(&made);
+    let typed = |start: &str, more: &str| {
+        let line = lines.iter().rev().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{lines:?}"));
+        // There is no terminal here to ask at.
+        let line = line.strip_prefix("patchwave ").unwrap().replace("--host-keys ask", "--host-keys accept-new");
+        let mut command = desk.command(&format!("{line}{more}"));
+        command.current_dir(desk.folder().join("p"));
+        desk.started(command).end()
+    };
+    typed("patchwave exec all ", "").ended(0).says(&["2 hosts"]);
+    let run = lines.iter().find(|line| line.ends_with(" --check")).unwrap();
+    typed(run, "").ended(0);
+    assert!(fleet.hosts().all(|host| host.boots() == 1));
+    typed("patchwave run ", " --yes").ended(0).says(&["2 hosts: 2 ok"]);
+    assert!(fleet.hosts().all(|host| host.boots() == 2), "the kernel of each is new");
 }
 
 #[test]
