@@ -104,8 +104,8 @@ fn by_age_under_a_controller_that_sleeps(lab: &Lab, host: &str) {
     let running = one.start_run(&only);
     lab.until(host, "grep -q begin /root/trace");
     let first = run_id(&running.said());
-    // For its first second the start only waits; then it looks, and the lease is fresh once more.
-    std::thread::sleep(Duration::from_secs(2));
+    // For its first five seconds the start only waits; then the host is looked at, and the lease is fresh once more.
+    std::thread::sleep(Duration::from_secs(8));
     running.signal(Signal::STOP);
     age(lab, host);
     let refused = other.run(&only).must(6);

@@ -27,16 +27,17 @@ const WAIT: Duration = Duration::from_secs(20);
 /// The same for the first look, with which it is started.
 const FIRST_WAIT: Duration = Duration::from_secs(5);
 /// A change that prints something and ends soon needs no second look.
-const FIRST_GATHER: Duration = Duration::from_secs(1);
+const FIRST_GATHER: Duration = FIRST_WAIT;
 /// Most bytes of the output's end that are kept.
 const TAIL: usize = 64 << 10;
 /// Answers in a row that may be unreadable.
 const BAD_ANSWERS: u32 = 5;
 /// A job that was started and has not begun after this time is started again (which is safe), twice.
 const BEGINS_WITHIN: Duration = Duration::from_secs(20);
-/// How long the host gathers output for an answer; for a talking job it grows to [`LONG_GATHER`].
-const GATHER: Duration = Duration::from_millis(200);
-const LONG_GATHER: Duration = Duration::from_secs(2);
+/// How long the host gathers output for an answer; for a talking job it grows to [`LONG_GATHER`]. Each answer starts
+/// programs on a host that is at work.
+const GATHER: Duration = Duration::from_secs(1);
+const LONG_GATHER: Duration = Duration::from_secs(4);
 /// Even at the deadline a look at the job gets so much time.
 const LEAST: Duration = Duration::from_secs(5);
 /// The answer to a look needs so much time after the host's wait; else the connection is cut at the deadline.
@@ -282,7 +283,7 @@ impl Job<'_> {
             self.gather = match poll.chunk.len() {
                 0 => GATHER,
                 // Output comes in small pieces: a talking job is looked at less and less often.
-                some if some < payload::CHUNK => self.gather.mul_f32(1.5).min(LONG_GATHER),
+                some if some < payload::CHUNK => (self.gather * 2).min(LONG_GATHER),
                 _ => self.gather,
             };
         }
