@@ -259,12 +259,19 @@ impl SimHost {
                 "arch x86_64\ncpus 2\nmemory 2034512 kB\ndisks\ndisk vda 41943040\nguest\nservices\nend\n".to_owned()
             }
             "baseline" => format!("boot {}\nnow 0\njournal\nend\n", self.boot_id()),
-            "system-state" if self.packages.is_some() => format!("state running\nkernel {KERNEL}\n"),
-            "system-state" => "state none\nkernel sim\n".to_owned(),
+            "system-state" if self.packages.is_some() => {
+                format!("boot {}\nstate running\nkernel {KERNEL}\n", self.boot_id())
+            }
+            "system-state" => format!("boot {}\nstate none\nkernel sim\n", self.boot_id()),
             "guard-arm" => self.guard_arm(&args),
             "guard-settle" => self.guard_settle(&args),
             "guard-clean" => self.guard_clean(&args),
             "reboot-ask" => self.reboot_ask(&args),
+            // It is silent meanwhile.
+            "reboot-watch" => {
+                let looks = args.get(2).and_then(|looks| looks.parse().ok()).unwrap_or(0);
+                return Reply::After(Duration::from_millis(500) * looks, output(0, "up\n".to_owned()));
+            }
             "reboot-refused" => "end\n".to_owned(),
             "package-locks" => if self.is_locked() { LOCK } else { "" }.to_owned() + &"end\n".repeat(pkg::ALL.len()),
             "reboot-mark" => if self.asked_to_reboot { "there\n" } else { "gone\n" }.to_owned(),

@@ -4,7 +4,17 @@ use super::{
     Ended, StepCx, cleanup, command, copy, guard, hook, notify, pause, precheck, reboot, rollback, script, service,
     snapshot, upgrade, verify, wait_for,
 };
-use crate::playbook::StepKind;
+use crate::{command::Command, playbook::StepKind};
+
+/// What a step of this kind asks first, as far as that is known before it begins. Whoever asks the host something
+/// before that may ask this together with it (`remote::ask_ahead`).
+pub(super) fn first_asks(cx: &StepCx<'_>, kind: &StepKind) -> Vec<Command> {
+    match kind {
+        StepKind::Upgrade(_) => upgrade::first_asks(cx),
+        StepKind::Reboot(_) => reboot::first_asks(cx),
+        _ => Vec::new(),
+    }
+}
 
 /// Runs a step of this kind.
 ///

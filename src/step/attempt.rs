@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     Ended, StepCx,
-    act::act,
+    act::{act, first_asks},
     guard, job,
     kinds::{Recovery, begins_with_a_job, recovery, runs_once, takes_lease},
     lease, remote, result,
@@ -55,6 +55,8 @@ async fn attempt(cx: &mut StepCx<'_>) -> Ended {
         // the job.
         let start_asks = cx.leased && !cx.resumed && begins_with_a_job(cx.spec);
         if !start_asks {
+            let asks = std::iter::once(lease::first_ask(cx)).chain(first_asks(cx, &cx.spec.kind)).collect();
+            remote::ask_ahead(cx, asks).await?;
             lease::acquire(cx).await?;
         }
         // Recorded before the first change: a controller that continues this walk must find the same machine.

@@ -86,6 +86,8 @@ pub async fn acquire(cx: &mut StepCx<'_>) -> Result<bool, Box<StepResult>> {
             }
             Answer::Guarded(held) => return Err(Box::new(held.refusal())),
         };
+        // What was asked together with it was asked while another run may have been at work.
+        cx.heard.forget();
         match may_take(cx, &other) {
             Some(ground) if takes < TAKES => {
                 takes += 1;
@@ -103,6 +105,11 @@ pub async fn acquire(cx: &mut StepCx<'_>) -> Result<bool, Box<StepResult>> {
             _ => return Err(refused(cx, &other)),
         }
     }
+}
+
+/// What [`acquire`] asks first, for whoever asks more together with it.
+pub(super) fn first_ask(cx: &StepCx<'_>) -> Command {
+    acquire_query(cx, None).command
 }
 
 /// Why another run's lease may be taken, if it may.

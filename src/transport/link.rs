@@ -157,6 +157,11 @@ impl Link {
         self.answers
     }
 
+    /// Whether a session is open now, as far as is known.
+    pub fn is_open(&self) -> bool {
+        self.session.is_some()
+    }
+
     /// Notes that the host did not come back while we waited for it.
     pub fn give_up(&mut self) {
         self.answers = false;
@@ -207,6 +212,25 @@ impl Link {
         if let Some(session) = self.session.take() {
             session.close().await;
         }
+    }
+
+    /// Drops the session without a good-bye, for a host that does not listen any more: a good-bye takes time there.
+    pub fn abandon(&mut self) {
+        self.facts = None;
+        self.session = None;
+    }
+
+    /// Runs a reading command over the session that is open, and over no other: nothing is opened, nothing sent again.
+    /// `None`: there is none, or it was lost; then it is abandoned. Whoever does not wait for the end abandons it, too.
+    pub async fn exec_here(&mut self, command: &Command, sink: &mut dyn Sink) -> Option<Output> {
+        let session = self.session.as_mut()?;
+        let mut hiding = Hiding::new(&self.target.secrets, &mut *sink);
+        let ended = session.exec(command, &mut hiding).await;
+        hiding.finish();
+        if ended.is_err() {
+            self.abandon();
+        }
+        ended.ok()
     }
 
     /// Runs a command. A reading command whose connection is lost is sent again over a new one, within its timeout.

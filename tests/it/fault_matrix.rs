@@ -258,7 +258,8 @@ fn unexpected(case: &Case, strike: &Strike, after: &Aftermath, mine: &HostState)
         // A host that was unreachable from the start is not waited for; nothing was done to it then.
         Blow::ForeignReboot if outcome == Outcome::Unreachable => mine.steps.len() == 1 || controller_died(strike),
         // A step that only looks waits until the host is back.
-        Blow::ForeignReboot => on_host && (busy || case.name == "reboot" || case.name == "cleanup"),
+        // One that comes while a reboot has to prove itself is a reboot too many.
+        Blow::ForeignReboot => on_host && (busy || case.name.ends_with("reboot") || case.name == "cleanup"),
         Blow::PowerOff => true,
         Blow::HostDiskFull => matches!(outcome, Outcome::Failed | Outcome::Unknown),
         _ => false,

@@ -29,6 +29,17 @@ pub(in crate::step) fn check_asks(cx: &StepCx<'_>) -> Vec<Command> {
     asks
 }
 
+/// What a step asks first that goes on with [`state`], once no other program works on the packages. All packages are a
+/// long answer, so only the host's own manager is asked for them.
+pub(in crate::step) fn state_asks(cx: &StepCx<'_>) -> Vec<Command> {
+    let first = match known(cx, Rights::Raised) {
+        Ok(Some(manager)) => raised(manager.state().command),
+        Ok(None) => return Vec::new(),
+        Err(facts) => facts,
+    };
+    vec![first, raised(lock_holders().command)]
+}
+
 /// What is wrong with the host's packages, as a failure; `None` if nothing is wrong.
 ///
 /// # Errors

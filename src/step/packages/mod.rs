@@ -15,7 +15,7 @@ mod transaction;
 mod words;
 
 pub(super) use ask::{Rights, ask, ask_ahead, change, look, repeat};
-pub(super) use health::{check, check_asks, state, whole};
+pub(super) use health::{check, check_asks, state, state_asks, whole};
 pub(super) use holds::{Hold, known as known_holds, put as put_holds, release as release_holds};
 pub(super) use lists::{SECURITY, refresh};
 pub(super) use locks::{PATIENCE, free, free_of, wait, working};

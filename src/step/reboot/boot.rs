@@ -1,15 +1,18 @@
-//! Waiting for a different boot id, over new connections only: an old connection proves nothing, and an old sshd still
-//! answers while the system goes down.
+//! Waiting for a different boot id: first until the connection of the old boot ends (`leave`), then over new ones only.
+//! An old sshd still answers while the system goes down.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::{before::Before, request};
+use super::{
+    before::Before,
+    leave::{refused, watch},
+};
 use crate::{
     command::{Command, Output, Query, Unreadable, printable},
     event::StepResult,
-    step::{StepCx, guard, remote},
+    step::{StepCx, remote},
     transport::{Class, LinkError, NoSink},
 };
 
@@ -19,7 +22,8 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 /// also asked often: one that boots in a second should not cost five.
 const SLOW_AFTER: Duration = Duration::from_secs(60);
 const SLOW_ATTEMPT: Duration = Duration::from_secs(15);
-
+/// The longest pause between two attempts.
+const PAUSE: Duration = Duration::from_secs(5);
 /// With less time than this, an attempt could only end in a timeout.
 const SHORTEST: Duration = Duration::from_secs(2);
 
@@ -49,7 +53,8 @@ struct Seen {
     last: Option<String>,
 }
 
-/// Waits until a successful read gives a different boot id. `patience` is for a host that stays up, `deadline` for any.
+/// Waits until a successful read gives a different boot id, and keeps the connection over which it was read. `patience`
+/// is for a host that stays up, `deadline` for any.
 ///
 /// # Errors
 /// The step's result: `reboot-refused`, `never-went-down`, `same-boot-id`, `never-came-back` or `host-key-changed`.
@@ -60,13 +65,20 @@ pub(super) async fn wait(
     patience: Instant,
     deadline: Instant,
 ) -> Result<String, Box<StepResult>> {
+    let asked = Instant::now();
+    // A host that stays up is asked once more, over a new connection.
+    let left = watch(cx, before, patience.checked_sub(2 * SHORTEST).unwrap_or(asked)).await?;
     let began = Instant::now();
+    if left {
+        // Its sshd ends a moment after its connections.
+        tokio::time::sleep(pause(began, PAUSE).min(deadline.saturating_duration_since(began))).await;
+    }
     let mut seen = Seen::default();
     loop {
         let now = Instant::now();
         let limit = if now.duration_since(began) < SLOW_AFTER { ATTEMPT } else { SLOW_ATTEMPT };
         let left = deadline.saturating_duration_since(now);
-        match fresh(cx, limit.min(left)).await {
+        match fresh(cx, limit.min(left), Vec::new()).await {
             Ok(id) if id != before.boot => return Ok(id),
             Ok(_) => {
                 if let Some(said) = refused(cx, before).await {
@@ -92,9 +104,9 @@ pub(super) async fn wait(
                 let gone = mark_is_gone(cx).await;
                 (seen.down, seen.back) = (gone, gone);
             }
-            return Err(Box::new(verdict(&seen, evidence, began)));
+            return Err(Box::new(verdict(&seen, evidence, asked)));
         }
-        let pause = pause(began, Duration::from_secs(5));
+        let pause = pause(began, PAUSE);
         // The last attempt needs some time as well.
         tokio::time::sleep(pause.min((end - SHORTEST).saturating_duration_since(Instant::now()))).await;
     }
@@ -111,38 +123,36 @@ pub(super) fn pause(began: Instant, most: Duration) -> Duration {
     })
 }
 
-/// The result if the host took the request and then refused to reboot. In doubt: `None`.
-async fn refused(cx: &mut StepCx<'_>, before: &Before) -> Option<Box<StepResult>> {
-    let query = request::refused(before);
-    let answer = timeout(query.command.timeout, cx.link.ask(&query, &mut NoSink)).await;
-    if answer.is_err() {
-        cx.link.close().await;
-    }
-    let said = answer.ok()?.ok()??;
-    let inhibitors: Vec<&str> = said.iter().filter_map(|line| line.strip_prefix("inhibited by ")).collect();
-    let first = said.iter().find(|line| !line.starts_with("inhibited by "));
-    let why = first.map_or_else(|| "it gave no reason".to_owned(), Clone::clone);
-    let by = inhibitors.first().map(|who| format!("; inhibited by {who}")).unwrap_or_default();
-    let help = if said.iter().any(|line| line.ends_with("reboot.target is masked")) {
-        "on the host: systemctl unmask reboot.target; then run again with --limit @failed"
-    } else if inhibitors.is_empty() {
-        "check the host: systemctl status reboot.target; systemd-inhibit --list"
-    } else {
-        "check what inhibits it on the host (systemd-inhibit --list), wait for it to end, then run again with --limit @failed"
-    };
-    let summary = format!("the host refused to reboot, nothing was changed: {why}{by}");
-    // The change did not begin, so a guard has nothing to roll back.
-    guard::not_begun(cx);
-    Some(Box::new(StepResult::failed("reboot-refused", summary).detail(said).help(help)))
-}
-
-/// One look over a new connection. `Err(None)`: no answer in time.
-pub(super) async fn fresh(cx: &mut StepCx<'_>, limit: Duration) -> Result<String, Option<LinkError>> {
+/// One look over a new connection; `more` questions are asked together with it. `Err(None)`: no answer in time.
+pub(super) async fn fresh(
+    cx: &mut StepCx<'_>,
+    limit: Duration,
+    more: Vec<Command>,
+) -> Result<String, Option<LinkError>> {
     cx.link.close().await;
+    cx.heard.forget();
     let limit = limit.max(Duration::from_millis(100));
     let mut query = boot_id();
     query.command.timeout = limit;
-    match timeout(limit, cx.link.ask(&query, &mut NoSink)).await {
+    let asking = async {
+        if !more.is_empty() {
+            // One shell runs all of it. If it does not come to its end, the boot id is asked alone.
+            let all: Vec<Command> = std::iter::once(query.command.clone()).chain(more).collect();
+            match cx.link.exec_all(&all).await {
+                Ok(outputs) => {
+                    let mut answers = all.into_iter().zip(outputs);
+                    if let Some(id) = answers.next().and_then(|(_, output)| query.read(&output).ok()) {
+                        cx.heard.learn(answers);
+                        return Ok(id);
+                    }
+                }
+                Err(error @ LinkError::Connect(_)) => return Err(error),
+                Err(_) => {}
+            }
+        }
+        cx.link.ask(&query, &mut NoSink).await
+    };
+    match timeout(limit, asking).await {
         Ok(answer) => answer.map_err(Some),
         Err(_) => {
             cx.link.close().await;

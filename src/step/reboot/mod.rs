@@ -1,8 +1,7 @@
 //! `reboot`: requested once, while no other program works on the packages, and then proved: a different boot id, a
 //! fresh login, a settled system, the expected kernel, packages as healthy as before, and all of this still true after
-//! a while. Start at [`run`]; `need` says why, `request` asks, `boot` waits for the boot id, `up` proves, `health`
-//! looks at the packages, `trial` starts a new
-//! kernel once.
+//! a while. Start at [`run`]; `need` says why, `request` asks, `leave` sees it go, `boot` waits for the boot id, `up`
+//! proves, `health` looks at the packages, `trial` starts a new kernel once.
 //!
 //! Command lines on the host, through `/bin/sh -c`: `cat /proc/sys/kernel/random/boot_id`, `wall` (message on standard
 //! input), `systemctl is-system-running`, `uname -r`, those of `baseline`, and for the reboot itself
@@ -13,6 +12,7 @@
 mod before;
 mod boot;
 mod health;
+mod leave;
 mod need;
 mod request;
 mod run;
@@ -21,4 +21,5 @@ mod tests;
 mod trial;
 mod up;
 
+pub(super) use need::first_asks;
 pub(super) use run::run;

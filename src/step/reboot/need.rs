@@ -6,13 +6,14 @@ use tokio::time::Instant;
 
 use super::{before::Before, boot, health, trial};
 use crate::{
+    command::Command,
     event::StepResult,
-    pkg::{Boot, Class, lock_holders},
+    pkg::{Boot, Class, PackageManager, lock_holders},
     playbook::{Reboot, RebootWhen},
     step::{
         StepCx, baseline,
         packages::{self, Rights},
-        remote, stale,
+        stale,
     },
 };
 
@@ -21,6 +22,24 @@ pub(super) enum Need {
     Yes(Box<Before>),
     /// With the reason.
     No(String),
+}
+
+/// What [`need`] asks first, if it is known which manager the host has.
+pub(in crate::step) fn first_asks(cx: &StepCx<'_>) -> Vec<Command> {
+    let known = packages::known(cx, Rights::Raised).ok().flatten();
+    known.map_or_else(Vec::new, |manager| asks(manager).map(|ask| ask.privileged(true)).into())
+}
+
+/// Everything that [`need`] asks, in one go.
+fn asks(manager: &dyn PackageManager) -> [Command; 6] {
+    [
+        lock_holders().command,
+        manager.boot().command,
+        stale::look().command,
+        manager.health().command,
+        boot::boot_id().command,
+        baseline::query(None, true).command,
+    ]
 }
 
 /// Whether and why the host needs a reboot, and what must be known before.
@@ -35,8 +54,7 @@ pub(super) async fn need(cx: &mut StepCx<'_>, spec: &Reboot) -> Result<Need, Box
     let (mut loader, mut danger, mut passed_over, mut known) = (None, None, None, None);
     if let Some(manager) = manager {
         if !cx.check {
-            let asks =
-                [lock_holders().command, manager.boot().command, stale::look().command, manager.health().command];
+            let asks = asks(manager);
             packages::ask_ahead(cx, asks).await?;
             // While another program installs, neither the packages nor the kernels are final.
             packages::free(cx, Instant::now() + spec.lock_timeout).await?;
@@ -71,8 +89,8 @@ pub(super) async fn need(cx: &mut StepCx<'_>, spec: &Reboot) -> Result<Need, Box
         Some(manager) => health::before(cx, manager).await?,
         None => BTreeSet::new(),
     };
-    let boot = remote::ask(cx, &boot::boot_id()).await?;
-    let failed_units = match remote::ask(cx, &baseline::query(None, true)).await {
+    let boot = packages::ask(cx, boot::boot_id()).await?;
+    let failed_units = match packages::ask(cx, baseline::query(None, true)).await {
         Ok(now) => now.seen.failed_units,
         // Then every failed unit counts as new: too strict rather than too lax.
         Err(_) => BTreeSet::new(),

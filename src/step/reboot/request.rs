@@ -146,7 +146,7 @@ pub(super) async fn ask(
 }
 
 /// A unit name can be used only once, so the host itself refuses a second request in the same boot.
-fn unit(before: &Before) -> String {
+pub(super) fn unit(before: &Before) -> String {
     before.boot.chars().filter(char::is_ascii_alphanumeric).take(12).collect()
 }
 

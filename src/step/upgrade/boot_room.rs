@@ -38,7 +38,7 @@ struct Writes {
 
 /// The sizes on the host, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Room {
+pub(super) struct Room {
     free: u64,
     /// The largest kernel.
     kernel: u64,
@@ -60,7 +60,7 @@ pub(super) async fn check(
         return Ok(());
     }
     // Often only root can read the boot images.
-    let Some(room) = packages::ask(cx, Query::new(command(manager), read)).await? else { return Ok(()) };
+    let Some(room) = packages::ask(cx, room(manager)).await? else { return Ok(()) };
     let needed = needed(writes, room);
     if room.free >= needed {
         return Ok(());
@@ -72,10 +72,11 @@ pub(super) async fn check(
     Err(Box::new(packages::failed(Class::Disk, summary).help(help)))
 }
 
-fn command(manager: &dyn PackageManager) -> Command {
+/// Asks for it. `None`: the host has no `/boot`, so nothing is written there.
+pub(super) fn room(manager: &dyn PackageManager) -> Query<Option<Room>> {
     let BootPatterns { kernels, images } = manager.boot_patterns();
     let script = format!("{ROOM}\nlargest \"$b\"/{kernels}\nlargest \"$b\"/{images}\necho end");
-    Command::sh("boot-room", &script, [""; 0]).timeout(Duration::from_secs(60))
+    Query::new(Command::sh("boot-room", &script, [""; 0]).timeout(Duration::from_secs(60)), read)
 }
 
 fn writes(manager: &dyn PackageManager, planned: &Planned) -> Writes {
@@ -93,7 +94,6 @@ fn needed(writes: Writes, room: Room) -> u64 {
     kernels.saturating_add(room.image)
 }
 
-/// `None`: the host has no `/boot`, so nothing is written there.
 fn read(output: &Output) -> Result<Option<Room>, Unreadable> {
     let text = output.text();
     let lines: Vec<&str> = text.lines().collect();

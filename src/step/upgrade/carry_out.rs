@@ -4,10 +4,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use super::{plan::Planned, report, verdict::Evidence};
 use crate::{
+    command::Command,
     event::{StepResult, Verdict},
     hint::Hint,
     pkg::{PackageManager, PackageState, Transaction},
-    playbook::{RestartServices, Upgrade},
+    playbook::Upgrade,
     step::{
         Ended, StepCx,
         packages::{self, Done, End, Moment},
@@ -50,9 +51,8 @@ pub(super) async fn transact(
     restore_marks(cx, manager, &planned, &after, &mut result).await;
     let outcome = match result.verdict {
         Verdict::Ok => {
-            if spec.restart_services == RestartServices::Never {
-                packages::ask_ahead(cx, [stale::look().command, manager.reboot_reasons().command]).await?;
-            }
+            // Whoever needs an answer says what is wrong.
+            let _ = packages::ask_ahead(cx, last_asks(manager)).await;
             stale::after_upgrade(cx, spec.restart_services).await
         }
         // Nothing is restarted into packages that are not in order.
@@ -70,7 +70,7 @@ async fn after(
     manager: &dyn PackageManager,
     planned: &Planned,
 ) -> Result<PackageState, Box<StepResult>> {
-    let asks = [manager.state().command, manager.reboot_reasons().command];
+    let asks = std::iter::once(manager.state().command).chain(last_asks(manager));
     let asked = packages::ask_ahead(cx, asks).await.map_err(Box::<StepResult>::from);
     let state = match asked {
         Ok(()) => packages::state(cx, manager).await,
@@ -85,6 +85,11 @@ async fn after(
         result.way_back = planned.may_have_changed().boxed();
         Box::new(result)
     })
+}
+
+/// What is asked about a host whose packages are in order.
+fn last_asks(manager: &dyn PackageManager) -> [Command; 2] {
+    [stale::look().command, manager.reboot_reasons().command]
 }
 
 /// When a package is named in a transaction, it loses its mark as a dependency. Without the mark it is never cleaned

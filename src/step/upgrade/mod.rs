@@ -17,4 +17,5 @@ mod tests;
 mod verdict;
 mod way_back;
 
+pub(super) use run::first_asks;
 pub use run::run;

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     command::Command,
     event::StepResult,
-    pkg::{Class, PackageManager, PackageState, Pending, Transaction, lock_holders},
+    pkg::{Class, PackageManager, PackageState, Pending, Transaction},
     playbook::{Scope, Upgrade, is_cve},
     step::{
         Ended, StepCx, job,
@@ -45,7 +45,8 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
         packages::repair(cx, manager, Moment::Before, spec.lock_timeout).await?;
     }
     if !cx.check {
-        packages::ask_ahead(cx, [lock_holders().command, manager.state().command]).await?;
+        let asks = first_asks(cx);
+        packages::ask_ahead(cx, asks).await?;
         // While another program installs, it is normal that packages are half-configured.
         packages::free(cx, until).await?;
     }
@@ -82,6 +83,11 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
     planned.way_back = way_back::prepare(cx, manager, spec.rollback, &planned).await?;
     cx.journal.note("plan", serde_json::to_value(&planned).unwrap_or(Value::Null)).await?;
     carry_out::transact(cx, manager, spec, planned).await
+}
+
+/// What it asks first, once it is known which manager the host has.
+pub(in crate::step) fn first_asks(cx: &StepCx<'_>) -> Vec<Command> {
+    packages::state_asks(cx)
 }
 
 /// The noted plan, if its transaction may have been started by an earlier controller.
@@ -121,9 +127,9 @@ fn wish(cx: &StepCx<'_>, spec: &Upgrade) -> Result<Wish, Box<StepResult>> {
 }
 
 /// The question for what is pending, and the next ones where nothing is, and where something is.
-fn asks_pending(manager: &dyn PackageManager, spec: &Upgrade) -> [Command; 3] {
+fn asks_pending(manager: &dyn PackageManager, spec: &Upgrade) -> [Command; 4] {
     let pending = manager.pending(spec.allow_removals, spec.include_phased).command;
-    [pending, manager.reboot_reasons().command, room::room().command]
+    [pending, manager.reboot_reasons().command, room::room().command, boot_room::room(manager).command]
 }
 
 /// What is pending, or why that cannot be known.
