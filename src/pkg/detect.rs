@@ -103,7 +103,8 @@ mod tests {
         assert_eq!(check("debian", "", &["apt-get", "dnf"], None), Ok("apt"));
         assert_eq!(check("opensuse-leap", "suse opensuse", &["zypper"], None), Ok("zypper"));
         assert_eq!(check("sles", "suse", &["zypper", "yum"], None), Ok("zypper"));
-        assert_eq!(check("alpine", "", &["apk"], None), foreign("apk", "alpine"));
+        assert_eq!(check("alpine", "", &["apk"], None), Ok("apk"));
+        assert_eq!(check("debian", "", &["apt-get", "apk"], None), Ok("apt"));
         assert_eq!(check("arch", "", &["pacman"], None), Ok("pacman"));
         assert_eq!(check("manjaro", "arch", &["pacman", "dnf"], None), Ok("pacman"));
         // It is in Debian, too.

@@ -34,6 +34,7 @@ managers! {
     mod dnf: Dnf;
     mod zypper: Zypper;
     mod pacman: Pacman;
+    mod apk: Apk;
     #[cfg(test)]
     mod toy: Toy;
 }

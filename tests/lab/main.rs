@@ -4,6 +4,7 @@
 //! and the boot id whether a host was restarted. Start reading at `wave.rs`; [`fleet`] has the hosts, [`patchwave`] the
 //! program, [`events`] its output.
 
+mod apk;
 mod clock;
 mod controller_faults;
 mod crash;

@@ -2,7 +2,7 @@
 //! found. A manager that gets its own folder is removed here.
 
 /// Their programs, in the order in which they are looked for.
-pub(super) const FOREIGN: [&str; 5] = ["rpm-ostree", "yum", "apk", "transactional-update", "bootc"];
+pub(super) const FOREIGN: [&str; 4] = ["rpm-ostree", "yum", "transactional-update", "bootc"];
 
 /// Tools that upgrade a system whose root cannot be changed in place, with what to type. A host may have several; the
 /// first one counts.
