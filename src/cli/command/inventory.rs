@@ -87,11 +87,13 @@ fn within(
 /// Hosts without `environment` or `risk`. Only some commands need these, so it is not an error here.
 fn unlabelled(inventory: &Inventory) -> Problems {
     let mut missing = inventory.missing_labels(inventory.hosts());
+    let mut once = "; `patchwave init --from-inventory FILE` proposes it for every host";
     for problem in &mut missing.0 {
         let add = problem.help.take().unwrap_or_default();
         problem.help(format!(
-            "{add}: `plan` and `run` need it, unless the playbook names its own `stages`; `exec` does not"
+            "{add}: `plan` and `run` need it, unless the playbook names its own `stages`; `exec` does not{once}"
         ));
+        once = "";
     }
     missing
 }

@@ -52,7 +52,7 @@ fn check_finds_every_fault_at_once() {
     exit code 2
     -- stderr
     warning: 2 hosts have neither `environment` nor `risk`: db[1-2]
-      help: in group `db` write `vars: { patchwave: { environment: production, risk: low } }`: `plan` and `run` need it, unless the playbook names its own `stages`; `exec` does not
+      help: in group `db` write `vars: { patchwave: { environment: production, risk: low } }`: `plan` and `run` need it, unless the playbook names its own `stages`; `exec` does not; `patchwave init --from-inventory FILE` proposes it for every host
     warning: skipped: win1: `ansible_connection` is `winrm`, and patchwave reaches hosts by SSH only
     error: inv.yml:6:40: host web1: `ansible_become_method` is `runas`, which patchwave does not know
       |
@@ -81,7 +81,7 @@ fn check_of_one_without_labels_warns() {
       no environment/no risk: 2
     -- stderr
     warning: 2 hosts have neither `environment` nor `risk`: web[1-2]
-      help: in group `web` write `vars: { patchwave: { environment: production, risk: low } }`: `plan` and `run` need it, unless the playbook names its own `stages`; `exec` does not
+      help: in group `web` write `vars: { patchwave: { environment: production, risk: low } }`: `plan` and `run` need it, unless the playbook names its own `stages`; `exec` does not; `patchwave init --from-inventory FILE` proposes it for every host
     "#);
     let steps = "steps:\n  - pause: 1s\n";
     desk.write("staged.yml", &format!("rollout: {{ stages: [{{ hosts: web }}] }}\n{steps}"));
