@@ -2,6 +2,8 @@
 
 use std::ffi::OsString;
 
+use clap::CommandFactory as _;
+
 use super::{
     Failure, World,
     args::{Cli, Command},
@@ -10,6 +12,7 @@ use super::{
         resume, retry, rollback, run, runs, scan, schema, show, ssh_config, status,
     },
     command_lines, completion, from_ansible,
+    settings::Settings,
     state_dir::state_dir,
 };
 
@@ -19,22 +22,21 @@ pub fn main(args: impl IntoIterator<Item = OsString>, mut world: World) -> u8 {
     if let Some(code) = completion::answer(&words, &mut world) {
         return code;
     }
-    let cli = match from_ansible::parse(&words) {
-        Ok(cli) => cli,
-        Err(error) => {
-            let text = if world.paint(world.stderr_is_terminal).colours() {
-                error.render().ansi().to_string()
-            } else {
-                error.render().to_string()
-            };
-            if !error.use_stderr() {
-                return world.print(&text).unwrap_or(0);
-            }
-            world.talk(text.trim_end());
+    let settings = Settings::find(&world);
+    let words = settings.expand(&words);
+    let (cli, matches) = match from_ansible::parse(&words, &settings.as_defaults(Cli::command())) {
+        Ok(read) => read,
+        Err(error) => return not_understood(&error, &settings, &mut world),
+    };
+    if takes_settings(&cli.command) {
+        if !settings.problems.is_empty() {
+            world.talk(Failure::usage(settings.problems.clone()).render("patchwave"));
             return 2;
         }
-    };
-    let ended = dispatch(&cli, &mut world);
+        settings.ignored.iter().for_each(|line| world.talk(format_args!("warning: {line}")));
+        settings.used(&matches, &world).iter().for_each(|line| world.talk(line));
+    }
+    let ended = dispatch(&cli, &settings, &mut world);
     world.prompt.restore();
     match ended {
         Ok(code) => code,
@@ -50,7 +52,41 @@ pub fn main(args: impl IntoIterator<Item = OsString>, mut world: World) -> u8 {
     }
 }
 
-fn dispatch(cli: &Cli, world: &mut World) -> Result<u8, Failure> {
+fn not_understood(error: &clap::Error, settings: &Settings, world: &mut World) -> u8 {
+    let text = if world.paint(world.stderr_is_terminal).colours() {
+        error.render().ansi().to_string()
+    } else {
+        error.render().to_string()
+    };
+    if !error.use_stderr() {
+        return world.print(&text).unwrap_or(0);
+    }
+    world.talk(text.trim_end());
+    // What is missing in the line may be in a file that cannot be read.
+    for problem in &settings.problems.0 {
+        world.talk(format_args!("warning: {problem}"));
+    }
+    settings.ignored.iter().for_each(|line| world.talk(format_args!("warning: {line}")));
+    2
+}
+
+/// Whether the command reads an inventory or reaches hosts. The others work with a broken file, too.
+fn takes_settings(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Run(_)
+            | Command::Plan(_)
+            | Command::Resume(_)
+            | Command::Retry(_)
+            | Command::Rollback(_)
+            | Command::Exec(_)
+            | Command::Scan(_)
+            | Command::Assets(_)
+            | Command::Inventory(_)
+    )
+}
+
+fn dispatch(cli: &Cli, settings: &Settings, world: &mut World) -> Result<u8, Failure> {
     let needs_state = !matches!(
         cli.command,
         Command::Completions { .. }
@@ -86,7 +122,7 @@ fn dispatch(cli: &Cli, world: &mut World) -> Result<u8, Failure> {
         Command::Cve(args) => cve::cve(args, state, world),
         Command::Advisories(command) => advisories::advisories(command, state, world),
         Command::Plan(args) => plan::plan(args, state, world),
-        Command::Inventory(command) => inventory::inventory(command, state, world),
+        Command::Inventory(command) => inventory::inventory(command, settings, state, world),
         Command::Runs(args) => runs::runs(args, state, world),
         Command::Show(args) => show::show(args, state, world),
         Command::Log(args) => log::log(args, state, world),

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 
 use clap::{
-    Parser as _,
+    CommandFactory as _, FromArgMatches as _,
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
@@ -51,19 +51,33 @@ enum Instead {
     Plan(&'static [&'static str], &'static str),
 }
 
-/// Reads a command line.
+/// Reads a command line. `command` is that of the program, with its defaults.
 ///
 /// # Errors
 /// What clap says, with what to type for what people know from Ansible.
-pub fn parse(words: &[OsString]) -> Result<Cli, clap::Error> {
-    Cli::try_parse_from(words).or_else(|error| match before_command(&error, words) {
-        Some(cli) => Ok(cli),
-        None => Err(advise(error, words)),
+pub fn parse(words: &[OsString], command: &clap::Command) -> Result<(Cli, clap::ArgMatches), clap::Error> {
+    try_parse(words, command).or_else(|error| match before_command(&error, words, command) {
+        Some(found) => Ok(found),
+        None => Err(advise(error, words, command)),
     })
 }
 
+/// As [`parse`], without settings.
+///
+/// # Errors
+/// As [`parse`].
+pub fn understand(words: &[OsString]) -> Result<Cli, clap::Error> {
+    parse(words, &Cli::command()).map(|(cli, _)| cli)
+}
+
+fn try_parse(words: &[OsString], command: &clap::Command) -> Result<(Cli, clap::ArgMatches), clap::Error> {
+    let matches = command.clone().try_get_matches_from(words)?;
+    let cli = Cli::from_arg_matches(&matches)?;
+    Ok((cli, matches))
+}
+
 /// `exec all uptime` as `exec all -- uptime`, if no word from there on could be an option.
-fn before_command(error: &clap::Error, words: &[OsString]) -> Option<Cli> {
+fn before_command(error: &clap::Error, words: &[OsString], program: &clap::Command) -> Option<(Cli, clap::ArgMatches)> {
     let unknown = unknown(error).filter(|_| of_exec(error))?;
     let mut places = (0..words.len()).filter(|at| words[*at] == unknown);
     places.find_map(|at| {
@@ -71,11 +85,11 @@ fn before_command(error: &clap::Error, words: &[OsString]) -> Option<Cli> {
         if command.iter().any(|word| word.as_encoded_bytes().starts_with(b"-")) {
             return None;
         }
-        let marked = before.iter().cloned().chain(["--".into()]).chain(command.iter().cloned());
-        let cli = Cli::try_parse_from(marked).ok()?;
+        let marked: Vec<OsString> = before.iter().cloned().chain(["--".into()]).chain(command.iter().cloned()).collect();
+        let (cli, matches) = try_parse(&marked, program).ok()?;
         // The mark may be the value of an option instead.
         let understood = matches!(&cli.command, Command::Exec(args) if args.command.iter().map(OsString::from).eq(command.iter().cloned()));
-        understood.then_some(cli)
+        understood.then_some((cli, matches))
     })
 }
 
@@ -92,12 +106,17 @@ fn of_exec(error: &clap::Error) -> bool {
 }
 
 /// Puts what there is here in the place of clap's guess.
-fn advise(mut error: clap::Error, words: &[OsString]) -> clap::Error {
+fn advise(mut error: clap::Error, words: &[OsString], command: &clap::Command) -> clap::Error {
+    if error.kind() == ErrorKind::MissingRequiredArgument && error.to_string().contains("--inventory <FILE>") {
+        let advice = "or name it once, with `inventory:` in the project's patchwave.yml (`patchwave init` makes one)";
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![advice.into()]));
+        return error;
+    }
     let Some(option) = unknown(&error) else { return error };
     let name = option.split(['=', ' ']).next().unwrap_or_default();
     let advice = match OPTIONS.iter().find(|(known, _)| *known == name) {
         Some((_, Instead::Words(words))) => (*words).to_owned(),
-        Some((_, Instead::Plan(more, does))) => format!("`{}` {does}", plan(words, name, more)),
+        Some((_, Instead::Plan(more, does))) => format!("`{}` {does}", plan(words, name, more, command)),
         None if of_exec(&error) && !name.starts_with('-') => {
             "the command comes behind `--`: exec -i INV PATTERN -- COMMAND".to_owned()
         }
@@ -110,7 +129,7 @@ fn advise(mut error: clap::Error, words: &[OsString]) -> clap::Error {
 
 /// The `plan` of a command line with `run`, without `option` and with `more`; in general words if the line is not so
 /// simple, or has variables: these may be secret.
-fn plan(words: &[OsString], option: &str, more: &[&str]) -> String {
+fn plan(words: &[OsString], option: &str, more: &[&str], command: &clap::Command) -> String {
     let general = || [&["patchwave plan PLAYBOOK -i INV"], more].concat().join(" ");
     let Some(typed) = words.iter().skip(1).map(|word| word.to_str()).collect::<Option<Vec<&str>>>() else {
         return general();
@@ -120,7 +139,7 @@ fn plan(words: &[OsString], option: &str, more: &[&str]) -> String {
     let line: Vec<&str> =
         ["patchwave", "plan"].into_iter().chain(typed.into_iter().skip(1)).chain(more.iter().copied()).collect();
     let has_values = line.iter().any(|word| word.starts_with("-e") || word.starts_with("--extra-vars"));
-    if !simple || has_values || Cli::try_parse_from(&line).is_err() {
+    if !simple || has_values || command.clone().try_get_matches_from(&line).is_err() {
         return general();
     }
     line.iter().map(|word| quote(word).unwrap_or_else(|_| (*word).to_owned())).collect::<Vec<_>>().join(" ")
@@ -152,7 +171,7 @@ mod tests {
             ("exec all uptime -i i.yml", "the command comes behind `--`"),
             ("run p.yml -i i.yml --chek", "similar argument exists: '--check'"),
         ] {
-            let text = parse(&words(line)).unwrap_err().render().to_string();
+            let text = understand(&words(line)).unwrap_err().render().to_string();
             assert!(text.contains(expected) && !text.contains("as a value"), "{line}: {text}");
         }
     }
@@ -166,7 +185,7 @@ mod tests {
             ("exec -i i.yml all uptime uptime", vec!["uptime", "uptime"]),
             ("exec -i i.yml all -- df -h", vec!["df", "-h"]),
         ] {
-            let cli = parse(&words(line)).unwrap_or_else(|error| panic!("{line}: {error}"));
+            let cli = understand(&words(line)).unwrap_or_else(|error| panic!("{line}: {error}"));
             let Command::Exec(args) = cli.command else { panic!("{line}") };
             assert_eq!((args.pattern.as_str(), args.command), ("all", expected.iter().map(|w| (*w).into()).collect()));
         }
@@ -174,7 +193,7 @@ mod tests {
 
     #[test]
     fn check_has_the_letter_of_ansible() {
-        let cli = parse(&words("run p.yml -i i.yml -C")).unwrap();
+        let cli = understand(&words("run p.yml -i i.yml -C")).unwrap();
         assert!(matches!(cli.command, Command::Run(args) if args.check));
     }
 }

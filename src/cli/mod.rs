@@ -16,6 +16,7 @@ mod project;
 mod recorded_hosts;
 mod rollout;
 mod schemas;
+mod settings;
 mod state_dir;
 mod terminal;
 mod trace;
@@ -27,7 +28,7 @@ pub mod world;
 pub use commands::main;
 pub use failure::Failure;
 #[cfg(feature = "testing")]
-pub use from_ansible::parse as understand;
+pub use from_ansible::understand;
 #[cfg(feature = "testing")]
 pub use schemas::text as schema_text;
 pub use who::Who;

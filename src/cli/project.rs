@@ -62,7 +62,7 @@ pub fn files(existing: Option<&Existing>) -> Vec<ProjectFile> {
 }
 
 /// The inventories that the settings name, weakest first.
-pub fn inventories(existing: Option<&Existing>) -> Vec<String> {
+fn inventories(existing: Option<&Existing>) -> Vec<String> {
     match existing {
         None => vec![INVENTORY.to_owned()],
         Some(existing) => {

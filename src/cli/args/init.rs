@@ -41,9 +41,11 @@ pub enum SchemaOf {
     Inventory,
     /// A file in `group_vars/` or `host_vars/`.
     Vars,
+    /// The settings of a project: patchwave.yml.
+    Project,
 }
 
 impl SchemaOf {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Playbook, Self::Inventory, Self::Vars];
+    pub const ALL: [Self; 4] = [Self::Playbook, Self::Inventory, Self::Vars, Self::Project];
 }

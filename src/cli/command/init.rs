@@ -113,11 +113,7 @@ fn page(args: &InitArgs, existing: Option<&Existing>, files: &[ProjectFile], fol
         }
         Some(_) => {}
     }
-    let mut inventories: String =
-        project::inventories(existing).iter().map(|path| format!(" -i {}", word(path))).collect();
-    if args.lenient {
-        inventories.push_str(" --lenient");
-    }
+    let lenient = if args.lenient { " --lenient" } else { "" };
     for (command, rest, why) in [
         ("inventory check", "", "all mistakes at once"),
         ("exec all", " --host-keys ask -- uptime", "logs in everywhere; asks about new host keys"),
@@ -125,7 +121,7 @@ fn page(args: &InitArgs, existing: Option<&Existing>, files: &[ProjectFile], fol
         ("run playbooks/patch.yml", " --check", "what would be done; nothing is changed"),
         ("run playbooks/patch.yml", "", "the wave"),
     ] {
-        next.push((format!("patchwave {command}{inventories}{rest}"), why));
+        next.push((format!("patchwave {command}{lenient}{rest}"), why));
     }
     text.push_str("next:\n");
     for (line, why) in next {

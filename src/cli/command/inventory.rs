@@ -9,6 +9,7 @@ use crate::cli::{
     connect::reachable::look,
     outcome_selectors::RecordedRuns,
     rollout::prepare::load_inventory,
+    settings::Settings,
     warnings::warn,
 };
 use crate::{
@@ -20,6 +21,7 @@ use crate::{
 
 pub(in crate::cli) fn inventory(
     command: &InventoryCommand,
+    settings: &Settings,
     state_dir: PathBuf,
     world: &mut World,
 ) -> Result<u8, Failure> {
@@ -30,6 +32,7 @@ pub(in crate::cli) fn inventory(
             let mut warnings = unlabelled(&inventory);
             warnings.extend(found.warnings);
             warn(&warnings, world);
+            settings.without_meaning.iter().for_each(|line| world.talk(format_args!("note: {line}")));
             found.refused.or(()).map_err(Failure::usage)?;
             world.print(&inventory.summary_text())
         }

@@ -15,7 +15,7 @@ use clap_complete::{
 use jiff::tz::TimeZone;
 
 use crate::{
-    cli::{World, state_dir::state_dir},
+    cli::{World, settings::Settings, state_dir::state_dir},
     event::{Outcome, RunState},
     inventory::{Inventory, NoPrograms, Sources},
     ledger::Ledger,
@@ -38,11 +38,12 @@ pub(super) struct Names {
 impl Names {
     pub(super) fn of(words: &[OsString], world: &World) -> Self {
         let given = |names: &[&str]| -> Vec<PathBuf> { values(words, names) };
+        let inventories = given(&["--inventory", "-i"]);
         let state = given(&["--state-dir"]).pop();
         Self {
             folder: world.folder.clone(),
             state_dir: state_dir(state.as_deref(), world).ok(),
-            inventories: given(&["--inventory", "-i"]),
+            inventories: if inventories.is_empty() { Settings::find(world).inventories() } else { inventories },
             zone: world.zone(),
         }
     }

@@ -74,21 +74,21 @@ fn an_empty_folder_becomes_a_project_and_what_it_says_to_type_works() {
       patchwave.yml inventory.yml
       playbooks/patch.yml
       hooks/drain hooks/undrain hooks/snapshot hooks/restore
-      schemas/playbook.json schemas/inventory.json schemas/vars.json
+      schemas/playbook.json schemas/inventory.json schemas/vars.json schemas/project.json
     next:
       cd 'my fleet'
       # your hosts, instead of the examples
       editor inventory.yml
       # all mistakes at once
-      patchwave inventory check -i inventory.yml
+      patchwave inventory check
       # logs in everywhere; asks about new host keys
-      patchwave exec all -i inventory.yml --host-keys ask -- uptime
+      patchwave exec all --host-keys ask -- uptime
       # who is patched when; no host is contacted
-      patchwave plan playbooks/patch.yml -i inventory.yml
+      patchwave plan playbooks/patch.yml
       # what would be done; nothing is changed
-      patchwave run playbooks/patch.yml -i inventory.yml --check
+      patchwave run playbooks/patch.yml --check
       # the wave
-      patchwave run playbooks/patch.yml -i inventory.yml
+      patchwave run playbooks/patch.yml
     "#);
     let folder = desk.folder().join("my fleet");
     for hook in ["drain", "undrain", "snapshot", "restore"] {
@@ -96,7 +96,8 @@ fn an_empty_folder_becomes_a_project_and_what_it_says_to_type_works() {
         assert_eq!(mode & 0o111, 0o111, "{hook} is a program");
     }
     let said = type_lines(&desk, &next(&made));
-    assert!(said[0].out.contains("11 hosts") && said[0].err.is_empty(), "{said:?}");
+    assert!(said[0].out.contains("11 hosts"), "{said:?}");
+    assert_eq!(said[0].err, "from patchwave.yml: inventory inventory.yml\n");
     assert!(said[1].out.contains("production/high"), "{said:?}");
     // Everything that it made is checked by editors, with the schemas that it made.
     for (file, schema) in
@@ -195,7 +196,8 @@ fn around_an_inventory_that_is_there() {
     let list = format!("inventory: [\"{}\", \"patchwave-labels.yml\"]", desk.folder().join("ansible/hosts").display());
     assert!(settings.contains(&list), "{settings}");
     let said = type_lines(&desk, &next(&made));
-    assert!(said[0].out.contains("8 hosts") && said[0].err.is_empty(), "no host is without a label: {said:?}");
+    assert!(said[0].out.contains("8 hosts"), "{said:?}");
+    assert!(said[0].err.starts_with("from patchwave.yml: ") && said[0].err.lines().count() == 1, "a warning: {said:?}");
     for stage in ["staging/low", "production/medium", "production/high"] {
         assert!(said[1].out.contains(stage), "{stage}: {said:?}");
     }

@@ -33,6 +33,7 @@ mod round_trips;
 mod run;
 mod scan;
 mod secret_variables;
+mod settings;
 mod status;
 mod streams;
 mod terms;

@@ -35,6 +35,7 @@ pub fn reference() -> Vec<PathBuf> {
         "docs/playbook",
         "docs/rollout",
         "docs/security-updates",
+        "docs/settings",
     ];
     pages.map(|name| root().join(format!("{name}.md"))).into()
 }

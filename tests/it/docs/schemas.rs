@@ -110,4 +110,14 @@ fn mistakes_are_seen() {
     ] {
         assert_eq!(vars.is_valid(&modern(&yaml::parse(Source::new("v.yml", text)).unwrap())), right, "{text}");
     }
+    let project = validator(SchemaOf::Project);
+    for (text, right) in [
+        ("inventory: a.yml\nforks: 5\naliases: { wave: run a.yml, web: [exec, web] }", true),
+        ("inventory: []", false),
+        ("forks: 0", false),
+        ("inventroy: a.yml", false),
+        ("aliases: { 'a b': run }", false),
+    ] {
+        assert_eq!(project.is_valid(&modern(&yaml::parse(Source::new("p.yml", text)).unwrap())), right, "{text}");
+    }
 }

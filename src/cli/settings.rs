@@ -1,0 +1,188 @@
+//! Settings that a person does not want to type each time: those of the project (`patchwave.yml`), of Ansible's
+//! environment variables, and of `ansible.cfg`, in this order. They become the defaults of options, so what is typed
+//! wins over them, and `--help` shows them. What an inventory says about hosts wins over both. Start at
+//! [`Settings::find`].
+
+mod ansible;
+mod ini;
+mod project;
+
+use std::{
+    ffi::OsString,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use clap::{Arg, ArgMatches, Command, parser::ValueSource};
+
+use super::World;
+use crate::yaml::Problems;
+
+pub(super) use project::PROJECT;
+
+/// The file of a project.
+const PROJECT_FILE: &str = "patchwave.yml";
+
+/// Commands that reach hosts as an earlier run did: a setting must not change that.
+const AS_BEFORE: [&str; 3] = ["resume", "retry", "rollback"];
+const CONNECTION: [&str; 6] = ["known_hosts", "forks", "user", "private_key", "host_keys", "connect_timeout"];
+
+/// An option with a default from a file or the environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Setting {
+    /// The option's id.
+    id: &'static str,
+    /// As typed.
+    values: Vec<OsString>,
+    /// Where it is from, for people: `patchwave.yml`, `ANSIBLE_FORKS`.
+    from: String,
+}
+
+/// Another name for the beginning of a command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Alias {
+    name: String,
+    words: Vec<String>,
+}
+
+/// All settings, the strongest first.
+#[derive(Debug, Default)]
+pub(super) struct Settings {
+    all: Vec<Setting>,
+    aliases: Vec<Alias>,
+    /// What is wrong with the files.
+    pub(super) problems: Problems,
+    /// Files that are not read, and why.
+    pub(super) ignored: Vec<String>,
+    /// Settings of Ansible that mean nothing here: `FILE: [SECTION] KEY`, each with a reason.
+    pub(super) without_meaning: Vec<String>,
+}
+
+impl Settings {
+    /// Reads what there is for the current folder. Files that anybody may write are not read.
+    pub(super) fn find(world: &World) -> Self {
+        let mut found = Self::default();
+        if let Some(path) = above(&world.folder, PROJECT_FILE)
+            && found.is_safe(&path, world)
+        {
+            let (settings, aliases) = project::read(&path, &world.shown(&path), &mut found.problems);
+            found.all.extend(settings);
+            found.aliases = aliases;
+        }
+        found.all.extend(ansible::environment(world));
+        if let Some(path) = ansible::file(world)
+            && found.is_safe(&path, world)
+        {
+            let read = ansible::read(&path, world, &mut found.problems);
+            found.all.extend(read.settings);
+            found.without_meaning = read.without_meaning;
+        }
+        found
+    }
+
+    fn is_safe(&mut self, path: &Path, world: &World) -> bool {
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        let open = [folder, path]
+            .into_iter()
+            .find(|path| std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o002 != 0));
+        if let Some(open) = open {
+            let (path, open) = (world.shown(path), world.shown(open));
+            self.ignored.push(format!("{path} is not read, because anybody may write to {open} (chmod o-w)"));
+        }
+        open.is_none()
+    }
+
+    /// Gives the options of all commands these defaults.
+    pub(super) fn as_defaults(&self, command: Command) -> Command {
+        let as_before = AS_BEFORE.contains(&command.get_name());
+        let command = command.mut_args(|arg| {
+            let id = arg.get_id().as_str().to_owned();
+            match self.setting(&id) {
+                Some(setting) if is_option(&arg) && !(as_before && CONNECTION.contains(&setting.id)) => {
+                    arg.required(false).default_values(setting.values.clone())
+                }
+                _ => arg,
+            }
+        });
+        command.mut_subcommands(|command| match command.get_name() {
+            // The inventory of a new project is not that of another one.
+            "init" | "demo" | "known-hosts" => command,
+            _ => self.as_defaults(command),
+        })
+    }
+
+    fn setting(&self, id: &str) -> Option<&Setting> {
+        self.all.iter().find(|setting| setting.id == id)
+    }
+
+    /// The inventories that `-i` would name.
+    pub(super) fn inventories(&self) -> Vec<PathBuf> {
+        self.setting("inventory").map(|found| found.values.iter().map(PathBuf::from).collect()).unwrap_or_default()
+    }
+
+    /// What this command line takes from settings: `from patchwave.yml: inventory hosts.yml, forks 20`, a line for each
+    /// place.
+    pub(super) fn used(&self, matches: &ArgMatches, world: &World) -> Vec<String> {
+        let mut deepest = matches;
+        while let Some((_, below)) = deepest.subcommand() {
+            deepest = below;
+        }
+        let mut places: Vec<(&str, Vec<String>)> = Vec::new();
+        let defaulted = |id: &str| {
+            deepest.ids().any(|known| known == id) && deepest.value_source(id) == Some(ValueSource::DefaultValue)
+        };
+        for (at, setting) in self.all.iter().enumerate() {
+            let stronger = self.all[..at].iter().any(|other| other.id == setting.id);
+            if stronger || !defaulted(setting.id) || !self.reaches(matches, setting) {
+                continue;
+            }
+            let shown = |value: &OsString| world.shown(Path::new(value));
+            let values: Vec<String> = setting.values.iter().map(shown).collect();
+            let text = format!("{} {}", setting.id.replace('_', " "), values.join(" "));
+            match places.iter_mut().find(|(from, _)| *from == setting.from) {
+                Some((_, texts)) => texts.push(text),
+                None => places.push((&setting.from, vec![text])),
+            }
+        }
+        places.into_iter().map(|(from, texts)| format!("from {from}: {}", texts.join(", "))).collect()
+    }
+
+    /// Whether the command of this line takes the setting.
+    fn reaches(&self, matches: &ArgMatches, setting: &Setting) -> bool {
+        let command = matches.subcommand_name().unwrap_or_default();
+        !(AS_BEFORE.contains(&command) && CONNECTION.contains(&setting.id))
+    }
+
+    /// Puts the words of an alias in its place.
+    pub(super) fn expand(&self, words: &[OsString]) -> Vec<OsString> {
+        let Some(at) = command_word(words) else { return words.to_vec() };
+        let Some(alias) = self.aliases.iter().find(|alias| words[at] == *alias.name) else { return words.to_vec() };
+        let (before, after) = (&words[..at], &words[at + 1..]);
+        before.iter().cloned().chain(alias.words.iter().map(OsString::from)).chain(after.iter().cloned()).collect()
+    }
+}
+
+fn is_option(arg: &Arg) -> bool {
+    !arg.is_positional()
+}
+
+/// The place of the first word after the program's own options.
+fn command_word(words: &[OsString]) -> Option<usize> {
+    let mut at = 1;
+    while let Some(word) = words.get(at).and_then(|word| word.to_str()) {
+        match word {
+            "--state-dir" => at += 2,
+            _ if word.starts_with('-') => at += 1,
+            _ => return Some(at),
+        }
+    }
+    None
+}
+
+/// A file in this folder, or in the nearest folder above that has it.
+fn above(folder: &Path, name: &str) -> Option<PathBuf> {
+    folder.ancestors().map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+#[cfg(test)]
+mod tests;
