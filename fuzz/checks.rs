@@ -127,6 +127,7 @@ pub fn host_output(bytes: &[u8]) {
         let back = Transaction { downgrade: set.to_vec(), ..Transaction::removal(&[Package::named("kernel")]) };
         let _ = manager.simulate(&back).map(|query| query.read(&output));
         let _ = manager.reboot_reasons().read(&output);
+        let _ = manager.staged("/f").map(|query| query.read(&output));
         let _ = manager.kernels().read(&output);
         let text = output.text();
         let _ = manager.explain(&text);

@@ -205,3 +205,35 @@ fn the_set_from_before_comes_back_name_by_name() {
     assert_eq!(rpms(&lab, host), listed);
     assert!(ask(&lab, host, &Zypper.health()).is_good());
 }
+
+/// The archives of before were fetched, so nothing else needs to have them.
+#[test]
+fn what_was_upgraded_is_rolled_back_and_held() {
+    let Some(lab) = Lab::up_of(1, "", "suse=h1") else { return };
+    let host = "h1";
+    lab.on(host, "touch /etc/lab-fail-fixed");
+    let before = rpms(&lab, host);
+    let play = "steps:\n  - upgrade: { scope: all, exclude: ['kernel*'], rollback: required }\n";
+    let jump = Patchwave::new(&lab, MANY, play);
+    let run = jump.run(&[]).must(0).run_id();
+    assert_ne!(rpms(&lab, host), before);
+    lab.on(
+        host,
+        "set -e; cp -a /srv/repo /srv/bare; cd /srv/bare; for f in old/*.rpm; do rm -f base/${f##*/} third/${f##*/}; done; \
+         createrepo_c -q base; createrepo_c -q third; sed -i s,/srv/repo/,/srv/bare/, /etc/zypp/repos.d/*.repo; zypper -n refresh; zypper -n clean",
+    );
+    let events = jump.call(&["rollback", &run, "--yes", "--json", "--reason", "breaks the shop"]).must(4).events();
+    assert_eq!(events.outcome(host), "rolled_back", "{}", events.result(host, 0));
+    assert_eq!(rpms(&lab, host), before);
+    assert!(ask(&lab, host, &Zypper.health()).is_good());
+
+    // The next upgrade leaves alone what is held, until its time is over.
+    let named = "steps:\n  - upgrade: { scope: packages, packages: [lab-plain] }\n";
+    let next = Patchwave::named(&lab, "next", MANY, named);
+    let detail = next.run(&[]).must(0).events().result(host, 0)["detail"].to_string();
+    assert!(detail.contains("lab-plain is held until") && detail.contains("breaks the shop"), "{detail}");
+    assert_eq!(rpms(&lab, host), before);
+    lab.on(host, "sed -i 's/^[0-9]*/1000/' /var/lib/patchwave/holds");
+    next.run(&[]).must(0);
+    assert!(rpms(&lab, host).contains("lab-plain 2.0-1.lp156"), "{:?}", rpms(&lab, host));
+}

@@ -73,6 +73,7 @@ zypper_host() {
     done
     modifyrepo_c --mdtype=updateinfo /root/build/updateinfo.xml "$up/repodata"
     printf '%s\n' '[main]' 'multiversion = provides:multiversion(kernel)' 'multiversion.kernels = latest,latest-1,running' \
+        'gpgcheck = off' \
         >/etc/zypp/zypp.conf
 
     rm -rf /boot/vmlinuz-* /usr/lib/modules/*       # the kernels of the Debian below

@@ -1,7 +1,7 @@
 //! The queries for a host with dnf, and its small changes; nothing here reads an answer. Paths start with
 //! `${PATCHWAVE_ROOT-}` and programs are found through `PATH`. Start at the list in [`super`].
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     command::Command,
@@ -109,6 +109,22 @@ pub(super) fn known(names: &[String]) -> Command {
 /// `dnf-clean`: the downloaded archives; the lists stay.
 pub(super) fn clean() -> Command {
     Command::changes("dnf-clean", ["dnf", "-q", "clean", "packages"])
+}
+
+/// How old versions are fetched. The lists are those that the upgrade was planned with.
+pub(super) const FETCH: rpm::staged::Fetch = rpm::staged::Fetch {
+    label: "dnf-stage",
+    begin: FIND,
+    spec: r#"$1 "-" $2 "." $3"#,
+    fetch: r#""$dnf" -q "$strict" '--setopt=*.metadata_expire=-1' download "$@""#,
+    caches: r#""$r"/var/cache/dnf/*/packages/*.rpm "$r"/var/cache/libdnf5/*/packages/*.rpm"#,
+};
+
+/// `dnf-hold`: the plugin of version 4, dnf5's own list.
+pub(super) fn hold(names: &BTreeSet<String>, on: bool) -> Command {
+    let verb = if on { "add" } else { "delete" };
+    let words = ["dnf", "-q", "-C", "versionlock", verb].map(str::to_owned);
+    Command::changes("dnf-hold", words.into_iter().chain(names.iter().cloned()))
 }
 
 /// Files that version 4 writes its process id to, while it fetches or changes packages; the first guards the lists.

@@ -7,8 +7,8 @@ use crate::{
     command::{Command, Query},
     facts::HostFacts,
     pkg::{
-        Boot, BootFiles, BootPatterns, CannotDo, Class, FailedScript, Health, LockHolder, PackageManager, PackageState,
-        Pending, Refresh, Repair, Simulation, Transaction, Trouble, answer, holders, rpm,
+        Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedScript, Health, LockHolder, PackageManager,
+        PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble, answer, holders, rpm,
     },
 };
 
@@ -92,6 +92,18 @@ impl PackageManager for Dnf {
     // Upgrading or downgrading a named package leaves the reason for which it was installed.
     fn restore_marks(&self, _: &BTreeSet<String>) -> Option<Command> {
         None
+    }
+
+    fn stage(&self, set: &BTreeSet<Exact>, folder: &str) -> Result<Command, CannotDo> {
+        Ok(rpm::staged::stage(&commands::FETCH, set, folder))
+    }
+
+    fn staged(&self, folder: &str) -> Result<Query<BTreeSet<Exact>>, CannotDo> {
+        Ok(rpm::staged::staged("dnf-staged", folder))
+    }
+
+    fn hold(&self, names: &BTreeSet<String>, on: bool) -> Result<Command, CannotDo> {
+        Ok(commands::hold(names, on))
     }
 
     fn repair(&self, lock_timeout: Duration) -> Vec<Repair> {

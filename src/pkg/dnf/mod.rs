@@ -20,6 +20,8 @@
 //! | `dnf-simulate` | script, packages on standard input: as `dnf-transact` with `--assumeno` |
 //! | `dnf-transact`, `dnf-download` | script: `dnf -y upgrade NAME-VERSION-RELEASE.ARCH...` (or `install`, `downgrade`, `remove`; several of them in one transaction through `dnf shell` or `dnf5 do`), after waiting for locks (a detached job) |
 //! | `dnf-finish` | script: `dnf remove --duplicates`, then `dnf reinstall` of what an interrupted transaction brought in (a detached job) |
+//! | `dnf-stage`, `dnf-staged` | script: `dnf download NAME-VERSION.ARCH...` into a folder (a detached job); `rpm -K`, `rpm -qp` of each archive |
+//! | `dnf-hold` | `dnf versionlock add NAME...`, `dnf versionlock delete NAME...` |
 //! | `dnf-boot` | script: kernels, boot loader and install times; see `../rpm/boot.rs` |
 //! | `dnf-clean` | `dnf clean packages` |
 

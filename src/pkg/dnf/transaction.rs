@@ -45,6 +45,21 @@ verbs=0
 for w; do case $w in :*) verbs=$((verbs + 1)) ;; esac; done
 "#;
 
+/// Puts archives in place of packages that a folder has. Paths in `$@` are the folders.
+const FOLDERS: &str = r#"folders= words=
+for w; do case $w in /*) folders="$folders $r$w" ;; *) words="$words $w" ;; esac; done
+set --
+for w in $words; do
+  file=$(printf '%s\n' "$w" | sed 's/-[0-9][0-9]*:\([^:]*\)$/-\1/')
+  for d in $folders; do
+    for f in "$d/$file.rpm" "$d/$file.$native.rpm" "$d/$file.noarch.rpm"; do
+      case $w in /*) ;; *) [ ! -f "$f" ] || w=$f ;; esac
+    done
+  done
+  set -- "$@" "$w"
+done
+"#;
+
 /// Runs what `$@` says: one verb, or several in one transaction. Options are in `options`.
 const GO: &str = r#"go() {
   if [ "$verbs" -eq 1 ]; then
@@ -151,7 +166,11 @@ fn words(transaction: &Transaction) -> Result<Vec<String>, CannotDo> {
         words.extend(remove.iter().map(|package| spec(&package.name, package.version.as_deref())));
     }
     // Without names, some verbs do nothing and others do everything.
-    if words.is_empty() { cannot("run an empty transaction") } else { Ok(words) }
+    if words.is_empty() {
+        return cannot("run an empty transaction");
+    }
+    words.extend(transaction.folders.iter().cloned());
+    Ok(words)
 }
 
 /// `NAME-VERSION.ARCH`; `@` stands for the host's own architecture, or none.
@@ -159,6 +178,11 @@ fn spec(name: &str, version: Option<&str>) -> String {
     let (bare, arch) = split_arch(name);
     let version = version.map(|version| format!("-{version}")).unwrap_or_default();
     format!("{bare}{version}.{}", arch.unwrap_or("@"))
+}
+
+/// Shell text that completes what is asked for.
+fn completed(transaction: &Transaction) -> String {
+    if transaction.folders.is_empty() { COMPLETE.to_owned() } else { format!("{COMPLETE}{FOLDERS}") }
 }
 
 fn options(transaction: &Transaction) -> Vec<&'static str> {
@@ -171,7 +195,7 @@ fn options(transaction: &Transaction) -> Vec<&'static str> {
 
 /// `dnf-simulate`: what a transaction would do.
 pub(super) fn simulate(transaction: &Transaction) -> Result<Command, CannotDo> {
-    let script = format!("{FIND}set -- \"$@\" -- $(cat)\n{COMPLETE}{GO}{SIMULATE}");
+    let script = format!("{FIND}set -- \"$@\" -- $(cat)\n{}{GO}{SIMULATE}", completed(transaction));
     let command = Command::sh("dnf-simulate", &script, options(transaction));
     Ok(command.stdin(words(transaction)?.join("\n")).timeout(Duration::from_secs(300)))
 }
@@ -191,7 +215,7 @@ pub(super) fn run(transaction: &Transaction) -> Result<Command, CannotDo> {
     args.push("--".to_owned());
     args.extend(words(transaction)?);
     let wait = WAIT.replace("LOCKS", &locks_text());
-    let script = format!("{FIND}{wait}{RUN}{COMPLETE}{GO}{TRANSACT}");
+    let script = format!("{FIND}{wait}{RUN}{}{GO}{TRANSACT}", completed(transaction));
     Ok(Command::sh(label, &script, args).changing().timeout(TRANSACTION_LIMIT))
 }
 
@@ -240,6 +264,10 @@ mod tests {
             (
                 Transaction { downgrade: exact("b=1-1"), remove: package("a"), keep_configuration: true, ..none() },
                 Ok(format!("{keep} :downgrade b-1-1.@ :remove a.@")),
+            ),
+            (
+                Transaction { downgrade: exact("b=1-1"), folders: vec!["/f".to_owned()], ..none() },
+                Ok(format!("{keep} :downgrade b-1-1.@ /f")),
             ),
             (none(), Err("dnf cannot run an empty transaction")),
             (Transaction::upgrade(&[]), Err("dnf cannot run an empty transaction")),

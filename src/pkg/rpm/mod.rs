@@ -8,5 +8,6 @@ pub(super) mod locks;
 pub(super) mod names;
 pub(super) mod present;
 pub(super) mod scripts;
+pub(super) mod staged;
 pub(super) mod state;
 pub(super) mod version;

@@ -108,6 +108,15 @@ pub(super) fn clean() -> Command {
     Command::changes("zypper-clean", ["zypper", "--non-interactive", "--no-refresh", "clean"])
 }
 
+/// How old versions are fetched.
+pub(super) const FETCH: rpm::staged::Fetch = rpm::staged::Fetch {
+    label: "zypper-stage",
+    begin: "r=${PATCHWAVE_ROOT-}\n",
+    spec: r#"$1 "." $3 "=" $2"#,
+    fetch: r#"zypper --non-interactive --no-refresh --pkg-cache-dir "$PWD" download "$@""#,
+    caches: r#""$r"/var/cache/zypp/packages/*/*.rpm "$r"/var/cache/zypp/packages/*/*/*.rpm"#,
+};
+
 /// `zypper-hold`. A lock is for a name, whatever its architecture.
 pub(super) fn hold(names: &BTreeSet<String>, on: bool) -> Command {
     let verb = if on { "addlock" } else { "removelock" };

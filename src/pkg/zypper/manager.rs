@@ -7,8 +7,8 @@ use crate::{
     command::{Command, Query},
     facts::HostFacts,
     pkg::{
-        Boot, BootFiles, BootPatterns, CannotDo, Class, FailedScript, Health, LockHolder, PackageManager, PackageState,
-        Pending, Refresh, Repair, Simulation, Transaction, Trouble, answer, holders, rpm,
+        Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedScript, Health, LockHolder, PackageManager,
+        PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble, answer, holders, rpm,
     },
 };
 
@@ -89,6 +89,14 @@ impl PackageManager for Zypper {
     // rpm has no such mark.
     fn restore_marks(&self, _: &BTreeSet<String>) -> Option<Command> {
         None
+    }
+
+    fn stage(&self, set: &BTreeSet<Exact>, folder: &str) -> Result<Command, CannotDo> {
+        Ok(rpm::staged::stage(&commands::FETCH, set, folder))
+    }
+
+    fn staged(&self, folder: &str) -> Result<Query<BTreeSet<Exact>>, CannotDo> {
+        Ok(rpm::staged::staged("zypper-staged", folder))
     }
 
     fn hold(&self, names: &BTreeSet<String>, on: bool) -> Result<Command, CannotDo> {

@@ -104,10 +104,16 @@ fn words(transaction: &Transaction) -> Result<(&'static [&'static str], Vec<Stri
     Ok((if alone { &REMOVE } else { &INSTALL }, words))
 }
 
+/// Folders with archives, as sources for this transaction.
+fn sources(transaction: &Transaction) -> impl Iterator<Item = String> {
+    transaction.folders.iter().flat_map(|folder| ["--plus-repo".to_owned(), format!("dir:{folder}")])
+}
+
 /// `zypper-simulate`: what a transaction would do.
 pub(super) fn simulate(transaction: &Transaction) -> Result<Command, CannotDo> {
     let (verb, words) = words(transaction)?;
-    let mut command = Command::sh("zypper-simulate", &format!("{ASK}{SIMULATE}"), verb.iter().copied());
+    let args = sources(transaction).chain(verb.iter().map(|word| (*word).to_owned()));
+    let mut command = Command::sh("zypper-simulate", &format!("{ASK}{SIMULATE}"), args);
     command.keep = 32 << 20;
     Ok(command.stdin(words.join("\n")).timeout(Duration::from_secs(300)))
 }
@@ -117,6 +123,7 @@ pub(super) fn run(transaction: &Transaction) -> Result<Command, CannotDo> {
     let (verb, words) = words(transaction)?;
     let label = if transaction.download_only { "zypper-download" } else { "zypper-transact" };
     let mut args = vec![transaction.lock_timeout.as_secs().to_string()];
+    args.extend(sources(transaction));
     args.extend(verb.iter().map(|word| (*word).to_owned()));
     if transaction.download_only {
         args.push("--download-only".to_owned());
@@ -175,6 +182,10 @@ mod tests {
             (
                 Transaction { downgrade: exact("b=1-1"), remove: package("a"), keep_configuration: true, ..none() },
                 Ok(format!("{install} --download-in-advance -- b=1-1 !a")),
+            ),
+            (
+                Transaction { downgrade: exact("b=1-1"), folders: vec!["/f".to_owned()], ..none() },
+                Ok(format!("{install} --download-in-advance -- b=1-1").replacen("0 ", "0 --plus-repo dir:/f ", 1)),
             ),
             (none(), Err("zypper cannot run an empty transaction")),
             (Transaction::upgrade(&[]), Err("zypper cannot run an empty transaction")),
