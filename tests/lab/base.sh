@@ -15,7 +15,7 @@ layer_dir() {
     local f
     if f=$(over); then
         # shellcheck disable=SC2086
-        echo "$LAB_CACHE/layer-$LAB_SUITE-$( (LAB_SUITE=$OVER_BASE lowers; cd "$HERE"; cat $f) | hash12)"
+        echo "$LAB_CACHE/layer-$LAB_SUITE-$( (LAB_SUITE=$OVER_BASE lowers; cd "$HERE" || exit; cat $f) | hash12)"
     else
         echo "$LAB_CACHE/layer-$LAB_SUITE-$( (basename "$(tree_dir)"; cat "$HERE/base.sh") | hash12)"
     fi
@@ -198,6 +198,7 @@ build_over_layer() {    # SUITE MIRROR DIR: upper/ (over the hosts of bookworm) 
     [ ! -e /etc/resolv.conf ] || cat /etc/resolv.conf >"$r/etc/resolv.conf"
     echo "deb [trusted=yes] $mirror $OVER_BASE main" >"$r/tmp/sources.list"
     for f in $(over); do cp "$HERE/$f" "$r/tmp/"; done
+    # shellcheck disable=SC2046
     chroot "$r" /bin/bash -s -- "$name" $(over) <<'S' >"$d/layer.log" 2>&1 || { tail -n5 "$d/layer.log" >&2; die "the layer of $name failed"; }
 set -e
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive

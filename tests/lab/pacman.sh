@@ -6,6 +6,8 @@
 # loader and signatures are not.
 # shellcheck shell=bash
 
+# base.sh installs these.
+# shellcheck disable=SC2034
 pacman_pkgs=(pacman-package-manager makepkg libarchive-tools zstd)
 
 mkpac() {       # DIR NAME VERSION-RELEASE [PKGINFO-LINES [INSTALL-SCRIPT [COMMANDS-THAT-MAKE-FILES]]]
@@ -15,7 +17,7 @@ mkpac() {       # DIR NAME VERSION-RELEASE [PKGINFO-LINES [INSTALL-SCRIPT [COMMA
     printf '%s\n' "pkgname = $name" "pkgver = $version" 'pkgdesc = a package of the lab' 'builddate = 1700000000' \
         'packager = lab' 'size = 4096' 'arch = any' ${4:+"$4"} >"$t/.PKGINFO"
     [ -z "${5:-}" ] || echo "$5" >"$t/.INSTALL"
-    (cd "$t"; shopt -s nullglob
+    (cd "$t" || exit; shopt -s nullglob
      f=(.PKGINFO .INSTALL *); [ -e .INSTALL ] || f=(.PKGINFO *)
      bsdtar -czf .MTREE --format=mtree --options='!all,use-set,type,uid,gid,mode,time,size,sha256,link' "${f[@]}"
      bsdtar -cf - .MTREE "${f[@]}" | zstd -q -1 >"$dir/$name-$version-any.pkg.tar.zst")

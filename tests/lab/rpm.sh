@@ -6,6 +6,8 @@
 # its kernels' scripts, SELinux and GPG are not.
 # shellcheck shell=bash
 
+# base.sh installs these.
+# shellcheck disable=SC2034
 rpm_pkgs=(dnf dnf-plugins-core rpm createrepo-c)
 
 REPO=/srv/repo EL=el9 NATIVE=$(uname -m)

@@ -6,6 +6,8 @@
 # snapshots, its kernels' scripts and signatures are not.
 # shellcheck shell=bash
 
+# base.sh installs these.
+# shellcheck disable=SC2034
 zypper_pkgs=(zypper rpm createrepo-c)
 
 patch_of() {    # ID CATEGORY SEVERITY FLAG 'NAME/[EPOCH:]VERSION-RELEASE/ARCH...' 'CVE...'; FLAG: reboot, relogin, restart
