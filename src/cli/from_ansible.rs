@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 
 use clap::{
-    CommandFactory as _, FromArgMatches as _,
+    FromArgMatches as _,
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
@@ -66,8 +66,9 @@ pub fn parse(words: &[OsString], command: &clap::Command) -> Result<(Cli, clap::
 ///
 /// # Errors
 /// As [`parse`].
+#[cfg(any(test, feature = "testing"))]
 pub fn understand(words: &[OsString]) -> Result<Cli, clap::Error> {
-    parse(words, &Cli::command()).map(|(cli, _)| cli)
+    parse(words, &<Cli as clap::CommandFactory>::command()).map(|(cli, _)| cli)
 }
 
 fn try_parse(words: &[OsString], command: &clap::Command) -> Result<(Cli, clap::ArgMatches), clap::Error> {

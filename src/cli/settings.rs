@@ -69,10 +69,10 @@ impl Settings {
             found.all.extend(settings);
             found.aliases = aliases;
         }
-        found.all.extend(ansible::environment(world));
-        if let Some(path) = ansible::file(world)
-            && found.is_safe(&path, world)
-        {
+        let environment = ansible::environment(world, &mut found.problems);
+        found.all.extend(environment);
+        let safe = ansible::files(world).into_iter().find(|path| found.is_safe(path, world));
+        if let Some(path) = safe {
             let read = ansible::read(&path, world, &mut found.problems);
             found.all.extend(read.settings);
             found.without_meaning = read.without_meaning;
@@ -181,7 +181,7 @@ fn command_word(words: &[OsString]) -> Option<usize> {
 
 /// A file in this folder, or in the nearest folder above that has it.
 fn above(folder: &Path, name: &str) -> Option<PathBuf> {
-    folder.ancestors().map(|folder| folder.join(name)).find(|path| path.is_file())
+    folder.ancestors().map(|folder| folder.join(name)).find(|path| path.exists() && !path.is_dir())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What Ansible's own settings say about inventories and connections: `ansible.cfg`, searched as Ansible searches it,
 //! and its environment variables, which win over the file. The table of what counts is [`KNOWN`]; the rest of the file
-//! is named by `inventory check`. Start at [`file`] and [`read`].
+//! is named by `inventory check`. Start at [`files`] and [`read`].
 
 use std::{
     ffi::OsString,
@@ -27,7 +27,7 @@ enum As {
     Number,
     /// A number of seconds.
     Seconds,
-    /// `False` is `accept-new`, as in inventories; `True` is what this program does anyway.
+    /// `False` is `accept-new`, as in inventories, and `True` is `strict`.
     KeyChecking,
     /// Texts with commas between them.
     Texts,
@@ -81,16 +81,17 @@ pub(super) struct Read {
     pub without_meaning: Vec<String>,
 }
 
-/// The file that Ansible would read: `ANSIBLE_CONFIG` (a file, or a folder with one), then `ansible.cfg` in the current
-/// folder, `~/.ansible.cfg`, `/etc/ansible/ansible.cfg`.
-pub(super) fn file(world: &World) -> Option<PathBuf> {
+/// The files that Ansible would read, each if the ones before it are not there or not safe: `ANSIBLE_CONFIG` (a file,
+/// or a folder with one), then `ansible.cfg` in the current folder, `~/.ansible.cfg`, `/etc/ansible/ansible.cfg`.
+pub(super) fn files(world: &World) -> Vec<PathBuf> {
     let named = world.var("ANSIBLE_CONFIG").map(|path| {
         let path = at(path, &world.folder, world);
         if path.is_dir() { path.join("ansible.cfg") } else { path }
     });
     let home = world.var("HOME").map(|home| Path::new(home).join(".ansible.cfg"));
     let places = [named, Some(world.folder.join("ansible.cfg")), home, Some("/etc/ansible/ansible.cfg".into())];
-    places.into_iter().flatten().find(|path| path.is_file())
+    // What is there and is not a file is an error when it is read.
+    places.into_iter().flatten().filter(|path| path.exists() && !path.is_dir()).collect()
 }
 
 /// Reads it.
@@ -128,15 +129,18 @@ pub(super) fn read(path: &Path, world: &World, problems: &mut Problems) -> Read 
     found
 }
 
-/// What Ansible's environment variables set. A value that cannot be meant is left out: Ansible stops at it only when it
-/// needs it.
-pub(super) fn environment(world: &World) -> Vec<Setting> {
-    let setting = |known: &Known| {
-        let text = world.var(known.variable).filter(|_| !known.variable.is_empty())?;
-        let values = values(known.value, text, &world.folder, world).ok()??;
-        Some(Setting { id: known.id, values, from: known.variable.to_owned() })
-    };
-    KNOWN.iter().filter_map(setting).collect()
+/// What Ansible's environment variables set.
+pub(super) fn environment(world: &World, problems: &mut Problems) -> Vec<Setting> {
+    let mut found = Vec::new();
+    for known in KNOWN.iter().filter(|known| !known.variable.is_empty()) {
+        let Some(text) = world.var(known.variable) else { continue };
+        match values(known.value, text, &world.folder, world) {
+            Ok(Some(values)) => found.push(Setting { id: known.id, values, from: known.variable.to_owned() }),
+            Ok(None) => {}
+            Err(expected) => drop(problems.nowhere(format!("{}: expected {expected}", known.variable))),
+        }
+    }
+    found
 }
 
 /// The values of the option; `None` if it stays as it is.
@@ -167,7 +171,8 @@ fn values(how: As, text: &str, folder: &Path, world: &World) -> Result<Option<Ve
         },
         As::KeyChecking => match text.to_ascii_lowercase().as_str() {
             "false" | "no" | "off" | "n" | "f" | "0" => one("accept-new".to_owned()),
-            "true" | "yes" | "on" | "y" | "t" | "1" => Ok(None),
+            // Said, so that a weaker place does not decide.
+            "true" | "yes" | "on" | "y" | "t" | "1" => one("strict".to_owned()),
             _ => Err("True or False"),
         },
     }
@@ -178,10 +183,35 @@ fn bad(entry: &Entry, expected: &str, problems: &mut Problems) {
     problems.at(span, format!("[{}] {}: expected {expected}", entry.section, entry.key));
 }
 
-/// A path with `~` for the home folder, relative to `folder`.
+/// A path as Ansible reads it: `~` is the home folder, `$NAME` and `${NAME}` are environment variables, and others are
+/// relative to `folder`.
 fn at(path: &str, folder: &Path, world: &World) -> PathBuf {
+    let path = with_variables(path, world);
     match (path.strip_prefix("~/"), world.var("HOME")) {
         (Some(rest), Some(home)) => Path::new(home).join(rest),
         _ => folder.join(path),
     }
+}
+
+/// A variable that is not set stays as it is written.
+fn with_variables(text: &str, world: &World) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('$') {
+        out.push_str(before);
+        let braced = after.strip_prefix('{').and_then(|inner| inner.split_once('}'));
+        let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());
+        let (name, left) = braced.unwrap_or_else(|| after.split_at(end));
+        match world.var(name).filter(|_| !name.is_empty()) {
+            Some(value) => {
+                out.push_str(value);
+                rest = left;
+            }
+            None => {
+                out.push('$');
+                rest = after;
+            }
+        }
+    }
+    out + rest
 }

@@ -143,6 +143,37 @@ fn ansible_cfg_is_read_as_ansible_searches_it() {
 }
 
 #[test]
+fn the_stricter_of_two_places_is_not_undone_by_the_weaker_one() {
+    let site = Case::hosts(1).site();
+    let checks = |env: &[(&str, &str)]| really(&site, ".", env, "exec -i inv.yml all -- true").ended(0).err;
+    site.write("ansible.cfg", "[defaults]\nhost_key_checking = False\n");
+    let strict = checks(&[("ANSIBLE_HOST_KEY_CHECKING", "True")]);
+    assert!(
+        strict.contains("from ANSIBLE_HOST_KEY_CHECKING: host keys strict") && !strict.contains("accept"),
+        "{strict}"
+    );
+    site.write("ansible.cfg", "[defaults]\nhost_key_checking = False\n[ssh_connection]\nhost_key_checking = True\n");
+    let strict = checks(&[]);
+    assert!(strict.contains("host keys strict") && !strict.contains("accept"), "{strict}");
+    let said = really(&site, ".", &[("ANSIBLE_FORKS", "abc")], "exec -i inv.yml all -- true");
+    said.ended(2).says(&["ANSIBLE_FORKS: expected a number from 1 to 100000"]);
+    // A file in a folder that anybody may write to is passed over, and the next one is read.
+    site.write("open/ansible.cfg", "[defaults]\nforks = 2\n");
+    site.write("home/.ansible.cfg", "[defaults]\nforks = 3\nprivate_key_file = $KEYS/${WHICH}_rsa\n");
+    let mode = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(site.folder().join("open"), mode).unwrap();
+    let home = site.folder().join("home").display().to_string();
+    let env = [("HOME", home.as_str()), ("KEYS", "/keys"), ("WHICH", "lab")];
+    let said = really(&site, "open", &env, "inventory check -i ../inv.yml").err;
+    assert!(said.contains("warning: ansible.cfg is not read"), "{said}");
+    let said = really(&site, "open", &env, "exec -i ../inv.yml all --help").ended(0).out;
+    assert!(said.contains("[default: 3]") && said.contains("[default: /keys/lab_rsa]"), "{said}");
+    let fifo = site.folder().join("fifo");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
+    really(&site, ".", &[("ANSIBLE_CONFIG", "fifo")], "exec -i inv.yml all -- true").ended(2).says(&["fifo"]);
+}
+
+#[test]
 fn the_page_has_every_key_and_its_example_loads() {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/settings.md")).unwrap();
     let schema: serde_json::Value = serde_json::from_str(&patchwave::cli::schema_text(SchemaOf::Project)).unwrap();
