@@ -170,6 +170,19 @@ pub fn inventory_json(bytes: &[u8]) {
     inventory_of("fuzz.json", bytes);
 }
 
+/// `ansible.cfg`: each entry is on a line of the file, no entry is there twice without a problem, and no setting has an
+/// empty value.
+pub fn ansible_cfg(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let (entries, problems) = patchwave::cli::ansible_cfg(&text);
+    let mut seen = std::collections::BTreeSet::new();
+    for (section, key, line) in entries {
+        assert!(line >= 1 && line <= text.split('\n').count(), "line {line}");
+        assert_eq!(key, key.to_lowercase());
+        assert!(seen.insert((section, key)) || problems > 0);
+    }
+}
+
 /// A text of Ansible Vault. What opens was made by the seeds: no change of them may give another text.
 pub fn vault(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);

@@ -31,5 +31,7 @@ pub use failure::Failure;
 pub use from_ansible::understand;
 #[cfg(feature = "testing")]
 pub use schemas::text as schema_text;
+#[cfg(feature = "testing")]
+pub use settings::ansible_cfg;
 pub use who::Who;
 pub use world::World;

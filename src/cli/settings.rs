@@ -184,5 +184,14 @@ fn above(folder: &Path, name: &str) -> Option<PathBuf> {
     folder.ancestors().map(|folder| folder.join(name)).find(|path| path.exists() && !path.is_dir())
 }
 
+/// The entries of an `ansible.cfg` (section, key, line) and the number of its problems.
+#[cfg(feature = "testing")]
+pub fn ansible_cfg(text: &str) -> (Vec<(String, String, usize)>, usize) {
+    let mut problems = Problems::default();
+    let entries = ini::entries(&crate::yaml::Source::new("ansible.cfg", text), &mut problems);
+    let _ = problems.to_string();
+    (entries.into_iter().map(|entry| (entry.section, entry.key, entry.span.line as usize)).collect(), problems.0.len())
+}
+
 #[cfg(test)]
 mod tests;

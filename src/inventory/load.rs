@@ -12,7 +12,7 @@ use super::{
 use crate::{
     host::HostName,
     vault::{self, Passwords},
-    yaml::{Key, Node, Problem, Problems, Source, Span, VAULT, Value, nearest, read},
+    yaml::{self, Key, Node, Problem, Problems, Source, Span, VAULT, Value, nearest, read},
 };
 
 /// What has been read so far.
@@ -241,6 +241,32 @@ impl Loader {
             self.hosts[at].layers.push(Arc::new(layer));
         }
     }
+}
+
+/// The variables in a file outside inventories (`-e @FILE`), decrypted as far as there are passwords. What was
+/// encrypted is secret.
+///
+/// # Errors
+/// What is wrong with the file; it is encrypted, and no password opens it.
+pub fn variables_of(source: Arc<Source>, vault: &Arc<Passwords>) -> Result<Node, Problems> {
+    let mut loader = Loader::new(false);
+    loader.vault = Arc::clone(vault);
+    let path = source.path.display().to_string();
+    let Some(source) = loader.opened(source) else {
+        if loader.problems.is_empty() {
+            let help = "give its password with `--vault-password-file` or `-J`";
+            loader.problems.nowhere(format!("{path}: this file is encrypted")).help(help);
+        }
+        return Err(loader.problems);
+    };
+    let mut node = yaml::parse(Arc::clone(&source))?;
+    if !vault.is_empty() {
+        open(&mut node, vault, &mut loader.problems);
+    }
+    if source.sealed {
+        node.seal();
+    }
+    loader.problems.or(node)
 }
 
 /// Decrypts the encrypted values in a value.

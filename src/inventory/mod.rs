@@ -35,6 +35,7 @@ mod yaml;
 pub use connect::SshWords;
 pub use fold::fold;
 pub use group::{Group, Inventory};
+pub use load::variables_of;
 pub use propose::Proposal;
 pub use select::{NoRuns, PastRuns, SelectError};
 pub use sources::{NoPrograms, Printed, Programs, Sources, is_host_list};

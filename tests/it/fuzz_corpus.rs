@@ -131,6 +131,11 @@ fn vault() {
 }
 
 #[test]
+fn ansible_cfg() {
+    run("ansible_cfg", checks::ansible_cfg);
+}
+
+#[test]
 fn playbook() {
     run("playbook", checks::playbook);
 }

@@ -19,6 +19,7 @@ use crate::{
             recorded_options,
             roster::{ConnectOptions, Hosts},
             transport::{forks, transport},
+            vault_passwords::vault_passwords,
         },
         outcome_selectors::RecordedRuns,
         rollout::{
@@ -44,8 +45,9 @@ pub(in crate::cli) fn rollback(args: &RollbackArgs, state_dir: PathBuf, world: &
     let then = recorded(args, &state_dir)?;
     let undone = &then.started.run;
     same_names(&then.started.extra_vars, &args.extra_vars)?;
-    let extra = extra_vars(&args.extra_vars, world)?;
-    let inventory = inventory_of((&then.started, &args.vault), &extra, world)?;
+    let passwords = vault_passwords(&args.vault, world)?;
+    let extra = extra_vars(&args.extra_vars, &passwords, world)?;
+    let inventory = inventory_of((&then.started, passwords), &extra, world)?;
     let hosts = changed_hosts(&then, args, &inventory, &state_dir)?;
     let playbook = playbook::undoing(&undone.0, Path::new(&then.started.playbook_path), wish(args));
     let ignore = args.ignore_window;

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashSet},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use serde_json::{Map, Value};
@@ -10,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::{
     cli::{
         Failure, World,
-        args::{ResumeArgs, VaultArgs},
+        args::ResumeArgs,
         connect::{inventory_programs::InventoryPrograms, vault_passwords::vault_passwords},
         outcome_selectors::RecordedRuns,
         rollout::{agreed, prepare::extra_vars},
@@ -22,6 +23,7 @@ use crate::{
     plan::{self, OutsideLimit, VarsChange},
     playbook::Playbook,
     step::JumpBox,
+    vault::Passwords,
     yaml::Problems,
 };
 
@@ -45,9 +47,10 @@ pub(in crate::cli) fn files(
 ) -> Result<(Inventory, Playbook), Failure> {
     let words = &args.extra_vars;
     let started = &state.started;
-    let extra = extra_vars(words, world)?;
     same_names(&started.extra_vars, words)?;
-    let inventory = (&**started, &args.vault);
+    let passwords = vault_passwords(&args.vault, world)?;
+    let extra = extra_vars(words, &passwords, world)?;
+    let inventory = (&**started, passwords);
     if let Some(undoes) = &started.plan.undoes {
         return Ok((inventory_of(inventory, &extra, world)?, rolling_back(started, undoes)));
     }
@@ -56,7 +59,7 @@ pub(in crate::cli) fn files(
 
 /// The inventories that a run was started with, as they are now.
 pub(in crate::cli) fn inventory_of(
-    run: (&RunStarted, &VaultArgs),
+    run: (&RunStarted, Arc<Passwords>),
     extra: &Map<String, Value>,
     world: &World,
 ) -> Result<Inventory, Failure> {
@@ -65,7 +68,7 @@ pub(in crate::cli) fn inventory_of(
 
 /// Reads what a run was started from.
 fn with_sources<T>(
-    (started, vault): (&RunStarted, &VaultArgs),
+    (started, vault): (&RunStarted, Arc<Passwords>),
     world: &World,
     read: impl FnOnce(&Sources<'_>) -> Result<T, Problems>,
 ) -> Result<T, Failure> {
@@ -76,7 +79,7 @@ fn with_sources<T>(
         beside: Path::new(&started.playbook_path).parent(),
         lenient: started.lenient,
         programs: &programs,
-        vault: vault_passwords(vault, world)?,
+        vault,
     };
     read(&sources).map_err(Failure::usage)
 }

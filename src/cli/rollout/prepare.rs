@@ -14,10 +14,11 @@ use crate::{
         rollout::agreed,
     },
     host::HostName,
-    inventory::{Inventory, Sources},
+    inventory::{Inventory, Sources, variables_of},
     plan::{self, Plan},
     playbook::{self, Playbook},
     step,
+    vault::Passwords,
     yaml::{self, Problems},
 };
 
@@ -41,9 +42,10 @@ pub(in crate::cli) struct Request<'a> {
 
 /// Loads, selects and plans; every fault of every file at once.
 pub(in crate::cli) fn prepare(request: &Request<'_>, world: &World) -> Result<Prepared, Failure> {
-    let extra = extra_vars(&request.inventory.extra_vars, world)?;
-    let programs = InventoryPrograms::new(world);
     let given = &request.inventory;
+    let passwords = vault_passwords(&given.vault, world)?;
+    let extra = extra_vars(&given.extra_vars, &passwords, world)?;
+    let programs = InventoryPrograms::new(world);
     let (inventory, playbook) = plan::load(
         request.playbook,
         &Sources {
@@ -51,7 +53,7 @@ pub(in crate::cli) fn prepare(request: &Request<'_>, world: &World) -> Result<Pr
             beside: request.playbook.parent(),
             lenient: given.lenient,
             programs: &programs,
-            vault: vault_passwords(&given.vault, world)?,
+            vault: passwords,
         },
         extra,
     )
@@ -91,26 +93,31 @@ pub(in crate::cli) fn changes(playbook: &Playbook) -> bool {
 
 /// The inventories alone, for commands without a playbook.
 pub(in crate::cli) fn load_inventory(args: &InventoryArgs, world: &World) -> Result<Inventory, Failure> {
-    let extra = extra_vars(&args.extra_vars, world)?;
+    let passwords = vault_passwords(&args.vault, world)?;
+    let extra = extra_vars(&args.extra_vars, &passwords, world)?;
     let programs = InventoryPrograms::new(world);
     let sources = Sources {
         inventories: &args.inventory,
         beside: Some(&world.folder),
         lenient: args.lenient,
         programs: &programs,
-        vault: vault_passwords(&args.vault, world)?,
+        vault: passwords,
     };
     Inventory::load(&sources).and_then(|inventory| inventory.with_extra_vars(&extra)).map_err(Failure::usage)
 }
 
-/// `-e key=value`, `-e '{"k": 1}'` and `-e @file`; a later one wins.
-pub(in crate::cli) fn extra_vars(words: &[String], world: &World) -> Result<Map<String, Value>, Failure> {
+/// `-e key=value`, `-e '{"k": 1}'` and `-e @file`, which may be encrypted; a later one wins.
+pub(in crate::cli) fn extra_vars(
+    words: &[String],
+    passwords: &Arc<Passwords>,
+    world: &World,
+) -> Result<Map<String, Value>, Failure> {
     let mut vars = Map::new();
     for word in words {
         if let Some(path) = word.strip_prefix('@') {
             let source = yaml::Source::load(&world.absolute(Path::new(path)))
                 .map_err(|problem| Failure::usage(Problems(vec![problem])))?;
-            vars.extend(as_map(yaml::parse(source).map_err(Failure::usage)?.to_json(), word)?);
+            vars.extend(as_map(variables_of(source, passwords).map_err(Failure::usage)?.to_json(), word)?);
         } else if word.trim_start().starts_with('{') {
             let source = yaml::Source::new("-e", word.as_str());
             vars.extend(as_map(yaml::parse(source).map_err(Failure::usage)?.to_json(), word)?);

@@ -135,3 +135,33 @@ fn passwords_come_from_files_programs_and_people() {
     desk.types = Some("open sesame");
     hides(&desk.run(&format!("{line} -J")).ended(0));
 }
+
+#[test]
+fn extra_variables_come_from_encrypted_files_too() {
+    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
+    let desk = Desk::of(&fleet);
+    let host = fleet.hosts().next().unwrap().name().to_owned();
+    let indented: String = VALUE.lines().map(|line| format!("  {line}\n")).collect();
+    desk.write("file.yml", FILE);
+    desk.write("value.yml", &format!("note: !vault |\n{indented}"));
+    desk.write("password", "open sesame\n");
+    let echo = "echo look {{ note }} {{ api_key }} {{ nested.a[0] }} plainly";
+    desk.write("play.yml", &format!("name: Extra\nsteps:\n  - command: {{ run: \"{echo}\", changes: false }}\n"));
+    let line = "run play.yml -i inv.yml -e @file.yml -e @value.yml";
+    let refused = desk.run(line).ended(2);
+    hides(&refused);
+    refused.says(&["file.yml: this file is encrypted", "--vault-password-file"]);
+    let ran = desk.run(&format!("{line} --vault-password-file password --json")).ended(0);
+    hides(&ran);
+    ran.says(&["look ******** ******** ******** plainly"]);
+    let run = desk.last_run();
+    hides(&desk.run(&format!("log {run} {host}")).ended(0).says(&["plainly"]));
+    holds_nothing(&desk.folder().join("state"));
+    desk.write("wrong", "nonsense\n");
+    hides(
+        &desk
+            .run(&format!("{line} --vault-password-file wrong"))
+            .ended(2)
+            .says(&["none of the vault passwords opens it"]),
+    );
+}
