@@ -275,7 +275,7 @@ pub struct ResumeArgs {
 /// `retry`.
 #[derive(Clone, Debug, Args)]
 pub struct RetryArgs {
-    /// The run whose failed hosts are meant [default: the newest that is not a check].
+    /// The run that these hosts failed in [default: the newest that is not a check].
     pub run: Option<String>,
     /// Change nothing on any host; show what would be done.
     #[arg(short = 'C', long, visible_alias = "dry-run")]

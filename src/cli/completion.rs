@@ -36,11 +36,16 @@ pub(super) fn script(shell: clap_complete::Shell) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// Answers a shell that asks what may follow; `None` if no shell asks. `args` are the program, `--`, and the words.
+/// Answers a shell that asks what may follow; `None` if no shell asks. `args` are the program, `--`, and the words:
+/// without the `--` it is a person's command, whatever the environment says.
 pub(super) fn answer(args: &[OsString], world: &mut World) -> Option<u8> {
     let shells = Shells::builtins();
     let shell = shells.completer(world.var(VARIABLE)?)?;
-    let words: Vec<OsString> = args.iter().skip_while(|word| *word != "--").skip(1).cloned().collect();
+    let [_, mark, words @ ..] = args else { return None };
+    if mark != "--" {
+        return None;
+    }
+    let words = words.to_vec();
     let names = Arc::new(Names::of(&words, world));
     let mut command = with_names(Cli::command(), &names);
     command.build();

@@ -214,7 +214,7 @@ impl Link {
         }
     }
 
-    /// Drops the session without a good-bye, for a host that does not listen any more: a good-bye takes time there.
+    /// Drops the session without closing it, for a host that no longer answers: closing takes time there.
     pub fn abandon(&mut self) {
         self.facts = None;
         self.session = None;

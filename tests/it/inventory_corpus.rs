@@ -1,6 +1,6 @@
 //! Inventories and patterns with the answers of Ansible. Our own cases, for every rule, are in
 //! `tests/it/inventories/cases.txt`; `make` beside it asks Ansible again. A corpus of real inventories is used where it
-//! is present: `PATCHWAVE_CORPUS`, or `../shared/corpus` beside the project.
+//! is present: `PATCHWAVE_CORPUS`, or a folder `corpus` with `limits.jsonl` in a folder beside the project.
 
 use std::{
     collections::BTreeMap,
@@ -215,10 +215,12 @@ fn corpus() -> Option<PathBuf> {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
     let named = env::var_os("PATCHWAVE_CORPUS").map(PathBuf::from);
     if let Some(folder) = &named {
-        assert!(folder.is_dir(), "PATCHWAVE_CORPUS: {} is no folder", folder.display());
+        assert!(folder.is_dir(), "PATCHWAVE_CORPUS: {} is not a folder", folder.display());
     }
-    let beside = || ["../shared/corpus", "../../shared/corpus"].map(|path| project.join(path));
-    let found = named.or_else(|| beside().into_iter().find(|folder| folder.is_dir()));
+    // The project may itself be in a folder of work trees.
+    let beside = project.ancestors().skip(1).take(2).filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
+    let mut corpora = beside.map(|entry| entry.path().join("corpus"));
+    let found = named.or_else(|| corpora.find(|folder| folder.join("limits.jsonl").is_file()));
     if found.is_none() {
         eprintln!("NOT RUN: the corpus of real inventories is not here (PATCHWAVE_CORPUS names it)");
     }

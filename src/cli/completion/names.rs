@@ -5,6 +5,7 @@
 use std::{
     collections::BTreeSet,
     ffi::{OsStr, OsString},
+    fs::Metadata,
     path::{Path, PathBuf},
 };
 
@@ -17,7 +18,7 @@ use jiff::tz::TimeZone;
 use crate::{
     cli::{World, settings::Settings, state_dir::state_dir},
     event::{Outcome, RunState},
-    inventory::{Inventory, NoPrograms, Sources},
+    inventory::{Inventory, NoPrograms, Sources, is_host_list},
     ledger::Ledger,
     ui,
 };
@@ -115,7 +116,11 @@ impl Names {
     }
 
     fn inventory(&self) -> Option<Inventory> {
-        let inventories: Vec<PathBuf> = self.inventories.clone();
+        // A device or a pipe could wait, or take what the person is typing.
+        let is_safe = |path: &PathBuf| {
+            is_host_list(path) || self.folder.join(path).metadata().is_ok_and(|found| !is_stream(&found))
+        };
+        let inventories: Vec<PathBuf> = self.inventories.iter().filter(|path| is_safe(path)).cloned().collect();
         if inventories.is_empty() {
             return None;
         }
@@ -129,6 +134,10 @@ impl Names {
         };
         Inventory::load(&sources).ok()
     }
+}
+
+fn is_stream(found: &Metadata) -> bool {
+    !found.is_file() && !found.is_dir()
 }
 
 /// The values of an option: `-i X`, `-iX`, `--inventory X` and `--inventory=X`.

@@ -101,13 +101,12 @@ pub(super) fn read(path: &Path, world: &World, problems: &mut Problems) -> Read 
     let folder = path.parent().unwrap_or(Path::new("/"));
     let name = world.shown(path);
     let entries = entries(&source, problems);
-    for Known { section, key, variable, id, value } in KNOWN {
+    for Known { section, key, id, value, .. } in KNOWN {
         // A password file from the environment stands for the one in the file.
         if id.starts_with("vault") && world.var("ANSIBLE_VAULT_PASSWORD_FILE").is_some() {
             continue;
         }
         let Some(entry) = entries.iter().find(|entry| entry.is(section, key)) else { continue };
-        debug_assert!(variable.is_empty() || variable.starts_with("ANSIBLE_"));
         match values(value, &entry.value, folder, world) {
             Ok(Some(values)) => found.settings.push(Setting { id, values, from: name.clone() }),
             Ok(None) => {}

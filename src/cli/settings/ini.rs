@@ -49,9 +49,8 @@ pub(super) fn entries(source: &Arc<Source>, problems: &mut Problems) -> Vec<Entr
             return found;
         }
         match (open, section.as_ref()) {
-            _ if text.is_empty() => {
-                // A comment does not end a value; an empty line neither, but adds nothing here.
-            }
+            // Neither a comment nor an empty line ends a value.
+            _ if text.is_empty() => {}
             (Some(of), Some(_)) if indent > of => {
                 if let Some(last) = found.last_mut() {
                     last.value.push('\n');

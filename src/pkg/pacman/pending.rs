@@ -24,7 +24,8 @@ struct Seen {
     brings: Vec<(String, String, String)>,
     /// Installed packages that one of these replaces.
     replaced: BTreeSet<String>,
-    /// Name and newer version of each installed package that has one, and whether pacman is told to ignore it.
+    /// Name and newer version of each installed package that has one, and whether `IgnorePkg` or `IgnoreGroup` names
+    /// it.
     newer: Vec<(String, String, bool)>,
     /// Names of kernels.
     kernels: BTreeSet<String>,

@@ -111,7 +111,7 @@ pub(super) async fn refused(cx: &mut StepCx<'_>, before: &Before) -> Option<Box<
     Some(Box::new(StepResult::failed("reboot-refused", summary).detail(said).help(help)))
 }
 
-/// Tells that the host has spoken.
+/// Notes that the host has sent something.
 struct Pulse(Sender<()>);
 
 impl Sink for Pulse {

@@ -145,5 +145,13 @@ fn what_cannot_be_read_gives_no_names_and_no_message() {
     let program = site.program("inv.sh", "#!/bin/sh\ntouch started\necho '{}'\n");
     assert_eq!(asks(&format!("patchwave exec -i {} web", program.display())), "");
     assert!(!site.folder().join("started").exists());
+    // Neither is a device read: it could take what the person types next.
+    for device in ["/dev/stdin", "/dev/tty", "/dev/zero"] {
+        assert_eq!(asks(&format!("patchwave exec -i {device} web")), "");
+    }
     assert!(asks("patchwave run ''").contains("play.yml"));
+    // A variable that somebody has exported does not turn commands into questions.
+    let mut command = site.command("inventory hosts -i inv.yml");
+    command.env("PATCHWAVE_COMPLETE", "fish");
+    site.started(command).end().ended(0).prints("web001.test\n");
 }
