@@ -1,6 +1,7 @@
 //! The command line.
 
 mod demo;
+mod impact;
 mod init;
 mod known_hosts;
 mod ledger;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use super::inventory_args::{InventoryArgs, InventoryCommand, VaultArgs};
 pub use demo::DemoArgs;
+pub use impact::ImpactArgs;
 pub use init::{InitArgs, SchemaArgs, SchemaOf};
 pub use known_hosts::{KnownHostsCheck, KnownHostsCommand, KnownHostsFind, Strictness};
 pub use ledger::{LedgerCommand, PruneArgs};
@@ -48,6 +50,8 @@ pub enum Command {
     Run(RunArgs),
     /// Show the stages and waves of a rollout without connecting.
     Plan(PlanArgs),
+    /// Show what a playbook would bring to each host: packages, reboots, restarts, and what would fail. Changes nothing.
+    Impact(ImpactArgs),
     /// Continue an interrupted or stopped run.
     Resume(ResumeArgs),
     /// Run a playbook again on the hosts that failed, with the options of that run.
@@ -213,6 +217,9 @@ pub struct RunArgs {
     /// The state folder is deleted when the program ends (only the demo's).
     #[arg(skip)]
     pub temporary: bool,
+    /// The page begins with the packages (`impact`).
+    #[arg(skip)]
+    pub impact: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub connect: ConnectArgs,

@@ -8,7 +8,7 @@ use super::{
     Failure, World,
     args::{Cli, Command},
     command::{
-        advisories, ask, assets, cve, demo, exec, facts, init, inventory, known_hosts, ledger, log, man, plan, report,
+        advisories, ask, assets, cve, demo, exec, facts, impact, init, inventory, known_hosts, ledger, log, man, plan, report,
         resume, retry, rollback, run, runs, scan, schema, show, ssh_config, status,
     },
     command_lines, completion, from_ansible,
@@ -76,6 +76,7 @@ fn takes_settings(command: &Command) -> bool {
         command,
         Command::Run(_)
             | Command::Plan(_)
+            | Command::Impact(_)
             | Command::Resume(_)
             | Command::Retry(_)
             | Command::Rollback(_)
@@ -102,6 +103,10 @@ fn dispatch(cli: &Cli, settings: &Settings, world: &mut World) -> Result<u8, Fai
         Command::Run(args) => {
             super::trace::to_file(&state, cli.verbose);
             run::run(args, state, world)
+        }
+        Command::Impact(args) => {
+            super::trace::to_file(&state, cli.verbose);
+            impact::impact(args, state, world)
         }
         Command::Resume(args) => {
             super::trace::to_file(&state, cli.verbose);

@@ -44,6 +44,9 @@ impl Walk {
                 None => self.attempts(step, spec, walk, None).await?,
             },
         };
+        if self.started.check {
+            result = step::foreseen(result, &self.started.plan.steps[..step.index], &walk.scope);
+        }
         result.took = begun.elapsed();
         walk.learn_vars(&result);
         walk.saw(step, spec, &result);
@@ -130,6 +133,7 @@ impl Walk {
             leased,
             holds_lease: false,
             heard: step::Heard::default(),
+            lists_apart: None,
             undo: &walk.undo,
             resumed: attempt.resumed,
             journal: &mut journal,

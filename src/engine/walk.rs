@@ -144,6 +144,9 @@ impl Walk {
     }
 
     async fn all_phases(&self, walk: &mut WalkState) -> Result<Outcome, WalkEnd> {
+        if self.started.check {
+            return self.foresee(walk).await;
+        }
         let plan = &self.started.plan;
         let mut broken: Option<(usize, Verdict)> = None;
         let mut drained = false;
@@ -159,8 +162,7 @@ impl Walk {
         }
         let Some((broke_at, broke_with)) = broken else {
             // A host that was rolled back lacks its updates: it is never ok.
-            let back = plan.undoes.is_some() && !self.started.check;
-            return Ok(if back { Outcome::RolledBack } else { Outcome::Ok });
+            return Ok(if plan.undoes.is_some() { Outcome::RolledBack } else { Outcome::Ok });
         };
         let mut verdict = broke_with;
         for (index, spec) in plan.steps.iter().enumerate().filter(|(_, spec)| spec.kind.ends_guard()) {
@@ -193,6 +195,27 @@ impl Walk {
             Verdict::Unknown => Outcome::Unknown,
             Verdict::Ok | Verdict::Skipped | Verdict::Failed => Outcome::Failed,
         })
+    }
+
+    /// The walk of a check. A step that would fail does not end it, so that everything that is wrong is found at once;
+    /// nothing was done, so nothing is cleaned up.
+    async fn foresee(&self, walk: &mut WalkState) -> Result<Outcome, WalkEnd> {
+        let mut outcome = Outcome::Ok;
+        for (index, spec) in self.started.plan.steps.iter().enumerate() {
+            let step = StepRef { phase: StepPhase::Main, index };
+            let lost = match self.one(step, spec, walk).await? {
+                Verdict::Ok | Verdict::Skipped => continue,
+                Verdict::Failed => {
+                    outcome = Outcome::Failed;
+                    continue;
+                }
+                Verdict::Unreachable => Outcome::Unreachable,
+                Verdict::Unknown => Outcome::Unknown,
+            };
+            // The rest cannot be asked. What was found before is as bad, and more is known about it.
+            return Ok(if outcome == Outcome::Failed { outcome } else { lost });
+        }
+        Ok(outcome)
     }
 
     /// Ends an `undrain` of a broken walk that was running when an earlier controller ended. A host is in one step at a

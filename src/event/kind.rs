@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{LeftBehind, LostLease, Outcome, Person};
+use super::{Forecast, LeftBehind, LostLease, Outcome, Person};
 use crate::{
     host::HostName,
     mask::Secrets,
@@ -287,6 +287,9 @@ pub struct StepResult {
     /// `--check` found that this step has work to do here; the summary says what.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub found_work: bool,
+    /// `--check`: what the step would do, as data.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub forecast: Option<Box<Forecast>>,
     /// Packages that changed.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub packages: Vec<PackageChange>,
@@ -333,6 +336,7 @@ impl StepResult {
         self.detail.iter_mut().for_each(|line| secrets.hide_in(line));
         self.help.iter_mut().for_each(|help| secrets.hide_in(help));
         self.left_behind.files.iter_mut().for_each(|file| secrets.hide_in(file));
+        self.forecast.iter_mut().for_each(|forecast| forecast.hide(secrets));
         for (name, value) in &mut self.vars {
             if Some(name.as_str()) == register || name == "snapshot" {
                 secrets.hide_in_json(value);

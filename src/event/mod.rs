@@ -2,6 +2,7 @@
 //! done elsewhere. Start at [`Event`] and [`RunState`].
 
 mod exit_code;
+mod forecast;
 mod host;
 mod kind;
 mod lease;
@@ -15,6 +16,7 @@ pub(crate) mod sample;
 mod state;
 mod tally;
 
+pub use forecast::{Fate, Forecast, ForeseenPackage, ForeseenService, ListsSeen};
 pub use kind::{Event, Kind, Progress, RunId, RunResumed, RunStarted, StepPhase, StepRef, StepResult, Stop, Verdict};
 pub use lease::{Ground, LostLease, TakenLease};
 pub use left_behind::{LeftBehind, PackageLeft, WhyLeft};

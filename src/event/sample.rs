@@ -96,6 +96,7 @@ pub(crate) fn result(verdict: Verdict, summary: &str) -> StepResult {
         help: None,
         changed: false,
         found_work: false,
+        forecast: None,
         packages: Vec::new(),
         restarted: Vec::new(),
         left_behind: Default::default(),

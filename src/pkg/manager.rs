@@ -154,6 +154,28 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
         None
     }
 
+    /// Fetches package lists into `folder` on the host and leaves the host's own alone, so that a check sees what is
+    /// pending now. `None`: the manager has no safe way to do this.
+    fn refresh_apart(&self, _folder: &str) -> Option<RefreshApart> {
+        None
+    }
+
+    /// Packages that every process or process 1 uses, without an architecture: replacing one asks for a reboot.
+    fn core(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Whether packages usually restart their own services when they are replaced.
+    fn restarts_services(&self) -> bool {
+        false
+    }
+
+    /// Shell text that prints the files of the installed packages `$@`, each line `PACKAGE FILE`, with the names as they
+    /// were given. `None`: the manager has no way to say it.
+    fn list_files(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Whether advisories call the source of kernels so. A kernel's problem is gone when the kernel runs, not when it
     /// is installed.
     fn is_kernel_source(&self, _source: &str) -> bool {
@@ -208,6 +230,17 @@ pub enum Refresh {
         /// The lines that say so.
         lines: Vec<String>,
     },
+}
+
+/// How package lists are fetched apart from the host's own.
+#[derive(Debug)]
+pub struct RefreshApart {
+    /// Makes the folder and fetches them; the inner error says why this was not tried, for people.
+    pub refresh: Query<Result<Refresh, String>>,
+    /// The environment variable with which the manager's other questions use them.
+    pub variable: (String, String),
+    /// Deletes the folder.
+    pub remove: Command,
 }
 
 /// A package source that did not answer, or answered badly.

@@ -15,6 +15,7 @@ mod loader;
 mod locks;
 mod manager;
 mod package;
+mod parts;
 mod patterns;
 mod pending;
 #[cfg(test)]
@@ -44,8 +45,9 @@ pub use boot::{Boot, BootFiles, BootPatterns, Kernel, Kernels, RebootReason};
 pub use detect::{Refusal, detect, named};
 pub use loader::Starts;
 pub use locks::{are_locked, is_lists, lock_holders, locked, stop_if_locked};
-pub use manager::{FailedSource, LockHolder, PackageManager, Refresh};
+pub use manager::{FailedSource, LockHolder, PackageManager, Refresh, RefreshApart};
 pub use package::{Exact, Package, PackageChange, Versions};
+pub use parts::part_of;
 pub use pending::{Advisory, Pending, Security, Simulation, Stays, Update};
 pub use state::{Health, Installed, PackageState};
 pub use transaction::{CannotDo, Repair, Transaction};

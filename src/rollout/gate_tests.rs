@@ -46,7 +46,7 @@ fn a_gate_runs_after_the_last_wave_as_well() {
     assert!(matches!(run.next(), Directive::Finished(Ending::Left { .. })), "{:?}", run.next());
     let mut run = Run::new(vec![Stage { gate: gate(), ..stage("s", "a | b") }], None);
     Arc::make_mut(&mut run.state.started).check = true;
-    run.starts("a").end("a", Outcome::Ok).starts("b").end("b", Outcome::Ok).says(OVER);
+    run.starts("a b").end("a b", Outcome::Ok).says(OVER);
 }
 
 /// The gate after a wave that a limit cut short runs, and runs again when the rest of the wave is done.

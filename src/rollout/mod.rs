@@ -2,6 +2,7 @@
 //! Each decision is made again from the recorded facts. Start at [`next`]; the reasons to stop are in [`halt`], what is
 //! still to come in [`prospect`].
 
+mod check;
 mod halt;
 mod next;
 mod prospect;

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::halt::{Halt, halt};
+use super::{
+    check,
+    halt::{Halt, halt},
+};
 use crate::{
     event::{HostAt, RunState},
     host::HostName,
@@ -90,6 +93,9 @@ impl Now {
 /// priority.
 // long: one function, so that the order of the reasons is in one place.
 pub fn next(state: &RunState, now: Now, limits: Limits) -> Directive {
+    if state.started.check {
+        return check::next(state, limits);
+    }
     if let Some(why) = halt(state) {
         return if state.tally.in_flight > 0 {
             Directive::Drain(why)
@@ -178,22 +184,20 @@ fn passage(state: &RunState, s: usize, w: usize, now: Now) -> Option<Directive> 
     if state.tally.in_flight > 0 {
         return Some(Directive::WaitForHosts);
     }
-    // A check changes nothing, so there is nothing to watch.
-    let watched = !state.started.check;
-    if watched && wave.gate.is_none() && now.rested < stage.soak {
+    if wave.gate.is_none() && now.rested < stage.soak {
         let left = stage.soak - now.rested;
         return Some(Directive::Soak { left, why: format!("soak after wave {} of stage {}", w + 1, stage.name) });
     }
-    if watched && !stage.gate.is_empty() && wave.gate.is_none() {
+    if !stage.gate.is_empty() && wave.gate.is_none() {
         return Some(Directive::RunGate { stage: s, wave: w });
     }
     let moment = Moment::AfterCanary;
     waits(state, s, moment).then_some(Directive::WaitForApproval { stage: s, moment })
 }
 
-/// Whether the stage waits for a person at this moment. A check changes nothing, so it needs no approval.
+/// Whether the stage waits for a person at this moment.
 fn waits(state: &RunState, s: usize, moment: Moment) -> bool {
-    state.plan().stages[s].approve == Some(moment) && !state.stages[s].approved(moment) && !state.started.check
+    state.plan().stages[s].approve == Some(moment) && !state.stages[s].approved(moment)
 }
 
 enum Admission {
@@ -242,9 +246,7 @@ fn admit(state: &RunState, s: usize, stage: &Stage, w: usize, now: Timestamp, li
 }
 
 fn obstacle(state: &RunState, host: &PlannedHost, starting: &[&PlannedHost], now: Timestamp) -> Option<String> {
-    // A check changes nothing, so it may look at any time.
-    if !state.started.check
-        && let Some(window) = &host.window
+    if let Some(window) = &host.window
         && window::open_until(window, now).is_none()
     {
         return Some(format!("the maintenance window of {} is closed", host.name));

@@ -326,14 +326,28 @@ fn no_approval_is_needed_for_hosts_that_cannot_start_or_after_a_halt() {
     assert!(matches!(run.next(), Directive::Finished(Ending::Halted(_))), "{:?}", run.next());
 }
 
+/// Neither waves nor broken hosts, approvals, soaks, gates, closed windows and full failure domains hold it back.
 #[test]
-fn a_check_neither_asks_nor_soaks() {
-    for moment in [Moment::Before, Moment::AfterCanary] {
-        let s = Stage { approve: Some(moment), soak: Duration::from_secs(60), ..stage("s", "a | b") };
-        let mut run = Run::new(vec![s], None);
-        Arc::make_mut(&mut run.state.started).check = true;
-        run.starts("a").end("a", Outcome::Ok).starts("b").end("b", Outcome::Ok).says(OVER);
-    }
+fn a_check_visits_every_host_at_once() {
+    let mut s = Stage { soak: Duration::from_secs(60), approve: Some(Moment::Before), ..stage("s", "a | b c") };
+    s.gate = gate();
+    let closed =
+        Window { start: "0 3 * * *".to_owned(), duration: Duration::from_secs(3600), timezone: "UTC".to_owned() };
+    s.waves[0].hosts[0].window = Some(Arc::new(closed.into()));
+    let mut run = Run::new(vec![s, stage("t", "d e")], Some(0));
+    Arc::make_mut(&mut run.state.started).check = true;
+    run.forks = 4;
+    run.starts("a b c d").end("a", Outcome::Failed).starts("e").end("b", Outcome::Unreachable);
+    run.says(Directive::WaitForHosts);
+    run.end("c d e", Outcome::Ok).says(OVER);
+
+    let mut run = Run::new(vec![stage("s", "a | b")], None);
+    Arc::make_mut(&mut run.state.started).check = true;
+    run.forks = 1;
+    run.starts("a");
+    run.push(Kind::StopRequested { how: Stop::Drain, by: "me".to_owned() });
+    run.says(Directive::Drain(Halt::Asked(Stop::Drain)));
+    run.end("a", Outcome::Ok).says(Directive::Finished(Ending::Halted(Halt::Asked(Stop::Drain))));
 }
 
 #[test]

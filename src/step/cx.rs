@@ -58,6 +58,8 @@ pub struct StepCx<'a> {
     pub holds_lease: bool,
     /// Answers that were asked for ahead. Begins as none.
     pub heard: super::Heard,
+    /// The package lists that a check fetched apart from the host's own, for the questions that follow. Begins as none.
+    pub lists_apart: Option<super::ListsApart>,
     /// What a `rollback` undoes: what the upgrades of this walk changed, and what the plan has for this host.
     pub undo: &'a Undo,
     /// True when this attempt continues one that was interrupted by the end of a controller.

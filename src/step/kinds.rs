@@ -78,6 +78,15 @@ pub fn has_touched(spec: &StepSpec, result: &StepResult) -> bool {
     !around && (result.changed || matches!(result.verdict, Verdict::Unknown | Verdict::Unreachable))
 }
 
+/// The variable that a step of this kind sets for the playbook's templates, without `register`.
+pub(super) fn sets_variable(kind: &StepKind) -> Option<&'static str> {
+    match kind {
+        StepKind::Snapshot(_) => Some("snapshot"),
+        StepKind::Upgrade(_) => Some("upgrade"),
+        _ => None,
+    }
+}
+
 /// Whether a step changes the host itself, so that it needs the host's lease.
 pub fn takes_lease(spec: &StepSpec) -> bool {
     spec.on == Side::Host && is_change(&spec.kind) && !spec.kind.ends_guard()

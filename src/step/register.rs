@@ -1,12 +1,16 @@
 //! Whether a step is to run at all (`when`), and what `register` keeps of one, whether it ran or not. Knows no kind.
 //! Start at [`condition`] and [`complete`].
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     event::{StepResult, Verdict},
-    playbook::{StepSpec, TemplateScope},
+    playbook::{StepSpec, TemplateError, TemplateScope},
+    step::{kinds::sets_variable, result::TEMPLATE},
 };
+
+/// In front of what is wrong with a condition.
+const WHEN: &str = "when: ";
 
 /// `Some` when the step is not to run: `when` is false, or cannot be evaluated.
 pub fn condition(spec: &StepSpec, scope: &TemplateScope) -> Option<StepResult> {
@@ -14,7 +18,7 @@ pub fn condition(spec: &StepSpec, scope: &TemplateScope) -> Option<StepResult> {
     let mut result = match scope.truth(when) {
         Ok(true) => return None,
         Ok(false) => StepResult::skipped(format!("not needed: `{when}` is false")),
-        Err(error) => StepResult::failed("template", format!("when: {error}")),
+        Err(error) => StepResult::failed(TEMPLATE, format!("{WHEN}{error}")),
     };
     let skipped = result.verdict == Verdict::Skipped;
     keep(spec, &mut result, skipped);
@@ -26,6 +30,24 @@ pub fn complete(spec: &StepSpec, result: &mut StepResult) {
     // A check found something to do and did not do it. A step that found nothing to do was carried out.
     let skipped = result.verdict == Verdict::Skipped && result.found_work;
     keep(spec, result, skipped);
+}
+
+/// In a check, a template may use what an `earlier` step would have set: that step was not carried out, or failed. Then
+/// nothing is known about this one, and that is not a failure of its own.
+pub fn foreseen(result: StepResult, earlier: &[StepSpec], scope: &TemplateScope) -> StepResult {
+    if result.class != TEMPLATE {
+        return result;
+    }
+    let message = result.summary.strip_prefix(WHEN).unwrap_or(&result.summary).to_owned();
+    let error = TemplateError { message, at: None };
+    let root = error.undefined().and_then(|name| name.split(['.', '[']).next()).unwrap_or_default();
+    let sets = |spec: &&StepSpec| spec.register.as_deref() == Some(root) || sets_variable(&spec.kind) == Some(root);
+    let Some(setter) = earlier.iter().rfind(sets) else { return result };
+    let not_done = |kept: &Value| ["skipped", "failed"].iter().any(|key| kept[*key] == Value::Bool(true));
+    if scope.get(root).is_some_and(|kept| !not_done(kept)) {
+        return result;
+    }
+    StepResult::skipped(format!("cannot be foreseen: {}, because {:?} was not carried out", result.summary, setter.name))
 }
 
 fn keep(spec: &StepSpec, result: &mut StepResult, skipped: bool) {

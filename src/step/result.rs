@@ -7,11 +7,14 @@ use serde_json::{Map, Value};
 
 use crate::{
     command::{Output, Unquotable},
-    event::{LeftBehind, StepResult, Verdict},
+    event::{Forecast, LeftBehind, StepResult, Verdict},
     playbook::TemplateError,
     step::Interrupted,
     transport::{Class, LinkError},
 };
+
+/// The class of a template that cannot be rendered.
+pub(super) const TEMPLATE: &str = "template";
 
 /// A step's end; the error is an early end, with any verdict.
 pub type Ended = Result<StepResult, Box<StepResult>>;
@@ -26,6 +29,7 @@ impl StepResult {
             help: None,
             changed: false,
             found_work: false,
+            forecast: None,
             packages: Vec::new(),
             restarted: Vec::new(),
             left_behind: Box::default(),
@@ -105,6 +109,13 @@ impl StepResult {
     #[must_use]
     pub fn found_work(mut self) -> Self {
         self.found_work = true;
+        self
+    }
+
+    /// Adds what a check found that the step would do.
+    #[must_use]
+    pub fn forecast(mut self, forecast: Forecast) -> Self {
+        self.forecast = Some(Box::new(forecast.bounded()));
         self
     }
 
@@ -199,7 +210,7 @@ pub(super) fn lost_change(what: &str, error: &LinkError) -> Box<StepResult> {
 
 impl From<TemplateError> for Box<StepResult> {
     fn from(error: TemplateError) -> Self {
-        Box::new(StepResult::failed("template", error.to_string()))
+        Box::new(StepResult::failed(TEMPLATE, error.to_string()))
     }
 }
 

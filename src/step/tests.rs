@@ -242,7 +242,7 @@ async fn check_changes_nothing() {
         StepKind::Service(ServiceSpec { names: list(&["ssh"]), state: ServiceState::Restarted }),
         StepKind::Pause(Pause { duration: Duration::from_secs(600) }),
         StepKind::Notify(notify),
-        StepKind::Verify(Verify { ports: vec![1], ..Verify::default() }),
+        StepKind::Verify(Verify { services: Some(list(&["ssh"])), ..Verify::default() }),
         StepKind::WaitFor(WaitFor { condition: Condition::Path(template("/x")), interval: Duration::ZERO }),
     ] {
         let mut bench = Bench::new(kind);
@@ -255,6 +255,32 @@ async fn check_changes_nothing() {
         assert!(result.summary.starts_with("would "), "{}", result.summary);
         assert!(!bench.path("var").exists() && !bench.path("changed").exists() && !bench.path("new").exists());
         assert!(!bench.path("jump/changed").exists() && made.posted.lock().unwrap().is_empty());
+    }
+}
+
+/// Services and ports that `verify` will ask for, and that are not there before the change.
+#[tokio::test]
+async fn a_check_finds_what_verify_would_miss() {
+    let systemctl = |state: &str, load: &str| {
+        format!("case $1 in is-active) echo {state} ;; show) echo {load} ;; *) echo 'nginxx.service enabled' ;; esac")
+    };
+    for (state, load, ports, verdict, summary) in [
+        ("active", "loaded", vec![], Verdict::Skipped, "would verify"),
+        ("failed", "loaded", vec![], Verdict::Failed, "before any change, nginx is failed"),
+        (
+            "inactive",
+            "not-found",
+            vec![1],
+            Verdict::Failed,
+            "before any change, no unit nginx on this host (similar: nginxx); port 1: no network here",
+        ),
+    ] {
+        let verify = Verify { services: Some(list(&["nginx"])), ports, ..Verify::default() };
+        let mut bench = Bench::new(StepKind::Verify(verify));
+        bench.check = true;
+        bench.systemd(&systemctl(state, load));
+        let result = bench.step().await;
+        assert_eq!((result.verdict, result.summary.as_str()), (verdict, summary));
     }
 }
 

@@ -25,7 +25,7 @@ const SHOWN: usize = 5;
 
 pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Verify) -> Ended {
     if cx.check {
-        return Ok(StepResult::would("would verify"));
+        return foresee(cx, spec).await;
     }
     let until = (Instant::now() + SETTLES).min(cx.deadline);
     let mut asks = first_asks(cx, spec);
@@ -59,6 +59,37 @@ pub(super) async fn run(cx: &mut StepCx<'_>, spec: &Verify) -> Ended {
         wrong.extend(journal(cx).await?);
     }
     Ok(if wrong.is_empty() { StepResult::ok("healthy").detail(said) } else { together(wrong) })
+}
+
+/// For a check: what it would ask for after the change must be there before it. Services and ports that are not would
+/// fail the host; a page and a command may be about what is yet to be installed, so they are not asked.
+async fn foresee(cx: &mut StepCx<'_>, spec: &Verify) -> Ended {
+    let mut wrong = Vec::new();
+    let names = spec.services.as_ref().map_or(Ok(Vec::new()), |list| services::names(cx, list))?;
+    if !names.is_empty() {
+        let states = remote::ask(cx, &services::states(&names)).await?;
+        wrong.extend(services::not_active(&states).map(|down| StepResult::failed("service", down)));
+    }
+    wrong.extend(closed_ports(cx, spec).await);
+    if wrong.is_empty() {
+        return Ok(StepResult::would("would verify"));
+    }
+    let result = together(wrong);
+    let summary = format!("before any change, {}", result.summary);
+    let help = "it would fail here after the change, too: repair the host, or correct the step";
+    Ok(StepResult { summary, ..result }.help(help))
+}
+
+/// The ports that do not accept a connection from the jump box.
+async fn closed_ports(cx: &StepCx<'_>, spec: &Verify) -> Vec<StepResult> {
+    let address = cx.link.target().address.clone();
+    let mut closed = Vec::new();
+    for port in &spec.ports {
+        if let Err(why) = cx.controller.connects(&address, *port, CONNECT).await {
+            closed.push(StepResult::failed("port", format!("port {port}: {why}")));
+        }
+    }
+    closed
 }
 
 /// The rights to ask for the facts with. The package check needs raised rights anyway; with them, one question is
@@ -131,12 +162,7 @@ async fn moving_parts(cx: &mut StepCx<'_>, spec: &Verify) -> Result<Seen, Box<St
             wrong.push(StepResult::failed("http", why));
         }
     }
-    let address = cx.link.target().address.clone();
-    for port in &spec.ports {
-        if let Err(why) = cx.controller.connects(&address, *port, CONNECT).await {
-            wrong.push(StepResult::failed("port", format!("port {port}: {why}")));
-        }
-    }
+    wrong.extend(closed_ports(cx, spec).await);
     if let Some(line) = &spec.command {
         let output = command::check(cx, line).await?;
         if !output.success() {

@@ -11,6 +11,7 @@ mod diff;
 mod exec;
 mod exec_fold;
 mod facts;
+mod forecast;
 mod json;
 mod lines;
 mod paint;

@@ -181,7 +181,8 @@ pub(super) fn wave_name(state: &RunState, stage: usize, wave: usize) -> String {
 
 fn wave_begins(state: &RunState, host: &HostState, paint: Paint) -> Vec<Sentence> {
     let tally = &state.stages[host.stage].waves[host.wave].tally;
-    if tally.in_flight + tally.done() != 1 {
+    // A check visits all hosts at once.
+    if state.started.check || tally.in_flight + tally.done() != 1 {
         return Vec::new();
     }
     let rest = format!("{}: {}", wave_name(state, host.stage, host.wave), text::count(tally.total, "host"));
@@ -190,7 +191,7 @@ fn wave_begins(state: &RunState, host: &HostState, paint: Paint) -> Vec<Sentence
 
 fn wave_ends(state: &RunState, host: &HostState, paint: Paint) -> Option<Sentence> {
     let tally = &state.stages[host.stage].waves[host.wave].tally;
-    if tally.done() < tally.total {
+    if state.started.check || tally.done() < tally.total {
         return None;
     }
     let rest = format!("{} is done: {}", wave_name(state, host.stage, host.wave), Counts::from(tally).sentence());
@@ -209,9 +210,9 @@ fn host_is_done(state: &RunState, host: &HostState, outcome: Outcome, paint: Pai
     if let Some((step, _)) = host.broke_at() {
         parts.push(format!("broke at {:?}", text::step_name(state.plan(), step)));
     }
-    match RunView::of(state).findings_on(host) {
-        found if state.started.check && !found.is_empty() => parts.push(found.join("; ")),
-        _ => parts.extend(changes(host)),
+    match state.started.check {
+        true => parts.push(RunView::of(state).forecast_words(host)),
+        false => parts.extend(changes(host)),
     }
     let rest = format!("{}  {} ({took})", host.name, parts.join(", "));
     let word = if outcome == Outcome::Ok { "ok" } else { text::outcome(outcome) };

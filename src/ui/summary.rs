@@ -37,6 +37,8 @@ pub struct Summary {
     pub paint: Paint,
     /// List every host.
     pub verbose: bool,
+    /// Of a check: packages first, and all of them.
+    pub impact: bool,
     /// What the hints are made from; `None`: no commands are shown, because the ledger will be removed.
     pub next: Option<CommandLines>,
     /// The length and hash of the record, if known.
@@ -46,6 +48,9 @@ pub struct Summary {
 impl Summary {
     /// The page; every line ends with a newline.
     pub fn render(&self, view: &RunView<'_>) -> String {
+        if view.state.started.check {
+            return self.forecast(view);
+        }
         let (state, troubles) = (view.state, view.troubles());
         let windows = view.windows_ignored().map(|line| format!("{line}\n")).unwrap_or_default();
         let mut page = format!("{}\n{windows}\n{}\n\n", self.title(view), self.table(view, &troubles));
@@ -56,9 +61,6 @@ impl Summary {
         }
         if broken.len() > shown {
             page.push_str(&format!("and {} more{}\n\n", broken.len() - shown, self.show_all(state)));
-        }
-        if state.started.check {
-            page.push_str(&findings(view));
         }
         page.push_str(&format!("{}: {}\n", text::count(state.tally.total, "host"), view.counts().sentence()));
         for line in state.started.plan.skipped_lines() {
@@ -84,7 +86,7 @@ impl Summary {
     }
 
     /// What hosts have left for a person.
-    fn left_behind(&self, view: &RunView<'_>) -> String {
+    pub(super) fn left_behind(&self, view: &RunView<'_>) -> String {
         let (groups, each) = if self.verbose { (usize::MAX, usize::MAX) } else { (DETAILED, LEFT) };
         let mut lines = remarks::left_behind(view, usize::from(self.width), groups, each);
         if let Some(more) = view.left_behind().len().checked_sub(groups).filter(|more| *more > 0) {
@@ -108,13 +110,13 @@ impl Summary {
     }
 
     /// `: patchwave show RUN --all`.
-    fn show_all(&self, state: &RunState) -> String {
+    pub(super) fn show_all(&self, state: &RunState) -> String {
         let run = &state.started.run;
         self.next.as_ref().map_or_else(String::new, |next| format!(": {} show {run} --all", next.program))
     }
 
     /// A command and its reason on one line, or on two if that line would be too long.
-    fn next_lines(&self, hints: &[(String, String)]) -> String {
+    pub(super) fn next_lines(&self, hints: &[(String, String)]) -> String {
         let widest = |of: fn(&(String, String)) -> &String| hints.iter().map(|hint| of(hint).chars().count()).max();
         let (width, reason) = (widest(|hint| &hint.0).unwrap_or(0), widest(|hint| &hint.1).unwrap_or(0));
         let beside = "    # ".len() + width + reason <= usize::from(self.width);
@@ -130,7 +132,7 @@ impl Summary {
         lines
     }
 
-    fn title(&self, view: &RunView<'_>) -> String {
+    pub(super) fn title(&self, view: &RunView<'_>) -> String {
         let (state, started) = (view.state, &view.state.started);
         let last = if state.finished { state.last_at } else { view.now };
         let took = RunView { now: last, ..*view }.since(state.started_at);
@@ -274,12 +276,12 @@ impl Summary {
     }
 
     /// The program's name in commands; `None` if no command could find the ledger.
-    fn program(&self) -> Option<&str> {
+    pub(super) fn program(&self) -> Option<&str> {
         self.next.as_ref().map(|next| next.program.as_str())
     }
 
     /// Command lines with their reasons.
-    fn hints(&self, view: &RunView<'_>, troubles: &[Trouble<'_>]) -> Vec<(String, String)> {
+    pub(super) fn hints(&self, view: &RunView<'_>, troubles: &[Trouble<'_>]) -> Vec<(String, String)> {
         let Some(CommandLines { program, run: again, newest }) = &self.next else { return Vec::new() };
         let run = &view.state.started.run;
         let line = |command| match command {
@@ -288,6 +290,10 @@ impl Summary {
             NextCommand::Watch => format!("{program} status {run} --watch"),
             NextCommand::Resume => format!("{program} resume {run}"),
             NextCommand::Rerun(limit) => format!("{again} --limit {limit}"),
+            NextCommand::CarryOut(limit) => {
+                let limit = limit.map(|limit| format!(" --limit {}", crate::command::quote(&limit).unwrap_or(limit)));
+                format!("{}{}", again.trim_end_matches(" --check"), limit.unwrap_or_default())
+            }
         };
         view.next(troubles, *newest).into_iter().map(|next| (line(next.command), next.why)).collect()
     }
@@ -336,17 +342,6 @@ fn changed(view: &RunView<'_>, hosts: &[&HostState]) -> String {
         parts.push(format!("{still}{} unknown", text::count(open, "host")));
     }
     if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
-}
-
-/// What a check found to do, each list below its hosts.
-fn findings(view: &RunView<'_>) -> String {
-    let mut page = String::new();
-    for (list, hosts) in view.findings() {
-        page.push_str(&format!("{}: {}\n", text::count(hosts.len(), "host"), text::hosts(hosts, 60)));
-        list.iter().for_each(|line| page.push_str(&format!("  {line}\n")));
-        page.push('\n');
-    }
-    page
 }
 
 #[cfg(test)]

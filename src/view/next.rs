@@ -29,6 +29,8 @@ pub enum NextCommand {
     Approve,
     /// `resume RUN`.
     Resume,
+    /// The line that started the check, without `--check`, and with the limit that it had.
+    CarryOut(Option<String>),
     /// The line that started the run, with this limit (`@failed,@unreachable`).
     Rerun(String),
 }
@@ -54,6 +56,8 @@ impl RunView<'_> {
                 let why = format!("after you have looked at them: {}, whose record is cut", count(open, "host"));
                 add(NextCommand::Rerun(format!("@{run}:unfinished")), why);
             }
+        } else if self.state.started.check && self.counts().ok == self.state.tally.total {
+            add(NextCommand::CarryOut(self.state.started.limit.clone()), "carries it out".to_owned());
         } else if let Some(why) = self.check_goes_on_with() {
             add(NextCommand::Rerun(format!("@{run}:unfinished")), why);
         } else {
@@ -152,7 +156,8 @@ impl RunView<'_> {
         let broken = [(tally.failed, "failed"), (tally.unreachable, "unreachable"), (tally.unknown, "unknown")];
         let broken: Vec<String> = broken.iter().filter(|(n, _)| *n > 0).map(|(_, word)| named(word)).collect();
         if !broken.is_empty() {
-            all.push((broken.join(","), format!("when fixed: retry {}", count(tally.broken(), "host"))));
+            let again = if self.state.started.check { "check" } else { "retry" };
+            all.push((broken.join(","), format!("when fixed: {again} {}", count(tally.broken(), "host"))));
         }
         if prospect.held > 0 {
             let left = count(prospect.held, "host");

@@ -160,6 +160,7 @@ impl DemoRuns<'_> {
             steal_lease: false,
             json: self.args.json,
             temporary: true,
+            impact: false,
             connect: ConnectArgs {
                 ssh_config: Some("none".to_owned()),
                 user: None,

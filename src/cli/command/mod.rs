@@ -1,5 +1,5 @@
 //! The commands, one file each: its arguments and the world in, an exit code out. No command uses another, except
-//! `demo` and `retry`, which do what an operator would type. Start at [`run`].
+//! `demo`, `retry` and `impact`, which do what an operator would type. Start at [`run`].
 
 pub(super) mod advisories;
 pub(super) mod ask;
@@ -8,6 +8,7 @@ pub(super) mod cve;
 pub(super) mod demo;
 pub(super) mod exec;
 pub(super) mod facts;
+pub(super) mod impact;
 pub(super) mod init;
 pub(super) mod inventory;
 pub(super) mod known_hosts;

@@ -94,6 +94,7 @@ pub(in crate::cli) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut 
             controller: jump_box.recorded_in(programs),
             transport,
             forks,
+            impact: false,
             json: args.json,
             next: Some(next),
             logs,
@@ -202,6 +203,7 @@ fn over(state: &mut RunState, next: &ui::CommandLines, world: &mut World) -> Res
         width: world.width(),
         paint: world.paint(world.stdout_is_terminal),
         verbose: false,
+        impact: false,
         next: Some(next.clone()),
         record: None,
     };

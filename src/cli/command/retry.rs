@@ -48,6 +48,7 @@ pub(in crate::cli) fn retry(args: &RetryArgs, state_dir: PathBuf, world: &mut Wo
         steal_lease: args.steal_lease,
         json: args.json,
         temporary: false,
+        impact: false,
         connect,
     };
     run::run(&again, state_dir, world)

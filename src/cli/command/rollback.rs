@@ -84,6 +84,7 @@ pub(in crate::cli) fn rollback(args: &RollbackArgs, state_dir: PathBuf, world: &
         controller,
         transport,
         forks,
+        impact: false,
         json: args.json,
         next: Some(next),
         logs,

@@ -81,6 +81,7 @@ pub(in crate::cli) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World)
             transport,
             forks,
             json: args.json,
+            impact: args.impact,
             next,
             logs,
             record: record_of(state_dir, run),

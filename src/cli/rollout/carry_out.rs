@@ -29,6 +29,8 @@ pub(in crate::cli) struct Rollout {
     pub(in crate::cli) transport: Arc<dyn Transport>,
     pub(in crate::cli) forks: usize,
     pub(in crate::cli) json: bool,
+    /// The last page begins with the packages of a check.
+    pub(in crate::cli) impact: bool,
     /// What can be typed next; `None` where the ledger is removed when the program ends, so that nothing could be.
     pub(in crate::cli) next: Option<ui::CommandLines>,
     pub(in crate::cli) logs: Logs,
@@ -95,18 +97,18 @@ pub(in crate::cli) fn carry_out(rollout: Rollout, world: &mut World) -> Result<u
         // Nobody will ask again how they ended.
         let _ = std::fs::remove_dir_all(programs);
     }
-    finish(&ended, rollout.json, (rollout.next, record), world)
+    finish(&ended, (rollout.json, rollout.impact), (rollout.next, record), world)
 }
 
 fn finish(
     ended: &engine::RunEnd,
-    json: bool,
+    (json, impact): (bool, bool),
     (next, record): (Option<ui::CommandLines>, Option<Record>),
     world: &mut World,
 ) -> Result<u8, Failure> {
     let terminal = if json { world.stderr_is_terminal } else { world.stdout_is_terminal };
     let (width, paint) = (world.width(), world.paint(terminal));
-    let page = ui::Summary { width, paint, verbose: false, next: next.clone(), record };
+    let page = ui::Summary { width, paint, verbose: false, impact, next: next.clone(), record };
     let text = page.render(&RunView { state: &ended.state, running: false, now: world.clock.now() });
     if json {
         world.talk(text.trim_end());

@@ -17,6 +17,9 @@ use crate::{
 
 const RELEASES: Releases = Releases { order, leftovers: &[".apk-new"] };
 
+/// What is used by every process or by process 1.
+pub(super) const CORE: [&str; 4] = ["musl", "libcrypto3", "openrc", "busybox"];
+
 // Files that every process or process 1 uses. A link is as old as the package that brought it.
 const SCRIPT: &str = r#"unpacked() {
   name=$1

@@ -61,6 +61,9 @@ done
 echo "now $(date +%s)"
 "#;
 
+/// See [`crate::pkg::PackageManager::list_files`].
+pub(super) const LIST_FILES: &str = r#"for p; do apk info -q -L "$p" 2>/dev/null | sed "s|^|$p /|"; done"#;
+
 /// `apk-state`: all packages, marks, configuration files to look at, and a transaction that was cut off.
 pub(super) fn state() -> Command {
     Command::sh("apk-state", &format!("{FIND}{STATE}echo end\n"), [""; 0]).timeout(QUERY_LIMIT)

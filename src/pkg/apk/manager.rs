@@ -102,6 +102,14 @@ impl PackageManager for Apk {
         commands::clean()
     }
 
+    fn core(&self) -> &'static [&'static str] {
+        &boot::CORE
+    }
+
+    fn list_files(&self) -> Option<&'static str> {
+        Some(commands::LIST_FILES)
+    }
+
     fn boot_files(&self, name: &str) -> BootFiles {
         kernel::boot_files(name)
     }

@@ -108,6 +108,16 @@ pub(super) fn locks() -> Command {
     Command::sh("apt-locks", &(holders::script(&FILES) + "echo end\n"), [""; 0])
 }
 
+/// What is used by every process or by process 1.
+pub(super) const CORE: [&str; 4] = ["libc6", "systemd", "dbus", "dbus-daemon"];
+
+/// See [`crate::pkg::PackageManager::list_files`].
+pub(super) const LIST_FILES: &str = r#"for p; do
+  for f in "$r/var/lib/dpkg/info/$p.list" "$r/var/lib/dpkg/info/$p":*.list; do
+    [ ! -e "$f" ] || sed "s|^|$p |" "$f"
+  done
+done"#;
+
 const BOOT: &str = r#"r=${PATCHWAVE_ROOT-}
 k=$(uname -r) || exit
 echo "running $k"
@@ -120,7 +130,7 @@ if [ -e "$r/run/systemd/container" ] || [ -e "$r/.dockerenv" ] || [ -e "$r/run/.
 [ ! -r "$r/run/reboot-required.pkgs" ] || sort -u "$r/run/reboot-required.pkgs" | sed 's/^/flag-package /'
 [ ! -r "$r/proc/stat" ] || sed -n '/^btime /p' "$r/proc/stat"
 [ ! -r "$r/proc/1/stat" ] || sed 's/^/init-stat /' "$r/proc/1/stat"
-for p in libc6 systemd dbus dbus-daemon; do
+for p in CORE; do
   for f in "$r/var/lib/dpkg/info/$p.list" "$r/var/lib/dpkg/info/$p":*.list; do
     [ ! -e "$f" ] || stat -c "unpacked %Y $p" "$f"
   done
@@ -146,7 +156,8 @@ dpkg-query -W -f 'pkg\t${Package}\t${Version}\t${db:Status-Status}\n' "$@" 2>/de
 /// `apt-boot`: running and installed kernels, what the boot loader starts, and every sign that a reboot is due. Kernels
 /// are what is in /boot; the script asks which packages own the files found there.
 pub(super) fn boot() -> Command {
-    Command::sh("apt-boot", &format!("{BOOT}{}echo end\n", loader::SCRIPT), [""; 0])
+    let script = BOOT.replace("CORE", &CORE.join(" "));
+    Command::sh("apt-boot", &format!("{script}{}echo end\n", loader::SCRIPT), [""; 0])
 }
 
 const UPKEEP: &str = r#"r=${PATCHWAVE_ROOT-}

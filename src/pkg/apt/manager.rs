@@ -3,7 +3,7 @@
 use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
 
 use super::{
-    boot, commands, hints, kernel, lines, locks, origins, pending, policy, refresh, simulation, staged, state,
+    apart, boot, commands, hints, kernel, lines, locks, origins, pending, policy, refresh, simulation, staged, state,
     transaction, trouble, upkeep, version,
 };
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     facts::HostFacts,
     pkg::{
         Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedSource, Health, LockHolder, PackageManager,
-        PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble, Upkeep, holders,
+        PackageState, Pending, Refresh, RefreshApart, Repair, Simulation, Transaction, Trouble, Upkeep, holders,
     },
 };
 
@@ -113,6 +113,22 @@ impl PackageManager for Apt {
 
     fn is_kernel_source(&self, source: &str) -> bool {
         kernel::is_kernel_source(source)
+    }
+
+    fn refresh_apart(&self, folder: &str) -> Option<RefreshApart> {
+        Some(apart::refresh(folder))
+    }
+
+    fn core(&self) -> &'static [&'static str] {
+        &commands::CORE
+    }
+
+    fn restarts_services(&self) -> bool {
+        true
+    }
+
+    fn list_files(&self) -> Option<&'static str> {
+        Some(commands::LIST_FILES)
     }
 
     fn clean_cache(&self) -> Command {

@@ -13,6 +13,8 @@
 //! | `apt-state` | script: `dpkg --print-architecture`; `dpkg-query -W -f 'pkg\t${Package}\t${Version}\t${Architecture}\t${db:Status-Want}\t${db:Status-Status}\t${db:Status-Eflag}\n'`; `apt-mark showauto`; files `var/lib/dpkg/updates/[0-9]*`, `etc/**/*.dpkg-dist` (`.dpkg-new`, `.ucf-dist`), times of `var/lib/apt/{lists,lists/partial,periodic/update-success-stamp}` |
 //! | `package-locks` | script: files `proc/locks`, `proc/PID/cmdline`, `proc/PID/fd/*`, `proc/PID/cgroup`; the four lock files (`var/lib/dpkg/lock-frontend`, …), matched by inode number |
 //! | `apt-refresh` | `apt-get -o APT::Update::Error-Mode=any -o Acquire::Retries=3 update` |
+//! | `apt-refresh-apart` | script: `find var/tmp -maxdepth 1 -name 'patchwave-lists-*'`; `apt-config shell`; `du`, `df`; `mkdir` and `cp` in `var/tmp/patchwave-lists-*`; `apt-get` as `apt-refresh`, with `APT_CONFIG` |
+//! | `apt-remove-apart` | `rm -rf var/tmp/patchwave-lists-*` |
 //! | `apt-sources` | `apt-get indextargets --format '$(REPO_URI)\|$(RELEASE)\|$(LABEL)\|$(SUITE)\|$(CODENAME)' 'Created-By: Packages'`, after a refresh that failed |
 //! | `apt-pending` | script: `apt-get -s -q -V -y -o APT::Get::Show-User-Simulation-Note=false [-o APT::Get::Always-Include-Phased-Updates=true] --with-new-pkgs upgrade [NAME=VERSION...]` (or `dist-upgrade`), where it refuses the same with `--allow-downgrades`; `apt-get indextargets --format '$(DESCRIPTION)\|$(ORIGIN)\|$(LABEL)\|$(SUITE)\|$(CODENAME)' 'Created-By: Packages'`; `apt-cache policy NAME...` |
 //! | `apt-known` | `apt-cache policy NAME...` |
@@ -34,6 +36,7 @@
 //! | `apt-upkeep` | script: `dpkg --print-architecture`; files `var/lib/apt/lists/*Release`; `apt-config dump APT::Periodic::Unattended-Upgrade`; file `usr/bin/unattended-upgrade`; files of cron; `dpkg-query -W -f '${Package}\t${Architecture}\t${source:Package}\t${source:Version}\t${Version}\t${db:Status-Status}\n'` |
 //! | `apt-clean` | `apt-get clean` |
 
+mod apart;
 mod boot;
 mod commands;
 mod hints;

@@ -154,7 +154,7 @@ pub(super) fn locks() -> Command {
 }
 
 /// What is used by every process or by process 1; `needs-restarting` has the same list.
-const CORE: [&str; 9] = [
+pub(super) const CORE: [&str; 9] = [
     "glibc",
     "systemd",
     "dbus",

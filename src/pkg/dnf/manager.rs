@@ -126,6 +126,18 @@ impl PackageManager for Dnf {
         commands::clean()
     }
 
+    fn core(&self) -> &'static [&'static str] {
+        &commands::CORE
+    }
+
+    fn restarts_services(&self) -> bool {
+        true
+    }
+
+    fn list_files(&self) -> Option<&'static str> {
+        Some(rpm::present::LIST_FILES)
+    }
+
     fn boot_files(&self, name: &str) -> BootFiles {
         rpm::kernel::boot_files(name)
     }

@@ -177,8 +177,11 @@ pub(super) fn locks() -> Command {
     Command::sh("pacman-locks", &format!("{FIND}{HOLDERS}holders\necho end\n"), [""; 0])
 }
 
+/// See [`crate::pkg::PackageManager::list_files`].
+pub(super) const LIST_FILES: &str = r#"pacman -Ql "$@" 2>/dev/null"#;
+
 /// What is used by every process or by process 1, or was loaded at boot.
-const CORE: [&str; 10] = [
+pub(super) const CORE: [&str; 10] = [
     "glibc",
     "systemd",
     "systemd-libs",

@@ -124,6 +124,14 @@ impl PackageManager for Pacman {
         commands::clean()
     }
 
+    fn core(&self) -> &'static [&'static str] {
+        &commands::CORE
+    }
+
+    fn list_files(&self) -> Option<&'static str> {
+        Some(commands::LIST_FILES)
+    }
+
     fn boot_files(&self, name: &str) -> BootFiles {
         kernel::boot_files(name)
     }

@@ -10,6 +10,9 @@ use crate::{
     pkg::{Package, answer::tagged},
 };
 
+/// See [`crate::pkg::PackageManager::list_files`].
+pub(in crate::pkg) const LIST_FILES: &str = r#"rpm -q --qf '[%{=NAME} %{FILENAMES}\n]' -- "$@" 2>/dev/null"#;
+
 /// The installed packages.
 #[derive(Debug)]
 pub(in crate::pkg) struct Present {

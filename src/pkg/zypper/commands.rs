@@ -149,7 +149,7 @@ pub(super) fn locks() -> Command {
 }
 
 /// What is used by every process or by process 1, or was loaded at boot.
-const CORE: [&str; 13] = [
+pub(super) const CORE: [&str; 13] = [
     "glibc",
     "systemd",
     "dbus-1",

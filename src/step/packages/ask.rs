@@ -29,6 +29,7 @@ impl Rights {
 /// As [`remote::ask`].
 pub(super) async fn ask_with<T>(cx: &mut StepCx<'_>, rights: Rights, mut query: Query<T>) -> Result<T, LinkError> {
     query.command.privileged = rights.are_raised(cx);
+    query.command = with_lists(cx, query.command);
     remote::ask(cx, &query).await
 }
 
@@ -48,7 +49,16 @@ pub(in crate::step) async fn ask_ahead(
     cx: &mut StepCx<'_>,
     commands: impl IntoIterator<Item = Command>,
 ) -> Result<(), LinkError> {
-    remote::ask_ahead(cx, commands.into_iter().map(raised).collect()).await
+    let commands = commands.into_iter().map(|command| with_lists(cx, raised(command))).collect();
+    remote::ask_ahead(cx, commands).await
+}
+
+/// The same question about the package lists that were fetched apart, if some were.
+fn with_lists(cx: &StepCx<'_>, command: Command) -> Command {
+    match &cx.lists_apart {
+        Some(apart) => command.env(&apart.variable.0, &apart.variable.1),
+        None => command,
+    }
 }
 
 /// Asks with the rights of a step that only looks.

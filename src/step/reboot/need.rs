@@ -13,7 +13,7 @@ use crate::{
     step::{
         StepCx, baseline,
         packages::{self, Rights},
-        stale,
+        stale, upgrade,
     },
 };
 
@@ -61,7 +61,9 @@ pub(super) async fn need(cx: &mut StepCx<'_>, spec: &Reboot) -> Result<Need, Box
         }
         let Boot { kernels, reasons } = packages::ask(cx, manager.boot()).await?;
         let stale = stale::reboot_reasons(&packages::ask(cx, stale::look()).await?);
-        why = reasons.iter().map(ToString::to_string).chain(stale).collect::<Vec<_>>().join("; ");
+        // In a check, what earlier steps would have installed has not been.
+        let foreseen = upgrade::foreseen_reboot(cx);
+        why = reasons.iter().map(ToString::to_string).chain(stale).chain(foreseen).collect::<Vec<_>>().join("; ");
         passed_over = kernels.passed_over();
         kernel = kernels.next().map(str::to_owned);
         loader = kernels.starts.as_ref().map(|starts| starts.by.clone());

@@ -11,7 +11,7 @@ use super::{
     request, trial, up,
 };
 use crate::{
-    event::StepResult,
+    event::{Forecast, StepResult},
     pkg::Class,
     playbook::Reboot,
     step::{
@@ -48,7 +48,9 @@ pub(in crate::step) async fn run(cx: &mut StepCx<'_>, spec: &Reboot) -> Ended {
         Need::No(why) => return Ok(StepResult::skipped(why)),
     };
     if cx.check {
-        return Ok(StepResult::would(format!("would reboot: {}", before.why)));
+        let reboots = before.why.split("; ").map(str::to_owned).collect();
+        let result = StepResult::would(format!("would reboot: {}", before.why));
+        return Ok(result.forecast(Forecast { reboots, ..Forecast::default() }));
     }
     let mut before = before;
     if !spec.warn.is_zero() {

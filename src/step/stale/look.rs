@@ -7,7 +7,8 @@ use crate::command::{Command, Output, Query, Unreadable, printable};
 
 /// Only what is mapped as code counts: data files (locales, caches) are replaced without harm. Files below `/usr/local`
 /// and `/opt` are not the distribution's.
-const LOOK: &str = r#"r=${PATCHWAVE_ROOT-}
+/// Begins both scripts: what systemd is here, a function that says whose a process is, and the login that looks.
+pub(super) const BEGIN: &str = r#"r=${PATCHWAVE_ROOT-}
 [ ! -d "$r/run/systemd/system" ] || echo systemd
 group_of() {
   one= group=
@@ -20,14 +21,21 @@ group_of() {
   # Only one of the two hierarchies may be systemd's.
   case $group in '' | /) group=$one ;; esac
 }
-if [ -r "$r/proc/self/cgroup" ]; then group_of "$r/proc/self/cgroup" && echo "own $group"; fi
-grep -s -H -m 1 -E '^[^ ]+ ..x. [^ ]+ [^ ]+ [^ ]+ +(/usr/(bin|sbin|lib|lib32|lib64|libx32|libexec)/|/lib|/bin/|/sbin/).* \(deleted\)$' \
-  "$r"/proc/[0-9]*/maps | head -n 5000 | while IFS= read -r found; do
-  d=${found%%/maps:*} group= name=
+told() {
+  d=$r/proc/$1 group= name=
   [ ! -r "$d/cgroup" ] || group_of "$d/cgroup"
   [ ! -r "$d/comm" ] || read -r name <"$d/comm"
-  printf 'process %s\nin %s\nname %s\nfile %s\n' "${d##*/}" "$group" "$name" "/${found#* /}"
-done 2>/dev/null
+  printf 'process %s\nin %s\nname %s\nfile %s\n' "$1" "$group" "$name" "$2"
+}
+if [ -r "$r/proc/self/cgroup" ]; then group_of "$r/proc/self/cgroup" && echo "own $group"; fi
+code='^[^ ]+ ..x. [^ ]+ [^ ]+ [^ ]+ +(/usr/(bin|sbin|lib|lib32|lib64|libx32|libexec)/|/lib|/bin/|/sbin/)'
+"#;
+
+const LOOK: &str = r#"grep -s -H -m 1 -E "$code"'.* \(deleted\)$' "$r"/proc/[0-9]*/maps | head -n 5000 |
+  while IFS= read -r found; do
+    d=${found%%/maps:*}
+    told "${d##*/}" "/${found#* /}"
+  done 2>/dev/null
 echo end"#;
 
 /// What a look found.
@@ -39,6 +47,8 @@ pub(in crate::step) struct Look {
     pub own: String,
     /// The processes.
     pub processes: Vec<Process>,
+    /// Packages and the units that they bring, where that was asked for.
+    pub ships: Vec<(String, String)>,
 }
 
 /// A process that uses a replaced file.
@@ -51,14 +61,16 @@ pub(in crate::step) struct Process {
     pub name: String,
     /// One of the files.
     pub file: String,
+    /// The package that the file belongs to, where that was asked for.
+    pub package: Option<String>,
 }
 
 /// Asks for them. Only root sees the processes of others.
 pub(in crate::step) fn look() -> Query<Look> {
-    Query::new(Command::sh("stale-look", LOOK, [""; 0]).timeout(Duration::from_secs(60)), read)
+    Query::new(Command::sh("stale-look", &format!("{BEGIN}{LOOK}"), [""; 0]).timeout(Duration::from_secs(60)), read)
 }
 
-fn read(output: &Output) -> Result<Look, Unreadable> {
+pub(super) fn read(output: &Output) -> Result<Look, Unreadable> {
     let text = output.text();
     let mut look = Look::default();
     let mut ended = false;
@@ -75,6 +87,8 @@ fn read(output: &Output) -> Result<Look, Unreadable> {
             ("in", Some(last)) => last.group = rest,
             ("name", Some(last)) => last.name = rest,
             ("file", Some(last)) => last.file = rest.trim_end_matches(" (deleted)").to_owned(),
+            ("of", Some(last)) => last.package = Some(rest),
+            ("ships", _) => look.ships.extend(rest.split_once(' ').map(|(p, unit)| (p.to_owned(), unit.to_owned()))),
             ("end", _) => ended = true,
             _ => {}
         }
@@ -98,7 +112,7 @@ mod tests {
         assert!(answer("process x\nend\n").is_err());
         let one = answer("systemd\nown /\nprocess 7\nin /a\nname end\nfile /usr/lib/x.so (deleted)\nend\n").unwrap();
         assert!(one.systemd);
-        let process = Process { pid: 7, group: "/a".into(), name: "end".into(), file: "/usr/lib/x.so".into() };
+        let process = Process { pid: 7, group: "/a".into(), name: "end".into(), file: "/usr/lib/x.so".into(), package: None };
         assert_eq!(one.processes, [process]);
     }
 }

@@ -36,7 +36,14 @@ type Properties = BTreeMap<String, String>;
 /// An unreachable host, or an answer that cannot be read.
 pub(super) async fn survey(cx: &mut StepCx<'_>) -> Result<Survey, Box<StepResult>> {
     let look: Look = packages::ask(cx, look()).await?;
-    let sorted = sort(&look);
+    decided(cx, sort(&look)).await
+}
+
+/// What may be done about these processes.
+///
+/// # Errors
+/// As [`survey`].
+pub(super) async fn decided(cx: &mut StepCx<'_>, sorted: Sorted) -> Result<Survey, Box<StepResult>> {
     let shown = match sorted.units.is_empty() {
         true => BTreeMap::new(),
         false => packages::ask(cx, show(sorted.units.keys())).await?,

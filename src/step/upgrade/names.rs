@@ -22,8 +22,8 @@ pub(super) async fn sort_out(
     state: &PackageState,
     choice: &mut Choice,
 ) -> Result<(), Box<StepResult>> {
-    // A check does not fetch package lists; without any lists, only installed packages are known.
-    let blind = cx.check && state.lists_age.is_none();
+    // A check leaves the host's package lists as they are; without any lists, only installed packages are known.
+    let blind = cx.check && cx.lists_apart.is_none() && state.lists_age.is_none();
     if wish.names.is_empty() || blind {
         return Ok(());
     }

@@ -58,13 +58,7 @@ impl Planned {
 
     /// The way back where nobody can read what was changed.
     pub(super) fn may_have_changed(&self) -> WayBack {
-        let removed = self.removals.iter().flat_map(|package| self.versions_of(package));
-        let removed = removed.map(|(name, version)| PackageChange {
-            name: name.to_owned(),
-            from: version.map(str::to_owned),
-            to: None,
-        });
-        WayBack { planned: self.changes.iter().cloned().chain(removed).collect(), ..self.way_back.clone() }
+        WayBack { planned: self.all(), ..self.way_back.clone() }
     }
 
     /// The installed versions that a removal means; if none is known, only the name.
@@ -75,6 +69,17 @@ impl Planned {
             (None, Some(versions)) => versions.0.iter().map(|version| (name, Some(version.as_str()))).collect(),
             (version, _) => vec![(name, version.as_deref())],
         }
+    }
+
+    /// Everything that it changes: what is installed, and each version that is removed.
+    pub(super) fn all(&self) -> Vec<PackageChange> {
+        let removed = self.removals.iter().flat_map(|package| self.versions_of(package));
+        let removed = removed.map(|(name, version)| PackageChange {
+            name: name.to_owned(),
+            from: version.map(str::to_owned),
+            to: None,
+        });
+        self.changes.iter().cloned().chain(removed).collect()
     }
 
     /// Whether this version of a package was meant to be removed.

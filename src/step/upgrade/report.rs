@@ -3,12 +3,15 @@
 use serde_json::json;
 
 use super::{
+    boot_room,
     choose::{Choice, NameCheck, Wish},
+    forecast,
     plan::Planned,
+    room,
 };
 use crate::{
-    event::{LeftBehind, PackageChange, StepResult},
-    pkg::{PackageManager, PackageState},
+    event::{LeftBehind, StepResult},
+    pkg::{PackageManager, PackageState, Pending},
     playbook::{RestartServices, Upgrade},
     step::{Ended, StepCx, packages, stale},
 };
@@ -20,7 +23,7 @@ pub(super) async fn nothing(
     wish: &Wish,
     choice: &Choice,
     state: &PackageState,
-    restart: RestartServices,
+    (restart, notes): (RestartServices, Vec<String>),
 ) -> Ended {
     let left_out = choice.left_out();
     let mut summary = format!("nothing to do: no {} pending", wish.noun());
@@ -30,8 +33,16 @@ pub(super) async fn nothing(
     // In the summary, many holds would hide everything else.
     let result = StepResult::skipped(summary)
         .detail(choice.holds.clone())
-        .detail(lists_age(cx, state))
         .left_behind(LeftBehind { sources: choice.silent.clone(), ..LeftBehind::of(choice.left.clone()) });
+    let result = match cx.check {
+        true => {
+            let mut foreseen = forecast::of_nothing(cx).await;
+            foreseen.lists = Some(forecast::lists_seen(cx, state));
+            foreseen.notes.splice(0..0, notes);
+            result.forecast(foreseen)
+        }
+        false => result,
+    };
     // An earlier run may have ended between its transaction and its restarts.
     let (result, reasons) = match restart {
         RestartServices::Never => (result, Vec::new()),
@@ -43,48 +54,48 @@ pub(super) async fn nothing(
     Ok(with_facts(cx, manager, result, &[], &choice.name_check, reasons).await)
 }
 
-/// `--check` ends here.
+/// `--check` ends here, after everything that would stop the upgrade was looked at.
 pub(super) async fn would(
     cx: &mut StepCx<'_>,
     manager: &dyn PackageManager,
-    (spec, planned): (&Upgrade, &Planned),
+    (spec, planned, pending): (&Upgrade, &Planned, &Pending),
     state: &PackageState,
+    notes: Vec<String>,
 ) -> Ended {
+    let mut foreseen = forecast::of_plan(cx, manager, spec, planned, pending).await;
+    foreseen.lists = Some(forecast::lists_seen(cx, state));
+    foreseen.notes.splice(0..0, notes);
+    foreseen.notes.extend(planned.left_out.iter().cloned());
+    let room = match room::check(cx, manager, planned).await {
+        Ok(()) => boot_room::check(cx, manager, planned).await,
+        none => none,
+    };
+    if let Err(result) = room {
+        return Err(Box::new(result.forecast(foreseen)));
+    }
+    let all = planned.all();
     let counted = packages::count(planned.changes.len(), "would be upgraded");
-    let mut all: Vec<PackageChange> = planned.changes.clone();
-    all.extend(
-        planned.removals.iter().flat_map(|package| planned.versions_of(package)).map(|(name, version)| PackageChange {
-            name: name.to_owned(),
-            from: version.map(str::to_owned),
-            to: None,
-        }),
-    );
     let mut result = StepResult::ok(format!("{counted} ({})", packages::named(&all))).found_work();
     result.detail = all.iter().map(|change| packages::named(std::slice::from_ref(change))).collect();
-    result.detail.extend(planned.left_out.iter().cloned());
-    result.detail.extend(lists_age(cx, state));
     if !spec.rollback.is_no() {
         let missing: Vec<String> = planned.way_back.missing.iter().map(ToString::to_string).collect();
         result.detail.push("the old versions would be fetched to the host first, for a rollback".to_owned());
         if !missing.is_empty() {
-            result.detail.push(format!("no package source has these any more: {}", missing.join(", ")));
+            foreseen.notes.push(format!("no package source has these old versions any more: {}", missing.join(", ")));
         }
     }
     *result.left_behind = LeftBehind::of(planned.left.clone());
     result.way_back = planned.way_back.clone().boxed();
     let names: Vec<&str> = planned.changes.iter().map(|change| change.name.as_str()).collect();
-    Ok(with_facts(cx, manager, result, &names, &planned.name_check, Vec::new()).await)
-}
-
-/// `--check` changes nothing, not even the package lists, so it says how old they are.
-fn lists_age(cx: &StepCx<'_>, state: &PackageState) -> Option<String> {
-    let age = state.lists_age.filter(|_| cx.check)?;
-    let hours = age.as_secs() / 3600;
-    Some(if hours == 0 {
-        "based on package lists that are less than an hour old".to_owned()
-    } else {
-        format!("based on package lists that are {hours} h old (a check does not fetch new ones)")
-    })
+    let reasons = foreseen.reboot_due.clone();
+    let mut result = with_facts(cx, manager, result, &names, &planned.name_check, Vec::new()).await;
+    if let Some(facts) = result.vars.get_mut("upgrade") {
+        if !reasons.is_empty() {
+            facts["reboot_required"] = true.into();
+        }
+        facts["foreseen"] = json!(reasons);
+    }
+    Ok(result.forecast(foreseen))
 }
 
 /// Adds the variable `upgrade`: what changed, and whether the host should be rebooted. `more_reasons` for a reboot are

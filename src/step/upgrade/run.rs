@@ -28,6 +28,12 @@ use crate::{
 /// # Errors
 /// An early end, as its result. Classes: those of `pkg::Class`, those of a job, and those of a lost host.
 pub async fn run(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
+    let ended = upgrade(cx, spec).await;
+    packages::remove_apart(cx).await;
+    ended
+}
+
+async fn upgrade(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
     let manager = packages::for_changes(cx).await?;
     if let Some(planned) = begun(cx) {
         return carry_out::transact(cx, manager, spec, planned).await;
@@ -52,9 +58,17 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
     }
     let mut state = packages::healthy_state(cx, manager, spec.repair, spec.lock_timeout).await?;
     let holds = holds(cx, manager, &mut state).await?;
-    let silent = match spec.refresh && !cx.check {
-        true => packages::refresh(cx, manager, &spec.required_origins, until, &asks_pending(manager, spec)).await?,
-        false => Vec::new(),
+    let mut notes = Vec::new();
+    let silent = match (spec.refresh, cx.check) {
+        (false, _) => Vec::new(),
+        (true, false) => {
+            packages::refresh(cx, manager, &spec.required_origins, until, &asks_pending(manager, spec)).await?
+        }
+        (true, true) => {
+            let (silent, why_not) = packages::refresh_apart(cx, manager, &spec.required_origins).await?;
+            notes.extend(why_not.map(|why| format!("the package lists were not fetched: {why}")));
+            silent
+        }
     };
     let pending = pending(cx, manager, spec, &wish).await?;
     let mut choice = Choice { silent, ..choose(&wish, manager, &pending, &state) };
@@ -65,7 +79,7 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
         return Err(Box::new(result.detail([format!("excluded: {}", choice.excluded.join(", "))])));
     }
     if choice.take.is_empty() {
-        return report::nothing(cx, manager, &wish, &choice, &state, spec.restart_services).await;
+        return report::nothing(cx, manager, &wish, &choice, &state, (spec.restart_services, notes)).await;
     }
     let simulation = packages::ask(cx, manager.simulate(&Transaction::upgrade(&choice.take))?).await?;
     let (allow_removals, allow_drift) = (spec.allow_removals, spec.allow_drift);
@@ -75,11 +89,11 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
     if spec.predownload && !cx.check {
         return download::run(cx, manager, spec, &planned).await;
     }
+    if cx.check {
+        return report::would(cx, manager, (spec, &planned, pending), &state, notes).await;
+    }
     room::check(cx, manager, &planned).await?;
     boot_room::check(cx, manager, &planned).await?;
-    if cx.check {
-        return report::would(cx, manager, (spec, &planned), &state).await;
-    }
     planned.way_back = way_back::prepare(cx, manager, spec.rollback, &planned).await?;
     cx.journal.note("plan", serde_json::to_value(&planned).unwrap_or(Value::Null)).await?;
     carry_out::transact(cx, manager, spec, planned).await
@@ -155,7 +169,8 @@ async fn pending(
         let summary =
             "none of this host's package sources is a security source, so security updates cannot be told apart";
         // Sources are known from the fetched lists; a host that has never fetched any knows none.
-        let help = if cx.check || !spec.refresh {
+        let fetched = spec.refresh && (!cx.check || cx.lists_apart.is_some());
+        let help = if !fetched {
             "package lists were not fetched just now (`--check`, or `refresh: false`): refresh them on the host once"
         } else {
             "add the distribution's security source, or upgrade with `scope: all`"
