@@ -8,8 +8,8 @@ use super::{
     Failure, World,
     args::{Cli, Command},
     command::{
-        advisories, ask, assets, cve, demo, exec, facts, impact, init, inventory, known_hosts, ledger, log, man, plan, report,
-        resume, retry, rollback, run, runs, scan, schema, show, ssh_config, status,
+        advisories, ask, assets, cve, demo, exec, facts, impact, init, inventory, known_hosts, ledger, log, man, plan,
+        report, resume, retry, rollback, run, runs, scan, schema, show, ssh_config, status,
     },
     command_lines, completion, from_ansible,
     settings::Settings,

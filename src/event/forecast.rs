@@ -163,11 +163,8 @@ mod tests {
 
     #[test]
     fn the_later_of_two_steps_says_what_becomes_of_a_package_and_a_service() {
-        let service = |because: &str, fate| ForeseenService {
-            name: "nginx".to_owned(),
-            because: vec![because.to_owned()],
-            fate,
-        };
+        let service =
+            |because: &str, fate| ForeseenService { name: "nginx".to_owned(), because: vec![because.to_owned()], fate };
         let mut all = Forecast {
             packages: vec![package("b", "1", "2")],
             services: vec![service("libc6", Fate::KeepsOldFiles)],

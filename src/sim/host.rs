@@ -283,7 +283,7 @@ impl SimHost {
             "disk-free" => args.iter().map(|_| self.df_line()).collect::<String>() + "end\n",
             "boot-room" => format!("{}8000000\n40000000\nend\n", self.df_line()),
             "room" => format!("path /\nspace {0}inodes {0}end\n", self.df_line()),
-            "stale-look" => "systemd\nend\n".to_owned(),
+            "stale-look" | "stale-users" => "systemd\nend\n".to_owned(),
             "load" => "0.10 0.10 0.10 1/100 1234\n".to_owned(),
             "service-states" => args.iter().map(|unit| self.unit_state(unit)).collect::<String>() + "end\n",
             "path-exists" => String::new(),

@@ -47,7 +47,8 @@ pub fn foreseen(result: StepResult, earlier: &[StepSpec], scope: &TemplateScope)
     if scope.get(root).is_some_and(|kept| !not_done(kept)) {
         return result;
     }
-    StepResult::skipped(format!("cannot be foreseen: {}, because {:?} was not carried out", result.summary, setter.name))
+    let summary = format!("cannot be foreseen: {}, because {:?} was not carried out", result.summary, setter.name);
+    StepResult::would(summary)
 }
 
 fn keep(spec: &StepSpec, result: &mut StepResult, skipped: bool) {

@@ -28,9 +28,9 @@ impl Summary {
         page.push_str(&self.part("services", self.services(view)));
         page.push_str(&self.part("other steps", self.other_work(view)));
         page.push_str(&self.part("notes", self.forecast_notes(view)));
+        page.push_str(&self.part("package lists", self.lists(view)));
         page.push('\n');
         page.push_str(&self.left_behind(view));
-        page.push_str(&self.lists(view));
         page.push_str(&self.wrapped(&format!("{}; nothing was changed", view.forecast_counts())));
         for line in state.started.plan.skipped_lines() {
             page.push_str(&self.wrapped(&text::clean(&line, 400)));
@@ -99,7 +99,9 @@ impl Summary {
             lines.push_str(&self.indented(4, &format!("| {}", text::clean(line, 200))));
         }
         if let Some(help) = first.help.as_deref().and_then(|help| remarks::help(help, self.program())) {
-            lines.push_str(&self.indented(4, &format!("try: {}", text::clean(&help, 300))));
+            // `@failed` is about the last run that was not a check.
+            let help = help.trim_end_matches(", then run again with --limit @failed");
+            lines.push_str(&self.indented(4, &format!("try: {}", text::clean(help, 300))));
         }
         lines
     }
@@ -119,17 +121,24 @@ impl Summary {
     fn package_plan(&self, view: &RunView<'_>, plan: &PackagePlan<'_>) -> String {
         let counts = plan.counts();
         let mut parts = vec![text::count(counts.installed, "package")];
-        let some = [(counts.fixes, "security"), (counts.new, "new"), (counts.removed, "removed")];
+        let all_fixes = counts.fixes > 1 && counts.fixes == counts.installed;
+        parts.extend(all_fixes.then(|| "all security".to_owned()));
+        let fixes = if all_fixes { 0 } else { counts.fixes };
+        let some = [(fixes, "security"), (counts.new, "new"), (counts.removed, "removed")];
         parts.extend(some.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")));
-        let mut lines =
-            self.indented(2, &format!("{}: {}", self.who(plan.hosts.iter().copied()), parts.join(", ")));
+        let mut lines = self.indented(2, &format!("{}: {}", self.who(plan.hosts.iter().copied()), parts.join(", ")));
         let mut packages: Vec<&ForeseenPackage> = plan.packages.iter().collect();
         // What is felt at once comes first.
         packages.sort_by_key(|one| (!one.is_removal(), one.part.is_none(), one.security != Some(true)));
         let most = if self.impact { usize::MAX } else { self.most(NAMED) };
-        let shown = &packages[..packages.len().min(most)];
+        // A line that says "1 more" is no shorter than the one it replaces.
+        let shown = if packages.len() == most.saturating_add(1) {
+            &packages[..]
+        } else {
+            &packages[..packages.len().min(most)]
+        };
         let widest = shown.iter().map(|one| one.name.chars().count()).max().unwrap_or(0).min(32);
-        lines.extend(shown.iter().map(|one| self.indented(4, &package_line(one, widest))));
+        lines.extend(shown.iter().map(|one| self.indented(4, &package_line(one, widest, !all_fixes))));
         if packages.len() > shown.len() {
             let rest = format!("and {} more", packages.len() - shown.len());
             let run = &view.state.started.run;
@@ -197,20 +206,21 @@ impl Summary {
     fn lists(&self, view: &RunView<'_>) -> String {
         let mut lines = String::new();
         for (lists, hosts) in view.lists_seen() {
+            let own = if hosts.len() == 1 { "the host's own" } else { "their own" };
             let what = match lists {
-                ListsSeen::Fetched => "fetched for this check, apart from the host's own".to_owned(),
-                ListsSeen::Hours(0) => "the host's own, less than an hour old".to_owned(),
-                ListsSeen::Hours(hours) => format!("the host's own, {hours} h old"),
-                ListsSeen::AgeUnknown => "the host's own, of unknown age".to_owned(),
+                ListsSeen::Fetched => format!("fetched for this check, apart from {own}"),
+                ListsSeen::Hours(0) => format!("{own}, less than an hour old"),
+                ListsSeen::Hours(hours) => format!("{own}, {hours} h old"),
+                ListsSeen::AgeUnknown => format!("{own}, of unknown age"),
             };
-            lines.push_str(&self.wrapped(&format!("package lists of {}: {what}", self.who(hosts))));
+            lines.push_str(&self.indented(2, &format!("{}: {what}", self.who(hosts))));
         }
         lines
     }
 }
 
 /// `openssl  3.0.11 → 3.0.15  security, libc, DSA-5764-1`.
-fn package_line(one: &ForeseenPackage, widest: usize) -> String {
+fn package_line(one: &ForeseenPackage, widest: usize, say_security: bool) -> String {
     let version = |version: &Option<String>| version.as_deref().map_or_else(String::new, |v| text::clean(v, 60));
     let change = match (&one.from, &one.to) {
         (_, None) => format!("{} would be removed", version(&one.from)),
@@ -218,7 +228,7 @@ fn package_line(one: &ForeseenPackage, widest: usize) -> String {
         _ => format!("{} → {}", version(&one.from), version(&one.to)),
     };
     let mut marks: Vec<String> = Vec::new();
-    marks.extend((one.security == Some(true)).then(|| "security".to_owned()));
+    marks.extend((say_security && one.security == Some(true)).then(|| "security".to_owned()));
     marks.extend(one.part.as_deref().map(|part| text::clean(part, 30)));
     marks.extend(one.advisories.iter().take(3).map(|id| text::clean(id, 40)));
     if one.advisories.len() > 3 {

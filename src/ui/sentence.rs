@@ -74,6 +74,7 @@ pub(super) fn sentences(state: &RunState, event: &Event, paint: Paint, program: 
             let text = line("stop", |w| paint.warn(w), &stop_is_asked(state, *how, by));
             vec![Sentence { text, loud: true }]
         }
+        Kind::RunFinished if state.started.check => vec![loud("over", RunView::of(state).forecast_counts(), paint)],
         Kind::RunFinished => vec![loud("over", Counts::from(&state.tally).sentence(), paint)],
     }
 }
@@ -133,6 +134,7 @@ fn step_broke(
     program: &str,
 ) -> Sentence {
     let word = match result.verdict {
+        Verdict::Failed if state.started.check => "would fail",
         Verdict::Unreachable => "unreachable",
         Verdict::Unknown => "unknown",
         Verdict::Ok | Verdict::Skipped | Verdict::Failed => "failed",
@@ -144,6 +146,10 @@ fn step_broke(
     };
     let name = text::step_name(state.plan(), step);
     let mut rest = format!("{host}  {name}{after}: {}", text::first_line(&result.summary, 400));
+    // The page of a check has the rest, once for all hosts.
+    if state.started.check {
+        return Sentence { text: line(word, |w| paint.bad(w), &rest), loud: true };
+    }
     for detail in result.detail.iter().take(8) {
         rest.push_str(&format!("\n{:WORD$}  | {}", "", text::clean(detail, 400)));
     }
@@ -207,15 +213,21 @@ fn host_is_done(state: &RunState, host: &HostState, outcome: Outcome, paint: Pai
     };
     let took = host.took(state.last_at).map(text::duration).unwrap_or_default();
     let mut parts = Vec::new();
-    if let Some((step, _)) = host.broke_at() {
+    if let Some((step, _)) = host.broke_at().filter(|_| !state.started.check) {
         parts.push(format!("broke at {:?}", text::step_name(state.plan(), step)));
     }
     match state.started.check {
-        true => parts.push(RunView::of(state).forecast_words(host)),
+        true => parts.extend(RunView::of(state).forecast_words(host)),
         false => parts.extend(changes(host)),
     }
-    let rest = format!("{}  {} ({took})", host.name, parts.join(", "));
-    let word = if outcome == Outcome::Ok { "ok" } else { text::outcome(outcome) };
+    let rest = match parts.is_empty() {
+        true => format!("{}  ({took})", host.name),
+        false => format!("{}  {} ({took})", host.name, parts.join(", ")),
+    };
+    let word = match outcome {
+        Outcome::Failed if state.started.check => "would fail",
+        outcome => text::outcome(outcome),
+    };
     // The failure itself was shown when the step ended.
     Sentence { text: line(word, painted, &rest), loud: false }
 }

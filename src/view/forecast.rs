@@ -255,8 +255,9 @@ impl<'a> RunView<'a> {
         lists
     }
 
-    /// What would happen on a host, in a few words: `11 packages, would reboot`.
-    pub fn forecast_words(&self, host: &HostState) -> String {
+    /// What would happen on a host, in a few words: `11 packages`, `would reboot`. Nothing for a host that was not looked
+    /// at to the end, if nothing was found before.
+    pub fn forecast_words(&self, host: &HostState) -> Vec<String> {
         let forecast = forecast_of(host);
         let mut parts = Vec::new();
         if !forecast.packages.is_empty() {
@@ -270,7 +271,10 @@ impl<'a> RunView<'a> {
             let other = if parts.is_empty() { "step" } else { "other step" };
             parts.push(count(others, other));
         }
-        if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") }
+        if parts.is_empty() && host.outcome() == Outcome::Ok {
+            parts.push("nothing to do".to_owned());
+        }
+        parts
     }
 
     /// `3 hosts: 1 would fail, 2 would be ok`: no host is ok because of a check.

@@ -68,7 +68,7 @@ fn hosts_with_the_same_packages_share_a_plan_and_a_later_step_has_the_last_word(
     );
     assert_eq!(plans[1].packages[1].to.as_deref(), Some("3"));
     assert_eq!(view.forecast_counts(), "4 hosts: 4 without a problem");
-    assert_eq!(view.forecast_words(&sample.state.hosts[1]), "2 packages");
+    assert_eq!(view.forecast_words(&sample.state.hosts[1]), ["2 packages"]);
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub(super) const PROGRAMS: &[(&str, &str)] = &[
 pub(super) const ABSENT: &[&str] = &["apt"];
 
 /// Folders that its package programs need.
-pub(super) const FOLDERS: [&str; 2] = ["var/lib/dpkg/updates", "var/lib/apt/lists"];
+pub(super) const FOLDERS: [&str; 3] = ["var/lib/dpkg/updates", "var/lib/apt/lists", "var/tmp"];
 
 /// A package list: a host without any does not know what is pending.
 pub(super) const LIST: (&str, &str) = (

@@ -25,7 +25,9 @@ impl Packages {
         match command.label {
             "apt-state" => Ok(self.state()),
             "apt-refresh" if full => refused("E: Write error - write (28: No space left on device)"),
-            "apt-refresh" => Ok("Reading package lists...\n".to_owned()),
+            "apt-refresh-apart" if full => Ok("== not fetched: no room\n".to_owned()),
+            "apt-remove-apart" => Ok(String::new()),
+            "apt-refresh" | "apt-refresh-apart" => Ok("Reading package lists...\n".to_owned()),
             "apt-pending" => self.outlook().map_or_else(|| refused("E: Unmet dependencies."), Ok),
             "apt-simulate" => Ok(self.simulate(&stdin)),
             "apt-simulate-restore" => Ok(self.simulate_restore(&stdin)),

@@ -112,7 +112,8 @@ mod tests {
         assert!(answer("process x\nend\n").is_err());
         let one = answer("systemd\nown /\nprocess 7\nin /a\nname end\nfile /usr/lib/x.so (deleted)\nend\n").unwrap();
         assert!(one.systemd);
-        let process = Process { pid: 7, group: "/a".into(), name: "end".into(), file: "/usr/lib/x.so".into(), package: None };
+        let process =
+            Process { pid: 7, group: "/a".into(), name: "end".into(), file: "/usr/lib/x.so".into(), package: None };
         assert_eq!(one.processes, [process]);
     }
 }

@@ -190,9 +190,14 @@ mod tests {
     use super::*;
 
     fn check(group: &str) -> String {
-        let process = Process { pid: 7, group: group.to_owned(), name: "prog".into(), file: "/usr/lib/x".into(), package: None };
-        let look =
-            Look { systemd: true, own: "/user.slice/user-0.slice/session-9.scope".into(), processes: vec![process], ships: Vec::new() };
+        let process =
+            Process { pid: 7, group: group.to_owned(), name: "prog".into(), file: "/usr/lib/x".into(), package: None };
+        let look = Look {
+            systemd: true,
+            own: "/user.slice/user-0.slice/session-9.scope".into(),
+            processes: vec![process],
+            ships: Vec::new(),
+        };
         let Sorted { manager, units, sessions, containers, others } = sort(&look);
         let all = [units.into_keys().collect(), sessions, containers, others];
         let [units, sessions, containers, others] = all.map(|list: BTreeSet<String>| Vec::from_iter(list).join(" "));

@@ -89,9 +89,8 @@ fn reboot_due(manager: &dyn PackageManager, packages: &[ForeseenPackage]) -> Vec
     let installed = || packages.iter().filter(|package| !package.is_removal());
     let kernels = installed().filter(|package| package.part.as_deref() == Some("kernel"));
     let kernels: Vec<&str> = kernels.map(|package| package.name.as_str()).collect();
-    let is_core = |package: &&ForeseenPackage| {
-        package.from.is_some() && manager.core().contains(&manager.bare(&package.name))
-    };
+    let is_core =
+        |package: &&ForeseenPackage| package.from.is_some() && manager.core().contains(&manager.bare(&package.name));
     let core = installed().filter(is_core).map(|package| format!("{} would be replaced", package.name));
     let kernel = (!kernels.is_empty()).then(|| format!("a kernel would be installed: {}", kernels.join(", ")));
     kernel.into_iter().chain(core).collect()

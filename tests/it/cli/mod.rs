@@ -10,6 +10,7 @@ mod clock;
 mod completion;
 mod demo;
 mod exec;
+mod forecast;
 mod guard;
 mod help;
 mod hints;

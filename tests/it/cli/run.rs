@@ -107,48 +107,6 @@ fn a_run_that_halts() {
 }
 
 #[test]
-fn check_changes_nothing_and_says_what_would_be_done() {
-    let site = Case::hosts(2).site();
-    let before: Vec<String> = site.fleet.hosts().map(|host| installed(&host)).collect();
-    let said = site.run("run play.yml -i inv.yml --check");
-    let after: Vec<String> = site.fleet.hosts().map(|host| installed(&host)).collect();
-    assert_eq!(before, after);
-    assert!(site.fleet.hosts().all(|host| host.boots() == 1));
-    insta::assert_snapshot!(said.page(), @r#"
-    exit code 0
-    -- stdout
-    Patch (check only), run 20260101-000000-abcd, 1s
-
-    outcome  hosts            reason  packages  reboot  took
-    ok       web001.test                     0  no 1s
-    ok       web002.test                     0  no 1s
-
-    2 hosts: web[001-002].test
-      Updates: 11 packages would be upgraded (curl 7.88.1-10+deb12u12 → 7.88.1-10+deb12u15, libc6 2.36-9+deb12u10 → 2.36-9+deb12u13, libcurl4 7.88.1-10+deb12u12 → 7.88.1-10+deb12u15, …)
-      Healthy: would verify
-
-    2 hosts: 2 ok
-    changed: nothing
-    -- stderr
-    Patch, plan 0123456789ab
-      production/medium                             2 hosts in 2 waves
-      in total                                      2 hosts
-    run 20260101-000000-abcd; log: state/logs/20260101-000000-abcd
-    00:00:00  wave         production/medium, wave 1 of 2 (canary): 1 host
-    00:00:00  ok           web001.test  Updates: 11 packages would be upgraded (curl 7.88.1-10+deb12u12 → 7.88.1-10+deb12u15, libc6 2.36-9+deb12u10 → 2.36-9+deb12u13, libcurl4 7.88.1-10+deb12u12 → 7.88.1-10+deb12u15, …); Healthy: would verify (1s)
-    00:00:00  wave         production/medium, wave 1 of 2 (canary) is done: 1 ok
-    00:00:00  wave         production/medium, wave 2 of 2: 1 host
-    00:00:00  ok           web002.test  Updates: 11 packages would be upgraded (curl 7.88.1-10+deb12u12 → 7.88.1-10+deb12u15, libc6 2.36-9+deb12u10 → 2.36-9+deb12u13, libcurl4 7.88.1-10+deb12u12 → 7.88.1-10+deb12u15, …); Healthy: would verify (1s)
-    00:00:00  wave         production/medium, wave 2 of 2 is done: 1 ok
-    00:00:00  over         2 ok
-    "#);
-}
-
-fn installed(host: &patchwave::demo::Host<'_>) -> String {
-    std::fs::read_to_string(host.folder().join("sim/installed")).unwrap()
-}
-
-#[test]
 fn json_is_events_and_nothing_else() {
     let site = Case::hosts(2).broken("web001.test", Fault::DiskFull).site();
     let said = site.run("run play.yml -i inv.yml --json").ended(6);

@@ -55,6 +55,8 @@ update() {
     echo "Hit:1 http://deb.debian.org/debian bookworm InRelease"
     echo "Hit:2 http://deb.debian.org/debian bookworm-updates InRelease"
     echo "Hit:3 http://deb.debian.org/debian-security bookworm-security InRelease"
+    # With a configuration of its own it has lists of its own, too.
+    [ -z "${APT_CONFIG-}" ] || return 0
     if broken lock || ! : >"$root/var/lib/apt/lists/deb.debian.org_debian_dists_bookworm_main_binary-amd64_Packages"; then
         echo "E: Could not get lock /var/lib/apt/lists/lock. It is held by $lock_holder" >&2
         echo "E: Unable to lock directory /var/lib/apt/lists/" >&2
