@@ -17,6 +17,13 @@ const HOLD: &str = "use Fcntl; $0 = 'unattended-upgr'; open my $f, '>>', '/var/l
 my $lock = pack 's s x4 q q i x4', F_WRLCK, 0, 0, 0, 0;
 fcntl($f, F_SETLK, $lock) or die; open my $held, '>', '/run/held'; sleep shift";
 
+/// Another program holds dpkg's lock from now on, for so many seconds.
+pub fn hold_lock(lab: &Lab, host: &str, seconds: usize) {
+    let script = format!("cat >/root/hold <<'E'\n{HOLD}\nE\nsystemd-run -q perl /root/hold {seconds}");
+    lab.on(host, &script);
+    lab.until(host, "test -e /run/held");
+}
+
 fn came(events: &Events, host: &str, index: usize) -> (String, String, String) {
     let result = events.result(host, index);
     let word = |key: &str| result.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -26,20 +33,8 @@ fn came(events: &Events, host: &str, index: usize) -> (String, String, String) {
 #[test]
 fn sick_hosts_fail_by_name_and_stay_as_they_were() {
     let Some(lab) = Lab::up(8, "linux-image-amd64=h6") else { return };
-    let hold = |host: &str, seconds: usize| {
-        lab.on(
-            host,
-            &format!(
-                "cat >/root/hold <<'E'
-{HOLD}
-E
-systemd-run -q perl /root/hold {seconds}"
-            ),
-        );
-        lab.until(host, "test -e /run/held");
-    };
-    hold("h1", 600);
-    hold("h2", 7);
+    hold_lock(&lab, "h1", 600);
+    hold_lock(&lab, "h2", 7);
     lab.sh(&["break", "h3"]);
     lab.on(
         "h3",

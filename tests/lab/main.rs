@@ -13,6 +13,7 @@ mod events;
 mod failure;
 mod faults;
 mod fleet;
+mod forecast;
 mod guard;
 mod host_faults;
 mod judge;
