@@ -133,7 +133,6 @@ impl Walk {
             leased,
             holds_lease: false,
             heard: step::Heard::default(),
-            lists_apart: None,
             undo: &walk.undo,
             resumed: attempt.resumed,
             journal: &mut journal,

@@ -170,8 +170,8 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
         false
     }
 
-    /// Shell text that prints the files of the installed packages `$@`, each line `PACKAGE FILE`, with the names as they
-    /// were given. `None`: the manager has no way to say it.
+    /// Shell text that prints the files of the installed packages `$@`, each line `PACKAGE FILE`. `None`: the manager
+    /// has no way to say it.
     fn list_files(&self) -> Option<&'static str> {
         None
     }

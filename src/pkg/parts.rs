@@ -57,8 +57,8 @@ const PARTS: [(&str, &[&str]); 6] = [
 
 /// The part of the system that a package belongs to; its name is without an architecture.
 pub fn part_of(name: &str) -> Option<&'static str> {
-    let is = |known: &&str| known.strip_suffix('*').map_or(**known == *name, |begin| name.starts_with(begin));
-    PARTS.iter().find(|(_, names)| names.iter().any(|known| is(&known))).map(|(part, _)| *part)
+    let is = |known: &str| known.strip_suffix('*').map_or(known == name, |begin| name.starts_with(begin));
+    PARTS.iter().find(|(_, names)| names.iter().any(|known| is(known))).map(|(part, _)| *part)
 }
 
 #[cfg(test)]

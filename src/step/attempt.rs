@@ -73,7 +73,8 @@ async fn attempt(cx: &mut StepCx<'_>) -> Ended {
     let ended = act(cx, &spec.kind).await;
     let fine = |result: &StepResult| matches!(result.verdict, Verdict::Ok | Verdict::Skipped);
     match (guard::would(cx)?.filter(|_| cx.check), ended) {
-        (Some(would), Ok(result)) if fine(&result) => {
+        (Some(would), Ok(mut result)) if fine(&result) => {
+            result.forecast.iter_mut().for_each(|forecast| forecast.notes.push(would.clone()));
             let summary = format!("{}; {would}", result.summary);
             Ok(StepResult { summary, found_work: true, ..result })
         }

@@ -56,10 +56,8 @@ pub struct StepCx<'a> {
     pub leased: bool,
     /// This attempt asked for the host's lease and has it. Begins as false.
     pub holds_lease: bool,
-    /// Answers that were asked for ahead. Begins as none.
+    /// Answers that were asked for ahead, and the package lists that questions use. Begins as none.
     pub heard: super::Heard,
-    /// The package lists that a check fetched apart from the host's own, for the questions that follow. Begins as none.
-    pub lists_apart: Option<super::ListsApart>,
     /// What a `rollback` undoes: what the upgrades of this walk changed, and what the plan has for this host.
     pub undo: &'a Undo,
     /// True when this attempt continues one that was interrupted by the end of a controller.

@@ -14,30 +14,43 @@ const FRESH: Duration = Duration::from_secs(10);
 
 /// Answers that no question has used yet.
 #[derive(Debug, Default)]
-pub struct Heard(Vec<(Instant, Command, Output)>);
+pub struct Heard {
+    answers: Vec<(Instant, Command, Output)>,
+    /// For a check: the package lists that the step's questions use in place of the host's own.
+    pub(super) lists_apart: Option<ListsApart>,
+}
+
+/// Package lists that a check fetched into a folder of their own.
+#[derive(Debug)]
+pub struct ListsApart {
+    /// The environment variable with which the package manager uses them.
+    pub(super) variable: (String, String),
+    /// Deletes the folder.
+    pub(super) remove: Command,
+}
 
 impl Heard {
     /// The answer to this question, if it was given a moment ago.
     pub(super) fn take(&mut self, asked: &Command) -> Option<Output> {
-        let at = self.0.iter().position(|(_, command, _)| is_same(command, asked))?;
-        let (when, _, output) = self.0.swap_remove(at);
+        let at = self.answers.iter().position(|(_, command, _)| is_same(command, asked))?;
+        let (when, _, output) = self.answers.swap_remove(at);
         (when.elapsed() < FRESH).then_some(output)
     }
 
     /// Takes answers that were given just now.
     pub(super) fn learn(&mut self, answers: impl IntoIterator<Item = (Command, Output)>) {
         let now = Instant::now();
-        self.0.extend(answers.into_iter().map(|(command, output)| (now, command, output)));
+        self.answers.extend(answers.into_iter().map(|(command, output)| (now, command, output)));
     }
 
     /// Whether this question was answered a moment ago.
     pub(super) fn knows(&self, asked: &Command) -> bool {
-        self.0.iter().any(|(when, command, _)| when.elapsed() < FRESH && is_same(command, asked))
+        self.answers.iter().any(|(when, command, _)| when.elapsed() < FRESH && is_same(command, asked))
     }
 
     /// The host may not be as it was: something was changed, or waited for.
     pub(super) fn forget(&mut self) {
-        self.0.clear();
+        self.answers.clear();
     }
 }
 
@@ -56,7 +69,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_answer_is_about_now() {
         let output = || Output { exit: crate::command::Exit::Code(0), stdout: vec![], stderr: vec![], dropped: 0 };
-        let heard = |command: Command| Heard(vec![(Instant::now(), command, output())]);
+        let heard = |command: Command| {
+            let answers = vec![(Instant::now(), command, output())];
+            Heard { answers, lists_apart: None }
+        };
         assert!(heard(say("a")).take(&say("a")).is_some());
         for other in [say("b"), say("a").privileged(true), say("a").env("A", "b"), say("a").stdin(*b"x")] {
             assert!(heard(say("a")).take(&other).is_none(), "{other:?}");

@@ -55,7 +55,6 @@ pub use controller::JumpBox;
 pub use cx::{Ask, Claim, Controller, HookOutput, Interrupted, NoEnd, Ran, StepCx, StepJournal, StepLog};
 pub use heard::Heard;
 pub use kinds::{has_touched, is_change, takes_lease, wants_rights};
-pub use packages::ListsApart;
 pub use program::learn_secrets;
 pub use register::{complete, condition, foreseen};
 pub use result::Ended;

@@ -303,7 +303,6 @@ impl Bench {
             leased: false,
             holds_lease: false,
             heard: super::Heard::default(),
-            lists_apart: None,
             undo: &self.undo,
             resumed: self.resumed,
             journal: &mut self.journal,

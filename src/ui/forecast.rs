@@ -5,7 +5,7 @@ use super::{Summary, remarks, text};
 use crate::{
     event::{Fate, ForeseenPackage, ListsSeen, Outcome, RunState},
     host::HostName,
-    view::{PackagePlan, Problem, RunView},
+    view::{PackagePlan, Problem, RunView, ServiceGroup},
 };
 
 /// Packages of a group that a check names.
@@ -131,7 +131,7 @@ impl Summary {
         // What is felt at once comes first.
         packages.sort_by_key(|one| (!one.is_removal(), one.part.is_none(), one.security != Some(true)));
         let most = if self.impact { usize::MAX } else { self.most(NAMED) };
-        // A line that says "1 more" is no shorter than the one it replaces.
+        // A line that says "1 more" would save nothing.
         let shown = if packages.len() == most.saturating_add(1) {
             &packages[..]
         } else {
@@ -163,14 +163,13 @@ impl Summary {
 
     fn services(&self, view: &RunView<'_>) -> String {
         let mut lines = String::new();
-        for (fate, names, because, hosts) in view.service_groups() {
+        for ServiceGroup { fate, names, mut because, hosts } in view.service_groups() {
             let what = match fate {
                 Fate::Restarted => "would restart",
                 Fate::KeepsOldFiles => "would go on with old files until they are restarted",
                 Fate::NeedsReboot => "would go on with old files until a reboot",
             };
             let most = self.most(8);
-            let mut because: Vec<String> = because;
             if because.len() > most {
                 let more = because.len() - most;
                 because.truncate(most);

@@ -49,6 +49,19 @@ pub struct PackageCounts {
     pub removed: usize,
 }
 
+/// Services with the same fate on the same hosts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceGroup<'a> {
+    /// What becomes of them.
+    pub fate: Fate,
+    /// Their names.
+    pub names: Vec<String>,
+    /// The packages whose files they use.
+    pub because: Vec<String>,
+    /// The hosts, in the plan's order.
+    pub hosts: Vec<&'a HostName>,
+}
+
 /// Hosts by something that is true of all of them.
 pub type Groups<'a, T> = IndexMap<T, Vec<&'a HostName>>;
 
@@ -183,17 +196,21 @@ impl<'a> RunView<'a> {
         plans
     }
 
-    /// The same with the services that share their fate and their hosts in one group: fate, names, packages, hosts.
-    pub fn service_groups(&self) -> Vec<(Fate, Vec<String>, Vec<String>, Vec<&'a HostName>)> {
-        let mut groups: IndexMap<(Fate, Vec<&'a HostName>), (Vec<String>, Vec<String>)> = IndexMap::new();
-        for (plan, (because, hosts)) in self.service_plans() {
-            let (names, packages) = groups.entry((plan.fate, hosts)).or_default();
-            names.push(plan.name);
-            packages.extend(because);
-            packages.sort();
-            packages.dedup();
+    /// The same, with services that share their fate and their hosts in one group.
+    pub fn service_groups(&self) -> Vec<ServiceGroup<'a>> {
+        let mut groups: Vec<ServiceGroup<'a>> = Vec::new();
+        for (ServicePlan { fate, name }, (because, hosts)) in self.service_plans() {
+            match groups.iter_mut().find(|group| group.fate == fate && group.hosts == hosts) {
+                Some(group) => {
+                    group.names.push(name);
+                    group.because.extend(because);
+                    group.because.sort();
+                    group.because.dedup();
+                }
+                None => groups.push(ServiceGroup { fate, names: vec![name], because, hosts }),
+            }
         }
-        groups.into_iter().map(|((fate, hosts), (names, because))| (fate, names, because, hosts)).collect()
+        groups
     }
 
     /// Hosts whose upgrades would install nothing, where it is known.
@@ -255,7 +272,7 @@ impl<'a> RunView<'a> {
         lists
     }
 
-    /// What would happen on a host, in a few words: `11 packages`, `would reboot`. Nothing for a host that was not looked
+    /// What would happen on a host, in a few words: `11 packages`, `would reboot`. Empty for a host that was not looked
     /// at to the end, if nothing was found before.
     pub fn forecast_words(&self, host: &HostState) -> Vec<String> {
         let forecast = forecast_of(host);

@@ -27,7 +27,7 @@ pub use drained::Drained;
 pub use fleet::{
     FleetRow, FleetView, HostScan, ScanAnswer, UpdateChange, UpdateCounts, UpdateFilter, needs_reboot, update_changes,
 };
-pub use forecast::{PackageCounts, PackagePlan, Problem, RebootPlan, ServicePlan, forecast_of};
+pub use forecast::{PackageCounts, PackagePlan, Problem, RebootPlan, ServiceGroup, ServicePlan, forecast_of};
 pub use left_behind::{left_lines, left_on};
 pub use next::{Next, NextCommand};
 pub use record::Record;

@@ -161,7 +161,6 @@ impl Host {
             leased: false,
             holds_lease: false,
             heard: step::Heard::default(),
-            lists_apart: None,
             undo: &self.undo,
             resumed: self.resumed,
             journal: &mut self.journal,

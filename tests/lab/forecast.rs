@@ -16,7 +16,7 @@ steps:
   - verify: { services: \"{{ 'shh' if inventory_hostname == 'h3' else 'ssh' }}\" }
 ";
 
-/// What a run would change, and what a check makes for itself. A login and its logs are no change, and apt keeps a cache
+/// What a run would change, and what a check makes for itself. A login and its logs do not count, and apt keeps a cache
 /// of its index in `/var/cache/apt` whoever asks.
 const CHANGED: &str = "find /etc /usr /boot /var/lib/apt /var/lib/dpkg /var/tmp -xdev -mindepth 1 -newer /root/mark";
 

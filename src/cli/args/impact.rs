@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{ConnectArgs, InventoryArgs};
+use super::connect::ConnectArgs;
+use crate::cli::inventory_args::InventoryArgs;
 
 /// `impact`.
 #[derive(Clone, Debug, Args)]

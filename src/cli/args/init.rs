@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::VaultArgs;
+use crate::cli::inventory_args::VaultArgs;
 
 /// `init`.
 #[derive(Clone, Debug, Args)]

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{ConnectArgs, VaultArgs};
+use super::connect::ConnectArgs;
+use crate::cli::inventory_args::VaultArgs;
 
 /// `rollback`.
 #[derive(Clone, Debug, Args)]

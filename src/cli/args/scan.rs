@@ -4,7 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand};
 
-use super::{ConnectArgs, InventoryArgs};
+use super::connect::ConnectArgs;
+use crate::cli::inventory_args::InventoryArgs;
 
 /// `scan`.
 #[derive(Clone, Debug, Args)]

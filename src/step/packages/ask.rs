@@ -55,7 +55,7 @@ pub(in crate::step) async fn ask_ahead(
 
 /// The same question about the package lists that were fetched apart, if some were.
 fn with_lists(cx: &StepCx<'_>, command: Command) -> Command {
-    match &cx.lists_apart {
+    match &cx.heard.lists_apart {
         Some(apart) => command.env(&apart.variable.0, &apart.variable.1),
         None => command,
     }

@@ -11,20 +11,12 @@ use crate::{
     command::Command,
     event::StepResult,
     pkg::{self, Class, FailedSource, PackageManager, Refresh, RefreshApart},
-    step::{StepCx, remote},
+    step::{StepCx, heard::ListsApart, remote},
     transport::LinkError,
 };
 
 /// The word for every source of security fixes.
 pub(in crate::step) const SECURITY: &str = "security";
-
-/// Package lists that a check fetched apart from the host's own.
-#[derive(Clone, Debug)]
-pub struct ListsApart {
-    /// The environment variable with which the manager uses them.
-    pub(super) variable: (String, String),
-    remove: Command,
-}
 
 /// Fetches the package lists; returns the sources that did not answer and are not `required` (empty: all are). The
 /// manager has no timeout for their lock, so the wait happens here. `next` is asked in the same round trip, right after
@@ -75,7 +67,7 @@ pub(in crate::step) async fn refresh_apart(
     cx.journal.progress("fetching package lists, apart from the host's own");
     let RefreshApart { refresh, variable, remove } = apart;
     // From here on there may be a folder to delete.
-    cx.lists_apart = Some(ListsApart { variable, remove });
+    cx.heard.lists_apart = Some(ListsApart { variable, remove });
     match ask(cx, refresh).await? {
         Ok(Refresh::Fresh) => Ok((Vec::new(), None)),
         Ok(Refresh::Failed { lines }) => Ok((not_needed(cx, manager, required, &lines).await?, None)),
@@ -92,7 +84,7 @@ pub(in crate::step) async fn refresh_apart(
 
 /// Deletes what [`refresh_apart`] made. If the host is lost, the next check there deletes it once it is a day old.
 pub(in crate::step) async fn remove_apart(cx: &mut StepCx<'_>) {
-    if let Some(apart) = cx.lists_apart.take() {
+    if let Some(apart) = cx.heard.lists_apart.take() {
         let _ = remote::read(cx, &raised(apart.remove)).await;
     }
 }

@@ -48,7 +48,7 @@ pub(super) async fn of_nothing(cx: &mut StepCx<'_>) -> Forecast {
 /// How current the lists are.
 pub(super) fn lists_seen(cx: &StepCx<'_>, state: &PackageState) -> ListsSeen {
     match state.lists_age {
-        _ if cx.lists_apart.is_some() => ListsSeen::Fetched,
+        _ if cx.heard.lists_apart.is_some() => ListsSeen::Fetched,
         Some(age) => ListsSeen::Hours(age.as_secs() / 3600),
         None => ListsSeen::AgeUnknown,
     }

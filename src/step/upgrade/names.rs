@@ -23,7 +23,7 @@ pub(super) async fn sort_out(
     choice: &mut Choice,
 ) -> Result<(), Box<StepResult>> {
     // A check leaves the host's package lists as they are; without any lists, only installed packages are known.
-    let blind = cx.check && cx.lists_apart.is_none() && state.lists_age.is_none();
+    let blind = cx.check && cx.heard.lists_apart.is_none() && state.lists_age.is_none();
     if wish.names.is_empty() || blind {
         return Ok(());
     }

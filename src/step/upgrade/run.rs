@@ -169,7 +169,7 @@ async fn pending(
         let summary =
             "none of this host's package sources is a security source, so security updates cannot be told apart";
         // Sources are known from the fetched lists; a host that has never fetched any knows none.
-        let fetched = spec.refresh && (!cx.check || cx.lists_apart.is_some());
+        let fetched = spec.refresh && (!cx.check || cx.heard.lists_apart.is_some());
         let help = if !fetched {
             "package lists were not fetched just now (`--check`, or `refresh: false`): refresh them on the host once"
         } else {

@@ -69,7 +69,7 @@ fn a_stage_of_one_wave_waits_before_its_first_host_and_an_approval_outlives_its_
 #[test]
 fn a_check_asks_nobody() {
     let check = site(2, "batch: 1, approve: before, soak: 1h", 0).run("run play.yml -i inv.yml --check");
-    check.ended(0).says(&["2 hosts: 2 ok"]);
+    check.ended(0).says(&["2 hosts: 2 without a problem"]);
 }
 
 #[test]

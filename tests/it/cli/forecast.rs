@@ -107,8 +107,7 @@ fn all_hosts_are_visited_and_everything_that_is_wrong_is_said_at_once() {
       would fail on web002.test
         Upgrade (all): / has 0 MiB free, at least 32 MiB needed
         try: make room on the host (a `cleanup: { package_cache: true }` step
-          deletes downloaded archives, `old_kernels: 1` old kernels), then run again
-          with --limit @failed
+          deletes downloaded archives, `old_kernels: 1` old kernels)
       unreachable on web003.test
         Pre-check: 127.0.0.1:22 refused the connection
         try: is sshd running there, and is `ansible_port` right?

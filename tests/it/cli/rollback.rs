@@ -52,7 +52,9 @@ fn a_run_is_undone_with_its_waves_and_the_next_upgrade_leaves_it_alone() {
     let after = all(&site);
     assert_ne!(before, after);
     let run = site.last_run();
-    site.run(&format!("rollback {run} --check")).ended(0).says(&["would be rolled back", "3 hosts: 3 ok"]);
+    site.run(&format!("rollback {run} --check"))
+        .ended(0)
+        .says(&["would be rolled back", "3 hosts: 3 without a problem"]);
     assert_eq!(all(&site), after, "a check changes nothing");
 
     let said = site.run(&format!("rollback {run} --yes --reason 'breaks {{{{ TLS }}}}'")).ended(4);

@@ -77,7 +77,6 @@ impl Walker {
             leased: false,
             holds_lease: false,
             heard: step::Heard::default(),
-            lists_apart: None,
             undo: &patchwave::pkg::Undo::default(),
             resumed: false,
             journal: &mut Notes::default(),

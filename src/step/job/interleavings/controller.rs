@@ -198,7 +198,6 @@ impl Life {
                 leased: self.resumed || self.orders.leased,
                 holds_lease: false,
                 heard: step::Heard::default(),
-                lists_apart: None,
                 undo: &crate::pkg::Undo::default(),
                 resumed: self.resumed,
                 journal,
