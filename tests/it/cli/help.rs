@@ -24,6 +24,7 @@ fn the_smaller_ones() {
     let page = |command: &str| desk.run(&format!("{command} --help")).ended(0).page();
     let pages: String = [
         "plan",
+        "impact",
         "resume",
         "retry",
         "runs",
