@@ -335,6 +335,7 @@ impl StepResult {
         secrets.hide_in(&mut self.summary);
         self.detail.iter_mut().for_each(|line| secrets.hide_in(line));
         self.help.iter_mut().for_each(|help| secrets.hide_in(help));
+        self.left_behind.reboot.iter_mut().for_each(|reason| secrets.hide_in(reason));
         self.left_behind.files.iter_mut().for_each(|file| secrets.hide_in(file));
         self.forecast.iter_mut().for_each(|forecast| forecast.hide(secrets));
         for (name, value) in &mut self.vars {

@@ -32,6 +32,9 @@ pub struct LeftBehind {
     /// Package sources that did not answer and did not have to: updates of theirs are not known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
+    /// Why a reboot is due after the step: the reason that says most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reboot: Option<String>,
     /// A snapshot was asked for, and its hook says that there is none.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub no_snapshot: bool,
@@ -126,6 +129,9 @@ impl LeftBehind {
         }
         if !complete && self.services.is_empty() {
             (self.services, self.more_services) = (earlier.services, earlier.more_services);
+        }
+        if !complete {
+            self.reboot = self.reboot.or(earlier.reboot);
         }
         self
     }

@@ -86,6 +86,7 @@ fn host(view: &RunView<'_>, host: &HostState) -> Value {
             "sources": left.sources,
             "services": left.services,
             "more_services": left.more_services,
+            "reboot": left.reboot,
             "no_snapshot": left.no_snapshot,
         },
         "leases_taken": host.leases.iter().map(|lease| json!({

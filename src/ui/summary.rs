@@ -1,6 +1,5 @@
-//! The end of a run on one page: every selected host with exactly one outcome, what changed, what to type next.
-
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+//! The end of a run on one page: trouble first, then what is left for a person, then every other host, what changed,
+//! and what to type next. Each selected host has exactly one outcome, and each reason appears once.
 
 use super::{Paint, remarks, text};
 use crate::{
@@ -8,8 +7,11 @@ use crate::{
     view::{Changes, NextCommand, Record, RunView, Trouble},
 };
 
-/// If there are more hosts than this, the ok hosts of a stage share a line.
+/// If more hosts are in flight than this, they are counted.
 const LISTED: usize = 24;
+
+/// The width of the first column of lines about hosts without trouble.
+const WORD: usize = 13;
 
 /// Packages, and files, that a line about what is left behind names.
 const LEFT: usize = 8;
@@ -52,15 +54,23 @@ impl Summary {
             return self.forecast(view);
         }
         let (state, troubles) = (view.state, view.troubles());
-        let windows = view.windows_ignored().map(|line| format!("{line}\n")).unwrap_or_default();
-        let mut page = format!("{}\n{windows}\n{}\n\n", self.title(view), self.table(view, &troubles));
-        let broken: Vec<&Trouble<'_>> = troubles.iter().filter(|trouble| trouble.outcome.uses_budget()).collect();
-        let shown = if self.verbose { broken.len() } else { broken.len().min(DETAILED) };
-        for trouble in &broken[..shown] {
-            page.push_str(&self.detail(view, trouble));
+        let mut page = format!("{}\n", self.title(view));
+        page.extend(view.windows_ignored().map(|line| format!("{line}\n")));
+        page.push('\n');
+        let shown = if self.verbose { troubles.len() } else { troubles.len().min(DETAILED) };
+        for trouble in &troubles[..shown] {
+            page.push_str(&self.trouble(view, trouble));
         }
-        if broken.len() > shown {
-            page.push_str(&format!("and {} more{}\n\n", broken.len() - shown, self.show_all(state)));
+        if troubles.len() > shown {
+            page.push_str(&format!("and {} more{}\n\n", troubles.len() - shown, self.show_all(state)));
+        }
+        let left = [self.left_behind(view), remarks::drained(view, usize::from(self.width), self.program())].concat();
+        if !left.is_empty() {
+            page.push_str(&format!("{left}\n"));
+        }
+        let rows = self.rows(view);
+        if !rows.is_empty() {
+            page.push_str(&format!("{rows}\n"));
         }
         page.push_str(&format!("{}: {}\n", text::count(state.tally.total, "host"), view.counts().sentence()));
         for line in state.started.plan.skipped_lines() {
@@ -72,8 +82,6 @@ impl Summary {
         }
         page.push_str(&format!("changed: {}\n", changed(view, &state.hosts.iter().collect::<Vec<_>>())));
         page.push_str(&self.leases(view));
-        page.push_str(&self.left_behind(view));
-        page.push_str(&remarks::drained(view, usize::from(self.width), self.program()));
         page.push_str(&remarks::unsent(view));
         page.push_str(&remarks::unknown_packages(state));
         page.push_str(&remarks::approvals(state));
@@ -141,133 +149,99 @@ impl Summary {
         format!("{}{check}, run {}, {}", self.paint.strong(&name), started.run, text::duration(took))
     }
 
-    fn table(&self, view: &RunView<'_>, troubles: &[Trouble<'_>]) -> String {
+    /// Hosts without trouble: in flight, ok, not started. A line for each stage, with `--all` for each host.
+    fn rows(&self, view: &RunView<'_>) -> String {
         let state = view.state;
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_width(self.width).set_content_arrangement(ContentArrangement::Dynamic);
-        if self.paint.colours() {
-            table.enforce_styling();
-        } else {
-            table.force_no_tty();
-        }
-        let bold = |text: &str| Cell::new(text).add_attribute(Attribute::Bold);
-        let mut header = vec!["outcome", "hosts", "step", "reason", "packages", "reboot", "took"];
-        if self.narrow() {
-            header.remove(2);
-        }
-        table.set_header(header.into_iter().map(bold));
-        self.fine_rows(view, &mut table);
+        let mut rows = String::new();
         if view.running {
-            self.open_rows(view, &mut table);
+            self.open_rows(view, &mut rows);
         }
-        for trouble in troubles {
-            let step = trouble.step.map(|step| text::step_name(state.plan(), step)).unwrap_or_default();
-            let row = (look(trouble.outcome), folded(&trouble.hosts), (step.as_ref(), trouble.reason.as_str()));
-            self.row(view, &mut table, row, &trouble.hosts);
-        }
-        for (s, stage) in state.stages.iter().enumerate().filter(|(_, stage)| stage.tally.waiting() > 0) {
-            let left = text::count(stage.tally.waiting(), "host");
-            let name = format!("{}: {left}", state.plan().stages[s].name);
-            if self.verbose || stage.tally.waiting() <= 3 {
-                let hosts = state.hosts.iter().filter(|host| host.stage == s && host.outcome() == Outcome::NotStarted);
-                for host in hosts {
-                    self.row(view, &mut table, (look(Outcome::NotStarted), host.name.to_string(), ("", "")), &[]);
-                }
-            } else {
-                self.row(view, &mut table, (look(Outcome::NotStarted), name, ("", "")), &[]);
+        for outcome in [Outcome::Ok, Outcome::NotStarted] {
+            for s in 0..state.stages.len() {
+                let of_stage = |host: &&HostState| host.stage == s && host.outcome() == outcome && !view.goes_on(host);
+                let hosts: Vec<&HostState> = state.hosts.iter().filter(of_stage).collect();
+                let groups: Vec<&[&HostState]> = match self.verbose {
+                    true => hosts.chunks(1).collect(),
+                    false if hosts.is_empty() => Vec::new(),
+                    false => vec![&hosts[..]],
+                };
+                groups.iter().for_each(|hosts| rows.push_str(&self.row(view, s, outcome, hosts)));
             }
         }
-        if let Some(first) = table.column_mut(0) {
-            first.set_padding((0, 1));
-        }
-        let room = text::name_room(state.hosts.iter().map(|host| &host.name));
-        text::keep_whole(&mut table, 1, room, self.width);
-        table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+        rows
     }
 
-    fn fine_rows(&self, view: &RunView<'_>, table: &mut Table) {
-        let state = view.state;
-        let each = self.verbose || state.tally.total <= LISTED;
-        for (s, stage) in state.stages.iter().enumerate().filter(|(_, stage)| stage.tally.ok > 0) {
-            let fine: Vec<&HostState> =
-                state.hosts.iter().filter(|host| host.stage == s && host.outcome() == Outcome::Ok).collect();
-            if each {
-                for host in fine {
-                    self.row(view, table, (look(Outcome::Ok), host.name.to_string(), ("", "")), &[host]);
-                }
-            } else {
-                let name = format!("{}: {}", state.plan().stages[s].name, text::count(stage.tally.ok, "host"));
-                self.row(view, table, (look(Outcome::Ok), name, ("", "")), &fine);
-            }
+    /// `ok           staging: s[1-2]: 4 packages, 2 reboots, 3.0s`.
+    fn row(&self, view: &RunView<'_>, stage: usize, outcome: Outcome, hosts: &[&HostState]) -> String {
+        let stages = &view.state.plan().stages;
+        let stage =
+            if stages.len() > 1 { format!("{}: ", text::clean(&stages[stage].name, 60)) } else { String::new() };
+        let mut line = format!("{stage}{}", self.folded(hosts));
+        let took = hosts.iter().filter_map(|host| host.took(view.now)).max();
+        if let (Some(took), Outcome::Ok) = (took, outcome) {
+            let at_most = if hosts.len() > 1 { "at most " } else { "" };
+            line.push_str(&format!(": {}, {at_most}{}", changed(view, hosts), text::duration(took)));
         }
+        let word = text::outcome(outcome);
+        let painted = if outcome == Outcome::Ok { self.paint.good(word) } else { self.paint.warn(word) };
+        self.worded(word, &painted, &line)
+    }
+
+    /// A line behind a word; the other lines begin below it.
+    fn worded(&self, word: &str, painted: &str, line: &str) -> String {
+        let lead = format!("{word:<WORD$}");
+        let lines = text::wrap_behind(&lead, &" ".repeat(WORD), line, usize::from(self.width));
+        format!("{painted}{}\n", &lines[word.len()..])
     }
 
     /// Hosts in flight; if there are many, only their number.
-    fn open_rows(&self, view: &RunView<'_>, table: &mut Table) {
+    fn open_rows(&self, view: &RunView<'_>, rows: &mut String) {
         let open = view.in_flight();
+        let word = "in flight";
         if open.len() > LISTED && !self.verbose {
-            let row = (IN_FLIGHT, text::count(open.len(), "host"), ("", "see `status`"));
-            return self.row(view, table, row, &open);
+            let line = format!("{}; see `status`", text::count(open.len(), "host"));
+            return rows.push_str(&self.worded(word, word, &line));
         }
         for host in open {
             let step = view.step_of(host).unwrap_or_else(|| "between steps".to_owned());
-            let since = view.in_step_for(host).map(|since| format!("for {}", text::duration(since)));
-            let row = (IN_FLIGHT, host.name.to_string(), (step.as_str(), since.as_deref().unwrap_or_default()));
-            self.row(view, table, row, &[host]);
+            let since = view.in_step_for(host).map(|since| format!(", for {}", text::duration(since)));
+            let line = format!("{}: {step}{}", host.name, since.unwrap_or_default());
+            rows.push_str(&self.worded(word, word, &line));
         }
     }
 
-    fn row(&self, view: &RunView<'_>, table: &mut Table, (look, who, (step, reason)): Row<'_>, hosts: &[&HostState]) {
-        let Changes { packages, reboots, .. } = Changes::on(hosts.iter().copied());
-        let took = hosts.iter().filter_map(|host| host.took(view.now)).max().map(text::duration).unwrap_or_default();
-        let reboots = match (reboots, hosts.len()) {
-            (_, 0) => String::new(),
-            (0, _) => "no".to_owned(),
-            (_, 1) => "yes".to_owned(),
-            (n, of) => format!("{n} of {of}"),
-        };
-        let packages = if hosts.is_empty() { String::new() } else { packages.to_string() };
-        let why = match (self.narrow(), step.is_empty()) {
-            (false, _) => vec![Cell::new(step), Cell::new(reason)],
-            (true, true) => vec![Cell::new(reason)],
-            (true, false) => vec![Cell::new(format!("{step}: {reason}"))],
-        };
-        let mut cells = vec![Cell::new(look.0).fg(look.1), Cell::new(who)];
-        cells.extend(why);
-        cells.extend([
-            Cell::new(packages).set_alignment(CellAlignment::Right),
-            Cell::new(reboots),
-            Cell::new(took).set_alignment(CellAlignment::Right),
-        ]);
-        table.add_row(cells);
+    /// `2 hosts: web[01-02]`, or the name of one.
+    fn folded(&self, hosts: &[&HostState]) -> String {
+        let room = usize::from(self.width).saturating_sub(40).max(30);
+        let names = text::hosts(hosts.iter().map(|host| &host.name), room);
+        if hosts.len() == 1 { names } else { format!("{}: {names}", text::count(hosts.len(), "host")) }
     }
 
-    /// Whether the table is too narrow for a separate step column.
-    fn narrow(&self) -> bool {
-        self.width < 110
-    }
-
-    /// What the first host of a trouble said, and what changed on all of them.
-    fn detail(&self, view: &RunView<'_>, trouble: &Trouble<'_>) -> String {
-        let names = text::hosts(
-            trouble.hosts.iter().map(|host| &host.name),
-            usize::from(self.width).saturating_sub(48).max(30),
-        );
+    /// Hosts with the same trouble: where, why, what the first of them said, and what changed on all of them.
+    fn trouble(&self, view: &RunView<'_>, trouble: &Trouble<'_>) -> String {
+        let width = usize::from(self.width);
         let step = trouble.step.map(|step| format!(" at {:?}", text::step_name(view.state.plan(), step)));
-        let head = format!("{}{} on {names}", text::outcome(trouble.outcome), step.unwrap_or_default());
-        let mut lines = format!("{}\n", self.paint.bad(&head));
+        let head =
+            format!("{}{}: {}", text::outcome(trouble.outcome), step.unwrap_or_default(), self.folded(&trouble.hosts));
+        let head = text::wrap_behind("", "  ", &head, width);
+        let head = if trouble.outcome.uses_budget() { self.paint.bad(&head) } else { self.paint.warn(&head) };
+        let mut lines = format!("{head}\n");
+        if !trouble.reason.is_empty() {
+            lines.push_str(&text::wrap_behind("  ", "  ", &trouble.reason, width));
+            lines.push('\n');
+        }
         let result = trouble.hosts[0].broke_at().map(|(_, result)| result);
         if trouble.hosts.len() > 1 && result.is_some_and(|result| !result.detail.is_empty()) {
             lines.push_str(&format!("  {} said:\n", trouble.hosts[0].name));
         }
         for line in result.iter().flat_map(|result| &result.detail).take(6) {
-            lines.push_str(&text::wrap_behind("  | ", "  |   ", &text::clean(line, 300), usize::from(self.width)));
+            lines.push_str(&text::wrap_behind("  | ", "  |   ", &text::clean(line, 300), width));
             lines.push('\n');
         }
         lines.push_str(&format!("  changed: {}\n", changed(view, &trouble.hosts)));
         let help = result.and_then(|result| result.help.as_deref());
         if let Some(help) = help.and_then(|help| remarks::help(help, self.program())) {
-            let help = text::wrap_behind("  try: ", "       ", &text::clean(&help, 300), usize::from(self.width));
+            let help = text::wrap_behind("  try: ", "       ", &text::clean(&help, 300), width);
             lines.push_str(&help);
             lines.push('\n');
         }
@@ -289,6 +263,7 @@ impl Summary {
             NextCommand::Approve => format!("{program} approve {run}"),
             NextCommand::Watch => format!("{program} status {run} --watch"),
             NextCommand::Resume => format!("{program} resume {run}"),
+            NextCommand::Report => format!("{program} report {run}"),
             NextCommand::Rerun(limit) => format!("{again} --limit {limit}"),
             NextCommand::CarryOut(limit) => {
                 let limit = limit.map(|limit| format!(" --limit {}", crate::command::quote(&limit).unwrap_or(limit)));
@@ -299,41 +274,24 @@ impl Summary {
     }
 }
 
-/// A word and its colour.
-type Look = (&'static str, Color);
-
-/// The outcome, the hosts, the step and the reason.
-type Row<'a> = (Look, String, (&'a str, &'a str));
-
-const IN_FLIGHT: Look = ("in flight", Color::Cyan);
-
-fn look(outcome: Outcome) -> Look {
-    let colour = match outcome {
-        Outcome::Ok => Color::Green,
-        Outcome::RolledBack | Outcome::Paused | Outcome::NotStarted => Color::Yellow,
-        Outcome::Failed | Outcome::Unreachable | Outcome::Unknown => Color::Red,
-    };
-    (text::outcome(outcome), colour)
-}
-
-fn folded(hosts: &[&HostState]) -> String {
-    let names = text::hosts(hosts.iter().map(|host| &host.name), 60);
-    if hosts.len() == 1 { names } else { format!("{} hosts: {names}", hosts.len()) }
-}
-
-/// `27 packages on 9 hosts, 5 reboots`, or `nothing`.
+/// `27 packages on 9 hosts, 5 reboots`, or `nothing`. Of some hosts of a run it is not said that it was on all of them.
 fn changed(view: &RunView<'_>, hosts: &[&HostState]) -> String {
+    let all = hosts.len() == view.state.tally.total;
     let Changes { packages, upgraded, reboots, other, open } = Changes::on(hosts.iter().copied());
     let going = hosts.iter().filter(|host| view.goes_on(host)).count();
+    let on = |some: usize| match some == hosts.len() && !all {
+        true => String::new(),
+        false => format!(" on {}", text::count(some, "host")),
+    };
     let mut parts = Vec::new();
     if packages > 0 {
-        parts.push(format!("{} on {}", text::count(packages, "package"), text::count(upgraded, "host")));
+        parts.push(format!("{}{}", text::count(packages, "package"), on(upgraded)));
     }
     if reboots > 0 {
         parts.push(text::count(reboots, "reboot"));
     }
     if other > 0 {
-        parts.push(format!("other changes on {}", text::count(other, "host")));
+        parts.push(format!("other changes{}", on(other)));
     }
     let still = if parts.is_empty() { "nothing known; " } else { "" };
     if going > 0 {

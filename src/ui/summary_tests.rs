@@ -46,27 +46,21 @@ fn a_halt_on_80_columns() {
     insta::assert_snapshot!(page(&halted(), 80, false), @r#"
     Rolling patch wave, run 20261122-020000-kxfa, 16s
 
-    outcome      hosts                reason                 packages  reboot  took
-    ok           s1.example.com                                     2  yes     3.0s
-    ok           s2.example.com                                     2  yes     3.0s
-    ok           db1.example.com                                    2  yes     3.0s
-    failed       2 hosts:             Security updates:             0  no      2.0s
-                 db[2-3].example.com  lock held by
-                                      unattended-upgrade
-                                      (pid …)
-    unreachable  db4.example.com      Reboot where it is            1  no      3.0s
-                                      needed: it never came
-                                      back after its reboot
-    not started  production: 4 hosts
-
-    failed at "Security updates" on db[2-3].example.com
+    failed at "Security updates": 2 hosts: db[2-3].example.com
+      lock held by unattended-upgrade (pid …)
       db2.example.com said:
       | E: Could not get lock /var/lib/dpkg/lock-frontend
       changed: nothing
       try: wait for process 812, it is unattended-upgrade
 
-    unreachable at "Reboot where it is needed" on db4.example.com
-      changed: 1 package on 1 host
+    unreachable at "Reboot where it is needed": db4.example.com
+      it never came back after its reboot
+      changed: 1 package
+
+    ok           staging: 2 hosts: s[1-2].example.com: 4 packages, 2 reboots, at
+                 most 3.0s
+    ok           production: db1.example.com: 2 packages, 1 reboot, 3.0s
+    not started  production: 4 hosts: db[5-8]
 
     10 hosts: 3 ok, 2 failed, 1 unreachable, 4 not started
     changed: 7 packages on 4 hosts, 3 reboots
@@ -86,25 +80,24 @@ fn a_halt_on_200_columns() {
     insta::assert_snapshot!(page(&halted(), 200, true), @r#"
     Rolling patch wave, run 20261122-020000-kxfa, 16s
 
-    outcome      hosts                         step                       reason                                   packages  reboot  took
-    ok           s1.example.com                                                                                           2  yes     3.0s
-    ok           s2.example.com                                                                                           2  yes     3.0s
-    ok           db1.example.com                                                                                          2  yes     3.0s
-    failed       2 hosts: db[2-3].example.com  Security updates           lock held by unattended-upgrade (pid …)         0  no      2.0s
-    unreachable  db4.example.com               Reboot where it is needed  it never came back after its reboot             1  no      3.0s
-    not started  db5
-    not started  db6
-    not started  db7
-    not started  db8
-
-    failed at "Security updates" on db[2-3].example.com
+    failed at "Security updates": 2 hosts: db[2-3].example.com
+      lock held by unattended-upgrade (pid …)
       db2.example.com said:
       | E: Could not get lock /var/lib/dpkg/lock-frontend
       changed: nothing
       try: wait for process 812, it is unattended-upgrade
 
-    unreachable at "Reboot where it is needed" on db4.example.com
-      changed: 1 package on 1 host
+    unreachable at "Reboot where it is needed": db4.example.com
+      it never came back after its reboot
+      changed: 1 package
+
+    ok           staging: s1.example.com: 2 packages, 1 reboot, 3.0s
+    ok           staging: s2.example.com: 2 packages, 1 reboot, 3.0s
+    ok           production: db1.example.com: 2 packages, 1 reboot, 3.0s
+    not started  production: db5
+    not started  production: db6
+    not started  production: db7
+    not started  production: db8
 
     10 hosts: 3 ok, 2 failed, 1 unreachable, 4 not started
     changed: 7 packages on 4 hosts, 3 reboots
@@ -129,14 +122,12 @@ fn a_big_fleet_is_a_line_per_stage_and_one_per_trouble() {
     insta::assert_snapshot!(page(&sample, 100, false), @r#"
     Rolling patch wave, run 20261122-020000-kxfa, 24m50s
 
-    outcome  hosts                   reason                                 packages  reboot      took
-    ok       edge: 490 hosts                                                     980  490 of 490  3.0s
-    failed   10 hosts: web[008,058,  Security updates: /var on … has … MiB         0  no          2.0s
-             108,158,208,258,308,35
-             8,408,458].example.com
-
-    failed at "Security updates" on web[008,058,108,158,208,258,308,358,408].example.com and 1 more
+    failed at "Security updates": 10 hosts: web[008,058,108,158,208,258,308,358,408,458].example.com
+      /var on … has … MiB
       changed: nothing
+
+    ok           490 hosts: web[001-007,009-057,059-107,109-157,159-207,209].example.com and 286 more:
+                 980 packages, 490 reboots, at most 3.0s
 
     500 hosts: 490 ok, 10 failed
     changed: 980 packages on 490 hosts, 490 reboots
@@ -196,7 +187,7 @@ fn what_to_type_depends_on_what_is_left() {
     let fresh = || Sample::of(plan(&[("all", &["a b c"])]));
     let mut all_fine = fresh();
     all_fine.good("a").good("b").good("c").tell(Kind::RunFinished);
-    assert_eq!(hints(&all_fine), None);
+    assert_eq!(hints(&all_fine).unwrap(), "  patchwave report 20261122-020000-kxfa  # for the ticket\n");
     let mut drained = fresh();
     drained.good("a").tell(Kind::RunFinished);
     assert!(
@@ -240,10 +231,9 @@ fn a_run_with_a_controller_shows_what_its_hosts_do() {
     insta::assert_snapshot!(summary.render(&view.running(true)), @r#"
     Rolling patch wave, run 20261122-020000-kxfa, 1m04s
 
-    outcome      hosts  step              reason     packages  reboot  took
-    ok           a                                          2  yes      3.0s
-    in flight    b      Security updates  for 1m01s         0  no      1m01s
-    in flight    c      between steps                       0  no       0.0s
+    in flight    b: Security updates, for 1m01s
+    in flight    c: between steps
+    ok           a: 2 packages, 1 reboot, 3.0s
     not started  d
 
     4 hosts: 1 ok, 2 in flight, 1 not started
@@ -267,9 +257,10 @@ fn a_paused_host_has_one_word() {
     insta::assert_snapshot!(page(&sample, 80, false), @r#"
     Rolling patch wave, run 20261122-020000-kxfa, 0.0s
 
-    outcome      hosts   reason                        packages  reboot  took
-    paused       h1      after "Ready to be patched",         0  no      0.0s
-                         before "Security updates"
+    paused: h1
+      after "Ready to be patched", before "Security updates"
+      changed: nothing
+
     not started  h2
 
     2 hosts: 1 paused, 1 not started

@@ -28,10 +28,14 @@ pub fn left_on(host: &HostState) -> LeftBehind {
         // A service that was started again uses the new files.
         if result.rebooted {
             (all.services, all.more_services) = (Vec::new(), 0);
+            all.reboot = None;
         }
         all.services.retain(|service| !result.restarted.iter().any(|name| name_of(service) == name));
         all.services.extend(now.services.iter().cloned());
         all.more_services = all.more_services.max(now.more_services);
+        if now.reboot.is_some() {
+            all.reboot.clone_from(&now.reboot);
+        }
         // A later snapshot that was taken is one to go back to.
         all.no_snapshot = now.no_snapshot || (all.no_snapshot && !result.vars.contains_key("snapshot"));
     }
@@ -74,6 +78,7 @@ pub fn left_lines(left: &LeftBehind, most: usize) -> Vec<String> {
         format!("{what}: {}{more}", list[..list.len().min(most)].join(", "))
     })
     .collect();
+    lines.extend(left.reboot.iter().map(|reason| format!("a reboot is due: {}", clean(reason, 300))));
     if left.no_snapshot {
         lines.push("no snapshot was taken: the hook printed `none`".to_owned());
     }

@@ -29,6 +29,8 @@ pub enum NextCommand {
     Approve,
     /// `resume RUN`.
     Resume,
+    /// `report RUN`.
+    Report,
     /// The line that started the check, without `--check`, and with the limit that it had.
     CarryOut(Option<String>),
     /// The line that started the run, with this limit (`@failed,@unreachable`).
@@ -63,6 +65,9 @@ impl RunView<'_> {
         } else {
             if let Some(why) = self.resume_does() {
                 add(NextCommand::Resume, why);
+            }
+            if self.state.finished && self.state.exit_code() == 0 {
+                add(NextCommand::Report, "for the ticket".to_owned());
             }
             if self.state.tally.in_flight == 0 {
                 for (limit, why) in self.again(&rollout::prospect(self.state, self.now), newest) {

@@ -37,6 +37,7 @@ fn hints(view: RunView<'_>) -> Vec<String> {
             NextCommand::Watch => "watch".to_owned(),
             NextCommand::Approve => "approve".to_owned(),
             NextCommand::Resume => "resume".to_owned(),
+            NextCommand::Report => "report".to_owned(),
             NextCommand::CarryOut(limit) => format!("carry out {}", limit.unwrap_or_default()),
             NextCommand::Rerun(limit) => format!("run {}", limit.replace("20261122-020000-kxfa", "RUN")),
         };
@@ -57,7 +58,7 @@ fn check(what: &str, sample: &Sample, expected: &[&str]) {
 fn an_end_without_broken_hosts() {
     let mut done = Sample::of(fleet());
     done.good("a").good("b").good("c").good("d").tell(Kind::RunFinished);
-    check("done", &done, &[]);
+    check("done", &done, &["report  # for the ticket"]);
 
     let mut drained = Sample::of(fleet());
     drained.good("a").tell(stop(Stop::Drain)).tell(Kind::RunFinished);

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     event::{LeftBehind, StepResult},
-    pkg::{PackageManager, PackageState, Pending},
+    pkg::{PackageManager, PackageState, Pending, RebootReason},
     playbook::{RestartServices, Upgrade},
     step::{Ended, StepCx, packages, stale},
 };
@@ -109,7 +109,14 @@ pub(super) async fn with_facts(
     more_reasons: Vec<String>,
 ) -> StepResult {
     let reasons = match packages::ask(cx, manager.reboot_reasons()).await {
-        Ok(reasons) => Some(reasons.iter().map(ToString::to_string).chain(more_reasons).collect::<Vec<_>>()),
+        Ok(reasons) => {
+            let kernel = reasons.iter().find(|reason| matches!(reason, RebootReason::Kernel { .. }));
+            let first = kernel.or(reasons.first()).map(ToString::to_string);
+            if !cx.check {
+                result.left_behind.reboot = first.or_else(|| more_reasons.first().cloned());
+            }
+            Some(reasons.iter().map(ToString::to_string).chain(more_reasons).collect::<Vec<_>>())
+        }
         Err(error) => {
             result.detail.push(format!("cannot tell whether a reboot is needed: {error}"));
             None

@@ -85,10 +85,8 @@ fn another_process_stops_it() {
     -- stdout
     Slow, run 20260101-000000-abcd, 1s
 
-    outcome      hosts            reason  packages  reboot  took
-    ok           web001.test                     0  no 1s
-    not started  web002.test
-    not started  web003.test
+    ok           web001.test: other changes, 1s
+    not started  2 hosts: web[002-003].test
 
     3 hosts: 1 ok, 2 not started
     changed: other changes on 1 host
@@ -135,13 +133,12 @@ fn a_key_drains_and_a_second_one_stops_at_the_next_step() {
     -- stdout
     Slow, run 20260101-000000-abcd, 1s
 
-    outcome  hosts            reason                         packages  reboot  took
-    ok       web001.test                                            0  no 1s
-    paused   web002.test      after "Command: echo once             0  no 1s
-                              >>$PATCHWAVE_ROOT/once;
-                              slee…", before "Command: echo
-                              twice
-                              >>$PATCHWAVE_ROOT/twice"
+    paused: web002.test
+      after "Command: echo once >>$PATCHWAVE_ROOT/once; slee…", before "Command:
+      echo twice >>$PATCHWAVE_ROOT/twice"
+      changed: other changes
+
+    ok           web001.test: other changes, 1s
 
     2 hosts: 1 ok, 1 paused
     changed: other changes on 2 hosts
@@ -202,18 +199,12 @@ fn a_termination_detaches_and_a_resume_settles() {
     -- stdout
     Slow, run 20260101-000000-abcd, 1s
 
-    outcome      hosts            reason                     packages  reboot  took
-    unknown      web001.test      Command: echo once                0  no 1s
-                                  >>$PATCHWAVE_ROOT/once;
-                                  slee…: "Command: echo
-                                  once
-                                  >>$PATCHWAVE_ROOT/once;
-                                  slee…" had begun when the
-                                  controller left
-    not started  web002.test
-
-    unknown at "Command: echo once >>$PATCHWAVE_ROOT/once; slee…" on web001.test
+    unknown at "Command: echo once >>$PATCHWAVE_ROOT/once; slee…": web001.test
+      "Command: echo once >>$PATCHWAVE_ROOT/once; slee…" had begun when the
+      controller left
       changed: nothing known; 1 host unknown
+
+    not started  web002.test
 
     2 hosts: 1 unknown, 1 not started
     changed: nothing known; 1 host unknown

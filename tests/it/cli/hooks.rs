@@ -52,28 +52,22 @@ fn a_variable_that_no_earlier_step_has_set() {
     insta::assert_snapshot!(fails("command: echo {{ upgrade }}"), @r#"
     Hooks, run 20260101-000000-abcd, 1s
 
-    outcome  hosts  step   reason  packages  reboot  took
-    failed   web001.test  Command: echo {{ upgrade }}  `upgrade` is undefined   0  no 1s
-
-    failed at "Command: echo {{ upgrade }}" on web001.test
+    failed at "Command: echo {{ upgrade }}": web001.test
+    `upgrade` is undefined
     changed: nothing
     "#);
     insta::assert_snapshot!(fails("snapshot: { run: 'hooks/silent {{ upgrade.id }}' }"), @r#"
     Hooks, run 20260101-000000-abcd, 1s
 
-    outcome  hosts  step  reason   packages  reboot  took
-    failed   web001.test  Snapshot  `upgrade.id` is undefined   0  no 1s
-
-    failed at "Snapshot" on web001.test
+    failed at "Snapshot": web001.test
+    `upgrade.id` is undefined
     changed: nothing
     "#);
     insta::assert_snapshot!(fails("{ command: 'true', when: upgrade > 3 }"), @r#"
     Hooks, run 20260101-000000-abcd, 1s
 
-    outcome  hosts  step   reason  packages  reboot  took
-    failed   web001.test  Command: true  when: `upgrade` is undefined   0  no 1s
-
-    failed at "Command: true" on web001.test
+    failed at "Command: true": web001.test
+    when: `upgrade` is undefined
     changed: nothing
     "#);
 }
@@ -156,19 +150,15 @@ fn a_hook_that_is_found_missing_on_the_way() {
     insta::assert_snapshot!(fails("snapshot: { run: nosuch-program-anywhere }"), @r#"
     Hooks, run 20260101-000000-abcd, 1s
 
-    outcome  hosts  step  reason   packages  reboot  took
-    failed   web001.test  Snapshot  nosuch-program-anywhere cannot be started: No such file or directory (os error 2)   0  no 1s
-
-    failed at "Snapshot" on web001.test
+    failed at "Snapshot": web001.test
+    nosuch-program-anywhere cannot be started: No such file or directory (os error 2)
     changed: nothing
     "#);
     insta::assert_snapshot!(fails("snapshot: { run: 'hooks/{{ inventory_hostname }}' }"), @r#"
     Hooks, run 20260101-000000-abcd, 1s
 
-    outcome  hosts  step  reason   packages  reboot  took
-    failed   web001.test  Snapshot  hooks/web001.test was not found on the jump box   0  no 1s
-
-    failed at "Snapshot" on web001.test
+    failed at "Snapshot": web001.test
+    hooks/web001.test was not found on the jump box
     changed: nothing
     try: a relative program is looked up beside the playbook, then in the folders above it
     "#);
@@ -179,20 +169,16 @@ fn a_hook_that_fails_or_says_nothing() {
     insta::assert_snapshot!(fails("snapshot: { run: hooks/fails }"), @r#"
     Hooks, run 20260101-000000-abcd, 1s
 
-    outcome  hosts  step  reason  packages  reboot  took
-    failed   web001.test  Snapshot  hooks/fails failed: exit code 7   0  no 1s
-
-    failed at "Snapshot" on web001.test
+    failed at "Snapshot": web001.test
+    hooks/fails failed: exit code 7
     | no room for a snapshot
     changed: nothing
     "#);
     insta::assert_snapshot!(fails("snapshot: { run: hooks/silent }"), @r#"
     Hooks, run 20260101-000000-abcd, 1s
 
-    outcome  hosts  step  reason  packages  reboot  took
-    failed   web001.test  Snapshot  the snapshot hook succeeded but printed no snapshot id   0  no 1s
-
-    failed at "Snapshot" on web001.test
+    failed at "Snapshot": web001.test
+    the snapshot hook succeeded but printed no snapshot id
     changed: other changes on 1 host
     try: the last line that the hook prints must be the snapshot's id
     "#);

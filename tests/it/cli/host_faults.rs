@@ -144,53 +144,68 @@ fn every_fault_has_its_outcome_and_its_reason() {
     "#);
     assert_eq!(said.code, 6, "{}", said.page());
     // The path of the temporary folder decides how wide the table is.
-    let troubles = said.out.split_once("\n\nfailed at").unwrap().1;
+    let troubles = said.out.split_once("failed at").unwrap().1;
     insta::assert_snapshot!(said.plain(&format!("failed at{troubles}")), @r#"
-    failed at "Ready" on web007.test
+    failed at "Ready": web007.test
+      / has 0 MiB free, 1.0 GiB needed
       changed: nothing
 
-    failed at "Ready" on web008.test
+    failed at "Ready": web008.test
+      the package lock is held by unattended-upgrade (pid 1)
       changed: nothing
       try: wait until it finishes, then run again with --limit @failed
 
-    failed at "Ready" on web009.test
+    failed at "Ready": web009.test
+      the package database is broken: base-files is half-configured
       changed: nothing
       try: on the host: dpkg --configure -a && apt-get -f install
 
-    failed at "Updates" on web010.test
+    failed at "Updates": web010.test
+      openssl: installed openssl package post-installation script subprocess returned error exit status 1
       | 10 of 11 planned versions are installed
       | not installed: openssl 3.0.17-1~deb12u3
       | the package database: openssl is half-configured
       | Setting up sudo (1.9.13p3-1+deb12u3) ...
       | Setting up nginx (1.22.1-9+deb12u3) ...
       | Setting up nginx-common (1.22.1-9+deb12u3) ...
-      changed: 11 packages on 1 host
+      changed: 11 packages
       try: on the host: dpkg --configure -a && apt-get -f install; once the database is in order, run again with --limit @failed
 
-    failed at "Reboot" on web012.test
-      changed: 11 packages on 1 host
+    failed at "Reboot": web012.test
+      it went away and came back with the same boot id (waited 1 s)
+      changed: 11 packages
       try: look at its console; a container may have the boot id of its host machine
 
-    failed at "Reboot" on web013.test
-      changed: 11 packages on 1 host
+    failed at "Reboot": web013.test
+      the host key changed after the reboot: the host key of [127.0.0.1]:22 has changed: it shows ssh-ed25519 SHA256:…, but [fleet]/known_hosts:13 has a different one
+      changed: 11 packages
       try: this may be a man-in-the-middle attack. If the host was reinstalled: compare the fingerprint on its console, then `ssh-keygen -R '[127.0.0.1]:22' -f [fleet]/known_hosts` and record the new key
 
-    failed at "Ready" on web014.test
+    failed at "Ready": web014.test
+      nginx is inactive
       changed: nothing
 
-    failed at "Ready" on web015.test
+    failed at "Ready": web015.test
+      could not become deploy with sudo: sudo: a password is required
       changed: nothing
       try: set the password (`-K` or `ansible_become_password`), or give the user a `NOPASSWD` rule
 
-    failed at "Ready" on web017.test
+    failed at "Ready": web017.test
+      sudo did not accept the password for deploy
       changed: nothing
       try: is the password right (`-K` or `ansible_become_password`), and is the user allowed to do that?
 
-    unreachable at "Ready" on web002.test
+    unreachable at "Ready": web002.test
+      127.0.0.1:22 refused the connection
       changed: nothing
       try: is sshd running there, and is `ansible_port` right?
 
     and 5 more: patchwave show 20260101-000000-abcd --all
+
+    left behind on 4 hosts: web[010-013].test
+      a reboot is due: kernel 6.1.0-41-amd64 is installed, 6.1.0-40-amd64 is running
+
+    ok           2 hosts: web[001,016].test: 22 packages, 2 reboots, at most 1s
 
     17 hosts: 2 ok, 9 failed, 6 unreachable
     changed: 66 packages on 6 hosts, 2 reboots

@@ -33,14 +33,12 @@ fn a_run_that_halted() {
     -- stdout
     Patch, run 20260101-000000-abcd, 1s
 
-    outcome      hosts            reason                     packages  reboot  took
-    ok           web001.test                                       11  yes 1s
-    failed       web002.test      Ready: / has 0 MiB free,          0  no 1s
-                                  1.0 GiB needed
-    not started  web003.test
-
-    failed at "Ready" on web002.test
+    failed at "Ready": web002.test
+      / has 0 MiB free, 1.0 GiB needed
       changed: nothing
+
+    ok           web001.test: 11 packages, 1 reboot, 1s
+    not started  web003.test
 
     3 hosts: 1 ok, 1 failed, 1 not started
     changed: 11 packages on 1 host, 1 reboot

@@ -91,19 +91,12 @@ fn a_disk_that_fills_up_during_a_run() {
     -- stdout
     Slow, run 20260101-000000-abcd, 1s
 
-    outcome      hosts            reason                     packages  reboot  took
-    unknown      web001.test      Command: echo once                0  no 1s
-                                  >>$PATCHWAVE_ROOT/once;
-                                  slee…: "Command: echo
-                                  once
-                                  >>$PATCHWAVE_ROOT/once;
-                                  slee…" had begun when the
-                                  controller left
-    not started  web002.test
-    not started  web003.test
-
-    unknown at "Command: echo once >>$PATCHWAVE_ROOT/once; slee…" on web001.test
+    unknown at "Command: echo once >>$PATCHWAVE_ROOT/once; slee…": web001.test
+      "Command: echo once >>$PATCHWAVE_ROOT/once; slee…" had begun when the
+      controller left
       changed: nothing known; 1 host unknown
+
+    not started  2 hosts: web[002-003].test
 
     3 hosts: 1 unknown, 2 not started
     changed: nothing known; 1 host unknown

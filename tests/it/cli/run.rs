@@ -14,13 +14,14 @@ fn a_fleet_that_is_fine() {
     -- stdout
     Patch, run 20260101-000000-abcd, 1s
 
-    outcome  hosts            reason  packages  reboot  took
-    ok       web001.test                    11  yes 1s
-    ok       web002.test                    11  yes 1s
-    ok       web003.test                    11  yes 1s
+    ok           3 hosts: web[001-003].test: 33 packages on 3 hosts, 3 reboots, at
+                 most 1s
 
     3 hosts: 3 ok
     changed: 33 packages on 3 hosts, 3 reboots
+
+    next:
+      patchwave report 20260101-000000-abcd  # for the ticket
     -- stderr
     Patch, plan 0123456789ab
       production/medium                             3 hosts in 3 waves
@@ -47,27 +48,25 @@ fn a_run_that_halts() {
     -- stdout
     Patch, run 20260101-000000-abcd, 1s
 
-    outcome      hosts            reason                     packages  reboot  took
-    ok           web001.test                                       11  yes 1s
-    ok           web003.test                                       11  yes 1s
-    failed       web002.test      Updates: openssl:                11  no 1s
-                                  installed openssl package
-                                  post-installation script
-                                  subprocess returned error
-                                  exit status 1
-    not started  web004.test
-    not started  web005.test
-
-    failed at "Updates" on web002.test
+    failed at "Updates": web002.test
+      openssl: installed openssl package post-installation script subprocess
+      returned error exit status 1
       | 10 of 11 planned versions are installed
       | not installed: openssl 3.0.17-1~deb12u3
       | the package database: openssl is half-configured
       | Setting up sudo (1.9.13p3-1+deb12u3) ...
       | Setting up nginx (1.22.1-9+deb12u3) ...
       | Setting up nginx-common (1.22.1-9+deb12u3) ...
-      changed: 11 packages on 1 host
+      changed: 11 packages
       try: on the host: dpkg --configure -a && apt-get -f install; once the database
            is in order, run again with --limit @failed
+
+    left behind on 1 host: web002.test
+      a reboot is due: kernel 6.1.0-41-amd64 is installed, 6.1.0-40-amd64 is
+        running
+
+    ok           2 hosts: web[001,003].test: 22 packages, 2 reboots, at most 1s
+    not started  2 hosts: web[004-005].test
 
     5 hosts: 2 ok, 1 failed, 2 not started
     changed: 33 packages on 3 hosts, 2 reboots

@@ -92,18 +92,16 @@ fn the_last_page_names_the_hosts_that_stay_drained_and_what_to_type() {
     insta::assert_snapshot!({ let said = said.ended(6); said.plain(&said.out) }, @r#"
     Traffic, run 20260101-000000-abcd, 1s
 
-    outcome  hosts            reason                         packages  reboot  took
-    failed   web001.test      Command: false: exit code 1;          0  no 1s
-                              it stays drained
-
-    failed at "Command: false" on web001.test
+    failed at "Command: false": web001.test
+      exit code 1; it stays drained
       changed: other changes on 1 host
 
-    1 host: 1 failed
-    changed: other changes on 1 host
     drained: web001.test stays drained: it is broken and was not restored
       web001.test: once it is repaired: hooks/undrain web001.test (on this machine),
       or run the playbook again with --limit web001.test: it ends with `undrain`
+
+    1 host: 1 failed
+    changed: other changes on 1 host
 
     next:
       patchwave log 20260101-000000-abcd web001.test     # everything it printed
