@@ -22,6 +22,9 @@ pub struct Upgrade {
     pub advisories: Option<TemplateList>,
     /// `exclude:`: names (globs allowed) that stay as they are.
     pub exclude: Option<TemplateList>,
+    /// `hold:`: names (globs allowed) that stay as they are, and that the host's package manager holds from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<TemplateList>,
     /// `allow_removals:`; default no.
     pub allow_removals: bool,
     /// `include_phased:`; default no.
@@ -58,6 +61,7 @@ impl Default for Upgrade {
             cves: None,
             advisories: None,
             exclude: None,
+            hold: None,
             allow_removals: false,
             include_phased: false,
             lock_timeout: LOCK_TIMEOUT,

@@ -17,6 +17,11 @@ static KEYS: Table = Table::new(
         Key::new("cves", values::TEMPLATE_LIST, "The ids of CVEs, for `scope: cve`."),
         Key::new("advisories", values::TEMPLATE_LIST, "The ids of advisories, for `scope: advisory`."),
         Key::new("exclude", values::TEMPLATE_LIST, "Packages that stay as they are; `*` is allowed in their names."),
+        Key::new(
+            "hold",
+            values::TEMPLATE_LIST,
+            "Packages that stay as they are and are put on hold on the host; `*` is allowed in their names.",
+        ),
         Key::new("allow_removals", Shape::Bool, "Whether packages may be removed. Default no."),
         Key::new("include_phased", Shape::Bool, "Take updates that are still being phased in. Default no."),
         Key::new("lock_timeout", DURATION, "How long to wait for the lock of the package manager. Default 10m."),
@@ -105,6 +110,7 @@ pub(super) fn upgrade(node: &Node, _: &Context, problems: &mut Problems) -> Opti
         cves,
         advisories,
         exclude: map.read("exclude", values::template_list),
+        hold: map.read("hold", values::template_list),
         allow_removals: map.read("allow_removals", read::bool).unwrap_or(false),
         include_phased: map.read("include_phased", read::bool).unwrap_or(false),
         lock_timeout: map.read("lock_timeout", read::duration).unwrap_or(defaults.lock_timeout),
@@ -118,6 +124,11 @@ pub(super) fn upgrade(node: &Node, _: &Context, problems: &mut Problems) -> Opti
     };
     if upgrade.predownload && upgrade.restart_services == RestartServices::Needed {
         map.problems.at(&node.span, "`predownload` installs nothing, so there is nothing to restart");
+    }
+    if upgrade.predownload && upgrade.hold.is_some() {
+        map.problems
+            .at(&node.span, "`predownload` changes no package, so it holds none")
+            .help("`exclude` keeps packages out of the download");
     }
     map.finish();
     scope.map(|_| StepKind::Upgrade(upgrade))

@@ -121,6 +121,26 @@ pub(in crate::step) async fn put(
     short(cx, "holding packages", manager.hold(names, true)?).await
 }
 
+/// Puts packages on hold without an end: a person takes them off.
+///
+/// # Errors
+/// As [`put`].
+pub(in crate::step) async fn for_good(
+    cx: &mut StepCx<'_>,
+    manager: &dyn PackageManager,
+    names: &BTreeSet<String>,
+) -> Result<(), Box<StepResult>> {
+    short(cx, "holding packages", manager.hold(names, true)?).await
+}
+
+/// Takes the end from holds: these packages stay on hold.
+///
+/// # Errors
+/// As [`put`].
+pub(in crate::step) async fn forget(cx: &mut StepCx<'_>, names: &BTreeSet<String>) -> Result<(), Box<StepResult>> {
+    short(cx, "noting that packages stay on hold", write(None, "", "", names)).await
+}
+
 /// Takes packages off hold.
 ///
 /// # Errors

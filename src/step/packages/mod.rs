@@ -16,7 +16,10 @@ mod words;
 
 pub(super) use ask::{Rights, ask, ask_ahead, change, look, repeat};
 pub(super) use health::{check, check_asks, state, state_asks, whole};
-pub(super) use holds::{Hold, known as known_holds, put as put_holds, release as release_holds};
+pub(super) use holds::{
+    Hold, for_good as hold_for_good, forget as forget_holds, known as known_holds, put as put_holds,
+    release as release_holds,
+};
 pub(super) use lists::{SECURITY, refresh, refresh_apart, remove_apart};
 pub(super) use locks::{PATIENCE, free, free_of, wait, working};
 pub(super) use manager::{find, for_changes, known, manager};

@@ -1,6 +1,6 @@
 //! Which pending updates a step takes. Pure; start at [`choose`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,9 @@ pub(super) struct Wish {
     pub ids: Vec<String>,
     names_match: GlobSet,
     exclude: GlobSet,
+    hold: GlobSet,
+    /// The patterns of `hold`.
+    pub hold_patterns: Vec<String>,
 }
 
 /// The pending updates, sorted. Each update in scope is in exactly one list.
@@ -29,6 +32,10 @@ pub(super) struct Wish {
 pub(super) struct Choice {
     pub take: Vec<Exact>,
     pub excluded: Vec<String>,
+    /// They stay because the playbook holds them.
+    pub kept: Vec<String>,
+    /// Patterns of packages to hold that no installed package has.
+    pub nothing_to_hold: Vec<String>,
     pub phased: Vec<String>,
     /// Not taken as security updates, because their sources do not say whether they are.
     pub unsure: Vec<String>,
@@ -59,7 +66,17 @@ impl Wish {
     /// # Errors
     /// Which pattern is not valid, and why.
     pub(super) fn new(scope: Scope, names: Vec<String>, exclude: &[String]) -> Result<Self, String> {
-        Ok(Self { scope, names_match: globs(&names)?, exclude: globs(exclude)?, names, ids: Vec::new() })
+        let (names_match, exclude) = (globs(&names)?, globs(exclude)?);
+        let (hold, hold_patterns) = (GlobSet::empty(), Vec::new());
+        Ok(Self { scope, names_match, exclude, hold, hold_patterns, names, ids: Vec::new() })
+    }
+
+    /// The same, with these patterns of packages to hold.
+    ///
+    /// # Errors
+    /// As [`Wish::new`].
+    pub(super) fn holding(self, patterns: Vec<String>) -> Result<Self, String> {
+        Ok(Self { hold: globs(&patterns)?, hold_patterns: patterns, ..self })
     }
 
     fn covers(&self, manager: &dyn PackageManager, update: &Update) -> bool {
@@ -82,6 +99,28 @@ impl Wish {
 
     pub(super) fn excludes(&self, manager: &dyn PackageManager, name: &str) -> bool {
         matches(manager, &self.exclude, name)
+    }
+
+    /// Whether the playbook wants this package on hold.
+    pub(super) fn holds(&self, manager: &dyn PackageManager, name: &str) -> bool {
+        matches(manager, &self.hold, name)
+    }
+
+    /// Patterns of packages to hold that no installed package has.
+    fn without_package(&self, manager: &dyn PackageManager, state: &PackageState) -> Vec<String> {
+        let of = |name: &String| [self.hold.matches(name), self.hold.matches(manager.bare(name))].concat();
+        let found: BTreeSet<usize> = state.packages.keys().flat_map(of).collect();
+        let all = self.hold_patterns.iter().enumerate();
+        all.filter(|(at, _)| !found.contains(at)).map(|(_, pattern)| pattern.clone()).collect()
+    }
+
+    /// Which key of the playbook keeps this package as it is.
+    pub(super) fn keeps(&self, manager: &dyn PackageManager, name: &str) -> Option<&'static str> {
+        match () {
+            () if self.excludes(manager, name) => Some("exclude"),
+            () if self.holds(manager, name) => Some("hold"),
+            () => None,
+        }
     }
 
     /// Whether updates are chosen by what advisories say.
@@ -119,6 +158,8 @@ pub(super) fn choose(wish: &Wish, manager: &dyn PackageManager, pending: &Pendin
         let name = update.name.clone();
         if wish.excludes(manager, &name) {
             choice.excluded.push(name);
+        } else if wish.holds(manager, &name) {
+            choice.kept.push(name);
         } else if wish.is_unsure(update) {
             choice.unsure.push(name);
         } else if state.is_held(&name) {
@@ -137,6 +178,7 @@ pub(super) fn choose(wish: &Wish, manager: &dyn PackageManager, pending: &Pendin
     let is_there = |name: &String| state.has(name) || is_pattern(name);
     let has_update = |id: &&String| pending.updates.iter().any(|update| wish.belongs(update, id));
     choice.unmatched = wish.ids.iter().filter(|id| !has_update(id)).cloned().collect();
+    choice.nothing_to_hold = wish.without_package(manager, state);
     choice.not_installed = wish.names.iter().filter(|name| !is_there(name)).cloned().collect();
     choice
 }
@@ -159,6 +201,8 @@ impl Choice {
         let by_wish = [
             ("phased", &self.phased),
             ("excluded", &self.excluded),
+            ("held by the playbook", &self.kept),
+            ("not installed, so not held", &self.nothing_to_hold),
             ("the source does not mark security updates", &self.unsure),
             ("not installed", &self.not_installed),
             ("no pending update belongs to", &self.unmatched),

@@ -9,6 +9,7 @@ mod carry_out;
 mod choose;
 mod download;
 mod forecast;
+mod hold;
 mod names;
 mod plan;
 mod report;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     choose::{Choice, NameCheck, Wish},
-    way_back,
+    hold, way_back,
 };
 use crate::{
     event::{PackageChange, PackageLeft, StepResult},
@@ -44,6 +44,9 @@ pub(super) struct Planned {
     /// Which of the names the host knows.
     #[serde(default, rename = "heard")]
     pub name_check: NameCheck,
+    /// Packages that are put on hold before anything is installed.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub to_hold: BTreeSet<String>,
     /// What is at hand for a rollback.
     #[serde(default, skip_serializing_if = "WayBack::is_empty")]
     pub way_back: WayBack,
@@ -120,6 +123,11 @@ impl PlanInput<'_> {
                     .help("if that is right, set `allow_removals: true`; otherwise `exclude` the update that needs it"),
             ));
         }
+        let kept = |package: &&Package| self.wish.keeps(self.manager, &package.name);
+        if let Some((package, key)) = simulation.removals.iter().find_map(|it| Some((it, kept(&it)?))) {
+            let summary = format!("`{key}` keeps {package} as it is, but the upgrade would remove it");
+            return Err(Box::new(failed(Class::Excluded, summary).help("also `exclude` the update that removes it")));
+        }
         let mut accepted = Vec::new();
         let mut accept = |what: String| match self.allow_drift {
             true => {
@@ -161,9 +169,9 @@ impl PlanInput<'_> {
         if self.choice.take.contains(exact) {
             return Ok(None);
         }
-        if self.wish.excludes(self.manager, &exact.name) {
-            let summary = format!("{} is excluded, but another update needs {exact}", exact.name);
-            let help = "also exclude the update that needs it, or remove it from `exclude`";
+        if let Some(key) = self.wish.keeps(self.manager, &exact.name) {
+            let summary = format!("`{key}` keeps {} as it is, but another update needs {exact}", exact.name);
+            let help = format!("also `exclude` the update that needs it, or remove it from `{key}`");
             return Err(Box::new(failed(Class::Excluded, summary).help(help)));
         }
         let Some(from) = from else { return Ok(None) };
@@ -196,6 +204,7 @@ impl PlanInput<'_> {
             left: self.choice.left.clone(),
             silent: self.choice.silent.clone(),
             name_check: self.choice.name_check.clone(),
+            to_hold: hold::wanted(self.manager, self.wish, self.state),
             way_back: WayBack::default(),
         }
     }
@@ -305,7 +314,7 @@ mod tests {
         );
         assert_eq!(
             check(&["a 1 2"], &["a 1 2", "docker 1 2"], &[], false),
-            err("excluded: docker is excluded, but another update needs docker=2")
+            err("excluded: `exclude` keeps docker as it is, but another update needs docker=2")
         );
     }
 }

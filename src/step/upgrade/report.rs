@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{
     boot_room,
     choose::{Choice, NameCheck, Wish},
-    forecast,
+    forecast, hold,
     plan::Planned,
     room,
 };
@@ -30,8 +30,17 @@ pub(super) async fn nothing(
     if !left_out.is_empty() {
         summary = format!("nothing to do ({})", left_out.join("; "));
     }
+    let to_hold = hold::wanted(manager, wish, state);
+    if !cx.check {
+        hold::put(cx, manager, &to_hold).await?;
+    }
+    let result = match hold::words(&to_hold) {
+        None => StepResult::skipped(summary),
+        Some(words) if cx.check => StepResult::ok(format!("{summary}; would be {words}")).found_work(),
+        Some(words) => StepResult::ok(format!("{summary}; {words}")).changed(true),
+    };
     // In the summary, many holds would hide everything else.
-    let result = StepResult::skipped(summary)
+    let result = result
         .detail(choice.holds.clone())
         .left_behind(LeftBehind { sources: choice.silent.clone(), ..LeftBehind::of(choice.left.clone()) });
     let result = match cx.check {
@@ -77,6 +86,7 @@ pub(super) async fn would(
     let counted = packages::count(planned.changes.len(), "would be upgraded");
     let mut result = StepResult::ok(format!("{counted} ({})", packages::named(&all))).found_work();
     result.detail = all.iter().map(|change| packages::named(std::slice::from_ref(change))).collect();
+    foreseen.notes.extend(hold::words(&planned.to_hold).map(|words| format!("would be {words}")));
     if !spec.rollback.is_no() {
         let missing: Vec<String> = planned.way_back.missing.iter().map(ToString::to_string).collect();
         result.detail.push("the old versions would be fetched to the host first, for a rollback".to_owned());

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{
     boot_room, carry_out,
     choose::{Choice, Wish, choose},
-    download, names,
+    download, hold, names,
     plan::{PlanInput, Planned},
     report, room, way_back,
 };
@@ -46,6 +46,7 @@ async fn upgrade(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
     if wish.needs_advisories() && !manager.knows_advisories() {
         return Err(no_advisories(manager));
     }
+    hold::check(manager, &wish)?;
     let until = Instant::now() + spec.lock_timeout;
     if packages::was_begun(cx, manager, Moment::Before) {
         packages::repair(cx, manager, Moment::Before, spec.lock_timeout).await?;
@@ -57,7 +58,7 @@ async fn upgrade(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
         packages::free(cx, until).await?;
     }
     let mut state = packages::healthy_state(cx, manager, spec.repair, spec.lock_timeout).await?;
-    let holds = holds(cx, manager, &mut state).await?;
+    let holds = holds(cx, manager, &wish, &mut state).await?;
     let mut notes = Vec::new();
     let silent = match (spec.refresh, cx.check) {
         (false, _) => Vec::new(),
@@ -95,8 +96,10 @@ async fn upgrade(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
     room::check(cx, manager, &planned).await?;
     boot_room::check(cx, manager, &planned).await?;
     planned.way_back = way_back::prepare(cx, manager, spec.rollback, &planned).await?;
+    hold::put(cx, manager, &planned.to_hold).await?;
+    let held = planned.to_hold.clone();
     cx.journal.note("plan", serde_json::to_value(&planned).unwrap_or(Value::Null)).await?;
-    carry_out::transact(cx, manager, spec, planned).await
+    carry_out::transact(cx, manager, spec, planned).await.map_err(|early| hold::and_held(early, &held))
 }
 
 /// What it asks first, once it is known which manager the host has.
@@ -110,10 +113,12 @@ fn begun(cx: &StepCx<'_>) -> Option<Planned> {
     serde_json::from_value(plan.clone()).ok()
 }
 
-/// The holds of earlier rollbacks. Those whose time is over are released.
+/// The holds of earlier rollbacks. Those whose time is over are released, or stay without an end if the playbook wants
+/// the package on hold.
 async fn holds(
     cx: &mut StepCx<'_>,
     manager: &dyn PackageManager,
+    wish: &Wish,
     state: &mut PackageState,
 ) -> Result<BTreeMap<String, Hold>, Box<StepResult>> {
     let mut holds = packages::known_holds(cx, state).await?;
@@ -121,17 +126,24 @@ async fn holds(
     if over.is_empty() || cx.check {
         return Ok(holds);
     }
-    packages::release_holds(cx, manager, &over).await?;
     holds.retain(|name, _| !over.contains(name));
+    let (stay, over): (BTreeSet<_>, BTreeSet<_>) = over.into_iter().partition(|name| wish.holds(manager, name));
+    if !stay.is_empty() {
+        packages::forget_holds(cx, &stay).await?;
+    }
+    if over.is_empty() {
+        return Ok(holds);
+    }
+    packages::release_holds(cx, manager, &over).await?;
     state.release(&over);
     Ok(holds)
 }
 
 fn wish(cx: &StepCx<'_>, spec: &Upgrade) -> Result<Wish, Box<StepResult>> {
     let list = |list: &Option<_>| list.as_ref().map_or(Ok(Vec::new()), |list| cx.scope.render_list(list));
-    let (names, exclude) = (list(&spec.packages)?, list(&spec.exclude)?);
-    let mut wish =
-        Wish::new(spec.scope, names, &exclude).map_err(|why| Box::new(StepResult::failed("bad-pattern", why)))?;
+    let (names, exclude, hold) = (list(&spec.packages)?, list(&spec.exclude)?, list(&spec.hold)?);
+    let wish = Wish::new(spec.scope, names, &exclude).and_then(|wish| wish.holding(hold));
+    let mut wish = wish.map_err(|why| Box::new(StepResult::failed("bad-pattern", why)))?;
     wish.ids = list(if spec.scope == Scope::Cve { &spec.cves } else { &spec.advisories })?;
     if let Some(bad) = wish.ids.iter().find(|id| spec.scope == Scope::Cve && !is_cve(id)) {
         let result = StepResult::failed("bad-cve", format!("{bad:?} is not the id of a CVE"));

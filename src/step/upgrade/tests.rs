@@ -1,5 +1,6 @@
 //! The whole step on a host that is a folder: its apt is a few lines of shell that read files written by the test.
 
+mod hold;
 mod options;
 
 use std::time::Duration;

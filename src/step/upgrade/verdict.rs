@@ -3,10 +3,10 @@
 
 use std::cmp::Ordering;
 
-use super::plan::Planned;
+use super::{hold, plan::Planned};
 use crate::{
     command::Exit,
-    event::{LeftBehind, PackageChange, StepResult},
+    event::{LeftBehind, PackageChange, StepResult, Verdict},
     pkg::{Class, FailedScript, PackageManager, PackageState},
     step::packages::{self, End, count, named, tail},
 };
@@ -59,7 +59,10 @@ impl Evidence<'_> {
         result.detail.extend(self.manager.fetched(self.output).map(|size| format!("fetched: {size}")));
         *result.left_behind = LeftBehind::of(self.planned.left.clone()).and_files(new_files);
         result.left_behind.sources = self.planned.silent.clone();
-        result.changed = !difference.changes.is_empty();
+        result.changed = !difference.changes.is_empty() || !self.planned.to_hold.is_empty();
+        if result.verdict != Verdict::Ok {
+            result.detail.extend(hold::words(&self.planned.to_hold));
+        }
         result.way_back = self.planned.way_back.clone().boxed();
         result.packages = difference.changes;
         result
@@ -67,11 +70,12 @@ impl Evidence<'_> {
 
     fn success(&self, difference: &Difference) -> StepResult {
         let upgraded = named(&difference.changes);
-        let summary = if difference.changes.is_empty() {
+        let mut summary = if difference.changes.is_empty() {
             "all planned versions were already installed".to_owned()
         } else {
             format!("{} ({})", count(difference.changes.len(), "upgraded"), upgraded)
         };
+        summary.extend(hold::words(&self.planned.to_hold).map(|words| format!("; {words}")));
         let blocked: String = self.planned.blocked.iter().map(|line| format!("; {line}")).collect();
         let result = StepResult::ok(summary + &blocked);
         match self.end {
