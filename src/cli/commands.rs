@@ -34,6 +34,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>, mut world: World) -> u8 {
             return 2;
         }
         settings.ignored.iter().for_each(|line| world.talk(format_args!("warning: {line}")));
+        world.fallbacks = settings.fallbacks.clone();
         settings.used(&matches, &world).iter().for_each(|line| world.talk(line));
     }
     let ended = dispatch(&cli, &settings, &mut world);

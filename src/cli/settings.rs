@@ -4,6 +4,7 @@
 //! [`Settings::find`].
 
 mod ansible;
+mod connection;
 mod ini;
 mod project;
 
@@ -16,8 +17,9 @@ use std::{
 use clap::{Arg, ArgMatches, Command, parser::ValueSource};
 
 use super::World;
-use crate::yaml::Problems;
+use crate::{inventory::Fallbacks, yaml::Problems};
 
+pub(super) use connection::{of_record, places};
 pub(super) use project::PROJECT;
 
 /// The file of a project.
@@ -25,7 +27,16 @@ const PROJECT_FILE: &str = "patchwave.yml";
 
 /// Commands that reach hosts as an earlier run did: a setting must not change that.
 const AS_BEFORE: [&str; 3] = ["resume", "retry", "rollback"];
-const CONNECTION: [&str; 6] = ["known_hosts", "forks", "user", "private_key", "host_keys", "connect_timeout"];
+const CONNECTION: [&str; 8] = [
+    "known_hosts",
+    "forks",
+    "user",
+    "private_key",
+    "host_keys",
+    "connect_timeout",
+    "ask_pass",
+    "ask_become_pass",
+];
 
 /// An option with a default from a file or the environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +61,8 @@ struct Alias {
 pub(super) struct Settings {
     all: Vec<Setting>,
     aliases: Vec<Alias>,
+    /// What is said about connections and is no option.
+    pub(super) fallbacks: Fallbacks,
     /// What is wrong with the files.
     pub(super) problems: Problems,
     /// Files that are not read, and why.
@@ -71,12 +84,17 @@ impl Settings {
         }
         let environment = ansible::environment(world, &mut found.problems);
         found.all.extend(environment);
+        let said = connection::of_environment(world, &mut found.problems);
+        found.fallbacks.0.push(said);
+        found.without_meaning = ansible::unread(world);
         let safe = ansible::files(world).into_iter().find(|path| found.is_safe(path, world));
         if let Some(path) = safe {
             let read = ansible::read(&path, world, &mut found.problems);
             found.all.extend(read.settings);
-            found.without_meaning = read.without_meaning;
+            found.without_meaning.extend(read.without_meaning);
+            found.fallbacks.0.push(read.fallbacks);
         }
+        found.fallbacks.0.retain(|place| !place.is_empty());
         found
     }
 
@@ -127,7 +145,7 @@ impl Settings {
         while let Some((_, below)) = deepest.subcommand() {
             deepest = below;
         }
-        let mut places: Vec<(&str, Vec<String>)> = Vec::new();
+        let mut places: Vec<(String, Vec<String>)> = Vec::new();
         let defaulted = |id: &str| {
             deepest.ids().any(|known| known == id) && deepest.value_source(id) == Some(ValueSource::DefaultValue)
         };
@@ -139,10 +157,10 @@ impl Settings {
             let shown = |value: &OsString| world.shown(Path::new(value));
             let values: Vec<String> = setting.values.iter().map(shown).collect();
             let text = format!("{} {}", setting.id.replace('_', " "), values.join(" "));
-            match places.iter_mut().find(|(from, _)| *from == setting.from) {
-                Some((_, texts)) => texts.push(text),
-                None => places.push((&setting.from, vec![text])),
-            }
+            add(&mut places, setting.from.clone(), text);
+        }
+        if says_connections(matches) {
+            connection::said(&self.fallbacks).into_iter().for_each(|(from, text)| add(&mut places, from, text));
         }
         places.into_iter().map(|(from, texts)| format!("from {from}: {}", texts.join(", "))).collect()
     }
@@ -159,6 +177,23 @@ impl Settings {
         let Some(alias) = self.aliases.iter().find(|alias| words[at] == *alias.name) else { return words.to_vec() };
         let (before, after) = (&words[..at], &words[at + 1..]);
         before.iter().cloned().chain(alias.words.iter().map(OsString::from)).chain(after.iter().cloned()).collect()
+    }
+}
+
+fn add(places: &mut Vec<(String, Vec<String>)>, from: String, text: String) {
+    match places.iter_mut().find(|(known, _)| *known == from) {
+        Some((_, texts)) => texts.push(text),
+        None => places.push((from, vec![text])),
+    }
+}
+
+/// Whether the command of this line has to do with how hosts are reached. One that goes on with an earlier run takes
+/// that from its record.
+fn says_connections(matches: &ArgMatches) -> bool {
+    match matches.subcommand() {
+        Some(("run" | "plan" | "exec" | "scan", _)) => true,
+        Some(("inventory", below)) => matches!(below.subcommand_name(), Some("check" | "show")),
+        _ => false,
     }
 }
 

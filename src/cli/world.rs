@@ -11,6 +11,7 @@ use std::{
 use super::{failure::Failure, terminal::keyboard::Keyboard, who::Who};
 use crate::{
     clock::{Clock, SystemClock},
+    inventory::Fallbacks,
     prompt::Prompt,
     transport::Transport,
     ui::{Colour, Paint, ScreenLock, Size},
@@ -71,6 +72,8 @@ pub struct World {
     pub screen: ScreenLock,
     /// A transport instead of SSH, for tests.
     pub transport: Option<Arc<dyn Transport>>,
+    /// What settings say about connections of all hosts; weaker than inventories.
+    pub fallbacks: Fallbacks,
     /// Whether the process handles signals.
     pub signals: bool,
 }
@@ -102,6 +105,7 @@ impl World {
             input: Arc::new(read_input),
             screen: ScreenLock::default(),
             transport: None,
+            fallbacks: Fallbacks::default(),
             signals: true,
         }
     }

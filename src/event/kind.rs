@@ -161,6 +161,10 @@ pub struct RunStarted {
     /// them, only the option's name is kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub connect: Vec<String>,
+    /// Where else it is written how hosts are reached, the strongest first: names of Ansible's environment variables, and
+    /// the absolute path of its `ansible.cfg`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settings: Vec<String>,
     /// `--check`: nothing is changed.
     pub check: bool,
     /// Who started it: the account of the process. (In ledgers without `person`: what the environment said.)
@@ -188,6 +192,7 @@ impl RunStarted {
             limit: None,
             extra_vars: Vec::new(),
             connect: Vec::new(),
+            settings: Vec::new(),
             check: false,
             operator: String::new(),
             person: Person::default(),

@@ -16,6 +16,12 @@ pub const CONNECT_TIMEOUT: &[&str] = &["ansible_timeout", "ansible_ssh_timeout"]
 /// Not names of one option: Ansible passes all of them to ssh, in this order.
 pub const SSH_ARGS: [&str; 3] = ["ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args"];
 
+/// The connection plugin, and whether rights are raised, and how: options with one name.
+pub const CONNECTION: &[&str] = &["ansible_connection"];
+pub const BECOME: &[&str] = &["ansible_become"];
+pub const BECOME_METHOD: &[&str] = &["ansible_become_method"];
+pub const PASSWORD_MECHANISM: &[&str] = &["ansible_ssh_password_mechanism"];
+
 const NO_FLAGS: &str = "remove it; sudo, doas and su are called by their names";
 const NO_FOLDER: &str = "remove it; commands run in the home folder";
 const KEY: &str = "set the file with `ansible_ssh_private_key_file`, or put the key into an agent";
@@ -76,6 +82,15 @@ pub fn of_method(method: Method) -> Become {
             refused: &[("ansible_doas_exe", NO_FLAGS), ("ansible_doas_flags", NO_FLAGS)],
         },
     }
+}
+
+/// The options that may be set outside inventories ([`super::fallbacks`]), each with its names.
+pub fn with_fallbacks(method: Method) -> Vec<&'static [&'static str]> {
+    let of_method = of_method(method);
+    let mut options = vec![CONNECTION, PORT, PASSWORD_MECHANISM, BECOME, BECOME_METHOD, of_method.user];
+    options.push(of_method.password);
+    options.extend(SSH_ARGS.iter().map(std::slice::from_ref));
+    options
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 
 use super::{
     aliases::{self, REFUSED, REFUSED_BY_PARAMIKO},
+    fallbacks::{Fallback, Fallbacks},
     fold::fold,
     group::Inventory,
     template::{self, Lookup},
@@ -92,6 +93,23 @@ impl Inventory {
         Some(reason)
     }
 
+    /// Puts these below all variables of connections.
+    #[must_use]
+    pub fn with_fallbacks(mut self, fallbacks: Fallbacks) -> Self {
+        self.fallbacks = fallbacks;
+        self
+    }
+
+    /// The values that count for a host, because it has no variable of the same option.
+    pub fn fallbacks(&self, name: &HostName) -> Vec<&Fallback> {
+        let Some(host) = self.host(name).filter(|_| !self.fallbacks.0.is_empty()) else { return Vec::new() };
+        let secrets = Secrets::default();
+        let method = Vars(&Lookup { inventory: self, name, host, secrets: &secrets }).method().unwrap_or_default();
+        let options = aliases::with_fallbacks(method);
+        let unset = |names: &&[&str]| !names.iter().any(|name| self.var(host, name).is_some_and(|node| !node.is_null()));
+        options.into_iter().filter(unset).filter_map(|names| self.fallbacks.of(names)).collect()
+    }
+
     fn try_target(&self, name: &HostName) -> Result<Target, Wrong> {
         let Some(host) = self.host(name) else {
             return Err(Wrong { message: "is not in the inventory".into(), help: None, span: None });
@@ -147,7 +165,8 @@ impl Vars<'_> {
             })?;
             return Ok((!text.is_empty()).then(|| (name, node.span.clone(), text)));
         }
-        Ok(None)
+        let fallback = self.0.inventory.fallbacks.of(names).filter(|said| !said.text.is_empty());
+        Ok(fallback.map(|said| (said.name, said.span.clone(), said.text.clone())))
     }
 
     fn text(&self, names: &[&'static str]) -> Result<Option<String>, Wrong> {
@@ -216,7 +235,7 @@ impl Vars<'_> {
     }
 
     fn password(&self) -> Result<Option<SecretString>, Wrong> {
-        let unwanted = self.get(&["ansible_ssh_password_mechanism"])?.is_some_and(|(_, _, text)| text == "disable");
+        let unwanted = self.get(aliases::PASSWORD_MECHANISM)?.is_some_and(|(_, _, text)| text == "disable");
         self.secret(aliases::PASSWORD).map(|password| password.filter(|_| !unwanted))
     }
 
@@ -249,7 +268,7 @@ impl Vars<'_> {
     /// The connection plugin, if it is not one for SSH.
     fn other_connection(&self) -> Result<Option<(Span, String)>, Wrong> {
         const SSH: [&str; 5] = ["ssh", "smart", "paramiko", "paramiko_ssh", "paramiko-ssh"];
-        let Some((name, span, text)) = self.get(&["ansible_connection"])? else { return Ok(None) };
+        let Some((name, span, text)) = self.get(aliases::CONNECTION)? else { return Ok(None) };
         let plain = text.strip_prefix("ansible.builtin.").unwrap_or(&text);
         let reason = format!("`{name}` is `{}`, and patchwave reaches hosts by SSH only", shown(&text));
         Ok((!SSH.contains(&plain)).then_some((span, reason)))
@@ -264,7 +283,7 @@ impl Vars<'_> {
     /// Refuses variables that change how Ansible reaches a host and that mean nothing here.
     fn check_unsupported(&self, escalation: &Escalation) -> Result<(), Wrong> {
         const PARAMIKO: &str = "use the variable of the `ssh` plugin instead: `ansible_host`, `ansible_user`, …";
-        let connection = self.get(&["ansible_connection"])?;
+        let connection = self.get(aliases::CONNECTION)?;
         let by_paramiko = connection.is_some_and(|(_, _, text)| text.contains("paramiko"));
         let by_paramiko = REFUSED_BY_PARAMIKO.iter().filter(|_| by_paramiko).map(|name| (*name, PARAMIKO));
         let by_method = aliases::of_method(escalation.method).refused;
@@ -316,22 +335,24 @@ impl Vars<'_> {
         Ok((written, proxy))
     }
 
+    fn method(&self) -> Result<Method, Wrong> {
+        let Some((name, span, text)) = self.get(aliases::BECOME_METHOD)? else { return Ok(Method::Sudo) };
+        match text.strip_prefix("ansible.builtin.").unwrap_or(&text) {
+            "sudo" => Ok(Method::Sudo),
+            "su" => Ok(Method::Su),
+            "doas" | "community.general.doas" => Ok(Method::Doas),
+            other => {
+                let message = format!("`{name}` is `{}`, which patchwave does not know", shown(other));
+                Err(Wrong { message, help: Some("use one of: sudo, doas, su".into()), span: Some(span) })
+            }
+        }
+    }
+
     fn escalation(&self) -> Result<Escalation, Wrong> {
-        let method = match self.get(&["ansible_become_method"])? {
-            None => Method::Sudo,
-            Some((name, span, text)) => match text.strip_prefix("ansible.builtin.").unwrap_or(&text) {
-                "sudo" => Method::Sudo,
-                "su" => Method::Su,
-                "doas" | "community.general.doas" => Method::Doas,
-                other => {
-                    let message = format!("`{name}` is `{}`, which patchwave does not know", shown(other));
-                    return Err(Wrong { message, help: Some("use one of: sudo, doas, su".into()), span: Some(span) });
-                }
-            },
-        };
+        let method = self.method()?;
         let names = aliases::of_method(method);
         Ok(Escalation {
-            on: self.flag(&["ansible_become"])?.unwrap_or_default(),
+            on: self.flag(aliases::BECOME)?.unwrap_or_default(),
             method,
             user: self.text(names.user)?.filter(|user| user != "root"),
             password: self.secret(names.password)?,
@@ -340,9 +361,9 @@ impl Vars<'_> {
 
     fn flag(&self, names: &[&'static str]) -> Result<Option<bool>, Wrong> {
         let Some((name, span, text)) = self.get(names)? else { return Ok(None) };
-        match text.to_ascii_lowercase().as_str() {
-            "true" | "yes" | "on" | "1" => Ok(Some(true)),
-            "false" | "no" | "off" | "0" => Ok(Some(false)),
+        match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" | "y" | "t" | "1" => Ok(Some(true)),
+            "false" | "no" | "off" | "n" | "f" | "0" => Ok(Some(false)),
             _ => Err(Wrong { message: format!("`{name}` is neither yes nor no"), help: None, span: Some(span) }),
         }
     }

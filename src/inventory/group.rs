@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Map, Value as Json};
 
-use super::{load::Origin, settings::Settings};
+use super::{fallbacks::Fallbacks, load::Origin, settings::Settings};
 use crate::{
     host::HostName,
     policy::Policy,
@@ -30,6 +30,8 @@ pub struct Inventory {
     pub(super) sets: Vec<GroupSet>,
     /// `-e`, above everything.
     pub(super) extra: Layer,
+    /// What is said outside inventories, below everything.
+    pub(super) fallbacks: Fallbacks,
     /// Files beside the inventory that are encrypted as a whole and so were not read.
     pub(super) encrypted: Vec<PathBuf>,
     /// What Ansible only warns about.

@@ -5,6 +5,7 @@
 mod aliases;
 mod connect;
 mod entry;
+mod fallbacks;
 mod fold;
 mod group;
 mod host_list;
@@ -33,6 +34,7 @@ mod words;
 mod yaml;
 
 pub use connect::SshWords;
+pub use fallbacks::{Fallback, Fallbacks};
 pub use fold::fold;
 pub use group::{Group, Inventory};
 pub use load::variables_of;

@@ -94,6 +94,7 @@ fn build(mut loader: Loader) -> Inventory {
         group_index: loader.group_index,
         sets: Vec::new(),
         extra: Layer::default(),
+        fallbacks: Default::default(),
         encrypted: loader.encrypted,
         warnings: loader.warnings,
     };

@@ -134,10 +134,12 @@ impl Inventory {
             }
         }
         let mut text = format!("{name}\n  groups: {}\n", self.group_names_of(host).join(", "));
+        for said in self.fallbacks(name) {
+            values.insert(said.variable.to_owned(), (said.to_json(), &said.span));
+        }
         for (name, (mut value, span)) in values {
             mask(&mut value);
-            let place = format!("{}:{}:{}", span.source.path.display(), span.line, span.column);
-            let _ = writeln!(text, "  {name}: {value}\n    {place}");
+            let _ = writeln!(text, "  {name}: {value}\n    {}", span.place());
         }
         text
     }

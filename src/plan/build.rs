@@ -108,7 +108,10 @@ impl Variables {
         let mut labels = HashMap::new();
         let mut encrypted = Encrypted::new(playbook);
         for host in hosts {
-            let vars = inventory.vars(&host.name);
+            let mut vars = inventory.vars(&host.name);
+            for said in inventory.fallbacks(&host.name) {
+                vars.entry(said.variable).or_insert_with(|| said.to_json());
+            }
             digest.host(&host.name, &vars);
             encrypted.host(&host.name, &vars, inventory);
             for name in &wanted {

@@ -78,7 +78,7 @@ impl fmt::Display for Problem {
     /// `path:line:column: message`, an excerpt with a caret, the help. No newline at the end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(span) = &self.span {
-            write!(f, "{}:{}:{}: ", span.source.path.display(), span.line, span.column)?;
+            write!(f, "{}: ", span.place())?;
         }
         f.write_str(&self.message)?;
         if let Some(excerpt) = self.span.as_ref().and_then(excerpt::render) {

@@ -39,3 +39,18 @@ pub struct Span {
     /// Byte offset after its last character.
     pub end: usize,
 }
+
+impl Span {
+    /// A place that has no lines, like an environment variable. Its text is never shown.
+    pub fn of_whole(name: &str) -> Self {
+        Self { source: Source::sealed(name, ""), line: 0, column: 0, start: 0, end: 0 }
+    }
+
+    /// `path:line:column`, or only the name of a place without lines.
+    pub fn place(&self) -> String {
+        match self.line {
+            0 => self.source.path.display().to_string(),
+            _ => format!("{}:{}:{}", self.source.path.display(), self.line, self.column),
+        }
+    }
+}

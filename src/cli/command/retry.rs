@@ -11,6 +11,7 @@ use crate::{
         command_lines::{line_of, next},
         connect::recorded_options,
         rollout::drift::same_names,
+        settings::of_record,
         terminal::confirm::confirm_retry,
         which_run::newest,
     },
@@ -24,6 +25,7 @@ use crate::{
 pub(in crate::cli) fn retry(args: &RetryArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
     let (run, state, limit) = failed(args, &state_dir, world)?;
     same_names(&state.started.extra_vars, &args.extra_vars)?;
+    world.fallbacks = of_record(&state.started.settings, world)?;
     let (connect, _) = recorded_options::of_resume(&args.connect, &state.connect, world)?;
     let line = next(line_of(&state, world), &state_dir, world).run;
     let quoted = quote(&limit).unwrap_or_else(|_| limit.clone());

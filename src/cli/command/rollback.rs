@@ -191,6 +191,7 @@ fn started(
         limit: args.limit.clone(),
         extra_vars: args.extra_vars.iter().map(|word| name_of(word)).collect(),
         connect,
+        settings: then.settings.clone(),
         check: args.check,
         operator: world.who.account.clone(),
         person: world.who.person.clone(),

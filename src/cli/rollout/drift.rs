@@ -15,6 +15,7 @@ use crate::{
         connect::{inventory_programs::InventoryPrograms, vault_passwords::vault_passwords},
         outcome_selectors::RecordedRuns,
         rollout::{agreed, prepare::extra_vars},
+        settings::of_record,
     },
     event::{HostAt, HostState, RunStarted, RunState},
     host::HostName,
@@ -54,7 +55,9 @@ pub(in crate::cli) fn files(
     if let Some(undoes) = &started.plan.undoes {
         return Ok((inventory_of(inventory, &extra, world)?, rolling_back(started, undoes)));
     }
-    with_sources(inventory, world, |sources| plan::load(Path::new(&started.playbook_path), sources, extra))
+    let (inventory, playbook) =
+        with_sources(inventory, world, |sources| plan::load(Path::new(&started.playbook_path), sources, extra))?;
+    Ok((inventory.with_fallbacks(of_record(&started.settings, world)?), playbook))
 }
 
 /// The inventories that a run was started with, as they are now.
@@ -63,7 +66,11 @@ pub(in crate::cli) fn inventory_of(
     extra: &Map<String, Value>,
     world: &World,
 ) -> Result<Inventory, Failure> {
-    with_sources(run, world, |sources| Inventory::load(sources).and_then(|inventory| inventory.with_extra_vars(extra)))
+    let fallbacks = of_record(&run.0.settings, world)?;
+    let inventory = with_sources(run, world, |sources| {
+        Inventory::load(sources).and_then(|inventory| inventory.with_extra_vars(extra))
+    })?;
+    Ok(inventory.with_fallbacks(fallbacks))
 }
 
 /// Reads what a run was started from.

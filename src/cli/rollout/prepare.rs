@@ -58,6 +58,7 @@ pub(in crate::cli) fn prepare(request: &Request<'_>, world: &World) -> Result<Pr
         extra,
     )
     .map_err(Failure::usage)?;
+    let inventory = inventory.with_fallbacks(world.fallbacks.clone());
     let past = RecordedRuns {
         state_dir: request.state_dir.clone(),
         playbook: Some(world.absolute(request.playbook).display().to_string()),
@@ -103,7 +104,8 @@ pub(in crate::cli) fn load_inventory(args: &InventoryArgs, world: &World) -> Res
         programs: &programs,
         vault: passwords,
     };
-    Inventory::load(&sources).and_then(|inventory| inventory.with_extra_vars(&extra)).map_err(Failure::usage)
+    let inventory = Inventory::load(&sources).and_then(|inventory| inventory.with_extra_vars(&extra));
+    inventory.map(|inventory| inventory.with_fallbacks(world.fallbacks.clone())).map_err(Failure::usage)
 }
 
 /// `-e key=value`, `-e '{"k": 1}'` and `-e @file`, which may be encrypted; a later one wins.

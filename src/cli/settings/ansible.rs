@@ -8,11 +8,12 @@ use std::{
 };
 
 use super::{
-    Setting,
-    ini::{Entry, entries},
+    Setting, connection,
+    ini::{Entry, entries, unquoted},
 };
 use crate::{
     cli::World,
+    inventory::Fallback,
     yaml::{Problems, Source, Span},
 };
 
@@ -31,6 +32,15 @@ enum As {
     KeyChecking,
     /// Texts with commas between them.
     Texts,
+    /// `True` gives the option.
+    Flag,
+}
+
+impl As {
+    /// Whether Ansible takes quotes off such a value of a file.
+    fn is_text(self) -> bool {
+        matches!(self, Self::Text)
+    }
 }
 
 /// A setting of Ansible that has a meaning here.
@@ -44,40 +54,45 @@ struct Known {
 }
 
 /// Of two with the same option, the first wins. Variables of Ansible Vault are read where its passwords are.
-const KNOWN: [Known; 10] = [
+const KNOWN: [Known; 12] = [
     known("defaults", "inventory", "ANSIBLE_INVENTORY", "inventory", As::Paths),
     known("defaults", "remote_user", "ANSIBLE_REMOTE_USER", "user", As::Text),
     known("defaults", "private_key_file", "ANSIBLE_PRIVATE_KEY_FILE", "private_key", As::Path),
     known("ssh_connection", "host_key_checking", "ANSIBLE_SSH_HOST_KEY_CHECKING", "host_keys", As::KeyChecking),
     known("defaults", "host_key_checking", "ANSIBLE_HOST_KEY_CHECKING", "host_keys", As::KeyChecking),
     known("defaults", "forks", "ANSIBLE_FORKS", "forks", As::Number),
-    known("ssh_connection", "timeout", "ANSIBLE_SSH_TIMEOUT", "connect_timeout", As::Seconds),
     known("defaults", "timeout", "ANSIBLE_TIMEOUT", "connect_timeout", As::Seconds),
     known("defaults", "vault_password_file", "", "vault_password_file", As::Path),
     known("defaults", "vault_identity_list", "", "vault_id", As::Texts),
+    known("defaults", "ask_vault_pass", "ANSIBLE_ASK_VAULT_PASS", "ask_vault_password", As::Flag),
+    known("defaults", "ask_pass", "ANSIBLE_ASK_PASS", "ask_pass", As::Flag),
+    known("privilege_escalation", "become_ask_pass", "ANSIBLE_BECOME_ASK_PASS", "ask_become_pass", As::Flag),
 ];
 
 const fn known(section: &'static str, key: &'static str, variable: &'static str, id: &'static str, value: As) -> Known {
     Known { section, key, variable, id, value }
 }
 
-/// Settings that Ansible has and this program takes from the inventory only.
-const IN_THE_INVENTORY: [(&str, &str, &str); 9] = [
-    ("privilege_escalation", "become", "ansible_become"),
-    ("privilege_escalation", "become_method", "ansible_become_method"),
-    ("privilege_escalation", "become_user", "ansible_become_user"),
-    ("privilege_escalation", "become_ask_pass", "-K"),
-    ("defaults", "remote_port", "ansible_port"),
-    ("defaults", "ask_pass", "-k"),
-    ("ssh_connection", "ssh_args", "ansible_ssh_args"),
-    ("ssh_connection", "ssh_common_args", "ansible_ssh_common_args"),
-    ("ssh_connection", "ssh_extra_args", "ansible_ssh_extra_args"),
+/// Settings of Ansible that say how hosts are reached and are not read here: section, key, variable, and what to do.
+const UNREAD: [(&str, &str, &str, &str); 10] = [
+    ("privilege_escalation", "become_exe", "ANSIBLE_BECOME_EXE", NO_FLAGS),
+    ("privilege_escalation", "become_flags", "ANSIBLE_BECOME_FLAGS", NO_FLAGS),
+    ("defaults", "become_password_file", "ANSIBLE_BECOME_PASSWORD_FILE", "give --become-password-command 'cat FILE'"),
+    ("defaults", "connection_password_file", "ANSIBLE_CONNECTION_PASSWORD_FILE", "give --password-command 'cat FILE'"),
+    ("ssh_connection", "ssh_executable", "ANSIBLE_SSH_EXECUTABLE", "no `ssh` is started, and ssh's own files are read"),
+    ("ssh_connection", "pkcs11_provider", "ANSIBLE_PKCS11_PROVIDER", "put the token's keys into an agent: `ssh-add -s`"),
+    ("ssh_connection", "timeout", "ANSIBLE_SSH_TIMEOUT", "nor does Ansible itself use it; write `[defaults] timeout`"),
+    ("", "", "ANSIBLE_PRIVATE_KEY", "put the key into an agent"),
+    ("", "", "ANSIBLE_PRIVATE_KEY_PASSPHRASE", "put the key into an agent"),
+    ("", "", "ANSIBLE_SUDO_CHDIR", "commands run in the home folder"),
 ];
+const NO_FLAGS: &str = "sudo, doas and su are called by their names";
 
 /// `ansible.cfg` as read.
 #[derive(Debug, Default)]
 pub(super) struct Read {
     pub settings: Vec<Setting>,
+    pub fallbacks: Vec<Fallback>,
     pub without_meaning: Vec<String>,
 }
 
@@ -94,38 +109,47 @@ pub(super) fn files(world: &World) -> Vec<PathBuf> {
     places.into_iter().flatten().filter(|path| path.exists() && !path.is_dir()).collect()
 }
 
+/// The entries of a file, with places as people type them.
+pub(super) fn entries_of(path: &Path, world: &World, problems: &mut Problems) -> Vec<Entry> {
+    let Some(source) = Source::load_or_report(path, problems) else { return Vec::new() };
+    entries(&Source::new(world.shown(path), source.text.as_str()), problems)
+}
+
 /// Reads it.
 pub(super) fn read(path: &Path, world: &World, problems: &mut Problems) -> Read {
-    let mut found = Read::default();
-    let Some(source) = Source::load_or_report(path, problems) else { return found };
     let folder = path.parent().unwrap_or(Path::new("/"));
     let name = world.shown(path);
-    let entries = entries(&source, problems);
+    let entries = entries_of(path, world, problems);
+    let mut found = Read { fallbacks: connection::of_file(&entries, problems), ..Read::default() };
     for Known { section, key, id, value, .. } in KNOWN {
         // A password file from the environment stands for the one in the file.
         if id.starts_with("vault") && world.var("ANSIBLE_VAULT_PASSWORD_FILE").is_some() {
             continue;
         }
         let Some(entry) = entries.iter().find(|entry| entry.is(section, key)) else { continue };
-        match values(value, &entry.value, folder, world) {
+        let text = if value.is_text() { unquoted(&entry.value) } else { &entry.value };
+        match values(value, text, folder, world) {
             Ok(Some(values)) => found.settings.push(Setting { id, values, from: name.clone() }),
             Ok(None) => {}
             Err(expected) => bad(entry, expected, problems),
         }
     }
-    for entry in entries.iter().filter(|entry| !KNOWN.iter().any(|known| entry.is(known.section, known.key))) {
-        let named = |known: &&(&str, &str, &str)| entry.is(known.0, known.1);
-        let why = match IN_THE_INVENTORY.iter().find(named) {
-            Some((_, _, "-K")) => "is not read; give -K".to_owned(),
-            Some((_, _, "-k")) => "is not read; give -k".to_owned(),
-            Some((_, _, variable)) => {
-                format!("is not read; write `{variable}` in the inventory, in group_vars/all.yml")
-            }
+    let has_meaning =
+        |entry: &&Entry| KNOWN.iter().any(|known| entry.is(known.section, known.key)) || connection::knows(entry);
+    for entry in entries.iter().filter(|entry| !has_meaning(entry)) {
+        let why = match UNREAD.iter().find(|known| entry.is(known.0, known.1)) {
+            Some((.., help)) => format!("is not read: {help}"),
             None => "has no meaning here".to_owned(),
         };
         found.without_meaning.push(format!("{name}: [{}] {} {why}", entry.section, entry.key));
     }
     found
+}
+
+/// Environment variables of Ansible that are set, say how hosts are reached, and are not read, each with what to do.
+pub(super) fn unread(world: &World) -> Vec<String> {
+    let set = UNREAD.iter().filter(|(_, _, variable, _)| world.var(variable).is_some());
+    set.map(|(.., variable, help)| format!("{variable} is not read: {help}")).collect()
 }
 
 /// What Ansible's environment variables set.
@@ -148,8 +172,6 @@ pub(super) fn environment(world: &World, problems: &mut Problems) -> Vec<Setting
 /// What was expected.
 fn values(how: As, text: &str, folder: &Path, world: &World) -> Result<Option<Vec<OsString>>, &'static str> {
     let text = text.trim();
-    let unquoted = text.strip_prefix(['"', '\'']).and_then(|rest| rest.strip_suffix(['"', '\'']));
-    let text = unquoted.unwrap_or(text);
     if text.is_empty() {
         return Ok(None);
     }
@@ -159,7 +181,8 @@ fn values(how: As, text: &str, folder: &Path, world: &World) -> Result<Option<Ve
         As::Paths => Ok(Some(parts().map(|part| at(part, folder, world).into_os_string()).collect())),
         As::Path => Ok(Some(vec![at(text, folder, world).into_os_string()])),
         As::Text => one(text.to_owned()),
-        As::Texts => Ok(Some(parts().map(OsString::from).collect())),
+        As::Texts => Ok(Some(parts().map(unquoted).map(OsString::from).collect())),
+        As::Flag => flag(text).map(|on| Some(vec![on.to_string().into()])).ok_or(TRUE_OR_FALSE),
         As::Number => match text.parse::<u32>() {
             Ok(1..=100_000) => one(text.to_owned()),
             _ => Err("a number from 1 to 100000"),
@@ -168,12 +191,23 @@ fn values(how: As, text: &str, folder: &Path, world: &World) -> Result<Option<Ve
             Ok(seconds @ 1..) => one(format!("{seconds}s")),
             _ => Err("a number of seconds"),
         },
-        As::KeyChecking => match text.to_ascii_lowercase().as_str() {
-            "false" | "no" | "off" | "n" | "f" | "0" => one("accept-new".to_owned()),
+        As::KeyChecking => match flag(text) {
+            Some(false) => one("accept-new".to_owned()),
             // Said, so that a weaker place does not decide.
-            "true" | "yes" | "on" | "y" | "t" | "1" => one("strict".to_owned()),
-            _ => Err("True or False"),
+            Some(true) => one("strict".to_owned()),
+            None => Err(TRUE_OR_FALSE),
         },
+    }
+}
+
+pub(super) const TRUE_OR_FALSE: &str = "True or False";
+
+/// A boolean in all of Ansible's spellings. Ansible takes every other text for `False`, which is a problem here.
+pub(super) fn flag(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "y" | "t" | "1" => Some(true),
+        "false" | "no" | "off" | "n" | "f" | "0" => Some(false),
+        _ => None,
     }
 }
 

@@ -23,6 +23,12 @@ impl Entry {
     }
 }
 
+/// A text without the quotes around it, as Ansible takes them off: a pair of the same, the last not behind a backslash.
+pub(super) fn unquoted(text: &str) -> &str {
+    let pair = |quote: char| text.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
+    pair('"').or_else(|| pair('\'')).filter(|inner| !inner.ends_with('\\')).unwrap_or(text)
+}
+
 /// Longer files are of something else.
 const MOST: usize = 20_000;
 

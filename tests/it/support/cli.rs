@@ -152,6 +152,7 @@ impl Desk {
             clock: Arc::new(patchwave::clock::SystemClock),
             prompt: Scripted::new(move |_, _| types.map(str::to_owned)),
             transport: None,
+            fallbacks: Default::default(),
             signals: false,
             input: std::sync::Arc::new(|_| Ok(Vec::new())),
             screen: patchwave::ui::ScreenLock::default(),
