@@ -127,7 +127,7 @@ fn dispatch(cli: &Cli, settings: &Settings, world: &mut World) -> Result<u8, Fai
         Command::Assets(args) => assets::assets(args, state, world),
         Command::Cve(args) => cve::cve(args, state, world),
         Command::Advisories(command) => advisories::advisories(command, state, world),
-        Command::Plan(args) => plan::plan(args, state, world),
+        Command::Plan(args) => plan::show_plan(args, state, world),
         Command::Inventory(command) => inventory::inventory(command, settings, state, world),
         Command::Runs(args) => runs::runs(args, state, world),
         Command::Show(args) => show::show(args, state, world),

@@ -27,16 +27,8 @@ const PROJECT_FILE: &str = "patchwave.yml";
 
 /// Commands that reach hosts as an earlier run did: a setting must not change that.
 const AS_BEFORE: [&str; 3] = ["resume", "retry", "rollback"];
-const CONNECTION: [&str; 8] = [
-    "known_hosts",
-    "forks",
-    "user",
-    "private_key",
-    "host_keys",
-    "connect_timeout",
-    "ask_pass",
-    "ask_become_pass",
-];
+const CONNECTION: [&str; 8] =
+    ["known_hosts", "forks", "user", "private_key", "host_keys", "connect_timeout", "ask_pass", "ask_become_pass"];
 
 /// An option with a default from a file or the environment.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -106,7 +106,8 @@ impl Inventory {
         let secrets = Secrets::default();
         let method = Vars(&Lookup { inventory: self, name, host, secrets: &secrets }).method().unwrap_or_default();
         let options = aliases::with_fallbacks(method);
-        let unset = |names: &&[&str]| !names.iter().any(|name| self.var(host, name).is_some_and(|node| !node.is_null()));
+        let unset =
+            |names: &&[&str]| !names.iter().any(|name| self.var(host, name).is_some_and(|node| !node.is_null()));
         options.into_iter().filter(unset).filter_map(|names| self.fallbacks.of(names)).collect()
     }
 

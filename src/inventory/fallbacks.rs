@@ -46,6 +46,8 @@ pub struct Fallbacks(pub Vec<Vec<Fallback>>);
 impl Fallbacks {
     /// The value of an option whose variables are `names`, weakest first. A place that has one decides.
     pub(super) fn of(&self, names: &[&str]) -> Option<&Fallback> {
-        self.0.iter().find_map(|place| names.iter().rev().find_map(|name| place.iter().find(|said| said.variable == *name)))
+        self.0
+            .iter()
+            .find_map(|place| names.iter().rev().find_map(|name| place.iter().find(|said| said.variable == *name)))
     }
 }

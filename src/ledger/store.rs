@@ -264,8 +264,16 @@ impl Ledger {
     /// # Errors
     /// Why the ledger cannot be read.
     pub fn last_run_of(&self, playbook_path: &str) -> Result<Option<RunId>, LedgerError> {
-        let sql = format!("{ROW} WHERE playbook_path = ? AND check_only = 0 ORDER BY no DESC LIMIT 1");
-        Ok(self.rows(&sql, params![playbook_path])?.pop().map(|row| row.run))
+        Ok(self.real_runs_of(playbook_path, 1)?.pop().map(|row| row.run))
+    }
+
+    /// The newest runs of the playbook at this absolute path that were not checks, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// Why the ledger cannot be read.
+    pub fn real_runs_of(&self, playbook_path: &str, limit: usize) -> Result<Vec<RunRow>, LedgerError> {
+        let sql = format!("{ROW} WHERE playbook_path = ? AND check_only = 0 ORDER BY no DESC LIMIT ?");
+        self.rows(&sql, params![playbook_path, limit as i64])
     }
 
     /// The only run whose id is `asked`, or begins or ends with it. At least four characters; the four letters at the

@@ -44,12 +44,7 @@ pub fn build(inventory: &Inventory, playbook: &Playbook, selected: &[HostName]) 
     let total = hosts.len();
     let vars = Variables::collect(&hosts, inventory, playbook, &mut problems);
     let rollout = &playbook.rollout;
-    let drafts = if rollout.stages.is_empty() {
-        problems.extend(inventory.missing_labels(selected));
-        stages::by_label(hosts, rollout, &mut problems)
-    } else {
-        stages::named(hosts, inventory, playbook, &mut problems)
-    };
+    let drafts = in_stages(hosts, inventory, playbook, selected, &mut problems);
     let mut shared = Shared::default();
     let stages = drafts.into_iter().map(|draft| stage(draft, &vars, &mut shared)).collect();
     shared.report(&mut problems);
@@ -70,6 +65,32 @@ pub fn build(inventory: &Inventory, playbook: &Playbook, selected: &[HostName]) 
     plan.pinned.variables = vars.marks.variables;
     plan.pinned.hosts = plan.hosts().filter_map(|(host, ..)| vars.marks.hosts.get(&host.name).cloned()).collect();
     problems.or(plan)
+}
+
+/// The stages before their waves are made.
+pub(super) fn drafts<'p>(
+    inventory: &Inventory,
+    playbook: &'p Playbook,
+    selected: &[HostName],
+    problems: &mut Problems,
+) -> Vec<Draft<'p>> {
+    let hosts = candidates(inventory, selected, problems);
+    in_stages(hosts, inventory, playbook, selected, problems)
+}
+
+fn in_stages<'p>(
+    hosts: Vec<Candidate>,
+    inventory: &Inventory,
+    playbook: &'p Playbook,
+    selected: &[HostName],
+    problems: &mut Problems,
+) -> Vec<Draft<'p>> {
+    if playbook.rollout.stages.is_empty() {
+        problems.extend(inventory.missing_labels(selected));
+        stages::by_label(hosts, &playbook.rollout, problems)
+    } else {
+        stages::named(hosts, inventory, playbook, problems)
+    }
 }
 
 /// The selected hosts, each once.

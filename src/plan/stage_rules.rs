@@ -15,6 +15,16 @@ use crate::{
 /// The default for `batch`: a quarter at a time.
 const BATCH: [Amount; 1] = [Amount::Percent(25)];
 
+/// The default for `batch`, as it is written.
+pub(super) fn quarter() -> String {
+    BATCH[0].to_string()
+}
+
+/// Whether a host gets a canary by default. One without a label might be anything.
+pub(super) fn needs_canary(risk: Option<Risk>) -> bool {
+    risk.is_none_or(|risk| risk >= Risk::High)
+}
+
 /// The rules of a stage, counted in hosts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct StageRules {
@@ -37,10 +47,8 @@ impl StageRules {
     }
 
     fn one(policy: &Policy, total: usize) -> Self {
-        // A host without a label might be anything, so it gets a canary.
-        let needs_canary = policy.risk.is_none_or(|risk| risk >= Risk::High);
         Self {
-            canary: policy.canary.map_or(usize::from(needs_canary), |hosts| hosts as usize),
+            canary: policy.canary.map_or(usize::from(needs_canary(policy.risk)), |hosts| hosts as usize),
             sizes: batches::sizes(policy.batch.as_deref().unwrap_or(&BATCH), total),
             max_failures: policy.max_failures.map_or(0, |amount| amount.of(total)),
             soak: policy.soak.unwrap_or_default(),

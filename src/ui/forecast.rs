@@ -38,6 +38,9 @@ impl Summary {
         if let Some(why) = view.stopped_because() {
             page.push_str(&self.wrapped(&format!("stopped: {}", text::clean(&why, 400))));
         }
+        if let Some(estimate) = &self.estimate {
+            page.push_str(&self.wrapped(&super::plan::estimate_line(estimate, state.tally.total)));
+        }
         page.push_str(&remarks::unknown_packages(state));
         page.push_str(&remarks::record(self.record.as_ref()));
         let hints = self.hints(view, &view.troubles());

@@ -1,13 +1,17 @@
 //! A plan as a person reads it before confirming: a table of stages and waves, the steps, the digest.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, presets};
+use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
 use super::{Paint, text, tolerated};
 use crate::{
-    plan::{Plan, Stage, Wave, window::Windows},
+    plan::{
+        Estimate, Plan, Stage, Wave,
+        window::{self, Windows},
+    },
     playbook::StepSpec,
     policy::{Mode, Window},
     rollout::{self, Tolerance},
@@ -17,15 +21,27 @@ use crate::{
 /// If a stage has more waves than this, neighbours of equal size share a line.
 const LISTED: usize = 8;
 
+/// What a page says about a plan that is not in it.
+#[derive(Clone, Debug)]
+pub struct PlanNotes {
+    /// The present.
+    pub now: Timestamp,
+    /// For each stage its name, and where its rules come from.
+    pub origins: Vec<(String, String)>,
+    /// How long it will probably take.
+    pub estimate: Option<Estimate>,
+}
+
 /// The plan as tables; every line ends with a newline. `verbose` gives every wave a line and names every host.
-pub fn plan_text(plan: &Plan, digest: &str, width: u16, paint: Paint, verbose: bool) -> String {
+pub fn plan_text(plan: &Plan, notes: &PlanNotes, width: u16, paint: Paint, verbose: bool) -> String {
+    let digest = plan.short_digest();
     let hosts = plan.hosts().count();
     let head = format!("{}, plan {digest}", paint.strong(&text::clean(&plan.playbook, 60)));
     let tolerance = rollout::tolerance(plan);
     let size = format!("{} in {}", text::count(hosts, "host"), text::count(plan.stages.len(), "stage"));
     let size = text::wrap(&format!("{size}; {}", tolerated::headline(plan, &tolerance)), width.into());
     let mut page = format!("{head}\n{size}\n\n{}\n\n", stages(plan, &tolerance, width, paint, verbose));
-    page.push_str(&remarks(plan));
+    page.push_str(&remarks(plan, notes, width));
     page.push_str(&paint.strong("steps of each host"));
     page.push('\n');
     page.push_str(&steps(&plan.steps));
@@ -43,22 +59,27 @@ pub fn plan_text(plan: &Plan, digest: &str, width: u16, paint: Paint, verbose: b
 }
 
 /// What does not fit into the table.
-fn remarks(plan: &Plan) -> String {
+fn remarks(plan: &Plan, notes: &PlanNotes, width: u16) -> String {
     let mut lines = String::new();
+    let mut add = |line: &str| lines.push_str(&(text::wrap_behind("", "  ", line, width.into()) + "\n"));
     if plan.ignores_windows {
-        lines.push_str(&format!("{WINDOWS_IGNORED}\n"));
+        add(WINDOWS_IGNORED);
     }
     for line in plan.skipped_lines() {
-        lines.push_str(&format!("{}\n", text::clean(&line, 400)));
+        add(&text::clean(&line, 400));
+    }
+    for (stage, rules) in &notes.origins {
+        add(&format!("{stage}: {rules}"));
     }
     for (s, stage) in plan.stages.iter().enumerate() {
         let risk = stage.risk.filter(|risk| !stage.name.ends_with(risk.as_str()));
         let risk = risk.map(|risk| format!("highest risk in {}: {risk}", stage.name));
-        let windows = windows(stage).into_iter().map(|window| format!("window of {}: {window}", stage.name));
-        for line in risk.into_iter().chain(windows).chain(between(plan, s)) {
-            lines.push_str(&line);
-            lines.push('\n');
-        }
+        let windows = windows(stage, notes.now);
+        let windows = windows.into_iter().map(|window| format!("window of {}: {window}", stage.name));
+        risk.into_iter().chain(windows).chain(between(plan, s)).for_each(|line| add(&line));
+    }
+    if let Some(estimate) = &notes.estimate {
+        add(&estimate_line(estimate, plan.hosts().count()));
     }
     if !lines.is_empty() {
         lines.push('\n');
@@ -106,11 +127,48 @@ fn stages(plan: &Plan, tolerance: &Tolerance, width: u16, paint: Paint, verbose:
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
-/// When its hosts may start, one line per window.
-fn windows(stage: &Stage) -> BTreeSet<String> {
+/// `estimate: about 1h20m without waiting for people (from 3 earlier runs; 12 of 14 hosts are known)`.
+pub(super) fn estimate_line(estimate: &Estimate, hosts: usize) -> String {
+    let known = if estimate.known == hosts {
+        String::new()
+    } else {
+        format!("; {} of {} were in them", estimate.known, text::count(hosts, "host"))
+    };
+    let runs = text::count(estimate.runs, "earlier run");
+    format!("estimate: about {} without waiting for people (from {runs}{known})", text::duration(estimate.total))
+}
+
+/// When its hosts may start, one line per window, with the next date.
+fn windows(stage: &Stage, now: Timestamp) -> BTreeSet<String> {
     let hosts = stage.waves.iter().flat_map(|wave| &wave.hosts);
-    let shown = |windows: &Windows| windows.iter().map(Window::to_string).collect::<Vec<_>>().join(", and ");
+    let shown = |windows: &Windows| {
+        let written = windows.iter().map(Window::to_string).collect::<Vec<_>>().join(", and ");
+        format!("{written}{}", opening(windows, now))
+    };
     hosts.filter_map(|host| host.window.as_deref().map(shown)).collect()
+}
+
+/// `; open until Sun 13 Dec 2026, 06:00 CET`, `; next: Sun 13 Dec 2026, 02:00 CET (in 15d 2h)`.
+fn opening(windows: &Windows, now: Timestamp) -> String {
+    let zone = windows.iter().next().and_then(|window| TimeZone::get(&window.timezone).ok()).unwrap_or(TimeZone::UTC);
+    let date = |at: Timestamp| at.to_zoned(zone.clone()).strftime("%a %-d %b %Y, %H:%M %Z").to_string();
+    if let Some(until) = window::open_until(windows, now) {
+        return format!("; open until {}", date(until));
+    }
+    match window::next_opening(windows, now) {
+        Some(at) => format!("; next: {} (in {})", date(at), coarse(at.duration_since(now).unsigned_abs())),
+        None => String::new(),
+    }
+}
+
+/// `15d 2h`, `2h 5m`, `5m`.
+fn coarse(long: Duration) -> String {
+    let minutes = long.as_secs().div_ceil(60);
+    match (minutes / 1440, minutes / 60 % 24, minutes % 60) {
+        (0, 0, minutes) => format!("{minutes}m"),
+        (0, hours, minutes) => format!("{hours}h {minutes}m"),
+        (days, hours, _) => format!("{days}d {hours}h"),
+    }
 }
 
 /// The lines of the table: name, size and the waves that share the line.
@@ -236,8 +294,15 @@ mod tests {
         plan
     }
 
+    fn notes() -> PlanNotes {
+        let estimate = Estimate { total: Duration::from_secs(4800), known: 48, runs: 3 };
+        let rules = "canary 1 (default: risk critical), batch 25% (default), max_failures 0 (default)".to_owned();
+        let now = "2026-11-27T12:00:00Z".parse().unwrap();
+        PlanNotes { now, origins: vec![("production/critical".to_owned(), rules)], estimate: Some(estimate) }
+    }
+
     fn shown(width: u16) -> String {
-        let text = plan_text(&rich(), "3f9a2c1b77d0", width, Paint::plain(), false);
+        let text = plan_text(&rich(), &notes(), width, Paint::plain(), false);
         for line in text.lines() {
             assert!(console::measure_text_width(line) <= usize::from(width), "{line:?}");
         }
@@ -247,7 +312,7 @@ mod tests {
     #[test]
     fn a_plan_on_80_columns() {
         insta::assert_snapshot!(shown(80), @r#"
-        Rolling patch wave, plan 3f9a2c1b77d0
+        Rolling patch wave, plan a914bbd2f526
         50 hosts in 3 stages; halts at the first failed host in staging and
         production/critical, or when more than 2 hosts fail in total
 
@@ -258,11 +323,16 @@ mod tests {
         production/critical   1 canary       1  db1.example.com          0
                               2              2  db[2-3].example.com
 
+        production/critical: canary 1 (default: risk critical), batch 25% (default),
+          max_failures 0 (default)
         highest risk in edge: low
-        window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin
+        window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin; next: Sun
+          13 Dec 2026, 02:00 CET (in 15d 13h)
         after each wave of production/critical but the last: soak 10m
         after each wave of production/critical: run the gate
         production/critical: waits for approval after its first wave
+        estimate: about 1h20m without waiting for people (from 3 earlier runs; 48 of
+          50 hosts were in them)
 
         steps of each host
            1. Ready to be patched
@@ -278,7 +348,7 @@ mod tests {
     #[test]
     fn a_plan_on_200_columns() {
         insta::assert_snapshot!(shown(200), @r#"
-        Rolling patch wave, plan 3f9a2c1b77d0
+        Rolling patch wave, plan a914bbd2f526
         50 hosts in 3 stages; halts at the first failed host in staging and production/critical, or when more than 2 hosts fail in total
 
         stage                 wave      size    hosts                    tolerated
@@ -288,11 +358,13 @@ mod tests {
         production/critical   1 canary       1  db1.example.com          0
                               2              2  db[2-3].example.com
 
+        production/critical: canary 1 (default: risk critical), batch 25% (default), max_failures 0 (default)
         highest risk in edge: low
-        window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin
+        window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin; next: Sun 13 Dec 2026, 02:00 CET (in 15d 13h)
         after each wave of production/critical but the last: soak 10m
         after each wave of production/critical: run the gate
         production/critical: waits for approval after its first wave
+        estimate: about 1h20m without waiting for people (from 3 earlier runs; 48 of 50 hosts were in them)
 
         steps of each host
            1. Ready to be patched
@@ -314,7 +386,8 @@ mod tests {
                 (stage.approve, stage.soak) = (Some(approve), Duration::from_secs(60));
                 stage.gate = vec![sample::step_spec("No errors in the shop")];
             }
-            remarks(&plan).trim_end().to_owned()
+            let notes = PlanNotes { origins: Vec::new(), estimate: None, ..notes() };
+            remarks(&plan, &notes, 200).trim_end().to_owned()
         };
         let one: &[(&str, &[&str])] = &[("db", &["db1"])];
         assert_eq!(
@@ -346,7 +419,7 @@ mod tests {
         plan.steps[0].guard = Some(guard(120, false));
         plan.steps[1].guard = Some(guard(600, true));
         plan.steps[2].kind = StepKind::Confirm(guard(600, true));
-        let text = plan_text(&plan, "d", 80, Paint::plain(), false);
+        let text = plan_text(&plan, &notes(), 80, Paint::plain(), false);
         let lines: Vec<&str> = text.lines().filter(|line| line.contains("unless")).collect();
         assert_eq!(
             lines,
@@ -359,7 +432,7 @@ mod tests {
 
     #[test]
     fn verbose_gives_every_wave_its_line() {
-        let text = plan_text(&rich(), "d", 160, Paint::plain(), true);
+        let text = plan_text(&rich(), &notes(), 160, Paint::plain(), true);
         for wave in rich().stages.iter().flat_map(|stage| &stage.waves) {
             let names: Vec<_> = wave.hosts.iter().map(|host| host.name.clone()).collect();
             let names = crate::names::fold(&names);

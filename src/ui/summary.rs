@@ -4,6 +4,7 @@
 use super::{Paint, remarks, text};
 use crate::{
     event::{HostState, Outcome, RunState},
+    plan::Estimate,
     view::{Changes, NextCommand, Record, RunView, Trouble},
 };
 
@@ -41,6 +42,8 @@ pub struct Summary {
     pub verbose: bool,
     /// Of a check: packages first, and all of them.
     pub impact: bool,
+    /// Of a check: how long the run would take, if earlier runs say it.
+    pub estimate: Option<Estimate>,
     /// What the hints are made from; `None`: no commands are shown, because the ledger will be removed.
     pub next: Option<CommandLines>,
     /// The length and hash of the record, if known.

@@ -7,7 +7,15 @@ fn page(sample: &Sample, width: u16, verbose: bool) -> String {
         program: "patchwave".into(),
         newest: true,
     };
-    let summary = Summary { width, paint: Paint::plain(), verbose, impact: false, next: Some(next), record: None };
+    let summary = Summary {
+        width,
+        paint: Paint::plain(),
+        verbose,
+        impact: false,
+        estimate: None,
+        next: Some(next),
+        record: None,
+    };
     let page = summary.render(&RunView::of(&sample.state));
     for line in page.lines().filter(|line| !line.starts_with("  patchwave")) {
         assert!(console::measure_text_width(line) <= usize::from(width), "{line:?}");
@@ -213,8 +221,15 @@ fn hostile_output_reaches_no_terminal() {
     let broken = StepResult { detail: vec![evil.clone(); 9], help: Some(evil.clone()), ..failure("x", &evil) };
     sample.walk("a", vec![broken]);
     let next = CommandLines { run: "r".into(), program: "p".into(), newest: true };
-    let summary =
-        Summary { width: 80, paint: Paint::plain(), verbose: true, impact: false, next: Some(next), record: None };
+    let summary = Summary {
+        width: 80,
+        paint: Paint::plain(),
+        verbose: true,
+        impact: false,
+        estimate: None,
+        next: Some(next),
+        record: None,
+    };
     let text = summary.render(&RunView::of(&sample.state));
     assert!(text.chars().all(|c| c == '\n' || !c.is_control()));
     assert!(text.len() < 20_000);
@@ -225,8 +240,15 @@ fn a_run_with_a_controller_shows_what_its_hosts_do() {
     let mut sample = Sample::of(plan(&[("edge", &["a b c", "d"])]));
     sample.good("a").start("b").begin("b", main_step(1)).wait(61).start("c");
     let next = CommandLines { run: "r".into(), program: "patchwave".into(), newest: true };
-    let summary =
-        Summary { width: 120, paint: Paint::plain(), verbose: false, impact: false, next: Some(next), record: None };
+    let summary = Summary {
+        width: 120,
+        paint: Paint::plain(),
+        verbose: false,
+        impact: false,
+        estimate: None,
+        next: Some(next),
+        record: None,
+    };
     let view = RunView { now: sample.now(), ..RunView::of(&sample.state) };
     insta::assert_snapshot!(summary.render(&view.running(true)), @r#"
     Rolling patch wave, run 20261122-020000-kxfa, 1m04s
@@ -288,8 +310,15 @@ fn messages_that_were_not_sent_are_counted_and_the_record_has_its_head() {
         sample.walk(host, vec![failure("notify", &why).unsent(), result(Verdict::Ok, "fine")]);
     }
     let record = Record { events: 9, head: "00ff".repeat(16) };
-    let summary =
-        Summary { width: 80, paint: Paint::plain(), verbose: false, impact: false, next: None, record: Some(record) };
+    let summary = Summary {
+        width: 80,
+        paint: Paint::plain(),
+        verbose: false,
+        impact: false,
+        estimate: None,
+        next: None,
+        record: Some(record),
+    };
     let page = summary.render(&RunView::of(&sample.state));
     let end = page.split_once("\n\n3 hosts").unwrap().1;
     insta::assert_snapshot!(end, @r"

@@ -38,7 +38,7 @@ pub struct ConnectArgs {
     #[arg(long, value_name = "CMD", conflicts_with = "ask_become_pass")]
     pub become_password_command: Option<String>,
     /// The most hosts in flight.
-    #[arg(short, long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(short, long, value_name = "N", default_value_t = Self::FORKS as u32, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub forks: u32,
     /// The most new connections per second, after the first few; 0: no limit.
     #[arg(long, value_name = "N", default_value_t = 200)]
@@ -49,6 +49,11 @@ pub struct ConnectArgs {
     /// Time limit for authentication.
     #[arg(long, value_name = "TIME", value_parser = crate::yaml::parse_duration)]
     pub auth_timeout: Option<Duration>,
+}
+
+impl ConnectArgs {
+    /// The most hosts in flight by default.
+    pub(in crate::cli) const FORKS: usize = 256;
 }
 
 /// What to do with an unknown host key.

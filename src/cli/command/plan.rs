@@ -5,16 +5,19 @@ use std::path::PathBuf;
 use crate::{
     cli::{
         Failure, World,
-        args::PlanArgs,
+        args::{ConnectArgs, PlanArgs},
         command_lines::program,
         connect::reachable::look,
-        rollout::prepare::{Request, prepare},
+        rollout::{
+            experience::experience,
+            prepare::{Request, prepare},
+        },
         warnings::warn,
     },
-    ui,
+    plan, ui,
 };
 
-pub(in crate::cli) fn plan(args: &PlanArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
+pub(in crate::cli) fn show_plan(args: &PlanArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
     let prepared = prepare(
         &Request {
             playbook: &args.playbook,
@@ -28,11 +31,16 @@ pub(in crate::cli) fn plan(args: &PlanArgs, state_dir: PathBuf, world: &mut Worl
     let found = look(&prepared.inventory, &prepared.hosts, &program(&state_dir, world), world)?;
     warn(&found.warnings, world);
     found.refused.or(()).map_err(Failure::usage)?;
-    let digest = prepared.plan.short_digest();
+    let past = experience(&state_dir, &world.absolute(&args.playbook).display().to_string());
+    let notes = ui::PlanNotes {
+        now: world.clock.now(),
+        origins: plan::origins(&prepared.inventory, &prepared.playbook, &prepared.hosts),
+        estimate: plan::estimate(&prepared.plan, &past, ConnectArgs::FORKS),
+    };
     let text = if args.json {
         format!("{:#}\n", ui::plan_json(&prepared.plan, &prepared.plan.digest()))
     } else {
-        ui::plan_text(&prepared.plan, &digest, world.width(), world.paint(world.stdout_is_terminal), args.all)
+        ui::plan_text(&prepared.plan, &notes, world.width(), world.paint(world.stdout_is_terminal), args.all)
     };
     world.print(&text)
 }

@@ -95,6 +95,7 @@ pub(in crate::cli) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut 
             transport,
             forks,
             impact: false,
+            estimate: None,
             json: args.json,
             next: Some(next),
             logs,
@@ -204,6 +205,7 @@ fn over(state: &mut RunState, next: &ui::CommandLines, world: &mut World) -> Res
         paint: world.paint(world.stdout_is_terminal),
         verbose: false,
         impact: false,
+        estimate: None,
         next: Some(next.clone()),
         record: None,
     };

@@ -85,6 +85,7 @@ pub(in crate::cli) fn rollback(args: &RollbackArgs, state_dir: PathBuf, world: &
         transport,
         forks,
         impact: false,
+        estimate: None,
         json: args.json,
         next: Some(next),
         logs,

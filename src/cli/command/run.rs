@@ -16,6 +16,7 @@ use crate::{
         },
         rollout::{
             carry_out::{Rollout, carry_out, record_of},
+            experience::experience,
             prepare::{Prepared, Request, changes, prepare},
         },
         settings::places,
@@ -58,6 +59,8 @@ pub(in crate::cli) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World)
     confirm(&plan, args.yes, args.check, world)?;
     let transport = transport(&args.connect, world)?;
     let forks = forks(args.connect.forks, world);
+    let past = experience(&state_dir, &world.absolute(&args.playbook).display().to_string());
+    let estimate = plan::estimate(&plan, &past, forks);
     let run = new_run_id(world);
     let started = started(args, run.clone(), plan, world);
     let controller = jump_box(&playbook, world).agreed_with(&started.plan.pinned.files);
@@ -83,6 +86,7 @@ pub(in crate::cli) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World)
             forks,
             json: args.json,
             impact: args.impact,
+            estimate,
             next,
             logs,
             record: record_of(state_dir, run),

@@ -50,6 +50,7 @@ pub(in crate::cli) fn show(args: &ShowArgs, state_dir: PathBuf, world: &mut Worl
         paint: world.paint(world.stdout_is_terminal),
         verbose: args.all,
         impact: false,
+        estimate: None,
         next: Some(ui::CommandLines { newest, ..next(line_of(&state, world), &state_dir, world) }),
         record: Some(record),
     };

@@ -14,6 +14,7 @@ use crate::{
     event::{RunId, Stop},
     hint::Hint,
     ledger::{Ledger, Logs},
+    plan::Estimate,
     prompt::Prompt,
     step::JumpBox,
     transport::Transport,
@@ -31,6 +32,8 @@ pub(in crate::cli) struct Rollout {
     pub(in crate::cli) json: bool,
     /// The last page begins with the packages of a check.
     pub(in crate::cli) impact: bool,
+    /// How long the plan will take, if earlier runs say it.
+    pub(in crate::cli) estimate: Option<Estimate>,
     /// What can be typed next; `None` where the ledger is removed when the program ends, so that nothing could be.
     pub(in crate::cli) next: Option<ui::CommandLines>,
     pub(in crate::cli) logs: Logs,
@@ -97,18 +100,26 @@ pub(in crate::cli) fn carry_out(rollout: Rollout, world: &mut World) -> Result<u
         // Nobody will ask again how they ended.
         let _ = std::fs::remove_dir_all(programs);
     }
-    finish(&ended, (rollout.json, rollout.impact), (rollout.next, record), world)
+    let looks = Looks { json: rollout.json, impact: rollout.impact, estimate: rollout.estimate };
+    finish(&ended, looks, (rollout.next, record), world)
+}
+
+/// How the last page looks.
+struct Looks {
+    json: bool,
+    impact: bool,
+    estimate: Option<Estimate>,
 }
 
 fn finish(
     ended: &engine::RunEnd,
-    (json, impact): (bool, bool),
+    Looks { json, impact, estimate }: Looks,
     (next, record): (Option<ui::CommandLines>, Option<Record>),
     world: &mut World,
 ) -> Result<u8, Failure> {
     let terminal = if json { world.stderr_is_terminal } else { world.stdout_is_terminal };
     let (width, paint) = (world.width(), world.paint(terminal));
-    let page = ui::Summary { width, paint, verbose: false, impact, next: next.clone(), record };
+    let page = ui::Summary { width, paint, verbose: false, impact, estimate, next: next.clone(), record };
     let text = page.render(&RunView { state: &ended.state, running: false, now: world.clock.now() });
     if json {
         world.talk(text.trim_end());

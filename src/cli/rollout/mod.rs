@@ -4,4 +4,5 @@
 mod agreed;
 pub(super) mod carry_out;
 pub(super) mod drift;
+pub(super) mod experience;
 pub(super) mod prepare;

@@ -80,7 +80,12 @@ const UNREAD: [(&str, &str, &str, &str); 10] = [
     ("defaults", "become_password_file", "ANSIBLE_BECOME_PASSWORD_FILE", "give --become-password-command 'cat FILE'"),
     ("defaults", "connection_password_file", "ANSIBLE_CONNECTION_PASSWORD_FILE", "give --password-command 'cat FILE'"),
     ("ssh_connection", "ssh_executable", "ANSIBLE_SSH_EXECUTABLE", "no `ssh` is started, and ssh's own files are read"),
-    ("ssh_connection", "pkcs11_provider", "ANSIBLE_PKCS11_PROVIDER", "put the token's keys into an agent: `ssh-add -s`"),
+    (
+        "ssh_connection",
+        "pkcs11_provider",
+        "ANSIBLE_PKCS11_PROVIDER",
+        "put the token's keys into an agent: `ssh-add -s`",
+    ),
     ("ssh_connection", "timeout", "ANSIBLE_SSH_TIMEOUT", "nor does Ansible itself use it; write `[defaults] timeout`"),
     ("", "", "ANSIBLE_PRIVATE_KEY", "put the key into an agent"),
     ("", "", "ANSIBLE_PRIVATE_KEY_PASSPHRASE", "put the key into an agent"),

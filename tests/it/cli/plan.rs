@@ -1,6 +1,6 @@
 //! `plan`: stages and waves without a connection.
 
-use crate::support::cli::Desk;
+use crate::support::{case::Case, cli::Desk};
 
 const INVENTORY: &str = "all:
   children:
@@ -54,8 +54,14 @@ fn on_80_columns() {
                           2              1  db2.example.com
                           3              1  db3.example.com
 
+    staging/medium: canary 0 (default: risk medium), batch 50% (inventory),
+      max_failures 0 (default)
+    production/low: canary 1 (inventory), batch [10%, 50%] (inventory),
+      max_failures 0 (default)
+    production/critical: canary 1 (inventory), batch 1 (inventory), max_failures 0
+      (default)
     after each wave of production/low: soak 10m
-    window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin
+    window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin; next: Sun 13 Dec 2026, 02:00 CET (in 15d 2h)
     production/critical: waits for approval after its first wave
 
     steps of each host
@@ -87,8 +93,11 @@ fn on_200_columns_with_every_host() {
                           2              1  db2.example.com
                           3              1  db3.example.com
 
+    staging/medium: canary 0 (default: risk medium), batch 50% (inventory), max_failures 0 (default)
+    production/low: canary 1 (inventory), batch [10%, 50%] (inventory), max_failures 0 (default)
+    production/critical: canary 1 (inventory), batch 1 (inventory), max_failures 0 (default)
     after each wave of production/low: soak 10m
-    window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin
+    window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin; next: Sun 13 Dec 2026, 02:00 CET (in 15d 2h)
     production/critical: waits for approval after its first wave
 
     steps of each host
@@ -114,7 +123,8 @@ fn in_a_pipe_it_is_as_wide_as_a_page() {
                           2              1  db2.example.com
                           3              1  db3.example.com
 
-    window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin
+    production/critical: canary 1 (inventory), batch 1 (inventory), max_failures 0 (default)
+    window of production/critical: 0 2 * * SUN#2 for 4h Europe/Berlin; next: Sun 13 Dec 2026, 02:00 CET (in 15d 2h)
     production/critical: waits for approval after its first wave
 
     steps of each host
@@ -163,4 +173,16 @@ fn a_machine_with_two_names() {
         .ended(2)
         .says(&["web[2-3] are the same machine (192.0.2.2, port 22), which this plan would patch twice"]);
     assert!(!desk.folder().join("state/ledger.db").exists());
+}
+
+/// A plan knows how long its hosts took before; a check says it, too.
+#[test]
+fn earlier_runs_say_how_long_it_will_take() {
+    let site = Case::hosts(2).site();
+    site.run("plan play.yml -i inv.yml").ended(0).never_says(&["estimate"]);
+    site.run("run play.yml -i inv.yml --check").ended(0).never_says(&["estimate"]);
+    site.run("run play.yml -i inv.yml").ended(0);
+    let line = "without waiting for people (from 1 earlier run)";
+    site.run("plan play.yml -i inv.yml").ended(0).says(&["estimate: about", line]);
+    site.run("run play.yml -i inv.yml --check").ended(0).says(&["estimate: about", line]);
 }
