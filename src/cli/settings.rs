@@ -35,7 +35,7 @@ const CONNECTION: [&str; 8] =
 struct Setting {
     /// The option's id.
     id: &'static str,
-    /// As typed.
+    /// As typed; none if the option stays as it is, whatever weaker places say.
     values: Vec<OsString>,
     /// Where it is from, for people: `patchwave.yml`, `ANSIBLE_FORKS`.
     from: String,
@@ -108,7 +108,11 @@ impl Settings {
         let command = command.mut_args(|arg| {
             let id = arg.get_id().as_str().to_owned();
             match self.setting(&id) {
-                Some(setting) if is_option(&arg) && !(as_before && CONNECTION.contains(&setting.id)) => {
+                Some(setting)
+                    if is_option(&arg)
+                        && !setting.values.is_empty()
+                        && !(as_before && CONNECTION.contains(&setting.id)) =>
+                {
                     arg.required(false).default_values(setting.values.clone())
                 }
                 _ => arg,
@@ -143,7 +147,7 @@ impl Settings {
         };
         for (at, setting) in self.all.iter().enumerate() {
             let stronger = self.all[..at].iter().any(|other| other.id == setting.id);
-            if stronger || !defaulted(setting.id) || !self.reaches(matches, setting) {
+            if stronger || setting.values.is_empty() || !defaulted(setting.id) || !self.reaches(matches, setting) {
                 continue;
             }
             let shown = |value: &OsString| world.shown(Path::new(value));
@@ -218,6 +222,28 @@ pub fn ansible_cfg(text: &str) -> (Vec<(String, String, usize)>, usize) {
     let entries = ini::entries(&crate::yaml::Source::new("ansible.cfg", text), &mut problems);
     let _ = problems.to_string();
     (entries.into_iter().map(|entry| (entry.section, entry.key, entry.span.line as usize)).collect(), problems.0.len())
+}
+
+/// What counts in a world: the option or the variable, its values, and where they are from; or all problems. Also which
+/// `ansible.cfg` is read.
+#[cfg(feature = "testing")]
+pub fn settings_of(world: &World) -> (Vec<(String, Vec<String>, String)>, String, Option<PathBuf>) {
+    let found = Settings::find(world);
+    let mut all: Vec<(String, Vec<String>, String)> = Vec::new();
+    let options = found.all.iter().map(|setting| {
+        let values = setting.values.iter().map(|value| value.to_string_lossy().into_owned()).collect();
+        (setting.id.to_owned(), values, setting.from.clone())
+    });
+    let said = found.fallbacks.0.iter().flatten();
+    let said = said.map(|said| (said.variable.to_owned(), vec![said.text.clone()], said.span.place()));
+    for one in options.chain(said) {
+        if !all.iter().any(|known| known.0 == one.0) {
+            all.push(one);
+        }
+    }
+    let mut unsafe_too = Settings::default();
+    let file = ansible::files(world).into_iter().find(|path| unsafe_too.is_safe(path, world));
+    (all, found.problems.to_string(), file)
 }
 
 #[cfg(test)]

@@ -157,3 +157,46 @@ fn equal_problems_are_told_once() {
         "{problems}"
     );
 }
+
+#[test]
+fn what_is_said_outside_inventories_is_weaker_than_every_name_of_an_option() {
+    let said = |variable, name, text: &str| Fallback {
+        variable,
+        name,
+        text: text.to_owned(),
+        span: Span::of_whole("ansible.cfg"),
+    };
+    let environment =
+        vec![said("ansible_become_user", "ANSIBLE_BECOME_USER", "ann"), said("ansible_ssh_args", "A", "")];
+    let file = vec![
+        said("ansible_become", "[privilege_escalation] become", "True"),
+        said("ansible_become_method", "[privilege_escalation] become_method", "su"),
+        said("ansible_su_user", "[su_become_plugin] user", "bob"),
+        said("ansible_become_user", "[privilege_escalation] become_user", "eve"),
+        said("ansible_port", "[defaults] remote_port", "2222"),
+        said("ansible_ssh_args", "[ssh_connection] ssh_args", "-C"),
+        said("ansible_ssh_extra_args", "[ssh_connection] ssh_extra_args", "-o User={{x}}"),
+    ];
+    let check = |vars: &str, places: &[&Vec<Fallback>], expected: (bool, Method, Option<&str>, Option<u16>)| {
+        let fallbacks = Fallbacks(places.iter().map(|place| (*place).clone()).collect());
+        let inventory = inventory(&format!("    a: 1\n{vars}")).with_fallbacks(fallbacks);
+        let target = inventory.target(&inventory.hosts()[0]).unwrap();
+        let raised = &target.escalation;
+        assert_eq!((raised.on, raised.method, raised.user.as_deref(), target.port), expected, "{vars}");
+        target.ssh_args
+    };
+    let args = check("", &[&file], (true, Method::Su, Some("bob"), Some(2222)));
+    assert_eq!(args, ["-C", "-o", "User={{x}}"], "no template");
+    // The environment decides for an option, whatever name the file has.
+    let args = check("", &[&environment, &file], (true, Method::Su, Some("ann"), Some(2222)));
+    assert_eq!(args, ["-o", "User={{x}}"], "an empty one is one");
+    check("    ansible_become: n\n", &[&file], (false, Method::Su, Some("bob"), Some(2222)));
+    check("    ansible_become_user: zoe\n", &[&file], (true, Method::Su, Some("zoe"), Some(2222)));
+    // The name of another method is not one of this option.
+    check("    ansible_sudo_user: zoe\n", &[&file], (true, Method::Su, Some("bob"), Some(2222)));
+    check("    ansible_become_method: sudo\n", &[&file], (true, Method::Sudo, Some("eve"), Some(2222)));
+    check("    ansible_ssh_port: 7\n", &[&file], (true, Method::Su, Some("bob"), Some(7)));
+    // As in Ansible, an empty variable is set.
+    check("    ansible_port: ''\n", &[&file], (true, Method::Su, Some("bob"), None));
+    check("    ansible_port:\n", &[&file], (true, Method::Su, Some("bob"), Some(2222)));
+}

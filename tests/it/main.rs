@@ -10,6 +10,7 @@ mod fuzz_corpus;
 mod guard;
 mod inventory_corpus;
 mod known_hosts_check;
+mod settings_answers;
 mod simulation;
 mod ssh;
 mod ssh_agent;

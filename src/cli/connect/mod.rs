@@ -10,6 +10,6 @@ pub(super) mod recorded_options;
 pub(super) mod roster;
 pub(super) mod runtime;
 pub(super) mod ssh_config;
-mod this_machine;
+pub(super) mod this_machine;
 pub(super) mod transport;
 pub(super) mod vault_passwords;

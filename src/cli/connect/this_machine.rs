@@ -70,6 +70,11 @@ pub(in crate::cli) fn home(world: &World) -> Option<PathBuf> {
     })
 }
 
+/// The home folder of an account.
+pub(in crate::cli) fn home_of(user: &str) -> Option<PathBuf> {
+    accounts().into_iter().find(|account| account.name == user).map(|account| account.home)
+}
+
 struct Account {
     name: String,
     uid: u32,
@@ -148,7 +153,7 @@ impl LocalMachine for Machine {
     }
 
     fn home_of(&self, user: &str) -> Option<PathBuf> {
-        accounts().into_iter().find(|account| account.name == user).map(|account| account.home)
+        home_of(user)
     }
 
     fn addresses(&self) -> Vec<(String, IpAddr)> {

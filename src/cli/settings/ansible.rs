@@ -4,7 +4,7 @@
 
 use std::{
     ffi::OsString,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use super::{
@@ -12,7 +12,7 @@ use super::{
     ini::{Entry, entries, unquoted},
 };
 use crate::{
-    cli::World,
+    cli::{World, connect::this_machine},
     inventory::Fallback,
     yaml::{Problems, Source, Span},
 };
@@ -40,6 +40,10 @@ impl As {
     /// Whether Ansible takes quotes off such a value of a file.
     fn is_text(self) -> bool {
         matches!(self, Self::Text)
+    }
+
+    fn is_number(self) -> bool {
+        matches!(self, Self::Number | Self::Seconds)
     }
 }
 
@@ -108,14 +112,19 @@ pub(super) fn files(world: &World) -> Vec<PathBuf> {
         let path = at(path, &world.folder, world);
         if path.is_dir() { path.join("ansible.cfg") } else { path }
     });
-    let home = world.var("HOME").map(|home| Path::new(home).join(".ansible.cfg"));
+    let home = this_machine::home(world).map(|home| home.join(".ansible.cfg"));
     let places = [named, Some(world.folder.join("ansible.cfg")), home, Some("/etc/ansible/ansible.cfg".into())];
     // What is there and is not a file is an error when it is read.
-    places.into_iter().flatten().filter(|path| path.exists() && !path.is_dir()).collect()
+    places.into_iter().flatten().filter(|path| path.exists()).collect()
 }
 
 /// The entries of a file, with places as people type them.
 pub(super) fn entries_of(path: &Path, world: &World, problems: &mut Problems) -> Vec<Entry> {
+    if !path.extension().is_some_and(|end| end == "cfg" || end == "ini") {
+        let message = format!("{}: Ansible reads settings from files that end with .cfg or .ini", world.shown(path));
+        problems.nowhere(message).help("unset ANSIBLE_CONFIG, or let it name such a file");
+        return Vec::new();
+    }
     let Some(source) = Source::load_or_report(path, problems) else { return Vec::new() };
     entries(&Source::new(world.shown(path), source.text.as_str()), problems)
 }
@@ -127,15 +136,21 @@ pub(super) fn read(path: &Path, world: &World, problems: &mut Problems) -> Read 
     let entries = entries_of(path, world, problems);
     let mut found = Read { fallbacks: connection::of_file(&entries, problems), ..Read::default() };
     for Known { section, key, id, value, .. } in KNOWN {
-        // A password file from the environment stands for the one in the file.
-        if id.starts_with("vault") && world.var("ANSIBLE_VAULT_PASSWORD_FILE").is_some() {
+        // What the environment says of vaults is read where passwords are, and stands for what the file says.
+        let vault = match id {
+            "vault_password_file" => "ANSIBLE_VAULT_PASSWORD_FILE",
+            "vault_id" => "ANSIBLE_VAULT_IDENTITY_LIST",
+            _ => "",
+        };
+        if world.var(vault).is_some() {
             continue;
         }
         let Some(entry) = entries.iter().find(|entry| entry.is(section, key)) else { continue };
         let text = if value.is_text() { unquoted(&entry.value) } else { &entry.value };
         match values(value, text, folder, world) {
-            Ok(Some(values)) => found.settings.push(Setting { id, values, from: name.clone() }),
-            Ok(None) => {}
+            // Ansible has a number here, or ends.
+            Ok(values) if values.is_empty() && value.is_number() => bad(entry, "a number", problems),
+            Ok(values) => found.settings.push(Setting { id, values, from: name.clone() }),
             Err(expected) => bad(entry, expected, problems),
         }
     }
@@ -161,33 +176,34 @@ pub(super) fn unread(world: &World) -> Vec<String> {
 pub(super) fn environment(world: &World, problems: &mut Problems) -> Vec<Setting> {
     let mut found = Vec::new();
     for known in KNOWN.iter().filter(|known| !known.variable.is_empty()) {
-        let Some(text) = world.var(known.variable) else { continue };
+        let Some(text) = world.env.get(known.variable) else { continue };
         match values(known.value, text, &world.folder, world) {
-            Ok(Some(values)) => found.push(Setting { id: known.id, values, from: known.variable.to_owned() }),
-            Ok(None) => {}
+            Ok(values) => found.push(Setting { id: known.id, values, from: known.variable.to_owned() }),
             Err(expected) => drop(problems.nowhere(format!("{}: expected {expected}", known.variable))),
         }
     }
     found
 }
 
-/// The values of the option; `None` if it stays as it is.
+/// The values of the option; none if it stays as it is, and no weaker place decides.
 ///
 /// # Errors
 /// What was expected.
-fn values(how: As, text: &str, folder: &Path, world: &World) -> Result<Option<Vec<OsString>>, &'static str> {
+fn values(how: As, text: &str, folder: &Path, world: &World) -> Result<Vec<OsString>, &'static str> {
     let text = text.trim();
     if text.is_empty() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    let parts = || text.split(',').map(str::trim).filter(|part| !part.is_empty());
-    let one = |text: String| Ok(Some(vec![OsString::from(text)]));
+    let parts = || text.split(',').map(str::trim);
+    let one = |text: String| Ok(vec![OsString::from(text)]);
     match how {
-        As::Paths => Ok(Some(parts().map(|part| at(part, folder, world).into_os_string()).collect())),
-        As::Path => Ok(Some(vec![at(text, folder, world).into_os_string()])),
+        // To Ansible an empty path is the whole folder, and a list of hosts is paths.
+        As::Paths if parts().any(str::is_empty) => Err("paths with commas between them, none of them empty"),
+        As::Paths => Ok(parts().map(|part| at(part, folder, world).into_os_string()).collect()),
+        As::Path => Ok(vec![at(text, folder, world).into_os_string()]),
         As::Text => one(text.to_owned()),
-        As::Texts => Ok(Some(parts().map(unquoted).map(OsString::from).collect())),
-        As::Flag => flag(text).map(|on| Some(vec![on.to_string().into()])).ok_or(TRUE_OR_FALSE),
+        As::Texts => Ok(parts().map(unquoted).filter(|part| !part.is_empty()).map(OsString::from).collect()),
+        As::Flag => flag(text).map(|on| vec![on.to_string().into()]).ok_or(TRUE_OR_FALSE),
         As::Number => match text.parse::<u32>() {
             Ok(1..=100_000) => one(text.to_owned()),
             _ => Err("a number from 1 to 100000"),
@@ -221,14 +237,25 @@ fn bad(entry: &Entry, expected: &str, problems: &mut Problems) {
     problems.at(span, format!("[{}] {}: expected {expected}", entry.section, entry.key));
 }
 
-/// A path as Ansible reads it: `~` is the home folder, `$NAME` and `${NAME}` are environment variables, and others are
-/// relative to `folder`.
+/// A path as Ansible reads it: `{{CWD}}` is the current folder, `$NAME` and `${NAME}` are environment variables, `~` and
+/// `~NAME` are home folders, others are relative to `folder`; `.` and `..` are resolved in the text alone.
 fn at(path: &str, folder: &Path, world: &World) -> PathBuf {
-    let path = with_variables(path, world);
-    match (path.strip_prefix("~/"), world.var("HOME")) {
-        (Some(rest), Some(home)) => Path::new(home).join(rest),
-        _ => folder.join(path),
+    let path = path.replace("{{CWD}}", &world.folder.display().to_string());
+    let path = with_variables(&path, world);
+    let (first, rest) = path.split_once('/').unwrap_or((&path, ""));
+    let home = match first {
+        "~" => this_machine::home(world),
+        _ => first.strip_prefix('~').and_then(this_machine::home_of),
+    };
+    let mut plain = PathBuf::new();
+    for part in folder.join(home.map_or_else(|| PathBuf::from(&path), |home| home.join(rest))).components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(plain.pop()),
+            part => plain.push(part),
+        }
     }
+    plain
 }
 
 /// A variable that is not set stays as it is written.
@@ -240,7 +267,7 @@ fn with_variables(text: &str, world: &World) -> String {
         let braced = after.strip_prefix('{').and_then(|inner| inner.split_once('}'));
         let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());
         let (name, left) = braced.unwrap_or_else(|| after.split_at(end));
-        match world.var(name).filter(|_| !name.is_empty()) {
+        match world.env.get(name) {
             Some(value) => {
                 out.push_str(value);
                 rest = left;

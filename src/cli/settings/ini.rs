@@ -29,6 +29,9 @@ pub(super) fn unquoted(text: &str) -> &str {
     pair('"').or_else(|| pair('\'')).filter(|inner| !inner.ends_with('\\')).unwrap_or(text)
 }
 
+/// The section whose keys every other section has, unless it has them itself.
+const DEFAULT: &str = "DEFAULT";
+
 /// Longer files are of something else.
 const MOST: usize = 20_000;
 
@@ -50,8 +53,8 @@ pub(super) fn entries(source: &Arc<Source>, problems: &mut Problems) -> Vec<Entr
         };
         let text = without_comment(line);
         let indent = line.len() - line.trim_start().len();
-        if found.len() >= MOST {
-            problems.at(&span(), format!("more than {MOST} settings"));
+        if found.len().max(sections.len()) >= MOST {
+            problems.at(&span(), format!("more than {MOST} settings or sections"));
             return found;
         }
         match (open, section.as_ref()) {
@@ -65,7 +68,8 @@ pub(super) fn entries(source: &Arc<Source>, problems: &mut Problems) -> Vec<Entr
             }
             _ if text.starts_with('[') => {
                 open = None;
-                match text[1..].find(']').map(|end| text[1..=end].to_owned()) {
+                match text[1..].rfind(']').filter(|end| *end > 0).map(|end| text[1..=end].to_owned()) {
+                    Some(name) if name == DEFAULT => section = Some(name),
                     Some(name) if sections.contains(&name) => {
                         problems.at(&span(), format!("the section [{name}] is there twice"));
                         section = Some(name);
@@ -96,7 +100,23 @@ pub(super) fn entries(source: &Arc<Source>, problems: &mut Problems) -> Vec<Entr
         }
         start += line.len() + 1;
     }
+    add_defaults(&mut found, &sections);
     found
+}
+
+/// Gives every section what is in `[DEFAULT]`.
+fn add_defaults(found: &mut Vec<Entry>, sections: &[String]) {
+    let (defaults, own): (Vec<Entry>, Vec<Entry>) = found.drain(..).partition(|entry| entry.section == DEFAULT);
+    *found = own;
+    for (entry, name) in defaults.iter().flat_map(|entry| sections.iter().map(move |name| (entry, name))) {
+        if found.len() >= MOST {
+            return;
+        }
+        if !found.iter().any(|own| own.is(name, &entry.key)) {
+            let (section, key, value) = (name.clone(), entry.key.clone(), entry.value.clone());
+            found.push(Entry { section, key, value, span: entry.span.clone() });
+        }
+    }
 }
 
 /// A line without blanks around it and without a comment.

@@ -8,6 +8,7 @@ mod bad_input;
 mod changed_since_start;
 mod clock;
 mod completion;
+mod connection_settings;
 mod demo;
 mod exec;
 mod forecast;

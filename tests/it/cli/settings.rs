@@ -105,8 +105,7 @@ fn ansible_cfg_is_read_as_ansible_searches_it() {
     site.run("exec all -- true").ended(0).says(&["inventory inv.yml, forks 12, connect timeout"]);
     site.run("inventory check").ended(0).says(&[
         "note: ansible.cfg: [defaults] nocows has no meaning here",
-        "note: ansible.cfg: [privilege_escalation] become_method is not read; write `ansible_become_method` in the inventory",
-        "note: ansible.cfg: [ssh_connection] ssh_args is not read; write `ansible_ssh_args` in the inventory",
+        "from ansible.cfg: inventory inv.yml, become method sudo, ssh args",
     ]);
     // Environment over file, project over both.
     let env = [("ANSIBLE_FORKS", "3"), ("ANSIBLE_INVENTORY", "inv.yml, inv.yml")];
