@@ -12,7 +12,7 @@ use super::{
 use crate::{
     host::HostName,
     vault::{self, Passwords},
-    yaml::{self, Key, Node, Problem, Problems, Source, Span, VAULT, Value, nearest, read},
+    yaml::{self, Key, Node, Problem, Problems, Source, Span, Value, nearest, read},
 };
 
 /// What has been read so far.
@@ -205,7 +205,7 @@ impl Loader {
     pub fn layer(&mut self, mut vars: Vec<(Key, Node)>) -> Layer {
         if !self.vault.is_empty() {
             let vault = Arc::clone(&self.vault);
-            vars.iter_mut().for_each(|(_, node)| open(node, &vault, &mut self.problems));
+            vars.iter_mut().for_each(|(_, node)| node.decrypt(&vault, &mut self.problems));
         }
         vars.iter_mut().filter(|(_, node)| node.span.source.sealed).for_each(|(_, node)| node.seal());
         Layer::new(vars, &mut self.problems)
@@ -261,33 +261,12 @@ pub fn variables_of(source: Arc<Source>, vault: &Arc<Passwords>) -> Result<Node,
     };
     let mut node = yaml::parse(Arc::clone(&source))?;
     if !vault.is_empty() {
-        open(&mut node, vault, &mut loader.problems);
+        node.decrypt(vault, &mut loader.problems);
     }
     if source.sealed {
         node.seal();
     }
     loader.problems.or(node)
-}
-
-/// Decrypts the encrypted values in a value.
-fn open(node: &mut Node, vault: &Passwords, problems: &mut Problems) {
-    if node.is_vault() {
-        let text = node.get(VAULT).unwrap_or(node).text().unwrap_or_default();
-        match vault.open(text) {
-            Ok(text) => {
-                node.value = Value::String(text.to_string());
-                node.tag = None;
-                node.seal();
-            }
-            Err(why) => drop(problems.at(&node.span, format!("this value is encrypted, and {why}")).clone()),
-        }
-        return;
-    }
-    match &mut node.value {
-        Value::Seq(items) => items.iter_mut().for_each(|item| open(item, vault, problems)),
-        Value::Map(entries) => entries.iter_mut().for_each(|(_, item)| open(item, vault, problems)),
-        _ => {}
-    }
 }
 
 /// The port in a name as `ansible_port`: a number, with its place in the name.

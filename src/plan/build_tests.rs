@@ -320,7 +320,8 @@ fn every_shipped_playbook_plans_with_every_shipped_inventory() {
     for inventory_path in files("inventories") {
         let inventory = Inventory::load_files(std::slice::from_ref(&inventory_path)).unwrap_or_else(|p| panic!("{p}"));
         for path in files("playbooks") {
-            let playbook = crate::playbook::load(&path, Vec::new()).unwrap_or_else(|problems| panic!("{problems}"));
+            let playbook = crate::playbook::load(&path, Vec::new(), &Default::default())
+                .unwrap_or_else(|problems| panic!("{problems}"));
             let selected = inventory.select(&playbook.hosts, &NoRuns).unwrap();
             let plan = build(&inventory, &playbook, &selected)
                 .unwrap_or_else(|p| panic!("{} with {}:\n{p}", path.display(), inventory_path.display()));

@@ -31,7 +31,7 @@ pub fn load(
     extra: Map<String, Json>,
 ) -> Result<(Inventory, Playbook), Problems> {
     let inventory = Inventory::load(sources).and_then(|inventory| inventory.with_extra_vars(&extra));
-    match (inventory, playbook::load(playbook, pkg::modules_of_ansible())) {
+    match (inventory, playbook::load(playbook, pkg::modules_of_ansible(), &sources.vault)) {
         (Ok(inventory), Ok(playbook)) => Ok((inventory, playbook.with_vars(extra))),
         (inventory, playbook) => {
             let mut problems = Problems::default();

@@ -1,6 +1,6 @@
 //! A playbook file into a [`Playbook`], or everything that is wrong with it.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use serde_json::{Map, Value as Json};
 
@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     sensitive,
+    vault::{Passwords, is_encrypted},
     yaml::{
         self, MapReader, Node, Problems, Source, Value, read,
         shape::{Key, Shape, Table},
@@ -40,13 +41,13 @@ pub static PLAYBOOK: Table = Table::new(
 );
 
 /// Loads the playbook at `path`. `package_modules` are the modules of Ansible that install packages: a step that is
-/// called so gets a hint.
+/// called so gets a hint. `vault` opens encrypted values of `vars`.
 ///
 /// # Errors
 /// Everything that is wrong with it at once: the file cannot be read or is not YAML; unknown keys, wrong types, bad
-/// values, template mistakes, missing hooks and files.
-pub fn load(path: &Path, package_modules: Vec<&'static str>) -> Result<Playbook, Problems> {
-    read_source(Source::load(path)?, package_modules)
+/// values, template mistakes, missing hooks and files; encrypted values that cannot be opened or are no variables.
+pub fn load(path: &Path, package_modules: Vec<&'static str>, vault: &Passwords) -> Result<Playbook, Problems> {
+    read_source(Source::load(path)?, package_modules, vault)
 }
 
 /// As [`load`], with the text of the file. Files that it names are still looked up beside its path.
@@ -55,17 +56,50 @@ pub fn load(path: &Path, package_modules: Vec<&'static str>) -> Result<Playbook,
 /// As [`load`].
 #[cfg(feature = "testing")]
 pub fn load_text(path: &Path, text: &str) -> Result<Playbook, Problems> {
-    read_source(Source::new(path, text), Vec::new())
+    read_source(Source::new(path, text), Vec::new(), &Passwords::default())
 }
 
-fn read_source(source: std::sync::Arc<Source>, package_modules: Vec<&'static str>) -> Result<Playbook, Problems> {
+fn read_source(
+    source: Arc<Source>,
+    package_modules: Vec<&'static str>,
+    vault: &Passwords,
+) -> Result<Playbook, Problems> {
     let context = Context { path: source.path.clone(), package_modules };
-    let node = yaml::parse(source)?;
     let mut problems = Problems::default();
+    if is_encrypted(&source.text) {
+        let path = source.path.display();
+        problems
+            .nowhere(format!(
+                "{path}: this playbook is encrypted as a whole, and what a run does is recorded and shown"
+            ))
+            .help("decrypt it (`ansible-vault decrypt`), and encrypt the secret values of its `vars` one by one");
+        return Err(problems);
+    }
+    let mut node = yaml::parse(source)?;
+    decrypt_vars(&mut node, vault, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
     let playbook = playbook(&node, &context, &mut problems);
     match playbook {
         Some(playbook) => problems.or(playbook),
         None => Err(problems),
+    }
+}
+
+/// Decrypts what is encrypted in `vars`. The rest of a playbook is recorded as it is, so nothing there can be secret.
+fn decrypt_vars(node: &mut Node, vault: &Passwords, problems: &mut Problems) {
+    let Value::Map(entries) = &mut node.value else { return };
+    for (key, value) in entries {
+        if key.text != "vars" {
+            for secret in value.encrypted() {
+                problems
+                    .at(&secret.span, "only the variables of a playbook may be encrypted")
+                    .help("put the value into `vars:`, and write `{{ its_name }}` here");
+            }
+        } else if !vault.is_empty() {
+            value.decrypt(vault, problems);
+        }
     }
 }
 

@@ -343,7 +343,7 @@ fn each_mistake_around_the_steps_has_its_message() {
         assert_eq!(wrong(text).join("|"), expected, "{text}");
     }
     assert!(load(STEPS).is_ok());
-    let missing = super::load(Path::new("/nonexistent/p.yml"), Vec::new()).unwrap_err();
+    let missing = super::load(Path::new("/nonexistent/p.yml"), Vec::new(), &Default::default()).unwrap_err();
     assert_eq!(missing.0[0].message, "/nonexistent/p.yml: there is no such file");
 }
 
@@ -438,7 +438,7 @@ fn the_shipped_playbooks_load() {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "yml") {
-            super::load(&path, Vec::new()).unwrap_or_else(|problems| panic!("{problems}"));
+            super::load(&path, Vec::new(), &Default::default()).unwrap_or_else(|problems| panic!("{problems}"));
             count += 1;
         }
     }

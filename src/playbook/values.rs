@@ -220,7 +220,8 @@ fn literal(text: &str) -> String {
 
 fn check_texts(node: &Node, problems: &mut Problems) {
     if node.is_vault() {
-        problems.at(&node.span, format!("this {CANNOT_DECRYPT}"));
+        let help = "give its password with `--vault-password-file` or `-J`";
+        problems.at(&node.span, format!("this {CANNOT_DECRYPT}")).help(help);
         return;
     }
     match &node.value {

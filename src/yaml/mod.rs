@@ -4,6 +4,7 @@
 
 #[cfg(test)]
 pub mod agree;
+mod decrypt;
 mod excerpt;
 mod map;
 mod node;

@@ -136,8 +136,15 @@ fn ours(root: &Path, case: &Case) -> Result<Map<String, Value>, String> {
     };
     let mut found = Map::new();
     for (name, id, form) in SETTINGS {
-        let Some((values, from)) = known.get(id).filter(|(values, _)| !values.is_empty()) else { continue };
-        found.insert(name.to_owned(), json!([shaped(form, values, here), origin(from)]));
+        let Some((values, from)) = known.get(id) else { continue };
+        let value = match values {
+            [] if id == "user" => "".into(),
+            [] => continue,
+            values => shaped(form, values, here),
+        };
+        if !value.is_null() {
+            found.insert(name.to_owned(), json!([value, origin(from)]));
+        }
     }
     for method in ["sudo", "su"] {
         for (option, names) in [

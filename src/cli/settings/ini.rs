@@ -58,7 +58,12 @@ pub(super) fn entries(source: &Arc<Source>, problems: &mut Problems) -> Vec<Entr
             return found;
         }
         match (open, section.as_ref()) {
-            // Neither a comment nor an empty line ends a value.
+            // Neither a comment nor an empty line ends a value, and an empty line is a part of it.
+            (Some(_), _) if line.trim().is_empty() => {
+                if let Some(last) = found.last_mut() {
+                    last.value.push('\n');
+                }
+            }
             _ if text.is_empty() => {}
             (Some(of), Some(_)) if indent > of => {
                 if let Some(last) = found.last_mut() {
@@ -100,6 +105,7 @@ pub(super) fn entries(source: &Arc<Source>, problems: &mut Problems) -> Vec<Entr
         }
         start += line.len() + 1;
     }
+    found.iter_mut().for_each(|entry| entry.value.truncate(entry.value.trim_end().len()));
     add_defaults(&mut found, &sections);
     found
 }

@@ -29,13 +29,25 @@ $ANSIBLE_VAULT;1.1;AES256
 31393264666639623939
 ";
 
-const HIDDEN: [&str; 4] = ["v4ult-value", "s3cret-from-file", "x-secret", "open sesame"];
+/// The same of the text `pl4ybook-value`, as lines of a playbook.
+const OF_PLAYBOOK: &str = "    $ANSIBLE_VAULT;1.1;AES256
+    30656434643638306265653930383361303966383634323637303235613266653131323265303234
+    6336383537393731663232616661343766363634393661350a656263303363616565316563326433
+    65666431656361646137323831323763613464306538333130396332323363383930633230363332
+    6164386665656637660a646433613164363461373732366339303539346462633130376538343566
+    3830
+";
+
+const HIDDEN: [&str; 5] = ["v4ult-value", "s3cret-from-file", "x-secret", "open sesame", "pl4ybook-value"];
 
 const PLAY: &str = r#"
 name: Vault
 steps:
   - command: { run: "echo look {{ note }} {{ nested.a[0] }} {{ flag }} plainly", changes: false }
     register: looked
+  - command: { run: "echo own {{ own }} {{ inside.list[0] }} $OWN simply", environment: { OWN: "{{ own }}" } }
+    when: own | length == 14
+  - copy: { content: "{{ own }}", dest: /tmp/own }
   - command: { run: "echo again {{ looked.stdout | upper }} $X", changes: false, environment: { X: "{{ note }}" } }
   - command: { argv: ["./processes"], environment: { VALUE: "{{ note }}" } }
     on: controller
@@ -65,6 +77,12 @@ fn holds_nothing(folder: &Path) {
     }
 }
 
+/// The playbook, with an encrypted value in its `vars` that steps, files on the host and a template use.
+fn play() -> String {
+    let vars = format!("name: Vault\nvars:\n  own: !vault |\n{OF_PLAYBOOK}  inside: {{ list: ['{{{{ own }}}}'] }}\n");
+    PLAY.replace("name: Vault\n", &vars)
+}
+
 fn desk(fleet: &Fleet) -> Desk {
     let desk = Desk::of(fleet);
     let value = VALUE.lines().fold(String::new(), |text, line| format!("{text}      {line}\n"));
@@ -79,7 +97,7 @@ fn desk(fleet: &Fleet) -> Desk {
         "processes",
         "#!/bin/sh\ncat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\000' ' ' >processes.txt\n[ -n \"$VALUE\" ]\n",
     );
-    desk.write("play.yml", PLAY);
+    desk.write("play.yml", &play());
     desk
 }
 
@@ -88,7 +106,12 @@ fn what_was_encrypted_is_used_and_shown_nowhere() {
     let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
     let desk = desk(&fleet);
     let password = format!("--vault-password-file {}", desk.folder().join("password").display());
-    for line in ["plan play.yml -i inv.yml", "inventory list -i inv.yml", "inventory check -i inv.yml"] {
+    for line in [
+        "plan play.yml -i inv.yml",
+        "run play.yml -i inv.yml --check",
+        "inventory list -i inv.yml",
+        "inventory check -i inv.yml",
+    ] {
         hides(&desk.run(&format!("{line} {password}")).ended(0));
     }
     let host = fleet.hosts().next().unwrap().name().to_owned();
@@ -102,10 +125,40 @@ fn what_was_encrypted_is_used_and_shown_nowhere() {
         hides(&desk.run(line));
     }
     let run = desk.last_run();
-    hides(&desk.run(&format!("log {run} {host}")).ended(0).says(&["again LOOK ********"]));
+    hides(
+        &desk
+            .run(&format!("log {run} {host}"))
+            .ended(0)
+            .says(&["again LOOK ********", "own ******** ******** ******** simply"]),
+    );
     holds_nothing(&desk.folder().join("state"));
     let processes = fs::read_to_string(desk.folder().join("processes.txt")).unwrap();
     assert!(!HIDDEN.iter().any(|secret| processes.contains(secret)), "{processes}");
+}
+
+#[test]
+fn a_playbook_says_what_to_do_about_what_it_cannot_read() {
+    let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
+    let desk = Desk::of(&fleet);
+    desk.write("password", "open sesame\n");
+    desk.write("wrong", "nonsense\n");
+    let with = |file: &str| format!("plan play.yml -i inv.yml --vault-password-file {file}");
+    let steps = "steps: [{ command: \"true\" }]\n";
+    desk.write("play.yml", &format!("name: x\nvars:\n  own: !vault |\n{OF_PLAYBOOK}{steps}"));
+    desk.run(&with("password")).ended(0);
+    desk.run("plan play.yml -i inv.yml").ended(2).says(&[
+        "play.yml:4:5: this is encrypted (!vault), and patchwave cannot decrypt it",
+        "give its password with `--vault-password-file` or `-J`",
+    ]);
+    desk.run(&with("wrong")).ended(2).says(&["play.yml:4:5: this value is encrypted, and none of the vault passwords"]);
+    desk.write("play.yml", &format!("name: x\nsteps:\n- command: !vault |\n{OF_PLAYBOOK}"));
+    desk.run(&with("password"))
+        .ended(2)
+        .says(&["play.yml:4:5: only the variables of a playbook may be encrypted", "put the value into `vars:`"]);
+    desk.write("play.yml", FILE);
+    for line in [with("password"), "plan play.yml -i inv.yml".to_owned()] {
+        desk.run(&line).ended(2).says(&["play.yml: this playbook is encrypted as a whole", "`ansible-vault decrypt`"]);
+    }
 }
 
 #[test]

@@ -18,7 +18,8 @@ fn the_project_loads_and_names_its_hosts() {
     assert!(missing.is_empty(), "{missing}");
     let targets = inventory.targets(&names).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(targets[0].key_file, Some(demo.fleet().key_file()));
-    let playbook = playbook::load(&demo.playbook(), Vec::new()).unwrap_or_else(|problems| panic!("{problems}"));
+    let playbook = playbook::load(&demo.playbook(), Vec::new(), &Default::default())
+        .unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(playbook.name, "Rolling patch wave");
     assert!(demo.opening().contains("SIMULATED") && demo.opening().contains(demo.broken()));
 }

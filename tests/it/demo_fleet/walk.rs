@@ -49,7 +49,7 @@ impl Walker {
         let inventory = Inventory::load_files(&[demo.inventory()]).unwrap();
         let transport = SshTransport::new(SshOptions::for_user("nobody", None, None)).unwrap();
         let link = Link::new(Arc::new(transport), Arc::new(inventory.target(&host).unwrap()));
-        let playbook = playbook::load(&demo.playbook(), Vec::new()).unwrap();
+        let playbook = playbook::load(&demo.playbook(), Vec::new(), &Default::default()).unwrap();
         let mut vars = playbook.vars.clone();
         vars.extend(inventory.vars(&host));
         vars.insert("inventory_hostname".into(), json!(demo.broken()));

@@ -160,7 +160,7 @@ fn every_example_inventory_is_planned_with_every_example_playbook() {
     for inventory in &inventories {
         let inventory = must(Inventory::load_files(std::slice::from_ref(inventory)));
         for path in &playbooks {
-            check_plan(&inventory, &must(playbook::load(path, Vec::new())));
+            check_plan(&inventory, &must(playbook::load(path, Vec::new(), &Default::default())));
         }
     }
 }
