@@ -47,7 +47,7 @@ steps:
     register: looked
   - command: { run: "echo own {{ own }} {{ inside.list[0] }} $OWN simply", environment: { OWN: "{{ own }}" } }
     when: own | length == 14
-  - copy: { content: "{{ own }}", dest: /tmp/own }
+  - copy: { content: "{{ own }}", dest: /own }
   - command: { run: "echo again {{ looked.stdout | upper }} $X", changes: false, environment: { X: "{{ note }}" } }
   - command: { argv: ["./processes"], environment: { VALUE: "{{ note }}" } }
     on: controller
@@ -106,18 +106,14 @@ fn what_was_encrypted_is_used_and_shown_nowhere() {
     let fleet = Fleet::start(FleetSpec::quick(1)).unwrap();
     let desk = desk(&fleet);
     let password = format!("--vault-password-file {}", desk.folder().join("password").display());
-    for line in [
-        "plan play.yml -i inv.yml",
-        "run play.yml -i inv.yml --check",
-        "inventory list -i inv.yml",
-        "inventory check -i inv.yml",
-    ] {
+    for line in ["plan play.yml -i inv.yml", "inventory list -i inv.yml", "inventory check -i inv.yml"] {
         hides(&desk.run(&format!("{line} {password}")).ended(0));
     }
     let host = fleet.hosts().next().unwrap().name().to_owned();
     let shown = desk.run(&format!("inventory show -i inv.yml {host} {password}")).ended(0);
     assert!(shown.out.contains("note: \"***\"") && shown.out.contains("flag: true"), "{}", shown.out);
     hides(&shown);
+    hides(&desk.run(&format!("run play.yml -i inv.yml {password} --check")).ended(6).says(&["own"]));
     let ran = desk.run(&format!("run play.yml -i inv.yml {password} --json"));
     hides(&ran);
     ran.ended(6).says(&["plainly", "look ******** ******** True plainly"]);
@@ -174,7 +170,9 @@ fn passwords_come_from_files_programs_and_people() {
     ] {
         hides(&desk.run(&format!("{line} {given}")).ended(0));
     }
-    desk.run(line).ended(2).says(&["`note` is encrypted"]);
+    desk.run(line).ended(2).says(&["this is encrypted (!vault)"]);
+    desk.write("note.yml", "name: Note\nsteps: [{ command: \"echo {{ note }}\" }]\n");
+    desk.run("plan note.yml -i inv.yml").ended(2).says(&["`note` is encrypted"]);
     let wrong = desk.run(&format!("{line} --vault-password-file {}", path("play.yml"))).ended(2);
     hides(&wrong);
     wrong.says(&[
