@@ -21,6 +21,10 @@ const VARIABLE: &str = "PATCHWAVE_COMPLETE";
 /// bash takes words apart at `@` and asks about `failed` instead of `@failed`.
 const ONE_WORD: &str = "COMP_WORDBREAKS=${COMP_WORDBREAKS//@/}\n";
 
+/// zsh reads a file `_patchwave` of its `fpath` as a function, when the first answer is wanted.
+const AS_A_FUNCTION: &str =
+    "if [[ ${funcstack[1]} == _patchwave ]]; then _clap_dynamic_completer_patchwave \"$@\"; fi\n";
+
 /// The script that makes a shell ask this program.
 pub(super) fn script(shell: clap_complete::Shell) -> Result<String, Failure> {
     let name = shell.to_string();
@@ -30,8 +34,10 @@ pub(super) fn script(shell: clap_complete::Shell) -> Result<String, Failure> {
     let mut text = Vec::new();
     shell.write_registration(VARIABLE, "patchwave", "patchwave", "patchwave", &mut text).map_err(Failure::internal)?;
     let mut text = String::from_utf8_lossy(&text).into_owned();
-    if name == "bash" {
-        text.push_str(ONE_WORD);
+    match name.as_str() {
+        "bash" => text.push_str(ONE_WORD),
+        "zsh" => text.push_str(AS_A_FUNCTION),
+        _ => {}
     }
     Ok(text)
 }

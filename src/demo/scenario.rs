@@ -16,7 +16,7 @@ use super::{
 /// The shipped playbook.
 const PLAYBOOK: &str = include_str!("../../playbooks/rolling-patch.yml");
 /// What the demo changes in it, and to what: there are no users to warn, and waits should be short.
-const SHORTENED: (&str, &str) = ("warn: 1m,", "warn: 0s, stable: 1s,");
+const SHORTENED: (&str, &str) = ("warn: 1m,", "warn: 0s, stable: 200ms,");
 /// The name of the project's folder inside the fleet's folder.
 const PROJECT: &str = "project";
 /// What is broken on the host that fails: its new `openssl` cannot be configured.
@@ -176,18 +176,17 @@ impl Demo {
     /// The text between the halt and the rerun.
     pub fn intermission(&self) -> String {
         format!(
-            "The rollout stopped at {}:\n\
-             hosts in flight finished, and no other host was started.\n\
-             Now an operator repairs {PACKAGE} there (simulated).\n\
-             Then the playbook runs again with --limit @failed, and for the rest.\n",
+            "The rollout stopped at {}.\n\
+             Hosts in flight finished their steps; no other host was started.\n\
+             Now an operator repairs {PACKAGE} there (simulated), and runs the playbook again\n\
+             with --limit @unfinished: on that host and on those that were not started.\n",
             self.broken
         )
     }
 
     /// The text at the end.
     pub fn closing(&self) -> String {
-        "Every simulated host is patched.\nTo try it on your own hosts, follow the quick start in README.md.\n"
-            .to_owned()
+        "Every simulated host is patched.".to_owned()
     }
 }
 

@@ -117,8 +117,8 @@ impl FleetSpec {
             .collect();
         Self {
             hosts,
-            install: (Duration::from_millis(300), Duration::from_millis(1000)),
-            down: Duration::from_millis(1200),
+            install: (Duration::from_millis(200), Duration::from_millis(700)),
+            down: Duration::from_millis(600),
             seed: 7,
             systemd: false,
             instant: false,

@@ -1,5 +1,5 @@
 //! `patchwave demo`: a whole rollout on the embedded fleet, with the commands that an operator would type. Its ledger
-//! is removed at the end unless it is kept, so its runs show no commands that need it.
+//! is removed at the end unless it is kept, so its runs show no commands that need it. The last line can be typed.
 
 use std::path::Path;
 
@@ -42,7 +42,11 @@ pub(in crate::cli) fn demo(args: &DemoArgs, world: &mut World) -> Result<u8, Fai
     // Stops the hosts.
     drop(demo);
     let code = match end? {
-        End::Whole => 0,
+        End::Whole if keep => 0,
+        End::Whole => {
+            world.talk("\nTo start with your own hosts, make a project in a new folder:\npatchwave init patching");
+            0
+        }
         End::Stopped(code) => {
             world.talk("\nThe demo was stopped, and its simulated hosts are gone.");
             code
@@ -65,7 +69,7 @@ fn wants_it(args: &DemoArgs, world: &World) -> bool {
     asked && world.prompt.line(question).is_some_and(|answer| answer.eq_ignore_ascii_case("yes"))
 }
 
-/// Shows what can be typed to look at the record; the last line is a command.
+/// Shows what can be typed to look at the record.
 fn look_around(state_dir: &Path, world: &mut World) {
     let typed = |path: &Path| {
         let path = path.display().to_string();
@@ -102,34 +106,21 @@ struct DemoRuns<'a> {
 
 impl DemoRuns<'_> {
     fn run_all(&mut self, world: &mut World) -> Result<End, Failure> {
-        let halted = match self.one_run(None, FAILED, world)? {
-            Ok(state) => state,
-            Err(end) => return Ok(end),
-        };
+        if let Err(end) = self.one_run(None, FAILED, world)? {
+            return Ok(end);
+        }
         world.talk(format_args!("\n{}", self.demo.intermission()));
         let cannot = |error| Failure::internal(format!("the simulated host cannot be repaired: {error}"));
         self.demo.heal().map_err(cannot)?;
-        if let Err(end) = self.one_run(Some("@failed".to_owned()), 0, world)? {
+        if let Err(end) = self.one_run(Some("@unfinished".to_owned()), 0, world)? {
             return Ok(end);
-        }
-        if halted.tally.waiting() > 0 {
-            world.talk("\nThe repaired host is ok. Now the hosts that had not started:\n");
-            let rest = format!("@{}:not_started", halted.started.run);
-            if let Err(end) = self.one_run(Some(rest), 0, world)? {
-                return Ok(end);
-            }
         }
         world.talk(format_args!("\n{}", self.demo.closing()));
         Ok(End::Whole)
     }
 
     /// One run that should end with this exit code; an error ends the demo.
-    fn one_run(
-        &mut self,
-        limit: Option<String>,
-        expected: u8,
-        world: &mut World,
-    ) -> Result<Result<RunState, End>, Failure> {
+    fn one_run(&mut self, limit: Option<String>, expected: u8, world: &mut World) -> Result<Result<(), End>, Failure> {
         if self.stops.came() {
             return Ok(Err(End::Stopped(STOPPED)));
         }
@@ -140,7 +131,7 @@ impl DemoRuns<'_> {
         Ok(match () {
             () if self.stops.came() || state.stop.is_some() => Err(End::Stopped(code)),
             () if code != expected => Err(End::Other(code)),
-            () => Ok(state),
+            () => Ok(()),
         })
     }
 

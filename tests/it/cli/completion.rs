@@ -115,6 +115,16 @@ fn hosts_groups_runs_and_outcomes_are_completed_in_real_shells() {
         typed.completes(&format!("patchwave show {}", &front[..12]), &format!("patchwave show {run}"));
         typed.completes("patchwave log web002", "patchwave log web002.test");
         typed.completes("patchwave run play.yml --ignore-w", "--ignore-window");
+        // As a file that a package installs: zsh loads it at the first Tab.
+        if name == "zsh" {
+            let file = site.run("completions zsh").ended(0).out;
+            site.write("functions/_patchwave", &file);
+            drop(typed);
+            let fresh = "fpath=($PWD/functions $fpath); autoload -Uz compinit; compinit -u -D";
+            let typed = Typed::new(shell, fresh, &site.folder());
+            typed.completes("patchwave exec -i inv.yml web003", "patchwave exec -i inv.yml web003.test");
+            continue;
+        }
         // A run is known by the letters at its end as well; other shells only take what begins like the word.
         if name == "fish" {
             typed.completes(&format!("patchwave status {end}"), &format!("patchwave status {run}"));
