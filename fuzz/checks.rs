@@ -119,7 +119,7 @@ pub fn host_output(bytes: &[u8]) {
         let _ = manager.refresh().read(&output);
         let _ = manager.state().read(&output).map(|state| state.health());
         let _ = manager.lock_holders().read(&output);
-        let _ = manager.pending(true, false).read(&output);
+        let _ = manager.pending(patchwave::pkg::Accepts { removals: true, ..Default::default() }).read(&output);
         let _ = manager.simulate(&Transaction::upgrade(&set)).map(|query| query.read(&output));
         let _ = manager
             .simulate(&Transaction::removal(&[Package::named("linux-image-1")]))

@@ -9,7 +9,7 @@ use crate::{
     command::{Command, Query, printable},
     facts::{details, host_facts},
     mask::Secrets,
-    pkg::{self, PackageManager, PackageState, Pending, Refresh, Upkeep},
+    pkg::{self, Accepts, PackageManager, PackageState, Pending, Refresh, Upkeep},
     record::{HostDocument, InstalledPackage, KernelFacts, Packages},
     transport::{Link, LinkError, NoSink},
 };
@@ -149,7 +149,7 @@ async fn packages(
     found: &mut Found,
 ) -> Result<(), LinkError> {
     let (state, pending, boot, upkeep) =
-        (manager.state(), manager.pending(false, false), manager.boot(), manager.upkeep());
+        (manager.state(), manager.pending(Accepts::default()), manager.boot(), manager.upkeep());
     let commands = [Some(&state.command), Some(&pending.command), Some(&boot.command)];
     let commands = commands.into_iter().chain([upkeep.as_ref().map(|query| &query.command)]).flatten();
     let commands: Vec<Command> = commands.map(|command| command.clone().privileged(raise)).collect();

@@ -13,7 +13,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{ALL, Exact, Package, PackageManager, PackageState, Transaction};
+use super::{ALL, Accepts, Exact, Package, PackageManager, PackageState, Transaction};
 use crate::command::{Exit, Output, Query};
 
 type Manager = &'static dyn PackageManager;
@@ -23,13 +23,18 @@ type Check = fn(Manager, &Case) -> Result<(), String>;
 const CASES: &str = "golden";
 
 /// The question of each folder of cases.
-const QUERIES: [(&str, Check); 15] = [
+const QUERIES: [(&str, Check); 16] = [
     ("refresh", |manager, case| case.compare(&manager.refresh(), |v| json!(v))),
+    ("failed-sources", |manager, case| {
+        let query = manager.failed_sources(&case.lines()).ok_or("this manager cannot be asked for it")?;
+        case.compare(&query, |v| json!(v))
+    }),
     ("state", |manager, case| case.compare(&manager.state(), |v| state(&v))),
     ("locks", |manager, case| case.compare(&manager.lock_holders(), |v| json!(v))),
     ("pending", |manager, case| {
-        let (removals, phased) = (case.name().contains("removals"), case.name().contains("include-phased"));
-        case.compare(&manager.pending(removals, phased), |v| json!(v))
+        let named = |word| case.name().contains(word);
+        let accepts = Accepts { removals: named("removals"), phased: named("include-phased"), silent: named("silent") };
+        case.compare(&manager.pending(accepts), |v| json!(v))
     }),
     ("known", |manager, case| case.compare(&manager.known(&case.lines()), |v| json!(v))),
     ("simulate", |manager, case| {

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 use serde::Serialize;
 
 use super::{
-    Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedScript, Health, Kernels, PackageState, Pending,
-    RebootReason, Repair, Simulation, Transaction, Trouble, Upkeep,
+    Accepts, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedScript, Health, Kernels, PackageState,
+    Pending, RebootReason, Repair, Simulation, Transaction, Trouble, Upkeep,
 };
 use crate::{
     command::{Command, Query},
@@ -39,7 +39,8 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
     /// Fetches the package lists, strictly: an unreachable source is a failure.
     fn refresh(&self) -> Query<Refresh>;
 
-    /// Which package sources these lines of a failed refresh are about. `None`: it cannot tell.
+    /// Which package sources these lines of a failed refresh are about; the others were fetched, or are now. `None`: it
+    /// cannot tell.
     fn failed_sources(&self, _lines: &[String]) -> Option<Query<Vec<FailedSource>>> {
         None
     }
@@ -70,7 +71,16 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
     fn needs_unit(&self, unit: &str) -> bool;
 
     /// What an upgrade of everything would do, with security and kernel updates marked.
-    fn pending(&self, allow_removals: bool, include_phased: bool) -> Query<Pending>;
+    fn pending(&self, accepts: Accepts) -> Query<Pending>;
+
+    /// Whether it may bring an older version of a package whose newest one cannot be installed; both are pending then.
+    ///
+    /// # Errors
+    /// It only ever takes the newest version.
+    fn nobest(&self) -> Result<(), CannotDo> {
+        let what = "take an older version of a package whose newest one cannot be installed (`nobest`)";
+        Err(CannotDo { manager: self.name(), what })
+    }
 
     /// What a transaction would do, removals included, whether they are allowed or not.
     ///

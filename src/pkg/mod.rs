@@ -6,6 +6,7 @@
 mod all;
 mod answer;
 mod boot;
+mod cron;
 mod detect;
 mod foreign;
 #[cfg(test)]
@@ -48,7 +49,7 @@ pub use locks::{are_locked, is_lists, lock_holders, locked, stop_if_locked};
 pub use manager::{FailedSource, LockHolder, PackageManager, Refresh, RefreshApart};
 pub use package::{Exact, Package, PackageChange, Versions};
 pub use parts::part_of;
-pub use pending::{Advisory, Pending, Security, Simulation, Stays, Update};
+pub use pending::{Accepts, Advisory, Pending, Security, Simulation, Stays, Update};
 pub use state::{Health, Installed, PackageState};
 pub use transaction::{CannotDo, Repair, Transaction};
 pub use trial::{Marks, Trial, marks, set_marks, trial};

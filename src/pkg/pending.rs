@@ -4,10 +4,22 @@ use serde::{Deserialize, Serialize};
 
 use super::{Exact, Package};
 
+/// What an upgrade accepts that it would otherwise leave out or refuse.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Accepts {
+    /// That packages are removed.
+    pub removals: bool,
+    /// Updates that are still being phased in.
+    pub phased: bool,
+    /// That package sources did not answer: what is known of them is used, and they are passed over if nothing is.
+    pub silent: bool,
+}
+
 /// What an upgrade of everything would do on a host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
-    /// By name, new packages included.
+    /// By name, new packages included. If the newest version of a package cannot be installed and an older one can,
+    /// there are two updates of its name; the newest one is [`Stays::KeptBack`].
     pub updates: Vec<Update>,
     /// Packages that it would remove.
     pub removals: Vec<Package>,

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use proptest::prelude::*;
 
-use super::{ALL, Exact, Package, PackageManager, Transaction};
+use super::{ALL, Accepts, Exact, Package, PackageManager, Transaction};
 use crate::command::{Exit, Output};
 
 type Manager = &'static dyn PackageManager;
@@ -82,7 +82,7 @@ fn reads(manager: Manager, output: &Output) {
             assert!(manager.is_name(manager.bare(name)), "{}: {name:?}", manager.name());
         }
     }
-    if let Ok(pending) = manager.pending(true, true).read(output) {
+    if let Ok(pending) = manager.pending(Accepts { removals: true, ..Accepts::default() }).read(output) {
         for update in &pending.updates {
             assert!(manager.is_name(manager.bare(&update.name)), "{}: {:?}", manager.name(), update.name);
             assert!(!update.to.is_empty() && !update.to.contains(char::is_whitespace), "{update:?}");

@@ -251,6 +251,8 @@ fn each_mistake_in_a_step_has_its_message() {
         ("upgrade: {scope: all, packages: [a]}", "2:29: `packages` needs `scope: packages`"),
         ("upgrade: {scope: packages}", "2:24: `scope: packages` needs `packages`, the names to upgrade"),
         ("upgrade: packages", "2:16: `scope: packages` needs `packages`, the names to upgrade"),
+        ("upgrade: {predownload: yes, hold: [a]}", "2:16: `predownload` changes no package, so it holds none"),
+        ("upgrade: {offline: yes}", "2:17: unknown key `offline` in `upgrade`"),
         ("upgrade: securty", "2:16: `securty` is not a valid value; did you mean `security`?"),
         (
             "upgrade: {scope: all, exclude: {a: b}}",

@@ -26,7 +26,7 @@ steps:
   - snapshot_restore: { run: hooks/restore x }
   - drain: { run: hooks/snapshot x }
   - upgrade: { scope: packages, packages: [a], exclude: [b], allow_removals: no, include_phased: no, lock_timeout: 1m,
-      repair: no, refresh: yes, required_origins: all, allow_drift: no, restart_services: never, rollback: prepare }
+      hold: [c], nobest: no, repair: no, refresh: yes, required_origins: all, allow_drift: no, restart_services: never, rollback: prepare }
     register: done
     guard: { within: 5m, rollback: "true", timeout: 1m }
   - upgrade: { scope: cve, cves: [CVE-2026-12345], predownload: yes }

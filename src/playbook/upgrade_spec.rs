@@ -29,6 +29,9 @@ pub struct Upgrade {
     pub allow_removals: bool,
     /// `include_phased:`; default no.
     pub include_phased: bool,
+    /// `nobest:`: take an older version where the newest one cannot be installed. Default no.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub nobest: bool,
     /// `lock_timeout:`: how long to wait for a package lock that someone else holds. Default 10 min.
     pub lock_timeout: Duration,
     /// `repair:`: repair half-configured packages first. Default no: a broken host fails.
@@ -64,6 +67,7 @@ impl Default for Upgrade {
             hold: None,
             allow_removals: false,
             include_phased: false,
+            nobest: false,
             lock_timeout: LOCK_TIMEOUT,
             repair: false,
             refresh: true,

@@ -255,21 +255,28 @@ pub fn update_changes<'a>(
     now: &'a Pending,
     takes: impl Fn(&Update) -> bool,
 ) -> Vec<UpdateChange<'a>> {
-    let by_name = |pending: &'a Pending| -> BTreeMap<&'a str, &'a Update> {
-        pending.updates.iter().filter(|update| takes(update)).map(|update| (update.name.as_str(), update)).collect()
+    // Of one name there may be a version that can be installed, and behind it a newer one that cannot.
+    let by_name = |pending: &'a Pending| -> BTreeMap<(&'a str, usize), &'a Update> {
+        let mut found = BTreeMap::new();
+        for update in pending.updates.iter().filter(|update| takes(update)) {
+            let name = update.name.as_str();
+            let nth = usize::from(found.contains_key(&(name, 0)));
+            found.insert((name, nth), update);
+        }
+        found
     };
     let (before, now) = (by_name(before), by_name(now));
-    let mut changes: Vec<(&str, UpdateChange<'a>)> = Vec::new();
-    for (name, update) in &now {
-        match before.get(name) {
-            None => changes.push((name, UpdateChange::New(update))),
-            Some(old) if old != update => changes.push((name, UpdateChange::Changed(old, update))),
+    let mut changes: Vec<(&(&str, usize), UpdateChange<'a>)> = Vec::new();
+    for (key, update) in &now {
+        match before.get(key) {
+            None => changes.push((key, UpdateChange::New(update))),
+            Some(old) if old != update => changes.push((key, UpdateChange::Changed(old, update))),
             Some(_) => {}
         }
     }
-    let gone = before.iter().filter(|(name, _)| !now.contains_key(*name));
-    changes.extend(gone.map(|(name, update)| (*name, UpdateChange::Gone(update))));
-    changes.sort_by_key(|(name, _)| *name);
+    let gone = before.iter().filter(|(key, _)| !now.contains_key(*key));
+    changes.extend(gone.map(|(key, update)| (key, UpdateChange::Gone(update))));
+    changes.sort_by_key(|(key, _)| *key);
     changes.into_iter().map(|(_, change)| change).collect()
 }
 

@@ -8,7 +8,7 @@ use std::{
     process::Command,
 };
 
-use patchwave::pkg::{Exact, PackageManager, RebootReason, Stays, Transaction, apk::Apk};
+use patchwave::pkg::{Accepts, Exact, PackageManager, RebootReason, Stays, Transaction, apk::Apk};
 
 use crate::{
     fleet::Lab,
@@ -174,7 +174,7 @@ fn the_set_from_before_comes_back_and_is_held() {
     lab.on(host, "touch /etc/lab-fail-fixed");
     let set = |host: &str| lab.on(host, &format!("cat /etc/apk/world; {LIST}"));
     let before = set(host);
-    let pending = ask(&lab, host, &Apk.pending(false, false));
+    let pending = ask(&lab, host, &Apk.pending(Accepts::default()));
     let stays = |name: &str| pending.updates.iter().find(|update| update.name == name).and_then(|update| update.stays);
     assert!(!pending.knows_security && pending.refused.is_empty(), "{pending:?}");
     assert_eq!((stays("lab-held"), stays("lab-plain")), (Some(Stays::KeptBack), None));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use patchwave::{
     command::Exit,
-    pkg::{Exact, Package, PackageManager, Security, Stays, Transaction, dnf::Dnf},
+    pkg::{Accepts, Exact, Package, PackageManager, Security, Stays, Transaction, dnf::Dnf},
 };
 
 use crate::{
@@ -175,7 +175,7 @@ fn the_set_from_before_comes_back_name_by_name() {
     ask(&lab, host, &Dnf.refresh());
     let before = ask(&lab, host, &Dnf.state()).versions();
     let listed = rpms(&lab, host);
-    let pending = ask(&lab, host, &Dnf.pending(false, false));
+    let pending = ask(&lab, host, &Dnf.pending(Accepts::default()));
     let by_name: BTreeMap<&str, _> = pending.updates.iter().map(|update| (update.name.as_str(), update)).collect();
     assert!(pending.knows_security && pending.refused.is_empty(), "{pending:?}");
     assert_eq!(by_name["lab-masked"].security, Security::Fix("1.1-1.el9".into()));

@@ -1,7 +1,7 @@
 //! Hosts with pacman: full upgrades and nothing else, scripts that fail in a transaction that succeeds, a transaction
 //! that is killed, a kernel, and the way back. `pacman.sh` has the hosts and their packages.
 
-use patchwave::pkg::{Exact, Package, PackageManager, RebootReason, Stays, Transaction, pacman::Pacman};
+use patchwave::pkg::{Accepts, Exact, Package, PackageManager, RebootReason, Stays, Transaction, pacman::Pacman};
 
 use crate::{
     fleet::Lab,
@@ -155,7 +155,7 @@ fn the_set_from_before_comes_back_name_by_name() {
     ask(&lab, host, &Pacman.refresh());
     let before = ask(&lab, host, &Pacman.state()).versions();
     let listed = packages(&lab, host, LIST);
-    let pending = ask(&lab, host, &Pacman.pending(false, false));
+    let pending = ask(&lab, host, &Pacman.pending(Accepts::default()));
     let stays = |name: &str| pending.updates.iter().find(|update| update.name == name).and_then(|update| update.stays);
     assert!(!pending.knows_security && pending.refused.is_empty(), "{pending:?}");
     assert_eq!((stays("lab-held"), stays("lab-plain")), (Some(Stays::KeptBack), None));

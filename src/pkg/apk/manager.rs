@@ -7,8 +7,8 @@ use crate::{
     command::{Command, Query},
     facts::HostFacts,
     pkg::{
-        Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, Health, LockHolder, PackageManager, PackageState,
-        Pending, Refresh, Repair, Simulation, Transaction, Trouble, answer, holders,
+        Accepts, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, Health, LockHolder, PackageManager,
+        PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble, answer, holders,
     },
 };
 
@@ -57,7 +57,7 @@ impl PackageManager for Apk {
         holders::carries_a_session(unit) || NEEDED.contains(&unit)
     }
 
-    fn pending(&self, _allow_removals: bool, _include_phased: bool) -> Query<Pending> {
+    fn pending(&self, _: Accepts) -> Query<Pending> {
         Query::new(commands::pending(), pending::read)
     }
 

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, time::Duration};
 use super::locks::FILES;
 use crate::{
     command::Command,
-    pkg::{holders, loader},
+    pkg::{Accepts, cron, holders, loader},
 };
 
 /// Repeating a refresh does no harm, so it counts as reading: the second of two finds the lists locked.
@@ -72,12 +72,12 @@ pub(super) fn known(names: &[String]) -> Command {
 }
 
 /// `apt-pending`: what an upgrade would do, and the version tables of everything it names.
-pub(super) fn pending(allow_removals: bool, include_phased: bool) -> Command {
+pub(super) fn pending(accepts: Accepts) -> Command {
     let mut args = vec!["-o", "APT::Get::Show-User-Simulation-Note=false"];
-    if include_phased {
+    if accepts.phased {
         args.extend(["-o", "APT::Get::Always-Include-Phased-Updates=true"]);
     }
-    if allow_removals {
+    if accepts.removals {
         args.push("dist-upgrade");
     } else {
         // Without it kernels are never upgraded: each is a new package that a meta package depends on.
@@ -173,14 +173,7 @@ case $dump in
 *) [ ! -x "$r/usr/bin/unattended-upgrade" ] || echo 'rival unattended-upgrades' ;;
 esac
 if [ -e "$r/etc/cron.d/cron-apt" ]; then echo 'rival cron-apt'; fi
-# Only the files are named: a line may contain a password.
-for f in "$r/etc/crontab" "$r"/etc/cron.d/* "$r"/etc/cron.hourly/* "$r"/etc/cron.daily/* "$r"/etc/cron.weekly/* \
-  "$r"/etc/cron.monthly/* "$r"/var/spool/cron/crontabs/*; do
-  if [ -f "$f" ] && grep -v '^[[:space:]]*#' "$f" 2>/dev/null |
-    grep -qE '(^|[^a-z-])(unattended-upgrade|(apt|apt-get|aptitude)( .*)? (upgrade|dist-upgrade|full-upgrade|safe-upgrade))'
-  then echo "cron ${f#"$r"}"; fi
-done
-dpkg-query -W -f '${Package}\t${Architecture}\t${source:Package}\t${source:Version}\t${Version}\t${db:Status-Status}\n' |
+CRONdpkg-query -W -f '${Package}\t${Architecture}\t${source:Package}\t${source:Version}\t${Version}\t${db:Status-Status}\n' |
   awk -F '\t' '$6 != "not-installed" && $6 != "config-files" && ($1 != $3 || $5 != $4) {
     print "origin " $1 "\t" $2 "\t" $3 "\t" $4 }'
 echo end
@@ -188,5 +181,7 @@ echo end
 
 /// `apt-upkeep`: repositories by their lists, other programs that install updates, source packages.
 pub(super) fn upkeep() -> Command {
-    Command::sh("apt-upkeep", UPKEEP, [""; 0])
+    let upgrades = "(^|[^a-z-])(unattended-upgrade|(apt|apt-get|aptitude)( .*)? \
+                    (upgrade|dist-upgrade|full-upgrade|safe-upgrade))";
+    Command::sh("apt-upkeep", &UPKEEP.replace("CRON", &cron::lines(upgrades)), [""; 0])
 }

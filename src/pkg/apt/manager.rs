@@ -10,8 +10,8 @@ use crate::{
     command::{Command, Query},
     facts::HostFacts,
     pkg::{
-        Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedSource, Health, LockHolder, PackageManager,
-        PackageState, Pending, Refresh, RefreshApart, Repair, Simulation, Transaction, Trouble, Upkeep, holders,
+        Accepts, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedSource, Health, LockHolder,
+        PackageManager, PackageState, Pending, Refresh, RefreshApart, Repair, Simulation, Transaction, Trouble, Upkeep, holders,
     },
 };
 
@@ -67,8 +67,8 @@ impl PackageManager for Apt {
         locks::needs_unit(unit)
     }
 
-    fn pending(&self, allow_removals: bool, include_phased: bool) -> Query<Pending> {
-        Query::new(commands::pending(allow_removals, include_phased), pending::read)
+    fn pending(&self, accepts: Accepts) -> Query<Pending> {
+        Query::new(commands::pending(accepts), pending::read)
     }
 
     fn simulate(&self, transaction: &Transaction) -> Result<Query<Simulation>, CannotDo> {

@@ -11,9 +11,6 @@ use crate::{
     },
 };
 
-/// The most repositories, and the most other programs.
-const MOST: usize = 500;
-
 pub(super) fn read(output: &Output) -> Result<Upkeep, Unreadable> {
     let lines = before_end(output, "end")?;
     let mut upkeep = Upkeep::default();
@@ -31,7 +28,7 @@ pub(super) fn read(output: &Output) -> Result<Upkeep, Unreadable> {
             ("Date", Some(repository)) => repository.dated = date(rest),
             ("Valid-Until", Some(repository)) => repository.valid_until = date(rest),
             ("rival", _) => upkeep.rivals.push(printable(rest)),
-            ("cron", _) => upkeep.rivals.push(format!("a line of {}", printable(rest))),
+            ("cron", _) => upkeep.cron(rest),
             ("origin", _) => {
                 if let [name, architecture, source, version] = rest.split('\t').collect::<Vec<_>>()[..]
                     && is_name(name)
@@ -44,11 +41,7 @@ pub(super) fn read(output: &Output) -> Result<Upkeep, Unreadable> {
             _ => {}
         }
     }
-    upkeep.rivals.sort();
-    upkeep.rivals.dedup();
-    upkeep.rivals.truncate(MOST);
-    upkeep.repositories.truncate(MOST);
-    Ok(upkeep)
+    Ok(upkeep.tidied())
 }
 
 /// `deb.debian.org/debian bookworm` for `deb.debian.org_debian_dists_bookworm_InRelease`.

@@ -5,21 +5,27 @@ use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     command::Command,
-    pkg::{holders, rpm},
+    pkg::{Accepts, cron, holders, rpm},
 };
 
 /// Repeating a refresh does no harm, so it counts as reading.
-const REFRESH_LIMIT: Duration = Duration::from_secs(600);
+pub(super) const REFRESH_LIMIT: Duration = Duration::from_secs(600);
 /// Each call of version 4 takes seconds on a small host, and a query makes several.
 const QUERY_LIMIT: Duration = Duration::from_secs(300);
 
 /// Shell text for the beginning of a script: `r` is the root, `dnf` the program; `five` is filled if it is dnf5.
-/// Without `*.`, the option does not reach sources whose own file allows that they are skipped.
 pub(super) const FIND: &str = r#"r=${PATCHWAVE_ROOT-}
 dnf=$(command -v dnf || command -v dnf5) || exit 127
 case $(readlink -f "$dnf") in *dnf5) five=1 ;; *) five= ;; esac
-strict='--setopt=*.skip_if_unavailable=False'
 "#;
+
+/// Shell text: every source must answer. Without `*.`, the option does not reach sources whose own file allows that
+/// they are skipped.
+pub(super) const STRICT: &str = "sources='--setopt=*.skip_if_unavailable=False'\n";
+
+/// Shell text for what is done with exact versions, after the sources that must answer have: a source without lists is
+/// passed over, and what only it has is not found.
+pub(super) const LENIENT: &str = "sources='--setopt=*.skip_if_unavailable=True'\n";
 
 /// `dnf-refresh`. Version 4 would otherwise wait without end for another program that fetches.
 pub(super) fn refresh() -> Command {
@@ -46,7 +52,7 @@ pub(super) fn state() -> Command {
 // A resolution that was computed ends with a refusal to go on, because nothing says yes. Everything else is an error.
 const PENDING: &str = r#"if [ -n "$five" ]; then talk= all='--setopt=disable_excludes=*'
 else talk='-d 3' all='--disableexcludes=all --disableplugin=versionlock'; fi
-said=$("$dnf" -C $talk "$strict" --setopt=best=False --assumeno "$@" upgrade 2>&1 </dev/null)
+said=$("$dnf" -C $talk "$sources" --setopt=best=False --assumeno "$@" upgrade 2>&1 </dev/null)
 rc=$?
 case $said in
 *'Nothing to do.'*|*'Operation aborted'*) ;;
@@ -59,12 +65,12 @@ printf '%s\n' "$said"
 echo '== upgrades'
 line='%{name} %{evr} %{arch} %{repoid}
 '
-"$dnf" -q -C "$strict" $all repoquery --upgrades --qf "$line" </dev/null || exit
+"$dnf" -q -C "$sources" $all repoquery --upgrades --qf "$line" </dev/null || exit
 new=$(printf '%s\n' "$said" |
   sed -n 's/^---> Package \([^ ]*\)\.\([^ .]*\) \([^ ]*\) will be installed$/\1-\3.\2/p')
-[ -z "$new" ] || "$dnf" -q -C "$strict" repoquery --qf "$line" $new </dev/null || exit
+[ -z "$new" ] || "$dnf" -q -C "$sources" repoquery --qf "$line" $new </dev/null || exit
 echo '== sources'
-"$dnf" -q -C "$strict" repolist </dev/null | sed -n '/^repo id /!s/^\([^ ]*\).*/enabled \1/p'
+"$dnf" -q -C "$sources" repolist </dev/null | sed -n '/^repo id /!s/^\([^ ]*\).*/enabled \1/p'
 for f in "$r"/var/cache/dnf/*/repodata/repomd.xml "$r"/var/cache/libdnf5/*/repodata/repomd.xml; do
   [ -r "$f" ] || continue
   d=${f%/repodata/repomd.xml}
@@ -73,9 +79,9 @@ for f in "$r"/var/cache/dnf/*/repodata/repomd.xml "$r"/var/cache/libdnf5/*/repod
 done
 if [ -n "$five" ]; then word=advisory; else word=updateinfo; fi
 echo '== advisories'
-"$dnf" -q -C "$strict" $all "$word" list --updates </dev/null || exit
+"$dnf" -q -C "$sources" $all "$word" list --updates </dev/null || exit
 echo '== references'
-"$dnf" -q -C "$strict" $all "$word" info --updates </dev/null | awk -v five="$five" '
+"$dnf" -q -C "$sources" $all "$word" info --updates </dev/null | awk -v five="$five" '
   five && (/^Name  *: / || /^  Id  *: CVE-/) { print; next }
   !five && /^ *Update ID: / { print; on = 0; next }
   !five && /^       CVEs: / { print; on = 1; next }
@@ -84,9 +90,10 @@ echo '== references'
 "#;
 
 /// `dnf-pending`: what an upgrade would do, what is newer than the installed packages, and what is known about it.
-pub(super) fn pending(allow_removals: bool) -> Command {
-    let options: &[&str] = if allow_removals { &[] } else { &[super::transaction::KEEP_KERNELS] };
-    let script = format!("{FIND}{PENDING}echo '== end'\n");
+pub(super) fn pending(accepts: Accepts) -> Command {
+    let options: &[&str] = if accepts.removals { &[] } else { &[super::transaction::KEEP_KERNELS] };
+    let sources = if accepts.silent { LENIENT } else { STRICT };
+    let script = format!("{FIND}{sources}{PENDING}echo '== end'\n");
     let mut command = Command::sh("dnf-pending", &script, options.iter().copied()).timeout(QUERY_LIMIT);
     // A large host has thousands of packages and hundreds of advisories.
     command.keep = 32 << 20;
@@ -97,13 +104,38 @@ const KNOWN: &str = r#"rpm -q --qf 'known %{NAME}\nknown %{NAME}.%{ARCH}\n' "$@"
 line='known %{name}
 known %{name}.%{arch}
 '
-found=$("$dnf" -q -C "$strict" repoquery --qf "$line" "$@" </dev/null) || exit
+found=$("$dnf" -q -C "$sources" repoquery --qf "$line" "$@" </dev/null) || exit
 printf '%s\n' "$found" | grep '^known ' | sort -u
 "#;
 
 /// `dnf-known`: which of `names` are installed or in a source. `names` is not empty.
 pub(super) fn known(names: &[String]) -> Command {
-    Command::sh("dnf-known", &format!("{FIND}{KNOWN}echo end\n"), names.iter().cloned()).timeout(QUERY_LIMIT)
+    Command::sh("dnf-known", &format!("{FIND}{LENIENT}{KNOWN}echo end\n"), names.iter().cloned()).timeout(QUERY_LIMIT)
+}
+
+const UPKEEP: &str = r#"list=$("$dnf" -q -C repolist </dev/null) || exit
+for id in $(printf '%s\n' "$list" | sed -n '/^repo id /!s/^\([^ ]*\).*/\1/p'); do
+  echo "repository $id"
+  for f in "$r/var/cache/dnf/$id"-*/repodata/repomd.xml "$r/var/cache/libdnf5/$id"-*/repodata/repomd.xml; do
+    d=${f%/repodata/repomd.xml}
+    d=${d##*/}
+    if [ -r "$f" ] && [ "${d%-*}" = "$id" ]; then dated "$f"; fi
+  done
+done
+applies() { grep -qiE '^[[:space:]]*apply_updates[[:space:]]*=[[:space:]]*(yes|true|on|1)' "$@" 2>/dev/null; }
+if timer dnf-automatic-install.timer; then echo 'rival dnf-automatic'; fi
+if timer dnf-automatic.timer && applies "$r/etc/dnf/automatic.conf"; then echo 'rival dnf-automatic'; fi
+if timer dnf5-automatic.timer && applies "$r/etc/dnf/automatic.conf" "$r/etc/dnf/dnf5-plugins/automatic.conf"; then
+  echo 'rival dnf5-automatic'
+fi
+"#;
+
+/// `dnf-upkeep`: repositories by their lists, other programs that install updates.
+pub(super) fn upkeep() -> Command {
+    let upgrades = "(^|[^a-z-])((dnf|dnf5|yum|microdnf)( .*)? (upgrade|update|upgrade-minimal|update-minimal|distro-sync)|\
+                    dnf-automatic|dnf5 automatic)";
+    let script = format!("{FIND}{}{}{UPKEEP}{}echo end\n", rpm::lists::DATED, cron::TIMER, cron::lines(upgrades));
+    Command::sh("dnf-upkeep", &script, [""; 0]).timeout(QUERY_LIMIT)
 }
 
 /// `dnf-clean`: the downloaded archives; the lists stay.
@@ -116,7 +148,7 @@ pub(super) const FETCH: rpm::staged::Fetch = rpm::staged::Fetch {
     label: "dnf-stage",
     begin: FIND,
     spec: r#"$1 "-" $2 "." $3"#,
-    fetch: r#""$dnf" -q "$strict" '--setopt=*.metadata_expire=-1' download "$@""#,
+    fetch: r#""$dnf" -q '--setopt=*.skip_if_unavailable=True' '--setopt=*.metadata_expire=-1' download "$@""#,
     caches: r#""$r"/var/cache/dnf/*/packages/*.rpm "$r"/var/cache/libdnf5/*/packages/*.rpm"#,
 };
 

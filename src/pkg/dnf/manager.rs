@@ -2,13 +2,14 @@
 
 use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
 
-use super::{commands, pending, resolved, state, transaction, trouble};
+use super::{commands, origins, pending, resolved, state, transaction, trouble};
 use crate::{
     command::{Command, Query},
     facts::HostFacts,
     pkg::{
-        Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedScript, Health, LockHolder, PackageManager,
-        PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble, answer, holders, rpm,
+        Accepts, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedScript, FailedSource, Health, LockHolder,
+        PackageManager, PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble, Upkeep, answer,
+        holders, rpm,
     },
 };
 
@@ -53,6 +54,10 @@ impl PackageManager for Dnf {
         Query::new(commands::refresh(), |output| Ok(trouble::refresh(output)))
     }
 
+    fn failed_sources(&self, _: &[String]) -> Option<Query<Vec<FailedSource>>> {
+        Some(origins::failed())
+    }
+
     fn knows_advisories(&self) -> bool {
         true
     }
@@ -73,8 +78,12 @@ impl PackageManager for Dnf {
         rpm::locks::needs_unit(unit) || NEEDED.contains(&unit)
     }
 
-    fn pending(&self, allow_removals: bool, _include_phased: bool) -> Query<Pending> {
-        Query::new(commands::pending(allow_removals), move |output| pending::read(allow_removals, output))
+    fn pending(&self, accepts: Accepts) -> Query<Pending> {
+        Query::new(commands::pending(accepts), move |output| pending::read(accepts.removals, output))
+    }
+
+    fn nobest(&self) -> Result<(), CannotDo> {
+        Ok(())
     }
 
     fn simulate(&self, transaction: &Transaction) -> Result<Query<Simulation>, CannotDo> {
@@ -120,6 +129,10 @@ impl PackageManager for Dnf {
 
     fn boot(&self) -> Query<Boot> {
         Query::new(commands::boot(), rpm::boot::read)
+    }
+
+    fn upkeep(&self) -> Option<Query<Upkeep>> {
+        Some(Query::new(commands::upkeep(), Upkeep::read))
     }
 
     fn clean_cache(&self) -> Command {

@@ -15,6 +15,7 @@
 //! | `dnf-refresh` | `dnf makecache --refresh`, strict for every source |
 //! | `dnf-state` | script: `rpm -qa`; `rpm -q --whatprovides 'installonlypkg(…)'`; `dnf history info last`; files `etc/dnf/plugins/versionlock.list`, `etc/dnf/versionlock.toml`, `etc/dnf/dnf.conf` (`exclude`), `etc/**/*.rpmnew` (`.rpmsave`, `.rpmorig`), times of the sources' `repomd.xml` |
 //! | `package-locks` | script: as for every manager, with rpm's `.rpm.lock`, the lock of dnf5, and the process ids in the files of version 4 |
+//! | `dnf-sources` | `dnf makecache --refresh`, strict, for each source by itself: which ones do not answer |
 //! | `dnf-pending` | script: `dnf --assumeno upgrade`, `dnf repoquery --upgrades` without excludes, `dnf updateinfo list` and `info` (or `advisory`), `dnf repolist`, and which sources' `repomd.xml` lists advisories |
 //! | `dnf-known` | script: `rpm -q NAME...`, `dnf repoquery NAME...` |
 //! | `dnf-simulate` | script, packages on standard input: as `dnf-transact` with `--assumeno` |
@@ -23,12 +24,14 @@
 //! | `dnf-stage`, `dnf-staged` | script: `dnf download NAME-VERSION.ARCH...` into a folder (a detached job); `rpm -K`, `rpm -qp` of each archive |
 //! | `dnf-hold` | `dnf versionlock add NAME...`, `dnf versionlock delete NAME...` |
 //! | `dnf-boot` | script: kernels, boot loader and install times; see `../rpm/boot.rs` |
+//! | `dnf-upkeep` | script: `dnf repolist`, the dates of the lists, timers of `dnf-automatic`, files of cron |
 //! | `dnf-clean` | `dnf clean packages` |
 
 mod advisory;
 mod commands;
 mod excluded;
 mod manager;
+mod origins;
 mod pending;
 mod resolved;
 mod state;

@@ -17,6 +17,7 @@ use crate::{
         rpm::{
             kernel::is_kernel,
             names::is_name,
+            newest::Newest,
             present::Present,
             state::Rpm,
             version::{compare, is_version, without_zero},
@@ -110,7 +111,7 @@ struct Known<'a> {
 
 impl Known<'_> {
     fn updates(&self, would: &Resolved, allow_removals: bool) -> Vec<Update> {
-        let mut updates = BTreeMap::new();
+        let mut updates = Newest::default();
         for (rpm, source) in &would.brings {
             let key = self.present.key(rpm);
             let old = would.replaces.iter().find(|(by, _)| *by == rpm.name).map(|(_, old)| old.version.clone());
@@ -118,22 +119,19 @@ impl Known<'_> {
             // What replaces a package of another name removes that.
             let stays = (old.is_some() && own.is_none() && !allow_removals).then_some(Stays::KeptBack);
             let source = source.clone().or_else(|| self.source(rpm));
-            updates.insert(key, Update { stays, ..self.update(rpm, own, old, source) });
+            updates.brings(Update { stays, ..self.update(rpm, own, old, source) });
         }
         let gone: Vec<String> = would.removes.iter().map(|rpm| self.present.key(rpm)).collect();
         for (rpm, source) in self.offers {
             let key = self.present.key(rpm);
-            let Some(own) = self.present.newest(&key) else { continue };
-            let newer = compare(&rpm.version, own) == Ordering::Greater;
-            let best = updates.get(&key).is_none_or(|known: &Update| {
-                known.stays == Some(Stays::KeptBack) && compare(&known.to, &rpm.version) == Ordering::Less
-            });
-            if newer && best && !gone.contains(&key) {
-                let update = self.update(rpm, Some(own.to_owned()), None, Some(source.clone()));
-                updates.insert(key, Update { stays: Some(Stays::KeptBack), ..update });
+            let Some(own) = self.present.newest(&key).filter(|_| !gone.contains(&key)) else { continue };
+            if compare(&rpm.version, own) == Ordering::Greater {
+                updates.offers(&key, &rpm.version, own, |above| {
+                    self.update(rpm, Some(above.to_owned()), None, Some(source.clone()))
+                });
             }
         }
-        updates.into_values().collect()
+        updates.all()
     }
 
     /// `own`: the installed version; `replaced`: that of a package with another name, which this one replaces.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::commands::{FIND, locks_text};
+use super::commands::{FIND, LENIENT, locks_text};
 use crate::{
     command::Command,
     pkg::{CannotDo, Exact, Repair, Transaction, rpm::names::split_arch},
@@ -29,7 +29,7 @@ native=$(rpm -E '%{_target_cpu}')
 open=$(for w; do case $w in *.@) echo "${w%.@}" ;; esac; done)
 if [ -n "$open" ]; then
   set -- $({
-    "$dnf" -q -C "$strict" repoquery --qf '%{name}-%{evr} %{arch}
+    "$dnf" -q -C "$sources" repoquery --qf '%{name}-%{evr} %{arch}
 ' $open </dev/null
     rpm -qa --qf '%{NAME}-%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE} %{ARCH}\n%{NAME} %{ARCH}\n'
     echo '=='
@@ -82,7 +82,7 @@ const GO: &str = r#"go() {
 "#;
 
 const SIMULATE: &str = r#"if [ -n "$five" ]; then talk= after=; else talk='-d 3' after=; fi
-options="-C $talk $strict --assumeno $options"
+options="-C $talk $sources --assumeno $options"
 said=$(go "$@" 2>&1)
 rc=$?
 case $said in
@@ -116,14 +116,14 @@ const RUN: &str = r#"after=$1
 shift
 "#;
 
-const TRANSACT: &str = r#"options="-y $strict --setopt=exit_on_lock=True $options"
+const TRANSACT: &str = r#"options="-y $sources --setopt=exit_on_lock=True $options"
 while go "$@"; rc=$?; [ "$rc" -eq 200 ] && [ "$left" -gt 0 ]; do sleep 2; left=$((left - 2)); done
 exit "$rc"
 "#;
 
 /// `cut` has the packages that the last transaction brought, if it was cut off: only one that ended, well or not, has a
 /// time at which it did. The scripts of the others may not have run.
-const FINISH: &str = r#"options="-y $strict --setopt=exit_on_lock=True KEEP"
+const FINISH: &str = r#"options="-y $sources --setopt=exit_on_lock=True KEEP"
 last=$(TZ=UTC "$dnf" -q -C history info last </dev/null 2>/dev/null)
 cut=
 if printf '%s\n' "$last" | grep -q '^End time *: .*1970'; then
@@ -195,7 +195,7 @@ fn options(transaction: &Transaction) -> Vec<&'static str> {
 
 /// `dnf-simulate`: what a transaction would do.
 pub(super) fn simulate(transaction: &Transaction) -> Result<Command, CannotDo> {
-    let script = format!("{FIND}set -- \"$@\" -- $(cat)\n{}{GO}{SIMULATE}", completed(transaction));
+    let script = format!("{FIND}{LENIENT}set -- \"$@\" -- $(cat)\n{}{GO}{SIMULATE}", completed(transaction));
     let command = Command::sh("dnf-simulate", &script, options(transaction));
     Ok(command.stdin(words(transaction)?.join("\n")).timeout(Duration::from_secs(300)))
 }
@@ -215,7 +215,7 @@ pub(super) fn run(transaction: &Transaction) -> Result<Command, CannotDo> {
     args.push("--".to_owned());
     args.extend(words(transaction)?);
     let wait = WAIT.replace("LOCKS", &locks_text());
-    let script = format!("{FIND}{wait}{RUN}{}{GO}{TRANSACT}", completed(transaction));
+    let script = format!("{FIND}{LENIENT}{wait}{RUN}{}{GO}{TRANSACT}", completed(transaction));
     Ok(Command::sh(label, &script, args).changing().timeout(TRANSACTION_LIMIT))
 }
 
@@ -223,7 +223,7 @@ pub(super) fn run(transaction: &Transaction) -> Result<Command, CannotDo> {
 /// whose scripts may not have run.
 pub(super) fn repair(lock_timeout: Duration) -> Vec<Repair> {
     let wait = WAIT.replace("LOCKS", &locks_text());
-    let script = format!("{FIND}{wait}{}", FINISH.replace("KEEP", KEEP_KERNELS));
+    let script = format!("{FIND}{LENIENT}{wait}{}", FINISH.replace("KEEP", KEEP_KERNELS));
     let command = Command::sh("dnf-finish", &script, [lock_timeout.as_secs().to_string()]);
     vec![Repair { name: "finish", command: command.changing().timeout(TRANSACTION_LIMIT) }]
 }

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crate::command::Command;
+use crate::{command::Command, pkg::cron};
 
 /// Repeating a refresh does no harm, so it counts as reading.
 const REFRESH_LIMIT: Duration = Duration::from_secs(600);
@@ -51,6 +51,20 @@ done
 pacman -Sy --noconfirm --noprogressbar --color never --dbpath "$own" --logfile /dev/null </dev/null || exit
 : >"$own/fetched"
 "#;
+
+// A list keeps the time that its server gave it.
+const UPKEEP: &str = r#"for name in $(pacman-conf --repo-list); do
+  echo "repository $name"
+  [ ! -r "$lists/sync/$name.db" ] || echo "dated $(stat -c %Y "$lists/sync/$name.db")"
+done
+"#;
+
+/// `pacman-upkeep`: repositories by their lists, other programs that install updates.
+pub(super) fn upkeep() -> Command {
+    let upgrades = "(^|[^a-z-])(pacman|yay|paru)( .*)? (-S[a-z]*u|--sysupgrade)";
+    let script = format!("{FIND}{LISTS}{UPKEEP}{}echo end\n", cron::lines(upgrades));
+    Command::sh("pacman-upkeep", &script, [""; 0])
+}
 
 /// `pacman-refresh`.
 pub(super) fn refresh() -> Command {

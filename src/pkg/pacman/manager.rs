@@ -7,8 +7,9 @@ use crate::{
     command::{Command, Query},
     facts::HostFacts,
     pkg::{
-        Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedScript, Health, LockHolder, PackageManager,
-        PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble, answer, holders,
+        Accepts, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedScript, Health, LockHolder,
+        PackageManager, PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble, Upkeep, answer,
+        holders,
     },
 };
 
@@ -75,7 +76,7 @@ impl PackageManager for Pacman {
         holders::carries_a_session(unit) || NEEDED.contains(&unit)
     }
 
-    fn pending(&self, _allow_removals: bool, _include_phased: bool) -> Query<Pending> {
+    fn pending(&self, _: Accepts) -> Query<Pending> {
         Query::new(commands::pending(), pending::read)
     }
 
@@ -118,6 +119,10 @@ impl PackageManager for Pacman {
 
     fn boot(&self) -> Query<Boot> {
         Query::new(commands::boot(), boot::read)
+    }
+
+    fn upkeep(&self) -> Option<Query<Upkeep>> {
+        Some(Query::new(commands::upkeep(), Upkeep::read))
     }
 
     fn clean_cache(&self) -> Command {

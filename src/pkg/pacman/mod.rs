@@ -23,6 +23,7 @@
 //! | `pacman-stage`, `pacman-staged` | script: copies archives from the cache into a folder (a detached job); `pacman -Qp` of each |
 //! | `pacman-asdeps` | `pacman -D --asdeps NAME...` |
 //! | `pacman-boot` | script: kernels, boot loader and install times, from `usr/lib/modules` and the database |
+//! | `pacman-upkeep` | script: `pacman-conf --repo-list`, the dates of the lists, files of cron |
 //! | `pacman-clean` | `pacman -Sc --noconfirm`: archives of versions that are not installed |
 
 mod boot;

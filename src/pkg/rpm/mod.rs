@@ -4,8 +4,10 @@
 
 pub(super) mod boot;
 pub(super) mod kernel;
+pub(super) mod lists;
 pub(super) mod locks;
 pub(super) mod names;
+pub(super) mod newest;
 pub(super) mod present;
 pub(super) mod scripts;
 pub(super) mod staged;

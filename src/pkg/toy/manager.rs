@@ -7,8 +7,8 @@ use crate::{
     command::{Command, Query},
     facts::HostFacts,
     pkg::{
-        Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, Health, LockHolder, PackageManager, PackageState,
-        Pending, Refresh, Repair, Simulation, Transaction, Trouble,
+        Accepts, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, Health, LockHolder, PackageManager,
+        PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble,
     },
 };
 
@@ -68,7 +68,7 @@ impl PackageManager for Toy {
         unit == "toy.service"
     }
 
-    fn pending(&self, _: bool, _: bool) -> Query<Pending> {
+    fn pending(&self, _: Accepts) -> Query<Pending> {
         Query::new(toy("toy-pending", "pending", []), read::pending)
     }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     command::Command,
-    pkg::{holders, rpm},
+    pkg::{cron, holders, rpm},
 };
 
 /// Repeating a refresh does no harm, so it counts as reading.
@@ -101,6 +101,32 @@ printf '%s\n' "$said" |
 /// `zypper-known`: which of `names` are installed or in a source. `names` is not empty.
 pub(super) fn known(names: &[String]) -> Command {
     Command::sh("zypper-known", &format!("{KNOWN}echo end\n"), names.iter().cloned()).timeout(QUERY_LIMIT)
+}
+
+const UPKEEP: &str = r#"said=$(zypper --non-interactive --no-refresh --xmlout repos --show-enabled-only </dev/null)
+rc=$?
+# 6: there is no source.
+[ "$rc" -eq 0 ] || [ "$rc" -eq 6 ] || { printf '%s\n' "$said" >&2; exit "$rc"; }
+printf '%s\n' "$said" | sed -n 's/^<repo .*alias="\([^"]*\)".*/\1/p' | while read -r alias; do
+  echo "repository $alias"
+  for f in "$r/var/cache/zypp/raw/$(printf '%s' "$alias" | tr / _)"/repodata/*repomd.xml; do
+    [ ! -r "$f" ] || dated "$f"
+  done
+done
+for unit in os-update transactional-update packagekit-background; do
+  if timer "$unit.timer"; then echo "rival $unit"; fi
+done
+for f in "$r"/etc/cron.*/opensuse.org-online_update; do
+  if [ -e "$f" ]; then echo 'rival the online update of YaST'; fi
+done
+"#;
+
+/// `zypper-upkeep`: repositories by their lists, other programs that install updates.
+pub(super) fn upkeep() -> Command {
+    let upgrades = "(^|[^a-z-])zypper( .*)? (patch|up|update|dup|dist-upgrade)($|[^a-z-])";
+    let (dated, cron) = (rpm::lists::DATED, cron::lines(upgrades));
+    let script = format!("r=${{PATCHWAVE_ROOT-}}\n{dated}{}{UPKEEP}{cron}echo end\n", cron::TIMER);
+    Command::sh("zypper-upkeep", &script, [""; 0]).timeout(QUERY_LIMIT)
 }
 
 /// `zypper-clean`: the downloaded archives; the lists stay.

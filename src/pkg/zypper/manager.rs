@@ -7,8 +7,9 @@ use crate::{
     command::{Command, Query},
     facts::HostFacts,
     pkg::{
-        Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedScript, Health, LockHolder, PackageManager,
-        PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble, answer, holders, rpm,
+        Accepts, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedScript, Health, LockHolder,
+        PackageManager, PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble, Upkeep, answer,
+        holders, rpm,
     },
 };
 
@@ -69,8 +70,12 @@ impl PackageManager for Zypper {
         rpm::locks::needs_unit(unit) || NEEDED.contains(&unit)
     }
 
-    fn pending(&self, _allow_removals: bool, _include_phased: bool) -> Query<Pending> {
+    fn pending(&self, _: Accepts) -> Query<Pending> {
         Query::new(commands::pending(), pending::read)
+    }
+
+    fn nobest(&self) -> Result<(), CannotDo> {
+        Ok(())
     }
 
     fn simulate(&self, transaction: &Transaction) -> Result<Query<Simulation>, CannotDo> {
@@ -117,6 +122,10 @@ impl PackageManager for Zypper {
 
     fn boot(&self) -> Query<Boot> {
         Query::new(commands::boot(), rpm::boot::read)
+    }
+
+    fn upkeep(&self) -> Option<Query<Upkeep>> {
+        Some(Query::new(commands::upkeep(), Upkeep::read))
     }
 
     fn clean_cache(&self) -> Command {

@@ -22,6 +22,7 @@
 //! | `zypper-stage`, `zypper-staged` | script: `zypper download NAME=VERSION...` into a folder (a detached job); `rpm -K`, `rpm -qp` of each archive |
 //! | `zypper-hold` | `zypper addlock NAME...`, `zypper removelock NAME...` |
 //! | `zypper-boot` | script: kernels, boot loader and install times, see `../rpm/boot.rs`; files `run/reboot-needed` and `run/patchwave-reboot` |
+//! | `zypper-upkeep` | script: `zypper repos`, the dates of the lists, timers that install updates, files of cron |
 //! | `zypper-clean` | `zypper clean` |
 
 mod commands;

@@ -1,9 +1,6 @@
 //! Reads `zypper-pending`: what an upgrade would do, what it leaves out, and which of it fixes a security problem.
 
-use std::{
-    cmp::Ordering,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::{cmp::Ordering, collections::BTreeSet};
 
 use super::{
     patches::Patches,
@@ -14,8 +11,8 @@ use super::{
 use crate::{
     command::{Output, Unreadable, printable},
     pkg::{
-        Pending, Security, Stays, Update,
-        rpm::{kernel::is_kernel, present::Present, state::Rpm, version::compare},
+        Pending, Security, Update,
+        rpm::{kernel::is_kernel, newest::Newest, present::Present, state::Rpm, version::compare},
     },
 };
 
@@ -40,21 +37,23 @@ pub(super) fn read(output: &Output) -> Result<Pending, Unreadable> {
     let marks: BTreeSet<String> =
         enabled.into_iter().filter(|alias| marks.contains(&alias.replace('/', "_"))).collect();
     let known = Known { present: &present, patches: &patches, marks: &marks };
-    let mut updates = BTreeMap::new();
+    let mut updates = Newest::default();
     for rpm in &would.brings {
         let source = offers.iter().find(|(offered, _)| offered == rpm).map(|(_, source)| source.clone());
-        updates.insert(present.key(rpm), known.update(rpm, source));
+        let own = present.newest(&present.key(rpm)).map(str::to_owned);
+        updates.brings(known.update(rpm, own, source));
     }
     for (rpm, source) in &offers {
         let key = present.key(rpm);
-        let newer = present.newest(&key).is_some_and(|own| compare(&rpm.version, own) == Ordering::Greater);
-        if newer && !updates.contains_key(&key) {
-            let update = known.update(rpm, Some(source.clone()));
-            updates.insert(key, Update { stays: Some(Stays::KeptBack), ..update });
+        let Some(own) = present.newest(&key) else { continue };
+        if compare(&rpm.version, own) == Ordering::Greater {
+            updates.offers(&key, &rpm.version, own, |above| {
+                known.update(rpm, Some(above.to_owned()), Some(source.clone()))
+            });
         }
     }
     Ok(Pending {
-        updates: updates.into_values().collect(),
+        updates: updates.all(),
         removals: would.removes.iter().map(|rpm| present.package(rpm)).collect(),
         knows_security: !marks.is_empty(),
         refused: Vec::new(),
@@ -87,9 +86,8 @@ struct Known<'a> {
 }
 
 impl Known<'_> {
-    fn update(&self, rpm: &Rpm, source: Option<String>) -> Update {
-        let key = self.present.key(rpm);
-        let own = self.present.newest(&key).map(str::to_owned);
+    /// `own`: the version above which advisories count.
+    fn update(&self, rpm: &Rpm, own: Option<String>, source: Option<String>) -> Update {
         let is_in = |version: &str| {
             let newer = own.as_ref().is_none_or(|own| compare(version, own) == Ordering::Greater);
             newer && compare(version, &rpm.version) != Ordering::Greater
@@ -109,7 +107,7 @@ impl Known<'_> {
             None if source.as_ref().is_some_and(|source| self.marks.contains(source)) => Security::No,
             None => Security::Unknown,
         };
-        let update = Update::new(key, own, &rpm.version);
+        let update = Update::new(self.present.key(rpm), own, &rpm.version);
         Update { security, kernel: is_kernel(&rpm.name), source, advisories, ..update }
     }
 }

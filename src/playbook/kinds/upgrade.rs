@@ -24,6 +24,7 @@ static KEYS: Table = Table::new(
         ),
         Key::new("allow_removals", Shape::Bool, "Whether packages may be removed. Default no."),
         Key::new("include_phased", Shape::Bool, "Take updates that are still being phased in. Default no."),
+        Key::new("nobest", Shape::Bool, "Take an older version where the newest one cannot be installed. Default no."),
         Key::new("lock_timeout", DURATION, "How long to wait for the lock of the package manager. Default 10m."),
         Key::new("repair", Shape::Bool, "Repair half-configured packages first. Default no: such a host fails."),
         Key::new("refresh", Shape::Bool, "Fetch the lists of packages first. Default yes."),
@@ -113,6 +114,7 @@ pub(super) fn upgrade(node: &Node, _: &Context, problems: &mut Problems) -> Opti
         hold: map.read("hold", values::template_list),
         allow_removals: map.read("allow_removals", read::bool).unwrap_or(false),
         include_phased: map.read("include_phased", read::bool).unwrap_or(false),
+        nobest: map.read("nobest", read::bool).unwrap_or(false),
         lock_timeout: map.read("lock_timeout", read::duration).unwrap_or(defaults.lock_timeout),
         repair: map.read("repair", read::bool).unwrap_or(false),
         refresh: map.read("refresh", read::bool).unwrap_or(true),
@@ -130,8 +132,27 @@ pub(super) fn upgrade(node: &Node, _: &Context, problems: &mut Problems) -> Opti
             .at(&node.span, "`predownload` changes no package, so it holds none")
             .help("`exclude` keeps packages out of the download");
     }
-    map.finish();
+    map.finish_with(instead);
     scope.map(|_| StepKind::Upgrade(upgrade))
+}
+
+/// What to write instead of keys that people know from package managers.
+fn instead(key: &str) -> Option<String> {
+    let text = match key {
+        "offline" => {
+            "packages are installed while the host is up, in a job that needs no connection: an upgrade during a boot \
+             cannot be watched, and its end cannot be proved; leave the key out, and put `reboot: required` behind the \
+             step"
+        }
+        "best" => {
+            "an update that cannot be installed is left out and named; `nobest: true` takes an older version of it"
+        }
+        "skip_broken" => "an update that cannot be installed is always left out and named; leave the key out",
+        "security" => "`scope: security`",
+        "bugfix" => "`scope: all`, or `scope: advisory` with `advisories`",
+        _ => return None,
+    };
+    Some(text.to_owned())
 }
 
 /// The list that one scope needs and no other one has.

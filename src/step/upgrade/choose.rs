@@ -1,6 +1,9 @@
 //! Which pending updates a step takes. Pure; start at [`choose`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
@@ -25,6 +28,8 @@ pub(super) struct Wish {
     hold: GlobSet,
     /// The patterns of `hold`.
     pub hold_patterns: Vec<String>,
+    /// Take an older version where the newest one cannot be installed.
+    pub nobest: bool,
 }
 
 /// The pending updates, sorted. Each update in scope is in exactly one list.
@@ -68,7 +73,7 @@ impl Wish {
     pub(super) fn new(scope: Scope, names: Vec<String>, exclude: &[String]) -> Result<Self, String> {
         let (names_match, exclude) = (globs(&names)?, globs(exclude)?);
         let (hold, hold_patterns) = (GlobSet::empty(), Vec::new());
-        Ok(Self { scope, names_match, exclude, hold, hold_patterns, names, ids: Vec::new() })
+        Ok(Self { scope, names_match, exclude, hold, hold_patterns, names, ids: Vec::new(), nobest: false })
     }
 
     /// The same, with these patterns of packages to hold.
@@ -123,6 +128,12 @@ impl Wish {
         }
     }
 
+    /// Whether only the newest version will do. A fix is taken in any case, as far as it goes: the rest stays pending.
+    fn wants_newest(&self, update: &Update) -> bool {
+        let by_name = matches!(self.scope, Scope::All | Scope::Kernel | Scope::Packages);
+        by_name && !self.nobest && update.security.fix().is_none()
+    }
+
     /// Whether updates are chosen by what advisories say.
     pub(super) fn needs_advisories(&self) -> bool {
         matches!(self.scope, Scope::Cve | Scope::Advisory)
@@ -155,6 +166,9 @@ pub(super) fn choose(wish: &Wish, manager: &dyn PackageManager, pending: &Pendin
         update.from.is_some() && (wish.covers(manager, update) || pinned(update) || wish.is_unsure(update))
     };
     for update in pending.updates.iter().filter(covered) {
+        if wish.wants_newest(update) && !is_newest(manager, pending, update) {
+            continue;
+        }
         let name = update.name.clone();
         if wish.excludes(manager, &name) {
             choice.excluded.push(name);
@@ -181,6 +195,12 @@ pub(super) fn choose(wish: &Wish, manager: &dyn PackageManager, pending: &Pendin
     choice.nothing_to_hold = wish.without_package(manager, state);
     choice.not_installed = wish.names.iter().filter(|name| !is_there(name)).cloned().collect();
     choice
+}
+
+/// Whether no newer version of the package is pending, which the manager cannot install.
+fn is_newest(manager: &dyn PackageManager, pending: &Pending, update: &Update) -> bool {
+    let mut others = pending.updates.iter().filter(|other| other.name == update.name);
+    !others.any(|other| manager.compare(&other.to, &update.to) == Ordering::Greater)
 }
 
 /// An update that stays pending. A fix that a pin keeps away is newer than what the pin asks for.
@@ -364,6 +384,32 @@ mod tests {
         assert_eq!(left(Scope::Security), [held, pinned[0], pinned[1]]);
         assert_eq!(left(Scope::All), [held, pinned[0], pinned[1], "plain 1 2 kept back"]);
         assert_eq!(left(Scope::Kernel), [""; 0]);
+    }
+
+    #[test]
+    fn an_older_version_is_taken_where_that_is_wanted_or_it_is_a_fix() {
+        let kept = Some(Stays::KeptBack);
+        let pending = Pending {
+            updates: vec![
+                update("fixed", Some("1"), "2", Some("2"), None),
+                update("fixed", Some("1"), "3", None, kept),
+                update("other", Some("1"), "2", None, None),
+                update("other", Some("1"), "3", Some("3"), kept),
+            ],
+            ..Pending::default()
+        };
+        for (scope, nobest, take, left) in [
+            (Scope::All, false, "fixed=2", &["fixed 3", "other 3"][..]),
+            (Scope::All, true, "fixed=2 other=2", &["fixed 3", "other 3"]),
+            (Scope::Security, false, "fixed=2", &["other 3"]),
+        ] {
+            let wish = Wish { nobest, ..Wish::new(scope, Vec::new(), &[]).unwrap() };
+            let choice = choose(&wish, &Apt, &pending, &PackageState::default());
+            let taken: Vec<String> = choice.take.iter().map(Exact::to_string).collect();
+            let named = |one: &PackageLeft| format!("{} {}", one.name, one.available.as_deref().unwrap_or("-"));
+            let stays: Vec<String> = choice.left.iter().map(named).collect();
+            assert_eq!((taken.join(" ").as_str(), stays), (take, left.iter().map(|one| (*one).to_owned()).collect()));
+        }
     }
 
     #[test]

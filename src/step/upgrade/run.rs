@@ -15,7 +15,7 @@ use super::{
 use crate::{
     command::Command,
     event::StepResult,
-    pkg::{Class, PackageManager, PackageState, Pending, Transaction},
+    pkg::{Accepts, Class, PackageManager, PackageState, Pending, Transaction},
     playbook::{Scope, Upgrade, is_cve},
     step::{
         Ended, StepCx, job,
@@ -47,6 +47,9 @@ async fn upgrade(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
         return Err(no_advisories(manager));
     }
     hold::check(manager, &wish)?;
+    if spec.nobest {
+        manager.nobest()?;
+    }
     let until = Instant::now() + spec.lock_timeout;
     if packages::was_begun(cx, manager, Moment::Before) {
         packages::repair(cx, manager, Moment::Before, spec.lock_timeout).await?;
@@ -59,11 +62,12 @@ async fn upgrade(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
     }
     let mut state = packages::healthy_state(cx, manager, spec.repair, spec.lock_timeout).await?;
     let holds = holds(cx, manager, &wish, &mut state).await?;
+    let accepts = accepts(spec);
     let mut notes = Vec::new();
     let silent = match (spec.refresh, cx.check) {
         (false, _) => Vec::new(),
         (true, false) => {
-            packages::refresh(cx, manager, &spec.required_origins, until, &asks_pending(manager, spec)).await?
+            packages::refresh(cx, manager, &spec.required_origins, until, &asks_pending(manager, accepts)).await?
         }
         (true, true) => {
             let (silent, why_not) = packages::refresh_apart(cx, manager, &spec.required_origins).await?;
@@ -71,7 +75,8 @@ async fn upgrade(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
             silent
         }
     };
-    let pending = pending(cx, manager, spec, &wish).await?;
+    let accepts = Accepts { silent: !silent.is_empty(), ..accepts };
+    let pending = pending(cx, manager, (spec, accepts), &wish).await?;
     let mut choice = Choice { silent, ..choose(&wish, manager, &pending, &state) };
     choice.explain_holds(&holds);
     names::sort_out(cx, manager, &wish, &state, &mut choice).await?;
@@ -139,11 +144,16 @@ async fn holds(
     Ok(holds)
 }
 
+fn accepts(spec: &Upgrade) -> Accepts {
+    Accepts { removals: spec.allow_removals, phased: spec.include_phased, silent: false }
+}
+
 fn wish(cx: &StepCx<'_>, spec: &Upgrade) -> Result<Wish, Box<StepResult>> {
     let list = |list: &Option<_>| list.as_ref().map_or(Ok(Vec::new()), |list| cx.scope.render_list(list));
     let (names, exclude, hold) = (list(&spec.packages)?, list(&spec.exclude)?, list(&spec.hold)?);
     let wish = Wish::new(spec.scope, names, &exclude).and_then(|wish| wish.holding(hold));
     let mut wish = wish.map_err(|why| Box::new(StepResult::failed("bad-pattern", why)))?;
+    wish.nobest = spec.nobest;
     wish.ids = list(if spec.scope == Scope::Cve { &spec.cves } else { &spec.advisories })?;
     if let Some(bad) = wish.ids.iter().find(|id| spec.scope == Scope::Cve && !is_cve(id)) {
         let result = StepResult::failed("bad-cve", format!("{bad:?} is not the id of a CVE"));
@@ -153,8 +163,8 @@ fn wish(cx: &StepCx<'_>, spec: &Upgrade) -> Result<Wish, Box<StepResult>> {
 }
 
 /// The question for what is pending, and the next ones where nothing is, and where something is.
-fn asks_pending(manager: &dyn PackageManager, spec: &Upgrade) -> [Command; 4] {
-    let pending = manager.pending(spec.allow_removals, spec.include_phased).command;
+fn asks_pending(manager: &dyn PackageManager, accepts: Accepts) -> [Command; 4] {
+    let pending = manager.pending(accepts).command;
     [pending, manager.reboot_reasons().command, room::room().command, boot_room::room(manager).command]
 }
 
@@ -162,12 +172,12 @@ fn asks_pending(manager: &dyn PackageManager, spec: &Upgrade) -> [Command; 4] {
 async fn pending(
     cx: &mut StepCx<'_>,
     manager: &dyn PackageManager,
-    spec: &Upgrade,
+    (spec, accepts): (&Upgrade, Accepts),
     wish: &Wish,
 ) -> Result<Pending, Box<StepResult>> {
     cx.journal.progress("looking for updates");
-    packages::ask_ahead(cx, asks_pending(manager, spec)).await?;
-    let pending = packages::ask(cx, manager.pending(spec.allow_removals, spec.include_phased)).await?;
+    packages::ask_ahead(cx, asks_pending(manager, accepts)).await?;
+    let pending = packages::ask(cx, manager.pending(accepts)).await?;
     if let Some(first) = pending.refused.first() {
         let summary = format!("{} cannot say what is pending: {first}", manager.name());
         let (class, help) = manager.refusal(&pending.refused);

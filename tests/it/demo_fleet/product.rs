@@ -7,7 +7,7 @@ use patchwave::{
     demo::{Fault, Fleet, FleetSpec},
     facts::host_facts,
     inventory::Inventory,
-    pkg::{self, Class, Exact, Package, PackageManager, RebootReason, Refresh, Transaction, apt::Apt},
+    pkg::{self, Accepts, Class, Exact, Package, PackageManager, RebootReason, Refresh, Transaction, apt::Apt},
     transport::{
         Link, NoSink,
         ssh::{SshOptions, SshTransport},
@@ -44,7 +44,7 @@ async fn every_question_is_answered_and_an_upgrade_changes_the_answers() {
     assert!(link.ask(&Apt.health(), &mut NoSink).await.unwrap().is_good());
     assert_eq!(link.ask(&Apt.reboot_reasons(), &mut NoSink).await.unwrap(), []);
 
-    let pending = link.ask(&Apt.pending(false, false), &mut NoSink).await.unwrap();
+    let pending = link.ask(&Apt.pending(Accepts::default()), &mut NoSink).await.unwrap();
     assert!(pending.knows_security && pending.refused.is_empty() && pending.removals.is_empty(), "{pending:?}");
     let update = |name: &str| pending.updates.iter().find(|update| update.name == name).unwrap();
     // The security fix below a newer ordinary version is seen.

@@ -378,7 +378,10 @@ fn rules() -> &'static [(Regex, &'static str)] {
             (r"ansible_port(.): \d+", "ansible_port$1: 22"),
             (r"/\S*/patchwave-fleet-[A-Za-z0-9]+", "[fleet]"),
             (account.as_str(), "ann@jump"),
-            (r"; (next: [^)]*\)|open until \w+\s+\d+\s+\w+\s+\d+,\s+\d\d:\d\d\s+\w+)", "; next: Sun 13 Dec 2026, 02:00 CET (in 15d 2h)"),
+            (
+                r"; (next: [^)]*\)|open until \w+\s+\d+\s+\w+\s+\d+,\s+\d\d:\d\d\s+\w+)",
+                "; next: Sun 13 Dec 2026, 02:00 CET (in 15d 2h)",
+            ),
             (r"\b\d+ s\b", "1 s"),
             // The message about a closed connection depends on what was still on its way.
             (r"the connection broke: Connection reset by peer \(os error 104\)", "the host closed the connection"),

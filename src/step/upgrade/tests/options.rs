@@ -114,3 +114,12 @@ async fn a_repair_is_tried_twice_and_no_more() {
         assert_eq!(fixes, helps_at.min(2), "{result:?}");
     }
 }
+
+#[tokio::test]
+async fn an_older_version_is_refused_by_name_where_the_manager_takes_only_the_newest() {
+    let mut bench = host(Upgrade { nobest: true, ..upgrade() });
+    let result = go(&mut bench).await;
+    assert_eq!((result.verdict, result.class.as_str()), (Verdict::Failed, "cannot-do"), "{result:?}");
+    assert!(result.summary.starts_with("apt cannot take an older version") && result.summary.contains("`nobest`"));
+    assert_eq!(calls(&bench), "", "it is refused before the lists are fetched");
+}
