@@ -2,8 +2,9 @@
 #
 # Two cached, read-only layers for each Debian release: a plain debootstrap tree, and a small layer over it with the
 # users, the packages of the lab in their old versions, and the repository that has the updates. Suites with another
-# package manager have a third one over these hosts: `rocky` (rpm.sh), `suse` (zypper.sh), `arch` (pacman.sh). The name
-# of each contains a hash of its sources. It is built under `.tmp.*`, and one rename puts it in place.
+# package manager have a third one over these hosts: `rocky` (rpm.sh), `suse` (zypper.sh), `arch` (pacman.sh), and
+# `fedora` (dnf5.sh) over those of sid. The name of each contains a hash of its sources. It is built under `.tmp.*`, and
+# one rename puts it in place.
 # shellcheck shell=bash
 
 LAB_SUITE=${LAB_SUITE:-bookworm}
@@ -15,21 +16,27 @@ layer_dir() {
     local f
     if f=$(over); then
         # shellcheck disable=SC2086
-        echo "$LAB_CACHE/layer-$LAB_SUITE-$( (LAB_SUITE=$OVER_BASE lowers; cd "$HERE" || exit; cat $f) | hash12)"
+        echo "$LAB_CACHE/layer-$LAB_SUITE-$( (LAB_SUITE=$(over_base) lowers; cd "$HERE" || exit; cat $f) | hash12)"
     else
         echo "$LAB_CACHE/layer-$LAB_SUITE-$( (basename "$(tree_dir)"; cat "$HERE/base.sh") | hash12)"
     fi
 }
 lowers() {      # of the overlay, the upper ones first
-    if over >/dev/null; then echo "$(layer_dir)/upper:$(LAB_SUITE=$OVER_BASE lowers)"
+    if over >/dev/null; then echo "$(layer_dir)/upper:$(LAB_SUITE=$(over_base) lowers)"
     else echo "$(layer_dir)/upper:$(tree_dir)/root"; fi
 }
-OVER_BASE=bookworm
+over_base() {   # the Debian release that is below it
+    case $LAB_SUITE in
+        fedora) echo sid;;
+        *)      echo bookworm;;
+    esac
+}
 over() {        # the files that make the hosts of a suite with another package manager; the last one has its name
     case $LAB_SUITE in
         rocky) echo rpm.sh;;
         suse)  echo rpm.sh zypper.sh;;
         arch)  echo pacman.sh;;
+        fedora) echo rpm.sh dnf5.sh;;
         *)     return 1;;
     esac
 }
@@ -74,7 +81,7 @@ build() {
 
 build_over() {  # a suite with another package manager
     local layer m
-    (LAB_SUITE=$OVER_BASE; build)
+    (LAB_SUITE=$(over_base); build)
     layer=$(layer_dir)
     if [ -d "$layer" ]; then touch "$layer"; return; fi
     exec 5>"$LAB_CACHE/.build-lock"
@@ -186,17 +193,17 @@ S
     umount -l "$w"; rmdir "$w"
 }
 
-build_over_layer() {    # SUITE MIRROR DIR: upper/ (over the hosts of bookworm) and repo/
+build_over_layer() {    # SUITE MIRROR DIR: upper/ (over the hosts of a Debian release) and repo/
     local LAB_SUITE=$1 mirror=$2 d=$3 w=$3/work r=$3/work/root name f
     name=$(over); name=${name##* }; name=${name%.sh}
     mkdir -p "$w" "$d/upper" "$d/repo" "$LAB_CACHE/debs-over/partial"
     mount --make-rprivate /; mount -t tmpfs -o mode=755 tmpfs "$w"; mkdir "$w"/{root,upper,work}
-    mount -t overlay overlay -o "lowerdir=$(LAB_SUITE=$OVER_BASE lowers),upperdir=$w/upper,workdir=$w/work" "$r"
+    mount -t overlay overlay -o "lowerdir=$(LAB_SUITE=$(over_base) lowers),upperdir=$w/upper,workdir=$w/work" "$r"
     mount --bind "$d/repo" "$r/srv/repo"
     mount --bind "$LAB_CACHE/debs-over" "$r/var/cache/apt/archives"
     mount -t proc proc "$r/proc"
     [ ! -e /etc/resolv.conf ] || cat /etc/resolv.conf >"$r/etc/resolv.conf"
-    echo "deb [trusted=yes] $mirror $OVER_BASE main" >"$r/tmp/sources.list"
+    echo "deb [trusted=yes] $mirror $(over_base) main" >"$r/tmp/sources.list"
     for f in $(over); do cp "$HERE/$f" "$r/tmp/"; done
     # shellcheck disable=SC2046
     chroot "$r" /bin/bash -s -- "$name" $(over) <<'S' >"$d/layer.log" 2>&1 || { tail -n5 "$d/layer.log" >&2; die "the layer of $name failed"; }
@@ -205,7 +212,8 @@ export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractiv
 name=$1; shift
 for f; do . "/tmp/$f"; done
 pkgs="${name}_pkgs[@]"
-apt=(-q -o Dir::Etc::sourcelist=/tmp/sources.list -o APT::Update::Pre-Invoke::= -o Dpkg::Options::=--force-unsafe-io)
+# A mirror of sid may be behind for weeks.
+apt=(-q -o Acquire::Check-Valid-Until=false -o Dir::Etc::sourcelist=/tmp/sources.list -o APT::Update::Pre-Invoke::= -o Dpkg::Options::=--force-unsafe-io)
 rm -f /etc/apt/apt.conf.d/90lab-hold
 apt-get "${apt[@]}" update
 apt-get "${apt[@]}" -y --no-install-recommends install "${!pkgs}"

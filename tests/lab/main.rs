@@ -17,6 +17,7 @@ mod forecast;
 mod guard;
 mod host_faults;
 mod judge;
+mod kept;
 mod lease;
 mod login;
 mod moments;

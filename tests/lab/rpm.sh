@@ -124,6 +124,7 @@ rpm_host() {
     rm -rf /boot/vmlinuz-* /usr/lib/modules/*       # the kernels of the Debian below
     rpm -i --nodeps "$old"/*.rpm
     echo 'setting = edited here' >/etc/lab-rpm.conf
+    mkdir -p /etc/dnf/plugins
     echo "lab-held-0:1.0-1.$EL.*" >/etc/dnf/plugins/versionlock.list
     : >/var/log/lab-slow; rm -f /etc/lab-fail-fixed
 }
