@@ -32,6 +32,6 @@ pub use from_ansible::understand;
 #[cfg(feature = "testing")]
 pub use schemas::text as schema_text;
 #[cfg(feature = "testing")]
-pub use settings::{ansible_cfg, settings_of};
+pub use settings::{Found as SettingsFound, ansible_cfg, ansible_settings, settings_of};
 pub use who::Who;
 pub use world::World;

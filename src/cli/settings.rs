@@ -53,7 +53,7 @@ struct Alias {
 pub(super) struct Settings {
     all: Vec<Setting>,
     aliases: Vec<Alias>,
-    /// What is said about connections and is no option.
+    /// What is said about connections and has no option.
     pub(super) fallbacks: Fallbacks,
     /// What is wrong with the files.
     pub(super) problems: Problems,
@@ -221,13 +221,27 @@ pub fn ansible_cfg(text: &str) -> (Vec<(String, String, usize)>, usize) {
     let mut problems = Problems::default();
     let entries = ini::entries(&crate::yaml::Source::new("ansible.cfg", text), &mut problems);
     let _ = problems.to_string();
-    (entries.into_iter().map(|entry| (entry.section, entry.key, entry.span.line as usize)).collect(), problems.0.len())
+    (
+        entries.into_iter().map(|entry| (entry.section.to_string(), entry.key, entry.span.line as usize)).collect(),
+        problems.0.len(),
+    )
 }
 
-/// What counts in a world: the option or the variable, its values, and where they are from; or all problems. Also which
-/// `ansible.cfg` is read.
+/// What counts in a world.
 #[cfg(feature = "testing")]
-pub fn settings_of(world: &World) -> (Vec<(String, Vec<String>, String)>, String, Option<PathBuf>) {
+#[derive(Debug)]
+pub struct Found {
+    /// The option or the variable, its values, and where they are from.
+    pub all: Vec<(String, Vec<String>, String)>,
+    /// What is wrong; empty if nothing is.
+    pub problems: String,
+    /// The `ansible.cfg` that is read.
+    pub file: Option<PathBuf>,
+}
+
+/// Reads the settings of a world.
+#[cfg(feature = "testing")]
+pub fn settings_of(world: &World) -> Found {
     let found = Settings::find(world);
     let mut all: Vec<(String, Vec<String>, String)> = Vec::new();
     let options = found.all.iter().map(|setting| {
@@ -243,7 +257,13 @@ pub fn settings_of(world: &World) -> (Vec<(String, Vec<String>, String)>, String
     }
     let mut unsafe_too = Settings::default();
     let file = ansible::files(world).into_iter().find(|path| unsafe_too.is_safe(path, world));
-    (all, found.problems.to_string(), file)
+    Found { all, problems: found.problems.to_string(), file }
+}
+
+/// Section and key of each setting of `ansible.cfg` that counts, and its environment variable; either may be empty.
+#[cfg(feature = "testing")]
+pub fn ansible_settings() -> Vec<(String, &'static str)> {
+    ansible::names().into_iter().chain(connection::names()).collect()
 }
 
 #[cfg(test)]

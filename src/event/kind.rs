@@ -161,8 +161,8 @@ pub struct RunStarted {
     /// them, only the option's name is kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub connect: Vec<String>,
-    /// Where else it is written how hosts are reached, the strongest first: names of Ansible's environment variables, and
-    /// the absolute path of its `ansible.cfg`.
+    /// Where else it is written how hosts are reached, the strongest first: names of Ansible's environment variables,
+    /// and the absolute path of its `ansible.cfg`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub settings: Vec<String>,
     /// `--check`: nothing is changed.

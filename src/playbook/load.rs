@@ -45,7 +45,7 @@ pub static PLAYBOOK: Table = Table::new(
 ///
 /// # Errors
 /// Everything that is wrong with it at once: the file cannot be read or is not YAML; unknown keys, wrong types, bad
-/// values, template mistakes, missing hooks and files; encrypted values that cannot be opened or are no variables.
+/// values, template mistakes, missing hooks and files; encrypted values that cannot be opened or are not in `vars`.
 pub fn load(path: &Path, package_modules: Vec<&'static str>, vault: &Passwords) -> Result<Playbook, Problems> {
     read_source(Source::load(path)?, package_modules, vault)
 }

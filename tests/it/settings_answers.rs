@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-use patchwave::cli::{World, settings_of};
+use patchwave::cli::{SettingsFound as Found, World, settings_of};
 use serde_json::{Map, Value, json};
 
 /// Ansible's name, our option or variable, and how our values become Ansible's.
@@ -123,7 +123,7 @@ fn ours(root: &Path, case: &Case) -> Result<Map<String, Value>, String> {
     let mut world = World { folder: root.join(&case.folder).components().collect(), ..World::real() };
     world.env = case.env.clone();
     world.env.insert("HOME".to_owned(), root.join("home").display().to_string());
-    let (all, problems, file) = settings_of(&world);
+    let Found { all, problems, file } = settings_of(&world);
     if !problems.is_empty() {
         return Err(problems);
     }

@@ -73,6 +73,12 @@ const KNOWN: [Known; 12] = [
     known("privilege_escalation", "become_ask_pass", "ANSIBLE_BECOME_ASK_PASS", "ask_become_pass", As::Flag),
 ];
 
+/// For [`super::ansible_settings`].
+#[cfg(feature = "testing")]
+pub(super) fn names() -> Vec<(String, &'static str)> {
+    KNOWN.iter().map(|known| (format!("[{}] {}", known.section, known.key), known.variable)).collect()
+}
+
 const fn known(section: &'static str, key: &'static str, variable: &'static str, id: &'static str, value: As) -> Known {
     Known { section, key, variable, id, value }
 }
@@ -237,8 +243,8 @@ fn bad(entry: &Entry, expected: &str, problems: &mut Problems) {
     problems.at(span, format!("[{}] {}: expected {expected}", entry.section, entry.key));
 }
 
-/// A path as Ansible reads it: `{{CWD}}` is the current folder, `$NAME` and `${NAME}` are environment variables, `~` and
-/// `~NAME` are home folders, others are relative to `folder`; `.` and `..` are resolved in the text alone.
+/// A path as Ansible reads it: `{{CWD}}` is the current folder, `$NAME` and `${NAME}` are environment variables, `~`
+/// and `~NAME` are home folders, others are relative to `folder`; `.` and `..` are resolved in the text alone.
 fn at(path: &str, folder: &Path, world: &World) -> PathBuf {
     let path = path.replace("{{CWD}}", &world.folder.display().to_string());
     let path = with_variables(&path, world);

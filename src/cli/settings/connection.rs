@@ -74,6 +74,12 @@ const fn row(name: &'static str, variable: &'static str, means: &'static str, ki
     Row { name, variable, means, kind }
 }
 
+/// For [`super::ansible_settings`].
+#[cfg(feature = "testing")]
+pub(super) fn names() -> Vec<(String, &'static str)> {
+    CONNECTION.iter().map(|row| (row.name.to_owned(), row.variable)).collect()
+}
+
 /// Whether a line of `ansible.cfg` is one of these.
 pub(super) fn knows(entry: &Entry) -> bool {
     CONNECTION.iter().any(|row| row.is(entry))

@@ -9,17 +9,17 @@ use crate::yaml::{Problems, Source, Span};
 /// A key with its value.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub section: String,
+    pub section: Arc<str>,
     pub key: String,
     /// Lines that go on are joined with a newline.
-    pub value: String,
+    pub value: Arc<str>,
     /// The line of the key.
     pub span: Span,
 }
 
 impl Entry {
     pub(super) fn is(&self, section: &str, key: &str) -> bool {
-        self.section == section && self.key == key
+        *self.section == *section && self.key == key
     }
 }
 
@@ -37,91 +37,108 @@ const MOST: usize = 20_000;
 
 /// All entries, in their order. What cannot be read, and what is there twice, is a problem.
 pub(super) fn entries(source: &Arc<Source>, problems: &mut Problems) -> Vec<Entry> {
-    let mut found: Vec<Entry> = Vec::new();
-    let mut sections: Vec<String> = Vec::new();
-    let mut section: Option<String> = None;
-    // The indentation of the key that a line may go on with.
-    let mut open: Option<usize> = None;
+    let mut reader =
+        Reader { problems, found: Vec::new(), sections: Vec::new(), section: None, open: None, value: String::new() };
     let mut start = 0;
     for (at, line) in source.text.split('\n').enumerate() {
-        let span = || Span {
+        let span = Span {
             source: Arc::clone(source),
             line: u32::try_from(at + 1).unwrap_or(u32::MAX),
             column: 1,
             start,
             end: start + line.trim_end().len(),
         };
-        let text = without_comment(line);
-        let indent = line.len() - line.trim_start().len();
-        if found.len().max(sections.len()) >= MOST {
-            problems.at(&span(), format!("more than {MOST} settings or sections"));
-            return found;
+        if reader.found.len().max(reader.sections.len()) >= MOST {
+            reader.problems.at(&span, format!("more than {MOST} settings or sections"));
+            break;
         }
-        match (open, section.as_ref()) {
-            // Neither a comment nor an empty line ends a value, and an empty line is a part of it.
-            (Some(_), _) if line.trim().is_empty() => {
-                if let Some(last) = found.last_mut() {
-                    last.value.push('\n');
-                }
-            }
-            _ if text.is_empty() => {}
-            (Some(of), Some(_)) if indent > of => {
-                if let Some(last) = found.last_mut() {
-                    last.value.push('\n');
-                    last.value.push_str(text);
-                }
-            }
-            _ if text.starts_with('[') => {
-                open = None;
-                match text[1..].rfind(']').filter(|end| *end > 0).map(|end| text[1..=end].to_owned()) {
-                    Some(name) if name == DEFAULT => section = Some(name),
-                    Some(name) if sections.contains(&name) => {
-                        problems.at(&span(), format!("the section [{name}] is there twice"));
-                        section = Some(name);
-                    }
-                    Some(name) => {
-                        sections.push(name.clone());
-                        section = Some(name);
-                    }
-                    None => drop(problems.at(&span(), "a section needs a `]` at its end")),
-                }
-            }
-            (_, None) => {
-                problems.at(&span(), "a setting before the first section").help("begin with [defaults]");
-                open = None;
-            }
-            (_, Some(name)) => match text.find(['=', ':']) {
-                Some(end) if !text[..end].trim().is_empty() => {
-                    let key = text[..end].trim().to_lowercase();
-                    if found.iter().any(|entry| entry.is(name, &key)) {
-                        problems.at(&span(), format!("[{name}] {key} is there twice"));
-                    }
-                    let value = text[end + 1..].trim().to_owned();
-                    found.push(Entry { section: name.clone(), key, value, span: span() });
-                    open = Some(indent);
-                }
-                _ => drop(problems.at(&span(), "this is neither a section nor `key = value`")),
-            },
-        }
+        reader.line(line, &span);
         start += line.len() + 1;
     }
-    found.iter_mut().for_each(|entry| entry.value.truncate(entry.value.trim_end().len()));
-    add_defaults(&mut found, &sections);
-    found
+    reader.finish()
 }
 
-/// Gives every section what is in `[DEFAULT]`.
-fn add_defaults(found: &mut Vec<Entry>, sections: &[String]) {
-    let (defaults, own): (Vec<Entry>, Vec<Entry>) = found.drain(..).partition(|entry| entry.section == DEFAULT);
-    *found = own;
-    for (entry, name) in defaults.iter().flat_map(|entry| sections.iter().map(move |name| (entry, name))) {
-        if found.len() >= MOST {
+struct Reader<'p> {
+    problems: &'p mut Problems,
+    found: Vec<Entry>,
+    sections: Vec<Arc<str>>,
+    section: Option<Arc<str>>,
+    /// The indentation of the key that a line may go on with.
+    open: Option<usize>,
+    /// Its value so far.
+    value: String,
+}
+
+impl Reader<'_> {
+    fn line(&mut self, line: &str, span: &Span) {
+        let text = without_comment(line);
+        let indent = line.len() - line.trim_start().len();
+        match (self.open, self.section.clone()) {
+            // Neither a comment nor an empty line ends a value, and an empty line is a part of it.
+            (Some(_), _) if line.trim().is_empty() => self.value.push('\n'),
+            _ if text.is_empty() => {}
+            (Some(of), Some(_)) if indent > of => {
+                self.value.push('\n');
+                self.value.push_str(text);
+            }
+            _ if text.starts_with('[') => self.section(text, span),
+            (_, None) => {
+                self.problems.at(span, "a setting before the first section").help("begin with [defaults]");
+            }
+            (_, Some(section)) => match text.find(['=', ':']) {
+                Some(end) if !text[..end].trim().is_empty() => {
+                    self.close();
+                    let key = text[..end].trim().to_lowercase();
+                    if self.found.iter().any(|entry| entry.is(&section, &key)) {
+                        self.problems.at(span, format!("[{section}] {key} is there twice"));
+                    }
+                    text[end + 1..].trim().clone_into(&mut self.value);
+                    self.found.push(Entry { section, key, value: "".into(), span: span.clone() });
+                    self.open = Some(indent);
+                }
+                _ => drop(self.problems.at(span, "this is neither a section nor `key = value`")),
+            },
+        }
+    }
+
+    fn section(&mut self, text: &str, span: &Span) {
+        self.close();
+        let Some(name) = text[1..].rfind(']').filter(|end| *end > 0).map(|end| &text[1..=end]) else {
+            self.problems.at(span, "a section needs a name and a `]` at its end");
             return;
+        };
+        let name: Arc<str> = name.into();
+        if *name != *DEFAULT {
+            if self.sections.contains(&name) {
+                self.problems.at(span, format!("the section [{name}] is there twice"));
+            }
+            self.sections.push(Arc::clone(&name));
         }
-        if !found.iter().any(|own| own.is(name, &entry.key)) {
-            let (section, key, value) = (name.clone(), entry.key.clone(), entry.value.clone());
-            found.push(Entry { section, key, value, span: entry.span.clone() });
+        self.section = Some(name);
+    }
+
+    /// No line goes on with the last key any more.
+    fn close(&mut self) {
+        if let (Some(_), Some(last)) = (self.open.take(), self.found.last_mut()) {
+            last.value = self.value.trim_end().into();
         }
+    }
+
+    /// Gives every section what is in `[DEFAULT]`.
+    fn finish(mut self) -> Vec<Entry> {
+        self.close();
+        let (defaults, mut found): (Vec<Entry>, Vec<Entry>) =
+            self.found.into_iter().partition(|entry| *entry.section == *DEFAULT);
+        for (entry, name) in defaults.iter().flat_map(|entry| self.sections.iter().map(move |name| (entry, name))) {
+            if found.len() >= MOST {
+                break;
+            }
+            if !found.iter().any(|own| own.is(name, &entry.key)) {
+                let (section, value) = (Arc::clone(name), Arc::clone(&entry.value));
+                found.push(Entry { section, key: entry.key.clone(), value, span: entry.span.clone() });
+            }
+        }
+        found
     }
 }
 

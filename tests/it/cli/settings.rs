@@ -173,6 +173,28 @@ fn the_stricter_of_two_places_is_not_undone_by_the_weaker_one() {
 }
 
 #[test]
+fn the_page_has_every_setting_of_ansible_that_counts() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/settings.md")).unwrap();
+    let cells = |line: &str| -> Vec<String> { line.split('|').map(|cell| cell.trim().to_owned()).collect() };
+    let rows: Vec<Vec<String>> = page.lines().filter(|line| line.starts_with("| ")).map(cells).collect();
+    let all = patchwave::cli::ansible_settings();
+    assert!(all.len() > 25);
+    // What is said of sudo is said of su and doas.
+    let method = |text: &str| {
+        text.replace("[su_", "[sudo_").replace("[doas_", "[sudo_").replace("_SU_", "_SUDO_").replace("_DOAS_", "_SUDO_")
+    };
+    for (name, variable) in all {
+        let cell = |text: &str| if text.is_empty() { String::new() } else { format!("`{}`", method(text)) };
+        // The variables of vaults are read elsewhere.
+        let fits = |row: &Vec<String>| {
+            row[1].split(" = ").next().is_some_and(|key| key.trim_end_matches('`') == cell(&name).trim_end_matches('`'))
+                && (variable.is_empty() || row[2] == cell(variable))
+        };
+        assert!(rows.iter().any(fits), "{name} {variable}");
+    }
+}
+
+#[test]
 fn the_page_has_every_key_and_its_example_loads() {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/settings.md")).unwrap();
     let schema: serde_json::Value = serde_json::from_str(&patchwave::cli::schema_text(SchemaOf::Project)).unwrap();
