@@ -186,7 +186,8 @@ mod tests {
             ("[defaults]\nforks\n", "neither a section nor"),
             ("[defaults]\na = 1\nA = 2\n", "[defaults] a is there twice"),
             ("[a]\n[b]\n[a]\n", "the section [a] is there twice"),
-            ("[defaults\n", "needs a `]`"),
+            ("[defaults\n", "needs a name and a `]`"),
+            ("[]\na = 1\n", "needs a name and a `]`"),
         ] {
             let (_, problems) = read(text);
             assert!(problems.contains(expected) && problems.contains("ansible.cfg:"), "{text}: {problems}");
