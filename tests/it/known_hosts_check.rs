@@ -234,13 +234,31 @@ fn found_lines_are_printed_one_a_line() {
     }
     fs::write(&path, text).unwrap();
     let at = path.display().to_string();
-    for name in ["web01", "WEB01", "[web01]:2222", "db", "a.x"] {
-        let output = Command::new(&keygen_program).args(["-F", name, "-f", &at]).output().unwrap();
-        let theirs: Vec<String> = String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .filter_map(|line| Some(line.split_once("found: line ")?.1.split(' ').next()?.to_owned()))
-            .collect();
-        assert_eq!(patchwave(&["find", name, "-f", &at]), (theirs.join("\n"), 0), "{name}");
+    // Lists with empty and negated names, markers, ports, blanks, other bytes, and names that are hashed.
+    let lists = format!(
+        "web01,, {key}\n ,web01 {key}\n!web01,web* {key}\nweb0?,db {key}\n[web01]:22 {key}\nweb01:22 {key}\n\"web01\" {key}\n\
+         \tweb01\t{key}\r\nweb01{key}\n@revoked @revoked web01 {key}\n|1|damaged|hash {key}\n|1|| {key}\n"
+    );
+    let mut bytes = lists.into_bytes();
+    bytes.extend([b"\xff\xfeweb01 ", key.as_bytes(), b"\nweb01 ", key.as_bytes(), b" \xff\0\n"].concat());
+    let other = dir.path().join("other");
+    fs::write(&other, &bytes).unwrap();
+    let hashed = dir.path().join("hashed");
+    fs::write(&hashed, format!("web01,db {key}\n[web01]:2222 {key}\nWEB02 {key}\n")).unwrap();
+    let made = Command::new(&keygen_program).args(["-q", "-H", "-f"]).arg(&hashed).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    for at in [at, other.display().to_string(), hashed.display().to_string()] {
+        for name in
+            ["web01", "WEB01", "[web01]:2222", "[web01]:22", "web01:22", "db", "DB", "a.x", "web02", "WEB02", "*"]
+        {
+            let output = Command::new(&keygen_program).args(["-F", name, "-f", &at]).output().unwrap();
+            let theirs: Vec<String> = String::from_utf8_lossy(&output.stdout)
+                .lines()
+                .filter_map(|line| Some(line.split_once("found: line ")?.1.split(' ').next()?.to_owned()))
+                .collect();
+            assert_eq!(patchwave(&["find", name, "-f", &at]), (theirs.join("\n"), 0), "{name} in {at}");
+        }
     }
+    assert_eq!(patchwave(&["find", "", "-f", "/dev/null"]).1, 2);
     assert_eq!(patchwave(&["find", "web01", "-f", "/absent/known_hosts"]).1, 2);
 }

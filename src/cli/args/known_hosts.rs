@@ -52,6 +52,7 @@ pub enum Strictness {
 #[derive(Clone, Debug, Args)]
 pub struct KnownHostsFind {
     /// The name as in the file: `web01`, `[web01]:2222`.
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub name: String,
     /// The file [default: ~/.ssh/known_hosts].
     #[arg(short, long, value_name = "FILE")]

@@ -106,14 +106,21 @@ impl TrustFile {
 
     /// The numbers of the lines that name `name`, ascending (what `ssh-keygen -F` finds).
     pub fn find(&self, name: &str) -> Vec<u32> {
-        self.matching(&name.to_ascii_lowercase()).filter(|entry| entry.listed).map(|entry| entry.line).collect()
+        // It hashes a name as it is typed, where `ssh` takes it in lower case.
+        let lower = name.to_ascii_lowercase();
+        let found = self.lines(&lower, name);
+        found.filter(|entry| entry.listed).map(|entry| entry.line).collect()
     }
 
     /// The lines that name `name` (in lower case), in the file's order.
     pub(super) fn matching(&self, name: &str) -> impl Iterator<Item = &Entry> {
+        self.lines(name, name)
+    }
+
+    fn lines(&self, name: &str, hashed_name: &str) -> impl Iterator<Item = &Entry> {
         let mut found: Vec<u32> = self.plain.get(name).cloned().unwrap_or_default();
         found.extend(self.patterns.iter().filter(|(list, _)| list_names(list, name)).map(|(_, index)| index));
-        found.extend(self.hashed_lines(name));
+        found.extend(self.hashed_lines(hashed_name));
         found.sort_unstable();
         found.dedup();
         found.into_iter().map(|index| &self.entries[index as usize])
