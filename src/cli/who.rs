@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 
 use nix::unistd::{Uid, User};
 
+use super::connect::directory;
 use crate::event::Person;
 
 /// Where the kernel says who logged in. It is set at login and survives `sudo` and `su`.
@@ -27,7 +28,8 @@ impl Who {
         let uid = rustix::process::getuid().as_raw();
         Self::of(uid, login_uid(Path::new(LOGIN)), sudo_user, |uid| {
             // Asks the system, so that accounts from a directory (LDAP) have their names.
-            User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.name)
+            let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
+            user.map(|user| user.name).or_else(|| directory::account(uid))
         })
     }
 

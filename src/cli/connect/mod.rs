@@ -1,6 +1,7 @@
 //! How hosts are reached: makes targets and a transport from the command line, the inventory and ssh_config. Knows no
 //! command. Start at [`roster`].
 
+pub(super) mod directory;
 pub(super) mod finished_leases;
 pub(super) mod inventory_programs;
 pub(super) mod jump_box;

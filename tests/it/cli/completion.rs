@@ -1,91 +1,34 @@
 //! Completion, typed into real shells on a real terminal.
 
-use std::{
-    path::Path,
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::path::Path;
 
 use patchwave::demo::Fault;
 
-use crate::support::{case::Case, sshd::need};
-
-const LIMIT: Duration = Duration::from_secs(30);
+use crate::support::{case::Case, sshd::need, tmux::Tmux};
 
 /// A shell on a terminal of its own, ended with it.
-struct Typed {
-    socket: String,
-}
+struct Typed(Tmux);
 
 impl Typed {
     /// Starts `shell`, with this program in its PATH, and gives it the lines of its start-up file.
     fn new(shell: &str, start: &str, folder: &Path) -> Self {
-        let typed = Self { socket: format!("patchwave-{}-{}", std::process::id(), shell.split(' ').next().unwrap()) };
-        let program = Path::new(env!("CARGO_BIN_EXE_patchwave")).parent().unwrap();
-        let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
         let state = folder.join("state");
-        let line = format!(
-            "env -u TMUX PATH='{path}' HOME='{0}' PATCHWAVE_STATE_DIR='{1}' PS1='> ' {shell}",
-            folder.display(),
-            state.display()
-        );
-        typed.tmux(&[
-            "-f",
-            "/dev/null",
-            "new-session",
-            "-d",
-            "-x",
-            "120",
-            "-y",
-            "40",
-            "-c",
-            &folder.display().to_string(),
-            &line,
-        ]);
-        typed.keys(&[start, "Enter"]);
-        typed.keys(&["clear; echo read''y", "Enter"]);
-        typed.until("ready");
-        typed
-    }
-
-    fn tmux(&self, words: &[&str]) -> String {
-        let done = Command::new("tmux").arg("-L").arg(&self.socket).args(words).output().unwrap();
-        assert!(done.status.success(), "tmux {words:?}: {}", String::from_utf8_lossy(&done.stderr));
-        String::from_utf8_lossy(&done.stdout).into_owned()
-    }
-
-    fn keys(&self, keys: &[&str]) {
-        self.tmux(&[&["send-keys"], keys].concat());
-    }
-
-    /// Waits until the screen has this text.
-    #[track_caller]
-    fn until(&self, text: &str) -> String {
-        let began = Instant::now();
-        loop {
-            let screen = self.tmux(&["capture-pane", "-p"]);
-            if screen.contains(text) {
-                return screen;
-            }
-            assert!(began.elapsed() < LIMIT, "never on the screen: {text}\n{screen}");
-            std::thread::sleep(Duration::from_millis(100));
-        }
+        let line = format!("PATCHWAVE_STATE_DIR='{}' PS1='> ' {shell}", state.display());
+        let tmux = Tmux::start(120, 40, folder, &line);
+        tmux.keys(&[start, "Enter"]);
+        tmux.keys(&["clear; echo read''y", "Enter"]);
+        tmux.until("ready");
+        Self(tmux)
     }
 
     /// What a line becomes with the Tab key; the line is then left.
     #[track_caller]
     fn completes(&self, begun: &str, expected: &str) {
-        self.keys(&["-l", begun]);
-        self.keys(&["Tab"]);
-        self.until(expected);
-        self.keys(&["C-c"]);
-        self.keys(&["clear", "Enter"]);
-    }
-}
-
-impl Drop for Typed {
-    fn drop(&mut self) {
-        let _ = Command::new("tmux").args(["-L", &self.socket, "kill-server"]).output();
+        self.0.keys(&["-l", begun]);
+        self.0.keys(&["Tab"]);
+        self.0.until(expected);
+        self.0.keys(&["C-c"]);
+        self.0.keys(&["clear", "Enter"]);
     }
 }
 

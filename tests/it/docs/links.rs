@@ -44,9 +44,25 @@ fn every_link_leads_somewhere() {
 #[test]
 fn the_first_screen_says_how_to_begin() {
     let text = page::text(&root().join("README.md"));
-    let screen: String = text.lines().take(24).collect::<Vec<_>>().join("\n");
-    for needed in ["cargo run --release -- demo", "tests/run", "russh::keys", "serde-saphyr"] {
+    let screen: String = text.lines().take(32).collect::<Vec<_>>().join("\n");
+    for needed in [
+        "](docs/halt.svg)",
+        "cargo run --release -- demo",
+        "tests/run",
+        "Debian",
+        "Fedora",
+        "SUSE",
+        "Arch",
+        "Alpine",
+        "cargo install",
+    ] {
         assert!(screen.contains(needed), "the first screen of README.md has no {needed:?}");
+    }
+    let install = text.find("## Install").expect("how to install");
+    let own = text.find("## Sixty seconds to your own hosts").expect("one's own hosts");
+    assert!(install < own && own < text.find("## A larger fleet").unwrap(), "first a host, then a fleet");
+    for crates in ["russh::keys", "serde-saphyr"] {
+        assert!(text.contains(crates), "README.md has no {crates}");
     }
 }
 

@@ -4,10 +4,13 @@
 mod commands;
 mod defaults;
 mod exit_codes;
+mod first_minutes;
 mod from_ansible;
 mod ledger;
 mod links;
 mod page;
+mod picture;
 mod samples;
 mod schemas;
+mod svg;
 mod typed;

@@ -1,4 +1,4 @@
-//! The quick start of README.md, typed line by line on simulated hosts that have the names of its inventory.
+//! The larger fleet of README.md, typed line by line on simulated hosts that have the names of its inventory.
 
 use patchwave::demo::{Fleet, FleetSpec};
 use serde_json::Value;
@@ -35,7 +35,7 @@ fn desk(fleet: &Fleet) -> Desk {
 #[test]
 fn the_quick_start_does_what_it_says() {
     let blocks = page::blocks("sh");
-    let block = blocks.iter().find(|block| block.text.contains("inventory check")).expect("the quick start");
+    let block = blocks.iter().find(|block| block.text.contains("inventory check -i")).expect("the quick start");
     let lines: Vec<&str> = block.text.lines().collect();
     assert_eq!(lines.len(), 6, "each line has its assertion here: {}", block.text);
     let fleet = Fleet::start(FleetSpec::quick(25)).unwrap();

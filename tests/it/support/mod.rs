@@ -9,3 +9,4 @@ pub mod sim_controller;
 pub mod simulation;
 pub mod sshd;
 pub mod terminal;
+pub mod tmux;
