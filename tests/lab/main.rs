@@ -23,6 +23,7 @@ mod login;
 mod moments;
 mod odd;
 mod on_host;
+mod package;
 mod pacman;
 mod patchwave;
 mod reboot;
