@@ -1,5 +1,5 @@
-//! What a playbook keeps as it is (`hold`), and package sources that do not answer and do not have to, with each package
-//! manager that can do it. Hosts with dnf5 are those of Debian sid, which are built only on request.
+//! What a playbook keeps as it is (`hold`), and package sources that do not answer and do not have to, with each
+//! package manager that can do it. Hosts with dnf5 are those of Debian sid, which are built only on request.
 
 use patchwave::pkg::{PackageManager, apt::Apt, dnf::Dnf, zypper::Zypper};
 

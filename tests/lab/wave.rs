@@ -107,7 +107,11 @@ fn is_left(events: &Events, host: &str) {
         "name": "lab-held", "installed": "1.0", "available": "1.0+deb12u1", "security": true, "why": "held"
     });
     let left = json!({ "packages": [held], "files": ["/etc/lab-conf.conf.dpkg-dist"] });
-    assert_eq!(events.result(host, 2)["left_behind"], left, "{host}");
+    let mut recorded = events.result(host, 2)["left_behind"].clone();
+    // A kernel came with it on some of the hosts.
+    let reboot = recorded.as_object_mut().and_then(|map| map.remove("reboot"));
+    assert!(reboot.is_none_or(|reason| reason.to_string().contains("kernel")), "{host}");
+    assert_eq!(recorded, left, "{host}");
 }
 
 /// Environments one after the other, in production the canary alone and first.

@@ -63,18 +63,7 @@ async fn upgrade(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
     let mut state = packages::healthy_state(cx, manager, spec.repair, spec.lock_timeout).await?;
     let holds = holds(cx, manager, &wish, &mut state).await?;
     let accepts = accepts(spec);
-    let mut notes = Vec::new();
-    let silent = match (spec.refresh, cx.check) {
-        (false, _) => Vec::new(),
-        (true, false) => {
-            packages::refresh(cx, manager, &spec.required_origins, until, &asks_pending(manager, accepts)).await?
-        }
-        (true, true) => {
-            let (silent, why_not) = packages::refresh_apart(cx, manager, &spec.required_origins).await?;
-            notes.extend(why_not.map(|why| format!("the package lists were not fetched: {why}")));
-            silent
-        }
-    };
+    let (silent, notes) = lists(cx, manager, spec, until, &asks_pending(manager, accepts)).await?;
     let accepts = Accepts { silent: !silent.is_empty(), ..accepts };
     let pending = pending(cx, manager, (spec, accepts), &wish).await?;
     let mut choice = Choice { silent, ..choose(&wish, manager, &pending, &state) };
@@ -105,6 +94,25 @@ async fn upgrade(cx: &mut StepCx<'_>, spec: &Upgrade) -> Ended {
     let held = planned.to_hold.clone();
     cx.journal.note("plan", serde_json::to_value(&planned).unwrap_or(Value::Null)).await?;
     carry_out::transact(cx, manager, spec, planned).await.map_err(|early| hold::and_held(early, &held))
+}
+
+/// Fetches the package lists; in a check apart from the host's own. Sources that did not answer, and notes for people.
+async fn lists(
+    cx: &mut StepCx<'_>,
+    manager: &dyn PackageManager,
+    spec: &Upgrade,
+    until: Instant,
+    next: &[Command],
+) -> Result<(Vec<String>, Vec<String>), Box<StepResult>> {
+    if !spec.refresh {
+        return Ok(Default::default());
+    }
+    if !cx.check {
+        return Ok((packages::refresh(cx, manager, &spec.required_origins, until, next).await?, Vec::new()));
+    }
+    let (silent, why_not) = packages::refresh_apart(cx, manager, &spec.required_origins).await?;
+    let note = why_not.map(|why| format!("the package lists were not fetched: {why}"));
+    Ok((silent, note.into_iter().collect()))
 }
 
 /// What it asks first, once it is known which manager the host has.
