@@ -30,8 +30,8 @@
 #
 # Environment: LAB_ID (name of an `up` lab), LAB_STATE (which lab; set for CMD of `with`),
 # LAB_ADD='linux-image-amd64=h1,h4 lab-reboot=*' (more old packages per host),
-# LAB_SUITES='trixie=h2,h4 rocky=h3' (hosts of other Debian releases than LAB_SUITE, which is bookworm; rocky, suse and
-# arch: hosts with dnf, zypper and pacman, see rpm.sh, zypper.sh and pacman.sh),
+# LAB_SUITES='trixie=h2,h4 rocky=h3' (hosts of other Debian releases than LAB_SUITE, which is bookworm; rocky, suse,
+# arch, fedora: hosts with dnf, zypper, pacman, dnf5, see rpm.sh, zypper.sh, pacman.sh, dnf5.sh),
 # LAB_HOST_SETUP=PROGRAM (called with INDEX NAME ROOT before the first boot),
 # LAB_CACHE, LAB_MIRROR, LAB_SUITE, LAB_EXTRA_PKGS, LAB_WAIT (seconds, 120).
 # In $LAB_STATE: hosts (name address), inventory.yml, key, key.pub, known_hosts, ssh_config, log/.
