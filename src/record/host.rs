@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     event::Machine,
     facts::{Details, HostFacts},
-    pkg::{Kernels, Upkeep},
+    pkg::{Kernel, Kernels, Upkeep},
 };
 
 /// What a host is. Times instead of ages, so that the same host gives the same document tomorrow.
@@ -56,6 +56,9 @@ pub struct KernelFacts {
     /// The packages of each of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub packages: BTreeMap<String, Vec<String>>,
+    /// Which version of them it is, where several versions of a package are installed side by side.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub versions: BTreeMap<String, String>,
     /// The newest of the running kernel's flavour.
     #[serde(default)]
     pub newest: Option<String>,
@@ -66,6 +69,8 @@ pub struct KernelFacts {
 
 impl From<&Kernels> for KernelFacts {
     fn from(kernels: &Kernels) -> Self {
+        let version =
+            |kernel: &Kernel| Some((kernel.release.clone(), kernel.packages.iter().find_map(|it| it.version.clone())?));
         Self {
             running: kernels.running.clone(),
             installed: kernels.installed.iter().map(|kernel| kernel.release.clone()).collect(),
@@ -76,6 +81,7 @@ impl From<&Kernels> for KernelFacts {
                     (kernel.release.clone(), kernel.packages.iter().map(|package| package.name.clone()).collect())
                 })
                 .collect(),
+            versions: kernels.installed.iter().filter_map(version).collect(),
             newest: kernels.newest.clone(),
             starts: kernels.starts.as_ref().map(|starts| starts.release.clone()),
         }

@@ -297,7 +297,8 @@ fn judge_kernels(
     let of = |release: &str| -> Option<CveVerdict> {
         let names = kernels.packages.get(release)?.iter();
         let name = names.clone().find(|name| name.contains("image")).or_else(|| names.clone().next())?;
-        let version = &packages.0.get(name)?.first()?.version;
+        let only = || Some(&packages.0.get(name)?.first()?.version);
+        let version = kernels.versions.get(release).or_else(only)?;
         Some(compared(row, name, version, manager))
     };
     let Some(running) = of(&kernels.running) else {

@@ -39,6 +39,7 @@ fn facts() -> HostDocument {
         packages: [image("40"), image("41")].into(),
         newest: Some("6.1.0-41-amd64".to_owned()),
         starts: None,
+        ..KernelFacts::default()
     });
     facts
 }
@@ -81,6 +82,74 @@ fn each_state_has_its_reason() {
     check(row("linux", Some("6.1.101-1")), CveState::NotBooted, "kernel 6.1.0-40-amd64 is running");
     check(row("linux", Some("6.1.102-1")), CveState::Missing, "6.1.100-1 is older");
     check(row("linux", Some("6.1.99-1")), CveState::Fixed, "6.1.100-1 has the fix");
+}
+
+/// Kernels of one name side by side: what counts is the version that runs.
+#[test]
+fn a_kernel_beside_the_old_one_is_fixed_only_when_it_runs() {
+    let versions = ["5.14.0-1.el9", "5.14.0-2.el9"];
+    let release = |version: &str| format!("{version}.x86_64");
+    let of = |running: &str| {
+        let mut facts = HostDocument { manager: Some("dnf".to_owned()), ..HostDocument::default() };
+        facts.system.os.id = "rocky".to_owned();
+        facts.system.os.version_id = "9.4".to_owned();
+        facts.kernels = Some(KernelFacts {
+            running: release(running),
+            installed: versions.map(release).to_vec(),
+            packages: versions.map(|version| (release(version), vec!["kernel".to_owned()])).into(),
+            versions: versions.map(|version| (release(version), version.to_owned())).into(),
+            newest: Some(release(versions[1])),
+            starts: None,
+        });
+        facts
+    };
+    let installed = versions.map(|version| InstalledPackage { version: version.to_owned(), source: None });
+    let packages = Packages([("kernel".to_owned(), installed.to_vec())].into());
+    let fixed = |version: &str| Affected {
+        system: "rocky".to_owned(),
+        release: "9".to_owned(),
+        package: "kernel".to_owned(),
+        fixed: Some(version.to_owned()),
+    };
+    for (running, fix, expected) in [
+        (versions[0], versions[1], CveState::NotBooted),
+        (versions[1], versions[1], CveState::Fixed),
+        (versions[1], "5.14.0-3.el9", CveState::Missing),
+        (versions[0], versions[0], CveState::Fixed),
+    ] {
+        let verdict = knowledge(vec![fixed(fix)], 9).verdict("CVE-2026-0001", &of(running), Some(&packages), None);
+        assert_eq!(verdict.state, expected, "{running} {fix}: {}", verdict.why);
+    }
+}
+
+/// Alpine and Arch have one kernel package: the version that is installed is not the one that runs.
+#[test]
+fn a_kernel_that_replaced_the_running_one_is_not_fixed_before_the_reboot() {
+    for (manager, name) in [("apk", "linux-lts"), ("pacman", "linux")] {
+        let mut facts = HostDocument { manager: Some(manager.to_owned()), ..HostDocument::default() };
+        facts.system.os.id = "alpine".to_owned();
+        facts.system.os.version_id = "3.20".to_owned();
+        let row = Affected {
+            system: "alpine".to_owned(),
+            release: "3".to_owned(),
+            package: name.to_owned(),
+            fixed: Some("6.6.33-r0".to_owned()),
+        };
+        let installed = InstalledPackage { version: "6.6.33-r0".to_owned(), source: None };
+        let packages = Packages([(name.to_owned(), vec![installed])].into());
+        let knowledge = knowledge(vec![row], 9);
+        for (running, expected) in [("6.6.32-0-lts", CveState::Unknown), ("6.6.33-0-lts", CveState::Fixed)] {
+            facts.kernels = Some(KernelFacts {
+                running: running.to_owned(),
+                installed: vec!["6.6.33-0-lts".to_owned()],
+                packages: [("6.6.33-0-lts".to_owned(), vec![name.to_owned()])].into(),
+                newest: Some("6.6.33-0-lts".to_owned()),
+                ..KernelFacts::default()
+            });
+            let verdict = knowledge.verdict("CVE-2026-0001", &facts, Some(&packages), None);
+            assert_eq!(verdict.state, expected, "{manager}: {}", verdict.why);
+        }
+    }
 }
 
 #[test]

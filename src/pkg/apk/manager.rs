@@ -98,6 +98,10 @@ impl PackageManager for Apk {
         Query::new(commands::boot(), boot::read)
     }
 
+    fn is_kernel_source(&self, source: &str) -> bool {
+        kernel::is_kernel(source)
+    }
+
     fn clean_cache(&self) -> Command {
         commands::clean()
     }

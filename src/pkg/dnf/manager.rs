@@ -135,6 +135,10 @@ impl PackageManager for Dnf {
         Some(Query::new(commands::upkeep(), Upkeep::read))
     }
 
+    fn is_kernel_source(&self, source: &str) -> bool {
+        rpm::kernel::is_source(source)
+    }
+
     fn clean_cache(&self) -> Command {
         commands::clean()
     }

@@ -125,6 +125,10 @@ impl PackageManager for Pacman {
         Some(Query::new(commands::upkeep(), Upkeep::read))
     }
 
+    fn is_kernel_source(&self, source: &str) -> bool {
+        kernel::is_kernel(source)
+    }
+
     fn clean_cache(&self) -> Command {
         commands::clean()
     }

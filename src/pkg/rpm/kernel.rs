@@ -51,6 +51,11 @@ pub(in crate::pkg) fn is_kernel(name: &str) -> bool {
     family(name).is_some()
 }
 
+/// Whether kernels are built from this source package. Some distributions name the packages instead.
+pub(in crate::pkg) fn is_source(name: &str) -> bool {
+    name == "kernel-source" || is_kernel(name)
+}
+
 /// The order of releases.
 pub(in crate::pkg) fn order(a: &str, b: &str) -> Ordering {
     segments(a, b)

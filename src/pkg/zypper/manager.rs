@@ -128,6 +128,10 @@ impl PackageManager for Zypper {
         Some(Query::new(commands::upkeep(), Upkeep::read))
     }
 
+    fn is_kernel_source(&self, source: &str) -> bool {
+        rpm::kernel::is_source(source)
+    }
+
     fn clean_cache(&self) -> Command {
         commands::clean()
     }

@@ -49,7 +49,8 @@ pub(super) fn read(output: &str) -> Option<Trouble> {
     if let Some(line) = line_with(&["Problem: ", "nothing provides"]) {
         return trouble(Class::Refused, None, line);
     }
-    let line = line_with(&["Signature verification failed", "No provider of", "not found", "Error: ", "Subprocess failed"])?;
+    let line =
+        line_with(&["Signature verification failed", "No provider of", "not found", "Error: ", "Subprocess failed"])?;
     trouble(Class::Manager, None, line)
 }
 
