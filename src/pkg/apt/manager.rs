@@ -11,7 +11,8 @@ use crate::{
     facts::HostFacts,
     pkg::{
         Accepts, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedSource, Health, LockHolder,
-        PackageManager, PackageState, Pending, Refresh, RefreshApart, Repair, Simulation, Transaction, Trouble, Upkeep, holders,
+        PackageManager, PackageState, Pending, Refresh, RefreshApart, Repair, Simulation, Transaction, Trouble, Upkeep,
+        holders,
     },
 };
 
