@@ -274,7 +274,8 @@ fn variables_beside_the_playbook_win_over_those_beside_the_inventory() {
 
 #[test]
 fn hosts_that_are_not_reached_over_ssh_are_skipped() {
-    let desk = Desk::empty();
+    let mut desk = Desk::empty();
+    desk.columns = Some(120);
     desk.write(
         "inv.yml",
         "all: {vars: {patchwave: {environment: production, risk: low}}}\nweb: {hosts: {web1: , box: {ansible_connection: local}}}\n",
