@@ -117,8 +117,8 @@ impl FleetSpec {
             .collect();
         Self {
             hosts,
-            install: (Duration::from_millis(200), Duration::from_millis(700)),
-            down: Duration::from_millis(600),
+            install: (Duration::from_millis(150), Duration::from_millis(500)),
+            down: Duration::from_millis(400),
             seed: 7,
             systemd: false,
             instant: false,

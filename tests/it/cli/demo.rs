@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{cli::Desk, terminal::Terminal};
+use crate::support::{cli::Desk, sshd::need, terminal::Terminal, tmux::Tmux};
 
 #[test]
 fn it_shows_the_canary_the_waves_the_halt_and_the_rerun() {
@@ -29,9 +29,9 @@ fn it_shows_the_canary_the_waves_the_halt_and_the_rerun() {
     for text in ["1 failed", "not started", "4 hosts: 4 ok"] {
         assert!(out.contains(text), "{text}\n{out}");
     }
-    // Lines with a time are for logs, and a command is one line.
+    // Lines with a time are for logs.
     let logged = |line: &str| line.starts_with(|c: char| c.is_ascii_digit()) || line.starts_with("         ");
-    let page = err.lines().filter(|line| !logged(line) && !line.contains("`patchwave run "));
+    let page = err.lines().filter(|line| !logged(line));
     for line in out.lines().chain(page) {
         assert!(console::measure_text_width(line) <= 80, "wider than 80 columns: {line}");
     }
@@ -133,6 +133,39 @@ fn at_a_terminal_it_asks_whether_its_record_is_kept() {
         assert_eq!(code, 0, "{text}");
         assert_eq!(text.contains("The record of these runs is kept"), kept == 1, "{text}");
         assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), kept, "{text}");
+    }
+}
+
+#[test]
+fn at_80_columns_its_guide_is_whole_and_ends_with_what_to_type() {
+    if need("tmux").is_none() {
+        return;
+    }
+    let desk = Desk::empty();
+    // `cat` keeps the terminal open.
+    let line = format!("TMPDIR={} sh -c 'patchwave demo --hosts 1; cat'", desk.folder().display());
+    let terminal = Tmux::start(80, 40, &desk.folder(), &line);
+    terminal.until("Type yes:");
+    terminal.keys(&["no", "Enter"]);
+    let screen = terminal.until("patchwave init patching");
+    let all = console::strip_ansi_codes(&terminal.coloured()).into_owned();
+    for guide in [
+        "1 host on 127.0.0.1, all of them SIMULATED.",
+        "Nothing is installed, nothing needs root. The hosts are gone when the demo ends.",
+        "What `patchwave run PLAYBOOK -i INVENTORY --yes` does:",
+        "Now an operator repairs openssl there (simulated), and runs the playbook again",
+        "with --limit @unfinished: on that host and on those that were not started.",
+        "What `patchwave run PLAYBOOK -i INVENTORY --yes --limit @unfinished` does:",
+        "To start with your own hosts, make a project in a new folder:",
+    ] {
+        assert!(all.lines().any(|line| line.trim_end() == guide), "{guide}\n{all}");
+    }
+    let last = screen.lines().map(str::trim_end).rfind(|line| !line.is_empty());
+    assert_eq!(last, Some("patchwave init patching"), "{screen}");
+    for word in ["post-installation", "half-configured", "web01.prod.example.com"] {
+        let (front, _) = word.split_at(word.len() - 2);
+        let broken = |line: &&str| (4..=front.len()).any(|n| line.trim_end().ends_with(&format!(" {}", &word[..n])));
+        assert_eq!(all.lines().find(broken), None, "{word} is broken\n{all}");
     }
 }
 
