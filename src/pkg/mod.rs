@@ -8,6 +8,7 @@ mod answer;
 mod boot;
 mod cron;
 mod detect;
+mod each_source;
 mod foreign;
 #[cfg(test)]
 mod golden;

@@ -1,7 +1,7 @@
 //! What a playbook keeps as it is (`hold`), and package sources that do not answer and do not have to, with each
 //! package manager that can do it. Hosts with dnf5 are those of Debian sid, which are built only on request.
 
-use patchwave::pkg::{PackageManager, apt::Apt, dnf::Dnf, zypper::Zypper};
+use patchwave::pkg::{PackageManager, apt::Apt, dnf::Dnf, pacman::Pacman, zypper::Zypper};
 
 use crate::{
     fleet::{Lab, at_once},
@@ -96,6 +96,55 @@ fn what_a_playbook_holds_nobody_upgrades() {
 fn a_dead_source_of_dnf_is_passed_over_only_where_it_does_not_have_to_answer() {
     let Some(lab) = Lab::up_of(2, "", "rocky=h1,h2") else { return };
     passed_over(&lab, ["h1", "h2"]);
+}
+
+/// A list from before is used of a source that does not have to answer; where there is none, nothing is known of it.
+#[test]
+fn a_dead_source_of_zypper_and_pacman_is_passed_over_if_it_once_answered() {
+    let Some(lab) = Lab::up_of(6, "", "suse=h1,h2,h3 arch=h4,h5,h6") else { return };
+    let all = ["h1", "h2", "h3", "h4", "h5", "h6"];
+    at_once(&all, |host| drop(lab.on(host, "touch /etc/lab-fail-fixed")));
+    let vendor = "cp -a /srv/repo/core /srv/vendor; cd /srv/vendor; mv core.db vendor.db; \
+                  printf '[vendor]\\nServer = file:///srv/vendor\\n' >>/etc/pacman.conf";
+    at_once(&["h4", "h5"], |host| drop(lab.on(host, vendor)));
+    ask(&lab, "h1", &Zypper.refresh());
+    ask(&lab, "h2", &Zypper.refresh());
+    ask(&lab, "h4", &Pacman.refresh());
+    ask(&lab, "h5", &Pacman.refresh());
+    lab.on("h1", "sed -i s,/srv/repo/third,/srv/gone, /etc/zypp/repos.d/third.repo");
+    lab.on("h2", "sed -i s,/srv/repo/update,/srv/gone, /etc/zypp/repos.d/update.repo");
+    lab.on("h3", "printf '[new]\\nname=new\\nbaseurl=file:///srv/gone\\n' >/etc/zypp/repos.d/new.repo");
+    at_once(&["h4", "h5"], |host| drop(lab.on(host, "rm -r /srv/vendor")));
+    lab.on("h6", "printf '[new]\\nServer = file:///srv/gone\\n' >>/etc/pacman.conf");
+    let play = "
+steps:
+  - upgrade: { scope: security, exclude: ['kernel*'], required_origins: [security] }
+    when: inventory_hostname in ['h1', 'h2']
+  - upgrade: { scope: packages, packages: [lab-plain], required_origins: [base, update] }
+    when: inventory_hostname == 'h3'
+  - upgrade: { scope: all, required_origins: [core] }
+    when: inventory_hostname in ['h4', 'h6']
+  - upgrade: { scope: all, required_origins: [security] }
+    when: inventory_hostname == 'h5'
+";
+    let events = Patchwave::new(&lab, MANY, play).run(&[]).must(6).events();
+    let rpm = "rpm -q --qf '%{VERSION}-%{RELEASE}' lab-sec";
+    for (host, step, source, installed, version) in [
+        ("h1", 0, "source third", rpm, "1.0-2.lp156"),
+        ("h4", 2, "source vendor", "pacman -Q lab-plain", "lab-plain 2.0-1"),
+    ] {
+        let done = events.result(host, step);
+        assert_eq!(done["left_behind"]["sources"], serde_json::json!([source]), "{host}: {done}");
+        assert_eq!(lab.on(host, installed), version, "{host}: {done}");
+    }
+    // One brings security fixes, one may do so, and two never answered.
+    for (host, step, says) in
+        [("h2", 0, "of source update"), ("h3", 1, "new"), ("h5", 3, "of source vendor"), ("h6", 2, "new")]
+    {
+        let refused = events.result(host, step);
+        assert_eq!((&refused["class"], &refused["changed"]), (&"refresh".into(), &false.into()), "{host}: {refused}");
+        assert!(refused.to_string().contains(says), "{host}: {refused}");
+    }
 }
 
 #[test]

@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use crate::{command::Command, pkg::holders};
+use crate::{
+    command::{Command, Query},
+    pkg::{FailedSource, each_source, holders},
+};
 
 /// Repeating a refresh does no harm, so it counts as reading.
 const REFRESH_LIMIT: Duration = Duration::from_secs(600);
@@ -44,6 +47,27 @@ ask() {
 pub(super) fn refresh() -> Command {
     let words = ["apk", "--no-progress", "--force-refresh", "update"];
     Command::reads("apk-refresh", words).timeout(REFRESH_LIMIT)
+}
+
+// Version 3 has a folder for sources as well. No list says what an update is about.
+const EACH: &str = r#"file=$(mktemp) || exit
+trap 'rm -f "$file"' EXIT
+for f in "$r"/etc/apk/repositories "$r"/etc/apk/repositories.d/*.list "$r"/lib/apk/repositories.d/*.list; do
+  [ ! -r "$f" ] || cat "$f"
+done | sed -n 's/^[[:space:]]*\([^#[:space:]].*\)/\1/p' | while read -r line; do
+  printf '%s\n' "$line" >"$file" || exit
+  case $line in @*' '*) line=${line#* } ;; esac
+  case $line in *[!A-Za-z0-9_.:/~%+-]*) echo "odd $line"; continue ;; esac
+  said=$(apk --repositories-file "$file" --force-refresh update 2>&1)
+  rc=$?
+  case $said in *WARNING:*|*ERROR:*) rc=1 ;; esac
+  if [ "$rc" -eq 0 ]; then echo "fresh $line"; else echo "failed $line none"; fi
+done || exit
+"#;
+
+/// `apk-sources`: fetches the list of each source.
+pub(super) fn failed_sources() -> Query<Vec<FailedSource>> {
+    each_source::query("apk-sources", &format!("{FIND}{EACH}echo end\n"))
 }
 
 // The script of a transaction is in its own command line.

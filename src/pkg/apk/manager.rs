@@ -7,8 +7,8 @@ use crate::{
     command::{Command, Query},
     facts::HostFacts,
     pkg::{
-        Accepts, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, Health, LockHolder, PackageManager,
-        PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble, answer, holders,
+        Accepts, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedSource, Health, LockHolder,
+        PackageManager, PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble, answer, holders,
     },
 };
 
@@ -38,6 +38,10 @@ impl PackageManager for Apk {
 
     fn refresh(&self) -> Query<Refresh> {
         Query::new(commands::refresh(), |output| Ok(trouble::refresh(output)))
+    }
+
+    fn failed_sources(&self, _: &[String]) -> Option<Query<Vec<FailedSource>>> {
+        Some(commands::failed_sources())
     }
 
     fn state(&self) -> Query<PackageState> {

@@ -15,6 +15,7 @@
 //! | label | command |
 //! |---|---|
 //! | `apk-refresh` | `apk update --force-refresh` |
+//! | `apk-sources` | script: `apk update` for each source by itself: which ones do not answer |
 //! | `apk-state` | files `lib/apk/db/installed`, `etc/apk/world`, `etc/**/*.apk-new`, the journal; times of the lists |
 //! | `package-locks` | script: as for every manager, with `lib/apk/db/lock` |
 //! | `apk-pending` | script: `apk upgrade --simulate`, `apk version -l '<'`, `apk policy NAME...` |

@@ -3,7 +3,10 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crate::{command::Command, pkg::cron};
+use crate::{
+    command::{Command, Query},
+    pkg::{FailedSource, cron, each_source},
+};
 
 /// Repeating a refresh does no harm, so it counts as reading.
 const REFRESH_LIMIT: Duration = Duration::from_secs(600);
@@ -51,6 +54,27 @@ done
 pacman -Sy --noconfirm --noprogressbar --color never --dbpath "$own" --logfile /dev/null </dev/null || exit
 : >"$own/fetched"
 "#;
+
+// pacman fetches all sources of its configuration, so each one gets a configuration of its own. A source that never
+// answered has no list; no list says what an update is about.
+const EACH: &str = r#"conf=$(mktemp) || exit
+trap 'rm -f "$conf"' EXIT
+for name in $(pacman-conf --repo-list); do
+  case $name in *[!A-Za-z0-9_.@+-]*) echo "odd $name"; continue ;; esac
+  pacman-conf | awk -v name="[$name]" '/^\[/ { on = $0 == "[options]" || $0 == name } on' >"$conf" || exit
+  if pacman --config "$conf" -Sy --noconfirm --noprogressbar --color never --dbpath "$own" --logfile /dev/null \
+    </dev/null >/dev/null; then
+    echo "fresh $name"
+  else
+    echo "failed $name none"
+  fi
+done
+"#;
+
+/// `pacman-sources`: fetches the list of each source, where `pacman-refresh` does.
+pub(super) fn failed_sources() -> Query<Vec<FailedSource>> {
+    each_source::query("pacman-sources", &format!("{FIND}{EACH}echo end\n"))
+}
 
 // A list keeps the time that its server gave it.
 const UPKEEP: &str = r#"for name in $(pacman-conf --repo-list); do

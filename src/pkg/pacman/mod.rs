@@ -12,6 +12,7 @@
 //! | label | command |
 //! |---|---|
 //! | `pacman-refresh` | script: `pacman -Sy --dbpath var/cache/patchwave-pacman` |
+//! | `pacman-sources` | script: `pacman -Sy` for each source by itself, into the same folder as `pacman-refresh`: which ones do not answer |
 //! | `pacman-state` | script: `pacman -Q`, `pacman -Qdq`, `pacman-conf IgnorePkg`, `pacman-conf IgnoreGroup`, `pacman -Qgq GROUP`; files `local/*/desc` and `db.lck` of the database, the end of its log, `etc/**/*.pacnew` (`.pacsave`, `.pacorig`), times of the lists |
 //! | `package-locks` | script: as for every manager, with the process that has `db.lck` open |
 //! | `pacman-pending` | script: `pacman -Su --print`, `pacman -Qu`, `pacman -Si` |

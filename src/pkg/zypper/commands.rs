@@ -4,8 +4,8 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
-    command::Command,
-    pkg::{cron, holders, rpm},
+    command::{Command, Query},
+    pkg::{FailedSource, cron, each_source, holders, rpm},
 };
 
 /// Repeating a refresh does no harm, so it counts as reading.
@@ -15,6 +15,29 @@ const QUERY_LIMIT: Duration = Duration::from_secs(300);
 /// `zypper-refresh`.
 pub(super) fn refresh() -> Command {
     Command::reads("zypper-refresh", ["zypper", "--non-interactive", "--xmlout", "refresh"]).timeout(REFRESH_LIMIT)
+}
+
+// The failed refresh has fetched the others already, so they are only asked whether they changed. 7: locked.
+const EACH: &str = r#"r=${PATCHWAVE_ROOT-}
+said=$(zypper --non-interactive --no-refresh --xmlout repos --show-enabled-only </dev/null) || exit
+printf '%s\n' "$said" | sed -n 's/^<repo .*alias="\([^"]*\)".*/\1/p' | while read -r alias; do
+  case $alias in ''|*[!A-Za-z0-9_.:/+-]*) echo "odd $alias"; continue ;; esac
+  zypper --non-interactive refresh "$alias" >/dev/null </dev/null
+  rc=$?
+  [ "$rc" -ne 7 ] || exit 7
+  if [ "$rc" -eq 0 ]; then echo "fresh $alias"; continue; fi
+  marks=none
+  for f in "$r/var/cache/zypp/raw/$(printf '%s' "$alias" | tr / _)"/repodata/*repomd.xml; do
+    [ -r "$f" ] || continue
+    if grep -q '<data type="updateinfo' "$f"; then marks=yes; else marks=no; fi
+  done
+  echo "failed $alias $marks"
+done || exit
+"#;
+
+/// `zypper-sources`: fetches the lists of each source that is enabled.
+pub(super) fn failed_sources() -> Query<Vec<FailedSource>> {
+    each_source::query("zypper-sources", &format!("{EACH}echo end\n"))
 }
 
 /// Shell text for the beginning of a script: `zypp` asks zypper without fetching. `part NAME` begins a part of the

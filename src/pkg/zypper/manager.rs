@@ -7,7 +7,7 @@ use crate::{
     command::{Command, Query},
     facts::HostFacts,
     pkg::{
-        Accepts, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedScript, Health, LockHolder,
+        Accepts, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedScript, FailedSource, Health, LockHolder,
         PackageManager, PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble, Upkeep, answer,
         holders, rpm,
     },
@@ -47,6 +47,10 @@ impl PackageManager for Zypper {
 
     fn refresh(&self) -> Query<Refresh> {
         Query::new(commands::refresh(), |output| Ok(trouble::refresh(output)))
+    }
+
+    fn failed_sources(&self, _: &[String]) -> Option<Query<Vec<FailedSource>>> {
+        Some(commands::failed_sources())
     }
 
     fn knows_advisories(&self) -> bool {

@@ -12,6 +12,7 @@
 //! | label | command |
 //! |---|---|
 //! | `zypper-refresh` | `zypper refresh` |
+//! | `zypper-sources` | `zypper refresh ALIAS` for each source: which ones do not answer |
 //! | `zypper-state` | script: `rpm -qa`; files `etc/zypp/locks`, `etc/**/*.rpmnew` (`.rpmsave`, `.rpmorig`), times of the sources' `repomd.xml` |
 //! | `package-locks` | script: as for every manager, with rpm's `.rpm.lock` and the process id in `run/zypp.pid` |
 //! | `zypper-pending` | script: `zypper update --dry-run`, `zypper list-updates --all`, `zypper list-patches`, `zypper info -t patch`, `zypper repos`, and which sources' `repomd.xml` lists patches |
