@@ -68,7 +68,7 @@ impl Count {
         if self.bad > 0 {
             line.push_str(&format!(", {}", self.paint.bad(&format!("{} not ok", self.bad))));
         }
-        if done > 0 && self.waiting.len() <= NAMED {
+        if done > 0 && (1..=NAMED).contains(&self.waiting.len()) {
             line.push_str(&format!(", waiting for {}", text::hosts(&self.waiting, 60)));
         }
         line
@@ -90,6 +90,10 @@ mod tests {
         assert_eq!(count.line(), "2 of 8 hosts done, 1 not ok");
         count.done(&hosts[4], &ExecEnd::Code(0));
         assert_eq!(count.line(), "3 of 8 hosts done, 1 not ok, waiting for web[3-4,6-8]");
+        for host in &hosts {
+            count.done(host, &ExecEnd::Code(0));
+        }
+        assert_eq!(count.line(), "8 of 8 hosts done, 1 not ok");
         count.finish();
     }
 }

@@ -12,6 +12,7 @@ mod dnf;
 mod events;
 mod failure;
 mod faults;
+mod first_hour;
 mod fleet;
 mod forecast;
 mod guard;

@@ -48,14 +48,24 @@ impl Terminal {
     /// Waits until `words` appear after the first `from` bytes of the output; returns where they end.
     #[track_caller]
     pub fn until(&mut self, from: usize, words: &str) -> usize {
+        let found = self.or_over(from, words);
+        found.unwrap_or_else(|| panic!("it never said {words:?}:\n{}", self.text()))
+    }
+
+    /// The same, but `None` if the program ends before.
+    #[track_caller]
+    pub fn or_over(&mut self, from: usize, words: &str) -> Option<usize> {
         let end = Instant::now() + HUNG;
         loop {
             let over = self.child.try_wait().expect("a child").is_some();
             let text = self.text();
             if let Some(at) = text.get(from..).and_then(|new| new.find(words)) {
-                return from + at + words.len();
+                return Some(from + at + words.len());
             }
-            assert!(!over && Instant::now() < end, "it never said {words:?}:\n{text}");
+            if over {
+                return None;
+            }
+            assert!(Instant::now() < end, "it never said {words:?}:\n{text}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
