@@ -30,10 +30,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>, mut world: World) -> u8 {
     };
     if takes_settings(&cli.command) {
         if !settings.problems.is_empty() {
-            world.talk(Failure::usage(settings.problems.clone()).render("patchwave"));
+            world.complain(Failure::usage(settings.problems.clone()).render("patchwave"));
             return 2;
         }
-        settings.ignored.iter().for_each(|line| world.talk(format_args!("warning: {line}")));
+        settings.ignored.iter().for_each(|line| world.complain(format_args!("warning: {line}")));
         world.fallbacks = settings.fallbacks.clone();
         settings.used(&matches, &world).iter().for_each(|line| world.talk(line));
     }
@@ -47,7 +47,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>, mut world: World) -> u8 {
                 Ok(dir) => command_lines::program(&dir, &world),
                 Err(_) => "patchwave".to_owned(),
             };
-            world.talk(failure.render(&program));
+            world.complain(failure.render(&program));
             failure.code
         }
     }
@@ -65,9 +65,9 @@ fn not_understood(error: &clap::Error, settings: &Settings, world: &mut World) -
     world.talk(text.trim_end());
     // What is missing in the line may be in a file that cannot be read.
     for problem in &settings.problems.0 {
-        world.talk(format_args!("warning: {problem}"));
+        world.complain(format_args!("warning: {problem}"));
     }
-    settings.ignored.iter().for_each(|line| world.talk(format_args!("warning: {line}")));
+    settings.ignored.iter().for_each(|line| world.complain(format_args!("warning: {line}")));
     2
 }
 

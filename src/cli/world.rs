@@ -14,7 +14,7 @@ use crate::{
     inventory::Fallbacks,
     prompt::Prompt,
     transport::Transport,
-    ui::{Colour, Paint, ScreenLock, Size},
+    ui::{self, Colour, Paint, ScreenLock, Size},
 };
 use jiff::tz::TimeZone;
 
@@ -170,6 +170,13 @@ impl World {
     /// Writes a line for people. Errors are ignored, so that a closed terminal does not stop the command.
     pub fn talk(&mut self, line: impl std::fmt::Display) {
         let _ = writeln!(self.stderr, "{line}");
+    }
+
+    /// Writes an error or a warning, which begins with that word.
+    pub fn complain(&mut self, text: impl std::fmt::Display) {
+        let width = self.stderr_is_terminal.then(|| self.width());
+        let text = ui::complaint(&text.to_string(), self.paint(self.stderr_is_terminal), width);
+        self.talk(text);
     }
 }
 

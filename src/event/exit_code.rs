@@ -20,12 +20,22 @@ impl RunState {
 
     /// Packages that an `upgrade` named and that no host's package manager knows.
     pub fn unknown_packages(&self) -> Vec<String> {
+        self.on_no_host("known", "unknown")
+    }
+
+    /// CVEs and advisories that an `upgrade` named and that no pending update of any host belongs to: they are fixed
+    /// there, or misspelt.
+    pub fn unmatched_ids(&self) -> Vec<String> {
+        self.on_no_host("matched", "unmatched")
+    }
+
+    fn on_no_host(&self, known_here: &str, unknown_here: &str) -> Vec<String> {
         let (mut known, mut unknown) = (BTreeSet::new(), BTreeSet::new());
         let results = self.hosts.iter().flat_map(|host| &host.steps);
         for upgrade in results.filter_map(|(_, result)| result.vars.get("upgrade")) {
             let names = |key: &str| upgrade[key].as_array().into_iter().flatten().filter_map(Value::as_str);
-            known.extend(names("known"));
-            unknown.extend(names("unknown"));
+            known.extend(names(known_here));
+            unknown.extend(names(unknown_here));
         }
         unknown.difference(&known).map(|name| (*name).to_owned()).collect()
     }
@@ -51,6 +61,18 @@ mod tests {
             }
             assert_eq!((sample.state.exit_code(), sample.state.unknown_packages().join(" ").as_str()), (code, told));
         }
+    }
+
+    /// A CVE that is fixed everywhere is a success, and one that is misspelt looks the same: it is said.
+    #[test]
+    fn an_id_that_no_update_belongs_to_is_named_and_no_failure() {
+        let mut sample = Sample::of(plan(&[("all", &["a b"])]));
+        for (name, matched, unmatched) in [("a", "CVE-1", "CVE-2"), ("b", "CVE-3", "CVE-1")] {
+            let facts = serde_json::json!({ "matched": [matched], "unmatched": [unmatched] });
+            sample.walk(name, vec![result(Verdict::Ok, "ready"), result(Verdict::Ok, "done").var("upgrade", facts)]);
+        }
+        assert_eq!((sample.state.exit_code(), sample.state.unmatched_ids()), (0, vec!["CVE-2".to_owned()]));
+        assert_eq!(sample.state.unknown_packages(), [""; 0]);
     }
 
     #[test]

@@ -34,7 +34,9 @@ pub fn end_of_life(os: &OsRelease) -> Option<EndOfLife> {
             found.then(|| row.next()?.parse().ok()).flatten()
         })
     };
-    let end = of(&os.version_id).or_else(|| of(major))?;
+    // `3.20.3` is a point of `3.20`, `9.4` one of `9`.
+    let point = os.version_id.match_indices('.').nth(1).and_then(|(at, _)| of(&os.version_id[..at]));
+    let end = of(&os.version_id).or(point).or_else(|| of(major))?;
     Some(EndOfLife { end, data_of: OF.parse().ok() })
 }
 
@@ -50,6 +52,7 @@ mod tests {
     #[test]
     fn what_is_not_in_the_table_is_unknown() {
         assert_eq!(end("debian", "12").as_deref(), Some("2026-06-10"));
+        assert_eq!(end("alpine", "3.20.3").as_deref(), Some("2026-04-01"));
         assert_eq!(end("rocky", "9.4").as_deref(), Some("2032-05-31"));
         assert_eq!(end("ubuntu", "24.04").as_deref(), Some("2029-05-31"));
         // The releases of Ubuntu are not points of one release.

@@ -9,8 +9,8 @@ use crate::{
     command::{Command, Query, printable},
     facts::{details, host_facts},
     mask::Secrets,
-    pkg::{self, Accepts, PackageManager, PackageState, Pending, Refresh, Upkeep},
-    record::{HostDocument, InstalledPackage, KernelFacts, Packages},
+    pkg::{self, Accepts, Class, PackageManager, PackageState, Pending, Refresh, Upkeep},
+    record::{HostDocument, HostScanned, InstalledPackage, KernelFacts, Packages},
     transport::{Link, LinkError, NoSink},
 };
 
@@ -44,6 +44,13 @@ impl Found {
     /// Whether the host has package lists. The folder of the lists may be there without any.
     fn has_lists(&self) -> bool {
         self.facts.lists_at.is_some() && self.facts.upkeep.as_ref().is_none_or(|upkeep| !upkeep.repositories.is_empty())
+    }
+
+    /// Notes sources without a list. A host without any list says that by itself.
+    fn absent(&mut self, sources: &[String]) {
+        if !sources.is_empty() && self.facts.upkeep.as_ref().is_none_or(|upkeep| !upkeep.repositories.is_empty()) {
+            self.not(HostScanned::SOURCES, format!("no package list of {}; --refresh fetches it", sources.join(", ")));
+        }
     }
 
     /// Keeps the value, or why there is none. Errors of the connection end the visit.
@@ -121,7 +128,8 @@ fn with<T: 'static>(query: &Query<T>, command: &Command) -> Query<T> {
     query
 }
 
-/// Fetches the lists. If that fails, the old ones are used, and their age shows it.
+/// Fetches the lists. If that fails, the old ones are used. Some managers touch them all the same, so that their age is
+/// not known.
 async fn refresh(
     link: &mut Link,
     manager: &dyn PackageManager,
@@ -131,10 +139,10 @@ async fn refresh(
     let mut query = manager.refresh();
     query.command.privileged = raise;
     let answer = link.ask(&query, &mut NoSink).await;
-    match found.part("refresh", answer)? {
-        Some(Refresh::Locked { .. }) => found.not("refresh", "another process has locked the package lists"),
+    match found.part(HostScanned::REFRESH, answer)? {
+        Some(Refresh::Locked { .. }) => found.not(HostScanned::REFRESH, "another process has locked the package lists"),
         Some(Refresh::Failed { lines }) => {
-            found.not("refresh", lines.first().map_or("no reason given", String::as_str));
+            found.not(HostScanned::REFRESH, lines.first().map_or("no reason given", String::as_str));
         }
         Some(Refresh::Fresh) | None => {}
     }
@@ -150,9 +158,20 @@ async fn packages(
 ) -> Result<(), LinkError> {
     let (state, pending, boot, upkeep) =
         (manager.state(), manager.pending(Accepts::default()), manager.boot(), manager.upkeep());
-    let commands = [Some(&state.command), Some(&pending.command), Some(&boot.command)];
-    let commands = commands.into_iter().chain([upkeep.as_ref().map(|query| &query.command)]).flatten();
-    let commands: Vec<Command> = commands.map(|command| command.clone().privileged(raise)).collect();
+    let (origins, unfetched) = (manager.origins(), manager.unfetched());
+    let commands = [
+        Some(&state.command),
+        Some(&pending.command),
+        Some(&boot.command),
+        upkeep.as_ref().map(|query| &query.command),
+        origins.as_ref().map(|query| &query.command),
+        unfetched.as_ref().map(|query| &query.command),
+    ];
+    // What is not asked takes no place among the answers.
+    let place = |n: usize| commands[..n].iter().flatten().count();
+    let places = [place(3), place(4), place(5)];
+    let commands: Vec<Command> =
+        commands.into_iter().flatten().map(|command| command.clone().privileged(raise)).collect();
     let mut answers = Answers::of(link, &commands).await?;
     let boot = answers.read(link, 2, &with(&boot, &commands[2])).await;
     if let Some(boot) = found.part("kernels", boot)? {
@@ -163,27 +182,45 @@ async fn packages(
     match upkeep {
         None => found.not("upkeep", format!("not known of {} hosts", manager.name())),
         Some(query) => {
-            let answer = answers.read(link, 3, &with(&query, &commands[3])).await;
+            let answer = answers.read(link, places[0], &with(&query, &commands[places[0]])).await;
             found.facts.upkeep = found.part("upkeep", answer)?;
             upkeep_of = found.facts.upkeep.clone().unwrap_or_default();
         }
+    }
+    if let Some(query) = origins {
+        let answer = answers.read(link, places[1], &with(&query, &commands[places[1]])).await;
+        upkeep_of.origins.extend(found.part("source packages", answer)?.unwrap_or_default());
+    }
+    if let Some(query) = unfetched {
+        let answer = answers.read(link, places[2], &with(&query, &commands[places[2]])).await;
+        let absent = found.part("sources without a list", answer)?.unwrap_or_default();
+        found.absent(&absent);
     }
     let state = answers.read(link, 0, &with(&state, &commands[0])).await;
     if let Some(state) = found.part("packages", state)? {
         installed(&state, upkeep_of, now, found);
     }
     let pending = answers.read(link, 1, &with(&pending, &commands[1])).await;
-    match found.part("updates", pending)? {
+    let pending = found.part("updates", pending)?;
+    updates(manager, pending, found);
+    Ok(())
+}
+
+fn updates(manager: &dyn PackageManager, pending: Option<Pending>, found: &mut Found) {
+    match pending {
         // Without lists nothing can be pending, which says nothing about the host.
         Some(pending) if pending.refused.is_empty() && pending.updates.is_empty() && !found.has_lists() => {
             found.facts.lists_at = None;
             found.not("updates", "the host has no package lists; --refresh fetches them");
         }
         Some(pending) if pending.refused.is_empty() => found.pending = Some(pending),
-        Some(refused) => found.not("updates", &refused.refused[0]),
+        Some(refused) => {
+            let lists = manager.refusal(&refused.refused).0 == Class::Refresh;
+            let next = if lists { "; --refresh fetches the package lists" } else { "" };
+            found.not("updates", format!("{}{next}", printable(&refused.refused[0])));
+        }
         None => {}
     }
-    Ok(())
 }
 
 fn installed(state: &PackageState, upkeep: Upkeep, now: Timestamp, found: &mut Found) {
@@ -199,7 +236,8 @@ fn installed(state: &PackageState, upkeep: Upkeep, now: Timestamp, found: &mut F
     let health = state.health();
     found.facts.broken = (!health.is_good()).then(|| health.to_string());
     let age = state.lists_age.and_then(|age| SignedDuration::try_from(age).ok());
-    found.facts.lists_at = age.and_then(|age| now.checked_sub(age).ok()).map(coarse);
+    let fetched = age.filter(|_| !found.unknown.contains_key(HostScanned::REFRESH));
+    found.facts.lists_at = fetched.and_then(|age| now.checked_sub(age).ok()).map(coarse);
 }
 
 /// A moment to five minutes: the same lists should give the same document, although the host counts in seconds and its

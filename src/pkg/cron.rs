@@ -8,7 +8,8 @@ pub(super) fn lines(pattern: &str) -> String {
 
 const CRON: &str = r#"# Only the files are named: a line may contain a password.
 for f in "$r/etc/crontab" "$r"/etc/cron.d/* "$r"/etc/cron.hourly/* "$r"/etc/cron.daily/* "$r"/etc/cron.weekly/* \
-  "$r"/etc/cron.monthly/* "$r"/var/spool/cron/crontabs/*; do
+  "$r"/etc/cron.monthly/* "$r"/var/spool/cron/crontabs/* "$r"/var/spool/cron/tabs/* \
+  "$r"/var/spool/cron/*; do
   if [ -f "$f" ] && grep -v '^[[:space:]]*#' "$f" 2>/dev/null |
     grep -qE 'PATTERN'
   then echo "cron ${f#"$r"}"; fi

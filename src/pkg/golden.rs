@@ -23,7 +23,7 @@ type Check = fn(Manager, &Case) -> Result<(), String>;
 const CASES: &str = "golden";
 
 /// The question of each folder of cases.
-const QUERIES: [(&str, Check); 16] = [
+const QUERIES: [(&str, Check); 18] = [
     ("refresh", |manager, case| case.compare(&manager.refresh(), |v| json!(v))),
     ("failed-sources", |manager, case| {
         let query = manager.failed_sources(&case.lines()).ok_or("this manager cannot be asked for it")?;
@@ -80,6 +80,14 @@ const QUERIES: [(&str, Check); 16] = [
     ("upkeep", |manager, case| {
         let query = manager.upkeep().ok_or("this manager cannot be asked for it")?;
         case.compare(&query, |v| json!({ "upkeep": v, "origins": v.origins }))
+    }),
+    ("origins", |manager, case| {
+        let query = manager.origins().ok_or("this manager cannot be asked for it")?;
+        case.compare(&query, |v| json!(v))
+    }),
+    ("unfetched", |manager, case| {
+        let query = manager.unfetched().ok_or("this manager cannot be asked for it")?;
+        case.compare(&query, |v| json!(v))
     }),
     ("failed-scripts", |manager, case| {
         let found = manager.failed_scripts(&String::from_utf8_lossy(&case.file("stdout")?));

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 use serde::Serialize;
 
 use super::{
-    Accepts, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedScript, Health, Kernels, PackageState,
-    Pending, RebootReason, Repair, Simulation, Transaction, Trouble, Upkeep,
+    Accepts, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedScript, Health, Kernels, Origins,
+    PackageState, Pending, RebootReason, Repair, Simulation, Transaction, Trouble, Upkeep,
 };
 use crate::{
     command::{Command, Query},
@@ -161,6 +161,18 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
     /// Where updates come from, and which other programs install them. `None`: this program cannot find that out for
     /// this manager.
     fn upkeep(&self) -> Option<Query<Upkeep>> {
+        None
+    }
+
+    /// Which source package each installed package was built from. `None`: packages are their own sources, or
+    /// [`PackageManager::upkeep`] says it.
+    fn origins(&self) -> Option<Query<Origins>> {
+        None
+    }
+
+    /// Sources that are configured and whose list the host does not have, for people, for a manager that passes over
+    /// them in [`PackageManager::pending`].
+    fn unfetched(&self) -> Option<Query<Vec<String>>> {
         None
     }
 

@@ -99,6 +99,8 @@ fn reads(manager: Manager, output: &Output) {
     let _ = manager.upkeep().map(|query| query.read(output));
     let text = output.text();
     let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let _ = manager.origins().map(|query| query.read(output));
+    let _ = manager.unfetched().map(|query| query.read(output));
     let _ = manager.failed_sources(&lines).map(|query| query.read(output));
     let _ = (manager.explain(&text), manager.failed_scripts(&text), manager.fetched(&text), manager.refusal(&lines));
 }

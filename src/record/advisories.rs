@@ -82,6 +82,9 @@ pub struct Affected {
     pub release: String,
     /// The source package.
     pub package: String,
+    /// The first version with the problem; `None`: all before `fixed` have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub introduced: Option<String>,
     /// The first version without the problem: `None` is not fixed yet, `0` was never affected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fixed: Option<String>,

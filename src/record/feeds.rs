@@ -162,6 +162,8 @@ struct OsvPackage {
 
 #[derive(Deserialize)]
 struct OsvRange {
+    #[serde(default, rename = "type")]
+    kind: String,
     #[serde(default)]
     events: Vec<BTreeMap<String, String>>,
 }
@@ -179,10 +181,12 @@ fn osv(entry: Osv) -> Vec<Problem> {
         // `12`, `v3.20`, `22.04:LTS`, `Leap 15.6`.
         let release = parts.next().unwrap_or_default().rsplit(' ').next().unwrap_or_default();
         let release = release.trim_start_matches('v').to_owned();
-        for range in &one.ranges {
-            let fixed = range.events.iter().find_map(|event| event.get("fixed")).cloned();
-            let (system, release) = (system.clone(), release.clone());
-            affected.push(Affected { system, release, package: package.name.clone(), fixed });
+        // A commit is not a version of a package.
+        for range in one.ranges.iter().filter(|range| range.kind != "GIT") {
+            for (introduced, fixed) in intervals(&range.events) {
+                let (system, release) = (system.clone(), release.clone());
+                affected.push(Affected { system, release, package: package.name.clone(), introduced, fixed });
+            }
         }
     }
     let names = [vec![entry.id], entry.aliases, entry.upstream, entry.related].concat();
@@ -199,6 +203,21 @@ fn osv(entry: Osv) -> Vec<Problem> {
         affected: affected.clone(),
     };
     ids.into_iter().map(problem).collect()
+}
+
+/// From which version to which a range has the problem. `0` is the first of all versions.
+fn intervals(events: &[BTreeMap<String, String>]) -> Vec<(Option<String>, Option<String>)> {
+    let mut found = Vec::new();
+    let mut open: Option<Option<String>> = None;
+    for event in events {
+        if let Some(from) = event.get("introduced") {
+            open = Some(Some(from.clone()).filter(|from| from != "0"));
+        } else if let Some(fixed) = event.get("fixed") {
+            found.push((open.take().flatten(), Some(fixed.clone())));
+        }
+    }
+    found.extend(open.map(|from| (from, None)));
+    found
 }
 
 /// `CVE-2026-1234` in that, or in `DEBIAN-CVE-2026-1234`.
@@ -241,7 +260,13 @@ fn tracker(packages: BTreeMap<String, BTreeMap<String, TrackerEntry>>) -> Vec<Pr
                 if let "low" | "medium" | "high" | "unimportant" = state.urgency.trim_end_matches('*') {
                     severity = state.urgency.trim_end_matches('*').to_owned();
                 }
-                affected.push(Affected { system: system.clone(), release, package: package.clone(), fixed });
+                affected.push(Affected {
+                    system: system.clone(),
+                    release,
+                    package: package.clone(),
+                    introduced: None,
+                    fixed,
+                });
             }
             problems.push(Problem { id, severity, affected, ..Problem::default() });
         }
@@ -278,7 +303,7 @@ fn usn(notices: BTreeMap<String, Notice>) -> Vec<Problem> {
         for (release, about) in notice.releases {
             for (package, source) in about.sources {
                 let (system, release) = (system.clone(), release.clone());
-                affected.push(Affected { system, release, package, fixed: source.version });
+                affected.push(Affected { system, release, package, introduced: None, fixed: source.version });
             }
         }
         let cves: Vec<String> = notice.cves.into_iter().filter(|cve| cve.starts_with("CVE-")).collect();
@@ -352,6 +377,17 @@ mod tests {
         assert_eq!(shown(usn), ["Usn CVE-2026-0001 [\"USN-7000-1\"] : ubuntu jammy openssl 3.0.2-0ubuntu1.19"]);
         let kev = r#"{"title":"x","vulnerabilities":[{"cveID":"CVE-2026-0001","dateAdded":"2026-01-01"}]}"#;
         assert_eq!(shown(kev), ["Kev CVE-2026-0001 []  exploited: "]);
+    }
+
+    #[test]
+    fn a_range_may_begin_and_end_several_times_and_commits_are_no_versions() {
+        let osv = r#"{"id":"CVE-2026-0001","affected":[{"package":{"ecosystem":"Debian:12","name":"a"},"ranges":[
+            {"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"0.5"},{"introduced":"0.9"},{"fixed":"1.5"},
+            {"introduced":"2"}]},{"type":"GIT","events":[{"introduced":"0"},{"fixed":"0aabbcc"}]}]}]}"#;
+        let (_, Feed(problems)) = read_feed(osv).unwrap();
+        let range = |one: &Affected| format!("{:?} {:?}", one.introduced.as_deref(), one.fixed.as_deref());
+        let ranges: Vec<String> = problems[0].affected.iter().map(range).collect();
+        assert_eq!(ranges, [r#"None Some("0.5")"#, r#"Some("0.9") Some("1.5")"#, r#"Some("2") None"#]);
     }
 
     #[test]

@@ -45,6 +45,18 @@ pub struct HostScanned {
     pub unknown: BTreeMap<String, String>,
 }
 
+impl HostScanned {
+    /// The part of `unknown` that says why the package lists could not be fetched.
+    pub const REFRESH: &str = "refresh";
+    /// The part of `unknown` that names sources without a list.
+    pub const SOURCES: &str = "package sources";
+
+    /// Whether more may be pending than the host says: one of its sources did not answer, or has no list.
+    pub fn is_partial(unknown: &BTreeMap<String, String>) -> bool {
+        unknown.contains_key(Self::REFRESH) || unknown.contains_key(Self::SOURCES)
+    }
+}
+
 /// Why a scan has no answer of a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostNotScanned {

@@ -33,6 +33,7 @@ pub fn json(view: &RunView<'_>, record: Option<&Record>) -> Value {
         "exit_code": view.exit_code(),
         "stopped_because": view.stopped_because(),
         "unknown_packages": state.unknown_packages(),
+        "unmatched_ids": state.unmatched_ids(),
         "driven": view.running,
         "counts": view.counts(),
         "stages": state.stages.iter().zip(&started.plan.stages).enumerate().map(|(s, (stage, planned))| json!({

@@ -235,6 +235,10 @@ fn unknown(page: &mut String, view: &RunView<'_>) {
         let names: Vec<String> = names.iter().map(|name| escape(name)).collect();
         line(page, &format!("\nNo host that was asked knows these packages: {}", names.join(", ")));
     }
+    let ids: Vec<String> = view.state.unmatched_ids().iter().map(|id| escape(id)).collect();
+    if !ids.is_empty() {
+        line(page, &format!("\nNo pending update of any host belongs to: {}", ids.join(", ")));
+    }
 }
 
 fn packages(page: &mut String, view: &RunView<'_>) {

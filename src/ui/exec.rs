@@ -102,6 +102,8 @@ pub struct ExecLook {
     /// The most characters in a line. A line of a megabyte is useless on a terminal, but may be needed in a file
     /// (`usize::MAX`).
     pub most: usize,
+    /// The columns of the terminal, for what is not a host's output; `None`: lines stay whole.
+    pub width: Option<u16>,
     /// Colours.
     pub paint: Paint,
     /// Show the largest group in full, and only the differences of the others.
@@ -156,9 +158,10 @@ fn block(group: &Group<'_>, reference: Option<&Group<'_>>, look: ExecLook, out: 
         writeln!(out, "({dropped} more bytes were not kept{why})")?;
     }
     if let ExecEnd::NoAnswer { why, help, .. } = &group.end {
-        writeln!(out, "{}", text::first_line(why, 400))?;
+        let width = look.width.map_or(usize::MAX, usize::from);
+        writeln!(out, "{}", text::wrap(&text::first_line(why, 400), width))?;
         if let Some(help) = help {
-            writeln!(out, "try: {}", text::first_line(help, 400))?;
+            writeln!(out, "{}", text::wrap_behind("try: ", "     ", &text::first_line(help, 400), width))?;
         }
     }
     Ok(())
@@ -303,7 +306,7 @@ mod tests {
 
     fn told(results: &[ExecResult], most: usize, diff: bool, ends_only: bool) -> String {
         let mut out = Vec::new();
-        exec_blocks(results, ExecLook { most, paint: Paint::plain(), diff, ends_only }, &mut out).unwrap();
+        exec_blocks(results, ExecLook { most, width: None, paint: Paint::plain(), diff, ends_only }, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 

@@ -132,7 +132,7 @@ mod tests {
 
     fn told(results: &[ExecResult]) -> String {
         let mut out = Vec::new();
-        let look = ExecLook { most: 400, paint: Paint::plain(), diff: false, ends_only: false };
+        let look = ExecLook { most: 400, width: None, paint: Paint::plain(), diff: false, ends_only: false };
         exec_blocks(results, look, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }

@@ -42,6 +42,7 @@ impl Summary {
             page.push_str(&self.wrapped(&super::plan::estimate_line(estimate, state.tally.total)));
         }
         page.push_str(&remarks::unknown_packages(state));
+        page.push_str(&remarks::unmatched_ids(state, usize::from(self.width)));
         page.push_str(&remarks::record(self.record.as_ref()));
         let hints = self.hints(view, &view.troubles());
         if !hints.is_empty() {

@@ -4,6 +4,7 @@
 
 mod assets;
 mod bars;
+mod complaint;
 mod count;
 mod csv;
 mod cve;
@@ -31,6 +32,7 @@ mod tolerated;
 
 pub use assets::{assets_csv, assets_json, assets_tally, assets_text};
 pub use bars::{Bars, Size};
+pub use complaint::complaint;
 pub use count::Count;
 pub use cve::{cve_json, cve_tally, cve_text, imports_text};
 pub use exec::{ExecEnd, ExecLook, ExecResult, exec_blocks, exec_exit_code, exec_json, exec_line, exec_tally};

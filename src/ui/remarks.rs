@@ -62,6 +62,17 @@ pub(super) fn unknown_packages(state: &RunState) -> String {
     state.unknown_packages().iter().map(line).collect()
 }
 
+/// CVEs and advisories that no update belongs to.
+pub(super) fn unmatched_ids(state: &RunState, width: usize) -> String {
+    let line = |id: &String| {
+        let id = text::clean(id, 60);
+        let line =
+            format!("{id}: no pending update on any host that was asked belongs to it; it is fixed there, or misspelt");
+        text::wrap(&line, width) + "\n"
+    };
+    state.unmatched_ids().iter().map(line).collect()
+}
+
 /// Who approved which stage.
 pub(super) fn approvals(state: &RunState) -> String {
     let mut lines = String::new();

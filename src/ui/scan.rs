@@ -75,6 +75,10 @@ pub fn scan_text(view: &FleetView<'_>, look: &ScanLook) -> String {
         let word = if not.unreachable { "unreachable" } else { "failed" };
         page.push_str(&format!("{}: {word}: {}\n", folded(&hosts, look), text::first_line(&not.why, 300)));
     }
+    // One row has its details, and this among them.
+    for (broken, hosts) in view.broken().iter().filter(|_| rows.len() != 1 || !view.filter.is_any()) {
+        page.push_str(&format!("{}: packages: {}\n", folded(hosts, look), text::clean(broken, 300)));
+    }
     for (part, why, hosts) in view.unknown() {
         page.push_str(&format!("{}: {part} unknown: {}\n", folded(&hosts, look), text::clean(&why, 300)));
     }
@@ -276,5 +280,7 @@ pub fn scan_tally(view: &FleetView<'_>) -> String {
     let mut parts = vec![format!("{answered} answered")];
     parts.extend((silent > 0).then(|| format!("{silent} did not")));
     parts.push(format!("updates are pending on {}", view.hosts_with_updates()));
+    let unknown = view.hosts_not_known();
+    parts.extend((unknown > 0).then(|| format!("not known of {unknown}")));
     format!("{}: {}", count(view.scans.len(), "host"), parts.join(", "))
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{csv, scan::since};
 use crate::{
-    pkg::{Security, Update},
+    pkg::{Security, Stays, Update},
     view::{FleetView, HostScan},
 };
 
@@ -29,6 +29,7 @@ fn host(view: &FleetView<'_>, scan: &HostScan) -> Value {
         "updates": updates.map_or(Value::Null, Value::Array),
         "removals": answer.pending.as_ref().map(|pending| &pending.removals),
         "held": answer.facts.held,
+        "broken": answer.facts.broken,
         "reboot": answer.facts.reboot,
         "unknown": answer.unknown,
     })
@@ -42,6 +43,10 @@ fn update(scan: &HostScan, update: &Update) -> Value {
         Security::Unknown => "unknown",
     }
     .into();
+    let held = scan.answer.as_ref().ok().and_then(|answer| answer.facts.held.as_ref());
+    if update.stays == Some(Stays::KeptBack) && held.is_some_and(|held| held.contains(&update.name)) {
+        value["stays"] = "held".into();
+    }
     value["fix"] = json!(update.security.fix());
     value["since"] = json!(scan.since.of(&update.name));
     value["security_since"] = json!(scan.since.security_of(&update.name));

@@ -87,6 +87,7 @@ impl Summary {
         page.push_str(&self.leases(view));
         page.push_str(&remarks::unsent(view));
         page.push_str(&remarks::unknown_packages(state));
+        page.push_str(&remarks::unmatched_ids(state, usize::from(self.width)));
         page.push_str(&remarks::approvals(state));
         page.push_str(&remarks::record(self.record.as_ref()));
         let hints = self.hints(view, &troubles);

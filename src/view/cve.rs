@@ -177,8 +177,13 @@ impl Knowledge {
                 (false, _) => "no imported advisory speaks about it for this system",
             });
         }
-        let found = rows.iter().flat_map(|row| judge(row, facts, packages, manager));
-        found.min().unwrap_or_else(|| {
+        let found: Vec<CveVerdict> = rows.iter().flat_map(|row| judge(row, facts, packages, manager)).collect();
+        // The package may be there under the name of another one that is built from it.
+        let named = packages.0.values().flatten().any(|one| one.source.is_some());
+        if found.is_empty() && manager.origins().is_some() && !named {
+            return unknown("from which sources its packages are built is not known");
+        }
+        found.into_iter().min().unwrap_or_else(|| {
             let names: BTreeSet<&str> = rows.iter().map(|row| row.package.as_str()).collect();
             let names = names.into_iter().collect::<Vec<_>>().join(", ");
             CveVerdict { state: CveState::NotAffected, why: format!("nothing of {names} is installed") }
@@ -202,11 +207,14 @@ impl Knowledge {
             };
             let known = self.by_package.get(&(facts.system.os.id.clone(), source.clone()));
             for problem in known.into_iter().flatten().map(|at| &self.problems[*at]) {
-                let row = problem.affected.iter().find(|row| row.package == source && is_of(row, &facts.system.os));
-                if let Some(fixed) = row.and_then(|row| row.fixed.as_deref())
-                    && manager.compare(&from, fixed) == Ordering::Less
-                    && manager.compare(fixed, &update.to) != Ordering::Greater
-                {
+                let mut rows =
+                    problem.affected.iter().filter(|row| row.package == source && is_of(row, &facts.system.os));
+                let before = |version: &str, other: &str| manager.compare(version, other) == Ordering::Less;
+                let fixes = |row: &Affected| {
+                    let has = row.introduced.as_deref().is_none_or(|first| !before(&from, first));
+                    has && row.fixed.as_deref().is_some_and(|fixed| before(&from, fixed) && !before(&update.to, fixed))
+                };
+                if rows.any(fixes) {
                     self.note(update, problem);
                 }
             }
@@ -269,6 +277,10 @@ fn judge(
 }
 
 fn compared(row: &Affected, name: &str, version: &str, manager: &dyn PackageManager) -> CveVerdict {
+    if let Some(from) = row.introduced.as_deref().filter(|from| manager.compare(version, from) == Ordering::Less) {
+        let why = format!("{name} {version} is older than {from}, which brought it");
+        return CveVerdict { state: CveState::NotAffected, why };
+    }
     let (state, why) = match row.fixed.as_deref() {
         None => (CveState::Missing, format!("{name} {version}: there is no fix yet")),
         Some("0") => (CveState::NotAffected, format!("{name} never had it on this release")),

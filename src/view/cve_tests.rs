@@ -15,6 +15,7 @@ fn row(package: &str, fixed: Option<&str>) -> Affected {
         system: "debian".to_owned(),
         release: "bookworm".to_owned(),
         package: package.to_owned(),
+        introduced: None,
         fixed: fixed.map(str::to_owned),
     }
 }
@@ -76,12 +77,42 @@ fn each_state_has_its_reason() {
     check(row("openssl", None), CveState::Missing, "no fix yet");
     check(row("openssl", Some("3.0.9-1")), CveState::Fixed, "has the fix of 3.0.9-1");
     check(row("openssl", Some("0")), CveState::NotAffected, "never had it");
+    let from = |introduced: &str, fixed: &str| Affected {
+        introduced: Some(introduced.to_owned()),
+        ..row("openssl", Some(fixed))
+    };
+    check(from("3.0.12-1", "3.0.15-1"), CveState::NotAffected, "older than 3.0.12-1, which brought it");
+    check(from("3.0.11-1", "3.0.15-1"), CveState::Missing, "older than 3.0.15-1");
     check(row("curl", Some("1")), CveState::NotAffected, "nothing of curl is installed");
     // The name of a binary package is not the name of a source.
     check(row("libssl3", Some("9")), CveState::NotAffected, "nothing of libssl3");
     check(row("linux", Some("6.1.101-1")), CveState::NotBooted, "kernel 6.1.0-40-amd64 is running");
     check(row("linux", Some("6.1.102-1")), CveState::Missing, "6.1.100-1 is older");
     check(row("linux", Some("6.1.99-1")), CveState::Fixed, "6.1.100-1 has the fix");
+}
+
+/// On the other managers' hosts a scan of an older version did not say what a package was built from.
+#[test]
+fn a_source_that_no_package_is_named_after_may_be_there_all_the_same() {
+    let mut facts = HostDocument { manager: Some("dnf".to_owned()), ..HostDocument::default() };
+    (facts.system.os.id, facts.system.os.version_id) = ("rocky".to_owned(), "9.4".to_owned());
+    let row = Affected {
+        system: "rocky".to_owned(),
+        release: "9".to_owned(),
+        package: "openssl".to_owned(),
+        introduced: None,
+        fixed: Some("3.0.7-28".to_owned()),
+    };
+    let verdict = |source: Option<(&str, &str)>| {
+        let source = source.map(|(name, version)| (name.to_owned(), version.to_owned()));
+        let installed = vec![InstalledPackage { version: "1:3.0.7-27".to_owned(), source }];
+        let packages = Packages([("openssl-libs".to_owned(), installed)].into());
+        knowledge(vec![row.clone()], 9).verdict("CVE-2026-0001", &facts, Some(&packages), None).state
+    };
+    assert_eq!(verdict(None), CveState::Unknown);
+    assert_eq!(verdict(Some(("openssl", "3.0.7-27"))), CveState::Missing);
+    assert_eq!(verdict(Some(("openssl", "3.0.7-28"))), CveState::Fixed);
+    assert_eq!(verdict(Some(("bash", "5"))), CveState::NotAffected);
 }
 
 /// Kernels of one name side by side: what counts is the version that runs.
@@ -106,6 +137,7 @@ fn a_kernel_beside_the_old_one_is_fixed_only_when_it_runs() {
     let installed = versions.map(|version| InstalledPackage { version: version.to_owned(), source: None });
     let packages = Packages([("kernel".to_owned(), installed.to_vec())].into());
     let fixed = |version: &str| Affected {
+        introduced: None,
         system: "rocky".to_owned(),
         release: "9".to_owned(),
         package: "kernel".to_owned(),
@@ -130,6 +162,7 @@ fn a_kernel_that_replaced_the_running_one_is_not_fixed_before_the_reboot() {
         facts.system.os.id = "alpine".to_owned();
         facts.system.os.version_id = "3.20".to_owned();
         let row = Affected {
+            introduced: None,
             system: "alpine".to_owned(),
             release: "3".to_owned(),
             package: name.to_owned(),

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::{
     host::HostName,
     pkg::{Pending, Security, Stays, Update},
-    record::{HostDocument, HostNotScanned, Since},
+    record::{HostDocument, HostNotScanned, HostScanned, Since},
 };
 
 /// One host's newest scan.
@@ -192,16 +192,34 @@ impl<'a> FleetView<'a> {
         self.scans.iter().filter(has).count()
     }
 
-    /// The exit code of a scan, the worst first: 7 what is pending on a host is not known, 6 a host answered badly, 5 a
-    /// host was not reached, 4 the scan was interrupted, 8 updates that count are pending, 0 none are.
+    /// How many hosts answered, and it is not known, or not of all their sources, what is pending there.
+    pub fn hosts_not_known(&self) -> usize {
+        let unknown = |answer: &ScanAnswer| answer.pending.is_none() || HostScanned::is_partial(&answer.unknown);
+        self.scans.iter().filter(|scan| scan.answer.as_ref().is_ok_and(unknown)).count()
+    }
+
+    /// Hosts whose package database is broken, and how.
+    pub fn broken(&self) -> Vec<(&'a str, Vec<&'a HostName>)> {
+        let mut groups: IndexMap<&'a str, Vec<&'a HostName>> = IndexMap::new();
+        for scan in self.scans {
+            if let Some(broken) = scan.answer.as_ref().ok().and_then(|answer| answer.facts.broken.as_deref()) {
+                groups.entry(broken).or_default().push(&scan.host);
+            }
+        }
+        groups.into_iter().collect()
+    }
+
+    /// The exit code of a scan, the worst first: 7 what is pending on a host is not known, 6 a host answered badly or
+    /// its package database is broken, 5 a host was not reached, 4 the scan was interrupted, 8 updates that count are
+    /// pending, 0 none are.
     pub fn exit_code(&self) -> u8 {
         let failed = |such: &dyn Fn(&HostNotScanned) -> bool| {
             self.scans.iter().any(|scan| scan.answer.as_ref().is_err_and(such))
         };
         let interrupted = |not: &HostNotScanned| not.class == Self::INTERRUPTED;
-        let unknown = self.scans.iter().any(|scan| scan.answer.as_ref().is_ok_and(|answer| answer.pending.is_none()));
         match () {
-            () if unknown => 7,
+            () if self.hosts_not_known() > 0 => 7,
+            () if !self.broken().is_empty() => 6,
             () if failed(&|not| !not.unreachable && !interrupted(not)) => 6,
             () if failed(&|not| not.unreachable) => 5,
             () if failed(&interrupted) => 4,

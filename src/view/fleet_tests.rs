@@ -105,6 +105,20 @@ fn the_worst_decides_the_exit_code() {
         assert_eq!(code(&all[..until], &any), expected, "{until} hosts");
     }
     assert_eq!(code(&all[..2], &security), 0);
+    // More may be pending than a host says if one of its sources has no list; a broken database takes no update.
+    for part in [HostScanned::REFRESH, HostScanned::SOURCES] {
+        let mut partial = all[1].clone();
+        partial.answer.as_mut().unwrap().unknown.insert(part.to_owned(), "no answer".to_owned());
+        let scans = [all[0].clone(), partial];
+        let view = FleetView { scans: &scans, filter: &any };
+        assert_eq!((view.exit_code(), view.hosts_not_known(), view.hosts_with_updates()), (7, 1, 1), "{part}");
+    }
+    let mut broken = all[0].clone();
+    let answer = broken.answer.as_mut().unwrap();
+    answer.facts = Arc::new(HostDocument { broken: Some("a is half-installed".to_owned()), ..HostDocument::default() });
+    let scans = [all[1].clone(), broken];
+    let view = FleetView { scans: &scans, filter: &security };
+    assert_eq!((view.exit_code(), view.broken()), (6, vec![("a is half-installed", vec![&scans[1].host])]));
     assert_eq!(code(&[], &any), 0);
 }
 

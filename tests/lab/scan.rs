@@ -112,6 +112,36 @@ fn a_scan_says_what_the_hosts_own_programs_say_and_leaves_nothing() {
     jump.call(&["ledger", "verify"]).must(0);
 }
 
+/// A source that is gone is not "nothing is pending".
+#[test]
+fn a_source_that_does_not_answer_makes_a_scan_incomplete() {
+    let Some(lab) = Lab::up_of(3, "", "suse=h2 arch=h3") else { return };
+    let playbook = "name: Patch\nsteps: [ { upgrade: security } ]\n";
+    let jump = Patchwave::new(&lab, "all: { vars: { patchwave: { environment: test, risk: low } } }", playbook);
+    let inventory = lab.state().join("inventory.yml").display().to_string();
+    let trust = lab.state().join("known_hosts").display().to_string();
+    let scan = |more: &[&str]| {
+        let words = [&["scan", "-i", &inventory, "--known-hosts", &trust, "--json"][..], more].concat();
+        jump.call(&words)
+    };
+    lab.on("h1", "sed -i s,/srv/repo/security,/srv/repo/gone, /etc/apt/sources.list");
+    let failed = objects(&scan(&["--refresh", "h1"]).must(7).out);
+    assert!(failed[0]["unknown"]["refresh"].is_string() && failed[0]["lists_at"].is_null(), "{}", failed[0]);
+    // The next one fetches nothing, and the list is as absent as before.
+    let later = objects(&scan(&["--package", "lab-sec", "h1"]).must(7).out);
+    let said = later[0]["unknown"]["package sources"].as_str().unwrap_or_default();
+    assert!(said.contains("no package list of /srv/repo/gone"), "{}", later[0]);
+    assert_eq!(later[0]["updates"], serde_json::json!([]));
+
+    // zypper would fetch what it never had, even with --no-refresh.
+    let never = objects(&scan(&["h2"]).must(7).out);
+    let why = never[0]["unknown"]["updates"].as_str().unwrap_or_default();
+    assert!(why.contains("it was never fetched; --refresh fetches the package lists"), "{}", never[0]);
+    assert_eq!(lab.on("h2", "ls /var/cache/zypp/raw 2>/dev/null | wc -l"), "0");
+    lab.on("h3", "sed -i s,/srv/repo/core,/srv/gone, /etc/pacman.conf");
+    scan(&["--refresh", "h3"]).must(7);
+}
+
 #[test]
 fn without_rights_what_cannot_be_seen_is_unknown() {
     let Some(lab) = Lab::up(1, "") else { return };

@@ -254,6 +254,7 @@ fn most(world: &World) -> usize {
 
 fn show(args: &ExecArgs, results: &[ui::ExecResult], world: &mut World) -> Result<(), Failure> {
     let look = ui::ExecLook {
+        width: world.stdout_is_terminal.then(|| world.width()),
         most: most(world),
         paint: world.paint(world.stdout_is_terminal),
         diff: args.diff,

@@ -39,7 +39,7 @@ pub(in crate::cli) fn runs(args: &RunsArgs, state_dir: PathBuf, world: &mut Worl
         if matches!(error, LedgerError::Damaged { .. }) {
             code = 3;
         }
-        world.talk(Failure::from(error).render(&program));
+        world.complain(Failure::from(error).render(&program));
     }
     Ok(code)
 }

@@ -85,6 +85,20 @@ done
 echo "now $(date +%s)"
 "#;
 
+const ORIGINS: &str = r#"awk '
+  function done() { if (name != "" && source != "") print "origin\t" name "\t" source "\t" version; name = version = source = "" }
+  /^P:/ { name = substr($0, 3) }
+  /^V:/ { version = substr($0, 3) }
+  /^o:/ { source = substr($0, 3) }
+  /^$/ { done() }
+  END { done() }' "$db/installed" || exit
+"#;
+
+/// `apk-origins`.
+pub(super) fn origins() -> Command {
+    Command::sh("apk-origins", &format!("{FIND}{ORIGINS}echo end\n"), [""; 0]).timeout(QUERY_LIMIT)
+}
+
 /// See [`crate::pkg::PackageManager::list_files`].
 pub(super) const LIST_FILES: &str = r#"for p; do apk info -q -L "$p" 2>/dev/null | sed "s|^|$p /|"; done"#;
 

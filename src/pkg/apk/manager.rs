@@ -7,8 +7,9 @@ use crate::{
     command::{Command, Query},
     facts::HostFacts,
     pkg::{
-        Accepts, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedSource, Health, LockHolder,
+        Accepts, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedSource, Health, LockHolder, Origins,
         PackageManager, PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble, answer, holders,
+        origins,
     },
 };
 
@@ -100,6 +101,10 @@ impl PackageManager for Apk {
 
     fn boot(&self) -> Query<Boot> {
         Query::new(commands::boot(), boot::read)
+    }
+
+    fn origins(&self) -> Option<Query<Origins>> {
+        Some(Query::new(commands::origins(), origins::read))
     }
 
     fn is_kernel_source(&self, source: &str) -> bool {

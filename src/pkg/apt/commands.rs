@@ -179,6 +179,23 @@ CRONdpkg-query -W -f '${Package}\t${Architecture}\t${source:Package}\t${source:V
 echo end
 "#;
 
+// The addresses are not printed: they may contain a password. A flat source need not have a file of its release.
+const UNFETCHED: &str = r#"r=${PATCHWAVE_ROOT-}
+said=$(apt-get update --print-uris) || exit
+printf '%s\n' "$said" | sed -n "s/^'.*' \([^ ]*\)InRelease [0-9].*/\1/p" | sort -u | while read -r base; do
+  for f in "$r/var/lib/apt/lists/$base"*; do
+    [ ! -e "$f" ] || continue 2
+  done
+  echo "absent $base"
+done
+echo end
+"#;
+
+/// `apt-unfetched`: sources without a list.
+pub(super) fn unfetched() -> Command {
+    Command::sh("apt-unfetched", UNFETCHED, [""; 0])
+}
+
 /// `apt-upkeep`: repositories by their lists, other programs that install updates, source packages.
 pub(super) fn upkeep() -> Command {
     let upgrades = "(^|[^a-z-])(unattended-upgrade|(apt|apt-get|aptitude)( .*)? \

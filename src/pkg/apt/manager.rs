@@ -112,6 +112,10 @@ impl PackageManager for Apt {
         Some(Query::new(commands::upkeep(), upkeep::read))
     }
 
+    fn unfetched(&self) -> Option<Query<Vec<String>>> {
+        Some(Query::new(commands::unfetched(), upkeep::unfetched))
+    }
+
     fn is_kernel_source(&self, source: &str) -> bool {
         kernel::is_kernel_source(source)
     }

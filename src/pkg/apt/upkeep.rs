@@ -44,6 +44,12 @@ pub(super) fn read(output: &Output) -> Result<Upkeep, Unreadable> {
     Ok(upkeep.tidied())
 }
 
+/// Reads `apt-unfetched`.
+pub(super) fn unfetched(output: &Output) -> Result<Vec<String>, Unreadable> {
+    let lines = before_end(output, "end")?;
+    Ok(lines.iter().filter_map(|line| line.strip_prefix("absent ")).map(|base| short_name(&printable(base))).collect())
+}
+
 /// `deb.debian.org/debian bookworm` for `deb.debian.org_debian_dists_bookworm_InRelease`.
 fn short_name(file: &str) -> String {
     let whole = file.trim_end_matches("InRelease").trim_end_matches("Release").trim_end_matches('_');

@@ -8,8 +8,8 @@ use crate::{
     facts::HostFacts,
     pkg::{
         Accepts, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedScript, FailedSource, Health, LockHolder,
-        PackageManager, PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble, Upkeep, answer,
-        holders, rpm,
+        Origins, PackageManager, PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble, Upkeep,
+        answer, holders, rpm,
     },
 };
 
@@ -133,6 +133,10 @@ impl PackageManager for Dnf {
 
     fn upkeep(&self) -> Option<Query<Upkeep>> {
         Some(Query::new(commands::upkeep(), Upkeep::read))
+    }
+
+    fn origins(&self) -> Option<Query<Origins>> {
+        Some(rpm::origins::query())
     }
 
     fn is_kernel_source(&self, source: &str) -> bool {

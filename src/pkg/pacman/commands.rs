@@ -215,6 +215,21 @@ pub(super) fn locks() -> Command {
     Command::sh("pacman-locks", &format!("{FIND}{HOLDERS}holders\necho end\n"), [""; 0])
 }
 
+const ORIGINS: &str = r#"for d in "$db"/local/*/; do
+  [ ! -r "$d/desc" ] || awk '
+    key == "%NAME%" { name = $0 }
+    key == "%VERSION%" { version = $0 }
+    key == "%BASE%" { base = $0 }
+    { key = $0 }
+    END { if (name != "" && base != "") print "origin\t" name "\t" base "\t" version }' "$d/desc"
+done
+"#;
+
+/// `pacman-origins`.
+pub(super) fn origins() -> Command {
+    Command::sh("pacman-origins", &format!("{FIND}{ORIGINS}echo end\n"), [""; 0]).timeout(QUERY_LIMIT)
+}
+
 /// See [`crate::pkg::PackageManager::list_files`].
 pub(super) const LIST_FILES: &str = r#"pacman -Ql "$@" 2>/dev/null"#;
 

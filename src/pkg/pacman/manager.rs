@@ -8,8 +8,8 @@ use crate::{
     facts::HostFacts,
     pkg::{
         Accepts, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedScript, FailedSource, Health, LockHolder,
-        PackageManager, PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble, Upkeep, answer,
-        holders,
+        Origins, PackageManager, PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble, Upkeep,
+        answer, holders, origins,
     },
 };
 
@@ -127,6 +127,10 @@ impl PackageManager for Pacman {
 
     fn upkeep(&self) -> Option<Query<Upkeep>> {
         Some(Query::new(commands::upkeep(), Upkeep::read))
+    }
+
+    fn origins(&self) -> Option<Query<Origins>> {
+        Some(Query::new(commands::origins(), origins::read))
     }
 
     fn is_kernel_source(&self, source: &str) -> bool {

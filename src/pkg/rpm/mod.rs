@@ -8,6 +8,7 @@ pub(super) mod lists;
 pub(super) mod locks;
 pub(super) mod names;
 pub(super) mod newest;
+pub(super) mod origins;
 pub(super) mod present;
 pub(super) mod scripts;
 pub(super) mod staged;

@@ -78,6 +78,14 @@ const PENDING: &str = r#"if grep -q '^ID="*opensuse-tumbleweed' "$r/etc/os-relea
   said='E: openSUSE Tumbleweed is upgraded as a whole: zypper dup'
   refuse 1
 fi
+# zypper fetches what it never fetched, even with --no-refresh.
+said=$(zypp repos --show-enabled-only) || said=
+for alias in $(printf '%s\n' "$said" | sed -n 's/^<repo .*alias="\([A-Za-z0-9_.:+-]*\)".*/\1/p'); do
+  if [ ! -d "$r/var/cache/zypp/raw/$alias" ]; then
+    said="E: source $alias: metadata not found, it was never fetched"
+    refuse 1
+  fi
+done
 echo "native $(rpm -E '%{_target_cpu}')"
 rpm -qa --qf 'pkg\t%{NAME}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\t%{ARCH}\n' || exit
 part update

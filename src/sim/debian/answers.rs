@@ -38,6 +38,7 @@ impl Packages {
             "apt-known" => Ok(String::new()),
             "apt-boot" => Ok(self.boot()),
             "apt-upkeep" => Ok(UPKEEP.to_owned()),
+            "apt-unfetched" => Ok("end\n".to_owned()),
             "apt-mark-auto" if full => refused("E: No space left on device"),
             "apt-mark-auto" => {
                 self.mark_auto(command.argv.rsplit(|word| word == "auto").next().unwrap_or_default());

@@ -48,8 +48,6 @@ pub(super) struct Choice {
     pub left: Vec<PackageLeft>,
     /// Named, but not on the host.
     pub not_installed: Vec<String>,
-    /// CVEs or advisories that no pending update belongs to.
-    pub unmatched: Vec<String>,
     /// Which of the names the host knows.
     pub name_check: NameCheck,
     /// Package sources that did not answer and did not have to.
@@ -63,6 +61,11 @@ pub(super) struct Choice {
 pub(super) struct NameCheck {
     pub known: Vec<String>,
     pub unknown: Vec<String>,
+    /// CVEs or advisories that a pending update belongs to, and those that none belongs to.
+    #[serde(default)]
+    pub matched: Vec<String>,
+    #[serde(default)]
+    pub unmatched: Vec<String>,
 }
 
 impl Wish {
@@ -191,7 +194,8 @@ pub(super) fn choose(wish: &Wish, manager: &dyn PackageManager, pending: &Pendin
     }
     let is_there = |name: &String| state.has(name) || is_pattern(name);
     let has_update = |id: &&String| pending.updates.iter().any(|update| wish.belongs(update, id));
-    choice.unmatched = wish.ids.iter().filter(|id| !has_update(id)).cloned().collect();
+    let (matched, unmatched) = wish.ids.iter().cloned().partition(|id| has_update(&id));
+    (choice.name_check.matched, choice.name_check.unmatched) = (matched, unmatched);
     choice.nothing_to_hold = wish.without_package(manager, state);
     choice.not_installed = wish.names.iter().filter(|name| !is_there(name)).cloned().collect();
     choice
@@ -225,7 +229,7 @@ impl Choice {
             ("not installed, so not held", &self.nothing_to_hold),
             ("the source does not mark security updates", &self.unsure),
             ("not installed", &self.not_installed),
-            ("no pending update belongs to", &self.unmatched),
+            ("no pending update belongs to", &self.name_check.unmatched),
             ("package sources that did not answer", &self.silent),
         ];
         let mut lines = self.blocked();
@@ -438,7 +442,7 @@ mod tests {
             let choice = choose(&wish, &Apt, &pending, &PackageState::default());
             let take: Vec<String> = choice.take.iter().map(Exact::to_string).collect();
             assert_eq!(
-                (take.join(" ").as_str(), choice.unmatched),
+                (take.join(" ").as_str(), choice.name_check.unmatched),
                 (expected, unmatched.into_iter().map(str::to_owned).collect())
             );
         }

@@ -134,12 +134,15 @@ pub(super) async fn with_facts(
     };
     let required = reasons.as_ref().map(|reasons| !reasons.is_empty());
     let mut facts = json!({ "packages": names.len(), "names": names, "reboot_required": required, "reasons": reasons });
-    if let Some(facts) =
-        facts.as_object_mut().filter(|_| !name_check.unknown.is_empty() || !name_check.known.is_empty())
+    // What is unknown to every host of the run is reported at its end.
+    let NameCheck { known, unknown, matched, unmatched } = name_check;
+    for [(yes, some), (no, others)] in
+        [[("known", known), ("unknown", unknown)], [("matched", matched), ("unmatched", unmatched)]]
     {
-        // Names that are unknown to every host of the run are reported at its end.
-        facts.insert("known".to_owned(), json!(name_check.known));
-        facts.insert("unknown".to_owned(), json!(name_check.unknown));
+        if let Some(facts) = facts.as_object_mut().filter(|_| !some.is_empty() || !others.is_empty()) {
+            facts.insert(yes.to_owned(), json!(some));
+            facts.insert(no.to_owned(), json!(others));
+        }
     }
     result.var("upgrade", facts)
 }

@@ -182,7 +182,7 @@ fn lookup_reason(error: &io::Error) -> String {
 
 fn unresolved(host: &str, why: &str) -> ConnectError {
     let mut error = failed(Phase::Resolve, Class::Resolve, format!("the name {host} cannot be resolved: {why}"));
-    error.help = Some(format!("try `getent hosts {host}`, or set an address with `ansible_host`"));
+    error.help = Some(format!("`getent hosts {host}` asks the same question; `ansible_host` gives an address"));
     error
 }
 

@@ -34,6 +34,7 @@ mod rollback;
 mod round_trips;
 mod run;
 mod scan;
+mod screens;
 mod secret_variables;
 mod settings;
 mod status;

@@ -47,6 +47,11 @@ impl Tmux {
         self.tmux(&["capture-pane", "-e", "-p", "-S", "-"])
     }
 
+    /// The same, with the lines whole that the terminal had to break.
+    pub fn joined(&self) -> String {
+        self.tmux(&["capture-pane", "-e", "-p", "-J", "-S", "-"])
+    }
+
     /// Waits until the screen has this text; returns the screen.
     #[track_caller]
     pub fn until(&self, text: &str) -> String {

@@ -4,7 +4,7 @@
 . "$PATCHWAVE_ROOT/bin/dpkg-db.sh"
 
 all="$*"
-verb= simulate= download= versions= new= only_upgrade= keep= fix= wait=0 format= names= back= gone=
+verb= uris= simulate= download= versions= new= only_upgrade= keep= fix= wait=0 format= names= back= gone=
 option() {
     case $1 in
     DPkg::Lock::Timeout=*) wait=${1#*=} ;;
@@ -22,6 +22,7 @@ while [ $# -gt 0 ]; do
     -V) versions=1 ;;
     -f) fix=1 ;;
     -q | -qq | -y) ;;
+    --print-uris) uris=1 ;;
     --allow-downgrades) back=1 ;;
     --with-new-pkgs) new=1 ;;
     --only-upgrade) only_upgrade=1 ;;
@@ -305,7 +306,7 @@ purge() {
 }
 
 case $verb in
-update) update ;;
+update) [ -n "$uris" ] || update ;;
 indextargets)
     case $names in " Created-By: Packages" | "") indextargets ;; *) unknown "$all" ;; esac
     ;;
