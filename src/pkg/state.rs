@@ -35,6 +35,8 @@ pub struct Installed {
     pub held: bool,
     /// It came in as a dependency.
     pub auto: bool,
+    /// Other versions of it may be installed beside it (kernels).
+    pub side_by_side: bool,
 }
 
 /// Whether the package database is in order.

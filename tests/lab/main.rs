@@ -20,6 +20,7 @@ mod half_done;
 mod host_faults;
 mod judge;
 mod kept;
+mod kernel_back;
 mod lease;
 mod login;
 mod mixed;

@@ -95,7 +95,7 @@ pub(super) fn read(output: &Output) -> Result<PackageState, Unreadable> {
     for (name, version, broken) in packages.into_iter().filter(|(name, ..)| !name.starts_with(HOLD)) {
         let held = holds.contains(&name) || world.get(&name).is_some_and(|pinned| *pinned);
         let auto = !world.contains_key(&name);
-        state.add(&name, Installed { version, broken, held, auto });
+        state.add(&name, Installed { version, broken, held, auto, ..Installed::default() });
     }
     Ok(state)
 }

@@ -54,7 +54,7 @@ fn package(line: &str, native: &str, state: &mut PackageState) -> Result<(), Unr
     };
     let foreign = architecture != native && architecture != "all" && !architecture.is_empty();
     let key = if foreign { format!("{name}:{architecture}") } else { name.to_owned() };
-    let installed = Installed { version: version.to_owned(), broken, held: want == "hold", auto: false };
+    let installed = Installed { version: version.to_owned(), broken, held: want == "hold", ..Installed::default() };
     state.add(key, installed);
     Ok(())
 }

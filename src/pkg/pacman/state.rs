@@ -68,7 +68,7 @@ pub(super) fn read(output: &Output) -> Result<PackageState, Unreadable> {
                 (version != newest).then(|| format!("left over beside {newest}"))
             };
             let (held, auto) = (held.is_match(&name), auto.contains(&name));
-            state.add(&name, Installed { version, broken, held, auto });
+            state.add(&name, Installed { version, broken, held, auto, ..Installed::default() });
         }
     }
     Ok(state)

@@ -98,9 +98,10 @@ impl Seen {
             let last = versions.len() - 1;
             for (at, rpm) in versions.into_iter().enumerate() {
                 // A transaction that was cut off has installed the new version and not yet removed the old one.
-                let left = at < last && !self.several.contains(&rpm.name);
-                let broken = left.then(|| format!("left over beside {newest}"));
-                let installed = Installed { version: rpm.version.clone(), broken, held: held(rpm), auto: false };
+                let side_by_side = self.several.contains(&rpm.name);
+                let broken = (at < last && !side_by_side).then(|| format!("left over beside {newest}"));
+                let (version, held) = (rpm.version.clone(), held(rpm));
+                let installed = Installed { version, broken, held, side_by_side, ..Installed::default() };
                 state.add(key.clone(), installed);
             }
         }
@@ -154,6 +155,7 @@ mod tests {
         let versions = |name: &str| state.of(name).iter().map(|one| one.version.clone()).collect::<Vec<_>>();
         assert_eq!(versions("kernel-core"), ["5.14.0-9.el9", "5.14.0-10.el9"]);
         assert_eq!((versions("glibc"), versions("glibc.i686")), (vec!["2.34-1".to_owned()], vec!["2.34-1".to_owned()]));
+        assert!(state.of("kernel-core")[0].side_by_side && !state.of("cut")[0].side_by_side);
         assert_eq!(state.health().broken, [("cut".to_owned(), "left over beside 1:1.10-1".to_owned())]);
         assert!(state.is_held("kept") && !state.is_held("cut"));
         assert!(!state.has("gpg-pubkey"));

@@ -38,8 +38,9 @@ while held=$(holders | grep '^lock '); [ -n "$held" ]; do
 done
 "#;
 
-/// Patches that want a reboot and are not needed after the transaction any more were installed by it. zypper would say
-/// that once, with exit code 102, and only if it installs patches itself; 103 says that zypper itself was replaced.
+/// Patches that want a reboot and are not needed after the transaction any more were installed by it; those that are
+/// needed again were taken back by it. zypper would say the first once, with exit code 102, and only if it installs
+/// patches itself; 103 says that zypper itself was replaced.
 const TRANSACT: &str = r#"zypp() { zypper --non-interactive --no-refresh "$@" </dev/null; }
 restarts() {
   zypp --xmlout list-patches 2>/dev/null | grep -o '<update kind="patch" [^>]*restart="true"' |
@@ -47,11 +48,15 @@ restarts() {
 }
 before=$(restarts)
 while zypp "$@"; rc=$?; [ "$rc" -eq 7 ] && [ "$left" -gt 0 ]; do sleep 2; left=$((left - 2)); done
-if [ -n "$before" ]; then
+if [ -n "$before" ] || [ -s "$rREBOOT" ]; then
   after=$(restarts)
   for p in $before; do
     printf '%s\n' "$after" | grep -qxF "$p" || echo "$p" >>"$rREBOOT"
   done
+  if [ -n "$after" ] && [ -s "$rREBOOT" ]; then
+    left=$(printf '%s\n' "$after" | grep -vxFf - "$rREBOOT")
+    if [ -n "$left" ]; then printf '%s\n' "$left" >"$rREBOOT"; else rm -f "$rREBOOT"; fi
+  fi
 fi
 case $rc in
 102) echo zypper >>"$rREBOOT"; rc=0 ;;

@@ -16,7 +16,8 @@ pub(in crate::step) fn named(changes: &[PackageChange]) -> String {
         .map(|change| match (&change.from, &change.to) {
             (Some(from), Some(to)) => format!("{} {from} → {to}", change.name),
             (None, Some(to)) => format!("{} {to} new", change.name),
-            (_, None) => format!("{} removed", change.name),
+            (Some(from), None) => format!("{} {from} removed", change.name),
+            (None, None) => format!("{} removed", change.name),
         })
         .collect();
     if changes.len() > SHOWN {

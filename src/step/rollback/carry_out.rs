@@ -99,7 +99,7 @@ async fn hold(
     planned: &Planned,
     mut result: StepResult,
 ) -> Result<StepResult, Box<StepResult>> {
-    let names: BTreeSet<String> = planned.comes_back().map(|change| change.name.clone()).collect();
+    let names = planned.to_hold();
     if spec.hold.is_zero() || names.is_empty() {
         return Ok(result);
     }

@@ -19,7 +19,7 @@ pub(super) struct Planned {
     /// Packages to remove; of several versions, with the one that is meant.
     pub removals: BTreeSet<Package>,
     /// New packages that stay because the kernel that runs needs them.
-    pub kept: BTreeSet<String>,
+    pub kept: BTreeSet<Package>,
     /// Which of `changes` are marked as dependencies afterwards.
     pub auto: BTreeSet<String>,
     /// All names and versions from before.
@@ -50,7 +50,7 @@ impl Planned {
         undo: &Undo,
         manager: &dyn PackageManager,
         state: &PackageState,
-        kept: BTreeSet<String>,
+        kept: BTreeSet<Package>,
         force: bool,
     ) -> Result<Self, Box<StepResult>> {
         let mut planned = Self {
@@ -61,11 +61,8 @@ impl Planned {
         };
         let mut drift = Vec::new();
         for change in &undo.changes {
-            if change.from.is_none() && kept.contains(&change.name) {
-                planned.kept.insert(change.name.clone());
-                continue;
-            }
-            match need(change, state, force) {
+            match need(manager, change, state, force) {
+                Need::Do(change) if change.to.is_none() && of_running(&kept, &change) => planned.keep(change, state),
                 Need::Do(change) => planned.take(change, state),
                 Need::Already => planned.already += 1,
                 Need::Drift(what) => drift.push(what),
@@ -92,16 +89,35 @@ impl Planned {
 
     fn take(&mut self, change: PackageChange, state: &PackageState) {
         if change.to.is_none() {
-            let several = state.of(&change.name).len() > 1;
-            let version = change.from.clone().filter(|_| several);
-            self.removals.insert(Package { name: change.name.clone(), version });
+            self.removals.insert(before(&change, state));
         }
         self.changes.push(change);
+    }
+
+    fn keep(&mut self, change: PackageChange, state: &PackageState) {
+        self.kept.insert(before(&change, state));
     }
 
     /// Changes after which the package is installed.
     pub(super) fn comes_back(&self) -> impl Iterator<Item = &PackageChange> {
         self.changes.iter().filter(|change| change.to.is_some())
+    }
+
+    /// Names of which the next upgrade would bring again what goes: they get an older version, or keep one.
+    pub(super) fn to_hold(&self) -> BTreeSet<String> {
+        let side_by_side = self.removals.iter().filter(|package| package.version.is_some());
+        let names = self.comes_back().map(|change| &change.name).chain(side_by_side.map(|package| &package.name));
+        names.cloned().collect()
+    }
+
+    /// What stays, for people: `kernel-core=5.14.0-3.el9, …`.
+    pub(super) fn kept_words(&self) -> String {
+        self.kept.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
+
+    /// A line for the result about what stays.
+    pub(super) fn stays(&self) -> Option<String> {
+        (!self.kept.is_empty()).then(|| format!("stays, because its kernel is running: {}", self.kept_words()))
     }
 
     /// The transaction that does it.
@@ -144,10 +160,9 @@ impl Planned {
         let mut wrong: Vec<String> = Vec::new();
         wrong.extend(would.difference(&meant).map(|(name, v)| format!("{name} {} would be installed", version(v))));
         wrong.extend(meant.difference(&would).map(|(name, v)| format!("{name} {} would not be installed", version(v))));
-        let gone: BTreeSet<&str> = simulation.removals.iter().map(|package| package.name.as_str()).collect();
-        let to_go: BTreeSet<&str> = self.removals.iter().map(|package| package.name.as_str()).collect();
-        wrong.extend(gone.difference(&to_go).map(|name| format!("{name} would be removed")));
-        wrong.extend(to_go.difference(&gone).map(|name| format!("{name} would not be removed")));
+        let (gone, to_go): (BTreeSet<Package>, _) = (simulation.removals.iter().cloned().collect(), &self.removals);
+        wrong.extend(gone.difference(to_go).map(|package| format!("{package} would be removed")));
+        wrong.extend(to_go.difference(&gone).map(|package| format!("{package} would not be removed")));
         if wrong.is_empty() {
             return Ok(());
         }
@@ -156,28 +171,44 @@ impl Planned {
     }
 }
 
-fn need(change: &PackageChange, state: &PackageState, force: bool) -> Need {
+/// The package of before the change; of several versions, with the one that is meant.
+fn before(change: &PackageChange, state: &PackageState) -> Package {
+    let several = state.of(&change.name).len() > 1;
+    Package { name: change.name.clone(), version: change.from.clone().filter(|_| several) }
+}
+
+fn of_running(kept: &BTreeSet<Package>, change: &PackageChange) -> bool {
+    super::kernel::is_among(kept, &change.name, change.from.as_deref())
+}
+
+fn need(manager: &dyn PackageManager, change: &PackageChange, state: &PackageState, force: bool) -> Need {
     let PackageChange { name, from, to } = change;
     let now = state.of(name);
-    let has = |version: &Option<String>| match version {
-        Some(version) => now.iter().any(|one| one.version == *version),
-        None => now.is_empty(),
+    let is = |version: &String| now.iter().any(|one| one.version == *version);
+    // Beside others, a version that was not there says nothing about those that are.
+    let side_by_side = now.iter().any(|one| one.side_by_side);
+    let has = |version: &Option<String>, other: &Option<String>| match (version, other) {
+        (Some(version), _) => is(version),
+        (None, Some(other)) if side_by_side => !is(other),
+        (None, _) => now.is_empty(),
+    };
+    let newer = |version: &String| now.iter().any(|one| manager.compare(&one.version, version).is_gt());
+    let drift = || {
+        let all: Vec<&str> = now.iter().map(|one| one.version.as_str()).collect();
+        let is = if all.is_empty() { "not installed any more".to_owned() } else { all.join(" and ") };
+        let was = to.as_deref().unwrap_or("removed");
+        Need::Drift(format!("{name} is {is} (the upgrade left it {was})"))
     };
     let go = |now: Option<String>| Need::Do(PackageChange { name: name.clone(), from: now, to: from.clone() });
-    match (has(to), has(from)) {
+    match (has(to, from), has(from, to)) {
         // Versions side by side: only the new one goes.
         (true, true) => Need::Do(PackageChange { name: name.clone(), from: to.clone(), to: None }),
         (true, false) => go(to.clone()),
+        // Something else brought a newer one in its place.
+        (false, true) if side_by_side && from.is_none() && !force && to.as_ref().is_some_and(newer) => drift(),
         (false, true) => Need::Already,
         (false, false) if force => go(now.first().map(|one| one.version.clone())),
-        (false, false) => {
-            let is = match now {
-                [] => "is not installed any more".to_owned(),
-                [one, ..] => format!("is {}", one.version),
-            };
-            let was = to.as_deref().map_or("removed".to_owned(), str::to_owned);
-            Need::Drift(format!("{name} {is} (the upgrade left it {was})"))
-        }
+        (false, false) => drift(),
     }
 }
 
@@ -214,7 +245,8 @@ mod tests {
         for words in packages {
             let words: Vec<&str> = words.split(' ').collect();
             let (auto, held) = (words.contains(&"auto"), words.contains(&"held"));
-            state.add(words[0], Installed { version: words[1].to_owned(), auto, held, ..Installed::default() });
+            let (version, side_by_side) = (words[1].to_owned(), words[0] == "kern");
+            state.add(words[0], Installed { version, auto, held, side_by_side, ..Installed::default() });
         }
         state
     }
@@ -225,7 +257,7 @@ mod tests {
             auto: ["gone".to_owned()].into(),
             ..Undo::default()
         };
-        let kept = ["linux-image-9".to_owned()].into();
+        let kept = [Package::named("linux-image-9"), Package::from("kern=2".to_owned())].into();
         let planned = Planned::new(&undo, &Apt, &state(now), kept, force)
             .map_err(|result| format!("{}: {}", result.class, result.summary))?;
         let of = |change: &PackageChange| {
@@ -260,7 +292,14 @@ mod tests {
             (&["gone 1 -"], &["gone 1"], false, ok("1 already")),
             (&["gone 1 -"], &["gone 2"], false, err("gone is 2 (the upgrade left it removed)")),
             (&["linux-image-9 - 9", "a 1 2"], &["linux-image-9 9", "a 2"], false, ok("a 2 1, kept linux-image-9")),
-            (&["kern - 2"], &["kern 1", "kern 2"], false, ok("kern 2 -")),
+            // Versions side by side: only those that the upgrade brought count.
+            (&["kern - 3"], &["kern 1", "kern 2", "kern 3"], false, ok("kern 3 -")),
+            (&["kern - 2"], &["kern 1", "kern 2"], false, ok("kept kern=2")),
+            (&["kern 1 2"], &["kern 1", "kern 2"], false, ok("kept kern=2")),
+            (&["kern - 3"], &["kern 1", "kern 2"], false, ok("1 already")),
+            (&["kern - 3"], &["kern 1", "kern 4"], false, err("kern is 1 and 4 (the upgrade left it 3)")),
+            (&["kern - 3"], &["kern 1", "kern 4"], true, ok("1 already")),
+            (&["kern 1 -"], &["kern 4"], false, ok("kern - 1")),
             (&["a 1 2"], &["a 2 held"], false, Err("refused: on hold on this host, so not rolled back: a".to_owned())),
         ] {
             assert_eq!(plan(undo, now, force), expected, "{undo:?} {now:?}");

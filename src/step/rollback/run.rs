@@ -1,7 +1,5 @@
 //! From what was changed to a plan, and on to its transaction.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -34,15 +32,18 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &Rollback) -> Ended {
     let kept = kernel::needed_now(cx, manager, &undo).await?;
     let planned = Planned::new(&undo, manager, &state, kept, spec.force)?;
     if planned.changes.is_empty() {
-        let result = StepResult::skipped("the packages are as before the upgrade");
-        return if cx.check { Ok(result) } else { kernel::choose_older(cx, manager, &planned, result).await };
+        let result = nothing_more(&planned);
+        return match cx.check {
+            true => kernel::would_choose(cx, manager, &planned, result).await,
+            false => kernel::choose_older(cx, manager, &planned, result).await,
+        };
     }
     can_hold(manager, spec, &planned)?;
     let planned = with_staged(cx, manager, planned).await?;
     let simulation = packages::ask(cx, manager.simulate(&planned.transaction(manager))?).await?;
     planned.agrees(manager, &simulation)?;
     if cx.check {
-        return Ok(would(&planned));
+        return kernel::would_choose(cx, manager, &planned, would(&planned)).await;
     }
     cx.journal.note("plan", serde_json::to_value(&planned).unwrap_or(Value::Null)).await?;
     carry_out::transact(cx, manager, spec, planned).await
@@ -63,7 +64,7 @@ fn mendable(manager: &dyn PackageManager, undo: &Undo, state: &PackageState) -> 
 
 /// That a manager cannot hold packages is found out before anything is changed.
 fn can_hold(manager: &dyn PackageManager, spec: &Rollback, planned: &Planned) -> Result<(), Box<StepResult>> {
-    let names: BTreeSet<String> = planned.comes_back().map(|change| change.name.clone()).collect();
+    let names = planned.to_hold();
     if spec.hold.is_zero() || names.is_empty() {
         return Ok(());
     }
@@ -89,11 +90,20 @@ async fn with_staged(
     Ok(planned)
 }
 
+/// No package goes back now: all did, or what is left belongs to the kernel that runs.
+fn nothing_more(planned: &Planned) -> StepResult {
+    if planned.kept.is_empty() {
+        return StepResult::skipped("the packages are as before the upgrade");
+    }
+    StepResult::ok(format!("of the upgrade only the running kernel is left ({})", planned.kept_words()))
+}
+
 /// `--check` ends here.
 fn would(planned: &Planned) -> StepResult {
     let counted = packages::count(planned.changes.len(), "would be rolled back");
     let mut result = StepResult::ok(format!("{counted} ({})", packages::named(&planned.changes))).found_work();
     let one = |change| packages::named(std::slice::from_ref(change));
     result.detail = planned.changes.iter().map(one).collect();
+    result.detail.extend(planned.stays());
     result
 }

@@ -49,10 +49,7 @@ impl Evidence<'_> {
                 End::Rebooted => format!("the host rebooted during the transaction{repaired}"),
             });
         }
-        if !self.planned.kept.is_empty() {
-            let kept: Vec<&str> = self.planned.kept.iter().map(String::as_str).collect();
-            result.detail.push(format!("stays, because its kernel is running: {}", kept.join(", ")));
-        }
+        result.detail.extend(self.planned.stays());
         result.changed = !changes.is_empty();
         result.packages = changes;
         result
@@ -61,16 +58,18 @@ impl Evidence<'_> {
     /// What is not as planned about this package.
     fn missing(&self, change: &PackageChange) -> Option<String> {
         let now = self.after.of(&change.name);
-        let is = match now {
-            [] => "is not installed".to_owned(),
-            [one, ..] => format!("is {}", one.version),
-        };
+        let all: Vec<&str> = now.iter().map(|one| one.version.as_str()).collect();
+        let is = if all.is_empty() { "is not installed".to_owned() } else { format!("is {}", all.join(" and ")) };
         let right = match (&change.to, &change.from) {
             (Some(to), _) => now.iter().any(|one| one.version == *to && one.broken.is_none()),
             (None, Some(from)) => now.iter().all(|one| one.version != *from),
             (None, None) => true,
         };
-        let wanted = change.to.as_deref().unwrap_or("removed");
+        let wanted = match (&change.to, &change.from) {
+            (Some(to), _) => to.clone(),
+            (None, Some(from)) if now.len() > 1 => format!("without {from}"),
+            (None, _) => "removed".to_owned(),
+        };
         (!right).then(|| format!("{} {is}, not {wanted}", change.name))
     }
 
@@ -152,7 +151,7 @@ mod tests {
                 done(),
                 "",
                 "",
-                "3 packages rolled back (a 2 → 1, gone 1 new, new removed)",
+                "3 packages rolled back (a 2 → 1, gone 1 new, new 1 removed)",
             ),
             // The exit code alone decides nothing.
             (&["a 1", "b 1", "gone 1"], End::Exit(Exit::Code(100)), "", "", "3 packages rolled back"),

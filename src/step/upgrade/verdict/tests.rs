@@ -10,7 +10,7 @@ fn state(lines: &[&str]) -> PackageState {
     for line in lines {
         let (name, version) = line.trim_start_matches('!').split_once(' ').unwrap();
         let broken = line.starts_with('!').then(|| "half-configured".to_owned());
-        state.add(name, Installed { version: version.into(), broken, held: false, auto: false });
+        state.add(name, Installed { version: version.into(), broken, ..Installed::default() });
     }
     state
 }
@@ -68,7 +68,7 @@ fn the_packages_decide_and_not_the_exit_code() {
             "",
             Verdict::Ok,
             "",
-            "4 packages upgraded (a 1 → 2, b 1 → 2, c removed, …)",
+            "4 packages upgraded (a 1 → 2, b 1 → 2, c 1 removed, …)",
         ),
         (
             &["a 2", "b 2", "new 1"],
