@@ -1,11 +1,14 @@
 //! What the state of one host says. Computed, never stored.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use jiff::Timestamp;
 
 use super::{HostAt, HostState, Outcome, StepPhase, StepRef, StepResult, Verdict};
-use crate::{pkg::Undo, plan::Plan};
+use crate::{
+    pkg::{PackageChange, Undo},
+    plan::Plan,
+};
 
 impl HostState {
     /// Its outcome if nothing more happened. `StepStarted` is durable before a step does anything. So a host in flight
@@ -37,10 +40,11 @@ impl HostState {
         Some((decided.0, &decided.1))
     }
 
-    /// What happened to its traffic, and to the guard over its walk if something else broke the walk. A few words that
-    /// follow the reason.
-    pub fn and_then(&self) -> Option<String> {
+    /// What happened after it broke: whether `on_failure` brought it back, what became of the guard over its walk if
+    /// something else broke the walk, and of its traffic. A few words that follow the reason.
+    pub fn and_then(&self, plan: &Plan) -> Option<String> {
         let (broke_at, _) = self.broke_at()?;
+        let back = self.steps.iter().filter_map(|(step, result)| brought_back(plan, *step, result));
         let ends = self.steps.iter().filter(|(step, _)| step.phase == StepPhase::Always && *step != broke_at);
         let words = ends.filter_map(|(_, result)| match result.class.as_str() {
             "rolled-back" => Some("rolled back by the host"),
@@ -52,7 +56,7 @@ impl HostState {
             _ if !matches!(result.verdict, Verdict::Ok | Verdict::Skipped) => Some("its undrain did not end well"),
             _ => None,
         });
-        let words: Vec<&str> = words.collect();
+        let words: Vec<String> = back.chain(words.map(str::to_owned)).collect();
         (!words.is_empty()).then(|| words.join("; "))
     }
 
@@ -89,9 +93,37 @@ impl HostState {
         ids.find(|id| *id != "none")
     }
 
-    /// How many packages changed, over all steps.
+    /// What all of its steps together changed, in the order in which they did: a change that a later step continues is
+    /// one change, and what went back to its version of before is none.
+    pub fn changes(&self) -> Vec<PackageChange> {
+        let mut changes: Vec<Option<PackageChange>> = Vec::new();
+        // By name and version of now.
+        let mut at: HashMap<(&str, Option<&str>), usize> = HashMap::new();
+        for change in self.steps.iter().flat_map(|(_, result)| &result.packages) {
+            let (name, to) = (change.name.as_str(), change.to.as_deref());
+            let known = at.remove(&(name, change.from.as_deref()));
+            let place = known.unwrap_or(changes.len());
+            let from =
+                known.map_or_else(|| change.from.clone(), |known| changes[known].take().and_then(|one| one.from));
+            if known.is_none() {
+                changes.push(None);
+            }
+            if from != change.to {
+                changes[place] = Some(PackageChange { from, ..change.clone() });
+                at.insert((name, to), place);
+            }
+        }
+        changes.into_iter().flatten().collect()
+    }
+
+    /// How many packages are not as they were before the run.
     pub fn packages_changed(&self) -> usize {
-        self.steps.iter().map(|(_, result)| result.packages.len()).sum()
+        let mut with_changes = self.steps.iter().map(|(_, result)| result.packages.len()).filter(|n| *n > 0);
+        match (with_changes.next(), with_changes.next()) {
+            (None, _) => 0,
+            (Some(n), None) => n,
+            (Some(_), Some(_)) => self.changes().len(),
+        }
     }
 
     /// True if it rebooted in this run.
@@ -108,5 +140,20 @@ impl HostState {
     pub fn took(&self, now: Timestamp) -> Option<Duration> {
         let started = self.started_at?;
         Duration::try_from(self.finished_at.unwrap_or(now).duration_since(started)).ok()
+    }
+}
+
+/// What a step of `on_failure` says about the way back; `None`: nothing, or it is another step.
+fn brought_back(plan: &Plan, step: StepRef, result: &StepResult) -> Option<String> {
+    let kind = &plan.on_failure.get(step.index).filter(|_| step.phase == StepPhase::OnFailure)?.kind;
+    let (done, what) = match kind.restores_snapshot() {
+        true => ("its snapshot was restored", "restoring its snapshot failed"),
+        false if kind.is_undone() => ("then rolled back", "its rollback failed"),
+        false => return None,
+    };
+    match result.verdict {
+        Verdict::Ok => Some(done.to_owned()),
+        Verdict::Skipped => None,
+        _ => Some(format!("{what}: {}", result.summary.lines().next().unwrap_or_default())),
     }
 }

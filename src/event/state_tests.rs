@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    event::{RunId, StepPhase, sample::*},
+    event::{PackageChange, RunId, StepPhase, sample::*},
     plan::Moment,
 };
 
@@ -278,6 +278,52 @@ fn a_host_tells_where_it_broke_what_changed_and_how_long_it_took() {
     let s2 = sample.state.host(&host("s2")).unwrap();
     assert_eq!((s2.broke_at(), s2.took(time(9))), (None, None));
     assert_eq!(sample.state.last_done_at, Some(time(5)));
+}
+
+#[test]
+fn a_broken_host_tells_whether_it_was_brought_back() {
+    use crate::playbook::{Rollback, StepKind, StepSpec};
+    let change = |words: &str| {
+        let version = |word: &str| (word != "-").then(|| word.to_owned());
+        let [name, from, to] = words.split(' ').collect::<Vec<_>>()[..] else { panic!("{words}") };
+        PackageChange { name: name.to_owned(), from: version(from), to: version(to) }
+    };
+    let step = |verdict, summary: &str, changes: &[&str]| {
+        let packages: Vec<_> = changes.iter().map(|words| change(words)).collect();
+        StepResult { changed: !packages.is_empty(), packages, ..result(verdict, summary) }
+    };
+    let up = ["a 1 2", "kernel - 3", "gone 1 -"];
+    let (half, none) = ("not as before: a is 2, not 1", "nothing to undo");
+    for (back, left, then) in [
+        (
+            step(Verdict::Ok, "3 packages rolled back", &["a 2 1", "kernel 3 -", "gone - 1"]),
+            vec![],
+            Some("then rolled back"),
+        ),
+        (
+            step(Verdict::Failed, half, &["kernel 3 -", "gone - 1"]),
+            vec!["a 1 2"],
+            Some("its rollback failed: not as before: a is 2, not 1"),
+        ),
+        (
+            step(Verdict::Ok, "2 packages rolled back", &["a 2 0", "kernel 3 -"]),
+            vec!["a 1 0", "gone 1 -"],
+            Some("then rolled back"),
+        ),
+        (step(Verdict::Skipped, none, &[]), up.to_vec(), None),
+    ] {
+        let mut plan = plan(&[("all", &["h"])]);
+        plan.on_failure = vec![StepSpec::of(StepKind::Rollback(Rollback::default()))];
+        let mut sample = Sample::of(plan);
+        sample.start("h").begin("h", main_step(0)).end("h", main_step(0), step(Verdict::Ok, "upgraded", &up));
+        sample.begin("h", main_step(1)).end("h", main_step(1), failure("command", "exit code 1"));
+        let after = StepRef { phase: StepPhase::OnFailure, index: 0 };
+        sample.begin("h", after).end("h", after, back).finish("h", Outcome::Failed);
+        let h = sample.state.host(&host("h")).unwrap();
+        assert_eq!(h.and_then(sample.state.plan()).as_deref(), then);
+        assert_eq!(h.changes(), left.iter().map(|words| change(words)).collect::<Vec<_>>());
+        assert_eq!(h.packages_changed(), left.len());
+    }
 }
 
 #[test]

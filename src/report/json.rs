@@ -55,7 +55,6 @@ pub fn json(view: &RunView<'_>, record: Option<&Record>) -> Value {
 
 fn host(view: &RunView<'_>, host: &HostState) -> Value {
     let plan = view.state.plan();
-    let packages: Vec<_> = host.steps.iter().flat_map(|(_, result)| &result.packages).collect();
     let left = left_on(host);
     json!({
         "host": host.name,
@@ -72,7 +71,8 @@ fn host(view: &RunView<'_>, host: &HostState) -> Value {
         "finished_at": host.finished_at,
         "took_s": host.took(view.state.last_at).map(|took| took.as_secs_f64()),
         "rebooted": host.rebooted(),
-        "packages": packages,
+        "packages": host.changes(),
+        "then": host.and_then(plan),
         "left_behind": {
             "packages": left.packages.iter().map(|one| json!({
                 "name": one.name,

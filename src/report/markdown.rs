@@ -174,7 +174,7 @@ fn troubles(page: &mut String, view: &RunView<'_>) {
             continue;
         };
         let (name, summary) = (escape(&step_name(plan, step)), escape(&result.summary));
-        let then = host.and_then().map(|then| format!("; {then}")).unwrap_or_default();
+        let then = host.and_then(plan).map(|then| format!("; {}", escape(&then))).unwrap_or_default();
         line(page, &format!("- **{}** {} at \"{name}\": {summary}{then}", host.name, host.outcome()));
         // An indented block shows bytes as they are; no fence in the output can end it.
         for (i, detail) in result.detail.iter().take(20).enumerate() {
@@ -257,8 +257,8 @@ fn packages(page: &mut String, view: &RunView<'_>) {
             ),
         );
         for (name, from, to) in set {
-            let (from, to) = (from.unwrap_or("not installed"), to.unwrap_or("removed"));
-            line(page, &format!("| {} | {} | {} |", escape(name), escape(from), escape(to)));
+            let (from, to) = (from.as_deref().unwrap_or("not installed"), to.as_deref().unwrap_or("removed"));
+            line(page, &format!("| {} | {} | {} |", escape(&name), escape(from), escape(to)));
         }
     }
 }

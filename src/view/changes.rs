@@ -41,18 +41,19 @@ impl Changes {
 }
 
 /// The package changes of a host, sorted: name, version before, version after. `None`: not installed.
-pub type PackageSet<'a> = Vec<(&'a str, Option<&'a str>, Option<&'a str>)>;
+pub type PackageSet = Vec<(String, Option<String>, Option<String>)>;
 
-impl<'a> RunView<'a> {
+impl RunView<'_> {
     /// The package changes of the run; hosts with the same changes share a set.
-    pub fn package_sets(&self) -> IndexMap<PackageSet<'a>, Vec<HostName>> {
-        let mut sets: IndexMap<PackageSet<'_>, Vec<HostName>> = IndexMap::new();
-        for host in self.state.hosts.iter().filter(|host| host.packages_changed() > 0) {
-            let changes = host.steps.iter().flat_map(|(_, result)| &result.packages);
-            let mut set: PackageSet<'_> =
-                changes.map(|change| (change.name.as_str(), change.from.as_deref(), change.to.as_deref())).collect();
+    pub fn package_sets(&self) -> IndexMap<PackageSet, Vec<HostName>> {
+        let mut sets: IndexMap<PackageSet, Vec<HostName>> = IndexMap::new();
+        for host in &self.state.hosts {
+            let changes = host.changes();
+            let mut set: PackageSet = changes.into_iter().map(|change| (change.name, change.from, change.to)).collect();
             set.sort_unstable();
-            sets.entry(set).or_default().push(host.name.clone());
+            if !set.is_empty() {
+                sets.entry(set).or_default().push(host.name.clone());
+            }
         }
         sets
     }

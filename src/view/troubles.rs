@@ -62,7 +62,8 @@ impl<'a> RunView<'a> {
         if let Some((step, result)) = host.broke_at() {
             let reason = first_line(&result.summary, 300);
             let open = (host.at == HostAt::InFlight).then(|| "its walk has not ended".to_owned());
-            let then: Vec<String> = std::iter::once(reason).chain(host.and_then()).chain(open).collect();
+            let then: Vec<String> =
+                std::iter::once(reason).chain(host.and_then(self.state.plan())).chain(open).collect();
             let reason = then.join("; ");
             return (Some(step), &result.class, reason);
         }

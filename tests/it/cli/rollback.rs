@@ -137,8 +137,11 @@ fn a_step_of_on_failure_undoes_the_upgrade_of_the_host_that_broke() {
     let play = format!("{PLAY}  - command: {{ run: \"false\", changes: false }}\non_failure:\n  - rollback: {{}}\n");
     let site = Case::hosts(2).play(play).one_by_one().site();
     let before = all(&site);
-    let said = site.run(RUN).ended(6).says(&["1 failed", "1 not started"]);
+    let said = site.run(RUN).ended(6).says(&["1 failed", "1 not started", "exit code 1; then rolled back"]);
     assert_eq!(all(&site), before, "{}", said.page());
+    for page in [said.page(), site.run("show").ended(0).page(), site.run("report").ended(0).page()] {
+        assert!(page.contains("then rolled back") && !page.contains(" packages on "), "{page}");
+    }
     let run = site.last_run();
     let outcome = site.fact(&run, |kind| match kind {
         Kind::HostFinished { outcome, .. } => Some(outcome),
