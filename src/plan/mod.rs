@@ -21,7 +21,7 @@ pub mod window;
 
 pub use build::build;
 pub use duplicates::duplicates;
-pub use estimate::{Estimate, Experience, estimate};
+pub use estimate::{Estimate, Experience, estimate, of_nine_in_ten, side_by_side};
 pub use jump_hosts::jump_hosts_in_use;
 pub use missing::missing;
 pub use model::{Domain, Moment, Plan, PlannedHost, SkippedHost, Stage, Wave, skipped_lines};

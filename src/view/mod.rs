@@ -12,6 +12,7 @@ mod forecast;
 mod in_flight;
 mod left_behind;
 mod next;
+mod pace;
 mod record;
 mod run;
 mod shape;
@@ -30,6 +31,7 @@ pub use fleet::{
 pub use forecast::{PackageCounts, PackagePlan, Problem, RebootPlan, ServiceGroup, ServicePlan, forecast_of};
 pub use left_behind::{left_lines, left_on};
 pub use next::{Next, NextCommand};
+pub use pace::{Pace, TimeLeft};
 pub use record::Record;
 pub use run::{Phase, RunView, WINDOWS_IGNORED};
 pub use shape::shape;

@@ -1,8 +1,13 @@
-//! How long hosts took in earlier runs, from the ledger.
+//! How long hosts and steps took in earlier runs, from the ledger.
 
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, path::Path, time::Duration};
 
-use crate::{event::Outcome, ledger::Ledger, plan::Experience};
+use crate::{
+    event::{HostState, Outcome, RunState, StepPhase},
+    ledger::Ledger,
+    plan::Experience,
+    view::step_name,
+};
 
 /// Runs that are read: the newest of the playbook.
 const RUNS: usize = 5;
@@ -13,15 +18,26 @@ pub(in crate::cli) fn experience(state_dir: &Path, playbook: &str) -> Experience
     let Ok(ledger) = Ledger::open_read_only(state_dir) else { return Experience::default() };
     let Ok(rows) = ledger.real_runs_of(playbook, RUNS) else { return Experience::default() };
     let (mut runs, mut hosts) = (0, HashMap::new());
+    let mut steps: HashMap<String, (Duration, u32)> = HashMap::new();
     for row in rows {
         let Ok(state) = ledger.state(&row.run) else { continue };
-        let fine = state.hosts.iter().filter(|host| host.outcome() == Outcome::Ok);
-        let times: Vec<_> = fine.filter_map(|host| Some((host.name.clone(), host.took(state.last_at)?))).collect();
+        let fine: Vec<&HostState> = state.hosts.iter().filter(|host| host.outcome() == Outcome::Ok).collect();
+        fine.iter().for_each(|host| add_steps(&state, host, &mut steps));
+        let times: Vec<_> =
+            fine.into_iter().filter_map(|host| Some((host.name.clone(), host.took(state.last_at)?))).collect();
         runs += usize::from(!times.is_empty());
         for (name, took) in times {
             // Newest first: an older time does not replace it.
             hosts.entry(name).or_insert(took);
         }
     }
-    Experience { runs, hosts }
+    let steps = steps.into_iter().map(|(name, (sum, count))| (name, sum / count.max(1))).collect();
+    Experience { runs, hosts, steps }
+}
+
+fn add_steps(state: &RunState, host: &HostState, steps: &mut HashMap<String, (Duration, u32)>) {
+    for (step, result) in host.steps.iter().filter(|(step, _)| step.phase == StepPhase::Main) {
+        let (sum, count) = steps.entry(step_name(state.plan(), *step).into_owned()).or_default();
+        (*sum, *count) = (*sum + result.took, *count + 1);
+    }
 }
