@@ -1,18 +1,19 @@
-//! The live screen: a bar for the run and for each wave in flight, and a line for each slow or failing host.
+//! The live screen: the lines of `panel.rs` below those that must stay.
 //!
 //! One indicatif bar has the whole panel as its message, so a redraw is one write, whatever has changed. Lines that
-//! must stay are printed above it. [`panel`] is pure: state, time and size in, lines out.
+//! must stay are printed above it.
 
-use std::{collections::HashMap, io::Write, sync::Arc, time::Duration};
+use std::{collections::HashMap, io::Write, sync::Arc};
 
-use console::{measure_text_width, truncate_str};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-use super::{Paint, Reporter, ScreenLock, lines::stamped, screen::Screen, sentence, text};
+use super::{Paint, Reporter, ScreenLock, lines::stamped, panel::Panel, screen::Screen, sentence, text};
 use crate::{
-    event::{Event, HostAt, HostState, Kind, Progress, RunState, Tally},
+    event::{Event, Kind, Progress, RunState},
     host::HostName,
+    plan::Experience,
+    view::RunView,
 };
 
 /// The shortest time between two redraws.
@@ -36,6 +37,8 @@ pub struct Bars {
     paint: Paint,
     zone: TimeZone,
     program: String,
+    past: Experience,
+    forks: usize,
     chatter: HashMap<HostName, String>,
     pending: String,
     last_note: String,
@@ -64,6 +67,8 @@ impl Bars {
             paint,
             zone,
             program: "patchwave".to_owned(),
+            past: Experience::default(),
+            forks: usize::MAX,
             chatter: HashMap::new(),
             pending: String::new(),
             last_note: String::new(),
@@ -77,6 +82,12 @@ impl Bars {
     #[must_use]
     pub fn called(self, program: &str) -> Self {
         Self { program: program.to_owned(), ..self }
+    }
+
+    /// What earlier runs say about the time that it takes, and the most hosts at once.
+    #[must_use]
+    pub fn expecting(self, past: Experience, forks: usize) -> Self {
+        Self { past, forks, ..self }
     }
 
     /// Leaves the screen to questions that are asked through `screen`.
@@ -93,8 +104,25 @@ impl Bars {
         let Some(_right) = screen.try_draw() else { return };
         self.drawn_at = now;
         self.print_pending();
-        let lines = panel(state, now, (self.size)(), &self.chatter, self.paint);
+        let lines = self.panel(state, now, (self.size)());
         self.bar.set_message(lines.join("\n"));
+    }
+
+    fn panel(&self, state: &RunState, now: Timestamp, size: Size) -> Vec<String> {
+        let view = RunView { state, running: true, now };
+        let panel = Panel {
+            view,
+            pace: view.pace(&self.past, self.forks),
+            chatter: &self.chatter,
+            zone: &self.zone,
+            paint: self.paint,
+            // The last columns stay free, so that the `^C` that the terminal prints does not break the line.
+            width: usize::from(size.columns.max(20)) - 3,
+            rows: usize::from(size.rows).saturating_sub(4).clamp(1, HOSTS + 4),
+            hosts: HOSTS,
+            keys: true,
+        };
+        panel.lines()
     }
 
     fn print_pending(&mut self) {
@@ -164,117 +192,6 @@ impl Reporter for Bars {
         self.print_pending();
         self.bar.finish_and_clear();
     }
-}
-
-/// The part of the screen below the lines that stay.
-fn panel(
-    state: &RunState,
-    now: Timestamp,
-    size: Size,
-    chatter: &HashMap<HostName, String>,
-    paint: Paint,
-) -> Vec<String> {
-    // The last columns stay free, so that the `^C` that the terminal prints does not break the line.
-    let width = usize::from(size.columns.max(20)) - 3;
-    let shape = Shape { width, digits: state.tally.total.to_string().len() };
-    let room = usize::from(size.rows).saturating_sub(4).clamp(1, HOSTS + 3);
-    let mut lines = Vec::new();
-    let mut walking: Vec<&HostState> = Vec::new();
-    for (s, stage) in state.stages.iter().enumerate().filter(|(_, stage)| stage.tally.in_flight > 0) {
-        for (w, wave) in stage.waves.iter().enumerate().filter(|(_, wave)| wave.tally.in_flight > 0) {
-            let hosts = state.wave_hosts(s, w);
-            walking.extend(hosts.iter().filter(|host| host.at == HostAt::InFlight));
-            if lines.len() < 3 {
-                let since = hosts.iter().filter_map(|host| host.started_at).min();
-                let name = sentence::wave_name(state, s, w);
-                lines.push(bar_line(&name, &wave.tally, elapsed(since, now), shape, paint));
-            }
-        }
-    }
-    lines.push(bar_line("all", &state.tally, elapsed(Some(state.started_at), now), shape, paint));
-    let since = |host: &HostState| host.current.as_ref().map(|current| current.since).or(host.started_at);
-    let shown = room.saturating_sub(lines.len()).min(HOSTS);
-    let key = |host: &&HostState| (host.broke_at().is_none(), since(host));
-    if shown > 0 && walking.len() > shown {
-        // The slowest of ten thousand, without sorting them all.
-        walking.select_nth_unstable_by_key(shown, key);
-    }
-    let hidden = walking.len().saturating_sub(shown);
-    walking.truncate(shown);
-    walking.sort_by_key(key);
-    let name_width = walking.iter().map(|host| host.name.as_str().len()).max().unwrap_or(0).min(width / 3);
-    lines.extend(walking.iter().map(|host| {
-        let doing = doing(state, host, chatter);
-        let took = since(host).map_or_else(String::new, |since| elapsed(Some(since), now));
-        let name = pad(&truncate_str(host.name.as_str(), name_width, "…"), name_width);
-        let name = if host.broke_at().is_some() { paint.bad(&name) } else { name };
-        let doing_width = width.saturating_sub(name_width + 12);
-        format!("  {name}  {}  {took:>6}", pad(&truncate_str(&doing, doing_width, "…"), doing_width))
-    }));
-    if hidden > 0 {
-        lines.push(paint.faint(&format!("  and {hidden} more in flight")));
-    }
-    lines.iter().map(|line| truncate_str(line, width, "…").into_owned()).collect()
-}
-
-fn doing(state: &RunState, host: &HostState, chatter: &HashMap<HostName, String>) -> String {
-    let mut doing = match host.broke_at() {
-        Some((step, _)) => format!("broke at {:?}; ", text::step_name(state.plan(), step)),
-        None => String::new(),
-    };
-    let Some(current) = &host.current else { return doing + "between two steps" };
-    doing.push_str(&text::step_name(state.plan(), current.step));
-    if current.attempt > 1 {
-        doing.push_str(&format!(", attempt {}", current.attempt));
-    }
-    if let Some(said) = chatter.get(&host.name).filter(|said| !said.is_empty()) {
-        doing.push_str(": ");
-        doing.push_str(said);
-    }
-    doing
-}
-
-fn elapsed(since: Option<Timestamp>, now: Timestamp) -> String {
-    let took = since.map(|since| now.duration_since(since)).unwrap_or_default();
-    text::duration(Duration::from_secs(Duration::try_from(took).unwrap_or_default().as_secs())).replace(".0s", "s")
-}
-
-/// The widths that all bars share, so that they line up.
-#[derive(Clone, Copy)]
-struct Shape {
-    width: usize,
-    /// Digits of the largest number of hosts.
-    digits: usize,
-}
-
-/// `production, wave 2 of 5  ━━━━━━━━────────  12/25  11 ok, 1 failed, 8 in flight, 5 waiting  3m12s`
-fn bar_line(name: &str, tally: &Tally, took: String, shape: Shape, paint: Paint) -> String {
-    let Shape { width, digits: w } = shape;
-    let broken = tally.broken();
-    let mut right = format!("{:>w$}/{:<w$}", tally.done(), tally.total);
-    let mut parts = vec![(tally.in_flight, "in flight")];
-    if width >= 110 {
-        parts.insert(0, (tally.ok, "ok"));
-        parts.push((tally.waiting(), "waiting"));
-    }
-    for (n, word) in parts {
-        right.push_str(&format!("  {n:>w$} {word}"));
-    }
-    right.push_str(&format!("  {took:>6}"));
-    let trouble = if broken > 0 { format!("  {broken} broken") } else { String::new() };
-    let left = width.saturating_sub(right.len() + trouble.len() + 4);
-    let name_width = (left / 2).clamp(6, 40);
-    let bar_width = left.saturating_sub(name_width).clamp(4, 60);
-    let filled = (tally.done() * bar_width).checked_div(tally.total).unwrap_or(0);
-    let full = "━".repeat(filled);
-    let full = if broken > 0 { paint.warn(&full) } else { paint.good(&full) };
-    let rest = paint.faint(&"─".repeat(bar_width - filled));
-    let name = pad(&truncate_str(name, name_width, "…"), name_width);
-    format!("{name}  {full}{rest}  {right}{}", paint.bad(&trouble))
-}
-
-fn pad(text: &str, width: usize) -> String {
-    format!("{text}{}", " ".repeat(width.saturating_sub(measure_text_width(text))))
 }
 
 #[cfg(test)]

@@ -1,90 +1,14 @@
-//! What the panel looks like, and that no hostile output reaches it.
+//! What stays on the screen, and what does not.
 use std::io::Write as _;
 
 use super::*;
 use crate::{
     event::{Outcome, Stop, sample::*},
-    ui::lines::tests::{Captured, play},
+    ui::{
+        lines::tests::{Captured, play},
+        panel::tests::{SMALL, busy},
+    },
 };
-
-const WIDE: Size = Size { rows: 50, columns: 200 };
-const SMALL: Size = Size { rows: 24, columns: 80 };
-
-fn busy() -> Sample {
-    let names: Vec<String> = (1..=12).map(|i| format!("web{i:02}.example.com")).collect();
-    let mut sample = Sample::of(plan(&[
-        ("staging", &["s1"]),
-        ("production:!databases with a long pattern", &["db1", &names.join(" ")]),
-    ]));
-    sample.good("s1").good("db1");
-    for name in &names[..11] {
-        sample.wait(1).start(name).begin(name, main_step(0));
-    }
-    sample.walk_on_rest("web01.example.com");
-    sample.end("web02.example.com", main_step(0), failure("disk", "/var is full")).wait(30);
-    sample
-}
-
-impl Sample {
-    fn walk_on_rest(&mut self, name: &str) -> &mut Self {
-        let fine = crate::event::Verdict::Ok;
-        self.end(name, main_step(0), result(fine, "")).finish(name, Outcome::Ok)
-    }
-}
-
-fn drawn(size: Size) -> String {
-    let sample = busy();
-    let mut chatter = HashMap::new();
-    chatter.insert(host("web03.example.com"), "waiting for the lock of unattended-upgrade ".repeat(4));
-    let lines = panel(&sample.state, sample.now(), size, &chatter, Paint::plain());
-    for line in &lines {
-        assert!(measure_text_width(line) < usize::from(size.columns), "{line:?}");
-    }
-    assert!(lines.len() < usize::from(size.rows));
-    lines.join("\n")
-}
-
-#[test]
-fn the_panel_fits_80_columns() {
-    insta::assert_snapshot!(drawn(SMALL), @r#"
-    production:!databases …  ━──────────────────────   1/12  10 in flight     40s
-    all                      ━━━━───────────────────   3/14  10 in flight     47s
-      web02.example.com  broke at "Ready to be patched"; between two ste…     39s
-      web03.example.com  Ready to be patched: waiting for the lock of un…     38s
-      web04.example.com  Ready to be patched                                  37s
-      web05.example.com  Ready to be patched                                  36s
-      web06.example.com  Ready to be patched                                  35s
-      web07.example.com  Ready to be patched                                  34s
-      web08.example.com  Ready to be patched                                  33s
-      web09.example.com  Ready to be patched                                  32s
-      and 2 more in flight
-    "#);
-}
-
-#[test]
-fn the_panel_uses_200_columns() {
-    insta::assert_snapshot!(drawn(WIDE), @r#"
-    production:!databases with a long patte…  ━━━━━───────────────────────────────────────────────────────   1/12   1 ok  10 in flight   1 waiting     40s
-    all                                       ━━━━━━━━━━━━────────────────────────────────────────────────   3/14   3 ok  10 in flight   1 waiting     47s
-      web02.example.com  broke at "Ready to be patched"; between two steps                                                                                                                            39s
-      web03.example.com  Ready to be patched: waiting for the lock of unattended-upgrade waiting for the lock of unattended-upgrade waiting for the lock of unattended-upgrade waiting for the l…     38s
-      web04.example.com  Ready to be patched                                                                                                                                                          37s
-      web05.example.com  Ready to be patched                                                                                                                                                          36s
-      web06.example.com  Ready to be patched                                                                                                                                                          35s
-      web07.example.com  Ready to be patched                                                                                                                                                          34s
-      web08.example.com  Ready to be patched                                                                                                                                                          33s
-      web09.example.com  Ready to be patched                                                                                                                                                          32s
-      and 2 more in flight
-    "#);
-}
-
-#[test]
-fn the_panel_fits_a_tiny_terminal() {
-    for (rows, columns) in [(1, 1), (3, 20), (5, 40), (10, 60)] {
-        let lines = panel(&busy().state, time(99), Size { rows, columns }, &HashMap::new(), Paint::plain());
-        assert!(lines.iter().all(|line| measure_text_width(line) < usize::from(columns.max(20))), "{lines:?}");
-    }
-}
 
 #[test]
 fn failures_stay_above_the_bars_and_a_vanished_terminal_stops_nothing() {
@@ -168,7 +92,7 @@ fn redrawing_leaves_each_lasting_line_once_and_nothing_else() {
         bars.tick(&state, event.at);
     }
     let screen = replay(&out.text(), 80);
-    assert_eq!(screen.iter().filter(|line| line.starts_with("all ")).count(), 1, "{screen:#?}");
+    assert_eq!(screen.iter().filter(|line| line.starts_with("all: ")).count(), 1, "{screen:#?}");
     bars.finish(&state);
     let screen = replay(&out.text(), 80);
     let text = screen.join("");
@@ -194,7 +118,7 @@ fn what_the_terminal_shows_of_a_key_leaves_nothing_behind() {
     }
     let screen = replay(&out.text(), 80);
     let lines = |start: &str| screen.iter().filter(|line| line.starts_with(start)).count();
-    assert_eq!((lines("production:"), lines("all ")), (1, 1), "{screen:#?}");
+    assert_eq!((lines("production:"), lines("all: ")), (1, 1), "{screen:#?}");
     assert!(!screen.join("").contains("^C"), "{screen:#?}");
 }
 

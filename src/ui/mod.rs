@@ -16,6 +16,7 @@ mod forecast;
 mod json;
 mod lines;
 mod paint;
+mod panel;
 mod plan;
 mod redraw;
 mod remarks;
@@ -46,7 +47,7 @@ pub use runs::{RunLine, host_text, runs_json, runs_text};
 pub use scan::{ScanLook, scan_diff_text, scan_tally, scan_text};
 pub use scan_json::{scan_csv, scan_json};
 pub use screen_lock::ScreenLock;
-pub use status::{Status, Waits};
+pub use status::Status;
 pub use summary::{CommandLines, Summary};
 pub use text::{clean, duration};
 

@@ -177,12 +177,19 @@ fn stop_is_asked(state: &RunState, how: Stop, by: &str) -> String {
 
 /// `production/critical, wave 2 of 5`, `edge, wave 1 of 3 (canary)`.
 pub(super) fn wave_name(state: &RunState, stage: usize, wave: usize) -> String {
-    let Some(planned) = state.plan().stages.get(stage) else { return String::new() };
+    let (stage, wave) = wave_words(state, stage, wave);
+    stage + &wave
+}
+
+/// The same in two parts: the stage, and what follows it.
+pub(super) fn wave_words(state: &RunState, stage: usize, wave: usize) -> (String, String) {
+    let Some(planned) = state.plan().stages.get(stage) else { return (String::new(), String::new()) };
     let canary = if planned.waves.get(wave).is_some_and(|w| w.canary) { " (canary)" } else { "" };
-    match planned.waves.len() {
-        1 => format!("{}{canary}", planned.name),
-        n => format!("{}, wave {} of {n}{canary}", planned.name, wave + 1),
-    }
+    let wave = match planned.waves.len() {
+        1 => canary.to_owned(),
+        n => format!(", wave {} of {n}{canary}", wave + 1),
+    };
+    (planned.name.clone(), wave)
 }
 
 fn wave_begins(state: &RunState, host: &HostState, paint: Paint) -> Vec<Sentence> {

@@ -1,14 +1,16 @@
 //! A run as it stands: who drives it, waves, hosts in flight with their step, what it waits for.
 
-use std::time::Duration;
+use std::collections::HashMap;
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
-use super::{Paint, sentence, text};
+use super::{Paint, panel::Panel, sentence, text};
 use crate::{
-    event::{HostState, RunState},
-    view::{Counts, Phase, RunView},
+    event::{HostState, RunId, RunState},
+    host::HostName,
+    plan::Experience,
+    view::{Counts, Phase, RunView, Waits},
 };
 
 /// Hosts in flight that are listed.
@@ -31,32 +33,12 @@ pub struct Status {
     pub waits: Option<Waits>,
     /// The program with its state folder, for commands to type.
     pub program: String,
-}
-
-/// Why no host starts just now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waits {
-    /// In one word, for machines: `soak`, `approval`, `gate`, `halted`, `left`.
-    pub what: &'static str,
-    /// For people.
-    pub why: String,
-    /// When it goes on by itself.
-    pub until: Option<Timestamp>,
-    /// What to type.
-    pub command: Option<String>,
-}
-
-impl Waits {
-    /// One line, with times of `zone`, and the command if there is one.
-    pub fn sentence(&self, zone: &TimeZone) -> String {
-        let command = self.command.as_ref().map(|command| format!(": {command}"));
-        format!("{}{}", self.reason(zone), command.unwrap_or_default())
-    }
-
-    fn reason(&self, zone: &TimeZone) -> String {
-        let until = self.until.map(|at| at.to_zoned(zone.clone()).strftime(", until %T").to_string());
-        format!("{}{}", self.why, until.unwrap_or_default())
-    }
+    /// What earlier runs say about the time that it takes.
+    pub past: Experience,
+    /// The most hosts at once.
+    pub forks: usize,
+    /// What hosts say just now.
+    pub chatter: HashMap<HostName, String>,
 }
 
 impl Status {
@@ -75,26 +57,58 @@ impl Status {
             )),
         ];
         lines.extend(view.windows_ignored().map(|line| self.paint.warn(&self.fit(&line))));
-        if let Some(waits) = &self.waits {
-            let left = |at: Timestamp| Duration::try_from(at.duration_since(self.now)).unwrap_or_default();
-            let rest = waits.until.map(|at| format!(" ({} left)", text::duration(left(at)))).unwrap_or_default();
-            lines.push(self.paint.warn(&self.fit(&format!("waits: {}{rest}", waits.reason(&self.zone)))));
-            lines.extend(waits.command.as_ref().map(|command| format!("       {command}")));
+        // While the run goes on, the bars say until when it waits.
+        if let Some(waits) = self.waits.as_ref().filter(|waits| !view.running || waits.at.is_none() || waits.approve) {
+            lines.push(self.paint.warn(&self.fit(&format!("waits: {}", self.reason(waits)))));
+            lines.extend(self.command(waits, &state.started.run).map(|command| format!("       {command}")));
         }
         lines.push(String::new());
         for (stage, _) in state.stages.iter().enumerate() {
             lines.extend(waves(&view, stage).iter().map(|line| self.fit(line)));
         }
         let open = view.in_flight();
-        if !open.is_empty() {
-            let what = if view.running { "in flight" } else { "no controller is running these" };
-            lines.extend([String::new(), what.to_owned()]);
+        if view.running {
+            lines.push(String::new());
+            lines.extend(self.panel(view).lines());
+        } else if !open.is_empty() {
+            lines.extend([String::new(), "no controller is running these".to_owned()]);
             lines.extend(open.iter().take(LISTED).map(|host| self.fit(&host_line(&view, host))));
             if open.len() > LISTED {
                 lines.push(format!("  and {} more", open.len() - LISTED));
             }
         }
         lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
+    }
+
+    /// Why no host starts, in one line, with the command if there is one.
+    pub fn waits_line(&self, state: &RunState) -> Option<String> {
+        let waits = self.waits.as_ref()?;
+        let command = self.command(waits, &state.started.run).map(|command| format!(": {command}"));
+        Some(format!("waits: {}{}", self.reason(waits), command.unwrap_or_default()))
+    }
+
+    fn reason(&self, waits: &Waits) -> String {
+        let until = waits.until.map(|at| at.to_zoned(self.zone.clone()).strftime(", until %T").to_string());
+        format!("{}{}", waits.why, until.unwrap_or_default())
+    }
+
+    fn command(&self, waits: &Waits, run: &RunId) -> Option<String> {
+        waits.approve.then(|| format!("{} approve {run}", self.program))
+    }
+
+    /// The same lines as on the screen of the run itself.
+    fn panel<'a>(&'a self, view: RunView<'a>) -> Panel<'a> {
+        Panel {
+            view,
+            pace: view.pace(&self.past, self.forks),
+            chatter: &self.chatter,
+            zone: &self.zone,
+            paint: self.paint,
+            width: usize::from(self.width),
+            rows: usize::MAX,
+            hosts: LISTED,
+            keys: false,
+        }
     }
 
     /// The same as one object.
@@ -129,7 +143,10 @@ impl Status {
             "started_at": state.started_at,
             "last_at": state.last_at,
             "waits": self.waits.as_ref().map(|waits| json!({
-                "for": waits.what, "why": waits.why, "until": waits.until, "command": waits.command,
+                "for": waits.what, "why": waits.why, "until": waits.until, "command": self.command(waits, &state.started.run),
+            })),
+            "time_left": view.running.then(|| view.pace(&self.past, self.forks).left()).flatten().map(|left| json!({
+                "seconds": left.about.as_secs(), "or_more": left.or_more, "approvals": left.approvals,
             })),
             "hosts": view.counts(),
             "stages": stages.collect::<Vec<_>>(),
@@ -163,17 +180,12 @@ impl Status {
 
 fn host_line(view: &RunView<'_>, host: &HostState) -> String {
     let name = text::clean(host.name.as_str(), 40);
-    match (view.in_step_for(host), view.step_of(host)) {
-        _ if !view.running => {
-            let (_, _, why) = view.why(host);
-            format!("  {:<11}  {name:<24}  {why}", text::outcome(host.outcome()))
-        }
-        (Some(since), Some(step)) => format!("  {name:<24}  {:>7}  {step}", text::duration(since)),
-        _ => format!("  {name:<24}  between steps"),
-    }
+    let (_, _, why) = view.why(host);
+    format!("  {:<11}  {name:<24}  {why}", text::outcome(host.outcome()))
 }
 
-/// A line per wave; waves that are wholly done, or wholly ahead, share one.
+/// A line per wave; waves that are wholly done, or wholly ahead, share one. Waves in flight have a bar instead while a
+/// controller is running them.
 fn waves(view: &RunView<'_>, stage: usize) -> Vec<String> {
     let state = view.state;
     let waves = &state.stages[stage].waves;
@@ -188,6 +200,10 @@ fn waves(view: &RunView<'_>, stage: usize) -> Vec<String> {
         let mut last = first;
         while kind(first) != 0 && last + 1 < waves.len() && kind(last + 1) == kind(first) {
             last += 1;
+        }
+        if view.running && waves[first].tally.in_flight > 0 {
+            first = last + 1;
+            continue;
         }
         let name = if first == last {
             sentence::wave_name(state, stage, first)
@@ -216,6 +232,9 @@ mod tests {
             driver: None,
             waits: None,
             program: "patchwave".to_owned(),
+            past: Experience::default(),
+            forks: 10,
+            chatter: HashMap::new(),
         }
     }
 
@@ -224,12 +243,8 @@ mod tests {
         let mut sample = Sample::of(plan(&[("edge", &["a", "b c", "d e"]), ("core", &["f", "g"])]));
         sample.good("a").start("b").begin("b", main_step(0)).wait(61).start("c");
         sample.begin("c", main_step(0)).wait(2).end("c", main_step(0), result(crate::event::Verdict::Ok, ""));
-        let waits = Waits {
-            what: "approval",
-            why: "approval of stage edge".to_owned(),
-            until: None,
-            command: Some("patchwave approve 20261122-020000-kxfa".to_owned()),
-        };
+        let waits =
+            Waits { what: "approval", why: "approval of stage edge".to_owned(), until: None, approve: true, at: None };
         let status =
             Status { driver: Some("ann@jump, process 7".to_owned()), waits: Some(waits), ..status(sample.now()) };
         let page = status.render(&sample.state);
@@ -239,11 +254,14 @@ mod tests {
             "1 ok, 2 in flight, 4 not started\n",
             "waits: approval of stage edge\n       patchwave approve 20261122-020000-kxfa\n",
             "  edge, wave 1 of 3 (canary)                    1 ok\n",
-            "  edge, wave 2 of 3                             2 in flight\n",
             "  edge, wave 3 of 3                             2 not started\n",
             "  core, waves 1 to 2 of 2                       2 not started\n",
-            "  b                           1m03s  Ready to be patched\n",
-            "  c                         between steps\n",
+            "edge, wave 2 of 3        ━━━━━━━━─",
+            "  0/2  2 in flight   1m03s\n",
+            "\nall: more than 20s left  ━",
+            "  1/7  2 in flight   1m06s\n",
+            "\n  b  Ready to be patched                                                                       1m03s\n",
+            "\n  c  between two steps                                                                            2s\n",
         ] {
             assert!(page.contains(expected), "no {expected:?} in:\n{page}");
         }

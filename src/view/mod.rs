@@ -18,6 +18,7 @@ mod run;
 mod shape;
 mod troubles;
 mod unsent;
+mod waits;
 mod words;
 
 pub use assets::{Asset, AssetLimits, AssetMark, AssetRow, is_over, support};
@@ -37,4 +38,5 @@ pub use run::{Phase, RunView, WINDOWS_IGNORED};
 pub use shape::shape;
 pub use troubles::Trouble;
 pub use unsent::Unsent;
+pub use waits::Waits;
 pub use words::{clean, count, duration, first_line, step_name};

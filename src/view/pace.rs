@@ -92,9 +92,8 @@ impl Pace<'_> {
     /// How long the run still takes; `None` if that is not known.
     pub fn left(&self) -> Option<TimeLeft> {
         let state = self.view.state;
-        let late = |host: &HostState| Some(host.at == HostAt::InFlight && self.of_host(host)?.is_zero());
         let in_flight: Vec<&HostState> = state.hosts.iter().filter(|host| host.at == HostAt::InFlight).collect();
-        let or_more = in_flight.iter().try_fold(false, |any, host| Some(late(host)? || any))?;
+        let or_more = in_flight.iter().try_fold(false, |any, host| Some(self.is_late(host)? || any))?;
         // Nothing starts any more.
         if rollout::halt(state).is_some() {
             let times = in_flight.iter().map(|host| self.of_host(host));
@@ -152,13 +151,31 @@ impl Pace<'_> {
 
     /// How long a host still takes: the steps ahead of it, and the rest of its current one.
     fn of_host(&self, host: &HostState) -> Option<Duration> {
+        let ahead = self.whole(host)?.mul_f64(1.0 - self.walked(host));
+        let Some((step, since)) = self.in_step(host)? else { return Some(ahead) };
+        Some(ahead.saturating_sub(step.min(since)))
+    }
+
+    /// Whether its current step takes much longer than expected.
+    fn is_late(&self, host: &HostState) -> Option<bool> {
+        let late = |(step, since): (Duration, Duration)| since > step + (step / 2).max(Duration::from_secs(5));
+        Some(self.in_step(host)?.is_some_and(late))
+    }
+
+    /// How long a host takes from its first step to its last; `None` if that is not known.
+    fn whole(&self, host: &HostState) -> Option<Duration> {
         let before = self.past.get(&host.name).filter(|_| !self.view.state.started.check);
-        let whole = before.map(|took| took.mul_f64(self.slower)).or(self.typical)?;
-        let ahead = whole.mul_f64(1.0 - self.walked(host));
+        before.map(|took| took.mul_f64(self.slower)).or(self.typical)
+    }
+
+    /// How long its current step takes, and how long the host has been in it.
+    fn in_step(&self, host: &HostState) -> Option<Option<(Duration, Duration)>> {
+        let whole = self.whole(host)?;
         let current = host.current.as_ref().filter(|current| current.step.phase == StepPhase::Main);
-        let Some(current) = current else { return Some(ahead) };
-        let step = whole.mul_f64(part(self.weight(current.step.index), self.weights.iter().sum()));
-        Some(ahead.saturating_sub(step.min(self.view.since(current.since))))
+        Some(current.map(|current| {
+            let share = part(self.weight(current.step.index), self.weights.iter().sum());
+            (whole.mul_f64(share), self.view.since(current.since))
+        }))
     }
 
     fn weight(&self, step: usize) -> Duration {

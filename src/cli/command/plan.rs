@@ -31,7 +31,7 @@ pub(in crate::cli) fn show_plan(args: &PlanArgs, state_dir: PathBuf, world: &mut
     let found = look(&prepared.inventory, &prepared.hosts, &program(&state_dir, world), world)?;
     warn(&found.warnings, world);
     found.refused.or(()).map_err(Failure::usage)?;
-    let past = experience(&state_dir, &world.absolute(&args.playbook).display().to_string());
+    let past = experience(&state_dir, &world.absolute(&args.playbook).display().to_string(), None);
     let notes = ui::PlanNotes {
         now: world.clock.now(),
         origins: plan::origins(&prepared.inventory, &prepared.playbook, &prepared.hosts),

@@ -22,6 +22,7 @@ use crate::{
         rollout::{
             carry_out::{Rollout, carry_out, record_of},
             drift,
+            experience::experience,
         },
         terminal::confirm::confirm_resume,
         which_run::{to_resume, what_resumes},
@@ -68,6 +69,7 @@ pub(in crate::cli) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut 
     }
     let transport = transport(&connect, world)?;
     let forks = forks(connect.forks, world);
+    let past = experience(&state_dir, &state.started.playbook_path, Some(&run));
     let open = state.tally.in_flight;
     let logs = ledger.logs(&run, Arc::clone(&world.clock));
     let resumed = RunResumed {
@@ -96,6 +98,7 @@ pub(in crate::cli) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut 
             forks,
             impact: false,
             estimate: None,
+            past,
             json: args.json,
             next: Some(next),
             logs,

@@ -86,6 +86,7 @@ pub(in crate::cli) fn rollback(args: &RollbackArgs, state_dir: PathBuf, world: &
         forks,
         impact: false,
         estimate: None,
+        past: Default::default(),
         json: args.json,
         next: Some(next),
         logs,

@@ -59,7 +59,7 @@ pub(in crate::cli) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World)
     confirm(&plan, args.yes, args.check, world)?;
     let transport = transport(&args.connect, world)?;
     let forks = forks(args.connect.forks, world);
-    let past = experience(&state_dir, &world.absolute(&args.playbook).display().to_string());
+    let past = experience(&state_dir, &world.absolute(&args.playbook).display().to_string(), None);
     let estimate = plan::estimate(&plan, &past, forks);
     let run = new_run_id(world);
     let started = started(args, run.clone(), plan, world);
@@ -87,6 +87,7 @@ pub(in crate::cli) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World)
             json: args.json,
             impact: args.impact,
             estimate,
+            past,
             next,
             logs,
             record: record_of(state_dir, run),

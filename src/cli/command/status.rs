@@ -3,11 +3,19 @@
 use std::{io::Write as _, path::PathBuf, time::Duration};
 
 use crate::{
-    cli::{Failure, World, args::StatusArgs, command_lines::next, which_run::newest_or, world::terminal_size},
+    cli::{
+        Failure, World,
+        args::{ConnectArgs, StatusArgs},
+        command_lines::next,
+        rollout::experience::experience,
+        which_run::newest_or,
+        world::terminal_size,
+    },
     event::{Event, RunId, RunState},
     ledger::{Driver, Ledger},
-    rollout::{self, Directive, Ending, Limits, Now},
-    ui::{self, Reporter as _, Status, Waits},
+    plan::Experience,
+    ui::{self, Reporter as _, Status},
+    view::RunView,
 };
 
 /// Between two looks at the ledger.
@@ -16,7 +24,9 @@ const LOOK: Duration = Duration::from_millis(500);
 pub(in crate::cli) fn status(args: &StatusArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
     let ledger = Ledger::open_read_only(&state_dir)?;
     let run = newest_or(&ledger, args.run.as_deref(), "status", &state_dir, world)?;
-    let watcher = Watcher { program: next(String::new(), &state_dir, world).program, ledger, run };
+    let program = next(String::new(), &state_dir, world).program;
+    let past = experience(&state_dir, &ledger.state(&run)?.started.playbook_path, Some(&run));
+    let watcher = Watcher { program, ledger, run, past };
     if args.watch {
         return watcher.watch(args.json, world);
     }
@@ -30,6 +40,7 @@ struct Watcher {
     ledger: Ledger,
     run: RunId,
     program: String,
+    past: Experience,
 }
 
 impl Watcher {
@@ -48,9 +59,12 @@ impl Watcher {
             paint: world.paint(world.stdout_is_terminal),
             zone: world.zone(),
             now,
-            waits: if asked || done { None } else { waits(state, now, &self.program) },
+            waits: if asked || done { None } else { RunView { state, running: driver.is_some(), now }.waits() },
             driver,
             program: self.program.clone(),
+            past: self.past.clone(),
+            forks: ConnectArgs::FORKS,
+            chatter: Default::default(),
         }
     }
 
@@ -75,7 +89,8 @@ impl Watcher {
                     lines.event(state, event);
                 }
             })?;
-            let status = Status { waits: waits(&state, status.now, &self.program), ..status };
+            let waits = RunView { state: &state, running: status.driver.is_some(), now: status.now }.waits();
+            let status = Status { waits, ..status };
             if json {
                 let text = format!("{}\n", status.json(&state));
                 if text != shown && world.print(&text).is_ok() {
@@ -86,8 +101,8 @@ impl Watcher {
             } else if shown.is_empty() {
                 shown = status.render(&state);
                 world.print(&shown)?;
-            } else if let Some(waits) = &status.waits {
-                lines.note(status.now, &format!("waits: {}", waits.sentence(&status.zone)));
+            } else if let Some(waits) = status.waits_line(&state) {
+                lines.note(status.now, &waits);
             }
             // Where it cannot be seen who drives it, its own last event is the end.
             let seen = || matches!(self.ledger.driver(&self.run), Driver::Holder(_));
@@ -119,25 +134,4 @@ fn draw(page: &str, place: &mut ui::Redraw, world: &mut World) -> Result<(), Fai
     let text = place.page(page, terminal_size().rows.into(), world.width().into());
     let written = world.stdout.write_all(text.as_bytes()).and_then(|()| world.stdout.flush());
     written.map_err(|error| Failure::internal(format!("standard output cannot be written: {error}")))
-}
-
-/// Why no further host starts just now, in the rule's own words.
-fn waits(state: &RunState, now: jiff::Timestamp, program: &str) -> Option<Waits> {
-    let run = &state.started.run;
-    let stage = |stage: usize| &state.plan().stages[stage].name;
-    let plain = |what, why: String| Waits { what, why, until: None, command: None };
-    Some(match rollout::next(state, Now::by_the_record(state, now), Limits { forks: usize::MAX }) {
-        Directive::Soak { left, why } => Waits { until: now.checked_add(left).ok(), ..plain("soak", why) },
-        Directive::WaitForApproval { stage: s, moment } => Waits {
-            command: Some(format!("{program} approve {run}")),
-            ..plain("approval", format!("approval of stage {} {moment}", stage(s)))
-        },
-        Directive::RunGate { stage: s, wave } => {
-            plain("gate", format!("the gate after wave {} of stage {}", wave + 1, stage(s)))
-        }
-        Directive::Drain(why) => plain("halted", format!("halted: {why}; hosts in flight finish")),
-        Directive::Finished(Ending::Halted(why)) => plain("halted", format!("halted: {why}")),
-        Directive::Finished(Ending::Left { why }) => plain("left", format!("remaining hosts not started: {why}")),
-        Directive::Finished(Ending::AllStarted) | Directive::WaitForHosts | Directive::Start(_) => return None,
-    })
 }

@@ -14,7 +14,7 @@ use crate::{
     event::{RunId, Stop},
     hint::Hint,
     ledger::{Ledger, Logs},
-    plan::Estimate,
+    plan::{Estimate, Experience},
     prompt::Prompt,
     step::JumpBox,
     transport::Transport,
@@ -34,6 +34,8 @@ pub(in crate::cli) struct Rollout {
     pub(in crate::cli) impact: bool,
     /// How long the plan will take, if earlier runs say it.
     pub(in crate::cli) estimate: Option<Estimate>,
+    /// How long hosts and steps took in earlier runs.
+    pub(in crate::cli) past: Experience,
     /// What can be typed next; `None` where the ledger is removed when the program ends, so that nothing could be.
     pub(in crate::cli) next: Option<ui::CommandLines>,
     pub(in crate::cli) logs: Logs,
@@ -52,7 +54,7 @@ pub(in crate::cli) fn record_of(state_dir: PathBuf, run: RunId) -> Box<dyn FnOnc
 pub(in crate::cli) fn carry_out(rollout: Rollout, world: &mut World) -> Result<u8, Failure> {
     let runtime = runtime()?;
     let program = rollout.next.as_ref().map_or("patchwave", |next| &next.program).to_owned();
-    let mut reporter: Box<dyn ui::Reporter> = reporter(rollout.json, &program, world);
+    let mut reporter: Box<dyn ui::Reporter> = reporter(rollout.json, &program, (rollout.past, rollout.forks), world);
     if rollout.json {
         // A script gets every event; people have been told already.
         reporter.event(rollout.begun.state(), rollout.begun.opening());
@@ -177,13 +179,13 @@ async fn answer(
     }
 }
 
-fn reporter(json: bool, program: &str, world: &World) -> Box<dyn ui::Reporter> {
+fn reporter(json: bool, program: &str, (past, forks): (Experience, usize), world: &World) -> Box<dyn ui::Reporter> {
     if json {
         Box::new(ui::Json::new(Box::new(world.stdout.clone()), Box::new(world.stderr.clone())))
     } else if world.stderr_is_terminal {
         let stderr = Box::new(world.stderr.clone());
         let bars = ui::Bars::new(stderr, terminal_size, world.paint(true), world.zone());
-        Box::new(bars.called(program).sharing(&world.screen))
+        Box::new(bars.called(program).expecting(past, forks).sharing(&world.screen))
     } else {
         let lines = ui::Lines::new(Box::new(world.stderr.clone()), world.paint(false), world.zone());
         Box::new(lines.called(program))

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, path::Path, time::Duration};
 
 use crate::{
-    event::{HostState, Outcome, RunState, StepPhase},
+    event::{HostState, Outcome, RunId, RunState, StepPhase},
     ledger::Ledger,
     plan::Experience,
     view::step_name,
@@ -12,14 +12,14 @@ use crate::{
 /// Runs that are read: the newest of the playbook.
 const RUNS: usize = 5;
 
-/// The times of hosts that were ok in the newest runs of this playbook; nothing if there are none, or if the ledger
+/// The times of hosts that were ok in the newest runs of this playbook, without the run `but`; nothing if there are none, or if the ledger
 /// cannot be read: a plan is not refused for want of an estimate.
-pub(in crate::cli) fn experience(state_dir: &Path, playbook: &str) -> Experience {
+pub(in crate::cli) fn experience(state_dir: &Path, playbook: &str, but: Option<&RunId>) -> Experience {
     let Ok(ledger) = Ledger::open_read_only(state_dir) else { return Experience::default() };
     let Ok(rows) = ledger.real_runs_of(playbook, RUNS) else { return Experience::default() };
     let (mut runs, mut hosts) = (0, HashMap::new());
     let mut steps: HashMap<String, (Duration, u32)> = HashMap::new();
-    for row in rows {
+    for row in rows.iter().filter(|row| Some(&row.run) != but) {
         let Ok(state) = ledger.state(&row.run) else { continue };
         let fine: Vec<&HostState> = state.hosts.iter().filter(|host| host.outcome() == Outcome::Ok).collect();
         fine.iter().for_each(|host| add_steps(&state, host, &mut steps));
