@@ -78,13 +78,6 @@ pub struct World {
     pub signals: bool,
 }
 
-/// The terminal's size now; it may change while a run goes on.
-pub(super) fn terminal_size() -> Size {
-    let of = |term: console::Term| term.size_checked();
-    let (rows, columns) = of(console::Term::stderr()).or_else(|| of(console::Term::stdout())).unwrap_or((24, 80));
-    Size { rows, columns }
-}
-
 impl World {
     /// The real one.
     pub fn real() -> Self {
@@ -134,6 +127,25 @@ impl World {
     pub fn width(&self) -> u16 {
         let told = self.var("COLUMNS").and_then(|columns| columns.parse().ok());
         self.columns.or(told).unwrap_or(100).clamp(40, 400)
+    }
+
+    /// The terminal's size now; it may change while a run goes on.
+    pub(super) fn terminal_size(&self) -> Size {
+        self.terminal()()
+    }
+
+    /// Reads the terminal's size.
+    pub(super) fn terminal(&self) -> impl Fn() -> Size + Send + Sync + 'static {
+        // These cut long lines. (tmux calls itself screen, too.)
+        let term = self.var("TERM").unwrap_or("");
+        let screen = self.var("STY").is_some() && self.var("TMUX").is_none();
+        let reflows = self.var("XTERM_VERSION").is_none() && !screen && term != "linux" && !term.starts_with("rxvt");
+        move || {
+            let of = |term: console::Term| term.size_checked();
+            let found = of(console::Term::stderr()).or_else(|| of(console::Term::stdout()));
+            let (rows, columns) = found.unwrap_or((24, 80));
+            Size { rows, columns, reflows }
+        }
     }
 
     /// The time zone for display: `TZ`, or else the system's.

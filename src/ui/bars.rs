@@ -28,6 +28,8 @@ pub struct Size {
     pub rows: u16,
     /// Characters in a line.
     pub columns: u16,
+    /// Whether it breaks its lines again when its width changes.
+    pub reflows: bool,
 }
 
 /// Draws the panel and keeps it drawn.

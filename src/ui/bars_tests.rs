@@ -55,6 +55,10 @@ fn replay(text: &str, columns: usize) -> Vec<String> {
                     'C' => column += count,
                     'D' => column -= count,
                     'K' => lines[row].clear(),
+                    'J' => {
+                        lines.truncate(row + 1);
+                        lines[row].truncate(column);
+                    }
                     other => panic!("{other}"),
                 }
             }

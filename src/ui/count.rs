@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn the_line_names_the_last_ones() {
         let hosts: Vec<HostName> = (1..=8).map(|n| HostName::new(&format!("web{n}")).unwrap()).collect();
-        let size = || Size { rows: 25, columns: 80 };
+        let size = || Size { rows: 25, columns: 80, reflows: true };
         let mut count = Count::new(Box::new(std::io::sink()), size, Paint::plain(), &ScreenLock::default(), &hosts);
         assert_eq!(count.line(), "0 of 8 hosts done");
         count.done(&hosts[0], &ExecEnd::Code(0));

@@ -7,8 +7,8 @@ use crate::{
     ui::Size,
 };
 
-pub(crate) const WIDE: Size = Size { rows: 50, columns: 200 };
-pub(crate) const SMALL: Size = Size { rows: 24, columns: 80 };
+pub(crate) const WIDE: Size = Size { rows: 50, columns: 200, reflows: true };
+pub(crate) const SMALL: Size = Size { rows: 24, columns: 80, reflows: true };
 
 pub(crate) fn busy() -> Sample {
     let names: Vec<String> = (1..=12).map(|i| format!("web{i:02}.example.com")).collect();
@@ -81,7 +81,7 @@ fn the_panel_uses_200_columns() {
 #[test]
 fn the_panel_fits_a_tiny_terminal() {
     for (rows, columns) in [(1, 1), (3, 20), (5, 40), (10, 60)] {
-        let lines = panel(&busy(), Size { rows, columns }, &HashMap::new());
+        let lines = panel(&busy(), Size { rows, columns, reflows: true }, &HashMap::new());
         assert!(lines.iter().all(|line| measure_text_width(line) < usize::from(columns.max(20))), "{lines:?}");
     }
 }

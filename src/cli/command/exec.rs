@@ -24,7 +24,6 @@ use crate::{
         rollout::prepare::load_inventory,
         terminal::counting::Counting,
         warnings::warn,
-        world::terminal_size,
     },
     command::Command,
     engine::{self, Answer, fan_out},
@@ -178,7 +177,7 @@ impl Shown {
         }
         let names: Vec<_> = outputs.hosts.iter().map(|output| output.host.clone()).collect();
         let stderr = Box::new(world.stderr.clone());
-        let count = ui::Count::new(stderr, terminal_size, world.paint(true), &world.screen, &names);
+        let count = ui::Count::new(stderr, world.terminal(), world.paint(true), &world.screen, &names);
         Self::Count(Counting::start(count))
     }
 

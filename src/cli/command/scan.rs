@@ -19,7 +19,6 @@ use crate::{
         rollout::prepare::load_inventory,
         terminal::counting::Counting,
         warnings::warn,
-        world::terminal_size,
     },
     engine::{self, Visited},
     host::HostName,
@@ -101,7 +100,7 @@ impl Visit<'_> {
         let names: Vec<HostName> = self.targets.iter().map(|target| target.name.clone()).collect();
         let count = world.stderr_is_terminal.then(|| {
             let stderr = Box::new(world.stderr.clone());
-            Counting::start(ui::Count::new(stderr, terminal_size, world.paint(true), &world.screen, &names))
+            Counting::start(ui::Count::new(stderr, world.terminal(), world.paint(true), &world.screen, &names))
         });
         let began = world.clock.now();
         let mut recorder = Recorder::new(ledger, began, world.by());

@@ -9,12 +9,11 @@ use crate::{
         command_lines::next,
         rollout::experience::experience,
         which_run::newest_or,
-        world::terminal_size,
     },
     event::{Event, RunId, RunState},
     ledger::{Driver, Ledger},
     plan::Experience,
-    ui::{self, Reporter as _, Status},
+    ui::{self, Reporter as _, Size, Status},
     view::RunView,
 };
 
@@ -79,7 +78,7 @@ impl Watcher {
         loop {
             if redraw {
                 // The window may have another size by now.
-                world.columns = Some(terminal_size().columns);
+                world.columns = Some(world.terminal_size().columns);
             }
             // Asked first: what the controller recorded before it left is read after it.
             let status = self.status(&state, world);
@@ -131,7 +130,7 @@ impl Watcher {
 
 /// Draws over the page before it.
 fn draw(page: &str, place: &mut ui::Redraw, world: &mut World) -> Result<(), Failure> {
-    let text = place.page(page, terminal_size().rows.into(), world.width().into());
+    let text = place.page(page, Size { columns: world.width(), ..world.terminal_size() });
     let written = world.stdout.write_all(text.as_bytes()).and_then(|()| world.stdout.flush());
     written.map_err(|error| Failure::internal(format!("standard output cannot be written: {error}")))
 }

@@ -8,7 +8,6 @@ use crate::{
     cli::{
         Failure, World,
         connect::{roster::Hosts, runtime::runtime},
-        world::terminal_size,
     },
     engine::{self, Begun, Engine, Notice, Signal, Surroundings},
     event::{RunId, Stop},
@@ -184,7 +183,7 @@ fn reporter(json: bool, program: &str, (past, forks): (Experience, usize), world
         Box::new(ui::Json::new(Box::new(world.stdout.clone()), Box::new(world.stderr.clone())))
     } else if world.stderr_is_terminal {
         let stderr = Box::new(world.stderr.clone());
-        let bars = ui::Bars::new(stderr, terminal_size, world.paint(true), world.zone());
+        let bars = ui::Bars::new(stderr, world.terminal(), world.paint(true), world.zone());
         Box::new(bars.called(program).expecting(past, forks).sharing(&world.screen))
     } else {
         let lines = ui::Lines::new(Box::new(world.stderr.clone()), world.paint(false), world.zone());

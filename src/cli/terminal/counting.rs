@@ -68,7 +68,7 @@ mod tests {
     fn a_blocked_terminal_holds_up_no_host() {
         let hosts: Vec<HostName> = (0..500).map(|n| HostName::new(&format!("web{n}")).unwrap()).collect();
         let stop = Arc::new(Mutex::new(()));
-        let size = || Size { rows: 25, columns: 80 };
+        let size = || Size { rows: 25, columns: 80, reflows: true };
         let count =
             Count::new(Box::new(Still(Arc::clone(&stop))), size, Paint::plain(), &ScreenLock::default(), &hosts);
         let still = stop.lock().unwrap();

@@ -25,6 +25,7 @@ mod ledger_faults;
 mod left_behind;
 mod not_files;
 mod plan;
+mod progress;
 mod prompts;
 mod refused;
 mod registered;

@@ -42,6 +42,12 @@ impl Tmux {
         self.tmux(&[&["send-keys"], keys].concat());
     }
 
+    /// Gives the terminal another size, as a person does with its window.
+    pub fn resize(&self, columns: u16, rows: u16) {
+        let (columns, rows) = (columns.to_string(), rows.to_string());
+        self.tmux(&["resize-window", "-x", &columns, "-y", &rows]);
+    }
+
     /// Everything that was printed so far, wrapped as on the screen, with its colours as control sequences.
     pub fn coloured(&self) -> String {
         self.tmux(&["capture-pane", "-e", "-p", "-S", "-"])
@@ -52,12 +58,17 @@ impl Tmux {
         self.tmux(&["capture-pane", "-e", "-p", "-J", "-S", "-"])
     }
 
+    /// What is on the screen now.
+    pub fn screen(&self) -> String {
+        self.tmux(&["capture-pane", "-p"])
+    }
+
     /// Waits until the screen has this text; returns the screen.
     #[track_caller]
     pub fn until(&self, text: &str) -> String {
         let began = Instant::now();
         loop {
-            let screen = self.tmux(&["capture-pane", "-p"]);
+            let screen = self.screen();
             if screen.contains(text) {
                 return screen;
             }
