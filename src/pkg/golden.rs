@@ -23,7 +23,7 @@ type Check = fn(Manager, &Case) -> Result<(), String>;
 const CASES: &str = "golden";
 
 /// The question of each folder of cases.
-const QUERIES: [(&str, Check); 18] = [
+const QUERIES: [(&str, Check); 19] = [
     ("refresh", |manager, case| case.compare(&manager.refresh(), |v| json!(v))),
     ("failed-sources", |manager, case| {
         let query = manager.failed_sources(&case.lines()).ok_or("this manager cannot be asked for it")?;
@@ -92,6 +92,10 @@ const QUERIES: [(&str, Check); 18] = [
     ("failed-scripts", |manager, case| {
         let found = manager.failed_scripts(&String::from_utf8_lossy(&case.file("stdout")?));
         case.expect(&json!(found.iter().map(|one| (&one.package, &one.summary, &one.again)).collect::<Vec<_>>()))
+    }),
+    ("advance", |manager, case| {
+        let text = String::from_utf8_lossy(&case.file("stdout")?).into_owned();
+        case.expect(&json!(text.lines().filter_map(|line| manager.advance(line)).collect::<Vec<_>>()))
     }),
     ("explain", |manager, case| case.expect(&json!(manager.explain(&String::from_utf8_lossy(&case.file("stdout")?))))),
 ];

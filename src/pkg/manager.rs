@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 use serde::Serialize;
 
 use super::{
-    Accepts, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedScript, Health, Kernels, Origins,
+    Accepts, Advance, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedScript, Health, Kernels, Origins,
     PackageState, Pending, RebootReason, Repair, Simulation, Transaction, Trouble, Upkeep,
 };
 use crate::{
@@ -94,6 +94,11 @@ pub trait PackageManager: Send + Sync + fmt::Debug {
     /// # Errors
     /// As [`PackageManager::simulate`].
     fn transact(&self, transaction: &Transaction) -> Result<Command, CannotDo>;
+
+    /// How far a transaction is, from one line of its output; `None` for a line that does not say it.
+    fn advance(&self, _line: &str) -> Option<Advance> {
+        None
+    }
 
     /// How much of what a transaction needed had to be fetched, in the manager's own words, from its output.
     fn fetched(&self, _output: &str) -> Option<String> {

@@ -4,6 +4,7 @@
 
 #[macro_use]
 mod all;
+mod advance;
 mod answer;
 mod boot;
 mod cron;
@@ -43,6 +44,7 @@ managers! {
     mod toy: Toy;
 }
 
+pub use advance::{Advance, Doing};
 pub use all::{modules_of_ansible, names, needs_unit, programs};
 pub use boot::{Boot, BootFiles, BootPatterns, Kernel, Kernels, RebootReason};
 pub use detect::{Refusal, detect, named};

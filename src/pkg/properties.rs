@@ -11,7 +11,7 @@ use crate::command::{Exit, Output};
 type Manager = &'static dyn PackageManager;
 
 /// Lines as managers print them, in no order that any of them would have.
-const LINES: [&str; 40] = [
+const LINES: [&str; 45] = [
     "native x86_64",
     "pkg a\t1.0-1\tx86_64",
     "pkg a\t2:1.0-1\tnoarch",
@@ -51,6 +51,11 @@ const LINES: [&str; 40] = [
     "<message type='error'>a &lt; b</message>",
     "%post(a-1-1.noarch) scriptlet failed, exit status 1",
     "E: a",
+    "Setting up a (1-1) ...",
+    "  Upgrading        : a-1-1.noarch      1/2",
+    "[3/4] Upgrading a-0:1-1.no 100% |   4.1 KiB/s",
+    "( 1/2) Installing: a-1-1.noarch [..done]",
+    "upgrading a...",
     "end",
 ];
 
@@ -102,6 +107,9 @@ fn reads(manager: Manager, output: &Output) {
     let _ = manager.origins().map(|query| query.read(output));
     let _ = manager.unfetched().map(|query| query.read(output));
     let _ = manager.failed_sources(&lines).map(|query| query.read(output));
+    for advance in lines.iter().filter_map(|line| manager.advance(line)) {
+        assert!(advance.name.chars().all(crate::command::shows) && advance.name.len() <= 400, "{advance:?}");
+    }
     let _ = (manager.explain(&text), manager.failed_scripts(&text), manager.fetched(&text), manager.refusal(&lines));
 }
 

@@ -53,7 +53,10 @@ fn a_walk_that_breaks_before_its_end_is_undone_and_one_that_breaks_after_it_is_n
             assert_eq!((state.outcome(), reason), (Outcome::Failed, Some("template")), "{:?}", state.steps);
             let rolled = state.steps.iter().filter(|(_, result)| result.class == "rolled-back").count();
             assert_eq!((cases::rollbacks(&after.fleet, host), rolled), (undone as u32, undone), "{:?}", state.steps);
-            assert_eq!(state.and_then(after.state.plan()).as_deref(), (undone == 1).then_some("rolled back by the host"));
+            assert_eq!(
+                state.and_then(after.state.plan()).as_deref(),
+                (undone == 1).then_some("rolled back by the host")
+            );
             let bad = state.steps.iter().filter(|(_, result)| !result.class.is_empty()).count();
             assert_eq!((bad, after.fleet.is_guarded(host)), (1 + undone, false), "{:?}", state.steps);
         }

@@ -2,14 +2,14 @@
 
 use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
 
-use super::{boot, commands, kernel, lines, pending, staged, state, transaction, trouble, version};
+use super::{advance, boot, commands, kernel, lines, pending, staged, state, transaction, trouble, version};
 use crate::{
     command::{Command, Query},
     facts::HostFacts,
     pkg::{
-        Accepts, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedSource, Health, LockHolder, Origins,
-        PackageManager, PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble, answer, holders,
-        origins,
+        Accepts, Advance, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedSource, Health, LockHolder,
+        Origins, PackageManager, PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble, answer,
+        holders, origins,
     },
 };
 
@@ -72,6 +72,10 @@ impl PackageManager for Apk {
 
     fn transact(&self, transaction: &Transaction) -> Result<Command, CannotDo> {
         transaction::run(transaction)
+    }
+
+    fn advance(&self, line: &str) -> Option<Advance> {
+        advance::read(line)
     }
 
     // The world, which has the marks, is as before after each transaction.

@@ -29,6 +29,7 @@
 //! | `apk-boot` | script: kernels, boot loader and times of files, from `usr/share/kernel`, `lib/modules` and `boot` |
 //! | `apk-clean` | script: deletes archives of versions that are not installed; `apk cache clean`, if there is a cache |
 
+mod advance;
 mod boot;
 mod commands;
 mod kernel;

@@ -3,14 +3,14 @@
 use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
 
 use super::{
-    apart, boot, commands, hints, kernel, lines, locks, origins, pending, policy, refresh, simulation, staged, state,
-    transaction, trouble, upkeep, version,
+    advance, apart, boot, commands, hints, kernel, lines, locks, origins, pending, policy, refresh, simulation, staged,
+    state, transaction, trouble, upkeep, version,
 };
 use crate::{
     command::{Command, Query},
     facts::HostFacts,
     pkg::{
-        Accepts, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedSource, Health, LockHolder,
+        Accepts, Advance, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedSource, Health, LockHolder,
         PackageManager, PackageState, Pending, Refresh, RefreshApart, Repair, Simulation, Transaction, Trouble, Upkeep,
         holders,
     },
@@ -78,6 +78,10 @@ impl PackageManager for Apt {
 
     fn transact(&self, transaction: &Transaction) -> Result<Command, CannotDo> {
         transaction::run(transaction)
+    }
+
+    fn advance(&self, line: &str) -> Option<Advance> {
+        advance::read(line)
     }
 
     fn restore_marks(&self, names: &BTreeSet<String>) -> Option<Command> {

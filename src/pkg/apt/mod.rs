@@ -36,6 +36,7 @@
 //! | `apt-upkeep` | script: `dpkg --print-architecture`; files `var/lib/apt/lists/*Release`; `apt-config dump APT::Periodic::Unattended-Upgrade`; file `usr/bin/unattended-upgrade`; files of cron; `dpkg-query -W -f '${Package}\t${Architecture}\t${source:Package}\t${source:Version}\t${Version}\t${db:Status-Status}\n'` |
 //! | `apt-clean` | `apt-get clean` |
 
+mod advance;
 mod apart;
 mod boot;
 mod commands;

@@ -27,6 +27,7 @@
 //! | `dnf-upkeep` | script: `dnf repolist`, the dates of the lists, timers of `dnf-automatic`, files of cron |
 //! | `dnf-clean` | `dnf clean packages` |
 
+mod advance;
 mod advisory;
 mod commands;
 mod excluded;

@@ -2,14 +2,14 @@
 
 use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
 
-use super::{boot, commands, kernel, pending, staged, state, transaction, trouble, version};
+use super::{advance, boot, commands, kernel, pending, staged, state, transaction, trouble, version};
 use crate::{
     command::{Command, Query},
     facts::HostFacts,
     pkg::{
-        Accepts, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedScript, FailedSource, Health, LockHolder,
-        Origins, PackageManager, PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble, Upkeep,
-        answer, holders, origins,
+        Accepts, Advance, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedScript, FailedSource, Health,
+        LockHolder, Origins, PackageManager, PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble,
+        Upkeep, answer, holders, origins,
     },
 };
 
@@ -90,6 +90,10 @@ impl PackageManager for Pacman {
 
     fn transact(&self, transaction: &Transaction) -> Result<Command, CannotDo> {
         transaction::run(transaction)
+    }
+
+    fn advance(&self, line: &str) -> Option<Advance> {
+        advance::read(line)
     }
 
     fn fetched(&self, output: &str) -> Option<String> {

@@ -27,6 +27,7 @@
 //! | `pacman-upkeep` | script: `pacman-conf --repo-list`, the dates of the lists, files of cron |
 //! | `pacman-clean` | `pacman -Sc --noconfirm`: archives of versions that are not installed |
 
+mod advance;
 mod boot;
 mod commands;
 mod kernel;

@@ -2,14 +2,14 @@
 
 use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
 
-use super::{commands, pending, resolved, state, transaction, trouble};
+use super::{advance, commands, pending, resolved, state, transaction, trouble};
 use crate::{
     command::{Command, Query},
     facts::HostFacts,
     pkg::{
-        Accepts, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedScript, FailedSource, Health, LockHolder,
-        Origins, PackageManager, PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble, Upkeep,
-        answer, holders, rpm,
+        Accepts, Advance, Boot, BootFiles, BootPatterns, CannotDo, Class, Exact, FailedScript, FailedSource, Health,
+        LockHolder, Origins, PackageManager, PackageState, Pending, Refresh, Repair, Simulation, Transaction, Trouble,
+        Upkeep, answer, holders, rpm,
     },
 };
 
@@ -88,6 +88,10 @@ impl PackageManager for Zypper {
 
     fn transact(&self, transaction: &Transaction) -> Result<Command, CannotDo> {
         transaction::run(transaction)
+    }
+
+    fn advance(&self, line: &str) -> Option<Advance> {
+        advance::read(line)
     }
 
     fn fetched(&self, output: &str) -> Option<String> {

@@ -26,6 +26,7 @@
 //! | `zypper-upkeep` | script: `zypper repos`, the dates of the lists, timers that install updates, files of cron |
 //! | `zypper-clean` | `zypper clean` |
 
+mod advance;
 mod commands;
 mod manager;
 mod patches;

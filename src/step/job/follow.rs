@@ -9,9 +9,10 @@ use super::{
     answer::{self, Ear, Poll, Start, State},
     memory::Memory,
     payload::{self, Look},
+    tell::{Lines, OwnLines, Tell},
 };
 use crate::{
-    command::{Command, Exit, Output, Unreadable, printable},
+    command::{Command, Exit, Output, Unreadable},
     event::StepResult,
     step::{
         StepCx,
@@ -50,6 +51,14 @@ const NOTED_AFTER: Duration = Duration::from_secs(1);
 /// # Errors
 /// [`JobTrouble`], which says whether anything was changed.
 pub async fn run(cx: &mut StepCx<'_>, spec: &JobSpec) -> Result<JobEnd, JobTrouble> {
+    run_told(cx, spec, &mut OwnLines).await
+}
+
+/// [`run`], with words of `tell` on the screen in place of the job's own lines.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_told(cx: &mut StepCx<'_>, spec: &JobSpec, tell: &mut dyn Tell) -> Result<JobEnd, JobTrouble> {
     cx.heard.forget();
     let memory = Memory::recall(cx, &spec.name);
     let logged = if memory.recalled { cx.log.job_offset(&memory.id) } else { 0 };
@@ -69,6 +78,8 @@ pub async fn run(cx: &mut StepCx<'_>, spec: &JobSpec) -> Result<JobEnd, JobTroub
         guard: None,
         refused: None,
         began_in: None,
+        tell,
+        lines: Lines::default(),
     };
     job.memory.keep(cx, &spec.name).await?;
     // Armed by an earlier job or step, the guard is about what that one did.
@@ -103,6 +114,9 @@ struct Job<'a> {
     refused: Option<Box<StepResult>>,
     /// The boot in which it began, from the line that a start prints before its answer.
     began_in: Option<String>,
+    /// What the screen says about it.
+    tell: &'a mut dyn Tell,
+    lines: Lines,
 }
 
 impl Job<'_> {
@@ -322,8 +336,8 @@ impl Job<'_> {
         let most = TAIL.min(self.spec.command.keep);
         self.tail.extend_from_slice(&poll.chunk[poll.chunk.len().saturating_sub(most)..]);
         self.tail.drain(..self.tail.len().saturating_sub(most));
-        if let Some(line) = last_line(&self.tail) {
-            cx.journal.progress(&line);
+        if let Some(said) = self.lines.tell(poll.chunk, self.tell) {
+            cx.journal.progress(&said);
         }
         Ok(())
     }
@@ -419,9 +433,4 @@ fn unreadable(command: &Command, why: &str) -> LinkError {
 
 fn never_began() -> JobTrouble {
     JobTrouble::Refused { why: "the host did not start it in time".to_owned() }
-}
-
-fn last_line(tail: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(&tail[tail.len().saturating_sub(1024)..]);
-    text.rsplit(['\n', '\r']).map(printable).find(|line| !line.trim().is_empty())
 }

@@ -16,12 +16,14 @@ mod follow;
 mod interleavings;
 mod memory;
 mod payload;
+mod tell;
 #[cfg(test)]
 mod tests;
 
 pub use end::{JobEnd, JobTrouble};
-pub use follow::run;
+pub use follow::{run, run_told};
 pub(super) use payload::{program_text, run_file};
+pub use tell::Tell;
 
 use std::borrow::Cow;
 

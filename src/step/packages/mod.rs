@@ -11,6 +11,7 @@ mod manager;
 mod repair;
 mod result;
 mod staged;
+mod telling;
 mod transaction;
 mod words;
 

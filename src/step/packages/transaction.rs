@@ -8,14 +8,14 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{ask::raised, locks};
+use super::{ask::raised, locks, telling::Telling};
 use crate::{
     command::{Command, Exit},
     event::{PackageChange, StepResult},
     pkg::{PackageManager, Transaction, Versions},
     step::{
         StepCx,
-        job::{self, JobSpec, JobTrouble},
+        job::{self, JobEnd, JobSpec, JobTrouble},
     },
 };
 
@@ -68,7 +68,9 @@ pub(in crate::step) async fn run(
     name: &'static str,
     transaction: &Transaction,
 ) -> Result<Done, Box<StepResult>> {
-    let done = follow(cx, name, manager.transact(transaction)?).await?;
+    let command = raised(manager.transact(transaction)?);
+    let mut telling = Telling::of(manager, transaction);
+    let done = ended(job::run_told(cx, &JobSpec::new(name, command), &mut telling).await)?;
     if done.end == End::Lost {
         // Its child processes may still be at work, with the packages half done. If the lock stays, the next read sees
         // it; this wait decides nothing.
@@ -86,9 +88,12 @@ pub(in crate::step) async fn follow(
     name: &'static str,
     command: Command,
 ) -> Result<Done, Box<StepResult>> {
+    ended(job::run(cx, &JobSpec::new(name, raised(command))).await)
+}
+
+fn ended(end: Result<JobEnd, JobTrouble>) -> Result<Done, Box<StepResult>> {
     const SAID: usize = 5;
-    let command = raised(command);
-    Ok(match job::run(cx, &JobSpec::new(name, command)).await {
+    Ok(match end {
         Ok(end) => {
             let (how, said) = (end.exit.to_string(), end.last_lines(SAID));
             Done { end: End::of(end.exit), how, output: end.tail, said }
