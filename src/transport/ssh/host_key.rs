@@ -13,7 +13,7 @@ use super::{
     super::{Class, ConnectError, Phase},
     failure::connect as failed,
     known_hosts::{Certified, KnownName, OfferedKey, RevokedKeys, TrustStore, Verdict},
-    prompter::{PromptTime, Prompter, Reply},
+    prompter::{NewKey, PromptTime, Prompter, Reply},
 };
 use crate::{
     clock::Clock,
@@ -87,24 +87,21 @@ impl HostKeyCheck {
         }
     }
 
-    /// Asks, unless the same name was asked about while we waited for our turn.
+    /// Asks; a key that was recorded while others were asked about needs no question.
     async fn ask(&self, key: OfferedKey, print: &str) -> Result<(), ConnectError> {
         let _thinking = self.prompt_time.begin();
-        let turn = self.prompter.turn().await;
-        match self.store.check(&self.name, &key) {
-            Verdict::Accept => return Ok(()),
-            verdict @ Verdict::Unknown { .. } => match turn.ask(self.name.as_str(), &key.algorithm, print).await {
-                Reply::Yes => {}
-                Reply::No => {
-                    let name = self.name.as_str();
-                    let message = format!("the host key of {name} was not confirmed: {} {print}", key.algorithm);
-                    return Err(failed(Phase::HostKey, Class::HostKeyUnknown, message));
-                }
-                Reply::Nothing => return Err(self.refusal(&verdict, &key, print)),
-            },
-            verdict => return Err(self.refusal(&verdict, &key, print)),
+        let (name, algorithm) = (self.name.as_str().to_owned(), key.algorithm.to_string());
+        let reply = self.prompter.confirm(NewKey { name, algorithm, print: print.to_owned() }).await;
+        match (self.store.check(&self.name, &key), reply) {
+            (Verdict::Accept, _) => Ok(()),
+            (Verdict::Unknown { .. }, Reply::Yes) => self.record(key, print).await,
+            (Verdict::Unknown { .. }, Reply::No) => {
+                let name = self.name.as_str();
+                let message = format!("the host key of {name} was not confirmed: {} {print}", key.algorithm);
+                Err(failed(Phase::HostKey, Class::HostKeyUnknown, message))
+            }
+            (verdict, _) => Err(self.refusal(&verdict, &key, print)),
         }
-        self.record(key, print).await
     }
 
     async fn record(&self, key: OfferedKey, print: &str) -> Result<(), ConnectError> {
