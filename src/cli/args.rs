@@ -263,7 +263,7 @@ pub struct ExecArgs {
     /// Which hosts.
     pub pattern: String,
     /// The command and its arguments; a single argument is a line for `/bin/sh`.
-    #[arg(last = true, required = true, value_name = "CMD")]
+    #[arg(last = true, required_unless_present = "end", value_name = "CMD")]
     pub command: Vec<String>,
     /// Run it with raised rights (sudo, doas or su), whatever the inventory says.
     #[arg(short = 'b', long = "become")]
@@ -289,6 +289,9 @@ pub struct ExecArgs {
     /// Save the unchanged output of each host in DIR, as HOST.out and HOST.err.
     #[arg(long, value_name = "DIR")]
     pub log_dir: Option<PathBuf>,
+    /// End the command that an interrupted `exec` left running; that `exec` printed the ID.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["command", "raise", "json", "live", "ordered", "diff", "stdin", "log_dir"])]
+    pub end: Option<String>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub connect: ConnectArgs,

@@ -23,6 +23,15 @@ pub struct Answer {
     pub took: Duration,
 }
 
+/// Cut when it is dropped, so that nothing begins on a host after its answer is no longer waited for.
+struct Task<T>(tokio::task::JoinHandle<T>);
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Runs each target's command, at most `forks` at once; answers come as hosts end. A target's deadlines begin when its
 /// turn comes. `sink` makes the place for one host's output, just before the command is sent.
 pub fn fan_out<S: Sink + 'static>(
@@ -47,8 +56,9 @@ pub fn fan_out<S: Sink + 'static>(
                 link.close().await;
                 (result, began.elapsed())
             });
+            let mut task = Task(task);
             async move {
-                match task.await {
+                match (&mut task.0).await {
                     Ok((result, took)) => Answer { host, result, took },
                     Err(error) => std::panic::resume_unwind(error.into_panic()),
                 }

@@ -5,11 +5,13 @@
 mod error;
 mod link;
 mod machine;
+mod process;
 mod retry;
 pub mod ssh;
 
 pub use error::{Class, ConnectError, ExecError, Phase};
 pub use link::{Link, LinkError};
+pub use process::{Ending, Process, ProcessLine};
 
 use std::sync::Arc;
 

@@ -85,6 +85,11 @@ impl ExecEnd {
         }
     }
 
+    /// Whether the command was sent and there is no answer, so that it may still be running.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::NoAnswer { unknown: true, .. })
+    }
+
     pub(super) fn rank(&self) -> u8 {
         match self {
             Self::Code(0) => 0,

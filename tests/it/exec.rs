@@ -9,7 +9,10 @@ use std::{
 
 use rustix::process::Signal;
 
-use crate::support::sshd::{Sshd, me, signal};
+use crate::support::{
+    sshd::{Sshd, me, need, signal},
+    tmux::Tmux,
+};
 
 /// Hosts `web01`, `web02`, … that are all this one server.
 fn fleet(sshd: &Sshd, hosts: usize) {
@@ -193,4 +196,152 @@ fn the_time_limit_holds_for_a_host_that_floods() {
         let took = answer["took_ms"].as_u64().unwrap();
         assert!((2000..4000).contains(&took), "{took} ms");
     }
+}
+
+/// Processes whose command line has this word.
+fn running(word: &str) -> usize {
+    let ours = |entry: fs::DirEntry| {
+        let line = fs::read(entry.path().join("cmdline")).ok()?;
+        text(&line).split('\0').any(|part| part == word).then_some(())
+    };
+    fs::read_dir("/proc").unwrap().flatten().filter_map(ours).count()
+}
+
+#[track_caller]
+fn until(what: &str, is: impl Fn() -> bool) {
+    let limit = Instant::now() + Duration::from_secs(30);
+    while !is() {
+        assert!(Instant::now() < limit, "never: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A process of somebody else on the same host; ended with the test.
+struct Bystander(Child);
+
+impl Bystander {
+    fn start(word: &str) -> Self {
+        Self(Command::new("sleep").arg(word).stdin(Stdio::null()).spawn().unwrap())
+    }
+
+    fn is_alive(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+}
+
+impl Drop for Bystander {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A word for `sleep` that no other process has.
+fn seconds() -> String {
+    format!("6{:08}.{}", fastrand::u32(..100_000_000), std::process::id())
+}
+
+#[test]
+fn what_an_interrupt_leaves_running_is_ended_if_the_person_says_so() {
+    let Some(sshd) = Sshd::start("") else { return };
+    if need("tmux").is_none() {
+        return;
+    }
+    fleet(&sshd, 2);
+    let (word, other) = (seconds(), seconds());
+    let mut bystander = Bystander::start(&other);
+    let command = exec(&sshd, &[], &format!("sleep {word}; :"));
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let line: Vec<String> = words.map(|word| shlex::try_quote(word.to_str().unwrap()).unwrap().into_owned()).collect();
+    fs::write(sshd.path("go.sh"), format!("trap : INT\n{}\necho code $?\ncat\n", line.join(" "))).unwrap();
+    let terminal = |answer: &str| {
+        let terminal = Tmux::start(100, 30, sshd.dir.path(), "sh go.sh");
+        until("both sleep", || running(&word) == 2);
+        terminal.keys(&["C-c"]);
+        let screen = terminal.until("End it on 2 hosts? [y/N]");
+        assert!(screen.contains("the command may still be running on web[01-02]"), "{screen}");
+        terminal.keys(&[answer, "Enter"]);
+        terminal.until("code 7")
+    };
+    let screen = terminal("y");
+    assert!(screen.contains("web[01-02]: ended (SIGTERM)"), "{screen}");
+    assert_eq!(running(&word), 0);
+    assert!(!sshd.path("state/exec").exists(), "nothing is left to be ended");
+    let screen = terminal("");
+    assert_eq!(running(&word), 2, "no answer is no");
+    assert!(screen.contains("to end it there:") && screen.contains("--end"), "{screen}");
+    assert!(bystander.is_alive());
+}
+
+#[test]
+fn without_a_terminal_one_command_line_ends_what_an_interrupt_left() {
+    let Some(sshd) = Sshd::start("") else { return };
+    fleet(&sshd, 3);
+    let (word, other) = (seconds(), seconds());
+    let mut bystander = Bystander::start(&other);
+    // The first one ignores SIGTERM, and the second one is over when it is looked at.
+    let go = sshd.path("go").display().to_string();
+    let over = format!("until [ -e '{go}' ]; do sleep 0.1; done; exit");
+    let line = format!("[ $n != 0 ] || trap '' TERM; [ $n != 1 ] || {{ {over}; }}; sleep {word}; sleep {word}");
+    let line = nth(&sshd, &line);
+    let child = exec(&sshd, &[], &line).spawn().unwrap();
+    until("two of them sleep", || running(&word) == 2 && fs::read_dir(sshd.path("nth")).unwrap().count() == 3);
+    std::thread::sleep(Duration::from_millis(500));
+    signal(i32::try_from(child.id()).unwrap(), Signal::INT);
+    let output = child.wait_with_output().unwrap();
+    let told = text(&output.stderr);
+    assert_eq!(code(&output), 7, "{told}");
+    assert!(told.contains("the command may still be running on web[01-03]; to end it there:\n"), "{told}");
+    let typed = told.lines().find(|line| line.contains(" --end ")).unwrap_or_else(|| panic!("{told}"));
+    let typed = shlex::split(typed).unwrap();
+    assert_eq!(typed[0], "patchwave");
+    fs::write(go, "").unwrap();
+    std::thread::sleep(Duration::from_secs(1));
+    let end = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_patchwave"));
+        command.args(&typed[1..]).env_remove("SSH_AUTH_SOCK").env("HOME", sshd.dir.path()).stdin(Stdio::null());
+        command.output().unwrap()
+    };
+    let output = end();
+    let told = text(&output.stderr);
+    assert_eq!(code(&output), 0, "{told}");
+    for expected in
+        [": ended (SIGTERM)", ": ended (SIGKILL, after 5 s)", ": had ended by itself; nothing was signalled"]
+    {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+    assert_eq!(running(&word), 0);
+    assert!(bystander.is_alive());
+    let output = end();
+    assert_eq!(code(&output), 2, "it is told once");
+    assert!(text(&output.stderr).contains("nothing is recorded as"), "{}", text(&output.stderr));
+}
+
+/// A host that cannot be reached any more keeps its record.
+#[test]
+fn a_host_that_cannot_be_reached_may_still_be_running_it() {
+    let Some(sshd) = Sshd::start("") else { return };
+    fleet(&sshd, 1);
+    let word = seconds();
+    let child = exec(&sshd, &[], &format!("sleep {word}")).spawn().unwrap();
+    until("it sleeps", || running(&word) == 1);
+    signal(i32::try_from(child.id()).unwrap(), Signal::INT);
+    let told = text(&child.wait_with_output().unwrap().stderr);
+    let typed = told.lines().find(|line| line.contains(" --end ")).unwrap_or_else(|| panic!("{told}"));
+    let typed = shlex::split(typed).unwrap();
+    let inventory = fs::read_to_string(sshd.path("inventory.yml")).unwrap();
+    let gone = inventory.replace(&format!("ansible_port: {}", sshd.port), "ansible_port: 1");
+    let end = |inventory: &str| {
+        fs::write(sshd.path("inventory.yml"), inventory).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_patchwave"));
+        command.args(&typed[1..]).env_remove("SSH_AUTH_SOCK").env("HOME", sshd.dir.path()).stdin(Stdio::null());
+        command.output().unwrap()
+    };
+    let output = end(&gone);
+    let told = text(&output.stderr);
+    assert_eq!(code(&output), 7, "{told}");
+    assert!(told.contains("web01: may still be running: ") && told.contains("refused"), "{told}");
+    assert_eq!(running(&word), 1);
+    assert_eq!(code(&end(&inventory)), 0);
+    assert_eq!(running(&word), 0);
 }

@@ -1,9 +1,17 @@
 //! `patchwave exec`: one command on many hosts. Its output is spooled, then grouped, compared, or shown as it comes.
 
 mod gather;
+mod leftover;
 mod live;
 
-use std::{collections::HashMap, io::Write, path::PathBuf, sync::Arc, thread::JoinHandle, time::Duration};
+use std::{
+    collections::HashMap,
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::JoinHandle,
+    time::Duration,
+};
 
 use futures::StreamExt;
 use tokio::sync::mpsc;
@@ -14,6 +22,7 @@ use crate::{
         args::ExecArgs,
         command::exec::{
             gather::{HostOutput, Outputs},
+            leftover::{Leftover, Means},
             live::{Live, Printing},
         },
         connect::{
@@ -31,7 +40,7 @@ use crate::{
     plan,
     spool::Spool,
     target::Target,
-    transport::Transport,
+    transport::Process,
     ui,
 };
 
@@ -40,25 +49,62 @@ const INPUT: u64 = 64 << 20;
 
 pub(in crate::cli) fn exec(args: &ExecArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
     let inventory = load_inventory(&args.inventory, world)?;
-    let past = RecordedRuns { state_dir, playbook: None };
+    let past = RecordedRuns { state_dir: state_dir.clone(), playbook: None };
     let selected = inventory.select(&args.pattern, &past).map_err(Failure::usage)?;
     let (selected, skipped) = plan::apart(selected, &inventory).map_err(Failure::usage)?;
     plan::skipped_lines(&skipped).iter().for_each(|line| world.talk(format_args!("{line}")));
     warn(&inventory.cautions(&selected), world);
     let options = ConnectOptions::new(&args.connect, world)?;
     let hosts = Hosts::new(Arc::new(inventory), Default::default(), &selected, &options)?;
-    let input = if args.stdin { read_input(world)? } else { Vec::new() };
-    let command = command(args, input);
-    let targets = with_rights(hosts.targets(&selected), &command, args.raise);
     let transport = transport(&args.connect, world)?;
     let forks = forks(args.connect.forks, world);
+    let targets = hosts.targets(&selected);
+    let runtime = runtime()?;
+    // The sender is kept, so that the channel stays open without signals.
+    let (signals, mut interrupted) = mpsc::channel(1);
+    if world.signals {
+        let _guard = runtime.enter();
+        let _ = engine::listen(signals.clone());
+    }
+    let mut means = Means { runtime: &runtime, transport, targets, forks, interrupted: &mut interrupted };
+    let code = match &args.end {
+        Some(id) => leftover::end_recorded(id, &mut means, &state_dir, world),
+        None => run(args, &selected, &mut means, &state_dir, world),
+    };
+    drop(signals);
+    // Open connections are cut, not waited for.
+    runtime.shutdown_background();
+    code
+}
+
+/// Runs the command, shows what came of it, and offers to end it where there is no answer.
+fn run(
+    args: &ExecArgs,
+    selected: &[HostName],
+    means: &mut Means<'_>,
+    state_dir: &Path,
+    world: &mut World,
+) -> Result<u8, Failure> {
+    let input = if args.stdin { read_input(world)? } else { Vec::new() };
+    let command = Process::telling(command(args, input));
+    let targets = with_rights(means.targets.clone(), &command, args.raise);
     let log_dir = args.log_dir.as_deref().map(|dir| world.absolute(dir));
-    let outputs = Outputs::new(&selected, log_dir.as_deref())
+    let outputs = Outputs::new(selected, log_dir.as_deref())
         .map_err(|error| Failure::usage(format!("the output cannot be stored: {error}")))?;
     // Keeps the temporary files until the end.
     let outputs = Arc::new(outputs);
-    let results = gather(args, transport, targets, forks, Arc::clone(&outputs), world)?;
+    let raised: Vec<bool> = targets.iter().map(|(_, command)| command.privileged).collect();
+    let results = gather(args, targets, means, Arc::clone(&outputs), world);
     show(args, &results, world)?;
+    let (mut left, mut silent) = (Vec::new(), Vec::new());
+    let open = results.iter().zip(&outputs.hosts).zip(raised);
+    for ((_, output), raised) in open.filter(|((result, _), _)| result.end.is_unknown()) {
+        match output.process() {
+            Some(process) => left.push(Leftover { host: output.host.clone(), process, raised }),
+            None => silent.push(output.host.clone()),
+        }
+    }
+    leftover::offer(args, &left, &silent, means, state_dir, world)?;
     Ok(ui::exec_exit_code(&results))
 }
 
@@ -100,24 +146,19 @@ fn read_input(world: &World) -> Result<Vec<u8>, Failure> {
 /// Runs the commands until every host has answered, or until Ctrl-C.
 fn gather(
     args: &ExecArgs,
-    transport: Arc<dyn Transport>,
     targets: Vec<(Arc<Target>, Arc<Command>)>,
-    forks: usize,
+    means: &mut Means<'_>,
     outputs: Arc<Outputs>,
     world: &mut World,
-) -> Result<Vec<ui::ExecResult>, Failure> {
+) -> Vec<ui::ExecResult> {
     let shown = Shown::start(args, &outputs, world);
     let mut ends: Vec<Option<(ui::ExecEnd, Duration)>> = outputs.hosts.iter().map(|_| None).collect();
-    let runtime = runtime()?;
-    runtime.block_on(async {
-        let (signals, mut interrupted) = mpsc::channel(1);
-        // The sender is kept, so that the channel stays open without signals.
-        let _listening = if world.signals { engine::listen(signals.clone()).ok() } else { None };
+    means.runtime.block_on(async {
         let sink = {
             let (outputs, live) = (Arc::clone(&outputs), shown.live());
             move |host: &_| outputs.sink(host, live.as_ref())
         };
-        let mut answers = std::pin::pin!(fan_out(transport, targets, forks, sink));
+        let mut answers = std::pin::pin!(fan_out(Arc::clone(&means.transport), targets, means.forks, sink));
         let mut same: HashMap<[u8; 32], Spool> = HashMap::new();
         loop {
             tokio::select! {
@@ -135,20 +176,17 @@ fn gather(
                     shown.ended(at, &answer.host, &end);
                     ends[at] = Some((end, answer.took));
                 }
-                _ = interrupted.recv() => break,
+                _ = means.interrupted.recv() => break,
             }
         }
-        drop(signals);
     });
-    // Open connections are cut, not waited for.
-    runtime.shutdown_background();
     shown.finish();
     let result = |(output, end): (&HostOutput, Option<(ui::ExecEnd, Duration)>)| {
         let (end, took) = end.unwrap_or_else(|| (unfinished(output.begun()), Duration::ZERO));
         let (stdout, stderr) = (output.stdout.clone(), output.stderr.clone());
         ui::ExecResult { host: output.host.clone(), end, took, stdout, stderr }
     };
-    Ok(outputs.hosts.iter().zip(ends).map(result).collect())
+    outputs.hosts.iter().zip(ends).map(result).collect()
 }
 
 /// What is shown while commands run: their lines, a line with counts, or nothing.

@@ -67,14 +67,15 @@ fn each_way_to_end_has_its_code() {
     the connection to web003.test was lost while the command ran: the host closed the connection
     -- stderr
     4 hosts: 2 exit code 1, 1 unreachable, 1 unknown
+    the command may still be running on web003.test, which did not say as which process
     "#);
 }
 
 #[test]
 fn a_command_that_does_not_end() {
     let began = Instant::now();
-    let said =
-        Case::hosts(2).run("exec -i inv.yml all --timeout 1s -- 'case $PATCHWAVE_ROOT in *2.test) sleep 300;; esac'");
+    let site = Case::hosts(2).site();
+    let said = site.run("exec -i inv.yml all --timeout 1s -- 'case $PATCHWAVE_ROOT in *2.test) sleep 300;; esac'");
     assert!(began.elapsed() < Duration::from_secs(100));
     insta::assert_snapshot!(said.page(), @r#"
     exit code 7
@@ -85,7 +86,14 @@ fn a_command_that_does_not_end() {
     try: `--timeout` sets how long it may take
     -- stderr
     2 hosts: 1 ok, 1 unknown
+    the command may still be running on web002.test; to end it there:
+    patchwave exec web002.test -i inv.yml --end 20260101-000000-abcd
     "#);
+    let id = said.err.trim_end().rsplit(' ').next().unwrap();
+    site.run(&format!("exec web001.test -i inv.yml --end {id}")).ended(2).says(&["is about none of these hosts"]);
+    site.run("exec all -i inv.yml --end ../x").ended(2).says(&["the id is the one that"]);
+    site.run(&format!("exec web002.test -i inv.yml --end {id}")).ended(0).says(&["web002.test: "]);
+    site.run(&format!("exec web002.test -i inv.yml --end {id}")).ended(2).says(&["nothing is recorded as"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -16,7 +16,7 @@ use crate::{
     cli::command::exec::live::Live,
     host::HostName,
     spool::Spool,
-    transport::{Sink, Stream},
+    transport::{Process, ProcessLine, Sink, Stream},
 };
 
 /// The most bytes of one stream of one host. Bytes after that are counted and reported.
@@ -37,6 +37,7 @@ pub(in crate::cli) struct HostOutput {
     pub(in crate::cli) stdout: Spool,
     pub(in crate::cli) stderr: Spool,
     begun: Arc<AtomicBool>,
+    process: Arc<OnceLock<Process>>,
 }
 
 impl Outputs {
@@ -62,7 +63,7 @@ impl Outputs {
                 }
             }
             let [stdout, stderr] = [stdout, stderr].map(|path| Spool::new(path, keep, MOST));
-            HostOutput { host: host.clone(), stdout, stderr, begun: Arc::default() }
+            HostOutput { host: host.clone(), stdout, stderr, begun: Arc::default(), process: Arc::default() }
         };
         let hosts: Vec<HostOutput> = hosts.iter().map(of).collect();
         let index = hosts.iter().enumerate().map(|(at, output)| (output.host.clone(), at)).collect();
@@ -79,7 +80,7 @@ impl Outputs {
         let at = self.position(host);
         let output = self.hosts[at].clone();
         output.begun.store(true, Ordering::Relaxed);
-        SpoolSink { output, at, live: live.cloned() }
+        SpoolSink { output, at, live: live.cloned(), first: Default::default() }
     }
 }
 
@@ -87,6 +88,11 @@ impl HostOutput {
     /// Whether the command may have reached the host.
     pub(in crate::cli) fn begun(&self) -> bool {
         self.begun.load(Ordering::Relaxed)
+    }
+
+    /// Which process the command is on its host, if it has said so.
+    pub(in crate::cli) fn process(&self) -> Option<Process> {
+        self.process.get().copied()
     }
 }
 
@@ -105,16 +111,42 @@ pub(in crate::cli) struct SpoolSink {
     output: HostOutput,
     at: usize,
     live: Option<Arc<Live>>,
+    /// The line that says which process it is. It comes on standard error, or where a terminal has both, on the other.
+    first: [ProcessLine; 2],
 }
 
-impl Sink for SpoolSink {
-    fn write(&mut self, stream: Stream, bytes: &[u8]) {
+impl SpoolSink {
+    fn keep(&self, stream: Stream, bytes: &[u8]) {
         match stream {
             Stream::Stdout => self.output.stdout.write(bytes),
             Stream::Stderr => self.output.stderr.write(bytes),
         }
         if let Some(live) = &self.live {
             live.more(self.at);
+        }
+    }
+}
+
+impl Sink for SpoolSink {
+    fn write(&mut self, stream: Stream, bytes: &[u8]) {
+        let (process, own) = self.first[usize::from(stream == Stream::Stderr)].take(bytes);
+        if let Some(process) = process {
+            let _ = self.output.process.set(process);
+        }
+        if !own.is_empty() {
+            self.keep(stream, &own);
+        }
+    }
+}
+
+impl Drop for SpoolSink {
+    /// Output that only began like that line is not lost.
+    fn drop(&mut self) {
+        for (stream, at) in [(Stream::Stdout, 0), (Stream::Stderr, 1)] {
+            let rest = self.first[at].rest();
+            if !rest.is_empty() {
+                self.keep(stream, &rest);
+            }
         }
     }
 }
