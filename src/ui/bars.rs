@@ -8,7 +8,13 @@ use std::{collections::HashMap, io::Write, sync::Arc};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-use super::{Paint, Reporter, ScreenLock, lines::stamped, panel::Panel, screen::Screen, sentence, text};
+use super::{
+    Paint, Reporter, ScreenLock,
+    lines::stamped,
+    panel::{self, Panel},
+    screen::Screen,
+    sentence, text,
+};
 use crate::{
     event::{Event, Kind, Progress, RunState},
     host::HostName,
@@ -44,6 +50,8 @@ pub struct Bars {
     chatter: HashMap<HostName, String>,
     pending: String,
     last_note: String,
+    /// When the window closes for the next host, if none is in flight.
+    closes: Option<Timestamp>,
     drawn_at: Timestamp,
     asked: bool,
     screen: ScreenLock,
@@ -74,6 +82,7 @@ impl Bars {
             chatter: HashMap::new(),
             pending: String::new(),
             last_note: String::new(),
+            closes: None,
             drawn_at: Timestamp::MIN,
             asked: false,
             screen: ScreenLock::default(),
@@ -145,6 +154,8 @@ impl Reporter for Bars {
             self.pending.push_str(&stamped(event.at, &self.zone, self.paint, &sentence.text));
         }
         self.asked = false;
+        let view = RunView { state, running: true, now: event.at };
+        self.closes = (state.tally.in_flight == 0).then(|| view.window_closes(0, 0)).flatten();
         match &event.kind {
             Kind::StepStarted { host, .. } | Kind::HostFinished { host, .. } => {
                 self.chatter.remove(host);
@@ -167,7 +178,9 @@ impl Reporter for Bars {
     }
 
     fn ask(&mut self, at: Timestamp, question: &str) {
-        self.note(at, question);
+        // While a person may be typing there are no bars that could say it.
+        let window = self.closes.map(|closes| format!("; window {}", panel::until(closes, at, &self.zone)));
+        self.note(at, &format!("{question}{}", window.unwrap_or_default()));
         let screen = self.screen.clone();
         let Some(_right) = screen.try_draw() else { return };
         self.print_pending();

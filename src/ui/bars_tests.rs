@@ -138,3 +138,22 @@ fn ten_thousand_hosts_are_drawn_as_seldom_as_ten() {
     play(&mut bars, &sample);
     assert!(out.text().len() < 10_000, "{} bytes for events of one moment", out.text().len());
 }
+
+/// While a question is open there are no bars, so the question itself says when the window closes.
+#[test]
+fn a_question_says_when_the_window_closes() {
+    let mut plan = plan(&[("edge", &["a", "b"])]);
+    let window = crate::policy::Window {
+        start: "0 2 * * *".to_owned(),
+        duration: std::time::Duration::from_secs(3600),
+        timezone: "UTC".to_owned(),
+    };
+    plan.stages[0].waves[1].hosts[0].window = Some(Arc::new(window.into()));
+    let mut sample = Sample::of(plan);
+    sample.good("a");
+    let out = Captured::default();
+    let mut bars = Bars::new(out.writer(), || SMALL, Paint::plain(), TimeZone::UTC);
+    bars.event(&sample.state, sample.events.last().unwrap());
+    bars.ask(sample.now(), "stage edge waits for approval: type yes");
+    assert!(out.text().contains("type yes; window until 03:00:00, 59m57s left"), "{}", out.text());
+}

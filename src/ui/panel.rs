@@ -108,10 +108,8 @@ impl Panel<'_> {
         Bar { stage: "all".to_owned(), wave, tally, done, took, instead: None, also: None }
     }
 
-    /// `until 11:45:21, 26s left`.
     fn until(&self, at: Timestamp) -> String {
-        let left = Duration::try_from(at.duration_since(self.view.now)).unwrap_or_default();
-        format!("until {}, {} left", at.to_zoned(self.zone.clone()).strftime("%T"), whole(left))
+        until(at, self.view.now, self.zone)
     }
 
     fn elapsed(&self, since: Option<Timestamp>) -> String {
@@ -273,6 +271,12 @@ pub(super) fn left_words(left: Option<TimeLeft>) -> String {
         (false, true) => format!("more than {} left{approvals}", coarse(about)),
         (false, false) => format!("about {} left{approvals}", coarse(about)),
     }
+}
+
+/// `until 11:45:21, 26s left`.
+pub(super) fn until(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+    let left = Duration::try_from(at.duration_since(now)).unwrap_or_default();
+    format!("until {}, {} left", at.to_zoned(zone.clone()).strftime("%T"), whole(left))
 }
 
 /// Rounded up to a unit that fits its length, so that it does not jump with each step.

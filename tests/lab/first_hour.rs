@@ -77,9 +77,9 @@ fn the_first_hour_is_eight_commands_and_no_option_twice() {
         place.env_remove("XDG_STATE_HOME").env_remove("PATCHWAVE_STATE_DIR");
         let program = env!("CARGO_BIN_EXE_patchwave");
         let mut terminal = Terminal::start(place, 80, &format!("exec {program} {words}"));
-        // New host keys; whether to begin; before the databases.
+        // New host keys, in one question or in several; whether to begin; before the databases.
         let questions: &[&str] = match words.split(' ').next() {
-            Some("exec") => &["/fingerprint) "; 4],
+            Some("exec") => &["Continue and record "; 4],
             Some("run") if !words.contains("--check") => &["Type yes to continue: ", "waits for approval"],
             _ => &[],
         };

@@ -24,7 +24,11 @@ pub(in crate::cli) fn status(args: &StatusArgs, state_dir: PathBuf, world: &mut 
     let ledger = Ledger::open_read_only(&state_dir)?;
     let run = newest_or(&ledger, args.run.as_deref(), "status", &state_dir, world)?;
     let program = next(String::new(), &state_dir, world).program;
-    let past = experience(&state_dir, &ledger.state(&run)?.started.playbook_path, Some(&run));
+    // How long something still takes is not asked of a run that nobody is running.
+    let past = match ledger.driver(&run) {
+        Driver::Nobody => Experience::default(),
+        _ => experience(&state_dir, &ledger.state(&run)?.started.playbook_path, Some(&run)),
+    };
     let watcher = Watcher { program, ledger, run, past };
     if args.watch {
         return watcher.watch(args.json, world);

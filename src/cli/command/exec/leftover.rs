@@ -114,7 +114,7 @@ pub(super) fn end_recorded(
 
 /// Whether the person says yes. A signal says no.
 fn asked(question: &str, means: &mut Means<'_>, world: &World) -> bool {
-    // A second Ctrl-C from before the question is no answer to it.
+    // A second Ctrl-C from before the question does not answer it.
     while means.interrupted.try_recv().is_ok() {}
     let (prompt, question) = (Arc::clone(&world.prompt), question.to_owned());
     let answer = means.runtime.block_on(async {
