@@ -51,7 +51,7 @@ pub(in crate::pkg) fn place(text: &str) -> Option<(usize, usize)> {
 }
 
 /// The place in brackets at the beginning of a line, as in `( 5/8) Upgrading x`, and the rest of the line.
-pub(in crate::pkg) fn placed<'a>(line: &'a str, open: char, close: char) -> Option<((usize, usize), &'a str)> {
+pub(in crate::pkg) fn placed(line: &str, open: char, close: char) -> Option<((usize, usize), &str)> {
     let (inside, rest) = line.strip_prefix(open)?.split_once(close)?;
     Some((place(inside)?, rest.trim_start_matches(':').trim_start()))
 }

@@ -85,7 +85,7 @@ impl Panel<'_> {
 
     fn wave_bar(&self, s: usize, w: usize, waits: Option<&Waits>) -> Bar {
         let state = self.view.state;
-        let tally = state.stages[s].waves[w].tally.clone();
+        let tally = state.stages[s].waves[w].tally;
         let hosts = state.wave_hosts(s, w);
         let (since, until) = (hosts.iter().filter_map(|host| host.started_at).min(), waits.and_then(|w| w.until));
         let (stage, wave) = sentence::wave_words(state, s, w);
@@ -104,7 +104,7 @@ impl Panel<'_> {
         let state = self.view.state;
         let took = self.elapsed(Some(state.started_at));
         let wave = format!(": {}", left_words(self.pace.left()));
-        let (tally, done) = (state.tally.clone(), self.pace.of_run());
+        let (tally, done) = (state.tally, self.pace.of_run());
         Bar { stage: "all".to_owned(), wave, tally, done, took, instead: None, also: None }
     }
 

@@ -72,6 +72,6 @@ impl RunView<'_> {
     fn newest_wave(&self) -> Option<(usize, usize)> {
         let stages = self.state.stages.iter().enumerate();
         let waves = stages.flat_map(|(s, stage)| stage.waves.iter().enumerate().map(move |(w, wave)| (s, w, wave)));
-        waves.filter(|(.., wave)| wave.tally.done() > 0).last().map(|(s, w, _)| (s, w))
+        waves.filter(|(.., wave)| wave.tally.done() > 0).next_back().map(|(s, w, _)| (s, w))
     }
 }

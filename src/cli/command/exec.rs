@@ -66,7 +66,8 @@ pub(in crate::cli) fn exec(args: &ExecArgs, state_dir: PathBuf, world: &mut Worl
         let _guard = runtime.enter();
         let _ = engine::listen(signals.clone());
     }
-    let mut means = Means { runtime: &runtime, transport, targets, forks, interrupted: &mut interrupted };
+    let mut means =
+        Means { runtime: &runtime, transport, targets, forks, interrupted: &mut interrupted, stopped: None };
     let code = match &args.end {
         Some(id) => leftover::end_recorded(id, &mut means, &state_dir, world),
         None => run(args, &selected, &mut means, &state_dir, world),
@@ -176,7 +177,10 @@ fn gather(
                     shown.ended(at, &answer.host, &end);
                     ends[at] = Some((end, answer.took));
                 }
-                _ = means.interrupted.recv() => break,
+                signal = means.interrupted.recv() => {
+                    means.stopped = signal;
+                    break;
+                }
             }
         }
     });

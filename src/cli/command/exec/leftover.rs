@@ -54,6 +54,8 @@ pub(super) struct Means<'a> {
     pub(super) targets: Vec<Arc<Target>>,
     pub(super) forks: usize,
     pub(super) interrupted: &'a mut mpsc::Receiver<Signal>,
+    /// What ended the wait for answers, if something did.
+    pub(super) stopped: Option<Signal>,
 }
 
 /// Says on which hosts the command may still be running, and ends it there if the person says so. `silent`: hosts on
@@ -74,7 +76,8 @@ pub(super) fn offer(
         return Ok(());
     }
     let hosts: Vec<HostName> = left.iter().map(|one| one.host.clone()).collect();
-    if world.stdin_is_terminal && !args.json {
+    // Whoever sends SIGTERM is not there to answer.
+    if world.stdin_is_terminal && !args.json && !matches!(means.stopped, Some(Signal::Stop { .. })) {
         let many = if hosts.len() == 1 { "1 host".to_owned() } else { format!("{} hosts", hosts.len()) };
         world.talk(format_args!("the command may still be running on {}", folded(&hosts)));
         if asked(&format!("End it on {many}? [y/N] "), means, world) {
