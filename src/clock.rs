@@ -2,7 +2,6 @@
 //! Waiting itself is tokio's, so that a paused runtime drives both. Start at [`Clock`].
 
 use jiff::Timestamp;
-#[cfg(feature = "testing")]
 use tokio::time::Instant;
 
 /// The source of wall time. Deadlines use [`tokio::time::Instant`].
@@ -21,15 +20,13 @@ impl Clock for SystemClock {
     }
 }
 
-/// A wall clock that advances with tokio's clock, so that tests move both at once.
+/// A wall clock that advances with tokio's clock, so that a rehearsal and tests move both at once.
 #[derive(Clone, Copy, Debug)]
-#[cfg(feature = "testing")]
 pub struct TokioClock {
     origin: Timestamp,
     started: Instant,
 }
 
-#[cfg(feature = "testing")]
 impl TokioClock {
     /// Starts at `origin`.
     pub fn starting_at(origin: Timestamp) -> Self {
@@ -37,7 +34,6 @@ impl TokioClock {
     }
 }
 
-#[cfg(feature = "testing")]
 impl Clock for TokioClock {
     fn now(&self) -> Timestamp {
         let since = jiff::SignedDuration::try_from(self.started.elapsed()).unwrap_or(jiff::SignedDuration::ZERO);

@@ -88,6 +88,9 @@ mod rollout;
 #[cfg(not(feature = "testing"))]
 mod sensitive;
 #[cfg(not(feature = "testing"))]
+#[allow(dead_code, reason = "tests break hosts in more ways than a rehearsal does, and look at them more closely")]
+mod sim;
+#[cfg(not(feature = "testing"))]
 mod spool;
 #[cfg(not(feature = "testing"))]
 mod sshconfig;
