@@ -6,6 +6,7 @@ mod impact;
 mod init;
 mod known_hosts;
 mod ledger;
+mod rehearse;
 mod rollback;
 mod scan;
 
@@ -20,6 +21,7 @@ pub use impact::ImpactArgs;
 pub use init::{InitArgs, SchemaArgs, SchemaOf};
 pub use known_hosts::{KnownHostsCheck, KnownHostsCommand, KnownHostsFind, Strictness};
 pub use ledger::{LedgerCommand, PruneArgs};
+pub use rehearse::RehearseArgs;
 pub use rollback::RollbackArgs;
 pub use scan::{AdvisoriesCommand, AssetsArgs, CveArgs, FactsArgs, ScanArgs};
 
@@ -54,6 +56,12 @@ pub enum Command {
     Plan(PlanArgs),
     /// Show what a playbook would bring to each host: packages, reboots, restarts, what would fail. Changes nothing.
     Impact(ImpactArgs),
+    /// Rehearse a rollout on simulated hosts that have your hosts' names: where it halts, what is left, what to type.
+    ///
+    /// Reads the inventory and the playbook as `plan` does. No host is connected to, no hook is started, no message is
+    /// sent. Everything goes well except what --fail, --lose, --never-back and --kill-controller ask for. The exit code
+    /// is that of the run.
+    Rehearse(RehearseArgs),
     /// Continue an interrupted or stopped run.
     Resume(ResumeArgs),
     /// Run a playbook again on the hosts that failed, with the options of that run.

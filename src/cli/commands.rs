@@ -9,7 +9,7 @@ use super::{
     args::{Cli, Command},
     command::{
         advisories, ask, assets, cve, demo, exec, facts, impact, init, inventory, known_hosts, ledger, log, man, plan,
-        report, resume, retry, rollback, run, runs, scan, schema, show, ssh_config, status,
+        rehearse, report, resume, retry, rollback, run, runs, scan, schema, show, ssh_config, status,
     },
     command_lines, completion, from_ansible,
     settings::Settings,
@@ -78,6 +78,7 @@ fn takes_settings(command: &Command) -> bool {
         Command::Run(_)
             | Command::Plan(_)
             | Command::Impact(_)
+            | Command::Rehearse(_)
             | Command::Resume(_)
             | Command::Retry(_)
             | Command::Rollback(_)
@@ -127,6 +128,7 @@ fn dispatch(cli: &Cli, settings: &Settings, world: &mut World) -> Result<u8, Fai
         Command::Assets(args) => assets::assets(args, state, world),
         Command::Cve(args) => cve::cve(args, state, world),
         Command::Advisories(command) => advisories::advisories(command, state, world),
+        Command::Rehearse(args) => rehearse::rehearse(args, state, world),
         Command::Plan(args) => plan::show_plan(args, state, world),
         Command::Inventory(command) => inventory::inventory(command, settings, state, world),
         Command::Runs(args) => runs::runs(args, state, world),

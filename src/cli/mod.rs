@@ -14,6 +14,7 @@ mod inventory_args;
 mod outcome_selectors;
 mod project;
 mod recorded_hosts;
+mod rehearsal;
 mod rollout;
 mod schemas;
 mod settings;

@@ -187,7 +187,7 @@ fn add(places: &mut Vec<(String, Vec<String>)>, from: String, text: String) {
 /// that from its record.
 fn says_connections(matches: &ArgMatches) -> bool {
     match matches.subcommand() {
-        Some(("run" | "plan" | "impact" | "exec" | "scan", _)) => true,
+        Some(("run" | "plan" | "impact" | "rehearse" | "exec" | "scan", _)) => true,
         Some(("inventory", below)) => matches!(below.subcommand_name(), Some("check" | "show")),
         _ => false,
     }

@@ -167,6 +167,9 @@ pub struct RunStarted {
     pub settings: Vec<String>,
     /// `--check`: nothing is changed.
     pub check: bool,
+    /// `rehearse`: every host was simulated. Nothing that the events say happened to a real one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rehearsal: bool,
     /// Who started it: the account of the process. (In ledgers without `person`: what the environment said.)
     pub operator: String,
     /// The person behind that account, as far as known.
@@ -194,10 +197,20 @@ impl RunStarted {
             connect: Vec::new(),
             settings: Vec::new(),
             check: false,
+            rehearsal: false,
             operator: String::new(),
             person: Person::default(),
             controller: String::new(),
             version: String::new(),
+        }
+    }
+
+    /// What is said behind the playbook's name if no host was changed; `None`: it was a real run.
+    pub fn unreal(&self) -> Option<&'static str> {
+        match (self.check, self.rehearsal) {
+            (true, _) => Some("check only"),
+            (false, true) => Some("REHEARSAL, simulated hosts"),
+            (false, false) => None,
         }
     }
 

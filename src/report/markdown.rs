@@ -44,7 +44,11 @@ fn head(page: &mut String, view: &RunView<'_>, record: Option<&Record>, zone: &T
         6 => "hosts failed",
         _ => "the state of some hosts is not known",
     };
-    let check = if started.check { " (check only, nothing was changed)" } else { "" };
+    let check = match started.unreal() {
+        Some(_) if started.check => " (check only, nothing was changed)".to_owned(),
+        Some(word) => format!(" ({word})"),
+        None => String::new(),
+    };
     line(page, &format!("# {}{check}: {verdict}\n", escape(&started.plan.playbook)));
     let fact = |page: &mut String, name: &str, value: &str| line(page, &format!("- {name}: {}", escape(value)));
     fact(page, "run", &started.run.0);

@@ -78,7 +78,14 @@ impl SimFleet {
         self
     }
 
-    fn with<T>(&self, host: &HostName, look: impl FnOnce(&mut SimHost) -> T) -> Option<T> {
+    /// Makes its hosts those of a rehearsal.
+    #[must_use]
+    pub fn rehearsing(self) -> Self {
+        self.hosts.values().for_each(|host| lock(host).rehearses = true);
+        self
+    }
+
+    pub(super) fn with<T>(&self, host: &HostName, look: impl FnOnce(&mut SimHost) -> T) -> Option<T> {
         self.hosts.get(host).map(|host| look(&mut lock(host)))
     }
 
@@ -267,12 +274,12 @@ impl Session for SimSession {
             self.fleet.tell(&self.name, Moment::Arrived(command.label)).await;
             let strike = {
                 let mut host = lock(&self.host);
-                if host.is_off() {
+                if host.is_silent() {
                     Strike::Hang
                 } else if self.is_lost(&host) {
                     Strike::DropBefore
                 } else {
-                    host.on_exec()
+                    host.on_exec(command)
                 }
             };
             match strike {
@@ -303,14 +310,14 @@ impl Session for SimSession {
                 if !again {
                     self.fleet.tell(&self.name, Moment::Done(command.label)).await;
                 }
-                let (off, gone) = {
+                let (silent, gone) = {
                     let host = lock(&self.host);
-                    (host.is_off(), self.is_lost(&host))
+                    (host.is_silent(), self.is_lost(&host))
                 };
-                if off {
+                if silent {
                     tokio::time::sleep(KEEPALIVES).await;
                 }
-                if off || gone {
+                if silent || gone {
                     return lost(true);
                 }
                 let Some(output) = output else { continue };

@@ -1,7 +1,7 @@
 //! One simulated host: a boot, jobs, a lease, packages, and an answer for each command's label.
 //!
 //! The answers have the form that the scripts in `step/` and the programs of a host print. An unknown label is an error
-//! of the fleet, so that a new command cannot go unnoticed.
+//! of the fleet, so that a new command cannot go unnoticed; a host of a rehearsal answers it with nothing.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use super::{
+    asked::Asked,
     debian::{DISK_FULL, FACTS, KERNEL, LOCK, Packages},
     fault::{Fault, Faults, Strike},
     guard::Guard,
@@ -67,6 +68,10 @@ pub(super) struct SimHost {
     pub(super) idle_since: Instant,
     /// No login works until a rollback.
     pub(super) locked_out: bool,
+    /// What a person asked to go wrong.
+    pub(super) asked: Asked,
+    /// It is part of a rehearsal: what a playbook runs on it says nothing, and a reboot is due until the first one.
+    pub(super) rehearses: bool,
 }
 
 impl SimHost {
@@ -93,6 +98,8 @@ impl SimHost {
             guards: HashMap::new(),
             idle_since: Instant::now(),
             locked_out: false,
+            asked: Asked::default(),
+            rehearses: false,
         }
     }
 
@@ -108,8 +115,9 @@ impl SimHost {
         self.jobs.values().any(|job| job.state == JobState::Runs)
     }
 
-    pub(super) fn is_off(&self) -> bool {
-        self.off
+    /// Nothing comes back from it, not even a refusal.
+    pub(super) fn is_silent(&self) -> bool {
+        self.off || self.asked.cut_off
     }
 
     pub(super) fn is_down(&self) -> bool {
@@ -118,7 +126,7 @@ impl SimHost {
 
     pub(super) fn on_connect(&mut self) -> Strike {
         self.settle();
-        if self.off || self.faults.has(Fault::Silent) {
+        if self.is_silent() || self.faults.has(Fault::Silent) {
             Strike::Hang
         } else if self.faults.has(Fault::Refuses) || self.is_down() || self.locked_out {
             Strike::Refuse
@@ -129,7 +137,10 @@ impl SimHost {
         }
     }
 
-    pub(super) fn on_exec(&mut self) -> Strike {
+    pub(super) fn on_exec(&mut self, command: &Command) -> Strike {
+        if let Some(strike) = self.loss_asked(command) {
+            return strike;
+        }
         let n = self.commands;
         self.commands += 1;
         match self.faults.at(n) {
@@ -189,9 +200,9 @@ impl SimHost {
     pub(super) fn settle(&mut self) {
         let now = Instant::now();
         let due = |(_, job): &(&String, &Job)| job.state == JobState::Runs && job.ends_at() <= now;
-        let due: Vec<(String, bool)> = self.jobs.iter().filter(due).map(|(id, job)| (id.clone(), job.doomed)).collect();
-        let fails = self.faults.has(Fault::TransactionFails);
-        for (id, doomed) in due {
+        let due: Vec<(String, bool, bool)> =
+            self.jobs.iter().filter(due).map(|(id, job)| (id.clone(), job.doomed, job.fails)).collect();
+        for (id, doomed, fails) in due {
             self.idle_since = self.jobs.get(&id).map_or(self.idle_since, |job| self.idle_since.max(job.ends_at()));
             let no_room = self.disk_full && self.jobs.get(&id).is_some_and(|job| job.work.locks());
             match (doomed, fails, no_room) {
@@ -212,6 +223,8 @@ impl SimHost {
         let Some(job) = self.jobs.get_mut(id) else { return };
         job.state = state;
         job.output += match state {
+            JobState::Done(0) if self.rehearses => super::asked::output(id),
+            JobState::Done(1) if self.rehearses => super::asked::WHY,
             JobState::Done(0) => "all done\n",
             JobState::Done(100) => DISK_FULL,
             _ => "half done\n",
@@ -241,7 +254,7 @@ impl SimHost {
     pub(super) fn answer(&mut self, command: &Command) -> Reply {
         self.settle();
         let args: Vec<&str> = command.argv.iter().skip(4).map(String::as_str).collect();
-        if let Some(kept) = self.kept_from(command) {
+        if let Some(kept) = self.kept_from(command).or_else(|| self.failure_asked(command)) {
             return kept;
         }
         let text = match command.label {
@@ -279,6 +292,7 @@ impl SimHost {
             "holds-write" if self.disk_full => return refuse(1, "holds.new: No space left on device"),
             "holds-write" => String::new(),
             "script" if self.disk_full => return refuse(1, "mktemp: No space left on device"),
+            "exec" | "command" | "script" if self.rehearses => String::new(),
             "exec" | "command" | "script" => "fine\n".to_owned(),
             "disk-free" => args.iter().map(|_| self.df_line()).collect::<String>() + "end\n",
             "boot-room" => format!("{}8000000\n40000000\nend\n", self.df_line()),
@@ -325,6 +339,10 @@ impl SimHost {
             return refuse(127, &format!("the simulated host does not know {label}"));
         };
         match packages.answer(command, self.disk_full) {
+            Ok(text) if label == "apt-boot" && self.rehearses && self.boot == 1 => {
+                Reply::Now(output(0, format!("flag\n{text}")))
+            }
+            Err((127, _)) if self.rehearses => Reply::Now(output(0, String::new())),
             Ok(text) => {
                 if label.ends_with("-clean") {
                     self.did("clean");
@@ -377,7 +395,7 @@ impl SimHost {
         }
         self.did("reboot asked");
         self.asked_to_reboot = true;
-        if !self.faults.has(Fault::NeverGoesDown) {
+        if !self.faults.has(Fault::NeverGoesDown) && !self.asked.fails() {
             self.reboots += 1;
             self.boot_anew();
             self.gone = self.faults.has(Fault::NeverComesBack);
@@ -409,8 +427,9 @@ impl SimHost {
             starts: 1,
             work: Work::read(program),
             state: JobState::Runs,
-            output: "begun\n".to_owned(),
+            output: if self.rehearses { "" } else { "begun\n" }.to_owned(),
             doomed: self.faults.has(Fault::TransactionKilled),
+            fails: self.faults.has(Fault::TransactionFails) || self.asked.fails(),
         };
         self.jobs.insert(id.to_owned(), job);
         if self.is_too_late(program)
@@ -453,7 +472,7 @@ fn boot_id(host: u64, boot: u64) -> String {
     format!("{:08x}-0000-4000-8000-{:012x}", host & 0xffff_ffff, boot)
 }
 
-fn refuse(code: u32, why: &str) -> Reply {
+pub(super) fn refuse(code: u32, why: &str) -> Reply {
     Reply::Now(output(code, format!("{why}\n")))
 }
 

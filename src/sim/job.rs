@@ -77,6 +77,8 @@ pub(super) struct Job {
     pub(super) output: String,
     /// It is killed after half of its time.
     pub(super) doomed: bool,
+    /// It ends with an exit code that says so.
+    pub(super) fails: bool,
 }
 
 impl Job {

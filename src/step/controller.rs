@@ -83,12 +83,12 @@ impl JumpBox {
         let client = self.client()?;
         let request = match ask {
             Ask::Post(json) => client.post(url).header("content-type", "application/json").body(json.to_string()),
-            Ask::Status | Ask::Text => client.get(url),
+            Ask::Status(_) | Ask::Text(..) => client.get(url),
         };
         let mut response = request.send().await.map_err(say)?;
         let status = response.status().as_u16();
         let mut kept = Vec::new();
-        if !matches!(ask, Ask::Text) {
+        if !matches!(ask, Ask::Text(..)) {
             // The status says whether the message was taken; the rest of the answer may never come.
             return Ok((status, kept));
         }
@@ -239,9 +239,9 @@ mod tests {
         let (url, limit) = (format!("http://127.0.0.1:{port}/s3cret"), Duration::from_secs(5));
         let body = serde_json::json!({ "text": "done" });
         assert_eq!(jump_box.http(&url, Ask::Post(&body), limit).await, Ok((200, Vec::new())));
-        assert_eq!(jump_box.http(&url, Ask::Status, limit).await, Ok((200, Vec::new())));
+        assert_eq!(jump_box.http(&url, Ask::Status(200), limit).await, Ok((200, Vec::new())));
         let patience = Duration::from_millis(300);
-        assert!(jump_box.http(&url, Ask::Text, patience).await.is_err(), "the text is not there");
+        assert!(jump_box.http(&url, Ask::Text(200, ""), patience).await.is_err(), "the text is not there");
         let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/s3cret", silent.local_addr().unwrap());
         let answer = jump_box.http(&url, Ask::Post(&body), Duration::from_millis(1500)).await;
@@ -261,8 +261,8 @@ mod tests {
         let (_root, jump_box) = jump_box();
         let url = format!("http://127.0.0.1:{port}/s3cret");
         let limit = Duration::from_secs(5);
-        assert_eq!(jump_box.http(&url, Ask::Text, limit).await, Ok((503, b"sad".to_vec())));
-        let error = jump_box.http(&url, Ask::Text, limit).await.unwrap_err();
+        assert_eq!(jump_box.http(&url, Ask::Text(200, ""), limit).await, Ok((503, b"sad".to_vec())));
+        let error = jump_box.http(&url, Ask::Text(200, ""), limit).await.unwrap_err();
         assert!(!error.contains("s3cret"), "{error}");
         assert!(jump_box.connects("127.0.0.1", port, limit).await.is_err());
     }

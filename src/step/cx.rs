@@ -185,15 +185,15 @@ pub trait Controller: Send + Sync {
     }
 }
 
-/// What is asked of an HTTP server.
+/// What is asked of an HTTP server. What is expected is for a stand-in that gives the answer instead.
 #[derive(Clone, Copy, Debug)]
 pub enum Ask<'a> {
     /// To take this JSON (POST). Only the status is waited for.
     Post(&'a Value),
-    /// For its status (GET).
-    Status,
-    /// For its text as well (GET), of which at most 1 MiB is kept.
-    Text,
+    /// For its status (GET). This one is expected.
+    Status(u16),
+    /// For its text as well (GET), of which at most 1 MiB is kept. This status is expected, and this in the text.
+    Text(u16, &'a str),
 }
 
 /// The end of a program that [`Controller::run`] runs.

@@ -19,7 +19,7 @@ pub(super) async fn holds(cx: &StepCx<'_>, check: &HttpCheck) -> Result<Result<(
         Err(why) => return Ok(Err(format!("the http check: {why}"))),
     };
     // Even a page that never ends has its status.
-    let ask = if text.is_some() { Ask::Text } else { Ask::Status };
+    let ask = text.as_deref().map_or(Ask::Status(check.status), |text| Ask::Text(check.status, text));
     let (status, body) = match cx.controller.http(&url, ask, check.timeout.min(cx.remaining())).await {
         Ok(answer) => answer,
         Err(why) => return Ok(Err(format!("{shown}: {why}"))),

@@ -15,18 +15,25 @@ pub struct Lines {
     zone: TimeZone,
     program: String,
     last_note: String,
+    only_loud: bool,
 }
 
 impl Lines {
     /// Writes to `out`, with times in `zone`.
     pub fn new(out: Box<dyn Write + Send>, paint: Paint, zone: TimeZone) -> Self {
-        Self { out, paint, zone, program: "patchwave".to_owned(), last_note: String::new() }
+        Self { out, paint, zone, program: "patchwave".to_owned(), last_note: String::new(), only_loud: false }
     }
 
     /// The program's name in commands, with its state folder.
     #[must_use]
     pub fn called(self, program: &str) -> Self {
         Self { program: program.to_owned(), ..self }
+    }
+
+    /// Without a line for each host that ends: a rehearsal of thousands of hosts takes seconds.
+    #[must_use]
+    pub fn only_loud(self) -> Self {
+        Self { only_loud: true, ..self }
     }
 
     fn say(&mut self, at: Timestamp, text: &str) {
@@ -49,8 +56,11 @@ pub(super) fn stamped(at: Timestamp, zone: &TimeZone, paint: Paint, text: &str) 
 
 impl Reporter for Lines {
     fn event(&mut self, state: &RunState, event: &Event) {
-        for sentence in sentence::sentences(state, event, self.paint, &self.program) {
-            self.say(event.at, &sentence.text);
+        let sentences = sentence::sentences(state, event, self.paint, &self.program);
+        for sentence in sentences {
+            if sentence.loud || !self.only_loud {
+                self.say(event.at, &sentence.text);
+            }
         }
     }
 

@@ -41,7 +41,7 @@ pub use facts::{facts_csv, facts_json, facts_text, fleet_facts_text};
 pub use json::Json;
 pub use lines::Lines;
 pub use paint::{Colour, Paint};
-pub use plan::{PlanNotes, plan_json, plan_text};
+pub use plan::{PlanNotes, plan_json, plan_text, window_lines};
 pub use redraw::Redraw;
 pub use runs::{RunLine, host_text, runs_json, runs_text};
 pub use scan::{ScanLook, scan_diff_text, scan_tally, scan_text};

@@ -74,8 +74,7 @@ fn remarks(plan: &Plan, notes: &PlanNotes, width: u16) -> String {
     for (s, stage) in plan.stages.iter().enumerate() {
         let risk = stage.risk.filter(|risk| !stage.name.ends_with(risk.as_str()));
         let risk = risk.map(|risk| format!("highest risk in {}: {risk}", stage.name));
-        let windows = windows(stage, notes.now);
-        let windows = windows.into_iter().map(|window| format!("window of {}: {window}", stage.name));
+        let windows = window_lines_of(stage, notes.now);
         risk.into_iter().chain(windows).chain(between(plan, s)).for_each(|line| add(&line));
     }
     if let Some(estimate) = &notes.estimate {
@@ -136,6 +135,16 @@ pub(super) fn estimate_line(estimate: &Estimate, hosts: usize) -> String {
     };
     let runs = text::count(estimate.runs, "earlier run");
     format!("estimate: about {} without waiting for people (from {runs}{known})", text::duration(estimate.total))
+}
+
+/// The windows of all stages, a line each: `window of production: 0 2 * * SUN for 4h UTC; next: …`.
+pub fn window_lines(plan: &Plan, now: Timestamp) -> Vec<String> {
+    let of = |stage: &Stage| window_lines_of(stage, now);
+    plan.stages.iter().flat_map(of).collect()
+}
+
+fn window_lines_of(stage: &Stage, now: Timestamp) -> Vec<String> {
+    windows(stage, now).into_iter().map(|window| format!("window of {}: {window}", stage.name)).collect()
 }
 
 /// When its hosts may start, one line per window, with the next date.

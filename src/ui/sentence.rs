@@ -90,7 +90,11 @@ fn of_lease(host: &HostName, what: &str, paint: Paint) -> Sentence {
 
 fn run_starts(state: &RunState, started: &RunStarted) -> String {
     let plan = &started.plan;
-    let check = if started.check { ", check only: nothing is changed" } else { "" };
+    let check = match started.unreal() {
+        Some(_) if started.check => ", check only: nothing is changed",
+        Some(_) => ", REHEARSAL: simulated hosts",
+        None => "",
+    };
     let windows = if started.plan.ignores_windows { format!(", {WINDOWS_IGNORED}") } else { String::new() };
     format!(
         "{} of {:?}: {} in {}, plan {}{windows}{check}",

@@ -45,7 +45,7 @@ impl Status {
     /// The page, with a line end behind each line; no line but a command to type is longer than the width.
     pub fn render(&self, state: &RunState) -> String {
         let (started, view) = (&state.started, self.view(state));
-        let check = if started.check { " (check only)" } else { "" };
+        let check = started.unreal().map(|word| format!(" ({word})")).unwrap_or_default();
         let mut lines = vec![
             self.paint.strong(&self.fit(&format!("run {}  {}{check}", started.run, started.plan.playbook))),
             self.driver_line(&view),

@@ -29,6 +29,8 @@ pub struct CommandLines {
     pub program: String,
     /// There is no later run of this playbook, so `@failed` means this one.
     pub newest: bool,
+    /// What stands for the run's id where nobody could type it: the record of a rehearsal is removed.
+    pub id: Option<String>,
 }
 
 /// How to make a summary.
@@ -124,7 +126,8 @@ impl Summary {
     /// `: patchwave show RUN --all`.
     pub(super) fn show_all(&self, state: &RunState) -> String {
         let run = &state.started.run;
-        self.next.as_ref().map_or_else(String::new, |next| format!(": {} show {run} --all", next.program))
+        let next = self.next.as_ref().filter(|next| next.id.is_none());
+        next.map_or_else(String::new, |next| format!(": {} show {run} --all", next.program))
     }
 
     /// A command and its reason on one line, or on two if that line would be too long.
@@ -148,7 +151,7 @@ impl Summary {
         let (state, started) = (view.state, &view.state.started);
         let last = if state.finished { state.last_at } else { view.now };
         let took = RunView { now: last, ..*view }.since(state.started_at);
-        let check = if started.check { " (check only)" } else { "" };
+        let check = started.unreal().map(|word| format!(" ({word})")).unwrap_or_default();
         let name = text::clean(&started.plan.playbook, 60);
         format!("{}{check}, run {}, {}", self.paint.strong(&name), started.run, text::duration(took))
     }
@@ -260,8 +263,8 @@ impl Summary {
 
     /// Command lines with their reasons.
     pub(super) fn hints(&self, view: &RunView<'_>, troubles: &[Trouble<'_>]) -> Vec<(String, String)> {
-        let Some(CommandLines { program, run: again, newest }) = &self.next else { return Vec::new() };
-        let run = &view.state.started.run;
+        let Some(CommandLines { program, run: again, newest, id }) = &self.next else { return Vec::new() };
+        let run = id.as_ref().unwrap_or(&view.state.started.run.0);
         let line = |command| match command {
             NextCommand::Log(host) => format!("{program} log {run} {host}"),
             NextCommand::Approve => format!("{program} approve {run}"),

@@ -16,6 +16,7 @@ pub(super) mod ledger;
 pub(super) mod log;
 pub(super) mod man;
 pub(super) mod plan;
+pub(super) mod rehearse;
 pub(super) mod report;
 pub(super) mod resume;
 pub(super) mod retry;

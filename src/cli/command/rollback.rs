@@ -195,6 +195,7 @@ fn started(
         connect,
         settings: then.settings.clone(),
         check: args.check,
+        rehearsal: false,
         operator: world.who.account.clone(),
         person: world.who.person.clone(),
         controller: world.machine(),

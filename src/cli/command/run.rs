@@ -114,6 +114,7 @@ fn started(args: &RunArgs, run: RunId, plan: Plan, world: &World) -> RunStarted 
         connect: recorded_options::words(&args.connect, world),
         settings: places(&world.fallbacks, world),
         check: args.check,
+        rehearsal: false,
         operator: world.who.account.clone(),
         person: world.who.person.clone(),
         controller: world.machine(),

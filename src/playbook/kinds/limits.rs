@@ -6,7 +6,6 @@ use super::super::{CommandLine, Condition, CopyFrom, RebootWhen, Scope, ServiceS
 
 impl StepKind {
     /// The key that chooses it in a playbook.
-    #[cfg(feature = "testing")]
     pub fn keyword(&self) -> &'static str {
         match self {
             Self::Precheck(_) => "precheck",
