@@ -34,7 +34,7 @@ pub(super) fn line_of(state: &RunState, world: &World) -> String {
 /// The command lines for hints; `run` is `run PLAYBOOK -i INVENTORY`.
 pub(super) fn next(run: String, state_dir: &Path, world: &World) -> ui::CommandLines {
     let program = program(state_dir, world);
-    ui::CommandLines { run: format!("{program} {run}"), program, newest: true, id: None }
+    ui::CommandLines { run: format!("{program} {run}"), program, newest: true }
 }
 
 /// The program's name in commands, with options so that they find this state folder.

@@ -29,8 +29,6 @@ pub struct CommandLines {
     pub program: String,
     /// There is no later run of this playbook, so `@failed` means this one.
     pub newest: bool,
-    /// What stands for the run's id where nobody could type it: the record of a rehearsal is removed.
-    pub id: Option<String>,
 }
 
 /// How to make a summary.
@@ -126,8 +124,7 @@ impl Summary {
     /// `: patchwave show RUN --all`.
     pub(super) fn show_all(&self, state: &RunState) -> String {
         let run = &state.started.run;
-        let next = self.next.as_ref().filter(|next| next.id.is_none());
-        next.map_or_else(String::new, |next| format!(": {} show {run} --all", next.program))
+        self.next.as_ref().map_or_else(String::new, |next| format!(": {} show {run} --all", next.program))
     }
 
     /// A command and its reason on one line, or on two if that line would be too long.
@@ -263,13 +260,15 @@ impl Summary {
 
     /// Command lines with their reasons.
     pub(super) fn hints(&self, view: &RunView<'_>, troubles: &[Trouble<'_>]) -> Vec<(String, String)> {
-        let Some(CommandLines { program, run: again, newest, id }) = &self.next else { return Vec::new() };
-        let run = id.as_ref().unwrap_or(&view.state.started.run.0);
+        let Some(CommandLines { program, run: again, newest }) = &self.next else { return Vec::new() };
+        let run = &view.state.started.run;
+        // What goes on from here goes on in the ledger of real runs.
+        let acting = if view.state.started.rehearsal { "patchwave" } else { program };
         let line = |command| match command {
             NextCommand::Log(host) => format!("{program} log {run} {host}"),
-            NextCommand::Approve => format!("{program} approve {run}"),
+            NextCommand::Approve => format!("{acting} approve {run}"),
             NextCommand::Watch => format!("{program} status {run} --watch"),
-            NextCommand::Resume => format!("{program} resume {run}"),
+            NextCommand::Resume => format!("{acting} resume {run}"),
             NextCommand::Report => format!("{program} report {run}"),
             NextCommand::Rerun(limit) => format!("{again} --limit {limit}"),
             NextCommand::CarryOut(limit) => {

@@ -6,7 +6,6 @@ fn page(sample: &Sample, width: u16, verbose: bool) -> String {
         run: "patchwave run rolling-patch.yml -i prod.yml".into(),
         program: "patchwave".into(),
         newest: true,
-        id: None,
     };
     let summary = Summary {
         width,
@@ -221,7 +220,7 @@ fn hostile_output_reaches_no_terminal() {
     let evil = format!("\x1b[2J{}\u{9b}31m", "x".repeat(1 << 20));
     let broken = StepResult { detail: vec![evil.clone(); 9], help: Some(evil.clone()), ..failure("x", &evil) };
     sample.walk("a", vec![broken]);
-    let next = CommandLines { run: "r".into(), program: "p".into(), newest: true, id: None };
+    let next = CommandLines { run: "r".into(), program: "p".into(), newest: true };
     let summary = Summary {
         width: 80,
         paint: Paint::plain(),
@@ -240,7 +239,7 @@ fn hostile_output_reaches_no_terminal() {
 fn a_run_with_a_controller_shows_what_its_hosts_do() {
     let mut sample = Sample::of(plan(&[("edge", &["a b c", "d"])]));
     sample.good("a").start("b").begin("b", main_step(1)).wait(61).start("c");
-    let next = CommandLines { run: "r".into(), program: "patchwave".into(), newest: true, id: None };
+    let next = CommandLines { run: "r".into(), program: "patchwave".into(), newest: true };
     let summary = Summary {
         width: 120,
         paint: Paint::plain(),

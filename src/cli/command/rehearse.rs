@@ -7,7 +7,7 @@ use crate::{
     cli::{
         Failure, World,
         args::RehearseArgs,
-        command::run::{name_of, new_run_id},
+        command::run::name_of,
         command_lines::{line_of, program},
         connect::{
             jump_box::jump_box,
@@ -37,6 +37,8 @@ use crate::{
     view::RunView,
 };
 
+/// Its run's id: in commands it stands for the id that a real run prints, and in a record that is kept it is found.
+const RUN: &str = "RUN";
 /// How long a simulated host takes to answer.
 const LATENCY: Duration = Duration::from_millis(50);
 
@@ -90,7 +92,7 @@ pub(in crate::cli) fn rehearse(args: &RehearseArgs, state_dir: PathBuf, world: &
         logs: args.keep,
         program: "patchwave".to_owned(),
     };
-    let started = started(args, new_run_id(world), digest, plan, world);
+    let started = started(args, digest, plan, world);
     let ended = rehearsal.perform(started, &runtime, world)?;
     if let Some(lost) = &ended.lost {
         return Err(Failure::internal(format!("the ledger of the rehearsal cannot be written: {lost}")));
@@ -100,7 +102,6 @@ pub(in crate::cli) fn rehearse(args: &RehearseArgs, state_dir: PathBuf, world: &
         run: format!("patchwave {}", line_of(state, world)),
         program: "patchwave".to_owned(),
         newest: true,
-        id: Some("RUN".to_owned()),
     };
     let terminal = if args.json { world.stderr_is_terminal } else { world.stdout_is_terminal };
     let (width, paint) = (world.width(), world.paint(terminal));
@@ -143,13 +144,13 @@ fn addresses(names: &[HostName], hosts: &Hosts) -> Vec<(String, HostName)> {
 }
 
 /// The first event: what a real run would be asked for.
-fn started(args: &RehearseArgs, run: RunId, digest: String, plan: Plan, world: &World) -> RunStarted {
+fn started(args: &RehearseArgs, digest: String, plan: Plan, world: &World) -> RunStarted {
     let recorded = |source: &PathBuf| match is_host_list(source) {
         true => source.display().to_string(),
         false => world.absolute(source).display().to_string(),
     };
     RunStarted {
-        run,
+        run: RunId(RUN.to_owned()),
         digest,
         plan,
         playbook_path: world.absolute(&args.playbook).display().to_string(),

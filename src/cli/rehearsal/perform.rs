@@ -97,7 +97,11 @@ impl Rehearsal<'_> {
             return Ok(ended);
         }
         let begun = take_over(self.state_dir, &run, world)?;
-        let second = controller(self::screen(self.json, &self.program, world), None);
+        let mut screen = self::screen(self.json, &self.program, world);
+        if self.json {
+            screen.event(begun.state(), begun.opening());
+        }
+        let second = controller(screen, None);
         let ended = runtime.block_on(Box::pin(drive(second, begun, None, world)))?;
         ended.ok_or_else(|| Failure::internal("the rehearsal did not come to an end"))
     }

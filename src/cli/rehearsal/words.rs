@@ -21,8 +21,10 @@ pub(in crate::cli) fn opening(plan: &Plan, asked: &Asked, world: &mut World) {
         "REHEARSAL: simulated hosts that have the names of your inventory. No host is connected to, no program is\n\
          started, no message is sent, and nothing is written outside a folder of its own.",
     );
-    for line in ui::window_lines(plan, world.clock.now()) {
-        world.talk(format_args!("{line} (taken as open)"));
+    let windows = ui::window_lines(plan, world.clock.now());
+    if !windows.is_empty() {
+        world.talk("maintenance windows, taken as open here:");
+        windows.iter().for_each(|line| world.talk(format_args!("  {line}")));
     }
     world.talk("what goes wrong:");
     asked.lines().iter().for_each(|line| world.talk(format_args!("  {line}")));
