@@ -37,6 +37,16 @@ pub(super) fn next(run: String, state_dir: &Path, world: &World) -> ui::CommandL
     ui::CommandLines { run: format!("{program} {run}"), program, newest: true }
 }
 
+/// The command lines for hints about a recorded run; `newest`: `@failed` means it. A rehearsal is carried out in the
+/// ledger of real runs, not in its own.
+pub(super) fn next_of(state: &RunState, newest: bool, state_dir: &Path, world: &World) -> ui::CommandLines {
+    let next = next(line_of(state, world), state_dir, world);
+    match state.started.rehearsal {
+        true => ui::CommandLines { run: format!("patchwave {}", line_of(state, world)), newest, ..next },
+        false => ui::CommandLines { newest, ..next },
+    }
+}
+
 /// The program's name in commands, with options so that they find this state folder.
 pub(super) fn program(state_dir: &Path, world: &World) -> String {
     let default = super::state_dir::state_dir(None, world).ok();

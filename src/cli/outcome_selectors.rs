@@ -21,6 +21,9 @@ impl PastRuns for RecordedRuns {
         let run = self.which(&ledger, run)?;
         let events = ledger.events(&run).map_err(|error| error.to_string())?;
         let state = RunState::fold(&events).map_err(|error| format!("run {run}: {error}"))?;
+        if state.started.rehearsal {
+            return Err(format!("run {run} is a rehearsal: what it says of its hosts is not true of the real ones"));
+        }
         Ok(state
             .outcomes()
             .filter(|(_, found)| matches(outcome, *found))

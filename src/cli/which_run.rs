@@ -45,6 +45,18 @@ pub(super) fn newest_or(
     Ok(meant)
 }
 
+/// Refuses to go on with a rehearsal, or to undo it: nothing of it happened to a host.
+pub(super) fn is_real(state: &RunState) -> Result<(), Failure> {
+    let run = &state.started.run;
+    match state.started.rehearsal {
+        true => {
+            Err(Failure::refused(format!("run {run} is a rehearsal: its hosts were simulated, so nothing was done"))
+                .help("to carry it out on the real hosts: patchwave run PLAYBOOK -i INVENTORY"))
+        }
+        false => Ok(()),
+    }
+}
+
 /// The newest run that is not a check. `verb` is the command that is hinted at if there are only checks.
 pub(super) fn newest(ledger: &Ledger, verb: &str) -> Result<RunId, Failure> {
     if let Some(real) = ledger.real_runs(1)?.pop() {

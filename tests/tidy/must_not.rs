@@ -68,7 +68,7 @@ const KEPT: &[(&str, &str, By)] = &[
     ("engine", "know a step kind", Rule("bans: step kinds by name")),
     ("engine", "or a rule", Trust),
     ("demo", "know a rollout", USES),
-    ("sim", "be used by a command", USES),
+    ("sim", "know a rollout", USES),
     ("cli", "be used by another module", FLOORS),
 ];
 
@@ -79,7 +79,6 @@ const LEFT: &[(&str, &str, &str)] = &[
     ("look", "ledger", "a visit says what it saw; the command records it"),
     ("demo", "rollout", "a simulated host does what its commands say"),
     ("sim", "rollout", "a simulated host does what its commands say"),
-    ("cli", "sim", "no command runs on hosts without sockets"),
 ];
 
 pub fn left_alone(house: &House) -> Vec<String> {

@@ -25,7 +25,7 @@ use crate::{
             experience::experience,
         },
         terminal::confirm::confirm_resume,
-        which_run::{to_resume, what_resumes},
+        which_run::{is_real, to_resume, what_resumes},
     },
     command::quote,
     engine,
@@ -47,6 +47,7 @@ pub(in crate::cli) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut 
     ledger.verify(&run)?;
     let mut state = ledger.state(&run)?;
     let next = next(line_of(&state, world), &state_dir, world);
+    is_real(&state)?;
     is_no_check(&state, &next)?;
     same_program(&state, world)?;
     is_whole(&state)?;

@@ -13,7 +13,7 @@ use crate::{
         rollout::drift::same_names,
         settings::of_record,
         terminal::confirm::confirm_retry,
-        which_run::newest,
+        which_run::{is_real, newest},
     },
     command::quote,
     event::{RunId, RunState},
@@ -66,6 +66,7 @@ fn failed(args: &RetryArgs, state_dir: &std::path::Path, world: &World) -> Resul
     let running = !ledger.driver(&run).is_nobody();
     let state = ledger.state(&run)?;
     let id = &run.0;
+    is_real(&state)?;
     if state.started.check {
         let message = format!("run {run} was only a check (--check), so no host failed in it");
         return Err(Failure::refused(message).help(Hint::command("runs", &[])));

@@ -28,6 +28,7 @@ use crate::{
             prepare::extra_vars,
         },
         terminal::confirm::{confirm, in_windows},
+        which_run::is_real,
     },
     engine,
     event::{HostAt, RunId, RunStarted, RunState},
@@ -108,6 +109,7 @@ fn recorded(args: &RollbackArgs, state_dir: &Path) -> Result<RunState, Failure> 
     ledger.verify(&run)?;
     let state = ledger.state(&run)?;
     let refuse = |why: String, help: Hint| Err(Failure::refused(why).help(help));
+    is_real(&state)?;
     if state.started.check {
         return refuse(format!("run {run} is only a check (--check): it changed nothing"), Hint::command("runs", &[]));
     }

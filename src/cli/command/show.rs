@@ -5,12 +5,7 @@ use std::{borrow::Cow, path::PathBuf};
 use serde_json::Value;
 
 use crate::{
-    cli::{
-        Failure, World,
-        args::ShowArgs,
-        command_lines::{line_of, next},
-        which_run::newest_or,
-    },
+    cli::{Failure, World, args::ShowArgs, command_lines::next_of, which_run::newest_or},
     ledger::{Driver, Ledger},
     playbook::hide_addresses,
     ui,
@@ -51,7 +46,7 @@ pub(in crate::cli) fn show(args: &ShowArgs, state_dir: PathBuf, world: &mut Worl
         verbose: args.all,
         impact: false,
         estimate: None,
-        next: Some(ui::CommandLines { newest, ..next(line_of(&state, world), &state_dir, world) }),
+        next: Some(next_of(&state, newest, &state_dir, world)),
         record: Some(record),
     };
     world.print(&page.render(&RunView { state: &state, running: !driver.is_nobody(), now: world.clock.now() }))

@@ -29,6 +29,7 @@ mod progress;
 mod prompts;
 mod refused;
 mod registered;
+mod rehearse;
 mod repeats;
 mod resume;
 mod rollback;
