@@ -283,15 +283,15 @@ impl Ledger {
     /// [`LedgerError::UnknownRun`], [`LedgerError::Ambiguous`].
     pub fn find(&self, asked: &str) -> Result<RunId, LedgerError> {
         let unknown = || LedgerError::UnknownRun { asked: asked.chars().take(80).collect() };
-        // A typing error must not select a run that is then approved or stopped.
-        if asked.chars().count() < SHORTEST {
-            return Err(unknown());
-        }
         let sql = format!(
             "{ROW} WHERE run = ?1 OR substr(run, 1, length(?1)) = ?1 OR substr(run, -length(?1)) = ?1
              ORDER BY run = ?1 DESC, no DESC LIMIT 10"
         );
         let mut found: Vec<RunId> = self.rows(&sql, params![asked])?.into_iter().map(|row| row.run).collect();
+        // A typing error must not select a run that is then approved or stopped.
+        if asked.chars().count() < SHORTEST {
+            found.retain(|run| run.0 == asked);
+        }
         match found.len() {
             0 => Err(unknown()),
             1 => Ok(found.remove(0)),

@@ -49,7 +49,7 @@ pub use scan_json::{scan_csv, scan_json};
 pub use screen_lock::ScreenLock;
 pub use status::Status;
 pub use summary::{CommandLines, Summary};
-pub use text::{clean, duration};
+pub use text::{clean, duration, wrap_behind};
 
 use jiff::Timestamp;
 

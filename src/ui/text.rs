@@ -30,7 +30,7 @@ pub(super) fn wrap(line: &str, width: usize) -> String {
 
 /// The same behind `lead`, with `rest` in front of the other lines. A command in backticks stays in one line, so that
 /// it can be copied.
-pub(super) fn wrap_behind(lead: &str, rest: &str, line: &str, width: usize) -> String {
+pub fn wrap_behind(lead: &str, rest: &str, line: &str, width: usize) -> String {
     const UNBROKEN: char = '\u{a0}';
     let mut quoted = false;
     let whole: String = line

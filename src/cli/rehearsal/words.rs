@@ -17,30 +17,38 @@ use crate::{
 
 /// The first lines.
 pub(in crate::cli) fn opening(plan: &Plan, asked: &Asked, world: &mut World) {
-    world.talk(
-        "REHEARSAL: simulated hosts that have the names of your inventory. No host is connected to, no program is\n\
-         started, no message is sent, and nothing is written outside a folder of its own.",
-    );
+    let what = "simulated hosts that have the names of your inventory. No host is connected to, no program is started, no \
+                message is sent, and nothing is written outside a folder of its own.";
+    say("REHEARSAL: ", "", what, world);
     let windows = ui::window_lines(plan, world.clock.now());
     if !windows.is_empty() {
         world.talk("maintenance windows, taken as open here:");
-        windows.iter().for_each(|line| world.talk(format_args!("  {line}")));
+        windows.iter().for_each(|line| say("  ", "    ", line, world));
     }
     world.talk("what goes wrong:");
-    asked.lines().iter().for_each(|line| world.talk(format_args!("  {line}")));
+    asked.lines().iter().for_each(|line| say("  ", "    ", line, world));
     world.talk("");
+}
+
+/// A line behind a lead, broken where the screen ends.
+fn say(lead: &str, indent: &str, line: &str, world: &mut World) {
+    let width = usize::from(world.width());
+    world.talk(ui::wrap_behind(lead, indent, line, width));
 }
 
 /// Between the death of the controller and the resume.
 pub(super) fn killed(state: &RunState, world: &mut World) {
     let open: Vec<HostName> =
         state.hosts.iter().filter(|host| host.at == HostAt::InFlight).map(|host| host.name.clone()).collect();
-    world.talk(format_args!(
-        "\nREHEARSAL: here this program is killed (kill -9). In flight: {}; jobs on the hosts go on. Not started: {}.\n\
-         The ledger has everything up to here. A person types:\n  patchwave resume RUN\n",
+    let what = format!(
+        "here this program is killed (kill -9). In flight: {}; jobs on the hosts go on. Not started: {}. The ledger has \
+         everything up to here. A person types:",
         if open.is_empty() { "no host".to_owned() } else { names::fold(&open) },
         state.tally.waiting(),
-    ));
+    );
+    world.talk("");
+    say("REHEARSAL: ", "", &what, world);
+    world.talk("  patchwave resume RUN\n");
 }
 
 /// The last lines, after the page of the run.
@@ -50,17 +58,17 @@ pub(in crate::cli) fn closing(
     not_done: NotDone,
     world: &mut World,
 ) {
-    world.talk("\nREHEARSAL: no host was touched. In a real run, RUN is the id that it prints.");
+    world.talk("");
+    say("REHEARSAL: ", "", "no host was touched. In a real run, RUN is the id that it prints.", world);
     let said = not_done_words(not_done);
     if !said.is_empty() {
-        world.talk(format_args!("not done, and taken as good: {}", said.join(", ")));
+        say("not done: ", "  ", &format!("{} (taken as good)", said.join(", ")), world);
     }
-    world.talk(
-        "made up: each host is a Debian with updates that need a reboot; your own commands exit with 0 and print\n\
-         nothing; services are active; all times are invented",
-    );
+    let made_up = "each host is a Debian with updates that need a reboot; your own commands exit with 0 and print nothing; \
+                   services are active; all times are invented";
+    say("made up: ", "  ", made_up, world);
     for line in without_occasion(state, faults) {
-        world.talk(format_args!("did not happen: {line}"));
+        say("did not happen: ", "  ", &line, world);
     }
 }
 

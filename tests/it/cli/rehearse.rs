@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use patchwave::event::{Event, Kind, Outcome, RunState};
+use patchwave::{
+    event::{Event, Kind, Outcome, RunState},
+    host::HostName,
+};
 
 use crate::support::cli::{Desk, Said};
 
@@ -54,27 +57,130 @@ fn state(said: &Said) -> RunState {
 }
 
 fn outcome(state: &RunState, host: &str) -> Outcome {
-    state.host(&host.parse_host()).unwrap().outcome()
-}
-
-trait Named {
-    fn parse_host(&self) -> patchwave::host::HostName;
-}
-
-impl Named for str {
-    fn parse_host(&self) -> patchwave::host::HostName {
-        patchwave::host::HostName::new(self).unwrap()
-    }
+    state.host(&HostName::new(host).unwrap()).unwrap().outcome()
 }
 
 #[test]
 fn all_goes_well_unless_something_else_is_asked_for() {
-    insta::assert_snapshot!(rehearsed("").ended(0).page(), @"");
+    insta::assert_snapshot!(rehearsed("").ended(0).page(), @r#"
+    exit code 0
+    -- stdout
+    Patch (REHEARSAL, simulated hosts), run RUN, 1s
+
+    ok           production/medium: 8 hosts: web[01-08]: 16 packages, 8 reboots, at
+                 most 1s
+    ok           production/critical: 3 hosts: db[1-3]: 6 packages, 3 reboots, at
+                 most 1s
+
+    11 hosts: 11 ok
+    changed: 22 packages on 11 hosts, 11 reboots
+
+    next:
+      patchwave report RUN  # for the ticket
+    -- stderr
+    REHEARSAL: simulated hosts that have the names of your inventory. No host is
+    connected to, no program is started, no message is sent, and nothing
+    is written outside a folder of its own.
+    what goes wrong:
+      nothing: every host does what it is asked (--fail, --lose, --never-back,
+        --kill-controller)
+
+      production/medium                             8 hosts in 4 waves
+      production/critical                           3 hosts in 2 waves
+      in total                                     11 hosts
+    00:00:00  wave         production/medium, wave 1 of 4 (canary): 1 host
+    00:00:00  wave         production/medium, wave 1 of 4 (canary) is done: 1 ok
+    00:00:00  --           waiting: soak after wave 1 of stage production/medium
+    00:00:00  wave         production/medium, wave 2 of 4: 3 hosts
+    00:00:00  wave         production/medium, wave 2 of 4 is done: 3 ok
+    00:00:00  --           waiting: soak after wave 2 of stage production/medium
+    00:00:00  wave         production/medium, wave 3 of 4: 3 hosts
+    00:00:00  wave         production/medium, wave 3 of 4 is done: 3 ok
+    00:00:00  --           waiting: soak after wave 3 of stage production/medium
+    00:00:00  wave         production/medium, wave 4 of 4: 1 host
+    00:00:00  wave         production/medium, wave 4 of 4 is done: 1 ok
+    00:00:00  --           waiting: soak after wave 4 of stage production/medium
+    00:00:00  wave         production/critical, wave 1 of 2 (canary): 1 host
+    00:00:00  wave         production/critical, wave 1 of 2 (canary) is done: 1 ok
+    00:00:00  --           waiting: soak after wave 1 of stage production/critical
+    00:00:00  wave         production/critical, wave 2 of 2: 2 hosts
+    00:00:00  wave         production/critical, wave 2 of 2 is done: 2 ok
+    00:00:00  over         11 ok
+
+    REHEARSAL: no host was touched. In a real run, RUN is the id that it prints.
+    made up: each host is a Debian with updates that need a reboot; your own
+      commands exit with 0 and print nothing; services are active; all times
+      are invented
+    "#);
 }
 
 #[test]
 fn a_failure_shows_where_it_halts_what_is_left_and_what_to_type() {
-    insta::assert_snapshot!(rehearsed("--fail web05").ended(6).page(), @"");
+    insta::assert_snapshot!(rehearsed("--fail web05").ended(6).page(), @r#"
+    exit code 6
+    -- stdout
+    Patch (REHEARSAL, simulated hosts), run RUN, 1s
+
+    failed at "Updates": web05
+      libssl3 is half-configured (exit code 1)
+      | 0 of 2 planned versions are installed
+      | not installed: libssl3 3.0.15-1, openssl 3.0.15-1
+      | the package database: libssl3 is half-configured
+      | it fails because the rehearsal was asked for it (--fail)
+      changed: 1 package
+      try: on the host: dpkg --configure -a && apt-get -f install; once the database
+           is in order, run again with --limit @failed
+
+    left behind on 1 host: web05
+      a reboot is due: the system requests it
+
+    ok           production/medium: 6 hosts: web[01-04,06-07]: 12 packages, 6
+                 reboots, at most 1s
+    not started  production/medium: web08
+    not started  production/critical: 3 hosts: db[1-3]
+
+    11 hosts: 6 ok, 1 failed, 4 not started
+    changed: 13 packages on 7 hosts, 6 reboots
+
+    next:
+      # everything it printed
+      patchwave log RUN web05
+      # when fixed: retry 1 host
+      patchwave run play.yml -i inv.yml --limit @failed
+      # then the other 4 hosts
+      patchwave run play.yml -i inv.yml --limit @RUN:not_started
+    -- stderr
+    REHEARSAL: simulated hosts that have the names of your inventory. No host is
+    connected to, no program is started, no message is sent, and nothing
+    is written outside a folder of its own.
+    what goes wrong:
+      web05: its first change fails (--fail)
+
+      production/medium                             8 hosts in 4 waves
+      production/critical                           3 hosts in 2 waves
+      in total                                     11 hosts
+    00:00:00  wave         production/medium, wave 1 of 4 (canary): 1 host
+    00:00:00  wave         production/medium, wave 1 of 4 (canary) is done: 1 ok
+    00:00:00  --           waiting: soak after wave 1 of stage production/medium
+    00:00:00  wave         production/medium, wave 2 of 4: 3 hosts
+    00:00:00  wave         production/medium, wave 2 of 4 is done: 3 ok
+    00:00:00  --           waiting: soak after wave 2 of stage production/medium
+    00:00:00  wave         production/medium, wave 3 of 4: 3 hosts
+    00:00:00  failed       web05  Updates: libssl3 is half-configured (exit code 1)
+                           | 0 of 2 planned versions are installed
+                           | not installed: libssl3 3.0.15-1, openssl 3.0.15-1
+                           | the package database: libssl3 is half-configured
+                           | it fails because the rehearsal was asked for it (--fail)
+                           try: on the host: dpkg --configure -a && apt-get -f install; once the database is in order, run again with --limit @failed
+    00:00:00  --           halted: 1 host of stage production/medium broke, max_failures is 0; hosts in flight finish, no other host starts
+    00:00:00  wave         production/medium, wave 3 of 4 is done: 2 ok, 1 failed
+    00:00:00  over         6 ok, 1 failed, 4 not started
+
+    REHEARSAL: no host was touched. In a real run, RUN is the id that it prints.
+    made up: each host is a Debian with updates that need a reboot; your own
+      commands exit with 0 and print nothing; services are active; all times
+      are invented
+    "#);
 }
 
 #[test]
@@ -101,7 +207,7 @@ fn a_failure_strikes_in_the_step_that_is_named() {
 #[test]
 fn a_lost_link_leaves_an_unknown_host_or_an_unreachable_one() {
     let in_a_change = rehearsed("--lose 'web[02-03]@upgrade'").ended(7);
-    in_a_change.says(&["unknown at \"Updates\": 2 hosts: web[02-03]", "web[07-08]", "patchwave resume RUN"]);
+    in_a_change.says(&["unknown at \"Updates\": web02", "unknown at \"Updates\": web03", "web[05-08]"]);
     let while_looking = rehearsed("--lose web04@Healthy").ended(5);
     while_looking.says(&["unreachable at \"Healthy\": web04", "changed: 2 packages, 1 reboot"]);
     // Without a step: its first change.
@@ -138,7 +244,9 @@ fn a_host_may_fail_after_the_controller_was_killed() {
 
 #[test]
 fn what_did_not_happen_is_said() {
-    let said = rehearsed("--fail web01 --lose 'db[1-2]' --never-back web08").ended(6);
+    let mut desk = desk();
+    desk.columns = Some(200);
+    let said = desk.run("rehearse play.yml -i inv.yml --fail web01 --lose 'db[1-2]' --never-back web08").ended(6);
     said.says(&[
         "did not happen: db[1-2]: its link is lost for good in its first change (--lose); they were not started",
         "did not happen: web08: not coming back (--never-back); they were not started",
@@ -174,11 +282,10 @@ fn outside(desk: &Desk, port: u16) {
         &format!(
             "all:
   vars:
-    ansible_host: 127.0.0.1
     ansible_port: {port}
     api_token: s3cr3t-of-the-inventory
     patchwave: {{ environment: production, risk: low }}
-  hosts: {{ 'web[01:03]': {{ ansible_host: '127.0.0.1' }} }}
+  hosts: {{ web01: {{ ansible_host: 127.0.0.1 }}, web02: {{ ansible_host: 127.0.0.2 }}, web03: {{ ansible_host: 127.0.0.3 }} }}
 "
         ),
     );
@@ -220,7 +327,7 @@ steps:
 #[test]
 fn nothing_outside_is_touched_and_no_secret_is_printed() {
     let desk = Desk::empty();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("0.0.0.0:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     outside(&desk, listener.local_addr().unwrap().port());
     let temporary = desk.folder().join("tmp");
@@ -229,13 +336,13 @@ fn nothing_outside_is_touched_and_no_secret_is_printed() {
     let line = "rehearse play.yml -i inv.yml -e given_password=s3cr3t-of-the-command-line";
     for options in ["", " --kill-controller", " --fail web02 --lose web03", " --json"] {
         let mut command = desk.command(&format!("{line}{options}"));
-        command.env("TMPDIR", &temporary);
+        command.env("TMPDIR", &temporary).env("COLUMNS", "200");
         let said = desk.started(command).end().never_says(&["s3cr3t"]);
         assert_eq!(said.code, if options.contains("fail") { 6 } else { 0 }, "{}", said.page());
         if options.is_empty() {
             said.says(&[
-                // Four on this machine for each host, and a gate after each of two waves.
-                "14 programs of this machine (hooks, gates), 3 notify commands, 3 webhooks, 6 HTTP checks, 6 port checks",
+                // Four on this machine for each host, and a gate after each of three waves.
+                "15 programs of this machine (hooks, gates), 3 notify commands, 3 webhooks, 6 HTTP checks, 6 port checks",
                 "by the rehearsal",
             ]);
         }
@@ -295,7 +402,7 @@ fn a_record_that_is_kept_can_be_looked_at_and_not_gone_on_with() {
     let state = typed[0].split(' ').next().unwrap();
     let page = desk.run(&format!("--state-dir {state} show RUN")).ended(0);
     page.says(&["patchwave run play.yml -i inv.yml --limit"]).never_says(&[&format!("{state} run")]);
-    for line in ["resume RUN", "retry RUN --yes", "rollback RUN -i inv.yml --yes"] {
+    for line in ["resume RUN", "retry RUN --yes", "rollback RUN --yes"] {
         desk.run(&format!("--state-dir {state} {line}")).ended(3).says(&["is a rehearsal"]);
     }
     let limited = format!("--state-dir {state} plan play.yml -i inv.yml --limit @RUN:failed");
@@ -305,15 +412,21 @@ fn a_record_that_is_kept_can_be_looked_at_and_not_gone_on_with() {
 #[test]
 fn the_shipped_playbooks_can_be_rehearsed() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/");
+    let text = |path: String| fs::read_to_string(path).unwrap();
     for (playbook, inventory) in [
         ("emergency-cve", "production"),
         ("kernel-upgrade", "office"),
         ("network-change", "production"),
         ("services-only", "production"),
+        ("rolling-patch", "fleet"),
     ] {
         let desk = Desk::empty();
-        let line = format!("rehearse {root}playbooks/{playbook}.yml -i {root}inventories/{inventory}.yml");
-        let said = desk.run(&line);
+        desk.write("inv.yml", &text(format!("{root}inventories/{inventory}.yml")));
+        desk.write("playbooks/play.yml", &text(format!("{root}playbooks/{playbook}.yml")));
+        for hook in ["drain", "undrain", "snapshot", "restore"] {
+            desk.program(&format!("hooks/{hook}"), "#!/bin/sh\nexit 1\n");
+        }
+        let said = desk.run("rehearse playbooks/play.yml -i inv.yml");
         assert_eq!(said.code, 0, "{playbook}\n{}", said.page());
     }
 }
