@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Guard, Side, StepKind, StepSpec, Template, from_ansible, guard, kinds,
+    Guard, Side, StepKind, StepSpec, Template, TemplateList, from_ansible, guard, kinds,
     values::{self, Context},
 };
 use crate::yaml::{
@@ -241,6 +241,16 @@ impl StepKind {
     /// True for a step that takes a host's traffic away.
     pub fn is_drain(&self) -> bool {
         matches!(self, Self::Drain(_))
+    }
+
+    /// True for a step that may reboot the host.
+    pub fn is_reboot(&self) -> bool {
+        matches!(self, Self::Reboot(_))
+    }
+
+    /// The packages that the step names.
+    pub fn packages(&self) -> Option<&TemplateList> {
+        if let Self::Upgrade(upgrade) = self { upgrade.packages.as_ref() } else { None }
     }
 
     /// True for a step that checks a host's health: if it fails, the host is not healthy.

@@ -18,6 +18,7 @@ pub fn json(view: &RunView<'_>, record: Option<&Record>) -> Value {
         "inventory_paths": started.inventory_paths,
         "limit": started.limit,
         "check": started.check,
+        "rehearsal": started.rehearsal,
         "ignores_windows": started.plan.ignores_windows,
         "skipped": started.plan.skipped,
         "digest": started.digest,

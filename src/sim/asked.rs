@@ -1,15 +1,8 @@
 //! What a person asked to go wrong on a simulated host, in the step that it is in: a change or a question that fails, a
 //! link that is lost for good. Knows no step; `at_steps` says when it begins and ends. Start at [`Asked`].
 
-use super::{
-    fault::Strike,
-    fleet::SimFleet,
-    host::{Reply, SimHost, refuse},
-};
-use crate::{
-    command::{Command, Effect},
-    host::HostName,
-};
+use super::fault::Strike;
+use crate::command::{Command, Effect};
 
 /// What a job says that failed because it was asked for.
 pub(super) const WHY: &str = "it fails because the rehearsal was asked for it (--fail)\n";
@@ -30,7 +23,7 @@ pub(super) struct Asked {
 
 /// Whether the step changes the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+enum Kind {
     Changes,
     Looks,
 }
@@ -40,24 +33,37 @@ impl Asked {
     pub(super) fn fails(&self) -> bool {
         self.failing == Some(Kind::Changes)
     }
-}
 
-impl SimHost {
     /// The loss of the link, if it is due: in a step that changes the host, after its first change was sent.
-    pub(super) fn loss_asked(&mut self, command: &Command) -> Option<Strike> {
-        let due = self.asked.losing.filter(|kind| *kind == Kind::Looks || is_change(command));
-        self.asked.losing = self.asked.losing.filter(|_| due.is_none());
-        self.asked.cut_off |= due.is_some();
+    pub(super) fn loss(&mut self, command: &Command) -> Option<Strike> {
+        let due = self.losing.filter(|kind| *kind == Kind::Looks || is_change(command));
+        self.losing = self.losing.filter(|_| due.is_none());
+        self.cut_off |= due.is_some();
         due.map(|kind| if kind == Kind::Changes { Strike::DropAfter } else { Strike::Hang })
     }
 
-    /// The answer to a command that fails because it was asked for. Jobs and reboots have their own ways to fail.
-    pub(super) fn failure_asked(&self, command: &Command) -> Option<Reply> {
-        let fails = match self.asked.failing? {
-            Kind::Changes => command.label == "copy-put",
-            Kind::Looks => !command.label.starts_with("lease-"),
-        };
-        fails.then(|| refuse(1, WHY.trim_end()))
+    /// Whether a command fails because it was asked for. Jobs and reboots have their own ways to fail.
+    pub(super) fn refuses(&self, command: &Command) -> bool {
+        match self.failing {
+            None => false,
+            Some(Kind::Changes) => command.label == "copy-put",
+            Some(Kind::Looks) => !command.label.starts_with("lease-"),
+        }
+    }
+
+    /// Lets what the host does from now on fail: its changes, or else all that it is asked.
+    pub(super) fn fail_from_now(&mut self, changes: bool) {
+        self.failing = Some(kind(changes));
+    }
+
+    /// Lets what the host does from now on succeed again.
+    pub(super) fn fail_no_more(&mut self) {
+        self.failing = None;
+    }
+
+    /// Cuts the host off for good: after the next command that changes it, or else at the next command.
+    pub(super) fn lose_soon(&mut self, after_change: bool) {
+        self.losing = (!self.cut_off).then_some(kind(after_change));
     }
 }
 
@@ -69,29 +75,6 @@ fn is_change(command: &Command) -> bool {
 /// What the program of a job prints in a rehearsal: nothing, or the id of a snapshot that nobody took.
 pub(super) fn output(job: &str) -> &'static str {
     if job.ends_with(".hook") { SNAPSHOT } else { "" }
-}
-
-/// What a rehearsal asks of its hosts.
-impl SimFleet {
-    /// Lets what a host does from now on fail: its changes, or else all that it is asked.
-    pub(super) fn fail_from_now(&self, host: &HostName, changes: bool) {
-        self.with(host, |host| host.asked.failing = Some(kind(changes)));
-    }
-
-    /// Lets what a host does from now on succeed again.
-    pub(super) fn fail_no_more(&self, host: &HostName) {
-        self.with(host, |host| host.asked.failing = None);
-    }
-
-    /// Cuts a host off for good: after the next command that changes it, or else at the next command.
-    pub(super) fn lose_soon(&self, host: &HostName, after_change: bool) {
-        self.with(host, |host| host.asked.losing = (!host.asked.cut_off).then_some(kind(after_change)));
-    }
-
-    /// Whether a host is cut off.
-    pub(super) fn is_cut_off(&self, host: &HostName) -> bool {
-        self.with(host, |host| host.asked.cut_off).unwrap_or(false)
-    }
 }
 
 fn kind(changes: bool) -> Kind {

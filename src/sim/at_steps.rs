@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::SimFleet;
+use super::{SimFleet, asked::Asked};
 use crate::{
     event::{Event, Kind, StepPhase, StepRef, Verdict},
     host::HostName,
@@ -86,12 +86,13 @@ impl AtSteps {
         let changes = spec.on == Side::Host && step::is_change(&spec.kind);
         for fate in hosts.get_mut(host).into_iter().flatten().filter(|fate| !fate.struck && fate.at.means(spec)) {
             fate.now = Some(step);
-            match fate.at.what {
-                What::Fails if spec.on == Side::Host => self.fleet.fail_from_now(host, changes),
-                // The jump box asks `fails_now`.
+            // The jump box asks `fails_now`.
+            let here = spec.on == Side::Host;
+            self.fleet.asked(host, |asked| match fate.at.what {
+                What::Fails if here => asked.fail_from_now(changes),
                 What::Fails => {}
-                What::IsLost => self.fleet.lose_soon(host, changes),
-            }
+                What::IsLost => asked.lose_soon(changes),
+            });
         }
     }
 
@@ -101,18 +102,22 @@ impl AtSteps {
             fate.now = None;
             match fate.at.what {
                 What::Fails => {
-                    self.fleet.fail_no_more(host);
+                    self.fleet.asked(host, Asked::fail_no_more);
                     // A step that had nothing to do cannot fail; without a step's name the next one does.
                     fate.struck = !matches!(verdict, Verdict::Ok | Verdict::Skipped);
                 }
                 What::IsLost => {
-                    if fate.at.step.is_some() && !self.fleet.is_cut_off(host) {
-                        self.fleet.lose_soon(host, false);
+                    if fate.at.step.is_some() && !self.is_cut_off(host) {
+                        self.fleet.asked(host, |asked| asked.lose_soon(false));
                     }
-                    fate.struck = fate.at.step.is_some() || self.fleet.is_cut_off(host);
+                    fate.struck = fate.at.step.is_some() || self.is_cut_off(host);
                 }
             }
         }
+    }
+
+    fn is_cut_off(&self, host: &HostName) -> bool {
+        self.fleet.asked(host, |asked| asked.cut_off).unwrap_or(false)
     }
 
     /// Whether a host is in a step that fails.

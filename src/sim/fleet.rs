@@ -9,6 +9,7 @@ use std::{
 use futures::future::BoxFuture;
 
 use super::{
+    asked::Asked,
     debian::Packages,
     fault::{Faults, Strike},
     host::{Reply, SimHost},
@@ -78,14 +79,27 @@ impl SimFleet {
         self
     }
 
-    /// Makes its hosts those of a rehearsal.
+    /// Installs packages on a host, each with a pending security fix.
+    pub fn add_pending<'n>(&self, host: &HostName, names: impl IntoIterator<Item = &'n str>) {
+        self.with(host, |host| {
+            let packages = host.packages.get_or_insert_default();
+            names.into_iter().for_each(|name| packages.add_pending(name));
+        });
+    }
+
+    /// Makes its hosts those of a rehearsal, each with updates that are pending.
     #[must_use]
     pub fn rehearsing(self) -> Self {
         self.hosts.values().for_each(|host| lock(host).rehearses = true);
-        self
+        self.with_apt()
     }
 
-    pub(super) fn with<T>(&self, host: &HostName, look: impl FnOnce(&mut SimHost) -> T) -> Option<T> {
+    /// What was asked to go wrong on a host.
+    pub(super) fn asked<T>(&self, host: &HostName, look: impl FnOnce(&mut Asked) -> T) -> Option<T> {
+        self.with(host, |host| look(&mut host.asked))
+    }
+
+    fn with<T>(&self, host: &HostName, look: impl FnOnce(&mut SimHost) -> T) -> Option<T> {
         self.hosts.get(host).map(|host| look(&mut lock(host)))
     }
 

@@ -138,7 +138,7 @@ impl SimHost {
     }
 
     pub(super) fn on_exec(&mut self, command: &Command) -> Strike {
-        if let Some(strike) = self.loss_asked(command) {
+        if let Some(strike) = self.asked.loss(command) {
             return strike;
         }
         let n = self.commands;
@@ -254,8 +254,11 @@ impl SimHost {
     pub(super) fn answer(&mut self, command: &Command) -> Reply {
         self.settle();
         let args: Vec<&str> = command.argv.iter().skip(4).map(String::as_str).collect();
-        if let Some(kept) = self.kept_from(command).or_else(|| self.failure_asked(command)) {
+        if let Some(kept) = self.kept_from(command) {
             return kept;
+        }
+        if self.asked.refuses(command) {
+            return refuse(1, super::asked::WHY.trim_end());
         }
         let text = match command.label {
             "boot-id" => format!("{}\n", self.boot_id()),
@@ -339,7 +342,7 @@ impl SimHost {
             return refuse(127, &format!("the simulated host does not know {label}"));
         };
         match packages.answer(command, self.disk_full) {
-            Ok(text) if label == "apt-boot" && self.rehearses && self.boot == 1 => {
+            Ok(text) if label.ends_with("-boot") && self.rehearses && self.boot == 1 => {
                 Reply::Now(output(0, format!("flag\n{text}")))
             }
             Err((127, _)) if self.rehearses => Reply::Now(output(0, String::new())),
@@ -472,7 +475,7 @@ fn boot_id(host: u64, boot: u64) -> String {
     format!("{:08x}-0000-4000-8000-{:012x}", host & 0xffff_ffff, boot)
 }
 
-pub(super) fn refuse(code: u32, why: &str) -> Reply {
+fn refuse(code: u32, why: &str) -> Reply {
     Reply::Now(output(code, format!("{why}\n")))
 }
 

@@ -67,6 +67,7 @@ pub fn runs_json(runs: &[RunLine]) -> Vec<Value> {
                 "person": state.started.person,
                 "controller": state.started.controller,
                 "check": state.started.check,
+                "rehearsal": state.started.rehearsal,
                 "limit": state.started.limit,
                 "digest": state.started.digest,
                 "state": view(state, *alive).phase().as_str(),
@@ -85,7 +86,9 @@ fn view(state: &RunState, running: bool) -> RunView<'_> {
 pub fn host_text(view: &RunView<'_>, host: &HostState, program: &str) -> String {
     let (state, outcome) = (view.state, host.outcome());
     let word = if view.goes_on(host) { "in flight" } else { text::outcome(outcome) };
-    let mut page = format!("{}: {word}\n", host.name);
+    let unreal = state.started.rehearsal.then(|| state.started.unreal()).flatten();
+    let unreal = unreal.map(|unreal| format!(" ({unreal})")).unwrap_or_default();
+    let mut page = format!("{}: {word}{unreal}\n", host.name);
     for (step, result) in &host.steps {
         let name = text::step_name(state.plan(), *step);
         let verdict = match result.verdict {

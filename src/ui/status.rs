@@ -137,6 +137,7 @@ impl Status {
             "run": state.started.run,
             "playbook": state.started.plan.playbook,
             "check": state.started.check,
+            "rehearsal": state.started.rehearsal,
             "state": view.phase().as_str(),
             "driver": self.driver,
             "ignores_windows": state.started.plan.ignores_windows,

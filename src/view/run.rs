@@ -84,9 +84,10 @@ impl<'a> RunView<'a> {
         }
     }
 
-    /// The same for people. They see no field `check` beside it, so the word itself says that it is a check.
+    /// The same for people. They see no field `check` or `rehearsal` beside it, so the words themselves say it.
     pub fn phase_words(&self) -> String {
         match self.phase() {
+            phase if self.state.started.rehearsal => format!("rehearsal {}", phase.as_str()),
             phase if !self.state.started.check || phase == Phase::Checked => phase.as_str().to_owned(),
             phase => format!("check {}", phase.as_str()),
         }

@@ -27,7 +27,7 @@ use crate::{
     },
     clock::TokioClock,
     engine::HostInputs as _,
-    event::{RunId, RunStarted},
+    event::{RunId, RunStarted, RunState},
     host::HostName,
     inventory::is_host_list,
     ledger::VERSION,
@@ -39,6 +39,8 @@ use crate::{
 
 /// Its run's id: in commands it stands for the id that a real run prints, and in a record that is kept it is found.
 const RUN: &str = "RUN";
+/// How it is called in commands: the ledger of real runs is where it always is.
+const PROGRAM: &str = "patchwave";
 /// How long a simulated host takes to answer.
 const LATENCY: Duration = Duration::from_millis(50);
 
@@ -60,7 +62,7 @@ pub(in crate::cli) fn rehearse(args: &RehearseArgs, state_dir: PathBuf, world: &
     let asked = Asked::read(args, &plan, &inventory, &past)?;
     words::opening(&plan, &asked, world);
     plan.skipped_lines().iter().for_each(|line| world.talk(format_args!("{line}")));
-    // Of the plan as it would be carried out: its windows are dropped below.
+    // Of the plan as it would be carried out: its windows are dropped here.
     let digest = plan.digest();
     plan.stages.iter_mut().flat_map(|stage| &mut stage.waves).flat_map(|wave| &mut wave.hosts).for_each(|host| {
         host.window = None;
@@ -72,11 +74,11 @@ pub(in crate::cli) fn rehearse(args: &RehearseArgs, state_dir: PathBuf, world: &
     let folder = folder.map_err(|error| Failure::internal(format!("no temporary folder can be made: {error}")))?;
     let state_dir = folder.path().join("state");
     let runtime = runtime()?;
+    // The hosts and the clock count in the time of this runtime.
     let inside = runtime.enter();
     world.clock = Arc::new(TokioClock::starting_at(world.clock.now()));
-    let fleet = fleet(&names, &asked);
-    let at_steps = asked.at_steps.iter().flat_map(|(at, hosts)| hosts.iter().map(|host| (host.clone(), at.clone())));
-    let faults = Arc::new(AtSteps::new(fleet.clone(), at_steps));
+    let fleet = fleet(&plan, &hosts, &asked);
+    let faults = Arc::new(AtSteps::new(fleet.clone(), asked.at_steps()));
     let addresses = addresses(&names, &hosts);
     let jump_box = StandIn::new(fleet.clone(), Arc::clone(&faults), jump_box(&playbook, world), addresses);
     let jump_box = Arc::new(jump_box);
@@ -90,45 +92,56 @@ pub(in crate::cli) fn rehearse(args: &RehearseArgs, state_dir: PathBuf, world: &
         kill_controller: asked.kill_controller,
         state_dir: &state_dir,
         logs: args.keep,
-        program: "patchwave".to_owned(),
+        program: PROGRAM.to_owned(),
     };
-    let started = started(args, digest, plan, world);
-    let ended = rehearsal.perform(started, &runtime, world)?;
+    let ended = rehearsal.perform(started(args, digest, plan, world), &runtime, world)?;
     if let Some(lost) = &ended.lost {
         return Err(Failure::internal(format!("the ledger of the rehearsal cannot be written: {lost}")));
     }
     let state = &ended.state;
-    let next = ui::CommandLines {
-        run: format!("patchwave {}", line_of(state, world)),
-        program: "patchwave".to_owned(),
-        newest: true,
-    };
-    let terminal = if args.json { world.stderr_is_terminal } else { world.stdout_is_terminal };
-    let (width, paint) = (world.width(), world.paint(terminal));
-    let page =
-        ui::Summary { width, paint, verbose: false, impact: false, estimate: None, next: Some(next), record: None };
-    let text = page.render(&RunView { state, running: false, now: world.clock.now() });
-    match args.json {
-        true => world.talk(text.trim_end()),
-        false => drop(world.print(&text)?),
-    }
+    show(state, args.json, world)?;
     words::closing(state, (&faults, &fleet, &asked), jump_box.not_done(), world);
+    drop(inside);
     if args.keep {
         let folder = folder.keep();
         words::look_around(state, &folder, &folder.join("state"), world);
     }
-    let code = state.exit_code();
-    drop(inside);
-    Ok(code)
+    Ok(state.exit_code())
 }
 
-/// A simulated host for each name.
-fn fleet(names: &[HostName], asked: &Asked) -> SimFleet {
+/// The page of the run, with the commands of a real one.
+fn show(state: &RunState, json: bool, world: &mut World) -> Result<(), Failure> {
+    let run = format!("{PROGRAM} {}", line_of(state, world));
+    let next = Some(ui::CommandLines { run, program: PROGRAM.to_owned(), newest: true });
+    let terminal = if json { world.stderr_is_terminal } else { world.stdout_is_terminal };
+    let (width, paint) = (world.width(), world.paint(terminal));
+    let page = ui::Summary { width, paint, verbose: false, impact: false, estimate: None, next, record: None };
+    let text = page.render(&RunView { state, running: false, now: world.clock.now() });
+    match json {
+        true => world.talk(text.trim_end()),
+        false => drop(world.print(&text)?),
+    }
+    Ok(())
+}
+
+/// A simulated host for each one of the plan, with the packages that upgrades name, so that there is something to
+/// install. A name that only an earlier step knows is not among them.
+fn fleet(plan: &Plan, hosts: &Hosts, asked: &Asked) -> SimFleet {
     let faults = |name: &HostName| match asked.never_back.contains(name) {
         true => Faults::of([Fault::NeverComesBack]),
         false => Faults::default(),
     };
-    SimFleet::new(names.iter().map(|name| (name.clone(), faults(name))), LATENCY).with_apt().rehearsing()
+    let names = plan.hosts().map(|(host, ..)| (host.name.clone(), faults(&host.name)));
+    let fleet = SimFleet::new(names, LATENCY).rehearsing();
+    let named: Vec<_> = plan.steps.iter().filter_map(|spec| spec.kind.packages()).collect();
+    for (host, ..) in plan.hosts().filter(|_| !named.is_empty()) {
+        let scope = hosts.scope(&host.name);
+        let names = named.iter().filter_map(|list| scope.render_list(list).ok()).flatten();
+        // `postgresql-*` has one that fits.
+        let names: Vec<String> = names.map(|name| name.replace(['*', '?'], "x")).collect();
+        fleet.add_pending(&host.name, names.iter().map(String::as_str));
+    }
+    fleet
 }
 
 /// Which host answers at an address.

@@ -1,5 +1,5 @@
-//! What goes wrong in a rehearsal, from the command line: host patterns with steps to faults of hosts of the plan. Starts
-//! nothing. Start at [`Asked::read`].
+//! What goes wrong in a rehearsal, from the command line: host patterns with steps to faults of hosts of the plan.
+//! Starts nothing. Start at [`Asked::read`].
 
 use std::collections::HashSet;
 
@@ -9,15 +9,15 @@ use crate::{
     inventory::{Inventory, PastRuns},
     names,
     plan::Plan,
-    playbook::{StepKind, StepSpec},
+    playbook::StepSpec,
     sim::{AtStep, What},
 };
 
 /// What is asked for, and of which hosts.
 #[derive(Clone, Debug, Default)]
 pub(in crate::cli) struct Asked {
-    /// Faults of steps, as they are asked for: the option with its value, its hosts.
-    pub(in crate::cli) at_steps: Vec<(AtStep, Vec<HostName>)>,
+    /// Faults of steps, as they are asked for, and their hosts.
+    at_steps: Vec<(AtStep, Vec<HostName>)>,
     /// Hosts that do not come back from a reboot.
     pub(in crate::cli) never_back: Vec<HostName>,
     /// The controller dies in the first wave.
@@ -57,12 +57,17 @@ impl Asked {
         }
         let mut never_back = Vec::new();
         for pattern in &args.never_back {
-            if !plan.steps.iter().any(|spec| matches!(spec.kind, StepKind::Reboot(_))) {
+            if !plan.steps.iter().any(|spec| spec.kind.is_reboot()) {
                 return Err(Failure::usage(format!("--never-back {pattern:?}: this playbook has no `reboot` step")));
             }
             never_back.extend(hosts("--never-back", pattern)?);
         }
         Ok(Self { at_steps, never_back, kill_controller: args.kill_controller })
+    }
+
+    /// The faults of steps, host by host.
+    pub(in crate::cli) fn at_steps(&self) -> impl Iterator<Item = (HostName, AtStep)> {
+        self.at_steps.iter().flat_map(|(at, hosts)| hosts.iter().map(|host| (host.clone(), at.clone())))
     }
 
     /// One line for each thing that goes wrong; nothing goes wrong by itself.
@@ -99,8 +104,8 @@ pub(in crate::cli) fn sentence(at: &AtStep, hosts: &[HostName]) -> String {
     format!("{}: {what}", names::fold(hosts))
 }
 
-/// A pattern and the step behind its last `@`. An `@` that begins a name of the pattern (`@failed`, `all:!@file`) has no
-/// step behind it.
+/// A pattern and the step behind its last `@`. An `@` that begins a name of the pattern (`@failed`, `all:!@file`) has
+/// no step behind it.
 fn apart(text: &str) -> (&str, Option<&str>) {
     let begins = |before: &str| before.is_empty() || before.ends_with([':', ',', '!', '&', ' ']);
     match text.rsplit_once('@') {

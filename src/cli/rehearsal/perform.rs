@@ -96,6 +96,9 @@ impl Rehearsal<'_> {
         if let Some(ended) = runtime.block_on(Box::pin(drive(first, begun, dies, world)))? {
             return Ok(ended);
         }
+        if !self.kill_controller {
+            return Err(no_end());
+        }
         let begun = take_over(self.state_dir, &run, world)?;
         let mut screen = self::screen(self.json, &self.program, world);
         if self.json {
@@ -103,7 +106,7 @@ impl Rehearsal<'_> {
         }
         let second = controller(screen, None);
         let ended = runtime.block_on(Box::pin(drive(second, begun, None, world)))?;
-        ended.ok_or_else(|| Failure::internal("the rehearsal did not come to an end"))
+        ended.ok_or_else(no_end)
     }
 }
 
@@ -160,6 +163,10 @@ async fn drive(
     // What the tasks of a dead controller still hold is gone now.
     tokio::task::yield_now().await;
     Ok(ended)
+}
+
+fn no_end() -> Failure {
+    Failure::internal("the rehearsal did not come to an end within ten years of its own time (a bug)")
 }
 
 /// What `resume` does: the state from the ledger alone, and the lock.

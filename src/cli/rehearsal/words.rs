@@ -17,8 +17,8 @@ use crate::{
 
 /// The first lines.
 pub(in crate::cli) fn opening(plan: &Plan, asked: &Asked, world: &mut World) {
-    let what = "simulated hosts that have the names of your inventory. No host is connected to, no program is started, no \
-                message is sent, and nothing is written outside a folder of its own.";
+    let what = "simulated hosts that have the names of your inventory. No host is connected to, no program of the playbook \
+                is started, no message is sent, and nothing is written outside a folder of its own.";
     say("REHEARSAL: ", "", what, world);
     let windows = ui::window_lines(plan, world.clock.now());
     if !windows.is_empty() {
@@ -64,7 +64,7 @@ pub(in crate::cli) fn closing(
     if !said.is_empty() {
         say("not done: ", "  ", &format!("{} (taken as good)", said.join(", ")), world);
     }
-    let made_up = "each host is a Debian with updates that need a reboot; your own commands exit with 0 and print nothing; \
+    let made_up = "all hosts are alike, with updates that need a reboot; your own commands exit with 0 and print nothing; \
                    services are active; all times are invented";
     say("made up: ", "  ", made_up, world);
     for line in without_occasion(state, faults) {
@@ -82,9 +82,12 @@ fn without_occasion(state: &RunState, (faults, fleet, asked): (&AtSteps, &SimFle
         }
     }
     let started = |host: &HostName| state.host(host).is_some_and(|host| host.at != HostAt::Waiting);
-    let why = |hosts: &[HostName]| match hosts.iter().any(started) {
-        true => "they did not get that far",
-        false => "they were not started",
+    let why = |hosts: &[HostName]| {
+        let which = if hosts.len() == 1 { "it was" } else { "they were" };
+        match hosts.iter().any(started) {
+            true => format!("{which} not so far, or had nothing to do there"),
+            false => format!("{which} not started"),
+        }
     };
     let mut lines: Vec<String> = Vec::new();
     for (at, mut hosts) in groups {

@@ -37,6 +37,7 @@ impl Packages {
             // No source has anything newer than what is installed.
             "apt-known" => Ok(String::new()),
             "apt-boot" => Ok(self.boot()),
+            "apt-staged" => Ok(self.staged()),
             "apt-upkeep" => Ok(UPKEEP.to_owned()),
             "apt-unfetched" => Ok("end\n".to_owned()),
             "apt-mark-auto" if full => refused("E: No space left on device"),

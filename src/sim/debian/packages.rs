@@ -43,6 +43,12 @@ impl Packages {
         self.0.get(name).map(|package| package.version.as_str())
     }
 
+    /// Installs a package for which an update is pending.
+    pub(in crate::sim) fn add_pending(&mut self, name: &str) {
+        let package = Package { version: OLD.to_owned(), status: "installed", auto: false };
+        self.0.insert(name.to_owned(), package);
+    }
+
     /// Installs `name=version` words; half: the first is left half-configured and the rest as it was.
     pub(super) fn install(&mut self, words: &[String], half: bool) {
         for (name, version) in words.iter().filter_map(|word| word.split_once('=')) {
@@ -135,6 +141,13 @@ impl Packages {
     pub(super) fn simulate_purge(&self, names: &str) -> String {
         let known = names.lines().filter_map(|name| Some((name, self.version(name)?)));
         known.map(|(name, version)| format!("Purg {name} [{version}]\n")).collect()
+    }
+
+    /// `apt-staged`: the old version of whatever has or had an update.
+    pub(super) fn staged(&self) -> String {
+        let updated = self.0.iter().filter(|(_, package)| [OLD, NEW].contains(&package.version.as_str()));
+        let lines: String = updated.map(|(name, _)| format!("deb {name} {OLD} amd64\n")).collect();
+        format!("native amd64\n{lines}end\n")
     }
 
     /// `apt-boot`.

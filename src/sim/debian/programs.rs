@@ -23,6 +23,11 @@ impl Change {
         match words.first().map(String::as_str) {
             Some("dpkg") => Some(Self::Repair),
             Some("apt-get") if words.iter().any(|word| word == "-f") => Some(Self::Repair),
+            Some("apt-get") if words.iter().any(|word| word == "-d") => None,
+            // With versions from a folder of the host: `/bin/sh -c SCRIPT sh FOLDER… -- install NAME=VERSION…`.
+            Some("/bin/sh") if words.get(2).is_some_and(|script| script.contains("from_folders.sh")) => {
+                after("install").map(Self::Install)
+            }
             Some("apt-get") => after("install").map(Self::Install).or_else(|| after("purge").map(Self::Purge)),
             _ => None,
         }

@@ -25,6 +25,7 @@ fn the_smaller_ones() {
     let pages: String = [
         "plan",
         "impact",
+        "rehearse",
         "resume",
         "retry",
         "runs",
@@ -52,7 +53,7 @@ fn the_smaller_ones() {
 #[test]
 fn no_line_of_help_is_wider_than_a_page() {
     let desk = Desk::empty();
-    for command in ["", "run", "plan", "resume", "exec", "runs", "show", "log", "inventory check", "demo"] {
+    for command in ["", "run", "plan", "rehearse", "resume", "exec", "runs", "show", "log", "inventory check", "demo"] {
         let said = desk.run(&format!("{command} --help")).ended(0);
         let long: Vec<&str> = said.out.lines().filter(|line| line.chars().count() > 100).collect();
         assert!(long.is_empty(), "{command}: {long:#?}");

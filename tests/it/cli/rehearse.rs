@@ -1,5 +1,5 @@
-//! `rehearse`: the operator's own files on simulated hosts. Where it halts, what is left, and that nothing outside it is
-//! touched.
+//! `rehearse`: the operator's own files on simulated hosts. Where it halts, what is left, and that nothing outside it
+//! is touched.
 
 use std::{
     fs,
@@ -8,7 +8,7 @@ use std::{
 };
 
 use patchwave::{
-    event::{Event, Kind, Outcome, RunState},
+    event::{Event, Kind, Outcome, RunState, StepPhase, StepRef, Verdict},
     host::HostName,
 };
 
@@ -79,8 +79,8 @@ fn all_goes_well_unless_something_else_is_asked_for() {
       patchwave report RUN  # for the ticket
     -- stderr
     REHEARSAL: simulated hosts that have the names of your inventory. No host is
-    connected to, no program is started, no message is sent, and nothing
-    is written outside a folder of its own.
+    connected to, no program of the playbook is started, no message is
+    sent, and nothing is written outside a folder of its own.
     what goes wrong:
       nothing: every host does what it is asked (--fail, --lose, --never-back,
         --kill-controller)
@@ -108,7 +108,7 @@ fn all_goes_well_unless_something_else_is_asked_for() {
     00:00:00  over         11 ok
 
     REHEARSAL: no host was touched. In a real run, RUN is the id that it prints.
-    made up: each host is a Debian with updates that need a reboot; your own
+    made up: all hosts are alike, with updates that need a reboot; your own
       commands exit with 0 and print nothing; services are active; all times
       are invented
     "#);
@@ -151,8 +151,8 @@ fn a_failure_shows_where_it_halts_what_is_left_and_what_to_type() {
       patchwave run play.yml -i inv.yml --limit @RUN:not_started
     -- stderr
     REHEARSAL: simulated hosts that have the names of your inventory. No host is
-    connected to, no program is started, no message is sent, and nothing
-    is written outside a folder of its own.
+    connected to, no program of the playbook is started, no message is
+    sent, and nothing is written outside a folder of its own.
     what goes wrong:
       web05: its first change fails (--fail)
 
@@ -177,7 +177,7 @@ fn a_failure_shows_where_it_halts_what_is_left_and_what_to_type() {
     00:00:00  over         6 ok, 1 failed, 4 not started
 
     REHEARSAL: no host was touched. In a real run, RUN is the id that it prints.
-    made up: each host is a Debian with updates that need a reboot; your own
+    made up: all hosts are alike, with updates that need a reboot; your own
       commands exit with 0 and print nothing; services are active; all times
       are invented
     "#);
@@ -249,7 +249,7 @@ fn what_did_not_happen_is_said() {
     let said = desk.run("rehearse play.yml -i inv.yml --fail web01 --lose 'db[1-2]' --never-back web08").ended(6);
     said.says(&[
         "did not happen: db[1-2]: its link is lost for good in its first change (--lose); they were not started",
-        "did not happen: web08: not coming back (--never-back); they were not started",
+        "did not happen: web08: not coming back (--never-back); it was not started",
     ]);
 }
 
@@ -395,11 +395,11 @@ fn a_record_that_is_kept_can_be_looked_at_and_not_gone_on_with() {
     assert_eq!(typed.len(), 3, "{}", said.page());
     for line in &typed {
         let again = desk.run(&format!("--state-dir {line}")).ended(0);
-        if !line.contains(" log ") {
-            again.says(&["REHEARSAL"]);
-        }
+        again.says(&["REHEARSAL"]);
     }
     let state = typed[0].split(' ').next().unwrap();
+    desk.run(&format!("--state-dir {state} runs")).ended(0).says(&["rehearsal stopped"]);
+    desk.run(&format!("--state-dir {state} status RUN")).says(&["REHEARSAL"]);
     let page = desk.run(&format!("--state-dir {state} show RUN")).ended(0);
     page.says(&["patchwave run play.yml -i inv.yml --limit"]).never_says(&[&format!("{state} run")]);
     for line in ["resume RUN", "retry RUN --yes", "rollback RUN --yes"] {
@@ -431,6 +431,59 @@ fn the_shipped_playbooks_can_be_rehearsed() {
     }
 }
 
+/// A playbook with every kind of step that needs an answer of its host.
+const KINDS: &str = "name: All kinds
+hosts: db
+guard: { within: 20m, rollback: systemctl reboot }
+steps:
+  - precheck: { disk_free: { /var: 1GiB }, packages: healthy, load_below: 8, services: [nginx], command: test -e /x }
+  - upgrade: { scope: security, predownload: yes }
+  - upgrade: { scope: packages, packages: \"{{ wanted }}\", hold: [docker-ce], restart_services: needed, rollback: prepare }
+  - upgrade: { scope: all }
+  - reboot: { when: required, warn: 5m, trial: yes }
+  - service: { names: [nginx], state: restarted }
+  - wait_for: { path: /run/ready }
+  - wait_for: { command: is-ready }
+  - wait_for: { port: 22 }
+  - pause: 5m
+  - cleanup: { old_kernels: 1, package_cache: true }
+  - command: id -u
+    register: who
+  - name: When nothing was printed
+    command: date
+    when: who.stdout == '' and who.rc == 0
+  - verify: { services: [nginx], kernel: newest, journal: no_new_errors, packages: healthy, command: is-fine }
+    retries: 2
+on_failure:
+  - rollback: { hold: 7d, reason: broken }
+  - reboot: { when: required }
+";
+
+#[test]
+fn every_kind_of_step_has_its_answers() {
+    let desk = desk();
+    desk.write("play.yml", KINDS);
+    let run = |options: &str| {
+        desk.run(&format!("rehearse play.yml -i inv.yml -e '{{\"wanted\": [nginx]}}' --json {options}"))
+    };
+    let said = run("").ended(0);
+    let state = state(&said);
+    let steps = &state.host(&HostName::new("db1").unwrap()).unwrap().steps;
+    let word = |at: usize| steps[at].1.summary.as_str();
+    let packages = |at: usize| steps[at].1.packages.iter().map(|change| change.name.as_str()).collect::<Vec<_>>();
+    assert_eq!((packages(1), packages(2), packages(3)), (vec![], vec!["nginx"], vec!["libssl3", "openssl"]));
+    assert!(word(4).starts_with("rebooted"), "{}", word(4));
+    let skipped = |step: &(_, patchwave::event::StepResult)| step.1.verdict == Verdict::Skipped;
+    assert!(!steps.iter().any(skipped), "{steps:#?}");
+    // What is tried after a failure has its answers, too.
+    let said = run("--fail db1@verify").ended(6);
+    let state = self::state(&said);
+    let after = |step: &&(StepRef, _)| step.0.phase == StepPhase::OnFailure;
+    let host = state.host(&HostName::new("db1").unwrap()).unwrap();
+    let verdicts: Vec<Verdict> = host.steps.iter().filter(after).map(|step| step.1.verdict).collect();
+    assert_eq!(verdicts, [Verdict::Ok, Verdict::Skipped], "rolled back, and no reboot is due");
+}
+
 #[test]
 fn thousands_of_hosts_take_seconds() {
     let desk = Desk::empty();
@@ -438,9 +491,9 @@ fn thousands_of_hosts_take_seconds() {
         "inv.yml",
         "all:\n  vars: { patchwave: { environment: production, risk: low, batch: 25% } }\n  hosts: { 'n[0000:4999]': }\n",
     );
-    desk.write("play.yml", PLAYBOOK);
+    desk.write("play.yml", "name: Patch\nhosts: all\nsteps: [{ name: Updates, upgrade: { scope: security } }]\n");
     let began = Instant::now();
     desk.run("rehearse play.yml -i inv.yml --fail n4000").ended(6).says(&["5000 hosts: ", "1 failed"]);
-    // A build with optimisations takes a tenth of this one's time.
-    assert!(began.elapsed() < Duration::from_secs(180), "{:?}", began.elapsed());
+    // 11 s of an idle processor in this build, without optimisations.
+    assert!(began.elapsed() < Duration::from_secs(120), "{:?}", began.elapsed());
 }

@@ -106,6 +106,22 @@ fn every_option_is_there() {
     assert!(seen > 50, "{seen} options: where are the rest?");
 }
 
+/// The table of what may go wrong in a rehearsal has all that can be asked for.
+#[test]
+fn every_fault_of_a_rehearsal_is_explained() {
+    let program = Cli::command();
+    let rehearse = program.find_subcommand("rehearse").unwrap();
+    let faults = rehearse.get_arguments().filter(|arg| arg.get_help_heading() == Some("What goes wrong"));
+    let usage = |arg: &clap::Arg| {
+        let value =
+            arg.get_value_names().filter(|_| arg.get_action().takes_values()).map(|names| format!(" {}", names[0]));
+        format!("--{}{}", arg.get_long().unwrap(), value.unwrap_or_default())
+    };
+    let faults: Vec<String> = faults.map(usage).collect();
+    let rows = page::table("docs/rollout.md", "option");
+    assert_eq!(rows.iter().map(|row| page::quoted(&row[0])[0]).collect::<Vec<_>>(), faults);
+}
+
 /// What a line of cargo names is there: test targets and their modules, benches, examples, fuzz targets.
 #[test]
 fn every_line_of_cargo_names_what_is_there() {
