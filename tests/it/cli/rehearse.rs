@@ -108,9 +108,9 @@ fn all_goes_well_unless_something_else_is_asked_for() {
     00:00:00  over         11 ok
 
     REHEARSAL: no host was touched. In a real run, RUN is the id that it prints.
-    made up: all hosts are alike, with updates that need a reboot; your own
-      commands exit with 0 and print nothing; services are active; all times
-      are invented
+    made up: all hosts are alike, with updates that need a reboot; your own commands
+      exit with 0 and print nothing; services are active; all times are
+      invented
     "#);
 }
 
@@ -177,9 +177,9 @@ fn a_failure_shows_where_it_halts_what_is_left_and_what_to_type() {
     00:00:00  over         6 ok, 1 failed, 4 not started
 
     REHEARSAL: no host was touched. In a real run, RUN is the id that it prints.
-    made up: all hosts are alike, with updates that need a reboot; your own
-      commands exit with 0 and print nothing; services are active; all times
-      are invented
+    made up: all hosts are alike, with updates that need a reboot; your own commands
+      exit with 0 and print nothing; services are active; all times are
+      invented
     "#);
 }
 
