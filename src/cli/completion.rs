@@ -65,11 +65,14 @@ pub(super) fn answer(args: &[OsString], world: &mut World) -> Option<u8> {
 
 /// Gives each argument that takes a name the names that it may have.
 fn with_names(command: Command, names: &Arc<Names>) -> Command {
-    let log = command.get_name() == "log";
+    let (log, rehearse) = (command.get_name() == "log", command.get_name() == "rehearse");
     let command = command.mut_args(|arg| {
         let names = Arc::clone(names);
         match arg.get_id().as_str() {
             "pattern" | "also" | "limit" => arg.add(ArgValueCompleter::new(move |word: &_| names.patterns(word))),
+            "fail" | "lose" | "never_back" if rehearse => {
+                arg.add(ArgValueCompleter::new(move |word: &_| names.patterns(word)))
+            }
             "host" if log => arg.add(ArgValueCompleter::new(move |word: &_| names.hosts_of_the_run(word))),
             "host" => arg.add(ArgValueCompleter::new(move |word: &_| names.hosts(word))),
             // `log` takes a host in this place, too.

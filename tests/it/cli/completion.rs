@@ -55,6 +55,7 @@ fn hosts_groups_runs_and_outcomes_are_completed_in_real_shells() {
             "--limit web002.test,web003.test",
         );
         typed.completes("patchwave run play.yml -i inv.yml --limit @fai", "--limit @failed");
+        typed.completes("patchwave rehearse play.yml -i inv.yml --lose web003", "--lose web003.test");
         typed.completes(&format!("patchwave show {}", &front[..12]), &format!("patchwave show {run}"));
         typed.completes("patchwave log web002", "patchwave log web002.test");
         typed.completes("patchwave run play.yml --ignore-w", "--ignore-window");
