@@ -5,7 +5,7 @@
 //! | floor | modules | what they are |
 //! |---|---|---|
 //! | 0 | [`host`] [`amount`] [`command`] [`clock`] [`mask`] [`sensitive`] [`prompt`] [`spool`] [`regular`] [`vault`] | words, what is a secret and what hides it, who can be asked, where bytes wait, files that are files |
-//! | 1 | [`yaml`] [`names`] [`hint`] | text with positions; many names in few words; what to type next |
+//! | 1 | [`yaml`] [`names`] [`hint`] [`calendar`] | text with positions; many names in few words; what to type next; maintenance windows |
 //! | 2 | [`policy`] [`target`] [`facts`] | words made of words; what a host is |
 //! | 3 | [`inventory`] [`playbook`] [`pkg`] [`sshconfig`] | files to checked data; what package managers say. Pure |
 //! | 4 | [`plan`] [`reach`] | who is patched with whom, in what order; how a host is reached. Pure |
@@ -32,12 +32,14 @@ macro_rules! open {
 
 #[cfg(feature = "testing")]
 open! {
-    amount clock command demo engine event facts hint host inventory ledger look mask names pkg plan playbook policy prompt
+    amount calendar clock command demo engine event facts hint host inventory ledger look mask names pkg plan playbook policy prompt
     reach record regular report rollout sensitive sim spool sshconfig step target transport ui vault view yaml
 }
 
 #[cfg(not(feature = "testing"))]
 mod amount;
+#[cfg(not(feature = "testing"))]
+mod calendar;
 #[cfg(not(feature = "testing"))]
 mod clock;
 #[cfg(not(feature = "testing"))]

@@ -1,18 +1,19 @@
 //! How a group of hosts is rolled out: batches, budget, soak, spread, window. Only the data, its parsing and merging.
 //! Written under `patchwave:` in an inventory or in a playbook's `rollout:`; read by the planner. Start at [`Policy`].
 
-use std::{fmt, str::FromStr, time::Duration};
+mod window;
 
-use croner::Cron;
-use jiff::{civil::date, tz::TimeZone};
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
     amount::Amount,
+    calendar::Window,
     host::{Environment, Risk},
     yaml::{
-        MapReader, Node, Problems, Value, nearest, read,
-        shape::{AMOUNT, DEADLINE, DURATION, Key, Number, SOME, Shape, Table, words},
+        MapReader, Node, Problems, Value, read,
+        shape::{AMOUNT, DURATION, Key, SOME, Shape, Table, words},
     },
 };
 
@@ -34,7 +35,7 @@ pub static KEYS: [Key; 9] = [
     Key::new("mode", Shape::Words(&MODE_WORDS), "Whether a wave waits for its slowest host, or slides."),
     Key::new("spread", Shape::Map(&SPREAD), "How many hosts of one failure domain may be unavailable at once."),
     Key::new("on_budget_spent", Shape::Words(&SPENT_WORDS), "What stops when `max_failures` is exceeded."),
-    Key::new("window", Shape::Map(&WINDOW), "When hosts may be started."),
+    Key::new("window", window::SHAPE, "When hosts may be started; of several, while one of them is open."),
 ];
 
 /// The keys that only an inventory has.
@@ -48,19 +49,6 @@ static SPREAD: Table = Table::new(
     &[&[
         Key::needed("by", Shape::Word, "The variable of a host whose value is its failure domain, for example `rack`."),
         Key::new("max_unavailable", Shape::Whole(1, u32::MAX as i64), "The most hosts of one domain. Default 1."),
-    ]],
-);
-
-static WINDOW: Table = Table::new(
-    "`window`",
-    &[&[
-        Key::needed(
-            "start",
-            Shape::Like(r"^\s*\S+(\s+\S+){4}\s*$", Number::No),
-            "When it opens, as five cron fields: `0 2 * * SUN#2` is 02:00 on the second Sunday of the month.",
-        ),
-        Key::needed("duration", DEADLINE, "How long it is open."),
-        Key::needed("timezone", Shape::Word, "The name of a time zone, like Europe/Berlin."),
     ]],
 );
 
@@ -150,27 +138,6 @@ pub enum OnBudgetSpent {
     Continue,
 }
 
-/// When hosts may be started: a cron expression, a duration, a time zone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Window {
-    /// Cron fields with `#` and `L` (`0 2 * * SUN#2`).
-    pub start: String,
-    /// How long it is open.
-    pub duration: Duration,
-    /// IANA name.
-    pub timezone: String,
-}
-
-impl fmt::Display for Window {
-    /// `0 2 * * SUN#2 for 4h Europe/Berlin`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.duration.as_secs();
-        let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
-        let length: String = parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
-        write!(f, "{} for {length} {}", self.start, self.timezone)
-    }
-}
-
 impl Policy {
     /// Merges two layers; what `above` sets wins.
     #[must_use]
@@ -196,7 +163,7 @@ impl Policy {
             mode: map.read("mode", |node, problems| read::one_of(node, &MODES, problems)),
             spread: map.read("spread", Spread::read),
             on_budget_spent: map.read("on_budget_spent", OnBudgetSpent::read),
-            window: map.read("window", Window::read),
+            window: map.read("window", window::read),
         }
     }
 
@@ -243,27 +210,6 @@ impl Spread {
     }
 }
 
-impl Window {
-    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
-        let before = problems.0.len();
-        let window = Self::of(node, problems);
-        // Keys that are missing, or a text where they belong: shown once, it says more than each of them.
-        if let Some(first) = problems.0[before..].iter_mut().find(|problem| problem.span.as_ref() == Some(&node.span)) {
-            first.help(r#"like `window: { start: "0 2 * * SUN#2", duration: 4h, timezone: Europe/Berlin }`"#);
-        }
-        window
-    }
-
-    fn of(node: &Node, problems: &mut Problems) -> Option<Self> {
-        let mut map = MapReader::new(node, &WINDOW, problems)?;
-        let start = map.need("start", cron);
-        let duration = map.need("duration", read::deadline);
-        let timezone = map.need("timezone", timezone);
-        map.finish();
-        Some(Self { start: start?, duration: duration?, timezone: timezone? })
-    }
-}
-
 fn batch(node: &Node, problems: &mut Problems) -> Option<Vec<Amount>> {
     let sizes = read::list_or_single(node, "a number, a percentage or a list of them", problems, |node, problems| {
         let size = read::amount(node, problems)?;
@@ -280,40 +226,6 @@ fn batch(node: &Node, problems: &mut Problems) -> Option<Vec<Amount>> {
         return None;
     }
     Some(sizes)
-}
-
-fn cron(node: &Node, problems: &mut Problems) -> Option<String> {
-    let text = read::text(node, "a cron expression in quotes", problems)?;
-    let fields = text.split_whitespace().count();
-    let why = if fields != 5 {
-        format!("`start` needs five cron fields (minute hour day month weekday), found {fields}")
-    } else {
-        match Cron::from_str(text) {
-            // The start time does not matter: this finds dates like 30 February, which never come.
-            Ok(cron) if cron.find_next_occurrence(&date(2024, 1, 1).at(0, 0, 0, 0), true).is_ok() => {
-                return Some(text.to_owned());
-            }
-            Ok(_) => "this window never opens".to_owned(),
-            Err(error) => format!("this is not a valid cron expression: {error}"),
-        }
-    };
-    problems.at(&node.span, why).help("\"0 2 * * SUN#2\" is 02:00 on the second Sunday of the month");
-    None
-}
-
-fn timezone(node: &Node, problems: &mut Problems) -> Option<String> {
-    let name = read::text(node, "the name of a time zone", problems)?;
-    if TimeZone::get(name).is_ok() {
-        return Some(name.to_owned());
-    }
-    let known: Vec<String> = jiff::tz::db().available().map(|zone| zone.to_string()).collect();
-    let message = format!("there is no time zone `{}`", name.chars().take(60).collect::<String>());
-    match nearest(name, known.iter().map(String::as_str)) {
-        Some(near) => problems.at(&node.span, format!("{message}; did you mean `{near}`?")),
-        None => problems.at(&node.span, message),
-    }
-    .help("names look like Europe/Berlin or UTC");
-    None
 }
 
 #[cfg(test)]

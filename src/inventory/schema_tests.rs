@@ -17,7 +17,9 @@ all:
       mode: sliding
       spread: { by: rack, max_unavailable: 2 }
       on_budget_spent: halt_stage
-      window: { start: '0 2 * * SUN#2', duration: 4h, timezone: Europe/Berlin }
+      window:
+        - { start: '0 2 * * SUN#2', duration: 4h, timezone: Europe/Berlin }
+        - { days: [MON, WED-FRI], hours: '9:00-17:00', timezone: UTC }
       host_key_checking: accept-new
       bastion_connections: 2
       bastion_handshakes: 8

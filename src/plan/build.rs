@@ -15,9 +15,9 @@ use super::{
     spread::Filling,
     stage_rules::StageRules,
     stages::{self, Candidate, Draft},
-    window::Windows,
 };
 use crate::{
+    calendar::Windows,
     host::HostName,
     inventory::Inventory,
     names,

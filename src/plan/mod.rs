@@ -17,7 +17,6 @@ mod spread;
 mod stage_rules;
 mod stages;
 mod undo;
-pub mod window;
 
 pub use build::build;
 pub use duplicates::duplicates;

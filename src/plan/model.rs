@@ -5,8 +5,9 @@ use std::{fmt, sync::Arc, time::Duration};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Pinned, window::Windows};
+use super::Pinned;
 use crate::{
+    calendar::Windows,
     host::{Environment, HostName, Risk},
     names,
     pkg::Undo,

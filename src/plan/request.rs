@@ -11,9 +11,9 @@ use serde_json::{Map, Value as Json};
 use super::{
     Plan, build,
     model::{SkippedHost, skipped_lines},
-    window::{self, Windows},
 };
 use crate::{
+    calendar::{self, Windows},
     host::HostName,
     inventory::{Inventory, PastRuns, SelectError, Sources},
     names, pkg,
@@ -154,7 +154,7 @@ fn never_open(plan: &Plan, now: Timestamp) -> Problems {
         }
     }
     let mut problems = Problems::default();
-    for (windows, hosts) in hosts.into_values().filter(|(windows, _)| window::never_open(windows, now)) {
+    for (windows, hosts) in hosts.into_values().filter(|(windows, _)| calendar::never_open(windows, now)) {
         let shown: Vec<String> = windows.iter().map(|window| format!("`{window}`")).collect();
         problems
             .nowhere(format!(

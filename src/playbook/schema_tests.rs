@@ -18,7 +18,9 @@ rollout:
   mode: waves
   spread: { by: rack, max_unavailable: 1 }
   on_budget_spent: halt_run
-  window: { start: "0 2 * * SUN#2", duration: 4h, timezone: Europe/Berlin }
+  window:
+  - { start: '0 2 * * SUN#2', duration: 4h, timezone: Europe/Berlin }
+  - { days: [MON, WED-FRI], hours: '9:00-17:00', timezone: UTC }
 steps:
   - { name: P, when: [a, "true"], timeout: 1m, precheck: {
       disk_free: { /: 1GiB }, packages: healthy, load_below: 8, services: [ssh], command: "true" } }

@@ -35,11 +35,7 @@ fn every_key_is_read() {
             mode: Some(Mode::Sliding),
             spread: Some(Spread { by: "cluster".into(), max_unavailable: 1 }),
             on_budget_spent: Some(OnBudgetSpent::HaltStage),
-            window: Some(Window {
-                start: "0 2 * * SUN#2".into(),
-                duration: 240 * minute,
-                timezone: "Europe/Berlin".into()
-            }),
+            window: Some(Window::cron("0 2 * * SUN#2", 240 * minute, "Europe/Berlin")),
         }
     );
 }
@@ -110,4 +106,39 @@ p.yml:5:3: unknown key `zone` in `window`
 
 4 problems"
     );
+}
+
+#[test]
+fn a_window_has_one_of_two_forms_or_is_a_list() {
+    for (text, shown) in [
+        ("{days: MON-FRI, hours: '09:00-17:00', timezone: UTC}", "MON-FRI 09:00-17:00 UTC"),
+        ("{days: [sat, SUN], hours: '22:00-6:00', timezone: UTC}", "SAT,SUN 22:00-06:00 UTC"),
+        ("{hours: '00:00-24:00', timezone: UTC}", "MON-SUN 00:00-24:00 UTC"),
+        (
+            "[{hours: '01:00-02:00', timezone: UTC}, {start: 0 2 * * *, duration: 90m, timezone: UTC}]",
+            "MON-SUN 01:00-02:00 UTC or 0 2 * * * for 1h30m UTC",
+        ),
+        ("[{start: 0 2 * * *, duration: 1h, timezone: UTC}]", "0 2 * * * for 1h UTC"),
+    ] {
+        let (policy, problems) = policy(&format!("window: {text}\n"));
+        assert_eq!((policy.window.map(|window| window.to_string()).as_deref(), problems.as_str()), (Some(shown), ""));
+    }
+    for (text, expected) in [
+        ("{days: MON-FRI, timezone: UTC}", "needs the key `hours`"),
+        ("{days: MON-FRI, timezone: UTC}", "help: like `window: { days: MON-FRI, hours:"),
+        ("{day: MON, hours: '1:00-2:00', timezone: UTC}", "unknown key `day` in `window`; did you mean `days`?"),
+        ("{hour: '1:00-2:00', timezone: UTC}", "did you mean `hours`?"),
+        ("{days: MON, hours: '1:00-2:00', duration: 1h, timezone: UTC}", "unknown key `duration` in `window`"),
+        ("{days: MON, hours: '1:00-2:00', duration: 1h, timezone: UTC}", "a window has either `start` and"),
+        ("{start: 0 2 * * *, duration: 1h, days: MON, timezone: UTC}", "help: a window has either `start` and"),
+        ("{days: MOM, hours: '1:00-2:00', timezone: UTC}", "p.yml:1:16: `MOM` is not a day of the week"),
+        ("{days: [], hours: '1:00-2:00', timezone: UTC}", "expected days of the week"),
+        ("{hours: 9-17, timezone: UTC}", "hours are written as HH:MM-HH:MM"),
+        ("{hours: '02:00-02:00', timezone: UTC}", "\"00:00-24:00\" is a whole day"),
+        ("[]", "expected a window, or a list of windows"),
+        ("[[]]", "expected a mapping (`window`), found a list"),
+    ] {
+        let (_, problems) = policy(&format!("window: {text}\n"));
+        assert!(problems.contains(expected), "{text}: {problems}");
+    }
 }

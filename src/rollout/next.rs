@@ -9,9 +9,10 @@ use super::{
     halt::{Halt, halt},
 };
 use crate::{
+    calendar,
     event::{HostAt, RunState},
     host::HostName,
-    plan::{Moment, PlannedHost, Stage, window},
+    plan::{Moment, PlannedHost, Stage},
     policy::Mode,
 };
 
@@ -247,7 +248,7 @@ fn admit(state: &RunState, s: usize, stage: &Stage, w: usize, now: Timestamp, li
 
 fn obstacle(state: &RunState, host: &PlannedHost, starting: &[&PlannedHost], now: Timestamp) -> Option<String> {
     if let Some(window) = &host.window
-        && window::open_until(window, now).is_none()
+        && calendar::open_until(window, now).is_none()
     {
         return Some(format!("the maintenance window of {} is closed", host.name));
     }

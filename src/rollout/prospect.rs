@@ -5,8 +5,9 @@ use jiff::Timestamp;
 
 use super::{Directive, Limits, Now, halt, next};
 use crate::{
+    calendar,
     event::{HostAt, HostState, RunState},
-    plan::{PlannedHost, window},
+    plan::PlannedHost,
 };
 
 /// What a resume without a limit would do. Only valid while no host is in flight: those are settled first.
@@ -61,6 +62,6 @@ fn hold(state: &RunState, host: &PlannedHost, wall: Timestamp) -> Hold {
     if host.domain.as_ref().is_some_and(full) {
         return Hold::ForGood;
     }
-    let closed = host.window.as_ref().is_some_and(|window| window::open_until(window, wall).is_none());
+    let closed = host.window.as_ref().is_some_and(|window| calendar::open_until(window, wall).is_none());
     if closed { Hold::Window } else { Hold::Nothing }
 }

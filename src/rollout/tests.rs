@@ -6,11 +6,12 @@ use jiff::Timestamp;
 
 use super::{Directive, Ending, Halt, Limits, Now, next};
 use crate::{
+    calendar::Window,
     event::{Event, Kind, Outcome, RunId, RunResumed, RunStarted, RunState, Stop},
     host::HostName,
     plan::{Domain, Moment, Plan, PlannedHost, Stage, Wave},
     playbook::{CommandLine, CommandSpec, Side, StepKind, StepSpec, Template},
-    policy::{Mode, OnBudgetSpent, Spread, Window},
+    policy::{Mode, OnBudgetSpent, Spread},
 };
 
 /// A run whose hosts the test starts and finishes.
@@ -314,8 +315,7 @@ fn a_stage_that_asks_before_starts_no_host_without_a_yes() {
 
 #[test]
 fn no_approval_is_needed_for_hosts_that_cannot_start_or_after_a_halt() {
-    let closed =
-        Window { start: "0 3 * * *".to_owned(), duration: Duration::from_secs(3600), timezone: "UTC".to_owned() };
+    let closed = Window::cron("0 3 * * *", Duration::from_secs(3600), "UTC");
     let mut s = Stage { approve: Some(Moment::Before), ..stage("s", "a") };
     s.waves[0].hosts[0].window = Some(Arc::new(closed.into()));
     assert!(matches!(Run::new(vec![s], None).next(), Directive::Finished(Ending::Left { .. })));
@@ -331,8 +331,7 @@ fn no_approval_is_needed_for_hosts_that_cannot_start_or_after_a_halt() {
 fn a_check_visits_every_host_at_once() {
     let mut s = Stage { soak: Duration::from_secs(60), approve: Some(Moment::Before), ..stage("s", "a | b c") };
     s.gate = gate();
-    let closed =
-        Window { start: "0 3 * * *".to_owned(), duration: Duration::from_secs(3600), timezone: "UTC".to_owned() };
+    let closed = Window::cron("0 3 * * *", Duration::from_secs(3600), "UTC");
     s.waves[0].hosts[0].window = Some(Arc::new(closed.into()));
     let mut run = Run::new(vec![s, stage("t", "d e")], Some(0));
     Arc::make_mut(&mut run.state.started).check = true;
@@ -404,8 +403,7 @@ fn a_failure_domain_is_never_emptied_even_over_stages_and_by_broken_hosts() {
 
 #[test]
 fn hosts_outside_their_window_are_left() {
-    let window =
-        Window { start: "0 2 * * *".to_owned(), duration: Duration::from_secs(3600), timezone: "UTC".to_owned() };
+    let window = Window::cron("0 2 * * *", Duration::from_secs(3600), "UTC");
     let mut s = stage("s", "a | b");
     for wave in &mut s.waves {
         for host in &mut wave.hosts {
@@ -419,8 +417,7 @@ fn hosts_outside_their_window_are_left() {
 
 #[test]
 fn a_canary_that_cannot_start_holds_its_stage_and_no_other() {
-    let closed =
-        Window { start: "0 3 * * *".to_owned(), duration: Duration::from_secs(3600), timezone: "UTC".to_owned() };
+    let closed = Window::cron("0 3 * * *", Duration::from_secs(3600), "UTC");
     let mut s = stage("s", "a b | c");
     s.waves[0].canary = true;
     for host in &mut s.waves[0].hosts {

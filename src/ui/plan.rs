@@ -8,12 +8,10 @@ use serde_json::{Value, json};
 
 use super::{Paint, text, tolerated};
 use crate::{
-    plan::{
-        Estimate, Plan, Stage, Wave,
-        window::{self, Windows},
-    },
+    calendar::{self, Window, Windows},
+    plan::{Estimate, Plan, Stage, Wave},
     playbook::StepSpec,
-    policy::{Mode, Window},
+    policy::Mode,
     rollout::{self, Tolerance},
     view::WINDOWS_IGNORED,
 };
@@ -159,12 +157,12 @@ fn windows(stage: &Stage, now: Timestamp) -> BTreeSet<String> {
 
 /// `; open until Sun 13 Dec 2026, 06:00 CET`, `; next: Sun 13 Dec 2026, 02:00 CET (in 15d 2h)`.
 fn opening(windows: &Windows, now: Timestamp) -> String {
-    let zone = windows.iter().next().and_then(|window| TimeZone::get(&window.timezone).ok()).unwrap_or(TimeZone::UTC);
+    let zone = windows.iter().next().and_then(|window| TimeZone::get(window.timezone()).ok()).unwrap_or(TimeZone::UTC);
     let date = |at: Timestamp| at.to_zoned(zone.clone()).strftime("%a %-d %b %Y, %H:%M %Z").to_string();
-    if let Some(until) = window::open_until(windows, now) {
+    if let Some(until) = calendar::open_until(windows, now) {
         return format!("; open until {}", date(until));
     }
-    match window::next_opening(windows, now) {
+    match calendar::next_opening(windows, now) {
         Some(at) => format!("; next: {} (in {})", date(at), coarse(at.duration_since(now).unsigned_abs())),
         None => String::new(),
     }
@@ -264,6 +262,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        calendar::{Window, Windows},
         event::sample,
         host::Risk,
         plan::Moment,
@@ -282,11 +281,7 @@ mod tests {
             ("production/critical", &["db1.example.com", "db2.example.com db3.example.com"]),
         ]);
         plan.max_failures = Some(2);
-        let window = Window {
-            start: "0 2 * * SUN#2".to_owned(),
-            duration: Duration::from_secs(4 * 3600),
-            timezone: "Europe/Berlin".to_owned(),
-        };
+        let window = Window::cron("0 2 * * SUN#2", Duration::from_secs(4 * 3600), "Europe/Berlin");
         let window = Arc::new(Windows::from(window));
         let last = &mut plan.stages[2];
         last.risk = Some(Risk::Critical);

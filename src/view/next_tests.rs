@@ -5,9 +5,10 @@ use std::{sync::Arc, time::Duration};
 
 use super::*;
 use crate::{
+    calendar::Window,
     event::{Kind, Outcome, RunState, Stop, Verdict, sample::*},
     plan::{Moment, Plan},
-    policy::{OnBudgetSpent, Window},
+    policy::OnBudgetSpent,
 };
 
 /// `a`, then `b c`, then stage `core` with `d`.
@@ -156,8 +157,7 @@ fn a_gate_that_did_not_pass_is_not_resumed_away() {
 
 #[test]
 fn windows_canaries_and_failure_domains() {
-    let closed =
-        Window { start: "0 4 * * *".to_owned(), duration: Duration::from_secs(3600), timezone: "UTC".to_owned() };
+    let closed = Window::cron("0 4 * * *", Duration::from_secs(3600), "UTC");
     let closed = Arc::new(closed.into());
     let mut window = fleet();
     window.stages[1].waves[0].hosts[0].window = Some(Arc::clone(&closed));

@@ -8,6 +8,7 @@ use crate::{
 /// Modules that turn values into values: no waiting, no files, no network, no randomness.
 const PURE: &[&str] = &[
     "amount",
+    "calendar",
     "command",
     "event",
     "hint",

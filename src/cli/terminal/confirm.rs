@@ -3,15 +3,13 @@
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
+    calendar::{self, Windows},
     cli::{Failure, World},
     event::RunId,
     hint::Hint,
     host::{HostName, Risk},
     names,
-    plan::{
-        Plan,
-        window::{self, Windows},
-    },
+    plan::Plan,
     view::WINDOWS_IGNORED,
 };
 
@@ -85,7 +83,7 @@ pub(in crate::cli) fn in_windows(plan: &Plan, now: Timestamp) -> Result<(), Fail
     let mut next = None;
     for (host, _, _) in plan.hosts() {
         let Some(w) = &host.window else { continue };
-        if window::open_until(w, now).is_none() {
+        if calendar::open_until(w, now).is_none() {
             if closed.is_empty() {
                 next = next_opening(w, now);
             }
@@ -103,6 +101,6 @@ pub(in crate::cli) fn in_windows(plan: &Plan, now: Timestamp) -> Result<(), Fail
 
 /// When a window opens next, in its own time zone: `2026-12-13 02:00 CET`.
 fn next_opening(w: &Windows, now: Timestamp) -> Option<String> {
-    let zone = TimeZone::get(&w.iter().next()?.timezone).ok()?;
-    Some(window::next_opening(w, now)?.to_zoned(zone).strftime("%Y-%m-%d %H:%M %Z").to_string())
+    let zone = TimeZone::get(w.iter().next()?.timezone()).ok()?;
+    Some(calendar::next_opening(w, now)?.to_zoned(zone).strftime("%Y-%m-%d %H:%M %Z").to_string())
 }

@@ -1,13 +1,14 @@
 use std::time::Duration;
 
 use super::*;
+use crate::calendar::Weekly;
 
 fn moment(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
 fn window(start: &str, minutes: u64, timezone: &str) -> Window {
-    Window { start: start.to_owned(), duration: Duration::from_secs(minutes * 60), timezone: timezone.to_owned() }
+    Window::cron(start, Duration::from_secs(minutes * 60), timezone)
 }
 
 fn berlin(start: &str, hours: u64) -> Windows {
@@ -78,7 +79,7 @@ proptest::proptest! {
         let origin: Timestamp = "2026-10-20T00:00:00Z".parse().unwrap();
         for hour in hours {
             let now = origin + SignedDuration::from_mins(hour * 17);
-            let fresh = answer(&window.0[0], now).until;
+            let fresh = openings::computed(&window.0[0].form, now).2;
             proptest::prop_assert_eq!(open_until(&window, now), fresh, "{} {}", start, now);
         }
     }
@@ -184,4 +185,105 @@ proptest::proptest! {
             }
         }
     }
+}
+
+fn weekly(days: &str, hours: &str, timezone: &str) -> Window {
+    let (days, hours) = (days.parse().unwrap(), hours.parse().unwrap());
+    Window { form: Form::Weekly(Weekly { days, hours, timezone: timezone.to_owned() }) }
+}
+
+/// Openings that follow each other from a moment on.
+fn openings_of(windows: &Windows, from: &str, number: usize) -> Vec<String> {
+    let mut at = moment(from);
+    let mut found = Vec::new();
+    for _ in 0..number {
+        let start = next_opening(windows, at).unwrap();
+        let end = open_until(windows, start).unwrap();
+        found.push(format!("{start}/{end}"));
+        at = end;
+    }
+    found
+}
+
+#[test]
+fn hours_of_days_open_and_close_by_the_clock_on_the_wall() {
+    for (days, hours, zone, from, expected) in [
+        (
+            "MON-FRI",
+            "09:00-17:00",
+            "Europe/Berlin",
+            "2026-11-27T17:00:00Z",
+            ["2026-11-30T08:00:00Z/2026-11-30T16:00:00Z"],
+        ),
+        (
+            "SUN",
+            "22:00-06:00",
+            "America/New_York",
+            "2026-11-27T17:00:00Z",
+            ["2026-11-30T03:00:00Z/2026-11-30T11:00:00Z"],
+        ),
+        ("SUN", "20:00-00:00", "UTC", "2026-11-27T17:00:00Z", ["2026-11-29T20:00:00Z/2026-11-30T00:00:00Z"]),
+        // 03:00 becomes 02:00: it closes at the first 02:30. 02:00 becomes 03:00: it closes when the change comes.
+        ("SUN", "01:00-02:30", "Europe/Berlin", "2026-10-24T00:00:00Z", ["2026-10-24T23:00:00Z/2026-10-25T00:30:00Z"]),
+        ("SUN", "01:00-02:30", "Europe/Berlin", "2027-03-27T00:00:00Z", ["2027-03-28T00:00:00Z/2027-03-28T01:00:00Z"]),
+        ("SUN", "02:30-04:00", "Europe/Berlin", "2027-03-27T00:00:00Z", ["2027-03-28T01:00:00Z/2027-03-28T02:00:00Z"]),
+        // Nothing is left of it, so it opens a week later.
+        ("SUN", "02:15-02:45", "Europe/Berlin", "2027-03-27T00:00:00Z", ["2027-04-04T00:15:00Z/2027-04-04T00:45:00Z"]),
+        // Half an hour is skipped, and half an hour comes twice.
+        (
+            "SUN",
+            "02:15-03:00",
+            "Australia/Lord_Howe",
+            "2026-10-03T00:00:00Z",
+            ["2026-10-03T15:30:00Z/2026-10-03T16:00:00Z"],
+        ),
+        (
+            "SUN",
+            "01:00-01:45",
+            "Australia/Lord_Howe",
+            "2027-04-03T00:00:00Z",
+            ["2027-04-03T14:00:00Z/2027-04-03T14:45:00Z"],
+        ),
+        // The clock goes from 24:00 to 01:00.
+        ("SUN", "00:00-24:00", "Asia/Beirut", "2027-03-26T00:00:00Z", ["2027-03-27T22:00:00Z/2027-03-28T21:00:00Z"]),
+    ] {
+        let windows = weekly(days, hours, zone).into();
+        assert_eq!(openings_of(&windows, from, 1), expected, "{days} {hours} {zone}");
+    }
+    let second = moment("2026-10-25T01:15:00Z");
+    assert_eq!(open_until(&weekly("SUN", "01:00-02:30", "Europe/Berlin").into(), second), None, "the second 02:15");
+}
+
+#[test]
+fn a_start_that_is_skipped_opens_after_the_change_for_its_whole_length() {
+    for (start, hours, zone, from, expected) in [
+        ("30 2 * * SUN#L", 4, "Europe/Berlin", "2027-03-27T00:00:00Z", "2027-03-28T01:00:00Z/2027-03-28T05:00:00Z"),
+        ("30 2 * * SUN#L", 4, "Europe/Berlin", "2027-10-30T00:00:00Z", "2027-10-31T00:30:00Z/2027-10-31T04:30:00Z"),
+        ("15 2 * * SUN", 1, "Australia/Lord_Howe", "2026-10-03T00:00:00Z", "2026-10-03T15:30:00Z/2026-10-03T16:30:00Z"),
+        ("45 1 * * SUN", 1, "Australia/Lord_Howe", "2027-04-03T00:00:00Z", "2027-04-03T14:45:00Z/2027-04-03T15:45:00Z"),
+        ("30 0 * * SUN", 1, "Asia/Beirut", "2027-03-27T00:00:00Z", "2027-03-27T22:00:00Z/2027-03-27T23:00:00Z"),
+    ] {
+        let windows = window(start, hours * 60, zone).into();
+        assert_eq!(openings_of(&windows, from, 1), [expected], "{start} {zone}");
+    }
+}
+
+#[test]
+fn of_several_windows_one_must_be_open_and_a_playbook_narrows_all_of_them() {
+    let nights = || Window::any(vec![weekly("SAT", "22:00-06:00", "UTC"), window("0 2 * * SUN", 6 * 60, "UTC")]);
+    assert_eq!(
+        openings_of(&nights().into(), "2026-11-27T00:00:00Z", 2),
+        ["2026-11-28T22:00:00Z/2026-11-29T08:00:00Z", "2026-12-05T22:00:00Z/2026-12-06T08:00:00Z"],
+    );
+    let narrowed = Windows::narrowed(Some(&nights()), Some(&weekly("MON-SUN", "05:00-07:00", "UTC"))).unwrap();
+    assert_eq!(openings_of(&narrowed, "2026-11-27T00:00:00Z", 1), ["2026-11-29T05:00:00Z/2026-11-29T07:00:00Z"]);
+    // A whole day every minute does not widen the inventory's.
+    let wide = Windows::narrowed(Some(&nights()), Some(&window("0 0 * * *", 24 * 60, "UTC"))).unwrap();
+    assert_eq!(openings_of(&wide, "2026-11-27T00:00:00Z", 1)[0][..20], *"2026-11-28T22:00:00Z");
+    for windows in [nights().into(), narrowed] {
+        let json = serde_json::to_value(&windows).unwrap();
+        assert_eq!(serde_json::from_value::<Windows>(json.clone()).unwrap(), windows, "{json}");
+    }
+    let written = serde_json::to_string(&weekly("MON-FRI", "9:00-17:00", "UTC")).unwrap();
+    assert_eq!(written, r#"{"days":"MON-FRI","hours":"09:00-17:00","timezone":"UTC"}"#);
 }

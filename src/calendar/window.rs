@@ -1,0 +1,151 @@
+//! The forms of a maintenance window, as data: what is written in a file and recorded in a plan. Start at [`Window`].
+
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Days, Hours};
+
+/// When hosts may be started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// How it is written.
+    #[serde(flatten)]
+    pub form: Form,
+}
+
+/// The forms of a window.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Form {
+    /// From a start, for a length of real time.
+    Cron(Cron),
+    /// Between two times of day.
+    Weekly(Weekly),
+    /// While one of them is open.
+    Any {
+        /// At least two.
+        any: Vec<Window>,
+    },
+}
+
+/// A start and a length in real time: it is as long as usual in a night with a clock change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cron {
+    /// Cron fields with `#` and `L` (`0 2 * * SUN#2`).
+    pub start: String,
+    /// How long it is open.
+    pub duration: Duration,
+    /// IANA name.
+    pub timezone: String,
+}
+
+/// Hours of certain days, by the clock on the wall: it opens and closes when the clock shows these times.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Weekly {
+    /// The days on which it opens.
+    pub days: Days,
+    /// When it opens and closes; after midnight, if the second time is the smaller one.
+    pub hours: Hours,
+    /// IANA name.
+    pub timezone: String,
+}
+
+impl From<Cron> for Window {
+    fn from(cron: Cron) -> Self {
+        Self { form: Form::Cron(cron) }
+    }
+}
+
+impl Window {
+    /// A window that is open for `duration` from each start on.
+    pub fn cron(start: &str, duration: Duration, timezone: &str) -> Self {
+        Cron { start: start.to_owned(), duration, timezone: timezone.to_owned() }.into()
+    }
+
+    /// A window that is open while one of `windows` is: at least one.
+    #[must_use]
+    pub fn any(mut windows: Vec<Self>) -> Self {
+        match windows.len() {
+            1 => windows.remove(0),
+            _ => Self { form: Form::Any { any: windows } },
+        }
+    }
+
+    /// The name of its time zone; the first, if it has several.
+    pub fn timezone(&self) -> &str {
+        match &self.form {
+            Form::Cron(cron) => &cron.timezone,
+            Form::Weekly(weekly) => &weekly.timezone,
+            Form::Any { any } => any.first().map_or("UTC", Self::timezone),
+        }
+    }
+}
+
+impl fmt::Display for Window {
+    /// `0 2 * * SUN#2 for 4h Europe/Berlin`, `MON-FRI 09:00-17:00 Europe/Berlin`, `… or …`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.form {
+            Form::Cron(cron) => {
+                let seconds = cron.duration.as_secs();
+                let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+                let length: String =
+                    parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
+                write!(f, "{} for {length} {}", cron.start, cron.timezone)
+            }
+            Form::Weekly(weekly) => write!(f, "{} {} {}", weekly.days, weekly.hours, weekly.timezone),
+            Form::Any { any } => f.write_str(&any.iter().map(Self::to_string).collect::<Vec<_>>().join(" or ")),
+        }
+    }
+}
+
+/// The windows of one host, which may start while all of them are open: first the inventory's, then the playbook's,
+/// which narrows it. Never empty. In JSON a single window is an object, several are a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "OneOrMore", try_from = "OneOrMore")]
+pub struct Windows(pub(super) Vec<Window>);
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum OneOrMore {
+    One(Window),
+    More(Vec<Window>),
+}
+
+impl From<Windows> for OneOrMore {
+    fn from(mut windows: Windows) -> Self {
+        if windows.0.len() == 1 { Self::One(windows.0.remove(0)) } else { Self::More(windows.0) }
+    }
+}
+
+impl TryFrom<OneOrMore> for Windows {
+    type Error = &'static str;
+
+    fn try_from(windows: OneOrMore) -> Result<Self, Self::Error> {
+        match windows {
+            OneOrMore::One(window) => Ok(window.into()),
+            OneOrMore::More(windows) if windows.is_empty() => Err("a list of windows is not empty"),
+            OneOrMore::More(windows) => Ok(Self(windows)),
+        }
+    }
+}
+
+impl From<Window> for Windows {
+    fn from(window: Window) -> Self {
+        Self(vec![window])
+    }
+}
+
+impl Windows {
+    /// The windows of the inventory and of the playbook together; `None` when there is neither.
+    pub fn narrowed(window: Option<&Window>, by: Option<&Window>) -> Option<Self> {
+        let mut windows: Vec<Window> = window.into_iter().chain(by).cloned().collect();
+        windows.dedup();
+        (!windows.is_empty()).then_some(Self(windows))
+    }
+
+    /// All windows.
+    pub fn iter(&self) -> impl Iterator<Item = &Window> {
+        self.0.iter()
+    }
+}

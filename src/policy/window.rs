@@ -1,0 +1,173 @@
+//! Reads `window:` of an inventory or a playbook. Start at [`read`].
+
+use std::str::FromStr;
+
+use croner::Cron;
+use jiff::{civil::date, tz::TimeZone};
+
+use crate::{
+    calendar::{self, Days, Form, Hours, Weekly, Window},
+    yaml::{
+        MapReader, Node, Problems, Value, nearest, read,
+        shape::{DEADLINE, Key, Number, Shape, Table},
+    },
+};
+
+/// A window, or a list of them.
+pub(super) const SHAPE: Shape = Shape::Either(&[ONE, Shape::filled(&ONE)]);
+const ONE: Shape = Shape::Named("window", &Shape::Either(&[Shape::Map(&CRON), Shape::Map(&HOURS)]));
+
+const ZONE: Key = Key::needed("timezone", Shape::Word, "The name of a time zone, like Europe/Berlin.");
+
+static CRON: Table = Table::new(
+    "`window` with `start`",
+    &[&[
+        Key::needed(
+            "start",
+            Shape::Like(r"^\s*\S+(\s+\S+){4}\s*$", Number::No),
+            "When it opens, as five cron fields: `0 2 * * SUN#2` is 02:00 on the second Sunday of the month.",
+        ),
+        Key::needed("duration", DEADLINE, "How long it is open."),
+        ZONE,
+    ]],
+);
+
+static HOURS: Table = Table::new(
+    "`window` with `hours`",
+    &[&[
+        Key::new(
+            "days",
+            Shape::Either(&[Shape::Word, Shape::filled(&Shape::Word)]),
+            "The days on which it opens: `MON-FRI`, or a list. Default: every day.",
+        ),
+        Key::needed(
+            "hours",
+            Shape::Like(r"^\s*[0-9]{1,2}:[0-9]{2}\s*-\s*[0-9]{1,2}:[0-9]{2}\s*$", Number::No),
+            "From when to when, by the clock on the wall: `09:00-17:00`; `22:00-06:00` ends on the next day.",
+        ),
+        ZONE,
+    ]],
+);
+
+/// A window, or a list of windows of which one must be open.
+pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Window> {
+    match &node.value {
+        Value::Seq(items) if node.tag.is_none() && items.is_empty() => {
+            problems.expected("a window, or a list of windows", node);
+            None
+        }
+        Value::Seq(_) => read::list(node, "windows", problems, one).map(Window::any),
+        _ => one(node, problems),
+    }
+}
+
+fn one(node: &Node, problems: &mut Problems) -> Option<Window> {
+    let before = problems.0.len();
+    let hours = has_hours(node);
+    let window = if hours { of_hours(node, problems) } else { of_cron(node, problems) };
+    // Keys that are missing, or a text where they belong: shown once, it says more than each of them.
+    if let Some(first) = problems.0[before..].iter_mut().find(|problem| problem.span.as_ref() == Some(&node.span)) {
+        first.help(if hours {
+            r#"like `window: { days: MON-FRI, hours: "09:00-17:00", timezone: Europe/Berlin }`"#
+        } else {
+            r#"like `window: { start: "0 2 * * SUN#2", duration: 4h, timezone: Europe/Berlin }`"#
+        });
+    }
+    window
+}
+
+/// Whether it is written with `days` and `hours`, with typos or without.
+fn has_hours(node: &Node) -> bool {
+    let Value::Map(entries) = &node.value else { return false };
+    let known = || [&CRON, &HOURS].into_iter().flat_map(Table::all).map(|key| key.name);
+    let meant: Vec<&str> = entries.iter().filter_map(|(key, _)| nearest(&key.text, known())).collect();
+    !meant.contains(&"start") && meant.iter().any(|key| ["days", "hours"].contains(key))
+}
+
+fn of_cron(node: &Node, problems: &mut Problems) -> Option<Window> {
+    let mut map = MapReader::named(node, "`window`", &CRON, problems)?;
+    let start = map.need("start", cron);
+    let duration = map.need("duration", read::deadline);
+    let timezone = map.need("timezone", timezone);
+    map.finish_with(|key| (key == "days" || key == "hours").then(|| EITHER.to_owned()));
+    Some(calendar::Cron { start: start?, duration: duration?, timezone: timezone? }.into())
+}
+
+fn of_hours(node: &Node, problems: &mut Problems) -> Option<Window> {
+    let mut map = MapReader::named(node, "`window`", &HOURS, problems)?;
+    let days = map.take("days").map(|node| days(node, map.problems));
+    let hours = map.need("hours", hours);
+    let timezone = map.need("timezone", timezone);
+    map.finish_with(|key| (key == "start" || key == "duration").then(|| EITHER.to_owned()));
+    let weekly = Weekly { days: days.unwrap_or(Some(Days::ALL))?, hours: hours?, timezone: timezone? };
+    Some(Window { form: Form::Weekly(weekly) })
+}
+
+const EITHER: &str =
+    "a window has either `start` and `duration`, or `days` and `hours`; a list has windows of both kinds";
+
+fn days(node: &Node, problems: &mut Problems) -> Option<Days> {
+    let days = read::list_or_single(node, "days of the week, like MON-FRI", problems, |node, problems| {
+        let text = read::text(node, "days of the week, like MON-FRI", problems)?;
+        match text.parse::<Days>() {
+            Ok(days) => Some(days),
+            Err(why) => {
+                problems.at(&node.span, why).help("MON-FRI, SAT, or [MON, WED]");
+                None
+            }
+        }
+    })?;
+    let all = days.into_iter().reduce(Days::and);
+    if all.is_none() {
+        problems.expected("days of the week, like MON-FRI", node);
+    }
+    all
+}
+
+fn hours(node: &Node, problems: &mut Problems) -> Option<Hours> {
+    let text = read::text(node, "hours in quotes, like \"09:00-17:00\"", problems)?;
+    match text.parse() {
+        Ok(hours) => Some(hours),
+        Err(why) => {
+            problems
+                .at(&node.span, why)
+                .help("\"09:00-17:00\"; \"22:00-06:00\" ends on the next day, and \"00:00-24:00\" is a whole day");
+            None
+        }
+    }
+}
+
+fn cron(node: &Node, problems: &mut Problems) -> Option<String> {
+    let text = read::text(node, "a cron expression in quotes", problems)?;
+    let fields = text.split_whitespace().count();
+    let why = if fields != 5 {
+        format!("`start` needs five cron fields (minute hour day month weekday), found {fields}")
+    } else {
+        match Cron::from_str(text) {
+            // The start time does not matter: this finds dates like 30 February, which never come.
+            Ok(cron) if cron.find_next_occurrence(&date(2024, 1, 1).at(0, 0, 0, 0), true).is_ok() => {
+                return Some(text.to_owned());
+            }
+            Ok(_) => "this window never opens".to_owned(),
+            Err(error) => format!("this is not a valid cron expression: {error}"),
+        }
+    };
+    problems.at(&node.span, why).help("\"0 2 * * SUN#2\" is 02:00 on the second Sunday of the month");
+    None
+}
+
+/// The name of a time zone that there is.
+pub(crate) fn timezone(node: &Node, problems: &mut Problems) -> Option<String> {
+    let name = read::text(node, "the name of a time zone", problems)?;
+    if TimeZone::get(name).is_ok() {
+        return Some(name.to_owned());
+    }
+    let known: Vec<String> = jiff::tz::db().available().map(|zone| zone.to_string()).collect();
+    let message = format!("there is no time zone `{}`", name.chars().take(60).collect::<String>());
+    match nearest(name, known.iter().map(String::as_str)) {
+        Some(near) => problems.at(&node.span, format!("{message}; did you mean `{near}`?")),
+        None => problems.at(&node.span, message),
+    }
+    .help("names look like Europe/Berlin or UTC");
+    None
+}
