@@ -8,6 +8,7 @@ use std::{
 };
 
 use patchwave::{
+    calendar::{Calendar, Dates, Form, Schedule, Window, Windows, ics},
     command::{Exit, Output},
     facts::host_facts,
     inventory::{Inventory, NoRuns},
@@ -180,6 +181,29 @@ pub fn ansible_cfg(bytes: &[u8]) {
         assert!(line >= 1 && line <= text.split('\n').count(), "line {line}");
         assert_eq!(key, key.to_lowercase());
         assert!(seen.insert((section, key)) || problems > 0);
+    }
+}
+
+/// An iCalendar file: what is taken has openings in their order, and is the same when it was recorded; what is not has
+/// lines of the file.
+pub fn calendar(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    match ics::read(&text, Some("Europe/Berlin")) {
+        Err(faults) => {
+            assert!(!faults.is_empty() && faults.iter().all(|fault| fault.line >= 1 && fault.line <= text.len() + 1));
+        }
+        Ok(calendar) => {
+            let json = serde_json::to_string(&calendar).expect("a calendar is JSON");
+            assert_eq!(serde_json::from_str::<Calendar>(&json).expect("what was written"), calendar);
+            let dates = Dates { calendars: [("c".to_owned(), calendar)].into(), ..Dates::default() };
+            let windows = Windows::from(Window { form: Form::Calendar { calendar: "c".to_owned(), summary: None } });
+            let now = jiff::Timestamp::from_second(1_795_312_800).expect("2026");
+            let schedule = Schedule { windows: Some(&windows), freezes: &["c".to_owned()], dates: &dates };
+            // Its own events are frozen, so it never opens.
+            assert!(schedule.open(now).is_err());
+            let openings = Schedule { freezes: &[], ..schedule }.openings(now, 3);
+            assert!(openings.iter().all(|(start, end)| start < end) && openings.is_sorted());
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 
 mod window;
 
+pub(crate) use window::timezone;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -18,7 +20,7 @@ use crate::{
 };
 
 /// The keys that inventories and playbooks share.
-pub static KEYS: [Key; 9] = [
+pub static KEYS: [Key; 10] = [
     Key::new("canary", Shape::Whole(0, u32::MAX as i64), "How many hosts are in the first wave of a stage."),
     Key::new(
         "batch",
@@ -36,7 +38,10 @@ pub static KEYS: [Key; 9] = [
     Key::new("spread", Shape::Map(&SPREAD), "How many hosts of one failure domain may be unavailable at once."),
     Key::new("on_budget_spent", Shape::Words(&SPENT_WORDS), "What stops when `max_failures` is exceeded."),
     Key::new("window", window::SHAPE, "When hosts may be started; of several, while one of them is open."),
+    Key::new("freezes", FREEZES, "Names of freezes and calendars in patchwave.yml: nothing starts while one holds."),
 ];
+
+const FREEZES: Shape = Shape::Either(&[Shape::Word, Shape::list(&Shape::Word)]);
 
 /// The keys that only an inventory has.
 pub static LABELS: [Key; 2] = [
@@ -88,6 +93,8 @@ pub struct Policy {
     pub on_budget_spent: Option<OnBudgetSpent>,
     /// When hosts may be started.
     pub window: Option<Window>,
+    /// Names of freezes. Layers add to each other, so that no layer takes one away.
+    pub freezes: Option<Vec<String>>,
 }
 
 /// `approve:`, from the least strict to the strictest.
@@ -139,11 +146,20 @@ pub enum OnBudgetSpent {
 }
 
 impl Policy {
-    /// Merges two layers; what `above` sets wins.
+    /// Merges two layers; what `above` sets wins, except that freezes are added.
     #[must_use]
     pub fn with_overrides(&self, above: &Self) -> Self {
+        let freezes = match (&self.freezes, &above.freezes) {
+            (Some(below), Some(above)) => {
+                let more = above.iter().filter(|name| !below.contains(name));
+                Some(below.iter().chain(more).cloned().collect())
+            }
+            (below, above) => above.clone().or_else(|| below.clone()),
+        };
         macro_rules! pick {
-            ($($field:ident),+) => { Self { $($field: above.$field.clone().or_else(|| self.$field.clone())),+ } };
+            ($($field:ident),+) => {
+                Self { freezes, $($field: above.$field.clone().or_else(|| self.$field.clone())),+ }
+            };
         }
         pick!(environment, risk, canary, batch, max_failures, soak, approve, mode, spread, on_budget_spent, window)
     }
@@ -164,6 +180,7 @@ impl Policy {
             spread: map.read("spread", Spread::read),
             on_budget_spent: map.read("on_budget_spent", OnBudgetSpent::read),
             window: map.read("window", window::read),
+            freezes: map.read("freezes", freezes),
         }
     }
 
@@ -226,6 +243,17 @@ fn batch(node: &Node, problems: &mut Problems) -> Option<Vec<Amount>> {
         return None;
     }
     Some(sizes)
+}
+
+fn freezes(node: &Node, problems: &mut Problems) -> Option<Vec<String>> {
+    let names = read::list_or_single(node, "names of freezes", problems, read::name)?;
+    let mut once: Vec<String> = Vec::new();
+    names.into_iter().for_each(|name| {
+        if !once.contains(&name) {
+            once.push(name);
+        }
+    });
+    (!once.is_empty()).then_some(once)
 }
 
 #[cfg(test)]

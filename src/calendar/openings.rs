@@ -5,7 +5,7 @@ use std::{cell::RefCell, str::FromStr};
 
 use jiff::{SignedDuration, Timestamp, ToSpan as _, Zoned, civil::Date, tz::TimeZone};
 
-use super::{Cron, Form, Weekly, civil::moment};
+use super::{Cron, Dates, Form, Weekly, civil::moment};
 
 /// The most windows whose answer is kept; few fleets have more than a handful.
 const MOST_ANSWERS: usize = 64;
@@ -15,39 +15,37 @@ thread_local! {
 }
 
 /// Whether a window is open between two moments.
-#[derive(Clone)]
 struct Answer {
     form: Form,
+    /// Of which version of a calendar.
+    stamp: Option<String>,
     from: Timestamp,
     to: Timestamp,
     until: Option<Timestamp>,
 }
 
 /// Until when it is open, if it is.
-pub(super) fn open_until(form: &Form, now: Timestamp) -> Option<Timestamp> {
+pub(super) fn open_until(form: &Form, dates: &Dates, now: Timestamp) -> Option<Timestamp> {
+    let stamp = dates.stamp(form);
     ANSWERS.with_borrow_mut(|answers| {
-        let known = |answer: &&Answer| answer.from <= now && now < answer.to && answer.form == *form;
+        let same = |answer: &Answer| answer.form == *form && answer.stamp.as_deref() == stamp;
+        let known = |answer: &&Answer| answer.from <= now && now < answer.to && same(answer);
         if let Some(answer) = answers.iter().find(known) {
             return answer.until;
         }
-        answers.retain(|answer| answer.form != *form);
+        answers.retain(|answer| !same(answer));
         if answers.len() >= MOST_ANSWERS {
             answers.remove(0);
         }
-        let (from, to, until) = computed(form, now);
-        answers.push(Answer { form: form.clone(), from, to, until });
+        let (from, to, until) = computed(form, dates, now);
+        answers.push(Answer { form: form.clone(), stamp: stamp.map(str::to_owned), from, to, until });
         until
     })
 }
 
 /// From when and to when the answer is valid, and the answer.
-pub(super) fn computed(form: &Form, now: Timestamp) -> (Timestamp, Timestamp, Option<Timestamp>) {
-    let around = match form {
-        Form::Cron(cron) => of_cron(cron, now),
-        Form::Weekly(weekly) => of_weekly(weekly, now),
-        Form::Any { .. } => None,
-    };
-    let Some(Around { last, next }) = around else { return (Timestamp::MIN, Timestamp::MAX, None) };
+pub(super) fn computed(form: &Form, dates: &Dates, now: Timestamp) -> (Timestamp, Timestamp, Option<Timestamp>) {
+    let Some(Around { last, next }) = around(form, dates, now) else { return (Timestamp::MIN, Timestamp::MAX, None) };
     let next = next.unwrap_or(Timestamp::MAX);
     match last {
         Some((start, end)) if now < end => (start, end.min(next), Some(end)),
@@ -57,18 +55,25 @@ pub(super) fn computed(form: &Form, now: Timestamp) -> (Timestamp, Timestamp, Op
 }
 
 /// When it next opens after `now`.
-pub(super) fn next_start(form: &Form, now: Timestamp) -> Option<Timestamp> {
+pub(super) fn next_start(form: &Form, dates: &Dates, now: Timestamp) -> Option<Timestamp> {
+    around(form, dates, now)?.next
+}
+
+/// `None`: it never opens, because it cannot be read.
+fn around(form: &Form, dates: &Dates, now: Timestamp) -> Option<Around> {
     match form {
-        Form::Cron(cron) => of_cron(cron, now)?.next,
-        Form::Weekly(weekly) => of_weekly(weekly, now)?.next,
+        Form::Cron(cron) => of_cron(cron, now),
+        Form::Weekly(weekly) => of_weekly(weekly, now),
+        Form::Calendar { calendar, summary } => dates.around(calendar, summary.as_deref(), now),
         Form::Any { .. } => None,
     }
 }
 
 /// The last opening that began at a moment or before, and the start of the next one.
-struct Around {
-    last: Option<(Timestamp, Timestamp)>,
-    next: Option<Timestamp>,
+#[derive(Default)]
+pub(super) struct Around {
+    pub last: Option<(Timestamp, Timestamp)>,
+    pub next: Option<Timestamp>,
 }
 
 /// `None` if the window cannot be read. A start in the hour that is skipped in spring opens when that hour ends

@@ -1,6 +1,6 @@
 //! The forms of a maintenance window, as data: what is written in a file and recorded in a plan. Start at [`Window`].
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,14 @@ pub enum Form {
     Cron(Cron),
     /// Between two times of day.
     Weekly(Weekly),
+    /// During the events of a calendar.
+    Calendar {
+        /// Its name in the project's settings.
+        calendar: String,
+        /// Only events with this summary.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        summary: Option<String>,
+    },
     /// While one of them is open.
     Any {
         /// At least two.
@@ -59,6 +67,7 @@ impl From<Cron> for Window {
 
 impl Window {
     /// A window that is open for `duration` from each start on.
+    #[cfg(any(test, feature = "testing"))]
     pub fn cron(start: &str, duration: Duration, timezone: &str) -> Self {
         Cron { start: start.to_owned(), duration, timezone: timezone.to_owned() }.into()
     }
@@ -72,12 +81,21 @@ impl Window {
         }
     }
 
-    /// The name of its time zone; the first, if it has several.
-    pub fn timezone(&self) -> &str {
+    fn calendars(&self, names: &mut BTreeSet<String>) {
         match &self.form {
-            Form::Cron(cron) => &cron.timezone,
-            Form::Weekly(weekly) => &weekly.timezone,
-            Form::Any { any } => any.first().map_or("UTC", Self::timezone),
+            Form::Calendar { calendar, .. } => drop(names.insert(calendar.clone())),
+            Form::Any { any } => any.iter().for_each(|window| window.calendars(names)),
+            Form::Cron(_) | Form::Weekly(_) => {}
+        }
+    }
+
+    /// The name of its time zone, unless a calendar has it; the first, if there are several.
+    pub fn timezone(&self) -> Option<&str> {
+        match &self.form {
+            Form::Cron(cron) => Some(&cron.timezone),
+            Form::Weekly(weekly) => Some(&weekly.timezone),
+            Form::Calendar { .. } => None,
+            Form::Any { any } => any.iter().find_map(Self::timezone),
         }
     }
 }
@@ -94,6 +112,8 @@ impl fmt::Display for Window {
                 write!(f, "{} for {length} {}", cron.start, cron.timezone)
             }
             Form::Weekly(weekly) => write!(f, "{} {} {}", weekly.days, weekly.hours, weekly.timezone),
+            Form::Calendar { calendar, summary: None } => write!(f, "calendar {calendar}"),
+            Form::Calendar { calendar, summary: Some(summary) } => write!(f, "calendar {calendar} ({summary})"),
             Form::Any { any } => f.write_str(&any.iter().map(Self::to_string).collect::<Vec<_>>().join(" or ")),
         }
     }
@@ -142,6 +162,13 @@ impl Windows {
         let mut windows: Vec<Window> = window.into_iter().chain(by).cloned().collect();
         windows.dedup();
         (!windows.is_empty()).then_some(Self(windows))
+    }
+
+    /// The names of the calendars in them.
+    pub fn calendars(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        self.iter().for_each(|window| window.calendars(&mut names));
+        names
     }
 
     /// All windows.

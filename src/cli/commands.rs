@@ -35,6 +35,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>, mut world: World) -> u8 {
         }
         settings.ignored.iter().for_each(|line| world.complain(format_args!("warning: {line}")));
         world.fallbacks = settings.fallbacks.clone();
+        world.dates = settings.dates.clone();
         settings.used(&matches, &world).iter().for_each(|line| world.talk(line));
     }
     let ended = dispatch(&cli, &settings, &mut world);

@@ -13,6 +13,7 @@ mod imported;
 mod inventory_args;
 mod outcome_selectors;
 mod project;
+mod project_dates;
 mod recorded_hosts;
 mod rehearsal;
 mod rollout;

@@ -16,7 +16,7 @@ use std::{
 
 use clap::{Arg, ArgMatches, Command, parser::ValueSource};
 
-use super::World;
+use super::{World, project_dates::Said};
 use crate::{inventory::Fallbacks, yaml::Problems};
 
 pub(super) use connection::{of_record, places};
@@ -55,6 +55,8 @@ pub(super) struct Settings {
     aliases: Vec<Alias>,
     /// What is said about connections and has no option.
     pub(super) fallbacks: Fallbacks,
+    /// Freezes and calendars of the project.
+    pub(super) dates: Said,
     /// What is wrong with the files.
     pub(super) problems: Problems,
     /// Files that are not read, and why.
@@ -70,9 +72,9 @@ impl Settings {
         if let Some(path) = above(&world.folder, PROJECT_FILE)
             && found.is_safe(&path, world)
         {
-            let (settings, aliases) = project::read(&path, &world.shown(&path), &mut found.problems);
+            let (settings, aliases, dates) = project::read(&path, &world.shown(&path), &mut found.problems);
             found.all.extend(settings);
-            found.aliases = aliases;
+            (found.aliases, found.dates) = (aliases, dates);
         }
         let environment = ansible::environment(world, &mut found.problems);
         found.all.extend(environment);

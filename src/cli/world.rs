@@ -8,8 +8,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{failure::Failure, terminal::keyboard::Keyboard, who::Who};
+use super::{failure::Failure, project_dates::Said, terminal::keyboard::Keyboard, who::Who};
 use crate::{
+    calendar::Dates,
     clock::{Clock, SystemClock},
     inventory::Fallbacks,
     prompt::Prompt,
@@ -74,6 +75,8 @@ pub struct World {
     pub transport: Option<Arc<dyn Transport>>,
     /// What settings say about connections of all hosts; weaker than inventories.
     pub fallbacks: Fallbacks,
+    /// Freezes and calendars of the project.
+    pub dates: Said,
     /// Whether the process handles signals.
     pub signals: bool,
 }
@@ -99,6 +102,7 @@ impl World {
             screen: ScreenLock::default(),
             transport: None,
             fallbacks: Fallbacks::default(),
+            dates: Said::default(),
             signals: true,
         }
     }
@@ -153,6 +157,11 @@ impl World {
         self.var("TZ")
             .and_then(|name| TimeZone::get(name.trim_start_matches(':')).ok())
             .unwrap_or_else(TimeZone::system)
+    }
+
+    /// Freezes and calendars of the project, with their files as they are now.
+    pub(super) fn dates(&self) -> Dates {
+        self.dates.load(|path| self.shown(path))
     }
 
     /// A path as the operator wrote it, made absolute.

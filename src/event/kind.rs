@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{Forecast, LeftBehind, LostLease, Outcome, Person};
 use crate::{
+    calendar::Dates,
     host::HostName,
     mask::Secrets,
     pkg::{PackageChange, WayBack},
@@ -245,6 +246,9 @@ pub struct RunResumed {
     /// Files of the jump box whose new text was accepted, with its SHA-256. These replace the ones in the plan.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, String>,
+    /// The freezes and calendars of the plan as they are defined now, if that has changed. These replace the plan's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dates: Option<Box<Dates>>,
     /// How it reaches hosts, if options of the resume say so; as in [`RunStarted::connect`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connect: Option<Vec<String>>,

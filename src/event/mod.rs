@@ -13,6 +13,7 @@ mod person;
 mod remaining;
 #[cfg(test)]
 pub(crate) mod sample;
+mod schedule;
 mod state;
 mod tally;
 

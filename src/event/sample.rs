@@ -39,7 +39,7 @@ pub(crate) fn step_spec(name: &str) -> StepSpec {
 
 /// Stages as `(name, waves of "a b c")`; the first of several waves is the canary.
 pub(crate) fn plan(stages: &[(&str, &[&str])]) -> Plan {
-    let planned = |name: &str| PlannedHost { name: host(name), domain: None, window: None, undo: None };
+    let planned = |name: &str| PlannedHost { name: host(name), domain: None, window: None, freezes: None, undo: None };
     let stage = |(name, waves): &(&str, &[&str])| Stage {
         name: (*name).to_owned(),
         environment: None,
@@ -69,6 +69,7 @@ pub(crate) fn plan(stages: &[(&str, &[&str])]) -> Plan {
         on_budget_spent: OnBudgetSpent::HaltRun,
         ignores_windows: false,
         skipped: Vec::new(),
+        dates: Default::default(),
         undoes: None,
         vars_digest: String::new(),
         pinned: Default::default(),

@@ -16,6 +16,7 @@ use super::{
     Verdict,
 };
 use crate::{
+    calendar::Dates,
     host::HostName,
     plan::{Domain, Moment, Plan},
 };
@@ -49,6 +50,8 @@ pub struct RunState {
     pub connect: Vec<String>,
     /// The SHA-256 that each file of the jump box must have: those of the plan, or what a resume accepted instead.
     pub files: BTreeMap<String, String>,
+    /// The freezes and calendars that a resume found, if they are not those of the plan.
+    pub(super) dates: Option<Box<Dates>>,
     /// The version of the program that last ran it.
     pub written_by: String,
     /// Why the end of the record is lost, if it is. What happened after the recorded events is then not known.
@@ -175,6 +178,7 @@ impl RunState {
             resumes: 0,
             connect: started.connect.clone(),
             files: started.plan.pinned.files.clone(),
+            dates: None,
             written_by: started.version.clone(),
             cut: None,
             index: HashMap::new(),
@@ -248,6 +252,7 @@ impl RunState {
             Kind::RunResumed(resumed) => {
                 self.leave_out(&resumed.left_out)?;
                 self.files.extend(resumed.files.clone());
+                self.dates.clone_from(&resumed.dates);
                 if !resumed.version.is_empty() {
                     self.written_by.clone_from(&resumed.version);
                 }

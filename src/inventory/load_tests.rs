@@ -139,7 +139,7 @@ inv.yml:6:22: unknown key `serail` in `patchwave`
   |
 6 |   vars: {patchwave: {serail: 1, batch: 0, soack: 5m}}
   |                      ^^^^^^
-  help: known keys: canary, batch, max_failures, soak, approve, mode, spread, on_budget_spent, window, environment, risk, host_key_checking, bastion_connections, bastion_handshakes, eol, connect_timeout, handshake_timeout, auth_timeout, escalate_timeout, silence_timeout
+  help: known keys: canary, batch, max_failures, soak, approve, mode, spread, on_budget_spent, window, freezes, environment, risk, host_key_checking, bastion_connections, bastion_handshakes, eol, connect_timeout, handshake_timeout, auth_timeout, escalate_timeout, silence_timeout
 
 inv.yml:6:40: a batch needs at least one host
   |

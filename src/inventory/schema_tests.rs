@@ -20,6 +20,8 @@ all:
       window:
         - { start: '0 2 * * SUN#2', duration: 4h, timezone: Europe/Berlin }
         - { days: [MON, WED-FRI], hours: '9:00-17:00', timezone: UTC }
+        - { calendar: patching, summary: Production }
+      freezes: [year-end]
       host_key_checking: accept-new
       bastion_connections: 2
       bastion_handshakes: 8

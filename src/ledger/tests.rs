@@ -22,7 +22,9 @@ fn host(i: usize) -> HostName {
 }
 
 pub(super) fn first(run: &str, hosts: usize) -> Event {
-    let hosts = (0..hosts).map(|i| PlannedHost { name: host(i), domain: None, window: None, undo: None }).collect();
+    let hosts = (0..hosts)
+        .map(|i| PlannedHost { name: host(i), domain: None, window: None, freezes: None, undo: None })
+        .collect();
     let stage = Stage {
         name: "all".to_owned(),
         environment: None,
@@ -45,6 +47,7 @@ pub(super) fn first(run: &str, hosts: usize) -> Event {
         on_budget_spent: OnBudgetSpent::HaltRun,
         ignores_windows: false,
         skipped: Vec::new(),
+        dates: Default::default(),
         undoes: None,
         vars_digest: String::new(),
         pinned: Default::default(),

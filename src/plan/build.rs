@@ -57,6 +57,7 @@ pub fn build(inventory: &Inventory, playbook: &Playbook, selected: &[HostName]) 
         on_budget_spent: rollout.on_budget_spent.unwrap_or_default(),
         ignores_windows: false,
         skipped: Vec::new(),
+        dates: Default::default(),
         undoes: None,
         vars_digest: vars.digest,
         pinned: Pinned::default(),
@@ -165,6 +166,7 @@ fn label(vars: &Map<String, Json>, name: &str) -> Option<Arc<str>> {
 struct Shared {
     spreads: Vec<Arc<Spread>>,
     windows: Vec<Arc<Windows>>,
+    freezes: Vec<Arc<Vec<String>>>,
     unlabelled: IndexMap<String, Vec<HostName>>,
 }
 
@@ -178,7 +180,8 @@ impl Shared {
                 None
             }
         });
-        PlannedHost { name, domain, window, undo: None }
+        let freezes = policy.freezes.as_ref().map(|names| interned(&mut self.freezes, names));
+        PlannedHost { name, domain, window, freezes, undo: None }
     }
 
     fn report(self, problems: &mut Problems) {

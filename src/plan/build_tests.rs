@@ -69,7 +69,13 @@ fn check_sizes(total: usize, canary: usize, batch: &str, expected: &[usize]) {
     let batch: Vec<_> = batch.split(',').map(|size| crate::amount::Amount::parse(size).unwrap()).collect();
     let policy = Policy { canary: Some(canary as u32), batch: Some(batch), ..Policy::default() };
     let hosts = (0..total)
-        .map(|i| PlannedHost { name: HostName::new(&format!("h{i}")).unwrap(), domain: None, window: None, undo: None })
+        .map(|i| PlannedHost {
+            name: HostName::new(&format!("h{i}")).unwrap(),
+            domain: None,
+            window: None,
+            freezes: None,
+            undo: None,
+        })
         .collect();
     let waves = waves(hosts, &StageRules::of(std::slice::from_ref(&policy), total));
     let sizes: Vec<usize> = waves.iter().map(|wave| wave.hosts.len()).collect();

@@ -3,6 +3,7 @@
 
 mod batches;
 mod build;
+mod dates;
 mod digest;
 mod duplicates;
 mod encrypted;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Pinned;
 use crate::{
-    calendar::Windows,
+    calendar::{Dates, Schedule, Windows},
     host::{Environment, HostName, Risk},
     names,
     pkg::Undo,
@@ -33,6 +33,9 @@ pub struct Plan {
     /// `--ignore-window`: no host has a window, whatever inventory and playbook say.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ignores_windows: bool,
+    /// The freezes and calendars that its hosts use.
+    #[serde(default, skip_serializing_if = "Dates::is_empty")]
+    pub dates: Dates,
     /// Selected hosts that are left out, because the inventory says that they are not reached over SSH.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<SkippedHost>,
@@ -147,6 +150,9 @@ pub struct PlannedHost {
     /// When it may be started.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub window: Option<Arc<Windows>>,
+    /// Names of freezes that hold for it. They are in the plan's `dates`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub freezes: Option<Arc<Vec<String>>>,
     /// In a rollback: what is undone on it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub undo: Option<Box<Undo>>,
@@ -197,6 +203,12 @@ impl Plan {
             stage.gate = shown(&stage.gate);
         }
         plan
+    }
+
+    /// When this host may be started.
+    pub fn schedule<'p>(&'p self, host: &'p PlannedHost) -> Schedule<'p> {
+        let freezes = host.freezes.as_deref().map(Vec::as_slice).unwrap_or_default();
+        Schedule { windows: host.window.as_deref(), freezes, dates: &self.dates }
     }
 
     /// What is undone on this host, in a rollback.

@@ -9,11 +9,11 @@ use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
 use super::{
-    Plan, build,
+    Plan, build, dates,
     model::{SkippedHost, skipped_lines},
 };
 use crate::{
-    calendar::{self, Windows},
+    calendar::{Dates, Schedule, Windows},
     host::HostName,
     inventory::{Inventory, PastRuns, SelectError, Sources},
     names, pkg,
@@ -81,6 +81,8 @@ pub struct Request<'a> {
     pub past: &'a dyn PastRuns,
     /// `--ignore-window`.
     pub ignore_windows: bool,
+    /// The freezes and calendars of the project.
+    pub dates: &'a Dates,
     /// The time from which the windows must be open together.
     pub now: Timestamp,
 }
@@ -100,7 +102,10 @@ impl Request<'_> {
             }
             plan.ignores_windows = true;
         }
-        never_open(&plan, self.now).or(plan)
+        let mut problems = dates::unknown(&plan, self.dates);
+        plan.dates = dates::used(&plan, self.dates);
+        problems.extend(never_open(&plan, self.now));
+        problems.or(plan)
     }
 
     fn selected(&self) -> Result<Vec<HostName>, Problems> {
@@ -147,6 +152,7 @@ pub fn apart(selected: Vec<HostName>, inventory: &Inventory) -> Result<(Vec<Host
 /// Hosts whose windows exclude each other. A single window was checked when it was loaded.
 fn never_open(plan: &Plan, now: Timestamp) -> Problems {
     let mut hosts: IndexMap<String, (&Windows, Vec<HostName>)> = IndexMap::new();
+    let never = |windows| Schedule { windows: Some(windows), freezes: &[], dates: &plan.dates }.never_opens(now);
     for (host, ..) in plan.hosts() {
         if let Some(windows) = host.window.as_deref().filter(|windows| windows.iter().count() > 1) {
             let key = windows.iter().map(|window| format!("{window:?}")).collect();
@@ -154,7 +160,7 @@ fn never_open(plan: &Plan, now: Timestamp) -> Problems {
         }
     }
     let mut problems = Problems::default();
-    for (windows, hosts) in hosts.into_values().filter(|(windows, _)| calendar::never_open(windows, now)) {
+    for (windows, hosts) in hosts.into_values().filter(|(windows, _)| never(windows)) {
         let shown: Vec<String> = windows.iter().map(|window| format!("`{window}`")).collect();
         problems
             .nowhere(format!(

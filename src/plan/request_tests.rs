@@ -1,5 +1,6 @@
 use super::*;
 use crate::{
+    calendar::{Freeze, Frozen},
     inventory::{NoPrograms, NoRuns, Sources},
     playbook::load_text,
 };
@@ -21,7 +22,7 @@ fn plan(lines: &str, limit: Option<&str>, ignore_windows: bool) -> Result<Plan, 
     let playbook = load_text(Path::new("/nonexistent/p.yml"), &text).unwrap_or_else(|problems| panic!("{problems}"));
     let (inventory, playbook) = (&inventory, &playbook);
     let now = "2026-11-08T12:00:00Z".parse().unwrap();
-    Request { playbook, inventory, limit, past: &NoRuns, ignore_windows, now }
+    Request { playbook, inventory, limit, past: &NoRuns, ignore_windows, dates: &Dates::default(), now }
         .plan()
         .map_err(|problems| problems.to_string())
 }
@@ -112,6 +113,48 @@ fn a_playbooks_window_narrows_the_inventorys() {
     );
     plan(&touching, Some("web"), false).unwrap();
     plan(&touching, None, true).unwrap();
+}
+
+#[test]
+fn freezes_add_up_and_the_plan_has_those_that_it_uses() {
+    let when = || Frozen::Between {
+        from: "2026-12-18T18:00".parse().unwrap(),
+        to: "2027-01-07T06:00".parse().unwrap(),
+        timezone: "UTC".to_owned(),
+    };
+    let freeze = || Freeze { when: when(), reason: None, owner: None };
+    let dates = Dates {
+        freezes: ["year-end", "sales", "other"].map(|name| (name.to_owned(), freeze())).into(),
+        ..Dates::default()
+    };
+    let fleet = "all:\n  vars: { patchwave: { environment: p, risk: low, freezes: year-end } }\n  children:\n    web: { hosts: { a: } \
+                 }\n    db: { vars: { patchwave: { freezes: [sales] } }, hosts: { b: } }\n";
+    let inventory = Inventory::from_text("inv.yml", fleet).unwrap();
+    let plan = |rollout: &str, dates: &Dates, ignore_windows: bool| {
+        let text = format!("steps: [ pause: 1s ]\n{rollout}");
+        let playbook = playbook::load_text(Path::new("p.yml"), &text).unwrap_or_else(|problems| panic!("{problems}"));
+        let now = Timestamp::UNIX_EPOCH;
+        let (inventory, playbook) = (&inventory, &playbook);
+        let request = Request { playbook, inventory, limit: None, past: &NoRuns, ignore_windows, dates, now };
+        request.plan().map_err(|problems| problems.to_string())
+    };
+    let freezes = |plan: &Plan| -> Vec<String> {
+        plan.hosts().map(|(host, ..)| host.freezes.as_deref().map(|all| all.join(" ")).unwrap_or_default()).collect()
+    };
+    let made = plan("", &dates, true).unwrap();
+    assert_eq!(freezes(&made), ["year-end", "year-end sales"], "--ignore-window is about windows");
+    assert_eq!(made.dates.freezes.keys().collect::<Vec<_>>(), ["sales", "year-end"]);
+    assert_eq!(serde_json::from_value::<Plan>(serde_json::to_value(&made).unwrap()).unwrap(), made);
+    // A playbook cannot take one away.
+    let more = plan("rollout: { freezes: [other] }\n", &dates, false).unwrap();
+    assert_eq!(freezes(&more), ["year-end other", "year-end sales other"]);
+    assert_eq!(
+        plan("rollout: { freezes: [sale] }\n", &dates, false).unwrap_err(),
+        "a,b use the freeze `sale`, which no patchwave.yml defines; did you mean `sales`?\n  help: write it under `freezes` in \
+         the patchwave.yml of this folder or of one above"
+    );
+    let calendar = plan("rollout: { window: { calendar: patching } }\n", &dates, false).unwrap_err();
+    assert!(calendar.contains("a,b use the calendar `patching`, which no patchwave.yml defines"), "{calendar}");
 }
 
 #[test]

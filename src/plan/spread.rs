@@ -110,7 +110,13 @@ mod tests {
                 let (name, value) = word.split_once(':').unwrap_or((word, ""));
                 let domain = Domain { spread: Arc::clone(&spread), value: value.into() };
                 let name = HostName::new(name).unwrap();
-                PlannedHost { name, domain: Some(domain).filter(|_| !value.is_empty()), window: None, undo: None }
+                PlannedHost {
+                    name,
+                    domain: Some(domain).filter(|_| !value.is_empty()),
+                    window: None,
+                    freezes: None,
+                    undo: None,
+                }
             })
             .collect()
     }

@@ -25,7 +25,7 @@ pub fn undo(
             wave.hosts.retain_mut(|host| {
                 host.undo = hosts.remove(&host.name).map(Box::new);
                 if ignore_windows {
-                    host.window = None;
+                    (host.window, host.freezes) = (None, None);
                 }
                 host.undo.is_some()
             });
@@ -68,6 +68,7 @@ mod tests {
             limit: None,
             past: &crate::inventory::NoRuns,
             ignore_windows: false,
+            dates: &crate::calendar::Dates::default(),
             now: jiff::Timestamp::UNIX_EPOCH,
         };
         let then = request.plan().unwrap();

@@ -21,6 +21,8 @@ rollout:
   window:
   - { start: '0 2 * * SUN#2', duration: 4h, timezone: Europe/Berlin }
   - { days: [MON, WED-FRI], hours: '9:00-17:00', timezone: UTC }
+  - { calendar: patching, summary: Production }
+  freezes: [year-end]
 steps:
   - { name: P, when: [a, "true"], timeout: 1m, precheck: {
       disk_free: { /: 1GiB }, packages: healthy, load_below: 8, services: [ssh], command: "true" } }

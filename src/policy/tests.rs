@@ -18,7 +18,8 @@ fn every_key_is_read() {
     let (policy, problems) = policy(
         "environment: production\nrisk: high\ncanary: 1\nbatch: [1, 25%]\nmax_failures: 10%\nsoak: 10m\n\
          approve: yes\nmode: sliding\nspread: {by: cluster}\non_budget_spent: halt_stage\n\
-         window: {start: '0 2 * * SUN#2', duration: 4h, timezone: Europe/Berlin}\n",
+         window: {start: '0 2 * * SUN#2', duration: 4h, timezone: Europe/Berlin}\n\
+         freezes: [year-end, holidays, year-end]\n",
     );
     assert_eq!(problems, "");
     let minute = Duration::from_secs(60);
@@ -36,6 +37,7 @@ fn every_key_is_read() {
             spread: Some(Spread { by: "cluster".into(), max_unavailable: 1 }),
             on_budget_spent: Some(OnBudgetSpent::HaltStage),
             window: Some(Window::cron("0 2 * * SUN#2", 240 * minute, "Europe/Berlin")),
+            freezes: Some(vec!["year-end".into(), "holidays".into()]),
         }
     );
 }
@@ -119,6 +121,8 @@ fn a_window_has_one_of_two_forms_or_is_a_list() {
             "MON-SUN 01:00-02:00 UTC or 0 2 * * * for 1h30m UTC",
         ),
         ("[{start: 0 2 * * *, duration: 1h, timezone: UTC}]", "0 2 * * * for 1h UTC"),
+        ("{calendar: patching}", "calendar patching"),
+        ("{calendar: patching, summary: Production}", "calendar patching (Production)"),
     ] {
         let (policy, problems) = policy(&format!("window: {text}\n"));
         assert_eq!((policy.window.map(|window| window.to_string()).as_deref(), problems.as_str()), (Some(shown), ""));
@@ -127,6 +131,9 @@ fn a_window_has_one_of_two_forms_or_is_a_list() {
         ("{days: MON-FRI, timezone: UTC}", "needs the key `hours`"),
         ("{days: MON-FRI, timezone: UTC}", "help: like `window: { days: MON-FRI, hours:"),
         ("{day: MON, hours: '1:00-2:00', timezone: UTC}", "unknown key `day` in `window`; did you mean `days`?"),
+        ("{calender: x}", "unknown key `calender` in `window`; did you mean `calendar`?"),
+        ("{calendar: x, timezone: UTC}", "help: a window has either `start` and"),
+        ("{summary: x}", "help: like `window: { calendar: patching"),
         ("{hour: '1:00-2:00', timezone: UTC}", "did you mean `hours`?"),
         ("{days: MON, hours: '1:00-2:00', duration: 1h, timezone: UTC}", "unknown key `duration` in `window`"),
         ("{days: MON, hours: '1:00-2:00', duration: 1h, timezone: UTC}", "a window has either `start` and"),

@@ -15,7 +15,8 @@ use crate::{
 
 /// A window, or a list of them.
 pub(super) const SHAPE: Shape = Shape::Either(&[ONE, Shape::filled(&ONE)]);
-const ONE: Shape = Shape::Named("window", &Shape::Either(&[Shape::Map(&CRON), Shape::Map(&HOURS)]));
+const ONE: Shape =
+    Shape::Named("window", &Shape::Either(&[Shape::Map(&CRON), Shape::Map(&HOURS), Shape::Map(&CALENDAR)]));
 
 const ZONE: Key = Key::needed("timezone", Shape::Word, "The name of a time zone, like Europe/Berlin.");
 
@@ -49,6 +50,14 @@ static HOURS: Table = Table::new(
     ]],
 );
 
+static CALENDAR: Table = Table::new(
+    "`window` with `calendar`",
+    &[&[
+        Key::needed("calendar", Shape::Word, "The name of a calendar in patchwave.yml: it is open during its events."),
+        Key::new("summary", Shape::Word, "Only during events with this summary."),
+    ]],
+);
+
 /// A window, or a list of windows of which one must be open.
 pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Window> {
     match &node.value {
@@ -61,27 +70,62 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Window> {
     }
 }
 
+/// How a window is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Cron,
+    Hours,
+    Calendar,
+}
+
+impl Kind {
+    fn like(self) -> &'static str {
+        match self {
+            Self::Cron => r#"like `window: { start: "0 2 * * SUN#2", duration: 4h, timezone: Europe/Berlin }`"#,
+            Self::Hours => r#"like `window: { days: MON-FRI, hours: "09:00-17:00", timezone: Europe/Berlin }`"#,
+            Self::Calendar => "like `window: { calendar: patching, summary: Production }`",
+        }
+    }
+}
+
 fn one(node: &Node, problems: &mut Problems) -> Option<Window> {
     let before = problems.0.len();
-    let hours = has_hours(node);
-    let window = if hours { of_hours(node, problems) } else { of_cron(node, problems) };
+    let kind = kind(node);
+    let window = match kind {
+        Kind::Cron => of_cron(node, problems),
+        Kind::Hours => of_hours(node, problems),
+        Kind::Calendar => of_calendar(node, problems),
+    };
     // Keys that are missing, or a text where they belong: shown once, it says more than each of them.
     if let Some(first) = problems.0[before..].iter_mut().find(|problem| problem.span.as_ref() == Some(&node.span)) {
-        first.help(if hours {
-            r#"like `window: { days: MON-FRI, hours: "09:00-17:00", timezone: Europe/Berlin }`"#
-        } else {
-            r#"like `window: { start: "0 2 * * SUN#2", duration: 4h, timezone: Europe/Berlin }`"#
-        });
+        first.help(kind.like());
     }
     window
 }
 
-/// Whether it is written with `days` and `hours`, with typos or without.
-fn has_hours(node: &Node) -> bool {
-    let Value::Map(entries) = &node.value else { return false };
-    let known = || [&CRON, &HOURS].into_iter().flat_map(Table::all).map(|key| key.name);
+/// How it is written, with typos or without.
+fn kind(node: &Node) -> Kind {
+    let Value::Map(entries) = &node.value else { return Kind::Cron };
+    let known = || [&CRON, &HOURS, &CALENDAR].into_iter().flat_map(Table::all).map(|key| key.name);
     let meant: Vec<&str> = entries.iter().filter_map(|(key, _)| nearest(&key.text, known())).collect();
-    !meant.contains(&"start") && meant.iter().any(|key| ["days", "hours"].contains(key))
+    let has = |names: &[&str]| meant.iter().any(|key| names.contains(key));
+    match () {
+        () if has(&["start"]) => Kind::Cron,
+        () if has(&["hours", "days"]) => Kind::Hours,
+        () if has(&["calendar", "summary"]) => Kind::Calendar,
+        () => Kind::Cron,
+    }
+}
+
+/// The keys of the two other forms.
+fn elsewhere(key: &str, own: &Table) -> Option<String> {
+    let others = [&CRON, &HOURS, &CALENDAR].into_iter().filter(|table| !std::ptr::eq(*table, own));
+    let mut names = others.flat_map(Table::all).map(|key| key.name);
+    names.any(|name| name == key).then(|| {
+        "a window has either `start` and `duration`, or `days` and `hours`, or `calendar`; a list may have windows of \
+         all kinds"
+            .to_owned()
+    })
 }
 
 fn of_cron(node: &Node, problems: &mut Problems) -> Option<Window> {
@@ -89,7 +133,7 @@ fn of_cron(node: &Node, problems: &mut Problems) -> Option<Window> {
     let start = map.need("start", cron);
     let duration = map.need("duration", read::deadline);
     let timezone = map.need("timezone", timezone);
-    map.finish_with(|key| (key == "days" || key == "hours").then(|| EITHER.to_owned()));
+    map.finish_with(|key| elsewhere(key, &CRON));
     Some(calendar::Cron { start: start?, duration: duration?, timezone: timezone? }.into())
 }
 
@@ -98,13 +142,18 @@ fn of_hours(node: &Node, problems: &mut Problems) -> Option<Window> {
     let days = map.take("days").map(|node| days(node, map.problems));
     let hours = map.need("hours", hours);
     let timezone = map.need("timezone", timezone);
-    map.finish_with(|key| (key == "start" || key == "duration").then(|| EITHER.to_owned()));
+    map.finish_with(|key| elsewhere(key, &HOURS));
     let weekly = Weekly { days: days.unwrap_or(Some(Days::ALL))?, hours: hours?, timezone: timezone? };
     Some(Window { form: Form::Weekly(weekly) })
 }
 
-const EITHER: &str =
-    "a window has either `start` and `duration`, or `days` and `hours`; a list has windows of both kinds";
+fn of_calendar(node: &Node, problems: &mut Problems) -> Option<Window> {
+    let mut map = MapReader::named(node, "`window`", &CALENDAR, problems)?;
+    let calendar = map.need("calendar", read::name);
+    let summary = map.read("summary", read::name);
+    map.finish_with(|key| elsewhere(key, &CALENDAR));
+    Some(Window { form: Form::Calendar { calendar: calendar?, summary } })
+}
 
 fn days(node: &Node, problems: &mut Problems) -> Option<Days> {
     let days = read::list_or_single(node, "days of the week, like MON-FRI", problems, |node, problems| {

@@ -9,7 +9,7 @@ use super::{
     halt::{Halt, halt},
 };
 use crate::{
-    calendar,
+    calendar::Closed,
     event::{HostAt, RunState},
     host::HostName,
     plan::{Moment, PlannedHost, Stage},
@@ -247,10 +247,12 @@ fn admit(state: &RunState, s: usize, stage: &Stage, w: usize, now: Timestamp, li
 }
 
 fn obstacle(state: &RunState, host: &PlannedHost, starting: &[&PlannedHost], now: Timestamp) -> Option<String> {
-    if let Some(window) = &host.window
-        && calendar::open_until(window, now).is_none()
-    {
-        return Some(format!("the maintenance window of {} is closed", host.name));
+    if let Err(closed) = state.schedule(host).open(now) {
+        return Some(match closed {
+            Closed::Frozen(hold) => format!("{} is frozen: {hold}", host.name),
+            Closed::Window => format!("the maintenance window of {} is closed", host.name),
+            Closed::Unusable(why) => format!("the maintenance window of {} is not known: {why}", host.name),
+        });
     }
     let domain = host.domain.as_ref()?;
     let with_it = starting.iter().filter(|other| {

@@ -5,7 +5,6 @@ use jiff::Timestamp;
 
 use super::{Directive, Limits, Now, halt, next};
 use crate::{
-    calendar,
     event::{HostAt, HostState, RunState},
     plan::PlannedHost,
 };
@@ -62,6 +61,6 @@ fn hold(state: &RunState, host: &PlannedHost, wall: Timestamp) -> Hold {
     if host.domain.as_ref().is_some_and(full) {
         return Hold::ForGood;
     }
-    let closed = host.window.as_ref().is_some_and(|window| calendar::open_until(window, wall).is_none());
+    let closed = state.schedule(host).open(wall).is_err();
     if closed { Hold::Window } else { Hold::Nothing }
 }

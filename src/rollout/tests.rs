@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Directive, Ending, Halt, Limits, Now, next};
 use crate::{
-    calendar::Window,
+    calendar::{Dates, Freeze, Frozen, Window},
     event::{Event, Kind, Outcome, RunId, RunResumed, RunStarted, RunState, Stop},
     host::HostName,
     plan::{Domain, Moment, Plan, PlannedHost, Stage, Wave},
@@ -22,7 +22,7 @@ struct Run {
 }
 
 fn host(name: &str) -> PlannedHost {
-    PlannedHost { name: HostName::new(name).unwrap(), domain: None, window: None, undo: None }
+    PlannedHost { name: HostName::new(name).unwrap(), domain: None, window: None, freezes: None, undo: None }
 }
 
 /// A stage whose waves are written as `"a | b c | d"`.
@@ -66,6 +66,7 @@ impl Run {
             on_budget_spent: OnBudgetSpent::HaltRun,
             ignores_windows: false,
             skipped: Vec::new(),
+            dates: Default::default(),
             undoes: None,
             vars_digest: String::new(),
             pinned: Default::default(),
@@ -413,6 +414,40 @@ fn hosts_outside_their_window_are_left() {
     let mut run = Run::new(vec![s], None);
     run.starts("a").passes(3600).says(Directive::WaitForHosts).end("a", Outcome::Ok);
     assert!(matches!(run.next(), Directive::Finished(Ending::Left { .. })), "{:?}", run.next());
+}
+
+#[test]
+fn a_freeze_that_begins_during_a_soak_lets_nothing_start_and_a_resume_goes_on_after_it() {
+    let mut s = stage("s", "a | b | c");
+    s.waves[0].canary = true;
+    s.soak = Duration::from_secs(600);
+    for wave in &mut s.waves {
+        wave.hosts[0].freezes = Some(Arc::new(vec!["closing".to_owned()]));
+    }
+    let mut run = Run::new(vec![s], None);
+    let freeze = |from: &str, to: &str| {
+        let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
+        let when = Frozen::Between { from, to, timezone: "UTC".to_owned() };
+        Dates {
+            freezes: [("closing".to_owned(), Freeze { when, reason: None, owner: None })].into(),
+            ..Dates::default()
+        }
+    };
+    Arc::make_mut(&mut run.state.started).plan.dates = freeze("2026-11-22T02:05", "2026-11-22T04:00");
+    run.starts("a").end("a", Outcome::Ok);
+    assert!(matches!(run.next(), Directive::Soak { .. }));
+    run.passes(600);
+    let Directive::Finished(Ending::Left { why }) = run.next() else { panic!("{:?}", run.next()) };
+    assert_eq!(why, "b is frozen: freeze closing until 2026-11-22 04:00 UTC");
+    // What a resume finds counts instead: the freeze was made longer meanwhile.
+    let resumed =
+        RunResumed { dates: Some(Box::new(freeze("2026-11-22T02:05", "2026-11-22T05:00"))), ..RunResumed::default() };
+    run.passes(2 * 3600).push(Kind::RunResumed(Box::new(resumed)));
+    assert!(matches!(run.next(), Directive::Finished(Ending::Left { .. })), "{:?}", run.next());
+    let shorter = RunResumed::default();
+    run.push(Kind::RunResumed(Box::new(shorter)));
+    // No second canary.
+    run.starts("b");
 }
 
 #[test]

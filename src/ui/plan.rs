@@ -3,12 +3,12 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, presets};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Paint, text, tolerated};
 use crate::{
-    calendar::{self, Window, Windows},
+    calendar::{Closed, Schedule, Window},
     plan::{Estimate, Plan, Stage, Wave},
     playbook::StepSpec,
     policy::Mode,
@@ -72,7 +72,7 @@ fn remarks(plan: &Plan, notes: &PlanNotes, width: u16) -> String {
     for (s, stage) in plan.stages.iter().enumerate() {
         let risk = stage.risk.filter(|risk| !stage.name.ends_with(risk.as_str()));
         let risk = risk.map(|risk| format!("highest risk in {}: {risk}", stage.name));
-        let windows = window_lines_of(stage, notes.now);
+        let windows = windows(plan, stage, notes.now);
         risk.into_iter().chain(windows).chain(between(plan, s)).for_each(|line| add(&line));
     }
     if let Some(estimate) = &notes.estimate {
@@ -135,36 +135,47 @@ pub(super) fn estimate_line(estimate: &Estimate, hosts: usize) -> String {
     format!("estimate: about {} without waiting for people (from {runs}{known})", text::duration(estimate.total))
 }
 
-/// The windows of all stages, a line each: `window of production: 0 2 * * SUN for 4h UTC; next: …`.
+/// The windows and freezes of all stages, a line each: `window of production: 0 2 * * SUN for 4h UTC; next: …`.
 pub fn window_lines(plan: &Plan, now: Timestamp) -> Vec<String> {
-    let of = |stage: &Stage| window_lines_of(stage, now);
-    plan.stages.iter().flat_map(of).collect()
+    plan.stages.iter().flat_map(|stage| windows(plan, stage, now)).collect()
 }
 
-fn window_lines_of(stage: &Stage, now: Timestamp) -> Vec<String> {
-    windows(stage, now).into_iter().map(|window| format!("window of {}: {window}", stage.name)).collect()
-}
-
-/// When its hosts may start, one line per window, with the next date.
-fn windows(stage: &Stage, now: Timestamp) -> BTreeSet<String> {
-    let hosts = stage.waves.iter().flat_map(|wave| &wave.hosts);
-    let shown = |windows: &Windows| {
-        let written = windows.iter().map(Window::to_string).collect::<Vec<_>>().join(", and ");
-        format!("{written}{}", opening(windows, now))
-    };
-    hosts.filter_map(|host| host.window.as_deref().map(shown)).collect()
-}
-
-/// `; open until Sun 13 Dec 2026, 06:00 CET`, `; next: Sun 13 Dec 2026, 02:00 CET (in 15d 2h)`.
-fn opening(windows: &Windows, now: Timestamp) -> String {
-    let zone = windows.iter().next().and_then(|window| TimeZone::get(window.timezone()).ok()).unwrap_or(TimeZone::UTC);
-    let date = |at: Timestamp| at.to_zoned(zone.clone()).strftime("%a %-d %b %Y, %H:%M %Z").to_string();
-    if let Some(until) = calendar::open_until(windows, now) {
-        return format!("; open until {}", date(until));
+/// When its hosts may start, one line for each window, with the next date, and one for each freeze.
+fn windows(plan: &Plan, stage: &Stage, now: Timestamp) -> BTreeSet<String> {
+    let mut lines = BTreeSet::new();
+    for host in stage.waves.iter().flat_map(|wave| &wave.hosts) {
+        let schedule = plan.schedule(host);
+        if let Some(windows) = schedule.windows {
+            let written = windows.iter().map(Window::to_string).collect::<Vec<_>>().join(", and ");
+            lines.insert(format!("window of {}: {written}{}", stage.name, opening(&schedule, now)));
+        } else if let Err(closed) = schedule.open(now) {
+            lines.insert(format!("{}: {}{}", stage.name, frozen(&closed), opening(&schedule, now)));
+        }
     }
-    match calendar::next_opening(windows, now) {
-        Some(at) => format!("; next: {} (in {})", date(at), coarse(at.duration_since(now).unsigned_abs())),
-        None => String::new(),
+    lines
+}
+
+fn frozen(closed: &Closed) -> String {
+    match closed {
+        Closed::Frozen(hold) => hold.to_string(),
+        Closed::Window => String::new(),
+        Closed::Unusable(why) => format!("not known: {why}"),
+    }
+}
+
+/// `; open until Sun 13 Dec 2026, 06:00 CET`, `; next: Sun 13 Dec 2026, 02:00 CET (in 15d 2h)`, after freezes.
+fn opening(schedule: &Schedule<'_>, now: Timestamp) -> String {
+    let zone = schedule.zone();
+    let date = |at: Timestamp| at.to_zoned(zone.clone()).strftime("%a %-d %b %Y, %H:%M %Z").to_string();
+    let why = match schedule.open(now) {
+        Ok(until) => return format!("; open until {}", date(until)),
+        Err(Closed::Frozen(_)) if schedule.windows.is_none() => String::new(),
+        Err(Closed::Window) => String::new(),
+        Err(closed) => format!("; {}", frozen(&closed)),
+    };
+    match schedule.next(now) {
+        Some(at) => format!("{why}; next: {} (in {})", date(at), coarse(at.duration_since(now).unsigned_abs())),
+        None => why,
     }
 }
 

@@ -4,6 +4,7 @@
 
 use super::{RunView, Trouble, clean, count};
 use crate::{
+    calendar::Schedule,
     event::{HostAt, Outcome},
     host::HostName,
     rollout::{self, Directive, Ending, Limits, Now, Prospect},
@@ -142,12 +143,37 @@ impl RunView<'_> {
             Directive::RunGate { .. } => Some(format!("runs the gate, then {}", rest())),
             Directive::Finished(Ending::Left { .. }) if prospect.closed > 0 => {
                 let hosts = count(prospect.closed, "host");
-                Some(format!("when the maintenance window is open: goes on with the {hosts} not started"))
+                Some(format!("{}: goes on with the {hosts} not started", self.may_start()))
             }
             Directive::Finished(Ending::AllStarted) if !self.state.finished => {
                 Some("records that it is over".to_owned())
             }
             Directive::Finished(_) | Directive::Drain(_) => None,
+        }
+    }
+
+    /// When the first of the waiting hosts may be started: `when the maintenance window is open (Sun 13 Dec 2026, 02:00
+    /// CET)`.
+    fn may_start(&self) -> String {
+        let state = self.state;
+        let waiting = |host: &HostName| state.host(host).is_some_and(|host| host.at == HostAt::Waiting);
+        let hosts = state.plan().hosts().map(|(host, ..)| host).filter(|host| waiting(&host.name));
+        let mut schedules: Vec<Schedule<'_>> = Vec::new();
+        for schedule in hosts.map(|host| state.schedule(host)) {
+            let known = schedules.iter().any(|one| one.windows == schedule.windows && one.freezes == schedule.freezes);
+            if !known && schedules.len() < 64 {
+                schedules.push(schedule);
+            }
+        }
+        let closed = schedules.iter().filter(|schedule| schedule.open(self.now).is_err());
+        let first = closed.filter_map(|schedule| Some((schedule.next(self.now)?, schedule))).min_by_key(|(at, _)| *at);
+        let frozen = schedules.iter().any(|schedule| schedule.hold(self.now).is_some());
+        let what = if frozen { "when the freeze is over" } else { "when the maintenance window is open" };
+        match first {
+            Some((at, schedule)) => {
+                format!("{what} ({})", at.to_zoned(schedule.zone()).strftime("%a %-d %b %Y, %H:%M %Z"))
+            }
+            None => what.to_owned(),
         }
     }
 

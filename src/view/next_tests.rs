@@ -163,7 +163,7 @@ fn windows_canaries_and_failure_domains() {
     window.stages[1].waves[0].hosts[0].window = Some(Arc::clone(&closed));
     let mut sample = Sample::of(window);
     sample.good("a").good("b").good("c").tell(Kind::RunFinished);
-    let later = "resume  # when the maintenance window is open: goes on with the 1 host not started";
+    let later = "resume  # when the maintenance window is open (Sun 22 Nov 2026, 04:00 UTC): goes on with the 1 host not started";
     check("a closed window", &sample, &[later]);
     sample.wait(2 * 3600);
     check("an open window", &sample, &["resume  # goes on with the 1 host not started"]);
@@ -172,7 +172,7 @@ fn windows_canaries_and_failure_domains() {
     canary.stages[0].waves[0].hosts[0].window = Some(closed);
     let mut sample = Sample::of(canary);
     sample.tell(Kind::RunFinished);
-    let later = "resume  # when the maintenance window is open: goes on with the 3 hosts not started";
+    let later = "resume  # when the maintenance window is open (Sun 22 Nov 2026, 04:00 UTC): goes on with the 3 hosts not started";
     check("the window of a canary", &sample, &[later]);
 
     let mut full = fleet();

@@ -131,6 +131,11 @@ fn vault() {
 }
 
 #[test]
+fn calendar() {
+    run("calendar", checks::calendar);
+}
+
+#[test]
 fn ansible_cfg() {
     run("ansible_cfg", checks::ansible_cfg);
 }

@@ -31,6 +31,8 @@ const KEPT: &[(&str, &str, By)] = &[
     ("yaml", "know a key of any format", Trust),
     ("prompt", "know who asks", FLOORS),
     ("prompt", "or read a key", FLOORS),
+    ("calendar", "read a clock or a file", PURE),
+    ("calendar", "know a host", FLOORS),
     ("hint", "know what this program is called", Trust),
     ("hint", "or where its ledger is", FLOORS),
     ("facts", "know a package manager", FLOORS),

@@ -30,7 +30,7 @@ pub struct RollbackArgs {
     /// Bring the old versions back even where the packages were changed again since the run.
     #[arg(long)]
     pub force: bool,
-    /// Start hosts outside their maintenance windows.
+    /// Start hosts outside their maintenance windows, and during freezes.
     #[arg(long)]
     pub ignore_window: bool,
     /// Change hosts even if another run holds their lease or is still working there; this is recorded.

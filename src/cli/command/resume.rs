@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    calendar::{Dates, Frozen},
     cli::{
         Failure, World,
         args::ResumeArgs,
@@ -82,6 +83,7 @@ pub(in crate::cli) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut 
         left_out: reentry.left_out,
         accepted: reentry.accepted,
         files: reentry.files,
+        dates: dates_now(&state, world),
         connect: record,
     };
     let journal = Box::new(RunLedger::new(ledger, lock));
@@ -171,6 +173,32 @@ fn one_name_each(state: &RunState, roster: &Hosts) -> Result<(), Failure> {
     let left = state.hosts.iter().filter(|host| !matches!(host.at, HostAt::Done(_)) && !host.left_out);
     let left: Vec<HostName> = left.map(|host| host.name.clone()).collect();
     plan::duplicates(roster.targets(&left).iter().map(Arc::as_ref)).or(()).map_err(Failure::usage)
+}
+
+/// The freezes and calendars of the plan as the project defines them now, if something is different. What it does not
+/// define any more stays as it was: the folder may be another one.
+fn dates_now(state: &RunState, world: &World) -> Option<Box<Dates>> {
+    let recorded = &state.plan().dates;
+    let (mut now, project) = (recorded.clone(), world.dates());
+    for (name, freeze) in &mut now.freezes {
+        if let Some(found) = project.freezes.get(name) {
+            freeze.clone_from(found);
+        }
+    }
+    for freeze in now.freezes.values() {
+        // A freeze may have moved to another calendar.
+        if let Frozen::Calendar { calendar, .. } = &freeze.when
+            && let Some(found) = project.calendars.get(calendar)
+        {
+            now.calendars.insert(calendar.clone(), found.clone());
+        }
+    }
+    for (name, calendar) in &mut now.calendars {
+        if let Some(found) = project.calendars.get(name) {
+            calendar.clone_from(found);
+        }
+    }
+    (now != *recorded).then(|| Box::new(now))
 }
 
 /// A newer program may mean more by its record than this one can see; an older one's is read with what it has.

@@ -63,12 +63,14 @@ pub(in crate::cli) fn prepare(request: &Request<'_>, world: &World) -> Result<Pr
         state_dir: request.state_dir.clone(),
         playbook: Some(world.absolute(request.playbook).display().to_string()),
     };
+    let dates = world.dates();
     let wanted = plan::Request {
         playbook: &playbook,
         inventory: &inventory,
         limit: request.limit,
         past: &past,
         ignore_windows: request.ignore_windows,
+        dates: &dates,
         now: world.clock.now(),
     };
     let mut plan = wanted.plan().map_err(Failure::usage)?;

@@ -4,7 +4,10 @@ use std::{ffi::OsString, path::Path};
 
 use super::{Alias, Setting};
 use crate::{
-    cli::args::Cli,
+    cli::{
+        args::Cli,
+        project_dates::{self, Said},
+    },
     yaml::{
         self, MapReader, Node, Problems, Source, Value, read,
         shape::{Key, Shape, Table},
@@ -28,6 +31,8 @@ pub(in crate::cli) static PROJECT: Table = Table::new(
             Shape::Entries { name: NAME, of: &WORDS, null: true },
             "Other names for the beginnings of command lines.",
         ),
+        Key::new("calendars", project_dates::CALENDARS, "iCalendar files by name, for windows and freezes."),
+        Key::new("freezes", project_dates::FREEZES, "Times in which nothing starts on hosts whose group names them."),
     ]],
 );
 
@@ -35,8 +40,8 @@ const WORDS: Shape = Shape::Either(&[Shape::Word, Shape::filled(&Shape::Word)]);
 const NAME: &str = "^[A-Za-z0-9][A-Za-z0-9_-]*$";
 
 /// Reads the file. `name` is its name for people.
-pub(super) fn read(path: &Path, name: &str, problems: &mut Problems) -> (Vec<Setting>, Vec<Alias>) {
-    let nothing = (Vec::new(), Vec::new());
+pub(super) fn read(path: &Path, name: &str, problems: &mut Problems) -> (Vec<Setting>, Vec<Alias>, Said) {
+    let nothing = (Vec::new(), Vec::new(), Said::default());
     let Some(source) = Source::load(path).map_err(|problem| problems.0.push(problem)).ok() else { return nothing };
     let node = match yaml::parse(source) {
         Ok(node) => node,
@@ -54,6 +59,7 @@ pub(super) fn read(path: &Path, name: &str, problems: &mut Problems) -> (Vec<Set
     });
     let vault = map.read("vault_password_file", |node, problems| paths(node, folder, false, problems));
     let aliases = map.read("aliases", |node, problems| Some(aliases(node, problems))).unwrap_or_default();
+    let dates = Said::read(&mut map, folder);
     map.finish();
     let setting = |id, values: Option<Vec<OsString>>| Some(Setting { id, values: values?, from: name.to_owned() });
     let settings = [
@@ -62,7 +68,7 @@ pub(super) fn read(path: &Path, name: &str, problems: &mut Problems) -> (Vec<Set
         setting("forks", forks),
         setting("vault_password_file", vault),
     ];
-    (settings.into_iter().flatten().collect(), aliases)
+    (settings.into_iter().flatten().collect(), aliases, dates)
 }
 
 /// A path or a list of them; a list of hosts (`web1,web2,`) stays as it is.

@@ -1,15 +1,15 @@
 //! The questions before a run: how many hosts, how risky, inside their windows? Is this the run to resume?
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 
 use crate::{
-    calendar::{self, Windows},
+    calendar::Closed,
     cli::{Failure, World},
     event::RunId,
     hint::Hint,
     host::{HostName, Risk},
     names,
-    plan::Plan,
+    plan::{Plan, PlannedHost},
     view::WINDOWS_IGNORED,
 };
 
@@ -77,30 +77,60 @@ fn ask(what: &str, world: &World) -> Result<(), Failure> {
     }
 }
 
-/// Refuses a run if some of its hosts are outside their window now.
+/// The most reasons of a refusal that are shown.
+const MOST_REASONS: usize = 6;
+
+/// Refuses a run if some of its hosts may not be started now: a freeze holds, or their window is closed.
 pub(in crate::cli) fn in_windows(plan: &Plan, now: Timestamp) -> Result<(), Failure> {
-    let mut closed: Vec<HostName> = Vec::new();
-    let mut next = None;
+    let mut why: Vec<(Closed, Vec<&PlannedHost>)> = Vec::new();
     for (host, _, _) in plan.hosts() {
-        let Some(w) = &host.window else { continue };
-        if calendar::open_until(w, now).is_none() {
-            if closed.is_empty() {
-                next = next_opening(w, now);
-            }
-            closed.push(host.name.clone());
+        let Err(closed) = plan.schedule(host).open(now) else { continue };
+        // Closed windows open at different times.
+        let alike = |other: &PlannedHost| closed != Closed::Window || other.window == host.window;
+        match why.iter_mut().find(|(known, hosts)| *known == closed && alike(hosts[0])) {
+            Some((_, hosts)) => hosts.push(host),
+            None => why.push((closed, vec![host])),
         }
     }
-    if closed.is_empty() {
-        return Ok(());
-    }
-    let hosts = names::fold(&closed);
-    let opens = next.map_or_else(String::new, |at| format!("; it opens on {at}"));
-    Err(Failure::refused(format!("the maintenance window of {hosts} is closed now{opens}"))
-        .help("wait for it, leave these hosts out with --limit, or give --ignore-window"))
+    // A freeze beats the windows, so it is said first.
+    why.sort_by_key(|(closed, _)| !matches!(closed, Closed::Frozen(_)));
+    let lines = why.iter().take(MOST_REASONS).map(|(closed, hosts)| refusal(plan, closed, hosts, now));
+    let more = why.len().saturating_sub(MOST_REASONS);
+    let lines: Vec<String> = lines.chain((more > 0).then(|| format!("and {more} more"))).collect();
+    let Some((first, _)) = why.first() else { return Ok(()) };
+    let help = match first {
+        Closed::Frozen(_) => {
+            "wait for its end, leave these hosts out with --limit, or change `freezes` in patchwave.yml; \
+             --ignore-window does not pass a freeze"
+        }
+        Closed::Window => "wait for it, leave these hosts out with --limit, or give --ignore-window",
+        Closed::Unusable(_) => "correct the file, leave these hosts out with --limit, or give --ignore-window",
+    };
+    Err(Failure::refused(lines.join("\n")).help(help))
 }
 
-/// When a window opens next, in its own time zone: `2026-12-13 02:00 CET`.
-fn next_opening(w: &Windows, now: Timestamp) -> Option<String> {
-    let zone = TimeZone::get(w.iter().next()?.timezone()).ok()?;
-    Some(calendar::next_opening(w, now)?.to_zoned(zone).strftime("%Y-%m-%d %H:%M %Z").to_string())
+fn refusal(plan: &Plan, closed: &Closed, hosts: &[&PlannedHost], now: Timestamp) -> String {
+    let names: Vec<HostName> = hosts.iter().map(|host| host.name.clone()).collect();
+    let (names, one) = (names::fold(&names), names.len() == 1);
+    let schedule = hosts.first().map(|host| plan.schedule(host));
+    // In its own zone: `2026-12-13 02:00 CET`.
+    let next = schedule.and_then(|schedule| {
+        let at = schedule.next(now)?.to_zoned(schedule.zone());
+        Some(at.strftime("%Y-%m-%d %H:%M %Z").to_string())
+    });
+    match closed {
+        Closed::Frozen(hold) => {
+            let is = if one { "is" } else { "are" };
+            // Without a window, or within one, its end says it.
+            let opens =
+                next.filter(|at| !hold.to_string().contains(at)).map(|at| format!("; the next window opens on {at}"));
+            let opens = opens.unwrap_or_default();
+            format!("{names} {is} frozen now: {hold}{opens}")
+        }
+        Closed::Window => {
+            let opens = next.map_or_else(String::new, |at| format!("; it opens on {at}"));
+            format!("the maintenance window of {names} is closed now{opens}")
+        }
+        Closed::Unusable(why) => format!("the maintenance window of {names} is not known: {why}"),
+    }
 }

@@ -12,6 +12,7 @@ mod connection_settings;
 mod demo;
 mod exec;
 mod forecast;
+mod freezes;
 mod guard;
 mod help;
 mod hints;

@@ -92,6 +92,7 @@ fn the_variable_patchwave() {
                 "soak" => assert!(default == "none" && low == planned("risk: low, soak: 0s")),
                 "spread" => assert!(default == "none" && low.hosts().all(|(host, ..)| host.domain.is_none())),
                 "window" => assert!(default == "always" && low.hosts().all(|(host, ..)| host.window.is_none())),
+                "freezes" => assert!(default == "none" && low.hosts().all(|(host, ..)| host.freezes.is_none())),
                 "eol" => {
                     assert_eq!(default, "the distributor's date, if it is known");
                     let host = low.hosts().next().unwrap().0.name.clone();

@@ -153,6 +153,7 @@ impl Desk {
             prompt: Scripted::new(move |_, _| types.map(str::to_owned)),
             transport: None,
             fallbacks: Default::default(),
+            dates: Default::default(),
             signals: false,
             input: std::sync::Arc::new(|_| Ok(Vec::new())),
             screen: patchwave::ui::ScreenLock::default(),

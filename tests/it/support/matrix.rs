@@ -422,7 +422,8 @@ impl Stages {
 }
 
 fn started(case: &Case, hosts: &[HostName], strict: bool) -> RunStarted {
-    let planned = |host: &HostName| PlannedHost { name: host.clone(), domain: None, window: None, undo: None };
+    let planned =
+        |host: &HostName| PlannedHost { name: host.clone(), domain: None, window: None, freezes: None, undo: None };
     let stage = Stage {
         name: "all".to_owned(),
         environment: None,
@@ -445,6 +446,7 @@ fn started(case: &Case, hosts: &[HostName], strict: bool) -> RunStarted {
         on_budget_spent: OnBudgetSpent::HaltRun,
         ignores_windows: false,
         skipped: Vec::new(),
+        dates: Default::default(),
         undoes: None,
         vars_digest: String::new(),
         pinned: Default::default(),

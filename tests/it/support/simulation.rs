@@ -60,6 +60,7 @@ impl World {
             on_budget_spent: OnBudgetSpent::HaltRun,
             ignores_windows: false,
             skipped: Vec::new(),
+            dates: Default::default(),
             undoes: None,
             vars_digest: String::new(),
             pinned: Default::default(),
@@ -86,6 +87,7 @@ impl World {
             on_budget_spent: OnBudgetSpent::HaltRun,
             ignores_windows: false,
             skipped: Vec::new(),
+            dates: Default::default(),
             undoes: None,
             vars_digest: String::new(),
             pinned: Default::default(),
@@ -139,6 +141,7 @@ fn stage(rng: &mut fastrand::Rng, number: usize, hosts: &[HostName], spread: Opt
                     .into(),
             }),
             window: None,
+            freezes: None,
             undo: None,
         };
         waves.push(Wave { canary, hosts: mine.iter().map(planned).collect() });

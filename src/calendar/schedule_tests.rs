@@ -1,7 +1,27 @@
 use std::time::Duration;
 
 use super::*;
-use crate::calendar::Weekly;
+use crate::calendar::{Freeze, Frozen, Weekly, ics};
+
+fn alone<T>(windows: &Windows, ask: impl FnOnce(Schedule<'_>) -> T) -> T {
+    ask(Schedule { windows: Some(windows), freezes: &[], dates: &Dates::default() })
+}
+
+fn open_until(windows: &Windows, now: Timestamp) -> Option<Timestamp> {
+    alone(windows, |schedule| schedule.open(now).ok())
+}
+
+fn next_opening(windows: &Windows, now: Timestamp) -> Option<Timestamp> {
+    alone(windows, |schedule| schedule.next(now))
+}
+
+fn never_open(windows: &Windows, now: Timestamp) -> bool {
+    alone(windows, |schedule| schedule.never_opens(now))
+}
+
+fn one_open_until(window: &Window, now: Timestamp) -> Option<Timestamp> {
+    open_until(&window.clone().into(), now)
+}
 
 fn moment(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -79,7 +99,7 @@ proptest::proptest! {
         let origin: Timestamp = "2026-10-20T00:00:00Z".parse().unwrap();
         for hour in hours {
             let now = origin + SignedDuration::from_mins(hour * 17);
-            let fresh = openings::computed(&window.0[0].form, now).2;
+            let fresh = openings::computed(&window.0[0].form, &Dates::default(), now).2;
             proptest::prop_assert_eq!(open_until(&window, now), fresh, "{} {}", start, now);
         }
     }
@@ -286,4 +306,141 @@ fn of_several_windows_one_must_be_open_and_a_playbook_narrows_all_of_them() {
     }
     let written = serde_json::to_string(&weekly("MON-FRI", "9:00-17:00", "UTC")).unwrap();
     assert_eq!(written, r#"{"days":"MON-FRI","hours":"09:00-17:00","timezone":"UTC"}"#);
+}
+
+fn year_end() -> Freeze {
+    let when = Frozen::Between {
+        from: "2026-12-18T18:00".parse().unwrap(),
+        to: "2027-01-07T06:00".parse().unwrap(),
+        timezone: "Europe/Berlin".to_owned(),
+    };
+    Freeze { when, reason: Some("year-end closing".to_owned()), owner: Some("anna".to_owned()) }
+}
+
+fn calendar(events: &str) -> crate::calendar::Calendar {
+    let event = |line: &str| format!("BEGIN:VEVENT\n{}\nEND:VEVENT\n", line.trim().replace(' ', "\n"));
+    let events: String = events.lines().filter(|line| !line.trim().is_empty()).map(event).collect();
+    ics::read(&format!("BEGIN:VCALENDAR\n{events}END:VCALENDAR\n"), Some("Europe/Berlin")).unwrap()
+}
+
+fn dates() -> Dates {
+    let holidays = calendar(
+        "UID:1 SUMMARY:Epiphany DTSTART:20270106 RRULE:FREQ=YEARLY\nUID:2 SUMMARY:Easter DTSTART:20270328\n\
+                             UID:3 SUMMARY:Easter DTSTART:20270329",
+    );
+    let patching =
+        calendar("UID:4 SUMMARY:Production DTSTART:20261213T020000 DURATION:PT4H RRULE:FREQ=MONTHLY;BYDAY=2SU");
+    let broken = crate::calendar::Calendar { unreadable: Some("x.ics:7: no".to_owned()), ..Default::default() };
+    Dates {
+        freezes: [("year-end".to_owned(), year_end())].into(),
+        calendars: [("holidays", holidays), ("patching", patching), ("broken", broken)]
+            .map(|(name, one)| (name.to_owned(), one))
+            .into(),
+    }
+}
+
+#[test]
+fn a_freeze_beats_every_window_and_says_when_it_ends() {
+    let (dates, windows) = (dates(), Windows::from(window("0 2 * * *", 4 * 60, "Europe/Berlin")));
+    let freezes = ["year-end".to_owned(), "holidays".to_owned()];
+    let schedule = Schedule { windows: Some(&windows), freezes: &freezes, dates: &dates };
+    // The window closes at 05:00Z; on the last day the freeze begins first: not here, so the window's end counts.
+    assert_eq!(schedule.open(moment("2026-12-18T01:00:00Z")), Ok(moment("2026-12-18T05:00:00Z")));
+    let always = Schedule { windows: None, ..schedule };
+    assert_eq!(always.open(moment("2026-12-18T16:59:59Z")), Ok(moment("2026-12-18T17:00:00Z")), "until it begins");
+    let frozen = |schedule: &Schedule<'_>, now: &str| match schedule.open(moment(now)) {
+        Err(Closed::Frozen(hold)) => hold.to_string(),
+        other => panic!("{now}: {other:?}"),
+    };
+    assert_eq!(
+        frozen(&schedule, "2026-12-18T17:00:00Z"),
+        "freeze year-end until 2027-01-07 06:00 CET (year-end closing; ask anna)"
+    );
+    // Epiphany ends before it; of several freezes the longest is named.
+    assert!(frozen(&schedule, "2027-01-06T12:00:00Z").starts_with("freeze year-end"));
+    assert_eq!(frozen(&schedule, "2028-01-06T12:00:00Z"), "freeze holidays until 2028-01-07 00:00 CET (Epiphany)");
+    // Two days in a row are one freeze.
+    assert_eq!(frozen(&always, "2027-03-28T10:00:00Z"), "freeze holidays until 2027-03-30 00:00 CEST (Easter)");
+    assert_eq!(schedule.next(moment("2026-12-18T17:00:00Z")), Some(moment("2027-01-08T01:00:00Z")));
+    assert_eq!(always.next(moment("2026-12-18T17:00:00Z")), Some(moment("2027-01-07T05:00:00Z")));
+    assert_eq!(always.next(moment("2026-12-18T16:00:00Z")), Some(moment("2026-12-18T16:00:00Z")));
+    let openings = schedule.openings(moment("2026-12-17T12:00:00Z"), 3);
+    assert_eq!(
+        openings.iter().map(|(start, end)| format!("{start}/{end}")).collect::<Vec<_>>(),
+        [
+            "2026-12-18T01:00:00Z/2026-12-18T05:00:00Z",
+            "2027-01-08T01:00:00Z/2027-01-08T05:00:00Z",
+            "2027-01-09T01:00:00Z/2027-01-09T05:00:00Z"
+        ]
+    );
+}
+
+#[test]
+fn a_freeze_that_cannot_be_read_holds_without_an_end() {
+    let dates = dates();
+    for (name, why) in [("broken", "x.ics:7: no"), ("nobody", "there is no calendar `nobody`")] {
+        let freezes = [name.to_owned()];
+        let schedule = Schedule { windows: None, freezes: &freezes, dates: &dates };
+        let Err(Closed::Frozen(hold)) = schedule.open(moment("2026-11-27T00:00:00Z")) else { panic!("{name}") };
+        assert_eq!(hold.to_string(), format!("freeze {name} without a known end ({why})"));
+        assert_eq!(schedule.next(moment("2026-11-27T00:00:00Z")), None);
+    }
+}
+
+#[test]
+fn a_window_may_be_in_a_calendar() {
+    let dates = dates();
+    let of = |calendar: &str, summary: Option<&str>| {
+        let summary = summary.map(str::to_owned);
+        Windows::from(Window { form: Form::Calendar { calendar: calendar.to_owned(), summary } })
+    };
+    let ask = |windows: &Windows, now: &str| {
+        Schedule { windows: Some(windows), freezes: &[], dates: &dates }.open(moment(now))
+    };
+    let patching = of("patching", Some("production"));
+    assert_eq!(ask(&patching, "2026-12-13T02:00:00Z"), Ok(moment("2026-12-13T05:00:00Z")));
+    assert_eq!(ask(&patching, "2026-12-13T05:00:00Z"), Err(Closed::Window));
+    for (windows, why) in [
+        (of("broken", None), "x.ics:7: no"),
+        (of("patching", Some("Staging")), "no event of the calendar `patching` is called `Staging`"),
+    ] {
+        assert_eq!(ask(&windows, "2026-12-13T02:00:00Z"), Err(Closed::Unusable(why.to_owned())));
+    }
+    let schedule = Schedule { windows: Some(&patching), freezes: &[], dates: &dates };
+    assert_eq!(schedule.next(moment("2027-01-01T00:00:00Z")), Some(moment("2027-01-10T01:00:00Z")));
+    assert_eq!(schedule.zone().iana_name(), Some("Europe/Berlin"));
+    let json = serde_json::to_string(&patching).unwrap();
+    assert_eq!(json, r#"{"calendar":"patching","summary":"production"}"#);
+    assert_eq!(serde_json::from_str::<Windows>(&json).unwrap(), patching);
+}
+
+#[test]
+fn a_plan_has_what_its_hosts_use_and_reads_it_back() {
+    let dates = dates();
+    let used = dates.used_by(&["year-end"].into(), std::iter::empty());
+    assert_eq!((used.freezes.len(), used.calendars.len()), (1, 0));
+    let windows = Windows::from(Window { form: Form::Calendar { calendar: "patching".to_owned(), summary: None } });
+    let used = dates.used_by(&["holidays"].into(), [&windows].into_iter());
+    assert_eq!(used.calendars.keys().collect::<Vec<_>>(), ["holidays", "patching"]);
+    for dates in [used, dates] {
+        let json = serde_json::to_string(&dates).unwrap();
+        assert_eq!(serde_json::from_str::<Dates>(&json).unwrap(), dates, "{json}");
+    }
+}
+
+/// What a freeze says where a clock change makes its times ambiguous: the longer one counts.
+#[test]
+fn a_freeze_is_never_shorter_than_it_is_written() {
+    let night = |from: &str, to: &str| {
+        let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
+        let when = Frozen::Between { from, to, timezone: "Europe/Berlin".to_owned() };
+        Dates { freezes: [("x".to_owned(), Freeze { when, reason: None, owner: None })].into(), ..Dates::default() }
+    };
+    let until = |dates: &Dates, now: &str| {
+        Schedule { windows: None, freezes: &["x".to_owned()], dates }.hold(moment(now)).and_then(|hold| hold.until)
+    };
+    let autumn = night("2026-10-25T02:15", "2026-10-25T02:45");
+    assert_eq!(until(&autumn, "2026-10-25T00:15:00Z"), Some(moment("2026-10-25T01:45:00Z")));
+    let spring = night("2027-03-28T01:00", "2027-03-28T02:30");
+    assert_eq!(until(&spring, "2027-03-28T00:30:00Z"), Some(moment("2027-03-28T01:00:00Z")));
 }

@@ -1,0 +1,19 @@
+//! When the hosts of a run may be started: the windows of its plan, with the freezes and calendars that count now.
+
+use super::RunState;
+use crate::{
+    calendar::{Dates, Schedule},
+    plan::PlannedHost,
+};
+
+impl RunState {
+    /// The freezes and calendars that count: those of the plan, or as the newest resume found them.
+    pub fn dates(&self) -> &Dates {
+        self.dates.as_deref().unwrap_or(&self.plan().dates)
+    }
+
+    /// When this host may be started.
+    pub fn schedule<'s>(&'s self, host: &'s PlannedHost) -> Schedule<'s> {
+        Schedule { dates: self.dates(), ..self.plan().schedule(host) }
+    }
+}
