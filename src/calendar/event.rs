@@ -91,10 +91,8 @@ impl Event {
                     around.next = Some(start);
                     return false;
                 }
-                Some((start, end)) if now < end => {
-                    if around.last.is_none_or(|(_, later)| later < end) {
-                        around.last = Some((start, end));
-                    }
+                Some((start, end)) if now < end && around.last.is_none_or(|(_, later)| later < end) => {
+                    around.last = Some((start, end));
                 }
                 _ => {}
             }

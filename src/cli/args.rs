@@ -9,6 +9,7 @@ mod ledger;
 mod rehearse;
 mod rollback;
 mod scan;
+mod windows;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -24,6 +25,7 @@ pub use ledger::{LedgerCommand, PruneArgs};
 pub use rehearse::RehearseArgs;
 pub use rollback::RollbackArgs;
 pub use scan::{AdvisoriesCommand, AssetsArgs, CveArgs, FactsArgs, ScanArgs};
+pub use windows::WindowsArgs;
 
 /// Takes fleets of Linux hosts through operating-system patch waves over plain SSH: a canary first, then batches, and
 /// it stops when hosts fail.
@@ -83,6 +85,8 @@ pub enum Command {
     /// Import advisories, which say what a CVE means for which package.
     #[command(subcommand)]
     Advisories(AdvisoriesCommand),
+    /// Show when hosts may be started next: their maintenance windows, after freezes.
+    Windows(WindowsArgs),
     /// List runs, newest first.
     Runs(RunsArgs),
     /// Show the summary of a run from the ledger.

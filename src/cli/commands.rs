@@ -9,7 +9,7 @@ use super::{
     args::{Cli, Command},
     command::{
         advisories, ask, assets, cve, demo, exec, facts, impact, init, inventory, known_hosts, ledger, log, man, plan,
-        rehearse, report, resume, retry, rollback, run, runs, scan, schema, show, ssh_config, status,
+        rehearse, report, resume, retry, rollback, run, runs, scan, schema, show, ssh_config, status, windows,
     },
     command_lines, completion, from_ansible,
     settings::Settings,
@@ -86,6 +86,7 @@ fn takes_settings(command: &Command) -> bool {
             | Command::Exec(_)
             | Command::Scan(_)
             | Command::Assets(_)
+            | Command::Windows(_)
             | Command::Inventory(_)
     )
 }
@@ -127,6 +128,7 @@ fn dispatch(cli: &Cli, settings: &Settings, world: &mut World) -> Result<u8, Fai
         Command::Scan(args) => scan::scan(args, state, world),
         Command::Facts(args) => facts::facts(args, state, world),
         Command::Assets(args) => assets::assets(args, state, world),
+        Command::Windows(args) => windows::windows(args, state, world),
         Command::Cve(args) => cve::cve(args, state, world),
         Command::Advisories(command) => advisories::advisories(command, state, world),
         Command::Rehearse(args) => rehearse::rehearse(args, state, world),

@@ -29,17 +29,27 @@ fn distinct(plan: &Plan) -> Vec<&Windows> {
     found
 }
 
+/// The names that the hosts of the plan use.
+pub(super) fn uses(plan: &Plan) -> impl Iterator<Item = (&HostName, &[String], Option<&Windows>)> {
+    plan.hosts().map(|(host, ..)| {
+        let freezes = host.freezes.as_deref().map(Vec::as_slice).unwrap_or_default();
+        (&host.name, freezes, host.window.as_deref())
+    })
+}
+
 /// Names that patchwave.yml does not have, with the hosts that use them.
-pub(super) fn unknown(plan: &Plan, dates: &Dates) -> Problems {
+pub(super) fn unknown<'a>(
+    uses: impl Iterator<Item = (&'a HostName, &'a [String], Option<&'a Windows>)>,
+    dates: &Dates,
+) -> Problems {
     let mut missing: BTreeMap<(&str, String), Vec<HostName>> = BTreeMap::new();
-    for (host, ..) in plan.hosts() {
-        let freezes = host.freezes.as_deref().into_iter().flatten();
-        for name in freezes.filter(|name| !dates.knows(name)) {
-            missing.entry(("freeze", name.clone())).or_default().push(host.name.clone());
+    for (host, freezes, windows) in uses {
+        for name in freezes.iter().filter(|name| !dates.knows(name)) {
+            missing.entry(("freeze", name.clone())).or_default().push(host.clone());
         }
-        for name in host.window.as_deref().map(Windows::calendars).unwrap_or_default() {
+        for name in windows.map(Windows::calendars).unwrap_or_default() {
             if !dates.calendars.contains_key(&name) {
-                missing.entry(("calendar", name)).or_default().push(host.name.clone());
+                missing.entry(("calendar", name)).or_default().push(host.clone());
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Inventory and playbook in, [`Plan`] out: which hosts are patched together, in which order, with which budget. Pure:
 //! no connection, and no clock except the one passed in. Start at [`Request`], [`build()`] and [`Plan`].
 
+mod alike;
 mod batches;
 mod build;
 mod dates;
@@ -19,6 +20,7 @@ mod stage_rules;
 mod stages;
 mod undo;
 
+pub use alike::{Alike, alike};
 pub use build::build;
 pub use duplicates::duplicates;
 pub use estimate::{Estimate, Experience, estimate, of_nine_in_ten, side_by_side};

@@ -102,7 +102,7 @@ impl Request<'_> {
             }
             plan.ignores_windows = true;
         }
-        let mut problems = dates::unknown(&plan, self.dates);
+        let mut problems = dates::unknown(dates::uses(&plan), self.dates);
         plan.dates = dates::used(&plan, self.dates);
         problems.extend(never_open(&plan, self.now));
         problems.or(plan)

@@ -30,6 +30,7 @@ mod status;
 mod summary;
 mod text;
 mod tolerated;
+mod windows;
 
 pub use assets::{assets_csv, assets_json, assets_tally, assets_text};
 pub use bars::{Bars, Size};
@@ -50,6 +51,7 @@ pub use screen_lock::ScreenLock;
 pub use status::Status;
 pub use summary::{CommandLines, Summary};
 pub use text::{clean, duration, wrap_behind};
+pub use windows::{windows_json, windows_text};
 
 use jiff::Timestamp;
 

@@ -1,12 +1,12 @@
 //! A plan as a person reads it before confirming: a table of stages and waves, the steps, the digest.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, presets};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Paint, text, tolerated};
+use super::{Paint, text, tolerated, windows::coarse};
 use crate::{
     calendar::{Closed, Schedule, Window},
     plan::{Estimate, Plan, Stage, Wave},
@@ -176,16 +176,6 @@ fn opening(schedule: &Schedule<'_>, now: Timestamp) -> String {
     match schedule.next(now) {
         Some(at) => format!("{why}; next: {} (in {})", date(at), coarse(at.duration_since(now).unsigned_abs())),
         None => why,
-    }
-}
-
-/// `15d 2h`, `2h 5m`, `5m`.
-fn coarse(long: Duration) -> String {
-    let minutes = long.as_secs().div_ceil(60);
-    match (minutes / 1440, minutes / 60 % 24, minutes % 60) {
-        (0, 0, minutes) => format!("{minutes}m"),
-        (0, hours, minutes) => format!("{hours}h {minutes}m"),
-        (days, hours, _) => format!("{days}d {hours}h"),
     }
 }
 

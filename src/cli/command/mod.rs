@@ -28,3 +28,4 @@ pub(super) mod schema;
 pub(super) mod show;
 pub(super) mod ssh_config;
 pub(super) mod status;
+pub(super) mod windows;

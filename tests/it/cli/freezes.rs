@@ -5,7 +5,7 @@ use crate::support::case::{Case, Site};
 /// Hosts whose group names the freeze `closing`.
 fn site(definition: &str) -> Site {
     let policy = "freezes: [closing], window: { hours: '00:00-24:00', timezone: UTC }";
-    let site = Case::hosts(2).policy(policy).site();
+    let site = Case::hosts(2).policy(policy).columns(300).site();
     site.write("patchwave.yml", &format!("calendars: {{ off: off.ics }}\nfreezes: {{ {definition} }}\n"));
     site
 }

@@ -49,3 +49,4 @@ mod unreachable;
 mod vault;
 mod webhooks;
 mod which_run;
+mod windows;
