@@ -196,9 +196,12 @@ pub fn calendar(bytes: &[u8]) {
             let json = serde_json::to_string(&calendar).expect("a calendar is JSON");
             assert_eq!(serde_json::from_str::<Calendar>(&json).expect("what was written"), calendar);
             let dates = Dates { calendars: [("c".to_owned(), calendar)].into(), ..Dates::default() };
-            let windows = Windows::from(Window { form: Form::Calendar { calendar: "c".to_owned(), summary: None } });
+            let windows = Windows::from(Window {
+                form: Form::Calendar { calendar: "c".to_owned(), summary: None },
+                last_start: None,
+            });
             let now = jiff::Timestamp::from_second(1_795_312_800).expect("2026");
-            let schedule = Schedule { windows: Some(&windows), freezes: &["c".to_owned()], dates: &dates };
+            let schedule = Schedule { windows: Some(&windows), freezes: &["c".to_owned()], dates: &dates, walk: None };
             // Its own events are frozen, so it never opens.
             assert!(schedule.open(now).is_err());
             let openings = Schedule { freezes: &[], ..schedule }.openings(now, 3);

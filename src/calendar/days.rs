@@ -1,6 +1,6 @@
 //! Days of the week and hours of a day, as they are written: `MON-FRI`, `22:00-06:00`. Start at [`Days`] and [`Hours`].
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 use jiff::civil::Weekday;
 use serde::{Deserialize, Serialize};
@@ -111,6 +111,12 @@ pub struct Hours {
 }
 
 impl Hours {
+    /// From the first to the second, on a day without a clock change.
+    pub fn length(self) -> Duration {
+        let minutes = if self.pass_midnight() { self.to + DAY - self.from } else { self.to - self.from };
+        Duration::from_secs(u64::from(minutes) * 60)
+    }
+
     /// Whether they go on into the next day.
     pub fn pass_midnight(self) -> bool {
         self.to < self.from

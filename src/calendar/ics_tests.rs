@@ -49,8 +49,9 @@ END:VCALENDAR
 fn openings(text: &str, zone: Option<&str>, from: &str, most: usize) -> Vec<String> {
     let calendar = read(&text.replace("\\r", ""), zone).unwrap_or_else(|faults| panic!("{faults:?}"));
     let dates = Dates { calendars: [("c".to_owned(), calendar)].into(), ..Dates::default() };
-    let windows = Windows::from(Window { form: Form::Calendar { calendar: "c".to_owned(), summary: None } });
-    let schedule = Schedule { windows: Some(&windows), freezes: &[], dates: &dates };
+    let windows =
+        Windows::from(Window { form: Form::Calendar { calendar: "c".to_owned(), summary: None }, last_start: None });
+    let schedule = Schedule { windows: Some(&windows), freezes: &[], dates: &dates, walk: None };
     let found = schedule.openings(from.parse().unwrap(), most);
     found.iter().map(|(start, end)| format!("{start}/{end}")).collect()
 }

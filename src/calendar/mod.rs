@@ -16,7 +16,7 @@ mod zones;
 pub use days::{Days, Hours};
 pub use event::{Calendar, Event};
 pub use freeze::{Dates, Freeze, Frozen, Hold};
-pub use schedule::{Closed, Schedule};
-pub use window::{Cron, Form, Weekly, Window, Windows};
+pub use schedule::{Closed, GUESSED_WALK, Late, Schedule};
+pub use window::{Cron, Form, LastStart, Weekly, Window, Windows};
 
 use openings::Around;

@@ -1,8 +1,10 @@
 //! Whether a host may be started at a moment: its windows and freezes together. Start at [`Schedule`].
 
+use std::{fmt, time::Duration};
+
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-use super::{Dates, Form, Hold, Window, Windows, openings};
+use super::{Dates, Form, Hold, LastStart, Window, Windows, openings};
 
 /// How far ahead to look for a moment at which several windows are open.
 const HORIZON: SignedDuration = SignedDuration::from_hours(366 * 24);
@@ -20,7 +22,12 @@ pub struct Schedule<'a> {
     pub freezes: &'a [String],
     /// What the names mean.
     pub dates: &'a Dates,
+    /// How long the host takes, for `last_start: auto`. `None`: not known, so [`GUESSED_WALK`] counts.
+    pub walk: Option<Duration>,
 }
+
+/// How long a host is taken to need if nothing is known.
+pub const GUESSED_WALK: Duration = Duration::from_secs(30 * 60);
 
 /// Why a host may not be started at a moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,17 +36,95 @@ pub enum Closed {
     Frozen(Hold),
     /// A window is not open.
     Window,
+    /// A window is open, but closes before the host would be done.
+    Late(Late),
     /// A window is in a calendar that cannot be used, and why.
     Unusable(String),
 }
 
+/// A window that closes too soon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Late {
+    /// When it closes.
+    pub closes: Timestamp,
+    /// The name of the zone in which that is shown.
+    pub timezone: String,
+    /// How long before that the last host is started.
+    pub needs: Duration,
+    /// Whether that is a guess.
+    pub guessed: bool,
+}
+
+impl fmt::Display for Late {
+    /// `its window closes at 2026-12-13 06:00 CET, and it needs 48m`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let zone = TimeZone::get(&self.timezone).unwrap_or(TimeZone::UTC);
+        let closes = self.closes.to_zoned(zone);
+        let needs = self.needs.as_secs().div_ceil(60);
+        let guess = if self.guessed { ", which is a guess" } else { "" };
+        write!(f, "its window closes at {}, and `last_start` is {needs}m{guess}", closes.strftime("%Y-%m-%d %H:%M %Z"))
+    }
+}
+
 impl Schedule<'_> {
-    /// Until when hosts may be started, if they may at `now`: until the first window closes or a freeze begins.
-    /// [`Timestamp::MAX`] if there is neither.
+    /// Until when hosts may be started, if they may at `now`: until the first window closes or a freeze begins, or as
+    /// long before as `last_start` says. [`Timestamp::MAX`] if there is neither.
     ///
     /// # Errors
     /// Why they may not.
     pub fn open(&self, now: Timestamp) -> Result<Timestamp, Closed> {
+        let mut until = self.lets_in(now)?;
+        for window in self.all() {
+            let Some((needs, guessed)) = self.needs(window, now) else { continue };
+            let closes = self.closes(window, now);
+            let last = closes.saturating_sub(SignedDuration::try_from(needs).unwrap_or(SignedDuration::MAX));
+            let last = last.unwrap_or(Timestamp::MIN);
+            if now > last {
+                let timezone = self.zone().iana_name().unwrap_or("UTC").to_owned();
+                return Err(Closed::Late(Late { closes, timezone, needs, guessed }));
+            }
+            until = until.min(last);
+        }
+        Ok(until)
+    }
+
+    /// How long before its end the last host is started, and whether that is a guess. Of a list, the window that is
+    /// open longest counts.
+    fn needs(&self, window: &Window, now: Timestamp) -> Option<(Duration, bool)> {
+        match (window.last_start, &window.form) {
+            (Some(LastStart::Before(long)), _) => Some((long, false)),
+            (Some(LastStart::Auto), _) => Some((self.walk.unwrap_or(GUESSED_WALK), self.walk.is_none())),
+            (None, Form::Any { any }) => {
+                let open = any.iter().filter_map(|window| Some((self.window_open(window, now)?, window)));
+                self.needs(open.max_by_key(|(until, _)| *until)?.1, now)
+            }
+            (None, _) => None,
+        }
+    }
+
+    /// Until when hosts are started in the next opening, if a window has `last_start`: the moment, how long that is
+    /// before its end, and whether that is a guess.
+    pub fn last_start(&self, now: Timestamp) -> Option<(Timestamp, Duration, bool)> {
+        let (start, end) = self.openings(now, 1).pop()?;
+        let all = self.all().filter_map(|window| self.needs(window, start));
+        let (needs, guessed) = all.max_by_key(|(needs, _)| *needs)?;
+        Some((end.checked_sub(SignedDuration::try_from(needs).ok()?).ok()?, needs, guessed))
+    }
+
+    /// When a window that is open closes, openings that follow each other taken as one.
+    fn closes(&self, window: &Window, now: Timestamp) -> Timestamp {
+        let mut until = now;
+        for _ in 0..MOST_JOINED {
+            match self.window_open(window, until) {
+                Some(later) if later > until => until = later,
+                _ => break,
+            }
+        }
+        until
+    }
+
+    /// As [`Schedule::open`], without `last_start`.
+    fn lets_in(&self, now: Timestamp) -> Result<Timestamp, Closed> {
         if let Some(hold) = self.hold(now) {
             return Err(Closed::Frozen(hold));
         }
@@ -62,6 +147,18 @@ impl Schedule<'_> {
 
     /// When hosts may next be started, now included; `None`: not within a year, or not known.
     pub fn next(&self, now: Timestamp) -> Option<Timestamp> {
+        let mut at = now;
+        for _ in 0..MOST_JOINED {
+            at = self.next_opening(at)?;
+            match self.open(at) {
+                Err(Closed::Late(late)) if late.closes > at => at = late.closes,
+                _ => return Some(at),
+            }
+        }
+        None
+    }
+
+    fn next_opening(&self, now: Timestamp) -> Option<Timestamp> {
         match self.search(now) {
             Search::Opens(at) => Some(at),
             Search::NotInAYear | Search::Unknown => None,
@@ -73,10 +170,10 @@ impl Schedule<'_> {
         let mut found = Vec::new();
         let mut at = from;
         while found.len() < most {
-            let Some(start) = self.next(at) else { break };
-            let Ok(mut end) = self.open(start) else { break };
+            let Some(start) = self.next_opening(at) else { break };
+            let Ok(mut end) = self.lets_in(start) else { break };
             for _ in 0..MOST_JOINED {
-                match self.open(end) {
+                match self.lets_in(end) {
                     Ok(later) if later > end => end = later,
                     _ => break,
                 }

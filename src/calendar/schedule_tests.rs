@@ -4,7 +4,7 @@ use super::*;
 use crate::calendar::{Freeze, Frozen, Weekly, ics};
 
 fn alone<T>(windows: &Windows, ask: impl FnOnce(Schedule<'_>) -> T) -> T {
-    ask(Schedule { windows: Some(windows), freezes: &[], dates: &Dates::default() })
+    ask(Schedule { windows: Some(windows), freezes: &[], dates: &Dates::default(), walk: None })
 }
 
 fn open_until(windows: &Windows, now: Timestamp) -> Option<Timestamp> {
@@ -209,7 +209,7 @@ proptest::proptest! {
 
 fn weekly(days: &str, hours: &str, timezone: &str) -> Window {
     let (days, hours) = (days.parse().unwrap(), hours.parse().unwrap());
-    Window { form: Form::Weekly(Weekly { days, hours, timezone: timezone.to_owned() }) }
+    Window { form: Form::Weekly(Weekly { days, hours, timezone: timezone.to_owned() }), last_start: None }
 }
 
 /// Openings that follow each other from a moment on.
@@ -343,7 +343,7 @@ fn dates() -> Dates {
 fn a_freeze_beats_every_window_and_says_when_it_ends() {
     let (dates, windows) = (dates(), Windows::from(window("0 2 * * *", 4 * 60, "Europe/Berlin")));
     let freezes = ["year-end".to_owned(), "holidays".to_owned()];
-    let schedule = Schedule { windows: Some(&windows), freezes: &freezes, dates: &dates };
+    let schedule = Schedule { windows: Some(&windows), freezes: &freezes, dates: &dates, walk: None };
     // The window closes at 05:00Z; on the last day the freeze begins first: not here, so the window's end counts.
     assert_eq!(schedule.open(moment("2026-12-18T01:00:00Z")), Ok(moment("2026-12-18T05:00:00Z")));
     let always = Schedule { windows: None, ..schedule };
@@ -380,7 +380,7 @@ fn a_freeze_that_cannot_be_read_holds_without_an_end() {
     let dates = dates();
     for (name, why) in [("broken", "x.ics:7: no"), ("nobody", "there is no calendar `nobody`")] {
         let freezes = [name.to_owned()];
-        let schedule = Schedule { windows: None, freezes: &freezes, dates: &dates };
+        let schedule = Schedule { windows: None, freezes: &freezes, dates: &dates, walk: None };
         let Err(Closed::Frozen(hold)) = schedule.open(moment("2026-11-27T00:00:00Z")) else { panic!("{name}") };
         assert_eq!(hold.to_string(), format!("freeze {name} without a known end ({why})"));
         assert_eq!(schedule.next(moment("2026-11-27T00:00:00Z")), None);
@@ -392,10 +392,10 @@ fn a_window_may_be_in_a_calendar() {
     let dates = dates();
     let of = |calendar: &str, summary: Option<&str>| {
         let summary = summary.map(str::to_owned);
-        Windows::from(Window { form: Form::Calendar { calendar: calendar.to_owned(), summary } })
+        Windows::from(Window { form: Form::Calendar { calendar: calendar.to_owned(), summary }, last_start: None })
     };
     let ask = |windows: &Windows, now: &str| {
-        Schedule { windows: Some(windows), freezes: &[], dates: &dates }.open(moment(now))
+        Schedule { windows: Some(windows), freezes: &[], dates: &dates, walk: None }.open(moment(now))
     };
     let patching = of("patching", Some("production"));
     assert_eq!(ask(&patching, "2026-12-13T02:00:00Z"), Ok(moment("2026-12-13T05:00:00Z")));
@@ -406,7 +406,7 @@ fn a_window_may_be_in_a_calendar() {
     ] {
         assert_eq!(ask(&windows, "2026-12-13T02:00:00Z"), Err(Closed::Unusable(why.to_owned())));
     }
-    let schedule = Schedule { windows: Some(&patching), freezes: &[], dates: &dates };
+    let schedule = Schedule { windows: Some(&patching), freezes: &[], dates: &dates, walk: None };
     assert_eq!(schedule.next(moment("2027-01-01T00:00:00Z")), Some(moment("2027-01-10T01:00:00Z")));
     assert_eq!(schedule.zone().iana_name(), Some("Europe/Berlin"));
     let json = serde_json::to_string(&patching).unwrap();
@@ -419,7 +419,10 @@ fn a_plan_has_what_its_hosts_use_and_reads_it_back() {
     let dates = dates();
     let used = dates.used_by(&["year-end"].into(), std::iter::empty());
     assert_eq!((used.freezes.len(), used.calendars.len()), (1, 0));
-    let windows = Windows::from(Window { form: Form::Calendar { calendar: "patching".to_owned(), summary: None } });
+    let windows = Windows::from(Window {
+        form: Form::Calendar { calendar: "patching".to_owned(), summary: None },
+        last_start: None,
+    });
     let used = dates.used_by(&["holidays"].into(), [&windows].into_iter());
     assert_eq!(used.calendars.keys().collect::<Vec<_>>(), ["holidays", "patching"]);
     for dates in [used, dates] {
@@ -437,7 +440,9 @@ fn a_freeze_is_never_shorter_than_it_is_written() {
         Dates { freezes: [("x".to_owned(), Freeze { when, reason: None, owner: None })].into(), ..Dates::default() }
     };
     let until = |dates: &Dates, now: &str| {
-        Schedule { windows: None, freezes: &["x".to_owned()], dates }.hold(moment(now)).and_then(|hold| hold.until)
+        Schedule { windows: None, freezes: &["x".to_owned()], dates, walk: None }
+            .hold(moment(now))
+            .and_then(|hold| hold.until)
     };
     let autumn = night("2026-10-25T02:15", "2026-10-25T02:45");
     assert_eq!(until(&autumn, "2026-10-25T00:15:00Z"), Some(moment("2026-10-25T01:45:00Z")));

@@ -12,6 +12,19 @@ pub struct Window {
     /// How it is written.
     #[serde(flatten)]
     pub form: Form,
+    /// How long before it closes the last host is started. `None`: until it closes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_start: Option<LastStart>,
+}
+
+/// How long before a window closes the last host is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LastStart {
+    /// As long as the host will take.
+    Auto,
+    /// So long.
+    Before(Duration),
 }
 
 /// The forms of a window.
@@ -61,7 +74,7 @@ pub struct Weekly {
 
 impl From<Cron> for Window {
     fn from(cron: Cron) -> Self {
-        Self { form: Form::Cron(cron) }
+        Self { form: Form::Cron(cron), last_start: None }
     }
 }
 
@@ -77,7 +90,7 @@ impl Window {
     pub fn any(mut windows: Vec<Self>) -> Self {
         match windows.len() {
             1 => windows.remove(0),
-            _ => Self { form: Form::Any { any: windows } },
+            _ => Self { form: Form::Any { any: windows }, last_start: None },
         }
     }
 
@@ -87,6 +100,12 @@ impl Window {
             Form::Any { any } => any.iter().for_each(|window| window.calendars(names)),
             Form::Cron(_) | Form::Weekly(_) => {}
         }
+    }
+
+    /// Whether it asks how long hosts take.
+    pub fn asks_for_walks(&self) -> bool {
+        let inside = matches!(&self.form, Form::Any { any } if any.iter().any(Self::asks_for_walks));
+        inside || self.last_start == Some(LastStart::Auto)
     }
 
     /// The name of its time zone, unless a calendar has it; the first, if there are several.
@@ -101,21 +120,32 @@ impl Window {
 }
 
 impl fmt::Display for Window {
-    /// `0 2 * * SUN#2 for 4h Europe/Berlin`, `MON-FRI 09:00-17:00 Europe/Berlin`, `… or …`.
+    /// `0 2 * * SUN#2 for 4h Europe/Berlin`, `MON-FRI 09:00-17:00 Europe/Berlin, last start 45m before its end`,
+    /// `… or …`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.form {
-            Form::Cron(cron) => {
-                let seconds = cron.duration.as_secs();
-                let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
-                let length: String =
-                    parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
-                write!(f, "{} for {length} {}", cron.start, cron.timezone)
-            }
-            Form::Weekly(weekly) => write!(f, "{} {} {}", weekly.days, weekly.hours, weekly.timezone),
-            Form::Calendar { calendar, summary: None } => write!(f, "calendar {calendar}"),
-            Form::Calendar { calendar, summary: Some(summary) } => write!(f, "calendar {calendar} ({summary})"),
-            Form::Any { any } => f.write_str(&any.iter().map(Self::to_string).collect::<Vec<_>>().join(" or ")),
+            Form::Cron(cron) => write!(f, "{} for {} {}", cron.start, Length(cron.duration), cron.timezone)?,
+            Form::Weekly(weekly) => write!(f, "{} {} {}", weekly.days, weekly.hours, weekly.timezone)?,
+            Form::Calendar { calendar, summary: None } => write!(f, "calendar {calendar}")?,
+            Form::Calendar { calendar, summary: Some(summary) } => write!(f, "calendar {calendar} ({summary})")?,
+            Form::Any { any } => f.write_str(&any.iter().map(Self::to_string).collect::<Vec<_>>().join(" or "))?,
         }
+        match self.last_start {
+            None => Ok(()),
+            Some(LastStart::Auto) => f.write_str(", last start auto"),
+            Some(LastStart::Before(long)) => write!(f, ", last start {} before its end", Length(long)),
+        }
+    }
+}
+
+/// `4h`, `1h30m`.
+struct Length(Duration);
+
+impl fmt::Display for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs();
+        let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+        parts.iter().filter(|(n, _)| *n > 0).try_for_each(|(n, unit)| write!(f, "{n}{unit}"))
     }
 }
 

@@ -166,6 +166,10 @@ pub struct RunStarted {
     /// and the absolute path of its `ansible.cfg`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub settings: Vec<String>,
+    /// How many seconds the walk of a host takes, from earlier walks; only if a window has `last_start: auto`, and only
+    /// of hosts of which enough is known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub walks: BTreeMap<HostName, u64>,
     /// `--check`: nothing is changed.
     pub check: bool,
     /// `rehearse`: every host was simulated. Nothing that the events say happened to a real one.
@@ -197,6 +201,7 @@ impl RunStarted {
             extra_vars: Vec::new(),
             connect: Vec::new(),
             settings: Vec::new(),
+            walks: BTreeMap::new(),
             check: false,
             rehearsal: false,
             operator: String::new(),

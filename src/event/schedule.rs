@@ -1,5 +1,7 @@
 //! When the hosts of a run may be started: the windows of its plan, with the freezes and calendars that count now.
 
+use std::time::Duration;
+
 use super::RunState;
 use crate::{
     calendar::{Dates, Schedule},
@@ -14,6 +16,7 @@ impl RunState {
 
     /// When this host may be started.
     pub fn schedule<'s>(&'s self, host: &'s PlannedHost) -> Schedule<'s> {
-        Schedule { dates: self.dates(), ..self.plan().schedule(host) }
+        let walk = self.started.walks.get(&host.name).map(|seconds| Duration::from_secs(*seconds));
+        Schedule { dates: self.dates(), walk, ..self.plan().schedule(host) }
     }
 }

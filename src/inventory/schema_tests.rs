@@ -18,9 +18,9 @@ all:
       spread: { by: rack, max_unavailable: 2 }
       on_budget_spent: halt_stage
       window:
-        - { start: '0 2 * * SUN#2', duration: 4h, timezone: Europe/Berlin }
-        - { days: [MON, WED-FRI], hours: '9:00-17:00', timezone: UTC }
-        - { calendar: patching, summary: Production }
+        - { start: '0 2 * * SUN#2', duration: 4h, timezone: Europe/Berlin, last_start: auto }
+        - { days: [MON, WED-FRI], hours: '9:00-17:00', timezone: UTC, last_start: 45m }
+        - { calendar: patching, summary: Production, last_start: 1h }
       freezes: [year-end]
       host_key_checking: accept-new
       bastion_connections: 2

@@ -24,7 +24,7 @@ pub struct Alike {
 impl Alike {
     /// When they may be started.
     pub fn schedule<'a>(&'a self, dates: &'a Dates) -> Schedule<'a> {
-        Schedule { windows: self.windows.as_ref(), freezes: &self.freezes, dates }
+        Schedule { windows: self.windows.as_ref(), freezes: &self.freezes, dates, walk: None }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use super::{Plan, Stage, Wave};
+use super::{Plan, PlannedHost, Stage, Wave};
 use crate::{host::HostName, policy::Mode};
 
 /// How long hosts and steps of earlier runs of the same playbook took.
@@ -65,6 +65,32 @@ impl Stage {
             _ => forks,
         }
     }
+}
+
+/// About when each host is started after the start of the run, and how long the plan takes; `None` if nothing is known.
+pub(super) fn starts<'p>(
+    plan: &'p Plan,
+    past: &Experience,
+    forks: usize,
+) -> Option<(Vec<(&'p PlannedHost, Duration)>, Duration)> {
+    let typical = of_nine_in_ten(past.hosts.values().copied().collect())?;
+    let of = |name: &HostName| past.hosts.get(name).copied().unwrap_or(typical);
+    let (mut starts, mut now, mut soak) = (Vec::new(), Duration::ZERO, Duration::ZERO);
+    for stage in &plan.stages {
+        for wave in &stage.waves {
+            now += soak;
+            let at_once = stage.at_once(wave, forks).max(1);
+            let long = side_by_side(wave.hosts.iter().map(|host| of(&host.name)).collect(), at_once);
+            let rounds = wave.hosts.len().div_ceil(at_once).max(1);
+            for (at, host) in wave.hosts.iter().enumerate() {
+                let round = u32::try_from(at / at_once).unwrap_or(u32::MAX);
+                starts.push((host, now + long / u32::try_from(rounds).unwrap_or(u32::MAX) * round));
+            }
+            now += long;
+            soak = stage.soak;
+        }
+    }
+    Some((starts, now))
 }
 
 #[cfg(test)]

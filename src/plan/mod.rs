@@ -19,6 +19,7 @@ mod spread;
 mod stage_rules;
 mod stages;
 mod undo;
+mod walks;
 
 pub use alike::{Alike, alike};
 pub use build::build;
@@ -31,3 +32,4 @@ pub use origins::origins;
 pub use pinned::{Pinned, VarsChange};
 pub use request::{OutsideLimit, Request, apart, load, within};
 pub use undo::undo;
+pub use walks::{LastStarts, Overrun, Walks, asks_for_walks, last_starts, overrun, walks};

@@ -208,7 +208,7 @@ impl Plan {
     /// When this host may be started.
     pub fn schedule<'p>(&'p self, host: &'p PlannedHost) -> Schedule<'p> {
         let freezes = host.freezes.as_deref().map(Vec::as_slice).unwrap_or_default();
-        Schedule { windows: host.window.as_deref(), freezes, dates: &self.dates }
+        Schedule { windows: host.window.as_deref(), freezes, dates: &self.dates, walk: None }
     }
 
     /// What is undone on this host, in a rollback.

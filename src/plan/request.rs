@@ -152,7 +152,8 @@ pub fn apart(selected: Vec<HostName>, inventory: &Inventory) -> Result<(Vec<Host
 /// Hosts whose windows exclude each other. A single window was checked when it was loaded.
 fn never_open(plan: &Plan, now: Timestamp) -> Problems {
     let mut hosts: IndexMap<String, (&Windows, Vec<HostName>)> = IndexMap::new();
-    let never = |windows| Schedule { windows: Some(windows), freezes: &[], dates: &plan.dates }.never_opens(now);
+    let never =
+        |windows| Schedule { windows: Some(windows), freezes: &[], dates: &plan.dates, walk: None }.never_opens(now);
     for (host, ..) in plan.hosts() {
         if let Some(windows) = host.window.as_deref().filter(|windows| windows.iter().count() > 1) {
             let key = windows.iter().map(|window| format!("{window:?}")).collect();

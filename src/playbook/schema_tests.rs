@@ -19,9 +19,9 @@ rollout:
   spread: { by: rack, max_unavailable: 1 }
   on_budget_spent: halt_run
   window:
-  - { start: '0 2 * * SUN#2', duration: 4h, timezone: Europe/Berlin }
-  - { days: [MON, WED-FRI], hours: '9:00-17:00', timezone: UTC }
-  - { calendar: patching, summary: Production }
+  - { start: '0 2 * * SUN#2', duration: 4h, timezone: Europe/Berlin, last_start: auto }
+  - { days: [MON, WED-FRI], hours: '9:00-17:00', timezone: UTC, last_start: 45m }
+  - { calendar: patching, summary: Production, last_start: 1h }
   freezes: [year-end]
 steps:
   - { name: P, when: [a, "true"], timeout: 1m, precheck: {

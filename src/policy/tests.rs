@@ -104,7 +104,7 @@ p.yml:5:3: unknown key `zone` in `window`
   |
 5 |   zone: x
   |   ^^^^
-  help: known keys: start, duration, timezone
+  help: known keys: start, duration, timezone, last_start
 
 4 problems"
     );
@@ -122,6 +122,11 @@ fn a_window_has_one_of_two_forms_or_is_a_list() {
         ),
         ("[{start: 0 2 * * *, duration: 1h, timezone: UTC}]", "0 2 * * * for 1h UTC"),
         ("{calendar: patching}", "calendar patching"),
+        ("{start: 0 2 * * *, duration: 1h, timezone: UTC, last_start: auto}", "0 2 * * * for 1h UTC, last start auto"),
+        (
+            "{hours: '22:00-6:00', timezone: UTC, last_start: 45m}",
+            "MON-SUN 22:00-06:00 UTC, last start 45m before its end",
+        ),
         ("{calendar: patching, summary: Production}", "calendar patching (Production)"),
     ] {
         let (policy, problems) = policy(&format!("window: {text}\n"));
@@ -131,6 +136,9 @@ fn a_window_has_one_of_two_forms_or_is_a_list() {
         ("{days: MON-FRI, timezone: UTC}", "needs the key `hours`"),
         ("{days: MON-FRI, timezone: UTC}", "help: like `window: { days: MON-FRI, hours:"),
         ("{day: MON, hours: '1:00-2:00', timezone: UTC}", "unknown key `day` in `window`; did you mean `days`?"),
+        ("{start: 0 2 * * *, duration: 1h, timezone: UTC, last_start: 1h}", "no host could ever be started"),
+        ("{hours: '22:00-6:00', timezone: UTC, last_start: 8h}", "no host could ever be started"),
+        ("{calendar: x, last_start: soon}", "expected a length of time"),
         ("{calender: x}", "unknown key `calender` in `window`; did you mean `calendar`?"),
         ("{calendar: x, timezone: UTC}", "help: a window has either `start` and"),
         ("{summary: x}", "help: like `window: { calendar: patching"),

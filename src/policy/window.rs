@@ -1,12 +1,12 @@
 //! Reads `window:` of an inventory or a playbook. Start at [`read`].
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
 use croner::Cron;
 use jiff::{civil::date, tz::TimeZone};
 
 use crate::{
-    calendar::{self, Days, Form, Hours, Weekly, Window},
+    calendar::{self, Days, Form, Hours, LastStart, Weekly, Window},
     yaml::{
         MapReader, Node, Problems, Value, nearest, read,
         shape::{DEADLINE, Key, Number, Shape, Table},
@@ -20,6 +20,12 @@ const ONE: Shape =
 
 const ZONE: Key = Key::needed("timezone", Shape::Word, "The name of a time zone, like Europe/Berlin.");
 
+const LAST_START: Key = Key::new(
+    "last_start",
+    Shape::Either(&[DEADLINE, Shape::Words(&["auto"])]),
+    "How long before its end the last host is started; `auto`: as long as the host took before.",
+);
+
 static CRON: Table = Table::new(
     "`window` with `start`",
     &[&[
@@ -30,6 +36,7 @@ static CRON: Table = Table::new(
         ),
         Key::needed("duration", DEADLINE, "How long it is open."),
         ZONE,
+        LAST_START,
     ]],
 );
 
@@ -47,6 +54,7 @@ static HOURS: Table = Table::new(
             "From when to when, by the clock on the wall: `09:00-17:00`; `22:00-06:00` ends on the next day.",
         ),
         ZONE,
+        LAST_START,
     ]],
 );
 
@@ -55,6 +63,7 @@ static CALENDAR: Table = Table::new(
     &[&[
         Key::needed("calendar", Shape::Word, "The name of a calendar in patchwave.yml: it is open during its events."),
         Key::new("summary", Shape::Word, "Only during events with this summary."),
+        LAST_START,
     ]],
 );
 
@@ -133,8 +142,10 @@ fn of_cron(node: &Node, problems: &mut Problems) -> Option<Window> {
     let start = map.need("start", cron);
     let duration = map.need("duration", read::deadline);
     let timezone = map.need("timezone", timezone);
+    let last_start = map.read("last_start", |node, problems| last_start(node, duration, problems));
     map.finish_with(|key| elsewhere(key, &CRON));
-    Some(calendar::Cron { start: start?, duration: duration?, timezone: timezone? }.into())
+    let form = Form::Cron(calendar::Cron { start: start?, duration: duration?, timezone: timezone? });
+    Some(Window { form, last_start })
 }
 
 fn of_hours(node: &Node, problems: &mut Problems) -> Option<Window> {
@@ -142,17 +153,39 @@ fn of_hours(node: &Node, problems: &mut Problems) -> Option<Window> {
     let days = map.take("days").map(|node| days(node, map.problems));
     let hours = map.need("hours", hours);
     let timezone = map.need("timezone", timezone);
+    let length = hours.map(Hours::length);
+    let last_start = map.read("last_start", |node, problems| last_start(node, length, problems));
     map.finish_with(|key| elsewhere(key, &HOURS));
     let weekly = Weekly { days: days.unwrap_or(Some(Days::ALL))?, hours: hours?, timezone: timezone? };
-    Some(Window { form: Form::Weekly(weekly) })
+    Some(Window { form: Form::Weekly(weekly), last_start })
 }
 
 fn of_calendar(node: &Node, problems: &mut Problems) -> Option<Window> {
     let mut map = MapReader::named(node, "`window`", &CALENDAR, problems)?;
     let calendar = map.need("calendar", read::name);
     let summary = map.read("summary", read::name);
+    let last_start = map.read("last_start", |node, problems| last_start(node, None, problems));
     map.finish_with(|key| elsewhere(key, &CALENDAR));
-    Some(Window { form: Form::Calendar { calendar: calendar?, summary } })
+    Some(Window { form: Form::Calendar { calendar: calendar?, summary }, last_start })
+}
+
+/// `45m`, or `auto`; shorter than the window is open.
+fn last_start(node: &Node, open: Option<Duration>, problems: &mut Problems) -> Option<LastStart> {
+    if node.text() == Some("auto") && node.tag.is_none() {
+        return Some(LastStart::Auto);
+    }
+    let long = read::deadline(node, problems).or_else(|| {
+        let last = problems.0.last_mut()?;
+        last.help.get_or_insert_with(|| "a length of time like 45m, or auto".to_owned());
+        None
+    })?;
+    if open.is_some_and(|open| long >= open) {
+        problems
+            .at(&node.span, "with this `last_start`, no host could ever be started")
+            .help("it is counted back from the end of the window, so it is shorter than the window is open");
+        return None;
+    }
+    Some(LastStart::Before(long))
 }
 
 fn days(node: &Node, problems: &mut Problems) -> Option<Days> {

@@ -251,6 +251,7 @@ fn obstacle(state: &RunState, host: &PlannedHost, starting: &[&PlannedHost], now
         return Some(match closed {
             Closed::Frozen(hold) => format!("{} is frozen: {hold}", host.name),
             Closed::Window => format!("the maintenance window of {} is closed", host.name),
+            Closed::Late(late) => format!("it is too late to start {}: {late}", host.name),
             Closed::Unusable(why) => format!("the maintenance window of {} is not known: {why}", host.name),
         });
     }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Directive, Ending, Halt, Limits, Now, next};
 use crate::{
-    calendar::{Dates, Freeze, Frozen, Window},
+    calendar::{Dates, Freeze, Frozen, LastStart, Window},
     event::{Event, Kind, Outcome, RunId, RunResumed, RunStarted, RunState, Stop},
     host::HostName,
     plan::{Domain, Moment, Plan, PlannedHost, Stage, Wave},
@@ -448,6 +448,31 @@ fn a_freeze_that_begins_during_a_soak_lets_nothing_start_and_a_resume_goes_on_af
     run.push(Kind::RunResumed(Box::new(shorter)));
     // No second canary.
     run.starts("b");
+}
+
+#[test]
+fn no_host_is_started_that_would_not_be_done_before_its_window_closes() {
+    let mut s = stage("s", "a | b | c");
+    let mut window = Window::cron("0 2 * * *", Duration::from_secs(3600), "UTC");
+    window.last_start = Some(LastStart::Auto);
+    for wave in &mut s.waves {
+        wave.hosts[0].window = Some(Arc::new(window.clone().into()));
+    }
+    let mut run = Run::new(vec![s], None);
+    Arc::make_mut(&mut run.state.started).walks = [(host("b").name, 48 * 60), (host("c").name, 10 * 60)].into();
+    // Nothing is known of a, so half an hour counts.
+    run.starts("a").passes(12 * 60).end("a", Outcome::Ok);
+    run.starts("b").passes(20 * 60).end("b", Outcome::Ok).starts("c").end("c", Outcome::Ok).says(OVER);
+
+    let mut late = stage("s", "b");
+    late.waves[0].hosts[0].window = Some(Arc::new(window.into()));
+    let mut run = Run::new(vec![late], None);
+    Arc::make_mut(&mut run.state.started).walks = [(host("b").name, 48 * 60)].into();
+    run.passes(20 * 60);
+    let Directive::Finished(Ending::Left { why }) = run.next() else { panic!("{:?}", run.next()) };
+    assert_eq!(why, "it is too late to start b: its window closes at 2026-11-22 03:00 UTC, and `last_start` is 48m");
+    let prospect = crate::rollout::prospect(&run.state, run.now);
+    assert_eq!((prospect.free, prospect.closed), (0, 1));
 }
 
 #[test]

@@ -143,11 +143,7 @@ fn ten_thousand_hosts_are_drawn_as_seldom_as_ten() {
 #[test]
 fn a_question_says_when_the_window_closes() {
     let mut plan = plan(&[("edge", &["a", "b"])]);
-    let window = crate::policy::Window {
-        start: "0 2 * * *".to_owned(),
-        duration: std::time::Duration::from_secs(3600),
-        timezone: "UTC".to_owned(),
-    };
+    let window = crate::calendar::Window::cron("0 2 * * *", std::time::Duration::from_secs(3600), "UTC");
     plan.stages[0].waves[1].hosts[0].window = Some(Arc::new(window.into()));
     let mut sample = Sample::of(plan);
     sample.good("a");

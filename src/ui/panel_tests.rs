@@ -134,11 +134,7 @@ fn what_a_run_waits_for_is_on_the_line_of_the_wave() {
     plan.stages[0].soak = Duration::from_secs(30);
     plan.stages[0].gate = vec![step_spec("No errors in the shop")];
     plan.stages[1].approve = Some(Moment::Before);
-    let window = crate::policy::Window {
-        start: "0 2 * * *".to_owned(),
-        duration: Duration::from_secs(3600),
-        timezone: "UTC".to_owned(),
-    };
+    let window = crate::calendar::Window::cron("0 2 * * *", Duration::from_secs(3600), "UTC");
     for host in &mut plan.stages[1].waves[0].hosts {
         host.window = Some(std::sync::Arc::new(window.clone().into()));
     }

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, presets};
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
 use super::{Paint, text, tolerated, windows::coarse};
 use crate::{
     calendar::{Closed, Schedule, Window},
-    plan::{Estimate, Plan, Stage, Wave},
+    plan::{self, Estimate, LastStarts, Overrun, Plan, Stage, Walks, Wave},
     playbook::StepSpec,
     policy::Mode,
     rollout::{self, Tolerance},
@@ -28,6 +28,10 @@ pub struct PlanNotes {
     pub origins: Vec<(String, String)>,
     /// How long it will probably take.
     pub estimate: Option<Estimate>,
+    /// How long hosts take, for the last start in a window.
+    pub walks: Walks,
+    /// Whether the next window is too short.
+    pub overrun: Option<Overrun>,
 }
 
 /// The plan as tables; every line ends with a newline. `verbose` gives every wave a line and names every host.
@@ -73,10 +77,16 @@ fn remarks(plan: &Plan, notes: &PlanNotes, width: u16) -> String {
         let risk = stage.risk.filter(|risk| !stage.name.ends_with(risk.as_str()));
         let risk = risk.map(|risk| format!("highest risk in {}: {risk}", stage.name));
         let windows = windows(plan, stage, notes.now);
-        risk.into_iter().chain(windows).chain(between(plan, s)).for_each(|line| add(&line));
+        let last = plan::last_starts(plan, stage, &notes.walks, notes.now);
+        let last = last.map(|last| last_start(&stage.name, &last));
+        risk.into_iter().chain(windows).chain(last).chain(between(plan, s)).for_each(|line| add(&line));
     }
     if let Some(estimate) = &notes.estimate {
         add(&estimate_line(estimate, plan.hosts().count()));
+    }
+    if let Some(Overrun { needs, open, left }) = notes.overrun {
+        let (needs, open, left) = (text::duration(needs), text::duration(open), text::count(left, "host"));
+        add(&format!("needs about {needs}, and the window is open for {open}: about {left} will be left"));
     }
     if !lines.is_empty() {
         lines.push('\n');
@@ -155,10 +165,23 @@ fn windows(plan: &Plan, stage: &Stage, now: Timestamp) -> BTreeSet<String> {
     lines
 }
 
+/// `last start of production: 05:12 CET, 48m before its end (19 of 20 walks took at most so long; 14 are known)`.
+fn last_start(stage: &str, last: &LastStarts) -> String {
+    let at = last.at.to_zoned(TimeZone::get(&last.zone).unwrap_or(TimeZone::UTC));
+    let needs = text::duration(last.needs);
+    let why = match (last.guessed, last.seen) {
+        (true, _) => " (a guess: fewer than 5 walks are known)".to_owned(),
+        (false, 0) => String::new(),
+        (false, seen) => format!(" (p95 of {seen} walks)"),
+    };
+    format!("last start of {stage}: {}, {needs} before the window closes{why}", at.strftime("%a %-d %b %Y, %H:%M %Z"))
+}
+
 fn frozen(closed: &Closed) -> String {
     match closed {
         Closed::Frozen(hold) => hold.to_string(),
         Closed::Window => String::new(),
+        Closed::Late(late) => format!("too late: {late}"),
         Closed::Unusable(why) => format!("not known: {why}"),
     }
 }
@@ -303,7 +326,13 @@ mod tests {
         let estimate = Estimate { total: Duration::from_secs(4800), known: 48, runs: 3 };
         let rules = "canary 1 (default: risk critical), batch 25% (default), max_failures 0 (default)".to_owned();
         let now = "2026-11-27T12:00:00Z".parse().unwrap();
-        PlanNotes { now, origins: vec![("production/critical".to_owned(), rules)], estimate: Some(estimate) }
+        PlanNotes {
+            now,
+            origins: vec![("production/critical".to_owned(), rules)],
+            estimate: Some(estimate),
+            walks: Walks::default(),
+            overrun: None,
+        }
     }
 
     fn shown(width: u16) -> String {

@@ -32,6 +32,7 @@ fn paragraph(group: &Alike, schedule: &Schedule<'_>, (from, most): (Timestamp, u
     match &state {
         Ok(end) if *end == Timestamp::MAX => lines.push("  may be started at any time".to_owned()),
         Err(Closed::Frozen(hold)) => lines.push(format!("  frozen: {hold}")),
+        Err(Closed::Late(late)) => lines.push(format!("  too late to start another host: {late}")),
         Err(Closed::Unusable(why)) => lines.push(format!("  the window is not known: {why}")),
         Ok(_) | Err(Closed::Window) => {}
     }
@@ -98,6 +99,7 @@ pub fn windows_json(groups: &[Alike], dates: &Dates, (from, most): (Timestamp, u
         let (state, why) = match &open {
             Ok(_) => ("open", None),
             Err(Closed::Window) => ("closed", None),
+            Err(Closed::Late(late)) => ("closing", Some(late.to_string())),
             Err(Closed::Frozen(hold)) => ("frozen", Some(hold.to_string())),
             Err(Closed::Unusable(why)) => ("unknown", Some(why.clone())),
         };

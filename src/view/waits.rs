@@ -5,7 +5,6 @@ use jiff::Timestamp;
 use super::RunView;
 use crate::{
     event::HostAt,
-    plan::window,
     rollout::{self, Directive, Ending, Limits, Now},
 };
 
@@ -51,8 +50,8 @@ impl RunView<'_> {
         })
     }
 
-    /// When the maintenance window closes in which the next host of this wave, or of a later one, has to start; `None`
-    /// without a window.
+    /// Until when the next host of this wave, or of a later one, may be started, by its windows and freezes; `None`:
+    /// without a limit, or not now.
     pub fn window_closes(&self, stage: usize, wave: usize) -> Option<Timestamp> {
         if self.state.started.check {
             return None;
@@ -65,7 +64,8 @@ impl RunView<'_> {
             let next = hosts.into_iter().find(|(_, host)| host.at == HostAt::Waiting && !host.left_out)?.0;
             self.state.plan().stages[s].waves[w].hosts.get(next)
         });
-        window::open_until(open.next()?.window.as_ref()?, self.now)
+        let schedule = self.state.plan().schedule(open.next()?);
+        schedule.open(self.now).ok().filter(|until| *until < Timestamp::MAX)
     }
 
     /// The last wave in the plan's order that has hosts that are done.

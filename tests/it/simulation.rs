@@ -46,6 +46,26 @@ fn a_healthy_fleet_is_patched_whole() {
     });
 }
 
+/// That no host starts while its freeze holds is checked at every start.
+#[test]
+fn nothing_starts_while_a_freeze_holds() {
+    let left = over_cores(500, |seed| {
+        let world = World::frozen(seed, 90, 12);
+        let journal = Shared::default();
+        fastrand::seed(seed);
+        let ended = paused(drive(&world, journal.clone()));
+        assert!(ended.lost.is_none() && ended.state.finished, "seed {seed}: {:?}", ended.lost);
+        let state = RunState::fold(&journal.events()).unwrap();
+        assert_eq!(state.tally.in_flight, 0, "seed {seed}: a host in flight was left");
+        let frozen =
+            |host: &str| state.plan().hosts().any(|(one, ..)| one.name.as_str() == host && one.freezes.is_some());
+        let waiting = state.hosts.iter().filter(|host| host.at == HostAt::Waiting);
+        usize::from(waiting.filter(|host| frozen(host.name.as_str())).count() > 0)
+    });
+    let left: usize = left.into_iter().sum();
+    assert!((50..450).contains(&left), "{left} of 500 runs were stopped");
+}
+
 #[test]
 fn a_condition_that_cannot_be_evaluated_fails_its_host_and_not_the_run() {
     let mut world = World::of(1, 100, 6);

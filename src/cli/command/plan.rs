@@ -9,7 +9,7 @@ use crate::{
         command_lines::program,
         connect::reachable::look,
         rollout::{
-            experience::experience,
+            experience::{experience, walks},
             prepare::{Request, prepare},
         },
         warnings::warn,
@@ -31,9 +31,13 @@ pub(in crate::cli) fn show_plan(args: &PlanArgs, state_dir: PathBuf, world: &mut
     let found = look(&prepared.inventory, &prepared.hosts, &program(&state_dir, world), world)?;
     warn(&found.warnings, world);
     found.refused.or(()).map_err(Failure::usage)?;
-    let past = experience(&state_dir, &world.absolute(&args.playbook).display().to_string(), None);
+    let playbook = world.absolute(&args.playbook).display().to_string();
+    let (past, now) = (experience(&state_dir, &playbook, None), world.clock.now());
+    let walks = walks(&state_dir, &playbook, &prepared.plan);
     let notes = ui::PlanNotes {
-        now: world.clock.now(),
+        now,
+        overrun: plan::overrun(&prepared.plan, &past, ConnectArgs::FORKS, &walks, now),
+        walks,
         origins: plan::origins(&prepared.inventory, &prepared.playbook, &prepared.hosts),
         estimate: plan::estimate(&prepared.plan, &past, ConnectArgs::FORKS),
     };

@@ -62,10 +62,10 @@ pub(in crate::cli) fn rehearse(args: &RehearseArgs, state_dir: PathBuf, world: &
     let asked = Asked::read(args, &plan, &inventory, &past)?;
     words::opening(&plan, &asked, world);
     plan.skipped_lines().iter().for_each(|line| world.talk(format_args!("{line}")));
-    // Of the plan as it would be carried out: its windows are dropped here.
+    // Of the plan as it would be carried out: its windows and freezes are dropped here.
     let digest = plan.digest();
     plan.stages.iter_mut().flat_map(|stage| &mut stage.waves).flat_map(|wave| &mut wave.hosts).for_each(|host| {
-        host.window = None;
+        (host.window, host.freezes) = (None, None);
     });
     confirm(&plan, true, false, world)?;
     let hosts = Hosts::new(inventory, playbook.vars.clone(), &names, &ConnectOptions::default())?;
@@ -173,6 +173,7 @@ fn started(args: &RehearseArgs, digest: String, plan: Plan, world: &World) -> Ru
         extra_vars: args.inventory.extra_vars.iter().map(|word| name_of(word)).collect(),
         connect: Vec::new(),
         settings: places(&world.fallbacks, world),
+        walks: Default::default(),
         check: false,
         rehearsal: true,
         operator: world.who.account.clone(),

@@ -62,7 +62,7 @@ pub(in crate::cli) fn rollback(args: &RollbackArgs, state_dir: PathBuf, world: &
     plan::duplicates(roster.targets(&names).iter().map(Arc::as_ref)).or(()).map_err(Failure::usage)?;
     world.talk(format_args!("{}, plan {}", plan.playbook, plan.short_digest()));
     if !args.check {
-        in_windows(&plan, world.clock.now())?;
+        in_windows(&plan, &plan::Walks::default(), world.clock.now())?;
     }
     confirm(&plan, args.yes, args.check, world)?;
     let transport = transport(&connect, world)?;
@@ -196,6 +196,7 @@ fn started(
         extra_vars: args.extra_vars.iter().map(|word| name_of(word)).collect(),
         connect,
         settings: then.settings.clone(),
+        walks: Default::default(),
         check: args.check,
         rehearsal: false,
         operator: world.who.account.clone(),

@@ -16,7 +16,7 @@ use crate::{
         },
         rollout::{
             carry_out::{Rollout, carry_out, record_of},
-            experience::experience,
+            experience::{experience, walks},
             prepare::{Prepared, Request, changes, prepare},
         },
         settings::places,
@@ -53,16 +53,18 @@ pub(in crate::cli) fn run(args: &RunArgs, state_dir: PathBuf, world: &mut World)
     }
     world.talk(format_args!("{}, plan {}", plan.playbook, plan.short_digest()));
     plan.skipped_lines().iter().for_each(|line| world.talk(format_args!("{line}")));
+    let playbook_path = world.absolute(&args.playbook).display().to_string();
+    let walks = walks(&state_dir, &playbook_path, &plan);
     if !args.check {
-        in_windows(&plan, world.clock.now())?;
+        in_windows(&plan, &walks, world.clock.now())?;
     }
     confirm(&plan, args.yes, args.check, world)?;
     let transport = transport(&args.connect, world)?;
     let forks = forks(args.connect.forks, world);
-    let past = experience(&state_dir, &world.absolute(&args.playbook).display().to_string(), None);
+    let past = experience(&state_dir, &playbook_path, None);
     let estimate = plan::estimate(&plan, &past, forks);
     let run = new_run_id(world);
-    let started = started(args, run.clone(), plan, world);
+    let started = RunStarted { walks: walks.seconds, ..started(args, run.clone(), plan, world) };
     let controller = jump_box(&playbook, world).agreed_with(&started.plan.pinned.files);
     let mut ledger = Ledger::open(&state_dir)?;
     let logs = ledger.logs(&run, Arc::clone(&world.clock));
@@ -113,6 +115,7 @@ fn started(args: &RunArgs, run: RunId, plan: Plan, world: &World) -> RunStarted 
         extra_vars: args.inventory.extra_vars.iter().map(|word| name_of(word)).collect(),
         connect: recorded_options::words(&args.connect, world),
         settings: places(&world.fallbacks, world),
+        walks: Default::default(),
         check: args.check,
         rehearsal: false,
         operator: world.who.account.clone(),

@@ -22,7 +22,7 @@ pub(in crate::cli) fn opening(plan: &Plan, asked: &Asked, world: &mut World) {
     say("REHEARSAL: ", "", what, world);
     let windows = ui::window_lines(plan, world.clock.now());
     if !windows.is_empty() {
-        world.talk("maintenance windows, taken as open here:");
+        world.talk("maintenance windows and freezes; here, all hosts may be started at any time:");
         windows.iter().for_each(|line| say("  ", "    ", line, world));
     }
     world.talk("what goes wrong:");

@@ -4,8 +4,9 @@ use std::{collections::HashMap, path::Path, time::Duration};
 
 use crate::{
     event::{HostState, Outcome, RunId, RunState, StepPhase},
+    host::HostName,
     ledger::Ledger,
-    plan::Experience,
+    plan::{self, Experience, Plan, Walks},
     view::step_name,
 };
 
@@ -48,4 +49,26 @@ fn add_steps(state: &RunState, host: &HostState, steps: &mut HashMap<String, (Du
         let (sum, count) = steps.entry(step_name(state.plan(), *step).into_owned()).or_default();
         (*sum, *count) = (*sum + result.took, *count + 1);
     }
+}
+
+/// Runs that are read for [`walks`].
+const RUNS_OF_WALKS: usize = 20;
+
+/// How long the hosts took in the newest runs of this playbook, for windows with `last_start: auto`. Nothing if no
+/// window asks for it, or if the ledger cannot be read: then a guess counts, and says so.
+pub(in crate::cli) fn walks(state_dir: &Path, playbook: &str, plan: &Plan) -> Walks {
+    if !plan::asks_for_walks(plan) {
+        return Walks::default();
+    }
+    let Ok(ledger) = Ledger::open_read_only(state_dir) else { return Walks::default() };
+    let Ok(rows) = ledger.real_runs_of(playbook, RUNS_OF_WALKS) else { return Walks::default() };
+    let mut times: HashMap<HostName, Vec<Duration>> = HashMap::new();
+    for state in rows.iter().filter_map(|row| ledger.state(&row.run).ok()) {
+        for host in state.hosts.iter().filter(|host| host.outcome() == Outcome::Ok) {
+            if let Some(took) = host.took(state.last_at) {
+                times.entry(host.name.clone()).or_default().push(took);
+            }
+        }
+    }
+    plan::walks(plan, &times)
 }

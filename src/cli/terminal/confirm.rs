@@ -9,7 +9,7 @@ use crate::{
     hint::Hint,
     host::{HostName, Risk},
     names,
-    plan::{Plan, PlannedHost},
+    plan::{Plan, PlannedHost, Walks},
     view::WINDOWS_IGNORED,
 };
 
@@ -81,10 +81,10 @@ fn ask(what: &str, world: &World) -> Result<(), Failure> {
 const MOST_REASONS: usize = 6;
 
 /// Refuses a run if some of its hosts may not be started now: a freeze holds, or their window is closed.
-pub(in crate::cli) fn in_windows(plan: &Plan, now: Timestamp) -> Result<(), Failure> {
+pub(in crate::cli) fn in_windows(plan: &Plan, walks: &Walks, now: Timestamp) -> Result<(), Failure> {
     let mut why: Vec<(Closed, Vec<&PlannedHost>)> = Vec::new();
     for (host, _, _) in plan.hosts() {
-        let Err(closed) = plan.schedule(host).open(now) else { continue };
+        let Err(closed) = walks.schedule(plan, host).open(now) else { continue };
         // Closed windows open at different times.
         let alike = |other: &PlannedHost| closed != Closed::Window || other.window == host.window;
         match why.iter_mut().find(|(known, hosts)| *known == closed && alike(hosts[0])) {
@@ -94,7 +94,7 @@ pub(in crate::cli) fn in_windows(plan: &Plan, now: Timestamp) -> Result<(), Fail
     }
     // A freeze beats the windows, so it is said first.
     why.sort_by_key(|(closed, _)| !matches!(closed, Closed::Frozen(_)));
-    let lines = why.iter().take(MOST_REASONS).map(|(closed, hosts)| refusal(plan, closed, hosts, now));
+    let lines = why.iter().take(MOST_REASONS).map(|(closed, hosts)| refusal((plan, walks), closed, hosts, now));
     let more = why.len().saturating_sub(MOST_REASONS);
     let lines: Vec<String> = lines.chain((more > 0).then(|| format!("and {more} more"))).collect();
     let Some((first, _)) = why.first() else { return Ok(()) };
@@ -103,16 +103,16 @@ pub(in crate::cli) fn in_windows(plan: &Plan, now: Timestamp) -> Result<(), Fail
             "wait for its end, leave these hosts out with --limit, or change `freezes` in patchwave.yml; \
              --ignore-window does not pass a freeze"
         }
-        Closed::Window => "wait for it, leave these hosts out with --limit, or give --ignore-window",
+        Closed::Window | Closed::Late(_) => "wait for it, leave these hosts out with --limit, or give --ignore-window",
         Closed::Unusable(_) => "correct the file, leave these hosts out with --limit, or give --ignore-window",
     };
     Err(Failure::refused(lines.join("\n")).help(help))
 }
 
-fn refusal(plan: &Plan, closed: &Closed, hosts: &[&PlannedHost], now: Timestamp) -> String {
+fn refusal((plan, walks): (&Plan, &Walks), closed: &Closed, hosts: &[&PlannedHost], now: Timestamp) -> String {
     let names: Vec<HostName> = hosts.iter().map(|host| host.name.clone()).collect();
     let (names, one) = (names::fold(&names), names.len() == 1);
-    let schedule = hosts.first().map(|host| plan.schedule(host));
+    let schedule = hosts.first().map(|host| walks.schedule(plan, host));
     // In its own zone: `2026-12-13 02:00 CET`.
     let next = schedule.and_then(|schedule| {
         let at = schedule.next(now)?.to_zoned(schedule.zone());
@@ -130,6 +130,10 @@ fn refusal(plan: &Plan, closed: &Closed, hosts: &[&PlannedHost], now: Timestamp)
         Closed::Window => {
             let opens = next.map_or_else(String::new, |at| format!("; it opens on {at}"));
             format!("the maintenance window of {names} is closed now{opens}")
+        }
+        Closed::Late(late) => {
+            let opens = next.map_or_else(String::new, |at| format!("; it opens again on {at}"));
+            format!("it is too late to start {names}: {late}{opens}")
         }
         Closed::Unusable(why) => format!("the maintenance window of {names} is not known: {why}"),
     }

@@ -377,7 +377,7 @@ fn windows_are_taken_as_open_and_approvals_as_given() {
     desk.write("inv.yml", &INVENTORY.replace("risk: critical", &format!("risk: critical, approve: true, {window}")));
     let said = desk.run("rehearse play.yml -i inv.yml").ended(0);
     said.says(&[
-        "maintenance windows, taken as open here:\n  window of production/critical: 0 4 1 1 * for 1m UTC; next: ",
+        "maintenance windows and freezes; here, all hosts may be started at any time:\n  window of production/critical: 0 4 1 1 * for 1m UTC; next: ",
         "waits for approval after its first wave; the rehearsal says yes, a real run asks a person",
         "approved: production/critical after its first wave, by the rehearsal",
     ]);

@@ -14,3 +14,4 @@ mod samples;
 mod schemas;
 mod svg;
 mod typed;
+mod windows;

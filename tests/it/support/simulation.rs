@@ -6,8 +6,9 @@ use std::{
     time::Duration,
 };
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, ToSpan as _, civil::DateTime};
 use patchwave::{
+    calendar::{Dates, Freeze, Frozen},
     clock::{Clock, TokioClock},
     engine::{self, Engine, HostInputs, RunEnd, Surroundings},
     event::{Event, HostAt, Kind, Outcome, Progress, RunId, RunResumed, RunStarted, RunState, Stop},
@@ -71,6 +72,22 @@ impl World {
 }
 
 impl World {
+    /// The same, with a freeze of about half of its hosts that begins while the run goes on.
+    pub fn frozen(seed: u64, health: u32, most: usize) -> Self {
+        let mut world = Self { clock: None, ..Self::of(seed, health, most) };
+        let mut rng = fastrand::Rng::with_seed(seed ^ 0xf7ee);
+        let at = |seconds: i64| "2026-11-22T02:00:00".parse::<DateTime>().unwrap().saturating_add(seconds.seconds());
+        let from = rng.i64(0..600);
+        let when = Frozen::Between { from: at(from), to: at(from + rng.i64(60..3600)), timezone: "UTC".to_owned() };
+        let freeze = Freeze { when, reason: None, owner: None };
+        world.plan.dates = Dates { freezes: [("f".to_owned(), freeze)].into(), ..Dates::default() };
+        let freezes = Arc::new(vec!["f".to_owned()]);
+        for host in world.plan.stages.iter_mut().flat_map(|stage| &mut stage.waves).flat_map(|wave| &mut wave.hosts) {
+            host.freezes = rng.bool().then(|| Arc::clone(&freezes));
+        }
+        world
+    }
+
     /// Hosts without faults in one wave, which take different times and so drift apart.
     pub fn wide(count: usize) -> Self {
         let mut rng = fastrand::Rng::with_seed(7);
@@ -336,6 +353,9 @@ impl Reporter for Watch {
         match &event.kind {
             Kind::HostStarted { host } => {
                 assert!(!self.halted, "{host} started after the halt");
+                let planned = state.plan().hosts().find(|(planned, ..)| planned.name == *host).unwrap().0;
+                let open = state.schedule(planned).open(event.at);
+                assert!(open.is_ok(), "{host} started at {}: {open:?}", event.at);
                 self.soaked(state, host);
                 self.in_flight.insert(host.clone());
                 self.bounds(state, host);
