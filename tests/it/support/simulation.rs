@@ -72,13 +72,14 @@ impl World {
 }
 
 impl World {
-    /// The same, with a freeze of about half of its hosts that begins while the run goes on.
-    pub fn frozen(seed: u64, health: u32, most: usize) -> Self {
+    /// The same, with a freeze of about half of its hosts that begins while the run goes on, and may end then, too.
+    pub fn frozen(seed: u64, (health, most): (u32, usize), ends: bool) -> Self {
         let mut world = Self { clock: None, ..Self::of(seed, health, most) };
         let mut rng = fastrand::Rng::with_seed(seed ^ 0xf7ee);
         let at = |seconds: i64| "2026-11-22T02:00:00".parse::<DateTime>().unwrap().saturating_add(seconds.seconds());
         let from = rng.i64(0..600);
-        let when = Frozen::Between { from: at(from), to: at(from + rng.i64(60..3600)), timezone: "UTC".to_owned() };
+        let long = if ends { rng.i64(60..3600) } else { 1_000_000 };
+        let when = Frozen::Between { from: at(from), to: at(from + long), timezone: "UTC".to_owned() };
         let freeze = Freeze { when, reason: None, owner: None };
         world.plan.dates = Dates { freezes: [("f".to_owned(), freeze)].into(), ..Dates::default() };
         let freezes = Arc::new(vec!["f".to_owned()]);
