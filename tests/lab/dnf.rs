@@ -243,6 +243,10 @@ fn rolled_back(lab: Lab) {
     let host = "h1";
     lab.on(host, "touch /etc/lab-fail-fixed");
     let before = rpms(&lab, host);
+    lab.on(host, "dnf -q mark remove lab-plain lab-sec || dnf -q -y mark dependency lab-plain lab-sec");
+    let reasons = || lab.on(host, "dnf -q -C repoquery --installed --qf '%{name} %{reason}\n' | grep . | sort");
+    let of_before = reasons();
+    assert!(of_before.contains("lab-sec dependency"), "{of_before}");
     let play = "steps:\n  - upgrade: { scope: all, exclude: ['kernel*'], rollback: required }\n";
     let jump = Patchwave::new(&lab, MANY, play);
     let run = jump.run(&[]).must(0).run_id();
@@ -255,6 +259,7 @@ fn rolled_back(lab: Lab) {
     let events = jump.call(&["rollback", &run, "--yes", "--json", "--reason", "breaks the shop"]).must(4).events();
     assert_eq!(events.outcome(host), "rolled_back", "{}", events.result(host, 0));
     assert_eq!(rpms(&lab, host), before);
+    assert_eq!(reasons(), of_before);
     assert!(ask(&lab, host, &Dnf.health()).is_good());
 
     // The next upgrade leaves alone what is held, until its time is over.

@@ -213,10 +213,13 @@ fn what_was_upgraded_is_rolled_back_and_held() {
     let host = "h1";
     lab.on(host, "touch /etc/lab-fail-fixed");
     let before = rpms(&lab, host);
+    lab.on(host, "mkdir -p /var/lib/zypp; printf 'lab-plain\\nlab-sec\\nnot-there\\n' >/var/lib/zypp/AutoInstalled");
+    let marks = || lab.on(host, "grep -v '^#' /var/lib/zypp/AutoInstalled | sort");
     let play = "steps:\n  - upgrade: { scope: all, exclude: ['kernel*'], rollback: required }\n";
     let jump = Patchwave::new(&lab, MANY, play);
     let run = jump.run(&[]).must(0).run_id();
     assert_ne!(rpms(&lab, host), before);
+    assert_eq!(marks(), "lab-new\nlab-plain\nlab-sec");
     lab.on(
         host,
         "set -e; cp -a /srv/repo /srv/bare; cd /srv/bare; for f in old/*.rpm; do rm -f base/${f##*/} third/${f##*/}; done; \
@@ -225,6 +228,7 @@ fn what_was_upgraded_is_rolled_back_and_held() {
     let events = jump.call(&["rollback", &run, "--yes", "--json", "--reason", "breaks the shop"]).must(4).events();
     assert_eq!(events.outcome(host), "rolled_back", "{}", events.result(host, 0));
     assert_eq!(rpms(&lab, host), before);
+    assert_eq!(marks(), "lab-plain\nlab-sec");
     assert!(ask(&lab, host, &Zypper.health()).is_good());
 
     // The next upgrade leaves alone what is held, until its time is over.

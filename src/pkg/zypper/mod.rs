@@ -18,7 +18,7 @@
 //! | `zypper-pending` | script: `zypper update --dry-run`, `zypper list-updates --all`, `zypper list-patches`, `zypper info -t patch`, `zypper repos`, and which sources' `repomd.xml` lists patches |
 //! | `zypper-known` | script: `rpm -q NAME...`, `zypper search --match-exact NAME...` |
 //! | `zypper-simulate` | script, packages on standard input: as `zypper-transact` with `--dry-run` |
-//! | `zypper-transact`, `zypper-download` | script: `zypper install --oldpackage NAME=VERSION... !NAME...` or `zypper remove NAME...`, after waiting for locks; patches that wanted a reboot and are installed by it are written to `run/patchwave-reboot` (a detached job) |
+//! | `zypper-transact`, `zypper-download` | script: `zypper install --oldpackage NAME=VERSION... !NAME...` or `zypper remove NAME...`, after waiting for locks; patches that wanted a reboot and are installed by it are written to `run/patchwave-reboot`, and marks in `var/lib/zypp/AutoInstalled` stay (a detached job) |
 //! | `zypper-finish` | script: `zypper install --force NAME=VERSION` of packages that an interrupted transaction left in two versions (a detached job) |
 //! | `zypper-stage`, `zypper-staged` | script: `zypper download NAME=VERSION...` into a folder (a detached job); `rpm -K`, `rpm -qp` of each archive |
 //! | `zypper-hold` | `zypper addlock NAME...`, `zypper removelock NAME...` |

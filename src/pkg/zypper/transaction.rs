@@ -41,11 +41,16 @@ done
 /// Patches that want a reboot and are not needed after the transaction any more were installed by it; those that are
 /// needed again were taken back by it. zypper would say the first once, with exit code 102, and only if it installs
 /// patches itself; 103 says that zypper itself was replaced.
+///
+/// zypper takes a package that is named for one that a person wants, and has no command to say otherwise: the marks of
+/// packages that had come in as dependencies are put back into libzypp's list.
 const TRANSACT: &str = r#"zypp() { zypper --non-interactive --no-refresh "$@" </dev/null; }
 restarts() {
   zypp --xmlout list-patches 2>/dev/null | grep -o '<update kind="patch" [^>]*restart="true"' |
     sed -n 's/^<update kind="patch" name="\([A-Za-z0-9._:+-]*\)".*/\1/p' | sort -u
 }
+autos=$r/var/lib/zypp/AutoInstalled
+auto=$(sed '/^#/d' "$autos" 2>/dev/null)
 before=$(restarts)
 while zypp "$@"; rc=$?; [ "$rc" -eq 7 ] && [ "$left" -gt 0 ]; do sleep 2; left=$((left - 2)); done
 if [ -n "$before" ] || [ -s "$rREBOOT" ]; then
@@ -56,6 +61,12 @@ if [ -n "$before" ] || [ -s "$rREBOOT" ]; then
   if [ -n "$after" ] && [ -s "$rREBOOT" ]; then
     left=$(printf '%s\n' "$after" | grep -vxFf - "$rREBOOT")
     if [ -n "$left" ]; then printf '%s\n' "$left" >"$rREBOOT"; else rm -f "$rREBOOT"; fi
+  fi
+fi
+if [ -n "$auto" ]; then
+  lost=$(printf '%s\n' "$auto" | grep -vxFf "$autos" | { there=$(rpm -qa --qf '%{NAME}\n'); grep -xF "$there"; })
+  if [ -n "$lost" ]; then
+    { cat "$autos" && printf '%s\n' "$lost"; } >"$autos.new" && mv -f "$autos.new" "$autos"
   fi
 fi
 case $rc in
