@@ -74,9 +74,13 @@ async fn old_kernels(cx: &mut StepCx<'_>, manager: &'static dyn PackageManager, 
     let names = match noted.filter(|names| resumes && !names.is_empty()) {
         Some(names) => names,
         None => {
-            let names = to_purge(cx, manager, spec, keep).await?;
-            if names.is_empty() {
+            let (held, names) = to_purge(cx, manager, spec, keep).await?;
+            if names.is_empty() && held.is_empty() {
                 return Ok(StepResult::skipped("nothing to do: no old kernel"));
+            }
+            if names.is_empty() {
+                let why = format!("old kernels stay, because they are on hold: {}", listed(&held));
+                return Ok(StepResult::skipped(why));
             }
             if cx.check {
                 return Ok(StepResult::ok(format!("would purge {}", listed(&names))).found_work());
@@ -88,21 +92,24 @@ async fn old_kernels(cx: &mut StepCx<'_>, manager: &'static dyn PackageManager, 
     purge(cx, manager, spec, &names).await
 }
 
-/// The packages to purge, once the manager has confirmed that nothing else would happen.
+/// The packages to purge, once the manager has confirmed that nothing else would happen, after those that stay because
+/// they are on hold: some managers refuse to remove such a package.
 async fn to_purge(
     cx: &mut StepCx<'_>,
     manager: &'static dyn PackageManager,
     spec: &Cleanup,
     keep: u32,
-) -> Result<Vec<Package>, Box<StepResult>> {
+) -> Result<(Vec<Package>, Vec<Package>), Box<StepResult>> {
     if !cx.check {
         packages::free(cx, Instant::now() + spec.lock_timeout).await?;
     }
-    packages::whole(manager, &packages::state(cx, manager).await?.health())?;
+    let state = packages::state(cx, manager).await?;
+    packages::whole(manager, &state.health())?;
     let kernels = packages::ask(cx, manager.kernels()).await?;
-    let names = old(&kernels, keep as usize);
+    let (held, names): (Vec<_>, Vec<_>) =
+        old(&kernels, keep as usize).into_iter().partition(|package| state.is_held(&package.name));
     if names.is_empty() {
-        return Ok(names);
+        return Ok((held, names));
     }
     let simulation = packages::ask(cx, manager.simulate(&Transaction::removal(&names))?).await?;
     let refuse = |why: String| Box::new(packages::failed(Class::Refused, format!("old kernels are not purged: {why}")));
@@ -116,7 +123,7 @@ async fn to_purge(
     if let Some(other) = simulation.removals.iter().find(|package| !meant.contains(package)) {
         return Err(refuse(format!("purging them would remove {other} as well")));
     }
-    Ok(names)
+    Ok((held, names))
 }
 
 async fn purge(cx: &mut StepCx<'_>, manager: &'static dyn PackageManager, spec: &Cleanup, names: &[Package]) -> Ended {
@@ -303,6 +310,26 @@ mod tests {
             let calls = std::fs::read_to_string(bench.path("calls")).unwrap();
             assert!(!calls.lines().any(|line| !line.starts_with("-s")), "{calls}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_old_kernel_on_hold_stays() {
+        let hold = |bench: &Bench, numbers: &[&str]| {
+            let mut packages = std::fs::read_to_string(bench.path("packages")).unwrap();
+            for n in numbers {
+                let row = format!("{n}-1\tamd64\t");
+                packages = packages.replace(&format!("{row}install"), &format!("{row}hold"));
+            }
+            bench.file("packages", packages);
+        };
+        let mut bench = host("Purg linux-image-6.1.0-97-amd64 [6.1.97-1]\n");
+        hold(&bench, &["96"]);
+        bench.check = true;
+        assert_eq!(step::run(&mut bench.cx()).await.summary, "would purge linux-image-6.1.0-97-amd64");
+        hold(&bench, &["97"]);
+        let result = step::run(&mut bench.cx()).await;
+        let says = "old kernels stay, because they are on hold: linux-image-6.1.0-96-amd64, linux-image-6.1.0-97-amd64";
+        assert_eq!((result.verdict, result.summary.as_str()), (Verdict::Skipped, says), "{result:?}");
     }
 
     #[tokio::test]
