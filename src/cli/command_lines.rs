@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{World, connect::recorded_options};
-use crate::{event::RunState, ui};
+use crate::{event::RunState, plan::Plan, playbook::Template, ui};
 
 /// The line that starts a run again, made from its record: `run PLAYBOOK -i INVENTORY`, with its connection options,
 /// and with the names of extra variables only, because their values may be secret.
@@ -11,7 +11,10 @@ pub(super) fn line_of(state: &RunState, world: &World) -> String {
     let started = &state.started;
     let quote = |word: String| crate::command::quote(&word).unwrap_or(word);
     let mut words = match &started.plan.undoes {
-        Some(undone) => vec!["rollback".to_owned(), undone.clone()],
+        Some(undone) => {
+            let words = ["rollback".to_owned(), undone.clone()].into_iter();
+            words.chain(wishes(&started.plan).into_iter().map(quote)).collect()
+        }
         None => vec!["run".to_owned(), quote(world.shown(Path::new(&started.playbook_path)))],
     };
     for inventory in started.inventory_paths.iter().filter(|_| started.plan.undoes.is_none()) {
@@ -29,6 +32,30 @@ pub(super) fn line_of(state: &RunState, world: &World) -> String {
         words.push("--check".to_owned());
     }
     words.join(" ")
+}
+
+/// The options of a rollback that are in its plan.
+fn wishes(plan: &Plan) -> Vec<String> {
+    let mut words = Vec::new();
+    if plan.hosts().any(|(host, ..)| host.undo.as_deref().is_some_and(|undo| undo.lacks().next().is_some())) {
+        words.push("--try-all".to_owned());
+    }
+    let Some(spec) = plan.steps.iter().find_map(|step| step.kind.rollback()) else { return words };
+    if let Some(hold) = spec.hold {
+        words.extend(["--hold".to_owned(), format!("{}s", hold.as_secs())]);
+    }
+    if let Some(reason) = spec.reason.as_ref().and_then(text_of) {
+        words.extend(["--reason".to_owned(), reason]);
+    }
+    if spec.force {
+        words.push("--force".to_owned());
+    }
+    words
+}
+
+/// The text of a template that is one string.
+fn text_of(template: &Template) -> Option<String> {
+    serde_json::from_str(template.0.strip_prefix("{{ ")?.strip_suffix(" }}")?).ok()
 }
 
 /// The command lines for hints; `run` is `run PLAYBOOK -i INVENTORY`.

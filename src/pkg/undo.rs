@@ -52,12 +52,24 @@ pub struct Undo {
     /// Folders on the host with archives of old versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub folders: Vec<String>,
+    /// Old versions that no package source had when they were replaced, and that were not fetched.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub missing: BTreeSet<Exact>,
 }
 
 impl Undo {
     /// There is nothing to undo.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
+    }
+
+    /// Old versions without which there is no way back, and that could not be had when they were replaced.
+    pub fn lacks(&self) -> impl Iterator<Item = &Exact> {
+        let is_needed = |exact: &&Exact| {
+            let version = Some(exact.version.as_str());
+            self.changes.iter().any(|change| change.name == exact.name && change.from.as_deref() == version)
+        };
+        self.missing.iter().filter(is_needed)
     }
 
     /// Adds what a later step changed. A change that continues an earlier one is the same change; what went back to
@@ -74,6 +86,8 @@ impl Undo {
         }
         self.changes.retain(|change| change.from != change.to);
         let Some(way) = way else { return };
+        let had = |exact: &&Exact| way.offered.contains(exact) || way.staged.contains(exact);
+        self.missing.extend(way.missing.iter().filter(|exact| !had(exact)).cloned());
         self.auto.extend(way.auto.iter().cloned());
         let new = way.folder.iter().filter(|folder| !self.folders.contains(folder)).cloned().collect::<Vec<_>>();
         self.folders.extend(new);
@@ -123,5 +137,21 @@ mod tests {
         undo.add(&[], Some(&way));
         undo.add(&[], Some(&way));
         assert_eq!((undo.changes, undo.folders, undo.auto.len()), (changes("a 1 2"), vec!["/f".to_owned()], 1));
+    }
+
+    #[test]
+    fn only_a_version_that_goes_back_can_be_lacking() {
+        let exact = |words: &str| -> BTreeSet<Exact> {
+            let one =
+                |word: &str| word.split_once('=').map(|(n, v)| Exact { name: n.to_owned(), version: v.to_owned() });
+            words.split(' ').filter_map(one).collect()
+        };
+        let way = WayBack { missing: exact("a=1 b=1 kern=1 c=1"), offered: exact("b=1"), ..WayBack::default() };
+        let mut undo = Undo::default();
+        // The old kernel stays beside the new one.
+        undo.add(&changes("a 1 2, b 1 2, kern - 2, c 1 2"), Some(&way));
+        assert_eq!(undo.lacks().map(ToString::to_string).collect::<Vec<_>>(), ["a=1", "c=1"]);
+        undo.add(&changes("a 2 1, c 2 3"), None);
+        assert_eq!(undo.lacks().map(ToString::to_string).collect::<Vec<_>>(), ["c=1"]);
     }
 }

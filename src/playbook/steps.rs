@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Guard, Side, StepKind, StepSpec, Template, TemplateList, from_ansible, guard, kinds,
+    Guard, Rollback, Side, StepKind, StepSpec, Template, TemplateList, from_ansible, guard, kinds,
     values::{self, Context},
 };
 use crate::yaml::{
@@ -261,6 +261,11 @@ impl StepKind {
     /// True for a step that restores a broken host.
     pub fn restores(&self) -> bool {
         matches!(self, Self::SnapshotRestore(_) | Self::Rollback(_))
+    }
+
+    /// What a `rollback` was asked for.
+    pub fn rollback(&self) -> Option<&Rollback> {
+        if let Self::Rollback(rollback) = self { Some(rollback) } else { None }
     }
 
     /// True for a step that restores a snapshot.

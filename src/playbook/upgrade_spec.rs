@@ -139,8 +139,10 @@ impl WayBackWish {
 /// `rollback:`, the step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rollback {
-    /// `hold:`: how long what was rolled back is held. Default 7 days; zero: it is not held.
-    pub hold: Duration,
+    /// `hold:`: how long what was rolled back is held; zero: it is not held. `None`: for 7 days where the package manager
+    /// can hold packages; elsewhere it is not held, and the result says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Duration>,
     /// `reason:`, noted with the hold.
     pub reason: Option<Template>,
     /// `lock_timeout:`: how long to wait for someone else who is changing packages. Default 10 min.
@@ -152,6 +154,16 @@ pub struct Rollback {
 
 impl Default for Rollback {
     fn default() -> Self {
-        Self { hold: Duration::from_secs(7 * 86_400), reason: None, lock_timeout: LOCK_TIMEOUT, force: false }
+        Self { hold: None, reason: None, lock_timeout: LOCK_TIMEOUT, force: false }
+    }
+}
+
+impl Rollback {
+    /// How long what was rolled back is held if nothing else is said.
+    pub const HOLD: Duration = Duration::from_secs(7 * 86_400);
+
+    /// How long what was rolled back is held; zero: it is not held.
+    pub fn holds_for(&self) -> Duration {
+        self.hold.unwrap_or(Self::HOLD)
     }
 }

@@ -148,6 +148,25 @@ steps:
 }
 
 #[test]
+fn what_was_upgraded_is_rolled_back_without_a_hold() {
+    let Some(lab) = Lab::up_of(1, "", "arch=h1") else { return };
+    let host = "h1";
+    lab.on(host, "touch /etc/lab-fail-fixed");
+    let before = packages(&lab, host, LIST);
+    let play = "steps:\n  - upgrade: { scope: all, allow_removals: true, rollback: required }\n";
+    let jump = Patchwave::new(&lab, MANY, play);
+    let run = jump.run(&[]).must(0).run_id();
+    assert_ne!(packages(&lab, host, LIST), before);
+    let refused = jump.call(&["rollback", &run, "--yes", "--json", "--hold", "7d"]).must(6).events();
+    assert_eq!(refused.result(host, 0)["class"], "cannot-do", "{}", refused.result(host, 0));
+    let events = jump.call(&["rollback", &run, "--yes", "--json"]).must(4).events();
+    let result = events.result(host, 0);
+    assert_eq!(events.outcome(host), "rolled_back", "{result}");
+    assert!(result["summary"].to_string().contains("not held (pacman cannot hold packages"), "{result}");
+    assert_eq!(packages(&lab, host, LIST), before);
+}
+
+#[test]
 fn the_set_from_before_comes_back_name_by_name() {
     let Some(lab) = Lab::up_of(1, "", "arch=h1") else { return };
     let host = "h1";

@@ -21,15 +21,20 @@ pub struct RollbackArgs {
     /// Do not ask for confirmation.
     #[arg(short, long)]
     pub yes: bool,
-    /// How long to hold what was rolled back, so that the next upgrade leaves it alone; `0s` holds nothing.
-    #[arg(long, value_name = "TIME", value_parser = crate::yaml::parse_duration, default_value = "7d")]
-    pub hold: Duration,
+    /// How long to hold what was rolled back, so that the next upgrade leaves it alone; `0s` holds nothing. Default 7d,
+    /// where the package manager can hold packages.
+    #[arg(long, value_name = "TIME", value_parser = crate::yaml::parse_duration)]
+    pub hold: Option<Duration>,
     /// Why, noted with the hold on each host.
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
     /// Bring the old versions back even where the packages were changed again since the run.
     #[arg(long)]
     pub force: bool,
+    /// Try hosts for which the run's record names no way back, too: since then a package source may have got the old
+    /// versions. They are left out otherwise.
+    #[arg(long)]
+    pub try_all: bool,
     /// Start hosts outside their maintenance windows, and during freezes.
     #[arg(long)]
     pub ignore_window: bool,

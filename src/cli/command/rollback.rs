@@ -1,11 +1,15 @@
 //! `patchwave rollback`: undoes what a run changed, as a rollout of its own.
 
+mod left_out;
+
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
+
+use left_out::LeftOut;
 
 use crate::{
     cli::{
@@ -49,7 +53,12 @@ pub(in crate::cli) fn rollback(args: &RollbackArgs, state_dir: PathBuf, world: &
     let passwords = vault_passwords(&args.vault, world)?;
     let extra = extra_vars(&args.extra_vars, &passwords, world)?;
     let inventory = inventory_of((&then.started, passwords), &extra, world)?;
-    let hosts = changed_hosts(&then, args, &inventory, &state_dir)?;
+    let mut hosts = changed_hosts(&then, args, &inventory, &state_dir)?;
+    let left_out = if args.try_all { LeftOut::default() } else { LeftOut::of(&then, &mut hosts) };
+    left_out.say(&then, world);
+    if hosts.is_empty() {
+        return Err(left_out.refusal(undone));
+    }
     let playbook = playbook::undoing(&undone.0, Path::new(&then.started.playbook_path), wish(args));
     let ignore = args.ignore_window;
     let plan = plan::undo(then.plan(), (&undone.0, hosts), &inventory, &playbook, ignore).map_err(Failure::usage)?;
@@ -96,9 +105,9 @@ pub(in crate::cli) fn rollback(args: &RollbackArgs, state_dir: PathBuf, world: &
     };
     let code = carry_out(rollout, world)?;
     if !args.check {
-        name_snapshots(&then, &state_dir, &run, world);
+        left_out::name_snapshots(&then, &state_dir, &run, world);
     }
-    Ok(code)
+    Ok(left_out.end(code, world))
 }
 
 /// The run that is to be undone.
@@ -204,21 +213,5 @@ fn started(
         controller: world.machine(),
         version: VERSION.to_owned(),
         plan,
-    }
-}
-
-/// For hosts that could not be rolled back: which snapshot the run took of them, and what restores it.
-fn name_snapshots(then: &RunState, state_dir: &Path, run: &RunId, world: &mut World) {
-    let Some(restore) = then.plan().on_failure.iter().find(|step| step.kind.restores_snapshot()) else { return };
-    let Ok(state) = Ledger::open_read_only(state_dir).and_then(|ledger| ledger.state(run)) else { return };
-    for host in state.hosts.iter().filter(|host| host.outcome().uses_budget()) {
-        let before = then.hosts.iter().find(|before| before.name == host.name);
-        let Some(id) = before.and_then(|before| before.snapshot()) else { continue };
-        let hook = restore.kind.hook().unwrap_or_default();
-        let line = hook.replace("{{ inventory_hostname }}", host.name.as_str()).replace("{{ snapshot.id }}", id);
-        world.talk(format_args!(
-            "{}: not rolled back; run {} took snapshot {id} before its changes. To restore it: {line}",
-            host.name, then.started.run
-        ));
     }
 }

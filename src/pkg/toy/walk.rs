@@ -65,8 +65,9 @@ fn changes(result: &StepResult) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_rollback_that_could_not_be_held_changes_nothing() {
-    let mut bench = host(StepKind::Rollback(Rollback::default()));
+async fn a_hold_that_was_asked_for_and_cannot_be_had_stops_a_rollback() {
+    let hold = Some(Rollback::HOLD);
+    let mut bench = host(StepKind::Rollback(Rollback { hold, ..Rollback::default() }));
     let change = |name: &str| PackageChange { name: name.into(), from: Some("1".into()), to: Some("2".into()) };
     bench.undo.changes = vec![change("tool")];
     bench.file("toy/state", "tool 2\n");
@@ -77,11 +78,14 @@ async fn a_rollback_that_could_not_be_held_changes_nothing() {
     assert!(result.help.as_ref().is_some_and(|help| help.contains("--hold 0s")), "{result:?}");
     assert_eq!(file(&bench, "calls"), "");
     if let StepKind::Rollback(rollback) = &mut bench.spec.kind {
-        rollback.hold = Duration::ZERO;
+        rollback.hold = None;
     }
     bench.attempt = 2;
     let result = go(&mut bench).await;
     assert_eq!((result.verdict, file(&bench, "calls").as_str()), (Verdict::Ok, "downgrade:tool=1\n"), "{result:?}");
+    // Nobody asked for a hold, so the way back does not depend on it.
+    let says = "not held (toy cannot hold packages: the next upgrade brings the new versions again)";
+    assert!(result.summary.ends_with(says), "{result:?}");
 }
 
 #[tokio::test]

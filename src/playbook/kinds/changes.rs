@@ -18,7 +18,11 @@ use crate::yaml::{
 static ROLLBACK_KEYS: Table = Table::new(
     "`rollback`",
     &[&[
-        Key::new("hold", DURATION, "How long what was rolled back is held. Default 7d; 0: not at all."),
+        Key::new(
+            "hold",
+            DURATION,
+            "How long what was rolled back is held. Default 7d where the package manager can hold packages; 0: not at all.",
+        ),
         Key::new("reason", Shape::Word, "Why, noted with the hold."),
         LOCK,
     ]],
@@ -89,7 +93,7 @@ pub(super) fn rollback(node: &Node, _: &Context, problems: &mut Problems) -> Opt
     let defaults = Rollback::default();
     let mut map = MapReader::new(node, &ROLLBACK_KEYS, problems)?;
     let rollback = Rollback {
-        hold: map.read("hold", read::duration).unwrap_or(defaults.hold),
+        hold: map.read("hold", read::duration),
         reason: map.read("reason", values::filled),
         lock_timeout: map.read("lock_timeout", read::duration).unwrap_or(defaults.lock_timeout),
         force: false,

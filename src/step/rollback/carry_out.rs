@@ -100,13 +100,19 @@ async fn hold(
     mut result: StepResult,
 ) -> Result<StepResult, Box<StepResult>> {
     let names = planned.to_hold();
-    if spec.hold.is_zero() || names.is_empty() {
+    let hold = spec.holds_for();
+    if hold.is_zero() || names.is_empty() {
+        return Ok(result);
+    }
+    if let (None, Err(cannot)) = (spec.hold, manager.hold(&names, true)) {
+        let then = "the next upgrade brings the new versions again";
+        result.summary = format!("{}, not held ({cannot}: {then})", result.summary);
         return Ok(result);
     }
     let reason = spec.reason.as_ref().map(|reason| cx.scope.render(reason)).transpose()?.unwrap_or_default();
     let reason = cx.link.secrets().hide(&reason).into_owned();
-    packages::put_holds(cx, manager, &names, (spec.hold.as_secs(), &reason)).await?;
-    result.summary = format!("{}, held for {}", result.summary, words(spec.hold));
+    packages::put_holds(cx, manager, &names, (hold.as_secs(), &reason)).await?;
+    result.summary = format!("{}, held for {}", result.summary, words(hold));
     Ok(result)
 }
 

@@ -147,8 +147,15 @@ impl Planned {
     pub(super) fn agrees(&self, manager: &dyn PackageManager, simulation: &Simulation) -> Result<(), Box<StepResult>> {
         if let Some(first) = simulation.refused.first() {
             let summary = format!("{} refuses to go back: {first}", manager.name());
-            let help = "old versions that no package source has any more are only there if the upgrade had `rollback: \
-                        prepare`; otherwise restore a snapshot";
+            let fetched = if self.folders.is_empty() {
+                "no archive of an old version is on the host (with `rollback: required` an upgrade fetches them, or \
+                 changes nothing)"
+            } else {
+                "the archives that the upgrade fetched to the host are not enough"
+            };
+            let help = format!(
+                "{fetched}: add a package source that has the old versions and roll back again, or restore a snapshot"
+            );
             let result = failed(Class::NoWayBack, summary).detail(simulation.refused.clone()).help(help);
             return Err(Box::new(result));
         }

@@ -62,10 +62,10 @@ fn mendable(manager: &dyn PackageManager, undo: &Undo, state: &PackageState) -> 
     packages::whole(manager, &health)
 }
 
-/// That a manager cannot hold packages is found out before anything is changed.
+/// That a manager cannot hold packages as it was asked to is found out before anything is changed.
 fn can_hold(manager: &dyn PackageManager, spec: &Rollback, planned: &Planned) -> Result<(), Box<StepResult>> {
     let names = planned.to_hold();
-    if spec.hold.is_zero() || names.is_empty() {
+    if spec.hold.is_none_or(|hold| hold.is_zero()) || names.is_empty() {
         return Ok(());
     }
     let cannot = |error| {

@@ -76,7 +76,7 @@ fn host(spec: Rollback) -> Bench {
     bench.undo = Undo {
         changes: ["gone 1 -", "libssl3 1 2", "new - 1", "openssl 1 2"].map(change).into(),
         auto: ["gone".to_owned()].into(),
-        folders: vec![],
+        ..Undo::default()
     };
     bench
 }
@@ -122,7 +122,7 @@ async fn the_exact_set_of_before_comes_back_with_its_marks_and_is_held() {
 
 #[tokio::test]
 async fn archives_on_the_host_are_used_where_there_are_some() {
-    let mut bench = host(Rollback { hold: Duration::ZERO, ..Rollback::default() });
+    let mut bench = host(Rollback { hold: Some(Duration::ZERO), ..Rollback::default() });
     bench.undo.folders = vec!["/var/lib/patchwave/staged/a".to_owned(), "/var/lib/patchwave/staged/none".to_owned()];
     bench.file("var/lib/patchwave/staged/a/openssl_1_amd64.deb", "openssl 1 amd64\n");
     bench.file("var/lib/patchwave/staged/a/other_1_amd64.deb", "other 1 i386\n");
@@ -244,7 +244,7 @@ async fn a_lost_connection_costs_nothing() {
 
 /// A host that runs kernel 99, which the upgrade brought; its GRUB keeps a choice or not.
 fn with_kernel(default: &str) -> Bench {
-    let mut bench = host(Rollback { hold: Duration::ZERO, ..Rollback::default() });
+    let mut bench = host(Rollback { hold: Some(Duration::ZERO), ..Rollback::default() });
     bench.shim("uname", "echo 6.1.0-99-amd64");
     bench.shim(
         "dpkg-query",

@@ -105,6 +105,29 @@ fn old_versions_that_no_source_has_any_more_come_from_the_host() {
 }
 
 #[test]
+fn hosts_without_a_way_back_are_named_and_hold_nobody_up() {
+    let site = Case::hosts(3).play(PLAY).policy("batch: 1").site();
+    let before = all(&site);
+    // The first host's old versions can be had nowhere, so the upgrade could fetch none.
+    forget_old(&site, "web001.test");
+    site.run(RUN).ended(0);
+    let run = site.last_run();
+    let upgraded = packages(&site, "web001.test");
+    site.run(&format!("rollback {run} --check"))
+        .ended(6)
+        .says(&["left out, because there is no way back: 1 host", "web001.test: "]);
+    let said = site.run(&format!("rollback {run} --yes --hold 0s --reason 'breaks it'")).ended(6);
+    said.says(&["--try-all", "2 hosts: 2 rolled back", "left out, not rolled back: web001.test (no way back)"]);
+    assert_eq!((packages(&site, "web001.test"), packages(&site, "web003.test")), (upgraded.clone(), before[2].clone()));
+
+    let alone = format!("rollback {run} --yes --limit web001.test");
+    site.run(&alone).ended(3).says(&["there is no way back for 1 host", "--try-all`; otherwise restore"]);
+    let said = site.run(&format!("{alone} --try-all --hold 0s --reason 'breaks it'")).ended(6);
+    said.says(&["was not found", "--try-all --hold 0s --reason 'breaks it'"]);
+    assert_eq!(packages(&site, "web001.test"), upgraded);
+}
+
+#[test]
 fn without_a_way_back_that_is_required_nothing_is_changed() {
     let site = Case::hosts(2).play(PLAY.replace("prepare", "required")).policy("batch: 2, max_failures: 1").site();
     let before = all(&site);
