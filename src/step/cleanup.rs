@@ -130,7 +130,7 @@ async fn purge(cx: &mut StepCx<'_>, manager: &'static dyn PackageManager, spec: 
     cx.journal.progress(&format!("purging {} packages of old kernels", names.len()));
     let before = packages::state(cx, manager).await?;
     let transaction = Transaction { lock_timeout: spec.lock_timeout, ..Transaction::removal(names) };
-    let done = packages::run(cx, manager, "purge", &transaction).await?;
+    let done = packages::run(cx, manager, "purge", &transaction, names.len()).await?;
     let unseen = |early| unseen("old kernels were being purged", early);
     let after = packages::state(cx, manager).await.map_err(unseen)?;
     let left: Vec<&Package> = names.iter().filter(|package| after.has_package(package)).collect();

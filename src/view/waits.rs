@@ -71,7 +71,7 @@ impl RunView<'_> {
     /// The last wave in the plan's order that has hosts that are done.
     fn newest_wave(&self) -> Option<(usize, usize)> {
         let stages = self.state.stages.iter().enumerate();
-        let waves = stages.flat_map(|(s, stage)| stage.waves.iter().enumerate().map(move |(w, wave)| (s, w, wave)));
-        waves.filter(|(.., wave)| wave.tally.done() > 0).next_back().map(|(s, w, _)| (s, w))
+        let mut waves = stages.flat_map(|(s, stage)| stage.waves.iter().enumerate().map(move |(w, wave)| (s, w, wave)));
+        waves.rfind(|(.., wave)| wave.tally.done() > 0).map(|(s, w, _)| (s, w))
     }
 }

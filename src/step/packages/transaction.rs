@@ -58,7 +58,8 @@ impl Done {
     }
 }
 
-/// Starts the transaction as a job of this name, or finds that job again, and follows it to its end.
+/// Starts the transaction as a job of this name, or finds that job again, and follows it to its end. `packages`: how
+/// many it is about, with those that it need not name; for the screen.
 ///
 /// # Errors
 /// The step's result: something the manager cannot do, a job that did not begin or still runs, or an unreachable host.
@@ -67,9 +68,10 @@ pub(in crate::step) async fn run(
     manager: &dyn PackageManager,
     name: &'static str,
     transaction: &Transaction,
+    packages: usize,
 ) -> Result<Done, Box<StepResult>> {
     let command = raised(manager.transact(transaction)?);
-    let mut telling = Telling::of(manager, transaction);
+    let mut telling = Telling::of(manager, transaction, packages);
     let done = ended(job::run_told(cx, &JobSpec::new(name, command), &mut telling).await)?;
     if done.end == End::Lost {
         // Its child processes may still be at work, with the packages half done. If the lock stays, the next read sees

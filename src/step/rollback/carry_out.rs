@@ -30,7 +30,7 @@ pub(super) async fn transact(
     cx.journal.progress(&format!("rolling back {} packages", planned.changes.len()));
     let patience = spec.lock_timeout.max(LEAST_LOCK_WAIT);
     let transaction = Transaction { lock_timeout: patience, ..planned.transaction(manager) };
-    let Done { end, output, .. } = packages::run(cx, manager, JOB, &transaction).await?;
+    let Done { end, output, .. } = packages::run(cx, manager, JOB, &transaction, planned.changes.len()).await?;
     let mut after = after(cx, manager).await?;
     let mut repaired = packages::was_begun(cx, manager, Moment::After);
     if !matches!(end, End::Exit(_)) && !after.health().is_good() {

@@ -36,7 +36,7 @@ pub(super) async fn transact(
         lock_timeout: patience,
         ..Transaction::upgrade(&planned.named())
     };
-    let Done { end, output, .. } = packages::run(cx, manager, JOB, &transaction).await?;
+    let Done { end, output, .. } = packages::run(cx, manager, JOB, &transaction, planned.changes.len()).await?;
     let mut after = after(cx, manager, &planned).await?;
     let mut repaired = packages::was_begun(cx, manager, Moment::After);
     if !matches!(end, End::Exit(_)) && !after.health().is_good() {

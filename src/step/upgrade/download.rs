@@ -32,7 +32,7 @@ pub(super) async fn run(
         lock_timeout: spec.lock_timeout,
         ..Transaction::upgrade(&planned.named())
     };
-    let Done { end, how, output, said } = packages::run(cx, manager, JOB, &transaction).await?;
+    let Done { end, how, output, said } = packages::run(cx, manager, JOB, &transaction, planned.changes.len()).await?;
     let output = String::from_utf8_lossy(&output);
     let result = if end == End::Exit(Exit::Code(0)) {
         let counted = packages::count(planned.changes.len(), "downloaded");
