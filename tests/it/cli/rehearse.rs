@@ -384,6 +384,16 @@ fn windows_are_taken_as_open_and_approvals_as_given() {
 }
 
 #[test]
+fn a_freeze_does_not_hold_for_a_rehearsal() {
+    let desk = desk();
+    let always = "freezes:\n  audit: { from: 2020-01-01 00:00, to: 2099-01-01 00:00, timezone: UTC, reason: audit }\n";
+    desk.write("patchwave.yml", always);
+    desk.write("inv.yml", &INVENTORY.replace("risk: critical", "risk: critical, freezes: [audit]"));
+    desk.run("run play.yml -i inv.yml --yes").ended(3);
+    desk.run("rehearse play.yml -i inv.yml").ended(0).says(&["11 hosts: 11 ok", "audit"]);
+}
+
+#[test]
 fn a_record_that_is_kept_can_be_looked_at_and_not_gone_on_with() {
     let desk = desk();
     let temporary = desk.folder().join("kept");
