@@ -32,6 +32,8 @@ pub struct RunState {
     pub last_at: Timestamp,
     /// When the last host that is done was done.
     pub last_done_at: Option<Timestamp>,
+    /// The stage and the wave of that host.
+    pub last_done_in: Option<(usize, usize)>,
     /// Sequence number of the newest event.
     pub seq: u64,
     /// The hosts, in the plan's order.
@@ -169,6 +171,7 @@ impl RunState {
             started_at: event.at,
             last_at: event.at,
             last_done_at: None,
+            last_done_in: None,
             seq: 1,
             hosts: Vec::new(),
             stages: Vec::new(),
@@ -460,11 +463,11 @@ impl RunState {
             *out -= 1;
         }
         self.tally.finish(outcome);
+        (self.last_done_at, self.last_done_in) = (Some(at), Some((stage, wave)));
         let stage = &mut self.stages[stage];
         stage.tally.finish(outcome);
         let wave = &mut stage.waves[wave];
         wave.tally.finish(outcome);
-        self.last_done_at = Some(at);
         Ok(())
     }
 }

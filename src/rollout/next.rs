@@ -145,14 +145,22 @@ pub fn next(state: &RunState, now: Now, limits: Limits) -> Directive {
             {
                 return wait;
             }
-            match admit(state, s, stage, w, now.wall, limits) {
-                Admission::Start(_) if waits(state, s, Moment::Before) => {
+            // A window opened, or a freeze ended, while other waves went on: they end first, and what comes after the
+            // wave of the last host that was done comes before anything else.
+            if state.tally.in_flight > wave.tally.in_flight {
+                return Directive::WaitForHosts;
+            }
+            let last = state.last_done_in.filter(|at| *at != (s, w) && !state.stage_halted(at.0));
+            let wait = last.and_then(|(last_stage, last_wave)| passage(state, last_stage, last_wave, now));
+            match (admit(state, s, stage, w, now.wall, limits), wait) {
+                (Admission::Start(_), Some(wait)) => return wait,
+                (Admission::Start(_), None) if waits(state, s, Moment::Before) => {
                     return Directive::WaitForApproval { stage: s, moment: Moment::Before };
                 }
-                Admission::Start(hosts) => return Directive::Start(hosts),
-                Admission::Later => return Directive::WaitForHosts,
-                Admission::Never(why) => {
-                    // Nothing is in flight anywhere, so what is blocked stays blocked: no more of the wave can be done.
+                (Admission::Start(hosts), None) => return Directive::Start(hosts),
+                (Admission::Later, _) => return Directive::WaitForHosts,
+                (Admission::Never(why), _) => {
+                    // Nothing is in flight anywhere, so no more of the wave can be done for now.
                     if wave.tally.done() > 0 {
                         before = Some((s, w));
                     }

@@ -451,6 +451,23 @@ fn a_freeze_that_begins_during_a_soak_lets_nothing_start_and_a_resume_goes_on_af
 }
 
 #[test]
+fn a_freeze_that_ends_under_way_lets_hosts_start_after_the_soak_of_what_was_done_meanwhile() {
+    let mut later = stage("later", "b | c");
+    later.soak = Duration::from_secs(600);
+    let mut s = stage("s", "a");
+    s.waves[0].hosts[0].freezes = Some(Arc::new(vec!["closing".to_owned()]));
+    let mut run = Run::new(vec![s, later], None);
+    let (from, to) = ("2026-11-22T01:00".parse().unwrap(), "2026-11-22T02:05".parse().unwrap());
+    let when = Frozen::Between { from, to, timezone: "UTC".to_owned() };
+    let freeze = Freeze { when, reason: None, owner: None };
+    Arc::make_mut(&mut run.state.started).plan.dates.freezes = [("closing".to_owned(), freeze)].into();
+    run.starts("b").passes(300).end("b", Outcome::Ok);
+    assert!(matches!(run.next(), Directive::Soak { .. }), "{:?}", run.next());
+    run.passes(600).starts("a").end("a", Outcome::Ok);
+    run.passes(600).starts("c").end("c", Outcome::Ok).says(OVER);
+}
+
+#[test]
 fn no_host_is_started_that_would_not_be_done_before_its_window_closes() {
     let mut s = stage("s", "a | b | c");
     let mut window = Window::cron("0 2 * * *", Duration::from_secs(3600), "UTC");

@@ -70,6 +70,12 @@ fn nothing_starts_while_a_freeze_holds() {
 }
 
 #[test]
+fn hosts_whose_freeze_ends_under_way_start_by_the_same_rules() {
+    let left = frozen(500, true);
+    assert!(left < 450, "{left} of 500 runs left a frozen host");
+}
+
+#[test]
 fn a_condition_that_cannot_be_evaluated_fails_its_host_and_not_the_run() {
     let mut world = World::of(1, 100, 6);
     world.plan.steps[0].when = Some("nobody.said == 1".to_owned());
