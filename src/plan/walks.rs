@@ -1,4 +1,4 @@
-//! How long the walks of hosts take, for windows with `last_start: auto`, and how many hosts a window leaves over. Pure.
+//! How long the walks of hosts take, for windows with `last_start: auto`, and how many hosts a window leaves over.
 //! Start at [`walks`] and [`overrun`].
 
 use std::{
