@@ -139,8 +139,8 @@ impl WayBackWish {
 /// `rollback:`, the step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rollback {
-    /// `hold:`: how long what was rolled back is held; zero: it is not held. `None`: for 7 days where the package manager
-    /// can hold packages; elsewhere it is not held, and the result says so.
+    /// `hold:`: how long what was rolled back is held; zero: it is not held. `None`: for 7 days where the package
+    /// manager can hold packages; elsewhere it is not held, and the result says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Duration>,
     /// `reason:`, noted with the hold.

@@ -48,10 +48,7 @@ pub(in crate::cli) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut 
     ledger.verify(&run)?;
     let mut state = ledger.state(&run)?;
     let next = next(line_of(&state, world), &state_dir, world);
-    is_real(&state)?;
-    is_no_check(&state, &next)?;
-    same_program(&state, world)?;
-    is_whole(&state)?;
+    may_go_on(&state, &next, world)?;
     if let Some(code) = over(&mut state, &next, world)? {
         return Ok(code);
     }
@@ -110,6 +107,14 @@ pub(in crate::cli) fn resume(args: &ResumeArgs, state_dir: PathBuf, world: &mut 
         },
         world,
     )
+}
+
+/// Whether the record is one of a real run, of this program, and whole.
+fn may_go_on(state: &RunState, next: &ui::CommandLines, world: &mut World) -> Result<(), Failure> {
+    is_real(state)?;
+    is_no_check(state, next)?;
+    same_program(state, world)?;
+    is_whole(state)
 }
 
 /// Opened for reading only, so that nothing is created if there is no ledger.
