@@ -46,7 +46,10 @@ fn listed(lab: &Lab, host: &str) -> std::collections::BTreeSet<String> {
 
 #[test]
 fn the_shipped_playbooks_on_a_mixed_fleet() {
-    let Some(lab) = Lab::up_of(5, "linux-image-amd64=h1,h2", "trixie=h2 rocky=h3 suse=h4 arch=h5") else { return };
+    // Debian sid, whose apt is the newest, changes every day, so it is built only on request.
+    let newest = if std::env::var_os("PATCHWAVE_LAB_SID").is_some() { "sid" } else { "trixie" };
+    let suites = format!("{newest}=h2 rocky=h3 suse=h4 arch=h5");
+    let Some(lab) = Lab::up_of(5, "linux-image-amd64=h1,h2", &suites) else { return };
     let managers: [(&str, &dyn PackageManager); 5] =
         [("h1", &Apt), ("h2", &Apt), ("h3", &Dnf), ("h4", &Zypper), ("h5", &Pacman)];
     let driven = ["h1", "h2", "h3", "h4"];
