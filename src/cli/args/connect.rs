@@ -63,6 +63,6 @@ pub enum HostKeys {
     Strict,
     /// Record the key; a changed key is still refused.
     AcceptNew,
-    /// Ask at the terminal, one host after the other, and record the keys that are confirmed.
+    /// Ask at the terminal, once for hosts whose keys come together, and record the keys that are confirmed.
     Ask,
 }
