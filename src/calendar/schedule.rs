@@ -26,7 +26,7 @@ pub struct Schedule<'a> {
     pub walk: Option<Duration>,
 }
 
-/// How long a host is taken to need if nothing is known.
+/// How long a host is assumed to need if nothing is known.
 pub const GUESSED_WALK: Duration = Duration::from_secs(30 * 60);
 
 /// Why a host may not be started at a moment.

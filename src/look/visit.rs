@@ -159,21 +159,18 @@ async fn packages(
     let (state, pending, boot, upkeep) =
         (manager.state(), manager.pending(Accepts::default()), manager.boot(), manager.upkeep());
     let (origins, unfetched) = (manager.origins(), manager.unfetched());
-    let commands = [
-        Some(&state.command),
-        Some(&pending.command),
-        Some(&boot.command),
-        upkeep.as_ref().map(|query| &query.command),
-        origins.as_ref().map(|query| &query.command),
-        unfetched.as_ref().map(|query| &query.command),
-    ];
-    // What is not asked takes no place among the answers.
-    let place = |n: usize| commands[..n].iter().flatten().count();
-    let places = [place(3), place(4), place(5)];
-    let commands: Vec<Command> =
-        commands.into_iter().flatten().map(|command| command.clone().privileged(raise)).collect();
+    let mut commands = Vec::new();
+    // Returns its place among the answers.
+    let mut asks = |command: &Command| {
+        commands.push(command.clone().privileged(raise));
+        commands.len() - 1
+    };
+    let (at_state, at_pending, at_boot) = (asks(&state.command), asks(&pending.command), asks(&boot.command));
+    let upkeep = upkeep.map(|query| (asks(&query.command), query));
+    let origins = origins.map(|query| (asks(&query.command), query));
+    let unfetched = unfetched.map(|query| (asks(&query.command), query));
     let mut answers = Answers::of(link, &commands).await?;
-    let boot = answers.read(link, 2, &with(&boot, &commands[2])).await;
+    let boot = answers.read(link, at_boot, &with(&boot, &commands[at_boot])).await;
     if let Some(boot) = found.part("kernels", boot)? {
         found.facts.kernels = Some(KernelFacts::from(&boot.kernels));
         found.facts.reboot = Some(boot.reasons.iter().map(|reason| printable(&reason.to_string())).collect());
@@ -181,26 +178,26 @@ async fn packages(
     let mut upkeep_of = Upkeep::default();
     match upkeep {
         None => found.not("upkeep", format!("not known of {} hosts", manager.name())),
-        Some(query) => {
-            let answer = answers.read(link, places[0], &with(&query, &commands[places[0]])).await;
+        Some((at, query)) => {
+            let answer = answers.read(link, at, &with(&query, &commands[at])).await;
             found.facts.upkeep = found.part("upkeep", answer)?;
             upkeep_of = found.facts.upkeep.clone().unwrap_or_default();
         }
     }
-    if let Some(query) = origins {
-        let answer = answers.read(link, places[1], &with(&query, &commands[places[1]])).await;
+    if let Some((at, query)) = origins {
+        let answer = answers.read(link, at, &with(&query, &commands[at])).await;
         upkeep_of.origins.extend(found.part("source packages", answer)?.unwrap_or_default());
     }
-    if let Some(query) = unfetched {
-        let answer = answers.read(link, places[2], &with(&query, &commands[places[2]])).await;
+    if let Some((at, query)) = unfetched {
+        let answer = answers.read(link, at, &with(&query, &commands[at])).await;
         let absent = found.part("sources without a list", answer)?.unwrap_or_default();
         found.absent(&absent);
     }
-    let state = answers.read(link, 0, &with(&state, &commands[0])).await;
+    let state = answers.read(link, at_state, &with(&state, &commands[at_state])).await;
     if let Some(state) = found.part("packages", state)? {
         installed(&state, upkeep_of, now, found);
     }
-    let pending = answers.read(link, 1, &with(&pending, &commands[1])).await;
+    let pending = answers.read(link, at_pending, &with(&pending, &commands[at_pending])).await;
     let pending = found.part("updates", pending)?;
     updates(manager, pending, found);
     Ok(())

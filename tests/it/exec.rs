@@ -313,7 +313,7 @@ fn without_a_terminal_one_command_line_ends_what_an_interrupt_left() {
     assert_eq!(running(&word), 0);
     assert!(bystander.is_alive());
     let output = end();
-    assert_eq!(code(&output), 2, "it is told once");
+    assert_eq!(code(&output), 2, "there is nothing left to end");
     assert!(text(&output.stderr).contains("nothing is recorded as"), "{}", text(&output.stderr));
 }
 

@@ -2,27 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::{fleet::Lab, patchwave::Patchwave};
+use crate::{fleet::Lab, on_host::flat_source, patchwave::Patchwave};
 
 const MANY: &str = "
 all: { vars: { patchwave: { environment: test, risk: low, batch: 100%, max_failures: 100% } } }
 ";
-
-/// A source whose newer version is for no host yet.
-const PHASED: &str = r#"set -e
-mkdir -p /srv/phased /tmp/phased/DEBIAN /etc/apt/sources.list.d
-cd /srv/phased
-for version in 1.0 2.0; do
-  printf 'Package: lab-phased\nVersion: %s\nArchitecture: all\nMaintainer: x <x@example.com>\nDescription: x\n' "$version" >/tmp/phased/DEBIAN/control
-  dpkg-deb -b /tmp/phased "lab-phased_$version.deb"
-done
-dpkg -i lab-phased_1.0.deb
-f=lab-phased_2.0.deb
-{ dpkg-deb -f $f; echo 'Phased-Update-Percentage: 0'; echo "Filename: ./$f"; echo "Size: $(stat -c %s $f)"; echo "SHA256: $(sha256sum $f | cut -d' ' -f1)"; } >Packages
-{ printf 'Origin: Debian\nLabel: Debian\nSuite: stable-updates\nCodename: stable-updates\nDate: %s\nSHA256:\n' "$(date -Ru)"
-  echo " $(sha256sum Packages | cut -d' ' -f1) $(stat -c %s Packages) Packages"; } >Release
-echo 'deb [trusted=yes] file:/srv/phased ./' >/etc/apt/sources.list.d/phased.list
-"#;
 
 #[test]
 fn a_phased_update_waits_until_it_is_asked_for() {
@@ -32,8 +16,11 @@ steps:
   - upgrade: { scope: all, exclude: ['lab-fail', 'linux-*'] }
   - { upgrade: { scope: all, include_phased: true, exclude: ['lab-fail', 'linux-*'] }, when: inventory_hostname == 'h2' }
 ";
+    // The newer version is for no host yet.
+    let release = "Origin: Debian\\nLabel: Debian\\nSuite: stable-updates\\nCodename: stable-updates";
+    let source = flat_source("lab-phased", release, "Phased-Update-Percentage: 0\\n");
     for host in ["h1", "h2"] {
-        lab.on(host, PHASED);
+        lab.on(host, &source);
     }
     let events = Patchwave::new(&lab, MANY, play).run(&[]).must(0).events();
     for host in ["h1", "h2"] {

@@ -6,24 +6,9 @@ use serde_json::Value;
 
 use crate::{
     fleet::{Lab, SECURITY},
+    on_host::flat_source,
     patchwave::Patchwave,
 };
-
-/// A third party's repository with a newer version of an installed package.
-const THIRD_PARTY: &str = r#"set -e
-mkdir -p /srv/third /tmp/build/DEBIAN /etc/apt/sources.list.d
-cd /srv/third
-for version in 1.0 2.0; do
-  printf 'Package: vendor-agent\nVersion: %s\nArchitecture: all\nMaintainer: x <x@example.com>\nDescription: x\n' "$version" >/tmp/build/DEBIAN/control
-  dpkg-deb -b /tmp/build "vendor-agent_$version.deb"
-done
-dpkg -i vendor-agent_1.0.deb
-f=vendor-agent_2.0.deb
-{ dpkg-deb -f $f; echo "Filename: ./$f"; echo "Size: $(stat -c %s $f)"; echo "SHA256: $(sha256sum $f | cut -d' ' -f1)"; } >Packages
-{ printf 'Origin: Example\nLabel: Example\nSuite: stable\nCodename: stable\nDate: Sat, 14 Nov 2026 09:12:34 +0000\nSHA256:\n'
-  echo " $(sha256sum Packages | cut -d' ' -f1) $(stat -c %s Packages) Packages"; } >Release
-echo 'deb [trusted=yes] file:/srv/third ./' >/etc/apt/sources.list.d/third.list
-"#;
 
 /// A service whose program is replaced while it runs.
 const STALE_SERVICE: &str = r#"set -e
@@ -49,7 +34,9 @@ fn updates(host: &Value, class: &str) -> BTreeSet<(String, String)> {
 #[test]
 fn a_scan_says_what_the_hosts_own_programs_say_and_leaves_nothing() {
     let Some(lab) = Lab::up(2, "") else { return };
-    lab.on("h1", THIRD_PARTY);
+    // A third party's newer version of an installed package.
+    let release = "Origin: Example\\nLabel: Example\\nSuite: stable\\nCodename: stable";
+    lab.on("h1", &flat_source("vendor-agent", release, ""));
     lab.on("h1", STALE_SERVICE);
     lab.on("h1", "apt-get update");
     let playbook = "name: Patch\nsteps: [ { upgrade: security } ]\n";

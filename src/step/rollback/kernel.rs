@@ -1,4 +1,4 @@
-//! Kernels in a rollback. A kernel that runs cannot be removed: it stays, and the boot loader is told to start the one
+//! Kernels in a rollback. A kernel that runs cannot be removed: it stays, and the boot loader is set to start the one
 //! from before. Start at [`needed_now`] and [`choose_older`].
 
 use std::collections::BTreeSet;
