@@ -56,7 +56,7 @@ pub struct Late {
 }
 
 impl fmt::Display for Late {
-    /// `its window closes at 2026-12-13 06:00 CET, and it needs 48m`.
+    /// `its window closes at 2026-12-13 06:00 CET, and `last_start` is 48m`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let zone = TimeZone::get(&self.timezone).unwrap_or(TimeZone::UTC);
         let closes = self.closes.to_zoned(zone);

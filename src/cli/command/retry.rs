@@ -19,7 +19,7 @@ use crate::{
     event::{RunId, RunState},
     hint::Hint,
     ledger::Ledger,
-    view::{NextCommand, RunView},
+    view::{NextCommand, RunView, count},
 };
 
 pub(in crate::cli) fn retry(args: &RetryArgs, state_dir: PathBuf, world: &mut World) -> Result<u8, Failure> {
@@ -29,8 +29,7 @@ pub(in crate::cli) fn retry(args: &RetryArgs, state_dir: PathBuf, world: &mut Wo
     let (connect, _) = recorded_options::of_resume(&args.connect, &state.connect, world)?;
     let line = next(line_of(&state, world), &state_dir, world).run;
     let quoted = quote(&limit).unwrap_or_else(|_| limit.clone());
-    let hosts = state.tally.broken();
-    let hosts = if hosts == 1 { "1 host".to_owned() } else { format!("{hosts} hosts") };
+    let hosts = count(state.tally.broken(), "host");
     let check = if args.check { " --check" } else { "" };
     let what = format!("the {hosts} that failed in run {run}:\n  {line} --limit {quoted}{check}");
     confirm_retry(&what, args.yes || args.check, world)?;

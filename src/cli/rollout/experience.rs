@@ -51,8 +51,9 @@ fn add_steps(state: &RunState, host: &HostState, steps: &mut HashMap<String, (Du
     }
 }
 
-/// Runs that are read for [`walks`].
+/// Runs that are read for [`walks`], and the most hosts of them: five runs of ten thousand.
 const RUNS_OF_WALKS: usize = 20;
+const HOSTS_OF_WALKS: u64 = 50_000;
 
 /// How long the hosts took in the newest runs of this playbook, for windows with `last_start: auto`. Nothing if no
 /// window asks for it, or if the ledger cannot be read: then a guess counts, and says so.
@@ -63,7 +64,13 @@ pub(in crate::cli) fn walks(state_dir: &Path, playbook: &str, plan: &Plan) -> Wa
     let Ok(ledger) = Ledger::open_read_only(state_dir) else { return Walks::default() };
     let Ok(rows) = ledger.real_runs_of(playbook, RUNS_OF_WALKS) else { return Walks::default() };
     let mut times: HashMap<HostName, Vec<Duration>> = HashMap::new();
-    for state in rows.iter().filter_map(|row| ledger.state(&row.run).ok()) {
+    let mut read = 0;
+    let few = rows.iter().take_while(|row| {
+        let first = read == 0;
+        read += row.hosts;
+        first || read <= HOSTS_OF_WALKS
+    });
+    for state in few.filter_map(|row| ledger.state(&row.run).ok()) {
         for host in state.hosts.iter().filter(|host| host.outcome() == Outcome::Ok) {
             if let Some(took) = host.took(state.last_at) {
                 times.entry(host.name.clone()).or_default().push(took);

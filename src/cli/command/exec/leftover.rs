@@ -30,7 +30,7 @@ use crate::{
     names, regular,
     target::Target,
     transport::{Ending, NoSink, Process, Transport},
-    ui,
+    ui, view,
 };
 
 /// The most bytes of a record.
@@ -78,7 +78,7 @@ pub(super) fn offer(
     let hosts: Vec<HostName> = left.iter().map(|one| one.host.clone()).collect();
     // Whoever sends SIGTERM is not there to answer.
     if world.stdin_is_terminal && !args.json && !matches!(means.stopped, Some(Signal::Stop { .. })) {
-        let many = if hosts.len() == 1 { "1 host".to_owned() } else { format!("{} hosts", hosts.len()) };
+        let many = view::count(hosts.len(), "host");
         world.talk(format_args!("the command may still be running on {}", folded(&hosts)));
         if asked(&format!("End it on {many}? [y/N] "), means, world) {
             let stays = end(left, means, world);

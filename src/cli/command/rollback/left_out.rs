@@ -13,6 +13,7 @@ use crate::{
     ledger::Ledger,
     names,
     pkg::Undo,
+    view,
 };
 
 /// The exit code of a run with a host that is not as it was asked for.
@@ -38,10 +39,7 @@ impl LeftOut {
     }
 
     fn count(&self) -> String {
-        match self.0.values().map(Vec::len).sum() {
-            1 => "1 host".to_owned(),
-            n => format!("{n} hosts"),
-        }
+        view::count(self.0.values().map(Vec::len).sum(), "host")
     }
 
     /// Before the start: which hosts, and what each of them lacks.
